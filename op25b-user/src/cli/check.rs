@@ -1,0 +1,159 @@
+//! `op25b check`: is this policy file right?
+
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use anyhow::Context as _;
+use clap::Args as ClapArgs;
+use serde_json::json;
+
+use super::EXIT_NO;
+use crate::policy::{self, LoadError, Loaded, Policy, Prefix, Report};
+
+/// Checks a policy file: reports every error and warning in it, each with its line and what to write instead.
+///
+/// It needs no privileges and touches nothing but the file, so a policy can be checked anywhere before it is enforced.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  op25b check /etc/op25b/policy.yaml
+  op25b check --strict policy.yaml        in a CI job: warnings fail, too
+  op25b check --json policy.yaml | jq '.diagnostics[].message'
+
+Exit codes: 0 no errors; 1 the policy has errors (with --strict: or warnings); 2 the file could not be checked.")]
+pub struct Args {
+    /// The policy file.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Write one JSON document to stdout, and nothing to stderr.
+    #[arg(long)]
+    json: bool,
+    /// Take warnings for errors.
+    #[arg(long)]
+    strict: bool,
+}
+
+/// Checks the file.
+///
+/// # Errors
+///
+/// The file cannot be read, or the output cannot be written.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let (policy, report) = match policy::load(&args.file) {
+        Ok(Loaded { policy, warnings }) => (Some(policy), warnings),
+        Err(LoadError::Invalid(report)) => (None, report),
+        Err(error @ LoadError::Unreadable { .. }) => return Err(error.into()),
+    };
+    // What the kernel's maps have no room for is found here too, before a router is asked to enforce it.
+    let too_much = policy
+        .as_ref()
+        .and_then(|policy| policy::compile(policy).err())
+        .map(|error| error.to_string());
+    let is_ok = policy.is_some() && too_much.is_none() && !(args.strict && report.warnings() > 0);
+
+    let outcome = Outcome {
+        policy: policy.as_ref(),
+        report: &report,
+        too_much: too_much.as_deref(),
+        is_ok,
+    };
+    if args.json {
+        outcome.print_json()
+    } else {
+        outcome.print()
+    }
+    .context("cannot write the result")?;
+    Ok(if is_ok {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(EXIT_NO)
+    })
+}
+
+struct Outcome<'a> {
+    policy: Option<&'a Policy>,
+    report: &'a Report,
+    too_much: Option<&'a str>,
+    is_ok: bool,
+}
+
+impl Outcome<'_> {
+    fn print(&self) -> io::Result<()> {
+        self.report.print_to_stderr()?;
+        let file = self.report.file();
+        if let Some(too_much) = self.too_much {
+            anstream::eprintln!("error: {file}: {too_much}");
+        }
+        let mut stdout = io::stdout().lock();
+        let found = found(self.report, self.too_much);
+        match self.policy {
+            Some(policy) if self.is_ok => {
+                let found = if found.is_empty() {
+                    found
+                } else {
+                    format!("; {found}")
+                };
+                writeln!(stdout, "{file}: ok: {}{found}", summary(policy))
+            }
+            _ => writeln!(stdout, "{file}: not ok: {found}"),
+        }
+    }
+
+    fn print_json(&self) -> io::Result<()> {
+        let document = json!({
+            "file": self.report.file(),
+            "ok": self.is_ok,
+            "errors": self.report.errors() + usize::from(self.too_much.is_some()),
+            "warnings": self.report.warnings(),
+            "omitted": self.report.omitted(),
+            "error": self.too_much,
+            "policy": self.policy.map(|policy| json!({
+                "interfaces": policy.interfaces.len(),
+                "pools": policy.pools.len(),
+                "pool_prefixes": policy.pools.iter().map(|pool| pool.prefixes.len()).sum::<usize>(),
+                "relays": policy.relays.len(),
+                "exemptions": policy.exemptions.len(),
+                "exempt_prefixes": policy.exemptions.iter().map(|exemption| exemption.prefixes.len()).sum::<usize>(),
+            })),
+            "diagnostics": self.report.to_json(),
+        });
+        writeln!(io::stdout().lock(), "{document:#}")
+    }
+}
+
+/// `2 pools (5 prefixes), 1 relay, 3 exemptions`
+fn summary(policy: &Policy) -> String {
+    let prefixes: Vec<&Prefix> = policy.pools.iter().flat_map(|pool| &pool.prefixes).collect();
+    format!(
+        "{} ({}), {}, {}",
+        counted(policy.pools.len(), "pool"),
+        match prefixes.len() {
+            1 => "1 prefix".to_owned(),
+            many => format!("{many} prefixes"),
+        },
+        counted(policy.relays.len(), "relay"),
+        counted(policy.exemptions.len(), "exemption"),
+    )
+}
+
+/// `1 error, 2 warnings`
+fn found(report: &Report, too_much: Option<&str>) -> String {
+    let errors = report.errors() + usize::from(too_much.is_some());
+    [(errors, "error"), (report.warnings(), "warning")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| counted(count, word))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn counted(count: usize, word: &str) -> String {
+    if count == 1 {
+        format!("1 {word}")
+    } else {
+        format!("{count} {word}s")
+    }
+}

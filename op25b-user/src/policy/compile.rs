@@ -1,0 +1,180 @@
+//! From a policy to the entries of the kernel's maps.
+//!
+//! A trie answers with the longest prefix only. So each exemption's entry is made to hold everything that the
+//! exemptions around it grant as well.
+
+use op25b_common::{
+    keys::{AddressV4, AddressV6, DestinationKey},
+    values::{DestinationEntry, ExemptionEntry, PoolEntry, RelayEntry, RuleIndex},
+};
+use thiserror::Error;
+
+use super::{
+    Action, Handling, Inbound, Match, Policy, PoolMode, Prefix, Role,
+    fold::{Grants, fold},
+    nesting::{AddressFamily, Bits},
+};
+
+/// The entries of all maps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compiled {
+    /// The blocked destination ports.
+    pub blocked_ports: Vec<u16>,
+    /// Whether what cannot be inspected is dropped if it comes from a pool.
+    pub drop_uninspectable: bool,
+    /// Whether blocked ports from a source in no pool are dropped.
+    pub drop_unlisted: bool,
+    /// The IPv4 tries.
+    pub v4: Tables<AddressV4>,
+    /// The IPv6 tries.
+    pub v6: Tables<AddressV6>,
+}
+
+/// The tries of one address family, each in ascending order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tables<A> {
+    /// By source.
+    pub pools: Vec<Entry<A, PoolEntry>>,
+    /// By destination.
+    pub relays: Vec<Entry<A, RelayEntry>>,
+    /// By source.
+    pub exemptions: Vec<Entry<A, ExemptionEntry>>,
+    /// By set and destination; the prefix length counts [`DestinationKey::SET_BITS`].
+    pub destinations: Vec<Entry<DestinationKey<A>, DestinationEntry>>,
+}
+
+/// One entry of a trie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry<K, V> {
+    /// How many bits of the key count.
+    pub prefix_len: u32,
+    /// The key.
+    pub key: K,
+    /// The value.
+    pub value: V,
+}
+
+/// Why a valid policy cannot be brought into the kernel.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum CompileError {
+    /// The program does not do this. Validation refuses it too, with its place.
+    #[error("{0} is not supported by this version of op25b")]
+    NotSupported(&'static str),
+    /// More items than an index has room for.
+    #[error("a list of the policy has more than {} items", RuleIndex::MAX - 1)]
+    TooManyRules,
+    /// Exemptions with destinations, nested in one another, multiply.
+    #[error(
+        "exemptions with destinations lie in one another so often that they need more than {limit} destination \
+         entries; give the outer ones no destinations, or separate them"
+    )]
+    TooManyDestinations {
+        /// The most there may be, for one address family.
+        limit: usize,
+    },
+}
+
+/// Compiles a policy. Nothing but the policy goes in: expiries are judged in the kernel, when a packet comes.
+///
+/// # Errors
+///
+/// [`CompileError`]; a policy from [`super::parse`] can only have too much of something.
+pub fn compile(policy: &Policy) -> Result<Compiled, CompileError> {
+    refuse_unsupported(policy)?;
+    let lists = [policy.pools.len(), policy.relays.len(), policy.exemptions.len()];
+    if lists.into_iter().any(|length| length >= RuleIndex::MAX as usize) {
+        return Err(CompileError::TooManyRules);
+    }
+    Ok(Compiled {
+        blocked_ports: policy.block.ports.clone(),
+        drop_uninspectable: policy.block.uninspectable == Handling::Drop,
+        drop_unlisted: policy.block.unlisted == Handling::Drop,
+        v4: tables(policy, AddressFamily::V4, |bits| {
+            let [a, b, c, d, ..] = bits.octets();
+            [a, b, c, d]
+        })?,
+        v6: tables(policy, AddressFamily::V6, Bits::octets)?,
+    })
+}
+
+fn refuse_unsupported(policy: &Policy) -> Result<(), CompileError> {
+    let block = &policy.block;
+    let unsupported = [
+        (
+            policy
+                .interfaces
+                .iter()
+                .any(|interface| interface.role == Role::Uplink),
+            "`role: uplink`",
+        ),
+        (block.match_ == Match::New, "`match: new`"),
+        (block.action != Action::Drop, "an `action` other than `drop`"),
+        (block.inbound == Inbound::Block, "`inbound: block`"),
+        (
+            policy.pools.iter().any(|pool| pool.mode == PoolMode::Monitor),
+            "`mode: monitor`",
+        ),
+    ];
+    match unsupported.into_iter().find(|(is_there, _)| *is_there) {
+        Some((_, what)) => Err(CompileError::NotSupported(what)),
+        None => Ok(()),
+    }
+}
+
+/// The tries of one family; `address` makes its addresses.
+fn tables<A: Copy>(
+    policy: &Policy,
+    family: AddressFamily,
+    address: fn(Bits) -> A,
+) -> Result<Tables<A>, CompileError> {
+    let pools = rules(policy.pools.iter().map(|pool| &pool.prefixes[..]), family);
+    let relays = rules(policy.relays.iter().map(|relay| &relay.prefixes[..]), family);
+    let Grants {
+        sources,
+        destinations,
+    } = fold(&policy.exemptions, family)?;
+    Ok(Tables {
+        pools: pools
+            .into_iter()
+            .map(|(bits, rule)| entry(bits, address, PoolEntry { rule }))
+            .collect(),
+        relays: relays
+            .into_iter()
+            .map(|(bits, rule)| entry(bits, address, RelayEntry { rule }))
+            .collect(),
+        exemptions: sources
+            .into_iter()
+            .map(|(bits, value)| entry(bits, address, value))
+            .collect(),
+        destinations: destinations
+            .into_iter()
+            .map(|(set, bits, value)| Entry {
+                prefix_len: DestinationKey::<A>::SET_BITS + u32::from(bits.length()),
+                key: DestinationKey::new(set, address(bits)),
+                value,
+            })
+            .collect(),
+    })
+}
+
+fn entry<A, V>(bits: Bits, address: fn(Bits) -> A, value: V) -> Entry<A, V> {
+    Entry {
+        prefix_len: u32::from(bits.length()),
+        key: address(bits),
+        value,
+    }
+}
+
+/// The prefixes of one family with the items that they belong to.
+fn rules<'a>(items: impl Iterator<Item = &'a [Prefix]>, family: AddressFamily) -> Vec<(Bits, RuleIndex)> {
+    let mut rules = Vec::new();
+    for (rule, prefixes) in (0..).zip(items) {
+        rules.extend(
+            prefixes
+                .iter()
+                .filter_map(|prefix| Some((Bits::of(family, prefix.net)?, rule))),
+        );
+    }
+    rules.sort_unstable();
+    rules
+}

@@ -1,0 +1,229 @@
+//! What readers of values share: the text, the report they write to, and the clock they go by.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::{
+    Position, Report, Word,
+    diagnostic::{Code, Diagnostic, Severity},
+    source::{Source, Span},
+    yaml::{Located, Node},
+};
+
+/// The hands of everything that reads a policy.
+pub(super) struct Context<'t> {
+    pub(super) source: Source<'t>,
+    pub(super) report: Report,
+    pub(super) now: Timestamp,
+    pub(super) time_zone: TimeZone,
+}
+
+impl<'t> Context<'t> {
+    /// Reports something about a place.
+    pub(super) fn say(&mut self, span: Span, code: Code, diagnostic: impl FnOnce() -> Diagnostic) {
+        let source = &self.source;
+        self.report.add(code.severity(), || diagnostic().at(source, span));
+    }
+
+    /// Reports something about the word, such as a prefix, that begins at a position.
+    pub(super) fn say_at(&mut self, at: Position, code: Code, diagnostic: impl FnOnce() -> Diagnostic) {
+        let source = &self.source;
+        self.report
+            .add(code.severity(), || diagnostic().at(source, source.word(at)));
+    }
+
+    /// Reports a simple error: a message and what to write instead.
+    pub(super) fn error(
+        &mut self,
+        span: Span,
+        code: Code,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        debug_assert_eq!(code.severity(), Severity::Error);
+        self.say(span, code, || Diagnostic::new(code, message).hint(hint));
+    }
+
+    /// Reports a value of the wrong type.
+    pub(super) fn wrong_type(&mut self, span: Span, key: &str, wanted: &str, found: &Node<'_>) {
+        if matches!(found, Node::Null) {
+            self.error(
+                span,
+                Code::EmptyValue,
+                format!("`{key}` has no value"),
+                format!("write {wanted}, or remove the key where it is optional"),
+            );
+        } else {
+            let kind = found.kind();
+            self.error(
+                span,
+                Code::WrongType,
+                format!("`{key}` must be {wanted}, and this is {kind}"),
+                format!("write {wanted}"),
+            );
+        }
+    }
+
+    /// The text of a scalar, of any type: a ticket may be just a number.
+    pub(super) fn scalar(
+        &mut self,
+        key: &str,
+        wanted: &str,
+        node: Located<Node<'t>>,
+    ) -> Option<Located<Cow<'t, str>>> {
+        let span = node.span;
+        let value = match node.value {
+            Node::Text(text) => text,
+            Node::Plain | Node::Integer(_) => Cow::Borrowed(self.source.slice(span)),
+            found => {
+                self.wrong_type(span, key, wanted, &found);
+                return None;
+            }
+        };
+        Some(Located { value, span })
+    }
+
+    /// A text for people, in one line.
+    pub(super) fn text(&mut self, key: &str, node: Located<Node<'t>>) -> Option<Located<String>> {
+        self.readable(key, node, &[])
+    }
+
+    /// A text for people, in as many lines as they like.
+    pub(super) fn prose(&mut self, key: &str, node: Located<Node<'t>>) -> Option<Located<String>> {
+        self.readable(key, node, &['\n', '\t'])
+    }
+
+    fn readable(&mut self, key: &str, node: Located<Node<'t>>, allowed: &[char]) -> Option<Located<String>> {
+        let Located { value, span } = self.scalar(key, "a text", node)?;
+        if value.trim().is_empty() {
+            self.error(
+                span,
+                Code::EmptyValue,
+                format!("`{key}` is empty"),
+                "write a text, or remove the key where it is optional",
+            );
+            return None;
+        }
+        // These texts end up in logs and on terminals, which obey control characters.
+        if let Some(bad) = value.chars().find(|c| c.is_control() && !allowed.contains(c)) {
+            let code = u32::from(bad);
+            self.error(
+                span,
+                Code::ControlCharacter,
+                format!("`{key}` has a control character (U+{code:04X}) in it"),
+                "write it in one line of plain text",
+            );
+            return None;
+        }
+        Some(Located {
+            value: value.into_owned(),
+            span,
+        })
+    }
+
+    /// One of a few words.
+    pub(super) fn word<W: Word>(&mut self, key: &str, node: Located<Node<'t>>) -> Option<Located<W>> {
+        let names = || W::ALL.iter().map(|word| word.name());
+        let Located { value, span } = self.scalar(key, &one_of(names()), node)?;
+        let word = W::ALL.iter().find(|word| word.name() == value);
+        if word.is_none() {
+            let hint = match closest(&value, names()) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => format!("write {}", one_of(names())),
+            };
+            self.error(
+                span,
+                Code::UnknownValue,
+                format!("`{key}` cannot be `{value}`, only {}", one_of(names())),
+                hint,
+            );
+        }
+        word.map(|word| Located { value: *word, span })
+    }
+
+    /// The items of a list that has some.
+    pub(super) fn list(&mut self, key: &str, of: &str, node: Located<Node<'t>>) -> Vec<Located<Node<'t>>> {
+        match node.value {
+            Node::List(items) => {
+                if items.is_empty() {
+                    self.error(
+                        node.span,
+                        Code::EmptyList,
+                        format!("`{key}` is an empty list"),
+                        format!("list {of}"),
+                    );
+                }
+                items
+            }
+            found => {
+                self.wrong_type(node.span, key, &format!("a list of {of}"), &found);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Refuses what the policy format knows and this version of op25b does not do.
+    pub(super) fn not_supported(&mut self, span: Span, what: &str, instead: &str) {
+        self.error(
+            span,
+            Code::NotSupported,
+            format!("{what} is not supported by this version of op25b"),
+            format!("write {instead}"),
+        );
+    }
+}
+
+/// Where names and prefixes were given first.
+#[derive(Debug)]
+pub(super) struct Seen<K>(HashMap<K, Position>);
+
+impl<K> Default for Seen<K> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<K: Eq + std::hash::Hash> Seen<K> {
+    /// Notes a key; reports it if it was noted before.
+    pub(super) fn note(
+        &mut self,
+        context: &mut Context<'_>,
+        span: Span,
+        key: K,
+        what: impl FnOnce(&K) -> String,
+    ) -> bool {
+        if let Some(first) = self.0.get(&key) {
+            let message = what(&key);
+            let note = format!("it is first given on line {}", first.line);
+            context.say(span, Code::Duplicate, || {
+                Diagnostic::new(Code::Duplicate, message)
+                    .note(note)
+                    .hint("remove one of the two")
+            });
+            return false;
+        }
+        self.0.insert(key, span.at);
+        true
+    }
+}
+
+/// `a`, `b` or `c`.
+pub(super) fn one_of<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    match names.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, first)) => format!("{} or {last}", first.join(", ")),
+        None => String::new(),
+    }
+}
+
+/// The name that was probably meant.
+pub(super) fn closest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let text = text.to_lowercase().replace('-', "_");
+    names
+        .map(|name| (strsim::damerau_levenshtein(&text, name), name))
+        .filter(|(distance, name)| *distance <= (name.len() / 3).max(1))
+        .min()
+        .map(|(_, name)| name)
+}

@@ -1,0 +1,280 @@
+//! From a policy file's text to a policy: the whole document, its lists and what must be in it.
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::{
+    Block, Exemption, Interface, Loaded, Policy, Pool, Relay, Report, Role, block,
+    context::{Context, Seen},
+    diagnostic::{Code, Diagnostic, Severity},
+    entries::{self, Taken},
+    lint,
+    record::{duplicate_key, known_key},
+    source::{Source, Span},
+    yaml::{self, Items, Located, Node, Reading},
+};
+
+const KEYS: &[&str] = &["version", "interfaces", "block", "pools", "relays", "exemptions"];
+
+/// The only version of the policy format there is.
+const VERSION: u64 = 1;
+
+/// Reads a policy as of an instant and a time zone.
+pub(super) fn read(file: &str, text: &str, now: Timestamp, time_zone: TimeZone) -> Result<Loaded, Report> {
+    let context = Context {
+        source: Source::new(text),
+        report: Report::new(file),
+        now,
+        time_zone,
+    };
+    let mut document = Document::new(context);
+    // The library reads the text through its own reference: the context is busy taking in what it finds.
+    let result = yaml::read(&Source::new(text), text, &mut document);
+    match result {
+        Ok(()) => document.finish(),
+        Err(diagnostic) => {
+            let mut report = document.context.report;
+            report.add(Severity::Error, || diagnostic);
+            report.sort();
+            Err(report)
+        }
+    }
+}
+
+/// The document as far as it is read.
+struct Document<'t> {
+    context: Context<'t>,
+    /// The keys met so far, with the number of their items.
+    keys: Vec<(&'static str, Span, usize)>,
+    /// Known keys that an unknown one was probably meant to be.
+    meant: Vec<&'static str>,
+    is_record: bool,
+
+    interfaces: Vec<Interface>,
+    block: Block,
+    pools: Vec<Pool>,
+    relays: Vec<Relay>,
+    exemptions: Vec<Exemption>,
+
+    interface_names: Seen<String>,
+    pools_taken: Taken,
+    relays_taken: Taken,
+    exemption_ids: Seen<String>,
+}
+
+impl<'t> Items<'t> for Document<'t> {
+    fn key(&mut self, key: &Located<Node<'t>>) -> Reading {
+        let name = match known_key(&mut self.context, "a policy", KEYS, key) {
+            Ok(name) => name,
+            Err(meant) => {
+                self.meant.extend(meant);
+                return Reading::NotAtAll;
+            }
+        };
+        if self.has(name) {
+            duplicate_key(&mut self.context, name, key.span);
+            return Reading::NotAtAll;
+        }
+        self.keys.push((name, key.span, 0));
+        if matches!(name, "version" | "block") {
+            Reading::Whole
+        } else {
+            Reading::ItemByItem
+        }
+    }
+
+    fn value(&mut self, value: Located<Node<'t>>) {
+        match self.current() {
+            "version" => self.version(&value),
+            _ => {
+                if let Some(block) = block::block(&mut self.context, value) {
+                    self.block = block;
+                }
+            }
+        }
+    }
+
+    fn item(&mut self, item: Located<Node<'t>>) {
+        if let Some((_, _, items)) = self.keys.last_mut() {
+            *items += 1;
+        }
+        let context = &mut self.context;
+        match self.keys.last().map_or("", |(name, ..)| *name) {
+            "interfaces" => {
+                self.interfaces
+                    .extend(block::interface(context, item, &mut self.interface_names));
+            }
+            "pools" => self
+                .pools
+                .extend(entries::pool(context, item, &mut self.pools_taken)),
+            "relays" => self
+                .relays
+                .extend(entries::relay(context, item, &mut self.relays_taken)),
+            _ => self
+                .exemptions
+                .extend(entries::exemption(context, item, &mut self.exemption_ids)),
+        }
+    }
+
+    fn not_a_list(&mut self, found: &Node<'_>) {
+        if let Some((name, span, items)) = self.keys.last_mut() {
+            // Reported here: it is not an empty list besides.
+            *items += 1;
+            self.context
+                .wrong_type(*span, name, &format!("a list of {name}"), found);
+        }
+    }
+
+    fn not_a_record(&mut self, found: &Node<'_>) {
+        self.is_record = false;
+        let diagnostic = match found {
+            Node::Null => Diagnostic::new(Code::EmptyFile, "there is no policy in this file"),
+            found => Diagnostic::new(
+                Code::WrongType,
+                format!(
+                    "a policy must be a record of keys and values, and this is {}",
+                    found.kind()
+                ),
+            ),
+        };
+        let hint = "begin with `version: 1`; policies/reference.yaml shows every key";
+        self.context.report.add(Severity::Error, || diagnostic.hint(hint));
+    }
+}
+
+impl<'t> Document<'t> {
+    fn new(context: Context<'t>) -> Self {
+        Self {
+            context,
+            keys: Vec::new(),
+            meant: Vec::new(),
+            is_record: true,
+            interfaces: Vec::new(),
+            block: Block::default(),
+            pools: Vec::new(),
+            relays: Vec::new(),
+            exemptions: Vec::new(),
+            interface_names: Seen::default(),
+            pools_taken: Taken::default(),
+            relays_taken: Taken::default(),
+            exemption_ids: Seen::default(),
+        }
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.keys.iter().any(|(name, ..)| *name == key)
+    }
+
+    fn current(&self) -> &'static str {
+        self.keys.last().map_or("", |(name, ..)| *name)
+    }
+
+    fn version(&mut self, value: &Located<Node<'t>>) {
+        match &value.value {
+            Node::Integer(VERSION) => {}
+            Node::Integer(other) => {
+                let message =
+                    format!("this op25b reads version {VERSION} of the policy format, and this is {other}");
+                self.context.error(
+                    value.span,
+                    Code::Version,
+                    message,
+                    format!("write `version: {VERSION}`"),
+                );
+            }
+            found => self
+                .context
+                .wrong_type(value.span, "version", &format!("the number {VERSION}"), found),
+        }
+    }
+
+    /// What can be said only after everything is read.
+    fn finish(mut self) -> Result<Loaded, Report> {
+        if self.is_record {
+            self.report_missing_keys();
+            self.report_empty_lists();
+            self.report_missing_subscriber();
+        }
+        let Self {
+            mut context,
+            interfaces,
+            block,
+            pools,
+            relays,
+            mut exemptions,
+            ..
+        } = self;
+        exemptions.shrink_to_fit();
+        let policy = Policy {
+            interfaces,
+            block,
+            pools,
+            relays,
+            exemptions,
+        };
+        if context.report.errors() == 0 {
+            // What was left out because of an error would only make lint say wrong things.
+            lint::lint(&mut context, &policy);
+        }
+        let mut report = context.report;
+        report.sort();
+        if report.errors() == 0 {
+            Ok(Loaded {
+                policy,
+                warnings: report,
+            })
+        } else {
+            Err(report)
+        }
+    }
+
+    fn report_missing_keys(&mut self) {
+        for (key, example) in [
+            ("version", "version: 1"),
+            ("interfaces", "interfaces: [{ name: eth1, role: subscriber }]"),
+            (
+                "pools",
+                "pools: [{ name: residential, prefixes: [198.51.100.0/24] }]",
+            ),
+        ] {
+            if !self.has(key) && !self.meant.contains(&key) {
+                self.context.report.add(Severity::Error, || {
+                    Diagnostic::new(Code::MissingKey, format!("a policy needs the key `{key}`"))
+                        .hint(format!("add `{example}`"))
+                });
+            }
+        }
+    }
+
+    fn report_empty_lists(&mut self) {
+        for (key, span, items) in &self.keys {
+            if *items == 0 && !matches!(*key, "version" | "block") {
+                let hint = match *key {
+                    "relays" | "exemptions" => format!("leave `{key}` out if there are none"),
+                    _ => format!("list your {key}"),
+                };
+                self.context
+                    .error(*span, Code::EmptyList, format!("`{key}` is an empty list"), hint);
+            }
+        }
+    }
+
+    fn report_missing_subscriber(&mut self) {
+        let Some((_, span, items)) = self.keys.iter().find(|(key, ..)| *key == "interfaces") else {
+            return;
+        };
+        let is_known = self.interfaces.len() == *items && *items > 0;
+        if is_known
+            && self
+                .interfaces
+                .iter()
+                .all(|interface| interface.role != Role::Subscriber)
+        {
+            self.context.error(
+                *span,
+                Code::NoSubscriber,
+                "none of the interfaces is one where subscribers come in",
+                "give at least one interface `role: subscriber`",
+            );
+        }
+    }
+}

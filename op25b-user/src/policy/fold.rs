@@ -1,0 +1,180 @@
+//! What do all exemptions around a prefix grant together?
+
+use std::{collections::HashMap, rc::Rc};
+
+use op25b_common::values::{
+    ALWAYS_PAST, DestinationEntry, ExemptionEntry, NO_DESTINATIONS, NO_RULE, RuleIndex, UnixSeconds,
+};
+
+use super::{
+    CompileError, Exemption,
+    nesting::{AddressFamily, Bits, Covering},
+};
+
+/// The most destination entries for one address family: half a gigabyte of kernel memory.
+const MOST_DESTINATIONS: usize = 4 << 20;
+
+/// What the exemptions of one address family grant.
+pub(super) struct Grants {
+    /// By source prefix, in ascending order.
+    pub(super) sources: Vec<(Bits, ExemptionEntry)>,
+    /// By set and destination prefix.
+    pub(super) destinations: Vec<(u32, Bits, DestinationEntry)>,
+}
+
+/// What holds at a source prefix, for those that lie in it.
+#[derive(Clone)]
+struct Held {
+    entry: ExemptionEntry,
+    /// The exemptions with destinations that cover the prefix, in ascending order.
+    restricted: Rc<[RuleIndex]>,
+}
+
+/// Folds what covering exemptions grant into each exempt prefix.
+///
+/// Among exemptions without destinations, the one that lasts longest is named, and of several the first in the file.
+pub(super) fn fold(exemptions: &[Exemption], family: AddressFamily) -> Result<Grants, CompileError> {
+    let mut prefixes: Vec<(Bits, RuleIndex)> = Vec::new();
+    for (rule, exemption) in (0..).zip(exemptions) {
+        prefixes.extend(
+            exemption
+                .prefixes
+                .iter()
+                .filter_map(|prefix| Some((Bits::of(family, prefix.net)?, rule))),
+        );
+    }
+    prefixes.sort_unstable();
+
+    let mut sets = Sets::new(exemptions, family);
+    let mut sources = Vec::with_capacity(prefixes.len());
+    let mut covering: Covering<Held> = Covering::new();
+    let nothing = Held {
+        entry: ExemptionEntry {
+            until: ALWAYS_PAST,
+            rule: NO_RULE,
+            destinations: NO_DESTINATIONS,
+        },
+        restricted: Rc::default(),
+    };
+    for same in prefixes.chunk_by(|one, next| one.0 == next.0) {
+        let bits = same[0].0;
+        let outer = covering.enter(bits).unwrap_or(&nothing);
+        let mut held = outer.clone();
+        let mut restricted = Vec::new();
+        for (_, rule) in same {
+            let exemption = &exemptions[*rule as usize];
+            if !exemption.destinations.is_empty() {
+                restricted.push(*rule);
+            } else if is_better((exemption.until(), *rule), (held.entry.until, held.entry.rule)) {
+                (held.entry.until, held.entry.rule) = (exemption.until(), *rule);
+            }
+        }
+        if !restricted.is_empty() {
+            restricted.extend(held.restricted.iter());
+            restricted.sort_unstable();
+            restricted.dedup();
+            held.restricted = restricted.into();
+        }
+        held.entry.destinations = sets.number(&held.restricted, held.entry.until)?;
+        // Without an entry of its own, a prefix has that of the one around it.
+        if held.entry != outer.entry {
+            sources.push((bits, held.entry));
+        }
+        covering.push(bits, held);
+    }
+    Ok(Grants {
+        sources,
+        destinations: sets.entries,
+    })
+}
+
+/// Whether a grant wins over another: the one that lasts longer, of two the first in the file.
+fn is_better(one: (UnixSeconds, RuleIndex), other: (UnixSeconds, RuleIndex)) -> bool {
+    one.0 > other.0 || (one.0 == other.0 && one.1 < other.1)
+}
+
+/// The destination sets made so far.
+struct Sets<'a> {
+    exemptions: &'a [Exemption],
+    family: AddressFamily,
+    numbers: HashMap<Vec<RuleIndex>, u32>,
+    entries: Vec<(u32, Bits, DestinationEntry)>,
+}
+
+impl<'a> Sets<'a> {
+    fn new(exemptions: &'a [Exemption], family: AddressFamily) -> Self {
+        Self {
+            exemptions,
+            family,
+            numbers: HashMap::new(),
+            entries: Vec::new(),
+        }
+    }
+
+    /// The set of what these exemptions grant beyond `until`, up to which everything is granted anyway.
+    fn number(&mut self, restricted: &[RuleIndex], until: UnixSeconds) -> Result<u32, CompileError> {
+        let lasting: Vec<RuleIndex> = restricted
+            .iter()
+            .copied()
+            .filter(|rule| self.exemptions[*rule as usize].until() > until && self.has_destinations(*rule))
+            .collect();
+        if lasting.is_empty() {
+            return Ok(NO_DESTINATIONS);
+        }
+        if let Some(number) = self.numbers.get(&lasting) {
+            return Ok(*number);
+        }
+        let too_many = CompileError::TooManyDestinations {
+            limit: MOST_DESTINATIONS,
+        };
+        let number = u32::try_from(self.numbers.len() + 1).map_err(|_| too_many.clone())?;
+        self.add(number, &lasting);
+        if self.entries.len() > MOST_DESTINATIONS {
+            return Err(too_many);
+        }
+        self.numbers.insert(lasting, number);
+        Ok(number)
+    }
+
+    fn has_destinations(&self, rule: RuleIndex) -> bool {
+        let destinations = &self.exemptions[rule as usize].destinations;
+        destinations
+            .iter()
+            .any(|prefix| Bits::of(self.family, prefix.net).is_some())
+    }
+
+    /// Adds the set's entries, each with the best grant among those of the destinations around it.
+    fn add(&mut self, number: u32, rules: &[RuleIndex]) {
+        let mut grants: Vec<(Bits, UnixSeconds, RuleIndex)> = Vec::new();
+        for rule in rules {
+            let exemption = &self.exemptions[*rule as usize];
+            let until = exemption.until();
+            let destinations = exemption.destinations.iter();
+            grants.extend(
+                destinations.filter_map(|prefix| Some((Bits::of(self.family, prefix.net)?, until, *rule))),
+            );
+        }
+        grants.sort_unstable();
+        let mut covering: Covering<DestinationEntry> = Covering::new();
+        for same in grants.chunk_by(|one, next| one.0 == next.0) {
+            let bits = same[0].0;
+            let outer = covering.enter(bits).copied();
+            let mut best = outer.unwrap_or(DestinationEntry {
+                until: ALWAYS_PAST,
+                rule: NO_RULE,
+            });
+            for (_, until, rule) in same {
+                if is_better((*until, *rule), (best.until, best.rule)) {
+                    best = DestinationEntry {
+                        until: *until,
+                        rule: *rule,
+                    };
+                }
+            }
+            if outer != Some(best) {
+                self.entries.push((number, bits, best));
+            }
+            covering.push(bits, best);
+        }
+    }
+}

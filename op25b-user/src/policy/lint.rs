@@ -1,0 +1,165 @@
+//! What in a valid policy is probably not what was meant?
+
+use op25b_common::values::UnixSeconds;
+
+use super::{
+    Exemption, Handling, Policy, Position, Prefix,
+    context::Context,
+    diagnostic::{Code, Diagnostic},
+    nesting::{AddressFamily, Bits, Covering},
+};
+
+/// Reports what exemptions do not do, or do too much.
+pub(super) fn lint(context: &mut Context<'_>, policy: &Policy) {
+    for family in [AddressFamily::V4, AddressFamily::V6] {
+        warn_of_exemptions_beside_pools(context, policy, family);
+        warn_of_covered_exemptions(context, policy, family);
+    }
+}
+
+fn warn_of_exemptions_beside_pools(context: &mut Context<'_>, policy: &Policy, family: AddressFamily) {
+    let mut pools: Vec<(Bits, usize)> = policy
+        .pools
+        .iter()
+        .enumerate()
+        .flat_map(|(index, pool)| pool.prefixes.iter().map(move |prefix| (prefix, index)))
+        .filter_map(|(prefix, index)| Some((Bits::of(family, prefix.net)?, index)))
+        .collect();
+    pools.sort_unstable();
+    // Those in no other: they do not overlap, so the last one that begins before an address is the one it is in.
+    let mut outermost: Vec<Bits> = Vec::new();
+    for (bits, _) in &pools {
+        if outermost.last().is_none_or(|outer| !outer.covers(*bits)) {
+            outermost.push(*bits);
+        }
+    }
+
+    let exempt = policy.exemptions.iter().flat_map(|exemption| &exemption.prefixes);
+    for prefix in exempt {
+        let Some(bits) = Bits::of(family, prefix.net) else {
+            continue;
+        };
+        // A prefix and those that lie in it stand side by side, this one's equal first.
+        let inside = pools.partition_point(|(pool, _)| *pool < bits);
+        if let Some((pool, index)) = pools.get(inside)
+            && pool.first() <= bits.last()
+        {
+            let whole = if *pool == bits { "is" } else { "contains" };
+            let name = &policy.pools[*index].name;
+            warn_at(
+                context,
+                prefix.at,
+                Code::ExemptionCoversPool,
+                || format!("{prefix} {whole} a whole prefix of pool `{name}`: none of it is blocked"),
+                "exempt only the customer's own addresses, or take the prefix out of the pool",
+            );
+            continue;
+        }
+        let before = outermost.partition_point(|pool| *pool <= bits);
+        let in_pool = before > 0 && outermost[before - 1].covers(bits);
+        // With `unlisted: drop` an exemption is how a static customer gets out: it needs no pool.
+        if !in_pool && policy.block.unlisted == Handling::Pass {
+            warn_at(
+                context,
+                prefix.at,
+                Code::ExemptionInNoPool,
+                || format!("{prefix} is in no pool, so there is nothing to exempt it from"),
+                "remove it, or check the prefix",
+            );
+        }
+    }
+}
+
+/// An exemption without destinations, as something that may cover others.
+#[derive(Clone, Copy)]
+struct Cover {
+    until: UnixSeconds,
+    exemption: usize,
+    at: Position,
+}
+
+fn warn_of_covered_exemptions(context: &mut Context<'_>, policy: &Policy, family: AddressFamily) {
+    let mut prefixes: Vec<(Bits, usize, Prefix)> = Vec::new();
+    for (index, exemption) in policy.exemptions.iter().enumerate() {
+        for prefix in &exemption.prefixes {
+            prefixes.extend(Bits::of(family, prefix.net).map(|bits| (bits, index, *prefix)));
+        }
+    }
+    prefixes.sort_unstable_by_key(|(bits, index, _)| (*bits, *index));
+
+    let mut covering = Covering::new();
+    for same in prefixes.chunk_by(|one, next| one.0 == next.0) {
+        let bits = same[0].0;
+        let outer: Option<Cover> = covering.enter(bits).copied();
+        let here = same
+            .iter()
+            .filter(|(_, index, _)| policy.exemptions[*index].destinations.is_empty())
+            .map(|(_, exemption, prefix)| Cover {
+                until: policy.exemptions[*exemption].until(),
+                exemption: *exemption,
+                at: prefix.at,
+            })
+            // Of several that last equally long, the first in the file stays, and the others are covered by it.
+            .reduce(|best, next| if next.until > best.until { next } else { best });
+        for (_, index, prefix) in same {
+            let exemption = &policy.exemptions[*index];
+            let lasts = |cover: &Cover| cover.until >= exemption.until();
+            let cover = outer
+                .filter(lasts)
+                .or(here.filter(|cover| cover.exemption != *index && lasts(cover)));
+            if let Some(cover) = cover
+                && exemption.holds_at(context.now)
+            {
+                warn_of_cover(context, *prefix, exemption, policy, cover, *index);
+            }
+        }
+        let longest = match (outer, here) {
+            (Some(outer), Some(here)) => Some(if here.until > outer.until { here } else { outer }),
+            (outer, here) => outer.or(here),
+        };
+        if let Some(longest) = longest {
+            covering.push(bits, longest);
+        }
+    }
+}
+
+fn warn_of_cover(
+    context: &mut Context<'_>,
+    prefix: Prefix,
+    exemption: &Exemption,
+    policy: &Policy,
+    cover: Cover,
+    index: usize,
+) {
+    let line = cover.at.line;
+    let whose = if cover.exemption == index {
+        "the same exemption".to_owned()
+    } else {
+        format!(
+            "the exemption of `{}`",
+            policy.exemptions[cover.exemption].customer
+        )
+    };
+    let effect = if exemption.destinations.is_empty() {
+        "has no effect"
+    } else {
+        "restricts nothing"
+    };
+    warn_at(
+        context,
+        prefix.at,
+        Code::ExemptionCovered,
+        || format!("{prefix} is covered by {whose} on line {line}, which lasts as long: this one {effect}"),
+        "remove one of the two",
+    );
+}
+
+fn warn_at(
+    context: &mut Context<'_>,
+    at: Position,
+    code: Code,
+    message: impl FnOnce() -> String,
+    hint: &str,
+) {
+    context.say_at(at, code, || Diagnostic::new(code, message()).hint(hint));
+}

@@ -1,0 +1,262 @@
+//! What is a policy, once everything about it is known to be right?
+
+use std::fmt;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use op25b_common::values::{NEVER, UnixSeconds};
+
+/// A place in the policy file, counted from 1; columns count characters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub struct Position {
+    /// The line.
+    pub line: u32,
+    /// The column.
+    pub column: u32,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}", self.line, self.column)
+    }
+}
+
+/// A whole policy file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Where subscribers and the Internet come in.
+    pub interfaces: Vec<Interface>,
+    /// What is blocked, and how.
+    pub block: Block,
+    /// Whose addresses are dynamic.
+    pub pools: Vec<Pool>,
+    /// Mail servers that everyone may reach.
+    pub relays: Vec<Relay>,
+    /// Who may use the blocked ports.
+    pub exemptions: Vec<Exemption>,
+}
+
+/// A network interface to attach to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// The kernel's name for it.
+    pub name: String,
+    /// What comes in there.
+    pub role: Role,
+    /// How the program is attached.
+    pub xdp: XdpMode,
+    /// Where the file says so.
+    pub at: Position,
+}
+
+/// What is blocked, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// TCP destination ports, at most [`op25b_common::MAX_BLOCKED_PORTS`].
+    pub ports: Vec<u16>,
+    /// Which segments are blocked.
+    pub match_: Match,
+    /// How they are blocked.
+    pub action: Action,
+    /// What happens to TCP from a pool whose ports cannot be read.
+    pub uninspectable: Handling,
+    /// What happens to blocked ports from a source in no pool.
+    pub unlisted: Handling,
+    /// What happens to connections from the Internet to subscribers' blocked ports.
+    pub inbound: Inbound,
+}
+
+impl Default for Block {
+    fn default() -> Self {
+        Self {
+            ports: vec![25],
+            match_: Match::All,
+            action: Action::Drop,
+            uninspectable: Handling::Drop,
+            unlisted: Handling::Pass,
+            inbound: Inbound::Allow,
+        }
+    }
+}
+
+/// Prefixes whose addresses are dynamic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pool {
+    /// Its name, unique among pools.
+    pub name: String,
+    /// The prefixes; no other pool has one of them.
+    pub prefixes: Vec<Prefix>,
+    /// Whether it is enforced or only watched.
+    pub mode: PoolMode,
+    /// From when on it is enforced.
+    pub enforce_from: Option<Timestamp>,
+    /// Where the file says so.
+    pub at: Position,
+}
+
+/// One of the ISP's own mail servers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relay {
+    /// Its name, unique among relays.
+    pub name: String,
+    /// Its addresses; no other relay has one of these prefixes.
+    pub prefixes: Vec<Prefix>,
+    /// Where the file says so.
+    pub at: Position,
+}
+
+/// Somebody who may use the blocked ports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exemption {
+    /// The operator's own key for it, unique among exemptions.
+    pub id: Option<String>,
+    /// Who it is.
+    pub customer: String,
+    /// Their source addresses.
+    pub prefixes: Vec<Prefix>,
+    /// Where they may connect to; everywhere if empty.
+    pub destinations: Vec<Prefix>,
+    /// The ticket that asked for it.
+    pub ticket: Option<String>,
+    /// Anything else worth knowing.
+    pub note: Option<String>,
+    /// When it was agreed.
+    pub created: Option<Timestamp>,
+    /// The first instant at which it no longer holds, in whole seconds.
+    pub expires: Option<Timestamp>,
+    /// Where the file says so.
+    pub at: Position,
+}
+
+impl Exemption {
+    /// Until when it holds, as the kernel counts: it holds while `now < until`.
+    #[must_use]
+    pub fn until(&self) -> UnixSeconds {
+        // Validation refuses what is too late for 32 bits; what is too early for them has passed anyway.
+        self.expires.map_or(NEVER, |end| {
+            u32::try_from(end.as_second().max(0)).unwrap_or(NEVER)
+        })
+    }
+
+    /// Whether it holds at `now`.
+    #[must_use]
+    pub fn holds_at(&self, now: Timestamp) -> bool {
+        self.expires.is_none_or(|end| now < end)
+    }
+}
+
+/// A prefix without host bits, and where it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Prefix {
+    /// The prefix.
+    pub net: IpNet,
+    /// Where the file says so.
+    pub at: Position,
+}
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.net.fmt(f)
+    }
+}
+
+/// A value that the file writes as one of a few words.
+pub trait Word: Copy + 'static {
+    /// Every value, in the order in which the documents name them.
+    const ALL: &'static [Self];
+
+    /// The word in the file.
+    fn name(self) -> &'static str;
+}
+
+macro_rules! words {
+    ($($(#[$meta:meta])* $vis:vis enum $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)* })*) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        $vis enum $name { $($(#[$doc])* $variant,)* }
+
+        impl Word for $name {
+            const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            fn name(self) -> &'static str {
+                self.name()
+            }
+        }
+
+        impl $name {
+            /// The word in the policy file.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.name())
+            }
+        }
+    )*};
+}
+
+words! {
+    /// What comes in on an interface.
+    pub enum Role {
+        /// Subscribers' packets.
+        Subscriber = "subscriber",
+        /// The Internet's packets.
+        Uplink = "uplink",
+    }
+
+    /// How the XDP program is attached.
+    pub enum XdpMode {
+        /// Native if the driver can, else generic with a warning.
+        Auto = "auto",
+        /// Only in the driver.
+        Native = "native",
+        /// Only behind the driver, in the kernel's network stack.
+        Generic = "generic",
+    }
+
+    /// Which segments are blocked.
+    pub enum Match {
+        /// Every one.
+        All = "all",
+        /// Only those that open a connection.
+        New = "new",
+    }
+
+    /// How a segment is blocked.
+    pub enum Action {
+        /// Discarded without an answer.
+        Drop = "drop",
+        /// Answered with a TCP reset.
+        Reset = "reset",
+        /// Answered with ICMP 'administratively prohibited'.
+        Prohibit = "prohibit",
+    }
+
+    /// What happens to packets that are neither clearly allowed nor clearly blocked.
+    pub enum Handling {
+        /// They are discarded.
+        Drop = "drop",
+        /// They go on.
+        Pass = "pass",
+    }
+
+    /// What happens to connections from the Internet to subscribers' blocked ports.
+    pub enum Inbound {
+        /// They are not touched.
+        Allow = "allow",
+        /// They are blocked.
+        Block = "block",
+    }
+
+    /// Whether a pool is enforced.
+    pub enum PoolMode {
+        /// It is.
+        Enforce = "enforce",
+        /// It is only watched.
+        Monitor = "monitor",
+    }
+}

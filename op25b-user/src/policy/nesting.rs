@@ -1,0 +1,145 @@
+//! Which prefixes lie in which? Prefixes of both families as numbers, in the order that answers it in one pass.
+
+use ipnet::IpNet;
+
+/// A prefix of either family as a number: its address at the left of 128 bits.
+///
+/// In ascending order, each prefix comes right before everything that lies in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Bits {
+    address: u128,
+    length: u8,
+}
+
+/// One of the address families.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AddressFamily {
+    V4,
+    V6,
+}
+
+impl Bits {
+    /// The prefix and its family.
+    pub(super) fn new(net: IpNet) -> (AddressFamily, Self) {
+        let length = net.prefix_len();
+        match net {
+            IpNet::V4(net) => (
+                AddressFamily::V4,
+                Self {
+                    address: u128::from(net.network().to_bits()) << 96,
+                    length,
+                },
+            ),
+            IpNet::V6(net) => (
+                AddressFamily::V6,
+                Self {
+                    address: net.network().to_bits(),
+                    length,
+                },
+            ),
+        }
+    }
+
+    /// The prefix, if it is of that family.
+    pub(super) fn of(family: AddressFamily, net: IpNet) -> Option<Self> {
+        let (found, bits) = Self::new(net);
+        (found == family).then_some(bits)
+    }
+
+    /// The address, at the left of 128 bits in network byte order.
+    pub(super) fn octets(self) -> [u8; 16] {
+        self.address.to_be_bytes()
+    }
+
+    /// The prefix length.
+    pub(super) fn length(self) -> u8 {
+        self.length
+    }
+
+    /// Whether `other` lies in this prefix or is the same.
+    pub(super) fn covers(self, other: Self) -> bool {
+        self.length <= other.length && (self.address ^ other.address) & self.mask() == 0
+    }
+
+    /// The last address of the prefix.
+    pub(super) fn last(self) -> u128 {
+        self.address | !self.mask()
+    }
+
+    /// The first address of the prefix.
+    pub(super) fn first(self) -> u128 {
+        self.address
+    }
+
+    fn mask(self) -> u128 {
+        u128::MAX.checked_shl(128 - u32::from(self.length)).unwrap_or(0)
+    }
+}
+
+/// The prefixes that cover the present one, while a sorted list is walked through; each carries a value.
+///
+/// At most 129 deep, so walking a list is linear.
+#[derive(Debug)]
+pub(super) struct Covering<T>(Vec<(Bits, T)>);
+
+impl<T> Covering<T> {
+    pub(super) fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Goes on to a prefix; the answer is the value of the longest shorter or equal prefix that covers it.
+    pub(super) fn enter(&mut self, bits: Bits) -> Option<&T> {
+        while self.0.pop_if(|(outer, _)| !outer.covers(bits)).is_some() {}
+        self.0.last().map(|(_, value)| value)
+    }
+
+    /// Puts the present prefix on top, for those that lie in it.
+    pub(super) fn push(&mut self, bits: Bits, value: T) {
+        self.0.push((bits, value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bits(text: &str) -> Bits {
+        Bits::new(text.parse().unwrap()).1
+    }
+
+    #[test]
+    fn a_prefix_covers_what_lies_in_it() {
+        for (outer, inner, covers) in [
+            ("198.51.100.0/22", "198.51.100.0/24", true),
+            ("198.51.100.0/22", "198.51.100.0/22", true),
+            ("198.51.100.0/24", "198.51.100.0/22", false),
+            ("198.51.100.0/24", "198.51.101.0/24", false),
+            ("0.0.0.0/0", "255.255.255.255/32", true),
+            ("::/0", "::/0", true),
+            ("2001:db8::1/128", "2001:db8::1/128", true),
+            ("2001:db8::/127", "2001:db8::1/128", true),
+            ("2001:db8::/127", "2001:db8::2/128", false),
+        ] {
+            assert_eq!(bits(outer).covers(bits(inner)), covers, "{outer} {inner}");
+        }
+    }
+
+    #[test]
+    fn walking_a_sorted_list_meets_the_covering_prefixes() {
+        let mut covering = Covering::new();
+        let list = [
+            "10.0.0.0/8",
+            "10.0.0.0/9",
+            "10.1.0.0/16",
+            "10.200.0.0/16",
+            "11.0.0.0/8",
+        ];
+        let mut parents = Vec::new();
+        for text in list {
+            parents.push(covering.enter(bits(text)).copied());
+            covering.push(bits(text), text);
+        }
+        assert_eq!(parents, [None, Some(list[0]), Some(list[1]), Some(list[0]), None]);
+        assert!(list.is_sorted_by_key(|text| bits(text)));
+    }
+}
