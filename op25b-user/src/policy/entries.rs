@@ -129,8 +129,7 @@ pub(super) fn exemption<'t>(
     let mut record = Record::new(context, "an exemption", EXEMPTION_KEYS, node)?;
     let customer = record
         .required(context, "customer", "Example KK")
-        .and_then(|node| context.text("customer", node))
-        .map(|customer| customer.value);
+        .and_then(|value| context.text("customer", value));
     let prefixes = prefixes(context, &mut record, &mut Seen::default());
     let destinations = match record.optional("destinations") {
         Some(node) => context.prefixes("destinations", node, &mut Seen::default()),
@@ -167,13 +166,14 @@ pub(super) fn exemption<'t>(
             .hint("remove it, or renew `expires`")
         });
     }
+    let boxed = |text: Located<String>| text.value.into_boxed_str();
     Some(Exemption {
-        id: id.map(|id| id.value),
-        customer: customer?,
-        prefixes,
-        destinations,
-        ticket: ticket.map(|ticket| ticket.value),
-        note: remark.map(|remark| remark.value),
+        id: id.map(boxed),
+        customer: customer.map(boxed)?,
+        prefixes: prefixes.into(),
+        destinations: destinations.into(),
+        ticket: ticket.map(boxed),
+        note: remark.map(boxed),
         created: created.map(|created| created.value),
         expires: expires.map(|expires| expires.value),
         at,

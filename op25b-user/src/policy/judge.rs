@@ -71,7 +71,7 @@ impl Rule {
     /// The rule in words; nothing if the policy has no such item.
     #[must_use]
     pub fn describe<'p>(self, policy: &'p Policy, flow: &Flow) -> Option<RuleDescription<'p>> {
-        let (kind, name, prefixes, address, at) = match self {
+        let (kind, name, prefixes, address, at): (_, &str, &[Prefix], _, _) = match self {
             Self::Pool(index) => {
                 let pool = policy.pools.get(index)?;
                 ("pool", &pool.name, &pool.prefixes, flow.source, pool.at)

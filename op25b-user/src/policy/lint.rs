@@ -3,7 +3,7 @@
 use op25b_common::values::UnixSeconds;
 
 use super::{
-    Exemption, Handling, Policy, Position, Prefix,
+    Handling, Policy, Position,
     context::Context,
     diagnostic::{Code, Diagnostic},
     nesting::{AddressFamily, Bits, Covering},
@@ -79,13 +79,14 @@ struct Cover {
 }
 
 fn warn_of_covered_exemptions(context: &mut Context<'_>, policy: &Policy, family: AddressFamily) {
-    let mut prefixes: Vec<(Bits, usize, Prefix)> = Vec::new();
-    for (index, exemption) in policy.exemptions.iter().enumerate() {
-        for prefix in &exemption.prefixes {
-            prefixes.extend(Bits::of(family, prefix.net).map(|bits| (bits, index, *prefix)));
+    // Indices instead of prefixes: there may be a million.
+    let mut prefixes: Vec<(Bits, u32, u32)> = Vec::new();
+    for (index, exemption) in (0..).zip(&policy.exemptions) {
+        for (number, prefix) in (0..).zip(&exemption.prefixes) {
+            prefixes.extend(Bits::of(family, prefix.net).map(|bits| (bits, index, number)));
         }
     }
-    prefixes.sort_unstable_by_key(|(bits, index, _)| (*bits, *index));
+    prefixes.sort_unstable();
 
     let mut covering = Covering::new();
     for same in prefixes.chunk_by(|one, next| one.0 == next.0) {
@@ -93,24 +94,26 @@ fn warn_of_covered_exemptions(context: &mut Context<'_>, policy: &Policy, family
         let outer: Option<Cover> = covering.enter(bits).copied();
         let here = same
             .iter()
-            .filter(|(_, index, _)| policy.exemptions[*index].destinations.is_empty())
-            .map(|(_, exemption, prefix)| Cover {
-                until: policy.exemptions[*exemption].until(),
-                exemption: *exemption,
-                at: prefix.at,
+            .map(|(_, index, number)| (*index as usize, *number as usize))
+            .filter(|(index, _)| policy.exemptions[*index].destinations.is_empty())
+            .map(|(index, number)| Cover {
+                until: policy.exemptions[index].until(),
+                exemption: index,
+                at: policy.exemptions[index].prefixes[number].at,
             })
             // Of several that last equally long, the first in the file stays, and the others are covered by it.
             .reduce(|best, next| if next.until > best.until { next } else { best });
-        for (_, index, prefix) in same {
-            let exemption = &policy.exemptions[*index];
+        for (_, index, number) in same {
+            let (index, number) = (*index as usize, *number as usize);
+            let exemption = &policy.exemptions[index];
             let lasts = |cover: &Cover| cover.until >= exemption.until();
             let cover = outer
                 .filter(lasts)
-                .or(here.filter(|cover| cover.exemption != *index && lasts(cover)));
+                .or(here.filter(|cover| cover.exemption != index && lasts(cover)));
             if let Some(cover) = cover
                 && exemption.holds_at(context.now)
             {
-                warn_of_cover(context, *prefix, exemption, policy, cover, *index);
+                warn_of_cover(context, policy, (index, number), cover);
             }
         }
         let longest = match (outer, here) {
@@ -123,14 +126,10 @@ fn warn_of_covered_exemptions(context: &mut Context<'_>, policy: &Policy, family
     }
 }
 
-fn warn_of_cover(
-    context: &mut Context<'_>,
-    prefix: Prefix,
-    exemption: &Exemption,
-    policy: &Policy,
-    cover: Cover,
-    index: usize,
-) {
+fn warn_of_cover(context: &mut Context<'_>, policy: &Policy, covered: (usize, usize), cover: Cover) {
+    let (index, number) = covered;
+    let exemption = &policy.exemptions[index];
+    let prefix = exemption.prefixes[number];
     let line = cover.at.line;
     let whose = if cover.exemption == index {
         "the same exemption".to_owned()

@@ -106,20 +106,22 @@ pub struct Relay {
 }
 
 /// Somebody who may use the blocked ports.
+///
+/// There may be a million of them, so nothing here has room to grow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exemption {
     /// The operator's own key for it, unique among exemptions.
-    pub id: Option<String>,
+    pub id: Option<Box<str>>,
     /// Who it is.
-    pub customer: String,
+    pub customer: Box<str>,
     /// Their source addresses.
-    pub prefixes: Vec<Prefix>,
+    pub prefixes: Box<[Prefix]>,
     /// Where they may connect to; everywhere if empty.
-    pub destinations: Vec<Prefix>,
+    pub destinations: Box<[Prefix]>,
     /// The ticket that asked for it.
-    pub ticket: Option<String>,
+    pub ticket: Option<Box<str>>,
     /// Anything else worth knowing.
-    pub note: Option<String>,
+    pub note: Option<Box<str>>,
     /// When it was agreed.
     pub created: Option<Timestamp>,
     /// The first instant at which it no longer holds, in whole seconds.

@@ -7,7 +7,8 @@ use ipnet::IpNet;
 /// In ascending order, each prefix comes right before everything that lies in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Bits {
-    address: u128,
+    // Two halves: a whole u128 would be aligned to 16 bytes, and there may be a million of these.
+    address: [u64; 2],
     length: u8,
 }
 
@@ -25,17 +26,11 @@ impl Bits {
         match net {
             IpNet::V4(net) => (
                 AddressFamily::V4,
-                Self {
-                    address: u128::from(net.network().to_bits()) << 96,
-                    length,
-                },
+                Self::from_parts(u128::from(net.network().to_bits()) << 96, length),
             ),
             IpNet::V6(net) => (
                 AddressFamily::V6,
-                Self {
-                    address: net.network().to_bits(),
-                    length,
-                },
+                Self::from_parts(net.network().to_bits(), length),
             ),
         }
     }
@@ -48,7 +43,7 @@ impl Bits {
 
     /// The address, at the left of 128 bits in network byte order.
     pub(super) fn octets(self) -> [u8; 16] {
-        self.address.to_be_bytes()
+        self.first().to_be_bytes()
     }
 
     /// The prefix length.
@@ -58,17 +53,27 @@ impl Bits {
 
     /// Whether `other` lies in this prefix or is the same.
     pub(super) fn covers(self, other: Self) -> bool {
-        self.length <= other.length && (self.address ^ other.address) & self.mask() == 0
+        self.length <= other.length && (self.first() ^ other.first()) & self.mask() == 0
     }
 
     /// The last address of the prefix.
     pub(super) fn last(self) -> u128 {
-        self.address | !self.mask()
+        self.first() | !self.mask()
     }
 
     /// The first address of the prefix.
     pub(super) fn first(self) -> u128 {
-        self.address
+        let [high, low] = self.address;
+        (u128::from(high) << 64) | u128::from(low)
+    }
+
+    fn from_parts(address: u128, length: u8) -> Self {
+        let [high, low] = [address >> 64, address & u128::from(u64::MAX)];
+        #[expect(clippy::cast_possible_truncation, reason = "each is a half of 128 bits")]
+        Self {
+            address: [high as u64, low as u64],
+            length,
+        }
     }
 
     fn mask(self) -> u128 {
