@@ -3,7 +3,7 @@
 use std::{collections::HashMap, rc::Rc};
 
 use op25b_common::values::{
-    ALWAYS_PAST, DestinationEntry, ExemptionEntry, NO_DESTINATIONS, NO_RULE, RuleIndex, UnixSeconds,
+    ALWAYS_PAST, DestinationEntry, ExemptionEntry, NEVER, NO_DESTINATIONS, NO_RULE, RuleIndex, UnixSeconds,
 };
 
 use super::{
@@ -75,7 +75,10 @@ pub(super) fn fold(exemptions: &[Exemption], family: AddressFamily) -> Result<Gr
             restricted.dedup();
             held.restricted = restricted.into();
         }
-        held.entry.destinations = sets.number(&held.restricted, held.entry.until)?;
+        // Where neither has changed, the set is that of the prefix around this one.
+        if held.entry.until != outer.entry.until || !Rc::ptr_eq(&held.restricted, &outer.restricted) {
+            held.entry.destinations = sets.number(&held.restricted, held.entry.until)?;
+        }
         // Without an entry of its own, a prefix has that of the one around it.
         if held.entry != outer.entry {
             sources.push((bits, held.entry));
@@ -113,6 +116,9 @@ impl<'a> Sets<'a> {
 
     /// The set of what these exemptions grant beyond `until`, up to which everything is granted anyway.
     fn number(&mut self, restricted: &[RuleIndex], until: UnixSeconds) -> Result<u32, CompileError> {
+        if until == NEVER {
+            return Ok(NO_DESTINATIONS);
+        }
         let lasting: Vec<RuleIndex> = restricted
             .iter()
             .copied()

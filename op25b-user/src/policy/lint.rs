@@ -34,8 +34,13 @@ fn warn_of_exemptions_beside_pools(context: &mut Context<'_>, policy: &Policy, f
         }
     }
 
-    let exempt = policy.exemptions.iter().flat_map(|exemption| &exemption.prefixes);
-    for prefix in exempt {
+    let exempt = policy.exemptions.iter().flat_map(|exemption| {
+        exemption
+            .prefixes
+            .iter()
+            .map(move |prefix| (prefix, exemption.destinations.is_empty()))
+    });
+    for (prefix, is_unrestricted) in exempt {
         let Some(bits) = Bits::of(family, prefix.net) else {
             continue;
         };
@@ -44,15 +49,17 @@ fn warn_of_exemptions_beside_pools(context: &mut Context<'_>, policy: &Policy, f
         if let Some((pool, index)) = pools.get(inside)
             && pool.first() <= bits.last()
         {
-            let whole = if *pool == bits { "is" } else { "contains" };
-            let name = &policy.pools[*index].name;
-            warn_at(
-                context,
-                prefix.at,
-                Code::ExemptionCoversPool,
-                || format!("{prefix} {whole} a whole prefix of pool `{name}`: none of it is blocked"),
-                "exempt only the customer's own addresses, or take the prefix out of the pool",
-            );
+            if is_unrestricted {
+                let whole = if *pool == bits { "is" } else { "contains" };
+                let name = &policy.pools[*index].name;
+                warn_at(
+                    context,
+                    prefix.at,
+                    Code::ExemptionCoversPool,
+                    || format!("{prefix} {whole} a whole prefix of pool `{name}`: none of it is blocked"),
+                    "exempt only the customer's own addresses, or take the prefix out of the pool",
+                );
+            }
             continue;
         }
         let before = outermost.partition_point(|pool| *pool <= bits);

@@ -38,8 +38,8 @@ pub(super) fn parse(text: &str, day_end: DayEnd, time_zone: &TimeZone) -> Result
     } else {
         text.parse::<Timestamp>()
             .map_err(|_| match text.parse::<DateTime>() {
-                Ok(local) => without_offset(local, time_zone),
-                Err(_) => TimeError::Unreadable,
+                Ok(local) if text.contains(':') => without_offset(local, time_zone),
+                _ => TimeError::Unreadable,
             })?
     };
     // Cut, not rounded: the kernel counts whole seconds.

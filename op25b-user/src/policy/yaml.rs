@@ -197,7 +197,8 @@ fn options() -> Options {
         // interfaces > item > list > value is all there is; the rest is room for good messages about mistakes.
         max_depth: 16,
         flow_nesting_limit: 16,
-        max_documents: 1,
+        // The second one is reported as such, not as too much.
+        max_documents: 2,
         max_aliases: 10_000,
         max_anchors: 10_000,
     };
@@ -225,26 +226,42 @@ fn diagnose(source: &Source<'_>, error: &Error) -> Diagnostic {
             "a policy file is one YAML document, and here a second one begins",
         )
         .hint("remove the `---` and what follows"),
-        Error::Budget { .. }
-        | Error::AliasReplayLimitExceeded { .. }
-        | Error::AliasExpansionLimitExceeded { .. }
-        | Error::AliasReplayStackDepthExceeded { .. }
-        | Error::AliasReplayCounterOverflow { .. }
-        | Error::RecursiveReferencesRequireWeakTypes { .. } => Diagnostic::new(
-            Code::YamlLimit,
-            format!("this YAML is nested or repeated too much: {message}"),
-        )
-        .hint("write lists out instead of using anchors (`&`) and aliases (`*`)"),
         Error::MergeKeyNotAllowed { .. } => {
             Diagnostic::new(Code::YamlSyntax, "`<<` merges are not part of the policy format")
                 .hint("write the keys out")
         }
+        error if is_limit(error, message) => Diagnostic::new(
+            Code::YamlLimit,
+            "this YAML is nested too deeply, or repeats itself too often",
+        )
+        .hint("write lists out instead of using anchors (`&`) and aliases (`*`)"),
         _ => Diagnostic::new(Code::YamlSyntax, format!("this is not valid YAML: {message}")),
     };
-    match error.location() {
-        Some(location) if location.line() > 0 => diagnostic.at(source, span(location)),
-        _ => diagnostic,
+    let Some(location) = error.location().filter(|location| location.line() > 0) else {
+        return diagnostic;
+    };
+    let mut span = span(location);
+    if location.span().byte_offset().is_none() {
+        // Only line and column are known.
+        span = Span {
+            length: 0,
+            ..source.word(span.at)
+        };
     }
+    diagnostic.at(source, span)
+}
+
+fn is_limit(error: &Error, message: &str) -> bool {
+    matches!(
+        error,
+        Error::Budget { .. }
+            | Error::AliasReplayLimitExceeded { .. }
+            | Error::AliasExpansionLimitExceeded { .. }
+            | Error::AliasReplayStackDepthExceeded { .. }
+            | Error::AliasReplayCounterOverflow { .. }
+            | Error::RecursiveReferencesRequireWeakTypes { .. }
+    ) || message.contains("budget breached")
+        || message.contains("recursion limit")
 }
 
 /// What is read piece by piece: the document, or a list in it.
