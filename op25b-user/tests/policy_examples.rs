@@ -1,0 +1,94 @@
+//! The example policies are right, as they are in the repository.
+#![allow(clippy::unwrap_used, reason = "in a test, a failed helper is a failed test")]
+
+use std::{ffi::OsStr, fs, path::PathBuf};
+
+use op25b::policy;
+
+fn examples() -> Vec<PathBuf> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../policies");
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension() == Some(OsStr::new("yaml")))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn every_example_loads_and_compiles_without_a_warning() {
+    let files = examples();
+    assert!(files.len() >= 2, "{files:?}");
+    for file in files {
+        let loaded = policy::load(&file).unwrap_or_else(|error| match error {
+            policy::LoadError::Invalid(report) => panic!("{report}"),
+            error @ policy::LoadError::Unreadable { .. } => panic!("{error}"),
+        });
+        assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
+        policy::compile(&loaded.policy).unwrap();
+    }
+}
+
+#[test]
+fn every_example_begins_with_a_word_on_when_to_use_it() {
+    for file in examples() {
+        let text = fs::read_to_string(&file).unwrap();
+        let comment: String = text.lines().take_while(|line| line.starts_with('#')).collect();
+        assert!(
+            comment.contains("Use it") || comment.to_lowercase().contains("use"),
+            "{}",
+            file.display()
+        );
+    }
+}
+
+#[test]
+fn the_reference_shows_every_key() {
+    let text =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../policies/reference.yaml")).unwrap();
+    for key in [
+        "version",
+        "interfaces",
+        "name",
+        "role",
+        "xdp",
+        "block",
+        "ports",
+        "match",
+        "action",
+        "uninspectable",
+        "unlisted",
+        "inbound",
+        "pools",
+        "prefixes",
+        "mode",
+        "enforce_from",
+        "relays",
+        "exemptions",
+        "id",
+        "customer",
+        "destinations",
+        "ticket",
+        "note",
+        "created",
+        "expires",
+    ] {
+        let is_shown = text.lines().any(|line| {
+            line.trim_start_matches([' ', '-'])
+                .starts_with(&format!("{key}:"))
+        });
+        assert!(is_shown, "{key}");
+    }
+}
+
+#[test]
+fn the_documents_name_every_diagnostic() {
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/policy.md")).unwrap();
+    for code in policy::Code::ALL {
+        assert!(
+            text.contains(&format!("| `{code}` |")),
+            "docs/policy.md does not explain {code}"
+        );
+    }
+}

@@ -1,0 +1,442 @@
+//! The compiled tables, looked up as the kernel does, agree with the model that reads the policy's lists.
+#![allow(clippy::unwrap_used, reason = "in a test, a failed helper is a failed test")]
+
+use std::{
+    collections::HashSet,
+    fmt::Write as _,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+use jiff::{Timestamp, tz::TimeZone};
+use op25b::policy::{self, Compiled, Entry, Flow, Judgement, Policy, Rule, Tables};
+use op25b_common::{
+    Reason, Verdict,
+    keys::DestinationKey,
+    values::{NEVER, NO_DESTINATIONS, NO_RULE, UnixSeconds},
+};
+use proptest::prelude::*;
+
+/// What the tries compare: the bytes of a key.
+trait Key {
+    fn bytes(&self) -> Vec<u8>;
+}
+
+impl<const N: usize> Key for [u8; N] {
+    fn bytes(&self) -> Vec<u8> {
+        self.to_vec()
+    }
+}
+
+impl<const N: usize> Key for DestinationKey<[u8; N]> {
+    fn bytes(&self) -> Vec<u8> {
+        [&self.set[..], &self.address[..]].concat()
+    }
+}
+
+/// A longest-prefix match as plainly as can be.
+fn look_up<'t, K: Key, V>(entries: &'t [Entry<K, V>], key: &impl Key) -> Option<&'t V> {
+    let key = key.bytes();
+    let bit = |bytes: &[u8], index: u32| bytes[index as usize / 8] >> (7 - index % 8) & 1;
+    entries
+        .iter()
+        .filter(|entry| {
+            let bytes = entry.key.bytes();
+            (0..entry.prefix_len).all(|index| bit(&bytes, index) == bit(&key, index))
+        })
+        .max_by_key(|entry| entry.prefix_len)
+        .map(|entry| &entry.value)
+}
+
+/// The program's steps for TCP, as in its own source.
+fn as_the_kernel(compiled: &Compiled, flow: &Flow, now: Timestamp) -> Judgement {
+    if !compiled.blocked_ports.contains(&flow.destination_port) {
+        return Judgement {
+            verdict: Verdict::Pass,
+            reason: Reason::OtherPort,
+            rule: None,
+        };
+    }
+    match (flow.source, flow.destination) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => {
+            steps(compiled, &compiled.v4, source.octets(), destination.octets(), now)
+        }
+        (IpAddr::V6(source), IpAddr::V6(destination)) => {
+            steps(compiled, &compiled.v6, source.octets(), destination.octets(), now)
+        }
+        _ => panic!("a packet has one address family"),
+    }
+}
+
+fn steps<const N: usize>(
+    compiled: &Compiled,
+    tables: &Tables<[u8; N]>,
+    source: [u8; N],
+    destination: [u8; N],
+    now: Timestamp,
+) -> Judgement {
+    let holds = |until: UnixSeconds| until == NEVER || now.as_second() < i64::from(until);
+    let pool = look_up(&tables.pools, &source);
+    let exemption = look_up(&tables.exemptions, &source).and_then(|exemption| {
+        if holds(exemption.until) {
+            assert_ne!(exemption.rule, NO_RULE, "what holds has a rule");
+            return Some(exemption.rule);
+        }
+        if exemption.destinations == NO_DESTINATIONS {
+            return None;
+        }
+        let key = DestinationKey::new(exemption.destinations, destination);
+        look_up(&tables.destinations, &key)
+            .filter(|allowed| holds(allowed.until))
+            .map(|allowed| allowed.rule)
+    });
+    let judgement = |verdict, reason, rule| Judgement {
+        verdict,
+        reason,
+        rule,
+    };
+    if pool.is_none() && exemption.is_none() {
+        let verdict = if compiled.drop_unlisted {
+            Verdict::Drop
+        } else {
+            Verdict::Pass
+        };
+        return judgement(verdict, Reason::NotPooled, None);
+    }
+    if let Some(relay) = look_up(&tables.relays, &destination) {
+        return judgement(
+            Verdict::Pass,
+            Reason::Relay,
+            Some(Rule::Relay(relay.rule as usize)),
+        );
+    }
+    if let Some(rule) = exemption {
+        return judgement(
+            Verdict::Pass,
+            Reason::Exempt,
+            Some(Rule::Exemption(rule as usize)),
+        );
+    }
+    judgement(
+        Verdict::Drop,
+        Reason::Blocked,
+        pool.map(|pool| Rule::Pool(pool.rule as usize)),
+    )
+}
+
+/// Prefixes that nest and collide: few different bits, at both ends of the address, and every special length.
+fn prefix() -> impl Strategy<Value = String> {
+    let bits = (0u8..4, 0u8..4);
+    let v4 = (
+        bits.clone(),
+        prop::sample::select(vec![0u8, 1, 6, 7, 8, 9, 16, 30, 31, 32]),
+    );
+    let v6 = (
+        bits,
+        prop::sample::select(vec![0u8, 1, 6, 7, 8, 9, 64, 96, 126, 127, 128]),
+    );
+    prop_oneof![
+        v4.prop_map(|((high, low), length)| {
+            ipnet::Ipv4Net::new(v4_address(high, low), length)
+                .unwrap()
+                .trunc()
+                .to_string()
+        }),
+        v6.prop_map(|((high, low), length)| {
+            ipnet::Ipv6Net::new(v6_address(high, low), length)
+                .unwrap()
+                .trunc()
+                .to_string()
+        }),
+    ]
+}
+
+fn v4_address(high: u8, low: u8) -> Ipv4Addr {
+    Ipv4Addr::new(8 + high, 0, 0, low)
+}
+
+fn v6_address(high: u8, low: u8) -> Ipv6Addr {
+    Ipv6Addr::new(0x2000 + (u16::from(high) << 8), 0, 0, 0, 0, 0, 0, u16::from(low))
+}
+
+fn prefixes() -> impl Strategy<Value = Vec<String>> {
+    prop::collection::btree_set(prefix(), 1..4).prop_map(|set| set.into_iter().collect())
+}
+
+/// Some moments, so that the instants asked for fall before, on and after them.
+const MOMENTS: [i64; 4] = [1_800_000_000, 1_800_000_001, 1_800_000_002, 1_900_000_000];
+
+/// Prefixes, destinations and end.
+type DraftExemption = (Vec<String>, Option<Vec<String>>, Option<i64>);
+
+#[derive(Clone, Debug)]
+struct Draft {
+    unlisted: &'static str,
+    pools: Vec<Vec<String>>,
+    relays: Vec<Vec<String>>,
+    exemptions: Vec<DraftExemption>,
+}
+
+fn draft() -> impl Strategy<Value = Draft> {
+    let exemption = (
+        prefixes(),
+        prop::option::of(prefixes()),
+        prop::option::of(prop::sample::select(&MOMENTS[..])),
+    );
+    (
+        prop::sample::select(vec!["pass", "drop"]),
+        prop::collection::vec(prefixes(), 1..4),
+        prop::collection::vec(prefixes(), 0..3),
+        prop::collection::vec(exemption, 0..8),
+    )
+        .prop_map(|(unlisted, pools, relays, exemptions)| Draft {
+            unlisted,
+            pools: distinct(pools),
+            relays: distinct(relays),
+            exemptions,
+        })
+}
+
+/// No prefix may be in two pools, or in two relays.
+fn distinct(lists: Vec<Vec<String>>) -> Vec<Vec<String>> {
+    let mut seen = HashSet::new();
+    let lists = lists.into_iter().map(|list| {
+        list.into_iter()
+            .filter(|prefix| seen.insert(prefix.clone()))
+            .collect()
+    });
+    lists.filter(|list: &Vec<String>| !list.is_empty()).collect()
+}
+
+impl Draft {
+    fn policy(&self) -> Policy {
+        let quoted = |list: &[String]| format!("['{}']", list.join("', '"));
+        let mut text = format!(
+            "version: 1\ninterfaces: [{{ name: eth1, role: subscriber }}]\nblock: {{ unlisted: {} }}\npools:\n",
+            self.unlisted
+        );
+        for (index, pool) in self.pools.iter().enumerate() {
+            writeln!(text, "- {{ name: pool{index}, prefixes: {} }}", quoted(pool)).unwrap();
+        }
+        if !self.relays.is_empty() {
+            text.push_str("relays:\n");
+        }
+        for (index, relay) in self.relays.iter().enumerate() {
+            writeln!(text, "- {{ name: relay{index}, prefixes: {} }}", quoted(relay)).unwrap();
+        }
+        if !self.exemptions.is_empty() {
+            text.push_str("exemptions:\n");
+        }
+        for (prefixes, destinations, expires) in &self.exemptions {
+            write!(text, "- {{ customer: A, prefixes: {}", quoted(prefixes)).unwrap();
+            if let Some(destinations) = destinations {
+                write!(text, ", destinations: {}", quoted(destinations)).unwrap();
+            }
+            if let Some(second) = expires {
+                write!(text, ", expires: '{}'", Timestamp::from_second(*second).unwrap()).unwrap();
+            }
+            text.push_str(" }\n");
+        }
+        let now = Timestamp::from_second(MOMENTS[0]).unwrap();
+        match policy::parse_at("draft.yaml", &text, now, TimeZone::UTC) {
+            Ok(loaded) => loaded.policy,
+            Err(report) => panic!("{text}\n{report}"),
+        }
+    }
+}
+
+/// Every combination of addresses that the drafts can tell apart, and some that they cannot.
+fn flows() -> Vec<Flow> {
+    let mut flows = Vec::new();
+    let ends: Vec<(u8, u8)> = (0..5)
+        .flat_map(|high| [0, 1, 2, 3, 255].map(|low| (high, low)))
+        .collect();
+    for source in &ends {
+        for destination in &ends {
+            flows.push(Flow {
+                source: v4_address(source.0, source.1).into(),
+                destination: v4_address(destination.0, destination.1).into(),
+                destination_port: 25,
+            });
+            flows.push(Flow {
+                source: v6_address(source.0, source.1).into(),
+                destination: v6_address(destination.0, destination.1).into(),
+                destination_port: 25,
+            });
+        }
+    }
+    flows
+}
+
+fn is_unique<K: Key, V>(entries: &[Entry<K, V>]) -> bool {
+    let mut keys = HashSet::new();
+    entries
+        .iter()
+        .all(|entry| keys.insert((entry.prefix_len, entry.key.bytes())))
+}
+
+fn is_all_unique<A, const N: usize>(tables: &Tables<[A; N]>) -> bool
+where
+    [A; N]: Key,
+    DestinationKey<[A; N]>: Key,
+{
+    is_unique(&tables.pools)
+        && is_unique(&tables.relays)
+        && is_unique(&tables.exemptions)
+        && is_unique(&tables.destinations)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_tables_and_the_model_agree_on_verdict_reason_and_rule(draft in draft(), moment in 0usize..4, early in 0i64..2) {
+        let policy = draft.policy();
+        let compiled = policy::compile(&policy).unwrap();
+        let now = Timestamp::from_second(MOMENTS[moment] - early).unwrap();
+        for flow in flows() {
+            let model = policy::judge(&policy, &flow, now);
+            prop_assert_eq!(as_the_kernel(&compiled, &flow, now), model, "{:?} at {}", flow, now);
+        }
+    }
+
+    #[test]
+    fn no_trie_has_the_same_prefix_twice(draft in draft()) {
+        let compiled = policy::compile(&draft.policy()).unwrap();
+        prop_assert!(is_all_unique(&compiled.v4) && is_all_unique(&compiled.v6));
+    }
+}
+
+/// Source, destination, and what is expected.
+type Row = (&'static str, &'static str, Reason, Option<Rule>);
+
+/// A policy with these exemptions and one pool, judged for a few flows.
+#[rustfmt::skip]
+const TABLE: &[(&str, &[Row])] = &[
+    // The last address of a prefix is in it, the next is not.
+    ("", &[
+        ("198.51.103.255", "192.0.2.1", Reason::Blocked, Some(Rule::Pool(0))),
+        ("198.51.104.0", "192.0.2.1", Reason::NotPooled, None),
+        ("2001:db8:1ff:ffff:ffff:ffff:ffff:ffff", "2001:db8::1", Reason::Blocked, Some(Rule::Pool(0))),
+        ("2001:db8:200::", "2001:db8::1", Reason::NotPooled, None),
+        ("198.51.100.1", "192.0.2.25", Reason::Relay, Some(Rule::Relay(0))),
+        ("203.0.113.1", "192.0.2.25", Reason::NotPooled, None),
+    ]),
+    // Exemptions beat pools, whatever the prefix lengths.
+    ("[{ customer: A, prefixes: [198.51.0.0/16] }]", &[
+        ("198.51.100.1", "192.0.2.1", Reason::Exempt, Some(Rule::Exemption(0))),
+        ("198.51.200.1", "192.0.2.1", Reason::Exempt, Some(Rule::Exemption(0))),
+        ("198.51.200.1", "192.0.2.25", Reason::Relay, Some(Rule::Relay(0))),
+    ]),
+    // An expired exemption inside one that holds does not shadow it.
+    ("[{ customer: A, prefixes: [198.51.100.0/24] }, { customer: B, prefixes: [198.51.100.8], expires: 2020-01-01 }]", &[
+        ("198.51.100.8", "192.0.2.1", Reason::Exempt, Some(Rule::Exemption(0))),
+    ]),
+    // Restricted exemptions add up, and what they do not name is blocked.
+    ("[{ customer: A, prefixes: [198.51.100.0/24], destinations: [192.0.2.128/25] }, \
+       { customer: B, prefixes: [198.51.100.8], destinations: [203.0.113.0/24] }]", &[
+        ("198.51.100.8", "192.0.2.200", Reason::Exempt, Some(Rule::Exemption(0))),
+        ("198.51.100.8", "203.0.113.1", Reason::Exempt, Some(Rule::Exemption(1))),
+        ("198.51.100.9", "203.0.113.1", Reason::Blocked, Some(Rule::Pool(0))),
+        ("198.51.100.8", "192.0.2.1", Reason::Blocked, Some(Rule::Pool(0))),
+    ]),
+    // Outside of the pools there is nothing to be exempted from, unless the exemption grants this very flow.
+    ("[{ customer: A, prefixes: [203.0.113.8], destinations: [192.0.2.128/25] }]", &[
+        ("203.0.113.8", "192.0.2.200", Reason::Exempt, Some(Rule::Exemption(0))),
+        ("203.0.113.8", "192.0.2.1", Reason::NotPooled, None),
+    ]),
+    // Of several, one without destinations is named first, then the longest, then the first in the file.
+    ("[{ customer: A, prefixes: [198.51.100.8], destinations: [192.0.2.128/25] }, \
+       { customer: B, prefixes: [198.51.100.8], expires: 2090-01-01 }, \
+       { customer: C, prefixes: [198.51.100.0/24], expires: 2091-01-01 }, \
+       { customer: D, prefixes: [198.51.100.8], expires: 2091-01-01 }]", &[
+        ("198.51.100.8", "192.0.2.200", Reason::Exempt, Some(Rule::Exemption(2))),
+        ("198.51.100.8", "192.0.2.1", Reason::Exempt, Some(Rule::Exemption(2))),
+    ]),
+];
+
+#[test]
+fn the_table_of_flows_is_judged_as_it_says() {
+    let now: Timestamp = "2027-01-01T00:00:00Z".parse().unwrap();
+    for (exemptions, flows) in TABLE {
+        let mut text = "version: 1\ninterfaces: [{ name: eth1, role: subscriber }]\n\
+                        pools: [{ name: p, prefixes: [198.51.100.0/22, 2001:db8:100::/40] }]\n\
+                        relays: [{ name: r, prefixes: [192.0.2.25] }]\n"
+            .to_owned();
+        if !exemptions.is_empty() {
+            writeln!(text, "exemptions: {exemptions}").unwrap();
+        }
+        let policy = policy::parse_at("table.yaml", &text, now, TimeZone::UTC)
+            .unwrap()
+            .policy;
+        let compiled = policy::compile(&policy).unwrap();
+        for (source, destination, reason, rule) in *flows {
+            let flow = Flow {
+                source: source.parse().unwrap(),
+                destination: destination.parse().unwrap(),
+                destination_port: 25,
+            };
+            let judgement = policy::judge(&policy, &flow, now);
+            assert_eq!(
+                (judgement.reason, judgement.rule),
+                (*reason, *rule),
+                "{exemptions} {flow:?}"
+            );
+            assert_eq!(
+                as_the_kernel(&compiled, &flow, now),
+                judgement,
+                "{exemptions} {flow:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_exemption_ends_with_its_last_second() {
+    let text = "version: 1\ninterfaces: [{ name: eth1, role: subscriber }]\n\
+                pools: [{ name: p, prefixes: [198.51.100.0/22] }]\n\
+                exemptions: [{ customer: A, prefixes: [198.51.100.8], expires: '2028-01-01T00:00:00Z' }]\n";
+    let end: Timestamp = "2028-01-01T00:00:00Z".parse().unwrap();
+    let policy = policy::parse_at("x.yaml", text, end, TimeZone::UTC)
+        .unwrap()
+        .policy;
+    let flow = Flow {
+        source: Ipv4Addr::new(198, 51, 100, 8).into(),
+        destination: Ipv4Addr::new(192, 0, 2, 1).into(),
+        destination_port: 25,
+    };
+    let before = Timestamp::new(end.as_second() - 1, 999_999_999).unwrap();
+    assert_eq!(policy::judge(&policy, &flow, before).reason, Reason::Exempt);
+    assert_eq!(policy::judge(&policy, &flow, end).reason, Reason::Blocked);
+}
+
+#[test]
+fn a_rule_is_described_with_its_prefix_and_line() {
+    let text = "version: 1\ninterfaces: [{ name: eth1, role: subscriber }]\npools:\n- name: residential\n  prefixes:\n  - 198.51.100.0/22\n  - 198.51.100.0/24\n";
+    let policy = policy::parse("x.yaml", text).unwrap().policy;
+    let flow = Flow {
+        source: Ipv4Addr::new(198, 51, 100, 8).into(),
+        destination: Ipv4Addr::new(192, 0, 2, 1).into(),
+        destination_port: 25,
+    };
+    let rule = policy::judge(&policy, &flow, Timestamp::UNIX_EPOCH).rule.unwrap();
+    assert_eq!(
+        rule.describe(&policy, &flow).unwrap().to_string(),
+        "pool residential (198.51.100.0/24), line 7"
+    );
+}
+
+#[test]
+fn one_exemption_with_many_prefixes_needs_one_destination_set() {
+    let prefixes: Vec<String> = (0..200).map(|host| format!("198.51.100.{host}")).collect();
+    let text = format!(
+        "version: 1\ninterfaces: [{{ name: eth1, role: subscriber }}]\n\
+         pools: [{{ name: p, prefixes: [198.51.100.0/22] }}]\n\
+         exemptions: [{{ customer: A, prefixes: [{}], destinations: [192.0.2.0/24, 192.0.2.1] }}]\n",
+        prefixes.join(", ")
+    );
+    let compiled = policy::compile(&policy::parse("x.yaml", &text).unwrap().policy).unwrap();
+    assert_eq!(compiled.v4.exemptions.len(), 200);
+    // The single address says nothing that its network does not say.
+    assert_eq!(compiled.v4.destinations.len(), 1);
+    assert_eq!(compiled.v4.destinations[0].prefix_len, 32 + 24);
+}
