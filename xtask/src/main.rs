@@ -1,0 +1,3 @@
+//! `cargo xtask`: everything around building op25b.
+
+fn main() {}
