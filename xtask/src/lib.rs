@@ -1,6 +1,11 @@
 //! op25b's set-up, lab, demo and tests: the library behind `cargo xtask`.
 
+pub mod frames;
+pub mod http;
+pub mod lab;
+pub mod mail;
 pub mod mta;
+pub mod packet_socket;
 pub mod paths;
 pub mod process;
 pub mod runtime;

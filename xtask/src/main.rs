@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::setup::{self, Incomplete};
+use xtask::{
+    lab::command as lab,
+    setup::{self, Incomplete},
+};
 
 /// op25b's set-up, lab, demo and tests.
 #[derive(Debug, Parser)]
@@ -16,14 +19,16 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Setup(setup::Args),
+    Lab(lab::Args),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Setup(args) => setup::run(&args),
+        Command::Setup(args) => setup::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Lab(args) => lab::run(&args),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("cargo xtask: {error:#}");
             ExitCode::from(if error.is::<Incomplete>() { 1 } else { 2 })

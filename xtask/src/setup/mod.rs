@@ -9,6 +9,7 @@ use std::{process::Command, time::Instant};
 use anyhow::{Context as _, bail};
 use clap::Args as ClapArgs;
 
+pub use self::facts::find_program;
 use self::{
     facts::Facts,
     plan::{Action, Step},

@@ -1,0 +1,111 @@
+//! One network namespace, and doing things inside it.
+
+use std::{
+    fs::File,
+    io,
+    path::PathBuf,
+    process::Command,
+    thread::{self, JoinHandle},
+};
+
+use anyhow::Context as _;
+use nix::sched::{CloneFlags, setns};
+
+use crate::process::output_of;
+
+/// A named network namespace; dropping it removes it.
+#[derive(Debug)]
+pub struct NetNs {
+    name: String,
+    remove_on_drop: bool,
+}
+
+impl NetNs {
+    pub(super) fn create(name: String) -> anyhow::Result<Self> {
+        output_of(&mut ip(&["netns", "add", &name]))?;
+        Ok(Self {
+            name,
+            remove_on_drop: true,
+        })
+    }
+
+    /// One that is there already and stays.
+    pub(super) fn existing(name: String) -> Self {
+        Self {
+            name,
+            remove_on_drop: false,
+        }
+    }
+
+    pub(super) fn keep(&mut self) {
+        self.remove_on_drop = false;
+    }
+
+    /// Its name, for `ip netns exec`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A command that runs inside it.
+    #[must_use]
+    pub fn command(&self, program: &str) -> Command {
+        ip(&["netns", "exec", &self.name, program])
+    }
+
+    /// Does something in a thread of its own inside it. What the thread starts stays inside, too: sockets,
+    /// threads and processes.
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+    ) -> JoinHandle<anyhow::Result<T>> {
+        let path = path(&self.name);
+        thread::spawn(move || {
+            let namespace = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
+            setns(namespace, CloneFlags::CLONE_NEWNET)
+                .with_context(|| format!("cannot enter {}", path.display()))?;
+            work()
+        })
+    }
+
+    /// Does something inside it and waits for the result.
+    pub fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+    ) -> anyhow::Result<T> {
+        match self.spawn(work).join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+impl Drop for NetNs {
+    fn drop(&mut self) {
+        if self.remove_on_drop
+            && let Err(error) = remove(&self.name)
+        {
+            eprintln!("could not remove the namespace {}: {error:#}", self.name);
+        }
+    }
+}
+
+/// Removes a namespace; it is no error if there is none.
+pub(super) fn remove(name: &str) -> anyhow::Result<()> {
+    match path(name).symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        _ => output_of(&mut ip(&["netns", "delete", name])).map(drop),
+    }
+}
+
+/// The `ip` command, wherever it is.
+pub(super) fn ip(arguments: &[&str]) -> Command {
+    let program = crate::setup::find_program("ip").unwrap_or_else(|| "ip".into());
+    let mut command = Command::new(program);
+    command.args(arguments);
+    command
+}
+
+fn path(name: &str) -> PathBuf {
+    PathBuf::from("/run/netns").join(name)
+}

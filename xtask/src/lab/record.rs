@@ -1,0 +1,120 @@
+//! Which labs there are, and whose: a file for each, so that what a killed process left behind can be told from
+//! what is in use.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, bail};
+
+const DIRECTORY: &str = "/run/op25b-lab";
+
+/// A process that cannot be mistaken for a later one with the same id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Owner {
+    pub pid: u32,
+    /// In clock ticks after boot.
+    started: u64,
+}
+
+impl Owner {
+    /// This process.
+    pub fn current() -> anyhow::Result<Self> {
+        Self::of(std::process::id()).context("cannot read this process's start time from /proc")
+    }
+
+    /// Any process, if it is alive.
+    pub fn of(pid: u32) -> Option<Self> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The name, in parentheses, may hold anything: count after its end. The start time is the 22nd field.
+        let (_, fields) = stat.rsplit_once(')')?;
+        let mut fields = fields.split_whitespace();
+        let state = fields.next()?;
+        let started = fields.nth(18)?.parse().ok()?;
+        (state != "Z").then_some(Self { pid, started })
+    }
+
+    pub fn is_alive(self) -> bool {
+        Self::of(self.pid) == Some(self)
+    }
+}
+
+/// Claims a name for a lab; fails if it is taken.
+pub(super) fn claim(name: &str) -> anyhow::Result<()> {
+    fs::create_dir_all(DIRECTORY).with_context(|| format!("cannot make {DIRECTORY}"))?;
+    match OpenOptions::new().write(true).create_new(true).open(path(name)) {
+        Ok(file) => {
+            write(file, Owner::current()?).with_context(|| format!("cannot write {}", path(name).display()))
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            bail!("there is a lab named {name} already: `cargo xtask lab down --name {name}` removes it")
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot write {}", path(name).display())),
+    }
+}
+
+/// Hands a lab over to another process.
+pub(super) fn hand_over(name: &str, owner: Owner) -> anyhow::Result<()> {
+    let path = path(name);
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    write(file, owner).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Who owns a lab; nobody if the record cannot be read.
+pub(super) fn owner(name: &str) -> Option<Owner> {
+    let text = fs::read_to_string(path(name)).ok()?;
+    let (pid, started) = text.trim().split_once(' ')?;
+    Some(Owner {
+        pid: pid.parse().ok()?,
+        started: started.parse().ok()?,
+    })
+}
+
+pub(super) fn exists(name: &str) -> bool {
+    path(name).exists()
+}
+
+pub(super) fn remove(name: &str) {
+    // Gone already is as good; and there is nobody to tell of anything else.
+    let _ = fs::remove_file(path(name));
+}
+
+/// The names of all labs.
+pub(super) fn names() -> Vec<String> {
+    let Ok(files) = fs::read_dir(DIRECTORY) else {
+        return Vec::new();
+    };
+    let mut names: Vec<_> = files
+        .filter_map(|file| file.ok()?.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    names
+}
+
+fn write(mut file: File, owner: Owner) -> io::Result<()> {
+    writeln!(file, "{} {}", owner.pid, owner.started)
+}
+
+fn path(name: &str) -> PathBuf {
+    Path::new(DIRECTORY).join(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_not_mistaken_for_a_later_one_with_its_id() {
+        let this = Owner::current().unwrap();
+        assert!(this.is_alive());
+        assert!(
+            !Owner {
+                started: this.started + 1,
+                ..this
+            }
+            .is_alive()
+        );
+    }
+}

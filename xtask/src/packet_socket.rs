@@ -1,0 +1,100 @@
+//! Raw frames in and out of an interface (`AF_PACKET`), for what no protocol of the kernel's speaks.
+
+use std::{
+    ffi::CString,
+    io::{self, Read as _},
+    mem::{MaybeUninit, size_of},
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
+
+/// A socket bound to one interface of the calling thread's namespace.
+#[derive(Debug)]
+pub struct PacketSocket {
+    socket: Socket,
+}
+
+impl PacketSocket {
+    /// Opens one.
+    pub fn open(interface: &str) -> anyhow::Result<Self> {
+        // Without a protocol until it is bound: else it would receive from every interface for a moment.
+        let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(0)))
+            .context("cannot open a packet socket")?;
+        let address = address(interface).with_context(|| format!("there is no interface {interface}"))?;
+        socket
+            .bind(&address)
+            .with_context(|| format!("cannot bind a packet socket to {interface}"))?;
+        Ok(Self { socket })
+    }
+
+    /// Sends a whole frame.
+    pub fn send(&self, frame: &[u8]) -> anyhow::Result<()> {
+        let sent = self.socket.send(frame).context("cannot send a frame")?;
+        anyhow::ensure!(
+            sent == frame.len(),
+            "only {sent} of {} bytes were sent",
+            frame.len()
+        );
+        Ok(())
+    }
+
+    /// Waits for a frame that holds `needle`; false if none comes in time.
+    ///
+    /// The kernel takes the outermost VLAN tag off before a packet socket sees a frame, so whole frames do not
+    /// compare.
+    pub fn sees(&mut self, needle: &[u8], patience: Duration) -> anyhow::Result<bool> {
+        let deadline = Instant::now() + patience;
+        let mut buffer = vec![0; 2048];
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(false);
+            }
+            self.socket
+                .set_read_timeout(Some(left))
+                .context("cannot set a packet socket's timeout")?;
+            match self.socket.read(&mut buffer) {
+                Ok(length)
+                    if buffer[..length]
+                        .windows(needle.len())
+                        .any(|window| window == needle) =>
+                {
+                    return Ok(true);
+                }
+                Ok(_) => {}
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                    ) => {}
+                Err(error) => return Err(error).context("cannot read from a packet socket"),
+            }
+        }
+    }
+}
+
+/// All protocols on an interface.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "constants and a structure's size, all of which fit"
+)]
+fn address(interface: &str) -> io::Result<SockAddr> {
+    let name = CString::new(interface)?;
+    // SAFETY: the string ends in a zero byte and lives through the call.
+    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+    if index == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: for this structure of integers all zeroes is a value.
+    let mut link: libc::sockaddr_ll = unsafe { MaybeUninit::zeroed().assume_init() };
+    link.sll_family = libc::AF_PACKET as libc::sa_family_t;
+    link.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
+    link.sll_ifindex = index.cast_signed();
+    let mut storage = SockAddrStorage::zeroed();
+    // SAFETY: a sockaddr_ll is one of the structures that the storage is made for.
+    unsafe { *storage.view_as::<libc::sockaddr_ll>() = link };
+    // SAFETY: the storage was filled with a structure of that length above.
+    Ok(unsafe { SockAddr::new(storage, size_of::<libc::sockaddr_ll>() as libc::socklen_t) })
+}
