@@ -146,11 +146,17 @@ impl Handler for Clerk {
 
     fn data_end(&mut self) -> Response {
         let text = String::from_utf8_lossy(&self.message);
-        let Some(id) = text.lines().find_map(|line| line.strip_prefix("Message-ID: ")) else {
-            return response::TRANSACTION_FAILED;
-        };
+        let headers = text
+            .lines()
+            .take_while(|line| !line.is_empty())
+            .filter_map(|line| line.split_once(':'));
+        let id = headers
+            .into_iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("message-id"));
+        // Mail without an id is mail all the same; it only cannot be asked for.
+        let id = id.map(|(_, id)| id.trim().to_owned()).unwrap_or_default();
         let delivery = Delivery {
-            id: id.trim().to_owned(),
+            id,
             service: self.service,
             peer: self.peer,
         };
