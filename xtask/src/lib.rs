@@ -1,7 +1,10 @@
 //! op25b's set-up, lab, demo and tests: the library behind `cargo xtask`.
 
+pub mod demo;
+pub mod filter;
 pub mod frames;
 pub mod http;
+pub mod interrupt;
 pub mod lab;
 pub mod mail;
 pub mod mta;
@@ -11,3 +14,4 @@ pub mod process;
 pub mod runtime;
 pub mod setup;
 pub mod toolchain;
+pub mod traffic;

@@ -10,10 +10,8 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 use clap::{Args as ClapArgs, Subcommand};
 
-use super::{Family, Host, Lab, record, remove};
+use super::{Family, Host, Lab, Servers, record, remove};
 use crate::{
-    http,
-    mail::{Certificate, MailServer},
     runtime,
     setup::{self, Purpose},
 };
@@ -122,46 +120,11 @@ const READY: &str = "ready";
 
 fn serve(name: &str) -> anyhow::Result<()> {
     let lab = Lab::existing(name)?;
-    let _servers = start_servers(&lab)?;
+    let _servers = Servers::start(&lab)?;
     eprintln!("{READY}");
     loop {
         thread::park();
     }
-}
-
-/// Everything that listens in a lab.
-#[derive(Clone, Debug)]
-pub struct Servers {
-    /// The Internet's mail server.
-    pub internet: MailServer,
-    /// The relay's.
-    pub relay: MailServer,
-    /// The subscriber's own, for inbound mail.
-    pub subscriber: MailServer,
-    /// What clients have to trust.
-    pub certificate: Vec<u8>,
-}
-
-/// Starts everything that listens in a lab.
-pub fn start_servers(lab: &Lab) -> anyhow::Result<Servers> {
-    let hosts = [Host::Internet, Host::Relay, Host::Subscriber];
-    let addresses: Vec<_> = hosts
-        .into_iter()
-        .flat_map(|host| Family::BOTH.map(|family| host.address(family)))
-        .collect();
-    let certificate = Certificate::for_addresses(&addresses)?;
-    let start = |host| {
-        MailServer::start(lab.host(host), &certificate)
-            .with_context(|| format!("no mail server on {}", host.name()))
-    };
-    let [internet, relay, subscriber] = hosts.map(start);
-    http::start(lab.host(Host::Internet))?;
-    Ok(Servers {
-        internet: internet?,
-        relay: relay?,
-        subscriber: subscriber?,
-        certificate: certificate.der().to_vec(),
-    })
 }
 
 fn exec(name: &str, host: Host, command: &[String]) -> anyhow::Result<ExitCode> {
@@ -188,16 +151,11 @@ fn down(name: &str) -> anyhow::Result<()> {
 }
 
 fn down_all() -> anyhow::Result<()> {
+    for name in super::remove_stale()? {
+        println!("{name} removed");
+    }
     for name in record::names() {
-        match record::owner(&name) {
-            Some(owner) if owner.is_alive() => {
-                println!("{name} is in use by process {}: left alone", owner.pid);
-            }
-            _ => {
-                remove(&name)?;
-                println!("{name} removed");
-            }
-        }
+        println!("{name} is in use: left alone");
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 pub mod command;
 mod netns;
 mod record;
+mod servers;
 mod topology;
 
 use std::{
@@ -16,6 +17,7 @@ use anyhow::{Context as _, bail, ensure};
 
 pub use self::{
     netns::NetNs,
+    servers::Servers,
     topology::{ACCESS, Family, HOST_END, Host},
 };
 
@@ -91,6 +93,21 @@ impl Lab {
         &found.expect("a lab has every host").1
     }
 
+    /// Another handle to it, which leaves it in place.
+    #[must_use]
+    pub fn handle(&self) -> Self {
+        let hosts = self
+            .hosts
+            .iter()
+            .map(|(host, namespace)| (*host, namespace.handle()))
+            .collect();
+        Self {
+            name: self.name.clone(),
+            hosts,
+            owned: false,
+        }
+    }
+
     /// Leaves it up after this process.
     fn keep(mut self) {
         self.owned = false;
@@ -139,6 +156,16 @@ impl Drop for Lab {
             record::remove(&self.name);
         }
     }
+}
+
+/// Removes what killed processes left behind, and says what that was.
+pub fn remove_stale() -> anyhow::Result<Vec<String>> {
+    let mut stale = record::names();
+    stale.retain(|name| !record::owner(name).is_some_and(record::Owner::is_alive));
+    for name in &stale {
+        remove(name)?;
+    }
+    Ok(stale)
 }
 
 /// Removes a lab, whoever made it.

@@ -37,6 +37,12 @@ impl NetNs {
         }
     }
 
+    /// Another handle to it, which leaves it in place.
+    #[must_use]
+    pub fn handle(&self) -> Self {
+        Self::existing(self.name.clone())
+    }
+
     pub(super) fn keep(&mut self) {
         self.remove_on_drop = false;
     }

@@ -2,14 +2,16 @@
 //! what is in use.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write as _},
+    fs, io,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use anyhow::{Context as _, bail};
 
 const DIRECTORY: &str = "/run/op25b-lab";
+/// What a draft's name begins with: no lab's does.
+const DRAFT: &str = ".draft-";
 
 /// A process that cannot be mistaken for a later one with the same id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,23 +45,44 @@ impl Owner {
 
 /// Claims a name for a lab; fails if it is taken.
 pub(super) fn claim(name: &str) -> anyhow::Result<()> {
-    fs::create_dir_all(DIRECTORY).with_context(|| format!("cannot make {DIRECTORY}"))?;
-    match OpenOptions::new().write(true).create_new(true).open(path(name)) {
-        Ok(file) => {
-            write(file, Owner::current()?).with_context(|| format!("cannot write {}", path(name).display()))
-        }
+    let draft = Draft::write(Owner::current()?)?;
+    let path = path(name);
+    // A link, unlike a file that is opened first and written then, is never seen half-made; and it never replaces.
+    match fs::hard_link(&draft.0, &path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             bail!("there is a lab named {name} already: `cargo xtask lab down --name {name}` removes it")
         }
-        Err(error) => Err(error).with_context(|| format!("cannot write {}", path(name).display())),
+        result => result.with_context(|| format!("cannot write {}", path.display())),
     }
 }
 
 /// Hands a lab over to another process.
 pub(super) fn hand_over(name: &str, owner: Owner) -> anyhow::Result<()> {
+    let draft = Draft::write(owner)?;
     let path = path(name);
-    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-    write(file, owner).with_context(|| format!("cannot write {}", path.display()))
+    fs::rename(&draft.0, &path).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// A record under a name of its own; dropping it removes what is left of it.
+struct Draft(PathBuf);
+
+impl Draft {
+    fn write(owner: Owner) -> anyhow::Result<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        fs::create_dir_all(DIRECTORY).with_context(|| format!("cannot make {DIRECTORY}"))?;
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let draft = Self(path(&format!("{DRAFT}{}-{count}", std::process::id())));
+        fs::write(&draft.0, format!("{} {}\n", owner.pid, owner.started))
+            .with_context(|| format!("cannot write {}", draft.0.display()))?;
+        Ok(draft)
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // After a rename there is nothing left.
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 /// Who owns a lab; nobody if the record cannot be read.
@@ -89,12 +112,9 @@ pub(super) fn names() -> Vec<String> {
     let mut names: Vec<_> = files
         .filter_map(|file| file.ok()?.file_name().into_string().ok())
         .collect();
+    names.retain(|name| !name.starts_with(DRAFT));
     names.sort();
     names
-}
-
-fn write(mut file: File, owner: Owner) -> io::Result<()> {
-    writeln!(file, "{} {}", owner.pid, owner.started)
 }
 
 fn path(name: &str) -> PathBuf {

@@ -1,0 +1,238 @@
+//! `cargo xtask demo`: outbound port 25 blocking, seen working.
+
+mod policy;
+mod progress;
+mod table;
+
+use std::{
+    env,
+    path::{Path as FilePath, PathBuf},
+    process::{Command, ExitCode},
+    time::Duration,
+};
+
+use anyhow::{Context as _, bail, ensure};
+use clap::Args as ClapArgs;
+
+use self::{progress::Progress, table::Row};
+use crate::{
+    filter::{Filter, FilterStatus},
+    interrupt::{self, Interrupted},
+    lab::{self, Family, Host, Lab, Servers},
+    mail::Outcome,
+    paths, process, runtime,
+    setup::{self, Purpose},
+    toolchain::on_path,
+    traffic::{Path, Verdict, What},
+};
+
+/// How long an answer may take that should come.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// How long to wait for an answer that should not come: a lost SYN would have been repeated after a second.
+const SILENCE: Duration = Duration::from_millis(2500);
+/// The same for a single crafted frame, which is there at once or never.
+const GLIMPSE: Duration = Duration::from_millis(500);
+
+/// Sends real mail through a small ISP, without op25b and with it, and shows what came through.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Everything happens in network namespaces that are gone afterwards. The lab takes root: as an ordinary user,
+op25b is built as you and only the lab runs through sudo.
+Exit codes: 0 all is as expected; 1 something is not; 2 it could not be run.")]
+pub struct Args {
+    /// Run the lab with this op25b; nothing is built or installed.
+    #[arg(long, value_name = "FILE", hide = true)]
+    op25b: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if let Some(op25b) = &args.op25b {
+        return show(op25b);
+    }
+    setup::ensure(Purpose::Demo)?;
+    let op25b = build()?;
+    if nix::unistd::geteuid().is_root() {
+        show(&op25b)
+    } else {
+        show_as_root(&op25b)
+    }
+}
+
+fn build() -> anyhow::Result<PathBuf> {
+    let target = paths::target()?;
+    let mut command = Command::new("cargo");
+    command
+        .args([
+            "build",
+            "--release",
+            "--package",
+            "op25b",
+            "--bin",
+            "op25b",
+            "--target-dir",
+        ])
+        .arg(&target)
+        .current_dir(paths::workspace());
+    println!("==> cargo build --release");
+    let status = command.status().context("cannot run cargo")?;
+    ensure!(status.success(), "op25b could not be built: see above");
+    Ok(target.join("release/op25b"))
+}
+
+fn show_as_root(op25b: &FilePath) -> anyhow::Result<ExitCode> {
+    ensure!(
+        on_path("sudo").is_some(),
+        "the lab takes root, and there is no sudo here: run the demo as root"
+    );
+    let this = env::current_exe().context("cannot tell where this program is")?;
+    let mut command = Command::new("sudo");
+    command.arg("--").arg(this).args(["demo", "--op25b"]).arg(op25b);
+    println!(
+        "==> The lab takes root; everything else was done as you. Running `{}`",
+        process::shown(&command)
+    );
+    // Ctrl-C goes to both: this one must stay to the end, to have the answer.
+    interrupt::watch()?;
+    let status = command.status().context("cannot run sudo")?;
+    Ok(ExitCode::from(
+        status
+            .code()
+            .and_then(|code| u8::try_from(code).ok())
+            .unwrap_or(2),
+    ))
+}
+
+/// The part that takes root.
+fn show(op25b: &FilePath) -> anyhow::Result<ExitCode> {
+    let lacks = runtime::lacks();
+    ensure!(lacks.is_empty(), "the lab needs {}", lacks.join("; and "));
+    interrupt::watch()?;
+    match stage(op25b) {
+        Ok(true) => Ok(ExitCode::SUCCESS),
+        Ok(false) => Ok(ExitCode::FAILURE),
+        Err(error) if error.is::<Interrupted>() => bail!("interrupted; the lab is removed"),
+        Err(error) => Err(error),
+    }
+}
+
+/// Everything between lab up and lab down; true if all is as expected.
+fn stage(op25b: &FilePath) -> anyhow::Result<bool> {
+    lab::remove_stale()?;
+    let progress = Progress::new();
+    progress.stage("bringing up the lab", 1);
+    let lab = Lab::unique("demo")?;
+    let servers = Servers::start(&lab)?;
+    let demo = Demo {
+        op25b,
+        lab: &lab,
+        servers: &servers,
+        progress: &progress,
+    };
+
+    let before = demo.try_all("trying every path without a filter", |_| PATIENCE)?;
+    let policy_file = paths::workspace().join("policies/lab.yaml");
+    let (after, status) = demo.with_filter(&policy_file)?;
+    let rows: Vec<_> = cells()
+        .zip(before.into_iter().zip(after))
+        .map(|((path, family, verdict), (before, after))| Row {
+            path,
+            family,
+            verdict,
+            before,
+            after,
+        })
+        .collect();
+
+    let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let exempting = directory.path().join("lab-with-exemption.yaml");
+    let addresses = Family::BOTH.map(|family| Host::Subscriber.address(family));
+    policy::with_exemption(&policy_file, &exempting, &addresses)?;
+    let exempt = demo.exempted(&exempting)?;
+    progress.done();
+
+    // Every row of the table says itself whether it is as it should be.
+    table::print(&rows, &status);
+    table::print_exempted(Path::DIRECT, &addresses, &exempt);
+    let wrong = rows.iter().filter(|row| !row.is_as_expected()).count()
+        + exempt
+            .iter()
+            .filter(|outcome| **outcome != Outcome::Works)
+            .count();
+    table::print_verdict(rows.len() + exempt.len(), wrong);
+    Ok(wrong == 0)
+}
+
+/// Every path over both families.
+fn cells() -> impl Iterator<Item = (Path, Family, Verdict)> {
+    Path::ALL
+        .into_iter()
+        .flat_map(|(path, verdict)| Family::BOTH.map(|family| (path, family, verdict)))
+}
+
+struct Demo<'a> {
+    op25b: &'a FilePath,
+    lab: &'a Lab,
+    servers: &'a Servers,
+    progress: &'a Progress,
+}
+
+impl Demo<'_> {
+    fn try_all(&self, stage: &str, patience: impl Fn(Verdict) -> Duration) -> anyhow::Result<Vec<Outcome>> {
+        let attempts: Vec<_> = cells()
+            .map(|(path, family, verdict)| (path, family, patience(verdict)))
+            .collect();
+        self.progress.stage(stage, attempts.len());
+        Path::attempt_all(&attempts, self.lab, self.servers, || self.progress.step())
+    }
+
+    fn with_filter(&self, policy: &FilePath) -> anyhow::Result<(Vec<Outcome>, FilterStatus)> {
+        self.progress.stage("starting op25b on the router", 1);
+        let filter = Filter::start(self.op25b, self.lab.host(Host::Router), policy)?;
+        let mut outcomes = self.try_all("trying every path with the filter", |verdict| match verdict {
+            Verdict::Works => PATIENCE,
+            Verdict::Blocked => SILENCE,
+        })?;
+        // A crafted frame that is not seen could also be lost: the counter must tell of it, one by one.
+        for ((path, family, verdict), outcome) in cells().zip(&mut outcomes) {
+            if verdict == Verdict::Blocked
+                && matches!(path.what, What::Crafted(_))
+                && *outcome == Outcome::Silence
+            {
+                *outcome = self.counted(&filter, path, family)?;
+            }
+        }
+        let status = filter.status()?;
+        let native = status
+            .interfaces
+            .iter()
+            .all(|interface| interface.xdp == "native");
+        ensure!(
+            native && status.interfaces.len() == 3,
+            "op25b is not attached as the policy says: {status:?}"
+        );
+        let stopped = filter.stop()?;
+        ensure!(stopped.success(), "op25b did not stop well: {stopped}");
+        Ok((outcomes, status))
+    }
+
+    fn counted(&self, filter: &Filter, path: Path, family: Family) -> anyhow::Result<Outcome> {
+        let before = filter.count("blocked")?;
+        let outcome = path.attempt(self.lab, self.servers, family, GLIMPSE)?;
+        let counted = filter.count("blocked")? - before;
+        Ok(match outcome {
+            Outcome::Silence if counted != 1 => Outcome::Fails(format!("one frame, counted {counted} times")),
+            outcome => outcome,
+        })
+    }
+
+    fn exempted(&self, policy: &FilePath) -> anyhow::Result<Vec<Outcome>> {
+        self.progress
+            .stage("trying the blocked path with an exemption", Family::BOTH.len());
+        let filter = Filter::start(self.op25b, self.lab.host(Host::Router), policy)?;
+        let attempts = Family::BOTH.map(|family| (Path::DIRECT, family, PATIENCE));
+        let outcomes = Path::attempt_all(&attempts, self.lab, self.servers, || self.progress.step())?;
+        filter.stop()?;
+        Ok(outcomes)
+    }
+}

@@ -1,0 +1,199 @@
+//! A running `op25b` in a router of the lab.
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde::Deserialize;
+
+use crate::{interrupt, lab::NetNs, process::output_of};
+
+/// Loading and attaching takes a moment; a busy machine may make it several.
+const START: Duration = Duration::from_secs(20);
+/// So may stopping.
+const STOP: Duration = Duration::from_secs(10);
+
+/// A filter; dropping it stops it.
+#[derive(Debug)]
+pub struct Filter {
+    program: PathBuf,
+    router: NetNs,
+    child: Child,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+/// What `op25b status --json` says, as far as the lab looks at it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Status {
+    /// The filters in this namespace.
+    pub filters: Vec<FilterStatus>,
+}
+
+/// One filter's part of it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct FilterStatus {
+    /// Where it is attached.
+    pub interfaces: Vec<Interface>,
+    /// Packets by reason.
+    pub counters: BTreeMap<String, u64>,
+}
+
+/// One attachment.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Interface {
+    /// The interface.
+    pub name: String,
+    /// `native` or `generic`.
+    pub xdp: String,
+}
+
+/// A line of `op25b run --log-format json`.
+#[derive(Deserialize)]
+struct LogLine {
+    fields: LogFields,
+}
+
+#[derive(Deserialize)]
+struct LogFields {
+    message: String,
+}
+
+impl Filter {
+    /// Starts `program run --policy policy` in a router and waits until it enforces.
+    pub fn start(program: &Path, router: &NetNs, policy: &Path) -> anyhow::Result<Self> {
+        let mut command = Command::new(program);
+        command
+            .args(["--log-format", "json", "run", "--policy"])
+            .arg(policy);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = router
+            .run(move || command.spawn().context("cannot start"))
+            .with_context(|| format!("cannot run {}", program.display()))?;
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (enforcing, ready) = mpsc::channel();
+        if let Some(stderr) = child.stderr.take() {
+            let log = Arc::clone(&log);
+            // Reads to the end, so that the filter never waits for a reader.
+            thread::spawn(move || {
+                for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                    let message = serde_json::from_str::<LogLine>(&line).map(|line| line.fields.message);
+                    if message.is_ok_and(|message| message == "enforcing") {
+                        // Told once is enough; later nobody listens any more.
+                        let _ = enforcing.send(());
+                    }
+                    log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+                }
+            });
+        }
+        let mut filter = Self {
+            program: program.to_owned(),
+            router: router.handle(),
+            child,
+            log,
+        };
+        if interrupt::receive(&ready, START)?.is_some() {
+            return Ok(filter);
+        }
+        match filter.wait(Duration::from_secs(1))? {
+            Some(status) => bail!("op25b ended instead of enforcing ({status}):\n{}", filter.log()),
+            None => bail!("op25b does not enforce after {START:?}:\n{}", filter.log()),
+        }
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has logged so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
+    }
+
+    /// What `op25b status` says of it.
+    pub fn status(&self) -> anyhow::Result<FilterStatus> {
+        let mut command = Command::new(&self.program);
+        command.args(["status", "--json"]);
+        let text = self.router.run(move || output_of(&mut command))?;
+        let status: Status =
+            serde_json::from_str(&text).context("cannot read what op25b status --json says")?;
+        status
+            .filters
+            .into_iter()
+            .next()
+            .context("op25b status knows of no filter")
+    }
+
+    /// How many packets were counted for a reason.
+    pub fn count(&self, reason: &str) -> anyhow::Result<u64> {
+        let status = self.status()?;
+        status
+            .counters
+            .get(reason)
+            .copied()
+            .with_context(|| format!("op25b status has no counter {reason}"))
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub fn stop(mut self) -> anyhow::Result<ExitStatus> {
+        self.signal(Signal::SIGTERM)?;
+        match self.wait(STOP)? {
+            Some(status) => Ok(status),
+            None => bail!("op25b does not stop after {STOP:?}:\n{}", self.log()),
+        }
+    }
+
+    /// Ends it in the way that leaves it no time for anything.
+    pub fn kill(mut self) -> anyhow::Result<ExitStatus> {
+        self.signal(Signal::SIGKILL)?;
+        self.wait(STOP)?.context("a killed process does not end")
+    }
+
+    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let pid = i32::try_from(self.child.id()).context("not a process id")?;
+        kill(Pid::from_raw(pid), signal).with_context(|| format!("cannot send {signal} to op25b"))
+    }
+
+    fn wait(&mut self, patience: Duration) -> anyhow::Result<Option<ExitStatus>> {
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(status) = self.child.try_wait().context("cannot wait for op25b")? {
+                return Ok(Some(status));
+            }
+            if Instant::now() > deadline {
+                return Ok(None);
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Filter {
+    fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|status| status.is_some()) {
+            return;
+        }
+        // It may end between the question and the signal: then there is nothing left to do.
+        let _ = self.signal(Signal::SIGTERM);
+        if !self.wait(STOP).is_ok_and(|status| status.is_some()) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
