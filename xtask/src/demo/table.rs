@@ -42,7 +42,7 @@ impl Row {
 /// The table, and what op25b counted meanwhile.
 pub(super) fn print(rows: &[Row], status: &FilterStatus) {
     println!(
-        "{HEAD}{:<37} {:<7} {:<10} {:<11} with op25b{HEAD:#}",
+        "{HEAD}{:<43} {:<7} {:<10} {:<11} with op25b{HEAD:#}",
         "path", "family", "expected", "without"
     );
     for row in rows {
@@ -57,7 +57,7 @@ pub(super) fn print(rows: &[Row], status: &FilterStatus) {
         };
         let with = cell(&after, 0, row.after == row.wanted());
         println!(
-            "{:<37} {:<7} {expected:<10} {without} {with}",
+            "{:<43} {:<7} {expected:<10} {without} {with}",
             row.path.to_string(),
             row.family.name()
         );
@@ -88,7 +88,7 @@ pub(super) fn print_exempted(path: Path, addresses: &[IpAddr], outcomes: &[Outco
     for (family, outcome) in Family::BOTH.iter().zip(outcomes) {
         let with = cell(&outcome.to_string(), 0, *outcome == Outcome::Works);
         println!(
-            "{:<37} {:<7} {:<10} {:<11} {with}",
+            "{:<43} {:<7} {:<10} {:<11} {with}",
             path.to_string(),
             family.name(),
             "works",

@@ -168,10 +168,12 @@ pub fn remove_stale() -> anyhow::Result<Vec<String>> {
     Ok(stale)
 }
 
-/// Removes a lab, whoever made it.
+/// Removes a lab, whoever made it, and what runs in it.
 fn remove(name: &str) -> anyhow::Result<()> {
     for host in Host::ALL {
-        netns::remove(&namespace(name, host))?;
+        let namespace = namespace(name, host);
+        netns::end_processes(&namespace)?;
+        netns::remove(&namespace)?;
     }
     record::remove(name);
     Ok(())

@@ -6,10 +6,15 @@ use std::{
     path::PathBuf,
     process::Command,
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
-use nix::sched::{CloneFlags, setns};
+use nix::{
+    sched::{CloneFlags, setns},
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 
 use crate::process::output_of;
 
@@ -102,6 +107,30 @@ pub(super) fn remove(name: &str) -> anyhow::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         _ => output_of(&mut ip(&["netns", "delete", name])).map(drop),
     }
+}
+
+/// Ends what runs inside, which would keep a removed namespace alive unseen.
+pub(super) fn end_processes(name: &str) -> anyhow::Result<()> {
+    const POLITE: Duration = Duration::from_secs(2);
+    let asked = Instant::now();
+    while path(name).exists() {
+        let pids = output_of(&mut ip(&["netns", "pids", name]))?;
+        let pids: Vec<i32> = pids.lines().filter_map(|line| line.trim().parse().ok()).collect();
+        if pids.is_empty() {
+            break;
+        }
+        let signal = if asked.elapsed() < POLITE {
+            Signal::SIGTERM
+        } else {
+            Signal::SIGKILL
+        };
+        for pid in pids {
+            // It may have ended by itself.
+            let _ = kill(Pid::from_raw(pid), signal);
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
 }
 
 /// The `ip` command, wherever it is.
