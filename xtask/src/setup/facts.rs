@@ -103,10 +103,21 @@ impl Facts {
             return facts;
         }
         facts.apt = apt::is_here().then(|| ask_apt(&facts));
-        facts.llvm_installed = facts
-            .llvm()
-            .is_some_and(|llvm| llvm_prefix(llvm).join("bin/llvm-config").is_file());
+        facts.llvm_installed = facts.llvm_is_installed();
         facts
+    }
+
+    /// Whether what the linker is built against is there: the library to link with, which Debian's compiler pulls in
+    /// LLVM's programs without.
+    fn llvm_is_installed(&self) -> bool {
+        match &self.apt {
+            Some(apt) if !apt.llvm_dev.is_empty() => {
+                apt.llvm_dev.iter().all(|package| apt::is_installed(package))
+            }
+            _ => self
+                .llvm()
+                .is_some_and(|llvm| llvm_prefix(llvm).join("lib/libLLVM.so").is_file()),
+        }
     }
 
     /// Whether the plan will be empty.
