@@ -25,7 +25,10 @@ impl<A> DestinationKey<A> {
 
     /// The key for `address` in destination set `set`.
     pub const fn new(set: u32, address: A) -> Self {
-        Self { set: set.to_be_bytes(), address }
+        Self {
+            set: set.to_be_bytes(),
+            address,
+        }
     }
 }
 

@@ -25,7 +25,8 @@ pub const DESTINATIONS_V6: &str = "DESTINATIONS_V6";
 pub const COUNTERS: &str = "COUNTERS";
 /// One i64: nanoseconds to add to the boot-time clock to get the Unix time.
 pub const CLOCK: &str = "CLOCK";
-/// Array of bytes: a JSON description of the loaded policy, for whoever asks the kernel later.
+/// Array of [`crate::values::DescriptionChunk`]: the loaded policy described in JSON, for whoever asks the
+/// kernel later.
 pub const DESCRIPTION: &str = "DESCRIPTION";
 /// One [`crate::values::Decision`], written only with [`TRACE`] set.
 pub const DECISION: &str = "DECISION";

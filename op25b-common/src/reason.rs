@@ -113,14 +113,20 @@ impl Reason {
     /// The others are nearly all traffic: counting them would touch a map for every packet of a city.
     #[must_use]
     pub const fn is_counted(self) -> bool {
-        !matches!(self, Self::NotIp | Self::NotTcp | Self::LaterFragment | Self::OtherPort)
+        !matches!(
+            self,
+            Self::NotIp | Self::NotTcp | Self::LaterFragment | Self::OtherPort
+        )
     }
 }
 
 const _: () = {
     let mut index = 0;
     while index < Reason::COUNT {
-        assert!(Reason::ALL[index] as usize == index, "Reason::ALL is in the order of the table");
+        assert!(
+            Reason::ALL[index] as usize == index,
+            "Reason::ALL is in the order of the table"
+        );
         index += 1;
     }
 };

@@ -80,6 +80,9 @@ pub struct Decision {
     pub rule: RuleIndex,
 }
 
+/// One piece of the JSON text in [`crate::names::DESCRIPTION`]; the last one is filled up with zeros.
+pub type DescriptionChunk = [u8; 256];
+
 const _: () = {
     assert!(size_of::<PoolEntry>() == 4 && align_of::<PoolEntry>() == 4);
     assert!(size_of::<RelayEntry>() == 4 && align_of::<RelayEntry>() == 4);
