@@ -1,0 +1,103 @@
+//! What a loaded filter says about itself: JSON that lives in one of its maps and dies with it.
+//!
+//! Whoever finds the program in the kernel learns which policy it enforces, without a file that could be stale.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use op25b_common::values::DescriptionChunk;
+use serde::{Deserialize, Serialize};
+
+/// The policy behind a loaded filter, and who loaded it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Description {
+    /// Version of the op25b that loaded it.
+    pub version: String,
+    /// Process that loaded it.
+    pub pid: u32,
+    /// When it was loaded.
+    pub loaded_at: Timestamp,
+    /// The policy file, as an absolute path.
+    pub policy_file: PathBuf,
+    /// SHA-256 of that file when it was read, in hexadecimal.
+    pub policy_sha256: String,
+    /// The pools, in the policy's order.
+    pub pools: Vec<PoolSummary>,
+    /// How many relays there are.
+    pub relays: usize,
+    /// How many exemptions there are.
+    pub exemptions: usize,
+    /// The ends of those exemptions that have one.
+    pub exemption_ends: Vec<Timestamp>,
+}
+
+/// A pool as `status` shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolSummary {
+    /// The pool's name.
+    pub name: String,
+    /// The pool's mode, in the policy's word.
+    pub mode: String,
+    /// How many prefixes it has.
+    pub prefixes: usize,
+}
+
+impl Description {
+    /// The text in the pieces that the map holds.
+    ///
+    /// # Errors
+    ///
+    /// The JSON library's, if a path is not UTF-8.
+    pub(super) fn to_chunks(&self) -> serde_json::Result<Vec<DescriptionChunk>> {
+        let text = serde_json::to_vec(self)?;
+        let size = size_of::<DescriptionChunk>();
+        Ok(text
+            .chunks(size)
+            .map(|part| {
+                let mut chunk = [0; size_of::<DescriptionChunk>()];
+                chunk[..part.len()].copy_from_slice(part);
+                chunk
+            })
+            .collect())
+    }
+
+    /// The description from the map's pieces.
+    ///
+    /// # Errors
+    ///
+    /// The JSON library's, if another version wrote something else there.
+    pub(super) fn from_chunks(chunks: impl Iterator<Item = DescriptionChunk>) -> serde_json::Result<Self> {
+        let mut text: Vec<u8> = chunks.flatten().collect();
+        // The filling of the last chunk; JSON text holds no zero byte.
+        text.truncate(text.iter().position(|byte| *byte == 0).unwrap_or(text.len()));
+        serde_json::from_slice(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_description_survives_the_map_whatever_its_length() {
+        for length in 0..600 {
+            let description = Description {
+                version: "1".repeat(length),
+                pid: 1,
+                loaded_at: Timestamp::UNIX_EPOCH,
+                policy_file: "/etc/op25b/policy.yaml".into(),
+                policy_sha256: "00".into(),
+                pools: vec![PoolSummary {
+                    name: "a".into(),
+                    mode: "enforce".into(),
+                    prefixes: 1,
+                }],
+                relays: 1,
+                exemptions: 1,
+                exemption_ends: vec![Timestamp::UNIX_EPOCH],
+            };
+            let chunks = description.to_chunks().unwrap();
+            assert_eq!(Description::from_chunks(chunks.into_iter()).unwrap(), description);
+        }
+    }
+}

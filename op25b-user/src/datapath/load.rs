@@ -1,0 +1,210 @@
+//! From compiled tables to a program and its maps in the kernel, attached to nothing yet.
+
+use aya::{
+    Ebpf, EbpfError, EbpfLoader, Pod,
+    maps::{
+        Array, MapError,
+        lpm_trie::{Key, LpmTrie},
+    },
+    programs::{ProgramError, Xdp},
+};
+use op25b_common::{
+    MAX_BLOCKED_PORTS,
+    names::{
+        BLOCKED_PORT_COUNT, BLOCKED_PORTS, CLOCK, DESCRIPTION, DESTINATIONS_V4, DESTINATIONS_V6,
+        DROP_UNINSPECTABLE, DROP_UNLISTED, EXEMPTIONS_V4, EXEMPTIONS_V6, LOG_LEVEL, POOLS_V4, POOLS_V6,
+        RELAYS_V4, RELAYS_V6, SUBSCRIBER_PROGRAM, TRACE,
+    },
+};
+use thiserror::Error;
+
+use super::{Description, clock};
+use crate::policy::{Compiled, Entry, Tables};
+
+/// The program, compiled by the build script; aligned as the ELF parser wants it.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/op25b"));
+
+/// What the program does besides judging.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LoadOptions {
+    /// Which diagnostics the program writes; without any they cost nothing, because the verifier removes them.
+    pub log: LogLevel,
+    /// Whether each decision is kept for [`super::TestRunner`].
+    pub trace: bool,
+}
+
+/// How much the program says about single packets, for finding a fault.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogLevel {
+    /// Nothing.
+    #[default]
+    Off,
+    /// One line for each packet that is counted.
+    Debug,
+}
+
+impl LogLevel {
+    /// The number that aya-log compares statements with.
+    fn number(self) -> u8 {
+        match self {
+            Self::Off => 0,
+            Self::Debug => aya_log::Level::Debug as u8,
+        }
+    }
+}
+
+/// Why a filter could not be loaded; nothing is left in the kernel.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// The kernel refused the object or a map.
+    #[error("cannot create the filter's maps in the kernel")]
+    Object(#[from] EbpfError),
+    /// The verifier refused the program.
+    #[error("the kernel refused the XDP program")]
+    Program(#[from] ProgramError),
+    /// A map could not be filled.
+    #[error("cannot fill map {map}")]
+    Fill {
+        /// The map's name.
+        map: &'static str,
+        /// The kernel's answer.
+        source: MapError,
+    },
+    /// The object in this binary lacks something: the build is broken.
+    #[error("the embedded eBPF object has no {name}: this build of op25b is broken")]
+    Missing {
+        /// What is missing.
+        name: &'static str,
+    },
+    /// The description cannot be written as JSON.
+    #[error("cannot describe the policy")]
+    Description(#[from] serde_json::Error),
+    /// The system's clocks cannot be read.
+    #[error("cannot read the system's clocks")]
+    Clock(#[from] nix::Error),
+}
+
+/// Loads the program with these tables.
+pub(super) fn load(
+    compiled: &Compiled,
+    description: &Description,
+    options: LoadOptions,
+) -> Result<Ebpf, LoadError> {
+    let chunks = description.to_chunks()?;
+    let mut ebpf = create(compiled, chunks.len(), options)?;
+
+    fill_tables(
+        &mut ebpf,
+        &compiled.v4,
+        &TableNames {
+            pools: POOLS_V4,
+            relays: RELAYS_V4,
+            exemptions: EXEMPTIONS_V4,
+            destinations: DESTINATIONS_V4,
+        },
+    )?;
+    fill_tables(
+        &mut ebpf,
+        &compiled.v6,
+        &TableNames {
+            pools: POOLS_V6,
+            relays: RELAYS_V6,
+            exemptions: EXEMPTIONS_V6,
+            destinations: DESTINATIONS_V6,
+        },
+    )?;
+    fill_array(&mut ebpf, DESCRIPTION, &chunks)?;
+    fill_array(&mut ebpf, CLOCK, &[clock::boot_to_unix()?])?;
+
+    program(&mut ebpf)?.load()?;
+    Ok(ebpf)
+}
+
+/// Creates the maps, sized to the policy, and sets the globals.
+fn create(compiled: &Compiled, chunks: usize, options: LoadOptions) -> Result<Ebpf, LoadError> {
+    let mut ports = [0u16; MAX_BLOCKED_PORTS];
+    for (slot, port) in ports.iter_mut().zip(&compiled.blocked_ports) {
+        *slot = *port;
+    }
+    let port_count = size(compiled.blocked_ports.len().min(MAX_BLOCKED_PORTS));
+    let drop_uninspectable = u8::from(compiled.drop_uninspectable);
+    let drop_unlisted = u8::from(compiled.drop_unlisted);
+    let trace = u8::from(options.trace);
+    let log_level = options.log.number();
+
+    let mut loader = EbpfLoader::new();
+    loader
+        .override_global(BLOCKED_PORTS, &ports[..], true)
+        .override_global(BLOCKED_PORT_COUNT, &port_count, true)
+        .override_global(DROP_UNINSPECTABLE, &drop_uninspectable, true)
+        .override_global(DROP_UNLISTED, &drop_unlisted, true)
+        .override_global(TRACE, &trace, true)
+        .override_global(LOG_LEVEL, &log_level, true)
+        .map_max_entries(POOLS_V4, size(compiled.v4.pools.len()))
+        .map_max_entries(RELAYS_V4, size(compiled.v4.relays.len()))
+        .map_max_entries(EXEMPTIONS_V4, size(compiled.v4.exemptions.len()))
+        .map_max_entries(DESTINATIONS_V4, size(compiled.v4.destinations.len()))
+        .map_max_entries(POOLS_V6, size(compiled.v6.pools.len()))
+        .map_max_entries(RELAYS_V6, size(compiled.v6.relays.len()))
+        .map_max_entries(EXEMPTIONS_V6, size(compiled.v6.exemptions.len()))
+        .map_max_entries(DESTINATIONS_V6, size(compiled.v6.destinations.len()))
+        .map_max_entries(DESCRIPTION, size(chunks));
+    Ok(loader.load(OBJECT)?)
+}
+
+/// A map's size: the kernel refuses empty maps.
+fn size(entries: usize) -> u32 {
+    u32::try_from(entries.max(1)).unwrap_or(u32::MAX)
+}
+
+/// The names of one address family's tries.
+struct TableNames {
+    pools: &'static str,
+    relays: &'static str,
+    exemptions: &'static str,
+    destinations: &'static str,
+}
+
+fn fill_tables<A>(ebpf: &mut Ebpf, tables: &Tables<A>, names: &TableNames) -> Result<(), LoadError>
+where
+    A: Pod,
+    op25b_common::keys::DestinationKey<A>: Pod,
+{
+    fill_trie(ebpf, names.pools, &tables.pools)?;
+    fill_trie(ebpf, names.relays, &tables.relays)?;
+    fill_trie(ebpf, names.exemptions, &tables.exemptions)?;
+    fill_trie(ebpf, names.destinations, &tables.destinations)
+}
+
+fn fill_trie<K: Pod, V: Pod>(
+    ebpf: &mut Ebpf,
+    map: &'static str,
+    entries: &[Entry<K, V>],
+) -> Result<(), LoadError> {
+    let failed = |source| LoadError::Fill { map, source };
+    let data = ebpf.map_mut(map).ok_or(LoadError::Missing { name: map })?;
+    let mut trie = LpmTrie::<_, K, V>::try_from(data).map_err(failed)?;
+    for entry in entries {
+        trie.insert(&Key::new(entry.prefix_len, entry.key), entry.value, 0)
+            .map_err(failed)?;
+    }
+    Ok(())
+}
+
+pub(super) fn fill_array<V: Pod>(ebpf: &mut Ebpf, map: &'static str, values: &[V]) -> Result<(), LoadError> {
+    let failed = |source| LoadError::Fill { map, source };
+    let data = ebpf.map_mut(map).ok_or(LoadError::Missing { name: map })?;
+    let mut array = Array::<_, V>::try_from(data).map_err(failed)?;
+    for (index, value) in (0..).zip(values) {
+        array.set(index, value, 0).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// The program inside the object.
+pub(super) fn program(ebpf: &mut Ebpf) -> Result<&mut Xdp, LoadError> {
+    let program = ebpf.program_mut(SUBSCRIBER_PROGRAM).ok_or(LoadError::Missing {
+        name: SUBSCRIBER_PROGRAM,
+    })?;
+    Ok(program.try_into()?)
+}

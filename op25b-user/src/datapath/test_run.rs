@@ -1,0 +1,141 @@
+//! Asks the real program about one packet: `BPF_PROG_TEST_RUN` on an instance that is attached to nothing.
+
+use aya::{
+    maps::{Array, MapData, MapError},
+    programs::{ProgramError, TestRun as _, TestRunOptions},
+};
+use op25b_common::{
+    Reason, Verdict,
+    names::DECISION,
+    values::{self, NO_RULE},
+};
+use thiserror::Error;
+
+use super::{Counters, Description, Filter, LoadError, LoadOptions, LogLevel};
+use crate::policy::Compiled;
+
+/// What the program did with a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// What happens to the packet, by the action that the program returned.
+    pub verdict: Verdict,
+    /// The row of the verdict table.
+    pub reason: Reason,
+    /// The rule that decided, as an index into the list that the reason speaks of.
+    pub rule: Option<usize>,
+}
+
+/// Why the program could not be asked.
+#[derive(Debug, Error)]
+pub enum TestRunError {
+    /// The kernel does not run it.
+    #[error("the kernel did not run the program on the packet (BPF_PROG_TEST_RUN)")]
+    Run(#[from] ProgramError),
+    /// The decision cannot be read.
+    #[error("cannot read the program's decision")]
+    Read(#[from] MapError),
+    /// The program or its map is not there.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The program's answer makes no sense.
+    #[error("the program answered action {action}, {decision:?}: this is a fault in op25b")]
+    Nonsense {
+        /// The XDP action.
+        action: u32,
+        /// The record it left.
+        decision: values::Decision,
+    },
+}
+
+/// A filter loaded for questions.
+#[derive(Debug)]
+pub struct TestRunner {
+    filter: Filter,
+}
+
+impl TestRunner {
+    /// Loads the program with this policy, keeping each decision.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`].
+    pub fn load(compiled: &Compiled, description: &Description) -> Result<Self, LoadError> {
+        let options = LoadOptions {
+            log: LogLevel::Off,
+            trace: true,
+        };
+        Ok(Self {
+            filter: Filter::load(compiled, description, options)?,
+        })
+    }
+
+    /// Runs the program on `frame`, an Ethernet frame of at least 14 bytes (the kernel asks for them).
+    ///
+    /// # Errors
+    ///
+    /// [`TestRunError`].
+    pub fn run(&mut self, frame: &[u8]) -> Result<Decision, TestRunError> {
+        self.forget()?;
+        let action = self.filter.run(frame)?;
+        let decision = self.decision()?;
+        let nonsense = || TestRunError::Nonsense { action, decision };
+        let verdict = Verdict::from_u32(decision.verdict).ok_or_else(nonsense)?;
+        if action_of(verdict) != action {
+            return Err(nonsense());
+        }
+        Ok(Decision {
+            verdict,
+            reason: Reason::from_u32(decision.reason).ok_or_else(nonsense)?,
+            rule: (decision.rule != NO_RULE).then_some(decision.rule as usize),
+        })
+    }
+
+    /// The packets judged so far.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's answer.
+    pub fn counters(&self) -> Result<Counters, LoadError> {
+        self.filter.counters()
+    }
+
+    /// Overwrites the last decision, so that an answer is this packet's or nonsense.
+    fn forget(&mut self) -> Result<(), TestRunError> {
+        let nothing = values::Decision {
+            reason: u32::MAX,
+            verdict: u32::MAX,
+            rule: u32::MAX,
+        };
+        Ok(self.filter.set_decision(nothing)?)
+    }
+
+    fn decision(&self) -> Result<values::Decision, TestRunError> {
+        let array = Array::<&MapData, values::Decision>::try_from(self.filter.map(DECISION)?)?;
+        Ok(array.get(&0, 0)?)
+    }
+}
+
+impl Filter {
+    /// Runs the program once on `frame`; the XDP action.
+    ///
+    /// # Errors
+    ///
+    /// [`TestRunError::Run`].
+    pub fn run(&mut self, frame: &[u8]) -> Result<u32, TestRunError> {
+        let options = TestRunOptions {
+            data_in: Some(frame),
+            ..TestRunOptions::default()
+        };
+        Ok(self.program()?.test_run(options)?.return_value)
+    }
+}
+
+/// The XDP action (`linux/bpf.h`) behind a verdict.
+fn action_of(verdict: Verdict) -> u32 {
+    const XDP_DROP: u32 = 1;
+    const XDP_PASS: u32 = 2;
+    match verdict {
+        Verdict::Pass => XDP_PASS,
+        Verdict::Drop => XDP_DROP,
+    }
+}
