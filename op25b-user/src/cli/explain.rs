@@ -1,0 +1,346 @@
+//! `op25b explain`: what happens to one connection, asked of the real program and checked against the model.
+
+use std::{
+    io::Write as _,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use anyhow::{Context as _, bail, ensure};
+use clap::Args as ClapArgs;
+use jiff::Timestamp;
+use op25b_common::Reason;
+use serde::Serialize;
+
+use super::{
+    EXIT_NO,
+    policy_file::{self, PolicyFile},
+};
+use crate::{
+    datapath::{Decision, Description, TestRunner, find_live, probe, requirements},
+    policy::{self, Flow, Judgement, Policy, Rule},
+};
+
+/// Says what happens to a connection that a subscriber opens, why, and which rule of the policy decides.
+///
+/// The answer is the real program's: it is loaded once more, attached to nothing, and run on a TCP SYN made for the
+/// question (`BPF_PROG_TEST_RUN`). The same question is put to a model of the policy in user space, and the two answers
+/// are compared.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  op25b explain --src 198.51.100.10                       of the policy that is enforced here
+  op25b explain --src 2001:db8:100::1 --dst 2001:db8::25 --policy policy.yaml
+  op25b explain --src 198.51.100.10 --json | jq -r .reason
+
+Needs root, or CAP_BPF and CAP_NET_ADMIN.
+Exit codes: 0 answered, whatever the answer; 1 the program and the model differ (please report that);
+2 the question could not be asked.")]
+pub struct Args {
+    /// The subscriber's address.
+    #[arg(long, value_name = "IP")]
+    src: IpAddr,
+    /// The server's address; without it, an address that no relay and no exemption names.
+    #[arg(long, value_name = "IP")]
+    dst: Option<IpAddr>,
+    /// The server's TCP port.
+    #[arg(long, value_name = "N", default_value_t = 25, value_parser = clap::value_parser!(u16).range(1..))]
+    port: u16,
+    /// The policy to ask about; without it, the one that is enforced in this network namespace.
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// One JSON document instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The answer, as `--json` writes it.
+#[derive(Debug, Serialize)]
+struct Explanation {
+    source: IpAddr,
+    destination: IpAddr,
+    port: u16,
+    policy_file: PathBuf,
+    #[serde(flatten)]
+    program: Answer,
+    /// The model's answer, if it is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<Answer>,
+}
+
+/// One side's answer.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Answer {
+    verdict: &'static str,
+    reason: &'static str,
+    rule: Option<RuleAnswer>,
+}
+
+/// The rule that decided.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct RuleAnswer {
+    kind: &'static str,
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ticket: Option<String>,
+    prefix: Option<String>,
+    line: u32,
+    column: u32,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    requirements::check()?;
+    let file = policy(args)?;
+    let flow = Flow {
+        source: args.src,
+        destination: match args.dst {
+            Some(destination) => destination,
+            None => somewhere(&file.policy, args.src)?,
+        },
+        destination_port: args.port,
+    };
+    let (program, model) = ask(&file, &flow)?;
+    let program = Answer::new(program, &file.policy, &flow);
+    let model = Answer::new(model, &file.policy, &flow);
+    let differ = program != model;
+    let explanation = Explanation {
+        source: flow.source,
+        destination: flow.destination,
+        port: flow.destination_port,
+        policy_file: file.description.policy_file,
+        program,
+        model: differ.then_some(model),
+    };
+    let mut stdout = anstream::stdout().lock();
+    if args.json {
+        serde_json::to_writer_pretty(&mut stdout, &explanation)?;
+        writeln!(stdout)?;
+    } else {
+        write!(stdout, "{}", explanation.text())?;
+    }
+    Ok(if differ { EXIT_NO.into() } else { ExitCode::SUCCESS })
+}
+
+/// The policy that the question is about.
+fn policy(args: &Args) -> anyhow::Result<PolicyFile> {
+    if let Some(path) = &args.policy {
+        return policy_file::read(path);
+    }
+    let description = enforced()?;
+    let path = &description.policy_file;
+    let file = policy_file::read(path).with_context(|| {
+        format!(
+            "cannot explain what is enforced here since {}; `--policy FILE` explains another file",
+            description.loaded_at
+        )
+    })?;
+    ensure!(
+        file.description.policy_sha256 == description.policy_sha256,
+        "{path} has been changed since it was loaded at {}: restart the filter to enforce it, \
+         or explain the file as it is now with `--policy {path}`",
+        description.loaded_at,
+        path = path.display(),
+    );
+    Ok(file)
+}
+
+/// What the filter in this network namespace says of itself.
+fn enforced() -> anyhow::Result<Description> {
+    let mut live = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the event loop")?
+        .block_on(find_live())?;
+    let Some(filter) = live.pop() else {
+        bail!("no op25b filter is running on the interfaces of this network namespace; give `--policy FILE`");
+    };
+    if !live.is_empty() {
+        bail!("several op25b filters are running here (`op25b status` lists them); give `--policy FILE`");
+    }
+    Ok(filter.description)
+}
+
+/// An address of the source's family that the policy says nothing about.
+fn somewhere(policy: &Policy, source: IpAddr) -> anyhow::Result<IpAddr> {
+    let named = |address: &IpAddr| {
+        let relays = policy.relays.iter().flat_map(|relay| &relay.prefixes);
+        let destinations = policy
+            .exemptions
+            .iter()
+            .flat_map(|exemption| &exemption.destinations);
+        relays
+            .chain(destinations)
+            .any(|prefix| prefix.net.contains(address))
+    };
+    // Documentation prefixes (RFC 5737, RFC 9637): nobody's servers.
+    let mut candidates = (1..=254).map(|last: u8| match source {
+        IpAddr::V4(_) => IpAddr::from(Ipv4Addr::new(203, 0, 113, last)),
+        IpAddr::V6(_) => IpAddr::from(Ipv6Addr::new(0x3fff, u16::from(last), 0, 0, 0, 0, 0, 0x25)),
+    });
+    candidates
+        .find(|address| !named(address))
+        .context("the policy names every destination that could stand for the others: give `--dst IP`")
+}
+
+/// The program's answer and the model's.
+fn ask(file: &PolicyFile, flow: &Flow) -> anyhow::Result<(Judgement, Judgement)> {
+    let frame = probe::syn(flow.source, flow.destination, flow.destination_port)?;
+    let mut runner = TestRunner::load(&file.compiled, &file.description)?;
+    let before = policy::judge(&file.policy, flow, Timestamp::now());
+    let decision = judgement(runner.run(&frame)?);
+    let after = policy::judge(&file.policy, flow, Timestamp::now());
+    // Something may end just now: then either answer is right.
+    let model = if decision == before { before } else { after };
+    Ok((decision, model))
+}
+
+/// The program's decision in the model's words.
+fn judgement(decision: Decision) -> Judgement {
+    let list = match decision.reason {
+        Reason::Relay => Some(Rule::Relay as fn(usize) -> Rule),
+        Reason::Exempt => Some(Rule::Exemption as fn(usize) -> Rule),
+        Reason::Uninspectable | Reason::Monitored | Reason::Blocked => Some(Rule::Pool as fn(usize) -> Rule),
+        Reason::NotIp
+        | Reason::NotTcp
+        | Reason::LaterFragment
+        | Reason::OtherPort
+        | Reason::NotPooled
+        | Reason::Established => None,
+    };
+    Judgement {
+        verdict: decision.verdict,
+        reason: decision.reason,
+        rule: list.zip(decision.rule).map(|(rule, index)| rule(index)),
+    }
+}
+
+impl Answer {
+    fn new(judgement: Judgement, policy: &Policy, flow: &Flow) -> Self {
+        Self {
+            verdict: judgement.verdict.name(),
+            reason: judgement.reason.name(),
+            rule: judgement
+                .rule
+                .and_then(|rule| RuleAnswer::new(rule, policy, flow)),
+        }
+    }
+}
+
+impl RuleAnswer {
+    fn new(rule: Rule, policy: &Policy, flow: &Flow) -> Option<Self> {
+        let described = rule.describe(policy, flow)?;
+        let exemption = match rule {
+            Rule::Exemption(index) => policy.exemptions.get(index),
+            Rule::Pool(_) | Rule::Relay(_) => None,
+        };
+        let owned = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
+        Some(Self {
+            kind: described.kind,
+            name: described.name.to_owned(),
+            id: exemption.and_then(|exemption| owned(&exemption.id)),
+            ticket: exemption.and_then(|exemption| owned(&exemption.ticket)),
+            prefix: described.prefix.map(|prefix| prefix.to_string()),
+            line: described.at.line,
+            column: described.at.column,
+        })
+    }
+
+    fn text(&self, file: &str) -> String {
+        let prefix = self
+            .prefix
+            .as_ref()
+            .map_or(String::new(), |prefix| format!(" ({prefix})"));
+        let ticket = self
+            .ticket
+            .as_ref()
+            .map_or(String::new(), |ticket| format!(", ticket {ticket}"));
+        format!(
+            "{} {}{prefix}{ticket}, {file}:{}:{}",
+            self.kind, self.name, self.line, self.column
+        )
+    }
+}
+
+impl Explanation {
+    fn text(&self) -> String {
+        let file = self.policy_file.display().to_string();
+        let mut text = format!(
+            "{} -> {} port {}: {}\n  reason   {}\n",
+            self.source, self.destination, self.port, self.program.verdict, self.program.reason
+        );
+        if let Some(rule) = &self.program.rule {
+            text += &format!("  rule     {}\n", rule.text(&file));
+        }
+        match &self.model {
+            None => text += "  checked  the program in the kernel and the model in user space agree\n",
+            Some(model) => {
+                let rule = model
+                    .rule
+                    .as_ref()
+                    .map_or("no rule".into(), |rule| rule.text(&file));
+                text += &format!(
+                    "  WRONG    the model in user space says {}, {}, {rule}: this is a fault in op25b\n",
+                    model.verdict, model.reason
+                );
+            }
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use op25b_common::Verdict;
+
+    use super::*;
+
+    #[test]
+    fn an_unnamed_destination_is_in_no_relay_and_no_exemption() {
+        let text = "version: 1\ninterfaces: [{ name: eth1, role: subscriber }]\n\
+                    pools: [{ name: p, prefixes: [198.51.100.0/24, 2001:db8::/32] }]\n\
+                    relays: [{ name: r, prefixes: [203.0.113.0/30, '3fff:1::/32'] }]\n\
+                    exemptions: [{ customer: C, prefixes: [198.51.100.8/29], destinations: [203.0.113.4/31] }]\n";
+        let policy = policy::parse("p.yaml", text).unwrap().policy;
+        let v4 = somewhere(&policy, Ipv4Addr::LOCALHOST.into()).unwrap();
+        assert_eq!(v4, IpAddr::from([203, 0, 113, 6]));
+        let v6 = somewhere(&policy, Ipv6Addr::LOCALHOST.into()).unwrap();
+        assert_eq!(v6.to_string(), "3fff:2::25");
+    }
+
+    #[test]
+    fn a_policy_that_names_every_destination_needs_one_to_be_given() {
+        let text = "version: 1\ninterfaces: [{ name: eth1, role: subscriber }]\n\
+                    pools: [{ name: p, prefixes: [198.51.100.0/24] }]\n\
+                    relays: [{ name: r, prefixes: [203.0.113.0/24] }]\n";
+        let policy = policy::parse("p.yaml", text).unwrap().policy;
+        let error = somewhere(&policy, Ipv4Addr::LOCALHOST.into()).unwrap_err();
+        assert!(error.to_string().contains("--dst"), "{error}");
+    }
+
+    #[test]
+    fn a_difference_is_said_in_the_text() {
+        let answer = |verdict: Verdict, reason: Reason| Answer {
+            verdict: verdict.name(),
+            reason: reason.name(),
+            rule: None,
+        };
+        let explanation = Explanation {
+            source: Ipv4Addr::new(198, 51, 100, 10).into(),
+            destination: Ipv4Addr::new(203, 0, 113, 1).into(),
+            port: 25,
+            policy_file: "/etc/op25b/policy.yaml".into(),
+            program: answer(Verdict::Drop, Reason::Blocked),
+            model: Some(answer(Verdict::Pass, Reason::NotPooled)),
+        };
+        assert!(
+            explanation
+                .text()
+                .contains("WRONG    the model in user space says pass, not_pooled"),
+            "{}",
+            explanation.text()
+        );
+    }
+}

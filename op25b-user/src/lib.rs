@@ -1,0 +1,10 @@
+//! Outbound port 25 blocking (OP25B) in XDP: the library behind the `op25b` command.
+//!
+//! [`policy`] turns YAML into a validated policy and map entries and knows nothing of the kernel; [`datapath`]
+//! loads, attaches and reads the XDP program and knows nothing of YAML; [`observe`] says what a filter in the
+//! kernel is doing; [`cli`] joins them.
+
+pub mod cli;
+pub mod datapath;
+pub mod observe;
+pub mod policy;

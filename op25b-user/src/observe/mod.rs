@@ -1,0 +1,5 @@
+//! What filters in the kernel are doing, for people and for scripts.
+
+mod status;
+
+pub use status::{ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, Status, status};

@@ -1,0 +1,165 @@
+//! The answer of `op25b status`: one record for each filter, as JSON or as text.
+
+use std::{fmt, path::PathBuf};
+
+use jiff::{Timestamp, tz::TimeZone};
+use serde::Serialize;
+
+use crate::datapath::{Counters, LiveError, LiveFilter, PoolSummary, find_live};
+
+/// Everything that `op25b status` says.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// The filters on interfaces of this network namespace.
+    pub filters: Vec<FilterStatus>,
+}
+
+/// One filter.
+#[derive(Clone, Debug, Serialize)]
+pub struct FilterStatus {
+    /// The XDP program's id in the kernel.
+    pub program_id: u32,
+    /// The process that loaded it.
+    pub pid: u32,
+    /// The op25b that loaded it.
+    pub version: String,
+    /// The policy it enforces.
+    pub policy: PolicyStatus,
+    /// Where it is attached.
+    pub interfaces: Vec<InterfaceStatus>,
+    /// The pools.
+    pub pools: Vec<PoolSummary>,
+    /// How many relays there are.
+    pub relays: usize,
+    /// The exemptions.
+    pub exemptions: ExemptionStatus,
+    /// Packets by reason, in the words of the verdict table.
+    pub counters: Counters,
+}
+
+/// Where a policy came from.
+#[derive(Clone, Debug, Serialize)]
+pub struct PolicyStatus {
+    /// The file.
+    pub file: PathBuf,
+    /// Its SHA-256 when it was read.
+    pub sha256: String,
+    /// When it was loaded into the kernel.
+    pub loaded_at: Timestamp,
+}
+
+/// One attachment.
+#[derive(Clone, Debug, Serialize)]
+pub struct InterfaceStatus {
+    /// The interface's name.
+    pub name: String,
+    /// The interface's index.
+    pub ifindex: u32,
+    /// `native` or `generic`.
+    pub xdp: &'static str,
+}
+
+/// How many exemptions hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ExemptionStatus {
+    /// All of the policy's.
+    pub total: usize,
+    /// Those that hold now.
+    pub active: usize,
+    /// Those that have ended.
+    pub expired: usize,
+}
+
+/// Asks the kernel.
+///
+/// # Errors
+///
+/// [`LiveError`].
+pub async fn status() -> Result<Status, LiveError> {
+    let now = Timestamp::now();
+    let filters = find_live()
+        .await?
+        .into_iter()
+        .map(|filter| filter_status(filter, now))
+        .collect();
+    Ok(Status { filters })
+}
+
+fn filter_status(live: LiveFilter, now: Timestamp) -> FilterStatus {
+    let description = live.description;
+    let expired = description
+        .exemption_ends
+        .iter()
+        .filter(|end| **end <= now)
+        .count();
+    FilterStatus {
+        program_id: live.program_id,
+        pid: description.pid,
+        version: description.version,
+        policy: PolicyStatus {
+            file: description.policy_file,
+            sha256: description.policy_sha256,
+            loaded_at: description.loaded_at,
+        },
+        interfaces: live
+            .interfaces
+            .into_iter()
+            .map(|interface| InterfaceStatus {
+                name: interface.name,
+                ifindex: interface.index,
+                xdp: interface.mode,
+            })
+            .collect(),
+        pools: description.pools,
+        relays: description.relays,
+        exemptions: ExemptionStatus {
+            total: description.exemptions,
+            active: description.exemptions - expired,
+            expired,
+        },
+        counters: live.counters,
+    }
+}
+
+impl fmt::Display for FilterStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since = self
+            .policy
+            .loaded_at
+            .to_zoned_datetime(TimeZone::system())
+            .strftime("%Y-%m-%d %H:%M:%S %:z");
+        writeln!(f, "enforcing since {since}")?;
+        writeln!(
+            f,
+            "  process     {} (op25b {}), program {}",
+            self.pid, self.version, self.program_id
+        )?;
+        writeln!(f, "  policy      {}", self.policy.file.display())?;
+        let mut label = "interfaces";
+        for interface in &self.interfaces {
+            writeln!(f, "  {label:<10}  {} ({})", interface.name, interface.xdp)?;
+            label = "";
+        }
+        label = "pools";
+        for pool in &self.pools {
+            writeln!(
+                f,
+                "  {label:<10}  {} ({}, prefixes: {})",
+                pool.name, pool.mode, pool.prefixes
+            )?;
+            label = "";
+        }
+        writeln!(f, "  relays      {}", self.relays)?;
+        let ExemptionStatus {
+            total,
+            active,
+            expired,
+        } = self.exemptions;
+        writeln!(f, "  exemptions  {total} ({active} active, {expired} expired)")?;
+        writeln!(f, "  {:<13} {:>15}", "reason", "packets")?;
+        for (reason, packets) in self.counters.iter() {
+            writeln!(f, "  {:<13} {packets:>15}", reason.name())?;
+        }
+        Ok(())
+    }
+}
