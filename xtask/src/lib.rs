@@ -13,5 +13,6 @@ pub mod paths;
 pub mod process;
 pub mod runtime;
 pub mod setup;
+pub mod suite;
 pub mod toolchain;
 pub mod traffic;

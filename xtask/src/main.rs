@@ -7,6 +7,7 @@ use xtask::{
     demo,
     lab::command as lab,
     setup::{self, Incomplete},
+    suite,
 };
 
 /// op25b's set-up, lab, demo and tests.
@@ -21,6 +22,10 @@ struct Cli {
 enum Command {
     Setup(setup::Args),
     Demo(demo::Args),
+    Test(suite::Args),
+    /// Say what this process lacks for running the tests.
+    #[command(hide = true)]
+    Lacks,
     Lab(lab::Args),
 }
 
@@ -28,6 +33,8 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Setup(args) => setup::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Demo(args) => demo::run(&args),
+        Command::Test(args) => suite::run(&args),
+        Command::Lacks => Ok(suite::lacks()),
         Command::Lab(args) => lab::run(&args),
     };
     match result {
