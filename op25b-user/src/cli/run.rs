@@ -9,7 +9,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     time::{MissedTickBehavior, interval},
 };
-use tracing::{Level, info, warn};
+use tracing::{info, warn};
 
 use super::policy_file::{self, PolicyFile};
 use crate::{
@@ -43,10 +43,11 @@ pub struct Args {
 }
 
 impl Args {
-    pub(super) fn log_level(&self) -> Level {
+    pub(super) fn log_filter(&self) -> &'static str {
         match self.datapath_log {
-            LogLevel::Off => Level::INFO,
-            LogLevel::Debug => Level::DEBUG,
+            LogLevel::Off => "info",
+            // The libraries' own diagnostics would drown the packets'.
+            LogLevel::Debug => "info,op25b=debug",
         }
     }
 }
