@@ -34,7 +34,7 @@ Examples:
   op25b explain --src 2001:db8:100::1 --dst 2001:db8::25 --policy policy.yaml
   op25b explain --src 198.51.100.10 --json | jq -r .reason
 
-Needs root, or CAP_BPF and CAP_NET_ADMIN.
+Needs root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; without `--policy`, root.
 Exit codes: 0 answered, whatever the answer; 1 the program and the model differ (please report that);
 2 the question could not be asked.")]
 pub struct Args {

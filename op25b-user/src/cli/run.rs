@@ -9,12 +9,12 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     time::{MissedTickBehavior, interval},
 };
-use tracing::{Level, info, warn};
+use tracing::{info, warn};
 
 use super::policy_file::{self, PolicyFile};
 use crate::{
-    datapath::{Filter, Interfaces, LoadOptions, LogLevel, attach, clock, requirements},
-    policy::Role,
+    datapath::{Filter, Interfaces, LoadOptions, LogLevel, attach, clock, requirements, vacant},
+    policy::{Interface, Role},
 };
 
 /// How often the system's clock is compared with the one that the program keeps.
@@ -43,10 +43,11 @@ pub struct Args {
 }
 
 impl Args {
-    pub(super) fn log_level(&self) -> Level {
+    pub(super) fn log_filter(&self) -> &'static str {
         match self.datapath_log {
-            LogLevel::Off => Level::INFO,
-            LogLevel::Debug => Level::DEBUG,
+            LogLevel::Off => "info",
+            // The libraries' own diagnostics would drown the packets'.
+            LogLevel::Debug => "info,op25b=debug",
         }
     }
 }
@@ -65,6 +66,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 async fn enforce(args: &Args, file: &PolicyFile) -> anyhow::Result<()> {
     // Signals are taken over first: one that comes while interfaces are being attached ends in a clean stop too.
     let mut stop = StopSignal::new()?;
+    // What can be known to fail fails before anything is attached: many drivers reset the link to attach in native mode.
+    let interfaces = Interfaces::list().await?;
+    for interface in subscribers(file) {
+        vacant(&interfaces, &interface.name)?;
+    }
     let mut filter = load(args, file)?;
     attach_all(&mut filter, file).await?;
     info!(policy = %args.policy.display(), "enforcing");
@@ -97,13 +103,9 @@ fn load(args: &Args, file: &PolicyFile) -> anyhow::Result<Filter> {
 }
 
 async fn attach_all(filter: &mut Filter, file: &PolicyFile) -> anyhow::Result<()> {
+    // Listed anew: loading a large policy takes a while.
     let interfaces = Interfaces::list().await?;
-    let subscribers = file
-        .policy
-        .interfaces
-        .iter()
-        .filter(|interface| interface.role == Role::Subscriber);
-    for interface in subscribers {
+    for interface in subscribers(file) {
         let attached = attach(filter, &interfaces, &interface.name, interface.xdp)?;
         if let Some(reason) = attached.fallback {
             warn!(
@@ -115,6 +117,13 @@ async fn attach_all(filter: &mut Filter, file: &PolicyFile) -> anyhow::Result<()
         info!(interface = interface.name, xdp = attached.mode, "attached");
     }
     Ok(())
+}
+
+fn subscribers(file: &PolicyFile) -> impl Iterator<Item = &Interface> {
+    file.policy
+        .interfaces
+        .iter()
+        .filter(|interface| interface.role == Role::Subscriber)
 }
 
 /// Does what there is to do while the kernel enforces: nothing of it is needed for the filter to go on.

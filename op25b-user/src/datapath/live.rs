@@ -75,7 +75,11 @@ pub async fn find_live() -> Result<Vec<LiveFilter>, LiveError> {
     }
     let mut filters = Vec::new();
     for program in loaded_programs() {
-        let program = program?;
+        let program = match program {
+            // Anybody's program may be unloaded between being listed and being opened.
+            Err(error) if is_gone(&error) => continue,
+            program => program?,
+        };
         if program.name_as_str() != Some(SUBSCRIBER_PROGRAM) {
             continue;
         }
@@ -85,6 +89,11 @@ pub async fn find_live() -> Result<Vec<LiveFilter>, LiveError> {
         }
     }
     Ok(filters)
+}
+
+/// Whether the kernel's answer was that there is no program of this id.
+fn is_gone(error: &ProgramError) -> bool {
+    matches!(error, ProgramError::SyscallError(error) if error.io_error.raw_os_error() == Some(libc::ENOENT))
 }
 
 fn attached_to(interfaces: &Interfaces, program_id: u32) -> Vec<LiveInterface> {
