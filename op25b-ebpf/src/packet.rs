@@ -41,13 +41,11 @@ fn forget(offset: usize) -> Option<usize> {
     #[repr(align(8))]
     struct Slot([u32; 2]);
     let mut slot = Slot([0; 2]);
-    // SAFETY: both halves are live and initialised; volatile only so that the compiler does not remove the detour, and
-    // keeps the lower half, which puts the upper one where the verifier does not follow.
-    let offset = unsafe {
-        (&raw mut slot.0[0]).write_volatile(0);
-        (&raw mut slot.0[1]).write_volatile(offset as u32);
-        (&raw const slot.0[1]).read_volatile()
-    } as usize;
+    // The compiler takes a slot that it sees through apart, volatile or not, and puts the halves where it likes: into
+    // lower halves of two other slots. Of this one it knows only the address.
+    let slot = core::hint::black_box(&mut slot);
+    slot.0[1] = offset as u32;
+    let offset = core::hint::black_box(slot).0[1] as usize;
     if offset <= MAX_OFFSET { Some(offset) } else { None }
 }
 
