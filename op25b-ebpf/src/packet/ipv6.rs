@@ -25,6 +25,9 @@ const SHIM6: u8 = 140;
 
 const FRAGMENT_LENGTH: usize = 8;
 
+/// No extension header is shorter (RFC 8200 section 4).
+const SHORTEST_EXTENSION: usize = 8;
+
 /// The TCP destination port of the IPv6 packet at `offset`.
 ///
 /// # Errors
@@ -56,8 +59,9 @@ pub fn tcp_port(packet: &Packet<'_>, offset: usize) -> Result<TcpPort, Reason> {
         if !is_extension(next_header) {
             return Err(Reason::NotTcp);
         }
-        // RFC 7112: a first fragment must hold the whole chain; one that does not hides what follows.
-        if position + 2 > end {
+        // RFC 7112: a first fragment must hold the whole chain; one that does not hides what follows. Behind the packet's
+        // own end there is padding, no fragment offset.
+        if position + SHORTEST_EXTENSION > end {
             return Ok(TcpPort::Hidden);
         }
         let Some([following, length]) = packet.bytes(position) else {
