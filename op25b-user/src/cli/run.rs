@@ -155,7 +155,7 @@ async fn keep_going(filter: &mut Filter, log: LogLevel, stop: &mut StopSignal) -
             _ = clock_check.tick() => {
                 let now = clock::boot_to_unix()?;
                 filter.refresh_clock()?;
-                if now.abs_diff(offset) > CLOCK_STEP.as_nanos() as u64 {
+                if u128::from(now.abs_diff(offset)) > CLOCK_STEP.as_nanos() {
                     warn!(seconds = (now - offset) / 1_000_000_000, "the system's clock was set: expiries follow it");
                 }
                 offset = now;
