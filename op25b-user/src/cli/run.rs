@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use super::policy_file::{self, PolicyFile};
 use crate::{
     datapath::{Filter, Interfaces, LoadOptions, LogLevel, attach, clock, requirements, vacant},
-    policy::{Interface, Role},
+    policy::{Policy, Role, Word as _},
 };
 
 /// How often the system's clock is compared with the one that the program keeps.
@@ -68,7 +68,7 @@ async fn enforce(args: &Args, file: &PolicyFile) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     // What can be known to fail fails before anything is attached: many drivers reset the link to attach in native mode.
     let interfaces = Interfaces::list().await?;
-    for interface in subscribers(file) {
+    for interface in &file.policy.interfaces {
         vacant(&interfaces, &interface.name)?;
     }
     let mut filter = load(args, file)?;
@@ -76,8 +76,10 @@ async fn enforce(args: &Args, file: &PolicyFile) -> anyhow::Result<()> {
     info!(policy = %args.policy.display(), "enforcing");
 
     let result = keep_going(&mut filter, args.datapath_log, &mut signals).await;
-    for (reason, packets) in filter.counters()?.iter() {
-        info!(reason = reason.name(), packets, "counted");
+    for role in roles(&file.policy) {
+        for (reason, packets) in filter.counters(role)?.iter() {
+            info!(role = role.name(), reason = reason.name(), packets, "counted");
+        }
     }
     drop(filter);
     info!("detached: nothing is blocked any more");
@@ -89,24 +91,34 @@ fn load(args: &Args, file: &PolicyFile) -> anyhow::Result<Filter> {
         log: args.datapath_log,
         trace: false,
     };
-    let mut filter = Filter::load(&file.compiled, &file.description, options)?;
-    let program = filter.program_info()?;
+    let filter = Filter::load(&file.compiled, &file.description, options)?;
     info!(
         policy = %args.policy.display(),
         pools = file.policy.pools.len(),
         relays = file.policy.relays.len(),
         exemptions = file.policy.exemptions.len(),
-        program_id = program.id(),
         "loaded"
     );
     Ok(filter)
 }
 
+/// The roles that the policy's interfaces have.
+fn roles(policy: &Policy) -> impl Iterator<Item = Role> {
+    let has = |role: Role| policy.interfaces.iter().any(|interface| interface.role == role);
+    Role::ALL.iter().copied().filter(move |role| has(*role))
+}
+
 async fn attach_all(filter: &mut Filter, file: &PolicyFile) -> anyhow::Result<()> {
     // Listed anew: loading a large policy takes a while.
     let interfaces = Interfaces::list().await?;
-    for interface in subscribers(file) {
-        let attached = attach(filter, &interfaces, &interface.name, interface.xdp)?;
+    for interface in &file.policy.interfaces {
+        let attached = attach(
+            filter,
+            &interfaces,
+            &interface.name,
+            interface.role,
+            interface.xdp,
+        )?;
         if let Some(reason) = attached.fallback {
             warn!(
                 interface = interface.name,
@@ -114,16 +126,16 @@ async fn attach_all(filter: &mut Filter, file: &PolicyFile) -> anyhow::Result<()
                 "the driver does not do native XDP: falling back to generic mode, which is several times slower"
             );
         }
-        info!(interface = interface.name, xdp = attached.mode, "attached");
+        let program_id = filter.program_info(interface.role)?.id();
+        info!(
+            interface = interface.name,
+            role = interface.role.name(),
+            xdp = attached.mode,
+            program_id,
+            "attached"
+        );
     }
     Ok(())
-}
-
-fn subscribers(file: &PolicyFile) -> impl Iterator<Item = &Interface> {
-    file.policy
-        .interfaces
-        .iter()
-        .filter(|interface| interface.role == Role::Subscriber)
 }
 
 /// Does what there is to do while the kernel enforces: nothing of it is needed for the filter to go on.

@@ -6,7 +6,7 @@ use aya::programs::{ProgramError, XdpMode as Flags, loaded_programs};
 use thiserror::Error;
 
 use super::{Filter, Interface, Interfaces, LoadError};
-use crate::policy::XdpMode;
+use crate::policy::{Role, XdpMode};
 
 /// How an interface was attached.
 #[derive(Debug)]
@@ -28,6 +28,12 @@ pub enum AttachError {
         /// The names that exist.
         known: String,
     },
+    /// The program would understand nothing there.
+    #[error(
+        "interface {0} carries no Ethernet frames, which is what the filter reads; \
+         attach it to the Ethernet interface below or before it"
+    )]
+    NotEthernet(String),
     /// An XDP program is there already.
     #[error(
         "interface {interface} already runs the XDP program {name:?} (id {id}, {mode}); \
@@ -60,7 +66,7 @@ pub enum AttachError {
     Program(#[from] LoadError),
 }
 
-/// Attaches the filter to `interface`.
+/// Attaches the filter's program for `role` to `interface`.
 ///
 /// # Errors
 ///
@@ -69,9 +75,13 @@ pub fn attach(
     filter: &mut Filter,
     interfaces: &Interfaces,
     interface: &str,
+    role: Role,
     mode: XdpMode,
 ) -> Result<Attached, AttachError> {
     let found = vacant(interfaces, interface)?;
+    if role == Role::Subscriber {
+        filter.set_tunnels(interface, found.index)?;
+    }
     let refused = |mode, source: io::Error| AttachError::Refused {
         interface: interface.into(),
         mode,
@@ -80,26 +90,28 @@ pub fn attach(
     };
     match mode {
         XdpMode::Generic => {
-            try_attach(filter, found.index, Flags::Skb)?.map_err(|error| refused("generic", error))?;
+            try_attach(filter, role, found.index, Flags::Skb)?.map_err(|error| refused("generic", error))?;
             Ok(Attached {
                 mode: "generic",
                 fallback: None,
             })
         }
         XdpMode::Native => {
-            try_attach(filter, found.index, Flags::Driver)?.map_err(|error| refused("native", error))?;
+            try_attach(filter, role, found.index, Flags::Driver)?
+                .map_err(|error| refused("native", error))?;
             Ok(Attached {
                 mode: "native",
                 fallback: None,
             })
         }
-        XdpMode::Auto => match try_attach(filter, found.index, Flags::Driver)? {
+        XdpMode::Auto => match try_attach(filter, role, found.index, Flags::Driver)? {
             Ok(()) => Ok(Attached {
                 mode: "native",
                 fallback: None,
             }),
             Err(error) if is_about_the_driver(&error) => {
-                try_attach(filter, found.index, Flags::Skb)?.map_err(|error| refused("generic", error))?;
+                try_attach(filter, role, found.index, Flags::Skb)?
+                    .map_err(|error| refused("generic", error))?;
                 Ok(Attached {
                     mode: "generic",
                     fallback: Some(error),
@@ -114,7 +126,7 @@ pub fn attach(
 ///
 /// # Errors
 ///
-/// [`AttachError::NoInterface`] or [`AttachError::Occupied`].
+/// [`AttachError::NoInterface`], [`AttachError::NotEthernet`] or [`AttachError::Occupied`].
 pub fn vacant<'a>(interfaces: &'a Interfaces, interface: &str) -> Result<&'a Interface, AttachError> {
     let Some(found) = interfaces.named(interface) else {
         let mut known: Vec<_> = interfaces
@@ -127,6 +139,9 @@ pub fn vacant<'a>(interfaces: &'a Interfaces, interface: &str) -> Result<&'a Int
             known: known.join(", "),
         });
     };
+    if !found.is_ethernet {
+        return Err(AttachError::NotEthernet(interface.into()));
+    }
     match found.xdp.first() {
         None => Ok(found),
         Some(other) => Err(AttachError::Occupied {
@@ -139,8 +154,13 @@ pub fn vacant<'a>(interfaces: &'a Interfaces, interface: &str) -> Result<&'a Int
 }
 
 /// Attaches; the inner error is the kernel's.
-fn try_attach(filter: &mut Filter, index: u32, flags: Flags) -> Result<io::Result<()>, LoadError> {
-    match filter.program()?.attach_to_if_index(index, flags) {
+fn try_attach(
+    filter: &mut Filter,
+    role: Role,
+    index: u32,
+    flags: Flags,
+) -> Result<io::Result<()>, LoadError> {
+    match filter.program(role)?.attach_to_if_index(index, flags) {
         Ok(_link) => Ok(Ok(())),
         Err(ProgramError::SyscallError(error)) => Ok(Err(error.io_error)),
         // The netlink path that aya falls back to before giving up.
