@@ -18,13 +18,13 @@ pub fn frame(universe: &Universe, longest: usize) -> impl Strategy<Value = Vec<u
     let packet = network::packet(universe, DEPTH, longest);
     // Ethernet's shortest frame is padded behind the packet.
     let padding = prop_oneof![3 => Just(Vec::new()), 1 => filler(46)];
-    let whole = (link(), packet, padding).prop_map(|(link, packet, padding)| {
+    let whole = (link().boxed(), packet, padding).prop_map(|(link, packet, padding)| {
         let mut frame = link.before(&packet);
         frame.extend(packet.bytes);
         frame.extend(padding);
         frame
     });
-    (whole, damage::damage()).prop_map(move |(mut frame, damage)| {
+    (whole.boxed(), damage::damage().boxed()).prop_map(move |(mut frame, damage)| {
         damage.to(&mut frame);
         frame.truncate(longest);
         frame

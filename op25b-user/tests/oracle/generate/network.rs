@@ -19,17 +19,17 @@ pub struct Packet {
 
 /// A packet with at most so many tunnels around the segment.
 pub fn packet(universe: &Universe, depth: usize, longest: usize) -> BoxedStrategy<Packet> {
-    let segment = transport::tcp(universe, longest);
-    let other = transport::other(universe);
+    let segment = transport::tcp(universe, longest).boxed();
+    let other = transport::other(universe).boxed();
     let upper = if depth == 0 {
         prop_oneof![12 => segment, 1 => other].boxed()
     } else {
-        let tunnel = tunnels::tunnel(universe, packet(universe, depth - 1, longest));
+        let tunnel = tunnels::tunnel(universe, packet(universe, depth - 1, longest)).boxed();
         // Where no tunnel is looked into they are all the same.
         let weight = if universe.tunnels.is_empty() { 1 } else { 12 };
         prop_oneof![12 => segment, 1 => other, weight => tunnel].boxed()
     };
-    prop_oneof![v4(universe, upper.clone()), v6(universe, upper)].boxed()
+    prop_oneof![v4(universe, upper.clone()).boxed(), v6(universe, upper).boxed()].boxed()
 }
 
 /// What a length field says.

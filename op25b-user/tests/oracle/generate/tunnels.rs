@@ -25,9 +25,9 @@ pub fn tunnel(universe: &Universe, packet: BoxedStrategy<Packet>) -> impl Strate
                 Family::V6 => ip_number::IPV6.0,
             },
             bytes: packet.bytes,
-        }),
-        weight(Tunnel::Gre) => gre(packet.clone()),
-        weight(Tunnel::L2tp) => l2tp(packet),
+        }).boxed(),
+        weight(Tunnel::Gre) => gre(packet.clone()).boxed(),
+        weight(Tunnel::L2tp) => l2tp(packet).boxed(),
     ]
 }
 
