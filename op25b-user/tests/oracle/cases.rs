@@ -4,8 +4,7 @@
 //! whole cases and not proptest's seeds, which mean something else as soon as a generator changes.
 
 use std::{
-    fmt::Write as _,
-    fs,
+    fs, io,
     os::unix::fs::{MetadataExt as _, chown},
     path::{Path, PathBuf},
 };
@@ -73,20 +72,25 @@ impl Case {
     }
 }
 
-/// The bytes of a text such as `45 00 # version, length and service`.
+/// The bytes of a text such as `45 00 # version, length and service`; `61*500` is one byte many times.
 fn bytes(text: &str) -> Vec<u8> {
-    let digits: String = text
+    let words = text
         .lines()
-        .map(|line| line.split('#').next().unwrap_or_default())
-        .flat_map(str::chars)
-        .filter(|c| !c.is_whitespace())
-        .collect();
-    assert!(digits.len().is_multiple_of(2), "half a byte in {text}");
-    (0..digits.len())
-        .step_by(2)
-        .map(|at| {
-            u8::from_str_radix(&digits[at..at + 2], 16).unwrap_or_else(|error| panic!("{error} in {text}"))
+        .flat_map(|line| line.split('#').next().unwrap_or_default().split_whitespace());
+    words
+        .flat_map(|word| match word.split_once('*') {
+            Some((byte, count)) => digits(byte).repeat(count.parse().expect("a number of bytes")),
+            None => digits(word),
         })
+        .collect()
+}
+
+fn digits(word: &str) -> Vec<u8> {
+    assert!(word.len().is_multiple_of(2), "half a byte in {word}");
+    let byte = |at| u8::from_str_radix(&word[at..at + 2], 16);
+    (0..word.len())
+        .step_by(2)
+        .map(|at| byte(at).unwrap_or_else(|error| panic!("{error}: {word}")))
         .collect()
 }
 
@@ -102,42 +106,36 @@ fn read(name: &str) -> Vec<Case> {
     let Ok(entries) = fs::read_dir(&directory) else {
         return Vec::new();
     };
-    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "yaml"));
     files.sort();
     let cases = files.iter().flat_map(|file| {
-        let text = fs::read_to_string(file).unwrap();
+        let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         serde_yaml::from_str::<Vec<Case>>(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
     });
     cases.collect()
 }
 
 /// Writes a difference down, for being answered from now on.
-pub fn save(difference: &Difference) -> PathBuf {
-    let indented = |text: &str| text.replace('\n', "\n    ").trim_end().to_owned();
-    let frame = hex(&difference.frame);
-    let mut text =
-        "# Found by the differential test: say in the name what it shows, and keep it.\n".to_owned();
-    let _ = writeln!(text, "- name: a difference between the program and the oracle");
-    let _ = writeln!(text, "  role: {}", difference.role.name());
-    let _ = writeln!(
-        text,
-        "  policy: |\n    {}",
-        indented(&difference.policy.to_string())
+pub fn save(difference: &Difference) -> io::Result<PathBuf> {
+    let policy = difference.policy.to_string();
+    let policy = policy.trim_end().replace('\n', "\n    ");
+    let (role, frame) = (difference.role.name(), hex(&difference.frame));
+    let text = format!(
+        "# Found by the differential test: say in the name what it shows, and keep it.\n\
+         - name: a difference between the program and the oracle\n  role: {role}\n  \
+         policy: |\n    {policy}\n  frame: |\n    {frame}\n"
     );
-    let _ = writeln!(text, "  frame: |\n    {frame}");
-
     let directory = directory("differences");
-    fs::create_dir_all(&directory).unwrap();
-    let now = Timestamp::now().as_nanosecond();
-    let file = directory.join(format!("{now}.yaml"));
-    fs::write(&file, text).unwrap();
+    let file = directory.join(format!("{}.yaml", Timestamp::now().as_nanosecond()));
+    fs::create_dir_all(&directory)?;
+    fs::write(&file, text)?;
     // The test may run through sudo, in a directory of somebody who has to be able to edit the case.
-    let owner = fs::metadata(env!("CARGO_MANIFEST_DIR")).unwrap();
+    let owner = fs::metadata(env!("CARGO_MANIFEST_DIR"))?;
     for path in [&directory, &file] {
-        chown(path, Some(owner.uid()), Some(owner.gid())).unwrap();
+        chown(path, Some(owner.uid()), Some(owner.gid()))?;
     }
-    file
+    Ok(file)
 }
 
 /// Fails with everything that is wrong.
@@ -173,7 +171,15 @@ fn the_program_answers_the_written_and_the_saved_cases_as_the_oracle_does() {
 
 impl Case {
     fn is_in_the_first_program(&self) -> bool {
-        let later = ["tunnels", "reset", "prohibit", "uplink", "monitor", "match"];
+        let later = [
+            "tunnels",
+            "reset",
+            "prohibit",
+            "uplink",
+            "monitor",
+            "enforce_from",
+            "match",
+        ];
         !later.iter().any(|word| self.policy.contains(word))
     }
 }

@@ -10,5 +10,6 @@ mod generate;
 mod policy;
 mod program;
 mod reference;
+#[cfg(test)]
 mod self_tests;
 mod verdict;

@@ -11,7 +11,7 @@ use crate::{policy::Policy, program::Program, verdict::Role};
 const FRAMES: usize = 20_000;
 
 /// Policies have to be loaded.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The smallest frame for the same policy.
 pub fn frame(

@@ -14,7 +14,7 @@ fn v4_base() -> impl Strategy<Value = Ipv4Addr> {
     (0u8..4, 0u8..4).prop_map(|(high, low)| Ipv4Addr::new(8 + high, 0, 0, low))
 }
 
-/// Likewise; 2000::/6 is `2000::`, `2100::`, `2200::` and `2300::`.
+/// Likewise: `2000::`, `2100::`, `2200::` and `2300::` are one `/6`.
 fn v6_base() -> impl Strategy<Value = Ipv6Addr> {
     (0u16..4, 0u16..4).prop_map(|(high, low)| Ipv6Addr::new(0x2000 + (high << 8), 0, 0, 0, 0, 0, 0, low))
 }

@@ -23,13 +23,14 @@ pub fn hidden(policy: &Policy, role: Role, addresses: Addresses, now: Timestamp)
         Role::Subscriber => addresses.source,
         Role::Uplink => addresses.destination,
     };
-    let rule = policy.pool_of(subscriber);
-    let drops = rule.is_some_and(|pool| policy.pools[pool].enforces(now))
-        && policy.block.uninspectable == Handling::Drop;
-    Judgement {
-        verdict: if drops { Verdict::Drop } else { Verdict::Pass },
-        rule,
-    }
+    let pool = policy.pool_of(subscriber);
+    let is_enforced = pool.is_some_and(|pool| policy.pools[pool].enforces(now));
+    let verdict = if is_enforced && policy.block.uninspectable == Handling::Drop {
+        Verdict::Drop
+    } else {
+        Verdict::Pass
+    };
+    Judgement { verdict, rule: pool }
 }
 
 /// A segment whose ports are known; none if none of them is blocked.
