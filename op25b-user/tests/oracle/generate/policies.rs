@@ -65,7 +65,7 @@ fn interfaces() -> impl Strategy<Value = Vec<Interface>> {
 
 fn block() -> impl Strategy<Value = Block> {
     (
-        prop::collection::btree_set(blockable_port(), 1..=if IS_COMPLETE { 8 } else { 1 }),
+        prop::collection::btree_set(blockable_port(), 1..=8),
         prop::sample::select(vec![Segments::All, Segments::New]),
         prop::sample::select(vec![Action::Drop, Action::Reset, Action::Prohibit]),
         prop::sample::select(vec![Handling::Drop, Handling::Pass]),

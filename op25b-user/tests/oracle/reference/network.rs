@@ -108,8 +108,7 @@ fn walk(bytes: Bytes<'_>, mut next: IpNumber, mut at: usize) -> Option<Upper> {
             unreachable!("two bytes were asked for")
         };
         if next == ip_number::IPV6_FRAG {
-            // The frame bounds this one: the contract does not ask for the packet's end again.
-            let offset = Bytes::of(bytes.frame).number(at + 2)? >> 3;
+            let offset = bytes.number(at + 2)? >> 3;
             fragmented = true;
             if offset != 0 {
                 return Some(Upper {
