@@ -46,6 +46,9 @@ pub enum NoNetwork {
 /// The most extension headers that are walked over.
 const EXTENSIONS: usize = 8;
 
+/// Every one of them takes at least so many bytes.
+const SHORTEST_EXTENSION: usize = 8;
+
 /// The IP header at `at`.
 pub fn read(bytes: Bytes<'_>, at: usize, family: Family) -> Result<Network, NoNetwork> {
     match family {
@@ -103,6 +106,11 @@ fn walk(bytes: Bytes<'_>, mut next: IpNumber, mut at: usize) -> Option<Upper> {
     for _ in 0..EXTENSIONS {
         if !is_extension(next) {
             break;
+        }
+        // None is shorter, so a packet that ends within these eight ends inside its chain (RFC 7112). The frame may end
+        // there: what a capture cut off is not needed for knowing what follows.
+        if bytes.end.is_some_and(|end| at + SHORTEST_EXTENSION > end) {
+            return None;
         }
         let [following, length] = *bytes.get(at, 2)? else {
             unreachable!("two bytes were asked for")
