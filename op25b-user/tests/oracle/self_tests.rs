@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use etherparse::{PacketBuilder, SlicedPacket, TransportSlice};
 use jiff::Timestamp;
-use proptest::prelude::*;
+use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
 
 use crate::{
     generate::{self, Universe},
@@ -187,6 +187,41 @@ fn uplinks_look_into_no_tunnels() {
         .unwrap();
     assert_eq!(expect(policy, Role::Subscriber, &frame).reason, Reason::Blocked);
     assert_eq!(expect(policy, Role::Uplink, &frame).reason, Reason::NotTcp);
+}
+
+/// How many of the frames drawn for this policy are judged so.
+fn drawn(policy: &Policy, is_meant: impl Fn(&Answer, &Answer) -> bool) -> usize {
+    let mut without_tunnels = policy.clone();
+    without_tunnels.interfaces[0].tunnels.clear();
+    let mut runner = TestRunner::deterministic();
+    let frames = generate::frame(&Universe::of(policy), 1_514);
+    let now = Timestamp::now();
+    let is_drawn = |_: &usize| {
+        let frame = frames.new_tree(&mut runner).unwrap().current();
+        let answer = |policy| reference::expect(policy, Role::Subscriber, &frame, now);
+        is_meant(&answer(policy), &answer(&without_tunnels))
+    };
+    (0..3_000).filter(is_drawn).count()
+}
+
+#[test]
+fn frames_for_a_policy_get_through_each_of_its_tunnels() {
+    for tunnel in ["4in6", "6in4", "4in4", "gre", "l2tp"] {
+        let policy = Policy::read(&format!(
+            "interfaces: [{{ role: subscriber, tunnels: [{tunnel}] }}]\npools: [{{ prefixes: [0.0.0.0/0, '::/0'] }}]"
+        ));
+        let was_no_tcp = |without: &Answer| without.reason == Reason::NotTcp;
+        let blocked = drawn(&policy, |answer, without| {
+            was_no_tcp(without) && answer.reason == Reason::Blocked
+        });
+        let hidden = drawn(&policy, |answer, without| {
+            was_no_tcp(without) && answer.reason == Reason::Uninspectable
+        });
+        assert!(
+            blocked >= 10 && hidden >= 5,
+            "{tunnel}: {blocked} blocked, {hidden} hidden"
+        );
+    }
 }
 
 proptest! {

@@ -60,7 +60,12 @@ impl Universe {
     pub fn of(policy: &Policy) -> Self {
         let mut v4 = vec![Ipv4Addr::new(192, 0, 2, 77)];
         let mut v6 = vec![Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x77)];
-        let pools = policy.pools.iter().flat_map(|pool| &pool.prefixes);
+        // Twice, since most rows are about an address in a pool.
+        let pools = policy
+            .pools
+            .iter()
+            .chain(&policy.pools)
+            .flat_map(|pool| &pool.prefixes);
         let relays = policy.relays.iter().flat_map(|relay| &relay.prefixes);
         let exemptions = policy.exemptions.iter();
         let exempt =

@@ -18,9 +18,9 @@ pub struct Damage {
 /// Mostly none.
 pub fn damage() -> impl Strategy<Value = Damage> {
     // Whether it hits the headers, and where.
-    let cut = prop_oneof![4 => Just(None), 1 => (prop::bool::weighted(0.8), any::<Index>()).prop_map(Some)];
+    let cut = prop_oneof![9 => Just(None), 1 => (prop::bool::weighted(0.8), any::<Index>()).prop_map(Some)];
     let flip = (prop::bool::weighted(0.9), any::<Index>(), 0u8..8);
-    let flips = prop_oneof![5 => Just(Vec::new()), 1 => prop::collection::vec(flip, 1..4)];
+    let flips = prop_oneof![9 => Just(Vec::new()), 1 => prop::collection::vec(flip, 1..4)];
     (cut, flips).prop_map(|(cut, flips)| Damage { cut, flips })
 }
 
