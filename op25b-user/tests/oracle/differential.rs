@@ -14,13 +14,13 @@ use self::budget::Budget;
 use crate::{
     cases, dissect, generate,
     policy::Policy,
-    program::{IS_COMPLETE, Program},
+    program::Program,
     reference,
     verdict::{Answer, Role},
 };
 
 /// Frames for each policy: loading one takes as long as many frames.
-const FRAMES: usize = if IS_COMPLETE { 125 } else { 500 };
+const FRAMES: usize = 125;
 
 /// A packet about which they differ.
 pub struct Difference {
@@ -98,7 +98,9 @@ fn the_program_agrees_with_the_oracle() {
 }
 
 fn roles() -> impl Strategy<Value = Role> {
-    prop::bool::weighted(if IS_COMPLETE { 0.3 } else { 0.0 }).prop_map(|is_uplink| {
-        if is_uplink { Role::Uplink } else { Role::Subscriber }
-    })
+    prop::bool::weighted(0.3).prop_map(
+        |is_uplink| {
+            if is_uplink { Role::Uplink } else { Role::Subscriber }
+        },
+    )
 }

@@ -10,10 +10,6 @@ use op25b::{
 
 use crate::verdict::{Answer, Reason, Role, Verdict};
 
-/// Whether the program under test has everything that the oracle knows: reset, prohibit, tunnels, uplinks, monitored
-/// pools and `match: new`.
-pub const IS_COMPLETE: bool = false;
-
 /// The program, loaded with one policy.
 pub struct Program {
     runner: TestRunner,
@@ -46,15 +42,19 @@ impl Program {
 
     /// The program's answer; an error is an answer that the product itself calls nonsense, or the kernel's refusal.
     pub fn judge(&mut self, role: Role, frame: &[u8]) -> Result<Answer, String> {
-        assert_eq!(role, Role::Subscriber, "this program is for subscribers only");
-        let decision = self.runner.run(frame).map_err(|error| format!("{error:?}"))?;
+        let role = match role {
+            Role::Subscriber => policy::Role::Subscriber,
+            Role::Uplink => policy::Role::Uplink,
+        };
+        let judged = self.runner.judge(role, frame);
+        let (decision, output) = judged.map_err(|error| format!("{error:?}"))?;
         let verdict = Verdict::named(decision.verdict.name()).ok_or("unknown verdict")?;
         let reason = Reason::named(decision.reason.name()).ok_or("unknown reason")?;
         Ok(Answer {
             verdict,
             reason,
             rule: decision.rule,
-            output: (verdict == Verdict::Pass).then(|| frame.to_vec()),
+            output: (verdict != Verdict::Drop).then_some(output),
         })
     }
 

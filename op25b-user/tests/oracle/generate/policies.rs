@@ -14,7 +14,6 @@ use crate::{
     policy::{
         Action, Block, Exemption, Handling, Inbound, Interface, Mode, Policy, Pool, Relay, Segments, Tunnel,
     },
-    program::IS_COMPLETE,
     verdict::Role,
 };
 
@@ -52,15 +51,13 @@ fn interfaces() -> impl Strategy<Value = Vec<Interface>> {
     (prop::collection::vec(tunnels, 1..3), any::<bool>()).prop_map(|(subscribers, has_uplink)| {
         let subscribers = subscribers.into_iter().map(|tunnels| Interface {
             role: Role::Subscriber,
-            tunnels: if IS_COMPLETE { tunnels } else { Vec::new() },
+            tunnels,
         });
         let uplink = Interface {
             role: Role::Uplink,
             tunnels: Vec::new(),
         };
-        subscribers
-            .chain((has_uplink && IS_COMPLETE).then_some(uplink))
-            .collect()
+        subscribers.chain(has_uplink.then_some(uplink)).collect()
     })
 }
 
@@ -74,28 +71,21 @@ fn block() -> impl Strategy<Value = Block> {
         prop::sample::select(vec![Inbound::Allow, Inbound::Block]),
     )
         .prop_map(|(ports, segments, action, uninspectable, unlisted, inbound)| {
-            let block = Block {
-                ports: ports.into_iter().collect(),
-                uninspectable,
-                unlisted,
-                ..Block::default()
-            };
-            if !IS_COMPLETE {
-                return block;
-            }
             let prohibits = action == Action::Prohibit;
             let routers = [
                 IpAddr::from(Ipv4Addr::new(192, 0, 2, 1)),
                 IpAddr::from(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
             ];
             Block {
+                ports: ports.into_iter().collect(),
                 segments,
                 action,
+                uninspectable,
+                unlisted,
                 inbound,
                 prohibit_from: if prohibits { routers.to_vec() } else { Vec::new() },
                 // So many that no answer is ever held back.
                 prohibit_rate: prohibits.then_some(1_000_000),
-                ..block
             }
         })
 }
@@ -109,10 +99,8 @@ fn pool(now: Timestamp) -> impl Strategy<Value = Pool> {
     let mode = prop_oneof![4 => Just(Mode::Enforce), 1 => Just(Mode::Monitor)];
     (prefixes(), mode, begin).prop_map(move |(prefixes, mode, begin)| Pool {
         prefixes,
-        mode: if IS_COMPLETE { mode } else { Mode::Enforce },
-        enforce_from: begin
-            .filter(|begin| IS_COMPLETE || *begin < 0)
-            .map(|seconds| moment(now, seconds)),
+        mode,
+        enforce_from: begin.map(|seconds| moment(now, seconds)),
     })
 }
 
