@@ -13,6 +13,30 @@ pub mod values;
 
 pub use reason::{Reason, Verdict};
 
+/// What happens to a blocked segment: values of the global [`names::ACTION`].
+pub mod action {
+    /// It is discarded.
+    pub const DROP: u8 = 0;
+    /// Its sender gets a TCP reset.
+    pub const RESET: u8 = 1;
+    /// Its sender gets an ICMP error, "administratively prohibited".
+    pub const PROHIBIT: u8 = 2;
+}
+
+/// The tunnels whose inner packets are judged: bits of the global [`names::TUNNELS`].
+pub mod tunnel {
+    /// IPv4 in IPv6 (RFC 2473; DS-Lite, RFC 6333).
+    pub const V4_IN_V6: u8 = 1;
+    /// IPv6 in IPv4 (RFC 4213; 6rd, RFC 5969).
+    pub const V6_IN_V4: u8 = 2;
+    /// IPv4 in IPv4 (RFC 2003).
+    pub const V4_IN_V4: u8 = 4;
+    /// IP in GRE (RFC 2784, RFC 2890).
+    pub const GRE: u8 = 8;
+    /// IP in PPP in `L2TPv2` in UDP (RFC 2661).
+    pub const L2TP: u8 = 16;
+}
+
 /// How many ports a policy can block.
 ///
 /// The program compares against each in turn, on every TCP packet, so the number is small on purpose.

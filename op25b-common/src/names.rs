@@ -4,6 +4,8 @@
 
 /// The program for subscriber interfaces.
 pub const SUBSCRIBER_PROGRAM: &str = "op25b_subscribe";
+/// The program for uplink interfaces.
+pub const UPLINK_PROGRAM: &str = "op25b_uplink";
 
 /// Trie of [`crate::values::PoolEntry`] by IPv4 source.
 pub const POOLS_V4: &str = "POOLS_V4";
@@ -21,7 +23,11 @@ pub const EXEMPTIONS_V6: &str = "EXEMPTIONS_V6";
 pub const DESTINATIONS_V4: &str = "DESTINATIONS_V4";
 /// Trie of [`crate::values::DestinationEntry`] by destination set and IPv6 destination.
 pub const DESTINATIONS_V6: &str = "DESTINATIONS_V6";
-/// Per-CPU packets by [`crate::Reason`].
+/// Hash of [`crate::tunnel`] kinds by the index of a subscriber interface: what is looked into there.
+pub const TUNNELS_BY_IF: &str = "TUNNELS_BY_IF";
+/// One per-CPU u64: when the next answer of `action: prohibit` is due, as a boot-time clock.
+pub const ANSWERS: &str = "ANSWERS";
+/// Per-CPU packets by [`crate::Reason`]: subscriber interfaces' first, then uplink interfaces'.
 pub const COUNTERS: &str = "COUNTERS";
 /// One i64: nanoseconds to add to the boot-time clock to get the Unix time.
 pub const CLOCK: &str = "CLOCK";
@@ -39,6 +45,22 @@ pub const BLOCKED_PORT_COUNT: &str = "BLOCKED_PORT_COUNT";
 pub const DROP_UNINSPECTABLE: &str = "DROP_UNINSPECTABLE";
 /// Global u8: 1 drops blocked ports from sources in no pool, 0 passes them.
 pub const DROP_UNLISTED: &str = "DROP_UNLISTED";
+/// Global u8: 1 blocks only segments that open a connection (`match: new`).
+pub const MATCH_NEW: &str = "MATCH_NEW";
+/// Global u8: one of [`crate::action`], what happens to a blocked segment.
+pub const ACTION: &str = "ACTION";
+/// Global u8: 1 blocks connections from the Internet to subscribers' blocked ports (`inbound: block`).
+pub const BLOCK_INBOUND: &str = "BLOCK_INBOUND";
+/// Global u8: the kinds of [`crate::tunnel`] that any interface looks into; 0 removes the code for them.
+pub const TUNNELS: &str = "TUNNELS";
+/// Global [`crate::keys::AddressV4`]: where `action: prohibit` answers from; all zero for none.
+pub const ROUTER_V4: &str = "ROUTER_V4";
+/// Global [`crate::keys::AddressV6`]: where `action: prohibit` answers from; all zero for none.
+pub const ROUTER_V6: &str = "ROUTER_V6";
+/// Global u64: nanoseconds between two answers of `action: prohibit` on one CPU, in the long run.
+pub const ANSWER_INTERVAL: &str = "ANSWER_INTERVAL";
+/// Global u64: nanoseconds' worth of such answers that may come at once.
+pub const ANSWER_BURST: &str = "ANSWER_BURST";
 /// Global u8: 1 writes each decision to [`DECISION`], for `explain` and tests.
 pub const TRACE: &str = "TRACE";
 /// Global u8 of aya-log: the most verbose level whose log statements exist; 0 removes them all.

@@ -8,6 +8,8 @@ pub enum Verdict {
     Pass = 0,
     /// The packet is discarded without an answer.
     Drop = 1,
+    /// The packet is discarded, and its sender is told.
+    Reject = 2,
 }
 
 impl Verdict {
@@ -17,6 +19,7 @@ impl Verdict {
         match self {
             Self::Pass => "pass",
             Self::Drop => "drop",
+            Self::Reject => "reject",
         }
     }
 
@@ -26,6 +29,7 @@ impl Verdict {
         match value {
             0 => Some(Self::Pass),
             1 => Some(Self::Drop),
+            2 => Some(Self::Reject),
             _ => None,
         }
     }

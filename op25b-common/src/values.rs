@@ -29,6 +29,8 @@ pub const NO_RULE: RuleIndex = u32::MAX;
 pub struct PoolEntry {
     /// The pool in the policy's `pools`.
     pub rule: RuleIndex,
+    /// From when on the pool is enforced: [`ALWAYS_PAST`] for one that is, [`NEVER`] for one that is only watched.
+    pub enforce_from: UnixSeconds,
 }
 
 /// Value of the relay tries.
@@ -84,7 +86,7 @@ pub struct Decision {
 pub type DescriptionChunk = [u8; 256];
 
 const _: () = {
-    assert!(size_of::<PoolEntry>() == 4 && align_of::<PoolEntry>() == 4);
+    assert!(size_of::<PoolEntry>() == 8 && align_of::<PoolEntry>() == 4);
     assert!(size_of::<RelayEntry>() == 4 && align_of::<RelayEntry>() == 4);
     assert!(size_of::<ExemptionEntry>() == 12 && align_of::<ExemptionEntry>() == 4);
     assert!(size_of::<DestinationEntry>() == 8 && align_of::<DestinationEntry>() == 4);

@@ -3,22 +3,25 @@
 use aya_ebpf::btf_maps::lpm_trie::Key;
 use aya_log_ebpf::macro_support::{Argument, IpFormatter};
 use op25b_common::{
-    Reason,
     keys::{AddressV4, AddressV6, DestinationKey},
     values::{DestinationEntry, ExemptionEntry, PoolEntry, RelayEntry},
 };
 
 use crate::{
     maps,
-    packet::{Packet, TcpPort, ipv4, ipv6},
+    packet::{Bytes, ipv4, ipv6},
 };
 
 /// An address family, as the program's steps need it.
 pub trait Family {
     type Address: Copy + IpFormatter + Argument;
 
-    fn tcp_port(packet: &Packet<'_>, offset: usize) -> Result<TcpPort, Reason>;
-    fn addresses(packet: &Packet<'_>, offset: usize) -> Option<(Self::Address, Self::Address)>;
+    /// Where the addresses stand in the IP header.
+    const SOURCE_OFFSET: u32;
+    const DESTINATION_OFFSET: u32;
+
+    /// The address at `offset`.
+    fn address<B: Bytes>(bytes: &B, offset: u32) -> Option<Self::Address>;
 
     fn pool(source: Self::Address) -> Option<&'static PoolEntry>;
     fn relay(destination: Self::Address) -> Option<&'static RelayEntry>;
@@ -34,14 +37,12 @@ macro_rules! family {
         impl Family for $family {
             type Address = $address;
 
-            #[inline(always)]
-            fn tcp_port(packet: &Packet<'_>, offset: usize) -> Result<TcpPort, Reason> {
-                $parser::tcp_port(packet, offset)
-            }
+            const SOURCE_OFFSET: u32 = $parser::SOURCE_OFFSET;
+            const DESTINATION_OFFSET: u32 = $parser::DESTINATION_OFFSET;
 
             #[inline(always)]
-            fn addresses(packet: &Packet<'_>, offset: usize) -> Option<(Self::Address, Self::Address)> {
-                $parser::addresses(packet, offset)
+            fn address<B: Bytes>(bytes: &B, offset: u32) -> Option<Self::Address> {
+                bytes.bytes(offset)
             }
 
             #[inline(always)]

@@ -4,7 +4,7 @@
 
 use aya_ebpf::{
     Global,
-    btf_maps::{Array, LpmTrie, PerCpuArray},
+    btf_maps::{Array, HashMap, LpmTrie, PerCpuArray},
     macros::btf_map,
 };
 use op25b_common::{
@@ -31,7 +31,12 @@ pub static DESTINATIONS_V4: LpmTrie<DestinationKey<AddressV4>, DestinationEntry,
 pub static DESTINATIONS_V6: LpmTrie<DestinationKey<AddressV6>, DestinationEntry, 1> = LpmTrie::new();
 
 #[btf_map]
-pub static COUNTERS: PerCpuArray<u64, { Reason::COUNT }> = PerCpuArray::new();
+pub static TUNNELS_BY_IF: HashMap<u32, u32, 1> = HashMap::new();
+#[btf_map]
+pub static ANSWERS: PerCpuArray<u64, 1> = PerCpuArray::new();
+
+#[btf_map]
+pub static COUNTERS: PerCpuArray<u64, { 2 * Reason::COUNT }> = PerCpuArray::new();
 #[btf_map]
 pub static CLOCK: Array<i64, 1> = Array::new();
 #[btf_map]
@@ -48,5 +53,21 @@ pub static BLOCKED_PORT_COUNT: Global<u32> = Global::new(0);
 pub static DROP_UNINSPECTABLE: Global<u8> = Global::new(1);
 #[unsafe(no_mangle)]
 pub static DROP_UNLISTED: Global<u8> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static MATCH_NEW: Global<u8> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static ACTION: Global<u8> = Global::new(op25b_common::action::DROP);
+#[unsafe(no_mangle)]
+pub static BLOCK_INBOUND: Global<u8> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static TUNNELS: Global<u8> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static ROUTER_V4: Global<AddressV4> = Global::new([0; 4]);
+#[unsafe(no_mangle)]
+pub static ROUTER_V6: Global<AddressV6> = Global::new([0; 16]);
+#[unsafe(no_mangle)]
+pub static ANSWER_INTERVAL: Global<u64> = Global::new(1);
+#[unsafe(no_mangle)]
+pub static ANSWER_BURST: Global<u64> = Global::new(1);
 #[unsafe(no_mangle)]
 pub static TRACE: Global<u8> = Global::new(0);

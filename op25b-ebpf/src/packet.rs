@@ -1,117 +1,104 @@
-//! How bytes of a frame are read, and what the parsers in this module answer.
+//! From the bytes of a frame to the TCP segment in it: what the parsers answer, and how they read.
+//!
+//! Nothing in here knows of XDP: the parsers read through [`Bytes`], so that they also run on plain memory.
 
-use aya_ebpf::{EbpfContext as _, helpers::bpf_xdp_load_bytes, programs::XdpContext};
+use op25b_common::Reason;
 
 pub mod ethernet;
 pub mod ipv4;
 pub mod ipv6;
+pub mod tunnel;
 
 /// Protocol number of TCP, in IPv4's protocol and IPv6's next header field.
-const TCP: u8 = 6;
+pub const TCP: u8 = 6;
 
 /// Bytes of the TCP header that hold the ports (RFC 9293 section 3.1).
-const PORTS_LENGTH: usize = 4;
+const PORTS_LENGTH: u32 = 4;
+
+/// No header that we look for starts behind this; it also keeps offsets inside what the verifier accepts for packet
+/// pointers (`MAX_PACKET_OFF`, 65535).
+pub const MAX_OFFSET: u32 = 0x3fff;
+
+/// The end of a packet whose length field leaves it open.
+pub const OPEN_END: u32 = u32::MAX;
+
+/// A frame to be read, with a bounds check at every access.
+pub trait Bytes {
+    /// The `N` bytes at `offset`, or `None` if the frame ends before them.
+    fn bytes<const N: usize>(&self, offset: u32) -> Option<[u8; N]>;
+
+    /// The byte at `offset`.
+    #[inline(always)]
+    fn byte(&self, offset: u32) -> Option<u8> {
+        self.bytes::<1>(offset).map(|[byte]| byte)
+    }
+
+    /// The 16-bit number at `offset`.
+    #[inline(always)]
+    fn be16(&self, offset: u32) -> Option<u16> {
+        self.bytes(offset).map(u16::from_be_bytes)
+    }
+}
 
 /// A network layer that the program understands.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Network {
     V4,
     V6,
 }
 
-/// What could be learned of a TCP segment's destination port.
+/// What stands behind an IP header and its extension headers.
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+pub struct Upper {
+    /// Where it starts.
+    pub offset: u32,
+    /// Where the packet ends by its own length field, or [`OPEN_END`].
+    pub end: u32,
+    /// Where the fragment starts in its packet, in units of 8 bytes.
+    pub fragment_offset: u32,
+    /// Its protocol number; [`TCP`] for a later fragment that may be TCP.
+    pub protocol: u32,
+    /// Whether it is a fragment, also one that is the whole packet (RFC 6946).
+    pub is_fragment: u32,
+    /// Whether the headers before it leave open what it is: a TCP segment may hide here.
+    pub is_hidden: u32,
+}
+
+/// The ports of a TCP segment, or that they cannot be read: row `uninspectable` of the verdict table.
 #[derive(Clone, Copy)]
-pub enum TcpPort {
-    Known(u16),
-    /// TCP whose ports cannot be read: row `uninspectable` of the verdict table.
+pub enum Ports {
+    Known { source: u16, destination: u16 },
     Hidden,
 }
 
-/// No header that we look for starts behind this; it also keeps offsets inside what the verifier accepts for packet
-/// pointers (`MAX_PACKET_OFF`, 65535).
-const MAX_OFFSET: usize = 0x3fff;
-
-/// The same offset, with what the verifier knows of it reduced to `0..=MAX_OFFSET`; `None` beyond.
-///
-/// The verifier follows every way through the tags and extension headers, and takes two ways for one only when it
-/// knows the same of both. Offsets that it knows exactly would multiply the ways (800,000 instructions verified
-/// instead of some ten thousand). It keeps no knowledge of a 4-byte value stored in the upper half of a stack slot.
-#[inline(always)]
-fn forget(offset: usize) -> Option<usize> {
-    #[repr(align(8))]
-    struct Slot([u32; 2]);
-    let mut slot = Slot([0; 2]);
-    // SAFETY: both halves are live and initialised; volatile only so that the compiler does not remove the detour, and
-    // keeps the lower half, which puts the upper one where the verifier does not follow.
-    let offset = unsafe {
-        (&raw mut slot.0[0]).write_volatile(0);
-        (&raw mut slot.0[1]).write_volatile(offset as u32);
-        (&raw const slot.0[1]).read_volatile()
-    } as usize;
-    if offset <= MAX_OFFSET { Some(offset) } else { None }
-}
-
-/// A frame, read with a bounds check at every access.
-pub struct Packet<'a> {
-    ctx: &'a XdpContext,
-}
-
-impl<'a> Packet<'a> {
-    #[inline(always)]
-    pub fn new(ctx: &'a XdpContext) -> Self {
-        Self { ctx }
-    }
-
-    #[inline(always)]
-    pub fn context(&self) -> &XdpContext {
-        self.ctx
-    }
-
-    /// The `N` bytes at `offset`, or `None` if the frame ends before them.
+impl Upper {
+    /// The ports, if this is TCP.
     ///
-    /// A frame of several buffers keeps its headers in the first one unless somebody stretches them on purpose;
-    /// those bytes are fetched by the kernel, so that a long header chain hides nothing.
+    /// # Errors
+    ///
+    /// Why there are none to ask for: `not_tcp` or `later_fragment`.
     #[inline(always)]
-    pub fn bytes<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
-        let start = self.ctx.data() + offset;
-        if start + N <= self.ctx.data_end() {
-            // SAFETY: the comparison above proves to the verifier that N bytes are inside the frame, and an array
-            // of bytes needs no alignment.
-            return Some(unsafe { *(start as *const [u8; N]) });
+    pub fn ports<B: Bytes>(&self, bytes: &B) -> Result<Ports, Reason> {
+        if self.protocol != TCP as u32 {
+            return Err(Reason::NotTcp);
         }
-        let mut bytes = [0; N];
-        // SAFETY: the buffer is N bytes long; the kernel checks the offset against the whole frame's length.
-        let result = unsafe {
-            bpf_xdp_load_bytes(
-                self.ctx.as_ptr().cast(),
-                offset as u32,
-                bytes.as_mut_ptr().cast(),
-                N as u32,
-            )
-        };
-        if result == 0 { Some(bytes) } else { None }
-    }
-
-    #[inline(always)]
-    pub fn byte(&self, offset: usize) -> Option<u8> {
-        self.bytes::<1>(offset).map(|[byte]| byte)
-    }
-
-    #[inline(always)]
-    pub fn be16(&self, offset: usize) -> Option<u16> {
-        self.bytes(offset).map(u16::from_be_bytes)
-    }
-
-    /// The destination port of the TCP header at `offset`, whose packet ends at `end` by its own length field.
-    #[inline(always)]
-    fn tcp_port(&self, offset: usize, end: usize) -> TcpPort {
-        // What lies behind the packet's own end is padding, not ports.
-        if offset + PORTS_LENGTH > end {
-            return TcpPort::Hidden;
+        match self.fragment_offset {
+            0 => {}
+            // RFC 3128: 8 bytes in, a TCP header is not over; it could overwrite a harmless first fragment's flags.
+            1 => return Ok(Ports::Hidden),
+            _ => return Err(Reason::LaterFragment),
         }
-        match self.be16(offset + 2) {
-            Some(port) => TcpPort::Known(port),
-            None => TcpPort::Hidden,
+        // RFC 1858: what lies behind the packet's own end is padding, not ports.
+        if self.is_hidden != 0 || self.offset > MAX_OFFSET || self.offset + PORTS_LENGTH > self.end {
+            return Ok(Ports::Hidden);
+        }
+        match bytes.bytes(self.offset) {
+            Some([a, b, c, d]) => Ok(Ports::Known {
+                source: u16::from_be_bytes([a, b]),
+                destination: u16::from_be_bytes([c, d]),
+            }),
+            None => Ok(Ports::Hidden),
         }
     }
 }

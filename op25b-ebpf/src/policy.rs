@@ -1,18 +1,20 @@
-//! From a flow to a decision: rows 4 and 6 to 11 of the verdict table.
+//! From a segment's addresses to a decision: rows 4 and 6 to 11 of the verdict table.
+//!
+//! `L` is the family of the subscriber's address ("local"), `R` that of the other end ("remote"); they differ in DS-Lite.
 
 use aya_ebpf::helpers::bpf_ktime_get_boot_ns;
 use op25b_common::{
     MAX_BLOCKED_PORTS, Reason, Verdict,
-    values::{Decision, NEVER, NO_DESTINATIONS, NO_RULE, RuleIndex, UnixSeconds},
+    values::{ALWAYS_PAST, Decision, NEVER, NO_DESTINATIONS, NO_RULE, PoolEntry, RuleIndex, UnixSeconds},
 };
 
 use crate::{family::Family, maps};
 
 const NANOSECONDS_A_SECOND: u64 = 1_000_000_000;
 
-/// Whether the policy blocks this destination port.
+/// Whether the policy blocks this port.
 #[inline(always)]
-pub fn is_blocked_port(port: u16) -> bool {
+pub fn is_blocked_port(port: u32) -> bool {
     // The globals are constants to the verifier: the comparisons beyond the count do not exist in the loaded program.
     let count = maps::BLOCKED_PORT_COUNT.load();
     let ports = maps::BLOCKED_PORTS.load();
@@ -20,67 +22,83 @@ pub fn is_blocked_port(port: u16) -> bool {
         if index as u32 >= count {
             return false;
         }
-        if *blocked == port {
+        if u32::from(*blocked) == port {
             return true;
         }
     }
     false
 }
 
-/// Judges TCP to a blocked port: rows `not_pooled`, `relay`, `exempt` and `blocked`.
+/// What rows beyond the addresses need to know of a segment.
+#[derive(Clone, Copy)]
+pub struct Facts {
+    /// It came from the Internet.
+    pub from_uplink: bool,
+    /// Its flags say that it belongs to a connection that is open already.
+    pub is_established: bool,
+}
+
+/// Judges a segment with a blocked port: rows `not_pooled` to `blocked`.
 #[inline(always)]
-pub fn judge<F: Family>(source: F::Address, destination: F::Address) -> Decision {
-    let pool = F::pool(source);
-    let exemption = granted::<F>(source, destination);
+pub fn judge<L: Family, R: Family>(local: L::Address, remote: R::Address, facts: Facts) -> Decision {
+    let pool = L::pool(local);
+    let exemption = granted::<L, R>(local, remote);
     if pool.is_none() && exemption.is_none() {
-        let verdict = if maps::DROP_UNLISTED.load() == 1 {
-            Verdict::Drop
-        } else {
-            Verdict::Pass
-        };
-        return decision(Reason::NotPooled, verdict, NO_RULE);
+        // Default-deny is about what subscribers send; nobody in no pool is guarded from the Internet.
+        let is_dropped = !facts.from_uplink && maps::DROP_UNLISTED.load() == 1;
+        return decision(Reason::NotPooled, is_dropped, NO_RULE);
     }
-    if let Some(relay) = F::relay(destination) {
-        return decision(Reason::Relay, Verdict::Pass, relay.rule);
+    if let Some(relay) = R::relay(remote) {
+        return decision(Reason::Relay, false, relay.rule);
     }
     if let Some(rule) = exemption {
-        return decision(Reason::Exempt, Verdict::Pass, rule);
+        return decision(Reason::Exempt, false, rule);
+    }
+    if maps::MATCH_NEW.load() == 1 && facts.is_established {
+        return decision(Reason::Established, false, NO_RULE);
     }
     match pool {
-        Some(pool) => decision(Reason::Blocked, Verdict::Drop, pool.rule),
+        Some(pool) if is_enforced(pool) => decision(Reason::Blocked, true, pool.rule),
+        Some(pool) => decision(Reason::Monitored, false, pool.rule),
         // Excluded above; written out because the program cannot panic.
-        None => decision(Reason::NotPooled, Verdict::Pass, NO_RULE),
+        None => decision(Reason::NotPooled, false, NO_RULE),
     }
 }
 
-/// Judges TCP that hides its port: row `uninspectable`.
+/// Judges TCP that hides its ports: row `uninspectable`.
 #[inline(always)]
-pub fn judge_hidden<F: Family>(source: F::Address) -> Decision {
-    match F::pool(source) {
-        Some(pool) if maps::DROP_UNINSPECTABLE.load() == 1 => {
-            decision(Reason::Uninspectable, Verdict::Drop, pool.rule)
+pub fn judge_hidden<L: Family>(local: L::Address) -> Decision {
+    match L::pool(local) {
+        Some(pool) => {
+            let is_dropped = maps::DROP_UNINSPECTABLE.load() == 1 && is_enforced(pool);
+            decision(Reason::Uninspectable, is_dropped, pool.rule)
         }
-        Some(pool) => decision(Reason::Uninspectable, Verdict::Pass, pool.rule),
-        None => decision(Reason::Uninspectable, Verdict::Pass, NO_RULE),
+        None => decision(Reason::Uninspectable, false, NO_RULE),
     }
 }
 
-/// The exemption that lets `source` reach `destination` now, if one does.
+/// The exemption that lets `local` talk to `remote` now, if one does.
 #[inline(always)]
-fn granted<F: Family>(source: F::Address, destination: F::Address) -> Option<RuleIndex> {
-    let exemption = F::exemption(source)?;
+fn granted<L: Family, R: Family>(local: L::Address, remote: R::Address) -> Option<RuleIndex> {
+    let exemption = L::exemption(local)?;
     if holds(exemption.until) {
         return Some(exemption.rule);
     }
     if exemption.destinations == NO_DESTINATIONS {
         return None;
     }
-    let allowed = F::destination(exemption.destinations, destination)?;
+    let allowed = R::destination(exemption.destinations, remote)?;
     if holds(allowed.until) {
         Some(allowed.rule)
     } else {
         None
     }
+}
+
+/// Whether the pool is enforced now, rather than only watched.
+#[inline(always)]
+fn is_enforced(pool: &PoolEntry) -> bool {
+    pool.enforce_from == ALWAYS_PAST || !holds(pool.enforce_from)
 }
 
 /// Whether something that ends at `until` still holds.
@@ -99,7 +117,8 @@ fn now() -> u64 {
 }
 
 #[inline(always)]
-fn decision(reason: Reason, verdict: Verdict, rule: RuleIndex) -> Decision {
+fn decision(reason: Reason, is_dropped: bool, rule: RuleIndex) -> Decision {
+    let verdict = if is_dropped { Verdict::Drop } else { Verdict::Pass };
     Decision {
         reason: reason as u32,
         verdict: verdict as u32,

@@ -7,7 +7,7 @@ use op25b::cli::Cli;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    op25b::cli::logging::start(cli.log_format, cli.command.default_log_level());
+    op25b::cli::logging::start(cli.log_format, cli.command.default_log_filter());
     match cli.command.run() {
         Ok(code) => code,
         Err(error) => {

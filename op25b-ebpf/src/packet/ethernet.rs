@@ -2,11 +2,11 @@
 
 use op25b_common::Reason;
 
-use super::{Network, Packet, forget};
+use super::{Bytes, Network};
 
-const ETHERNET_LENGTH: usize = 14;
-const ETHERTYPE_OFFSET: usize = 12;
-const VLAN_TAG_LENGTH: usize = 4;
+const ETHERNET_LENGTH: u32 = 14;
+const ETHERTYPE_OFFSET: u32 = 12;
+const VLAN_TAG_LENGTH: u32 = 4;
 const MAX_VLAN_TAGS: usize = 4;
 
 const ETHERTYPE_IPV4: u16 = 0x0800;
@@ -21,9 +21,21 @@ const ETHERTYPE_QINQ_OLD: u16 = 0x9100;
 const ETHERTYPE_PPPOE_SESSION: u16 = 0x8864;
 
 /// RFC 2516 section 4: version, type, code, session and length, before the PPP protocol.
-const PPPOE_LENGTH: usize = 6;
+const PPPOE_LENGTH: u32 = 6;
 const PPP_IPV4: u8 = 0x21;
 const PPP_IPV6: u8 = 0x57;
+
+/// The longest link header that is understood: Ethernet, four tags, `PPPoE` and the PPP protocol.
+pub const MAX_LINK_LENGTH: u32 = ETHERNET_LENGTH + MAX_VLAN_TAGS as u32 * VLAN_TAG_LENGTH + PPPOE_LENGTH + 2;
+
+/// Where the network layer starts.
+#[derive(Clone, Copy)]
+pub struct Link {
+    /// The bytes before it.
+    pub length: u32,
+    /// How many of them are the PPP protocol's, 0 without `PPPoE`.
+    pub ppp: u32,
+}
 
 /// Finds the network layer and where it starts.
 ///
@@ -31,51 +43,50 @@ const PPP_IPV6: u8 = 0x57;
 ///
 /// [`Reason::NotIp`] if there is none that we know.
 #[inline(always)]
-pub fn network_layer(packet: &Packet<'_>) -> Result<(Network, usize), Reason> {
-    let ethertype = packet.be16(ETHERTYPE_OFFSET).ok_or(Reason::NotIp)?;
-    match ethertype {
-        ETHERTYPE_IPV4 => Ok((Network::V4, ETHERNET_LENGTH)),
-        ETHERTYPE_IPV6 => Ok((Network::V6, ETHERNET_LENGTH)),
-        _ => {
-            let (network, offset) = behind_tags(packet, ethertype)?;
-            Ok((network, forget(offset).ok_or(Reason::NotIp)?))
-        }
-    }
-}
-
-/// Finds the network layer behind VLAN tags, a `PPPoE` header, or both in this order.
-#[inline(always)]
-fn behind_tags(packet: &Packet<'_>, mut ethertype: u16) -> Result<(Network, usize), Reason> {
-    let mut offset = ETHERNET_LENGTH;
+pub fn network_layer<B: Bytes>(bytes: &B) -> Result<(Network, Link), Reason> {
+    let mut ethertype = bytes.be16(ETHERTYPE_OFFSET).ok_or(Reason::NotIp)?;
+    let mut length = ETHERNET_LENGTH;
     for _ in 0..MAX_VLAN_TAGS {
         if !matches!(ethertype, ETHERTYPE_VLAN | ETHERTYPE_QINQ | ETHERTYPE_QINQ_OLD) {
             break;
         }
         // The tag's control information comes first, the next EtherType behind it.
-        ethertype = packet.be16(offset + 2).ok_or(Reason::NotIp)?;
-        offset += VLAN_TAG_LENGTH;
+        ethertype = bytes.be16(length + 2).ok_or(Reason::NotIp)?;
+        length += VLAN_TAG_LENGTH;
     }
     match ethertype {
-        ETHERTYPE_IPV4 => Ok((Network::V4, offset)),
-        ETHERTYPE_IPV6 => Ok((Network::V6, offset)),
-        ETHERTYPE_PPPOE_SESSION => ppp(packet, offset + PPPOE_LENGTH),
+        ETHERTYPE_IPV4 => Ok((Network::V4, Link { length, ppp: 0 })),
+        ETHERTYPE_IPV6 => Ok((Network::V6, Link { length, ppp: 0 })),
+        ETHERTYPE_PPPOE_SESSION => {
+            let (network, ppp) = ppp(bytes, length + PPPOE_LENGTH).ok_or(Reason::NotIp)?;
+            let network = network.ok_or(Reason::NotIp)?;
+            Ok((
+                network,
+                Link {
+                    length: length + PPPOE_LENGTH + ppp,
+                    ppp,
+                },
+            ))
+        }
         _ => Err(Reason::NotIp),
     }
 }
 
-/// Reads the PPP protocol at `offset`.
+/// Reads the PPP protocol at `offset` and how many bytes it takes; the network layer is `None` for another one than IP,
+/// and all of it `None` if the frame ends before.
 #[inline(always)]
-fn ppp(packet: &Packet<'_>, offset: usize) -> Result<(Network, usize), Reason> {
-    let first = packet.byte(offset).ok_or(Reason::NotIp)?;
+pub(super) fn ppp<B: Bytes>(bytes: &B, offset: u32) -> Option<(Option<Network>, u32)> {
+    let first = bytes.byte(offset)?;
     // RFC 1661 section 6.5: a compressed protocol field is one odd byte; a whole one starts with an even byte.
-    let (protocol, network) = if first == 0 {
-        (packet.byte(offset + 1).ok_or(Reason::NotIp)?, offset + 2)
+    let (protocol, length) = if first == 0 {
+        (bytes.byte(offset + 1)?, 2)
     } else {
-        (first, offset + 1)
+        (first, 1)
     };
-    match protocol {
-        PPP_IPV4 => Ok((Network::V4, network)),
-        PPP_IPV6 => Ok((Network::V6, network)),
-        _ => Err(Reason::NotIp),
-    }
+    let network = match protocol {
+        PPP_IPV4 => Some(Network::V4),
+        PPP_IPV6 => Some(Network::V6),
+        _ => None,
+    };
+    Some((network, length))
 }

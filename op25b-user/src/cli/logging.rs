@@ -22,11 +22,9 @@ pub enum Format {
     Json,
 }
 
-/// Starts logging for this process. `RUST_LOG` overrides `level`.
-pub fn start(format: Format, level: Level) {
-    let filter = EnvFilter::builder()
-        .with_default_directive(level.into())
-        .from_env_lossy();
+/// Starts logging for this process. `RUST_LOG` overrides `filter`.
+pub fn start(format: Format, filter: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(filter));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);

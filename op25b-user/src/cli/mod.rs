@@ -51,10 +51,10 @@ pub enum Command {
 impl Command {
     /// How much the command logs unless `RUST_LOG` says otherwise.
     #[must_use]
-    pub fn default_log_level(&self) -> tracing::Level {
+    pub fn default_log_filter(&self) -> &'static str {
         match self {
-            Self::Run(args) => args.log_level(),
-            _ => tracing::Level::WARN,
+            Self::Run(args) => args.log_filter(),
+            _ => "warn",
         }
     }
 

@@ -9,12 +9,12 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     time::{MissedTickBehavior, interval},
 };
-use tracing::{Level, info, warn};
+use tracing::{info, warn};
 
 use super::policy_file::{self, PolicyFile};
 use crate::{
     datapath::{Filter, Interfaces, LoadOptions, LogLevel, attach, clock, requirements},
-    policy::Role,
+    policy::{Policy, Role, Word as _},
 };
 
 /// How often the system's clock is compared with the one that the program keeps.
@@ -43,10 +43,11 @@ pub struct Args {
 }
 
 impl Args {
-    pub(super) fn log_level(&self) -> Level {
+    pub(super) fn log_filter(&self) -> &'static str {
         match self.datapath_log {
-            LogLevel::Off => Level::INFO,
-            LogLevel::Debug => Level::DEBUG,
+            LogLevel::Off => "info",
+            // The libraries' own diagnostics would drown the packets'.
+            LogLevel::Debug => "info,op25b=debug",
         }
     }
 }
@@ -70,8 +71,10 @@ async fn enforce(args: &Args, file: &PolicyFile) -> anyhow::Result<()> {
     info!(policy = %args.policy.display(), "enforcing");
 
     let result = keep_going(&mut filter, args.datapath_log, &mut stop).await;
-    for (reason, packets) in filter.counters()?.iter() {
-        info!(reason = reason.name(), packets, "counted");
+    for role in roles(&file.policy) {
+        for (reason, packets) in filter.counters(role)?.iter() {
+            info!(role = role.name(), reason = reason.name(), packets, "counted");
+        }
     }
     drop(filter);
     info!("detached: nothing is blocked any more");
@@ -83,28 +86,33 @@ fn load(args: &Args, file: &PolicyFile) -> anyhow::Result<Filter> {
         log: args.datapath_log,
         trace: false,
     };
-    let mut filter = Filter::load(&file.compiled, &file.description, options)?;
-    let program = filter.program_info()?;
+    let filter = Filter::load(&file.compiled, &file.description, options)?;
     info!(
         policy = %args.policy.display(),
         pools = file.policy.pools.len(),
         relays = file.policy.relays.len(),
         exemptions = file.policy.exemptions.len(),
-        program_id = program.id(),
         "loaded"
     );
     Ok(filter)
 }
 
+/// The roles that the policy's interfaces have.
+fn roles(policy: &Policy) -> impl Iterator<Item = Role> {
+    let has = |role: Role| policy.interfaces.iter().any(|interface| interface.role == role);
+    Role::ALL.iter().copied().filter(move |role| has(*role))
+}
+
 async fn attach_all(filter: &mut Filter, file: &PolicyFile) -> anyhow::Result<()> {
     let interfaces = Interfaces::list().await?;
-    let subscribers = file
-        .policy
-        .interfaces
-        .iter()
-        .filter(|interface| interface.role == Role::Subscriber);
-    for interface in subscribers {
-        let attached = attach(filter, &interfaces, &interface.name, interface.xdp)?;
+    for interface in &file.policy.interfaces {
+        let attached = attach(
+            filter,
+            &interfaces,
+            &interface.name,
+            interface.role,
+            interface.xdp,
+        )?;
         if let Some(reason) = attached.fallback {
             warn!(
                 interface = interface.name,
@@ -112,7 +120,14 @@ async fn attach_all(filter: &mut Filter, file: &PolicyFile) -> anyhow::Result<()
                 "the driver does not do native XDP: falling back to generic mode, which is several times slower"
             );
         }
-        info!(interface = interface.name, xdp = attached.mode, "attached");
+        let program_id = filter.program_info(interface.role)?.id();
+        info!(
+            interface = interface.name,
+            role = interface.role.name(),
+            xdp = attached.mode,
+            program_id,
+            "attached"
+        );
     }
     Ok(())
 }

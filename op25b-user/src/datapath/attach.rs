@@ -6,7 +6,7 @@ use aya::programs::{ProgramError, XdpMode as Flags, loaded_programs};
 use thiserror::Error;
 
 use super::{Filter, Interfaces, LoadError};
-use crate::policy::XdpMode;
+use crate::policy::{Role, XdpMode};
 
 /// How an interface was attached.
 #[derive(Debug)]
@@ -28,6 +28,12 @@ pub enum AttachError {
         /// The names that exist.
         known: String,
     },
+    /// The program would understand nothing there.
+    #[error(
+        "interface {0} carries no Ethernet frames, which is what the filter reads; \
+         attach it to the Ethernet interface below or before it"
+    )]
+    NotEthernet(String),
     /// An XDP program is there already.
     #[error(
         "interface {interface} already runs the XDP program {name:?} (id {id}, {mode}); \
@@ -60,7 +66,7 @@ pub enum AttachError {
     Program(#[from] LoadError),
 }
 
-/// Attaches the filter to `interface`.
+/// Attaches the filter's program for `role` to `interface`.
 ///
 /// # Errors
 ///
@@ -69,6 +75,7 @@ pub fn attach(
     filter: &mut Filter,
     interfaces: &Interfaces,
     interface: &str,
+    role: Role,
     mode: XdpMode,
 ) -> Result<Attached, AttachError> {
     let Some(found) = interfaces.named(interface) else {
@@ -82,6 +89,9 @@ pub fn attach(
             known: known.join(", "),
         });
     };
+    if !found.is_ethernet {
+        return Err(AttachError::NotEthernet(interface.into()));
+    }
     if let Some(other) = found.xdp.first() {
         return Err(AttachError::Occupied {
             interface: interface.into(),
@@ -89,6 +99,9 @@ pub fn attach(
             id: other.program_id,
             mode: other.mode,
         });
+    }
+    if role == Role::Subscriber {
+        filter.set_tunnels(interface, found.index)?;
     }
     let refused = |mode, source: io::Error| AttachError::Refused {
         interface: interface.into(),
@@ -98,26 +111,28 @@ pub fn attach(
     };
     match mode {
         XdpMode::Generic => {
-            try_attach(filter, found.index, Flags::Skb)?.map_err(|error| refused("generic", error))?;
+            try_attach(filter, role, found.index, Flags::Skb)?.map_err(|error| refused("generic", error))?;
             Ok(Attached {
                 mode: "generic",
                 fallback: None,
             })
         }
         XdpMode::Native => {
-            try_attach(filter, found.index, Flags::Driver)?.map_err(|error| refused("native", error))?;
+            try_attach(filter, role, found.index, Flags::Driver)?
+                .map_err(|error| refused("native", error))?;
             Ok(Attached {
                 mode: "native",
                 fallback: None,
             })
         }
-        XdpMode::Auto => match try_attach(filter, found.index, Flags::Driver)? {
+        XdpMode::Auto => match try_attach(filter, role, found.index, Flags::Driver)? {
             Ok(()) => Ok(Attached {
                 mode: "native",
                 fallback: None,
             }),
             Err(error) if is_about_the_driver(&error) => {
-                try_attach(filter, found.index, Flags::Skb)?.map_err(|error| refused("generic", error))?;
+                try_attach(filter, role, found.index, Flags::Skb)?
+                    .map_err(|error| refused("generic", error))?;
                 Ok(Attached {
                     mode: "generic",
                     fallback: Some(error),
@@ -129,8 +144,13 @@ pub fn attach(
 }
 
 /// Attaches; the inner error is the kernel's.
-fn try_attach(filter: &mut Filter, index: u32, flags: Flags) -> Result<io::Result<()>, LoadError> {
-    match filter.program()?.attach_to_if_index(index, flags) {
+fn try_attach(
+    filter: &mut Filter,
+    role: Role,
+    index: u32,
+    flags: Flags,
+) -> Result<io::Result<()>, LoadError> {
+    match filter.program(role)?.attach_to_if_index(index, flags) {
         Ok(_link) => Ok(Ok(())),
         Err(ProgramError::SyscallError(error)) => Ok(Err(error.io_error)),
         // The netlink path that aya falls back to before giving up.

@@ -8,14 +8,14 @@ use aya::{
 use aya_log::EbpfLogger;
 use op25b_common::{
     Reason,
-    names::{CLOCK, COUNTERS, DECISION},
+    names::{CLOCK, COUNTERS, DECISION, SUBSCRIBER_PROGRAM, UPLINK_PROGRAM},
     values::Decision,
 };
 
 use serde::{Serialize, Serializer};
 
 use super::{Description, LoadError, LoadOptions, clock, load};
-use crate::policy::Compiled;
+use crate::policy::{Compiled, Role};
 
 /// Packets by reason, summed over all CPUs; only counted reasons appear.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,11 +27,16 @@ impl Counters {
     /// # Errors
     ///
     /// The kernel's answer.
-    pub(super) fn read(map: &Map) -> Result<Self, MapError> {
+    pub(super) fn read(map: &Map, role: Role) -> Result<Self, MapError> {
         let counters = PerCpuArray::<&MapData, u64>::try_from(map)?;
+        #[expect(clippy::cast_possible_truncation, reason = "there are eleven reasons")]
+        let first = match role {
+            Role::Subscriber => 0,
+            Role::Uplink => Reason::COUNT as u32,
+        };
         let counted = Reason::ALL.into_iter().filter(|reason| reason.is_counted());
         counted
-            .map(|reason| Ok((reason, counters.get(&(reason as u32), 0)?.iter().sum())))
+            .map(|reason| Ok((reason, counters.get(&(first + reason as u32), 0)?.iter().sum())))
             .collect::<Result<_, MapError>>()
             .map(Self)
     }
@@ -61,6 +66,8 @@ impl Serialize for Counters {
 #[derive(Debug)]
 pub struct Filter {
     ebpf: Ebpf,
+    /// What is looked into, by the interface's name: the program goes by indices, which are known when it is attached.
+    tunnels: Vec<(String, u8)>,
 }
 
 impl Filter {
@@ -76,33 +83,48 @@ impl Filter {
     ) -> Result<Self, LoadError> {
         Ok(Self {
             ebpf: load::load(compiled, description, options)?,
+            tunnels: compiled.tunnels.clone(),
         })
     }
 
-    /// What the kernel says of the loaded program.
+    /// What the kernel says of the loaded program for interfaces of this role.
     ///
     /// # Errors
     ///
     /// The kernel's answer.
-    pub fn program_info(&mut self) -> Result<ProgramInfo, LoadError> {
-        Ok(self.program()?.info()?)
+    pub fn program_info(&mut self, role: Role) -> Result<ProgramInfo, LoadError> {
+        Ok(self.program(role)?.info()?)
     }
 
-    pub(super) fn program(&mut self) -> Result<&mut aya::programs::Xdp, LoadError> {
-        load::program(&mut self.ebpf)
+    pub(super) fn program(&mut self, role: Role) -> Result<&mut aya::programs::Xdp, LoadError> {
+        load::program(&mut self.ebpf, program_name(role))
+    }
+
+    /// Looks into tunnels on the interface of this name and index as the policy says.
+    pub(super) fn set_tunnels(&mut self, name: &str, index: u32) -> Result<(), LoadError> {
+        match self.tunnels.iter().find(|(interface, _)| interface == name) {
+            Some((_, kinds)) => load::fill_tunnels(&mut self.ebpf, index, *kinds),
+            None => Ok(()),
+        }
+    }
+
+    /// Looks into all tunnels that any interface does on the one of this index.
+    pub(super) fn set_all_tunnels(&mut self, index: u32) -> Result<(), LoadError> {
+        let kinds = self.tunnels.iter().fold(0, |all, (_, kinds)| all | kinds);
+        load::fill_tunnels(&mut self.ebpf, index, kinds)
     }
 
     pub(super) fn map(&self, name: &'static str) -> Result<&Map, LoadError> {
         self.ebpf.map(name).ok_or(LoadError::Missing { name })
     }
 
-    /// The packets judged so far.
+    /// The packets judged so far on interfaces of this role.
     ///
     /// # Errors
     ///
     /// The kernel's answer.
-    pub fn counters(&self) -> Result<Counters, LoadError> {
-        Counters::read(self.map(COUNTERS)?).map_err(|source| LoadError::Fill {
+    pub fn counters(&self, role: Role) -> Result<Counters, LoadError> {
+        Counters::read(self.map(COUNTERS)?, role).map_err(|source| LoadError::Fill {
             map: COUNTERS,
             source,
         })
@@ -128,5 +150,13 @@ impl Filter {
     /// aya-log's, if it was taken before.
     pub fn take_diagnostics(&mut self) -> Result<EbpfLogger<&'static dyn log::Log>, aya_log::Error> {
         EbpfLogger::init(&mut self.ebpf)
+    }
+}
+
+/// The name of the program for interfaces of this role.
+pub(super) fn program_name(role: Role) -> &'static str {
+    match role {
+        Role::Subscriber => SUBSCRIBER_PROGRAM,
+        Role::Uplink => UPLINK_PROGRAM,
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 
 use futures_util::TryStreamExt as _;
-use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage, LinkXdp};
+use rtnetlink::packet_route::link::{LinkAttribute, LinkLayerType, LinkMessage, LinkXdp};
 use thiserror::Error;
 
 /// One XDP program on an interface.
@@ -22,6 +22,8 @@ pub struct Interface {
     pub name: String,
     /// Its index.
     pub index: u32,
+    /// Whether its frames begin with an Ethernet header.
+    pub is_ethernet: bool,
     /// The XDP programs on it; empty for most.
     pub xdp: Vec<XdpAttachment>,
 }
@@ -79,6 +81,10 @@ fn interface(message: &LinkMessage) -> Option<Interface> {
     Some(Interface {
         name: name?,
         index: message.header.index,
+        is_ethernet: matches!(
+            message.header.link_layer_type,
+            LinkLayerType::Ether | LinkLayerType::Loopback
+        ),
         xdp,
     })
 }

@@ -1,28 +1,31 @@
 //! Finds the filters that run on interfaces of this network namespace, whichever process loaded them.
 
+use std::collections::btree_map::{BTreeMap, Entry};
+
 use aya::{
     maps::{Array, Map, MapData, MapError, MapInfo},
     programs::{ProgramError, ProgramInfo, loaded_programs},
 };
 use op25b_common::{
-    names::{COUNTERS, DESCRIPTION, SUBSCRIBER_PROGRAM},
+    names::{COUNTERS, DESCRIPTION, SUBSCRIBER_PROGRAM, UPLINK_PROGRAM},
     values::DescriptionChunk,
 };
 use thiserror::Error;
 
 use super::{Counters, Description, Interfaces, interfaces::InterfacesError};
+use crate::policy::Role;
 
-/// A filter in the kernel.
+/// A filter in the kernel: up to two programs with one set of maps.
 #[derive(Debug)]
 pub struct LiveFilter {
-    /// The program's id.
-    pub program_id: u32,
     /// The interfaces it is attached to.
     pub interfaces: Vec<LiveInterface>,
     /// What it says of itself.
     pub description: Description,
-    /// The packets it judged.
-    pub counters: Counters,
+    /// The packets it judged on subscriber interfaces.
+    pub subscriber: Counters,
+    /// The packets it judged on uplink interfaces.
+    pub uplink: Counters,
 }
 
 /// An interface with a filter on it.
@@ -32,8 +35,12 @@ pub struct LiveInterface {
     pub name: String,
     /// Its index.
     pub index: u32,
+    /// What comes in there.
+    pub role: Role,
     /// `native` or `generic`.
     pub mode: &'static str,
+    /// The program's id.
+    pub program_id: u32,
 }
 
 /// Why running filters could not be read.
@@ -63,7 +70,7 @@ pub enum LiveError {
     },
 }
 
-/// All filters on interfaces of this network namespace, in the order of their programs' ids.
+/// All filters on interfaces of this network namespace, in the order in which they were loaded.
 ///
 /// # Errors
 ///
@@ -73,21 +80,31 @@ pub async fn find_live() -> Result<Vec<LiveFilter>, LiveError> {
     if interfaces.iter().all(|interface| interface.xdp.is_empty()) {
         return Ok(Vec::new());
     }
-    let mut filters = Vec::new();
+    // Programs of one filter share its description: that map's id tells which belong together.
+    let mut filters: BTreeMap<u32, LiveFilter> = BTreeMap::new();
     for program in loaded_programs() {
         let program = program?;
-        if program.name_as_str() != Some(SUBSCRIBER_PROGRAM) {
+        let role = match program.name_as_str() {
+            Some(SUBSCRIBER_PROGRAM) => Role::Subscriber,
+            Some(UPLINK_PROGRAM) => Role::Uplink,
+            _ => continue,
+        };
+        let attached = attached_to(&interfaces, program.id(), role);
+        if attached.is_empty() {
             continue;
         }
-        let attached = attached_to(&interfaces, program.id());
-        if !attached.is_empty() {
-            filters.push(read(&program, attached)?);
+        let maps = Maps::open(&program)?;
+        match filters.entry(maps.id) {
+            Entry::Occupied(mut filter) => filter.get_mut().interfaces.extend(attached),
+            Entry::Vacant(filter) => {
+                filter.insert(maps.read(attached)?);
+            }
         }
     }
-    Ok(filters)
+    Ok(filters.into_values().collect())
 }
 
-fn attached_to(interfaces: &Interfaces, program_id: u32) -> Vec<LiveInterface> {
+fn attached_to(interfaces: &Interfaces, program_id: u32, role: Role) -> Vec<LiveInterface> {
     interfaces
         .iter()
         .flat_map(|interface| interface.xdp.iter().map(move |xdp| (interface, xdp)))
@@ -95,43 +112,65 @@ fn attached_to(interfaces: &Interfaces, program_id: u32) -> Vec<LiveInterface> {
         .map(|(interface, xdp)| LiveInterface {
             name: interface.name.clone(),
             index: interface.index,
+            role,
             mode: xdp.mode,
+            program_id,
         })
         .collect()
 }
 
-fn read(program: &ProgramInfo, interfaces: Vec<LiveInterface>) -> Result<LiveFilter, LiveError> {
-    let program_id = program.id();
-    let failed = |source| LiveError::Maps { program_id, source };
-    let other_version = |map| LiveError::OtherVersion { program_id, map };
-    let ids = program.map_ids()?.unwrap_or_default();
-
-    let description = open(&ids, DESCRIPTION)
-        .map_err(failed)?
-        .ok_or(other_version(DESCRIPTION))?;
-    let chunks = Array::<_, DescriptionChunk>::try_from(Map::Array(description))
-        .map_err(|_| other_version(DESCRIPTION))?;
-    let chunks = chunks.iter().collect::<Result<Vec<_>, _>>().map_err(failed)?;
-    let description = Description::from_chunks(chunks.into_iter()).map_err(|_| other_version(DESCRIPTION))?;
-
-    let counters = open(&ids, COUNTERS)
-        .map_err(failed)?
-        .ok_or(other_version(COUNTERS))?;
-    let counters = Counters::read(&Map::PerCpuArray(counters)).map_err(|_| other_version(COUNTERS))?;
-
-    Ok(LiveFilter {
-        program_id,
-        interfaces,
-        description,
-        counters,
-    })
+/// The maps through which a program tells of itself.
+struct Maps {
+    program_id: u32,
+    /// The description's id.
+    id: u32,
+    description: MapData,
+    counters: MapData,
 }
 
-/// The map of this name among those with these ids.
-fn open(ids: &[u32], name: &str) -> Result<Option<MapData>, MapError> {
+impl Maps {
+    fn open(program: &ProgramInfo) -> Result<Self, LiveError> {
+        let program_id = program.id();
+        let ids = program.map_ids()?.unwrap_or_default();
+        let open = |map| {
+            open(&ids, map)
+                .map_err(|source| LiveError::Maps { program_id, source })?
+                .ok_or(LiveError::OtherVersion { program_id, map })
+        };
+        let (id, description) = open(DESCRIPTION)?;
+        let (_, counters) = open(COUNTERS)?;
+        Ok(Self {
+            program_id,
+            id,
+            description,
+            counters,
+        })
+    }
+
+    fn read(self, interfaces: Vec<LiveInterface>) -> Result<LiveFilter, LiveError> {
+        let program_id = self.program_id;
+        let failed = |source| LiveError::Maps { program_id, source };
+        let other_version = |map| LiveError::OtherVersion { program_id, map };
+        let chunks = Array::<_, DescriptionChunk>::try_from(Map::Array(self.description))
+            .map_err(|_| other_version(DESCRIPTION))?;
+        let chunks = chunks.iter().collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        let counters = Map::PerCpuArray(self.counters);
+        let read = |role| Counters::read(&counters, role).map_err(|_| other_version(COUNTERS));
+        Ok(LiveFilter {
+            interfaces,
+            description: Description::from_chunks(chunks.into_iter())
+                .map_err(|_| other_version(DESCRIPTION))?,
+            subscriber: read(Role::Subscriber)?,
+            uplink: read(Role::Uplink)?,
+        })
+    }
+}
+
+/// The map of this name among those with these ids, with its id.
+fn open(ids: &[u32], name: &str) -> Result<Option<(u32, MapData)>, MapError> {
     for id in ids {
         if MapInfo::from_id(*id)?.name_as_str() == Some(name) {
-            return MapData::from_id(*id).map(Some);
+            return MapData::from_id(*id).map(|map| Some((*id, map)));
         }
     }
     Ok(None)

@@ -3,23 +3,25 @@
 use aya::{
     Ebpf, EbpfError, EbpfLoader, Pod,
     maps::{
-        Array, MapError,
+        Array, HashMap, MapError,
         lpm_trie::{Key, LpmTrie},
     },
     programs::{ProgramError, Xdp},
 };
 use op25b_common::{
-    MAX_BLOCKED_PORTS,
+    MAX_BLOCKED_PORTS, action,
+    keys::{AddressV4, AddressV6},
     names::{
-        BLOCKED_PORT_COUNT, BLOCKED_PORTS, CLOCK, DESCRIPTION, DESTINATIONS_V4, DESTINATIONS_V6,
-        DROP_UNINSPECTABLE, DROP_UNLISTED, EXEMPTIONS_V4, EXEMPTIONS_V6, LOG_LEVEL, POOLS_V4, POOLS_V6,
-        RELAYS_V4, RELAYS_V6, SUBSCRIBER_PROGRAM, TRACE,
+        ACTION, ANSWER_BURST, ANSWER_INTERVAL, BLOCK_INBOUND, BLOCKED_PORT_COUNT, BLOCKED_PORTS, CLOCK,
+        DESCRIPTION, DESTINATIONS_V4, DESTINATIONS_V6, DROP_UNINSPECTABLE, DROP_UNLISTED, EXEMPTIONS_V4,
+        EXEMPTIONS_V6, LOG_LEVEL, MATCH_NEW, POOLS_V4, POOLS_V6, RELAYS_V4, RELAYS_V6, ROUTER_V4, ROUTER_V6,
+        SUBSCRIBER_PROGRAM, TRACE, TUNNELS, TUNNELS_BY_IF, UPLINK_PROGRAM,
     },
 };
 use thiserror::Error;
 
 use super::{Description, clock};
-use crate::policy::{Compiled, Entry, Tables};
+use crate::policy::{Action, Compiled, Entry, Prohibit, Tables};
 
 /// The program, compiled by the build script; aligned as the ELF parser wants it.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/op25b"));
@@ -116,7 +118,9 @@ pub(super) fn load(
     fill_array(&mut ebpf, DESCRIPTION, &chunks)?;
     fill_array(&mut ebpf, CLOCK, &[clock::boot_to_unix()?])?;
 
-    program(&mut ebpf)?.load()?;
+    for name in [SUBSCRIBER_PROGRAM, UPLINK_PROGRAM] {
+        program(&mut ebpf, name)?.load()?;
+    }
     Ok(ebpf)
 }
 
@@ -129,6 +133,15 @@ fn create(compiled: &Compiled, chunks: usize, options: LoadOptions) -> Result<Eb
     let port_count = size(compiled.blocked_ports.len().min(MAX_BLOCKED_PORTS));
     let drop_uninspectable = u8::from(compiled.drop_uninspectable);
     let drop_unlisted = u8::from(compiled.drop_unlisted);
+    let match_new = u8::from(compiled.match_new);
+    let block_inbound = u8::from(compiled.block_inbound);
+    let action = match compiled.action {
+        Action::Drop => action::DROP,
+        Action::Reset => action::RESET,
+        Action::Prohibit => action::PROHIBIT,
+    };
+    let tunnels = compiled.tunnels.iter().fold(0, |all, (_, kinds)| all | kinds);
+    let answers = Answers::new(compiled.prohibit);
     let trace = u8::from(options.trace);
     let log_level = options.log.number();
 
@@ -138,6 +151,14 @@ fn create(compiled: &Compiled, chunks: usize, options: LoadOptions) -> Result<Eb
         .override_global(BLOCKED_PORT_COUNT, &port_count, true)
         .override_global(DROP_UNINSPECTABLE, &drop_uninspectable, true)
         .override_global(DROP_UNLISTED, &drop_unlisted, true)
+        .override_global(MATCH_NEW, &match_new, true)
+        .override_global(BLOCK_INBOUND, &block_inbound, true)
+        .override_global(ACTION, &action, true)
+        .override_global(TUNNELS, &tunnels, true)
+        .override_global(ROUTER_V4, &answers.router_v4, true)
+        .override_global(ROUTER_V6, &answers.router_v6, true)
+        .override_global(ANSWER_INTERVAL, &answers.interval, true)
+        .override_global(ANSWER_BURST, &answers.burst, true)
         .override_global(TRACE, &trace, true)
         .override_global(LOG_LEVEL, &log_level, true)
         .map_max_entries(POOLS_V4, size(compiled.v4.pools.len()))
@@ -148,8 +169,37 @@ fn create(compiled: &Compiled, chunks: usize, options: LoadOptions) -> Result<Eb
         .map_max_entries(RELAYS_V6, size(compiled.v6.relays.len()))
         .map_max_entries(EXEMPTIONS_V6, size(compiled.v6.exemptions.len()))
         .map_max_entries(DESTINATIONS_V6, size(compiled.v6.destinations.len()))
+        .map_max_entries(TUNNELS_BY_IF, size(compiled.tunnels.len()))
         .map_max_entries(DESCRIPTION, size(chunks));
     Ok(loader.load(OBJECT)?)
+}
+
+/// How often and from where `action: prohibit` answers, as the program counts.
+struct Answers {
+    router_v4: AddressV4,
+    router_v6: AddressV6,
+    /// Nanoseconds an answer takes from the bucket.
+    interval: u64,
+    /// Nanoseconds that the bucket holds.
+    burst: u64,
+}
+
+impl Answers {
+    /// The bucket holds a tenth of a second's answers, and at least this many.
+    const LEAST_BURST: u64 = 10;
+
+    fn new(prohibit: Option<Prohibit>) -> Self {
+        let address = |prohibit: Prohibit| (prohibit.router_v4, prohibit.router_v6);
+        let (v4, v6) = prohibit.map_or((None, None), address);
+        let rate = u64::from(prohibit.map_or(Prohibit::DEFAULT_RATE, |prohibit| prohibit.rate));
+        let interval = 1_000_000_000 / rate;
+        Self {
+            router_v4: v4.map_or([0; 4], |address| address.octets()),
+            router_v6: v6.map_or([0; 16], |address| address.octets()),
+            interval,
+            burst: interval * (rate / 10).max(Self::LEAST_BURST),
+        }
+    }
 }
 
 /// A map's size: the kernel refuses empty maps.
@@ -191,6 +241,15 @@ fn fill_trie<K: Pod, V: Pod>(
     Ok(())
 }
 
+/// Says on which interface which tunnels are looked into.
+pub(super) fn fill_tunnels(ebpf: &mut Ebpf, interface: u32, kinds: u8) -> Result<(), LoadError> {
+    let map = TUNNELS_BY_IF;
+    let failed = |source| LoadError::Fill { map, source };
+    let data = ebpf.map_mut(map).ok_or(LoadError::Missing { name: map })?;
+    let mut tunnels = HashMap::<_, u32, u32>::try_from(data).map_err(failed)?;
+    tunnels.insert(interface, u32::from(kinds), 0).map_err(failed)
+}
+
 pub(super) fn fill_array<V: Pod>(ebpf: &mut Ebpf, map: &'static str, values: &[V]) -> Result<(), LoadError> {
     let failed = |source| LoadError::Fill { map, source };
     let data = ebpf.map_mut(map).ok_or(LoadError::Missing { name: map })?;
@@ -201,10 +260,8 @@ pub(super) fn fill_array<V: Pod>(ebpf: &mut Ebpf, map: &'static str, values: &[V
     Ok(())
 }
 
-/// The program inside the object.
-pub(super) fn program(ebpf: &mut Ebpf) -> Result<&mut Xdp, LoadError> {
-    let program = ebpf.program_mut(SUBSCRIBER_PROGRAM).ok_or(LoadError::Missing {
-        name: SUBSCRIBER_PROGRAM,
-    })?;
+/// One of the programs inside the object.
+pub(super) fn program<'e>(ebpf: &'e mut Ebpf, name: &'static str) -> Result<&'e mut Xdp, LoadError> {
+    let program = ebpf.program_mut(name).ok_or(LoadError::Missing { name })?;
     Ok(program.try_into()?)
 }

@@ -12,7 +12,7 @@ use op25b_common::{
 use thiserror::Error;
 
 use super::{Counters, Description, Filter, LoadError, LoadOptions, LogLevel};
-use crate::policy::Compiled;
+use crate::policy::{Compiled, Role};
 
 /// What the program did with a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,39 +64,50 @@ impl TestRunner {
             log: LogLevel::Off,
             trace: true,
         };
-        Ok(Self {
-            filter: Filter::load(compiled, description, options)?,
-        })
+        let mut filter = Filter::load(compiled, description, options)?;
+        filter.set_all_tunnels(LOOPBACK)?;
+        Ok(Self { filter })
     }
 
-    /// Runs the program on `frame`, an Ethernet frame of at least 14 bytes (the kernel asks for them).
+    /// What the program for subscriber interfaces does with `frame`, an Ethernet frame of at least 14 bytes (the kernel
+    /// asks for them).
     ///
     /// # Errors
     ///
     /// [`TestRunError`].
     pub fn run(&mut self, frame: &[u8]) -> Result<Decision, TestRunError> {
+        self.judge(Role::Subscriber, frame).map(|(decision, _)| decision)
+    }
+
+    /// What the program for interfaces of this role does with `frame`, and the frame as the program leaves it.
+    ///
+    /// # Errors
+    ///
+    /// [`TestRunError`].
+    pub fn judge(&mut self, role: Role, frame: &[u8]) -> Result<(Decision, Vec<u8>), TestRunError> {
         self.forget()?;
-        let action = self.filter.run(frame)?;
+        let (action, output) = self.filter.run(role, frame)?;
         let decision = self.decision()?;
         let nonsense = || TestRunError::Nonsense { action, decision };
         let verdict = Verdict::from_u32(decision.verdict).ok_or_else(nonsense)?;
         if action_of(verdict) != action {
             return Err(nonsense());
         }
-        Ok(Decision {
+        let decision = Decision {
             verdict,
             reason: Reason::from_u32(decision.reason).ok_or_else(nonsense)?,
             rule: (decision.rule != NO_RULE).then_some(decision.rule as usize),
-        })
+        };
+        Ok((decision, output))
     }
 
-    /// The packets judged so far.
+    /// The packets judged so far by the program for interfaces of this role.
     ///
     /// # Errors
     ///
     /// The kernel's answer.
-    pub fn counters(&self) -> Result<Counters, LoadError> {
-        self.filter.counters()
+    pub fn counters(&self, role: Role) -> Result<Counters, LoadError> {
+        self.filter.counters(role)
     }
 
     /// Overwrites the last decision, so that an answer is this packet's or nonsense.
@@ -116,26 +127,38 @@ impl TestRunner {
 }
 
 impl Filter {
-    /// Runs the program once on `frame`; the XDP action.
+    /// Runs the program for interfaces of this role once on `frame`; the XDP action, and the frame afterwards.
     ///
     /// # Errors
     ///
     /// [`TestRunError::Run`].
-    pub fn run(&mut self, frame: &[u8]) -> Result<u32, TestRunError> {
+    pub fn run(&mut self, role: Role, frame: &[u8]) -> Result<(u32, Vec<u8>), TestRunError> {
+        let mut output = vec![0; frame.len() + MOST_GROWTH];
         let options = TestRunOptions {
             data_in: Some(frame),
+            data_out: Some(&mut output),
             ..TestRunOptions::default()
         };
-        Ok(self.program()?.test_run(options)?.return_value)
+        let result = self.program(role)?.test_run(options)?;
+        output.truncate(result.data_size_out as usize);
+        Ok((result.return_value, output))
     }
 }
+
+/// By how much the program makes a frame longer at most: the headers of an ICMP error, rounded up.
+const MOST_GROWTH: usize = 64;
+
+/// The interface that test runs come in on: always the loopback's index (Linux `LOOPBACK_IFINDEX`).
+const LOOPBACK: u32 = 1;
 
 /// The XDP action (`linux/bpf.h`) behind a verdict.
 fn action_of(verdict: Verdict) -> u32 {
     const XDP_DROP: u32 = 1;
     const XDP_PASS: u32 = 2;
+    const XDP_TX: u32 = 3;
     match verdict {
         Verdict::Pass => XDP_PASS,
         Verdict::Drop => XDP_DROP,
+        Verdict::Reject => XDP_TX,
     }
 }

@@ -5,7 +5,10 @@ use std::{fmt, path::PathBuf};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 
-use crate::datapath::{Counters, LiveError, LiveFilter, PoolSummary, find_live};
+use crate::{
+    datapath::{Counters, LiveError, LiveFilter, PoolSummary, find_live},
+    policy::Role,
+};
 
 /// Everything that `op25b status` says.
 #[derive(Clone, Debug, Serialize)]
@@ -17,8 +20,6 @@ pub struct Status {
 /// One filter.
 #[derive(Clone, Debug, Serialize)]
 pub struct FilterStatus {
-    /// The XDP program's id in the kernel.
-    pub program_id: u32,
     /// The process that loaded it.
     pub pid: u32,
     /// The op25b that loaded it.
@@ -33,8 +34,10 @@ pub struct FilterStatus {
     pub relays: usize,
     /// The exemptions.
     pub exemptions: ExemptionStatus,
-    /// Packets by reason, in the words of the verdict table.
+    /// Packets from subscribers by reason, in the words of the verdict table.
     pub counters: Counters,
+    /// Packets from the Internet by reason; nothing without an uplink interface.
+    pub uplink_counters: Option<Counters>,
 }
 
 /// Where a policy came from.
@@ -55,8 +58,12 @@ pub struct InterfaceStatus {
     pub name: String,
     /// The interface's index.
     pub ifindex: u32,
+    /// What comes in there, in the policy's word.
+    pub role: &'static str,
     /// `native` or `generic`.
     pub xdp: &'static str,
+    /// The XDP program's id in the kernel.
+    pub program_id: u32,
 }
 
 /// How many exemptions hold.
@@ -92,8 +99,11 @@ fn filter_status(live: LiveFilter, now: Timestamp) -> FilterStatus {
         .iter()
         .filter(|end| **end <= now)
         .count();
+    let has_uplink = live
+        .interfaces
+        .iter()
+        .any(|interface| interface.role == Role::Uplink);
     FilterStatus {
-        program_id: live.program_id,
         pid: description.pid,
         version: description.version,
         policy: PolicyStatus {
@@ -107,7 +117,9 @@ fn filter_status(live: LiveFilter, now: Timestamp) -> FilterStatus {
             .map(|interface| InterfaceStatus {
                 name: interface.name,
                 ifindex: interface.index,
+                role: interface.role.name(),
                 xdp: interface.mode,
+                program_id: interface.program_id,
             })
             .collect(),
         pools: description.pools,
@@ -117,7 +129,8 @@ fn filter_status(live: LiveFilter, now: Timestamp) -> FilterStatus {
             active: description.exemptions - expired,
             expired,
         },
-        counters: live.counters,
+        counters: live.subscriber,
+        uplink_counters: has_uplink.then_some(live.uplink),
     }
 }
 
@@ -129,15 +142,15 @@ impl fmt::Display for FilterStatus {
             .to_zoned_datetime(TimeZone::system())
             .strftime("%Y-%m-%d %H:%M:%S %:z");
         writeln!(f, "enforcing since {since}")?;
-        writeln!(
-            f,
-            "  process     {} (op25b {}), program {}",
-            self.pid, self.version, self.program_id
-        )?;
+        writeln!(f, "  process     {} (op25b {})", self.pid, self.version)?;
         writeln!(f, "  policy      {}", self.policy.file.display())?;
         let mut label = "interfaces";
         for interface in &self.interfaces {
-            writeln!(f, "  {label:<10}  {} ({})", interface.name, interface.xdp)?;
+            writeln!(
+                f,
+                "  {label:<10}  {} ({}, {}, program {})",
+                interface.name, interface.role, interface.xdp, interface.program_id
+            )?;
             label = "";
         }
         label = "pools";
@@ -156,9 +169,19 @@ impl fmt::Display for FilterStatus {
             expired,
         } = self.exemptions;
         writeln!(f, "  exemptions  {total} ({active} active, {expired} expired)")?;
-        writeln!(f, "  {:<13} {:>15}", "reason", "packets")?;
-        for (reason, packets) in self.counters.iter() {
-            writeln!(f, "  {:<13} {packets:>15}", reason.name())?;
+        match &self.uplink_counters {
+            None => {
+                writeln!(f, "  {:<13} {:>15}", "reason", "packets")?;
+                for (reason, packets) in self.counters.iter() {
+                    writeln!(f, "  {:<13} {packets:>15}", reason.name())?;
+                }
+            }
+            Some(uplink) => {
+                writeln!(f, "  {:<13} {:>15} {:>15}", "reason", "subscriber", "uplink")?;
+                for ((reason, packets), (_, from_uplink)) in self.counters.iter().zip(uplink.iter()) {
+                    writeln!(f, "  {:<13} {packets:>15} {from_uplink:>15}", reason.name())?;
+                }
+            }
         }
         Ok(())
     }

@@ -1,11 +1,11 @@
 //! From YAML to interfaces and to what is blocked: the parts of a policy that name no customer.
 
-use std::ops::RangeInclusive;
+use std::{net::IpAddr, ops::RangeInclusive};
 
 use op25b_common::MAX_BLOCKED_PORTS;
 
 use super::{
-    Action, Block, Inbound, Interface, Match, Role, XdpMode,
+    Action, Block, Interface, Prohibit, Role, Tunnel, XdpMode,
     context::{Context, Seen},
     diagnostic::{Code, Diagnostic},
     record::Record,
@@ -13,9 +13,20 @@ use super::{
     yaml::{Located, Node},
 };
 
-const INTERFACE_KEYS: &[&str] = &["name", "role", "xdp"];
-const BLOCK_KEYS: &[&str] = &["ports", "match", "action", "uninspectable", "unlisted", "inbound"];
+const INTERFACE_KEYS: &[&str] = &["name", "role", "xdp", "tunnels"];
+const BLOCK_KEYS: &[&str] = &[
+    "ports",
+    "match",
+    "action",
+    "prohibit_from",
+    "prohibit_rate",
+    "uninspectable",
+    "unlisted",
+    "inbound",
+];
 const PORTS: RangeInclusive<u64> = 1..=65_535;
+/// ICMP errors a second and CPU.
+const RATES: RangeInclusive<u64> = 1..=1_000_000;
 
 /// Linux keeps interface names in 16 bytes with a zero at the end (IFNAMSIZ).
 const MAX_INTERFACE_NAME: usize = 15;
@@ -36,22 +47,15 @@ pub(super) fn interface<'t>(
 
     let name = name.and_then(|node| interface_name(context, node, seen));
     let role = role.and_then(|node| context.word::<Role>("role", node));
-    if let Some(Located {
-        value: Role::Uplink,
-        span,
-    }) = role
-    {
-        context.not_supported(
-            span,
-            "`role: uplink`",
-            "subscriber interfaces only, and leave this one out",
-        );
-    }
+    let tunnels = record
+        .optional("tunnels")
+        .map_or_else(Vec::new, |node| tunnels(context, node, role.as_ref()));
     let xdp = xdp.map_or(XdpMode::Auto, |xdp| xdp.value);
     Some(Interface {
         name: name?,
         role: role?.value,
         xdp,
+        tunnels,
         at,
     })
 }
@@ -100,25 +104,17 @@ pub(super) fn block<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> O
         block.ports = ports(context, node);
     }
     if let Some(node) = record.optional("match")
-        && let Some(Located { value, span }) = context.word("match", node)
+        && let Some(word) = context.word("match", node)
     {
-        block.match_ = value;
-        if value == Match::New {
-            context.not_supported(span, "`match: new`", "`match: all`, or leave the key out");
-        }
+        block.match_ = word.value;
     }
-    if let Some(node) = record.optional("action")
-        && let Some(Located { value, span }) = context.word("action", node)
-    {
+    let action = record
+        .optional("action")
+        .and_then(|node| context.word("action", node));
+    if let Some(Located { value, .. }) = action {
         block.action = value;
-        if value != Action::Drop {
-            context.not_supported(
-                span,
-                &format!("`action: {value}`"),
-                "`action: drop`, or leave the key out",
-            );
-        }
     }
+    block.prohibit = prohibit(context, &mut record, action);
     if let Some(node) = record.optional("uninspectable")
         && let Some(word) = context.word("uninspectable", node)
     {
@@ -130,14 +126,114 @@ pub(super) fn block<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> O
         block.unlisted = word.value;
     }
     if let Some(node) = record.optional("inbound")
-        && let Some(Located { value, span }) = context.word("inbound", node)
+        && let Some(word) = context.word("inbound", node)
     {
-        block.inbound = value;
-        if value == Inbound::Block {
-            context.not_supported(span, "`inbound: block`", "`inbound: allow`, or leave the key out");
-        }
+        block.inbound = word.value;
     }
     Some(block)
+}
+
+fn tunnels<'t>(
+    context: &mut Context<'t>,
+    node: Located<Node<'t>>,
+    role: Option<&Located<Role>>,
+) -> Vec<Tunnel> {
+    let list = node.span;
+    let mut seen = Seen::default();
+    let mut tunnels = Vec::new();
+    for item in context.list("tunnels", "tunnels, such as [4in6]", node) {
+        if let Some(Located { value, span }) = context.word::<Tunnel>("tunnels", item)
+            && seen.note(context, span, value, |tunnel| format!("{tunnel} is given twice"))
+        {
+            tunnels.push(value);
+        }
+    }
+    if let Some(Located {
+        value: Role::Uplink, ..
+    }) = role
+    {
+        context.error(
+            list,
+            Code::Misplaced,
+            "tunnels are looked into on subscriber interfaces only",
+            "remove `tunnels` from this uplink interface",
+        );
+    }
+    tunnels
+}
+
+/// What `action: prohibit` needs to know.
+fn prohibit<'t>(
+    context: &mut Context<'t>,
+    record: &mut Record<'t>,
+    action: Option<Located<Action>>,
+) -> Option<Prohibit> {
+    let asks = action.filter(|action| action.value == Action::Prohibit);
+    let (from, rate) = (record.optional("prohibit_from"), record.optional("prohibit_rate"));
+    let Some(asks) = asks else {
+        for node in [from, rate].into_iter().flatten() {
+            context.error(
+                node.span,
+                Code::Misplaced,
+                "this is for `action: prohibit`, which the policy does not ask for",
+                "remove it, or write `action: prohibit`",
+            );
+        }
+        return None;
+    };
+    let mut prohibit = Prohibit {
+        router_v4: None,
+        router_v6: None,
+        rate: Prohibit::DEFAULT_RATE,
+        at: asks.span.at,
+    };
+    if let Some(node) = from {
+        routers(context, node, &mut prohibit);
+    }
+    if let Some(node) = rate {
+        prohibit.rate = answer_rate(context, &node).unwrap_or(prohibit.rate);
+    }
+    Some(prohibit)
+}
+
+/// The router's addresses, at most one of each family.
+fn routers<'t>(context: &mut Context<'t>, node: Located<Node<'t>>, prohibit: &mut Prohibit) {
+    let list = node.span;
+    for prefix in context.prefixes("prohibit_from", node, &mut Seen::default()) {
+        let address = prefix.net.addr();
+        let is_host = prefix.net.prefix_len() == prefix.net.max_prefix_len()
+            && !address.is_multicast()
+            && !address.is_unspecified()
+            && !address.is_loopback();
+        let is_taken = match address {
+            IpAddr::V4(address) => prohibit.router_v4.replace(address).is_some(),
+            IpAddr::V6(address) => prohibit.router_v6.replace(address).is_some(),
+        };
+        if !is_host || is_taken {
+            context.error(
+                list,
+                Code::NoRouter,
+                "`prohibit_from` is one address of this router for IPv4, one for IPv6, or both",
+                "write such as [192.0.2.1, 2001:db8::1]",
+            );
+        }
+    }
+}
+
+fn answer_rate(context: &mut Context<'_>, node: &Located<Node<'_>>) -> Option<u32> {
+    match &node.value {
+        Node::Integer(rate) if RATES.contains(rate) => u32::try_from(*rate).ok(),
+        _ => {
+            let text = context.source.slice(node.span);
+            context.error(
+                node.span,
+                Code::BadRate,
+                format!("`{text}` is not a number of ICMP errors a second"),
+                "write a number from 1 to 1000000, such as 1000",
+            );
+            None
+        }
+    }
 }
 
 fn ports<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> Vec<u16> {

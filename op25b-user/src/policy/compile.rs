@@ -5,13 +5,14 @@
 
 use op25b_common::{
     keys::{AddressV4, AddressV6, DestinationKey},
+    tunnel,
     values::{DestinationEntry, ExemptionEntry, PoolEntry, RelayEntry, RuleIndex},
 };
 use thiserror::Error;
 
 use super::{
-    Action, Handling, Inbound, Match, Policy, PoolMode, Prefix, Role,
-    fold::{Grants, fold},
+    Action, Handling, Inbound, Match, Policy, Prefix, Prohibit, Tunnel,
+    fold::{Destinations, Sets, Sources, fold},
     nesting::{AddressFamily, Bits},
 };
 
@@ -24,6 +25,16 @@ pub struct Compiled {
     pub drop_uninspectable: bool,
     /// Whether blocked ports from a source in no pool are dropped.
     pub drop_unlisted: bool,
+    /// Whether only segments that open a connection are blocked.
+    pub match_new: bool,
+    /// Whether connections from the Internet to blocked ports are blocked.
+    pub block_inbound: bool,
+    /// How a segment is blocked.
+    pub action: Action,
+    /// How its sender is told, with [`Action::Prohibit`].
+    pub prohibit: Option<Prohibit>,
+    /// The interfaces on which tunnels are looked into, with bits of [`op25b_common::tunnel`].
+    pub tunnels: Vec<(String, u8)>,
     /// The IPv4 tries.
     pub v4: Tables<AddressV4>,
     /// The IPv6 tries.
@@ -57,9 +68,6 @@ pub struct Entry<K, V> {
 /// Why a valid policy cannot be brought into the kernel.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum CompileError {
-    /// The program does not do this. Validation refuses it too, with its place.
-    #[error("{0} is not supported by this version of op25b")]
-    NotSupported(&'static str),
     /// More items than an index has room for.
     #[error("a list of the policy has more than {} items", RuleIndex::MAX - 1)]
     TooManyRules,
@@ -80,44 +88,55 @@ pub enum CompileError {
 ///
 /// [`CompileError`]; a policy from [`super::parse`] can only have too much of something.
 pub fn compile(policy: &Policy) -> Result<Compiled, CompileError> {
-    refuse_unsupported(policy)?;
     let lists = [policy.pools.len(), policy.relays.len(), policy.exemptions.len()];
     if lists.into_iter().any(|length| length >= RuleIndex::MAX as usize) {
         return Err(CompileError::TooManyRules);
     }
+    let mut sets = Sets::new(&policy.exemptions);
+    let sources_v4 = fold(&policy.exemptions, AddressFamily::V4, &mut sets)?;
+    let sources_v6 = fold(&policy.exemptions, AddressFamily::V6, &mut sets)?;
+    let v4_octets = |bits: Bits| {
+        let [a, b, c, d, ..] = bits.octets();
+        [a, b, c, d]
+    };
     Ok(Compiled {
         blocked_ports: policy.block.ports.clone(),
         drop_uninspectable: policy.block.uninspectable == Handling::Drop,
         drop_unlisted: policy.block.unlisted == Handling::Drop,
-        v4: tables(policy, AddressFamily::V4, |bits| {
-            let [a, b, c, d, ..] = bits.octets();
-            [a, b, c, d]
-        })?,
-        v6: tables(policy, AddressFamily::V6, Bits::octets)?,
+        match_new: policy.block.match_ == Match::New,
+        block_inbound: policy.block.inbound == Inbound::Block,
+        action: policy.block.action,
+        prohibit: policy.block.prohibit,
+        tunnels: tunnels(policy),
+        v4: tables(policy, AddressFamily::V4, sources_v4, sets.v4, v4_octets),
+        v6: tables(policy, AddressFamily::V6, sources_v6, sets.v6, Bits::octets),
     })
 }
 
-fn refuse_unsupported(policy: &Policy) -> Result<(), CompileError> {
-    let block = &policy.block;
-    let unsupported = [
-        (
-            policy
-                .interfaces
+/// Every tunnel that some interface looks into.
+fn tunnels(policy: &Policy) -> Vec<(String, u8)> {
+    let looking = policy
+        .interfaces
+        .iter()
+        .filter(|interface| !interface.tunnels.is_empty());
+    looking
+        .map(|interface| {
+            let kinds = interface
+                .tunnels
                 .iter()
-                .any(|interface| interface.role == Role::Uplink),
-            "`role: uplink`",
-        ),
-        (block.match_ == Match::New, "`match: new`"),
-        (block.action != Action::Drop, "an `action` other than `drop`"),
-        (block.inbound == Inbound::Block, "`inbound: block`"),
-        (
-            policy.pools.iter().any(|pool| pool.mode == PoolMode::Monitor),
-            "`mode: monitor`",
-        ),
-    ];
-    match unsupported.into_iter().find(|(is_there, _)| *is_there) {
-        Some((_, what)) => Err(CompileError::NotSupported(what)),
-        None => Ok(()),
+                .fold(0, |kinds, tunnel| kinds | bit(*tunnel));
+            (interface.name.clone(), kinds)
+        })
+        .collect()
+}
+
+fn bit(kind: Tunnel) -> u8 {
+    match kind {
+        Tunnel::V4InV6 => tunnel::V4_IN_V6,
+        Tunnel::V6InV4 => tunnel::V6_IN_V4,
+        Tunnel::V4InV4 => tunnel::V4_IN_V4,
+        Tunnel::Gre => tunnel::GRE,
+        Tunnel::L2tp => tunnel::L2TP,
     }
 }
 
@@ -125,18 +144,19 @@ fn refuse_unsupported(policy: &Policy) -> Result<(), CompileError> {
 fn tables<A: Copy>(
     policy: &Policy,
     family: AddressFamily,
+    sources: Sources,
+    destinations: Destinations,
     address: fn(Bits) -> A,
-) -> Result<Tables<A>, CompileError> {
+) -> Tables<A> {
     let pools = rules(policy.pools.iter().map(|pool| &pool.prefixes[..]), family);
     let relays = rules(policy.relays.iter().map(|relay| &relay.prefixes[..]), family);
-    let Grants {
-        sources,
-        destinations,
-    } = fold(&policy.exemptions, family)?;
-    Ok(Tables {
+    Tables {
         pools: pools
             .into_iter()
-            .map(|(bits, rule)| entry(bits, address, PoolEntry { rule }))
+            .map(|(bits, rule)| {
+                let enforce_from = policy.pools[rule as usize].enforced_from();
+                entry(bits, address, PoolEntry { rule, enforce_from })
+            })
             .collect(),
         relays: relays
             .into_iter()
@@ -154,7 +174,7 @@ fn tables<A: Copy>(
                 value,
             })
             .collect(),
-    })
+    }
 }
 
 fn entry<A, V>(bits: Bits, address: fn(Bits) -> A, value: V) -> Entry<A, V> {

@@ -162,16 +162,6 @@ impl<'t> Context<'t> {
             }
         }
     }
-
-    /// Refuses what the policy format knows and this version of op25b does not do.
-    pub(super) fn not_supported(&mut self, span: Span, what: &str, instead: &str) {
-        self.error(
-            span,
-            Code::NotSupported,
-            format!("{what} is not supported by this version of op25b"),
-            format!("write {instead}"),
-        );
-    }
 }
 
 /// Where names and prefixes were given first.

@@ -73,8 +73,8 @@ codes! {
     Error ControlCharacter = "control-character",
     /// The file is for another version of the policy format.
     Error Version = "version",
-    /// Known, but not enforced by this version of op25b.
-    Error NotSupported = "not-supported",
+    /// A key that means nothing next to the others.
+    Error Misplaced = "misplaced",
     /// The same interface, name, port or prefix twice.
     Error Duplicate = "duplicate",
     /// No Linux interface can have this name.
@@ -85,6 +85,10 @@ codes! {
     Error BadPort = "bad-port",
     /// A port on which customers submit mail.
     Error SubmissionPort = "submission-port",
+    /// `action: prohibit` without an address to answer from.
+    Error NoRouter = "no-router",
+    /// Not a rate of answers.
+    Error BadRate = "bad-rate",
     /// More ports than the program compares with.
     Error TooManyPorts = "too-many-ports",
     /// Not an IP prefix.
@@ -107,6 +111,8 @@ codes! {
     Warning ExemptionCoversPool = "exemption-covers-pool",
     /// An exemption whose sources and destinations are of different address families.
     Warning ExemptionNeverMatches = "exemption-never-matches",
+    /// `inbound: block` without an interface where the Internet comes in.
+    Warning InboundWithoutUplink = "inbound-without-uplink",
     /// A relay prefix that lets everyone reach a large part of the Internet.
     Warning WideRelay = "wide-relay",
 }

@@ -190,6 +190,7 @@ impl<'t> Document<'t> {
     /// What can be said only after everything is read.
     fn finish(mut self) -> Result<Loaded, Report> {
         if self.is_record {
+            self.report_missing_router();
             self.report_missing_keys();
             self.report_empty_lists();
             self.report_missing_subscriber();
@@ -254,6 +255,29 @@ impl<'t> Document<'t> {
                 };
                 self.context
                     .error(*span, Code::EmptyList, format!("`{key}` is an empty list"), hint);
+            }
+        }
+    }
+
+    fn report_missing_router(&mut self) {
+        let Some(prohibit) = self.block.prohibit else {
+            return;
+        };
+        let prefixes = || self.pools.iter().flat_map(|pool| &pool.prefixes);
+        let has_v4 = prefixes().any(|prefix| prefix.net.addr().is_ipv4());
+        let has_v6 = prefixes().any(|prefix| prefix.net.addr().is_ipv6());
+        for (family, has_pools, has_router) in [
+            ("IPv4", has_v4, prohibit.router_v4.is_some()),
+            ("IPv6", has_v6, prohibit.router_v6.is_some()),
+        ] {
+            if has_pools && !has_router {
+                self.context.say_at(prohibit.at, Code::NoRouter, || {
+                    Diagnostic::new(
+                        Code::NoRouter,
+                        format!("`action: prohibit` needs an {family} address of this router to answer from"),
+                    )
+                    .hint("add it to `prohibit_from`, such as prohibit_from: [192.0.2.1, 2001:db8::1]")
+                });
             }
         }
     }

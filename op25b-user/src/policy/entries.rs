@@ -49,29 +49,9 @@ pub(super) fn pool<'t>(
     let mode = record
         .optional("mode")
         .and_then(|node| context.word::<PoolMode>("mode", node));
-    if let Some(Located {
-        value: PoolMode::Monitor,
-        span,
-    }) = mode
-    {
-        context.not_supported(
-            span,
-            "`mode: monitor`",
-            "`mode: enforce`, or leave this pool out until it is to be enforced",
-        );
-    }
     let enforce_from = record
         .optional("enforce_from")
         .and_then(|node| instant(context, "enforce_from", DayEnd::First, node));
-    if let Some(Located { value, span }) = enforce_from
-        && value > context.now
-    {
-        context.not_supported(
-            span,
-            "an `enforce_from` in the future",
-            "no `enforce_from`, and take this pool into the policy when its day has come",
-        );
-    }
     let mode = mode.map_or(PoolMode::Enforce, |mode| mode.value);
     Some(Pool {
         name: name?,

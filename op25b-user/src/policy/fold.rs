@@ -14,13 +14,11 @@ use super::{
 /// The most destination entries for one address family: half a gigabyte of kernel memory.
 const MOST_DESTINATIONS: usize = 4 << 20;
 
-/// What the exemptions of one address family grant.
-pub(super) struct Grants {
-    /// By source prefix, in ascending order.
-    pub(super) sources: Vec<(Bits, ExemptionEntry)>,
-    /// By set and destination prefix.
-    pub(super) destinations: Vec<(u32, Bits, DestinationEntry)>,
-}
+/// What the exemptions grant at their source prefixes of one address family, in ascending order.
+pub(super) type Sources = Vec<(Bits, ExemptionEntry)>;
+
+/// What sets of exemptions grant at destination prefixes of one address family, by set and prefix.
+pub(super) type Destinations = Vec<(u32, Bits, DestinationEntry)>;
 
 /// What holds at a source prefix, for those that lie in it.
 #[derive(Clone)]
@@ -33,7 +31,13 @@ struct Held {
 /// Folds what covering exemptions grant into each exempt prefix.
 ///
 /// Among exemptions without destinations, the one that lasts longest is named, and of several the first in the file.
-pub(super) fn fold(exemptions: &[Exemption], family: AddressFamily) -> Result<Grants, CompileError> {
+///
+/// The destinations go to `sets`, which both families share.
+pub(super) fn fold(
+    exemptions: &[Exemption],
+    family: AddressFamily,
+    sets: &mut Sets<'_>,
+) -> Result<Sources, CompileError> {
     let mut prefixes: Vec<(Bits, RuleIndex)> = Vec::new();
     for (rule, exemption) in (0..).zip(exemptions) {
         prefixes.extend(
@@ -45,7 +49,6 @@ pub(super) fn fold(exemptions: &[Exemption], family: AddressFamily) -> Result<Gr
     }
     prefixes.sort_unstable();
 
-    let mut sets = Sets::new(exemptions, family);
     let mut sources = Vec::with_capacity(prefixes.len());
     let mut covering: Covering<Held> = Covering::new();
     let nothing = Held {
@@ -85,10 +88,7 @@ pub(super) fn fold(exemptions: &[Exemption], family: AddressFamily) -> Result<Gr
         }
         covering.push(bits, held);
     }
-    Ok(Grants {
-        sources,
-        destinations: sets.entries,
-    })
+    Ok(sources)
 }
 
 /// Whether a grant wins over another: the one that lasts longer, of two the first in the file.
@@ -97,20 +97,24 @@ fn is_better(one: (UnixSeconds, RuleIndex), other: (UnixSeconds, RuleIndex)) -> 
 }
 
 /// The destination sets made so far.
-struct Sets<'a> {
+///
+/// A set has destinations of both families, whatever the source's: in DS-Lite an IPv6 source talks to IPv4 destinations.
+pub(super) struct Sets<'a> {
     exemptions: &'a [Exemption],
-    family: AddressFamily,
     numbers: HashMap<Vec<RuleIndex>, u32>,
-    entries: Vec<(u32, Bits, DestinationEntry)>,
+    /// IPv4 destinations.
+    pub(super) v4: Destinations,
+    /// IPv6 destinations.
+    pub(super) v6: Destinations,
 }
 
 impl<'a> Sets<'a> {
-    fn new(exemptions: &'a [Exemption], family: AddressFamily) -> Self {
+    pub(super) fn new(exemptions: &'a [Exemption]) -> Self {
         Self {
             exemptions,
-            family,
             numbers: HashMap::new(),
-            entries: Vec::new(),
+            v4: Vec::new(),
+            v6: Vec::new(),
         }
     }
 
@@ -122,7 +126,7 @@ impl<'a> Sets<'a> {
         let lasting: Vec<RuleIndex> = restricted
             .iter()
             .copied()
-            .filter(|rule| self.exemptions[*rule as usize].until() > until && self.has_destinations(*rule))
+            .filter(|rule| self.exemptions[*rule as usize].until() > until)
             .collect();
         if lasting.is_empty() {
             return Ok(NO_DESTINATIONS);
@@ -134,30 +138,27 @@ impl<'a> Sets<'a> {
             limit: MOST_DESTINATIONS,
         };
         let number = u32::try_from(self.numbers.len() + 1).map_err(|_| too_many.clone())?;
-        self.add(number, &lasting);
-        if self.entries.len() > MOST_DESTINATIONS {
+        let v4 = self.entries(number, &lasting, AddressFamily::V4);
+        self.v4.extend(v4);
+        let v6 = self.entries(number, &lasting, AddressFamily::V6);
+        self.v6.extend(v6);
+        if self.v4.len().max(self.v6.len()) > MOST_DESTINATIONS {
             return Err(too_many);
         }
         self.numbers.insert(lasting, number);
         Ok(number)
     }
 
-    fn has_destinations(&self, rule: RuleIndex) -> bool {
-        let destinations = &self.exemptions[rule as usize].destinations;
-        destinations
-            .iter()
-            .any(|prefix| Bits::of(self.family, prefix.net).is_some())
-    }
-
-    /// Adds the set's entries, each with the best grant among those of the destinations around it.
-    fn add(&mut self, number: u32, rules: &[RuleIndex]) {
+    /// The set's entries, each with the best grant among those of the destinations around it.
+    fn entries(&self, number: u32, rules: &[RuleIndex], family: AddressFamily) -> Destinations {
+        let mut entries = Destinations::new();
         let mut grants: Vec<(Bits, UnixSeconds, RuleIndex)> = Vec::new();
         for rule in rules {
             let exemption = &self.exemptions[*rule as usize];
             let until = exemption.until();
             let destinations = exemption.destinations.iter();
             grants.extend(
-                destinations.filter_map(|prefix| Some((Bits::of(self.family, prefix.net)?, until, *rule))),
+                destinations.filter_map(|prefix| Some((Bits::of(family, prefix.net)?, until, *rule))),
             );
         }
         grants.sort_unstable();
@@ -178,9 +179,10 @@ impl<'a> Sets<'a> {
                 }
             }
             if outer != Some(best) {
-                self.entries.push((number, bits, best));
+                entries.push((number, bits, best));
             }
             covering.push(bits, best);
         }
+        entries
     }
 }

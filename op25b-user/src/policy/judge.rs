@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use op25b_common::{Reason, Verdict};
 
-use super::{Exemption, Handling, Policy, PoolMode, Position, Prefix};
+use super::{Action, Exemption, Handling, Policy, PoolMode, Position, Prefix};
 
 /// A connection that is being opened: a whole TCP SYN that can be inspected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,11 +148,36 @@ pub fn judge(policy: &Policy, flow: &Flow, now: Timestamp) -> Judgement {
             rule,
         };
     }
+    let is_answered = match policy.block.action {
+        Action::Drop => false,
+        Action::Reset => are_hosts(flow),
+        Action::Prohibit => are_hosts(flow) && has_router(policy, flow),
+    };
     Judgement {
-        verdict: Verdict::Drop,
+        verdict: if is_answered {
+            Verdict::Reject
+        } else {
+            Verdict::Drop
+        },
         reason: Reason::Blocked,
         rule,
     }
+}
+
+/// Whether both ends can be single hosts: nobody else is told anything (RFC 1812 section 4.3.2.7, RFC 4443 section 2.4).
+fn are_hosts(flow: &Flow) -> bool {
+    let is_host = |address: IpAddr| match address {
+        IpAddr::V4(address) => address.octets()[0] != 0 && address.octets()[0] < 224,
+        IpAddr::V6(address) => !address.is_unspecified() && !address.is_multicast(),
+    };
+    is_host(flow.source) && is_host(flow.destination) && !flow.source.is_loopback()
+}
+
+fn has_router(policy: &Policy, flow: &Flow) -> bool {
+    policy.block.prohibit.is_some_and(|prohibit| match flow.source {
+        IpAddr::V4(_) => prohibit.router_v4.is_some(),
+        IpAddr::V6(_) => prohibit.router_v6.is_some(),
+    })
 }
 
 /// The pool with the longest prefix that the source is in.

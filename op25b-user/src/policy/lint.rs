@@ -3,7 +3,7 @@
 use op25b_common::values::UnixSeconds;
 
 use super::{
-    Handling, Policy, Position,
+    Handling, Inbound, Policy, Position, Role,
     context::Context,
     diagnostic::{Code, Diagnostic},
     nesting::{AddressFamily, Bits, Covering},
@@ -11,9 +11,29 @@ use super::{
 
 /// Reports what exemptions do not do, or do too much.
 pub(super) fn lint(context: &mut Context<'_>, policy: &Policy) {
+    warn_of_inbound_without_uplink(context, policy);
     for family in [AddressFamily::V4, AddressFamily::V6] {
         warn_of_exemptions_beside_pools(context, policy, family);
         warn_of_covered_exemptions(context, policy, family);
+    }
+}
+
+fn warn_of_inbound_without_uplink(context: &mut Context<'_>, policy: &Policy) {
+    let has_uplink = policy
+        .interfaces
+        .iter()
+        .any(|interface| interface.role == Role::Uplink);
+    if policy.block.inbound == Inbound::Block
+        && !has_uplink
+        && let Some(interface) = policy.interfaces.first()
+    {
+        warn_at(
+            context,
+            interface.at,
+            Code::InboundWithoutUplink,
+            || "`inbound: block` does nothing: no interface is one where the Internet comes in".to_owned(),
+            "add it with `role: uplink`",
+        );
     }
 }
 

@@ -39,7 +39,7 @@ pub use self::{
     judge::{Flow, Judgement, Rule, RuleDescription, judge},
     model::{
         Action, Block, Exemption, Handling, Inbound, Interface, Match, Policy, Pool, PoolMode, Position,
-        Prefix, Relay, Role, Word, XdpMode,
+        Prefix, Prohibit, Relay, Role, Tunnel, Word, XdpMode,
     },
 };
 

@@ -1,10 +1,13 @@
 //! What is a policy, once everything about it is known to be right?
 
-use std::fmt;
+use std::{
+    fmt,
+    net::{Ipv4Addr, Ipv6Addr},
+};
 
 use ipnet::IpNet;
 use jiff::Timestamp;
-use op25b_common::values::{NEVER, UnixSeconds};
+use op25b_common::values::{ALWAYS_PAST, NEVER, UnixSeconds};
 
 /// A place in the policy file, counted from 1; columns count characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -45,6 +48,8 @@ pub struct Interface {
     pub role: Role,
     /// How the program is attached.
     pub xdp: XdpMode,
+    /// The tunnels that are looked into there; none on an uplink interface.
+    pub tunnels: Vec<Tunnel>,
     /// Where the file says so.
     pub at: Position,
 }
@@ -58,6 +63,8 @@ pub struct Block {
     pub match_: Match,
     /// How they are blocked.
     pub action: Action,
+    /// How the sender is told, with [`Action::Prohibit`].
+    pub prohibit: Option<Prohibit>,
     /// What happens to TCP from a pool whose ports cannot be read.
     pub uninspectable: Handling,
     /// What happens to blocked ports from a source in no pool.
@@ -72,11 +79,30 @@ impl Default for Block {
             ports: vec![25],
             match_: Match::All,
             action: Action::Drop,
+            prohibit: None,
             uninspectable: Handling::Drop,
             unlisted: Handling::Pass,
             inbound: Inbound::Allow,
         }
     }
+}
+
+/// How senders are told by ICMP that they are blocked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prohibit {
+    /// The router's address that IPv4 errors come from.
+    pub router_v4: Option<Ipv4Addr>,
+    /// The router's address that IPv6 errors come from.
+    pub router_v6: Option<Ipv6Addr>,
+    /// How many errors each CPU sends a second at most, in the long run.
+    pub rate: u32,
+    /// Where the file asks for it.
+    pub at: Position,
+}
+
+impl Prohibit {
+    /// The rate if the policy does not say: what Linux itself allows (`icmp_msgs_per_sec`).
+    pub const DEFAULT_RATE: u32 = 1000;
 }
 
 /// Prefixes whose addresses are dynamic.
@@ -128,6 +154,21 @@ pub struct Exemption {
     pub expires: Option<Timestamp>,
     /// Where the file says so.
     pub at: Position,
+}
+
+impl Pool {
+    /// From when on it is enforced, as the kernel counts: [`ALWAYS_PAST`] for a pool that is, [`NEVER`] for one that is
+    /// only watched.
+    #[must_use]
+    pub fn enforced_from(&self) -> UnixSeconds {
+        match self.mode {
+            PoolMode::Monitor => NEVER,
+            // Validation refuses what is too late for 32 bits; what is too early for them has passed anyway.
+            PoolMode::Enforce => self.enforce_from.map_or(ALWAYS_PAST, |from| {
+                u32::try_from(from.as_second().max(0)).unwrap_or(NEVER)
+            }),
+        }
+    }
 }
 
 impl Exemption {
@@ -208,6 +249,20 @@ words! {
         Subscriber = "subscriber",
         /// The Internet's packets.
         Uplink = "uplink",
+    }
+
+    /// A tunnel whose inner packets are judged.
+    pub enum Tunnel {
+        /// IPv4 in IPv6 (DS-Lite, MAP-E).
+        V4InV6 = "4in6",
+        /// IPv6 in IPv4 (6rd).
+        V6InV4 = "6in4",
+        /// IPv4 in IPv4.
+        V4InV4 = "4in4",
+        /// IP in GRE.
+        Gre = "gre",
+        /// IP in PPP in L2TPv2.
+        L2tp = "l2tp",
     }
 
     /// How the XDP program is attached.

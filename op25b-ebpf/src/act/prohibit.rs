@@ -1,0 +1,188 @@
+//! `action: prohibit`: the sender is told by ICMP that its packet is administratively prohibited.
+
+use aya_ebpf::{bindings::xdp_md, helpers::bpf_ktime_get_boot_ns};
+
+use super::{
+    Question,
+    checksum::{Sum, word},
+    turn_link,
+};
+use crate::{
+    frame::Fetched,
+    maps,
+    packet::{Network, ethernet::MAX_LINK_LENGTH, ipv4, ipv6},
+    segment::Segment,
+};
+
+const HOP_LIMIT: u32 = 64;
+const ICMP_LENGTH: u32 = 8;
+const ICMP: u32 = 1;
+/// RFC 792, RFC 1812 section 5.2.7.1: destination unreachable, communication administratively prohibited.
+const ICMP_TYPE_CODE: u16 = 3 << 8 | 13;
+const ICMPV6: u32 = 58;
+/// RFC 4443 section 3.1: the same.
+const ICMPV6_TYPE_CODE: u16 = 1 << 8 | 1;
+/// RFC 1812 section 4.3.2.5: errors go with the precedence of internetwork control.
+const TOS: u32 = 0xc0;
+
+const FRONT_V4: u32 = ipv4::HEADER_LENGTH + ICMP_LENGTH;
+const FRONT_V6: u32 = ipv6::HEADER_LENGTH + ICMP_LENGTH;
+/// RFC 1812 section 4.3.2.3: as much of the packet as fits into 576 bytes.
+const QUOTED_V4: u32 = 576 - FRONT_V4;
+/// RFC 4443 section 2.4(c): as much of the packet as fits into the smallest MTU.
+const QUOTED_V6: u32 = 1280 - FRONT_V6;
+
+/// How many bytes are added to the checksum at a time.
+const CHUNK: usize = 64;
+const CHUNKS: u32 = QUOTED_V6.div_ceil(CHUNK as u32);
+
+/// Turns the frame into an ICMP error to its sender; 0 if that must not be, or not now.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn prohibit(ctx: *mut xdp_md, segment: *const Segment) -> u32 {
+    // SAFETY: the verifier holds callers to a valid segment, and this function to the null check.
+    let Some(segment) = (unsafe { segment.as_ref() }) else {
+        return 0;
+    };
+    u32::from(turn_around(&Fetched(ctx), segment).is_some())
+}
+
+#[inline(always)]
+fn turn_around(frame: &Fetched, segment: &Segment) -> Option<()> {
+    let question = Question::read(frame, segment)?;
+    let (front, most) = match question.network {
+        Network::V4 if maps::ROUTER_V4.load() != [0; 4] => (FRONT_V4, QUOTED_V4),
+        Network::V6 if maps::ROUTER_V6.load() != [0; 16] => (FRONT_V6, QUOTED_V6),
+        _ => return None,
+    };
+    let network = segment.source_network;
+    let quoted = (question.end - network).min(most);
+    if !may_answer() {
+        return None;
+    }
+    // From here on the frame is not the packet that came in any more: everything has moved by `front`.
+    if !frame.grow_front(front) {
+        return None;
+    }
+    let mut link = [0u8; LINK_BUFFER];
+    if !frame.load_part(front, &mut link, network) || !frame.store_part(0, &link, network) {
+        return None;
+    }
+    turn_link(frame, segment, front + quoted)?;
+    let quote = Quote {
+        at: network + front,
+        length: quoted,
+    };
+    let is_written = match question.network {
+        Network::V4 => {
+            let [sender] = frame.words(quote.at + ipv4::SOURCE_OFFSET)?;
+            frame.store(network, &front_v4(frame, &quote, sender)?)
+        }
+        Network::V6 => {
+            let sender = frame.words(quote.at + ipv6::SOURCE_OFFSET)?;
+            frame.store(network, &front_v6(frame, &quote, sender)?)
+        }
+    };
+    let kept = network + quoted;
+    (is_written && frame.cut_back(question.length.checked_sub(kept)?)).then_some(())
+}
+
+/// A multiple of 8, which the stack likes.
+const LINK_BUFFER: usize = MAX_LINK_LENGTH.next_multiple_of(8) as usize;
+
+/// Takes one answer from what this CPU may send (RFC 1812 section 4.3.2.8): a token bucket, kept as the time at which it
+/// would be full again.
+#[inline(always)]
+fn may_answer() -> bool {
+    let (interval, burst) = (maps::ANSWER_INTERVAL.load(), maps::ANSWER_BURST.load());
+    let Some(full_at) = maps::ANSWERS.get_ptr_mut(0) else {
+        return false;
+    };
+    // SAFETY: the helper has no preconditions; the slot belongs to this CPU and XDP does not interrupt itself.
+    unsafe {
+        let now = bpf_ktime_get_boot_ns();
+        let next = (*full_at).max(now) + interval;
+        let may = next - now <= burst;
+        if may {
+            *full_at = next;
+        }
+        may
+    }
+}
+
+/// The part of the packet that the error quotes.
+struct Quote {
+    at: u32,
+    length: u32,
+}
+
+impl Quote {
+    /// Adds it to a checksum.
+    #[inline(always)]
+    fn sum(&self, frame: &Fetched, mut sum: Sum) -> Option<Sum> {
+        let mut done = 0;
+        for _ in 0..CHUNKS {
+            if done >= self.length {
+                break;
+            }
+            let length = (self.length - done).min(CHUNK as u32);
+            // Zeros behind the end change no sum.
+            let mut chunk = Chunk { bytes: [0; CHUNK] };
+            // SAFETY: any bit pattern is valid for both fields.
+            if !frame.load_part(self.at + done, unsafe { &mut chunk.bytes }, length) {
+                return None;
+            }
+            // SAFETY: as above.
+            sum = sum.add(unsafe { &chunk.words });
+            done += CHUNK as u32;
+        }
+        Some(sum)
+    }
+}
+
+/// The same memory as bytes to load and as words to add up.
+union Chunk {
+    bytes: [u8; CHUNK],
+    words: [u32; CHUNK / 4],
+}
+
+/// What stands before the quote: an IPv4 and an ICMP header.
+#[inline(always)]
+fn front_v4(frame: &Fetched, quote: &Quote, sender: u32) -> Option<[u32; FRONT_V4 as usize / 4]> {
+    const DONT_FRAGMENT: u32 = 0x4000;
+    let life = (HOP_LIMIT << 8 | ICMP) as u16;
+    let start = 0x4500_0000 | TOS << 16 | (FRONT_V4 + quote.length);
+    let router = u32::from_ne_bytes(maps::ROUTER_V4.load());
+    let mut header = [
+        start.to_be(),
+        DONT_FRAGMENT.to_be(),
+        word(life, 0),
+        router,
+        sender,
+    ];
+    header[2] = word(life, Sum::ZERO.add(&header).finish());
+    let sum = quote.sum(frame, Sum::ZERO.add(&[word(ICMP_TYPE_CODE, 0)]))?;
+    let [a, b, c, d, e] = header;
+    Some([a, b, c, d, e, word(ICMP_TYPE_CODE, sum.finish()), 0])
+}
+
+/// What stands before the quote: an IPv6 and an ICMPv6 header.
+#[inline(always)]
+fn front_v6(frame: &Fetched, quote: &Quote, sender: [u32; 4]) -> Option<[u32; FRONT_V6 as usize / 4]> {
+    let length = ICMP_LENGTH + quote.length;
+    let router = maps::ROUTER_V6.load();
+    let mut front = [0; FRONT_V6 as usize / 4];
+    front[0] = 0x6000_0000_u32.to_be();
+    front[1] = (length << 16 | ICMPV6 << 8 | HOP_LIMIT).to_be();
+    for index in 0..4 {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|byte| router[4 * index + byte]);
+        front[2 + index] = u32::from_ne_bytes([a, b, c, d]);
+        front[6 + index] = sender[index];
+    }
+    front[10] = word(ICMPV6_TYPE_CODE, 0);
+    // The pseudo-header (RFC 8200 section 8.1): the header itself, where length, protocol and hop limit stand otherwise.
+    let pseudo = [length.to_be(), ICMPV6.to_be(), !front[0], !front[1]];
+    let sum = Sum::ZERO.add(&pseudo).add(&front);
+    front[10] = word(ICMPV6_TYPE_CODE, quote.sum(frame, sum)?.finish());
+    Some(front)
+}

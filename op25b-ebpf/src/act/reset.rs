@@ -1,0 +1,119 @@
+//! `action: reset`: the segment goes back as a TCP reset (RFC 9293 section 3.10.7.1), so that a mail client fails at once.
+
+use aya_ebpf::bindings::xdp_md;
+
+use super::{
+    ACK, FIN, Question, RST, SYN, TCP_HEADER_LENGTH,
+    checksum::{Sum, word},
+    turn_link,
+};
+use crate::{
+    frame::Fetched,
+    packet::{Network, TCP, ipv4, ipv6},
+    segment::Segment,
+};
+
+/// What the sender is told about the way back; the router's own packets start with the same.
+const HOP_LIMIT: u16 = 64;
+/// The shortest Ethernet frame, without its check sequence (IEEE 802.3): some drivers send no shorter one.
+const MIN_FRAME_LENGTH: u32 = 60;
+const MAX_PADDING: usize = 8;
+
+const PACKET_LENGTH_V4: u32 = ipv4::HEADER_LENGTH + TCP_HEADER_LENGTH;
+const PACKET_LENGTH_V6: u32 = ipv6::HEADER_LENGTH + TCP_HEADER_LENGTH;
+
+/// Turns the frame into a reset to its sender; 0 if that must not be.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn reset(ctx: *mut xdp_md, segment: *const Segment) -> u32 {
+    // SAFETY: the verifier holds callers to a valid segment, and this function to the null check.
+    let Some(segment) = (unsafe { segment.as_ref() }) else {
+        return 0;
+    };
+    u32::from(turn_around(&Fetched(ctx), segment).is_some())
+}
+
+#[inline(always)]
+fn turn_around(frame: &Fetched, segment: &Segment) -> Option<()> {
+    let question = Question::read(frame, segment)?;
+    let at = segment.source_network;
+    let packet_length = match question.network {
+        Network::V4 => {
+            let packet = packet_v4(&question, frame.words(at + ipv4::SOURCE_OFFSET)?);
+            frame.store(at, &packet).then_some(PACKET_LENGTH_V4)?
+        }
+        Network::V6 => {
+            let packet = packet_v6(&question, frame.words(at + ipv6::SOURCE_OFFSET)?);
+            frame.store(at, &packet).then_some(PACKET_LENGTH_V6)?
+        }
+    };
+    turn_link(frame, segment, packet_length)?;
+
+    let used = at + packet_length;
+    let kept = if used < MIN_FRAME_LENGTH {
+        MIN_FRAME_LENGTH.min(question.length)
+    } else {
+        used
+    };
+    let padding = kept.wrapping_sub(used);
+    if padding != 0 && !frame.store_part(used, &[0u8; MAX_PADDING], padding) {
+        return None;
+    }
+    frame.cut_back(question.length.checked_sub(kept)?).then_some(())
+}
+
+/// The reset's TCP header without its checksum, which is the last word's first half.
+#[inline(always)]
+fn tcp_header(question: &Question) -> [u32; TCP_HEADER_LENGTH as usize / 4] {
+    let [ports, sequence, acknowledged, ..] = question.tcp;
+    let flags = question.flags;
+    let ports = ports.rotate_left(16);
+    let control = |flags: u32| (((TCP_HEADER_LENGTH / 4) << 28) | (flags << 16)).to_be();
+    if flags & ACK != 0 {
+        return [ports, acknowledged, 0, control(RST), 0];
+    }
+    // SEG.LEN counts SYN and FIN.
+    let length = question.end - question.data + u32::from(flags & SYN != 0) + u32::from(flags & FIN != 0);
+    let next = u32::from_be(sequence).wrapping_add(length);
+    [ports, 0, next.to_be(), control(RST | ACK), 0]
+}
+
+/// The IPv4 packet, between the addresses of the one that it answers.
+#[inline(always)]
+fn packet_v4(question: &Question, [source, destination]: [u32; 2]) -> [u32; PACKET_LENGTH_V4 as usize / 4] {
+    const DONT_FRAGMENT: u32 = 0x4000;
+    let life = (HOP_LIMIT << 8) | TCP as u16;
+    let start = (0x4500_0000 | PACKET_LENGTH_V4).to_be();
+    let mut header = [start, DONT_FRAGMENT.to_be(), word(life, 0), destination, source];
+    header[2] = word(life, Sum::ZERO.add(&header).finish());
+    let mut tcp = tcp_header(question);
+    // The pseudo-header (RFC 9293 section 3.1).
+    let pseudo = [
+        source,
+        destination,
+        ((TCP as u32) << 16 | TCP_HEADER_LENGTH).to_be(),
+    ];
+    tcp[4] = u32::from(Sum::ZERO.add(&pseudo).add(&tcp).finish());
+    let ([a, b, c, d, e], [f, g, h, i, j]) = (header, tcp);
+    [a, b, c, d, e, f, g, h, i, j]
+}
+
+/// The IPv6 packet, between the addresses of the one that it answers.
+#[inline(always)]
+fn packet_v6(question: &Question, addresses: [u32; 8]) -> [u32; PACKET_LENGTH_V6 as usize / 4] {
+    let mut tcp = tcp_header(question);
+    // The pseudo-header (RFC 8200 section 8.1); it makes no difference which address comes first.
+    let pseudo = [TCP_HEADER_LENGTH.to_be(), (TCP as u32).to_be()];
+    tcp[4] = u32::from(Sum::ZERO.add(&pseudo).add(&addresses).add(&tcp).finish());
+    let mut packet = [0; PACKET_LENGTH_V6 as usize / 4];
+    packet[0] = 0x6000_0000_u32.to_be();
+    packet[1] = (TCP_HEADER_LENGTH << 16 | (TCP as u32) << 8 | HOP_LIMIT as u32).to_be();
+    for index in 0..4 {
+        packet[2 + index] = addresses[4 + index];
+        packet[6 + index] = addresses[index];
+    }
+    for index in 0..tcp.len() {
+        packet[10 + index] = tcp[index];
+    }
+    packet
+}

@@ -1,0 +1,135 @@
+//! The frame that the kernel hands over, as bytes to read and write.
+
+use aya_ebpf::{
+    bindings::xdp_md,
+    helpers::{
+        bpf_xdp_adjust_head, bpf_xdp_adjust_tail, bpf_xdp_get_buff_len, bpf_xdp_load_bytes,
+        bpf_xdp_store_bytes,
+    },
+};
+
+use crate::packet::{Bytes, MAX_OFFSET};
+
+/// A frame that is read where it lies: the fast way.
+pub struct Frame(pub *mut xdp_md);
+
+impl Bytes for Frame {
+    /// A frame of several buffers keeps its headers in the first one unless somebody stretches them on purpose;
+    /// those bytes are fetched by the kernel, so that a long header chain hides nothing.
+    #[inline(always)]
+    fn bytes<const N: usize>(&self, offset: u32) -> Option<[u8; N]> {
+        // SAFETY: the kernel gives every program a valid context.
+        let (data, end) = unsafe { ((*self.0).data as usize, (*self.0).data_end as usize) };
+        let start = data + offset as usize;
+        if start + N <= end {
+            // SAFETY: the comparison above proves to the verifier that N bytes are inside the frame, and an array
+            // of bytes needs no alignment.
+            return Some(unsafe { *(start as *const [u8; N]) });
+        }
+        Fetched(self.0).bytes(offset)
+    }
+}
+
+/// An offset that came as data, if a header can be there.
+///
+/// The comparison has to be on the very register that is added to the packet's start, so the compiler must not know
+/// better or do it together with others.
+#[inline(always)]
+pub fn bounded(offset: u32) -> Option<u32> {
+    let offset = core::hint::black_box(offset);
+    (offset <= MAX_OFFSET + MAX_FIELD_OFFSET).then_some(offset)
+}
+
+/// No field that we look for is farther behind its header's start.
+const MAX_FIELD_OFFSET: u32 = 64;
+
+/// A frame whose bytes the kernel fetches: slower, and any offset will do, so that the verifier need not follow how it
+/// came about.
+pub struct Fetched(pub *mut xdp_md);
+
+impl Bytes for Fetched {
+    #[inline(always)]
+    fn bytes<const N: usize>(&self, offset: u32) -> Option<[u8; N]> {
+        let mut bytes = [0; N];
+        // SAFETY: the buffer is N bytes long; the kernel checks the frame's end.
+        let result = unsafe { bpf_xdp_load_bytes(self.0, offset, bytes.as_mut_ptr().cast(), N as u32) };
+        (result == 0).then_some(bytes)
+    }
+}
+
+impl Fetched {
+    /// The whole frame's length.
+    #[inline(always)]
+    pub fn length(&self) -> u32 {
+        // SAFETY: the helper has no preconditions but a valid context. Frames are far shorter than 4 GiB.
+        unsafe { bpf_xdp_get_buff_len(self.0) as u32 }
+    }
+
+    /// The `N` 32-bit words at `offset`, in network byte order.
+    #[inline(always)]
+    pub fn words<const N: usize>(&self, offset: u32) -> Option<[u32; N]> {
+        let mut words = [0; N];
+        // SAFETY: the buffer is N words long; the kernel checks the frame's end.
+        let result = unsafe { bpf_xdp_load_bytes(self.0, offset, words.as_mut_ptr().cast(), 4 * N as u32) };
+        (result == 0).then_some(words)
+    }
+
+    /// Reads the first `length` bytes of `buffer` from `offset` on; false if the frame ends before, or for no bytes.
+    #[inline(always)]
+    pub fn load_part<const N: usize>(&self, offset: u32, buffer: &mut [u8; N], length: u32) -> bool {
+        let Some(length) = part(length, N) else {
+            return false;
+        };
+        // SAFETY: the length is within the buffer; the kernel checks the frame's end.
+        unsafe { bpf_xdp_load_bytes(self.0, offset, buffer.as_mut_ptr().cast(), length) == 0 }
+    }
+
+    /// Writes something without pointers to `offset`; false if the frame ends before.
+    #[inline(always)]
+    pub fn store<T>(&self, offset: u32, value: &T) -> bool {
+        let value: *const T = value;
+        // SAFETY: the value is as long as its type; the kernel checks the frame's end.
+        unsafe { bpf_xdp_store_bytes(self.0, offset, value.cast_mut().cast(), size_of::<T>() as u32) == 0 }
+    }
+
+    /// Writes the first `length` bytes of a value to `offset`; false if the frame ends before, or for no bytes.
+    #[inline(always)]
+    pub fn store_part<T>(&self, offset: u32, value: &T, length: u32) -> bool {
+        let Some(length) = part(length, size_of::<T>()) else {
+            return false;
+        };
+        let value: *const T = value;
+        // SAFETY: the length is within the value; the kernel checks the frame's end.
+        unsafe { bpf_xdp_store_bytes(self.0, offset, value.cast_mut().cast(), length) == 0 }
+    }
+
+    /// Makes room for `length` bytes in front; false if there is none.
+    #[inline(always)]
+    pub fn grow_front(&self, length: u32) -> bool {
+        // SAFETY: the helper has no preconditions but a valid context; no pointer into the frame is kept.
+        unsafe { bpf_xdp_adjust_head(self.0, -(length as i32)) == 0 }
+    }
+
+    /// Cuts off the last `length` bytes; false if that cannot be.
+    #[inline(always)]
+    pub fn cut_back(&self, length: u32) -> bool {
+        // SAFETY: as for the front.
+        length == 0 || unsafe { bpf_xdp_adjust_tail(self.0, -(length as i32)) == 0 }
+    }
+}
+
+/// The length of a part that is not empty and no longer than `whole`.
+///
+/// As for [`bounded`], the comparisons are for the verifier: each on the whole register, and not made one by the compiler.
+#[inline(always)]
+fn part(length: u32, whole: usize) -> Option<u32> {
+    let length = core::hint::black_box(u64::from(length));
+    if length > whole as u64 {
+        return None;
+    }
+    let length = core::hint::black_box(length);
+    if length == 0 {
+        return None;
+    }
+    Some(length as u32)
+}

@@ -1,0 +1,232 @@
+//! From a tunnel's outer packet to the IP packet inside.
+//!
+//! One level is looked into. A tunnel inside a tunnel hides what it carries.
+
+use op25b_common::{Reason, tunnel};
+
+use super::{Bytes, MAX_OFFSET, Network, Ports, Upper, ethernet, ipv4, ipv6};
+
+// Protocol numbers (IANA).
+const IPV4: u32 = 4;
+const IPV6: u32 = 41;
+const GRE: u32 = 47;
+const UDP: u32 = 17;
+
+const UDP_LENGTH: u32 = 8;
+/// RFC 2661 section 8.1.
+const L2TP_PORT: u16 = 1701;
+
+/// Fragments that start before this, in units of 8 bytes, could overwrite inner headers while the packet is put together;
+/// real ones start hundreds of bytes in.
+const FIRST_HARMLESS_FRAGMENT: u32 = 16;
+
+/// What is inside a tunnel.
+pub struct Inner {
+    /// Where its IP header starts, and of which kind it is; `None` if it cannot be read: then only the outer addresses
+    /// are known.
+    pub network: Option<(Network, u32)>,
+    /// What stands behind that header.
+    pub upper: Upper,
+    /// Its ports.
+    pub ports: Ports,
+    /// The tunnel it is in, a bit of [`tunnel`].
+    pub kind: u8,
+    /// The tunnel that starts in there and hides the rest, 0 if none does.
+    pub nested: u8,
+}
+
+/// Looks into the packet with this upper layer, if it is one of the `enabled` tunnels.
+///
+/// # Errors
+///
+/// The reason why there is no TCP to ask about: `not_tcp` or `later_fragment`.
+#[inline(always)]
+pub fn inner<B: Bytes>(bytes: &B, outer: Network, upper: &Upper, enabled: u8) -> Result<Inner, Reason> {
+    let kind = kind(outer, upper.protocol) & enabled;
+    if kind == 0 {
+        return Err(Reason::NotTcp);
+    }
+    let hidden = Inner {
+        network: None,
+        upper: *upper,
+        ports: Ports::Hidden,
+        kind,
+        nested: 0,
+    };
+    if upper.fragment_offset >= FIRST_HARMLESS_FRAGMENT {
+        return Err(Reason::LaterFragment);
+    }
+    if upper.fragment_offset != 0 || upper.is_hidden != 0 {
+        return Ok(hidden);
+    }
+    let Some((network, offset)) = payload(bytes, upper, kind)? else {
+        return Ok(hidden);
+    };
+    let header_length = match network {
+        Network::V4 => ipv4::HEADER_LENGTH,
+        Network::V6 => ipv6::HEADER_LENGTH,
+    };
+    if offset > MAX_OFFSET
+        || offset + header_length > upper.end
+        || bytes.byte(offset + header_length - 1).is_none()
+    {
+        return Ok(hidden);
+    }
+    let behind = match network {
+        Network::V4 => ipv4::upper(bytes, offset),
+        Network::V6 => ipv6::header(bytes, offset),
+    };
+    let Ok(mut behind) = behind else {
+        return Err(Reason::NotTcp);
+    };
+    behind.end = behind.end.min(upper.end);
+    if network == Network::V6 {
+        ipv6::behind_extensions(bytes, &mut behind);
+    }
+    let nested = nested(bytes, network, &behind) & enabled;
+    let ports = if nested == 0 {
+        behind.ports(bytes)?
+    } else {
+        Ports::Hidden
+    };
+    Ok(Inner {
+        network: Some((network, offset)),
+        upper: behind,
+        ports,
+        kind,
+        nested,
+    })
+}
+
+/// The kind of tunnel with this protocol number.
+#[inline(always)]
+fn kind(outer: Network, protocol: u32) -> u8 {
+    match (outer, protocol) {
+        (Network::V4, IPV4) => tunnel::V4_IN_V4,
+        (Network::V4, IPV6) => tunnel::V6_IN_V4,
+        (Network::V6, IPV4) => tunnel::V4_IN_V6,
+        (_, GRE) => tunnel::GRE,
+        (_, UDP) => tunnel::L2TP,
+        _ => 0,
+    }
+}
+
+/// The kind of tunnel that stands inside a tunnel.
+#[inline(always)]
+fn nested<B: Bytes>(bytes: &B, network: Network, upper: &Upper) -> u8 {
+    let kind = kind(network, upper.protocol);
+    if kind == tunnel::L2TP && (upper.fragment_offset != 0 || udp_port(bytes, upper) != Some(L2TP_PORT)) {
+        return 0;
+    }
+    kind
+}
+
+/// The network layer that the tunnel's payload starts with, and where; `None` if it cannot be read.
+#[inline(always)]
+fn payload<B: Bytes>(bytes: &B, upper: &Upper, kind: u8) -> Result<Option<(Network, u32)>, Reason> {
+    match kind {
+        tunnel::V4_IN_V4 | tunnel::V4_IN_V6 => Ok(Some((Network::V4, upper.offset))),
+        tunnel::V6_IN_V4 => Ok(Some((Network::V6, upper.offset))),
+        tunnel::GRE => gre(bytes, upper),
+        _ => l2tp(bytes, upper),
+    }
+}
+
+/// Reads a GRE header (RFC 2784, RFC 2890).
+#[inline(always)]
+fn gre<B: Bytes>(bytes: &B, upper: &Upper) -> Result<Option<(Network, u32)>, Reason> {
+    const CHECKSUM: u16 = 0x8000;
+    /// RFC 1701 only; RFC 2784 section 2.3 has receivers discard it.
+    const ROUTING: u16 = 0x4000;
+    const KEY: u16 = 0x2000;
+    const SEQUENCE: u16 = 0x1000;
+    const VERSION: u16 = 0x0007;
+    const PROTOCOL_IPV4: u16 = 0x0800;
+    const PROTOCOL_IPV6: u16 = 0x86dd;
+
+    let Some([a, b, c, d]) = inside(bytes, upper, upper.offset) else {
+        return Ok(None);
+    };
+    let flags = u16::from_be_bytes([a, b]);
+    if flags & (VERSION | ROUTING) != 0 {
+        return Err(Reason::NotTcp);
+    }
+    let network = match u16::from_be_bytes([c, d]) {
+        PROTOCOL_IPV4 => Network::V4,
+        PROTOCOL_IPV6 => Network::V6,
+        _ => return Err(Reason::NotTcp),
+    };
+    let optional = [CHECKSUM, KEY, SEQUENCE]
+        .iter()
+        .filter(|bit| flags & **bit != 0)
+        .count() as u32;
+    Ok(Some((network, upper.offset + 4 + optional * 4)))
+}
+
+/// Reads the headers of an `L2TPv2` data message (RFC 2661 section 3.1) and of the PPP frame in it.
+#[inline(always)]
+fn l2tp<B: Bytes>(bytes: &B, upper: &Upper) -> Result<Option<(Network, u32)>, Reason> {
+    const CONTROL: u16 = 0x8000;
+    const LENGTH: u16 = 0x4000;
+    const SEQUENCE: u16 = 0x0800;
+    const OFFSET: u16 = 0x0200;
+    const VERSION: u16 = 0x000f;
+    /// RFC 1662 section 3.1: address and control, which peers may agree to leave out.
+    const ADDRESS_AND_CONTROL: [u8; 2] = [0xff, 0x03];
+
+    match udp_port(bytes, upper) {
+        Some(L2TP_PORT) => {}
+        Some(_) => return Err(Reason::NotTcp),
+        None => return Ok(None),
+    }
+    let mut position = upper.offset + UDP_LENGTH;
+    let Some(flags) = inside(bytes, upper, position) else {
+        return Ok(None);
+    };
+    let flags = u16::from_be_bytes(flags);
+    if flags & CONTROL != 0 || flags & VERSION != 2 {
+        return Err(Reason::NotTcp);
+    }
+    // Flags, then tunnel and session, and what the flags announce.
+    position += 2 + 4;
+    if flags & LENGTH != 0 {
+        position += 2;
+    }
+    if flags & SEQUENCE != 0 {
+        position += 4;
+    }
+    if flags & OFFSET != 0 {
+        let Some(size) = inside(bytes, upper, position) else {
+            return Ok(None);
+        };
+        position += 2 + u32::from(u16::from_be_bytes(size));
+    }
+    if inside(bytes, upper, position) == Some(ADDRESS_AND_CONTROL) {
+        position += 2;
+    }
+    if position >= upper.end {
+        return Ok(None);
+    }
+    let Some((network, length)) = ethernet::ppp(bytes, position) else {
+        return Ok(None);
+    };
+    match network {
+        Some(network) => Ok(Some((network, position + length))),
+        None => Err(Reason::NotTcp),
+    }
+}
+
+/// The destination port of the UDP header.
+#[inline(always)]
+fn udp_port<B: Bytes>(bytes: &B, upper: &Upper) -> Option<u16> {
+    inside(bytes, upper, upper.offset).map(|[_, _, a, b]: [u8; 4]| u16::from_be_bytes([a, b]))
+}
+
+/// The bytes at an offset, if they are the packet's.
+#[inline(always)]
+fn inside<B: Bytes, const N: usize>(bytes: &B, upper: &Upper, offset: u32) -> Option<[u8; N]> {
+    if offset > MAX_OFFSET || offset + N as u32 > upper.end {
+        return None;
+    }
+    bytes.bytes(offset)
+}

@@ -1,0 +1,129 @@
+//! A TCP segment that may have to be blocked: where it lies in the frame, as one step hands it to the next.
+//!
+//! The steps are functions that the verifier proves one by one, for any argument. Proving one program in which they are
+//! all inlined took it nearly a million instructions, the most that the kernel allows.
+
+use op25b_common::Reason;
+
+use crate::{
+    frame::Fetched,
+    packet::{Bytes as _, Network, Ports, Upper, ethernet::Link, tunnel},
+};
+
+/// A TCP segment in a frame.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Segment {
+    /// The bytes before the frame's first IP header.
+    pub link_length: u32,
+    /// How many of those are the PPP protocol's, 0 without `PPPoE`.
+    pub ppp_length: u32,
+    /// The IP header with the source address.
+    pub source_network: u32,
+    /// The IP header with the destination address.
+    pub destination_network: u32,
+    /// The TCP header, and where the packet ends.
+    pub upper: Upper,
+    /// TCP's ports.
+    pub source_port: u32,
+    pub destination_port: u32,
+    /// Facts about it, see the constants.
+    pub flags: u32,
+    /// The tunnels that it came through, as bits of [`op25b_common::tunnel`].
+    pub tunnels: u32,
+}
+
+impl Segment {
+    /// The source address is IPv6.
+    pub const SOURCE_V6: u32 = 1;
+    /// The destination address is IPv6.
+    pub const DESTINATION_V6: u32 = 1 << 1;
+    /// The ports cannot be read.
+    pub const HIDDEN: u32 = 1 << 2;
+    /// It came in on an uplink interface.
+    pub const UPLINK: u32 = 1 << 3;
+
+    /// A segment that is in no tunnel.
+    #[inline(always)]
+    pub fn new(link: Link, network: Network, upper: Upper, ports: Ports) -> Self {
+        let mut segment = Self {
+            link_length: link.length,
+            ppp_length: link.ppp,
+            source_network: link.length,
+            destination_network: link.length,
+            upper,
+            source_port: 0,
+            destination_port: 0,
+            flags: match network {
+                Network::V4 => 0,
+                Network::V6 => Self::SOURCE_V6 | Self::DESTINATION_V6,
+            },
+            tunnels: 0,
+        };
+        segment.set_ports(ports);
+        segment
+    }
+
+    #[inline(always)]
+    pub fn has(&self, flag: u32) -> bool {
+        self.flags & flag != 0
+    }
+
+    #[inline(always)]
+    fn set_ports(&mut self, ports: Ports) {
+        match ports {
+            Ports::Known { source, destination } => {
+                self.source_port = u32::from(source);
+                self.destination_port = u32::from(destination);
+            }
+            Ports::Hidden => self.flags |= Self::HIDDEN,
+        }
+    }
+
+    /// Goes from a tunnel's outer packet, which the segment describes so far, to the segment inside.
+    ///
+    /// # Errors
+    ///
+    /// The reason why there is none.
+    #[inline(always)]
+    pub fn enter_tunnel(&mut self, frame: &Fetched, enabled: u8) -> Result<(), Reason> {
+        let outer = if self.has(Self::SOURCE_V6) {
+            Network::V6
+        } else {
+            Network::V4
+        };
+        let inner = tunnel::inner(frame, outer, &self.upper, enabled)?;
+        self.upper = inner.upper;
+        self.tunnels = u32::from(inner.kind | inner.nested);
+        self.set_ports(inner.ports);
+        if let Some((network, offset)) = inner.network {
+            let is_v6 = network == Network::V6;
+            self.destination_network = offset;
+            self.flags &= !Self::DESTINATION_V6;
+            if is_v6 {
+                self.flags |= Self::DESTINATION_V6;
+            }
+            // DS-Lite (RFC 6333 section 6.6): inner sources are private and the same for everybody; the subscriber is who
+            // sends the outer packet. In the other tunnels the inner source is the subscriber's own address, and the
+            // outer one may be a concentrator's.
+            if inner.kind != op25b_common::tunnel::V4_IN_V6 {
+                self.source_network = offset;
+                self.flags &= !Self::SOURCE_V6;
+                if is_v6 {
+                    self.flags |= Self::SOURCE_V6;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The TCP flags, if they can be read.
+    #[inline(always)]
+    pub fn tcp_flags(&self, frame: &Fetched) -> Option<u8> {
+        const FLAGS_OFFSET: u32 = 13;
+        if self.upper.offset + FLAGS_OFFSET >= self.upper.end {
+            return None;
+        }
+        frame.byte(self.upper.offset + FLAGS_OFFSET)
+    }
+}
