@@ -6,7 +6,16 @@
 #![no_main]
 #![allow(
     missing_docs,
-    reason = "the xdp macro makes a public function without the documentation above it"
+    clippy::needless_pass_by_value,
+    reason = "the xdp macro makes a public function with a context of its own, without the documentation above it"
+)]
+#![allow(
+    clippy::inline_always,
+    reason = "a call costs nanoseconds for each packet, and the verifier follows values best in one function"
+)]
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "lengths and offsets are below 64 KiB; no conversion may panic here"
 )]
 
 mod account;

@@ -76,7 +76,14 @@ impl Filter {
         command
             .args(["--log-format", "json", "run", "--policy"])
             .arg(policy);
+        Self::start_as(program, router, command)
+    }
+
+    /// Starts any `program run` in a router, as `command` says, and waits until it enforces.
+    pub fn start_as(program: &Path, router: &NetNs, mut command: Command) -> anyhow::Result<Self> {
         command
+            // Enough is logged to tell when it enforces, whatever the caller's own taste.
+            .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
@@ -90,8 +97,7 @@ impl Filter {
             // Reads to the end, so that the filter never waits for a reader.
             thread::spawn(move || {
                 for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                    let message = serde_json::from_str::<LogLine>(&line).map(|line| line.fields.message);
-                    if message.is_ok_and(|message| message == "enforcing") {
+                    if says_enforcing(&line) {
                         // Told once is enough; later nobody listens any more.
                         let _ = enforcing.send(());
                     }
@@ -151,8 +157,13 @@ impl Filter {
     }
 
     /// Asks it to stop, and waits until it has.
-    pub fn stop(mut self) -> anyhow::Result<ExitStatus> {
-        self.signal(Signal::SIGTERM)?;
+    pub fn stop(self) -> anyhow::Result<ExitStatus> {
+        self.stop_by(Signal::SIGTERM)
+    }
+
+    /// Asks it to stop with a signal of choice, and waits until it has.
+    pub fn stop_by(mut self, signal: Signal) -> anyhow::Result<ExitStatus> {
+        self.signal(signal)?;
         match self.wait(STOP)? {
             Some(status) => Ok(status),
             None => bail!("op25b does not stop after {STOP:?}:\n{}", self.log()),
@@ -165,7 +176,8 @@ impl Filter {
         self.wait(STOP)?.context("a killed process does not end")
     }
 
-    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
         let pid = i32::try_from(self.child.id()).context("not a process id")?;
         kill(Pid::from_raw(pid), signal).with_context(|| format!("cannot send {signal} to op25b"))
     }
@@ -184,11 +196,21 @@ impl Filter {
     }
 }
 
+/// Whether a line of the log, in any of its formats, is the one after attaching.
+fn says_enforcing(line: &str) -> bool {
+    match serde_json::from_str::<LogLine>(line) {
+        Ok(line) => line.fields.message == "enforcing",
+        Err(_) => line.contains("enforcing policy="),
+    }
+}
+
 impl Drop for Filter {
     fn drop(&mut self) {
         if self.child.try_wait().is_ok_and(|status| status.is_some()) {
             return;
         }
+        // A stopped process would not see the next signal; whether it is one does not matter.
+        let _ = self.signal(Signal::SIGCONT);
         // It may end between the question and the signal: then there is nothing left to do.
         let _ = self.signal(Signal::SIGTERM);
         if !self.wait(STOP).is_ok_and(|status| status.is_some()) {

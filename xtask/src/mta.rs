@@ -3,10 +3,13 @@
 //! Installing a mail server would start it, and remove the one that the machine may have. Unpacked into the target
 //! directory it does neither, and each test starts one of its own.
 
+mod server;
+
 use std::{fs, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, ensure};
 
+pub use self::server::{Mta, RECIPIENT};
 use crate::{paths, process::run_quietly};
 
 /// The package.

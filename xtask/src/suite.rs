@@ -77,9 +77,12 @@ fn privileges() -> anyhow::Result<bool> {
 }
 
 /// Prints what this process lacks for running the tests: the part of [`run`] that root has to answer.
+#[must_use]
 pub fn lacks() -> ExitCode {
     let lacks = runtime::lacks();
-    lacks.iter().for_each(|lack| eprintln!("the tests need {lack}"));
+    for lack in &lacks {
+        eprintln!("the tests need {lack}");
+    }
     if lacks.is_empty() {
         ExitCode::SUCCESS
     } else {

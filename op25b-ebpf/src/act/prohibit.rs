@@ -64,8 +64,10 @@ fn turn_around(frame: &Fetched, segment: &Segment) -> Option<()> {
     if !frame.grow_front(front) {
         return None;
     }
-    let mut link = [0u8; LINK_BUFFER];
-    if !frame.load_part(front, &mut link, network) || !frame.store_part(0, &link, network) {
+    let mut chunk = Chunk { bytes: [0; CHUNK] };
+    // SAFETY: any bit pattern is valid for both fields; a link header is shorter than a chunk.
+    let link = unsafe { &mut chunk.bytes };
+    if !frame.load_part(front, link, network) || !frame.store_part(0, link, network) {
         return None;
     }
     turn_link(frame, segment, front + quoted)?;
@@ -76,19 +78,18 @@ fn turn_around(frame: &Fetched, segment: &Segment) -> Option<()> {
     let is_written = match question.network {
         Network::V4 => {
             let [sender] = frame.words(quote.at + ipv4::SOURCE_OFFSET)?;
-            frame.store(network, &front_v4(frame, &quote, sender)?)
+            frame.store(network, &front_v4(frame, &quote, &mut chunk, sender)?)
         }
         Network::V6 => {
             let sender = frame.words(quote.at + ipv6::SOURCE_OFFSET)?;
-            frame.store(network, &front_v6(frame, &quote, sender)?)
+            frame.store(network, &front_v6(frame, &quote, &mut chunk, sender)?)
         }
     };
     let kept = network + quoted;
     (is_written && frame.cut_back(question.length.checked_sub(kept)?)).then_some(())
 }
 
-/// A multiple of 8, which the stack likes.
-const LINK_BUFFER: usize = MAX_LINK_LENGTH.next_multiple_of(8) as usize;
+const _: () = assert!(MAX_LINK_LENGTH as usize <= CHUNK);
 
 /// Takes one answer from what this CPU may send (RFC 1812 section 4.3.2.8): a token bucket, kept as the time at which it
 /// would be full again.
@@ -119,7 +120,7 @@ struct Quote {
 impl Quote {
     /// Adds it to a checksum.
     #[inline(always)]
-    fn sum(&self, frame: &Fetched, mut sum: Sum) -> Option<Sum> {
+    fn sum(&self, frame: &Fetched, chunk: &mut Chunk, mut sum: Sum) -> Option<Sum> {
         let mut done = 0;
         for _ in 0..CHUNKS {
             if done >= self.length {
@@ -127,7 +128,7 @@ impl Quote {
             }
             let length = (self.length - done).min(CHUNK as u32);
             // Zeros behind the end change no sum.
-            let mut chunk = Chunk { bytes: [0; CHUNK] };
+            chunk.bytes = [0; CHUNK];
             // SAFETY: any bit pattern is valid for both fields.
             if !frame.load_part(self.at + done, unsafe { &mut chunk.bytes }, length) {
                 return None;
@@ -148,7 +149,12 @@ union Chunk {
 
 /// What stands before the quote: an IPv4 and an ICMP header.
 #[inline(always)]
-fn front_v4(frame: &Fetched, quote: &Quote, sender: u32) -> Option<[u32; FRONT_V4 as usize / 4]> {
+fn front_v4(
+    frame: &Fetched,
+    quote: &Quote,
+    chunk: &mut Chunk,
+    sender: u32,
+) -> Option<[u32; FRONT_V4 as usize / 4]> {
     const DONT_FRAGMENT: u32 = 0x4000;
     let life = (HOP_LIMIT << 8 | ICMP) as u16;
     let start = 0x4500_0000 | TOS << 16 | (FRONT_V4 + quote.length);
@@ -161,14 +167,19 @@ fn front_v4(frame: &Fetched, quote: &Quote, sender: u32) -> Option<[u32; FRONT_V
         sender,
     ];
     header[2] = word(life, Sum::ZERO.add(&header).finish());
-    let sum = quote.sum(frame, Sum::ZERO.add(&[word(ICMP_TYPE_CODE, 0)]))?;
+    let sum = quote.sum(frame, chunk, Sum::ZERO.add(&[word(ICMP_TYPE_CODE, 0)]))?;
     let [a, b, c, d, e] = header;
     Some([a, b, c, d, e, word(ICMP_TYPE_CODE, sum.finish()), 0])
 }
 
 /// What stands before the quote: an IPv6 and an ICMPv6 header.
 #[inline(always)]
-fn front_v6(frame: &Fetched, quote: &Quote, sender: [u32; 4]) -> Option<[u32; FRONT_V6 as usize / 4]> {
+fn front_v6(
+    frame: &Fetched,
+    quote: &Quote,
+    chunk: &mut Chunk,
+    sender: [u32; 4],
+) -> Option<[u32; FRONT_V6 as usize / 4]> {
     let length = ICMP_LENGTH + quote.length;
     let router = maps::ROUTER_V6.load();
     let mut front = [0; FRONT_V6 as usize / 4];
@@ -183,6 +194,6 @@ fn front_v6(frame: &Fetched, quote: &Quote, sender: [u32; 4]) -> Option<[u32; FR
     // The pseudo-header (RFC 8200 section 8.1): the header itself, where length, protocol and hop limit stand otherwise.
     let pseudo = [length.to_be(), ICMPV6.to_be(), !front[0], !front[1]];
     let sum = Sum::ZERO.add(&pseudo).add(&front);
-    front[10] = word(ICMPV6_TYPE_CODE, quote.sum(frame, sum)?.finish());
+    front[10] = word(ICMPV6_TYPE_CODE, quote.sum(frame, chunk, sum)?.finish());
     Some(front)
 }

@@ -38,14 +38,8 @@ fn turn_around(frame: &Fetched, segment: &Segment) -> Option<()> {
     let question = Question::read(frame, segment)?;
     let at = segment.source_network;
     let packet_length = match question.network {
-        Network::V4 => {
-            let packet = packet_v4(&question, frame.words(at + ipv4::SOURCE_OFFSET)?);
-            frame.store(at, &packet).then_some(PACKET_LENGTH_V4)?
-        }
-        Network::V6 => {
-            let packet = packet_v6(&question, frame.words(at + ipv6::SOURCE_OFFSET)?);
-            frame.store(at, &packet).then_some(PACKET_LENGTH_V6)?
-        }
+        Network::V4 => write_v4(frame, at, &question)?,
+        Network::V6 => write_v6(frame, at, &question)?,
     };
     turn_link(frame, segment, packet_length)?;
 
@@ -78,42 +72,40 @@ fn tcp_header(question: &Question) -> [u32; TCP_HEADER_LENGTH as usize / 4] {
     [ports, 0, next.to_be(), control(RST | ACK), 0]
 }
 
-/// The IPv4 packet, between the addresses of the one that it answers.
+/// Writes the IPv4 packet to `at`, where the one that it answers stands; its length.
 #[inline(always)]
-fn packet_v4(question: &Question, [source, destination]: [u32; 2]) -> [u32; PACKET_LENGTH_V4 as usize / 4] {
+fn write_v4(frame: &Fetched, at: u32, question: &Question) -> Option<u32> {
     const DONT_FRAGMENT: u32 = 0x4000;
+    let [source, destination] = frame.words(at + ipv4::SOURCE_OFFSET)?;
     let life = (HOP_LIMIT << 8) | TCP as u16;
     let start = (0x4500_0000 | PACKET_LENGTH_V4).to_be();
     let mut header = [start, DONT_FRAGMENT.to_be(), word(life, 0), destination, source];
     header[2] = word(life, Sum::ZERO.add(&header).finish());
     let mut tcp = tcp_header(question);
     // The pseudo-header (RFC 9293 section 3.1).
-    let pseudo = [
-        source,
-        destination,
-        ((TCP as u32) << 16 | TCP_HEADER_LENGTH).to_be(),
-    ];
-    tcp[4] = u32::from(Sum::ZERO.add(&pseudo).add(&tcp).finish());
-    let ([a, b, c, d, e], [f, g, h, i, j]) = (header, tcp);
-    [a, b, c, d, e, f, g, h, i, j]
+    let rest = ((TCP as u32) << 16 | TCP_HEADER_LENGTH).to_be();
+    tcp[4] = u32::from(Sum::ZERO.add(&[source, destination, rest]).add(&tcp).finish());
+    let is_written = frame.store(at, &header) && frame.store(at + ipv4::HEADER_LENGTH, &tcp);
+    is_written.then_some(PACKET_LENGTH_V4)
 }
 
-/// The IPv6 packet, between the addresses of the one that it answers.
+/// Writes the IPv6 packet to `at`, where the one that it answers stands; its length.
 #[inline(always)]
-fn packet_v6(question: &Question, addresses: [u32; 8]) -> [u32; PACKET_LENGTH_V6 as usize / 4] {
+fn write_v6(frame: &Fetched, at: u32, question: &Question) -> Option<u32> {
+    let source: [u32; 4] = frame.words(at + ipv6::SOURCE_OFFSET)?;
+    let destination: [u32; 4] = frame.words(at + ipv6::DESTINATION_OFFSET)?;
     let mut tcp = tcp_header(question);
-    // The pseudo-header (RFC 8200 section 8.1); it makes no difference which address comes first.
-    let pseudo = [TCP_HEADER_LENGTH.to_be(), (TCP as u32).to_be()];
-    tcp[4] = u32::from(Sum::ZERO.add(&pseudo).add(&addresses).add(&tcp).finish());
-    let mut packet = [0; PACKET_LENGTH_V6 as usize / 4];
-    packet[0] = 0x6000_0000_u32.to_be();
-    packet[1] = (TCP_HEADER_LENGTH << 16 | (TCP as u32) << 8 | HOP_LIMIT as u32).to_be();
-    for index in 0..4 {
-        packet[2 + index] = addresses[4 + index];
-        packet[6 + index] = addresses[index];
-    }
-    for index in 0..tcp.len() {
-        packet[10 + index] = tcp[index];
-    }
-    packet
+    // The pseudo-header (RFC 8200 section 8.1).
+    let rest = [TCP_HEADER_LENGTH.to_be(), (TCP as u32).to_be()];
+    let sum = Sum::ZERO.add(&rest).add(&source).add(&destination);
+    tcp[4] = u32::from(sum.add(&tcp).finish());
+    let start = [
+        0x6000_0000_u32.to_be(),
+        (TCP_HEADER_LENGTH << 16 | (TCP as u32) << 8 | HOP_LIMIT as u32).to_be(),
+    ];
+    let is_written = frame.store(at, &start)
+        && frame.store(at + ipv6::SOURCE_OFFSET, &destination)
+        && frame.store(at + ipv6::DESTINATION_OFFSET, &source)
+        && frame.store(at + ipv6::HEADER_LENGTH, &tcp);
+    is_written.then_some(PACKET_LENGTH_V6)
 }

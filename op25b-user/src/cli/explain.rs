@@ -34,7 +34,7 @@ Examples:
   op25b explain --src 2001:db8:100::1 --dst 2001:db8::25 --policy policy.yaml
   op25b explain --src 198.51.100.10 --json | jq -r .reason
 
-Needs root, or CAP_BPF and CAP_NET_ADMIN.
+Needs root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; without `--policy`, root.
 Exit codes: 0 answered, whatever the answer; 1 the program and the model differ (please report that);
 2 the question could not be asked.")]
 pub struct Args {
@@ -272,7 +272,9 @@ impl Explanation {
             self.source, self.destination, self.port, self.program.verdict, self.program.reason
         );
         if let Some(rule) = &self.program.rule {
-            text += &format!("  rule     {}\n", rule.text(&file));
+            text.push_str("  rule     ");
+            text.push_str(&rule.text(&file));
+            text.push('\n');
         }
         match &self.model {
             None => text += "  checked  the program in the kernel and the model in user space agree\n",
@@ -281,10 +283,10 @@ impl Explanation {
                     .rule
                     .as_ref()
                     .map_or("no rule".into(), |rule| rule.text(&file));
-                text += &format!(
-                    "  WRONG    the model in user space says {}, {}, {rule}: this is a fault in op25b\n",
-                    model.verdict, model.reason
-                );
+                let (verdict, reason) = (model.verdict, model.reason);
+                text.push_str("  WRONG    the model in user space says ");
+                text.push_str(&[verdict, reason, &rule].join(", "));
+                text.push_str(": this is a fault in op25b\n");
             }
         }
         text

@@ -30,7 +30,7 @@ pub fn start(format: Format, filter: &str) {
         .with_writer(std::io::stderr);
     match format {
         Format::Json => builder.json().with_target(false).init(),
-        Format::Human if is_read_by_journald() => builder.event_format(Journald).init(),
+        Format::Human if is_read_by_journald() => builder.with_ansi(false).event_format(Journald).init(),
         Format::Human => {
             let colour = std::io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none();
             builder.with_target(false).with_ansi(colour).init();

@@ -13,7 +13,7 @@ use tracing::{info, warn};
 
 use super::policy_file::{self, PolicyFile};
 use crate::{
-    datapath::{Filter, Interfaces, LoadOptions, LogLevel, attach, clock, requirements},
+    datapath::{Filter, Interfaces, LoadOptions, LogLevel, attach, clock, requirements, vacant},
     policy::{Policy, Role, Word as _},
 };
 
@@ -66,6 +66,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 async fn enforce(args: &Args, file: &PolicyFile) -> anyhow::Result<()> {
     // Signals are taken over first: one that comes while interfaces are being attached ends in a clean stop too.
     let mut stop = StopSignal::new()?;
+    // What can be known to fail fails before anything is attached: many drivers reset the link to attach in native mode.
+    let interfaces = Interfaces::list().await?;
+    for interface in &file.policy.interfaces {
+        vacant(&interfaces, &interface.name)?;
+    }
     let mut filter = load(args, file)?;
     attach_all(&mut filter, file).await?;
     info!(policy = %args.policy.display(), "enforcing");
@@ -104,6 +109,7 @@ fn roles(policy: &Policy) -> impl Iterator<Item = Role> {
 }
 
 async fn attach_all(filter: &mut Filter, file: &PolicyFile) -> anyhow::Result<()> {
+    // Listed anew: loading a large policy takes a while.
     let interfaces = Interfaces::list().await?;
     for interface in &file.policy.interfaces {
         let attached = attach(
@@ -161,7 +167,7 @@ async fn keep_going(filter: &mut Filter, log: LogLevel, stop: &mut StopSignal) -
             _ = clock_check.tick() => {
                 let now = clock::boot_to_unix()?;
                 filter.refresh_clock()?;
-                if now.abs_diff(offset) > CLOCK_STEP.as_nanos() as u64 {
+                if u128::from(now.abs_diff(offset)) > CLOCK_STEP.as_nanos() {
                     warn!(seconds = (now - offset) / 1_000_000_000, "the system's clock was set: expiries follow it");
                 }
                 offset = now;

@@ -5,7 +5,7 @@ use std::io;
 use aya::programs::{ProgramError, XdpMode as Flags, loaded_programs};
 use thiserror::Error;
 
-use super::{Filter, Interfaces, LoadError};
+use super::{Filter, Interface, Interfaces, LoadError};
 use crate::policy::{Role, XdpMode};
 
 /// How an interface was attached.
@@ -78,28 +78,7 @@ pub fn attach(
     role: Role,
     mode: XdpMode,
 ) -> Result<Attached, AttachError> {
-    let Some(found) = interfaces.named(interface) else {
-        let mut known: Vec<_> = interfaces
-            .iter()
-            .map(|interface| interface.name.as_str())
-            .collect();
-        known.sort_unstable();
-        return Err(AttachError::NoInterface {
-            interface: interface.into(),
-            known: known.join(", "),
-        });
-    };
-    if !found.is_ethernet {
-        return Err(AttachError::NotEthernet(interface.into()));
-    }
-    if let Some(other) = found.xdp.first() {
-        return Err(AttachError::Occupied {
-            interface: interface.into(),
-            name: program_name(other.program_id),
-            id: other.program_id,
-            mode: other.mode,
-        });
-    }
+    let found = vacant(interfaces, interface)?;
     if role == Role::Subscriber {
         filter.set_tunnels(interface, found.index)?;
     }
@@ -140,6 +119,37 @@ pub fn attach(
             }
             Err(error) => Err(refused("native", error)),
         },
+    }
+}
+
+/// The interface, if a filter can be attached to it as far as one can tell without trying.
+///
+/// # Errors
+///
+/// [`AttachError::NoInterface`], [`AttachError::NotEthernet`] or [`AttachError::Occupied`].
+pub fn vacant<'a>(interfaces: &'a Interfaces, interface: &str) -> Result<&'a Interface, AttachError> {
+    let Some(found) = interfaces.named(interface) else {
+        let mut known: Vec<_> = interfaces
+            .iter()
+            .map(|interface| interface.name.as_str())
+            .collect();
+        known.sort_unstable();
+        return Err(AttachError::NoInterface {
+            interface: interface.into(),
+            known: known.join(", "),
+        });
+    };
+    if !found.is_ethernet {
+        return Err(AttachError::NotEthernet(interface.into()));
+    }
+    match found.xdp.first() {
+        None => Ok(found),
+        Some(other) => Err(AttachError::Occupied {
+            interface: interface.into(),
+            name: program_name(other.program_id),
+            id: other.program_id,
+            mode: other.mode,
+        }),
     }
 }
 

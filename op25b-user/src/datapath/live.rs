@@ -83,7 +83,11 @@ pub async fn find_live() -> Result<Vec<LiveFilter>, LiveError> {
     // Programs of one filter share its description: that map's id tells which belong together.
     let mut filters: BTreeMap<u32, LiveFilter> = BTreeMap::new();
     for program in loaded_programs() {
-        let program = program?;
+        let program = match program {
+            // Anybody's program may be unloaded between being listed and being opened.
+            Err(error) if is_gone(&error) => continue,
+            program => program?,
+        };
         let role = match program.name_as_str() {
             Some(SUBSCRIBER_PROGRAM) => Role::Subscriber,
             Some(UPLINK_PROGRAM) => Role::Uplink,
@@ -102,6 +106,11 @@ pub async fn find_live() -> Result<Vec<LiveFilter>, LiveError> {
         }
     }
     Ok(filters.into_values().collect())
+}
+
+/// Whether the kernel's answer was that there is no program of this id.
+fn is_gone(error: &ProgramError) -> bool {
+    matches!(error, ProgramError::SyscallError(error) if error.io_error.raw_os_error() == Some(libc::ENOENT))
 }
 
 fn attached_to(interfaces: &Interfaces, program_id: u32, role: Role) -> Vec<LiveInterface> {

@@ -13,7 +13,7 @@ pub mod probe;
 pub mod requirements;
 mod test_run;
 
-pub use attach::{AttachError, Attached, attach};
+pub use attach::{AttachError, Attached, attach, vacant};
 pub use description::{Description, PoolSummary};
 pub use filter::{Counters, Filter};
 pub use interfaces::{Interface, Interfaces, XdpAttachment};

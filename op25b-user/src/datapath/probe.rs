@@ -18,6 +18,10 @@ pub struct MixedFamilies {
 /// # Errors
 ///
 /// [`MixedFamilies`].
+///
+/// # Panics
+///
+/// Never: a packet without payload is never too long to be written.
 pub fn syn(source: IpAddr, destination: IpAddr, destination_port: u16) -> Result<Vec<u8>, MixedFamilies> {
     const SOURCE_PORT: u16 = 49152;
     const WINDOW: u16 = 64240;

@@ -12,7 +12,7 @@ pub const OLDEST_KERNEL: (u32, u32) = (5, 18);
 pub enum Missing {
     /// A privilege.
     #[error("{} {} missing: run op25b as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON",
-        .0.join(" and "), if .0.len() == 1 { "is" } else { "are" })]
+        listed(.0), if .0.len() == 1 { "is" } else { "are" })]
     Capabilities(Vec<&'static str>),
     /// A newer kernel.
     #[error("kernel {release} is too old: the filter needs Linux {}.{} or newer (multi-buffer XDP)",
@@ -24,6 +24,14 @@ pub enum Missing {
     /// The BPF system call.
     #[error("this kernel has no bpf() system call: it needs CONFIG_BPF_SYSCALL")]
     Bpf,
+}
+
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [name] => (*name).to_owned(),
+        [names @ .., last] => format!("{} and {last}", names.join(", ")),
+    }
 }
 
 /// Checks what loading and attaching need.
@@ -41,13 +49,17 @@ pub fn check() -> Result<(), Missing> {
 }
 
 fn check_capabilities(has: impl Fn(Capability) -> bool) -> Result<(), Missing> {
-    // Linux lets CAP_SYS_ADMIN stand for CAP_BPF (`bpf_capable`).
-    let bpf = has(Capability::CAP_BPF) || has(Capability::CAP_SYS_ADMIN);
-    let net_admin = has(Capability::CAP_NET_ADMIN);
-    let missing: Vec<_> = [(bpf, "CAP_BPF"), (net_admin, "CAP_NET_ADMIN")]
-        .into_iter()
-        .filter_map(|(held, name)| (!held).then_some(name))
-        .collect();
+    // Linux lets CAP_SYS_ADMIN stand for CAP_BPF and CAP_PERFMON (`bpf_capable`, `perfmon_capable`).
+    let admin = has(Capability::CAP_SYS_ADMIN);
+    let missing: Vec<_> = [
+        (admin || has(Capability::CAP_BPF), "CAP_BPF"),
+        (has(Capability::CAP_NET_ADMIN), "CAP_NET_ADMIN"),
+        // Without it the verifier forbids the arithmetic on packet pointers that every parser needs.
+        (admin || has(Capability::CAP_PERFMON), "CAP_PERFMON"),
+    ]
+    .into_iter()
+    .filter_map(|(held, name)| (!held).then_some(name))
+    .collect();
     if missing.is_empty() {
         Ok(())
     } else {
@@ -102,13 +114,22 @@ mod tests {
     fn the_missing_capabilities_are_named() {
         assert_eq!(check_capabilities(|_| true), Ok(()));
         let error = check_capabilities(|_| false).unwrap_err();
-        assert_eq!(error, Missing::Capabilities(vec!["CAP_BPF", "CAP_NET_ADMIN"]));
+        assert_eq!(
+            error,
+            Missing::Capabilities(vec!["CAP_BPF", "CAP_NET_ADMIN", "CAP_PERFMON"])
+        );
         assert!(
             error
                 .to_string()
-                .starts_with("CAP_BPF and CAP_NET_ADMIN are missing: run op25b as root")
+                .starts_with("CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON are missing: run op25b as root")
         );
         let error = check_capabilities(|capability| capability == Capability::CAP_BPF).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("CAP_NET_ADMIN and CAP_PERFMON are missing")
+        );
+        let error = check_capabilities(|capability| capability == Capability::CAP_SYS_ADMIN).unwrap_err();
         assert!(error.to_string().starts_with("CAP_NET_ADMIN is missing"));
     }
 }

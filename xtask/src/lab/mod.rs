@@ -11,6 +11,7 @@ use std::{
     hash::{BuildHasher as _, RandomState},
     io::Write as _,
     process::Stdio,
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use anyhow::{Context as _, bail, ensure};
@@ -32,8 +33,11 @@ pub struct Lab {
 impl Lab {
     /// Brings a lab up under a name of its own, so that any number can run side by side.
     pub fn unique(prefix: &str) -> anyhow::Result<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        // The random part is for processes that count alike: those of other PID namespaces.
         let random = RandomState::new().hash_one(std::process::id()) & 0xffff;
-        Self::create(&format!("{prefix}-{}-{random:04x}", std::process::id()))
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        Self::create(&format!("{prefix}-{}-{count}-{random:04x}", std::process::id()))
     }
 
     /// Brings a lab up.

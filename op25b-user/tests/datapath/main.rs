@@ -1,0 +1,17 @@
+//! Does the real XDP program judge frames as the verdict table says? It runs in the kernel, attached to nothing.
+#![allow(clippy::unwrap_used, reason = "in a test, a failed helper is a failed test")]
+
+mod buffers;
+mod counters;
+mod diagnostics;
+mod exemptions;
+mod framing;
+mod ipv4;
+mod ipv6;
+mod policy;
+mod ports;
+mod prefixes;
+mod random;
+mod support;
+mod truncation;
+mod verification;

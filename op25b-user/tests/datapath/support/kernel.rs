@@ -1,0 +1,114 @@
+//! What the kernel tells of a loaded program that aya has no words for.
+
+use std::{
+    collections::BTreeSet,
+    io,
+    os::fd::{AsFd as _, AsRawFd as _},
+};
+
+use aya::{maps::MapInfo, programs::ProgramInfo};
+
+// Commands of bpf(2), `enum bpf_cmd` in `linux/bpf.h`.
+const BPF_PROG_TEST_RUN: libc::c_long = 10;
+const BPF_OBJ_GET_INFO_BY_FD: libc::c_long = 15;
+
+/// The first fields of `struct bpf_prog_info`; the kernel takes a shorter one than its own.
+#[repr(C)]
+#[derive(Default)]
+struct Info {
+    kind: u32,
+    id: u32,
+    tag: [u8; 8],
+    jited_length: u32,
+    translated_length: u32,
+    jited: u64,
+    translated: u64,
+}
+
+/// `BPF_OBJ_GET_INFO_BY_FD` in `union bpf_attr`.
+#[repr(C)]
+struct InfoByFd {
+    fd: u32,
+    length: u32,
+    info: u64,
+}
+
+/// `BPF_PROG_TEST_RUN` in `union bpf_attr`, up to `duration`.
+#[repr(C)]
+#[derive(Default)]
+struct TestRun {
+    fd: u32,
+    action: u32,
+    length_in: u32,
+    length_out: u32,
+    data_in: u64,
+    data_out: u64,
+    repeat: u32,
+    duration: u32,
+}
+
+fn bpf<A>(command: libc::c_long, attribute: &mut A) {
+    // SAFETY: `attribute` is what the kernel reads for this command, of the size that it is told; what it points to is
+    // alive and as long as it says, which is the business of the two functions below.
+    let result = unsafe { libc::syscall(libc::SYS_bpf, command, &raw mut *attribute, size_of::<A>()) };
+    assert_eq!(result, 0, "bpf({command}): {}", io::Error::last_os_error());
+}
+
+/// The program's instructions as the verifier left them, 8 bytes each.
+fn instructions(program: &ProgramInfo) -> Vec<[u8; 8]> {
+    let fd = program.fd().unwrap();
+    let size = program.size_translated().unwrap();
+    let mut instructions = vec![[0_u8; 8]; size as usize / 8];
+    let mut info = Info {
+        translated_length: size,
+        translated: instructions.as_mut_ptr() as u64,
+        ..Info::default()
+    };
+    let mut attribute = InfoByFd {
+        fd: fd.as_fd().as_raw_fd().try_into().unwrap(),
+        length: size_of::<Info>().try_into().unwrap(),
+        info: &raw mut info as u64,
+    };
+    bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attribute);
+    assert_eq!(info.translated_length, size);
+    assert_ne!(
+        info.translated, 0,
+        "the kernel does not show the program's instructions"
+    );
+    instructions
+}
+
+/// The names of the maps that an instruction of the loaded program refers to. Those that `map_ids` lists are more:
+/// all that its code named before the verifier removed what is never reached.
+pub fn maps_used(program: &ProgramInfo) -> BTreeSet<String> {
+    // A map's address is loaded by one double instruction: its source register says that it is a map (1) or a
+    // map's value (2), and the kernel shows the map's id as its number.
+    const LOAD_64_BITS: u8 = 0x18;
+    instructions(program)
+        .iter()
+        .filter(|[code, registers, ..]| *code == LOAD_64_BITS && matches!(registers >> 4, 1 | 2))
+        .map(|[_, _, _, _, id @ ..]| {
+            let map = MapInfo::from_id(u32::from_ne_bytes(*id)).unwrap();
+            map.name_as_str().unwrap().to_owned()
+        })
+        .collect()
+}
+
+/// Runs the program on `frame`: the XDP action, and the frame as the program left it.
+pub fn run(program: &ProgramInfo, frame: &[u8]) -> (u32, Vec<u8>) {
+    let fd = program.fd().unwrap();
+    // Longer, to see a frame that grew.
+    let mut out = vec![0; frame.len() + 256];
+    let mut attribute = TestRun {
+        fd: fd.as_fd().as_raw_fd().try_into().unwrap(),
+        length_in: frame.len().try_into().unwrap(),
+        length_out: out.len().try_into().unwrap(),
+        data_in: frame.as_ptr() as u64,
+        data_out: out.as_mut_ptr() as u64,
+        repeat: 1,
+        ..TestRun::default()
+    };
+    bpf(BPF_PROG_TEST_RUN, &mut attribute);
+    out.truncate(attribute.length_out as usize);
+    (attribute.action, out)
+}

@@ -1,0 +1,38 @@
+//! Does every kind of policy load, far from the verifier's limit?
+
+use op25b::datapath::{LoadOptions, LogLevel};
+
+use crate::support::{filter, world::policy};
+
+/// A fifth of what the verifier goes through before it gives up (`BPF_COMPLEXITY_LIMIT_INSNS`): kernels differ
+/// in what they take together.
+const BUDGET: u32 = 200_000;
+
+#[test]
+fn every_policy_and_every_option_verifies_within_a_fifth_of_the_limit() {
+    for ports in [&[25][..], &[25, 2525], &[1, 2, 3, 4, 5, 6, 7, 65535]] {
+        for (uninspectable, unlisted) in [
+            ("drop", "drop"),
+            ("drop", "pass"),
+            ("pass", "drop"),
+            ("pass", "pass"),
+        ] {
+            for log in [LogLevel::Off, LogLevel::Debug] {
+                for trace in [false, true] {
+                    let block = format!(
+                        "block: {{ ports: {ports:?}, uninspectable: {uninspectable}, unlisted: {unlisted} }}\n"
+                    );
+                    let mut filter = filter(&policy(&block), LoadOptions { log, trace });
+                    let verified = filter
+                        .program_info()
+                        .unwrap()
+                        .verified_instruction_count()
+                        .unwrap();
+                    let words = format!("{verified} instructions verified: {log:?}, trace {trace}, {block}");
+                    print!("{words}");
+                    assert!(verified < BUDGET, "{words}");
+                }
+            }
+        }
+    }
+}

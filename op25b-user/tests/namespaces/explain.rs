@@ -1,0 +1,148 @@
+//! `op25b explain`: about the filter that runs here, and about a file.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::scene::{SMALL, Scene, lab_policy};
+
+#[test]
+fn without_policy_it_explains_what_is_enforced_here() {
+    let scene = Scene::new();
+    let none = scene.op25b(&["explain", "--src", "198.51.100.10"]);
+    assert_eq!(
+        none.refusal(),
+        "op25b: no op25b filter is running on the interfaces of this network namespace; give `--policy FILE`"
+    );
+
+    let filter = scene.filter(&lab_policy());
+    let file = lab_policy();
+    let file = file.display();
+    let answer = scene.op25b(&["explain", "--src", "198.51.100.10"]);
+    assert_eq!(answer.code, Some(0));
+    assert_eq!(answer.stderr, "");
+    let text = answer.stdout.replace(&file.to_string(), "lab.yaml");
+    let (first, rest) = text.split_once('\n').unwrap();
+    assert!(first.starts_with("198.51.100.10 -> 203.0.113."), "{first}");
+    assert!(first.ends_with(" port 25: drop"), "{first}");
+    let lines: Vec<_> = rest.lines().collect();
+    assert_eq!(lines[0], "  reason   blocked");
+    assert!(
+        lines[1].starts_with("  rule     pool residential (198.51.100.0/24), lab.yaml:"),
+        "{text}"
+    );
+    assert_eq!(
+        lines[2],
+        "  checked  the program in the kernel and the model in user space agree"
+    );
+    // The question is put to a copy: what is enforced counts nothing.
+    assert_eq!(filter.count("blocked").unwrap(), 0);
+}
+
+#[test]
+fn json_has_the_verdict_the_reason_and_the_rule_for_each_kind_of_source() {
+    let scene = Scene::new();
+    let _filter = scene.filter(&lab_policy());
+    let policy = lab_policy();
+    for (arguments, verdict, reason, rule) in [
+        ("--src 198.51.100.10", "drop", "blocked", json!("residential")),
+        ("--src 2001:db8:100::10", "drop", "blocked", json!("residential")),
+        ("--src 198.51.100.138", "pass", "exempt", json!("Example KK")),
+        ("--src 2001:db8:101::10", "pass", "exempt", json!("Example KK")),
+        (
+            "--src 198.51.100.10 --dst 192.0.2.25",
+            "pass",
+            "relay",
+            json!("relay"),
+        ),
+        ("--src 192.0.2.77", "pass", "not_pooled", json!(null)),
+        (
+            "--src 198.51.100.10 --port 587",
+            "pass",
+            "other_port",
+            json!(null),
+        ),
+    ] {
+        let mut words = vec!["explain", "--json"];
+        words.extend(arguments.split(' '));
+        let running = scene.op25b(&words);
+        assert_eq!(running.code, Some(0), "{arguments}: {running:?}");
+        let answer = running.json();
+        assert_eq!(answer["verdict"], verdict, "{arguments}");
+        assert_eq!(answer["reason"], reason, "{arguments}");
+        assert_eq!(answer["rule"]["name"], rule, "{arguments}");
+        assert_eq!(answer["policy_file"], policy.to_str().unwrap(), "{arguments}");
+        assert!(answer.get("model").is_none(), "{arguments}: {answer}");
+
+        words.extend(["--policy", policy.to_str().unwrap()]);
+        assert_eq!(scene.op25b(&words).json(), answer, "{arguments}");
+    }
+}
+
+#[test]
+fn a_file_that_was_changed_or_removed_since_is_not_passed_off_as_what_is_enforced() {
+    let scene = Scene::new();
+    let policy = scene.policy(SMALL);
+    let _filter = scene.filter(&policy);
+    let explain = ["explain", "--src", "198.51.100.10"];
+    let file = policy.to_str().unwrap();
+
+    scene.policy(&SMALL.replace("198.51.100.0/24", "192.0.2.0/24"));
+    let changed = scene.op25b(&explain);
+    let line = changed.refusal();
+    assert!(
+        line.starts_with(&format!(
+            "op25b: {file} has been changed since it was loaded at 20"
+        )),
+        "{line}"
+    );
+    assert!(
+        line.ends_with(&format!("explain the file as it is now with `--policy {file}`")),
+        "{line}"
+    );
+    let as_it_is_now = scene.op25b(&[&explain[..], &["--json", "--policy", file]].concat());
+    assert_eq!(as_it_is_now.json()["reason"], "not_pooled");
+
+    scene.policy(SMALL);
+    assert_eq!(scene.op25b(&explain).code, Some(0));
+
+    fs::remove_file(&policy).unwrap();
+    let removed = scene.op25b(&explain);
+    let line = removed.refusal();
+    assert!(
+        line.starts_with("op25b: cannot explain what is enforced here since 20"),
+        "{line}"
+    );
+    assert!(
+        line.contains(&format!("cannot read {file}: No such file")),
+        "{line}"
+    );
+}
+
+#[test]
+fn what_cannot_be_asked_exits_with_2() {
+    let scene = Scene::new();
+    let policy = scene.policy(SMALL);
+    let policy = policy.to_str().unwrap();
+    let mixed = scene.op25b(&[
+        "explain",
+        "--policy",
+        policy,
+        "--src",
+        "198.51.100.10",
+        "--dst",
+        "2001:db8::1",
+    ]);
+    assert_eq!(
+        mixed.refusal(),
+        "op25b: 198.51.100.10 and 2001:db8::1 are not of the same address family"
+    );
+    for wrong in [
+        &["--src", "customer"][..],
+        &["--src", "192.0.2.1", "--port", "0"],
+        &[],
+    ] {
+        let words = [&["explain", "--policy", policy], wrong].concat();
+        assert_eq!(scene.op25b(&words).code, Some(2), "{wrong:?}");
+    }
+}

@@ -1,0 +1,107 @@
+//! Somebody else's XDP program: two instructions, loaded and attached without op25b's code.
+
+use std::{
+    io,
+    os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
+};
+
+use xtask::lab::NetNs;
+
+/// Its name in the kernel.
+pub const NAME: &str = "someone_elses";
+
+/// A program that passes everything, on one interface; dropping it detaches it.
+pub struct ForeignProgram {
+    _link: OwnedFd,
+}
+
+/// The head of `union bpf_attr` for `BPF_PROG_LOAD`.
+#[repr(C)]
+#[derive(Default)]
+struct ProgLoad {
+    kind: u32,
+    instruction_count: u32,
+    instructions: u64,
+    license: u64,
+    log_level: u32,
+    log_size: u32,
+    log_buffer: u64,
+    kernel_version: u32,
+    flags: u32,
+    name: [u8; 16],
+}
+
+/// The head of `union bpf_attr` for `BPF_LINK_CREATE`.
+#[repr(C)]
+struct LinkCreate {
+    program: u32,
+    interface: u32,
+    attach_type: u32,
+    flags: u32,
+}
+
+const BPF_PROG_LOAD: libc::c_int = 5;
+const BPF_LINK_CREATE: libc::c_int = 28;
+const BPF_PROG_TYPE_XDP: u32 = 6;
+const BPF_XDP: u32 = 37;
+const INSTRUCTION_COUNT: u32 = 2;
+/// `r0 = XDP_PASS; exit`
+const INSTRUCTIONS: [u64; INSTRUCTION_COUNT as usize] = [0x0000_0002_0000_00b7, 0x0000_0000_0000_0095];
+
+impl ForeignProgram {
+    /// Loads one and attaches it, in the driver or in the network stack.
+    pub fn attach(namespace: &NetNs, interface: &'static str, native: bool) -> Self {
+        let link = namespace.run(move || {
+            let interface = nix::net::if_::if_nametoindex(interface)?;
+            Ok(attach(&load()?, interface, native)?)
+        });
+        Self { _link: link.unwrap() }
+    }
+}
+
+fn load() -> io::Result<OwnedFd> {
+    let mut load = ProgLoad {
+        kind: BPF_PROG_TYPE_XDP,
+        instruction_count: INSTRUCTION_COUNT,
+        instructions: INSTRUCTIONS.as_ptr() as u64,
+        license: c"GPL".as_ptr() as u64,
+        ..ProgLoad::default()
+    };
+    load.name[..NAME.len()].copy_from_slice(NAME.as_bytes());
+    bpf(BPF_PROG_LOAD, &load)
+}
+
+fn attach(program: &OwnedFd, interface: u32, native: bool) -> io::Result<OwnedFd> {
+    const XDP_FLAGS_SKB_MODE: u32 = 1 << 1;
+    const XDP_FLAGS_DRV_MODE: u32 = 1 << 2;
+    let create = LinkCreate {
+        program: program.as_raw_fd().cast_unsigned(),
+        interface,
+        attach_type: BPF_XDP,
+        flags: if native {
+            XDP_FLAGS_DRV_MODE
+        } else {
+            XDP_FLAGS_SKB_MODE
+        },
+    };
+    bpf(BPF_LINK_CREATE, &create)
+}
+
+/// A BPF system call that makes a descriptor.
+fn bpf<T>(command: libc::c_int, attributes: &T) -> io::Result<OwnedFd> {
+    // SAFETY: the kernel reads as many bytes as it is told the structure has, and what it points to lives as long.
+    let fd = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            command,
+            std::ptr::from_ref(attributes),
+            size_of::<T>(),
+        )
+    };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let fd = i32::try_from(fd).map_err(io::Error::other)?;
+    // SAFETY: the kernel has just handed out this descriptor, and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}

@@ -1,0 +1,91 @@
+//! `xdp: native`, `generic` and `auto`, on drivers with and without native XDP.
+
+use xtask::lab::{Family, Servers};
+use xtask::{mail::Outcome, traffic::Path};
+
+use crate::scene::{SMALL, Scene};
+
+/// The subscriber's port in a bridge, whose driver has no native XDP, with the router's addresses on it.
+const BRIDGE: [&str; 7] = [
+    "link add br0 type bridge",
+    "link set sub0 master br0",
+    "link set br0 up",
+    "addr flush dev sub0",
+    "addr add 198.51.100.1/25 dev br0",
+    "addr add 2001:db8:100::1/64 dev br0 nodad",
+    "-6 route flush dev sub0",
+];
+
+fn only(interface: &str, xdp: &str) -> String {
+    SMALL
+        .replace("\n  - { name: corp0, role: subscriber }", "")
+        .replace(
+            "sub0, role: subscriber",
+            &format!("{interface}, role: subscriber, xdp: {xdp}"),
+        )
+}
+
+#[test]
+fn generic_blocks_where_native_would_have_been_possible() {
+    let scene = Scene::new();
+    let servers = Servers::start(&scene.lab).unwrap();
+    let filter = scene.filter(&scene.policy(&only("sub0", "generic")));
+    assert_eq!(scene.modes(), [("sub0".to_owned(), "generic")]);
+    assert!(!filter.log().contains("WARN"), "{}", filter.log());
+    scene.assert_blocked(&servers, &filter);
+    let (submission, _) = Path::ALL[1];
+    let outcome = scene.attempt(&servers, submission, Family::V6);
+    assert_eq!(outcome, Outcome::Works);
+    assert_eq!(filter.stop().unwrap().code(), Some(0));
+    scene.assert_open(&servers);
+}
+
+#[test]
+fn auto_falls_back_to_generic_with_one_warning_on_a_bridge_and_blocks_there() {
+    let scene = Scene::new();
+    scene.ip(&BRIDGE);
+    let servers = Servers::start(&scene.lab).unwrap();
+    scene.assert_open(&servers);
+    let filter = scene.filter(&scene.policy(&only("br0", "auto")));
+    assert_eq!(scene.modes(), [("br0".to_owned(), "generic")]);
+    let log = filter.log();
+    let warnings: Vec<_> = log.lines().filter(|line| line.contains("\"WARN\"")).collect();
+    let [warning] = warnings.as_slice() else {
+        panic!("{log}")
+    };
+    assert!(
+        warning.contains("br0") && warning.contains("falling back to generic mode"),
+        "{warning}"
+    );
+    scene.assert_blocked(&servers, &filter);
+}
+
+#[test]
+fn auto_takes_native_without_a_word_where_it_can() {
+    let scene = Scene::new();
+    let filter = scene.filter(&scene.policy(&only("sub0", "auto")));
+    assert_eq!(scene.modes(), [("sub0".to_owned(), "native")]);
+    assert!(!filter.log().contains("WARN"), "{}", filter.log());
+}
+
+#[test]
+fn drivers_without_native_xdp_are_refused_as_native_with_a_hint_and_taken_as_auto() {
+    let scene = Scene::new();
+    for (name, kind) in [
+        ("t-bridge", "bridge"),
+        ("t-ifb", "ifb"),
+        ("t-vxlan", "vxlan id 5 dstport 4789"),
+    ] {
+        scene.ip(&[&format!("link add {name} type {kind}")]);
+        let policy = scene.policy(&only(name, "native"));
+        let answer = scene.op25b(&["run", "--policy", policy.to_str().unwrap()]);
+        assert_eq!(answer.code, Some(2), "{answer:?}");
+        let hint = "its driver does not do that; `xdp: generic` works with every driver, slower";
+        assert!(answer.stderr.contains(hint), "{answer:?}");
+        assert_eq!(scene.attached(), []);
+
+        let filter = scene.filter(&scene.policy(&only(name, "auto")));
+        assert_eq!(scene.modes(), [(name.to_owned(), "generic")]);
+        assert_eq!(filter.stop().unwrap().code(), Some(0));
+    }
+}

@@ -1,0 +1,89 @@
+//! Whose op25b may enforce, and what it says to those who may not.
+
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
+
+use xtask::{filter::Filter, lab::Servers};
+
+use crate::scene::{Answer, OP25B, SMALL, Scene};
+
+/// `setpriv` words for an ordinary user.
+const NOBODY: [&str; 3] = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+
+/// Runs `op25b run` or another command with the privileges that `setpriv` leaves it.
+fn with_privileges(scene: &Scene, privileges: &[&str], command: &[&str]) -> Answer {
+    let program = executable_by_all(scene);
+    let words = [privileges, &[program.as_str()], command].concat();
+    scene.on_router("setpriv", &words)
+}
+
+/// The program where an ordinary user gets at it.
+fn executable_by_all(scene: &Scene) -> String {
+    let path = scene.path("op25b");
+    if !path.exists() {
+        fs::copy(OP25B, &path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    path.into_os_string().into_string().unwrap()
+}
+
+#[test]
+fn without_privileges_the_missing_ones_are_named_and_nothing_is_attached() {
+    let scene = Scene::new();
+    let policy = scene.policy(SMALL);
+    let run = ["run", "--policy", policy.to_str().unwrap()];
+    for (privileges, missing) in [
+        (&NOBODY[..], "CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON are missing"),
+        (&["--bounding-set=-net_admin"], "CAP_NET_ADMIN is missing"),
+        (
+            // CAP_SYS_ADMIN stands for either.
+            &["--bounding-set=-bpf,-sys_admin"],
+            "CAP_BPF is missing",
+        ),
+        (&["--bounding-set=-perfmon,-sys_admin"], "CAP_PERFMON is missing"),
+    ] {
+        let answer = with_privileges(&scene, privileges, &run);
+        assert_eq!(
+            answer.refusal(),
+            format!("op25b: {missing}: run op25b as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON"),
+        );
+        assert_eq!(scene.attached(), []);
+    }
+}
+
+#[test]
+fn an_ordinary_user_with_the_three_capabilities_enforces() {
+    let scene = Scene::new();
+    let servers = Servers::start(&scene.lab).unwrap();
+    let policy = scene.policy(SMALL);
+    let capabilities = "+bpf,+net_admin,+perfmon";
+    let mut command = Command::new("setpriv");
+    command
+        .args(NOBODY)
+        .args([
+            format!("--inh-caps={capabilities}"),
+            format!("--ambient-caps={capabilities}"),
+        ])
+        .arg(executable_by_all(&scene))
+        .args(["run", "--policy"])
+        .arg(policy);
+    let filter = Filter::start_as(Path::new(OP25B), scene.router(), command).unwrap();
+    scene.assert_blocked(&servers, &filter);
+    assert_eq!(filter.stop().unwrap().code(), Some(0));
+    assert_eq!(scene.attached(), []);
+}
+
+#[test]
+fn status_and_explain_say_which_privilege_they_lack() {
+    let scene = Scene::new();
+    let policy = scene.policy(SMALL);
+    let _filter = scene.filter(&policy);
+    let status = with_privileges(&scene, &NOBODY, &["status"]);
+    assert!(status.refusal().contains("CAP_SYS_ADMIN"), "{status:?}");
+    let explain = with_privileges(&scene, &NOBODY, &["explain", "--src", "198.51.100.10"]);
+    assert!(
+        explain
+            .refusal()
+            .starts_with("op25b: CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON are missing"),
+        "{explain:?}"
+    );
+}

@@ -1,0 +1,153 @@
+//! `op25b status`: what the kernel enforces here, whoever asks.
+
+use serde_json::json;
+use xtask::lab::{Host, Servers};
+
+use crate::scene::{SMALL, Scene, lab_policy};
+
+#[test]
+fn without_a_filter_it_exits_with_3_and_says_so() {
+    let scene = Scene::new();
+    let text = scene.op25b(&["status"]);
+    assert_eq!(text.code, Some(3));
+    assert_eq!(
+        text.stdout,
+        "no op25b filter is running on the interfaces of this network namespace\n"
+    );
+    assert_eq!(text.stderr, "");
+    let json = scene.op25b(&["status", "--json"]);
+    assert_eq!(json.code, Some(3));
+    assert_eq!(json.json(), json!({ "filters": [] }));
+}
+
+#[test]
+fn json_names_process_program_policy_interfaces_pools_exemptions_and_counters() {
+    let scene = Scene::new();
+    let servers = Servers::start(&scene.lab).unwrap();
+    let filter = scene.filter(&lab_policy());
+    scene.assert_blocked(&servers, &filter);
+    let answer = scene.op25b(&["status", "--json"]);
+    assert_eq!(answer.code, Some(0));
+    assert_eq!(answer.stderr, "");
+    let mut status = answer.json();
+    let status = &mut status["filters"][0];
+
+    let (_, _, program) = scene.attached()[0];
+    assert_eq!(status["program_id"], program);
+    assert_eq!(status["pid"], filter.pid());
+    assert_eq!(status["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(status["policy"]["file"], lab_policy().to_str().unwrap());
+    assert_eq!(status["policy"]["sha256"].as_str().unwrap().len(), 64);
+    let interfaces = status["interfaces"].as_array_mut().unwrap();
+    interfaces.sort_by_key(|interface| interface["name"].to_string());
+    for (interface, name) in interfaces.iter().zip(["access0", "corp0", "sub0"]) {
+        assert_eq!(interface["name"], name);
+        assert_eq!(interface["xdp"], "native");
+        assert!(interface["ifindex"].as_u64().unwrap() > 1);
+    }
+    assert_eq!(
+        status["pools"],
+        json!([{ "name": "residential", "mode": "enforce", "prefixes": 2 }])
+    );
+    assert_eq!(status["relays"], 1);
+    assert_eq!(
+        status["exemptions"],
+        json!({ "total": 1, "active": 1, "expired": 0 })
+    );
+    assert!(status["counters"]["blocked"].as_u64().unwrap() > 0);
+    for reason in [
+        "uninspectable",
+        "not_pooled",
+        "relay",
+        "exempt",
+        "established",
+        "monitored",
+    ] {
+        assert_eq!(status["counters"][reason], 0, "{reason}");
+    }
+}
+
+#[test]
+fn text_says_the_same_to_people() {
+    let scene = Scene::new();
+    let policy = scene.policy(SMALL);
+    let filter = scene.filter(&policy);
+    let (_, _, program) = scene.attached()[0];
+    let answer = scene.op25b(&["status"]);
+    assert_eq!(answer.code, Some(0));
+    let (first, rest) = answer.stdout.split_once('\n').unwrap();
+    assert!(first.starts_with("enforcing since 20"), "{first}");
+    let mut lines: Vec<_> = rest.lines().collect();
+    // In the order in which the kernel lists the interfaces.
+    lines[2..4].sort_by_key(|line| line.contains("sub0"));
+    assert!(
+        lines[2].ends_with("corp0 (native)") && lines[3].ends_with("sub0 (native)"),
+        "{rest}"
+    );
+    let others: Vec<_> = lines[..2].iter().chain(&lines[4..]).copied().collect();
+    assert_eq!(
+        others,
+        [
+            format!(
+                "  process     {} (op25b {}), program {program}",
+                filter.pid(),
+                env!("CARGO_PKG_VERSION")
+            ),
+            format!("  policy      {}", policy.display()),
+            "  pools       residential (enforce, prefixes: 2)".into(),
+            "  relays      0".into(),
+            "  exemptions  0 (0 active, 0 expired)".into(),
+            "  reason                packets".into(),
+            "  uninspectable               0".into(),
+            "  not_pooled                  0".into(),
+            "  relay                       0".into(),
+            "  exempt                      0".into(),
+            "  established                 0".into(),
+            "  monitored                   0".into(),
+            "  blocked                     0".into(),
+        ]
+    );
+}
+
+#[test]
+fn two_filters_on_different_interfaces_are_both_listed_and_counted_apart() {
+    let scene = Scene::new();
+    let servers = Servers::start(&scene.lab).unwrap();
+    let [one, other] = ["sub0", "corp0"].map(|interface| {
+        let path = scene.path(&format!("{interface}.yaml"));
+        let text = SMALL
+            .lines()
+            .filter(|line| !line.contains("role:") || line.contains(interface))
+            .collect::<Vec<_>>()
+            .join("\n");
+        std::fs::write(&path, text).unwrap();
+        scene.filter(&path)
+    });
+    scene.assert_blocked(&servers, &one);
+    let status = scene.op25b(&["status", "--json"]).json();
+    let filters = status["filters"].as_array().unwrap();
+    assert_eq!(filters.len(), 2);
+    for filter in filters {
+        let name = filter["interfaces"][0]["name"].as_str().unwrap();
+        let pid = if name == "sub0" { one.pid() } else { other.pid() };
+        assert_eq!(filter["pid"], pid);
+        let blocked = filter["counters"]["blocked"].as_u64().unwrap();
+        assert_eq!(blocked > 0, name == "sub0");
+    }
+    let explain = scene.op25b(&["explain", "--src", "198.51.100.10"]);
+    assert_eq!(
+        explain.refusal(),
+        "op25b: several op25b filters are running here (`op25b status` lists them); give `--policy FILE`"
+    );
+}
+
+#[test]
+fn a_filter_in_another_namespace_is_not_listed() {
+    let scene = Scene::new();
+    let _filter = scene.filter(&scene.policy(SMALL));
+    let mut command = std::process::Command::new(crate::scene::OP25B);
+    command.arg("status");
+    let internet = scene.lab.host(Host::Internet);
+    let output = internet.run(move || Ok(command.output()?)).unwrap();
+    assert_eq!(output.status.code(), Some(3));
+}
