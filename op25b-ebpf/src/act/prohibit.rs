@@ -33,7 +33,7 @@ const QUOTED_V4: u32 = 576 - FRONT_V4;
 const QUOTED_V6: u32 = 1280 - FRONT_V6;
 
 /// How many bytes are added to the checksum at a time.
-const CHUNK: usize = 64;
+const CHUNK: usize = 40;
 const CHUNKS: u32 = QUOTED_V6.div_ceil(CHUNK as u32);
 
 /// Turns the frame into an ICMP error to its sender; 0 if that must not be, or not now.
