@@ -1,7 +1,7 @@
 //! What of a frame of several buffers, and does the program leave a frame as it was?
 
 use etherparse::IpNumber;
-use op25b::datapath::LoadOptions;
+use op25b::{datapath::LoadOptions, policy::Role};
 use op25b_common::Verdict;
 
 use crate::support::{
@@ -90,11 +90,12 @@ fn ports_are_found_before_on_and_behind_the_border_of_two_buffers() {
 fn a_judged_frame_is_not_changed() {
     // The runner keeps what comes out to itself, so the kernel is asked directly.
     let mut filter = filter(&policy(""), LoadOptions::default());
-    let info = filter.program_info().unwrap();
+    let info = filter.program_info(Role::Subscriber).unwrap();
     let judge = |frame: &[u8], verdict: Verdict| {
         let action = match verdict {
             Verdict::Drop => XDP_DROP,
             Verdict::Pass => XDP_PASS,
+            Verdict::Reject => panic!("this policy answers nobody"),
         };
         let (answer, out) = kernel::run(&info, frame);
         assert_eq!(answer, action, "{}", hex(frame));

@@ -1,5 +1,6 @@
 //! What is counted?
 
+use op25b::policy::Role;
 use op25b_common::{Reason, Verdict};
 
 use crate::support::{
@@ -45,9 +46,13 @@ fn every_packet_is_counted_once_under_its_reason_or_not_at_all() {
         let mut runner = runner(&policy(block));
         for (reason, frame) in samples() {
             for _ in 0..3 {
-                let before = runner.counters().unwrap();
+                let before = runner.counters(Role::Subscriber).unwrap();
                 assert_eq!(runner.run(&frame).unwrap().reason, reason);
-                check_counted(&before, &runner.counters().unwrap(), [reason].into_iter());
+                check_counted(
+                    &before,
+                    &runner.counters(Role::Subscriber).unwrap(),
+                    [reason].into_iter(),
+                );
             }
         }
     }
@@ -69,6 +74,15 @@ fn a_program_that_judged_nothing_counted_nothing_and_two_programs_count_apart() 
     let second = runner(&policy(""));
     let frame = bare(&V6.outbound().syn(25));
     assert_eq!(first.run(&frame).unwrap().verdict, Verdict::Drop);
-    assert_eq!(first.counters().unwrap().packets(Reason::Blocked), 1);
-    assert!(second.counters().unwrap().iter().all(|(_, packets)| packets == 0));
+    assert_eq!(
+        first.counters(Role::Subscriber).unwrap().packets(Reason::Blocked),
+        1
+    );
+    assert!(
+        second
+            .counters(Role::Subscriber)
+            .unwrap()
+            .iter()
+            .all(|(_, packets)| packets == 0)
+    );
 }

@@ -1,6 +1,9 @@
 //! Do diagnostics cost nothing when they are off, and change nothing when they are on?
 
-use op25b::datapath::{Filter, LoadOptions, LogLevel};
+use op25b::{
+    datapath::{Filter, LoadOptions, LogLevel},
+    policy::Role,
+};
 use op25b_common::{
     Verdict,
     names::{CLOCK, COUNTERS, DECISION, POOLS_V4},
@@ -24,7 +27,7 @@ fn load(log: LogLevel, trace: bool) -> Filter {
 fn without_diagnostics_the_loaded_program_has_no_trace_of_them() {
     let sizes = [LogLevel::Off, LogLevel::Debug].map(|log| {
         let mut filter = load(log, false);
-        let info = filter.program_info().unwrap();
+        let info = filter.program_info(Role::Subscriber).unwrap();
         let translated = info.size_translated().unwrap() / 8;
         let verified = info.verified_instruction_count().unwrap();
         let maps = maps_used(&info);
@@ -44,7 +47,7 @@ fn without_diagnostics_the_loaded_program_has_no_trace_of_them() {
 #[test]
 fn only_a_program_for_questions_keeps_its_decisions() {
     let mut filter = load(LogLevel::Off, true);
-    let maps = maps_used(&filter.program_info().unwrap());
+    let maps = maps_used(&filter.program_info(Role::Subscriber).unwrap());
     assert!(maps.contains(DECISION) && !maps.contains(LOG_MAP), "{maps:?}");
 }
 
@@ -57,10 +60,21 @@ fn diagnostics_change_no_verdict() {
             for (words, packet, expected) in world.packets() {
                 let frame = framing.frame(&packet);
                 let action = if expected.verdict == Verdict::Drop { 1 } else { 2 };
-                assert_eq!(silent.run(&frame).unwrap(), action, "{words} {framing}");
-                assert_eq!(talkative.run(&frame).unwrap(), action, "{words} {framing}");
+                assert_eq!(
+                    silent.run(Role::Subscriber, &frame).unwrap().0,
+                    action,
+                    "{words} {framing}"
+                );
+                assert_eq!(
+                    talkative.run(Role::Subscriber, &frame).unwrap().0,
+                    action,
+                    "{words} {framing}"
+                );
             }
         }
     }
-    assert_eq!(silent.counters().unwrap(), talkative.counters().unwrap());
+    assert_eq!(
+        silent.counters(Role::Subscriber).unwrap(),
+        talkative.counters(Role::Subscriber).unwrap()
+    );
 }

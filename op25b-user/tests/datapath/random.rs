@@ -6,7 +6,7 @@ use etherparse::IpNumber;
 use jiff::Timestamp;
 use op25b::{
     datapath::Decision,
-    policy::{self, Flow, Rule},
+    policy::{self, Flow, Role, Rule},
 };
 use op25b_common::{Reason, Verdict};
 use proptest::{
@@ -156,6 +156,7 @@ fn is_coherent(decision: Decision) -> bool {
         Reason::Uninspectable => match verdict {
             Verdict::Drop => rule.is_some_and(|pool| pool < 2),
             Verdict::Pass => rule.is_none(),
+            Verdict::Reject => false,
         },
         Reason::NotPooled => verdict == Verdict::Drop && rule.is_none(),
         Reason::Relay => verdict == Verdict::Pass && rule == Some(0),
@@ -168,7 +169,7 @@ fn is_coherent(decision: Decision) -> bool {
 #[test]
 fn every_frame_has_a_coherent_answer_and_is_counted_once() {
     let runner = RefCell::new(runner_of(&parse(&format!("{POLICY}{RELAYS}"))));
-    let before = runner.borrow().counters().unwrap();
+    let before = runner.borrow().counters(Role::Subscriber).unwrap();
     let reasons = RefCell::new(Vec::new());
     let frames = prop_oneof![4 => damaged(), 1 => noise()];
     TestRunner::new(runner_config())
@@ -183,7 +184,7 @@ fn every_frame_has_a_coherent_answer_and_is_counted_once() {
         })
         .unwrap_or_else(|failure| panic!("{failure}"));
     let reasons = reasons.into_inner();
-    let after = runner.borrow().counters().unwrap();
+    let after = runner.borrow().counters(Role::Subscriber).unwrap();
     check_counted(&before, &after, reasons.iter().copied());
     // The frames are damaged enough, and not too much, to get everywhere.
     for reason in Reason::ALL {

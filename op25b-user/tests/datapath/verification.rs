@@ -1,6 +1,9 @@
 //! Does every kind of policy load, far from the verifier's limit?
 
-use op25b::datapath::{LoadOptions, LogLevel};
+use op25b::{
+    datapath::{LoadOptions, LogLevel},
+    policy::Role,
+};
 
 use crate::support::{filter, world::policy};
 
@@ -24,7 +27,7 @@ fn every_policy_and_every_option_verifies_within_a_fifth_of_the_limit() {
                     );
                     let mut filter = filter(&policy(&block), LoadOptions { log, trace });
                     let verified = filter
-                        .program_info()
+                        .program_info(Role::Subscriber)
                         .unwrap()
                         .verified_instruction_count()
                         .unwrap();

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use op25b::{
     datapath::{Counters, Decision, Description, Filter, LoadOptions, TestRunner, requirements},
-    policy::{self, Compiled, Policy},
+    policy::{self, Compiled, Policy, Role},
 };
 use op25b_common::{Reason, Verdict};
 
@@ -128,7 +128,7 @@ fn prepared(policy: &Policy) -> (Compiled, Description) {
 /// Judges every row's frame. Then each must have been counted once, under its own reason, or not at all.
 pub fn check(runner: &mut TestRunner, rows: &[Row]) {
     assert!(!rows.is_empty(), "a table without rows proves nothing");
-    let before = runner.counters().unwrap();
+    let before = runner.counters(Role::Subscriber).unwrap();
     let mut wrong = 0;
     let mut report = String::new();
     for Row {
@@ -162,7 +162,7 @@ pub fn check(runner: &mut TestRunner, rows: &[Row]) {
     );
     check_counted(
         &before,
-        &runner.counters().unwrap(),
+        &runner.counters(Role::Subscriber).unwrap(),
         rows.iter().map(|row| row.expected.reason),
     );
 }
