@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use tokio::{
     io::{Interest, unix::AsyncFd},
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     time::{MissedTickBehavior, interval},
 };
 use tracing::{info, warn};
@@ -65,7 +65,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 async fn enforce(args: &Args, file: &PolicyFile) -> anyhow::Result<()> {
     // Signals are taken over first: one that comes while interfaces are being attached ends in a clean stop too.
-    let mut stop = StopSignal::new()?;
+    let mut signals = Signals::new()?;
     // What can be known to fail fails before anything is attached: many drivers reset the link to attach in native mode.
     let interfaces = Interfaces::list().await?;
     for interface in &file.policy.interfaces {
@@ -75,7 +75,7 @@ async fn enforce(args: &Args, file: &PolicyFile) -> anyhow::Result<()> {
     attach_all(&mut filter, file).await?;
     info!(policy = %args.policy.display(), "enforcing");
 
-    let result = keep_going(&mut filter, args.datapath_log, &mut stop).await;
+    let result = keep_going(&mut filter, args.datapath_log, &mut signals).await;
     for role in roles(&file.policy) {
         for (reason, packets) in filter.counters(role)?.iter() {
             info!(role = role.name(), reason = reason.name(), packets, "counted");
@@ -139,7 +139,7 @@ async fn attach_all(filter: &mut Filter, file: &PolicyFile) -> anyhow::Result<()
 }
 
 /// Does what there is to do while the kernel enforces: nothing of it is needed for the filter to go on.
-async fn keep_going(filter: &mut Filter, log: LogLevel, stop: &mut StopSignal) -> anyhow::Result<()> {
+async fn keep_going(filter: &mut Filter, log: LogLevel, signals: &mut Signals) -> anyhow::Result<()> {
     let mut diagnostics = match log {
         LogLevel::Off => None,
         LogLevel::Debug => {
@@ -151,17 +151,16 @@ async fn keep_going(filter: &mut Filter, log: LogLevel, stop: &mut StopSignal) -
             Some(reader.context("cannot wait for diagnostics")?)
         }
     };
-    let mut hangup = signal(SignalKind::hangup()).context("cannot handle SIGHUP")?;
     let mut clock_check = interval(CLOCK_CHECK);
     clock_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut offset = clock::boot_to_unix()?;
     loop {
         tokio::select! {
-            name = stop.wait() => {
+            name = signals.stop.wait() => {
                 info!(signal = name, "stopping");
                 return Ok(());
             }
-            _ = hangup.recv() => {
+            _ = signals.hangup.recv() => {
                 warn!("SIGHUP ignored: this version reads its policy at start only; restart it to change the policy");
             }
             _ = clock_check.tick() => {
@@ -184,28 +183,41 @@ async fn readable<T: log::Log>(
     match diagnostics {
         Some(reader) => {
             let mut guard = reader.readable_mut().await?;
-            guard.get_inner_mut().flush();
+            // In this order: what comes while the others are read makes it ready again.
             guard.clear_ready();
+            guard.get_inner_mut().flush();
             Ok(())
         }
         None => std::future::pending().await,
     }
 }
 
+/// The signals that would end the process: those that are to end the filter, and one that is not.
+struct Signals {
+    stop: StopSignal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            stop: StopSignal {
+                interrupt: signal(SignalKind::interrupt()).context("cannot handle SIGINT")?,
+                terminate: signal(SignalKind::terminate()).context("cannot handle SIGTERM")?,
+            },
+            hangup: signal(SignalKind::hangup()).context("cannot handle SIGHUP")?,
+        })
+    }
+}
+
 /// The signals that end the filter.
 struct StopSignal {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
+    interrupt: Signal,
+    terminate: Signal,
 }
 
 impl StopSignal {
-    fn new() -> anyhow::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt()).context("cannot handle SIGINT")?,
-            terminate: signal(SignalKind::terminate()).context("cannot handle SIGTERM")?,
-        })
-    }
-
+    /// Waits for one of them; its name.
     async fn wait(&mut self) -> &'static str {
         tokio::select! {
             _ = self.interrupt.recv() => "SIGINT",
