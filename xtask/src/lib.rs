@@ -16,3 +16,4 @@ pub mod setup;
 pub mod suite;
 pub mod toolchain;
 pub mod traffic;
+pub mod tun;

@@ -1,0 +1,11 @@
+//! What a bot may try to get past op25b, tried against a real TCP stack: first without the filter, where it must work or
+//! be refused by Linux itself, then with it.
+#![allow(clippy::unwrap_used, reason = "in a test, a failed helper is a failed test")]
+
+mod bot;
+mod line;
+mod packet;
+mod segment;
+mod segments;
+mod server;
+mod stage;
