@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "in a test, a failed helper is a failed test")]
 
 mod bot;
+mod fragments;
+mod headers;
 mod line;
+mod overlaps;
 mod packet;
 mod segment;
 mod segments;

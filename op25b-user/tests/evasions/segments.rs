@@ -5,7 +5,7 @@ use xtask::lab::{Family, Host};
 
 use crate::{
     segment::{ACK, AE_AND_RESERVED, CWR, ECE, FIN, Flow, PSH, RST, SYN, Segment, URG},
-    stage::{Evasion, Stage, plain, policy},
+    stage::{Evasion, MAIL, PATIENCE, Stage, plain, policy},
 };
 
 const ONCE: [(Reason, u64); 1] = [(Blocked, 1)];
@@ -117,5 +117,10 @@ fn a_syn_with_data_is_blocked_where_the_server_would_take_it_at_once() {
     // TCP Fast Open (RFC 7413) for every listener, without asking for a cookie: the first packet is a connection.
     let set = || Ok(std::fs::write("/proc/sys/net/ipv4/tcp_fastopen", "1538")?);
     stage.lab.host(Host::Internet).run(set).unwrap();
+    for family in Family::BOTH {
+        let flow = stage.bot.flow(family, MAIL);
+        stage.bot.send(&with_data(flow).packet());
+        assert!(stage.server.accepts(flow.source, PATIENCE), "{family:?}");
+    }
     stage.play(&plain(), &both(with_data));
 }
