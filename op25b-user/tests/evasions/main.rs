@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "in a test, a failed helper is a failed test")]
 
 mod bot;
+mod concentrator;
 mod fragments;
+mod framing;
 mod headers;
 mod line;
 mod overlaps;
@@ -11,4 +13,5 @@ mod packet;
 mod segment;
 mod segments;
 mod server;
+mod softwires;
 mod stage;

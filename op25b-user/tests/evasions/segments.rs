@@ -1,11 +1,15 @@
 //! TCP headers that are not those of an ordinary SYN.
 
+use std::time::Duration;
+
 use op25b_common::Reason::{self, Blocked};
 use xtask::lab::{Family, Host};
 
 use crate::{
+    bot::Outcome,
     segment::{ACK, AE_AND_RESERVED, CWR, ECE, FIN, Flow, PSH, RST, SYN, Segment, URG},
-    stage::{Evasion, MAIL, PATIENCE, Stage, plain, policy},
+    server::Server,
+    stage::{Evasion, PATIENCE, Stage, counters, growth, named, plain, policy},
 };
 
 const ONCE: [(Reason, u64); 1] = [(Blocked, 1)];
@@ -113,14 +117,27 @@ fn a_syn_with_data_is_blocked() {
 
 #[test]
 fn a_syn_with_data_is_blocked_where_the_server_would_take_it_at_once() {
+    const FAST: u16 = 2525;
     let mut stage = Stage::new();
-    // TCP Fast Open (RFC 7413) for every listener, without asking for a cookie: the first packet is a connection.
+    let internet = stage.lab.host(Host::Internet);
+    // TCP Fast Open (RFC 7413) for every new listener, without asking for a cookie.
     let set = || Ok(std::fs::write("/proc/sys/net/ipv4/tcp_fastopen", "1538")?);
-    stage.lab.host(Host::Internet).run(set).unwrap();
+    internet.run(set).unwrap();
+    let server = Server::start(internet, FAST);
     for family in Family::BOTH {
-        let flow = stage.bot.flow(family, MAIL);
+        let flow = stage.bot.flow(family, FAST);
         stage.bot.send(&with_data(flow).packet());
-        assert!(stage.server.accepts(flow.source, PATIENCE), "{family:?}");
+        // One packet is a connection: nothing else was sent.
+        assert!(server.accepts(flow.source, PATIENCE), "{family:?}");
     }
-    stage.play(&plain(), &both(with_data));
+    let filter = stage.filter(&policy("block: { ports: [25, 2525] }\n"));
+    for family in Family::BOTH {
+        let flow = stage.bot.flow(family, FAST);
+        let before = counters(&filter);
+        stage.bot.send(&with_data(flow).packet());
+        // What is sent later is judged later.
+        assert_eq!(stage.plain_attempt(family), Outcome::Nothing);
+        assert_eq!(growth(&before, &counters(&filter)), named(&[(Blocked, 2)]));
+        assert!(!server.accepts(flow.source, Duration::ZERO), "{family:?}");
+    }
 }
