@@ -2,6 +2,7 @@
 //! be refused by Linux itself, then with it.
 #![allow(clippy::unwrap_used, reason = "in a test, a failed helper is a failed test")]
 
+mod answers;
 mod bot;
 mod concentrator;
 mod fragments;
@@ -10,8 +11,10 @@ mod headers;
 mod line;
 mod overlaps;
 mod packet;
+mod roll_out;
 mod segment;
 mod segments;
 mod server;
 mod softwires;
+mod sources;
 mod stage;
