@@ -65,40 +65,16 @@ impl Tun {
     }
 }
 
-/// Makes an interface of the calling thread's namespace receive in batches (GRO).
-///
-/// A veth end without an XDP program of its own takes what a program at the other end sends back only with this on.
-pub fn receive_in_batches(interface: &str) -> anyhow::Result<()> {
-    /// `struct ethtool_value`.
-    #[repr(C)]
-    struct Value {
-        command: u32,
-        data: u32,
-    }
-    const ETHTOOL_SGRO: u32 = 0x2c;
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None)
-        .context("cannot open a socket")?;
-    let mut value = Value {
-        command: ETHTOOL_SGRO,
-        data: 1,
-    };
-    let mut request = request(interface)?;
-    request.ifr_ifru.ifru_data = (&raw mut value).cast();
-    // SAFETY: the kernel reads the structure, and through it the value, which both live through the call.
-    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL, &raw mut request) };
-    if result < 0 {
-        return Err(io::Error::last_os_error()).with_context(|| format!("cannot turn on GRO on {interface}"));
-    }
-    Ok(())
-}
-
 /// A request about the interface of this name.
 fn request(name: &str) -> anyhow::Result<libc::ifreq> {
     let name = CString::new(name)?;
     let name = name.as_bytes_with_nul();
     // SAFETY: for this structure of numbers and of a pointer all zeroes is a value.
     let mut request: libc::ifreq = unsafe { MaybeUninit::zeroed().assume_init() };
-    anyhow::ensure!(name.len() <= request.ifr_name.len(), "an interface's name is too long");
+    anyhow::ensure!(
+        name.len() <= request.ifr_name.len(),
+        "an interface's name is too long"
+    );
     for (to, from) in request.ifr_name.iter_mut().zip(name) {
         *to = from.cast_signed();
     }

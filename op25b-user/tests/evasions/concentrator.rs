@@ -62,7 +62,12 @@ pub fn end_tunnel(lab: &Lab, tunnel: Tunnel, addresses: &[IpAddr]) {
     let protocol = Protocol::from(i32::from(tunnel.protocol));
     let (socket, tun) = lab
         .host(Host::Internet)
-        .run(move || Ok((Socket::new(domain, Type::RAW, Some(protocol))?, Tun::create(INNER)?)))
+        .run(move || {
+            Ok((
+                Socket::new(domain, Type::RAW, Some(protocol))?,
+                Tun::create(INNER)?,
+            ))
+        })
         .unwrap();
     route(lab, Host::Internet, addresses);
     // A raw IPv4 socket hands over the outer header too, an IPv6 one does not.

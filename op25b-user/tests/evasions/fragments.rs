@@ -1,12 +1,19 @@
 //! A SYN in fragments that do not overlap, however small.
 
-use op25b_common::Reason::{Blocked, Uninspectable};
-use xtask::lab::Family::{V4, V6};
+use op25b_common::Reason::{Blocked, Established, Uninspectable};
+use xtask::{
+    lab::{
+        Family::{self, V4, V6},
+        HOST_END, Host,
+    },
+    packet_socket::PacketSocket,
+};
 
 use crate::{
+    line::link_payload,
     packet::{IPV6_DESTINATION_OPTIONS, Piece, cut, destination_options, fragments},
     segment::{ACK, Flow, SYN, Segment, TCP},
-    stage::{Evasion, Stage, plain, policy},
+    stage::{Evasion, MAIL, PATIENCE, Stage, plain, policy},
 };
 
 /// A segment's fragments of `size` bytes.
@@ -20,6 +27,29 @@ fn of(flow: Flow, pieces: &[Piece]) -> Vec<Vec<u8>> {
 
 fn new_only() -> String {
     policy("block: { match: new }\n")
+}
+
+#[test]
+fn the_router_forwards_fragments_as_they_are() {
+    // Else the other tests would not say what the server's stack makes of them.
+    let stage = Stage::new();
+    let internet = stage.lab.host(Host::Internet);
+    let mut arriving = internet.run(|| PacketSocket::open(HOST_END)).unwrap();
+    for family in Family::BOTH {
+        let segment = stage.bot.flow(family, MAIL).syn();
+        let packets = in_pieces(&segment, 8);
+        for packet in &packets {
+            stage.bot.send(packet);
+        }
+        // From the addresses on, behind the hop limit.
+        let addresses = if family == V4 { 12 } else { 8 };
+        let is_ours = |frame: &[u8]| {
+            let packet = link_payload(frame).and_then(|packet| packet.get(addresses..));
+            packet == Some(&packets[0][addresses..])
+        };
+        let first = std::iter::from_fn(|| arriving.receive(PATIENCE).unwrap()).find(|frame| is_ours(frame));
+        assert!(first.is_some(), "{family:?}");
+    }
 }
 
 #[test]
@@ -149,12 +179,7 @@ fn a_second_fragment_that_brings_the_syn_is_dropped_where_only_new_connections_a
         &new_only(),
         &[
             Evasion::new(V4, &[(Blocked, 1), (Uninspectable, 1)], hidden_flags),
-            Evasion::new(
-                V4,
-                &[(op25b_common::Reason::Established, 1), (Uninspectable, 1)],
-                overwriting,
-            )
-            .refused_by_linux(),
+            Evasion::new(V4, &[(Established, 1), (Uninspectable, 1)], overwriting).refused_by_linux(),
         ],
     );
 }

@@ -4,9 +4,7 @@ use op25b_common::Reason::{self, Blocked, Uninspectable};
 use xtask::lab::Family::{self, V4, V6};
 
 use crate::{
-    packet::{
-        IPV6_DESTINATION_OPTIONS, IPV6_FRAGMENT, destination_options, forge_ipv4, ip, ipv4,
-    },
+    packet::{IPV6_DESTINATION_OPTIONS, IPV6_FRAGMENT, destination_options, forge_ipv4, ip, ipv4},
     segment::{Flow, TCP},
     stage::{Evasion, Stage, plain},
 };
@@ -103,18 +101,16 @@ fn claiming(family: Family, segment_length: u8) -> impl Fn(Flow) -> Vec<Vec<u8>>
 fn ports_in_the_padding_are_not_ports_and_linux_drops_the_packet() {
     // A payload length of 0 would be a jumbogram's in IPv6.
     let evasions = [(V4, 0), (V4, 2), (V4, 3), (V6, 2), (V6, 3)];
-    let evasions = evasions.map(|(family, length)| {
-        Evasion::new(family, &HIDDEN, claiming(family, length)).refused_by_linux()
-    });
+    let evasions = evasions
+        .map(|(family, length)| Evasion::new(family, &HIDDEN, claiming(family, length)).refused_by_linux());
     Stage::new().play(&plain(), &evasions);
 }
 
 #[test]
 fn a_packet_that_claims_a_wrong_length_is_blocked_by_its_ports_though_linux_drops_it() {
     let evasions = Family::BOTH.map(|family| {
-        [4, 12, 19, 23, 25, 200].map(|length| {
-            Evasion::new(family, &ONCE, claiming(family, length)).refused_by_linux()
-        })
+        [4, 12, 19, 23, 25, 200]
+            .map(|length| Evasion::new(family, &ONCE, claiming(family, length)).refused_by_linux())
     });
     Stage::new().play(&plain(), &evasions.into_iter().flatten().collect::<Vec<_>>());
 }

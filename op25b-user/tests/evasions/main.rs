@@ -5,6 +5,7 @@
 mod answers;
 mod bot;
 mod concentrator;
+mod documented;
 mod fragments;
 mod framing;
 mod headers;

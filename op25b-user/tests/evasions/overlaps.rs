@@ -48,12 +48,7 @@ impl Mixture {
     }
 
     fn packets(&self, pieces: &[Piece]) -> Vec<Vec<u8>> {
-        fragments(
-            self.flow.source.ip(),
-            self.flow.destination.ip(),
-            TCP,
-            pieces,
-        )
+        fragments(self.flow.source.ip(), self.flow.destination.ip(), TCP, pieces)
     }
 }
 

@@ -144,7 +144,12 @@ impl Segment {
 
     /// The plain IP packet with it.
     pub fn packet(&self) -> Vec<u8> {
-        packet::ip(self.flow.source.ip(), self.flow.destination.ip(), TCP, &self.bytes())
+        packet::ip(
+            self.flow.source.ip(),
+            self.flow.destination.ip(),
+            TCP,
+            &self.bytes(),
+        )
     }
 }
 

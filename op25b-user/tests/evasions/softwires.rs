@@ -34,7 +34,11 @@ fn play(tunnel: Tunnel, addresses: [IpAddr; 2], evasions: &[Evasion]) {
     for evasion in evasions {
         assert_eq!(stage.attempt(evasion), Outcome::Connected, "{}", tunnel.name);
     }
-    assert!(counters(&filter).values().all(|count| *count == 0), "{}", tunnel.name);
+    assert!(
+        counters(&filter).values().all(|count| *count == 0),
+        "{}",
+        tunnel.name
+    );
     assert_eq!(filter.stop().unwrap().code(), Some(0));
 
     let role = "sub0, role: subscriber";

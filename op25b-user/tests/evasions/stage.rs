@@ -44,6 +44,11 @@ pub const OTHER_BOT: [IpAddr; 2] = [
     IpAddr::V4(Ipv4Addr::new(198, 51, 100, 139)),
     IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0x101, 0, 0, 0, 0, 0x77)),
 ];
+/// One outside, in no pool.
+pub const UNLISTED_BOT: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::new(192, 0, 2, 77)),
+    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 2, 0, 0, 0, 0, 0x77)),
+];
 
 const INTERFACES: &str = "\
 version: 1
@@ -132,15 +137,19 @@ impl Stage {
 
     /// Starts op25b with a policy and waits until it enforces.
     pub fn filter(&self, policy: &str) -> Filter {
-        let path = self.folder.path().join("policy.yaml");
+        self.filter_on(Host::Router, policy)
+    }
+
+    /// The same elsewhere than on the router.
+    pub fn filter_on(&self, host: Host, policy: &str) -> Filter {
+        let path = self.folder.path().join(format!("{}.yaml", host.name()));
         fs::write(&path, policy).unwrap();
-        Filter::start(Path::new(OP25B), self.lab.host(Host::Router), &path).unwrap()
+        Filter::start(Path::new(OP25B), self.lab.host(host), &path).unwrap()
     }
 
     /// Tries an evasion.
     pub fn attempt(&mut self, evasion: &Evasion) -> Outcome {
-        self.bot
-            .connect(evasion.family, &self.server, &evasion.opening)
+        self.bot.connect(evasion.family, &self.server, &evasion.opening)
     }
 
     /// Tries a connection without any tricks.
@@ -165,7 +174,11 @@ impl Stage {
             let what = format!("evasion {index}, {:?}, with the filter", evasion.family);
             let before = counters(&filter);
             assert_eq!(self.attempt(evasion), Outcome::Nothing, "{what}");
-            assert_eq!(growth(&before, &counters(&filter)), named(&evasion.counted), "{what}");
+            assert_eq!(
+                growth(&before, &counters(&filter)),
+                named(&evasion.counted),
+                "{what}"
+            );
         }
         assert_eq!(filter.stop().unwrap().code(), Some(0));
     }
@@ -197,7 +210,9 @@ pub fn ip(lab: &Lab, host: Host, commands: &[String]) {
     let mut batch = NamedTempFile::new().unwrap();
     batch.write_all(commands.join("\n").as_bytes()).unwrap();
     let mut command = Command::new("ip");
-    command.args(["-n", lab.host(host).name(), "-batch"]).arg(batch.path());
+    command
+        .args(["-n", lab.host(host).name(), "-batch"])
+        .arg(batch.path());
     output_of(&mut command).unwrap();
 }
 
@@ -233,7 +248,8 @@ fn prepare(lab: &Lab) {
         .into_iter()
         .chain(tunnels)
         .map(|address| (address, "sub0"))
-        .chain(OTHER_BOT.map(|address| (address, "corp0")));
+        .chain(OTHER_BOT.map(|address| (address, "corp0")))
+        .chain(UNLISTED_BOT.map(|address| (address, "relay0")));
     commands.extend(neighbours.map(|(address, end)| {
         let mac = written(HOST);
         format!("neigh replace {address} lladdr {mac} dev {end} nud permanent")
