@@ -22,6 +22,8 @@ use crate::{
 pub struct Bot {
     pub addresses: [IpAddr; 2],
     pub line: Line,
+    /// Opens connections in a tunnel's fragments of so many bytes.
+    pub fragment_size: Option<usize>,
     sends: PacketSocket,
     receives: PacketSocket,
 }
@@ -47,6 +49,7 @@ impl Bot {
         Self {
             addresses,
             line,
+            fragment_size: None,
             sends: open(sends),
             receives: open(receives),
         }
@@ -61,7 +64,14 @@ impl Bot {
     ) -> Outcome {
         let flow = self.flow(family, MAIL);
         for packet in opening(flow) {
-            self.send(&packet);
+            match self.fragment_size {
+                Some(size) => {
+                    for frame in self.line.frames_of_fragments(&packet, size) {
+                        self.sends.send(&frame).unwrap();
+                    }
+                }
+                None => self.send(&packet),
+            }
         }
         // One probe shows that everything before it has arrived, if one path keeps its order; two, if two CPUs race.
         for _ in 0..2 {

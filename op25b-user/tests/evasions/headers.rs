@@ -1,10 +1,17 @@
 //! IP headers that are long, or lie: options, extension headers, lengths, padding.
 
-use op25b_common::Reason::{self, Blocked, Uninspectable};
-use xtask::lab::Family::{self, V4, V6};
+use std::net::IpAddr;
+
+use op25b_common::Reason::{self, Blocked, Relay, Uninspectable};
+use xtask::lab::{
+    Family::{self, V4, V6},
+    Host,
+};
 
 use crate::{
-    packet::{IPV6_DESTINATION_OPTIONS, IPV6_FRAGMENT, destination_options, forge_ipv4, ip, ipv4},
+    packet::{
+        IPV6_DESTINATION_OPTIONS, IPV6_FRAGMENT, IPV6_ROUTING, destination_options, forge_ipv4, ip, ipv4,
+    },
     segment::{Flow, TCP},
     stage::{Evasion, Stage, plain},
 };
@@ -82,7 +89,74 @@ fn extension_headers_around_an_atomic_fragment_are_skipped() {
             &payload.concat(),
         )]
     };
-    Stage::new().play(&plain(), &[Evasion::new(V6, &ONCE, around)]);
+    // Linux wants to put a packet together but once.
+    let twice = |flow: Flow| {
+        let (source, destination) = (flow.source.ip(), flow.destination.ip());
+        let fragment = |next| [next, 0, 0, 0, 0, 0, 0, 1];
+        let headers = [fragment(IPV6_FRAGMENT), fragment(TCP)];
+        let payload = [headers.as_flattened(), &flow.syn().bytes()].concat();
+        vec![ip(source, destination, IPV6_FRAGMENT, &payload)]
+    };
+    Stage::new().play(
+        &plain(),
+        &[
+            Evasion::new(V6, &ONCE, around),
+            Evasion::new(V6, &ONCE, twice).refused_by_linux(),
+        ],
+    );
+}
+
+#[test]
+fn an_extension_header_of_more_than_a_thousand_bytes_is_skipped() {
+    const UNKNOWN_AND_SKIPPED: u8 = 0x1e;
+    let long = |flow: Flow| {
+        let mut options = vec![TCP, 129]; // 130 times 8 bytes
+        for length in [255_u8, 255, 255, 255, 8] {
+            options.extend([UNKNOWN_AND_SKIPPED, length]);
+            options.extend(vec![0; length.into()]);
+        }
+        assert_eq!(options.len(), 130 * 8);
+        let payload = [options, flow.syn().bytes()].concat();
+        let (source, destination) = (flow.source.ip(), flow.destination.ip());
+        vec![ip(source, destination, IPV6_DESTINATION_OPTIONS, &payload)]
+    };
+    Stage::new().play(&plain(), &[Evasion::new(V6, &ONCE, long)]);
+}
+
+#[test]
+fn a_source_route_over_a_relay_passes_and_linux_drops_it() {
+    let relay = |family| Host::Relay.address(family);
+    // Loose source route (RFC 791): one more address, and the pointer is at it.
+    let loose = move |flow: Flow| {
+        let (IpAddr::V4(server), segment) = (flow.destination.ip(), flow.syn().bytes()) else {
+            panic!("{flow:?}")
+        };
+        let mut options = [0; 8];
+        options[..3].copy_from_slice(&[131, 7, 4]);
+        options[3..7].copy_from_slice(&server.octets());
+        vec![ipv4(flow.source.ip(), relay(V4), TCP, &segment, |header| {
+            header.options = options.into();
+        })]
+    };
+    // Routing header of type 0, which RFC 5095 forbids.
+    let routing = move |flow: Flow| {
+        let IpAddr::V6(server) = flow.destination.ip() else {
+            panic!("{flow:?}")
+        };
+        let header = [TCP, 2, 0, 1, 0, 0, 0, 0];
+        let payload = [header.as_slice(), &server.octets(), &flow.syn().bytes()].concat();
+        vec![ip(flow.source.ip(), relay(V6), IPV6_ROUTING, &payload)]
+    };
+    let relays = format!(
+        "relays: [{{ name: relay, prefixes: [{}, '{}'] }}]\n",
+        relay(V4),
+        relay(V6)
+    );
+    let evasions = [
+        Evasion::new(V4, &[(Relay, 1)], loose),
+        Evasion::new(V6, &[(Relay, 1)], routing),
+    ];
+    Stage::new().play(&(plain() + &relays), &evasions.map(Evasion::refused_by_linux));
 }
 
 /// A SYN in a packet that claims to have only this much of it.

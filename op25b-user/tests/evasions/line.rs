@@ -23,8 +23,8 @@ const VLAN_TAGS: [u16; 3] = [0x8100, 0x88a8, 0x9100];
 /// The headers before a packet.
 #[derive(Clone, Copy, Debug)]
 pub struct Line {
-    /// TPIDs, outermost first.
-    pub tags: &'static [u16],
+    /// TPIDs and VLANs, outermost first.
+    pub tags: &'static [(u16, u16)],
     pub ppp: Option<Ppp>,
     pub tunnel: Option<Tunnel>,
 }
@@ -54,7 +54,7 @@ impl Line {
         tunnel: None,
     };
     pub const PPPOE_IN_QINQ: Self = Self {
-        tags: &[0x88a8, 0x8100],
+        tags: &[(0x88a8, 100), (0x8100, 42)],
         ppp: Some(Ppp::Full),
         tunnel: None,
     };
@@ -71,6 +71,20 @@ impl Line {
         self.frame_between(ROUTER, HOST, packet)
     }
 
+    /// The frames with a packet to the router whose tunnel's outer packet is in fragments of `size` bytes.
+    pub fn frames_of_fragments(&self, packet: &[u8], size: usize) -> Vec<Vec<u8>> {
+        let tunnel = self.tunnel.unwrap();
+        let payload = [&tunnel.header(packet), packet].concat();
+        let there = Host::Internet.address(tunnel.outer);
+        let pieces = packet::cut(&payload, size);
+        let outer = packet::fragments(tunnel.here(), there, tunnel.protocol, &pieces);
+        let link = Self {
+            tunnel: None,
+            ..*self
+        };
+        outer.iter().map(|packet| link.frame(packet)).collect()
+    }
+
     /// The frame with a packet from the router.
     pub fn frame_from_router(&self, packet: &[u8]) -> Vec<u8> {
         self.frame_between(HOST, ROUTER, packet)
@@ -81,9 +95,9 @@ impl Line {
         let packet = tunnelled.as_deref().unwrap_or(packet);
         let is_v4 = packet[0] >> 4 == 4;
         let mut frame = [to, from].concat();
-        for tag in self.tags {
-            frame.extend(tag.to_be_bytes());
-            frame.extend([0, 100]);
+        for (tpid, vlan) in self.tags {
+            frame.extend(tpid.to_be_bytes());
+            frame.extend(vlan.to_be_bytes());
         }
         let protocol: &[u8] = match (self.ppp, is_v4) {
             (None, true) => &[0x08, 0x00],

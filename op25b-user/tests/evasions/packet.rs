@@ -10,6 +10,7 @@ use etherparse::{IpFragOffset, IpNumber, Ipv4Header, Ipv6Header};
 /// What the kernel uses.
 const HOP_LIMIT: u8 = 64;
 /// Protocol numbers.
+pub const IPV6_ROUTING: u8 = 43;
 pub const IPV6_FRAGMENT: u8 = 44;
 pub const IPV6_DESTINATION_OPTIONS: u8 = 60;
 

@@ -26,8 +26,18 @@ const INNER6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0x100, 6, 0, 0, 0
 /// Proves that evasions work in a tunnel without the filter, with one that does not look into it, and not with one that
 /// does.
 fn play(tunnel: Tunnel, addresses: [IpAddr; 2], evasions: &[Evasion]) {
+    play_in_fragments(tunnel, addresses, None, evasions);
+}
+
+fn play_in_fragments(
+    tunnel: Tunnel,
+    addresses: [IpAddr; 2],
+    fragment_size: Option<usize>,
+    evasions: &[Evasion],
+) {
     let mut stage = Stage::new();
     stage.bot = Bot::new(&stage.lab, Host::Subscriber, Line::tunnel(tunnel), addresses);
+    stage.bot.fragment_size = fragment_size;
     end_tunnel(&stage.lab, tunnel, &addresses);
 
     let filter = stage.filter(&plain());
@@ -87,4 +97,29 @@ fn a_syn_in_gre_is_blocked_where_gre_is_looked_into() {
 fn a_syn_in_l2tp_is_blocked_where_l2tp_is_looked_into() {
     let evasions = [V4, V6].map(|family| Evasion::new(family, &ONCE, syn));
     play(Tunnel::L2TP, [INNER4, INNER6], &evasions);
+}
+
+#[test]
+fn outer_fragments_are_blocked_if_the_first_shows_the_ports_and_else_uninspectable() {
+    // 40 bytes of IPv6 and 24 of TCP: with 48 in the first fragment the ports are in it.
+    let cases: [(usize, &[(Reason, u64)]); 4] = [
+        (8, &[(Uninspectable, 8)]),
+        (40, &[(Uninspectable, 2)]),
+        (48, &[(Blocked, 1), (Uninspectable, 1)]),
+        (64, &[(Blocked, 1)]),
+    ];
+    for (size, counted) in cases {
+        let evasion = Evasion::new(V6, counted, syn);
+        play_in_fragments(Tunnel::V6_IN_V4, [INNER4, INNER6], Some(size), &[evasion]);
+    }
+    // 20 bytes of IPv4 and 24 of TCP.
+    let cases: [(usize, &[(Reason, u64)]); 3] = [
+        (8, &[(Uninspectable, 6)]),
+        (24, &[(Blocked, 1), (Uninspectable, 1)]),
+        (48, &[(Blocked, 1)]),
+    ];
+    for (size, counted) in cases {
+        let evasion = Evasion::new(V4, counted, syn);
+        play_in_fragments(Tunnel::V4_IN_V6, [B4, INNER6], Some(size), &[evasion]);
+    }
 }
