@@ -45,8 +45,10 @@ pub struct Status {
 pub struct FilterStatus {
     /// Where it is attached.
     pub interfaces: Vec<Interface>,
-    /// Packets by reason.
+    /// Packets from subscribers by reason.
     pub counters: BTreeMap<String, u64>,
+    /// Packets from the Internet by reason; nothing without an uplink interface.
+    pub uplink_counters: Option<BTreeMap<String, u64>>,
 }
 
 /// One attachment.

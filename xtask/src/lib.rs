@@ -17,3 +17,4 @@ pub mod setup;
 pub mod suite;
 pub mod toolchain;
 pub mod traffic;
+pub mod tun;

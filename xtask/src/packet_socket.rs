@@ -10,6 +10,9 @@ use std::{
 use anyhow::Context as _;
 use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
 
+/// Frames of the lab's links fit in it.
+const LONGEST_FRAME: usize = 2048;
+
 /// A socket bound to one interface of the calling thread's namespace.
 #[derive(Debug)]
 pub struct PacketSocket {
@@ -40,36 +43,48 @@ impl PacketSocket {
         Ok(())
     }
 
-    /// Waits for a frame that holds `needle`; false if none comes in time.
+    /// Waits for a frame; none if there is none in time.
     ///
-    /// The kernel takes the outermost VLAN tag off before a packet socket sees a frame, so whole frames do not
-    /// compare.
-    pub fn sees(&mut self, needle: &[u8], patience: Duration) -> anyhow::Result<bool> {
+    /// The kernel takes the outermost VLAN tag off before a packet socket sees a frame.
+    pub fn receive(&mut self, patience: Duration) -> anyhow::Result<Option<Vec<u8>>> {
         let deadline = Instant::now() + patience;
-        let mut buffer = vec![0; 2048];
+        let mut buffer = vec![0; LONGEST_FRAME];
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Ok(false);
+                return Ok(None);
             }
             self.socket
                 .set_read_timeout(Some(left))
                 .context("cannot set a packet socket's timeout")?;
             match self.socket.read(&mut buffer) {
-                Ok(length)
-                    if buffer[..length]
-                        .windows(needle.len())
-                        .any(|window| window == needle) =>
-                {
-                    return Ok(true);
+                Ok(length) => {
+                    buffer.truncate(length);
+                    return Ok(Some(buffer));
                 }
-                Ok(_) => {}
                 Err(error)
                     if matches!(
                         error.kind(),
                         io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
                     ) => {}
                 Err(error) => return Err(error).context("cannot read from a packet socket"),
+            }
+        }
+    }
+
+    /// Waits for a frame that holds `needle`; false if none comes in time.
+    ///
+    /// As a tag may be off, whole frames do not compare.
+    pub fn sees(&mut self, needle: &[u8], patience: Duration) -> anyhow::Result<bool> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.receive(left)? {
+                None => return Ok(false),
+                Some(frame) if frame.windows(needle.len()).any(|window| window == needle) => {
+                    return Ok(true);
+                }
+                Some(_) => {}
             }
         }
     }

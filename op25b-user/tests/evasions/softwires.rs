@@ -1,0 +1,125 @@
+//! A SYN in a tunnel to somebody outside: looked into where the policy says `tunnels:`, else not.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use op25b_common::Reason::{self, Blocked, Uninspectable};
+use xtask::lab::{
+    Family::{V4, V6},
+    Host,
+};
+
+use crate::{
+    bot::{Bot, Outcome},
+    concentrator::end_tunnel,
+    line::{Line, Tunnel},
+    packet::{cut, fragments},
+    segment::{Flow, TCP},
+    stage::{Evasion, Stage, counters, plain},
+};
+
+/// DS-Lite's own, the same for every customer (RFC 6333 section 5.7): in no pool.
+const B4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 0, 2));
+/// Customers' addresses behind tunnels, in the pool.
+const INNER4: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 66));
+const INNER6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0x100, 6, 0, 0, 0, 0x66));
+
+/// Proves that evasions work in a tunnel without the filter, with one that does not look into it, and not with one that
+/// does.
+fn play(tunnel: Tunnel, addresses: [IpAddr; 2], evasions: &[Evasion]) {
+    play_in_fragments(tunnel, addresses, None, evasions);
+}
+
+fn play_in_fragments(
+    tunnel: Tunnel,
+    addresses: [IpAddr; 2],
+    fragment_size: Option<usize>,
+    evasions: &[Evasion],
+) {
+    let mut stage = Stage::new();
+    stage.bot = Bot::new(&stage.lab, Host::Subscriber, Line::tunnel(tunnel), addresses);
+    stage.bot.fragment_size = fragment_size;
+    end_tunnel(&stage.lab, tunnel, &addresses);
+
+    let filter = stage.filter(&plain());
+    for evasion in evasions {
+        assert_eq!(stage.attempt(evasion), Outcome::Connected, "{}", tunnel.name);
+    }
+    assert!(
+        counters(&filter).values().all(|count| *count == 0),
+        "{}",
+        tunnel.name
+    );
+    assert_eq!(filter.stop().unwrap().code(), Some(0));
+
+    let role = "sub0, role: subscriber";
+    let looking = plain().replace(role, &format!("{role}, tunnels: [{}]", tunnel.name));
+    stage.play(&looking, evasions);
+}
+
+fn syn(flow: Flow) -> Vec<Vec<u8>> {
+    vec![flow.syn().packet()]
+}
+
+const ONCE: [(Reason, u64); 1] = [(Blocked, 1)];
+
+#[test]
+fn a_syn_in_dual_stack_lite_is_blocked_by_its_outer_source_where_4in6_is_looked_into() {
+    let tiny = |flow: Flow| {
+        let pieces = cut(&flow.syn().bytes(), 8);
+        fragments(flow.source.ip(), flow.destination.ip(), TCP, &pieces)
+    };
+    let evasions = [
+        Evasion::new(V4, &ONCE, syn),
+        Evasion::new(V4, &[(Blocked, 1), (Uninspectable, 1)], tiny),
+    ];
+    play(Tunnel::V4_IN_V6, [B4, INNER6], &evasions);
+}
+
+#[test]
+fn a_syn_in_6in4_is_blocked_by_its_inner_source_where_6in4_is_looked_into() {
+    let evasion = Evasion::new(V6, &ONCE, syn);
+    play(Tunnel::V6_IN_V4, [INNER4, INNER6], &[evasion]);
+}
+
+#[test]
+fn a_syn_in_4in4_is_blocked_where_4in4_is_looked_into() {
+    let evasion = Evasion::new(V4, &ONCE, syn);
+    play(Tunnel::V4_IN_V4, [INNER4, INNER6], &[evasion]);
+}
+
+#[test]
+fn a_syn_in_gre_is_blocked_where_gre_is_looked_into() {
+    let evasions = [V4, V6].map(|family| Evasion::new(family, &ONCE, syn));
+    play(Tunnel::GRE, [INNER4, INNER6], &evasions);
+}
+
+#[test]
+fn a_syn_in_l2tp_is_blocked_where_l2tp_is_looked_into() {
+    let evasions = [V4, V6].map(|family| Evasion::new(family, &ONCE, syn));
+    play(Tunnel::L2TP, [INNER4, INNER6], &evasions);
+}
+
+#[test]
+fn outer_fragments_are_blocked_if_the_first_shows_the_ports_and_else_uninspectable() {
+    // 40 bytes of IPv6 and 24 of TCP: with 48 in the first fragment the ports are in it.
+    let cases: [(usize, &[(Reason, u64)]); 4] = [
+        (8, &[(Uninspectable, 8)]),
+        (40, &[(Uninspectable, 2)]),
+        (48, &[(Blocked, 1), (Uninspectable, 1)]),
+        (64, &[(Blocked, 1)]),
+    ];
+    for (size, counted) in cases {
+        let evasion = Evasion::new(V6, counted, syn);
+        play_in_fragments(Tunnel::V6_IN_V4, [INNER4, INNER6], Some(size), &[evasion]);
+    }
+    // 20 bytes of IPv4 and 24 of TCP.
+    let cases: [(usize, &[(Reason, u64)]); 3] = [
+        (8, &[(Uninspectable, 6)]),
+        (24, &[(Blocked, 1), (Uninspectable, 1)]),
+        (48, &[(Blocked, 1)]),
+    ];
+    for (size, counted) in cases {
+        let evasion = Evasion::new(V4, counted, syn);
+        play_in_fragments(Tunnel::V4_IN_V6, [B4, INNER6], Some(size), &[evasion]);
+    }
+}
