@@ -52,7 +52,12 @@ fn broken(configuration: &Configuration, measured: &Measured) -> Vec<String> {
             MOST_INSTRUCTIONS - 1,
             configuration.has_diagnostics(),
         ),
-        ("instructions verified", measured.verified, MOST_VERIFIED - 1, false),
+        (
+            "instructions verified",
+            measured.verified,
+            MOST_VERIFIED - 1,
+            false,
+        ),
         ("bytes of stack", measured.stack, MOST_STACK, false),
     ];
     limits

@@ -114,7 +114,11 @@ impl Instruction {
 /// The ids of the maps that instructions refer to. Those that the kernel lists are more: all that the code named
 /// before a part of it was removed.
 fn maps(instructions: &[Instruction]) -> BTreeSet<i32> {
-    instructions.iter().copied().filter_map(Instruction::map).collect()
+    instructions
+        .iter()
+        .copied()
+        .filter_map(Instruction::map)
+        .collect()
 }
 
 /// The first fields of `struct bpf_prog_info`; the kernel takes a shorter one than its own.

@@ -18,8 +18,8 @@ const JUMP: u8 = 0x05;
 /// `dst = src`, and `dst += imm`, in 64 bits.
 const COPY: u8 = 0xbf;
 const ADD: u8 = 0x07;
-/// Each frame's size is rounded up to this where programs are compiled to machine code.
-const ALIGNMENT: u32 = 16;
+/// Each frame's size is rounded up to this by older kernels and by those without a JIT compiler; by newer ones to 16.
+const ALIGNMENT: u32 = 32;
 
 /// Bytes on the deepest way, from the program's entry on.
 pub fn depth(instructions: &[Instruction]) -> u32 {
