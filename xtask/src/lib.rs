@@ -5,6 +5,7 @@ pub mod filter;
 pub mod frames;
 pub mod fuzz;
 pub mod http;
+pub mod inspect;
 pub mod interrupt;
 pub mod lab;
 pub mod mail;

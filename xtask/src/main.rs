@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::{
-    demo, fuzz,
+    demo, fuzz, inspect,
     lab::command as lab,
     setup::{self, Incomplete},
     suite,
@@ -24,6 +24,7 @@ enum Command {
     Demo(demo::Args),
     Test(suite::Args),
     Fuzz(fuzz::Args),
+    Inspect(inspect::Args),
     /// Say what this process lacks for running the tests.
     #[command(hide = true)]
     Lacks,
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Test(args) => suite::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
         Command::Lacks => Ok(suite::lacks()),
         Command::Lab(args) => lab::run(&args),
     };

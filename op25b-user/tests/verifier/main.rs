@@ -16,8 +16,8 @@ use serde::Serialize;
 /// Where to write the numbers, as JSON.
 const VARIABLE: &str = "OP25B_INSPECT_FILE";
 
-/// Translated instructions, those that are left when the verifier has removed what is never reached. Old kernels take
-/// no more before that than they do after it (`BPF_MAXINSNS`).
+/// Translated instructions: those that are left when the verifier has removed what is never reached. It is what a
+/// program could have before Linux 5.2 (`BPF_MAXINSNS`): small enough for a CPU's caches, and to be read.
 const MOST_INSTRUCTIONS: u32 = 4_096;
 /// Instructions that the verifier goes through: a tenth of where it gives up (`BPF_COMPLEXITY_LIMIT_INSNS`).
 const MOST_VERIFIED: u32 = 100_000;
