@@ -10,6 +10,9 @@ use std::{
 use anyhow::Context as _;
 use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
 
+/// No frame is longer: an IP packet of 64 KiB and what comes before it.
+const LONGEST: usize = 65_536 + 64;
+
 /// A socket bound to one interface of the calling thread's namespace.
 #[derive(Debug)]
 pub struct PacketSocket {
@@ -46,24 +49,30 @@ impl PacketSocket {
     /// compare.
     pub fn sees(&mut self, needle: &[u8], patience: Duration) -> anyhow::Result<bool> {
         let deadline = Instant::now() + patience;
-        let mut buffer = vec![0; 2048];
+        while let Some(frame) = self.receive(deadline)? {
+            if frame.windows(needle.len()).any(|window| window == needle) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Waits for the next frame, the outermost VLAN tag taken off; none if none comes in time.
+    pub fn receive(&mut self, deadline: Instant) -> anyhow::Result<Option<Vec<u8>>> {
+        let mut buffer = vec![0; LONGEST];
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Ok(false);
+                return Ok(None);
             }
             self.socket
                 .set_read_timeout(Some(left))
                 .context("cannot set a packet socket's timeout")?;
             match self.socket.read(&mut buffer) {
-                Ok(length)
-                    if buffer[..length]
-                        .windows(needle.len())
-                        .any(|window| window == needle) =>
-                {
-                    return Ok(true);
+                Ok(length) => {
+                    buffer.truncate(length);
+                    return Ok(Some(buffer));
                 }
-                Ok(_) => {}
                 Err(error)
                     if matches!(
                         error.kind(),

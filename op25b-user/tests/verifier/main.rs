@@ -78,6 +78,7 @@ fn every_configuration_is_within_the_limits() {
     for configuration in all() {
         for measured in measure::both(&configuration) {
             println!("{measured:?}");
+            assert_eq!(measured.jited > 0, measure::is_jit_on(), "{measured:?}");
             over.extend(broken(&configuration, &measured));
             programs.push(measured);
         }

@@ -77,6 +77,12 @@ pub fn both(configuration: &Configuration) -> [Measured; 2] {
     })
 }
 
+/// Whether the kernel compiles programs to machine code.
+pub fn is_jit_on() -> bool {
+    let setting = fs::read_to_string("/proc/sys/net/core/bpf_jit_enable").unwrap();
+    setting.trim() != "0"
+}
+
 /// How large the object is that the build script made and the library holds.
 pub fn object_size() -> u64 {
     fs::metadata(concat!(env!("OUT_DIR"), "/op25b")).unwrap().len()
