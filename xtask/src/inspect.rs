@@ -38,7 +38,7 @@ const VARIABLE: &str = "OP25B_INSPECT_FILE";
 struct Report {
     object_bytes: u64,
     limits: Limits,
-    programs: Vec<Program>,
+    programs: Vec<Measured>,
     broken: Vec<String>,
 }
 
@@ -50,7 +50,7 @@ struct Limits {
 }
 
 #[derive(Deserialize)]
-struct Program {
+struct Measured {
     program: String,
     configuration: String,
     instructions: u32,
@@ -79,11 +79,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .current_dir(paths::workspace());
     suite::run_tests_through(&mut test, through_sudo)?;
     process::run_quietly(&mut test)?;
-    let text = fs::read_to_string(&file).context("cannot read what was measured")?;
-    ensure!(!text.is_empty(), "nothing was measured");
-    let report: Report = serde_json::from_str(&text).context("cannot read what was measured")?;
+    let json = fs::read_to_string(&file).context("cannot read what was measured")?;
+    ensure!(!json.is_empty(), "nothing was measured");
+    let report: Report = serde_json::from_str(&json).context("cannot read what was measured")?;
     if args.json {
-        println!("{text}");
+        println!("{json}");
     } else {
         print!("{}", table(&report));
     }
@@ -105,18 +105,18 @@ fn table(report: &Report) -> String {
         "| program | configuration | instructions | verified | stack | maps | JIT |\n\
          | --- | --- | ---: | ---: | ---: | ---: | ---: |\n",
     );
-    for program in &report.programs {
+    for measured in &report.programs {
         // Writing to a string does not fail.
         let _ = writeln!(
             text,
             "| `{}` | {} | {} | {} | {} | {} | {} |",
-            program.program,
-            program.configuration,
-            thousands(program.instructions.into()),
-            thousands(program.verified.into()),
-            program.stack,
-            program.maps,
-            thousands(program.jited.into()),
+            measured.program,
+            measured.configuration,
+            thousands(measured.instructions.into()),
+            thousands(measured.verified.into()),
+            measured.stack,
+            measured.maps,
+            thousands(measured.jited.into()),
         );
     }
     let Limits {

@@ -10,6 +10,7 @@ pub mod interrupt;
 pub mod lab;
 pub mod mail;
 pub mod mta;
+pub mod mutants;
 pub mod packet_socket;
 pub mod paths;
 pub mod process;

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use xtask::{
     demo, fuzz, inspect,
     lab::command as lab,
+    mutants,
     setup::{self, Incomplete},
     suite,
 };
@@ -25,6 +26,7 @@ enum Command {
     Test(suite::Args),
     Fuzz(fuzz::Args),
     Inspect(inspect::Args),
+    Mutants(mutants::Args),
     /// Say what this process lacks for running the tests.
     #[command(hide = true)]
     Lacks,
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         Command::Test(args) => suite::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Mutants(args) => mutants::run(&args),
         Command::Lacks => Ok(suite::lacks()),
         Command::Lab(args) => lab::run(&args),
     };
