@@ -3,6 +3,7 @@
 pub mod demo;
 pub mod filter;
 pub mod frames;
+pub mod fuzz;
 pub mod http;
 pub mod interrupt;
 pub mod lab;

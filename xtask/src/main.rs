@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::{
-    demo,
+    demo, fuzz,
     lab::command as lab,
     setup::{self, Incomplete},
     suite,
@@ -23,6 +23,7 @@ enum Command {
     Setup(setup::Args),
     Demo(demo::Args),
     Test(suite::Args),
+    Fuzz(fuzz::Args),
     /// Say what this process lacks for running the tests.
     #[command(hide = true)]
     Lacks,
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Command::Setup(args) => setup::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Demo(args) => demo::run(&args),
         Command::Test(args) => suite::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Lacks => Ok(suite::lacks()),
         Command::Lab(args) => lab::run(&args),
     };

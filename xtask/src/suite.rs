@@ -47,7 +47,7 @@ pub fn run(_args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Whether tests have to go through sudo; an error if they cannot be run at all.
-fn privileges() -> anyhow::Result<bool> {
+pub(crate) fn privileges() -> anyhow::Result<bool> {
     if nix::unistd::geteuid().is_root() {
         let lacks = runtime::lacks();
         ensure!(lacks.is_empty(), "the tests need {}", lacks.join("; and "));
@@ -97,9 +97,7 @@ fn steps(through_sudo: bool) -> anyhow::Result<Vec<Step>> {
         command
     };
     let mut test = cargo(&["test", "--workspace", "--exclude", "op25b-ebpf", "--no-fail-fast"]);
-    if through_sudo {
-        test.env(format!("CARGO_TARGET_{}_RUNNER", host_triple()?), "sudo -E --");
-    }
+    run_tests_through(&mut test, through_sudo)?;
     Ok(vec![
         Step {
             name: "format",
@@ -127,6 +125,14 @@ fn steps(through_sudo: bool) -> anyhow::Result<Vec<Step>> {
             command: test,
         },
     ])
+}
+
+/// Has cargo run what it built through sudo, if that is what [`privileges`] said.
+pub(crate) fn run_tests_through(cargo: &mut Command, through_sudo: bool) -> anyhow::Result<()> {
+    if through_sudo {
+        cargo.env(format!("CARGO_TARGET_{}_RUNNER", host_triple()?), "sudo -E --");
+    }
+    Ok(())
 }
 
 /// Clippy for BPF, with the compiler and the flags that the build uses (`aya-build` knows the latter).

@@ -1,0 +1,106 @@
+//! Does the program agree with the oracle, on policies and frames that nobody thought of?
+
+mod budget;
+mod shrink;
+
+use jiff::Timestamp;
+use proptest::{
+    prelude::*,
+    strategy::ValueTree as _,
+    test_runner::{Config, TestRunner},
+};
+
+use self::budget::Budget;
+use crate::{
+    cases, dissect, generate,
+    policy::Policy,
+    program::Program,
+    reference,
+    verdict::{Answer, Role},
+};
+
+/// Frames for each policy: loading one takes as long as many frames.
+const FRAMES: usize = 125;
+
+/// A packet about which they differ.
+pub struct Difference {
+    pub policy: Policy,
+    pub role: Role,
+    pub frame: Vec<u8>,
+    expected: Answer,
+    got: Result<Answer, String>,
+}
+
+impl Difference {
+    /// What the two say, if it is not the same.
+    pub fn find(program: &mut Program, policy: &Policy, role: Role, frame: &[u8]) -> Option<Self> {
+        let expected = reference::expect(policy, role, frame, Timestamp::now());
+        let got = program.judge(role, frame);
+        (got.as_ref() != Ok(&expected)).then(|| Self {
+            policy: policy.clone(),
+            role,
+            frame: frame.to_vec(),
+            expected,
+            got,
+        })
+    }
+
+    /// All that a person needs for seeing who is wrong.
+    pub fn report(&self) -> String {
+        format!(
+            "{}\nrole: {}\n{}expected: {:?}\ngot:      {:?}\n",
+            self.policy,
+            self.role.name(),
+            dissect::dissect(&self.frame),
+            self.expected,
+            self.got
+        )
+    }
+}
+
+#[test]
+fn the_program_agrees_with_the_oracle() {
+    let mut budget = Budget::from_environment();
+    let mut runner = TestRunner::new(Config::default());
+    let mut longest = None;
+    while !budget.is_spent() {
+        let policies = generate::policy(Timestamp::now());
+        let mut policy_tree = policies.new_tree(&mut runner).expect("nothing is rejected");
+        let policy = policy_tree.current();
+        let mut program = Program::load(&policy.to_string());
+        let longest = *longest.get_or_insert_with(|| program.longest_frame());
+        let packets = (
+            roles(),
+            generate::frame(&generate::Universe::of(&policy), longest),
+        );
+        for _ in 0..FRAMES {
+            let mut tree = packets.new_tree(&mut runner).expect("nothing is rejected");
+            let (role, frame) = tree.current();
+            let Some(first) = Difference::find(&mut program, &policy, role, &frame) else {
+                budget.count(role, &reference::expect(&policy, role, &frame, Timestamp::now()));
+                continue;
+            };
+            let smaller = shrink::frame(&mut tree, first, |role, frame| {
+                Difference::find(&mut program, &policy, role, frame)
+            });
+            let smallest = shrink::policy(&mut policy_tree, smaller);
+            let place = cases::save(&smallest).map(|file| file.display().to_string());
+            panic!(
+                "the program and the oracle differ after {} pairs; the case is saved in {}\n\n{}",
+                budget.pairs(),
+                place.unwrap_or_else(|error| format!("no file: {error}")),
+                smallest.report()
+            );
+        }
+    }
+    println!("{budget}");
+    budget.assert_that_every_row_was_met();
+}
+
+fn roles() -> impl Strategy<Value = Role> {
+    prop::bool::weighted(0.3).prop_map(
+        |is_uplink| {
+            if is_uplink { Role::Uplink } else { Role::Subscriber }
+        },
+    )
+}

@@ -1,0 +1,147 @@
+//! Policies: nested, overlapping, expired, restricted, in every mode.
+
+use std::{
+    collections::HashSet,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+use super::addresses::{blockable_port, prefix};
+use crate::{
+    policy::{
+        Action, Block, Exemption, Handling, Inbound, Interface, Mode, Policy, Pool, Relay, Segments, Tunnel,
+    },
+    verdict::Role,
+};
+
+/// The last end that a policy can have: 2106-02-07T06:28:14Z.
+const LAST_END: i64 = u32::MAX as i64 - 1;
+
+/// A policy that the product accepts. Times are hours from now at least, so that none passes during the test.
+pub fn policy(now: Timestamp) -> impl Strategy<Value = Policy> {
+    (
+        interfaces(),
+        block(),
+        prop::collection::vec(pool(now), 1..5),
+        prop_oneof![2 => Just(Vec::new()), 1 => prop::collection::vec(prefixes(), 1..3)],
+        // Many wide ones exempt nearly everybody.
+        prop_oneof![1 => prop::collection::vec(exemption(now), 0..3), 1 => prop::collection::vec(exemption(now), 3..8)],
+    )
+        .prop_map(|(interfaces, block, pools, relays, exemptions)| Policy {
+            interfaces,
+            block,
+            pools: distinct(pools, |pool| &mut pool.prefixes),
+            relays: distinct(
+                relays.into_iter().map(|prefixes| Relay { prefixes }).collect(),
+                |relay| &mut relay.prefixes,
+            ),
+            exemptions,
+        })
+}
+
+fn interfaces() -> impl Strategy<Value = Vec<Interface>> {
+    let tunnels = prop_oneof![
+        1 => Just(Vec::new()),
+        1 => Just(Tunnel::ALL.to_vec()),
+        2 => prop::sample::subsequence(Tunnel::ALL.to_vec(), 0..=Tunnel::ALL.len()),
+    ];
+    (prop::collection::vec(tunnels, 1..3), any::<bool>()).prop_map(|(subscribers, has_uplink)| {
+        let subscribers = subscribers.into_iter().map(|tunnels| Interface {
+            role: Role::Subscriber,
+            tunnels,
+        });
+        let uplink = Interface {
+            role: Role::Uplink,
+            tunnels: Vec::new(),
+        };
+        subscribers.chain(has_uplink.then_some(uplink)).collect()
+    })
+}
+
+fn block() -> impl Strategy<Value = Block> {
+    (
+        prop::collection::btree_set(blockable_port(), 1..=8),
+        prop::sample::select(vec![Segments::All, Segments::New]),
+        prop::sample::select(vec![Action::Drop, Action::Reset, Action::Prohibit]),
+        prop::sample::select(vec![Handling::Drop, Handling::Pass]),
+        prop::sample::select(vec![Handling::Pass, Handling::Drop]),
+        prop::sample::select(vec![Inbound::Allow, Inbound::Block]),
+    )
+        .prop_map(|(ports, segments, action, uninspectable, unlisted, inbound)| {
+            let prohibits = action == Action::Prohibit;
+            let routers = [
+                IpAddr::from(Ipv4Addr::new(192, 0, 2, 1)),
+                IpAddr::from(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
+            ];
+            Block {
+                ports: ports.into_iter().collect(),
+                segments,
+                action,
+                uninspectable,
+                unlisted,
+                inbound,
+                prohibit_from: if prohibits { routers.to_vec() } else { Vec::new() },
+                // So many that no answer is ever held back.
+                prohibit_rate: prohibits.then_some(1_000_000),
+            }
+        })
+}
+
+fn pool(now: Timestamp) -> impl Strategy<Value = Pool> {
+    let begin = prop_oneof![
+        4 => Just(None),
+        1 => prop::sample::select(vec![-3_600i64, -86_400, -1_000_000_000]).prop_map(Some),
+        1 => prop::sample::select(vec![7_200i64, 86_400, 1_000_000_000]).prop_map(Some),
+    ];
+    let mode = prop_oneof![4 => Just(Mode::Enforce), 1 => Just(Mode::Monitor)];
+    (prefixes(), mode, begin).prop_map(move |(prefixes, mode, begin)| Pool {
+        prefixes,
+        mode,
+        enforce_from: begin.map(|seconds| moment(now, seconds)),
+    })
+}
+
+fn exemption(now: Timestamp) -> impl Strategy<Value = Exemption> {
+    let end = prop_oneof![
+        3 => Just(None),
+        2 => prop::sample::select(vec![-7_200i64, -86_400, -1_000_000_000]).prop_map(Some),
+        4 => prop::sample::select(vec![7_200i64, 7_201, 86_400, 1_000_000_000, i64::MAX]).prop_map(Some),
+    ];
+    let destinations = prop_oneof![1 => Just(Vec::new()), 1 => prefixes()];
+    (prefixes(), destinations, end).prop_map(move |(prefixes, destinations, end)| Exemption {
+        prefixes,
+        destinations,
+        expires: end.map(|seconds| moment(now, seconds)),
+    })
+}
+
+/// So many seconds from now, as far as a policy can say it.
+fn moment(now: Timestamp, seconds: i64) -> Timestamp {
+    let second = now.as_second().saturating_add(seconds).min(LAST_END);
+    Timestamp::from_second(second).expect("it is before 2107")
+}
+
+/// A list without duplicates, in any order.
+fn prefixes() -> impl Strategy<Value = Vec<IpNet>> {
+    prop::collection::vec(prefix(), 1..4).prop_map(|mut list| {
+        let mut seen = HashSet::new();
+        list.retain(|prefix| seen.insert(*prefix));
+        list
+    })
+}
+
+/// No prefix may be in two pools, or in two relays: the first keeps it.
+fn distinct<T>(items: Vec<T>, prefixes: impl Fn(&mut T) -> &mut Vec<IpNet>) -> Vec<T> {
+    let mut seen = HashSet::new();
+    items
+        .into_iter()
+        .filter_map(|mut item| {
+            let list = prefixes(&mut item);
+            list.retain(|prefix| seen.insert(*prefix));
+            (!list.is_empty()).then_some(item)
+        })
+        .collect()
+}

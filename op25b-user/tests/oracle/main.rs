@@ -1,0 +1,15 @@
+//! Does the program judge every packet as the contract says? The real program against a second opinion.
+//!
+//! [`reference`] is that opinion: written from the contract alone, sharing no line with the datapath or the compiler.
+//! [`generate`] draws policies and frames, [`differential`] compares, [`cases`] are the ones worth a name.
+
+mod cases;
+mod differential;
+mod dissect;
+mod generate;
+mod policy;
+mod program;
+mod reference;
+#[cfg(test)]
+mod self_tests;
+mod verdict;

@@ -1,0 +1,207 @@
+//! What does a policy say? The oracle's own model: lists, to be scanned from the front.
+
+mod yaml;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::verdict::Role;
+
+/// A policy, in the order of its file. Names are left out: nothing is judged by them.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Policy {
+    pub interfaces: Vec<Interface>,
+    #[serde(default)]
+    pub block: Block,
+    pub pools: Vec<Pool>,
+    #[serde(default)]
+    pub relays: Vec<Relay>,
+    #[serde(default)]
+    pub exemptions: Vec<Exemption>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Interface {
+    pub role: Role,
+    #[serde(default)]
+    pub tunnels: Vec<Tunnel>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum Tunnel {
+    #[serde(rename = "4in6")]
+    V4InV6,
+    #[serde(rename = "6in4")]
+    V6InV4,
+    #[serde(rename = "4in4")]
+    V4InV4,
+    #[serde(rename = "gre")]
+    Gre,
+    #[serde(rename = "l2tp")]
+    L2tp,
+}
+
+impl Tunnel {
+    pub const ALL: [Self; 5] = [Self::V4InV6, Self::V6InV4, Self::V4InV4, Self::Gre, Self::L2tp];
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Block {
+    pub ports: Vec<u16>,
+    #[serde(rename = "match")]
+    pub segments: Segments,
+    pub action: Action,
+    pub uninspectable: Handling,
+    pub unlisted: Handling,
+    pub inbound: Inbound,
+    pub prohibit_from: Vec<IpAddr>,
+    pub prohibit_rate: Option<u32>,
+}
+
+impl Default for Block {
+    fn default() -> Self {
+        Self {
+            ports: vec![25],
+            segments: Segments::All,
+            action: Action::Drop,
+            uninspectable: Handling::Drop,
+            unlisted: Handling::Pass,
+            inbound: Inbound::Allow,
+            prohibit_from: Vec::new(),
+            prohibit_rate: None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Segments {
+    All,
+    New,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    Drop,
+    Reset,
+    Prohibit,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Handling {
+    Drop,
+    Pass,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Inbound {
+    Allow,
+    Block,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    #[default]
+    Enforce,
+    Monitor,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Pool {
+    #[serde(deserialize_with = "yaml::prefixes")]
+    pub prefixes: Vec<IpNet>,
+    #[serde(default)]
+    pub mode: Mode,
+    pub enforce_from: Option<Timestamp>,
+}
+
+impl Pool {
+    pub fn enforces(&self, now: Timestamp) -> bool {
+        self.mode == Mode::Enforce && self.enforce_from.is_none_or(|begin| begin <= now)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Relay {
+    #[serde(deserialize_with = "yaml::prefixes")]
+    pub prefixes: Vec<IpNet>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Exemption {
+    #[serde(deserialize_with = "yaml::prefixes")]
+    pub prefixes: Vec<IpNet>,
+    #[serde(default, deserialize_with = "yaml::prefixes")]
+    pub destinations: Vec<IpNet>,
+    pub expires: Option<Timestamp>,
+}
+
+impl Exemption {
+    /// Whether it lets `subscriber` talk to `remote` now.
+    pub fn allows(&self, subscriber: IpAddr, remote: IpAddr, now: Timestamp) -> bool {
+        self.expires.is_none_or(|end| now < end)
+            && longest(&self.prefixes, subscriber).is_some()
+            && (self.destinations.is_empty() || longest(&self.destinations, remote).is_some())
+    }
+}
+
+/// The length of the longest of these prefixes that contains the address.
+pub fn longest(prefixes: &[IpNet], address: IpAddr) -> Option<u8> {
+    prefixes
+        .iter()
+        .filter(|prefix| prefix.contains(&address))
+        .map(IpNet::prefix_len)
+        .max()
+}
+
+impl Policy {
+    /// The pool that an address is in: the one with the longest prefix.
+    pub fn pool_of(&self, address: IpAddr) -> Option<usize> {
+        best(&self.pools, |pool| longest(&pool.prefixes, address))
+    }
+
+    /// The relay that an address is, likewise.
+    pub fn relay_at(&self, address: IpAddr) -> Option<usize> {
+        best(&self.relays, |relay| longest(&relay.prefixes, address))
+    }
+
+    /// Whether the program for subscriber interfaces looks into this kind of tunnel in a test run.
+    pub fn looks_into(&self, tunnel: Tunnel) -> bool {
+        self.interfaces
+            .iter()
+            .any(|interface| interface.role == Role::Subscriber && interface.tunnels.contains(&tunnel))
+    }
+
+    /// The address that answers in this version of IP.
+    pub fn router_v4(&self) -> Option<Ipv4Addr> {
+        self.block.prohibit_from.iter().find_map(|address| match address {
+            IpAddr::V4(address) => Some(*address),
+            IpAddr::V6(_) => None,
+        })
+    }
+
+    /// The address that answers in this version of IP.
+    pub fn router_v6(&self) -> Option<Ipv6Addr> {
+        self.block.prohibit_from.iter().find_map(|address| match address {
+            IpAddr::V6(address) => Some(*address),
+            IpAddr::V4(_) => None,
+        })
+    }
+}
+
+/// Which item has the greatest number; a prefix is in one item only, so no two have the same.
+fn best<T>(items: &[T], number: impl Fn(&T) -> Option<u8>) -> Option<usize> {
+    let numbered = items
+        .iter()
+        .enumerate()
+        .filter_map(|(index, item)| Some((number(item)?, index)));
+    numbered.max().map(|(_, index)| index)
+}

@@ -1,0 +1,108 @@
+//! What does the policy say about a segment?
+
+use jiff::Timestamp;
+
+use super::segment::{Addresses, Segment};
+use crate::{
+    policy::{Action, Handling, Inbound, Policy, Segments},
+    verdict::{Reason, Role, Verdict},
+};
+
+/// What happens, and by which rule. `Reject` still depends on whether there can be an answer.
+pub struct Judgement {
+    pub verdict: Verdict,
+    pub rule: Option<usize>,
+}
+
+const SYN: u8 = 0x02;
+const ACK: u8 = 0x10;
+
+/// A segment whose ports cannot be read.
+pub fn hidden(policy: &Policy, role: Role, addresses: Addresses, now: Timestamp) -> Judgement {
+    let subscriber = match role {
+        Role::Subscriber => addresses.source,
+        Role::Uplink => addresses.destination,
+    };
+    let pool = policy.pool_of(subscriber);
+    let is_enforced = pool.is_some_and(|pool| policy.pools[pool].enforces(now));
+    let verdict = if is_enforced && policy.block.uninspectable == Handling::Drop {
+        Verdict::Drop
+    } else {
+        Verdict::Pass
+    };
+    Judgement { verdict, rule: pool }
+}
+
+/// A segment whose ports are known; none if none of them is blocked.
+pub fn known(policy: &Policy, role: Role, segment: &Segment, now: Timestamp) -> Option<(Reason, Judgement)> {
+    let block = &policy.block;
+    let is_mirror = role == Role::Uplink && block.ports.contains(&segment.source_port);
+    let is_to_blocked = block.ports.contains(&segment.destination_port);
+    let is_concerned = match role {
+        Role::Subscriber => is_to_blocked,
+        Role::Uplink => is_mirror || block.inbound == Inbound::Block && is_to_blocked,
+    };
+    if !is_concerned {
+        return None;
+    }
+    let Addresses { source, destination } = segment.addresses;
+    let (subscriber, remote) = match role {
+        Role::Subscriber => (source, destination),
+        Role::Uplink => (destination, source),
+    };
+    let passed = |reason, rule| {
+        let verdict = Verdict::Pass;
+        Some((reason, Judgement { verdict, rule }))
+    };
+
+    let pool = policy.pool_of(subscriber);
+    let exemption = exemption(policy, |exemption| {
+        policy.exemptions[exemption].allows(subscriber, remote, now)
+    });
+    if pool.is_none() && exemption.is_none() {
+        let verdict = match (role, block.unlisted) {
+            (Role::Subscriber, Handling::Drop) => Verdict::Drop,
+            _ => Verdict::Pass,
+        };
+        return Some((Reason::NotPooled, Judgement { verdict, rule: None }));
+    }
+    if let Some(relay) = policy.relay_at(remote) {
+        return passed(Reason::Relay, Some(relay));
+    }
+    if exemption.is_some() {
+        return passed(Reason::Exempt, exemption);
+    }
+    if block.segments == Segments::New && segment.flags.is_some_and(|flags| !opens(flags, is_mirror)) {
+        return passed(Reason::Established, None);
+    }
+    if !pool.is_some_and(|pool| policy.pools[pool].enforces(now)) {
+        return passed(Reason::Monitored, pool);
+    }
+    let verdict = match (role, block.action) {
+        (Role::Uplink, _) | (_, Action::Drop) => Verdict::Drop,
+        (Role::Subscriber, Action::Reset | Action::Prohibit) => Verdict::Reject,
+    };
+    Some((Reason::Blocked, Judgement { verdict, rule: pool }))
+}
+
+/// Whether a segment with these flags is about opening a connection: it asks for one, or, coming back from where the
+/// subscriber is said to have asked, it grants one.
+fn opens(flags: u8, is_mirror: bool) -> bool {
+    flags & SYN != 0 && (is_mirror || flags & ACK == 0)
+}
+
+/// Of the exemptions that allow it the one that is named: one without destinations, then the one that lasts longest,
+/// then the first.
+fn exemption(policy: &Policy, allows: impl Fn(usize) -> bool) -> Option<usize> {
+    (0..policy.exemptions.len())
+        .filter(|index| allows(*index))
+        .min_by(|one, other| {
+            let (one, other) = (&policy.exemptions[*one], &policy.exemptions[*other]);
+            let is_restricted = |exemption: &crate::policy::Exemption| !exemption.destinations.is_empty();
+            let end = |exemption: &crate::policy::Exemption| exemption.expires.unwrap_or(Timestamp::MAX);
+            // `min_by` takes the first of equals, which is the first in the file.
+            is_restricted(one)
+                .cmp(&is_restricted(other))
+                .then(end(other).cmp(&end(one)))
+        })
+}

@@ -1,0 +1,121 @@
+//! Which TCP segment is in a frame, if any?
+
+use std::net::IpAddr;
+
+use etherparse::{IpNumber, ip_number};
+
+use super::{
+    bytes::{Bytes, FARTHEST},
+    link::{self, Family, Link},
+    network::{self, Network, Upper},
+    tunnel,
+};
+use crate::{
+    policy::Policy,
+    verdict::{Reason, Role},
+};
+
+/// Who talks to whom, as far as the policy is concerned.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses {
+    pub source: IpAddr,
+    pub destination: IpAddr,
+}
+
+impl Addresses {
+    pub fn of(network: &Network) -> Self {
+        Self {
+            source: network.source,
+            destination: network.destination,
+        }
+    }
+}
+
+/// A segment whose ports are known.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment {
+    pub addresses: Addresses,
+    pub source_port: u16,
+    pub destination_port: u16,
+    /// The byte with SYN, ACK and the like; none if it cannot be read.
+    pub flags: Option<u8>,
+    /// Where the TCP header begins.
+    pub at: usize,
+    /// The first byte behind its IP packet.
+    pub end: Option<usize>,
+    pub fragmented: bool,
+    pub tunnelled: bool,
+    pub link: Link,
+}
+
+/// What became of the reading.
+#[derive(Debug)]
+pub enum Reading {
+    /// There is no segment, and the policy is not asked.
+    Ended(Reason),
+    /// There is one and its ports cannot be read.
+    Hidden(Addresses),
+    Known(Segment),
+}
+
+/// Reads a frame. A program for uplinks looks into no tunnels.
+pub fn read(policy: &Policy, role: Role, frame: &[u8]) -> Reading {
+    let Some(link) = link::read(frame) else {
+        return Reading::Ended(Reason::NotIp);
+    };
+    let bytes = Bytes::of(frame);
+    let Ok(outer) = network::read(bytes, link.network, link.family) else {
+        return Reading::Ended(Reason::NotIp);
+    };
+    let addresses = Addresses::of(&outer);
+    let Some(upper) = outer.upper else {
+        return Reading::Hidden(addresses);
+    };
+    match tunnel::kind(policy, outer.family, upper.protocol) {
+        Some(kind) if role == Role::Subscriber => tunnel::read(policy, bytes, link, &outer, upper, kind),
+        _ => tcp(bytes, link, &outer, upper, addresses),
+    }
+}
+
+/// Reads the TCP header of a packet.
+pub(super) fn tcp(
+    bytes: Bytes<'_>,
+    link: Link,
+    network: &Network,
+    upper: Upper,
+    addresses: Addresses,
+) -> Reading {
+    // Behind the extension header that a later IPv6 fragment begins with may be anything, so it may be TCP.
+    let may_be_tcp = upper.protocol == ip_number::TCP.0
+        || network.family == Family::V6
+            && upper.fragment_offset != 0
+            && network::is_extension(IpNumber(upper.protocol));
+    if !may_be_tcp {
+        return Reading::Ended(Reason::NotTcp);
+    }
+    match upper.fragment_offset {
+        0 => (),
+        1 => return Reading::Hidden(addresses),
+        _ => return Reading::Ended(Reason::LaterFragment),
+    }
+    let bytes = bytes.until(network.end);
+    // Not with etherparse: it wants the whole header, of which only the ports have to be there.
+    let header = upper
+        .at
+        .filter(|at| *at <= FARTHEST)
+        .and_then(|at| Some((at, bytes.number(at)?, bytes.number(at + 2)?)));
+    let Some((at, source_port, destination_port)) = header else {
+        return Reading::Hidden(addresses);
+    };
+    Reading::Known(Segment {
+        addresses,
+        source_port,
+        destination_port,
+        flags: bytes.byte(at + 13),
+        at,
+        end: network.end,
+        fragmented: upper.fragmented,
+        tunnelled: false,
+        link,
+    })
+}

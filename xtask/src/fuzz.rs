@@ -1,0 +1,64 @@
+//! `cargo xtask fuzz`: does the program still agree with the oracle after many more packets than a test has time for?
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context as _, ensure};
+use clap::Args as ClapArgs;
+
+use crate::{
+    paths, process,
+    setup::{self, Purpose},
+    suite,
+};
+
+/// Compares the XDP program with a second opinion on random policies and packets, for as long as you like.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+The first difference ends it: it is made as small as it gets, shown, and saved as a file below
+op25b-user/tests/oracle/differences, which `cargo xtask test` checks from then on. Keep that file.
+Exit codes: 0 no difference; 1 a difference, or something is missing; 2 it could not be run.")]
+pub struct Args {
+    /// How long.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    minutes: u64,
+}
+
+/// The test that does it, and the variable that says for how long.
+const TEST: &str = "differential::the_program_agrees_with_the_oracle";
+const VARIABLE: &str = "OP25B_FUZZ_SECONDS";
+
+/// Runs the command.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    setup::ensure(Purpose::Test)?;
+    let through_sudo = suite::privileges()?;
+    let mut build = cargo_test();
+    build.arg("--no-run");
+    let status = build.status();
+    let status = status.with_context(|| format!("cannot run `{}`", process::shown(&build)))?;
+    ensure!(status.success(), "the test cannot be built: see above");
+
+    let mut test = cargo_test();
+    suite::run_tests_through(&mut test, through_sudo)?;
+    test.env(VARIABLE, (args.minutes * 60).to_string());
+    test.args(["--", "--exact", TEST, "--nocapture"]);
+    println!(
+        "==> {} min of packets\n    {}",
+        args.minutes,
+        process::shown(&test)
+    );
+    let status = test.status();
+    let status = status.with_context(|| format!("cannot run `{}`", process::shown(&test)))?;
+    // How many there were, or what the difference is and where it is saved, the test has said itself.
+    Ok(if status.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn cargo_test() -> Command {
+    let mut command = Command::new("cargo");
+    command.args(["test", "--quiet", "--package", "op25b", "--test", "oracle"]);
+    command.current_dir(paths::workspace());
+    command
+}
