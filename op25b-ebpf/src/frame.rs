@@ -94,14 +94,14 @@ impl Fetched {
     #[inline(always)]
     pub fn grow_front(&self, length: u32) -> bool {
         // SAFETY: the helper has no preconditions but a valid context; no pointer into the frame is kept.
-        unsafe { bpf_xdp_adjust_head(self.0, -(length as i32)) == 0 }
+        unsafe { bpf_xdp_adjust_head(self.0, -length.cast_signed()) == 0 }
     }
 
     /// Cuts off the last `length` bytes; false if that cannot be.
     #[inline(always)]
     pub fn cut_back(&self, length: u32) -> bool {
         // SAFETY: as for the front.
-        length == 0 || unsafe { bpf_xdp_adjust_tail(self.0, -(length as i32)) == 0 }
+        length == 0 || unsafe { bpf_xdp_adjust_tail(self.0, -length.cast_signed()) == 0 }
     }
 }
 

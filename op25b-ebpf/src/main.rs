@@ -10,6 +10,10 @@
     reason = "the xdp macro makes a public function with a context of its own, without the documentation above it"
 )]
 #![allow(
+    clippy::not_unsafe_ptr_arg_deref,
+    reason = "functions that are verified by themselves take pointers, which the verifier holds callers to"
+)]
+#![allow(
     clippy::inline_always,
     reason = "a call costs nanoseconds for each packet, and the verifier follows values best in one function"
 )]
@@ -107,7 +111,7 @@ fn answer(ctx: &XdpContext, segment: &Segment) -> u32 {
 fn segment(ctx: &XdpContext) -> Result<Segment, Reason> {
     let (network, link, upper) = outermost(ctx)?;
     let enabled = maps::TUNNELS.load();
-    if enabled == 0 || upper.protocol == TCP as u32 {
+    if enabled == 0 || upper.protocol == TCP {
         let ports = upper.ports(&Frame(ctx.ctx))?;
         return Ok(Segment::new(link, network, upper, ports));
     }

@@ -10,7 +10,7 @@ pub mod ipv6;
 pub mod tunnel;
 
 /// Protocol number of TCP, in IPv4's protocol and IPv6's next header field.
-pub const TCP: u8 = 6;
+pub const TCP: u32 = 6;
 
 /// Bytes of the TCP header that hold the ports (RFC 9293 section 3.1).
 const PORTS_LENGTH: u32 = 4;
@@ -80,7 +80,7 @@ impl Upper {
     /// Why there are none to ask for: `not_tcp` or `later_fragment`.
     #[inline(always)]
     pub fn ports<B: Bytes>(&self, bytes: &B) -> Result<Ports, Reason> {
-        if self.protocol != TCP as u32 {
+        if self.protocol != TCP {
             return Err(Reason::NotTcp);
         }
         match self.fragment_offset {

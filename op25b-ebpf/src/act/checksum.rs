@@ -15,7 +15,8 @@ impl Sum {
         let words = words.as_ptr().cast_mut();
         // SAFETY: the helper reads as many bytes as the words have.
         let sum = unsafe { bpf_csum_diff(core::ptr::null_mut(), 0, words, 4 * N as u32, self.0) };
-        Self(sum as u32)
+        // Never an error: the length is a multiple of 4.
+        Self(sum.cast_unsigned() as u32)
     }
 
     /// The checksum, as it stands in the packet's memory.

@@ -18,10 +18,10 @@ const HOP_LIMIT: u32 = 64;
 const ICMP_LENGTH: u32 = 8;
 const ICMP: u32 = 1;
 /// RFC 792, RFC 1812 section 5.2.7.1: destination unreachable, communication administratively prohibited.
-const ICMP_TYPE_CODE: u16 = 3 << 8 | 13;
+const ICMP_TYPE_CODE: u16 = 0x03_0d;
 const ICMPV6: u32 = 58;
 /// RFC 4443 section 3.1: the same.
-const ICMPV6_TYPE_CODE: u16 = 1 << 8 | 1;
+const ICMPV6_TYPE_CODE: u16 = 0x01_01;
 /// RFC 1812 section 4.3.2.5: errors go with the precedence of internetwork control.
 const TOS: u32 = 0xc0;
 
@@ -168,11 +168,13 @@ fn front_v4(
     ];
     header[2] = word(life, Sum::ZERO.add(&header).finish());
     let sum = quote.sum(frame, chunk, Sum::ZERO.add(&[word(ICMP_TYPE_CODE, 0)]))?;
-    let [a, b, c, d, e] = header;
-    Some([a, b, c, d, e, word(ICMP_TYPE_CODE, sum.finish()), 0])
+    let mut front = [0; FRONT_V4 as usize / 4];
+    front[..header.len()].copy_from_slice(&header);
+    front[header.len()] = word(ICMP_TYPE_CODE, sum.finish());
+    Some(front)
 }
 
-/// What stands before the quote: an IPv6 and an ICMPv6 header.
+/// What stands before the quote: an IPv6 and an `ICMPv6` header.
 #[inline(always)]
 fn front_v6(
     frame: &Fetched,

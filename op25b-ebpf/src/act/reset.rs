@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What the sender is told about the way back; the router's own packets start with the same.
-const HOP_LIMIT: u16 = 64;
+const HOP_LIMIT: u32 = 64;
 /// The shortest Ethernet frame, without its check sequence (IEEE 802.3): some drivers send no shorter one.
 const MIN_FRAME_LENGTH: u32 = 60;
 const MAX_PADDING: usize = 8;
@@ -77,13 +77,13 @@ fn tcp_header(question: &Question) -> [u32; TCP_HEADER_LENGTH as usize / 4] {
 fn write_v4(frame: &Fetched, at: u32, question: &Question) -> Option<u32> {
     const DONT_FRAGMENT: u32 = 0x4000;
     let [source, destination] = frame.words(at + ipv4::SOURCE_OFFSET)?;
-    let life = (HOP_LIMIT << 8) | TCP as u16;
+    let life = ((HOP_LIMIT << 8) | TCP) as u16;
     let start = (0x4500_0000 | PACKET_LENGTH_V4).to_be();
     let mut header = [start, DONT_FRAGMENT.to_be(), word(life, 0), destination, source];
     header[2] = word(life, Sum::ZERO.add(&header).finish());
     let mut tcp = tcp_header(question);
     // The pseudo-header (RFC 9293 section 3.1).
-    let rest = ((TCP as u32) << 16 | TCP_HEADER_LENGTH).to_be();
+    let rest = (TCP << 16 | TCP_HEADER_LENGTH).to_be();
     tcp[4] = u32::from(Sum::ZERO.add(&[source, destination, rest]).add(&tcp).finish());
     let is_written = frame.store(at, &header) && frame.store(at + ipv4::HEADER_LENGTH, &tcp);
     is_written.then_some(PACKET_LENGTH_V4)
@@ -96,12 +96,12 @@ fn write_v6(frame: &Fetched, at: u32, question: &Question) -> Option<u32> {
     let destination: [u32; 4] = frame.words(at + ipv6::DESTINATION_OFFSET)?;
     let mut tcp = tcp_header(question);
     // The pseudo-header (RFC 8200 section 8.1).
-    let rest = [TCP_HEADER_LENGTH.to_be(), (TCP as u32).to_be()];
+    let rest = [TCP_HEADER_LENGTH.to_be(), TCP.to_be()];
     let sum = Sum::ZERO.add(&rest).add(&source).add(&destination);
     tcp[4] = u32::from(sum.add(&tcp).finish());
     let start = [
         0x6000_0000_u32.to_be(),
-        (TCP_HEADER_LENGTH << 16 | (TCP as u32) << 8 | HOP_LIMIT as u32).to_be(),
+        (TCP_HEADER_LENGTH << 16 | TCP << 8 | HOP_LIMIT).to_be(),
     ];
     let is_written = frame.store(at, &start)
         && frame.store(at + ipv6::SOURCE_OFFSET, &destination)

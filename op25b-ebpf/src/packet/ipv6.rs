@@ -122,7 +122,7 @@ fn step<B: Bytes>(bytes: &B, upper: &mut Upper) -> bool {
     if upper.fragment_offset != 0 {
         // What follows is not the next header but the middle of the packet: behind extension headers there may be TCP.
         if is_extension(upper.protocol) {
-            upper.protocol = TCP as u32;
+            upper.protocol = TCP;
         }
         return false;
     }
@@ -136,6 +136,6 @@ fn step<B: Bytes>(bytes: &B, upper: &mut Upper) -> bool {
 /// Takes it for TCP that hides.
 #[inline(always)]
 fn hide(upper: &mut Upper) {
-    upper.protocol = TCP as u32;
+    upper.protocol = TCP;
     upper.is_hidden = 1;
 }

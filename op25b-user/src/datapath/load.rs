@@ -1,5 +1,7 @@
 //! From compiled tables to a program and its maps in the kernel, attached to nothing yet.
 
+use std::io;
+
 use aya::{
     Ebpf, EbpfError, EbpfLoader, Pod,
     maps::{
@@ -62,7 +64,17 @@ pub enum LoadError {
     #[error("cannot create the filter's maps in the kernel")]
     Object(#[from] EbpfError),
     /// The verifier refused the program.
-    #[error("the kernel refused the XDP program")]
+    #[error("the kernel refused the XDP program {program}: {source}; it says: {says}")]
+    Refused {
+        /// The program's name.
+        program: &'static str,
+        /// The kernel's answer.
+        source: io::Error,
+        /// The last words of the verifier, which has very many.
+        says: String,
+    },
+    /// The kernel does not do something with the program.
+    #[error("cannot use the XDP program")]
     Program(#[from] ProgramError),
     /// A map could not be filled.
     #[error("cannot fill map {map}")]
@@ -119,9 +131,31 @@ pub(super) fn load(
     fill_array(&mut ebpf, CLOCK, &[clock::boot_to_unix()?])?;
 
     for name in [SUBSCRIBER_PROGRAM, UPLINK_PROGRAM] {
-        program(&mut ebpf, name)?.load()?;
+        program(&mut ebpf, name)?
+            .load()
+            .map_err(|error| refusal(name, error))?;
     }
     Ok(ebpf)
+}
+
+/// The verifier's refusal, without its account of every instruction.
+fn refusal(program: &'static str, error: ProgramError) -> LoadError {
+    const LAST_WORDS: usize = 4;
+    match error {
+        ProgramError::LoadError {
+            io_error,
+            verifier_log,
+        } => {
+            let log = verifier_log.to_string();
+            let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
+            LoadError::Refused {
+                program,
+                source: io_error,
+                says: lines[lines.len().saturating_sub(LAST_WORDS)..].join(" / "),
+            }
+        }
+        error => error.into(),
+    }
 }
 
 /// Creates the maps, sized to the policy, and sets the globals.

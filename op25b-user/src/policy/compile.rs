@@ -18,6 +18,10 @@ use super::{
 
 /// The entries of all maps.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each becomes a global of the program, and any combination has a meaning"
+)]
 pub struct Compiled {
     /// The blocked destination ports.
     pub blocked_ports: Vec<u16>,

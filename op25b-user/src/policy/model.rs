@@ -261,7 +261,7 @@ words! {
         V4InV4 = "4in4",
         /// IP in GRE.
         Gre = "gre",
-        /// IP in PPP in L2TPv2.
+        /// IP in PPP in `L2TPv2`.
         L2tp = "l2tp",
     }
 

@@ -77,8 +77,8 @@ fn datapath_log_names_each_blocked_packet_and_is_silent_by_default() {
         }
     };
     let lines = [
-        "blocked: 198.51.100.10 -> 203.0.113.25",
-        "blocked: 2001:db8:100::10 -> 2001:db8:f00::25",
+        "blocked       198.51.100.10 -> 203.0.113.25",
+        "blocked       2001:db8:100::10 -> 2001:db8:f00::25",
     ];
 
     let filter = scene.filter_with(&policy, &["--datapath-log", "debug"], &[]);

@@ -33,7 +33,6 @@ fn json_names_process_program_policy_interfaces_pools_exemptions_and_counters() 
     let status = &mut status["filters"][0];
 
     let (_, _, program) = scene.attached()[0];
-    assert_eq!(status["program_id"], program);
     assert_eq!(status["pid"], filter.pid());
     assert_eq!(status["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(status["policy"]["file"], lab_policy().to_str().unwrap());
@@ -42,13 +41,16 @@ fn json_names_process_program_policy_interfaces_pools_exemptions_and_counters() 
     interfaces.sort_by_key(|interface| interface["name"].to_string());
     for (interface, name) in interfaces.iter().zip(["access0", "corp0", "sub0"]) {
         assert_eq!(interface["name"], name);
+        assert_eq!(interface["role"], "subscriber");
         assert_eq!(interface["xdp"], "native");
+        assert_eq!(interface["program_id"], program);
         assert!(interface["ifindex"].as_u64().unwrap() > 1);
     }
     assert_eq!(
         status["pools"],
         json!([{ "name": "residential", "mode": "enforce", "prefixes": 2 }])
     );
+    assert!(status["uplink_counters"].is_null());
     assert_eq!(status["relays"], 1);
     assert_eq!(
         status["exemptions"],
@@ -81,7 +83,8 @@ fn text_says_the_same_to_people() {
     // In the order in which the kernel lists the interfaces.
     lines[2..4].sort_by_key(|line| line.contains("sub0"));
     assert!(
-        lines[2].ends_with("corp0 (native)") && lines[3].ends_with("sub0 (native)"),
+        lines[2].ends_with(&format!("corp0 (subscriber, native, program {program})"))
+            && lines[3].ends_with(&format!("sub0 (subscriber, native, program {program})")),
         "{rest}"
     );
     let others: Vec<_> = lines[..2].iter().chain(&lines[4..]).copied().collect();
@@ -89,7 +92,7 @@ fn text_says_the_same_to_people() {
         others,
         [
             format!(
-                "  process     {} (op25b {}), program {program}",
+                "  process     {} (op25b {})",
                 filter.pid(),
                 env!("CARGO_PKG_VERSION")
             ),
