@@ -1,4 +1,4 @@
-//! Are tunnels looked into on those interfaces only that ask for it?
+//! What differs between interfaces: tunnels are looked into where that is asked for, and each role has its counters.
 
 use etherparse::IpNumber;
 use op25b::{
@@ -6,9 +6,13 @@ use op25b::{
     policy::{self, Role},
 };
 
+use op25b_common::Reason;
+
 use crate::support::{
-    NOT_TCP, blocked, prepared,
-    world::{POOLS, V4, bare},
+    NOT_TCP, blocked, check_counted,
+    packet::{between, syn_header},
+    prepared, runner,
+    world::{POOLS, V4, WORLDS, bare},
 };
 
 const XDP_PASS: u32 = 2;
@@ -30,4 +34,27 @@ fn tunnels_are_looked_into_only_where_the_interface_asks_for_it() {
     assert_eq!(runner.run(&frame).unwrap(), blocked(0));
     let (decision, _) = runner.judge(Role::Uplink, &frame).unwrap();
     assert_eq!(decision, NOT_TCP);
+}
+
+#[test]
+fn what_comes_from_the_internet_is_counted_apart_from_what_subscribers_send() {
+    let mut runner = runner(POOLS);
+    let roles = [Role::Subscriber, Role::Uplink];
+    let before = roles.map(|role| runner.counters(role).unwrap());
+    for world in WORLDS {
+        // A server's answers to SYNs with forged sources: to somebody in a pool, and to somebody in none.
+        for to in [world.subscriber, world.stranger] {
+            let mut header = syn_header(40_000);
+            (header.source_port, header.ack) = (25, true);
+            let frame = bare(&between(world.server, to).tcp(header));
+            runner.judge(Role::Uplink, &frame).unwrap();
+        }
+        runner
+            .judge(Role::Subscriber, &bare(&world.outbound().syn(25)))
+            .unwrap();
+    }
+    let [subscriber, uplink] = roles.map(|role| runner.counters(role).unwrap());
+    check_counted(&before[0], &subscriber, [Reason::Blocked; 2].into_iter());
+    let expected = [Reason::Blocked, Reason::NotPooled].repeat(2);
+    check_counted(&before[1], &uplink, expected.into_iter());
 }

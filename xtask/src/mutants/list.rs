@@ -149,8 +149,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "a reset's checksum leaves the length out",
         "act/reset.rs",
-        "((TCP as u32) << 16 | TCP_HEADER_LENGTH).to_be()",
-        "((TCP as u32) << 16).to_be()",
+        "(TCP << 16 | TCP_HEADER_LENGTH).to_be()",
+        "(TCP << 16).to_be()",
     ),
     mutant(
         "a reset does not count the SYN",

@@ -56,6 +56,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     ensure!(!meant.is_empty(), "no mutant has such a name");
     let copy = Copy::make(&paths::target()?.join("mutants"), through_sudo)?;
 
+    for mutant in &meant {
+        mutant.applied(&copy.original(mutant)?)?;
+    }
     println!("==> without a mutant");
     for target in TARGETS {
         let failed = copy.failing(target)?;
@@ -121,11 +124,20 @@ impl Copy {
         })
     }
 
+    fn path(&self, mutant: &Mutant) -> PathBuf {
+        self.workspace.join("op25b-ebpf/src").join(mutant.file)
+    }
+
+    /// The file that a mutant is in, as it is without.
+    fn original(&self, mutant: &Mutant) -> anyhow::Result<String> {
+        let path = self.path(mutant);
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+    }
+
     /// Does something while the copy has this mutant.
     fn with<T>(&self, mutant: &Mutant, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
-        let path = self.workspace.join("op25b-ebpf/src").join(mutant.file);
-        let original =
-            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let path = self.path(mutant);
+        let original = self.original(mutant)?;
         let broken = mutant.applied(&original)?;
         let write = |text| fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()));
         write(broken)?;
