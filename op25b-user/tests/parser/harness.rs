@@ -96,7 +96,7 @@ fn upper(frame: &Memory<'_>, network: Network, offset: u32) -> Option<Upper> {
     assert!(upper.is_fragment <= 1 && upper.is_hidden <= 1);
     assert!(upper.fragment_offset == 0 || upper.is_fragment == 1);
     if network == Network::V6 && upper.is_hidden == 1 {
-        assert_eq!(upper.protocol, u32::from(TCP));
+        assert_eq!(upper.protocol, TCP);
     }
     Some(upper)
 }
@@ -105,7 +105,7 @@ fn upper(frame: &Memory<'_>, network: Network, offset: u32) -> Option<Upper> {
 fn ports(frame: &Memory<'_>, upper: &Upper, end: u32) {
     match upper.ports(frame) {
         Ok(ports) => in_range(frame, upper, ports, end),
-        Err(Reason::NotTcp) => assert_ne!(upper.protocol, u32::from(TCP)),
+        Err(Reason::NotTcp) => assert_ne!(upper.protocol, TCP),
         Err(Reason::LaterFragment) => assert!(upper.fragment_offset > 1),
         Err(other) => panic!("{other:?} is no answer to that"),
     }
@@ -117,7 +117,7 @@ fn in_range(frame: &Memory<'_>, upper: &Upper, ports: Ports, end: u32) {
     };
     assert_eq!(
         (upper.protocol, upper.fragment_offset, upper.is_hidden),
-        (u32::from(TCP), 0, 0)
+        (TCP, 0, 0)
     );
     assert!(upper.offset <= MAX_OFFSET && upper.offset + 4 <= end.min(frame.length()));
     let at = usize::try_from(upper.offset).expect("an offset fits");

@@ -102,13 +102,13 @@ impl Instruction {
     /// `dst = imm64`, in two instructions: of a map (1), or of a map's value (2), as its source register says.
     const LOAD_64_BITS: u8 = 0x18;
 
-    fn read([code, registers, a, b, c, d, e, f]: [u8; 8]) -> Self {
+    fn read([code, registers, low, high, immediate @ ..]: [u8; 8]) -> Self {
         Self {
             code,
             destination: registers & 0x0f,
             source: registers >> 4,
-            offset: i16::from_ne_bytes([a, b]),
-            immediate: i32::from_ne_bytes([c, d, e, f]),
+            offset: i16::from_ne_bytes([low, high]),
+            immediate: i32::from_ne_bytes(immediate),
         }
     }
 
