@@ -29,6 +29,13 @@ pub trait Family {
     fn destination(set: u32, destination: Self::Address) -> Option<&'static DestinationEntry>;
 }
 
+/// Where an address stands in the frame, and of which family it is.
+#[derive(Clone, Copy)]
+pub struct Place {
+    pub offset: u32,
+    pub is_v6: bool,
+}
+
 pub struct V4;
 pub struct V6;
 

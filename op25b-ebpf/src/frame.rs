@@ -8,7 +8,7 @@ use aya_ebpf::{
     },
 };
 
-use crate::packet::{Bytes, MAX_OFFSET};
+use crate::packet::Bytes;
 
 /// A frame that is read where it lies: the fast way.
 pub struct Frame(pub *mut xdp_md);
@@ -29,19 +29,6 @@ impl Bytes for Frame {
         Fetched(self.0).bytes(offset)
     }
 }
-
-/// An offset that came as data, if a header can be there.
-///
-/// The comparison has to be on the very register that is added to the packet's start, so the compiler must not know
-/// better or do it together with others.
-#[inline(always)]
-pub fn bounded(offset: u32) -> Option<u32> {
-    let offset = core::hint::black_box(offset);
-    (offset <= MAX_OFFSET + MAX_FIELD_OFFSET).then_some(offset)
-}
-
-/// No field that we look for is farther behind its header's start.
-const MAX_FIELD_OFFSET: u32 = 64;
 
 /// A frame whose bytes the kernel fetches: slower, and any offset will do, so that the verifier need not follow how it
 /// came about.
@@ -120,7 +107,8 @@ impl Fetched {
 
 /// The length of a part that is not empty and no longer than `whole`.
 ///
-/// As for [`bounded`], the comparisons are for the verifier: each on the whole register, and not made one by the compiler.
+/// The comparisons are for the verifier: each on the whole register that the helper gets, and so the compiler must neither
+/// know better nor make one of two.
 #[inline(always)]
 fn part(length: u32, whole: usize) -> Option<u32> {
     let length = core::hint::black_box(u64::from(length));

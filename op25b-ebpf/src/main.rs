@@ -38,12 +38,10 @@ use aya_ebpf::{
 };
 use op25b_common::{
     Reason, Verdict, action,
-    tunnel::V4_IN_V6,
     values::{Decision, NO_RULE},
 };
 
 use crate::{
-    family::{Family, V4, V6},
     frame::{Fetched, Frame},
     packet::{
         Network, Ports, TCP, Upper,
@@ -196,52 +194,17 @@ pub extern "C" fn judge(ctx: *mut xdp_md, segment: *const Segment) -> u32 {
     if segment.tunnels != 0 && !looks_into(ctx, segment.tunnels) {
         return untouched(Reason::NotTcp);
     }
-    match (
-        segment.has(Segment::SOURCE_V6),
-        segment.has(Segment::DESTINATION_V6),
-    ) {
-        (false, false) => judge_between::<V4, V4>(ctx, segment),
-        (true, true) => judge_between::<V6, V6>(ctx, segment),
-        (true, false) if maps::TUNNELS.load() & V4_IN_V6 != 0 => judge_between::<V6, V4>(ctx, segment),
-        // No tunnel leads there.
-        _ => untouched(Reason::NotIp),
-    }
-}
-
-/// Whether these tunnels are looked into on the interface that the packet came in on.
-///
-/// Asked only now: before, the packet was not known to be TCP to a blocked port, and no map is for others.
-#[inline(always)]
-fn looks_into(ctx: *mut xdp_md, tunnels: u32) -> bool {
-    let interface = XdpContext::new(ctx).ingress_ifindex() as u32;
-    // SAFETY: nobody changes the entry while the program is attached.
-    unsafe { maps::TUNNELS_BY_IF.get(interface) }.is_some_and(|enabled| tunnels & !enabled == 0)
-}
-
-/// Judges a segment between a subscriber's address (`L`, local) and another one (`R`, remote).
-#[inline(always)]
-fn judge_between<L: Family, R: Family>(ctx: *mut xdp_md, segment: &Segment) -> u32 {
-    let frame = Frame(ctx);
+    let frame = Fetched(ctx);
     let from_uplink = segment.has(Segment::UPLINK);
-    let (source, destination) = (segment.source_network, segment.destination_network);
     let (local, remote) = if from_uplink {
-        (destination + L::DESTINATION_OFFSET, source + R::SOURCE_OFFSET)
+        (segment.destination(), segment.source())
     } else {
-        (source + L::SOURCE_OFFSET, destination + R::DESTINATION_OFFSET)
-    };
-    let (Some(local), Some(remote)) = (frame::bounded(local), frame::bounded(remote)) else {
-        return untouched(Reason::NotIp);
-    };
-    let Some(local) = L::address(&frame, local) else {
-        return untouched(Reason::NotIp);
-    };
-    let Some(remote) = R::address(&frame, remote) else {
-        return untouched(Reason::NotIp);
+        (segment.source(), segment.destination())
     };
     let mut decision = if segment.has(Segment::HIDDEN) {
-        policy::judge_hidden::<L>(local)
+        policy::judge_hidden(&frame, local)
     } else {
-        policy::judge::<L, R>(local, remote, facts(ctx, segment))
+        policy::judge(&frame, local, remote, facts(&frame, segment))
     };
     account::log(ctx, segment, &decision);
     // The Internet is told nothing: what comes from there may be forged.
@@ -259,12 +222,22 @@ fn judge_between<L: Family, R: Family>(ctx: *mut xdp_md, segment: &Segment) -> u
     }
 }
 
+/// Whether these tunnels are looked into on the interface that the packet came in on.
+///
+/// Asked only now: before, the packet was not known to be TCP to a blocked port, and no map is for others.
+#[inline(always)]
+fn looks_into(ctx: *mut xdp_md, tunnels: u32) -> bool {
+    let interface = XdpContext::new(ctx).ingress_ifindex() as u32;
+    // SAFETY: nobody changes the entry while the program is attached.
+    unsafe { maps::TUNNELS_BY_IF.get(interface) }.is_some_and(|enabled| tunnels & !enabled == 0)
+}
+
 /// What row `established` needs to know; the flags are read only if the policy asks.
 #[inline(always)]
-fn facts(ctx: *mut xdp_md, segment: &Segment) -> Facts {
+fn facts(frame: &Fetched, segment: &Segment) -> Facts {
     let from_uplink = segment.has(Segment::UPLINK);
     let flags = if maps::MATCH_NEW.load() == 1 {
-        segment.tcp_flags(&Fetched(ctx))
+        segment.tcp_flags(frame)
     } else {
         None
     };

@@ -1,14 +1,22 @@
 //! From a segment's addresses to a decision: rows 4 and 6 to 11 of the verdict table.
 //!
-//! `L` is the family of the subscriber's address ("local"), `R` that of the other end ("remote"); they differ in DS-Lite.
+//! "Local" is the subscriber's address and "remote" the other end's; in DS-Lite they are of two families. Only look-ups
+//! differ between families, so that the rest is in the program once and not for each pair of families.
 
 use aya_ebpf::helpers::bpf_ktime_get_boot_ns;
 use op25b_common::{
     MAX_BLOCKED_PORTS, Reason, Verdict,
-    values::{ALWAYS_PAST, Decision, NEVER, NO_DESTINATIONS, NO_RULE, PoolEntry, RuleIndex, UnixSeconds},
+    values::{
+        ALWAYS_PAST, Decision, DestinationEntry, ExemptionEntry, NEVER, NO_DESTINATIONS, NO_RULE, PoolEntry,
+        RelayEntry, RuleIndex, UnixSeconds,
+    },
 };
 
-use crate::{family::Family, maps};
+use crate::{
+    family::{Family as _, Place, V4, V6},
+    frame::Fetched,
+    maps,
+};
 
 const NANOSECONDS_A_SECOND: u64 = 1_000_000_000;
 
@@ -40,15 +48,15 @@ pub struct Facts {
 
 /// Judges a segment with a blocked port: rows `not_pooled` to `blocked`.
 #[inline(always)]
-pub fn judge<L: Family, R: Family>(local: L::Address, remote: R::Address, facts: Facts) -> Decision {
-    let pool = L::pool(local);
-    let exemption = granted::<L, R>(local, remote);
+pub fn judge(frame: &Fetched, local: Place, remote: Place, facts: Facts) -> Decision {
+    let pool = pool(frame, local);
+    let exemption = granted(frame, local, remote);
     if pool.is_none() && exemption.is_none() {
         // Default-deny is about what subscribers send; nobody in no pool is guarded from the Internet.
         let is_dropped = !facts.from_uplink && maps::DROP_UNLISTED.load() == 1;
         return decision(Reason::NotPooled, is_dropped, NO_RULE);
     }
-    if let Some(relay) = R::relay(remote) {
+    if let Some(relay) = relay(frame, remote) {
         return decision(Reason::Relay, false, relay.rule);
     }
     if let Some(rule) = exemption {
@@ -67,8 +75,8 @@ pub fn judge<L: Family, R: Family>(local: L::Address, remote: R::Address, facts:
 
 /// Judges TCP that hides its ports: row `uninspectable`.
 #[inline(always)]
-pub fn judge_hidden<L: Family>(local: L::Address) -> Decision {
-    match L::pool(local) {
+pub fn judge_hidden(frame: &Fetched, local: Place) -> Decision {
+    match pool(frame, local) {
         Some(pool) => {
             let is_dropped = maps::DROP_UNINSPECTABLE.load() == 1 && is_enforced(pool);
             decision(Reason::Uninspectable, is_dropped, pool.rule)
@@ -79,19 +87,57 @@ pub fn judge_hidden<L: Family>(local: L::Address) -> Decision {
 
 /// The exemption that lets `local` talk to `remote` now, if one does.
 #[inline(always)]
-fn granted<L: Family, R: Family>(local: L::Address, remote: R::Address) -> Option<RuleIndex> {
-    let exemption = L::exemption(local)?;
+fn granted(frame: &Fetched, local: Place, remote: Place) -> Option<RuleIndex> {
+    let exemption = exemption(frame, local)?;
     if holds(exemption.until) {
         return Some(exemption.rule);
     }
     if exemption.destinations == NO_DESTINATIONS {
         return None;
     }
-    let allowed = R::destination(exemption.destinations, remote)?;
+    let allowed = destination(frame, exemption.destinations, remote)?;
     if holds(allowed.until) {
         Some(allowed.rule)
     } else {
         None
+    }
+}
+
+// The addresses were in the frame when its headers were read: one that cannot be read is in no map either.
+
+#[inline(always)]
+fn pool(frame: &Fetched, place: Place) -> Option<&'static PoolEntry> {
+    if place.is_v6 {
+        V6::pool(V6::address(frame, place.offset)?)
+    } else {
+        V4::pool(V4::address(frame, place.offset)?)
+    }
+}
+
+#[inline(always)]
+fn exemption(frame: &Fetched, place: Place) -> Option<&'static ExemptionEntry> {
+    if place.is_v6 {
+        V6::exemption(V6::address(frame, place.offset)?)
+    } else {
+        V4::exemption(V4::address(frame, place.offset)?)
+    }
+}
+
+#[inline(always)]
+fn relay(frame: &Fetched, place: Place) -> Option<&'static RelayEntry> {
+    if place.is_v6 {
+        V6::relay(V6::address(frame, place.offset)?)
+    } else {
+        V4::relay(V4::address(frame, place.offset)?)
+    }
+}
+
+#[inline(always)]
+fn destination(frame: &Fetched, set: u32, place: Place) -> Option<&'static DestinationEntry> {
+    if place.is_v6 {
+        V6::destination(set, V6::address(frame, place.offset)?)
+    } else {
+        V4::destination(set, V4::address(frame, place.offset)?)
     }
 }
 

@@ -6,6 +6,7 @@
 use op25b_common::Reason;
 
 use crate::{
+    family::{Family as _, Place, V4, V6},
     frame::Fetched,
     packet::{Bytes as _, Network, Ports, Upper, ethernet::Link, tunnel},
 };
@@ -77,6 +78,36 @@ impl Segment {
                 self.destination_port = u32::from(destination);
             }
             Ports::Hidden => self.flags |= Self::HIDDEN,
+        }
+    }
+
+    /// Where its source address stands.
+    #[inline(always)]
+    pub fn source(&self) -> Place {
+        let is_v6 = self.has(Self::SOURCE_V6);
+        let at = if is_v6 {
+            V6::SOURCE_OFFSET
+        } else {
+            V4::SOURCE_OFFSET
+        };
+        Place {
+            offset: self.source_network + at,
+            is_v6,
+        }
+    }
+
+    /// Where its destination address stands.
+    #[inline(always)]
+    pub fn destination(&self) -> Place {
+        let is_v6 = self.has(Self::DESTINATION_V6);
+        let at = if is_v6 {
+            V6::DESTINATION_OFFSET
+        } else {
+            V4::DESTINATION_OFFSET
+        };
+        Place {
+            offset: self.destination_network + at,
+            is_v6,
         }
     }
 

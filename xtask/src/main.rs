@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::{
-    demo, fuzz,
+    capture, demo, fuzz, inspect,
     lab::command as lab,
+    mutants,
     setup::{self, Incomplete},
     suite,
 };
@@ -24,6 +25,9 @@ enum Command {
     Demo(demo::Args),
     Test(suite::Args),
     Fuzz(fuzz::Args),
+    Inspect(inspect::Args),
+    Capture(capture::Args),
+    Mutants(mutants::Args),
     /// Say what this process lacks for running the tests.
     #[command(hide = true)]
     Lacks,
@@ -36,6 +40,9 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Test(args) => suite::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
+        Command::Capture(args) => capture::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Mutants(args) => mutants::run(&args),
         Command::Lacks => Ok(suite::lacks()),
         Command::Lab(args) => lab::run(&args),
     };

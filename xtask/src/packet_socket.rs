@@ -2,7 +2,7 @@
 
 use std::{
     ffi::CString,
-    io::{self, Read as _},
+    io,
     mem::{MaybeUninit, size_of},
     time::{Duration, Instant},
 };
@@ -10,8 +10,8 @@ use std::{
 use anyhow::Context as _;
 use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
 
-/// Frames of the lab's links fit in it.
-const LONGEST_FRAME: usize = 2048;
+/// No frame is longer: an IP packet of 64 KiB and what comes before it.
+const LONGEST: usize = 65_536 + 64;
 
 /// A socket bound to one interface of the calling thread's namespace.
 #[derive(Debug)]
@@ -43,12 +43,38 @@ impl PacketSocket {
         Ok(())
     }
 
-    /// Waits for a frame; none if there is none in time.
+    /// Waits for a frame that holds `needle`; false if none comes in time.
     ///
-    /// The kernel takes the outermost VLAN tag off before a packet socket sees a frame.
-    pub fn receive(&mut self, patience: Duration) -> anyhow::Result<Option<Vec<u8>>> {
+    /// The kernel takes the outermost VLAN tag off before a packet socket sees a frame, so whole frames do not
+    /// compare.
+    pub fn sees(&mut self, needle: &[u8], patience: Duration) -> anyhow::Result<bool> {
         let deadline = Instant::now() + patience;
-        let mut buffer = vec![0; LONGEST_FRAME];
+        while let Some(frame) = self.receive(deadline)? {
+            if frame.windows(needle.len()).any(|window| window == needle) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Waits for the next frame, the outermost VLAN tag taken off; none if none comes in time.
+    pub fn receive(&mut self, deadline: Instant) -> anyhow::Result<Option<Vec<u8>>> {
+        Ok(self.next(deadline)?.map(|(frame, _)| frame))
+    }
+
+    /// Waits for the next frame that this host itself sends out here, tags and all; none if none goes out in time.
+    pub fn receive_sent(&mut self, deadline: Instant) -> anyhow::Result<Option<Vec<u8>>> {
+        while let Some((frame, is_sent)) = self.next(deadline)? {
+            if is_sent {
+                return Ok(Some(frame));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next frame in either direction, and whether it goes out.
+    fn next(&mut self, deadline: Instant) -> anyhow::Result<Option<(Vec<u8>, bool)>> {
+        let mut buffer = Vec::with_capacity(LONGEST);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -57,10 +83,11 @@ impl PacketSocket {
             self.socket
                 .set_read_timeout(Some(left))
                 .context("cannot set a packet socket's timeout")?;
-            match self.socket.read(&mut buffer) {
-                Ok(length) => {
-                    buffer.truncate(length);
-                    return Ok(Some(buffer));
+            match self.socket.recv_from(buffer.spare_capacity_mut()) {
+                Ok((length, from)) => {
+                    // SAFETY: the kernel has written so many bytes to the buffer's start.
+                    unsafe { buffer.set_len(length) };
+                    return Ok(Some((buffer, is_outgoing(&from))));
                 }
                 Err(error)
                     if matches!(
@@ -71,23 +98,14 @@ impl PacketSocket {
             }
         }
     }
+}
 
-    /// Waits for a frame that holds `needle`; false if none comes in time.
-    ///
-    /// As a tag may be off, whole frames do not compare.
-    pub fn sees(&mut self, needle: &[u8], patience: Duration) -> anyhow::Result<bool> {
-        let deadline = Instant::now() + patience;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.receive(left)? {
-                None => return Ok(false),
-                Some(frame) if frame.windows(needle.len()).any(|window| window == needle) => {
-                    return Ok(true);
-                }
-                Some(_) => {}
-            }
-        }
-    }
+/// Whether a packet socket's sender address says that the frame goes out.
+fn is_outgoing(address: &SockAddr) -> bool {
+    let is_link =
+        address.domain() == Domain::PACKET && address.len() as usize >= size_of::<libc::sockaddr_ll>();
+    // SAFETY: it is the address of a link layer, and long enough for one.
+    is_link && unsafe { (*address.as_ptr().cast::<libc::sockaddr_ll>()).sll_pkttype } == libc::PACKET_OUTGOING
 }
 
 /// All protocols on an interface.

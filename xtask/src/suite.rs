@@ -48,6 +48,16 @@ pub fn run(_args: &Args) -> anyhow::Result<ExitCode> {
 
 /// Whether tests have to go through sudo; an error if they cannot be run at all.
 pub(crate) fn privileges() -> anyhow::Result<bool> {
+    if !nix::unistd::geteuid().is_root() {
+        println!(
+            "==> Tests that load XDP programs take root: everything is built as you, and they run through sudo"
+        );
+    }
+    quiet_privileges()
+}
+
+/// The same without a word on stdout, for a command whose output is read by a program.
+pub(crate) fn quiet_privileges() -> anyhow::Result<bool> {
     if nix::unistd::geteuid().is_root() {
         let lacks = runtime::lacks();
         ensure!(lacks.is_empty(), "the tests need {}", lacks.join("; and "));
@@ -58,9 +68,6 @@ pub(crate) fn privileges() -> anyhow::Result<bool> {
             "the tests load XDP programs and make network namespaces: that takes root, and there is no sudo here"
         );
     }
-    println!(
-        "==> Tests that load XDP programs take root: everything is built as you, and the tests run through sudo"
-    );
     // Asks for the password now, not in the middle; and finds out what root lacks here.
     let this = env::current_exe().context("cannot tell where this program is")?;
     let status = Command::new("sudo")

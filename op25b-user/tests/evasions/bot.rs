@@ -111,8 +111,7 @@ impl Bot {
     pub fn receive(&mut self, is_it: impl Fn(&Answer) -> bool) -> Answer {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let frame = self.receives.receive(left).unwrap();
+            let frame = self.receives.receive(deadline).unwrap();
             let frame = frame.unwrap_or_else(|| panic!("no answer, not even to a probe, in {PATIENCE:?}"));
             let answer = self.line.packet(&frame).and_then(Answer::read);
             if let Some(answer) = answer

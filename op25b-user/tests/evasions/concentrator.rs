@@ -6,7 +6,7 @@ use std::{
     io::Read as _,
     net::{IpAddr, SocketAddr},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -41,7 +41,7 @@ pub fn end_sessions(lab: &Lab, line: Line, addresses: &[IpAddr]) {
     thread::spawn(move || -> anyhow::Result<()> {
         loop {
             // The socket sees also what the router sends.
-            let frame = inbound.receive(Duration::from_secs(1))?;
+            let frame = inbound.receive(Instant::now() + Duration::from_secs(1))?;
             if let Some(frame) = frame.filter(|frame| frame.starts_with(&ROUTER))
                 && let Some(packet) = link_payload(&frame)
             {

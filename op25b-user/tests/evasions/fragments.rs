@@ -1,5 +1,7 @@
 //! A SYN in fragments that do not overlap, however small.
 
+use std::time::Instant;
+
 use op25b_common::Reason::{Blocked, Established, Uninspectable};
 use xtask::{
     lab::{
@@ -47,7 +49,8 @@ fn the_router_forwards_fragments_as_they_are() {
             let packet = link_payload(frame).and_then(|packet| packet.get(addresses..));
             packet == Some(&packets[0][addresses..])
         };
-        let first = std::iter::from_fn(|| arriving.receive(PATIENCE).unwrap()).find(|frame| is_ours(frame));
+        let deadline = Instant::now() + PATIENCE;
+        let first = std::iter::from_fn(|| arriving.receive(deadline).unwrap()).find(|frame| is_ours(frame));
         assert!(first.is_some(), "{family:?}");
     }
 }

@@ -13,3 +13,4 @@ mod refusals;
 mod scene;
 mod status;
 mod stopping;
+mod wire;

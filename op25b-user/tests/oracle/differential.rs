@@ -3,6 +3,8 @@
 mod budget;
 mod shrink;
 
+use std::env;
+
 use jiff::Timestamp;
 use proptest::{
     prelude::*,
@@ -21,6 +23,9 @@ use crate::{
 
 /// Frames for each policy: loading one takes as long as many frames.
 const FRAMES: usize = 125;
+
+/// Shows a difference as it is found, and does not save it: for who breaks the program on purpose.
+const NO_SHRINKING: &str = "OP25B_NO_SHRINKING";
 
 /// A packet about which they differ.
 pub struct Difference {
@@ -80,6 +85,11 @@ fn the_program_agrees_with_the_oracle() {
                 budget.count(role, &reference::expect(&policy, role, &frame, Timestamp::now()));
                 continue;
             };
+            assert!(
+                env::var_os(NO_SHRINKING).is_none(),
+                "the program and the oracle differ\n\n{}",
+                first.report()
+            );
             let smaller = shrink::frame(&mut tree, first, |role, frame| {
                 Difference::find(&mut program, &policy, role, frame)
             });

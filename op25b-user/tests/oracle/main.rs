@@ -3,6 +3,7 @@
 //! [`reference`] is that opinion: written from the contract alone, sharing no line with the datapath or the compiler.
 //! [`generate`] draws policies and frames, [`differential`] compares, [`cases`] are the ones worth a name.
 
+mod captures;
 mod cases;
 mod differential;
 mod dissect;

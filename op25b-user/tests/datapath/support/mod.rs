@@ -107,7 +107,8 @@ pub fn filter(sections: &str, options: LoadOptions) -> Filter {
         .unwrap_or_else(|error| panic!("the program does not load: {error:?}"))
 }
 
-fn prepared(policy: &Policy) -> (Compiled, Description) {
+/// What a filter is loaded from.
+pub fn prepared(policy: &Policy) -> (Compiled, Description) {
     if let Err(missing) = requirements::check() {
         panic!("this test runs the XDP program in the kernel: {missing}");
     }

@@ -1,0 +1,89 @@
+//! What real hosts sent: is every frame of the captures judged as the oracle says, and as was written down?
+//!
+//! `cargo xtask capture` records them in the lab: mail, pages, neighbour discovery, `QinQ` and `PPPoE`. Under the
+//! lab's policy each host's frames have their reasons, and their numbers stand beside the capture.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+use pcap_file::pcap::PcapReader;
+
+use crate::{differential::Difference, policy::Policy, program::Program, reference, verdict::Role};
+
+/// All of them together may have so many bytes in the repository.
+const MOST_BYTES: u64 = 100 * 1024;
+
+/// The captures, and which program sees what these hosts send.
+const CAPTURES: [(&str, Role); 5] = [
+    ("subscriber", Role::Subscriber),
+    ("corporate", Role::Subscriber),
+    ("pppoe", Role::Subscriber),
+    ("internet", Role::Uplink),
+    ("relay", Role::Uplink),
+];
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures")
+}
+
+fn file(name: &str) -> PathBuf {
+    directory().join(name).with_extension("pcap")
+}
+
+fn frames(name: &str) -> Vec<Vec<u8>> {
+    let mut reader =
+        PcapReader::new(File::open(file(name)).expect("the capture is there")).expect("a capture");
+    let mut frames = Vec::new();
+    while let Some(packet) = reader.next_packet() {
+        frames.push(packet.expect("a whole capture").data.into_owned());
+    }
+    frames
+}
+
+/// Judges a capture under the lab's policy: how often each answer came.
+fn replay(program: &mut Program, policy: &Policy, name: &str, role: Role) -> String {
+    let mut counts = BTreeMap::<_, usize>::new();
+    let frames = frames(name);
+    for (number, frame) in (1..).zip(&frames) {
+        if let Some(difference) = Difference::find(program, policy, role, frame) {
+            panic!("{name}, frame {number}\n{}", difference.report());
+        }
+        let answer = reference::expect(policy, role, frame, Timestamp::now());
+        *counts
+            .entry((answer.reason.name(), answer.verdict.name(), answer.rule))
+            .or_default() += 1;
+    }
+    let mut text = format!("{} frames on {} interfaces", frames.len(), role.name());
+    for ((reason, verdict, rule), count) in counts {
+        let by = rule.map_or_else(String::new, |rule| format!(" by rule {rule}"));
+        write!(text, "\n{count:>4} {reason}: {verdict}{by}").expect("a string can be written to");
+    }
+    text
+}
+
+#[test]
+fn every_captured_frame_is_judged_as_the_oracle_says_and_as_written_down() {
+    let text =
+        fs::read_to_string(xtask::paths::workspace().join("policies/lab.yaml")).expect("the lab's policy");
+    let (mut program, policy) = (Program::load(&text), Policy::read(&text));
+    let mut settings = insta::Settings::new();
+    settings.set_snapshot_path("../captures");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    for (name, role) in CAPTURES {
+        let counts = replay(&mut program, &policy, name, role);
+        settings.bind(|| insta::assert_snapshot!(name, counts));
+    }
+}
+
+#[test]
+fn the_captures_are_small_enough_to_be_kept() {
+    let size = |(name, _)| fs::metadata(file(name)).expect("the capture is there").len();
+    let bytes: u64 = CAPTURES.map(size).iter().sum();
+    assert!(bytes < MOST_BYTES, "{bytes} bytes");
+}

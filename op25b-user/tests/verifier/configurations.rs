@@ -1,0 +1,80 @@
+//! Which configurations are looked at? Each takes other branches of the program, as the verifier knows the globals.
+
+use op25b::datapath::{LoadOptions, LogLevel};
+
+/// A policy's settings, and options of the loader.
+pub struct Configuration {
+    pub name: &'static str,
+    interface: &'static str,
+    block: &'static str,
+    pub options: LoadOptions,
+}
+
+const DIAGNOSTICS: LoadOptions = LoadOptions {
+    log: LogLevel::Debug,
+    trace: true,
+};
+const NONE: LoadOptions = LoadOptions {
+    log: LogLevel::Off,
+    trace: false,
+};
+
+const ROUTERS: &str = "action: prohibit, prohibit_from: [192.0.2.1, '2001:db8::1']";
+const TUNNELS: &str = ", tunnels: [4in6, 6in4, 4in4, gre, l2tp]";
+const EVERYTHING: &str = "ports: [25, 26, 27, 28, 1025, 2525, 10025, 65535], match: new, uninspectable: drop, \
+     unlisted: drop, inbound: block, action: prohibit, prohibit_from: [192.0.2.1, '2001:db8::1']";
+
+pub fn all() -> Vec<Configuration> {
+    let plain = |name, block| Configuration {
+        name,
+        interface: "",
+        block,
+        options: NONE,
+    };
+    vec![
+        plain("drop", ""),
+        plain(
+            "match new, uninspectable and unlisted drop",
+            "match: new, uninspectable: drop, unlisted: drop",
+        ),
+        plain("reset", "action: reset"),
+        plain("prohibit", ROUTERS),
+        Configuration {
+            interface: TUNNELS,
+            ..plain("prohibit, all tunnels", ROUTERS)
+        },
+        Configuration {
+            interface: TUNNELS,
+            ..plain("everything at once", EVERYTHING)
+        },
+        Configuration {
+            options: DIAGNOSTICS,
+            ..plain("drop, with diagnostics", "")
+        },
+        Configuration {
+            interface: TUNNELS,
+            options: DIAGNOSTICS,
+            ..plain("everything at once, with diagnostics", EVERYTHING)
+        },
+    ]
+}
+
+impl Configuration {
+    pub fn has_diagnostics(&self) -> bool {
+        self.options.trace || self.options.log != LogLevel::Off
+    }
+
+    /// As a policy's text.
+    pub fn policy(&self) -> String {
+        format!(
+            "version: 1\n\
+             interfaces:\n  \
+               - {{ name: eth1, role: subscriber{} }}\n  \
+               - {{ name: eth0, role: uplink }}\n\
+             block: {{ {} }}\n\
+             pools:\n  \
+               - {{ name: residential, prefixes: [198.51.100.0/22, '2001:db8:100::/40'] }}\n",
+            self.interface, self.block
+        )
+    }
+}

@@ -1,0 +1,181 @@
+//! What does the kernel tell of a loaded program?
+
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    os::fd::{AsFd as _, AsRawFd as _},
+};
+
+use aya::programs::ProgramInfo;
+use jiff::Timestamp;
+use op25b::{
+    datapath::{Description, Filter, requirements},
+    policy::{self, Role},
+};
+use op25b_common::names::{SUBSCRIBER_PROGRAM, UPLINK_PROGRAM};
+use serde::Serialize;
+
+use crate::{configurations::Configuration, stack};
+
+/// The numbers of one program in one configuration.
+#[derive(Debug, Serialize)]
+pub struct Measured {
+    pub program: &'static str,
+    pub configuration: &'static str,
+    /// Instructions left when the verifier has removed what is never reached.
+    pub instructions: u32,
+    /// Instructions that the verifier went through, on all ways together.
+    pub verified: u32,
+    /// Bytes of stack on the deepest way through its functions.
+    pub stack: u32,
+    /// Maps that the instructions left refer to.
+    pub maps: usize,
+    /// Bytes of machine code, 0 without a JIT compiler.
+    pub jited: u32,
+}
+
+/// Loads both programs and measures them.
+pub fn both(configuration: &Configuration) -> [Measured; 2] {
+    if let Err(missing) = requirements::check() {
+        panic!("this test loads the XDP program into the kernel: {missing}");
+    }
+    let text = configuration.policy();
+    let policy = match policy::parse("policy.yaml", &text) {
+        Ok(loaded) => loaded.policy,
+        Err(report) => panic!("{text}\n{report}"),
+    };
+    let description = Description {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        loaded_at: Timestamp::now(),
+        policy_file: "/nowhere/policy.yaml".into(),
+        policy_sha256: String::new(),
+        pools: Vec::new(),
+        relays: 0,
+        exemptions: 0,
+        exemption_ends: Vec::new(),
+    };
+    let compiled = policy::compile(&policy).unwrap();
+    let mut filter = Filter::load(&compiled, &description, configuration.options)
+        .unwrap_or_else(|error| panic!("{}: the program does not load: {error:?}", configuration.name));
+    [
+        (Role::Subscriber, SUBSCRIBER_PROGRAM),
+        (Role::Uplink, UPLINK_PROGRAM),
+    ]
+    .map(|(role, program)| {
+        let info = filter.program_info(role).unwrap();
+        let instructions = instructions(&info);
+        Measured {
+            program,
+            configuration: configuration.name,
+            instructions: instructions.len().try_into().unwrap(),
+            verified: info.verified_instruction_count().unwrap(),
+            stack: stack::depth(&instructions),
+            maps: maps(&instructions).len(),
+            jited: info.size_jitted(),
+        }
+    })
+}
+
+/// Whether the kernel compiles programs to machine code.
+pub fn is_jit_on() -> bool {
+    let setting = fs::read_to_string("/proc/sys/net/core/bpf_jit_enable").unwrap();
+    setting.trim() != "0"
+}
+
+/// How large the object is that the build script made and the library holds.
+pub fn object_size() -> u64 {
+    fs::metadata(concat!(env!("OUT_DIR"), "/op25b")).unwrap().len()
+}
+
+/// An instruction of a loaded program (`struct bpf_insn`).
+#[derive(Clone, Copy)]
+pub struct Instruction {
+    pub code: u8,
+    pub destination: u8,
+    pub source: u8,
+    pub offset: i16,
+    pub immediate: i32,
+}
+
+impl Instruction {
+    /// `dst = imm64`, in two instructions: of a map (1), or of a map's value (2), as its source register says.
+    const LOAD_64_BITS: u8 = 0x18;
+
+    fn read([code, registers, low, high, immediate @ ..]: [u8; 8]) -> Self {
+        Self {
+            code,
+            destination: registers & 0x0f,
+            source: registers >> 4,
+            offset: i16::from_ne_bytes([low, high]),
+            immediate: i32::from_ne_bytes(immediate),
+        }
+    }
+
+    fn map(self) -> Option<i32> {
+        (self.code == Self::LOAD_64_BITS && matches!(self.source, 1 | 2)).then_some(self.immediate)
+    }
+}
+
+/// The ids of the maps that instructions refer to. Those that the kernel lists are more: all that the code named
+/// before a part of it was removed.
+fn maps(instructions: &[Instruction]) -> BTreeSet<i32> {
+    instructions
+        .iter()
+        .copied()
+        .filter_map(Instruction::map)
+        .collect()
+}
+
+/// The first fields of `struct bpf_prog_info`; the kernel takes a shorter one than its own.
+#[repr(C)]
+#[derive(Default)]
+struct Info {
+    kind: u32,
+    id: u32,
+    tag: [u8; 8],
+    jited_length: u32,
+    translated_length: u32,
+    jited: u64,
+    translated: u64,
+}
+
+/// `BPF_OBJ_GET_INFO_BY_FD` in `union bpf_attr`.
+#[repr(C)]
+struct InfoByFd {
+    fd: u32,
+    length: u32,
+    info: u64,
+}
+
+/// The program as the verifier left it.
+fn instructions(program: &ProgramInfo) -> Vec<Instruction> {
+    const BPF_OBJ_GET_INFO_BY_FD: libc::c_long = 15;
+    let fd = program.fd().unwrap();
+    let size = program.size_translated().unwrap();
+    let mut bytes = vec![[0_u8; 8]; size as usize / 8];
+    let mut info = Info {
+        translated_length: size,
+        translated: bytes.as_mut_ptr() as u64,
+        ..Info::default()
+    };
+    let mut attribute = InfoByFd {
+        fd: fd.as_fd().as_raw_fd().try_into().unwrap(),
+        length: size_of::<Info>().try_into().unwrap(),
+        info: &raw mut info as u64,
+    };
+    // SAFETY: the attribute is what the kernel reads for this command; `info` and the buffer that it points to are alive
+    // and as long as they say.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            BPF_OBJ_GET_INFO_BY_FD,
+            &raw mut attribute,
+            size_of::<InfoByFd>(),
+        )
+    };
+    assert_eq!(result, 0, "{}", io::Error::last_os_error());
+    assert_eq!(info.translated_length, size);
+    assert_ne!(info.translated, 0, "the kernel does not show the instructions");
+    bytes.into_iter().map(Instruction::read).collect()
+}

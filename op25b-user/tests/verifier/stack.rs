@@ -1,0 +1,109 @@
+//! How much stack does a loaded program take, with the functions that it calls?
+//!
+//! The verifier knows, but says so only in a log that is not to be had for a program that loads. So this is what can be
+//! read off its instructions: for each function, the lowest address under the frame pointer that it computes or
+//! touches; then the deepest way through the calls, added up as the kernel does (`check_max_stack_depth`).
+
+use std::collections::BTreeMap;
+
+use crate::measure::Instruction;
+
+/// The register that points to the frame's upper end.
+const FRAME_POINTER: u8 = 10;
+const CALL: u8 = 0x85;
+/// The source register of a call that is one of the program's own functions (`BPF_PSEUDO_CALL`).
+const OWN_FUNCTION: u8 = 1;
+const EXIT: u8 = 0x95;
+const JUMP: u8 = 0x05;
+/// `dst = src`, and `dst += imm`, in 64 bits.
+const COPY: u8 = 0xbf;
+const ADD: u8 = 0x07;
+/// Each frame's size is rounded up to this by older kernels and by those without a JIT compiler; by newer ones to 16.
+const ALIGNMENT: u32 = 32;
+
+/// Bytes on the deepest way, from the program's entry on.
+pub fn depth(instructions: &[Instruction]) -> u32 {
+    let mut functions = BTreeMap::from([(0, Function::default())]);
+    for (index, instruction) in instructions.iter().enumerate() {
+        if let Some(callee) = callee(index, *instruction) {
+            functions.entry(callee).or_default();
+        }
+    }
+    let starts: Vec<usize> = functions.keys().copied().collect();
+    for (number, (start, function)) in functions.iter_mut().enumerate() {
+        let end = starts.get(number + 1).copied().unwrap_or(instructions.len());
+        *function = Function::read(*start, &instructions[*start..end]);
+    }
+    deepest(&functions, 0)
+}
+
+#[derive(Default)]
+struct Function {
+    frame: u32,
+    calls: Vec<usize>,
+}
+
+impl Function {
+    fn read(start: usize, body: &[Instruction]) -> Self {
+        // Which registers hold an address in the frame, and which one.
+        let mut addresses = [None; 11];
+        addresses[usize::from(FRAME_POINTER)] = Some(0_i32);
+        let mut lowest = 0;
+        let mut calls = Vec::new();
+        for (index, instruction) in (start..).zip(body) {
+            let (destination, source) = (
+                usize::from(instruction.destination),
+                usize::from(instruction.source),
+            );
+            match (instruction.code, instruction.code & 0x07) {
+                (COPY, _) => addresses[destination] = addresses[source],
+                (ADD, _) => {
+                    addresses[destination] = addresses[destination].map(|at| at + instruction.immediate);
+                }
+                (CALL, _) => {
+                    calls.extend(callee(index, *instruction));
+                    // What a call leaves in them is no address in this frame.
+                    addresses[..6].fill(None);
+                }
+                // Behind these comes what is reached from elsewhere, with other registers.
+                (EXIT | JUMP, _) => addresses[..usize::from(FRAME_POINTER)].fill(None),
+                // Loads: the source is the address, the destination gets something else.
+                (_, 0x01) => {
+                    lowest = lowest.min(touched(addresses[source], instruction.offset));
+                    addresses[destination] = None;
+                }
+                // Stores.
+                (_, 0x02 | 0x03) => lowest = lowest.min(touched(addresses[destination], instruction.offset)),
+                // Other arithmetic, and 64-bit constants.
+                (_, 0x00 | 0x04 | 0x07) => addresses[destination] = None,
+                _ => {}
+            }
+            lowest = addresses.iter().flatten().copied().fold(lowest, i32::min);
+        }
+        Self {
+            frame: lowest.unsigned_abs().next_multiple_of(ALIGNMENT),
+            calls,
+        }
+    }
+}
+
+/// The address that is touched at this distance from one in the frame; the frame's upper end for one elsewhere.
+fn touched(address: Option<i32>, offset: i16) -> i32 {
+    address.map_or(0, |at| at + i32::from(offset))
+}
+
+/// The index of the first instruction of the function that is called.
+fn callee(index: usize, instruction: Instruction) -> Option<usize> {
+    // For a dump the kernel writes the distance into the offset's field.
+    (instruction.code == CALL && instruction.source == OWN_FUNCTION).then(|| {
+        (index + 1)
+            .checked_add_signed(isize::from(instruction.offset))
+            .unwrap()
+    })
+}
+
+fn deepest(functions: &BTreeMap<usize, Function>, start: usize) -> u32 {
+    let function = &functions[&start];
+    let below = function.calls.iter().map(|callee| deepest(functions, *callee));
+    function.frame + below.max().unwrap_or(0)
+}

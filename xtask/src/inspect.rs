@@ -1,0 +1,161 @@
+//! `cargo xtask inspect`: how large are the XDP programs, in the verifier's eyes, and is that within the limits?
+
+use std::{
+    fs,
+    process::{Command, ExitCode},
+};
+
+use anyhow::{Context as _, ensure};
+use clap::Args as ClapArgs;
+use serde::Deserialize;
+
+use crate::{
+    paths, process,
+    setup::{self, Purpose},
+    suite,
+};
+
+/// Loads the XDP programs in every configuration and shows what the verifier makes of them.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+instructions  that are left when the verifier has removed what is never reached
+verified      instructions that it went through, on all ways together
+stack         bytes on the deepest way through a program's functions, read off its instructions
+maps          that the instructions left refer to
+JIT           bytes of machine code; 0 where the kernel does not compile
+Exit codes: 0 all is within the limits; 1 something is not, or is missing; 2 it could not be run.")]
+pub struct Args {
+    /// Print one JSON document instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The test that measures, and the variable that says where it writes what it finds.
+const TEST: &str = "every_configuration_is_within_the_limits";
+const VARIABLE: &str = "OP25B_INSPECT_FILE";
+
+#[derive(Deserialize)]
+struct Report {
+    object_bytes: u64,
+    limits: Limits,
+    programs: Vec<Measured>,
+    broken: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Limits {
+    instructions: u32,
+    verified: u32,
+    stack: u32,
+}
+
+#[derive(Deserialize)]
+struct Measured {
+    program: String,
+    configuration: String,
+    instructions: u32,
+    verified: u32,
+    stack: u32,
+    maps: u32,
+    jited: u32,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    setup::ensure(Purpose::Test)?;
+    // Only JSON may come out then.
+    let through_sudo = if args.json {
+        suite::quiet_privileges()?
+    } else {
+        suite::privileges()?
+    };
+    let folder = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let file = folder.path().join("inspect.json");
+    fs::write(&file, "").context("cannot write to a temporary directory")?;
+    let mut test = Command::new("cargo");
+    test.args(["test", "--quiet", "--package", "op25b", "--test", "verifier"])
+        .args(["--", "--exact", TEST])
+        .env(VARIABLE, &file)
+        .current_dir(paths::workspace());
+    suite::run_tests_through(&mut test, through_sudo)?;
+    process::run_quietly(&mut test)?;
+    let json = fs::read_to_string(&file).context("cannot read what was measured")?;
+    ensure!(!json.is_empty(), "nothing was measured");
+    let report: Report = serde_json::from_str(&json).context("cannot read what was measured")?;
+    if args.json {
+        println!("{json}");
+    } else {
+        print!("{}", table(&report));
+    }
+    for sentence in &report.broken {
+        eprintln!("cargo xtask inspect: {sentence}");
+    }
+    Ok(if report.broken.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// In Markdown, to be read here and pasted into docs/datapath.md.
+fn table(report: &Report) -> String {
+    use std::fmt::Write as _;
+
+    let mut text = String::from(
+        "| program | configuration | instructions | verified | stack | maps | JIT |\n\
+         | --- | --- | ---: | ---: | ---: | ---: | ---: |\n",
+    );
+    for measured in &report.programs {
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | {} | {} | {} | {} | {} |",
+            measured.program,
+            measured.configuration,
+            thousands(measured.instructions.into()),
+            thousands(measured.verified.into()),
+            measured.stack,
+            measured.maps,
+            thousands(measured.jited.into()),
+        );
+    }
+    let Limits {
+        instructions,
+        verified,
+        stack,
+    } = report.limits;
+    let _ = writeln!(
+        text,
+        "\nLimits: instructions under {} without diagnostics, verified under {}, stack at most {stack} bytes. \
+         The object has {} bytes, debug information included.",
+        thousands(instructions.into()),
+        thousands(verified.into()),
+        thousands(report.object_bytes),
+    );
+    text
+}
+
+/// `1234567` as `1,234,567`.
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::thousands;
+
+    #[test]
+    fn digits_are_grouped_by_three_from_the_right() {
+        let numbers = [0, 12, 999, 1_000, 17_012, 1_234_567];
+        let texts = ["0", "12", "999", "1,000", "17,012", "1,234,567"];
+        assert_eq!(numbers.map(thousands), texts);
+    }
+}

@@ -1,0 +1,173 @@
+//! Which ways of breaking the program have to be noticed?
+
+use super::Mutant;
+
+const fn mutant(name: &'static str, file: &'static str, from: &'static str, to: &'static str) -> Mutant {
+    Mutant { name, file, from, to }
+}
+
+/// All of them, from the frame's first byte to what is sent back.
+pub(super) const MUTANTS: &[Mutant] = &[
+    mutant(
+        "the second VLAN tag is not looked behind",
+        "packet/ethernet.rs",
+        "const MAX_VLAN_TAGS: usize = 4;",
+        "const MAX_VLAN_TAGS: usize = 1;",
+    ),
+    mutant(
+        "a compressed PPP protocol takes two bytes",
+        "packet/ethernet.rs",
+        "        (first, 1)\n",
+        "        (first, 2)\n",
+    ),
+    mutant(
+        "IPv4 options are not skipped",
+        "packet/ipv4.rs",
+        "offset: offset + header_length,",
+        "offset: offset + HEADER_LENGTH,",
+    ),
+    mutant(
+        "an IPv4 header shorter than 20 bytes is believed",
+        "packet/ipv4.rs",
+        "is_hidden: u32::from(header_length < HEADER_LENGTH),",
+        "is_hidden: 0,",
+    ),
+    mutant(
+        "a fragment at offset 1 is a later one",
+        "packet.rs",
+        "1 => return Ok(Ports::Hidden),",
+        "1 => return Err(Reason::LaterFragment),",
+    ),
+    mutant(
+        "ports are read from padding",
+        "packet.rs",
+        " || self.offset + PORTS_LENGTH > self.end {",
+        " {",
+    ),
+    mutant(
+        "AH's length counts like other extension headers'",
+        "packet/ipv6.rs",
+        "(u32::from(length) + 2) * 4",
+        "(u32::from(length) + 1) * 8",
+    ),
+    mutant(
+        "extension headers are read from padding",
+        "packet/ipv6.rs",
+        " || upper.offset + SHORTEST_EXTENSION > upper.end {",
+        " {",
+    ),
+    mutant(
+        "a ninth extension header ends the walk as no TCP",
+        "packet/ipv6.rs",
+        "    if is_extension(upper.protocol) {\n        hide(upper);\n    }\n",
+        "",
+    ),
+    mutant(
+        "DS-Lite is judged by the inner source",
+        "segment.rs",
+        "if inner.kind != op25b_common::tunnel::V4_IN_V6 {",
+        "if inner.kind != 0 {",
+    ),
+    mutant(
+        "a GRE key is not skipped",
+        "packet/tunnel.rs",
+        "[CHECKSUM, KEY, SEQUENCE]",
+        "[CHECKSUM, SEQUENCE]",
+    ),
+    mutant(
+        "a tunnel in a tunnel is no TCP",
+        "packet/tunnel.rs",
+        "let nested = nested(bytes, network, &behind) & enabled;",
+        "let nested = nested(bytes, network, &behind) & 0;",
+    ),
+    mutant(
+        "an early fragment of a tunnel passes",
+        "packet/tunnel.rs",
+        "const FIRST_HARMLESS_FRAGMENT: u32 = 16;",
+        "const FIRST_HARMLESS_FRAGMENT: u32 = 2;",
+    ),
+    mutant(
+        "tunnels are looked into on every interface",
+        "main.rs",
+        "segment.tunnels != 0 && !looks_into(ctx, segment.tunnels)",
+        "segment.tunnels == u32::MAX && !looks_into(ctx, segment.tunnels)",
+    ),
+    mutant(
+        "an exemption holds once it has expired",
+        "policy.rs",
+        "now() < u64::from(until)",
+        "now() >= u64::from(until)",
+    ),
+    mutant(
+        "exemptions are not looked up",
+        "policy.rs",
+        "let exemption = granted(frame, local, remote);",
+        "let exemption = granted(frame, local, remote).filter(|rule| *rule == NO_RULE);",
+    ),
+    mutant(
+        "relays are looked up by the subscriber's address",
+        "policy.rs",
+        "= relay(frame, remote)",
+        "= relay(frame, local)",
+    ),
+    mutant(
+        "a pool with a date is enforced until then",
+        "policy.rs",
+        "|| !holds(pool.enforce_from)",
+        "|| holds(pool.enforce_from)",
+    ),
+    mutant(
+        "a server's answer opens no connection",
+        "main.rs",
+        "!(syn && (is_answer || !ack))",
+        "!(syn && !ack && (is_answer || !ack))",
+    ),
+    mutant(
+        "uplinks look at the destination port for answers",
+        "main.rs",
+        "let is_answer = policy::is_blocked_port(segment.source_port);\n    let is_inbound",
+        "let is_answer = policy::is_blocked_port(segment.destination_port);\n    let is_inbound",
+    ),
+    mutant(
+        "uplinks' packets are counted as subscribers'",
+        "account.rs",
+        "if from_uplink { Reason::COUNT as u32 } else { 0 }",
+        "if from_uplink { 0 } else { 0 }",
+    ),
+    mutant(
+        "resets are answered with resets",
+        "act.rs",
+        "if !has_header || flags & RST != 0 ||",
+        "if !has_header ||",
+    ),
+    mutant(
+        "multicast and broadcast addresses are answered",
+        "act.rs",
+        "address[0] < 224 && address[0] != 0",
+        "address[0] != 0",
+    ),
+    mutant(
+        "a reset's checksum leaves the length out",
+        "act/reset.rs",
+        "(TCP << 16 | TCP_HEADER_LENGTH).to_be()",
+        "(TCP << 16).to_be()",
+    ),
+    mutant(
+        "a reset does not count the SYN",
+        "act/reset.rs",
+        "u32::from(flags & SYN != 0) + ",
+        "",
+    ),
+    mutant(
+        "an ICMP error's checksum leaves the quote out",
+        "act/prohibit.rs",
+        "sum = sum.add(unsafe { &chunk.words });",
+        "let _ = sum.add(unsafe { &chunk.words });",
+    ),
+    mutant(
+        "ICMP errors know no rate",
+        "act/prohibit.rs",
+        "let may = next - now <= burst;",
+        "let may = next - now <= burst || burst != 0;",
+    ),
+];
