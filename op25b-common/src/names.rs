@@ -45,6 +45,9 @@ pub const BLOCKED_PORT_COUNT: &str = "BLOCKED_PORT_COUNT";
 pub const DROP_UNINSPECTABLE: &str = "DROP_UNINSPECTABLE";
 /// Global u8: 1 drops blocked ports from sources in no pool, 0 passes them.
 pub const DROP_UNLISTED: &str = "DROP_UNLISTED";
+/// Global [`crate::values::UnixSeconds`]: from when on any pool is enforced, as in
+/// [`crate::values::PoolEntry::enforce_from`].
+pub const ENFORCED_FROM: &str = "ENFORCED_FROM";
 /// Global u8: 1 blocks only segments that open a connection (`match: new`).
 pub const MATCH_NEW: &str = "MATCH_NEW";
 /// Global u8: one of [`crate::action`], what happens to a blocked segment.

@@ -76,6 +76,7 @@ pub fn op25b_subscribe(ctx: XdpContext) -> u32 {
             }
         }
         Ok(_) => untouched(Reason::OtherPort),
+        Err(Reason::Uninspectable) => judge_tags(),
         Err(reason) => untouched(reason),
     }
 }
@@ -85,6 +86,8 @@ pub fn op25b_subscribe(ctx: XdpContext) -> u32 {
 pub fn op25b_uplink(ctx: XdpContext) -> u32 {
     let mut segment = match segment_without_tunnels(&ctx) {
         Ok(segment) => segment,
+        // Nobody hides what a mail server sends: such a frame is no matter of ours.
+        Err(Reason::Uninspectable) => return untouched(Reason::NotIp),
         Err(reason) => return untouched(reason),
     };
     let is_answer = policy::is_blocked_port(segment.source_port);
@@ -94,6 +97,20 @@ pub fn op25b_uplink(ctx: XdpContext) -> u32 {
     }
     segment.flags |= Segment::UPLINK;
     judge(ctx.ctx, &raw const segment)
+}
+
+/// Judges a frame with more tags than are looked behind. Verified by itself.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn judge_tags() -> u32 {
+    let decision = policy::judge_unaddressed();
+    account::count(&decision, false);
+    account::trace(decision);
+    if decision.verdict == Verdict::Drop as u32 {
+        xdp_action::XDP_DROP
+    } else {
+        xdp_action::XDP_PASS
+    }
 }
 
 /// Sends an answer to a rejected segment, or drops it if there must be none.

@@ -54,6 +54,8 @@ pub static DROP_UNINSPECTABLE: Global<u8> = Global::new(1);
 #[unsafe(no_mangle)]
 pub static DROP_UNLISTED: Global<u8> = Global::new(0);
 #[unsafe(no_mangle)]
+pub static ENFORCED_FROM: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
 pub static MATCH_NEW: Global<u8> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static ACTION: Global<u8> = Global::new(op25b_common::action::DROP);

@@ -66,7 +66,7 @@ pub fn judge(frame: &Fetched, local: Place, remote: Place, facts: Facts) -> Deci
         return decision(Reason::Established, false, NO_RULE);
     }
     match pool {
-        Some(pool) if is_enforced(pool) => decision(Reason::Blocked, true, pool.rule),
+        Some(pool) if is_enforced(pool.enforce_from) => decision(Reason::Blocked, true, pool.rule),
         Some(pool) => decision(Reason::Monitored, false, pool.rule),
         // Excluded above; written out because the program cannot panic.
         None => decision(Reason::NotPooled, false, NO_RULE),
@@ -78,11 +78,18 @@ pub fn judge(frame: &Fetched, local: Place, remote: Place, facts: Facts) -> Deci
 pub fn judge_hidden(frame: &Fetched, local: Place) -> Decision {
     match pool(frame, local) {
         Some(pool) => {
-            let is_dropped = maps::DROP_UNINSPECTABLE.load() == 1 && is_enforced(pool);
+            let is_dropped = maps::DROP_UNINSPECTABLE.load() == 1 && is_enforced(pool.enforce_from);
             decision(Reason::Uninspectable, is_dropped, pool.rule)
         }
         None => decision(Reason::Uninspectable, false, NO_RULE),
     }
+}
+
+/// Judges what hides its addresses, too: row `uninspectable`, as if it came from the pool that is enforced first.
+#[inline(always)]
+pub fn judge_unaddressed() -> Decision {
+    let is_dropped = maps::DROP_UNINSPECTABLE.load() == 1 && is_enforced(maps::ENFORCED_FROM.load());
+    decision(Reason::Uninspectable, is_dropped, NO_RULE)
 }
 
 /// The exemption that lets `local` talk to `remote` now, if one does.
@@ -141,10 +148,10 @@ fn destination(frame: &Fetched, set: u32, place: Place) -> Option<&'static Desti
     }
 }
 
-/// Whether the pool is enforced now, rather than only watched.
+/// Whether a pool that is enforced from then on is enforced now, rather than only watched.
 #[inline(always)]
-fn is_enforced(pool: &PoolEntry) -> bool {
-    pool.enforce_from == ALWAYS_PAST || !holds(pool.enforce_from)
+fn is_enforced(from: UnixSeconds) -> bool {
+    from == ALWAYS_PAST || !holds(from)
 }
 
 /// Whether something that ends at `until` still holds.

@@ -41,13 +41,13 @@ pub struct Link {
 ///
 /// # Errors
 ///
-/// [`Reason::NotIp`] if there is none that we know.
+/// [`Reason::NotIp`] if there is none that we know; [`Reason::Uninspectable`] if there are more tags than we look behind.
 #[inline(always)]
 pub fn network_layer<B: Bytes>(bytes: &B) -> Result<(Network, Link), Reason> {
     let mut ethertype = bytes.be16(ETHERTYPE_OFFSET).ok_or(Reason::NotIp)?;
     let mut length = ETHERNET_LENGTH;
     for _ in 0..MAX_VLAN_TAGS {
-        if !matches!(ethertype, ETHERTYPE_VLAN | ETHERTYPE_QINQ | ETHERTYPE_QINQ_OLD) {
+        if !is_vlan_tag(ethertype) {
             break;
         }
         // The tag's control information comes first, the next EtherType behind it.
@@ -68,8 +68,15 @@ pub fn network_layer<B: Bytes>(bytes: &B) -> Result<(Network, Link), Reason> {
                 },
             ))
         }
+        // Linux takes off any number of tags whose VLAN is 0: what stands behind them may well be received.
+        _ if is_vlan_tag(ethertype) => Err(Reason::Uninspectable),
         _ => Err(Reason::NotIp),
     }
+}
+
+#[inline(always)]
+fn is_vlan_tag(ethertype: u16) -> bool {
+    matches!(ethertype, ETHERTYPE_VLAN | ETHERTYPE_QINQ | ETHERTYPE_QINQ_OLD)
 }
 
 /// Reads the PPP protocol at `offset` and how many bytes it takes; the network layer is `None` for another one than IP,

@@ -15,9 +15,9 @@ use op25b_common::{
     keys::{AddressV4, AddressV6},
     names::{
         ACTION, ANSWER_BURST, ANSWER_INTERVAL, BLOCK_INBOUND, BLOCKED_PORT_COUNT, BLOCKED_PORTS, CLOCK,
-        DESCRIPTION, DESTINATIONS_V4, DESTINATIONS_V6, DROP_UNINSPECTABLE, DROP_UNLISTED, EXEMPTIONS_V4,
-        EXEMPTIONS_V6, LOG_LEVEL, MATCH_NEW, POOLS_V4, POOLS_V6, RELAYS_V4, RELAYS_V6, ROUTER_V4, ROUTER_V6,
-        SUBSCRIBER_PROGRAM, TRACE, TUNNELS, TUNNELS_BY_IF, UPLINK_PROGRAM,
+        DESCRIPTION, DESTINATIONS_V4, DESTINATIONS_V6, DROP_UNINSPECTABLE, DROP_UNLISTED, ENFORCED_FROM,
+        EXEMPTIONS_V4, EXEMPTIONS_V6, LOG_LEVEL, MATCH_NEW, POOLS_V4, POOLS_V6, RELAYS_V4, RELAYS_V6,
+        ROUTER_V4, ROUTER_V6, SUBSCRIBER_PROGRAM, TRACE, TUNNELS, TUNNELS_BY_IF, UPLINK_PROGRAM,
     },
 };
 use thiserror::Error;
@@ -185,6 +185,7 @@ fn create(compiled: &Compiled, chunks: usize, options: LoadOptions) -> Result<Eb
         .override_global(BLOCKED_PORT_COUNT, &port_count, true)
         .override_global(DROP_UNINSPECTABLE, &drop_uninspectable, true)
         .override_global(DROP_UNLISTED, &drop_unlisted, true)
+        .override_global(ENFORCED_FROM, &compiled.enforced_from, true)
         .override_global(MATCH_NEW, &match_new, true)
         .override_global(BLOCK_INBOUND, &block_inbound, true)
         .override_global(ACTION, &action, true)

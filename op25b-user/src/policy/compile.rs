@@ -6,12 +6,12 @@
 use op25b_common::{
     keys::{AddressV4, AddressV6, DestinationKey},
     tunnel,
-    values::{DestinationEntry, ExemptionEntry, PoolEntry, RelayEntry, RuleIndex},
+    values::{DestinationEntry, ExemptionEntry, NEVER, PoolEntry, RelayEntry, RuleIndex, UnixSeconds},
 };
 use thiserror::Error;
 
 use super::{
-    Action, Handling, Inbound, Match, Policy, Prefix, Prohibit, Tunnel,
+    Action, Handling, Inbound, Match, Policy, Pool, Prefix, Prohibit, Tunnel,
     fold::{Destinations, Sets, Sources, fold},
     nesting::{AddressFamily, Bits},
 };
@@ -29,6 +29,8 @@ pub struct Compiled {
     pub drop_uninspectable: bool,
     /// Whether blocked ports from a source in no pool are dropped.
     pub drop_unlisted: bool,
+    /// From when on any pool is enforced, as in [`PoolEntry::enforce_from`].
+    pub enforced_from: UnixSeconds,
     /// Whether only segments that open a connection are blocked.
     pub match_new: bool,
     /// Whether connections from the Internet to blocked ports are blocked.
@@ -107,6 +109,12 @@ pub fn compile(policy: &Policy) -> Result<Compiled, CompileError> {
         blocked_ports: policy.block.ports.clone(),
         drop_uninspectable: policy.block.uninspectable == Handling::Drop,
         drop_unlisted: policy.block.unlisted == Handling::Drop,
+        enforced_from: policy
+            .pools
+            .iter()
+            .map(Pool::enforced_from)
+            .min()
+            .unwrap_or(NEVER),
         match_new: policy.block.match_ == Match::New,
         block_inbound: policy.block.inbound == Inbound::Block,
         action: policy.block.action,

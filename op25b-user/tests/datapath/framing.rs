@@ -1,6 +1,8 @@
 //! What is found under Ethernet, VLAN tags and `PPPoE`, and what is not IP?
 
 use etherparse::{ArpHardwareId, ArpOperation, ArpPacket, EtherType};
+use op25b::datapath::Decision;
+use op25b_common::{Reason, Verdict};
 
 use crate::support::{
     NOT_IP, Row, check,
@@ -127,26 +129,34 @@ fn an_arp_request_passes() {
 }
 
 #[test]
-fn a_fifth_tag_is_not_looked_behind() {
-    let mut runner = runner(&policy("block: { unlisted: drop }\n"));
-    let mut rows = Vec::new();
-    for world in WORLDS {
-        for session in [None, Some(PppProtocol::TwoBytes), Some(PppProtocol::OneByte)] {
-            for tag in TAGS {
-                for fifth in TAGS {
-                    let mut tags = vec![tag; MAX_TAGS];
-                    tags.push(fifth);
-                    let framing = Framing { tags, session };
-                    rows.push(row(
-                        format!("port 25 over {} {framing}", world.name),
-                        framing.frame(&world.outbound().syn(25)),
-                        NOT_IP,
-                    ));
+fn a_fifth_tag_is_uninspectable_and_dropped_as_the_policy_says() {
+    for (handling, verdict) in [("drop", Verdict::Drop), ("pass", Verdict::Pass)] {
+        let mut rows = Vec::new();
+        for world in WORLDS {
+            for session in [None, Some(PppProtocol::TwoBytes), Some(PppProtocol::OneByte)] {
+                for tag in TAGS {
+                    for fifth in TAGS {
+                        let mut tags = vec![tag; MAX_TAGS];
+                        tags.push(fifth);
+                        let framing = Framing { tags, session };
+                        rows.push(row(
+                            format!("port 25 over {} {framing}", world.name),
+                            framing.frame(&world.outbound().syn(25)),
+                            Decision {
+                                verdict,
+                                reason: Reason::Uninspectable,
+                                rule: None,
+                            },
+                        ));
+                    }
                 }
             }
         }
+        check(
+            &mut runner(&policy(&format!("block: {{ uninspectable: {handling} }}\n"))),
+            &rows,
+        );
     }
-    check(&mut runner, &rows);
 }
 
 #[test]

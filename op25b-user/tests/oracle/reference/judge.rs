@@ -33,6 +33,16 @@ pub fn hidden(policy: &Policy, role: Role, addresses: Addresses, now: Timestamp)
     Judgement { verdict, rule: pool }
 }
 
+/// A frame whose addresses cannot be read: it may come from any pool that is enforced.
+pub fn unaddressed(policy: &Policy, now: Timestamp) -> Judgement {
+    let is_dropped =
+        policy.block.uninspectable == Handling::Drop && policy.pools.iter().any(|pool| pool.enforces(now));
+    Judgement {
+        verdict: if is_dropped { Verdict::Drop } else { Verdict::Pass },
+        rule: None,
+    }
+}
+
 /// A segment whose ports are known; none if none of them is blocked.
 pub fn known(policy: &Policy, role: Role, segment: &Segment, now: Timestamp) -> Option<(Reason, Judgement)> {
     let block = &policy.block;

@@ -42,6 +42,16 @@ pub struct Pppoe {
 /// How many VLAN tags there may be.
 const TAGS: usize = 4;
 
+/// Whether a frame has more tags than are looked behind.
+pub fn has_too_many_tags(frame: &[u8]) -> bool {
+    // The EtherTypes of the frame and of its tags are 4 bytes apart.
+    (0..=TAGS).all(|tag| {
+        let at = Ethernet2Header::LEN - 2 + 4 * tag;
+        let bytes = frame.get(at..at + 2);
+        bytes.is_some_and(|bytes| is_tag(EtherType(u16::from_be_bytes([bytes[0], bytes[1]]))))
+    })
+}
+
 /// The link header; none if there is no IP behind it.
 pub fn read(frame: &[u8]) -> Option<Link> {
     let mut ether_type = Ethernet2HeaderSlice::from_slice(frame).ok()?.ether_type();
