@@ -113,8 +113,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "a pool with a date is enforced until then",
         "policy.rs",
-        "|| !holds(pool.enforce_from)",
-        "|| holds(pool.enforce_from)",
+        "from == ALWAYS_PAST || !holds(from)",
+        "from == ALWAYS_PAST || holds(from)",
     ),
     mutant(
         "a server's answer opens no connection",
