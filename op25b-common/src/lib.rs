@@ -1,11 +1,13 @@
 //! What op25b's XDP program and its user space both say.
 //!
 //! Everything that crosses the kernel boundary is defined here once: the reasons of the verdict table
-//! ([`Reason`]), the keys and values of the policy maps ([`keys`], [`values`]) and the names under which user
+//! ([`Reason`]), the keys and values of the policy maps ([`keys`], [`values`]), the tables by which addresses are
+//! classified ([`classifier`]) and the names under which user
 //! space finds maps and load-time globals ([`names`]). Layouts are asserted at compile time, because both
 //! sides are built by different compilers.
 #![no_std]
 
+pub mod classifier;
 pub mod keys;
 pub mod names;
 mod reason;
@@ -35,6 +37,20 @@ pub mod tunnel {
     pub const GRE: u8 = 8;
     /// IP in PPP in `L2TPv2` in UDP (RFC 2661).
     pub const L2TP: u8 = 16;
+}
+
+/// The tables: indices into [`names::ROOTS`].
+pub mod root {
+    /// IPv4 sources; the answer is the number of a [`crate::values::Class`].
+    pub const SOURCES_V4: u32 = 0;
+    /// IPv6 sources; the answer is the number of a [`crate::values::Class`].
+    pub const SOURCES_V6: u32 = 1;
+    /// IPv4 destinations; the answer is 0, or the index of a relay plus 1.
+    pub const RELAYS_V4: u32 = 2;
+    /// IPv6 destinations; the answer is 0, or the index of a relay plus 1.
+    pub const RELAYS_V6: u32 = 3;
+    /// How many there are.
+    pub const COUNT: u32 = 4;
 }
 
 /// How many ports a policy can block.

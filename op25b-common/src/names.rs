@@ -7,18 +7,23 @@ pub const SUBSCRIBER_PROGRAM: &str = "op25b_subscribe";
 /// The program for uplink interfaces.
 pub const UPLINK_PROGRAM: &str = "op25b_uplink";
 
-/// Trie of [`crate::values::PoolEntry`] by IPv4 source.
-pub const POOLS_V4: &str = "POOLS_V4";
-/// Trie of [`crate::values::PoolEntry`] by IPv6 source.
-pub const POOLS_V6: &str = "POOLS_V6";
-/// Trie of [`crate::values::RelayEntry`] by IPv4 destination.
-pub const RELAYS_V4: &str = "RELAYS_V4";
-/// Trie of [`crate::values::RelayEntry`] by IPv6 destination.
-pub const RELAYS_V6: &str = "RELAYS_V6";
-/// Trie of [`crate::values::ExemptionEntry`] by IPv4 source.
-pub const EXEMPTIONS_V4: &str = "EXEMPTIONS_V4";
-/// Trie of [`crate::values::ExemptionEntry`] by IPv6 source.
-pub const EXEMPTIONS_V6: &str = "EXEMPTIONS_V6";
+/// The roots of the tables, see [`crate::classifier`]: an array of [`crate::classifier::ROOT_ENTRIES`] words for each of
+/// [`crate::root`].
+pub const ROOTS: &str = "ROOTS";
+/// The tables' pages: an array of [`crate::classifier::PAGE_ENTRIES`] words each.
+pub const PAGES: &str = "PAGES";
+/// The tables' [`crate::classifier::Sparse`] nodes.
+pub const SPARSE: &str = "SPARSE";
+/// The tables' [`crate::classifier::Path`]s.
+pub const PATHS: &str = "PATHS";
+/// The [`crate::values::Class`]es by number.
+pub const CLASSES: &str = "CLASSES";
+/// A [`crate::values::Subscriber`] for each address of the IPv4 pools, see [`crate::values::Class::subscribers`].
+pub const SUBSCRIBERS_V4: &str = "SUBSCRIBERS_V4";
+/// [`crate::values::Subscriber`]s by the first 64 bits of their address, as a number: the most recent ones.
+pub const SUBSCRIBERS_V6: &str = "SUBSCRIBERS_V6";
+/// Per-CPU packets that found no record in [`SUBSCRIBERS_V6`]: those that began one, and those that could not.
+pub const MISSES_V6: &str = "MISSES_V6";
 /// Trie of [`crate::values::DestinationEntry`] by destination set and IPv4 destination.
 pub const DESTINATIONS_V4: &str = "DESTINATIONS_V4";
 /// Trie of [`crate::values::DestinationEntry`] by destination set and IPv6 destination.
@@ -31,6 +36,8 @@ pub const ANSWERS: &str = "ANSWERS";
 pub const COUNTERS: &str = "COUNTERS";
 /// One i64: nanoseconds to add to the boot-time clock to get the Unix time.
 pub const CLOCK: &str = "CLOCK";
+/// One per-CPU [`crate::values::Moment`].
+pub const MOMENT: &str = "MOMENT";
 /// Array of [`crate::values::DescriptionChunk`]: the loaded policy described in JSON, for whoever asks the
 /// kernel later.
 pub const DESCRIPTION: &str = "DESCRIPTION";
@@ -46,7 +53,7 @@ pub const DROP_UNINSPECTABLE: &str = "DROP_UNINSPECTABLE";
 /// Global u8: 1 drops blocked ports from sources in no pool, 0 passes them.
 pub const DROP_UNLISTED: &str = "DROP_UNLISTED";
 /// Global [`crate::values::UnixSeconds`]: from when on any pool is enforced, as in
-/// [`crate::values::PoolEntry::enforce_from`].
+/// [`crate::values::Class::enforce_from`].
 pub const ENFORCED_FROM: &str = "ENFORCED_FROM";
 /// Global u8: 1 blocks only segments that open a connection (`match: new`).
 pub const MATCH_NEW: &str = "MATCH_NEW";
@@ -54,6 +61,8 @@ pub const MATCH_NEW: &str = "MATCH_NEW";
 pub const ACTION: &str = "ACTION";
 /// Global u8: 1 blocks connections from the Internet to subscribers' blocked ports (`inbound: block`).
 pub const BLOCK_INBOUND: &str = "BLOCK_INBOUND";
+/// Global u32: how many bits of an IPv6 address are its subscriber's, 1 to 64.
+pub const SUBSCRIBER_BITS: &str = "SUBSCRIBER_BITS";
 /// Global u8: the kinds of [`crate::tunnel`] that any interface looks into; 0 removes the code for them.
 pub const TUNNELS: &str = "TUNNELS";
 /// Global [`crate::keys::AddressV4`]: where `action: prohibit` answers from; all zero for none.

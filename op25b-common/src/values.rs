@@ -1,7 +1,7 @@
 //! Values of the policy maps, and the record of one decision.
 //!
-//! All fields are 32 bits wide: the kernel stores a trie's value behind the key's bytes, so an IPv4 key leaves
-//! it aligned to 4 only.
+//! The destination tries' fields are 32 bits wide: the kernel stores a trie's value behind the key's bytes, so an IPv4
+//! key leaves it aligned to 4 only.
 
 /// The end of something, in whole seconds since the Unix epoch; it holds while `now < UnixSeconds`.
 ///
@@ -23,39 +23,52 @@ pub type RuleIndex = u32;
 /// No rule decided: see [`Decision::rule`].
 pub const NO_RULE: RuleIndex = u32::MAX;
 
-/// Value of the pool tries, at each pool prefix. The longest prefix wins, so each entry names one pool.
+/// What one look-up says of a source address: its pool and the exemptions that cover it, folded into one.
+///
+/// The tables' answers number these. Number 0 is of those in no pool and in no exemption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(C)]
-pub struct PoolEntry {
-    /// The pool in the policy's `pools`.
-    pub rule: RuleIndex,
+pub struct Class {
+    /// The pool with the longest prefix, in the policy's `pools`; [`NO_RULE`] outside of pools.
+    pub pool: RuleIndex,
     /// From when on the pool is enforced: [`ALWAYS_PAST`] for one that is, [`NEVER`] for one that is only watched.
     pub enforce_from: UnixSeconds,
-}
-
-/// Value of the relay tries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(C)]
-pub struct RelayEntry {
-    /// The relay in the policy's `relays`.
-    pub rule: RuleIndex,
-}
-
-/// Value of the exemption tries, at each exempt source prefix.
-///
-/// A trie answers with the longest prefix only, so each entry already holds what all exemptions that cover its
-/// prefix grant together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(C)]
-pub struct ExemptionEntry {
     /// Until when every destination is allowed: the latest end among the covering exemptions without
     /// destinations, [`ALWAYS_PAST`] if there is none.
     pub until: UnixSeconds,
     /// The exemption that grants `until`, [`NO_RULE`] if none does.
-    pub rule: RuleIndex,
+    pub exemption: RuleIndex,
     /// Which set of destinations is allowed besides, from the covering exemptions with destinations;
     /// [`NO_DESTINATIONS`] if there is none.
     pub destinations: u32,
+    /// What to add to an IPv4 address to get its index in [`crate::names::SUBSCRIBERS_V4`], modulo 2³².
+    pub subscribers: u32,
+    /// Whether packets are counted by subscriber: 0 or 1.
+    pub is_counted: u32,
+    /// Fills half a cache line.
+    pub unused: u32,
+}
+
+/// What is remembered of one subscriber: an IPv4 address in a pool, or an IPv6 prefix.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Subscriber {
+    /// Blocked segments that open a connection.
+    pub blocked_syns: u64,
+    /// Other blocked segments.
+    pub blocked_others: u64,
+    /// Segments that open a connection and would have been blocked, were the pool enforced.
+    pub monitored_syns: u64,
+    /// Other segments that would have been blocked.
+    pub monitored_others: u64,
+    /// When the first of them came, in nanoseconds of the boot-time clock; 0 for never.
+    pub first_seen: u64,
+    /// When the last of them came.
+    pub last_seen: u64,
+    /// A bit for each of 64 values that the destinations' hashes have had: a sketch of how many there were.
+    pub destinations: u64,
+    /// Fills the cache line.
+    pub unused: u64,
 }
 
 /// Value of the destination tries: what one set of destinations grants for one destination prefix.
@@ -66,6 +79,16 @@ pub struct DestinationEntry {
     pub until: UnixSeconds,
     /// The exemption that grants it.
     pub rule: RuleIndex,
+}
+
+/// When a CPU last looked at the clock.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub struct Moment {
+    /// The kernel's timer tick then.
+    pub tick: u64,
+    /// What the boot-time clock said, in nanoseconds.
+    pub since_boot: u64,
 }
 
 /// What the program decided about the last packet, written only when it is loaded with
@@ -86,23 +109,20 @@ pub struct Decision {
 pub type DescriptionChunk = [u8; 256];
 
 const _: () = {
-    assert!(size_of::<PoolEntry>() == 8 && align_of::<PoolEntry>() == 4);
-    assert!(size_of::<RelayEntry>() == 4 && align_of::<RelayEntry>() == 4);
-    assert!(size_of::<ExemptionEntry>() == 12 && align_of::<ExemptionEntry>() == 4);
+    assert!(size_of::<Class>() == 32 && align_of::<Class>() == 4);
+    assert!(size_of::<Subscriber>() == 64 && align_of::<Subscriber>() == 8);
     assert!(size_of::<DestinationEntry>() == 8 && align_of::<DestinationEntry>() == 4);
     assert!(size_of::<Decision>() == 12 && align_of::<Decision>() == 4);
 };
 
 #[cfg(feature = "user")]
 mod pod {
-    use super::{Decision, DestinationEntry, ExemptionEntry, PoolEntry, RelayEntry};
+    use super::{Class, Decision, DestinationEntry, Subscriber};
 
     // SAFETY: `repr(C)` of u32 fields only, without padding (asserted above); any bit pattern is valid.
-    unsafe impl aya::Pod for PoolEntry {}
-    // SAFETY: as above.
-    unsafe impl aya::Pod for RelayEntry {}
-    // SAFETY: as above.
-    unsafe impl aya::Pod for ExemptionEntry {}
+    unsafe impl aya::Pod for Class {}
+    // SAFETY: as above, of u64 fields.
+    unsafe impl aya::Pod for Subscriber {}
     // SAFETY: as above.
     unsafe impl aya::Pod for DestinationEntry {}
     // SAFETY: as above.

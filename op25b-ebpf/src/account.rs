@@ -1,17 +1,23 @@
-//! What is remembered of a decision: the counter of its reason and, if asked for at load time, a log line and
-//! the decision itself.
+//! What is remembered of a decision: the counter of its reason, the subscriber's record and, if asked for at load time, a
+//! log line and the decision itself.
 
 use aya_ebpf::{bindings::xdp_md, programs::XdpContext};
 use aya_log_ebpf::{
     debug,
-    macro_support::{Level, level_enabled},
+    macro_support::{Argument, IpFormatter, Level, level_enabled},
 };
-use op25b_common::{Reason, Verdict, values::Decision};
+use op25b_common::{
+    Reason, Verdict,
+    keys::{AddressV4, AddressV6},
+    values::{Class, Decision, Subscriber},
+};
 
 use crate::{
-    family::{Family, V4, V6},
+    address::Address,
+    clock,
     frame::Fetched,
-    maps,
+    instructions, maps,
+    packet::{Bytes as _, ipv4, ipv6},
     segment::Segment,
 };
 
@@ -23,6 +29,70 @@ pub fn count(decision: &Decision, from_uplink: bool) {
         // SAFETY: the slot belongs to this CPU and XDP does not interrupt itself.
         unsafe { *counter += 1 };
     }
+}
+
+/// Remembers a packet that was blocked, or would have been, of a subscriber whose class counts them.
+#[inline(always)]
+pub fn remember(class: &Class, local: &Address, remote: &Address, reason: u32, is_syn: bool) {
+    if class.is_counted == 0 {
+        return;
+    }
+    let record = if local.is_v6 {
+        subscriber_v6(local.high)
+    } else {
+        maps::SUBSCRIBERS_V4.get_ptr_mut(local.v4().wrapping_add(class.subscribers))
+    };
+    let Some(record) = record else {
+        return;
+    };
+    // SAFETY: a map's value, which stays valid while the program runs. What several CPUs add up is added atomically; of
+    // what is only set, any CPU's value will do.
+    unsafe {
+        let counter = match (reason == Reason::Blocked as u32, is_syn) {
+            (true, true) => &raw mut (*record).blocked_syns,
+            (true, false) => &raw mut (*record).blocked_others,
+            (false, true) => &raw mut (*record).monitored_syns,
+            (false, false) => &raw mut (*record).monitored_others,
+        };
+        instructions::atomic_add(counter, 1);
+        let now = clock::since_boot();
+        if (*record).first_seen == 0 {
+            (*record).first_seen = now;
+        }
+        (*record).last_seen = now;
+        let destination = sketch(remote);
+        if (*record).destinations & destination == 0 {
+            instructions::atomic_or(&raw mut (*record).destinations, destination);
+        }
+    }
+}
+
+/// The record of an IPv6 subscriber, begun if there is none.
+#[inline(always)]
+fn subscriber_v6(high: u64) -> Option<*mut Subscriber> {
+    let key = high & u64::MAX << (u64::BITS - maps::SUBSCRIBER_BITS.load());
+    if let Some(record) = maps::SUBSCRIBERS_V6.get_ptr_mut(key) {
+        return Some(record);
+    }
+    let begun = maps::SUBSCRIBERS_V6.insert(key, Subscriber::default(), 0);
+    count_miss(u32::from(begun.is_err()));
+    maps::SUBSCRIBERS_V6.get_ptr_mut(key)
+}
+
+#[inline(always)]
+fn count_miss(index: u32) {
+    if let Some(counter) = maps::MISSES_V6.get_ptr_mut(index) {
+        // SAFETY: the slot belongs to this CPU and XDP does not interrupt itself.
+        unsafe { *counter += 1 };
+    }
+}
+
+/// The bit of the destinations' sketch that stands for an address (Fibonacci hashing).
+#[inline(always)]
+fn sketch(remote: &Address) -> u64 {
+    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mixed = (remote.high ^ remote.low.wrapping_mul(GOLDEN)).wrapping_mul(GOLDEN);
+    1 << (mixed >> (u64::BITS - 6))
 }
 
 /// Keeps the decision for whoever ran the program by hand; removed by the verifier unless asked for.
@@ -86,13 +156,46 @@ pub extern "C" fn log_decision(ctx: *mut xdp_md, segment: *const Segment, reason
     u32::from(written.is_some())
 }
 
+/// An address family, as log lines need it.
+trait Family {
+    type Address: IpFormatter + Argument;
+    const SOURCE_OFFSET: u32;
+    const DESTINATION_OFFSET: u32;
+    fn address(frame: &Fetched, offset: u32) -> Option<Self::Address>;
+}
+
+struct V4;
+struct V6;
+
+impl Family for V4 {
+    type Address = AddressV4;
+    const SOURCE_OFFSET: u32 = ipv4::SOURCE_OFFSET;
+    const DESTINATION_OFFSET: u32 = ipv4::DESTINATION_OFFSET;
+
+    #[inline(always)]
+    fn address(frame: &Fetched, offset: u32) -> Option<AddressV4> {
+        frame.bytes(offset)
+    }
+}
+
+impl Family for V6 {
+    type Address = AddressV6;
+    const SOURCE_OFFSET: u32 = ipv6::SOURCE_OFFSET;
+    const DESTINATION_OFFSET: u32 = ipv6::DESTINATION_OFFSET;
+
+    #[inline(always)]
+    fn address(frame: &Fetched, offset: u32) -> Option<AddressV6> {
+        frame.bytes(offset)
+    }
+}
+
 #[inline(always)]
 fn write<S: Family, D: Family>(ctx: *mut xdp_md, segment: &Segment, reason: u32) -> Option<()> {
     let frame = Fetched(ctx);
     let source = S::address(&frame, segment.source_network + S::SOURCE_OFFSET)?;
     let destination = D::address(&frame, segment.destination_network + D::DESTINATION_OFFSET)?;
     // Masked, where the verifier sees it: the compiler may know better and leave a comparison out.
-    let name = NAMES.get(core::hint::black_box(reason) as usize & (NAMES.len() - 1))?;
+    let name = NAMES.get(instructions::opaque(u64::from(reason)) as usize & (NAMES.len() - 1))?;
     // SAFETY: the names are ASCII.
     let name = unsafe { str::from_utf8_unchecked(name) };
     debug!(XdpContext::new(ctx), "{} {:i} -> {:i}", name, source, destination);

@@ -16,7 +16,8 @@ mod checksum;
 mod prohibit;
 mod reset;
 
-const TCP_HEADER_LENGTH: u32 = 20;
+/// Of TCP's header without options (RFC 9293 section 3.1).
+pub const TCP_HEADER_LENGTH: u32 = 20;
 
 const FIN: u32 = 0x01;
 pub const SYN: u32 = 0x02;

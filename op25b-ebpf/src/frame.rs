@@ -8,7 +8,10 @@ use aya_ebpf::{
     },
 };
 
-use crate::packet::Bytes;
+use crate::{
+    instructions,
+    packet::{Bytes, MAX_OFFSET},
+};
 
 /// A frame that is read where it lies: the fast way.
 pub struct Frame(pub *mut xdp_md);
@@ -18,15 +21,64 @@ impl Bytes for Frame {
     /// those bytes are fetched by the kernel, so that a long header chain hides nothing.
     #[inline(always)]
     fn bytes<const N: usize>(&self, offset: u32) -> Option<[u8; N]> {
-        // SAFETY: the kernel gives every program a valid context.
-        let (data, end) = unsafe { ((*self.0).data as usize, (*self.0).data_end as usize) };
-        let start = data + offset as usize;
-        if start + N <= end {
-            // SAFETY: the comparison above proves to the verifier that N bytes are inside the frame, and an array
-            // of bytes needs no alignment.
-            return Some(unsafe { *(start as *const [u8; N]) });
+        in_place(self.0, offset as usize).or_else(|| Fetched(self.0).bytes(offset))
+    }
+}
+
+/// Where `length` bytes of the frame's first buffer start.
+#[inline(always)]
+fn place(ctx: *mut xdp_md, offset: usize, length: usize) -> Option<*const u8> {
+    // SAFETY: the kernel gives every program a valid context.
+    let (data, end) = unsafe { ((*ctx).data as usize, (*ctx).data_end as usize) };
+    // What is compared is what is read from.
+    let start = instructions::opaque((data + offset) as u64) as usize;
+    (start + length <= end).then_some(start as *const u8)
+}
+
+/// Bytes of the frame's first buffer.
+#[inline(always)]
+fn in_place<const N: usize>(ctx: *mut xdp_md, offset: usize) -> Option<[u8; N]> {
+    let from = place(ctx, offset, N)?;
+    let mut bytes = [0; N];
+    // SAFETY: the comparison in `place` proves to the verifier that N bytes are inside the frame.
+    unsafe {
+        // One instruction where there is one for so many bytes.
+        match N {
+            2 => bytes.copy_from_slice(&instructions::load_u16(from).to_ne_bytes()),
+            4 => bytes.copy_from_slice(&instructions::load_u32(from).to_ne_bytes()),
+            8 => bytes.copy_from_slice(&instructions::load_u64(from).to_ne_bytes()),
+            16 => {
+                bytes[..8].copy_from_slice(&instructions::load_u64(from).to_ne_bytes());
+                bytes[8..].copy_from_slice(&instructions::load_u64(from.add(8)).to_ne_bytes());
+            }
+            _ => bytes = *from.cast(),
         }
-        Fetched(self.0).bytes(offset)
+    }
+    Some(bytes)
+}
+
+/// Words of the frame's first buffer, as they lie there.
+#[inline(always)]
+pub fn words_in_place<const N: usize>(ctx: *mut xdp_md, offset: usize) -> Option<[u64; N]> {
+    let from = place(ctx, offset, N * size_of::<u64>())?;
+    // SAFETY: as for bytes.
+    Some(core::array::from_fn(|index| unsafe {
+        instructions::load_u64(from.add(index * size_of::<u64>()))
+    }))
+}
+
+/// A frame that is read where it lies, at offsets that come from another function: the verifier knows nothing of them.
+pub struct Reread(pub *mut xdp_md);
+
+impl Bytes for Reread {
+    #[inline(always)]
+    fn bytes<const N: usize>(&self, offset: u32) -> Option<[u8; N]> {
+        // On the whole register, where the verifier sees it: the compiler may know better and leave the comparison out.
+        let near = instructions::opaque(u64::from(offset)) as usize;
+        if near > MAX_OFFSET as usize {
+            return Fetched(self.0).bytes(offset);
+        }
+        in_place(self.0, near).or_else(|| Fetched(self.0).bytes(offset))
     }
 }
 
@@ -111,11 +163,11 @@ impl Fetched {
 /// know better nor make one of two.
 #[inline(always)]
 fn part(length: u32, whole: usize) -> Option<u32> {
-    let length = core::hint::black_box(u64::from(length));
+    let length = instructions::opaque(u64::from(length));
     if length > whole as u64 {
         return None;
     }
-    let length = core::hint::black_box(length);
+    let length = instructions::opaque(length);
     if length == 0 {
         return None;
     }

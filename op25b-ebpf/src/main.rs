@@ -4,6 +4,7 @@
 //! before a packet is known to be TCP to a blocked port (or TCP that hides its port).
 #![no_std]
 #![no_main]
+#![feature(asm_experimental_arch)]
 #![allow(
     missing_docs,
     clippy::needless_pass_by_value,
@@ -24,8 +25,12 @@
 
 mod account;
 mod act;
-mod family;
+mod address;
+mod classify;
+mod clock;
 mod frame;
+mod glance;
+mod instructions;
 mod maps;
 mod packet;
 mod policy;
@@ -38,18 +43,20 @@ use aya_ebpf::{
 };
 use op25b_common::{
     Reason, Verdict, action,
-    values::{Decision, NO_RULE},
+    values::{Class, Decision, NO_RULE},
 };
 
 use crate::{
-    frame::{Fetched, Frame},
+    address::Address,
+    frame::{Fetched, Frame, Reread},
+    glance::Seen,
     packet::{
         Network, Ports, TCP, Upper,
         ethernet::{self, Link},
         ipv4, ipv6,
     },
     policy::Facts,
-    segment::Segment,
+    segment::{Segment, UNKNOWN_FLAGS},
 };
 
 #[unsafe(link_section = "license")]
@@ -66,34 +73,63 @@ fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
 /// Judges what subscribers send (the verdict table's column "subscriber interface").
 #[xdp(frags)]
 pub fn op25b_subscribe(ctx: XdpContext) -> u32 {
-    match segment(&ctx) {
-        Ok(segment) if segment.has(Segment::HIDDEN) || policy::is_blocked_port(segment.destination_port) => {
-            let action = judge(ctx.ctx, &raw const segment);
-            if action == xdp_action::XDP_TX {
-                answer(&ctx, &segment)
-            } else {
-                action
-            }
+    let (network, link) = match ethernet::network_layer(&Frame(ctx.ctx)) {
+        Ok(found) => found,
+        Err(Reason::Uninspectable) => return judge_tags(),
+        Err(reason) => return untouched(reason),
+    };
+    let mut segment = match glance::glance(ctx.ctx, network, link) {
+        Seen::Untouched(reason) => return untouched(reason),
+        Seen::Segment(segment) => segment,
+        Seen::Unclear => match outermost(&ctx, network, link, maps::TUNNELS.load()) {
+            Ok(segment) => segment,
+            Err(reason) => return untouched(reason),
+        },
+    };
+    if segment.upper.protocol != TCP {
+        let reason = enter_tunnel(ctx.ctx, &raw mut segment);
+        if reason == Reason::LaterFragment as u32 {
+            return untouched(Reason::LaterFragment);
+        } else if reason != FOUND {
+            return untouched(Reason::NotTcp);
         }
-        Ok(_) => untouched(Reason::OtherPort),
-        Err(Reason::Uninspectable) => judge_tags(),
-        Err(reason) => untouched(reason),
+    }
+    if !segment.has(Segment::HIDDEN) && !policy::is_blocked_port(segment.destination_port) {
+        return untouched(Reason::OtherPort);
+    }
+    if segment.has(Segment::UNREAD) {
+        read_rest(ctx.ctx, &raw mut segment);
+    }
+    let action = judge(ctx.ctx, &raw const segment);
+    if action == xdp_action::XDP_TX {
+        answer(&ctx, &segment)
+    } else {
+        action
     }
 }
 
 /// Judges what the Internet sends: the mirror of the above.
 #[xdp(frags)]
 pub fn op25b_uplink(ctx: XdpContext) -> u32 {
-    let mut segment = match segment_without_tunnels(&ctx) {
-        Ok(segment) => segment,
-        // Nobody hides what a mail server sends: such a frame is no matter of ours.
-        Err(Reason::Uninspectable) => return untouched(Reason::NotIp),
-        Err(reason) => return untouched(reason),
+    // Nobody hides what a mail server sends: a frame with many tags is no matter of ours.
+    let Ok((network, link)) = ethernet::network_layer(&Frame(ctx.ctx)) else {
+        return untouched(Reason::NotIp);
+    };
+    let mut segment = match glance::glance(ctx.ctx, network, link) {
+        Seen::Untouched(reason) => return untouched(reason),
+        Seen::Segment(segment) => segment,
+        Seen::Unclear => match outermost(&ctx, network, link, 0) {
+            Ok(segment) => segment,
+            Err(reason) => return untouched(reason),
+        },
     };
     let is_answer = policy::is_blocked_port(segment.source_port);
     let is_inbound = maps::BLOCK_INBOUND.load() == 1 && policy::is_blocked_port(segment.destination_port);
     if !(segment.has(Segment::HIDDEN) || is_answer || is_inbound) {
         return untouched(Reason::OtherPort);
+    }
+    if segment.has(Segment::UNREAD) {
+        read_rest(ctx.ctx, &raw mut segment);
     }
     segment.flags |= Segment::UPLINK;
     judge(ctx.ctx, &raw const segment)
@@ -123,44 +159,10 @@ fn answer(ctx: &XdpContext, segment: &Segment) -> u32 {
     xdp_action::XDP_DROP
 }
 
-/// The TCP segment in the frame, looked for in tunnels too.
+/// What stands behind the frame's first IP header: a TCP segment, or something else if it may be one of these tunnels.
 #[inline(always)]
-fn segment(ctx: &XdpContext) -> Result<Segment, Reason> {
-    let (network, link, upper) = outermost(ctx)?;
-    let enabled = maps::TUNNELS.load();
-    if enabled == 0 || upper.protocol == TCP {
-        let ports = upper.ports(&Frame(ctx.ctx))?;
-        return Ok(Segment::new(link, network, upper, ports));
-    }
-    let mut segment = Segment::new(
-        link,
-        network,
-        upper,
-        Ports::Known {
-            source: 0,
-            destination: 0,
-        },
-    );
-    match enter_tunnel(ctx.ctx, &raw mut segment) {
-        FOUND => Ok(segment),
-        reason if reason == Reason::LaterFragment as u32 => Err(Reason::LaterFragment),
-        _ => Err(Reason::NotTcp),
-    }
-}
-
-/// The TCP segment in the frame.
-#[inline(always)]
-fn segment_without_tunnels(ctx: &XdpContext) -> Result<Segment, Reason> {
-    let (network, link, upper) = outermost(ctx)?;
-    let ports = upper.ports(&Frame(ctx.ctx))?;
-    Ok(Segment::new(link, network, upper, ports))
-}
-
-/// What the frame's first IP header leads to.
-#[inline(always)]
-fn outermost(ctx: &XdpContext) -> Result<(Network, Link, Upper), Reason> {
-    let frame = Frame(ctx.ctx);
-    let (network, link) = ethernet::network_layer(&frame)?;
+fn outermost(ctx: &XdpContext, network: Network, link: Link, tunnels: u8) -> Result<Segment, Reason> {
+    let frame = Fetched(ctx.ctx);
     let mut upper = match network {
         Network::V4 => ipv4::upper(&frame, link.length)?,
         Network::V6 => ipv6::header(&frame, link.length)?,
@@ -168,7 +170,12 @@ fn outermost(ctx: &XdpContext) -> Result<(Network, Link, Upper), Reason> {
     if network == Network::V6 && ipv6::is_extension(upper.protocol) {
         skip_extensions(ctx.ctx, &raw mut upper);
     }
-    Ok((network, link, upper))
+    let ports = if tunnels == 0 || upper.protocol == TCP {
+        upper.ports(&Reread(ctx.ctx))?
+    } else {
+        Ports::NONE
+    };
+    Ok(Segment::new(link, network, upper, ports))
 }
 
 /// What [`enter_tunnel`] answers for a segment; a [`Reason`] otherwise.
@@ -199,6 +206,17 @@ pub extern "C" fn enter_tunnel(ctx: *mut xdp_md, segment: *mut Segment) -> u32 {
     }
 }
 
+/// Reads a segment's addresses and flags, where a glance was not enough. Verified by itself.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn read_rest(ctx: *mut xdp_md, segment: *mut Segment) -> u32 {
+    // SAFETY: as above.
+    if let Some(segment) = unsafe { segment.as_mut() } {
+        segment.read_rest(&Reread(ctx));
+    }
+    0
+}
+
 /// Judges a segment whose port is blocked or hidden, and does what there is to do. Verified by itself.
 #[unsafe(no_mangle)]
 #[inline(never)]
@@ -211,17 +229,18 @@ pub extern "C" fn judge(ctx: *mut xdp_md, segment: *const Segment) -> u32 {
     if segment.tunnels != 0 && !looks_into(ctx, segment.tunnels) {
         return untouched(Reason::NotTcp);
     }
-    let frame = Fetched(ctx);
     let from_uplink = segment.has(Segment::UPLINK);
+    let (source, destination) = (segment.source(), segment.destination());
     let (local, remote) = if from_uplink {
-        (segment.destination(), segment.source())
+        (&destination, &source)
     } else {
-        (segment.source(), segment.destination())
+        (&source, &destination)
     };
+    let class = classify::source(local);
     let mut decision = if segment.has(Segment::HIDDEN) {
-        policy::judge_hidden(&frame, local)
+        policy::judge_hidden(class)
     } else {
-        policy::judge(&frame, local, remote, facts(&frame, segment))
+        judge_ports(segment, class, local, remote)
     };
     account::log(ctx, segment, &decision);
     // The Internet is told nothing: what comes from there may be forged.
@@ -249,21 +268,37 @@ fn looks_into(ctx: *mut xdp_md, tunnels: u32) -> bool {
     unsafe { maps::TUNNELS_BY_IF.get(interface) }.is_some_and(|enabled| tunnels & !enabled == 0)
 }
 
-/// What row `established` needs to know; the flags are read only if the policy asks.
+/// Judges a segment that shows its ports, and remembers it for its subscriber.
 #[inline(always)]
-fn facts(frame: &Fetched, segment: &Segment) -> Facts {
+fn judge_ports(
+    segment: &Segment,
+    class: Option<&'static Class>,
+    local: &Address,
+    remote: &Address,
+) -> Decision {
+    let facts = facts(segment);
+    let decision = policy::judge(class, remote, facts);
+    let is_remembered =
+        decision.reason == Reason::Blocked as u32 || decision.reason == Reason::Monitored as u32;
+    if is_remembered
+        && !facts.from_uplink
+        && let Some(class) = class
+    {
+        account::remember(class, local, remote, decision.reason, !facts.is_established);
+    }
+    decision
+}
+
+/// What row `established` needs to know.
+#[inline(always)]
+fn facts(segment: &Segment) -> Facts {
     let from_uplink = segment.has(Segment::UPLINK);
-    let flags = if maps::MATCH_NEW.load() == 1 {
-        segment.tcp_flags(frame)
-    } else {
-        None
-    };
-    let is_established = flags.is_some_and(|flags| {
-        let (syn, ack) = (u32::from(flags) & act::SYN != 0, u32::from(flags) & act::ACK != 0);
-        // A server's answer opens a connection as much as the SYN that it answers.
-        let is_answer = from_uplink && policy::is_blocked_port(segment.source_port);
-        !(syn && (is_answer || !ack))
-    });
+    let flags = segment.tcp_flags;
+    let (syn, ack) = (flags & act::SYN != 0, flags & act::ACK != 0);
+    // A server's answer opens a connection as much as the SYN that it answers.
+    let is_answer = from_uplink && policy::is_blocked_port(segment.source_port);
+    let opens = syn && (is_answer || !ack);
+    let is_established = flags != UNKNOWN_FLAGS && !opens;
     Facts {
         from_uplink,
         is_established,

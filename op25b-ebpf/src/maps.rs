@@ -1,34 +1,47 @@
 //! The maps that user space fills and reads, and the globals that it sets before loading.
 //!
-//! Names are those of [`op25b_common::names`]. The tries' sizes are set by the loader to the policy's.
+//! Names are those of [`op25b_common::names`]. Sizes are set by the loader to the policy's.
 
 use aya_ebpf::{
     Global,
-    btf_maps::{Array, HashMap, LpmTrie, PerCpuArray},
+    bindings::{BPF_F_MMAPABLE, BPF_F_NO_COMMON_LRU},
+    btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray},
     macros::btf_map,
 };
 use op25b_common::{
     MAX_BLOCKED_PORTS, Reason,
+    classifier::{PAGE_ENTRIES, Path, ROOT_ENTRIES, Sparse},
     keys::{AddressV4, AddressV6, DestinationKey},
-    values::{Decision, DescriptionChunk, DestinationEntry, ExemptionEntry, PoolEntry, RelayEntry},
+    root,
+    values::{Class, Decision, DescriptionChunk, DestinationEntry, Moment, Subscriber},
 };
 
+/// User space writes these as memory: a policy's million entries are no million system calls.
+const MAPPED: usize = BPF_F_MMAPABLE as usize;
+
 #[btf_map]
-pub static POOLS_V4: LpmTrie<AddressV4, PoolEntry, 1> = LpmTrie::new();
+pub static ROOTS: Array<[u32; ROOT_ENTRIES], { root::COUNT as usize }, MAPPED> = Array::new();
 #[btf_map]
-pub static POOLS_V6: LpmTrie<AddressV6, PoolEntry, 1> = LpmTrie::new();
+pub static PAGES: Array<[u32; PAGE_ENTRIES], 1, MAPPED> = Array::new();
 #[btf_map]
-pub static RELAYS_V4: LpmTrie<AddressV4, RelayEntry, 1> = LpmTrie::new();
+pub static SPARSE: Array<Sparse, 1, MAPPED> = Array::new();
 #[btf_map]
-pub static RELAYS_V6: LpmTrie<AddressV6, RelayEntry, 1> = LpmTrie::new();
+pub static PATHS: Array<Path, 1, MAPPED> = Array::new();
 #[btf_map]
-pub static EXEMPTIONS_V4: LpmTrie<AddressV4, ExemptionEntry, 1> = LpmTrie::new();
-#[btf_map]
-pub static EXEMPTIONS_V6: LpmTrie<AddressV6, ExemptionEntry, 1> = LpmTrie::new();
+pub static CLASSES: Array<Class, 1, MAPPED> = Array::new();
 #[btf_map]
 pub static DESTINATIONS_V4: LpmTrie<DestinationKey<AddressV4>, DestinationEntry, 1> = LpmTrie::new();
 #[btf_map]
 pub static DESTINATIONS_V6: LpmTrie<DestinationKey<AddressV6>, DestinationEntry, 1> = LpmTrie::new();
+
+#[btf_map]
+pub static SUBSCRIBERS_V4: Array<Subscriber, 1, MAPPED> = Array::new();
+/// Each CPU has a free list of its own: a flood from ever new addresses does not make CPUs wait for one another.
+#[btf_map]
+pub static SUBSCRIBERS_V6: LruHashMap<u64, Subscriber, 1, { BPF_F_NO_COMMON_LRU as usize }> =
+    LruHashMap::new();
+#[btf_map]
+pub static MISSES_V6: PerCpuArray<u64, 2> = PerCpuArray::new();
 
 #[btf_map]
 pub static TUNNELS_BY_IF: HashMap<u32, u32, 1> = HashMap::new();
@@ -40,13 +53,15 @@ pub static COUNTERS: PerCpuArray<u64, { 2 * Reason::COUNT }> = PerCpuArray::new(
 #[btf_map]
 pub static CLOCK: Array<i64, 1> = Array::new();
 #[btf_map]
+pub static MOMENT: PerCpuArray<Moment, 1> = PerCpuArray::new();
+#[btf_map]
 pub static DECISION: Array<Decision, 1> = Array::new();
 /// Written and read by user space alone; see [`crate::account::trace`] for why the program names it.
 #[btf_map]
 pub static DESCRIPTION: Array<DescriptionChunk, 1> = Array::new();
 
 #[unsafe(no_mangle)]
-pub static BLOCKED_PORTS: Global<[u16; MAX_BLOCKED_PORTS]> = Global::new([0; MAX_BLOCKED_PORTS]);
+pub static BLOCKED_PORTS: [Global<u16>; MAX_BLOCKED_PORTS] = [const { Global::new(0) }; MAX_BLOCKED_PORTS];
 #[unsafe(no_mangle)]
 pub static BLOCKED_PORT_COUNT: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
@@ -61,6 +76,8 @@ pub static MATCH_NEW: Global<u8> = Global::new(0);
 pub static ACTION: Global<u8> = Global::new(op25b_common::action::DROP);
 #[unsafe(no_mangle)]
 pub static BLOCK_INBOUND: Global<u8> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static SUBSCRIBER_BITS: Global<u32> = Global::new(64);
 #[unsafe(no_mangle)]
 pub static TUNNELS: Global<u8> = Global::new(0);
 #[unsafe(no_mangle)]

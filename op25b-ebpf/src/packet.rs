@@ -33,6 +33,14 @@ pub trait Bytes {
         self.bytes::<1>(offset).map(|[byte]| byte)
     }
 
+    /// The 16 bytes at `offset` as two words, as they lie there.
+    #[inline(always)]
+    fn halves(&self, offset: u32) -> Option<[u64; 2]> {
+        let bytes: [u8; 16] = self.bytes(offset)?;
+        // SAFETY: both are 16 bytes without padding, and any bits are numbers.
+        Some(unsafe { core::mem::transmute::<[u8; 16], [u64; 2]>(bytes) })
+    }
+
     /// The 16-bit number at `offset`.
     #[inline(always)]
     fn be16(&self, offset: u32) -> Option<u16> {
@@ -70,6 +78,14 @@ pub struct Upper {
 pub enum Ports {
     Known { source: u16, destination: u16 },
     Hidden,
+}
+
+impl Ports {
+    /// Of what has no ports.
+    pub const NONE: Self = Self::Known {
+        source: 0,
+        destination: 0,
+    };
 }
 
 impl Upper {

@@ -1,36 +1,29 @@
 //! From a segment's addresses to a decision: rows 4 and 6 to 11 of the verdict table.
 //!
-//! "Local" is the subscriber's address and "remote" the other end's; in DS-Lite they are of two families. Only look-ups
-//! differ between families, so that the rest is in the program once and not for each pair of families.
+//! "Local" is the subscriber's address and "remote" the other end's; in DS-Lite they are of two families.
 
-use aya_ebpf::helpers::bpf_ktime_get_boot_ns;
+use aya_ebpf::btf_maps::lpm_trie::Key;
 use op25b_common::{
-    MAX_BLOCKED_PORTS, Reason, Verdict,
+    Reason, Verdict,
+    keys::{AddressV4, AddressV6, DestinationKey},
     values::{
-        ALWAYS_PAST, Decision, DestinationEntry, ExemptionEntry, NEVER, NO_DESTINATIONS, NO_RULE, PoolEntry,
-        RelayEntry, RuleIndex, UnixSeconds,
+        ALWAYS_PAST, Class, Decision, DestinationEntry, NEVER, NO_DESTINATIONS, NO_RULE, RuleIndex,
+        UnixSeconds,
     },
 };
 
-use crate::{
-    family::{Family as _, Place, V4, V6},
-    frame::Fetched,
-    maps,
-};
-
-const NANOSECONDS_A_SECOND: u64 = 1_000_000_000;
+use crate::{address::Address, classify, clock, maps};
 
 /// Whether the policy blocks this port.
 #[inline(always)]
 pub fn is_blocked_port(port: u32) -> bool {
     // The globals are constants to the verifier: the comparisons beyond the count do not exist in the loaded program.
     let count = maps::BLOCKED_PORT_COUNT.load();
-    let ports = maps::BLOCKED_PORTS.load();
-    for (index, blocked) in ports.iter().enumerate().take(MAX_BLOCKED_PORTS) {
+    for (index, blocked) in maps::BLOCKED_PORTS.iter().enumerate() {
         if index as u32 >= count {
             return false;
         }
-        if u32::from(*blocked) == port {
+        if u32::from(blocked.load()) == port {
             return true;
         }
     }
@@ -46,18 +39,23 @@ pub struct Facts {
     pub is_established: bool,
 }
 
-/// Judges a segment with a blocked port: rows `not_pooled` to `blocked`.
+/// Judges a segment with a blocked port, by the class of the subscriber's address: rows `not_pooled` to `blocked`.
 #[inline(always)]
-pub fn judge(frame: &Fetched, local: Place, remote: Place, facts: Facts) -> Decision {
-    let pool = pool(frame, local);
-    let exemption = granted(frame, local, remote);
-    if pool.is_none() && exemption.is_none() {
-        // Default-deny is about what subscribers send; nobody in no pool is guarded from the Internet.
+pub fn judge(class: Option<&Class>, remote: &Address, facts: Facts) -> Decision {
+    // Default-deny is about what subscribers send; nobody in no pool is guarded from the Internet.
+    let not_pooled = || {
         let is_dropped = !facts.from_uplink && maps::DROP_UNLISTED.load() == 1;
-        return decision(Reason::NotPooled, is_dropped, NO_RULE);
+        decision(Reason::NotPooled, is_dropped, NO_RULE)
+    };
+    let Some(class) = class else {
+        return not_pooled();
+    };
+    let exemption = granted(class, remote);
+    if class.pool == NO_RULE && exemption.is_none() {
+        return not_pooled();
     }
-    if let Some(relay) = relay(frame, remote) {
-        return decision(Reason::Relay, false, relay.rule);
+    if let Some(relay) = classify::relay(remote) {
+        return decision(Reason::Relay, false, relay);
     }
     if let Some(rule) = exemption {
         return decision(Reason::Exempt, false, rule);
@@ -65,23 +63,22 @@ pub fn judge(frame: &Fetched, local: Place, remote: Place, facts: Facts) -> Deci
     if maps::MATCH_NEW.load() == 1 && facts.is_established {
         return decision(Reason::Established, false, NO_RULE);
     }
-    match pool {
-        Some(pool) if is_enforced(pool.enforce_from) => decision(Reason::Blocked, true, pool.rule),
-        Some(pool) => decision(Reason::Monitored, false, pool.rule),
-        // Excluded above; written out because the program cannot panic.
-        None => decision(Reason::NotPooled, false, NO_RULE),
+    if is_enforced(class.enforce_from) {
+        decision(Reason::Blocked, true, class.pool)
+    } else {
+        decision(Reason::Monitored, false, class.pool)
     }
 }
 
 /// Judges TCP that hides its ports: row `uninspectable`.
 #[inline(always)]
-pub fn judge_hidden(frame: &Fetched, local: Place) -> Decision {
-    match pool(frame, local) {
-        Some(pool) => {
-            let is_dropped = maps::DROP_UNINSPECTABLE.load() == 1 && is_enforced(pool.enforce_from);
-            decision(Reason::Uninspectable, is_dropped, pool.rule)
+pub fn judge_hidden(class: Option<&Class>) -> Decision {
+    match class {
+        Some(class) if class.pool != NO_RULE => {
+            let is_dropped = maps::DROP_UNINSPECTABLE.load() == 1 && is_enforced(class.enforce_from);
+            decision(Reason::Uninspectable, is_dropped, class.pool)
         }
-        None => decision(Reason::Uninspectable, false, NO_RULE),
+        _ => decision(Reason::Uninspectable, false, NO_RULE),
     }
 }
 
@@ -92,81 +89,50 @@ pub fn judge_unaddressed() -> Decision {
     decision(Reason::Uninspectable, is_dropped, NO_RULE)
 }
 
-/// The exemption that lets `local` talk to `remote` now, if one does.
+/// The exemption that lets a source of this class talk to `remote` now, if one does.
 #[inline(always)]
-fn granted(frame: &Fetched, local: Place, remote: Place) -> Option<RuleIndex> {
-    let exemption = exemption(frame, local)?;
-    if holds(exemption.until) {
-        return Some(exemption.rule);
+fn granted(class: &Class, remote: &Address) -> Option<RuleIndex> {
+    if holds(class.until) {
+        return Some(class.exemption);
     }
-    if exemption.destinations == NO_DESTINATIONS {
+    if class.destinations == NO_DESTINATIONS {
         return None;
     }
-    let allowed = destination(frame, exemption.destinations, remote)?;
-    if holds(allowed.until) {
-        Some(allowed.rule)
+    let allowed = destination(class.destinations, remote)?;
+    holds(allowed.until).then_some(allowed.rule)
+}
+
+/// What a set of destinations grants for an address.
+#[inline(always)]
+fn destination(set: u32, remote: &Address) -> Option<&'static DestinationEntry> {
+    if remote.is_v6 {
+        let key = DestinationKey::new(set, remote.v6_key());
+        maps::DESTINATIONS_V6.get(&Key::new(bits::<DestinationKey<AddressV6>>(), key))
     } else {
-        None
+        let key = DestinationKey::new(set, remote.v4_key());
+        maps::DESTINATIONS_V4.get(&Key::new(bits::<DestinationKey<AddressV4>>(), key))
     }
 }
 
-// The addresses were in the frame when its headers were read: one that cannot be read is in no map either.
-
-#[inline(always)]
-fn pool(frame: &Fetched, place: Place) -> Option<&'static PoolEntry> {
-    if place.is_v6 {
-        V6::pool(V6::address(frame, place.offset)?)
-    } else {
-        V4::pool(V4::address(frame, place.offset)?)
-    }
-}
-
-#[inline(always)]
-fn exemption(frame: &Fetched, place: Place) -> Option<&'static ExemptionEntry> {
-    if place.is_v6 {
-        V6::exemption(V6::address(frame, place.offset)?)
-    } else {
-        V4::exemption(V4::address(frame, place.offset)?)
-    }
-}
-
-#[inline(always)]
-fn relay(frame: &Fetched, place: Place) -> Option<&'static RelayEntry> {
-    if place.is_v6 {
-        V6::relay(V6::address(frame, place.offset)?)
-    } else {
-        V4::relay(V4::address(frame, place.offset)?)
-    }
-}
-
-#[inline(always)]
-fn destination(frame: &Fetched, set: u32, place: Place) -> Option<&'static DestinationEntry> {
-    if place.is_v6 {
-        V6::destination(set, V6::address(frame, place.offset)?)
-    } else {
-        V4::destination(set, V4::address(frame, place.offset)?)
-    }
+/// How many bits of key data there are: a look-up asks with all of them.
+const fn bits<T>() -> u32 {
+    size_of::<T>() as u32 * 8
 }
 
 /// Whether a pool that is enforced from then on is enforced now, rather than only watched.
 #[inline(always)]
 fn is_enforced(from: UnixSeconds) -> bool {
-    from == ALWAYS_PAST || !holds(from)
+    !holds(from)
 }
 
-/// Whether something that ends at `until` still holds.
+/// Whether something that ends at `until` still holds; for what has no end, no clock is read.
 #[inline(always)]
 fn holds(until: UnixSeconds) -> bool {
-    until == NEVER || now() < u64::from(until)
-}
-
-/// The Unix time in seconds: the boot-time clock (which no one can set) plus the offset that user space keeps.
-#[inline(always)]
-fn now() -> u64 {
-    let offset = maps::CLOCK.get(0).copied().unwrap_or(0);
-    // SAFETY: the helper has no preconditions.
-    let boot = unsafe { bpf_ktime_get_boot_ns() };
-    boot.wrapping_add_signed(offset) / NANOSECONDS_A_SECOND
+    match until {
+        NEVER => true,
+        ALWAYS_PAST => false,
+        until => clock::unix_seconds() < u64::from(until),
+    }
 }
 
 #[inline(always)]

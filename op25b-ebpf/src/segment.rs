@@ -6,9 +6,9 @@
 use op25b_common::Reason;
 
 use crate::{
-    family::{Family as _, Place, V4, V6},
-    frame::Fetched,
-    packet::{Bytes as _, Network, Ports, Upper, ethernet::Link, tunnel},
+    address::{Address, Halves, Place},
+    frame::{Fetched, Reread},
+    packet::{Bytes as _, Network, Ports, Upper, ethernet::Link, ipv4, ipv6, tunnel},
 };
 
 /// A TCP segment in a frame.
@@ -32,7 +32,17 @@ pub struct Segment {
     pub flags: u32,
     /// The tunnels that it came through, as bits of [`op25b_common::tunnel`].
     pub tunnels: u32,
+    /// TCP's flags, or [`UNKNOWN_FLAGS`].
+    pub tcp_flags: u32,
+    /// Fills it up.
+    pub unused: u32,
+    /// Its addresses.
+    pub source: Halves,
+    pub destination: Halves,
 }
+
+/// TCP flags that cannot be read.
+pub const UNKNOWN_FLAGS: u32 = 1 << 8;
 
 impl Segment {
     /// The source address is IPv6.
@@ -43,8 +53,10 @@ impl Segment {
     pub const HIDDEN: u32 = 1 << 2;
     /// It came in on an uplink interface.
     pub const UPLINK: u32 = 1 << 3;
+    /// Its addresses and TCP flags are not in here yet.
+    pub const UNREAD: u32 = 1 << 4;
 
-    /// A segment that is in no tunnel.
+    /// A segment that is in no tunnel, or an outer packet that may be one.
     #[inline(always)]
     pub fn new(link: Link, network: Network, upper: Upper, ports: Ports) -> Self {
         let mut segment = Self {
@@ -56,13 +68,25 @@ impl Segment {
             source_port: 0,
             destination_port: 0,
             flags: match network {
-                Network::V4 => 0,
-                Network::V6 => Self::SOURCE_V6 | Self::DESTINATION_V6,
+                Network::V4 => Self::UNREAD,
+                Network::V6 => Self::UNREAD | Self::SOURCE_V6 | Self::DESTINATION_V6,
             },
             tunnels: 0,
+            tcp_flags: UNKNOWN_FLAGS,
+            unused: 0,
+            source: Halves::default(),
+            destination: Halves::default(),
         };
         segment.set_ports(ports);
         segment
+    }
+
+    /// Reads what there is to know besides the ports.
+    #[inline(always)]
+    pub fn read_rest(&mut self, frame: &Reread) {
+        self.source = Halves::read(frame, self.source_place());
+        self.destination = Halves::read(frame, self.destination_place());
+        self.tcp_flags = self.read_tcp_flags(frame).map_or(UNKNOWN_FLAGS, u32::from);
     }
 
     #[inline(always)]
@@ -81,14 +105,26 @@ impl Segment {
         }
     }
 
+    /// Its source address.
+    #[inline(always)]
+    pub fn source(&self) -> Address {
+        Address::new(self.source, self.has(Self::SOURCE_V6))
+    }
+
+    /// Its destination address.
+    #[inline(always)]
+    pub fn destination(&self) -> Address {
+        Address::new(self.destination, self.has(Self::DESTINATION_V6))
+    }
+
     /// Where its source address stands.
     #[inline(always)]
-    pub fn source(&self) -> Place {
+    fn source_place(&self) -> Place {
         let is_v6 = self.has(Self::SOURCE_V6);
         let at = if is_v6 {
-            V6::SOURCE_OFFSET
+            ipv6::SOURCE_OFFSET
         } else {
-            V4::SOURCE_OFFSET
+            ipv4::SOURCE_OFFSET
         };
         Place {
             offset: self.source_network + at,
@@ -98,12 +134,12 @@ impl Segment {
 
     /// Where its destination address stands.
     #[inline(always)]
-    pub fn destination(&self) -> Place {
+    fn destination_place(&self) -> Place {
         let is_v6 = self.has(Self::DESTINATION_V6);
         let at = if is_v6 {
-            V6::DESTINATION_OFFSET
+            ipv6::DESTINATION_OFFSET
         } else {
-            V4::DESTINATION_OFFSET
+            ipv4::DESTINATION_OFFSET
         };
         Place {
             offset: self.destination_network + at,
@@ -150,11 +186,13 @@ impl Segment {
 
     /// The TCP flags, if they can be read.
     #[inline(always)]
-    pub fn tcp_flags(&self, frame: &Fetched) -> Option<u8> {
-        const FLAGS_OFFSET: u32 = 13;
-        if self.upper.offset + FLAGS_OFFSET >= self.upper.end {
+    fn read_tcp_flags(&self, frame: &Reread) -> Option<u8> {
+        const CONTROL_OFFSET: u32 = 12;
+        let at = self.upper.offset + CONTROL_OFFSET;
+        if at + 1 >= self.upper.end {
             return None;
         }
-        frame.byte(self.upper.offset + FLAGS_OFFSET)
+        // Of a single byte at an unknown offset, the verifier would not see that it is in the frame.
+        frame.bytes(at).map(|[_data_offset, flags]| flags)
     }
 }

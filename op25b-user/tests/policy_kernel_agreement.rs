@@ -8,10 +8,12 @@ use std::{
 };
 
 use jiff::{Timestamp, tz::TimeZone};
-use op25b::policy::{self, Compiled, Entry, Flow, Judgement, Policy, Rule, Tables};
+use op25b::policy::{self, Compiled, Entry, Flow, Judgement, Policy, Rule};
 use op25b_common::{
     Reason, Verdict,
+    classifier::{STEPS_V4, STEPS_V6},
     keys::DestinationKey,
+    root,
     values::{NEVER, NO_DESTINATIONS, NO_RULE, UnixSeconds},
 };
 use proptest::prelude::*;
@@ -19,12 +21,6 @@ use proptest::prelude::*;
 /// What the tries compare: the bytes of a key.
 trait Key {
     fn bytes(&self) -> Vec<u8>;
-}
-
-impl<const N: usize> Key for [u8; N] {
-    fn bytes(&self) -> Vec<u8> {
-        self.to_vec()
-    }
 }
 
 impl<const N: usize> Key for DestinationKey<[u8; N]> {
@@ -47,6 +43,17 @@ fn look_up<'t, K: Key, V>(entries: &'t [Entry<K, V>], key: &impl Key) -> Option<
         .map(|entry| &entry.value)
 }
 
+/// What the tables for either family say of an address.
+fn find(compiled: &Compiled, [root_v4, root_v6]: [u32; 2], address: IpAddr) -> u32 {
+    let number = match address {
+        IpAddr::V4(address) => compiled
+            .tables
+            .find(root_v4, u128::from(address.to_bits()) << 96, STEPS_V4),
+        IpAddr::V6(address) => compiled.tables.find(root_v6, address.to_bits(), STEPS_V6),
+    };
+    number.expect("every address has an answer within so many steps")
+}
+
 /// The program's steps for TCP, as in its own source.
 fn as_the_kernel(compiled: &Compiled, flow: &Flow, now: Timestamp) -> Judgement {
     if !compiled.blocked_ports.contains(&flow.destination_port) {
@@ -56,39 +63,30 @@ fn as_the_kernel(compiled: &Compiled, flow: &Flow, now: Timestamp) -> Judgement 
             rule: None,
         };
     }
-    match (flow.source, flow.destination) {
-        (IpAddr::V4(source), IpAddr::V4(destination)) => {
-            steps(compiled, &compiled.v4, source.octets(), destination.octets(), now)
-        }
-        (IpAddr::V6(source), IpAddr::V6(destination)) => {
-            steps(compiled, &compiled.v6, source.octets(), destination.octets(), now)
-        }
-        _ => panic!("a packet has one address family"),
-    }
-}
-
-fn steps<const N: usize>(
-    compiled: &Compiled,
-    tables: &Tables<[u8; N]>,
-    source: [u8; N],
-    destination: [u8; N],
-    now: Timestamp,
-) -> Judgement {
     let holds = |until: UnixSeconds| until == NEVER || now.as_second() < i64::from(until);
-    let pool = look_up(&tables.pools, &source);
-    let exemption = look_up(&tables.exemptions, &source).and_then(|exemption| {
-        if holds(exemption.until) {
-            assert_ne!(exemption.rule, NO_RULE, "what holds has a rule");
-            return Some(exemption.rule);
-        }
-        if exemption.destinations == NO_DESTINATIONS {
-            return None;
-        }
-        let key = DestinationKey::new(exemption.destinations, destination);
-        look_up(&tables.destinations, &key)
+    let number = find(compiled, [root::SOURCES_V4, root::SOURCES_V6], flow.source);
+    let class = compiled.classes[number as usize];
+    let pool = (class.pool != NO_RULE).then_some(class.pool);
+    let exemption = if holds(class.until) {
+        assert_ne!(class.exemption, NO_RULE, "what holds has a rule");
+        Some(class.exemption)
+    } else if class.destinations == NO_DESTINATIONS {
+        None
+    } else {
+        let allowed = match flow.destination {
+            IpAddr::V4(address) => {
+                let key = DestinationKey::new(class.destinations, address.octets());
+                look_up(&compiled.destinations_v4, &key)
+            }
+            IpAddr::V6(address) => {
+                let key = DestinationKey::new(class.destinations, address.octets());
+                look_up(&compiled.destinations_v6, &key)
+            }
+        };
+        allowed
             .filter(|allowed| holds(allowed.until))
             .map(|allowed| allowed.rule)
-    });
+    };
     let judgement = |verdict, reason, rule| Judgement {
         verdict,
         reason,
@@ -102,12 +100,9 @@ fn steps<const N: usize>(
         };
         return judgement(verdict, Reason::NotPooled, None);
     }
-    if let Some(relay) = look_up(&tables.relays, &destination) {
-        return judgement(
-            Verdict::Pass,
-            Reason::Relay,
-            Some(Rule::Relay(relay.rule as usize)),
-        );
+    let relay = find(compiled, [root::RELAYS_V4, root::RELAYS_V6], flow.destination);
+    if let Some(relay) = relay.checked_sub(1) {
+        return judgement(Verdict::Pass, Reason::Relay, Some(Rule::Relay(relay as usize)));
     }
     if let Some(rule) = exemption {
         return judgement(
@@ -119,7 +114,7 @@ fn steps<const N: usize>(
     judgement(
         Verdict::Drop,
         Reason::Blocked,
-        pool.map(|pool| Rule::Pool(pool.rule as usize)),
+        pool.map(|pool| Rule::Pool(pool as usize)),
     )
 }
 
@@ -274,17 +269,6 @@ fn is_unique<K: Key, V>(entries: &[Entry<K, V>]) -> bool {
         .all(|entry| keys.insert((entry.prefix_len, entry.key.bytes())))
 }
 
-fn is_all_unique<A, const N: usize>(tables: &Tables<[A; N]>) -> bool
-where
-    [A; N]: Key,
-    DestinationKey<[A; N]>: Key,
-{
-    is_unique(&tables.pools)
-        && is_unique(&tables.relays)
-        && is_unique(&tables.exemptions)
-        && is_unique(&tables.destinations)
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
@@ -302,7 +286,7 @@ proptest! {
     #[test]
     fn no_trie_has_the_same_prefix_twice(draft in draft()) {
         let compiled = policy::compile(&draft.policy()).unwrap();
-        prop_assert!(is_all_unique(&compiled.v4) && is_all_unique(&compiled.v6));
+        prop_assert!(is_unique(&compiled.destinations_v4) && is_unique(&compiled.destinations_v6));
     }
 }
 
@@ -435,8 +419,9 @@ fn one_exemption_with_many_prefixes_needs_one_destination_set() {
         prefixes.join(", ")
     );
     let compiled = policy::compile(&policy::parse("x.yaml", &text).unwrap().policy).unwrap();
-    assert_eq!(compiled.v4.exemptions.len(), 200);
+    // Outside, in the pool, and in the exemption.
+    assert_eq!(compiled.classes.len(), 3);
     // The single address says nothing that its network does not say.
-    assert_eq!(compiled.v4.destinations.len(), 1);
-    assert_eq!(compiled.v4.destinations[0].prefix_len, 32 + 24);
+    assert_eq!(compiled.destinations_v4.len(), 1);
+    assert_eq!(compiled.destinations_v4[0].prefix_len, 32 + 24);
 }

@@ -83,13 +83,10 @@ fn is_vlan_tag(ethertype: u16) -> bool {
 /// and all of it `None` if the frame ends before.
 #[inline(always)]
 pub(super) fn ppp<B: Bytes>(bytes: &B, offset: u32) -> Option<(Option<Network>, u32)> {
-    let first = bytes.byte(offset)?;
+    // What ends behind one byte holds no IP either.
+    let [first, second] = bytes.bytes(offset)?;
     // RFC 1661 section 6.5: a compressed protocol field is one odd byte; a whole one starts with an even byte.
-    let (protocol, length) = if first == 0 {
-        (bytes.byte(offset + 1)?, 2)
-    } else {
-        (first, 1)
-    };
+    let (protocol, length) = if first == 0 { (second, 2) } else { (first, 1) };
     let network = match protocol {
         PPP_IPV4 => Some(Network::V4),
         PPP_IPV6 => Some(Network::V6),

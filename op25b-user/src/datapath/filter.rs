@@ -14,8 +14,8 @@ use op25b_common::{
 
 use serde::{Serialize, Serializer};
 
-use super::{Description, LoadError, LoadOptions, clock, load};
-use crate::policy::{Compiled, Role};
+use super::{Description, LoadError, LoadOptions, change::Tables, clock, load};
+use crate::policy::{Compiled, Role, table::Used};
 
 /// Packets by reason, summed over all CPUs; only counted reasons appear.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +68,7 @@ pub struct Filter {
     ebpf: Ebpf,
     /// What is looked into, by the interface's name: the program goes by indices, which are known when it is attached.
     tunnels: Vec<(String, u8)>,
+    pub(super) tables: Tables,
 }
 
 impl Filter {
@@ -84,6 +85,7 @@ impl Filter {
         Ok(Self {
             ebpf: load::load(compiled, description, options)?,
             tunnels: compiled.tunnels.clone(),
+            tables: Tables::new(Used::by(&compiled.tables)),
         })
     }
 
@@ -112,6 +114,10 @@ impl Filter {
     pub(super) fn set_all_tunnels(&mut self, index: u32) -> Result<(), LoadError> {
         let kinds = self.tunnels.iter().fold(0, |all, (_, kinds)| all | kinds);
         load::fill_tunnels(&mut self.ebpf, index, kinds)
+    }
+
+    pub(super) fn ebpf_mut(&mut self) -> &mut Ebpf {
+        &mut self.ebpf
     }
 
     pub(super) fn map(&self, name: &'static str) -> Result<&Map, LoadError> {

@@ -5,7 +5,7 @@ use std::io;
 use aya::{
     Ebpf, EbpfError, EbpfLoader, Pod,
     maps::{
-        Array, HashMap, MapError,
+        Array, HashMap, Map, MapData, MapError,
         lpm_trie::{Key, LpmTrie},
     },
     programs::{ProgramError, Xdp},
@@ -14,16 +14,16 @@ use op25b_common::{
     MAX_BLOCKED_PORTS, action,
     keys::{AddressV4, AddressV6},
     names::{
-        ACTION, ANSWER_BURST, ANSWER_INTERVAL, BLOCK_INBOUND, BLOCKED_PORT_COUNT, BLOCKED_PORTS, CLOCK,
-        DESCRIPTION, DESTINATIONS_V4, DESTINATIONS_V6, DROP_UNINSPECTABLE, DROP_UNLISTED, ENFORCED_FROM,
-        EXEMPTIONS_V4, EXEMPTIONS_V6, LOG_LEVEL, MATCH_NEW, POOLS_V4, POOLS_V6, RELAYS_V4, RELAYS_V6,
-        ROUTER_V4, ROUTER_V6, SUBSCRIBER_PROGRAM, TRACE, TUNNELS, TUNNELS_BY_IF, UPLINK_PROGRAM,
+        ACTION, ANSWER_BURST, ANSWER_INTERVAL, BLOCK_INBOUND, BLOCKED_PORT_COUNT, BLOCKED_PORTS, CLASSES,
+        CLOCK, DESCRIPTION, DESTINATIONS_V4, DESTINATIONS_V6, DROP_UNINSPECTABLE, DROP_UNLISTED,
+        ENFORCED_FROM, LOG_LEVEL, MATCH_NEW, PAGES, PATHS, ROOTS, ROUTER_V4, ROUTER_V6, SPARSE,
+        SUBSCRIBER_PROGRAM, SUBSCRIBERS_V4, SUBSCRIBERS_V6, TRACE, TUNNELS, TUNNELS_BY_IF, UPLINK_PROGRAM,
     },
 };
 use thiserror::Error;
 
-use super::{Description, clock};
-use crate::policy::{Action, Compiled, Entry, Prohibit, Tables};
+use super::{Description, clock, mapping};
+use crate::policy::{Action, Compiled, Entry, Prohibit};
 
 /// The program, compiled by the build script; aligned as the ELF parser wants it.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/op25b"));
@@ -84,6 +84,9 @@ pub enum LoadError {
         /// The kernel's answer.
         source: MapError,
     },
+    /// A map cannot be written as memory.
+    #[error("cannot map a table into memory")]
+    Map(#[from] io::Error),
     /// The object in this binary lacks something: the build is broken.
     #[error("the embedded eBPF object has no {name}: this build of op25b is broken")]
     Missing {
@@ -107,26 +110,14 @@ pub(super) fn load(
     let chunks = description.to_chunks()?;
     let mut ebpf = create(compiled, chunks.len(), options)?;
 
-    fill_tables(
-        &mut ebpf,
-        &compiled.v4,
-        &TableNames {
-            pools: POOLS_V4,
-            relays: RELAYS_V4,
-            exemptions: EXEMPTIONS_V4,
-            destinations: DESTINATIONS_V4,
-        },
-    )?;
-    fill_tables(
-        &mut ebpf,
-        &compiled.v6,
-        &TableNames {
-            pools: POOLS_V6,
-            relays: RELAYS_V6,
-            exemptions: EXEMPTIONS_V6,
-            destinations: DESTINATIONS_V6,
-        },
-    )?;
+    let tables = &compiled.tables;
+    mapping::copy(map(&mut ebpf, ROOTS)?, &tables.roots)?;
+    mapping::copy(map(&mut ebpf, PAGES)?, &tables.pages)?;
+    mapping::copy(map(&mut ebpf, SPARSE)?, &tables.sparse)?;
+    mapping::copy(map(&mut ebpf, PATHS)?, &tables.paths)?;
+    mapping::copy(map(&mut ebpf, CLASSES)?, &compiled.classes)?;
+    fill_trie(&mut ebpf, DESTINATIONS_V4, &compiled.destinations_v4)?;
+    fill_trie(&mut ebpf, DESTINATIONS_V6, &compiled.destinations_v6)?;
     fill_array(&mut ebpf, DESCRIPTION, &chunks)?;
     fill_array(&mut ebpf, CLOCK, &[clock::boot_to_unix()?])?;
 
@@ -179,6 +170,14 @@ fn create(compiled: &Compiled, chunks: usize, options: LoadOptions) -> Result<Eb
     let trace = u8::from(options.trace);
     let log_level = options.log.number();
 
+    let most = if options.trace {
+        TRACED_SUBSCRIBERS
+    } else {
+        usize::MAX
+    };
+    let subscribers_v4 = most.min(compiled.places.addresses);
+    let subscribers_v6 = most.min(SUBSCRIBERS_V6_ENTRIES);
+
     let mut loader = EbpfLoader::new();
     loader
         .override_global(BLOCKED_PORTS, &ports[..], true)
@@ -196,14 +195,14 @@ fn create(compiled: &Compiled, chunks: usize, options: LoadOptions) -> Result<Eb
         .override_global(ANSWER_BURST, &answers.burst, true)
         .override_global(TRACE, &trace, true)
         .override_global(LOG_LEVEL, &log_level, true)
-        .map_max_entries(POOLS_V4, size(compiled.v4.pools.len()))
-        .map_max_entries(RELAYS_V4, size(compiled.v4.relays.len()))
-        .map_max_entries(EXEMPTIONS_V4, size(compiled.v4.exemptions.len()))
-        .map_max_entries(DESTINATIONS_V4, size(compiled.v4.destinations.len()))
-        .map_max_entries(POOLS_V6, size(compiled.v6.pools.len()))
-        .map_max_entries(RELAYS_V6, size(compiled.v6.relays.len()))
-        .map_max_entries(EXEMPTIONS_V6, size(compiled.v6.exemptions.len()))
-        .map_max_entries(DESTINATIONS_V6, size(compiled.v6.destinations.len()))
+        .map_max_entries(PAGES, with_room(compiled.tables.pages.len()))
+        .map_max_entries(SPARSE, with_room(compiled.tables.sparse.len()))
+        .map_max_entries(PATHS, with_room(compiled.tables.paths.len()))
+        .map_max_entries(CLASSES, with_room(compiled.classes.len()))
+        .map_max_entries(SUBSCRIBERS_V4, size(subscribers_v4))
+        .map_max_entries(SUBSCRIBERS_V6, size(subscribers_v6))
+        .map_max_entries(DESTINATIONS_V4, with_room(compiled.destinations_v4.len()))
+        .map_max_entries(DESTINATIONS_V6, with_room(compiled.destinations_v6.len()))
         .map_max_entries(TUNNELS_BY_IF, size(compiled.tunnels.len()))
         .map_max_entries(DESCRIPTION, size(chunks));
     Ok(loader.load(OBJECT)?)
@@ -242,26 +241,25 @@ fn size(entries: usize) -> u32 {
     u32::try_from(entries.max(1)).unwrap_or(u32::MAX)
 }
 
-/// The names of one address family's tries.
-struct TableNames {
-    pools: &'static str,
-    relays: &'static str,
-    exemptions: &'static str,
-    destinations: &'static str,
+/// How many IPv6 subscribers are remembered.
+const SUBSCRIBERS_V6_ENTRIES: usize = 1 << 18;
+/// How many of each family are when packets come one by one, from a person or a test; more would only take time to make.
+const TRACED_SUBSCRIBERS: usize = 1 << 12;
+
+/// A map's size, with room for changes while the program runs: an eighth, and at least this many.
+fn with_room(entries: usize) -> u32 {
+    const LEAST: usize = 4096;
+    size(entries + (entries / 8).max(LEAST))
 }
 
-fn fill_tables<A>(ebpf: &mut Ebpf, tables: &Tables<A>, names: &TableNames) -> Result<(), LoadError>
-where
-    A: Pod,
-    op25b_common::keys::DestinationKey<A>: Pod,
-{
-    fill_trie(ebpf, names.pools, &tables.pools)?;
-    fill_trie(ebpf, names.relays, &tables.relays)?;
-    fill_trie(ebpf, names.exemptions, &tables.exemptions)?;
-    fill_trie(ebpf, names.destinations, &tables.destinations)
+fn map<'e>(ebpf: &'e mut Ebpf, name: &'static str) -> Result<&'e MapData, LoadError> {
+    match ebpf.map(name) {
+        Some(Map::Array(data)) => Ok(data),
+        _ => Err(LoadError::Missing { name }),
+    }
 }
 
-fn fill_trie<K: Pod, V: Pod>(
+pub(super) fn fill_trie<K: Pod, V: Pod>(
     ebpf: &mut Ebpf,
     map: &'static str,
     entries: &[Entry<K, V>],

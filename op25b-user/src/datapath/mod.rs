@@ -3,17 +3,20 @@
 //! Nothing here knows YAML; what to enforce arrives as the compiled tables of [`crate::policy`].
 
 mod attach;
+mod change;
 pub mod clock;
 mod description;
 mod filter;
 mod interfaces;
 mod live;
 mod load;
+mod mapping;
 pub mod probe;
 pub mod requirements;
 mod test_run;
 
 pub use attach::{AttachError, Attached, attach, vacant};
+pub use change::ChangeError;
 pub use description::{Description, PoolSummary};
 pub use filter::{Counters, Filter};
 pub use interfaces::{Interface, Interfaces, XdpAttachment};

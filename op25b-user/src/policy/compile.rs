@@ -1,22 +1,21 @@
-//! From a policy to the entries of the kernel's maps.
-//!
-//! A trie answers with the longest prefix only. So each exemption's entry is made to hold everything that the
-//! exemptions around it grant as well.
+//! From a policy to what its program reads: tables, classes, destination sets and constants.
 
 use op25b_common::{
     keys::{AddressV4, AddressV6, DestinationKey},
-    tunnel,
-    values::{DestinationEntry, ExemptionEntry, NEVER, PoolEntry, RelayEntry, RuleIndex, UnixSeconds},
+    root, tunnel,
+    values::{Class, DestinationEntry, NEVER, RuleIndex, UnixSeconds},
 };
 use thiserror::Error;
 
 use super::{
     Action, Handling, Inbound, Match, Policy, Pool, Prefix, Prohibit, Tunnel,
-    fold::{Destinations, Sets, Sources, fold},
+    classes::{Classes, Places, PoolPrefix},
+    fold::{Destination, Sets, fold},
     nesting::{AddressFamily, Bits},
+    table::{Draft, Full, Leaf},
 };
 
-/// The entries of all maps.
+/// What the program for a policy reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -29,7 +28,7 @@ pub struct Compiled {
     pub drop_uninspectable: bool,
     /// Whether blocked ports from a source in no pool are dropped.
     pub drop_unlisted: bool,
-    /// From when on any pool is enforced, as in [`PoolEntry::enforce_from`].
+    /// From when on any pool is enforced, as in [`Class::enforce_from`].
     pub enforced_from: UnixSeconds,
     /// Whether only segments that open a connection are blocked.
     pub match_new: bool,
@@ -41,23 +40,16 @@ pub struct Compiled {
     pub prohibit: Option<Prohibit>,
     /// The interfaces on which tunnels are looked into, with bits of [`op25b_common::tunnel`].
     pub tunnels: Vec<(String, u8)>,
-    /// The IPv4 tries.
-    pub v4: Tables<AddressV4>,
-    /// The IPv6 tries.
-    pub v6: Tables<AddressV6>,
-}
-
-/// The tries of one address family, each in ascending order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tables<A> {
-    /// By source.
-    pub pools: Vec<Entry<A, PoolEntry>>,
-    /// By destination.
-    pub relays: Vec<Entry<A, RelayEntry>>,
-    /// By source.
-    pub exemptions: Vec<Entry<A, ExemptionEntry>>,
-    /// By set and destination; the prefix length counts [`DestinationKey::SET_BITS`].
-    pub destinations: Vec<Entry<DestinationKey<A>, DestinationEntry>>,
+    /// The tables of [`root`]: sources by the number of their class, destinations by relay.
+    pub tables: Draft,
+    /// The classes by number.
+    pub classes: Vec<Class>,
+    /// Which record belongs to which subscriber.
+    pub places: Places,
+    /// The IPv4 destinations of all sets, in ascending order; the prefix length counts [`DestinationKey::SET_BITS`].
+    pub destinations_v4: Vec<Entry<DestinationKey<AddressV4>, DestinationEntry>>,
+    /// The IPv6 destinations of all sets.
+    pub destinations_v6: Vec<Entry<DestinationKey<AddressV6>, DestinationEntry>>,
 }
 
 /// One entry of a trie.
@@ -77,6 +69,11 @@ pub enum CompileError {
     /// More items than an index has room for.
     #[error("a list of the policy has more than {} items", RuleIndex::MAX - 1)]
     TooManyRules,
+    /// The tables number their parts with thirty bits.
+    #[error(
+        "the policy's prefixes need tables that are too large; leave out the longest or merge neighbours"
+    )]
+    TooLarge(#[from] Full),
     /// Exemptions with destinations, nested in one another, multiply.
     #[error(
         "exemptions with destinations lie in one another so often that they need more than {limit} destination \
@@ -98,13 +95,23 @@ pub fn compile(policy: &Policy) -> Result<Compiled, CompileError> {
     if lists.into_iter().any(|length| length >= RuleIndex::MAX as usize) {
         return Err(CompileError::TooManyRules);
     }
-    let mut sets = Sets::new(&policy.exemptions);
-    let sources_v4 = fold(&policy.exemptions, AddressFamily::V4, &mut sets)?;
-    let sources_v6 = fold(&policy.exemptions, AddressFamily::V6, &mut sets)?;
-    let v4_octets = |bits: Bits| {
-        let [a, b, c, d, ..] = bits.octets();
-        [a, b, c, d]
-    };
+    let mut sets = Sets::default();
+    let mut tables = Draft::new();
+    let mut classes = Classes::new();
+    let mut places = Places::default();
+    for (family, sources, relays) in [
+        (AddressFamily::V4, root::SOURCES_V4, root::RELAYS_V4),
+        (AddressFamily::V6, root::SOURCES_V6, root::RELAYS_V6),
+    ] {
+        let prefixes = rules(
+            policy.exemptions.iter().map(|exemption| &exemption.prefixes[..]),
+            family,
+        );
+        let exemptions = fold(&policy.exemptions, &prefixes, &mut sets)?;
+        let pools = places.place(family, &pools(policy, family));
+        tables.fill(sources, &classes.leaves(&pools, &exemptions))?;
+        tables.fill(relays, &relay_leaves(policy, family))?;
+    }
     Ok(Compiled {
         blocked_ports: policy.block.ports.clone(),
         drop_uninspectable: policy.block.uninspectable == Handling::Drop,
@@ -120,8 +127,11 @@ pub fn compile(policy: &Policy) -> Result<Compiled, CompileError> {
         action: policy.block.action,
         prohibit: policy.block.prohibit,
         tunnels: tunnels(policy),
-        v4: tables(policy, AddressFamily::V4, sources_v4, sets.v4, v4_octets),
-        v6: tables(policy, AddressFamily::V6, sources_v6, sets.v6, Bits::octets),
+        tables,
+        classes: classes.all,
+        places,
+        destinations_v4: destinations(sets.v4.into_iter(), Bits::v4_octets),
+        destinations_v6: destinations(sets.v6.into_iter(), Bits::octets),
     })
 }
 
@@ -152,53 +162,50 @@ fn bit(kind: Tunnel) -> u8 {
     }
 }
 
-/// The tries of one family; `address` makes its addresses.
-fn tables<A: Copy>(
-    policy: &Policy,
-    family: AddressFamily,
-    sources: Sources,
-    destinations: Destinations,
-    address: fn(Bits) -> A,
-) -> Tables<A> {
-    let pools = rules(policy.pools.iter().map(|pool| &pool.prefixes[..]), family);
-    let relays = rules(policy.relays.iter().map(|relay| &relay.prefixes[..]), family);
-    Tables {
-        pools: pools
-            .into_iter()
-            .map(|(bits, rule)| {
-                let enforce_from = policy.pools[rule as usize].enforced_from();
-                entry(bits, address, PoolEntry { rule, enforce_from })
-            })
-            .collect(),
-        relays: relays
-            .into_iter()
-            .map(|(bits, rule)| entry(bits, address, RelayEntry { rule }))
-            .collect(),
-        exemptions: sources
-            .into_iter()
-            .map(|(bits, value)| entry(bits, address, value))
-            .collect(),
-        destinations: destinations
-            .into_iter()
-            .map(|(set, bits, value)| Entry {
-                prefix_len: DestinationKey::<A>::SET_BITS + u32::from(bits.length()),
-                key: DestinationKey::new(set, address(bits)),
-                value,
-            })
-            .collect(),
-    }
+/// The pools' prefixes of one family, in ascending order.
+pub(super) fn pools(policy: &Policy, family: AddressFamily) -> Vec<PoolPrefix> {
+    let prefixes = rules(policy.pools.iter().map(|pool| &pool.prefixes[..]), family);
+    prefixes
+        .into_iter()
+        .map(|(bits, pool)| PoolPrefix {
+            bits,
+            pool,
+            enforce_from: policy.pools[pool as usize].enforced_from(),
+        })
+        .collect()
 }
 
-fn entry<A, V>(bits: Bits, address: fn(Bits) -> A, value: V) -> Entry<A, V> {
-    Entry {
-        prefix_len: u32::from(bits.length()),
-        key: address(bits),
-        value,
-    }
+/// The relays' prefixes of one family, in ascending order, with what their table answers.
+fn relay_leaves(policy: &Policy, family: AddressFamily) -> Vec<Leaf> {
+    let prefixes = rules(policy.relays.iter().map(|relay| &relay.prefixes[..]), family);
+    prefixes
+        .into_iter()
+        .map(|(prefix, relay)| Leaf {
+            prefix,
+            class: relay + 1,
+        })
+        .collect()
+}
+
+/// A trie's entries; `address` makes its addresses.
+pub(super) fn destinations<A>(
+    destinations: impl Iterator<Item = Destination>,
+    address: fn(Bits) -> A,
+) -> Vec<Entry<DestinationKey<A>, DestinationEntry>> {
+    destinations
+        .map(|(set, bits, value)| Entry {
+            prefix_len: DestinationKey::<A>::SET_BITS + u32::from(bits.length()),
+            key: DestinationKey::new(set, address(bits)),
+            value,
+        })
+        .collect()
 }
 
 /// The prefixes of one family with the items that they belong to.
-fn rules<'a>(items: impl Iterator<Item = &'a [Prefix]>, family: AddressFamily) -> Vec<(Bits, RuleIndex)> {
+pub(super) fn rules<'a>(
+    items: impl Iterator<Item = &'a [Prefix]>,
+    family: AddressFamily,
+) -> Vec<(Bits, RuleIndex)> {
     let mut rules = Vec::new();
     for (rule, prefixes) in (0..).zip(items) {
         rules.extend(

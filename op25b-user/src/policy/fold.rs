@@ -3,7 +3,7 @@
 use std::{collections::HashMap, rc::Rc};
 
 use op25b_common::values::{
-    ALWAYS_PAST, DestinationEntry, ExemptionEntry, NEVER, NO_DESTINATIONS, NO_RULE, RuleIndex, UnixSeconds,
+    ALWAYS_PAST, DestinationEntry, NEVER, NO_DESTINATIONS, NO_RULE, RuleIndex, UnixSeconds,
 };
 
 use super::{
@@ -15,15 +15,38 @@ use super::{
 const MOST_DESTINATIONS: usize = 4 << 20;
 
 /// What the exemptions grant at their source prefixes of one address family, in ascending order.
-pub(super) type Sources = Vec<(Bits, ExemptionEntry)>;
+pub(super) type Sources = Vec<(Bits, Grant)>;
 
 /// What sets of exemptions grant at destination prefixes of one address family, by set and prefix.
-pub(super) type Destinations = Vec<(u32, Bits, DestinationEntry)>;
+pub(super) type Destinations = Vec<Destination>;
+
+/// What a set grants at a destination prefix.
+pub(super) type Destination = (u32, Bits, DestinationEntry);
+
+/// What all exemptions that cover a source prefix grant together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Grant {
+    /// Until when every destination is allowed.
+    pub(super) until: UnixSeconds,
+    /// The exemption that grants `until`.
+    pub(super) rule: RuleIndex,
+    /// Which set of destinations is allowed besides.
+    pub(super) destinations: u32,
+}
+
+impl Grant {
+    /// Where no exemption is.
+    pub(super) const NOTHING: Self = Self {
+        until: ALWAYS_PAST,
+        rule: NO_RULE,
+        destinations: NO_DESTINATIONS,
+    };
+}
 
 /// What holds at a source prefix, for those that lie in it.
 #[derive(Clone)]
 struct Held {
-    entry: ExemptionEntry,
+    entry: Grant,
     /// The exemptions with destinations that cover the prefix, in ascending order.
     restricted: Rc<[RuleIndex]>,
 }
@@ -32,31 +55,17 @@ struct Held {
 ///
 /// Among exemptions without destinations, the one that lasts longest is named, and of several the first in the file.
 ///
-/// The destinations go to `sets`, which both families share.
+/// `prefixes` are those of one family, in ascending order, each with its exemption. The destinations go to `sets`, which
+/// both families share.
 pub(super) fn fold(
     exemptions: &[Exemption],
-    family: AddressFamily,
-    sets: &mut Sets<'_>,
+    prefixes: &[(Bits, RuleIndex)],
+    sets: &mut Sets,
 ) -> Result<Sources, CompileError> {
-    let mut prefixes: Vec<(Bits, RuleIndex)> = Vec::new();
-    for (rule, exemption) in (0..).zip(exemptions) {
-        prefixes.extend(
-            exemption
-                .prefixes
-                .iter()
-                .filter_map(|prefix| Some((Bits::of(family, prefix.net)?, rule))),
-        );
-    }
-    prefixes.sort_unstable();
-
     let mut sources = Vec::with_capacity(prefixes.len());
     let mut covering: Covering<Held> = Covering::new();
     let nothing = Held {
-        entry: ExemptionEntry {
-            until: ALWAYS_PAST,
-            rule: NO_RULE,
-            destinations: NO_DESTINATIONS,
-        },
+        entry: Grant::NOTHING,
         restricted: Rc::default(),
     };
     for same in prefixes.chunk_by(|one, next| one.0 == next.0) {
@@ -80,7 +89,7 @@ pub(super) fn fold(
         }
         // Where neither has changed, the set is that of the prefix around this one.
         if held.entry.until != outer.entry.until || !Rc::ptr_eq(&held.restricted, &outer.restricted) {
-            held.entry.destinations = sets.number(&held.restricted, held.entry.until)?;
+            held.entry.destinations = sets.number(exemptions, &held.restricted, held.entry.until)?;
         }
         // Without an entry of its own, a prefix has that of the one around it.
         if held.entry != outer.entry {
@@ -99,8 +108,8 @@ fn is_better(one: (UnixSeconds, RuleIndex), other: (UnixSeconds, RuleIndex)) -> 
 /// The destination sets made so far.
 ///
 /// A set has destinations of both families, whatever the source's: in DS-Lite an IPv6 source talks to IPv4 destinations.
-pub(super) struct Sets<'a> {
-    exemptions: &'a [Exemption],
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sets {
     numbers: HashMap<Vec<RuleIndex>, u32>,
     /// IPv4 destinations.
     pub(super) v4: Destinations,
@@ -108,25 +117,21 @@ pub(super) struct Sets<'a> {
     pub(super) v6: Destinations,
 }
 
-impl<'a> Sets<'a> {
-    pub(super) fn new(exemptions: &'a [Exemption]) -> Self {
-        Self {
-            exemptions,
-            numbers: HashMap::new(),
-            v4: Vec::new(),
-            v6: Vec::new(),
-        }
-    }
-
+impl Sets {
     /// The set of what these exemptions grant beyond `until`, up to which everything is granted anyway.
-    fn number(&mut self, restricted: &[RuleIndex], until: UnixSeconds) -> Result<u32, CompileError> {
+    fn number(
+        &mut self,
+        exemptions: &[Exemption],
+        restricted: &[RuleIndex],
+        until: UnixSeconds,
+    ) -> Result<u32, CompileError> {
         if until == NEVER {
             return Ok(NO_DESTINATIONS);
         }
         let lasting: Vec<RuleIndex> = restricted
             .iter()
             .copied()
-            .filter(|rule| self.exemptions[*rule as usize].until() > until)
+            .filter(|rule| exemptions[*rule as usize].until() > until)
             .collect();
         if lasting.is_empty() {
             return Ok(NO_DESTINATIONS);
@@ -138,51 +143,54 @@ impl<'a> Sets<'a> {
             limit: MOST_DESTINATIONS,
         };
         let number = u32::try_from(self.numbers.len() + 1).map_err(|_| too_many.clone())?;
-        let v4 = self.entries(number, &lasting, AddressFamily::V4);
-        self.v4.extend(v4);
-        let v6 = self.entries(number, &lasting, AddressFamily::V6);
-        self.v6.extend(v6);
+        self.v4
+            .extend(entries(exemptions, number, &lasting, AddressFamily::V4));
+        self.v6
+            .extend(entries(exemptions, number, &lasting, AddressFamily::V6));
         if self.v4.len().max(self.v6.len()) > MOST_DESTINATIONS {
             return Err(too_many);
         }
         self.numbers.insert(lasting, number);
         Ok(number)
     }
+}
 
-    /// The set's entries, each with the best grant among those of the destinations around it.
-    fn entries(&self, number: u32, rules: &[RuleIndex], family: AddressFamily) -> Destinations {
-        let mut entries = Destinations::new();
-        let mut grants: Vec<(Bits, UnixSeconds, RuleIndex)> = Vec::new();
-        for rule in rules {
-            let exemption = &self.exemptions[*rule as usize];
-            let until = exemption.until();
-            let destinations = exemption.destinations.iter();
-            grants.extend(
-                destinations.filter_map(|prefix| Some((Bits::of(family, prefix.net)?, until, *rule))),
-            );
-        }
-        grants.sort_unstable();
-        let mut covering: Covering<DestinationEntry> = Covering::new();
-        for same in grants.chunk_by(|one, next| one.0 == next.0) {
-            let bits = same[0].0;
-            let outer = covering.enter(bits).copied();
-            let mut best = outer.unwrap_or(DestinationEntry {
-                until: ALWAYS_PAST,
-                rule: NO_RULE,
-            });
-            for (_, until, rule) in same {
-                if is_better((*until, *rule), (best.until, best.rule)) {
-                    best = DestinationEntry {
-                        until: *until,
-                        rule: *rule,
-                    };
-                }
-            }
-            if outer != Some(best) {
-                entries.push((number, bits, best));
-            }
-            covering.push(bits, best);
-        }
-        entries
+/// The set's entries, each with the best grant among those of the destinations around it.
+fn entries(
+    exemptions: &[Exemption],
+    number: u32,
+    rules: &[RuleIndex],
+    family: AddressFamily,
+) -> Destinations {
+    let mut entries = Destinations::new();
+    let mut grants: Vec<(Bits, UnixSeconds, RuleIndex)> = Vec::new();
+    for rule in rules {
+        let exemption = &exemptions[*rule as usize];
+        let until = exemption.until();
+        let destinations = exemption.destinations.iter();
+        grants.extend(destinations.filter_map(|prefix| Some((Bits::of(family, prefix.net)?, until, *rule))));
     }
+    grants.sort_unstable();
+    let mut covering: Covering<DestinationEntry> = Covering::new();
+    for same in grants.chunk_by(|one, next| one.0 == next.0) {
+        let bits = same[0].0;
+        let outer = covering.enter(bits).copied();
+        let mut best = outer.unwrap_or(DestinationEntry {
+            until: ALWAYS_PAST,
+            rule: NO_RULE,
+        });
+        for (_, until, rule) in same {
+            if is_better((*until, *rule), (best.until, best.rule)) {
+                best = DestinationEntry {
+                    until: *until,
+                    rule: *rule,
+                };
+            }
+        }
+        if outer != Some(best) {
+            entries.push((number, bits, best));
+        }
+        covering.push(bits, best);
+    }
+    entries
 }

@@ -7,6 +7,8 @@
 //! ```
 
 mod block;
+mod changes;
+mod classes;
 mod compile;
 mod context;
 mod diagnostic;
@@ -21,6 +23,7 @@ mod prefix;
 mod record;
 mod render;
 mod source;
+pub mod table;
 mod time;
 mod yaml;
 
@@ -34,7 +37,9 @@ use thiserror::Error;
 
 use self::source::{Source, Span};
 pub use self::{
-    compile::{CompileError, Compiled, Entry, Tables, compile},
+    changes::{Change, Rewritten, Rules},
+    classes::{MOST_ADDRESSES, Places},
+    compile::{CompileError, Compiled, Entry, compile},
     diagnostic::{Code, Diagnostic, Place, Report, Severity},
     judge::{Flow, Judgement, Rule, RuleDescription, judge},
     model::{

@@ -46,14 +46,30 @@ impl Bits {
         self.first().to_be_bytes()
     }
 
+    /// The address of an IPv4 prefix in network byte order.
+    pub(super) fn v4_octets(self) -> [u8; 4] {
+        self.v4_range().0.to_be_bytes()
+    }
+
     /// The prefix length.
     pub(super) fn length(self) -> u8 {
         self.length
     }
 
+    /// The prefix of that length around this one, which is no shorter.
+    pub(super) fn shortened(self, length: u8) -> Self {
+        let shorter = Self { length, ..self };
+        Self::from_parts(self.first() & shorter.mask(), length)
+    }
+
     /// Whether `other` lies in this prefix or is the same.
     pub(super) fn covers(self, other: Self) -> bool {
         self.length <= other.length && (self.first() ^ other.first()) & self.mask() == 0
+    }
+
+    /// The first and the last address of an IPv4 prefix.
+    pub(super) fn v4_range(self) -> (u32, u32) {
+        ((self.first() >> 96) as u32, (self.last() >> 96) as u32)
     }
 
     /// The last address of the prefix.
@@ -65,6 +81,23 @@ impl Bits {
     pub(super) fn first(self) -> u128 {
         let [high, low] = self.address;
         (u128::from(high) << 64) | u128::from(low)
+    }
+
+    /// The `width` bits behind the first `depth`, as a number; zeros behind the prefix.
+    pub(super) fn part(self, depth: u32, width: u32) -> usize {
+        (self.first() << depth >> (128 - width)) as usize
+    }
+
+    /// Up to 64 bits behind the first `depth`, at the left of a number, with zeros behind them.
+    pub(super) fn bytes(self, depth: u32, bits: u32) -> u64 {
+        let value = (self.first() << depth >> 64) as u64;
+        value & u64::MAX << (u64::BITS - bits)
+    }
+
+    /// How many bits this prefix and one that does not come before it have in common.
+    pub(super) fn common(self, other: Self) -> u32 {
+        let same = (self.first() ^ other.first()).leading_zeros();
+        same.min(u32::from(self.length.min(other.length)))
     }
 
     fn from_parts(address: u128, length: u8) -> Self {

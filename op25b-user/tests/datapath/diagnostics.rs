@@ -6,7 +6,7 @@ use op25b::{
 };
 use op25b_common::{
     Verdict,
-    names::{CLOCK, COUNTERS, DECISION, POOLS_V4},
+    names::{CLASSES, CLOCK, COUNTERS, DECISION},
 };
 
 use crate::support::{
@@ -33,7 +33,7 @@ fn without_diagnostics_the_loaded_program_has_no_trace_of_them() {
         let maps = maps_used(&info);
         println!("{log:?}: {translated} instructions, {verified} verified; maps used: {maps:?}");
         assert!(
-            maps.contains(POOLS_V4) && maps.contains(COUNTERS) && maps.contains(CLOCK),
+            maps.contains(CLASSES) && maps.contains(COUNTERS) && maps.contains(CLOCK),
             "{maps:?}"
         );
         assert_eq!(maps.contains(LOG_MAP), log == LogLevel::Debug, "{maps:?}");

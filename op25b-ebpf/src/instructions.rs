@@ -1,0 +1,66 @@
+//! Instructions that Rust does not offer for BPF: its atomic types have only loads and stores there, and it reads numbers
+//! that may not be aligned byte by byte.
+
+use core::arch::asm;
+
+/// The same number, of which the compiler knows nothing from here on.
+///
+/// For the verifier, which follows less than the compiler: what is compared and what is used has to be the same register.
+#[inline(always)]
+pub fn opaque(mut number: u64) -> u64 {
+    // SAFETY: a move that changes nothing. (With no instruction at all, two lines of source would share an offset in the
+    // line information, which the kernel refuses.)
+    unsafe { asm!("{0} = {0}", inout(reg) number, options(pure, nomem, nostack, preserves_flags)) };
+    number
+}
+
+/// Adds to a number that other CPUs add to as well (`BPF_ADD`, Linux 3.18).
+///
+/// # Safety
+///
+/// The pointer is valid for writes and aligned.
+#[inline(always)]
+pub unsafe fn atomic_add(number: *mut u64, value: u64) {
+    // SAFETY: the caller's; the instruction touches nothing else.
+    unsafe { asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) number, in(reg) value, options(nostack)) };
+}
+
+/// Sets bits of a number in which other CPUs set bits as well (`BPF_OR`, Linux 5.12).
+///
+/// # Safety
+///
+/// The pointer is valid for writes and aligned.
+#[inline(always)]
+pub unsafe fn atomic_or(number: *mut u64, bits: u64) {
+    // SAFETY: the caller's; the instruction touches nothing else.
+    unsafe { asm!("lock *(u64 *)({0} + 0) |= {1}", in(reg) number, in(reg) bits, options(nostack)) };
+}
+
+macro_rules! load {
+    ($name:ident, $number:ty, $instruction:literal) => {
+        /// Reads a number that need not be aligned.
+        ///
+        /// # Safety
+        ///
+        /// The pointer is valid for reads.
+        #[inline(always)]
+        pub unsafe fn $name(from: *const u8) -> $number {
+            let number: u64;
+            // SAFETY: the caller's; the verifier checks the access, and allows it wherever Linux says that the processor
+            // can do it (`HAVE_EFFICIENT_UNALIGNED_ACCESS`: x86-64, arm64, ...).
+            unsafe {
+                asm!(
+                    $instruction,
+                    out(reg) number,
+                    in(reg) from,
+                    options(nostack, readonly, preserves_flags)
+                );
+            }
+            number as $number
+        }
+    };
+}
+
+load!(load_u16, u16, "{0} = *(u16 *)({1} + 0)");
+load!(load_u32, u32, "{0} = *(u32 *)({1} + 0)");
+load!(load_u64, u64, "{0} = *(u64 *)({1} + 0)");

@@ -1,0 +1,242 @@
+//! What of a compiled policy changes when one exemption comes or goes?
+
+use std::collections::BTreeMap;
+
+use op25b_common::{
+    keys::{AddressV4, AddressV6, DestinationKey},
+    root,
+    values::{Class, DestinationEntry, RuleIndex},
+};
+
+use super::{
+    CompileError, Exemption, Policy, Prefix,
+    classes::{Classes, Places, Pooled},
+    compile::{Entry, destinations, pools, rules},
+    fold::{Sets, fold},
+    nesting::{AddressFamily, Bits},
+    table::{Full, Leaf, Live},
+};
+
+/// A policy's prefixes in an order that answers what holds in a part of the address space, whoever else is exempt.
+///
+/// It numbers classes and destination sets as [`super::compile`] did, and goes on from there.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    exemptions: Vec<Exemption>,
+    v4: Prefixes,
+    v6: Prefixes,
+    classes: Classes,
+    sets: Sets,
+}
+
+/// One family's prefixes.
+#[derive(Clone, Debug)]
+struct Prefixes {
+    pools: BTreeMap<Bits, Pooled>,
+    exempt: BTreeMap<Bits, Vec<RuleIndex>>,
+}
+
+/// What is to be written, in this order: classes and destinations first, as what is written to the tables leads there.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// New classes and their numbers.
+    pub classes: Vec<(u32, Class)>,
+    /// New IPv4 destinations.
+    pub destinations_v4: Vec<Entry<DestinationKey<AddressV4>, DestinationEntry>>,
+    /// New IPv6 destinations.
+    pub destinations_v6: Vec<Entry<DestinationKey<AddressV6>, DestinationEntry>>,
+    /// What holds from now on.
+    pub tables: Vec<Rewritten>,
+}
+
+/// A part of a table.
+#[derive(Clone, Debug)]
+pub struct Rewritten {
+    /// Which of [`root`]'s tables.
+    root: u32,
+    prefix: Bits,
+    /// The first is for the prefix itself.
+    leaves: Vec<Leaf>,
+}
+
+impl Rewritten {
+    /// Writes it to tables that are looked at meanwhile; see [`Live::write`].
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]; nothing has changed then.
+    pub fn write(&self, tables: &mut Live<'_>) -> Result<(), Full> {
+        tables.write(self.root, self.prefix, &self.leaves)
+    }
+}
+
+impl Rules {
+    /// The rules of a policy that was compiled.
+    ///
+    /// # Errors
+    ///
+    /// As [`super::compile`].
+    pub fn new(policy: &Policy) -> Result<Self, CompileError> {
+        let (mut classes, mut sets, mut places) = (Classes::new(), Sets::default(), Places::default());
+        let mut family = |family| -> Result<Prefixes, CompileError> {
+            let exempt = rules(
+                policy.exemptions.iter().map(|exemption| &exemption.prefixes[..]),
+                family,
+            );
+            let pools = places.place(family, &pools(policy, family));
+            // In the order of the compiler, for the same numbers.
+            classes.leaves(&pools, &fold(&policy.exemptions, &exempt, &mut sets)?);
+            let mut by_prefix: BTreeMap<Bits, Vec<RuleIndex>> = BTreeMap::new();
+            for (bits, rule) in exempt {
+                by_prefix.entry(bits).or_default().push(rule);
+            }
+            Ok(Prefixes {
+                pools: pools.into_iter().collect(),
+                exempt: by_prefix,
+            })
+        };
+        let (v4, v6) = (family(AddressFamily::V4)?, family(AddressFamily::V6)?);
+        Ok(Self {
+            exemptions: policy.exemptions.clone(),
+            v4,
+            v6,
+            classes,
+            sets,
+        })
+    }
+
+    /// Adds an exemption behind the others; the answer is its index in their list, and what changes.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileError`]; the rules are as before then.
+    pub fn add(&mut self, exemption: Exemption) -> Result<(RuleIndex, Change), CompileError> {
+        let rule = RuleIndex::try_from(self.exemptions.len()).map_err(|_| CompileError::TooManyRules)?;
+        let prefixes = exemption.prefixes.clone();
+        self.exemptions.push(exemption);
+        self.remember(rule, &prefixes);
+        match self.change(&prefixes) {
+            Ok(change) => Ok((rule, change)),
+            Err(error) => {
+                self.forget(rule, &prefixes);
+                self.exemptions.pop();
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes an exemption away; its index stays taken. `None` if there is no such exemption.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileError`]; the rules are as before then.
+    pub fn remove(&mut self, rule: RuleIndex) -> Result<Option<Change>, CompileError> {
+        let Some(exemption) = self.exemptions.get(rule as usize) else {
+            return Ok(None);
+        };
+        let prefixes = exemption.prefixes.clone();
+        if !self.forget(rule, &prefixes) {
+            return Ok(None);
+        }
+        let change = self.change(&prefixes);
+        if change.is_err() {
+            self.remember(rule, &prefixes);
+        }
+        change.map(Some)
+    }
+
+    /// Puts an exemption among the prefixes.
+    fn remember(&mut self, rule: RuleIndex, prefixes: &[Prefix]) {
+        for prefix in prefixes {
+            let (family, bits) = Bits::new(prefix.net);
+            let rules = self.family(family).exempt.entry(bits).or_default();
+            if let Err(place) = rules.binary_search(&rule) {
+                rules.insert(place, rule);
+            }
+        }
+    }
+
+    /// Takes an exemption out of the prefixes; false if it was in none.
+    fn forget(&mut self, rule: RuleIndex, prefixes: &[Prefix]) -> bool {
+        let mut was_there = false;
+        for prefix in prefixes {
+            let (family, bits) = Bits::new(prefix.net);
+            let exempt = &mut self.family(family).exempt;
+            if let Some(rules) = exempt.get_mut(&bits) {
+                was_there |= rules.contains(&rule);
+                rules.retain(|other| *other != rule);
+                if rules.is_empty() {
+                    exempt.remove(&bits);
+                }
+            }
+        }
+        was_there
+    }
+
+    fn family(&mut self, family: AddressFamily) -> &mut Prefixes {
+        match family {
+            AddressFamily::V4 => &mut self.v4,
+            AddressFamily::V6 => &mut self.v6,
+        }
+    }
+
+    /// What holds now at these prefixes.
+    fn change(&mut self, prefixes: &[Prefix]) -> Result<Change, CompileError> {
+        let classes = self.classes.all.len();
+        let (sets_v4, sets_v6) = (self.sets.v4.len(), self.sets.v6.len());
+        let mut change = Change::default();
+        for prefix in prefixes {
+            let (family, bits) = Bits::new(prefix.net);
+            let (root, rules) = match family {
+                AddressFamily::V4 => (root::SOURCES_V4, &self.v4),
+                AddressFamily::V6 => (root::SOURCES_V6, &self.v6),
+            };
+            let grants = fold(&self.exemptions, &rules.exempt_at(bits), &mut self.sets)?;
+            let pools: Vec<_> = touching(&rules.pools, bits)
+                .map(|(bits, pooled)| (bits, *pooled))
+                .collect();
+            let leaves = self.classes.leaves(&pools, &grants);
+            let (around, inside): (Vec<Leaf>, Vec<Leaf>) =
+                leaves.into_iter().partition(|leaf| leaf.prefix.covers(bits));
+            let whole = Leaf {
+                prefix: bits,
+                class: around.last().map_or(0, |leaf| leaf.class),
+            };
+            let leaves = std::iter::once(whole).chain(inside).collect();
+            change.tables.push(Rewritten {
+                root,
+                prefix: bits,
+                leaves,
+            });
+        }
+        change.classes = (0..)
+            .zip(self.classes.all.iter().copied())
+            .skip(classes)
+            .collect();
+        change.destinations_v4 = destinations(self.sets.v4[sets_v4..].iter().copied(), Bits::v4_octets);
+        change.destinations_v6 = destinations(self.sets.v6[sets_v6..].iter().copied(), Bits::octets);
+        Ok(change)
+    }
+}
+
+impl Prefixes {
+    /// The exemptions around a prefix and in it, in ascending order.
+    fn exempt_at(&self, bits: Bits) -> Vec<(Bits, RuleIndex)> {
+        touching(&self.exempt, bits)
+            .flat_map(|(bits, rules)| rules.iter().map(move |rule| (bits, *rule)))
+            .collect()
+    }
+}
+
+/// What is listed at the prefixes around one, at itself and at those in it, in ascending order.
+fn touching<T>(list: &BTreeMap<Bits, T>, bits: Bits) -> impl Iterator<Item = (Bits, &T)> {
+    let around = (0..bits.length()).filter_map(move |length| {
+        let outer = bits.shortened(length);
+        list.get(&outer).map(|value| (outer, value))
+    });
+    let inside = list
+        .range(bits..)
+        .map(|(inner, value)| (*inner, value))
+        .take_while(move |(inner, _)| bits.covers(*inner));
+    around.chain(inside)
+}

@@ -1,0 +1,154 @@
+//! From prefixes in ascending order to the parts of a table.
+
+use op25b_common::classifier::{Entry, PAGE_ENTRIES, Path, Sparse, Target};
+
+use super::{Full, Leaf, Space, lists::LONGEST};
+
+/// How many bits a step behind the root takes.
+pub(super) const STEP: u32 = 8;
+
+/// Fills the slots of a step that starts behind `depth` bits and takes `width` of them.
+///
+/// All leaves lie in the prefix that the step is for. The slots hold what shorter prefixes say.
+pub(super) fn fill<S: Space>(
+    space: &mut S,
+    mut leaves: &[Leaf],
+    depth: u32,
+    width: u32,
+    slots: &mut [Entry],
+) -> Result<(), Full> {
+    let end = depth + width;
+    while let [leaf, behind @ ..] = leaves {
+        let slot = leaf.prefix.part(depth, width);
+        let length = u32::from(leaf.prefix.length());
+        if length <= end {
+            let count = 1 << (end - length.max(depth));
+            slots[slot..slot + count].fill(Entry::new(Target::Class(leaf.class)));
+            leaves = behind;
+        } else {
+            // Those in one slot follow one another, as no shorter prefix comes between them.
+            let count = leaves
+                .iter()
+                .take_while(|leaf| leaf.prefix.part(depth, width) == slot)
+                .count();
+            let (inside, behind) = leaves.split_at(count);
+            slots[slot] = subtree(space, inside, end, slots[slot])?;
+            leaves = behind;
+        }
+    }
+    Ok(())
+}
+
+/// What leads to these leaves, all longer than the `depth` bits that they have in common; `outer` holds around them.
+pub(super) fn subtree<S: Space>(
+    space: &mut S,
+    leaves: &[Leaf],
+    depth: u32,
+    outer: Entry,
+) -> Result<Entry, Full> {
+    let (Some(first), Some(last)) = (leaves.first(), leaves.last()) else {
+        return Ok(outer);
+    };
+    // A leaf that covers others comes before them, so none is shorter than the first and has these bits in common.
+    let common = first.prefix.common(last.prefix);
+    let bits = (common - depth) / STEP * STEP;
+    if bits == 0 {
+        let mut slots = [outer; PAGE_ENTRIES];
+        fill(space, leaves, depth, STEP, &mut slots)?;
+        return node(space, &slots);
+    }
+    let bits = bits.min(u64::BITS);
+    let end = depth + bits;
+    let (around, inside) = if u32::from(first.prefix.length()) == end {
+        (Entry::new(Target::Class(first.class)), &leaves[1..])
+    } else {
+        (outer, leaves)
+    };
+    let then = subtree(space, inside, end, around)?;
+    path(space, first.prefix.bytes(depth, bits), bits, then, outer)
+}
+
+/// The entry for bytes that lead on, where everything else is `other`.
+pub(super) fn path<S: Space>(
+    space: &mut S,
+    mut value: u64,
+    mut bits: u32,
+    mut then: Entry,
+    other: Entry,
+) -> Result<Entry, Full> {
+    if then == other {
+        return Ok(other);
+    }
+    // Two paths in a row are one.
+    if let Target::Path(number) = then.target()
+        && let Some(next) = space.path(number)
+        && next.other == other
+        && bits + next.bits <= u64::BITS
+    {
+        value |= next.value >> bits;
+        bits += next.bits;
+        then = next.then;
+    }
+    let path = Path {
+        value,
+        bits,
+        then,
+        other,
+        unused: 0,
+    };
+    space
+        .add_path(path)
+        .map(|number| Entry::new(Target::Path(number)))
+}
+
+/// The entry for a step with these slots.
+pub(super) fn node<S: Space>(space: &mut S, slots: &[Entry; PAGE_ENTRIES]) -> Result<Entry, Full> {
+    let other = majority(slots);
+    let differing: Vec<Entry> = slots.iter().copied().filter(|slot| *slot != other).collect();
+    if differing.is_empty() {
+        return Ok(other);
+    }
+    if let [then] = differing[..] {
+        let byte = (0..).zip(slots).find(|(_, slot)| **slot == then);
+        let value = byte.map_or(0, |(byte, _): (u64, _)| byte << (u64::BITS - STEP));
+        return path(space, value, STEP, then, other);
+    }
+    if differing.len() > LONGEST {
+        return space
+            .add_page(slots)
+            .map(|number| Entry::new(Target::Page(number)));
+    }
+    let mut node = Sparse {
+        list: space.add_list(&differing)?,
+        other,
+        ..Sparse::default()
+    };
+    let mut before = 0;
+    for (word, slots) in slots.chunks(64).enumerate() {
+        node.before |= before << (word * 8);
+        for (bit, slot) in slots.iter().enumerate() {
+            if *slot != other {
+                node.bits[word] |= 1 << bit;
+                before += 1;
+            }
+        }
+    }
+    space
+        .add_sparse(node)
+        .map(|number| Entry::new(Target::Sparse(number)))
+}
+
+/// The entry that more than half of the slots hold, or some entry if none does (Boyer and Moore).
+fn majority(slots: &[Entry; PAGE_ENTRIES]) -> Entry {
+    let (mut candidate, mut lead) = (slots[0], 0_u32);
+    for slot in slots {
+        if *slot == candidate {
+            lead += 1;
+        } else if lead == 0 {
+            (candidate, lead) = (*slot, 1);
+        } else {
+            lead -= 1;
+        }
+    }
+    candidate
+}

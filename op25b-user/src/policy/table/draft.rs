@@ -1,0 +1,121 @@
+//! A set of tables in vectors, to be brought into the kernel as a whole.
+
+use op25b_common::{
+    classifier::{Entry, Memory, PAGE, PAGE_ENTRIES, Path, ROOT_BITS, ROOT_ENTRIES, Sparse, find},
+    root,
+};
+
+use super::{Full, Leaf, Space, address_parts, build, lists::Lists};
+
+/// The tables of a policy, each with its own root and all with the rest in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// The roots, [`ROOT_ENTRIES`] words for each of [`root`].
+    pub roots: Vec<Entry>,
+    /// The pages.
+    pub pages: Vec<[Entry; PAGE_ENTRIES]>,
+    /// The sparse nodes.
+    pub sparse: Vec<Sparse>,
+    /// The paths.
+    pub paths: Vec<Path>,
+    pub(super) lists: Lists,
+}
+
+impl Draft {
+    /// Tables in which every address has class 0.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            roots: vec![Entry::default(); ROOT_ENTRIES * root::COUNT as usize],
+            pages: Vec::new(),
+            sparse: Vec::new(),
+            paths: Vec::new(),
+            lists: Lists::default(),
+        }
+    }
+
+    /// Fills one of [`root`]'s tables, from prefixes in ascending order.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if there are more parts than entries can number.
+    pub(in super::super) fn fill(&mut self, root: u32, leaves: &[Leaf]) -> Result<(), Full> {
+        let start = root as usize * ROOT_ENTRIES;
+        let mut entries = self.roots[start..start + ROOT_ENTRIES].to_vec();
+        build::fill(self, leaves, 0, ROOT_BITS, &mut entries)?;
+        self.roots[start..start + ROOT_ENTRIES].copy_from_slice(&entries);
+        Ok(())
+    }
+
+    /// The class of an address, given at the left of 128 bits, as the program looks it up.
+    #[must_use]
+    pub fn find(&self, root: u32, address: u128, steps: u32) -> Option<u32> {
+        let mut rest = address_parts(address);
+        let index = root as usize * ROOT_ENTRIES + rest.root_index() as usize;
+        find(self, *self.roots.get(index)?, rest, steps)
+    }
+
+    /// How many bytes the tables take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of_val(&self.roots[..])
+            + size_of_val(&self.pages[..])
+            + size_of_val(&self.sparse[..])
+            + size_of_val(&self.paths[..])
+    }
+}
+
+impl Default for Draft {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Memory for Draft {
+    fn page(&self, number: u32, byte: u32) -> Option<Entry> {
+        self.pages.get(number as usize)?.get(byte as usize).copied()
+    }
+
+    fn sparse(&self, number: u32) -> Option<&Sparse> {
+        self.sparse.get(number as usize)
+    }
+
+    fn path(&self, number: u32) -> Option<&Path> {
+        self.paths.get(number as usize)
+    }
+}
+
+impl Space for Draft {
+    fn add_page(&mut self, entries: &[Entry; PAGE_ENTRIES]) -> Result<u32, Full> {
+        add(&mut self.pages, *entries)
+    }
+
+    fn add_list(&mut self, entries: &[Entry]) -> Result<u32, Full> {
+        let pages = &mut self.pages;
+        let place = self
+            .lists
+            .place(entries.len(), || add(pages, [Entry::default(); PAGE_ENTRIES]))?;
+        let (page, at) = (place as usize / PAGE_ENTRIES, place as usize % PAGE_ENTRIES);
+        self.pages[page][at..at + entries.len()].copy_from_slice(entries);
+        Ok(place)
+    }
+
+    fn add_sparse(&mut self, node: Sparse) -> Result<u32, Full> {
+        add(&mut self.sparse, node)
+    }
+
+    fn add_path(&mut self, path: Path) -> Result<u32, Full> {
+        add(&mut self.paths, path)
+    }
+}
+
+/// Adds to a list whose items an entry can number; lists count entries over all pages in 32 bits.
+fn add<T>(items: &mut Vec<T>, item: T) -> Result<u32, Full> {
+    const MOST: u32 = u32::MAX / PAGE;
+    let number = u32::try_from(items.len()).map_err(|_| Full)?;
+    if number >= MOST {
+        return Err(Full);
+    }
+    items.push(item);
+    Ok(number)
+}

@@ -1,0 +1,59 @@
+//! Where does the next list go? Lists of one size share pages, so that none crosses the end of one.
+
+use op25b_common::classifier::PAGE;
+
+/// The longest list: with more entries, a page of its own is shorter to walk and hardly larger.
+pub(super) const LONGEST: usize = 128;
+
+/// Sizes are powers of two: 1 to [`LONGEST`].
+const SIZES: usize = LONGEST.ilog2() as usize + 1;
+
+/// The pages that are partly used, one for each size of list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Lists {
+    /// The next free entry, counted over all pages; a multiple of [`PAGE`] for none.
+    next: [u32; SIZES],
+}
+
+impl Lists {
+    /// The place for a list of that many entries, 1 to [`LONGEST`]; `new_page` makes a page.
+    pub(super) fn place<E>(
+        &mut self,
+        entries: usize,
+        new_page: impl FnOnce() -> Result<u32, E>,
+    ) -> Result<u32, E> {
+        let size = entries.next_power_of_two();
+        let next = &mut self.next[size.ilog2() as usize];
+        if next.is_multiple_of(PAGE) {
+            *next = new_page()? * PAGE;
+        }
+        let place = *next;
+        #[expect(clippy::cast_possible_truncation, reason = "at most 128")]
+        let size = size as u32;
+        *next += size;
+        Ok(place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_neither_overlap_nor_cross_pages() {
+        let mut lists = Lists::default();
+        let mut pages = 0;
+        let mut taken = std::collections::HashSet::new();
+        for round in 0..2000 {
+            let entries = round * 7 % LONGEST + 1;
+            let place = lists.place::<()>(entries, || {
+                pages += 1;
+                Ok(pages - 1)
+            });
+            let place = place.unwrap() as usize;
+            assert_eq!(place / 256, (place + entries - 1) / 256, "{entries} at {place}");
+            assert!((place..place + entries).all(|entry| taken.insert(entry)));
+        }
+        assert!(taken.iter().all(|entry| *entry < pages as usize * 256));
+    }
+}

@@ -1,0 +1,269 @@
+//! Tables that the program in the kernel reads while they are changed.
+//!
+//! Why no packet is judged wrongly meanwhile: what an entry leads to is written completely before the entry is stored,
+//! and is never written again but for entries in pages. Storing an entry is one aligned store of 32 bits, so a look-up
+//! finds the old one or the new one, each leading to something whole; the store has release ordering, and the look-up's
+//! next load depends on the entry by its address, which orders them on every processor that Linux runs on. Room is never
+//! used twice, so a look-up that still holds an old entry finds what it led to.
+
+use std::{
+    cell::UnsafeCell,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use op25b_common::classifier::{
+    Entry, Memory, PAGE, PAGE_ENTRIES, Path, ROOT_BITS, ROOT_ENTRIES, Sparse, Target, find,
+};
+
+use super::{
+    Draft, Full, Leaf, Space, address_parts,
+    build::{self, STEP},
+    lists::Lists,
+};
+use crate::policy::nesting::Bits;
+
+/// The memory of tables, of which some is used.
+#[derive(Clone, Copy, Debug)]
+pub struct Words<'m> {
+    /// The roots.
+    pub roots: &'m [AtomicU32],
+    /// The pages, [`PAGE_ENTRIES`] words each.
+    pub pages: &'m [AtomicU32],
+    /// The sparse nodes.
+    pub sparse: &'m [UnsafeCell<Sparse>],
+    /// The paths.
+    pub paths: &'m [UnsafeCell<Path>],
+}
+
+/// How much of the memory is used.
+#[derive(Clone, Debug)]
+pub struct Used {
+    pages: u32,
+    sparse: u32,
+    paths: u32,
+    lists: Lists,
+}
+
+impl Used {
+    /// What a draft takes that was copied there.
+    #[must_use]
+    pub fn by(draft: &Draft) -> Self {
+        let count = |items: usize| u32::try_from(items).unwrap_or(u32::MAX);
+        Self {
+            pages: count(draft.pages.len()),
+            sparse: count(draft.sparse.len()),
+            paths: count(draft.paths.len()),
+            lists: draft.lists.clone(),
+        }
+    }
+}
+
+/// Tables that may be changed.
+#[derive(Debug)]
+pub struct Live<'m> {
+    words: Words<'m>,
+    used: &'m mut Used,
+}
+
+impl<'m> Live<'m> {
+    /// The tables in this memory.
+    ///
+    /// # Safety
+    ///
+    /// `used` tells what of the memory is used. Nobody else writes to it, and nobody reads parts of it to which no entry
+    /// leads.
+    pub unsafe fn new(words: Words<'m>, used: &'m mut Used) -> Self {
+        Self { words, used }
+    }
+
+    /// The class of an address, given at the left of 128 bits, as the program looks it up.
+    #[must_use]
+    pub fn find(&self, root: u32, address: u128, steps: u32) -> Option<u32> {
+        let mut rest = address_parts(address);
+        let index = root as usize * ROOT_ENTRIES + rest.root_index() as usize;
+        let entry = Entry::from_word(self.words.roots.get(index)?.load(Ordering::Relaxed));
+        find(self, entry, rest, steps)
+    }
+
+    /// Makes a table say, for all addresses of a prefix, what these leaves say. The first is for the prefix itself and
+    /// all others lie in it.
+    ///
+    /// Each address goes from the old to the new answer at once. Prefixes longer than [`ROOT_BITS`] do so as a whole.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]; nothing has changed then.
+    pub(in super::super) fn write(&mut self, root: u32, prefix: Bits, leaves: &[Leaf]) -> Result<(), Full> {
+        let start = root as usize * ROOT_ENTRIES;
+        let roots = &self.words.roots[start..start + ROOT_ENTRIES];
+        let first = prefix.part(0, ROOT_BITS);
+        let length = u32::from(prefix.length());
+        if length <= ROOT_BITS {
+            let mut slots = vec![Entry::default(); ROOT_ENTRIES];
+            build::fill(self, leaves, 0, ROOT_BITS, &mut slots)?;
+            let count = 1 << (ROOT_BITS - length);
+            for (word, slot) in roots.iter().zip(slots).skip(first).take(count) {
+                word.store(slot.word(), Ordering::Release);
+            }
+            return Ok(());
+        }
+        let (mut word, mut depth) = (&roots[first], ROOT_BITS);
+        let mut entry = Entry::from_word(word.load(Ordering::Relaxed));
+        // As long as the prefix lies in one slot that has a word of its own, only that has to change.
+        while length >= depth + STEP
+            && let Some(slot) = self.slot(entry, prefix.part(depth, STEP))
+        {
+            word = slot;
+            entry = Entry::from_word(word.load(Ordering::Relaxed));
+            depth += STEP;
+        }
+        let changed = self.rebuild(entry, depth, prefix, leaves)?;
+        word.store(changed.word(), Ordering::Release);
+        Ok(())
+    }
+
+    /// The word that holds what a value of the next byte leads to, if it has its own.
+    fn slot(&self, entry: Entry, byte: usize) -> Option<&'m AtomicU32> {
+        let at = match entry.target() {
+            Target::Page(number) => number as usize * PAGE_ENTRIES + byte,
+            Target::Sparse(number) => {
+                let node = self.sparse(number)?;
+                let before = node.bits[..byte / 64].iter().map(|word| word.count_ones());
+                let word = node.bits[byte / 64];
+                if word >> (byte % 64) & 1 == 0 {
+                    return None;
+                }
+                let below = word & !(u64::MAX << (byte % 64));
+                node.list as usize + (before.sum::<u32>() + below.count_ones()) as usize
+            }
+            Target::Class(_) | Target::Path(_) => return None,
+        };
+        self.words.pages.get(at)
+    }
+
+    /// A new entry for one whose step starts behind `depth` bits, with the leaves in it.
+    fn rebuild(&mut self, entry: Entry, depth: u32, prefix: Bits, leaves: &[Leaf]) -> Result<Entry, Full> {
+        let length = u32::from(prefix.length());
+        if length <= depth {
+            let [whole, inside @ ..] = leaves else {
+                return Ok(entry);
+            };
+            return build::subtree(self, inside, depth, Entry::new(Target::Class(whole.class)));
+        }
+        let mut slots = self.expand(entry)?;
+        if length <= depth + STEP {
+            build::fill(self, leaves, depth, STEP, &mut slots)?;
+        } else {
+            let slot = prefix.part(depth, STEP);
+            slots[slot] = self.rebuild(slots[slot], depth + STEP, prefix, leaves)?;
+        }
+        build::node(self, &slots)
+    }
+
+    /// What each value of the next byte leads to.
+    fn expand(&mut self, entry: Entry) -> Result<[Entry; PAGE_ENTRIES], Full> {
+        let mut slots = [entry; PAGE_ENTRIES];
+        match entry.target() {
+            Target::Class(_) => {}
+            Target::Path(number) => {
+                let Path {
+                    value,
+                    bits,
+                    then,
+                    other,
+                    ..
+                } = *self.path(number).ok_or(Full)?;
+                slots.fill(other);
+                let byte = (value >> (u64::BITS - STEP)) as usize;
+                slots[byte] = if bits == STEP {
+                    then
+                } else {
+                    build::path(self, value << STEP, bits - STEP, then, other)?
+                };
+            }
+            Target::Page(_) | Target::Sparse(_) => {
+                let other = match entry.target() {
+                    Target::Sparse(number) => self.sparse(number).ok_or(Full)?.other,
+                    _ => Entry::default(),
+                };
+                for (byte, slot) in slots.iter_mut().enumerate() {
+                    *slot = self
+                        .slot(entry, byte)
+                        .map_or(other, |word| Entry::from_word(word.load(Ordering::Relaxed)));
+                }
+            }
+        }
+        Ok(slots)
+    }
+
+    fn store_entries(&self, place: u32, entries: &[Entry]) {
+        for (word, entry) in self.words.pages[place as usize..].iter().zip(entries) {
+            word.store(entry.word(), Ordering::Relaxed);
+        }
+    }
+}
+
+impl Memory for Live<'_> {
+    fn page(&self, number: u32, byte: u32) -> Option<Entry> {
+        let word = self
+            .words
+            .pages
+            .get(number as usize * PAGE_ENTRIES + byte as usize)?;
+        Some(Entry::from_word(word.load(Ordering::Relaxed)))
+    }
+
+    fn sparse(&self, number: u32) -> Option<&Sparse> {
+        // SAFETY: a node is written before there is a number of it, and never again.
+        self.words
+            .sparse
+            .get(number as usize)
+            .map(|node| unsafe { &*node.get() })
+    }
+
+    fn path(&self, number: u32) -> Option<&Path> {
+        // SAFETY: as for nodes.
+        self.words
+            .paths
+            .get(number as usize)
+            .map(|path| unsafe { &*path.get() })
+    }
+}
+
+impl Space for Live<'_> {
+    fn add_page(&mut self, entries: &[Entry; PAGE_ENTRIES]) -> Result<u32, Full> {
+        let number = take(&mut self.used.pages, self.words.pages.len() / PAGE_ENTRIES)?;
+        self.store_entries(number * PAGE, entries);
+        Ok(number)
+    }
+
+    fn add_list(&mut self, entries: &[Entry]) -> Result<u32, Full> {
+        let (pages, room) = (&mut self.used.pages, self.words.pages.len() / PAGE_ENTRIES);
+        let place = self.used.lists.place(entries.len(), || take(pages, room))?;
+        self.store_entries(place, entries);
+        Ok(place)
+    }
+
+    fn add_sparse(&mut self, node: Sparse) -> Result<u32, Full> {
+        let number = take(&mut self.used.sparse, self.words.sparse.len())?;
+        // SAFETY: nobody reads what no entry leads to yet, and nobody else writes.
+        unsafe { *self.words.sparse[number as usize].get() = node };
+        Ok(number)
+    }
+
+    fn add_path(&mut self, path: Path) -> Result<u32, Full> {
+        let number = take(&mut self.used.paths, self.words.paths.len())?;
+        // SAFETY: as for nodes.
+        unsafe { *self.words.paths[number as usize].get() = path };
+        Ok(number)
+    }
+}
+
+/// Takes the next item, of as many as there is room for.
+fn take(used: &mut u32, room: usize) -> Result<u32, Full> {
+    let number = *used;
+    if number as usize >= room {
+        return Err(Full);
+    }
+    *used += 1;
+    Ok(number)
+}
