@@ -59,7 +59,7 @@ pub fn inner<B: Bytes>(bytes: &B, outer: Network, upper: &Upper, enabled: u8) ->
     if upper.fragment_offset != 0 || upper.is_hidden != 0 {
         return Ok(hidden);
     }
-    let Some((network, offset)) = payload(bytes, upper, kind)? else {
+    let Some((network, offset)) = payload(bytes, outer, upper, kind)? else {
         return Ok(hidden);
     };
     let header_length = match network {
@@ -123,18 +123,23 @@ fn nested<B: Bytes>(bytes: &B, network: Network, upper: &Upper) -> u8 {
 
 /// The network layer that the tunnel's payload starts with, and where; `None` if it cannot be read.
 #[inline(always)]
-fn payload<B: Bytes>(bytes: &B, upper: &Upper, kind: u8) -> Result<Option<(Network, u32)>, Reason> {
+fn payload<B: Bytes>(
+    bytes: &B,
+    outer: Network,
+    upper: &Upper,
+    kind: u8,
+) -> Result<Option<(Network, u32)>, Reason> {
     match kind {
         tunnel::V4_IN_V4 | tunnel::V4_IN_V6 => Ok(Some((Network::V4, upper.offset))),
         tunnel::V6_IN_V4 => Ok(Some((Network::V6, upper.offset))),
-        tunnel::GRE => gre(bytes, upper),
+        tunnel::GRE => gre(bytes, outer, upper),
         _ => l2tp(bytes, upper),
     }
 }
 
 /// Reads a GRE header (RFC 2784, RFC 2890).
 #[inline(always)]
-fn gre<B: Bytes>(bytes: &B, upper: &Upper) -> Result<Option<(Network, u32)>, Reason> {
+fn gre<B: Bytes>(bytes: &B, outer: Network, upper: &Upper) -> Result<Option<(Network, u32)>, Reason> {
     const CHECKSUM: u16 = 0x8000;
     /// RFC 1701 only; RFC 2784 section 2.3 has receivers discard it.
     const ROUTING: u16 = 0x4000;
@@ -143,6 +148,9 @@ fn gre<B: Bytes>(bytes: &B, upper: &Upper) -> Result<Option<(Network, u32)>, Rea
     const VERSION: u16 = 0x0007;
     const PROTOCOL_IPV4: u16 = 0x0800;
     const PROTOCOL_IPV6: u16 = 0x86dd;
+    /// Packets that routers redirect to web caches (draft-wilson-wrec-wccp-v2).
+    const PROTOCOL_WCCP: u16 = 0x883e;
+    const REDIRECT_LENGTH: u32 = 4;
 
     let Some([a, b, c, d]) = inside(bytes, upper, upper.offset) else {
         return Ok(None);
@@ -154,6 +162,16 @@ fn gre<B: Bytes>(bytes: &B, upper: &Upper) -> Result<Option<(Network, u32)>, Rea
     let network = match u16::from_be_bytes([c, d]) {
         PROTOCOL_IPV4 => Network::V4,
         PROTOCOL_IPV6 => Network::V6,
+        // Linux's tunnels take this for a packet of the outer one's kind, behind a redirect header unless an IPv4 header
+        // stands there (`gre_parse_header`).
+        PROTOCOL_WCCP if flags == 0 => {
+            let offset = upper.offset + 4;
+            let Some([first]) = inside(bytes, upper, offset) else {
+                return Ok(None);
+            };
+            let redirect = if first >> 4 == 4 { 0 } else { REDIRECT_LENGTH };
+            return Ok(Some((outer, offset + redirect)));
+        }
         _ => return Err(Reason::NotTcp),
     };
     let optional = [CHECKSUM, KEY, SEQUENCE]

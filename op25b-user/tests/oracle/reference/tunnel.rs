@@ -62,7 +62,7 @@ pub fn read(
     let inner = match kind {
         Tunnel::V4InV4 | Tunnel::V4InV6 => Inner::Packet(Family::V4, at),
         Tunnel::V6InV4 => Inner::Packet(Family::V6, at),
-        Tunnel::Gre => gre(bytes, at).unwrap_or(Inner::Unreadable),
+        Tunnel::Gre => gre(bytes, at, outer.family).unwrap_or(Inner::Unreadable),
         Tunnel::L2tp => l2tp(bytes, at).unwrap_or(Inner::Unreadable),
     };
     let inner = match inner {
@@ -118,16 +118,22 @@ fn read_inner(
 }
 
 /// RFC 2784 and RFC 2890; empty if it cannot be read.
-fn gre(bytes: Bytes<'_>, at: usize) -> Option<Inner> {
+fn gre(bytes: Bytes<'_>, at: usize, outer: Family) -> Option<Inner> {
     const CHECKSUM: u16 = 0x8000;
     const ROUTING: u16 = 0x4000;
     const KEY: u16 = 0x2000;
     const SEQUENCE: u16 = 0x1000;
     const VERSION: u16 = 0x0007;
+    /// What Linux's tunnels take for a packet of the outer one's family.
+    const WCCP: u16 = 0x883e;
 
     let (flags, protocol) = (bytes.number(at)?, bytes.number(at + 2)?);
     if flags & (VERSION | ROUTING) != 0 {
         return Some(Inner::Other);
+    }
+    if flags == 0 && protocol == WCCP {
+        let redirect = if bytes.byte(at + 4)? >> 4 == 4 { 0 } else { 4 };
+        return Some(Inner::Packet(outer, at + 4 + redirect));
     }
     let optional = [CHECKSUM, KEY, SEQUENCE].map(|flag| if flags & flag == 0 { 0 } else { 4 });
     let inner = at + 4 + optional.iter().sum::<usize>();
