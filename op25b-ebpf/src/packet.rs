@@ -90,10 +90,13 @@ impl Upper {
             _ => return Err(Reason::LaterFragment),
         }
         // RFC 1858: what lies behind the packet's own end is padding, not ports.
-        if self.is_hidden != 0 || self.offset > MAX_OFFSET || self.offset + PORTS_LENGTH > self.end {
+        // Of a value that was put aside, verifiers before Linux 6.3 do not remember what a comparison with it said: so it
+        // is taken up anew, right here.
+        let offset = core::hint::black_box(self.offset);
+        if self.is_hidden != 0 || offset > MAX_OFFSET || offset + PORTS_LENGTH > self.end {
             return Ok(Ports::Hidden);
         }
-        match bytes.bytes(self.offset) {
+        match bytes.bytes(offset) {
             Some([a, b, c, d]) => Ok(Ports::Known {
                 source: u16::from_be_bytes([a, b]),
                 destination: u16::from_be_bytes([c, d]),
