@@ -218,7 +218,9 @@ pub extern "C" fn judge(ctx: *mut xdp_md, segment: *const Segment) -> u32 {
     } else {
         (segment.source(), segment.destination())
     };
-    let mut decision = if segment.has(Segment::HIDDEN) {
+    let mut decision = if segment.has(Segment::UNADDRESSED) {
+        policy::judge_unaddressed()
+    } else if segment.has(Segment::HIDDEN) {
         policy::judge_hidden(&frame, local)
     } else {
         policy::judge(&frame, local, remote, facts(&frame, segment))

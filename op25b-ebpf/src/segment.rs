@@ -43,6 +43,8 @@ impl Segment {
     pub const HIDDEN: u32 = 1 << 2;
     /// It came in on an uplink interface.
     pub const UPLINK: u32 = 1 << 3;
+    /// The source that counts is in another fragment.
+    pub const UNADDRESSED: u32 = 1 << 4;
 
     /// A segment that is in no tunnel.
     #[inline(always)]
@@ -124,6 +126,10 @@ impl Segment {
             Network::V4
         };
         let inner = tunnel::inner(frame, outer, &self.upper, enabled)?;
+        let is_ds_lite = inner.kind == op25b_common::tunnel::V4_IN_V6;
+        if inner.network.is_none() && !is_ds_lite && self.upper.is_fragment != 0 {
+            self.flags |= Self::UNADDRESSED;
+        }
         self.upper = inner.upper;
         self.tunnels = u32::from(inner.kind | inner.nested);
         self.set_ports(inner.ports);
@@ -137,7 +143,7 @@ impl Segment {
             // DS-Lite (RFC 6333 section 6.6): inner sources are private and the same for everybody; the subscriber is who
             // sends the outer packet. In the other tunnels the inner source is the subscriber's own address, and the
             // outer one may be a concentrator's.
-            if inner.kind != op25b_common::tunnel::V4_IN_V6 {
+            if !is_ds_lite {
                 self.source_network = offset;
                 self.flags &= !Self::SOURCE_V6;
                 if is_v6 {

@@ -49,14 +49,21 @@ pub fn read(
     upper: Upper,
     kind: Tunnel,
 ) -> Reading {
-    let hidden = Reading::Hidden(Addresses::of(outer));
+    // Of a fragment without the inner header, the inner source is in another one.
+    let hidden = || {
+        if upper.fragmented && kind != Tunnel::V4InV6 {
+            Reading::Unaddressed
+        } else {
+            Reading::Hidden(Addresses::of(outer))
+        }
+    };
     match upper.fragment_offset {
         0 => (),
-        1..=EARLY => return hidden,
+        1..=EARLY => return hidden(),
         _ => return Reading::Ended(Reason::LaterFragment),
     }
     let Some(at) = upper.at.filter(|at| *at <= FARTHEST) else {
-        return hidden;
+        return hidden();
     };
     let bytes = bytes.until(outer.end);
     let inner = match kind {
@@ -68,11 +75,11 @@ pub fn read(
     let inner = match inner {
         Inner::Packet(family, at) if at <= FARTHEST => network::read(bytes, at, family),
         Inner::Other => return Reading::Ended(Reason::NotTcp),
-        Inner::Packet(..) | Inner::Unreadable => return hidden,
+        Inner::Packet(..) | Inner::Unreadable => return hidden(),
     };
     match inner {
         Ok(inner) => read_inner(policy, bytes, link, outer, &inner, kind),
-        Err(NoNetwork::Short) => hidden,
+        Err(NoNetwork::Short) => hidden(),
         Err(NoNetwork::Version) => Reading::Ended(Reason::NotTcp),
     }
 }
