@@ -115,10 +115,15 @@ fn kind(outer: Network, protocol: u32) -> u8 {
 #[inline(always)]
 fn nested<B: Bytes>(bytes: &B, network: Network, upper: &Upper) -> u8 {
     let kind = kind(network, upper.protocol);
-    if kind == tunnel::L2TP && (upper.fragment_offset != 0 || udp_port(bytes, upper) != Some(L2TP_PORT)) {
-        return 0;
-    }
-    kind
+    let is_another = match kind {
+        tunnel::L2TP => upper.fragment_offset != 0 || udp_port(bytes, upper) != Some(L2TP_PORT),
+        // Above all PPTP's (RFC 2637), which subscribers use.
+        tunnel::GRE => {
+            upper.fragment_offset != 0 || upper.is_hidden == 0 && gre(bytes, network, upper).is_err()
+        }
+        _ => false,
+    };
+    if is_another { 0 } else { kind }
 }
 
 /// The network layer that the tunnel's payload starts with, and where; `None` if it cannot be read.

@@ -41,7 +41,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "ports are read from padding",
         "packet.rs",
-        " || self.offset + PORTS_LENGTH > self.end {",
+        " || offset + PORTS_LENGTH > self.end {",
         " {",
     ),
     mutant(

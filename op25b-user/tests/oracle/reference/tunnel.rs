@@ -110,6 +110,12 @@ fn read_inner(
             let port = upper.at.and_then(|at| bytes.number(at + 2));
             upper.fragment_offset == 0 && port == Some(L2TP_PORT)
         }
+        Some(Tunnel::Gre) => {
+            let bytes = bytes.until(inner.end);
+            let at = upper.at.filter(|at| *at <= FARTHEST);
+            let is_other = at.is_some_and(|at| matches!(gre(bytes, at, inner.family), Some(Inner::Other)));
+            upper.fragment_offset == 0 && !is_other
+        }
         other => other.is_some(),
     };
     if is_nested {
