@@ -12,6 +12,10 @@ const IPV6: u32 = 41;
 const GRE: u32 = 47;
 const UDP: u32 = 17;
 
+/// Flags of GRE that is not looked into: any version but 0, and routing, which was in RFC 1701 only (RFC 2784 section 2.3
+/// has receivers discard it).
+const GRE_OTHER: u16 = 0x4007;
+
 const UDP_LENGTH: u32 = 8;
 /// RFC 2661 section 8.1.
 const L2TP_PORT: u16 = 1701;
@@ -117,10 +121,7 @@ fn nested<B: Bytes>(bytes: &B, network: Network, upper: &Upper) -> u8 {
     let kind = kind(network, upper.protocol);
     let is_another = match kind {
         tunnel::L2TP => upper.fragment_offset != 0 || udp_port(bytes, upper) != Some(L2TP_PORT),
-        // Above all PPTP's (RFC 2637), which subscribers use.
-        tunnel::GRE => {
-            upper.fragment_offset != 0 || upper.is_hidden == 0 && gre(bytes, network, upper).is_err()
-        }
+        tunnel::GRE => upper.fragment_offset != 0 || upper.is_hidden == 0 && is_other_gre(bytes, upper),
         _ => false,
     };
     if is_another { 0 } else { kind }
@@ -142,15 +143,18 @@ fn payload<B: Bytes>(
     }
 }
 
+/// Whether it is GRE that is not looked into whatever it carries: above all PPTP's (RFC 2637), which subscribers use.
+#[inline(always)]
+fn is_other_gre<B: Bytes>(bytes: &B, upper: &Upper) -> bool {
+    inside(bytes, upper, upper.offset).is_some_and(|flags| u16::from_be_bytes(flags) & GRE_OTHER != 0)
+}
+
 /// Reads a GRE header (RFC 2784, RFC 2890).
 #[inline(always)]
 fn gre<B: Bytes>(bytes: &B, outer: Network, upper: &Upper) -> Result<Option<(Network, u32)>, Reason> {
     const CHECKSUM: u16 = 0x8000;
-    /// RFC 1701 only; RFC 2784 section 2.3 has receivers discard it.
-    const ROUTING: u16 = 0x4000;
     const KEY: u16 = 0x2000;
     const SEQUENCE: u16 = 0x1000;
-    const VERSION: u16 = 0x0007;
     const PROTOCOL_IPV4: u16 = 0x0800;
     const PROTOCOL_IPV6: u16 = 0x86dd;
     /// Packets that routers redirect to web caches (draft-wilson-wrec-wccp-v2).
@@ -161,7 +165,7 @@ fn gre<B: Bytes>(bytes: &B, outer: Network, upper: &Upper) -> Result<Option<(Net
         return Ok(None);
     };
     let flags = u16::from_be_bytes([a, b]);
-    if flags & (VERSION | ROUTING) != 0 {
+    if flags & GRE_OTHER != 0 {
         return Err(Reason::NotTcp);
     }
     let network = match u16::from_be_bytes([c, d]) {

@@ -111,10 +111,9 @@ fn read_inner(
             upper.fragment_offset == 0 && port == Some(L2TP_PORT)
         }
         Some(Tunnel::Gre) => {
-            let bytes = bytes.until(inner.end);
-            let at = upper.at.filter(|at| *at <= FARTHEST);
-            let is_other = at.is_some_and(|at| matches!(gre(bytes, at, inner.family), Some(Inner::Other)));
-            upper.fragment_offset == 0 && !is_other
+            // Version and routing; which protocol it carries makes no difference.
+            let flags = upper.at.and_then(|at| bytes.until(inner.end).number(at));
+            upper.fragment_offset == 0 && flags.is_none_or(|flags| flags & 0x4007 == 0)
         }
         other => other.is_some(),
     };
