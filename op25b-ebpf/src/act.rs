@@ -68,7 +68,9 @@ impl Question {
         let data = upper.offset + (control >> 28) * 4;
         let flags = control >> 16;
         let has_header = data >= upper.offset + TCP_HEADER_LENGTH && data <= end;
-        if !has_header || flags & RST != 0 || frame.byte(0)? & GROUP_BIT != 0 {
+        // No station sends from a group's address: the answer would go to all of the group.
+        let is_to_or_from_group = (frame.byte(0)? | frame.byte(6)?) & GROUP_BIT != 0;
+        if !has_header || flags & RST != 0 || is_to_or_from_group {
             return None;
         }
         let network = if segment.has(Segment::SOURCE_V6) {

@@ -1,5 +1,7 @@
 //! The frame that the kernel hands over, as bytes to read and write.
 
+use core::mem::MaybeUninit;
+
 use aya_ebpf::{
     bindings::xdp_md,
     helpers::{
@@ -86,13 +88,16 @@ impl Bytes for Reread {
 /// came about.
 pub struct Fetched(pub *mut xdp_md);
 
+// What the kernel fills is not filled with zeros before: that would be a call of `memset`, and such a call takes 32 bytes of
+// the stack on kernels before 6.9.
 impl Bytes for Fetched {
     #[inline(always)]
     fn bytes<const N: usize>(&self, offset: u32) -> Option<[u8; N]> {
-        let mut bytes = [0; N];
+        let mut bytes = MaybeUninit::<[u8; N]>::uninit();
         // SAFETY: the buffer is N bytes long; the kernel checks the frame's end.
         let result = unsafe { bpf_xdp_load_bytes(self.0, offset, bytes.as_mut_ptr().cast(), N as u32) };
-        (result == 0).then_some(bytes)
+        // SAFETY: the kernel has written all of them.
+        (result == 0).then(|| unsafe { bytes.assume_init() })
     }
 }
 
@@ -107,10 +112,11 @@ impl Fetched {
     /// The `N` 32-bit words at `offset`, in network byte order.
     #[inline(always)]
     pub fn words<const N: usize>(&self, offset: u32) -> Option<[u32; N]> {
-        let mut words = [0; N];
+        let mut words = MaybeUninit::<[u32; N]>::uninit();
         // SAFETY: the buffer is N words long; the kernel checks the frame's end.
         let result = unsafe { bpf_xdp_load_bytes(self.0, offset, words.as_mut_ptr().cast(), 4 * N as u32) };
-        (result == 0).then_some(words)
+        // SAFETY: the kernel has written all of them.
+        (result == 0).then(|| unsafe { words.assume_init() })
     }
 
     /// Reads the first `length` bytes of `buffer` from `offset` on; false if the frame ends before, or for no bytes.
@@ -159,17 +165,13 @@ impl Fetched {
 
 /// The length of a part that is not empty and no longer than `whole`.
 ///
-/// The comparisons are for the verifier: each on the whole register that the helper gets, and so the compiler must neither
-/// know better nor make one of two.
+/// One comparison leaves both ends of the range, and so the compiler must not know where it comes from: that something is
+/// not 0 is nothing that verifiers before Linux 6.8 learn a lower end from.
 #[inline(always)]
 fn part(length: u32, whole: usize) -> Option<u32> {
-    let length = instructions::opaque(u64::from(length));
-    if length > whole as u64 {
+    let before_last = instructions::opaque(u64::from(length).wrapping_sub(1));
+    if before_last >= whole as u64 {
         return None;
     }
-    let length = instructions::opaque(length);
-    if length == 0 {
-        return None;
-    }
-    Some(length as u32)
+    Some((before_last + 1) as u32)
 }

@@ -237,7 +237,9 @@ pub extern "C" fn judge(ctx: *mut xdp_md, segment: *const Segment) -> u32 {
         (&source, &destination)
     };
     let class = classify::source(local);
-    let mut decision = if segment.has(Segment::HIDDEN) {
+    let mut decision = if segment.has(Segment::UNADDRESSED) {
+        policy::judge_unaddressed()
+    } else if segment.has(Segment::HIDDEN) {
         policy::judge_hidden(class)
     } else {
         judge_ports(segment, class, local, remote)

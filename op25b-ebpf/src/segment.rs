@@ -55,6 +55,8 @@ impl Segment {
     pub const UPLINK: u32 = 1 << 3;
     /// Its addresses and TCP flags are not in here yet.
     pub const UNREAD: u32 = 1 << 4;
+    /// The source that counts is in another fragment.
+    pub const UNADDRESSED: u32 = 1 << 5;
 
     /// A segment that is in no tunnel, or an outer packet that may be one.
     #[inline(always)]
@@ -160,6 +162,10 @@ impl Segment {
             Network::V4
         };
         let inner = tunnel::inner(frame, outer, &self.upper, enabled)?;
+        let is_ds_lite = inner.kind == op25b_common::tunnel::V4_IN_V6;
+        if inner.network.is_none() && !is_ds_lite && self.upper.is_fragment != 0 {
+            self.flags |= Self::UNADDRESSED;
+        }
         self.upper = inner.upper;
         self.tunnels = u32::from(inner.kind | inner.nested);
         self.set_ports(inner.ports);
@@ -173,7 +179,7 @@ impl Segment {
             // DS-Lite (RFC 6333 section 6.6): inner sources are private and the same for everybody; the subscriber is who
             // sends the outer packet. In the other tunnels the inner source is the subscriber's own address, and the
             // outer one may be a concentrator's.
-            if inner.kind != op25b_common::tunnel::V4_IN_V6 {
+            if !is_ds_lite {
                 self.source_network = offset;
                 self.flags &= !Self::SOURCE_V6;
                 if is_v6 {

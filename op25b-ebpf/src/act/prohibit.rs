@@ -1,5 +1,7 @@
 //! `action: prohibit`: the sender is told by ICMP that its packet is administratively prohibited.
 
+use core::mem::MaybeUninit;
+
 use aya_ebpf::{bindings::xdp_md, helpers::bpf_ktime_get_boot_ns};
 
 use super::{
@@ -64,7 +66,8 @@ fn turn_around(frame: &Fetched, segment: &Segment) -> Option<()> {
     if !frame.grow_front(front) {
         return None;
     }
-    let mut chunk = Chunk { bytes: [0; CHUNK] };
+    let mut chunk = Chunk::EMPTY;
+    chunk.clear();
     // SAFETY: any bit pattern is valid for both fields; a link header is shorter than a chunk.
     let link = unsafe { &mut chunk.bytes };
     if !frame.load_part(front, link, network) || !frame.store_part(0, link, network) {
@@ -75,18 +78,12 @@ fn turn_around(frame: &Fetched, segment: &Segment) -> Option<()> {
         at: network + front,
         length: quoted,
     };
-    let is_written = match question.network {
-        Network::V4 => {
-            let [sender] = frame.words(quote.at + ipv4::SOURCE_OFFSET)?;
-            frame.store(network, &front_v4(frame, &quote, &mut chunk, sender)?)
-        }
-        Network::V6 => {
-            let sender = frame.words(quote.at + ipv6::SOURCE_OFFSET)?;
-            frame.store(network, &front_v6(frame, &quote, &mut chunk, sender)?)
-        }
-    };
+    match question.network {
+        Network::V4 => write_v4(frame, network, &quote, &mut chunk)?,
+        Network::V6 => write_v6(frame, network, &quote, &mut chunk)?,
+    }
     let kept = network + quoted;
-    (is_written && frame.cut_back(question.length.checked_sub(kept)?)).then_some(())
+    frame.cut_back(question.length.checked_sub(kept)?).then_some(())
 }
 
 const _: () = assert!(MAX_LINK_LENGTH as usize <= CHUNK);
@@ -128,7 +125,7 @@ impl Quote {
             }
             let length = (self.length - done).min(CHUNK as u32);
             // Zeros behind the end change no sum.
-            chunk.bytes = [0; CHUNK];
+            chunk.clear();
             // SAFETY: any bit pattern is valid for both fields.
             if !frame.load_part(self.at + done, unsafe { &mut chunk.bytes }, length) {
                 return None;
@@ -145,17 +142,32 @@ impl Quote {
 union Chunk {
     bytes: [u8; CHUNK],
     words: [u32; CHUNK / 4],
+    /// For filling.
+    cells: [MaybeUninit<u64>; CHUNK / 8],
 }
 
-/// What stands before the quote: an IPv4 and an ICMP header.
+impl Chunk {
+    /// With nothing in it yet. Not filled here: it would be filled again where it is moved to.
+    const EMPTY: Self = Self {
+        cells: [MaybeUninit::uninit(); CHUNK / 8],
+    };
+
+    /// Fills it with zeros, without a call of `memset`: the stack has no room for one on kernels before 6.9.
+    #[inline(always)]
+    fn clear(&mut self) {
+        // SAFETY: any bit pattern is valid for all fields.
+        for cell in unsafe { &mut self.cells } {
+            // SAFETY: a valid reference.
+            unsafe { core::ptr::write_volatile(cell, MaybeUninit::new(0)) };
+        }
+    }
+}
+
+/// Writes what stands before the quote, an IPv4 and an ICMP header, to `at`.
 #[inline(always)]
-fn front_v4(
-    frame: &Fetched,
-    quote: &Quote,
-    chunk: &mut Chunk,
-    sender: u32,
-) -> Option<[u32; FRONT_V4 as usize / 4]> {
+fn write_v4(frame: &Fetched, at: u32, quote: &Quote, chunk: &mut Chunk) -> Option<()> {
     const DONT_FRAGMENT: u32 = 0x4000;
+    let [sender] = frame.words(quote.at + ipv4::SOURCE_OFFSET)?;
     let life = (HOP_LIMIT << 8 | ICMP) as u16;
     let start = 0x4500_0000 | TOS << 16 | (FRONT_V4 + quote.length);
     let router = u32::from_ne_bytes(maps::ROUTER_V4.load());
@@ -168,34 +180,34 @@ fn front_v4(
     ];
     header[2] = word(life, Sum::ZERO.add(&header).finish());
     let sum = quote.sum(frame, chunk, Sum::ZERO.add(&[word(ICMP_TYPE_CODE, 0)]))?;
-    let mut front = [0; FRONT_V4 as usize / 4];
-    front[..header.len()].copy_from_slice(&header);
-    front[header.len()] = word(ICMP_TYPE_CODE, sum.finish());
-    Some(front)
+    let icmp = [word(ICMP_TYPE_CODE, sum.finish()), 0];
+    let is_written = frame.store(at, &header) && frame.store(at + ipv4::HEADER_LENGTH, &icmp);
+    is_written.then_some(())
 }
 
-/// What stands before the quote: an IPv6 and an `ICMPv6` header.
+/// Writes what stands before the quote, an IPv6 and an `ICMPv6` header, to `at`.
 #[inline(always)]
-fn front_v6(
-    frame: &Fetched,
-    quote: &Quote,
-    chunk: &mut Chunk,
-    sender: [u32; 4],
-) -> Option<[u32; FRONT_V6 as usize / 4]> {
+fn write_v6(frame: &Fetched, at: u32, quote: &Quote, chunk: &mut Chunk) -> Option<()> {
+    let sender: [u32; 4] = frame.words(quote.at + ipv6::SOURCE_OFFSET)?;
     let length = ICMP_LENGTH + quote.length;
     let router = maps::ROUTER_V6.load();
-    let mut front = [0; FRONT_V6 as usize / 4];
-    front[0] = 0x6000_0000_u32.to_be();
-    front[1] = (length << 16 | ICMPV6 << 8 | HOP_LIMIT).to_be();
-    for index in 0..4 {
-        let [a, b, c, d] = [0, 1, 2, 3].map(|byte| router[4 * index + byte]);
-        front[2 + index] = u32::from_ne_bytes([a, b, c, d]);
-        front[6 + index] = sender[index];
+    let router = [0, 4, 8, 12].map(|at| {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|byte| router[at + byte]);
+        u32::from_ne_bytes([a, b, c, d])
+    });
+    let start = [
+        0x6000_0000_u32.to_be(),
+        (length << 16 | ICMPV6 << 8 | HOP_LIMIT).to_be(),
+    ];
+    // The pseudo-header (RFC 8200 section 8.1) and what ICMPv6 starts with.
+    let rest = [length.to_be(), ICMPV6.to_be(), word(ICMPV6_TYPE_CODE, 0)];
+    let sum = Sum::ZERO.add(&rest).add(&router).add(&sender);
+    let is_written = frame.store(at, &start)
+        && frame.store(at + ipv6::SOURCE_OFFSET, &router)
+        && frame.store(at + ipv6::DESTINATION_OFFSET, &sender);
+    if !is_written {
+        return None;
     }
-    front[10] = word(ICMPV6_TYPE_CODE, 0);
-    // The pseudo-header (RFC 8200 section 8.1): the header itself, where length, protocol and hop limit stand otherwise.
-    let pseudo = [length.to_be(), ICMPV6.to_be(), !front[0], !front[1]];
-    let sum = Sum::ZERO.add(&pseudo).add(&front);
-    front[10] = word(ICMPV6_TYPE_CODE, quote.sum(frame, chunk, sum)?.finish());
-    Some(front)
+    let icmp = [word(ICMPV6_TYPE_CODE, quote.sum(frame, chunk, sum)?.finish()), 0];
+    frame.store(at + ipv6::HEADER_LENGTH, &icmp).then_some(())
 }

@@ -12,6 +12,10 @@ const IPV6: u32 = 41;
 const GRE: u32 = 47;
 const UDP: u32 = 17;
 
+/// Flags of GRE that is not looked into: any version but 0, and routing, which was in RFC 1701 only (RFC 2784 section 2.3
+/// has receivers discard it).
+const GRE_OTHER: u16 = 0x4007;
+
 const UDP_LENGTH: u32 = 8;
 /// RFC 2661 section 8.1.
 const L2TP_PORT: u16 = 1701;
@@ -59,7 +63,7 @@ pub fn inner<B: Bytes>(bytes: &B, outer: Network, upper: &Upper, enabled: u8) ->
     if upper.fragment_offset != 0 || upper.is_hidden != 0 {
         return Ok(hidden);
     }
-    let Some((network, offset)) = payload(bytes, upper, kind)? else {
+    let Some((network, offset)) = payload(bytes, outer, upper, kind)? else {
         return Ok(hidden);
     };
     let header_length = match network {
@@ -115,45 +119,68 @@ fn kind(outer: Network, protocol: u32) -> u8 {
 #[inline(always)]
 fn nested<B: Bytes>(bytes: &B, network: Network, upper: &Upper) -> u8 {
     let kind = kind(network, upper.protocol);
-    if kind == tunnel::L2TP && (upper.fragment_offset != 0 || udp_port(bytes, upper) != Some(L2TP_PORT)) {
-        return 0;
-    }
-    kind
+    let is_another = match kind {
+        tunnel::L2TP => upper.fragment_offset != 0 || udp_port(bytes, upper) != Some(L2TP_PORT),
+        tunnel::GRE => upper.fragment_offset != 0 || upper.is_hidden == 0 && is_other_gre(bytes, upper),
+        _ => false,
+    };
+    if is_another { 0 } else { kind }
 }
 
 /// The network layer that the tunnel's payload starts with, and where; `None` if it cannot be read.
 #[inline(always)]
-fn payload<B: Bytes>(bytes: &B, upper: &Upper, kind: u8) -> Result<Option<(Network, u32)>, Reason> {
+fn payload<B: Bytes>(
+    bytes: &B,
+    outer: Network,
+    upper: &Upper,
+    kind: u8,
+) -> Result<Option<(Network, u32)>, Reason> {
     match kind {
         tunnel::V4_IN_V4 | tunnel::V4_IN_V6 => Ok(Some((Network::V4, upper.offset))),
         tunnel::V6_IN_V4 => Ok(Some((Network::V6, upper.offset))),
-        tunnel::GRE => gre(bytes, upper),
+        tunnel::GRE => gre(bytes, outer, upper),
         _ => l2tp(bytes, upper),
     }
 }
 
+/// Whether it is GRE that is not looked into whatever it carries: above all PPTP's (RFC 2637), which subscribers use.
+#[inline(always)]
+fn is_other_gre<B: Bytes>(bytes: &B, upper: &Upper) -> bool {
+    inside(bytes, upper, upper.offset).is_some_and(|flags| u16::from_be_bytes(flags) & GRE_OTHER != 0)
+}
+
 /// Reads a GRE header (RFC 2784, RFC 2890).
 #[inline(always)]
-fn gre<B: Bytes>(bytes: &B, upper: &Upper) -> Result<Option<(Network, u32)>, Reason> {
+fn gre<B: Bytes>(bytes: &B, outer: Network, upper: &Upper) -> Result<Option<(Network, u32)>, Reason> {
     const CHECKSUM: u16 = 0x8000;
-    /// RFC 1701 only; RFC 2784 section 2.3 has receivers discard it.
-    const ROUTING: u16 = 0x4000;
     const KEY: u16 = 0x2000;
     const SEQUENCE: u16 = 0x1000;
-    const VERSION: u16 = 0x0007;
     const PROTOCOL_IPV4: u16 = 0x0800;
     const PROTOCOL_IPV6: u16 = 0x86dd;
+    /// Packets that routers redirect to web caches (draft-wilson-wrec-wccp-v2).
+    const PROTOCOL_WCCP: u16 = 0x883e;
+    const REDIRECT_LENGTH: u32 = 4;
 
     let Some([a, b, c, d]) = inside(bytes, upper, upper.offset) else {
         return Ok(None);
     };
     let flags = u16::from_be_bytes([a, b]);
-    if flags & (VERSION | ROUTING) != 0 {
+    if flags & GRE_OTHER != 0 {
         return Err(Reason::NotTcp);
     }
     let network = match u16::from_be_bytes([c, d]) {
         PROTOCOL_IPV4 => Network::V4,
         PROTOCOL_IPV6 => Network::V6,
+        // Linux's tunnels take this for a packet of the outer one's kind, behind a redirect header unless an IPv4 header
+        // stands there (`gre_parse_header`).
+        PROTOCOL_WCCP if flags == 0 => {
+            let offset = upper.offset + 4;
+            let Some([first]) = inside(bytes, upper, offset) else {
+                return Ok(None);
+            };
+            let redirect = if first >> 4 == 4 { 0 } else { REDIRECT_LENGTH };
+            return Ok(Some((outer, offset + redirect)));
+        }
         _ => return Err(Reason::NotTcp),
     };
     let optional = [CHECKSUM, KEY, SEQUENCE]

@@ -38,6 +38,7 @@ pub fn expect(policy: &Policy, role: Role, frame: &[u8], now: Timestamp) -> Answ
             let judgement = judge::hidden(policy, role, addresses, now);
             finished(frame, Reason::Uninspectable, &judgement)
         }
+        Reading::Unaddressed => finished(frame, Reason::Uninspectable, &judge::unaddressed(policy, now)),
         Reading::Known(segment) => match judge::known(policy, role, &segment, now) {
             None => passed(Reason::OtherPort),
             Some((reason, judgement)) if judgement.verdict == Verdict::Reject => {

@@ -81,7 +81,8 @@ impl Function {
             lowest = addresses.iter().flatten().copied().fold(lowest, i32::min);
         }
         Self {
-            frame: lowest.unsigned_abs().next_multiple_of(ALIGNMENT),
+            // Also for a function that uses none.
+            frame: lowest.unsigned_abs().max(1).next_multiple_of(ALIGNMENT),
             calls,
         }
     }

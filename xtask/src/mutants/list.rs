@@ -41,7 +41,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "ports are read from padding",
         "packet.rs",
-        " || self.offset + PORTS_LENGTH > self.end {",
+        " || offset + PORTS_LENGTH > self.end {",
         " {",
     ),
     mutant(
@@ -65,8 +65,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "DS-Lite is judged by the inner source",
         "segment.rs",
-        "if inner.kind != op25b_common::tunnel::V4_IN_V6 {",
+        "if !is_ds_lite {",
         "if inner.kind != 0 {",
+    ),
+    mutant(
+        "fragments without the inner source go by the outer one",
+        "segment.rs",
+        "self.flags |= Self::UNADDRESSED;",
+        "",
     ),
     mutant(
         "a GRE key is not skipped",

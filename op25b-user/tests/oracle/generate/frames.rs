@@ -35,6 +35,7 @@ pub fn frame(universe: &Universe, longest: usize) -> impl Strategy<Value = Vec<u
 #[derive(Clone, Debug)]
 struct Link {
     to: [u8; 6],
+    from: [u8; 6],
     tags: Vec<u16>,
     pppoe: Option<(Ppp, u16)>,
     other: Option<u16>,
@@ -44,6 +45,10 @@ fn link() -> impl Strategy<Value = Link> {
     let to = prop_oneof![
         8 => Just([0x02, 0, 0, 0, 0, 0x01]),
         1 => prop::sample::select(vec![[0xff; 6], [0x01, 0, 0x5e, 0, 0, 1], [0x33, 0x33, 0, 0, 0, 1], [0xfe; 6]]),
+    ];
+    let from = prop_oneof![
+        24 => Just([0x02, 0, 0, 0, 0, 0x02]),
+        1 => prop::sample::select(vec![[0xff; 6], [0x03, 0, 0, 0, 0, 2]]),
     ];
     let tag = prop::sample::select(vec![0x8100u16, 0x88a8, 0x9100]);
     let tags = prop_oneof![
@@ -56,8 +61,9 @@ fn link() -> impl Strategy<Value = Link> {
         24 => Just(None),
         1 => prop::sample::select(vec![0x0806u16, 0x0800, 0x86dd, 0x8863, 0x8847, 0x0008, 0x9200, 46]).prop_map(Some),
     ];
-    (to, tags, pppoe, other).prop_map(|(to, tags, pppoe, other)| Link {
+    (to, from, tags, pppoe, other).prop_map(|(to, from, tags, pppoe, other)| Link {
         to,
+        from,
         tags,
         pppoe,
         other,
@@ -66,8 +72,7 @@ fn link() -> impl Strategy<Value = Link> {
 
 impl Link {
     fn before(&self, packet: &Packet) -> Vec<u8> {
-        const SOURCE: [u8; 6] = [0x02, 0, 0, 0, 0, 0x02];
-        let mut bytes = [self.to, SOURCE].concat();
+        let mut bytes = [self.to, self.from].concat();
         for (tag, id) in self.tags.iter().zip(100u16..) {
             bytes.extend(tag.to_be_bytes());
             bytes.extend(id.to_be_bytes());

@@ -43,7 +43,7 @@ fn flags(bits: &[u16], always: u16) -> impl Strategy<Value = u16> + use<> {
 fn gre(packet: BoxedStrategy<Packet>) -> impl Strategy<Value = Upper> {
     let ether_type = prop_oneof![
         16 => Just(None),
-        1 => prop::sample::select(vec![0x6558u16, 0x880b, 0x0806, 0x0800, 0x86dd]).prop_map(Some),
+        1 => prop::sample::select(vec![0x6558u16, 0x880b, 0x0806, 0x0800, 0x86dd, 0x883e]).prop_map(Some),
     ];
     (
         packet,

@@ -14,9 +14,9 @@ pub fn header<'f>(frame: &'f [u8], segment: &Segment) -> Option<TcpHeaderSlice<'
     // etherparse wants what the contract wants: the header with its options inside of what it is given.
     let bytes = Bytes::of(frame).until(segment.end).from(segment.at)?;
     let tcp = TcpHeaderSlice::from_slice(bytes).ok()?;
-    let is_to_a_group = frame[0] & 0x01 != 0;
+    let is_about_a_group = [frame[0], frame[6]].iter().any(|first| first & 0x01 != 0);
     let is_answerable = !tcp.rst()
-        && !is_to_a_group
+        && !is_about_a_group
         && may_be_an_end(segment.addresses.destination)
         && may_be_an_end(segment.addresses.source)
         && !segment.addresses.source.is_loopback();

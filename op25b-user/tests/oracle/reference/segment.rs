@@ -55,6 +55,8 @@ pub enum Reading {
     Ended(Reason),
     /// There is one and its ports cannot be read.
     Hidden(Addresses),
+    /// Likewise, and the source is not in this fragment.
+    Unaddressed,
     Known(Segment),
 }
 

@@ -49,30 +49,37 @@ pub fn read(
     upper: Upper,
     kind: Tunnel,
 ) -> Reading {
-    let hidden = Reading::Hidden(Addresses::of(outer));
+    // Of a fragment without the inner header, the inner source is in another one.
+    let hidden = || {
+        if upper.fragmented && kind != Tunnel::V4InV6 {
+            Reading::Unaddressed
+        } else {
+            Reading::Hidden(Addresses::of(outer))
+        }
+    };
     match upper.fragment_offset {
         0 => (),
-        1..=EARLY => return hidden,
+        1..=EARLY => return hidden(),
         _ => return Reading::Ended(Reason::LaterFragment),
     }
     let Some(at) = upper.at.filter(|at| *at <= FARTHEST) else {
-        return hidden;
+        return hidden();
     };
     let bytes = bytes.until(outer.end);
     let inner = match kind {
         Tunnel::V4InV4 | Tunnel::V4InV6 => Inner::Packet(Family::V4, at),
         Tunnel::V6InV4 => Inner::Packet(Family::V6, at),
-        Tunnel::Gre => gre(bytes, at).unwrap_or(Inner::Unreadable),
+        Tunnel::Gre => gre(bytes, at, outer.family).unwrap_or(Inner::Unreadable),
         Tunnel::L2tp => l2tp(bytes, at).unwrap_or(Inner::Unreadable),
     };
     let inner = match inner {
         Inner::Packet(family, at) if at <= FARTHEST => network::read(bytes, at, family),
         Inner::Other => return Reading::Ended(Reason::NotTcp),
-        Inner::Packet(..) | Inner::Unreadable => return hidden,
+        Inner::Packet(..) | Inner::Unreadable => return hidden(),
     };
     match inner {
         Ok(inner) => read_inner(policy, bytes, link, outer, &inner, kind),
-        Err(NoNetwork::Short) => hidden,
+        Err(NoNetwork::Short) => hidden(),
         Err(NoNetwork::Version) => Reading::Ended(Reason::NotTcp),
     }
 }
@@ -103,6 +110,11 @@ fn read_inner(
             let port = upper.at.and_then(|at| bytes.number(at + 2));
             upper.fragment_offset == 0 && port == Some(L2TP_PORT)
         }
+        Some(Tunnel::Gre) => {
+            // Version and routing; which protocol it carries makes no difference.
+            let flags = upper.at.and_then(|at| bytes.until(inner.end).number(at));
+            upper.fragment_offset == 0 && flags.is_none_or(|flags| flags & 0x4007 == 0)
+        }
         other => other.is_some(),
     };
     if is_nested {
@@ -118,16 +130,22 @@ fn read_inner(
 }
 
 /// RFC 2784 and RFC 2890; empty if it cannot be read.
-fn gre(bytes: Bytes<'_>, at: usize) -> Option<Inner> {
+fn gre(bytes: Bytes<'_>, at: usize, outer: Family) -> Option<Inner> {
     const CHECKSUM: u16 = 0x8000;
     const ROUTING: u16 = 0x4000;
     const KEY: u16 = 0x2000;
     const SEQUENCE: u16 = 0x1000;
     const VERSION: u16 = 0x0007;
+    /// What Linux's tunnels take for a packet of the outer one's family.
+    const WCCP: u16 = 0x883e;
 
     let (flags, protocol) = (bytes.number(at)?, bytes.number(at + 2)?);
     if flags & (VERSION | ROUTING) != 0 {
         return Some(Inner::Other);
+    }
+    if flags == 0 && protocol == WCCP {
+        let redirect = if bytes.byte(at + 4)? >> 4 == 4 { 0 } else { 4 };
+        return Some(Inner::Packet(outer, at + 4 + redirect));
     }
     let optional = [CHECKSUM, KEY, SEQUENCE].map(|flag| if flags & flag == 0 { 0 } else { 4 });
     let inner = at + 4 + optional.iter().sum::<usize>();
