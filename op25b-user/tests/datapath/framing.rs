@@ -1,15 +1,15 @@
 //! What is found under Ethernet, VLAN tags and `PPPoE`, and what is not IP?
 
 use etherparse::{ArpHardwareId, ArpOperation, ArpPacket, EtherType};
-use op25b::datapath::Decision;
+use op25b::{datapath::Decision, policy::Role};
 use op25b_common::{Reason, Verdict};
 
 use crate::support::{
-    NOT_IP, Row, check,
+    NOT_IP, Row, UNINSPECTABLE, check, check_counted,
     framing::{Framing, MAX_TAGS, PPPOE_DISCOVERY, PppProtocol, TAGS},
     packet::Network,
     row, runner,
-    world::{WORLDS, policy},
+    world::{WORLDS, World, policy},
 };
 
 #[test]
@@ -156,6 +156,59 @@ fn a_fifth_tag_is_uninspectable_and_dropped_as_the_policy_says() {
             &mut runner(&policy(&format!("block: {{ uninspectable: {handling} }}\n"))),
             &rows,
         );
+    }
+}
+
+/// What hides behind one tag more than is looked behind, in every family.
+fn behind_five_tags() -> Vec<Vec<u8>> {
+    let framing = Framing::tags(&[0x8100; MAX_TAGS + 1]);
+    let hidden = |world: &World| framing.frame(&world.outbound().syn(25));
+    WORLDS.iter().map(hidden).collect()
+}
+
+#[test]
+fn a_fifth_tag_is_dropped_once_the_first_of_all_pools_is_enforced() {
+    const DROPPED: Decision = Decision {
+        verdict: Verdict::Drop,
+        ..UNINSPECTABLE
+    };
+    let (past, future) = ("2020-01-01T00:00:00Z", "2100-01-01T00:00:00Z");
+    for (first, second, expected) in [
+        (
+            String::from("mode: monitor"),
+            String::from("mode: monitor"),
+            UNINSPECTABLE,
+        ),
+        (
+            "mode: monitor".into(),
+            format!("enforce_from: {future}"),
+            UNINSPECTABLE,
+        ),
+        ("mode: monitor".into(), format!("enforce_from: {past}"), DROPPED),
+        (format!("enforce_from: {future}"), "mode: enforce".into(), DROPPED),
+    ] {
+        let mut runner = runner(&format!(
+            "pools:\n- {{ name: a, prefixes: [198.51.100.0/24], {first} }}\n- {{ name: b, prefixes: [203.0.113.0/24], {second} }}\n"
+        ));
+        let rows: Vec<_> = behind_five_tags()
+            .into_iter()
+            .map(|frame| row(format!("pools with {first} and {second}"), frame, expected))
+            .collect();
+        check(&mut runner, &rows);
+    }
+}
+
+#[test]
+fn a_fifth_tag_on_an_uplink_interface_is_not_ip_and_nobody_counts_it() {
+    let mut runner = runner(&policy("block: { inbound: block }\n"));
+    let roles = [Role::Subscriber, Role::Uplink];
+    let before = roles.map(|role| runner.counters(role).unwrap());
+    for frame in behind_five_tags() {
+        let (decision, _) = runner.judge(Role::Uplink, &frame).unwrap();
+        assert_eq!(decision, NOT_IP);
+    }
+    for (role, before) in roles.into_iter().zip(&before) {
+        check_counted(before, &runner.counters(role).unwrap(), [].into_iter());
     }
 }
 

@@ -15,6 +15,36 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "const MAX_VLAN_TAGS: usize = 1;",
     ),
     mutant(
+        "a fifth VLAN tag is no IP",
+        "packet/ethernet.rs",
+        "_ if is_vlan_tag(ethertype) => Err(Reason::Uninspectable),",
+        "_ if is_vlan_tag(ethertype) => Err(Reason::NotIp),",
+    ),
+    mutant(
+        "frames with five tags are dropped whatever the policy says",
+        "main.rs",
+        "    if decision.verdict == Verdict::Drop as u32 {\n",
+        "    if decision.verdict <= Verdict::Drop as u32 {\n",
+    ),
+    mutant(
+        "frames with five tags are dropped before any pool is enforced",
+        "policy.rs",
+        "is_enforced(maps::ENFORCED_FROM.load())",
+        "is_enforced(ALWAYS_PAST)",
+    ),
+    mutant(
+        "frames with five tags are not counted",
+        "main.rs",
+        "    account::count(&decision, false);\n",
+        "",
+    ),
+    mutant(
+        "uplinks judge frames with five tags as if subscribers sent them",
+        "main.rs",
+        "Err(Reason::Uninspectable) => return untouched(Reason::NotIp),",
+        "Err(Reason::Uninspectable) => return judge_tags(),",
+    ),
+    mutant(
         "a compressed PPP protocol takes two bytes",
         "packet/ethernet.rs",
         "        (first, 1)\n",
@@ -133,6 +163,18 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "main.rs",
         "let is_answer = policy::is_blocked_port(segment.source_port);\n    let is_inbound",
         "let is_answer = policy::is_blocked_port(segment.destination_port);\n    let is_inbound",
+    ),
+    mutant(
+        "inbound connections are judged though the policy does not ask for it",
+        "main.rs",
+        "maps::BLOCK_INBOUND.load() == 1 && ",
+        "",
+    ),
+    mutant(
+        "what comes from the Internet is answered",
+        "main.rs",
+        " && !from_uplink && maps::ACTION",
+        " && maps::ACTION",
     ),
     mutant(
         "uplinks' packets are counted as subscribers'",

@@ -1,20 +1,19 @@
 //! `cargo xtask mutants`: do the tests notice when the XDP program judges wrongly?
 
+mod copy;
 mod list;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::{Command, ExitCode},
-    time::Instant,
-};
+use std::{process::ExitCode, time::Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{bail, ensure};
 use clap::Args as ClapArgs;
 
-use self::list::MUTANTS;
+use self::{
+    copy::{Copy, Object},
+    list::MUTANTS,
+};
 use crate::{
-    paths, process,
+    paths,
     setup::{self, Purpose},
     suite,
 };
@@ -23,7 +22,8 @@ use crate::{
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 The copy is below cargo's target directory, where its build is kept for the next time: the first run takes minutes
-longer. Each mutant is a replacement in xtask/src/mutants/list.rs that has to match exactly once.
+longer. Each mutant is a replacement in xtask/src/mutants/list.rs that has to match exactly once, and has to make
+another program of it. The table at the end is for docs/testing.md.
 Exit codes: 0 every mutant was noticed; 1 some were not, and their names are shown; 2 it could not be run.")]
 pub struct Args {
     /// Only mutants with this in their names.
@@ -54,35 +54,50 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .filter(|mutant| args.name.as_ref().is_none_or(|name| mutant.name.contains(name)))
         .collect();
     ensure!(!meant.is_empty(), "no mutant has such a name");
-    let copy = Copy::make(&paths::target()?.join("mutants"), through_sudo)?;
+    let copy = Copy::make(
+        paths::workspace(),
+        &paths::target()?.join("mutants"),
+        through_sudo,
+    )?;
 
     for mutant in &meant {
         mutant.applied(&copy.original(mutant)?)?;
     }
     println!("==> without a mutant");
+    let mut built = Built::default();
+    let sound = copy.build()?;
     for target in TARGETS {
         let failed = copy.failing(target)?;
         ensure!(failed.is_empty(), "tests fail as it is: {}", failed.join(", "));
     }
-    let mut unnoticed = Vec::new();
+    built.add("no mutant", sound.clone())?;
+    let mut results = Vec::new();
     for mutant in meant {
         println!("==> {}", mutant.name);
         let start = Instant::now();
-        let counts = copy.with(mutant, || {
+        let failed = copy.with(mutant, || {
+            built.add(mutant.name, copy.build()?)?;
             TARGETS
                 .map(|target| copy.failing(target))
                 .into_iter()
                 .collect::<anyhow::Result<Vec<_>>>()
         })?;
-        for (target, failed) in TARGETS.iter().zip(&counts) {
+        for (target, failed) in TARGETS.iter().zip(&failed) {
             println!("    {target}: {}", summary(failed));
         }
         println!("    {} s", start.elapsed().as_secs());
-        if counts.iter().all(Vec::is_empty) {
-            unnoticed.push(mutant.name);
-        }
+        results.push((mutant.name, failed));
     }
-    for name in &unnoticed {
+    ensure!(
+        copy.build()? == sound,
+        "the program is not the one from before the mutants: something of them was left behind"
+    );
+    print!("\n{}", table(&results));
+    let unnoticed: Vec<_> = results
+        .iter()
+        .filter(|(_, failed)| failed.iter().all(Vec::is_empty))
+        .collect();
+    for (name, _) in &unnoticed {
         eprintln!("cargo xtask mutants: no test notices this: {name}");
     }
     Ok(if unnoticed.is_empty() {
@@ -92,6 +107,21 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// The programs that were tested so far, and with which mutant.
+#[derive(Default)]
+struct Built(Vec<(&'static str, Object)>);
+
+impl Built {
+    /// Adds one, which has to be another than all before: else it is one of those, and was not built again.
+    fn add(&mut self, name: &'static str, object: Object) -> anyhow::Result<()> {
+        if let Some((other, _)) = self.0.iter().find(|(_, built)| *built == object) {
+            bail!("{name}: this is the same program as with {other}");
+        }
+        self.0.push((name, object));
+        Ok(())
+    }
+}
+
 /// How many tests failed, and one of them.
 fn summary(failed: &[String]) -> String {
     match failed {
@@ -99,124 +129,6 @@ fn summary(failed: &[String]) -> String {
         [only] => format!("1 test fails, {only}"),
         [first, ..] => format!("{} tests fail, such as {first}", failed.len()),
     }
-}
-
-/// A copy of the workspace, to be broken.
-struct Copy {
-    workspace: PathBuf,
-    target: PathBuf,
-    through_sudo: bool,
-}
-
-impl Copy {
-    fn make(directory: &Path, through_sudo: bool) -> anyhow::Result<Self> {
-        let workspace = directory.join("workspace");
-        match fs::remove_dir_all(&workspace) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(error).with_context(|| format!("cannot remove {}", workspace.display()));
-            }
-            _ => copy_directory(paths::workspace(), &workspace)?,
-        }
-        Ok(Self {
-            workspace,
-            target: directory.join("target"),
-            through_sudo,
-        })
-    }
-
-    fn path(&self, mutant: &Mutant) -> PathBuf {
-        self.workspace.join("op25b-ebpf/src").join(mutant.file)
-    }
-
-    /// The file that a mutant is in, as it is without.
-    fn original(&self, mutant: &Mutant) -> anyhow::Result<String> {
-        let path = self.path(mutant);
-        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
-    }
-
-    /// Does something while the copy has this mutant.
-    fn with<T>(&self, mutant: &Mutant, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
-        let path = self.path(mutant);
-        let original = self.original(mutant)?;
-        let broken = mutant.applied(&original)?;
-        let write = |text| fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()));
-        write(broken)?;
-        let result = work();
-        write(original)?;
-        result
-    }
-
-    /// The tests of a target that fail.
-    fn failing(&self, target: &str) -> anyhow::Result<Vec<String>> {
-        let mut build = self.cargo_test(target);
-        build.arg("--no-run");
-        // A mutant that no compiler takes proves nothing.
-        process::run_quietly(&mut build)?;
-        let mut test = self.cargo_test(target);
-        suite::run_tests_through(&mut test, self.through_sudo)?;
-        // A difference is not kept, so it need not become small.
-        test.env(NO_SHRINKING, "1");
-        let output = test
-            .output()
-            .with_context(|| format!("cannot run `{}`", process::shown(&test)))?;
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        let failed = failed_tests(&said);
-        ensure!(
-            output.status.success() == failed.is_empty(),
-            "`{}` neither passed nor told which tests failed:\n{said}",
-            process::shown(&test)
-        );
-        Ok(failed)
-    }
-
-    fn cargo_test(&self, target: &str) -> Command {
-        let mut command = Command::new("cargo");
-        command
-            .args(["test", "--package", "op25b", "--test", target, "--target-dir"])
-            .arg(&self.target)
-            .current_dir(&self.workspace);
-        command
-    }
-}
-
-/// Tells the differential test to show a difference as it is found.
-const NO_SHRINKING: &str = "OP25B_NO_SHRINKING";
-
-/// The names in a test binary's lines such as `test policy::it_works ... FAILED`.
-fn failed_tests(output: &str) -> Vec<String> {
-    output
-        .lines()
-        .filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"))
-        .map(str::to_owned)
-        .collect()
-}
-
-/// Copies sources, with their times, so that cargo builds only what has changed since the last copy.
-fn copy_directory(from: &Path, to: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
-    for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
-        let entry = entry.with_context(|| format!("cannot read {}", from.display()))?;
-        let (name, path) = (entry.file_name(), entry.path());
-        // What is built, wherever it is, and what git keeps.
-        if name == ".git" || path.join("CACHEDIR.TAG").is_file() {
-            continue;
-        }
-        let copy = to.join(&name);
-        if path.is_dir() {
-            copy_directory(&path, &copy)?;
-        } else {
-            let times = || -> std::io::Result<()> {
-                fs::copy(&path, &copy)?;
-                let modified = entry.metadata()?.modified()?;
-                fs::File::options()
-                    .write(true)
-                    .open(&copy)?
-                    .set_modified(modified)
-            };
-            times().with_context(|| format!("cannot copy {}", path.display()))?;
-        }
-    }
-    Ok(())
 }
 
 impl Mutant {
@@ -233,8 +145,31 @@ impl Mutant {
     }
 }
 
+/// In Markdown, to be read here and pasted into docs/testing.md.
+fn table(results: &[(&str, Vec<Vec<String>>)]) -> String {
+    use std::fmt::Write as _;
+
+    let mut text = format!("| mutant | {} |\n| --- | --- | --- |\n", TARGETS.join(" | "));
+    for (name, failed) in results {
+        let cells: Vec<_> = failed.iter().map(|failed| cell(failed)).collect();
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "| {name} | {} |", cells.join(" | "));
+    }
+    text
+}
+
+fn cell(failed: &[String]) -> String {
+    match failed {
+        [] => "none".into(),
+        [only] => format!("`{only}`"),
+        [first, rest @ ..] => format!("`{first}` and {} more", rest.len()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -247,9 +182,21 @@ mod tests {
     }
 
     #[test]
-    fn failed_tests_are_read_from_what_the_test_binary_prints() {
-        let output =
-            "running 3 tests\ntest a::b ... ok\ntest c ... FAILED\n\ntest result: FAILED. 1 passed; 1 failed";
-        assert_eq!(failed_tests(output), ["c"]);
+    fn the_table_names_a_test_of_each_target() {
+        let failed = [vec!["a::b".into(), "a::c".into()], vec![]];
+        let rows = table(&[("a mutant", failed.to_vec())]);
+        assert!(
+            rows.ends_with("| a mutant | `a::b` and 1 more | none |\n"),
+            "{rows}"
+        );
+    }
+
+    #[test]
+    fn a_program_that_was_not_built_again_is_an_error() {
+        let mut built = Built::default();
+        built.add("a", vec![1]).unwrap();
+        built.add("b", vec![2]).unwrap();
+        let error = built.add("c", vec![1]).unwrap_err().to_string();
+        assert_eq!(error, "c: this is the same program as with a");
     }
 }

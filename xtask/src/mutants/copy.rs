@@ -1,0 +1,254 @@
+//! A copy of the workspace that may be broken: how is it kept, built and tested?
+
+use std::{
+    fs, io,
+    io::BufReader,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, ensure};
+use cargo_metadata::Message;
+
+use super::{Mutant, TARGETS};
+use crate::{process, suite};
+
+/// A copy of the workspace, and what is built from it.
+pub(super) struct Copy {
+    workspace: PathBuf,
+    target: PathBuf,
+    through_sudo: bool,
+}
+
+/// The XDP program's object file, as it is embedded in the tests.
+pub(super) type Object = Vec<u8>;
+
+impl Copy {
+    /// Makes the copy below this directory, or brings the one that is there up to date.
+    pub(super) fn make(of: &Path, directory: &Path, through_sudo: bool) -> anyhow::Result<Self> {
+        let workspace = directory.join("workspace");
+        bring_up_to_date(of, &workspace)?;
+        Ok(Self {
+            workspace,
+            target: directory.join("target"),
+            through_sudo,
+        })
+    }
+
+    fn path(&self, mutant: &Mutant) -> PathBuf {
+        self.workspace.join("op25b-ebpf/src").join(mutant.file)
+    }
+
+    /// The file that a mutant is in, as it is without.
+    pub(super) fn original(&self, mutant: &Mutant) -> anyhow::Result<String> {
+        let path = self.path(mutant);
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+    }
+
+    /// Does something while the copy has this mutant.
+    pub(super) fn with<T>(
+        &self,
+        mutant: &Mutant,
+        work: impl FnOnce() -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let path = self.path(mutant);
+        let original = self.original(mutant)?;
+        let broken = mutant.applied(&original)?;
+        let write = |text| fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()));
+        write(broken)?;
+        let result = work();
+        write(original)?;
+        result
+    }
+
+    /// Builds the tests, and answers with the program that they test.
+    pub(super) fn build(&self) -> anyhow::Result<Object> {
+        let mut command = self.cargo_test(&TARGETS);
+        command.args(["--no-run", "--message-format=json-render-diagnostics"]);
+        let text = process::shown(&command);
+        // Errors are rendered to stderr, which is the terminal's: a mutant that no compiler takes proves nothing.
+        let mut cargo = command
+            .arg("--quiet")
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot run `{text}`"))?;
+        let stdout = cargo.stdout.take().context("cargo has no stdout")?;
+        let mut object = None;
+        for message in Message::parse_stream(BufReader::new(stdout)) {
+            if let Message::BuildScriptExecuted(script) = message.context("cannot read what cargo says")?
+                && script.package_id.repr.contains("/op25b-user#")
+            {
+                object = Some(script.out_dir.join("op25b").into_std_path_buf());
+            }
+        }
+        let status = cargo
+            .wait()
+            .with_context(|| format!("cannot wait for `{text}`"))?;
+        ensure!(status.success(), "`{text}` failed ({status}): see above");
+        let object = object.context("cargo did not tell where the XDP program is")?;
+        fs::read(&object).with_context(|| format!("cannot read {}", object.display()))
+    }
+
+    /// The tests of a target that fail, as it was built last.
+    pub(super) fn failing(&self, target: &str) -> anyhow::Result<Vec<String>> {
+        let mut test = self.cargo_test(&[target]);
+        suite::run_tests_through(&mut test, self.through_sudo)?;
+        // A difference is not kept, so it need not become small.
+        test.env(NO_SHRINKING, "1");
+        let output = test
+            .output()
+            .with_context(|| format!("cannot run `{}`", process::shown(&test)))?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let failed = failed_tests(&said);
+        ensure!(
+            output.status.success() == failed.is_empty(),
+            "`{}` neither passed nor told which tests failed:\n{said}",
+            process::shown(&test)
+        );
+        Ok(failed)
+    }
+
+    fn cargo_test(&self, targets: &[&str]) -> Command {
+        let mut command = Command::new("cargo");
+        command.args(["test", "--package", "op25b"]);
+        for target in targets {
+            command.args(["--test", target]);
+        }
+        command
+            .arg("--target-dir")
+            .arg(&self.target)
+            .current_dir(&self.workspace);
+        command
+    }
+}
+
+/// Tells the differential test to show a difference as it is found.
+const NO_SHRINKING: &str = "OP25B_NO_SHRINKING";
+
+/// The names in a test binary's lines such as `test policy::it_works ... FAILED`.
+fn failed_tests(output: &str) -> Vec<String> {
+    output
+        .lines()
+        .filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Makes one directory of sources like another.
+///
+/// Cargo builds again what has a later time than the last build. So a file that is the same already keeps its time, and
+/// what differs gets the time of now, not the original's: that may be before the last build, which had a mutant in it.
+fn bring_up_to_date(from: &Path, to: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
+    for entry in entries(to)? {
+        let (here, there) = (entry.path(), from.join(entry.file_name()));
+        if is_left_out(&there) || !there.exists() || there.is_dir() != here.is_dir() {
+            remove(&here).with_context(|| format!("cannot remove {}", here.display()))?;
+        }
+    }
+    for entry in entries(from)? {
+        let (path, copy) = (entry.path(), to.join(entry.file_name()));
+        if is_left_out(&path) {
+            continue;
+        }
+        if path.is_dir() {
+            bring_up_to_date(&path, &copy)?;
+            continue;
+        }
+        let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        if fs::read(&copy).is_ok_and(|copied| copied == text) {
+            continue;
+        }
+        fs::write(&copy, text).with_context(|| format!("cannot write {}", copy.display()))?;
+    }
+    Ok(())
+}
+
+/// What is built, wherever it is, and what git keeps.
+fn is_left_out(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == ".git") || path.join("CACHEDIR.TAG").is_file()
+}
+
+fn entries(directory: &Path) -> anyhow::Result<Vec<fs::DirEntry>> {
+    fs::read_dir(directory)
+        .and_then(Iterator::collect)
+        .with_context(|| format!("cannot read {}", directory.display()))
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    #[test]
+    fn failed_tests_are_read_from_what_the_test_binary_prints() {
+        let output =
+            "running 3 tests\ntest a::b ... ok\ntest c ... FAILED\n\ntest result: FAILED. 1 passed; 1 failed";
+        assert_eq!(failed_tests(output), ["c"]);
+    }
+
+    fn modified(path: &Path) -> SystemTime {
+        fs::metadata(path).unwrap().modified().unwrap()
+    }
+
+    fn set_modified(path: &Path, time: SystemTime) {
+        let file = fs::File::options().write(true).open(path).unwrap();
+        file.set_modified(time).unwrap();
+    }
+
+    #[test]
+    fn what_a_killed_run_left_broken_is_newer_than_its_build_once_it_is_right_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        fs::create_dir_all(from.join("src")).unwrap();
+        let build = SystemTime::now() - Duration::from_secs(60);
+        for name in ["src/broken", "src/same"] {
+            fs::write(from.join(name), name).unwrap();
+            set_modified(&from.join(name), build - Duration::from_secs(60));
+        }
+        bring_up_to_date(&from, &to).unwrap();
+        fs::write(to.join("src/broken"), "a mutant").unwrap();
+        for name in ["src/broken", "src/same"] {
+            set_modified(&to.join(name), build - Duration::from_secs(1));
+        }
+
+        bring_up_to_date(&from, &to).unwrap();
+        assert_eq!(fs::read_to_string(to.join("src/broken")).unwrap(), "src/broken");
+        assert!(modified(&to.join("src/broken")) > build);
+        assert!(modified(&to.join("src/same")) < build);
+    }
+
+    #[test]
+    fn the_copy_has_neither_what_is_gone_nor_what_is_built() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        for directory in ["src", "target", ".git"] {
+            fs::create_dir_all(from.join(directory)).unwrap();
+            fs::write(from.join(directory).join("file"), "").unwrap();
+        }
+        fs::write(from.join("target/CACHEDIR.TAG"), "").unwrap();
+        for gone in ["gone/file", "src/file/file"] {
+            let gone = to.join(gone);
+            fs::create_dir_all(gone.parent().unwrap()).unwrap();
+            fs::write(gone, "").unwrap();
+        }
+
+        bring_up_to_date(&from, &to).unwrap();
+        let names = |path: &Path| -> Vec<_> {
+            let entries = entries(path).unwrap();
+            entries.iter().map(fs::DirEntry::file_name).collect()
+        };
+        assert_eq!(names(&to), ["src"]);
+        assert_eq!(names(&to.join("src")), ["file"]);
+        assert!(to.join("src/file").is_file());
+    }
+}
