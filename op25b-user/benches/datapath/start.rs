@@ -197,7 +197,7 @@ fn peak_kib(child: &Child) -> Option<u64> {
 pub fn table(rows: &[Row]) -> String {
     let seconds = |cost: &Cost| format!("{:.3}", cost.seconds.median);
     let range = |cost: &Cost| format!("{:.3} to {:.3}", cost.seconds.min, cost.seconds.max);
-    let mebibytes = |bytes: u64| table::tenths(bytes * 10 >> 20);
+    let mebibytes = |bytes: u64| table::tenths((bytes * 10) >> 20);
     let rows: Vec<_> = rows
         .iter()
         .map(|row| {
