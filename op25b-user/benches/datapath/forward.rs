@@ -16,7 +16,7 @@ use op25b::{
     policy::{Role, XdpMode},
 };
 use serde::Serialize;
-use xtask::bench::Args;
+use xtask::{bench::Args, process};
 
 use self::network::{Network, SUBSCRIBER_INTERFACE};
 use crate::{programs, progress, sample::Sample, table, tool};
@@ -44,27 +44,67 @@ impl Condition {
     }
 }
 
+/// What the client hands to the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+enum Packets {
+    /// What a NIC would receive.
+    #[serde(rename = "1500 bytes")]
+    Wire,
+    /// What a veth pair is handed by itself: segments that no NIC has cut, up to 64 KiB.
+    #[serde(rename = "up to 64 KiB")]
+    Segments,
+}
+
+impl Packets {
+    const BOTH: [Self; 2] = [Self::Wire, Self::Segments];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Wire => "1500 bytes",
+            Self::Segments => "up to 64 KiB",
+        }
+    }
+
+    /// Has the client send such from now on.
+    fn choose(self, network: &Network) -> anyhow::Result<()> {
+        let offload = match self {
+            Self::Wire => "off",
+            Self::Segments => "on",
+        };
+        let mut command = network.client.command("ethtool");
+        command.args(["-K", "eth0", "tso", offload, "gso", offload]);
+        process::output_of(&mut command).map(drop)
+    }
+}
+
 /// What was forwarded under one condition.
 #[derive(Debug, Serialize)]
 pub struct Row {
+    packets: Packets,
     condition: Condition,
     gigabits: Sample,
 }
 
 /// Measures each condition in turn, in each round.
 pub fn measure(args: &Args) -> anyhow::Result<Vec<Row>> {
-    if !tool::is_installed("iperf3") {
-        progress("forward: left out: not installed: iperf3");
-        return Ok(Vec::new());
+    for program in ["iperf3", "ethtool"] {
+        if !tool::is_installed(program) {
+            progress(&format!("forward: left out: not installed: {program}"));
+            return Ok(Vec::new());
+        }
     }
     let (repetitions, seconds) = if args.quick { (3, 1) } else { (5, 2) };
     let network = Network::new()?;
     let _server = Server::start(&network)?;
-    let mut measured = Condition::ALL.map(|condition| (condition, Vec::new()));
+    let pairs = Packets::BOTH
+        .into_iter()
+        .flat_map(|packets| Condition::ALL.map(|condition| (packets, condition)));
+    let mut measured: Vec<_> = pairs.map(|pair| (pair, Vec::new())).collect();
     for round in 1..=repetitions {
         progress(&format!("forward: round {round} of {repetitions}"));
-        for (condition, gigabits) in &mut measured {
+        for ((packets, condition), gigabits) in &mut measured {
             let condition = *condition;
+            packets.choose(&network)?;
             let attached = network.router.run(move || install(condition))?;
             gigabits.push(throughput(&network, seconds)?);
             drop(attached);
@@ -72,8 +112,9 @@ pub fn measure(args: &Args) -> anyhow::Result<Vec<Row>> {
     }
     measured
         .into_iter()
-        .map(|(condition, gigabits)| {
+        .map(|((packets, condition), gigabits)| {
             Ok(Row {
+                packets,
                 condition,
                 gigabits: Sample::of(gigabits).context("nothing was measured")?,
             })
@@ -168,21 +209,32 @@ fn throughput(network: &Network, seconds: u32) -> anyhow::Result<f64> {
 
 /// For people.
 pub fn table(rows: &[Row]) -> String {
-    let first = rows.first().map_or(f64::NAN, |row| row.gigabits.median);
-    let rows: Vec<_> = rows
+    let with_nothing = |row: &Row| {
+        rows.iter()
+            .find(|other| other.packets == row.packets && other.condition == Condition::Nothing)
+            .map_or(f64::NAN, |other| other.gigabits.median)
+    };
+    let body: Vec<_> = rows
         .iter()
         .map(|row| {
             vec![
+                row.packets.name().into(),
                 row.condition.name().into(),
                 format!("{:.1}", row.gigabits.median),
                 format!("{:.1} to {:.1}", row.gigabits.min, row.gigabits.max),
-                format!("{:.0} %", 100.0 * row.gigabits.median / first),
+                format!("{:.0} %", 100.0 * row.gigabits.median / with_nothing(row)),
             ]
         })
         .collect();
-    let head = ["on the subscriber interface", "Gbit/s", "range", "of none"];
+    let head = [
+        "packets",
+        "on the subscriber interface",
+        "Gbit/s",
+        "range",
+        "of none",
+    ];
     format!(
         "One TCP connection to port 5201 through a router, all on this machine (medians)\n\n{}",
-        table::table(&head, 1, &rows)
+        table::table(&head, 2, &body)
     )
 }

@@ -28,6 +28,8 @@ pub struct Row {
     family: Family,
     exemptions: u32,
     filter: String,
+    /// By what time was measured.
+    clock: &'static str,
     #[serde(flatten)]
     result: Outcome,
 }
@@ -87,12 +89,12 @@ fn compare(args: &Args, clock: &Clock, family: Family, exemptions: u32) -> anyho
     let repetitions = if args.quick { 7 } else { 15 };
     let scenario = Scenario::draw(family, exemptions);
     let mut generator = Generator::new(&scenario)?;
-    let mut lanes = Vec::new();
-    let mut rows = Vec::new();
+    let (mut lanes, mut left_out) = (Vec::new(), Vec::new());
     let row = |contender: Contender, result| Row {
         family,
         exemptions,
         filter: word(&contender),
+        clock: clock.name(),
         result,
     };
     for (number, contender) in contenders(args).into_iter().enumerate() {
@@ -103,7 +105,7 @@ fn compare(args: &Args, clock: &Clock, family: Family, exemptions: u32) -> anyho
             table::thousands(exemptions.into())
         ));
         if let Some(Obstacle(why)) = filter::obstacle(contender, exemptions) {
-            rows.push(row(contender, Outcome::LeftOut(why)));
+            left_out.push(row(contender, Outcome::LeftOut(why)));
             continue;
         }
         let pair = Pair::new(&format!("lane{number}"))?;
@@ -116,11 +118,11 @@ fn compare(args: &Args, clock: &Clock, family: Family, exemptions: u32) -> anyho
             lane.round(&mut generator, clock)?;
         }
     }
-    for lane in lanes {
+    let measured = lanes.into_iter().map(|lane| {
         let contender = lane.contender;
-        rows.push(row(contender, lane.outcome()?));
-    }
-    Ok(rows)
+        Ok(row(contender, lane.outcome()?))
+    });
+    measured.chain(left_out.into_iter().map(Ok)).collect()
 }
 
 fn contenders(args: &Args) -> Vec<Contender> {
@@ -216,52 +218,55 @@ impl Lane {
 
 /// For people.
 pub fn table(rows: &[Row]) -> String {
-    let limit = |row: &Row| {
-        rows.iter()
-            .filter(|other| other.family == row.family && other.exemptions == row.exemptions)
-            .find_map(|other| match &other.result {
-                Outcome::Measured { ns, .. } if other.filter == word(&Contender::Drop) => Some(ns.median),
-                _ => None,
-            })
-    };
-    let body: Vec<_> = rows
-        .iter()
-        .map(|row| {
-            let mut cells = vec![
-                row.family.name().into(),
-                table::thousands(row.exemptions.into()),
-                row.filter.clone(),
-            ];
-            match &row.result {
-                Outcome::Measured { ns, is_disturbed } => {
-                    cells.extend([
-                        format!("{:.1}{}", ns.median, if *is_disturbed { " *" } else { "" }),
-                        format!("{:.1} to {:.1}", ns.min, ns.max),
-                        format!("{:.2}", 1e3 / ns.median),
-                        limit(row)
-                            .map(|limit| format!("{:.0} %", 100.0 * limit / ns.median))
-                            .unwrap_or_default(),
-                    ]);
-                }
-                Outcome::LeftOut(why) => {
-                    cells.extend([why.clone(), String::new(), String::new(), String::new()]);
-                }
-            }
-            cells
-        })
-        .collect();
     let head = [
         "family",
         "exemptions",
         "filter",
         "ns",
         "range",
+        "over drop",
         "Mpps",
-        "of limit",
     ];
+    let measured: Vec<_> = rows.iter().filter_map(|row| cells(row, rows)).collect();
+    let left_out = rows.iter().filter_map(|row| match &row.result {
+        Outcome::LeftOut(why) => Some(format!(
+            "{}, {} exemptions: {} is left out: {why}\n",
+            row.family.name(),
+            table::thousands(row.exemptions.into()),
+            row.filter
+        )),
+        Outcome::Measured { .. } => None,
+    });
     format!(
-        "Frames to port 25 dropped, that come in over a veth pair \
-         (medians; ns and Mpps include making the frames; * interrupted)\n\n{}",
-        table::table(&head, 3, &body)
+        "Nanoseconds for each frame to port 25 that comes in over a veth pair and is dropped (medians; making and \
+         carrying it included; * interrupted)\n\n{}{}",
+        table::table(&head, 3, &measured),
+        left_out.collect::<String>()
     )
+}
+
+/// One line, if there is something measured.
+fn cells(row: &Row, rows: &[Row]) -> Option<Vec<String>> {
+    let Outcome::Measured { ns, is_disturbed } = &row.result else {
+        return None;
+    };
+    let limit = rows.iter().find_map(|other| match &other.result {
+        Outcome::Measured { ns, .. }
+            if other.filter == word(&Contender::Drop)
+                && other.family == row.family
+                && other.exemptions == row.exemptions =>
+        {
+            Some(ns.median)
+        }
+        _ => None,
+    });
+    Some(vec![
+        row.family.name().into(),
+        table::thousands(row.exemptions.into()),
+        row.filter.clone(),
+        format!("{:.0}{}", ns.median, if *is_disturbed { " *" } else { "" }),
+        format!("{:.0} to {:.0}", ns.min, ns.max),
+        limit.map_or_else(String::new, |limit| format!("{:.0}", ns.median - limit)),
+        format!("{:.2}", 1e3 / ns.median),
+    ])
 }

@@ -1,5 +1,7 @@
 //! How do rows become a table that one can read, and paste into a document?
 
+pub use xtask::inspect::thousands;
+
 /// A Markdown table, with columns as wide as what is in them; all but the first `left` are numbers.
 pub fn table(head: &[&str], left: usize, rows: &[Vec<String>]) -> String {
     let width = |column: usize| {
@@ -31,19 +33,6 @@ pub fn table(head: &[&str], left: usize, rows: &[Vec<String>]) -> String {
     let rule = format!("|{}|\n", rule.collect::<Vec<_>>().join("|"));
     let body = rows.iter().map(|row| line(&mut row.iter().map(String::as_str)));
     line(&mut head.iter().copied()) + &rule + &body.collect::<String>()
-}
-
-/// `1234567` as `1,234,567`.
-pub fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// `123` as `12.3`.

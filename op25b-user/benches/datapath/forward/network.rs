@@ -3,7 +3,7 @@
 use std::{fs, process};
 
 use anyhow::Context as _;
-use xtask::lab::NetNs;
+use xtask::{lab::NetNs, process::output_of};
 
 use crate::tool;
 
@@ -41,6 +41,9 @@ impl Network {
             "198.51.100.1",
         )?;
         join(&this.server, router, "up0", "203.0.113.1/24", "203.0.113.254")?;
+        // As a NIC has it, and in all conditions alike: a veth end without it has another way into the kernel.
+        let mut gro = this.router.command("ethtool");
+        output_of(gro.args(["-K", SUBSCRIBER_INTERFACE, "gro", "on"]))?;
         this.router
             .run(|| fs::write("/proc/sys/net/ipv4/ip_forward", "1").context("cannot switch forwarding on"))?;
         Ok(this)
