@@ -1,5 +1,6 @@
 //! op25b's set-up, lab, demo and tests: the library behind `cargo xtask`.
 
+pub mod bench;
 pub mod capture;
 pub mod demo;
 pub mod filter;

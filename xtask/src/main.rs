@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::{
-    capture, demo, fuzz, inspect,
+    bench, capture, demo, fuzz, inspect,
     lab::command as lab,
     mutants,
     setup::{self, Incomplete},
@@ -26,6 +26,7 @@ enum Command {
     Test(suite::Args),
     Fuzz(fuzz::Args),
     Inspect(inspect::Args),
+    Bench(bench::Args),
     Capture(capture::Args),
     Mutants(mutants::Args),
     /// Say what this process lacks for running the tests.
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Capture(args) => capture::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Mutants(args) => mutants::run(&args),
         Command::Lacks => Ok(suite::lacks()),
         Command::Lab(args) => lab::run(&args),

@@ -26,7 +26,8 @@ pub struct NetNs {
 }
 
 impl NetNs {
-    pub(super) fn create(name: String) -> anyhow::Result<Self> {
+    /// Makes one.
+    pub fn create(name: String) -> anyhow::Result<Self> {
         output_of(&mut ip(&["netns", "add", &name]))?;
         Ok(Self {
             name,

@@ -1,0 +1,272 @@
+//! The part `live`: how many frames a second does a filter drop, that come in over a wire?
+
+mod clock;
+mod filter;
+mod generator;
+
+use anyhow::{Context as _, ensure};
+use clap::ValueEnum as _;
+use serde::Serialize;
+use xtask::bench::{Args, Contender, word};
+
+use self::{
+    clock::{Clock, Elapsed},
+    filter::{Filter, Obstacle},
+    generator::Generator,
+};
+use crate::{
+    progress,
+    sample::Sample,
+    scenario::{Family, SOURCES, Scenario},
+    table,
+    veth::{self, Pair},
+};
+
+/// One filter with so many exemptions.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    family: Family,
+    exemptions: u32,
+    filter: String,
+    /// By what time was measured.
+    clock: &'static str,
+    #[serde(flatten)]
+    result: Outcome,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Outcome {
+    Measured {
+        /// Nanoseconds for each frame that was sent and dropped.
+        ns: Sample,
+        /// Some measurements were interrupted whenever they were tried.
+        is_disturbed: bool,
+    },
+    /// Why it is not measured.
+    LeftOut(String),
+}
+
+/// Measures every filter in turn, in each round, for each family and number of exemptions.
+pub fn measure(args: &Args) -> anyhow::Result<Vec<Row>> {
+    veth::be_quiet()?;
+    let clock = Clock::new();
+    progress(&format!("live: by the {}", clock.name()));
+    let mut rows = Vec::new();
+    for family in Family::BOTH {
+        for exemptions in numbers(args) {
+            rows.extend(compare(args, &clock, family, exemptions)?);
+        }
+    }
+    Ok(rows)
+}
+
+/// The numbers of exemptions that are asked for.
+pub fn numbers(args: &Args) -> Vec<u32> {
+    match (&args.exemptions[..], args.quick) {
+        ([], false) => vec![10, 1_000, 100_000, 1_000_000],
+        ([], true) => vec![10, 1_000, 100_000],
+        (asked, _) => asked.to_vec(),
+    }
+}
+
+/// A filter at the end of a wire of its own, and what it has been measured with so far.
+struct Lane {
+    contender: Contender,
+    // Taken away before the interface is.
+    filter: Box<dyn Filter>,
+    pair: Pair,
+    /// How many frames make a measurement.
+    frames: u32,
+    /// How many frames were sent in all, and how many the filter had dropped before.
+    sent: u64,
+    dropped_before: u64,
+    ns: Vec<f64>,
+    is_disturbed: bool,
+}
+
+fn compare(args: &Args, clock: &Clock, family: Family, exemptions: u32) -> anyhow::Result<Vec<Row>> {
+    let repetitions = if args.quick { 7 } else { 15 };
+    let scenario = Scenario::draw(family, exemptions);
+    let mut generator = Generator::new(&scenario)?;
+    let (mut lanes, mut left_out) = (Vec::new(), Vec::new());
+    let row = |contender: Contender, result| Row {
+        family,
+        exemptions,
+        filter: word(&contender),
+        clock: clock.name(),
+        result,
+    };
+    for (number, contender) in contenders(args).into_iter().enumerate() {
+        let name = word(&contender);
+        progress(&format!(
+            "live: {}, {} exemptions: {name}",
+            family.name(),
+            table::thousands(exemptions.into())
+        ));
+        if let Some(Obstacle(why)) = filter::obstacle(contender, exemptions) {
+            left_out.push(row(contender, Outcome::LeftOut(why)));
+            continue;
+        }
+        let pair = Pair::new(&format!("lane{number}"))?;
+        let filter =
+            filter::set_up(contender, &pair, &scenario).with_context(|| format!("cannot set up {name}"))?;
+        lanes.push(Lane::new(contender, pair, filter, &mut generator, clock)?);
+    }
+    for _ in 0..repetitions {
+        for lane in &mut lanes {
+            lane.round(&mut generator, clock)?;
+        }
+    }
+    let measured = lanes.into_iter().map(|lane| {
+        let contender = lane.contender;
+        Ok(row(contender, lane.outcome()?))
+    });
+    measured.chain(left_out.into_iter().map(Ok)).collect()
+}
+
+fn contenders(args: &Args) -> Vec<Contender> {
+    if args.filter.is_empty() {
+        Contender::value_variants().to_vec()
+    } else {
+        args.filter.clone()
+    }
+}
+
+impl Lane {
+    /// Every source in turn is sent so often that a measurement lasts about this long: short enough to come through
+    /// without being interrupted, on a machine that does other things too.
+    const LASTING_NS: f64 = 15e6;
+    /// A measurement that was interrupted is made anew, so often at most.
+    const ATTEMPTS: u32 = 10;
+
+    /// Finds out how many frames make a measurement; the filter's memory is warm then.
+    fn new(
+        contender: Contender,
+        pair: Pair,
+        filter: Box<dyn Filter>,
+        generator: &mut Generator,
+        clock: &Clock,
+    ) -> anyhow::Result<Self> {
+        let mut lane = Self {
+            contender,
+            pair,
+            dropped_before: filter.dropped()?,
+            filter,
+            frames: SOURCES,
+            sent: 0,
+            ns: Vec::new(),
+            is_disturbed: false,
+        };
+        lane.send(generator, clock)?;
+        let walk = lane.send(generator, clock)?.time.as_secs_f64() * 1e9;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a small number by now"
+        )]
+        let walks = (Self::LASTING_NS / walk).clamp(1.0, 8.0) as u32;
+        lane.frames = walks * SOURCES;
+        lane.check()?;
+        Ok(lane)
+    }
+
+    fn send(&mut self, generator: &mut Generator, clock: &Clock) -> anyhow::Result<Elapsed> {
+        self.sent += u64::from(self.frames);
+        let begin = clock.now()?;
+        generator.send(&self.pair, self.frames)?;
+        clock.since(begin)
+    }
+
+    /// Measures once, without being interrupted if that can be had.
+    fn round(&mut self, generator: &mut Generator, clock: &Clock) -> anyhow::Result<()> {
+        let mut best = f64::INFINITY;
+        for _ in 0..Self::ATTEMPTS {
+            let elapsed = self.send(generator, clock)?;
+            let ns = elapsed.time.as_secs_f64() * 1e9 / f64::from(self.frames);
+            best = best.min(ns);
+            if !elapsed.is_disturbed {
+                self.ns.push(ns);
+                return Ok(());
+            }
+        }
+        self.is_disturbed = true;
+        self.ns.push(best);
+        Ok(())
+    }
+
+    /// That the filter has dropped every frame that was sent, and nothing else.
+    fn check(&self) -> anyhow::Result<()> {
+        let dropped = self.filter.dropped()? - self.dropped_before;
+        ensure!(
+            dropped == self.sent,
+            "{}: {} frames were sent, and the filter counted {dropped}: that is no measurement",
+            word(&self.contender),
+            self.sent
+        );
+        Ok(())
+    }
+
+    fn outcome(self) -> anyhow::Result<Outcome> {
+        self.check()?;
+        Ok(Outcome::Measured {
+            ns: Sample::of(self.ns).context("nothing was measured")?,
+            is_disturbed: self.is_disturbed,
+        })
+    }
+}
+
+/// For people.
+pub fn table(rows: &[Row]) -> String {
+    let head = [
+        "family",
+        "exemptions",
+        "filter",
+        "ns",
+        "range",
+        "over drop",
+        "Mpps",
+    ];
+    let measured: Vec<_> = rows.iter().filter_map(|row| cells(row, rows)).collect();
+    let left_out = rows.iter().filter_map(|row| match &row.result {
+        Outcome::LeftOut(why) => Some(format!(
+            "{}, {} exemptions: {} is left out: {why}\n",
+            row.family.name(),
+            table::thousands(row.exemptions.into()),
+            row.filter
+        )),
+        Outcome::Measured { .. } => None,
+    });
+    format!(
+        "Nanoseconds for each frame to port 25 that comes in over a veth pair and is dropped (medians; making and \
+         carrying it included; * interrupted)\n\n{}{}",
+        table::table(&head, 3, &measured),
+        left_out.collect::<String>()
+    )
+}
+
+/// One line, if there is something measured.
+fn cells(row: &Row, rows: &[Row]) -> Option<Vec<String>> {
+    let Outcome::Measured { ns, is_disturbed } = &row.result else {
+        return None;
+    };
+    let limit = rows.iter().find_map(|other| match &other.result {
+        Outcome::Measured { ns, .. }
+            if other.filter == word(&Contender::Drop)
+                && other.family == row.family
+                && other.exemptions == row.exemptions =>
+        {
+            Some(ns.median)
+        }
+        _ => None,
+    });
+    Some(vec![
+        row.family.name().into(),
+        table::thousands(row.exemptions.into()),
+        row.filter.clone(),
+        format!("{:.0}{}", ns.median, if *is_disturbed { " *" } else { "" }),
+        format!("{:.0} to {:.0}", ns.min, ns.max),
+        limit.map_or_else(String::new, |limit| format!("{:.0}", ns.median - limit)),
+        format!("{:.2}", 1e3 / ns.median),
+    ])
+}

@@ -1,0 +1,57 @@
+//! The filters that are compared: how each is set up to drop what op25b would, and how each says what it dropped.
+
+mod iptables;
+mod kernel_tries;
+mod nftables;
+mod op25b;
+mod xdp_filter;
+
+use xtask::bench::Contender;
+
+use crate::{scenario::Scenario, table, tool, veth::Pair};
+
+/// A filter that is set up; dropping it takes it away again.
+pub trait Filter {
+    /// How many frames it has dropped, by its own counter.
+    fn dropped(&self) -> anyhow::Result<u64>;
+}
+
+/// Why a filter is left out.
+#[derive(Debug)]
+pub struct Obstacle(pub String);
+
+/// What stands in the way of measuring it with so many exemptions, if something does.
+pub fn obstacle(contender: Contender, exemptions: u32) -> Option<Obstacle> {
+    let (programs, most): (&[&str], _) = match contender {
+        Contender::Op25b | Contender::Drop | Contender::Lpm => (&[], u32::MAX),
+        Contender::XdpFilter => (&["xdp-filter"], u32::MAX),
+        Contender::Nftables => (&["nft", "ethtool"], nftables::MOST_EXEMPTIONS),
+        Contender::Ipset => (&["iptables", "ip6tables", "ipset", "ethtool"], u32::MAX),
+    };
+    let missing: Vec<_> = programs
+        .iter()
+        .copied()
+        .filter(|program| !tool::is_installed(program))
+        .collect();
+    if !missing.is_empty() {
+        return Some(Obstacle(format!("not installed: {}", missing.join(", "))));
+    }
+    (exemptions > most).then(|| {
+        Obstacle(format!(
+            "takes too long to load over {}",
+            table::thousands(most.into())
+        ))
+    })
+}
+
+/// Sets it up at the receiving end of the pair.
+pub fn set_up(contender: Contender, pair: &Pair, scenario: &Scenario) -> anyhow::Result<Box<dyn Filter>> {
+    Ok(match contender {
+        Contender::Op25b => Box::new(op25b::Op25b::attach(pair, scenario)?),
+        Contender::Drop => Box::new(kernel_tries::Program::drop_all(pair)?),
+        Contender::Lpm => Box::new(kernel_tries::Program::baseline(pair, scenario)?),
+        Contender::XdpFilter => Box::new(xdp_filter::XdpFilter::attach(pair)?),
+        Contender::Nftables => Box::new(nftables::Table::load(pair, scenario)?),
+        Contender::Ipset => Box::new(iptables::Rule::load(pair, scenario)?),
+    })
+}

@@ -1,0 +1,131 @@
+//! Whose packets are they, and who is exempt? Random, but the same in each run.
+
+use std::{
+    collections::HashSet,
+    fmt::Write as _,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+use serde::Serialize;
+
+/// How many sources there are; the generator in op25b-ebpf/src/bench has a table of this size.
+pub const SOURCES: u32 = 1 << 16;
+
+/// An address family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Family {
+    /// `IPv4`.
+    #[serde(rename = "IPv4")]
+    V4,
+    /// `IPv6`.
+    #[serde(rename = "IPv6")]
+    V6,
+}
+
+impl Family {
+    /// Both.
+    pub const BOTH: [Self; 2] = [Self::V4, Self::V6];
+
+    /// As it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        }
+    }
+
+    /// The pool that all sources are in: its address and length.
+    pub fn pool(self) -> (IpAddr, u8) {
+        match self {
+            Self::V4 => (Ipv4Addr::new(10, 0, 0, 0).into(), 8),
+            Self::V6 => (self.address(0), 32),
+        }
+    }
+
+    /// The length of an exemption's prefix.
+    pub fn exempt_length(self) -> u8 {
+        match self {
+            Self::V4 => 29,
+            Self::V6 => 56,
+        }
+    }
+
+    /// The bits behind an exemption's prefix, of the 32 in which addresses differ.
+    fn subscriber_bits(self) -> u32 {
+        match self {
+            Self::V4 => 32 - 29,
+            Self::V6 => 64 - 56,
+        }
+    }
+
+    /// Any 32 bits that are in the pool: an IPv4 address, or the second 32 bits of a /64.
+    fn bits(self, random: &mut fastrand::Rng) -> u32 {
+        match self {
+            Self::V4 => 10 << 24 | random.u32(..1 << 24),
+            Self::V6 => random.u32(..),
+        }
+    }
+
+    /// The address, or for `IPv6` the /64's first one, with these bits.
+    pub fn address(self, bits: u32) -> IpAddr {
+        match self {
+            Self::V4 => Ipv4Addr::from(bits).into(),
+            Self::V6 => Ipv6Addr::from(0x2001_0db8_u128 << 96 | u128::from(bits) << 64).into(),
+        }
+    }
+}
+
+/// Who sends, and who may.
+#[derive(Debug)]
+pub struct Scenario {
+    /// Of which family.
+    pub family: Family,
+    /// The bits of everyone who sends; nobody of them is exempt.
+    pub sources: Vec<u32>,
+    /// The bits of each exemption's first address.
+    pub exemptions: Vec<u32>,
+}
+
+impl Scenario {
+    /// Draws the sources first, and then exemptions that hold none of them.
+    pub fn draw(family: Family, exemptions: u32) -> Self {
+        let mut random = fastrand::Rng::with_seed(25);
+        let sources: Vec<u32> = (0..SOURCES).map(|_| family.bits(&mut random)).collect();
+        let block = |bits: u32| bits >> family.subscriber_bits();
+        let mut taken: HashSet<u32> = sources.iter().map(|bits| block(*bits)).collect();
+        let mut drawn = Vec::new();
+        while drawn.len() < exemptions as usize {
+            let bits = family.bits(&mut random);
+            if taken.insert(block(bits)) {
+                drawn.push(block(bits) << family.subscriber_bits());
+            }
+        }
+        Self {
+            family,
+            sources,
+            exemptions: drawn,
+        }
+    }
+
+    /// The exemptions' prefixes.
+    pub fn exempt_prefixes(&self) -> impl Iterator<Item = String> {
+        let length = self.family.exempt_length();
+        self.exemptions
+            .iter()
+            .map(move |bits| format!("{}/{length}", self.family.address(*bits)))
+    }
+
+    /// As a policy for one interface.
+    pub fn policy(&self, interface: &str) -> String {
+        let (pool, length) = self.family.pool();
+        let mut text = format!(
+            "version: 1\ninterfaces:\n  - {{ name: {interface}, role: subscriber }}\n\
+             pools:\n  - {{ name: residential, prefixes: [{pool}/{length}] }}\nexemptions:\n"
+        );
+        for (index, prefix) in self.exempt_prefixes().enumerate() {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "  - {{ customer: Customer {index}, prefixes: [{prefix}] }}");
+        }
+        text
+    }
+}

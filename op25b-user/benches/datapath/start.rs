@@ -1,0 +1,230 @@
+//! The part `start`: how long does the command take, and how much memory, until a policy is checked or enforced?
+
+use std::{
+    fmt::Write as _,
+    fs,
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail, ensure};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde::Serialize;
+use xtask::bench::Args;
+
+use crate::{
+    live, progress,
+    sample::Sample,
+    scenario::{Family, Scenario},
+    table,
+    veth::{self, Pair},
+};
+
+/// The command, built as for a release.
+const COMMAND: &str = env!("CARGO_BIN_EXE_op25b");
+/// Repetitions of one row end after this time, whatever their number.
+const LONGEST: Duration = Duration::from_secs(20);
+
+/// A policy with so many exemptions.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    exemptions: u32,
+    policy_bytes: u64,
+    check: Cost,
+    run: Cost,
+}
+
+#[derive(Debug, Serialize)]
+struct Cost {
+    /// From its start to its end, or to "enforcing".
+    seconds: Sample,
+    /// The most memory that it had, of all repetitions.
+    peak_kib: u64,
+}
+
+/// Measures `op25b check` and `op25b run`, in turn, for each number of exemptions.
+pub fn measure(args: &Args) -> anyhow::Result<Vec<Row>> {
+    veth::be_quiet()?;
+    let pair = Pair::new("start")?;
+    let folder = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let file = folder.path().join("policy.yaml");
+    live::numbers(args)
+        .into_iter()
+        .map(|exemptions| {
+            progress(&format!(
+                "start: {} exemptions",
+                table::thousands(exemptions.into())
+            ));
+            let text = policy(exemptions, pair.receiver());
+            fs::write(&file, &text).context("cannot write to a temporary directory")?;
+            row(exemptions, text.len() as u64, &file)
+        })
+        .collect()
+}
+
+/// A policy with records as people keep them; each fourth exemption is an IPv6 one.
+fn policy(exemptions: u32, interface: &str) -> String {
+    let (v4, v6) = (
+        Scenario::draw(Family::V4, exemptions - exemptions / 4),
+        Scenario::draw(Family::V6, exemptions / 4),
+    );
+    let pools = Family::BOTH.map(|family| {
+        let (address, length) = family.pool();
+        format!("{address}/{length}")
+    });
+    let mut text = format!(
+        "version: 1\ninterfaces:\n  - {{ name: {interface}, role: subscriber }}\n\
+         pools:\n  - {{ name: residential, prefixes: [{}] }}\nexemptions:\n",
+        pools.join(", ")
+    );
+    for (number, prefix) in v4.exempt_prefixes().chain(v6.exempt_prefixes()).enumerate() {
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            text,
+            "  - {{ id: C{number}, customer: Customer {number}, prefixes: [{prefix}], ticket: OPS-{number}, \
+             expires: 2099-12-31 }}"
+        );
+    }
+    text
+}
+
+fn row(exemptions: u32, policy_bytes: u64, file: &Path) -> anyhow::Result<Row> {
+    const REPETITIONS: usize = 5;
+    let (mut checks, mut runs) = (Vec::new(), Vec::new());
+    let begin = Instant::now();
+    while checks.len() < REPETITIONS && (checks.is_empty() || begin.elapsed() < LONGEST) {
+        checks.push(check(file)?);
+        runs.push(run(file)?);
+    }
+    Ok(Row {
+        exemptions,
+        policy_bytes,
+        check: cost(&checks)?,
+        run: cost(&runs)?,
+    })
+}
+
+fn cost(measured: &[(Duration, u64)]) -> anyhow::Result<Cost> {
+    let seconds = measured.iter().map(|(took, _)| took.as_secs_f64()).collect();
+    Ok(Cost {
+        seconds: Sample::of(seconds).context("nothing was measured")?,
+        peak_kib: measured.iter().map(|(_, peak)| *peak).max().unwrap_or_default(),
+    })
+}
+
+/// Checks the policy; how long that took, and the most memory.
+fn check(file: &Path) -> anyhow::Result<(Duration, u64)> {
+    let begin = Instant::now();
+    let mut child = Command::new(COMMAND)
+        .arg("check")
+        .arg(file)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .context("cannot run op25b check")?;
+    let mut peak = 0;
+    // When it has ended, nobody can say any more; so it is asked all the time.
+    let status = loop {
+        peak = peak_kib(&child).unwrap_or(peak);
+        if let Some(status) = child.try_wait().context("cannot wait for op25b check")? {
+            break status;
+        }
+        thread::sleep(Duration::from_micros(500));
+    };
+    let took = begin.elapsed();
+    ensure!(
+        status.success(),
+        "op25b check refuses the benchmark's policy ({status})"
+    );
+    Ok((took, peak))
+}
+
+/// Enforces the policy; how long it took until then, and the most memory.
+fn run(file: &Path) -> anyhow::Result<(Duration, u64)> {
+    let begin = Instant::now();
+    let child = Command::new(COMMAND)
+        .args(["run", "--policy"])
+        .arg(file)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("cannot run op25b run")?;
+    let mut running = Running(child);
+    let stderr = running.0.stderr.take().context("op25b run has no stderr")?;
+    let mut said = Vec::new();
+    for line in BufReader::new(stderr).lines() {
+        let line = line.context("cannot read what op25b run says")?;
+        if line.contains("enforcing") {
+            let took = begin.elapsed();
+            let peak = peak_kib(&running.0).context("op25b run has ended")?;
+            return Ok((took, peak));
+        }
+        said.push(line);
+    }
+    bail!("op25b run does not enforce; it says:\n{}", said.join("\n"))
+}
+
+/// A command that ends with the value.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Ok(pid) = i32::try_from(self.0.id()) {
+            // It may have ended by itself.
+            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+        }
+        if let Err(error) = self.0.wait() {
+            eprintln!("cannot wait for op25b run: {error}");
+        }
+    }
+}
+
+/// The most memory that a process has had (`VmHWM`), while it is there.
+fn peak_kib(child: &Child) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
+}
+
+/// For people.
+pub fn table(rows: &[Row]) -> String {
+    let seconds = |cost: &Cost| format!("{:.3}", cost.seconds.median);
+    let range = |cost: &Cost| format!("{:.3} to {:.3}", cost.seconds.min, cost.seconds.max);
+    let mebibytes = |bytes: u64| table::tenths((bytes * 10) >> 20);
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            vec![
+                table::thousands(row.exemptions.into()),
+                mebibytes(row.policy_bytes),
+                seconds(&row.check),
+                range(&row.check),
+                mebibytes(row.check.peak_kib << 10),
+                seconds(&row.run),
+                range(&row.run),
+                mebibytes(row.run.peak_kib << 10),
+            ]
+        })
+        .collect();
+    let head = [
+        "exemptions",
+        "policy, MiB",
+        "check, s",
+        "range",
+        "peak, MiB",
+        "enforcing, s",
+        "range",
+        "peak, MiB",
+    ];
+    format!(
+        "From start to the end of `op25b check`, and to \"enforcing\" of `op25b run` (medians)\n\n{}",
+        table::table(&head, 0, &rows)
+    )
+}

@@ -1,0 +1,139 @@
+//! The part `test-run`: how many nanoseconds does the program take for one packet, beside an empty one?
+
+mod frames;
+
+use anyhow::{Context as _, ensure};
+use aya::programs::{TestRun as _, TestRunOptions, Xdp};
+use nix::time::{ClockId, clock_gettime};
+use serde::Serialize;
+use xtask::bench::Args;
+
+use self::frames::Frame;
+use crate::{programs, progress, sample::Sample, table};
+
+/// What is measured: the policy for the packets in [`frames`].
+const POLICY: &str = "\
+version: 1
+interfaces:
+  - { name: eth1, role: subscriber }
+pools:
+  - { name: residential, prefixes: [198.51.100.0/24, 2001:db8:100::/40] }
+exemptions:
+  - { customer: Example KK, prefixes: [198.51.100.136/29, 2001:db8:1ff::/48] }
+";
+
+/// One packet.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    packet: &'static str,
+    framing: &'static str,
+    bytes: usize,
+    verdict: &'static str,
+    /// Nanoseconds of the empty program.
+    empty_ns: Sample,
+    /// Nanoseconds of op25b.
+    op25b_ns: Sample,
+}
+
+impl Row {
+    /// What op25b costs, by the medians.
+    fn difference(&self) -> f64 {
+        self.op25b_ns.median - self.empty_ns.median
+    }
+}
+
+/// Measures all packets, each with both programs in turn.
+pub fn measure(args: &Args) -> anyhow::Result<Vec<Row>> {
+    let (repeat, repetitions) = if args.quick {
+        (1_000_000, 5)
+    } else {
+        (2_000_000, 9)
+    };
+    let mut filter = programs::op25b(&programs::policy(POLICY)?)?;
+    let op25b = programs::subscriber_program(&mut filter)?;
+    let mut ebpf = programs::load("empty_pass", &[])?;
+    let empty = &*programs::program(&mut ebpf, "empty_pass")?;
+    let frames = frames::all()?;
+    progress(&format!(
+        "test-run: {} packets, {repetitions} times {} runs",
+        frames.len(),
+        table::thousands(repeat.into())
+    ));
+    frames
+        .iter()
+        .map(|frame| row(frame, empty, &op25b, repeat, repetitions))
+        .collect()
+}
+
+fn row(frame: &Frame, empty: &Xdp, op25b: &Xdp, repeat: u32, repetitions: usize) -> anyhow::Result<Row> {
+    let (action, _) = run(op25b, &frame.bytes, 1)?;
+    ensure!(
+        action == frame.verdict.action(),
+        "{} in {}: op25b answers with action {action}",
+        frame.packet,
+        frame.framing
+    );
+    let (mut with, mut without) = (Vec::new(), Vec::new());
+    for _ in 0..repetitions {
+        without.push(run(empty, &frame.bytes, repeat)?.1);
+        with.push(run(op25b, &frame.bytes, repeat)?.1);
+    }
+    Ok(Row {
+        packet: frame.packet,
+        framing: frame.framing,
+        bytes: frame.bytes.len(),
+        verdict: frame.verdict.name(),
+        empty_ns: Sample::of(without).context("nothing was measured")?,
+        op25b_ns: Sample::of(with).context("nothing was measured")?,
+    })
+}
+
+/// Runs a program on a frame; the last action, and nanoseconds a run.
+///
+/// The kernel's own average is in whole nanoseconds, which is too coarse. So this thread's time on a CPU is taken, which
+/// others' use of it does not change; the system call itself is lost among millions of runs.
+fn run(program: &Xdp, frame: &[u8], repeat: u32) -> anyhow::Result<(u32, f64)> {
+    let mut after = vec![0; frame.len()];
+    let options = TestRunOptions {
+        data_in: Some(frame),
+        data_out: Some(&mut after),
+        repeat,
+        ..TestRunOptions::default()
+    };
+    let begin = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?;
+    let result = program.test_run(options)?;
+    let took = std::time::Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)? - begin);
+    Ok((result.return_value, took.as_secs_f64() * 1e9 / f64::from(repeat)))
+}
+
+/// For people.
+pub fn table(rows: &[Row]) -> String {
+    let range = |sample: &Sample| format!("{:.1} to {:.1}", sample.min, sample.max);
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            vec![
+                row.packet.into(),
+                row.framing.into(),
+                row.verdict.into(),
+                format!("{:.1}", row.empty_ns.median),
+                format!("{:.1}", row.op25b_ns.median),
+                range(&row.op25b_ns),
+                format!("{:.1}", row.difference()),
+            ]
+        })
+        .collect();
+    let head = [
+        "packet",
+        "framing",
+        "verdict",
+        "empty",
+        "op25b",
+        "range",
+        "op25b's own",
+    ];
+    format!(
+        "Nanoseconds for one packet (medians)\n\n{}",
+        table::table(&head, 3, &rows)
+    )
+}

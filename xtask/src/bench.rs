@@ -1,0 +1,151 @@
+//! `cargo xtask bench`: how fast is the XDP program, and how fast is what does the same without it?
+
+use std::process::{Command, ExitCode};
+
+use anyhow::Context as _;
+use clap::{Args as ClapArgs, ValueEnum};
+
+use crate::{
+    paths, process,
+    setup::{self, Purpose},
+    suite,
+};
+
+/// Measures the XDP program beside empty programs, other filters and no filter at all.
+#[derive(Clone, Debug, ClapArgs)]
+#[command(after_help = "\
+What each part measures and how to read it stands in docs/benchmark.md. All of it takes about 5 minutes, after a build
+with optimisation. Everything happens in network namespaces that end with the process. Other filters that are not
+installed are named and left out.
+Exit codes: 0 measured; 1 something is missing, or a row is wrong; 2 it could not be run.")]
+pub struct Args {
+    /// Print one JSON document instead of tables.
+    #[arg(long)]
+    pub json: bool,
+    /// Only these parts; without it all of them.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PART")]
+    pub only: Vec<Part>,
+    /// In the part `live` only these filters; without it all that are installed.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "FILTER")]
+    pub filter: Vec<Contender>,
+    /// In the parts `live` and `start` only these numbers of exemptions; without it 10, 1000, 100000 and 1000000.
+    #[arg(long, value_delimiter = ',', value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub exemptions: Vec<u32>,
+    /// Shorter measurements, which scatter more, and no more than 100000 exemptions unless --exemptions asks for them.
+    #[arg(long)]
+    pub quick: bool,
+}
+
+/// A part of the benchmark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// Nanoseconds for one packet, again and again, beside an empty program.
+    TestRun,
+    /// Frames over a wire of the kernel's, beside other filters.
+    Live,
+    /// Time and memory until a policy is enforced.
+    Start,
+    /// What a router still forwards.
+    Forward,
+}
+
+/// A filter that is measured in the part `live`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Contender {
+    /// op25b, as shipped.
+    Op25b,
+    /// A program that counts and drops everything.
+    Drop,
+    /// A program with the same parsers and the kernel's tries.
+    Lpm,
+    /// xdp-filter, of xdp-tools: port 25 alone.
+    XdpFilter,
+    /// nftables at the netdev ingress hook.
+    Nftables,
+    /// iptables in the raw table, with an ipset.
+    Ipset,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    setup::ensure(Purpose::Test)?;
+    // Only JSON may come out then.
+    let through_sudo = if args.json {
+        suite::quiet_privileges()?
+    } else {
+        suite::privileges()?
+    };
+    let mut bench = Command::new("cargo");
+    bench.args(["bench", "--quiet", "--package", "op25b", "--bench", "datapath"]);
+    bench.current_dir(paths::workspace());
+    suite::run_tests_through(&mut bench, through_sudo)?;
+    bench.arg("--").args(args.words());
+    let status = bench.status();
+    let status = status.with_context(|| format!("cannot run `{}`", process::shown(&bench)))?;
+    // What is wrong the benchmark, or cargo, has said itself.
+    Ok(if status.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+impl Args {
+    /// The command line that these arguments are read from.
+    fn words(&self) -> Vec<String> {
+        let named = |name: &str, on: bool| on.then(|| format!("--{name}"));
+        let listed = |name: &str, words: Vec<String>| {
+            (!words.is_empty()).then(|| format!("--{name}={}", words.join(",")))
+        };
+        [
+            named("json", self.json),
+            named("quick", self.quick),
+            listed("only", self.only.iter().map(word).collect()),
+            listed("filter", self.filter.iter().map(word).collect()),
+            listed(
+                "exemptions",
+                self.exemptions.iter().map(ToString::to_string).collect(),
+            ),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+/// The word for a value on the command line.
+pub fn word<T: ValueEnum>(value: &T) -> String {
+    value
+        .to_possible_value()
+        .map(|possible| possible.get_name().to_owned())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn the_benchmark_reads_the_arguments_that_it_is_handed_as_they_were_typed() {
+        let typed = [
+            "bench",
+            "--json",
+            "--quick",
+            "--only=test-run,live",
+            "--filter=op25b,drop",
+            "--exemptions=10,100000",
+        ];
+        let read = Cli::parse_from(typed).args;
+        assert_eq!(read.words(), &typed[1..]);
+        let nothing = Cli::parse_from(["bench"]).args;
+        assert!(nothing.words().is_empty());
+    }
+}
