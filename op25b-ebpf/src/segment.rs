@@ -168,7 +168,10 @@ impl Segment {
         }
         self.upper = inner.upper;
         self.tunnels = u32::from(inner.kind | inner.nested);
-        self.set_ports(inner.ports);
+        [self.source_port, self.destination_port] = inner.ports.map(u32::from);
+        if inner.is_hidden {
+            self.flags |= Self::HIDDEN;
+        }
         if let Some((network, offset)) = inner.network {
             let is_v6 = network == Network::V6;
             self.destination_network = offset;

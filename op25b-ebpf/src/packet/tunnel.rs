@@ -31,8 +31,11 @@ pub struct Inner {
     pub network: Option<(Network, u32)>,
     /// What stands behind that header.
     pub upper: Upper,
-    /// Its ports.
-    pub ports: Ports,
+    /// Its source and destination port; 0 if they are hidden, as the compiler may load what is not set, and verifiers before
+    /// Linux 6.3 refuse that.
+    pub ports: [u16; 2],
+    /// Whether its ports cannot be read.
+    pub is_hidden: bool,
     /// The tunnel it is in, a bit of [`tunnel`].
     pub kind: u8,
     /// The tunnel that starts in there and hides the rest, 0 if none does.
@@ -53,7 +56,8 @@ pub fn inner<B: Bytes>(bytes: &B, outer: Network, upper: &Upper, enabled: u8) ->
     let hidden = Inner {
         network: None,
         upper: *upper,
-        ports: Ports::Hidden,
+        ports: [0; 2],
+        is_hidden: true,
         kind,
         nested: 0,
     };
@@ -93,10 +97,15 @@ pub fn inner<B: Bytes>(bytes: &B, outer: Network, upper: &Upper, enabled: u8) ->
     } else {
         Ports::Hidden
     };
+    let (ports, is_hidden) = match ports {
+        Ports::Known { source, destination } => ([source, destination], false),
+        Ports::Hidden => ([0; 2], true),
+    };
     Ok(Inner {
         network: Some((network, offset)),
         upper: behind,
         ports,
+        is_hidden,
         kind,
         nested,
     })

@@ -136,10 +136,7 @@ fn tunnel(frame: &Memory<'_>, outer: Network, upper: &Upper, enabled: u8) {
     assert!(found.kind.is_power_of_two() && found.kind & !enabled == 0);
     assert!(found.nested & !enabled == 0 && found.nested.count_ones() <= 1);
     let Some((network, offset)) = found.network else {
-        assert!(
-            matches!(found.ports, Ports::Hidden),
-            "ports without a header before them"
-        );
+        assert!(found.is_hidden, "ports without a header before them");
         return;
     };
     let header_length = match network {
@@ -153,7 +150,11 @@ fn tunnel(frame: &Memory<'_>, outer: Network, upper: &Upper, enabled: u8) {
         "an inner packet that is longer than the outer one"
     );
     if found.nested != 0 {
-        assert!(matches!(found.ports, Ports::Hidden));
+        assert!(found.is_hidden);
     }
-    in_range(frame, &found.upper, found.ports, upper.end);
+    if !found.is_hidden {
+        let [source, destination] = found.ports;
+        let ports = Ports::Known { source, destination };
+        in_range(frame, &found.upper, ports, upper.end);
+    }
 }
