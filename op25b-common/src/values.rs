@@ -50,25 +50,30 @@ pub struct Class {
 }
 
 /// What is remembered of one subscriber: an IPv4 address in a pool, or an IPv6 prefix.
+///
+/// Half a cache line, as there may be millions. Counters are exact up to [`Subscriber::MOST`] and stay there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Subscriber {
     /// Blocked segments that open a connection.
-    pub blocked_syns: u64,
+    pub blocked_syns: u32,
     /// Other blocked segments.
-    pub blocked_others: u64,
+    pub blocked_others: u32,
     /// Segments that open a connection and would have been blocked, were the pool enforced.
-    pub monitored_syns: u64,
+    pub monitored_syns: u32,
     /// Other segments that would have been blocked.
-    pub monitored_others: u64,
-    /// When the first of them came, in nanoseconds of the boot-time clock; 0 for never.
-    pub first_seen: u64,
+    pub monitored_others: u32,
+    /// When the first of them came, in whole seconds of the boot-time clock plus 1; 0 for never.
+    pub first_seen: u32,
     /// When the last of them came.
-    pub last_seen: u64,
+    pub last_seen: u32,
     /// A bit for each of 64 values that the destinations' hashes have had: a sketch of how many there were.
     pub destinations: u64,
-    /// Fills the cache line.
-    pub unused: u64,
+}
+
+impl Subscriber {
+    /// Where counters stop, so that no number of processors that add at once makes them begin again.
+    pub const MOST: u32 = u32::MAX - 0xffff;
 }
 
 /// Value of the destination tries: what one set of destinations grants for one destination prefix.
@@ -89,6 +94,8 @@ pub struct Moment {
     pub tick: u64,
     /// What the boot-time clock said, in nanoseconds.
     pub since_boot: u64,
+    /// The same in whole seconds.
+    pub seconds: u64,
 }
 
 /// What the program decided about the last packet, written only when it is loaded with
@@ -110,7 +117,7 @@ pub type DescriptionChunk = [u8; 256];
 
 const _: () = {
     assert!(size_of::<Class>() == 32 && align_of::<Class>() == 4);
-    assert!(size_of::<Subscriber>() == 64 && align_of::<Subscriber>() == 8);
+    assert!(size_of::<Subscriber>() == 32 && align_of::<Subscriber>() == 8);
     assert!(size_of::<DestinationEntry>() == 8 && align_of::<DestinationEntry>() == 4);
     assert!(size_of::<Decision>() == 12 && align_of::<Decision>() == 4);
 };

@@ -54,12 +54,16 @@ pub fn remember(class: &Class, local: &Address, remote: &Address, reason: u32, i
             (false, true) => &raw mut (*record).monitored_syns,
             (false, false) => &raw mut (*record).monitored_others,
         };
-        instructions::atomic_add(counter, 1);
-        let now = clock::since_boot();
+        if *counter < Subscriber::MOST {
+            instructions::atomic_add(counter, 1);
+        }
+        let now = clock::moment().seconds as u32 + 1;
         if (*record).first_seen == 0 {
             (*record).first_seen = now;
         }
-        (*record).last_seen = now;
+        if (*record).last_seen != now {
+            (*record).last_seen = now;
+        }
         let destination = sketch(remote);
         if (*record).destinations & destination == 0 {
             instructions::atomic_or(&raw mut (*record).destinations, destination);

@@ -7,16 +7,16 @@ use crate::maps;
 
 const NANOSECONDS_A_SECOND: u64 = 1_000_000_000;
 
-/// Nanoseconds since the system was booted, suspended time included, as of this tick (1 to 10 ms).
+/// The time since the system was booted, suspended time included, as of this tick (1 to 10 ms).
 ///
 /// Reading the clock takes as long as everything else that is done with a packet together; counting ticks is one load
 /// (the verifier puts it in the helper's place).
 #[inline(always)]
-pub fn since_boot() -> u64 {
+pub fn moment() -> Moment {
     // SAFETY: the helpers have no preconditions.
     let tick = unsafe { bpf_jiffies64() };
     let Some(moment) = maps::MOMENT.get_ptr_mut(0) else {
-        return 0;
+        return Moment::default();
     };
     // SAFETY: the slot belongs to this CPU and XDP does not interrupt itself.
     let moment: &mut Moment = unsafe { &mut *moment };
@@ -24,8 +24,9 @@ pub fn since_boot() -> u64 {
         moment.tick = tick;
         // SAFETY: as above.
         moment.since_boot = unsafe { bpf_ktime_get_boot_ns() };
+        moment.seconds = moment.since_boot / NANOSECONDS_A_SECOND;
     }
-    moment.since_boot
+    *moment
 }
 
 /// The Unix time in seconds: the boot-time clock (which no one can set) plus the offset that user space keeps.
@@ -35,5 +36,5 @@ pub fn since_boot() -> u64 {
 #[inline(never)]
 pub extern "C" fn unix_seconds() -> u64 {
     let offset = maps::CLOCK.get(0).copied().unwrap_or(0);
-    since_boot().wrapping_add_signed(offset) / NANOSECONDS_A_SECOND
+    moment().since_boot.wrapping_add_signed(offset) / NANOSECONDS_A_SECOND
 }

@@ -10,7 +10,7 @@ use crate::{
     act::TCP_HEADER_LENGTH,
     address::Halves,
     frame::words_in_place,
-    maps,
+    instructions, maps,
     packet::{Network, Ports, TCP, Upper, ethernet::Link, ipv4, ipv6},
     segment::Segment,
 };
@@ -29,18 +29,18 @@ pub enum Seen {
     Unclear,
 }
 
-/// Looks at the packet behind a link header.
+/// Looks at the packet behind a link header; `matters` says of its source and destination port whether it is our business.
 #[inline(always)]
-pub fn glance(ctx: *mut xdp_md, network: Network, link: Link) -> Seen {
+pub fn glance(ctx: *mut xdp_md, network: Network, link: Link, matters: impl Fn(u32, u32) -> bool) -> Seen {
     let seen = match network {
-        Network::V4 => v4(ctx, link),
-        Network::V6 => v6(ctx, link),
+        Network::V4 => v4(ctx, link, matters),
+        Network::V6 => v6(ctx, link, matters),
     };
     seen.unwrap_or(Seen::Unclear)
 }
 
 #[inline(always)]
-fn v4(ctx: *mut xdp_md, link: Link) -> Option<Seen> {
+fn v4(ctx: *mut xdp_md, link: Link, matters: impl Fn(u32, u32) -> bool) -> Option<Seen> {
     /// Version and header length in the first byte, fragment offset and "more fragments" in the last two.
     const PLAIN_MASK: u64 = 0xff00_0000_0000_3fff;
     const PLAIN: u64 = 0x4500_0000_0000_0000;
@@ -60,11 +60,11 @@ fn v4(ctx: *mut xdp_md, link: Link) -> Option<Seen> {
         control: (fifth >> 48) as u32,
     };
     let (source, destination) = (Halves::v4(second as u32), Halves::v4((third >> 32) as u32));
-    header.segment(Network::V4, link, source, destination)
+    header.segment(Network::V4, link, source, destination, matters)
 }
 
 #[inline(always)]
-fn v6(ctx: *mut xdp_md, link: Link) -> Option<Seen> {
+fn v6(ctx: *mut xdp_md, link: Link, matters: impl Fn(u32, u32) -> bool) -> Option<Seen> {
     // The IP header and the first words of a TCP header.
     let [first, source_high, source_low, high, low, ports, control] = words(ctx, link.length)?;
     if first >> 60 != 6 {
@@ -83,7 +83,7 @@ fn v6(ctx: *mut xdp_md, link: Link) -> Option<Seen> {
                 high: source_high,
                 low: source_low,
             };
-            header.segment(Network::V6, link, source, Halves { high, low })
+            header.segment(Network::V6, link, source, Halves { high, low }, matters)
         }
         UDP | ICMP_V6 => not_tcp(),
         _ => None,
@@ -115,9 +115,21 @@ struct TcpHeader {
 impl TcpHeader {
     /// The segment, if the packet holds the header's fixed part.
     #[inline(always)]
-    fn segment(self, network: Network, link: Link, source: Halves, destination: Halves) -> Option<Seen> {
+    fn segment(
+        self,
+        network: Network,
+        link: Link,
+        source: Halves,
+        destination: Halves,
+        matters: impl Fn(u32, u32) -> bool,
+    ) -> Option<Seen> {
         if self.offset + TCP_HEADER_LENGTH > self.end {
             return None;
+        }
+        // One question, answered before anything else: the compiler would do all of the rest first, for each blocked port.
+        let matters = instructions::opaque(matters(self.ports >> 16, self.ports & 0xffff).into());
+        if matters == 0 {
+            return Some(Seen::Untouched(Reason::OtherPort));
         }
         let upper = Upper {
             offset: self.offset,

@@ -20,9 +20,11 @@ pub fn opaque(mut number: u64) -> u64 {
 ///
 /// The pointer is valid for writes and aligned.
 #[inline(always)]
-pub unsafe fn atomic_add(number: *mut u64, value: u64) {
+pub unsafe fn atomic_add(number: *mut u32, value: u32) {
     // SAFETY: the caller's; the instruction touches nothing else.
-    unsafe { asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) number, in(reg) value, options(nostack)) };
+    unsafe {
+        asm!("lock *(u32 *)({0} + 0) += {1}", in(reg) number, in(reg) u64::from(value), options(nostack))
+    };
 }
 
 /// Sets bits of a number in which other CPUs set bits as well (`BPF_OR`, Linux 5.12).
@@ -53,7 +55,7 @@ macro_rules! load {
                     $instruction,
                     out(reg) number,
                     in(reg) from,
-                    options(nostack, readonly, preserves_flags)
+                    options(pure, readonly, nostack, preserves_flags)
                 );
             }
             number as $number

@@ -78,7 +78,7 @@ pub fn op25b_subscribe(ctx: XdpContext) -> u32 {
         Err(Reason::Uninspectable) => return judge_tags(),
         Err(reason) => return untouched(reason),
     };
-    let mut segment = match glance::glance(ctx.ctx, network, link) {
+    let mut segment = match glance::glance(ctx.ctx, network, link, |_, to| policy::is_blocked_port(to)) {
         Seen::Untouched(reason) => return untouched(reason),
         Seen::Segment(segment) => segment,
         Seen::Unclear => match outermost(&ctx, network, link, maps::TUNNELS.load()) {
@@ -115,7 +115,7 @@ pub fn op25b_uplink(ctx: XdpContext) -> u32 {
     let Ok((network, link)) = ethernet::network_layer(&Frame(ctx.ctx)) else {
         return untouched(Reason::NotIp);
     };
-    let mut segment = match glance::glance(ctx.ctx, network, link) {
+    let mut segment = match glance::glance(ctx.ctx, network, link, matters_on_uplink) {
         Seen::Untouched(reason) => return untouched(reason),
         Seen::Segment(segment) => segment,
         Seen::Unclear => match outermost(&ctx, network, link, 0) {
@@ -123,9 +123,7 @@ pub fn op25b_uplink(ctx: XdpContext) -> u32 {
             Err(reason) => return untouched(reason),
         },
     };
-    let is_answer = policy::is_blocked_port(segment.source_port);
-    let is_inbound = maps::BLOCK_INBOUND.load() == 1 && policy::is_blocked_port(segment.destination_port);
-    if !(segment.has(Segment::HIDDEN) || is_answer || is_inbound) {
+    if !segment.has(Segment::HIDDEN) && !matters_on_uplink(segment.source_port, segment.destination_port) {
         return untouched(Reason::OtherPort);
     }
     if segment.has(Segment::UNREAD) {
@@ -133,6 +131,12 @@ pub fn op25b_uplink(ctx: XdpContext) -> u32 {
     }
     segment.flags |= Segment::UPLINK;
     judge(ctx.ctx, &raw const segment)
+}
+
+/// Whether it is our business what comes from this port, or to this one.
+#[inline(always)]
+fn matters_on_uplink(source: u32, destination: u32) -> bool {
+    policy::is_blocked_port(source) || maps::BLOCK_INBOUND.load() == 1 && policy::is_blocked_port(destination)
 }
 
 /// Judges a frame with more tags than are looked behind. Verified by itself.

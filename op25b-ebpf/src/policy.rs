@@ -4,7 +4,7 @@
 
 use aya_ebpf::btf_maps::lpm_trie::Key;
 use op25b_common::{
-    Reason, Verdict,
+    MAX_BLOCKED_PORTS, Reason, Verdict,
     keys::{AddressV4, AddressV6, DestinationKey},
     values::{
         ALWAYS_PAST, Class, Decision, DestinationEntry, NEVER, NO_DESTINATIONS, NO_RULE, RuleIndex,
@@ -19,15 +19,10 @@ use crate::{address::Address, classify, clock, maps};
 pub fn is_blocked_port(port: u32) -> bool {
     // The globals are constants to the verifier: the comparisons beyond the count do not exist in the loaded program.
     let count = maps::BLOCKED_PORT_COUNT.load();
-    for (index, blocked) in maps::BLOCKED_PORTS.iter().enumerate() {
-        if index as u32 >= count {
-            return false;
-        }
-        if u32::from(blocked.load()) == port {
-            return true;
-        }
-    }
-    false
+    let is = |index: usize| count as usize > index && u32::from(maps::BLOCKED_PORTS[index].load()) == port;
+    const { assert!(MAX_BLOCKED_PORTS == 8) };
+    // Not a loop: the compiler would leave it one, which takes longer than what is in it.
+    is(0) || is(1) || is(2) || is(3) || is(4) || is(5) || is(6) || is(7)
 }
 
 /// What rows beyond the addresses need to know of a segment.

@@ -15,7 +15,7 @@ use op25b_common::{
 use crate::{
     dropped,
     program::{
-        frame::Frame,
+        frame::{Frame, Reread},
         packet::{Bytes as _, Network, Ports, ethernet, ipv4, ipv6},
     },
 };
@@ -53,7 +53,7 @@ fn is_blocked(ctx: *mut xdp_md) -> Result<bool, Reason> {
     let Ports::Known {
         destination: BLOCKED_PORT,
         ..
-    } = upper.ports(&frame)?
+    } = upper.ports(&Reread(ctx))?
     else {
         return Ok(false);
     };

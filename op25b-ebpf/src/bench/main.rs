@@ -2,6 +2,7 @@
 //! alone.
 #![no_std]
 #![no_main]
+#![feature(asm_experimental_arch)]
 #![allow(
     missing_docs,
     clippy::needless_pass_by_value,
@@ -22,6 +23,7 @@ mod generate;
 #[path = ".."]
 mod program {
     pub mod frame;
+    pub mod instructions;
     pub mod packet;
 }
 
@@ -30,7 +32,7 @@ use aya_ebpf::{
 };
 
 // Where the shared sources expect it.
-use crate::program::packet;
+use crate::program::{instructions, packet};
 
 #[unsafe(link_section = "license")]
 #[unsafe(no_mangle)]

@@ -160,5 +160,5 @@ impl Places {
     }
 }
 
-/// The most IPv4 addresses that have a record each: a gigabyte of them.
+/// The most IPv4 addresses that have a record each: half a gigabyte of them.
 pub const MOST_ADDRESSES: usize = 1 << 24;
