@@ -8,9 +8,11 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use op25b_common::{
-    MAX_BLOCKED_PORTS, Reason,
+    MAX_BLOCKED_PORTS,
     keys::{AddressV4, AddressV6, DestinationKey},
-    values::{Decision, DescriptionChunk, DestinationEntry, ExemptionEntry, PoolEntry, RelayEntry},
+    values::{
+        COUNTER_SLOTS, Decision, DescriptionChunk, DestinationEntry, ExemptionEntry, PoolEntry, RelayEntry,
+    },
 };
 
 #[btf_map]
@@ -36,7 +38,7 @@ pub static TUNNELS_BY_IF: HashMap<u32, u32, 1> = HashMap::new();
 pub static ANSWERS: PerCpuArray<u64, 1> = PerCpuArray::new();
 
 #[btf_map]
-pub static COUNTERS: PerCpuArray<u64, { 2 * Reason::COUNT }> = PerCpuArray::new();
+pub static COUNTERS: PerCpuArray<u64, COUNTER_SLOTS> = PerCpuArray::new();
 #[btf_map]
 pub static CLOCK: Array<i64, 1> = Array::new();
 #[btf_map]

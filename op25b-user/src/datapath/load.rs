@@ -1,6 +1,6 @@
 //! From compiled tables to a program and its maps in the kernel, attached to nothing yet.
 
-use std::io;
+use std::{io, path::PathBuf};
 
 use aya::{
     Ebpf, EbpfError, EbpfLoader, Pod,
@@ -22,7 +22,7 @@ use op25b_common::{
 };
 use thiserror::Error;
 
-use super::{Description, clock};
+use super::{Description, clock, description::Described};
 use crate::policy::{Action, Compiled, Entry, Prohibit, Tables};
 
 /// The program, compiled by the build script; aligned as the ELF parser wants it.
@@ -98,14 +98,19 @@ pub enum LoadError {
     Clock(#[from] nix::Error),
 }
 
+/// Maps that a filter goes on with, by their names and pins; without any it makes its own.
+#[derive(Clone, Debug, Default)]
+pub struct Reused(pub(super) Vec<(&'static str, PathBuf)>);
+
 /// Loads the program with these tables.
 pub(super) fn load(
     compiled: &Compiled,
     description: &Description,
     options: LoadOptions,
+    reused: &Reused,
 ) -> Result<Ebpf, LoadError> {
-    let chunks = description.to_chunks()?;
-    let mut ebpf = create(compiled, chunks.len(), options)?;
+    let chunks = Described::new(description.clone()).to_chunks()?;
+    let mut ebpf = create(compiled, chunks.len(), options, reused)?;
 
     fill_tables(
         &mut ebpf,
@@ -159,7 +164,12 @@ fn refusal(program: &'static str, error: ProgramError) -> LoadError {
 }
 
 /// Creates the maps, sized to the policy, and sets the globals.
-fn create(compiled: &Compiled, chunks: usize, options: LoadOptions) -> Result<Ebpf, LoadError> {
+fn create(
+    compiled: &Compiled,
+    chunks: usize,
+    options: LoadOptions,
+    reused: &Reused,
+) -> Result<Ebpf, LoadError> {
     let mut ports = [0u16; MAX_BLOCKED_PORTS];
     for (slot, port) in ports.iter_mut().zip(&compiled.blocked_ports) {
         *slot = *port;
@@ -206,6 +216,9 @@ fn create(compiled: &Compiled, chunks: usize, options: LoadOptions) -> Result<Eb
         .map_max_entries(DESTINATIONS_V6, size(compiled.v6.destinations.len()))
         .map_max_entries(TUNNELS_BY_IF, size(compiled.tunnels.len()))
         .map_max_entries(DESCRIPTION, size(chunks));
+    for (name, path) in &reused.0 {
+        loader.map_pin_path(name, path.as_path());
+    }
     Ok(loader.load(OBJECT)?)
 }
 

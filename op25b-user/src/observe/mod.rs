@@ -2,4 +2,6 @@
 
 mod status;
 
-pub use status::{ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, Status, status};
+pub use status::{
+    ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State, Status, StatusError, status,
+};

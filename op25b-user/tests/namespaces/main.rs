@@ -10,6 +10,7 @@ mod modes;
 mod paths;
 mod privileges;
 mod refusals;
+mod reload;
 mod scene;
 mod status;
 mod stopping;

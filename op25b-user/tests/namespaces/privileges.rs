@@ -55,6 +55,8 @@ fn an_ordinary_user_with_the_three_capabilities_enforces() {
     let scene = Scene::new();
     let servers = Servers::start(&scene.lab).unwrap();
     let policy = scene.policy(SMALL);
+    let pins = scene.router().mount_pins().unwrap();
+    std::os::unix::fs::chown(&pins, Some(65534), Some(65534)).unwrap();
     let capabilities = "+bpf,+net_admin,+perfmon";
     let mut command = Command::new("setpriv");
     command

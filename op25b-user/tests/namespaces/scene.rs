@@ -105,6 +105,7 @@ impl Scene {
         for variable in ["RUST_LOG", "JOURNAL_STREAM"] {
             command.env_remove(variable);
         }
+        command.envs(self.router().places());
         let output = self.router().run(move || Ok(command.output()?)).unwrap();
         output.into()
     }
@@ -151,6 +152,14 @@ impl Scene {
             let outcome = Way::DIRECT.attempt(&self.lab, servers, family, SILENCE).unwrap();
             assert_eq!(outcome, Outcome::Silence, "{family:?}");
             assert!(filter.count("blocked").unwrap() > before, "{family:?}");
+        }
+    }
+
+    /// Asserts that it is blocked, whether or not a daemon runs.
+    pub fn assert_blocked_by_someone(&self, servers: &Servers) {
+        for family in Family::BOTH {
+            let outcome = Way::DIRECT.attempt(&self.lab, servers, family, SILENCE).unwrap();
+            assert_eq!(outcome, Outcome::Silence, "{family:?}");
         }
     }
 
