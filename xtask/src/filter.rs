@@ -181,6 +181,11 @@ impl Filter {
         self.router.run(move || output_of(&mut command))
     }
 
+    /// Has the daemon enforce its policy as the file is now; what that changes.
+    pub fn reload(&self) -> anyhow::Result<String> {
+        self.ask(&["reload"])
+    }
+
     /// Ends the daemon and the filter, and waits until both are gone.
     pub fn stop(mut self) -> anyhow::Result<ExitStatus> {
         let status = self.end(Signal::SIGTERM)?;

@@ -4,6 +4,7 @@ mod check;
 mod explain;
 pub mod logging;
 mod places;
+mod reload;
 mod run;
 mod status;
 mod stop;
@@ -43,6 +44,8 @@ pub enum Command {
     Check(check::Args),
     /// Enforce a policy, and keep it up to date until SIGINT or SIGTERM.
     Run(run::Args),
+    /// Have the daemon enforce the policy as its file is now.
+    Reload(reload::Args),
     /// End the daemon, and with `--detach` the filter too.
     Stop(stop::Args),
     /// Show the filters that are running here, and what they counted.
@@ -70,6 +73,7 @@ impl Command {
         match self {
             Self::Check(args) => check::run(args),
             Self::Run(args) => run::run(args),
+            Self::Reload(args) => reload::run(args),
             Self::Stop(args) => stop::run(args),
             Self::Status(args) => status::run(args),
             Self::Explain(args) => explain::run(args),

@@ -15,4 +15,12 @@ pub(super) struct Places {
         default_value = "/sys/fs/bpf/op25b"
     )]
     pub(super) bpffs: PathBuf,
+    /// Where the daemon's control socket is.
+    #[arg(
+        long,
+        env = "OP25B_STATE_DIR",
+        value_name = "DIR",
+        default_value = "/run/op25b"
+    )]
+    pub(super) state_dir: PathBuf,
 }

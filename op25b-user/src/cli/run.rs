@@ -16,7 +16,7 @@ use crate::{
 /// `op25b stop --detach` removes it. Either all interfaces are attached or none.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-SIGHUP reloads the policy. A policy with errors is refused, and the one before goes on.
+`op25b reload` or SIGHUP reloads the policy. A policy with errors is refused, and the one before goes on.
 
 Examples:
   op25b run --policy /etc/op25b/policy.yaml
@@ -32,6 +32,9 @@ pub struct Args {
     /// finding a fault, not for a busy router.
     #[arg(long, value_enum, default_value_t, value_name = "LEVEL")]
     datapath_log: LogLevel,
+    /// Reload the policy whenever its file changes.
+    #[arg(long)]
+    watch: bool,
     #[command(flatten)]
     places: Places,
 }
@@ -52,7 +55,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let options = Options {
         policy: args.policy.clone(),
         bpffs: args.places.bpffs.clone(),
+        state_dir: args.places.state_dir.clone(),
         datapath_log: args.datapath_log,
+        watch: args.watch,
     };
     tokio::runtime::Builder::new_current_thread()
         .enable_all()

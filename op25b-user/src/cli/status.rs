@@ -4,9 +4,13 @@ use std::{io::Write as _, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
+use tokio::time::timeout;
 
 use super::{EXIT_NOT_RUNNING, places::Places};
-use crate::observe::{Status, status};
+use crate::{
+    daemon::{client, control::PROMPT},
+    observe::{State, Status, status},
+};
 
 /// Shows every op25b filter on the interfaces of this network namespace: XDP mode, pools, exemptions and packets
 /// by reason, and whether a daemon keeps it up to date. The kernel is asked, so it does not matter which process loaded
@@ -33,7 +37,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the event loop")?
-        .block_on(status(&args.places.bpffs))?;
+        .block_on(ask(&args.places))?;
     let mut stdout = anstream::stdout().lock();
     if args.json {
         serde_json::to_writer_pretty(&mut stdout, &status)?;
@@ -48,6 +52,23 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// What the kernel says and, if there is a daemon, what it says.
+async fn ask(places: &Places) -> anyhow::Result<Status> {
+    let mut status = status(&places.bpffs).await?;
+    if status.daemon.is_some() {
+        // Whoever may not ask it, or finds it stopped, still learns what the kernel says.
+        let report = timeout(PROMPT, client::status(&places.state_dir)).await;
+        let report = report.ok().and_then(Result::ok);
+        let report = report.filter(|report| Some(report.pid) == status.daemon);
+        let reload = report.and_then(|report| report.last_reload);
+        let filters = status.filters.iter_mut();
+        for filter in filters.filter(|filter| filter.state == State::Enforcing) {
+            filter.last_reload.clone_from(&reload);
+        }
+    }
+    Ok(status)
+}
+
 fn text(status: &Status) -> String {
     if status.filters.is_empty() {
         let daemon = match status.daemon {
@@ -56,10 +77,6 @@ fn text(status: &Status) -> String {
         };
         return format!("no op25b filter is running on the interfaces of this network namespace{daemon}\n");
     }
-    status
-        .filters
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("\n")
+    let texts = status.filters.iter().map(ToString::to_string);
+    texts.collect::<Vec<_>>().join("\n")
 }

@@ -1,7 +1,9 @@
 //! `op25b stop`: end the daemon, and the filter too if asked for.
 
 use std::{
+    fs,
     io::Write as _,
+    os::unix::net::UnixStream,
     path::Path,
     process::ExitCode,
     thread,
@@ -17,7 +19,10 @@ use nix::{
 };
 
 use super::{EXIT_NOT_RUNNING, places::Places};
-use crate::datapath::{Pins, holder};
+use crate::{
+    daemon::control,
+    datapath::{Pins, holder},
+};
 
 /// How long a daemon may take to end; it may be in the midst of loading a large policy.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -52,6 +57,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         writeln!(stdout, "no daemon runs at {}", bpffs.display())?;
         return Ok(EXIT_NOT_RUNNING.into());
     }
+    remove_state(&args.places.state_dir)?;
     match Pins::take_existing(bpffs)? {
         Some(pins) => {
             let interfaces = pins.remove()?;
@@ -72,6 +78,18 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             Ok(EXIT_NOT_RUNNING.into())
         }
     }
+}
+
+/// Removes what a killed daemon left of its control socket, and the directory if there is nothing else in it.
+fn remove_state(state_dir: &Path) -> anyhow::Result<()> {
+    let socket = control::socket(state_dir);
+    // One that is answered at belongs to a daemon with other pins.
+    if socket.exists() && UnixStream::connect(&socket).is_err() {
+        fs::remove_file(&socket).with_context(|| format!("cannot remove {}", socket.display()))?;
+    }
+    // It may be systemd's, or hold somebody else's files.
+    let _ = fs::remove_dir(state_dir);
+    Ok(())
 }
 
 /// Ends the process that holds the pins, if there is one; its id.

@@ -2,28 +2,34 @@
 //!
 //! The kernel enforces without it. When it ends, however that happens, the filter goes on with the last good policy.
 
+pub(crate) mod client;
 mod clock;
+pub(crate) mod control;
 mod packet_log;
 pub(crate) mod policy_file;
+mod reload;
 mod signals;
+mod watch;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
-use tokio::{
-    task::{JoinHandle, spawn_blocking},
-    time::{Interval, MissedTickBehavior, interval},
-};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
 use self::{
     clock::Clock,
+    control::Control,
     packet_log::PacketLog,
     policy_file::PolicyFile,
     signals::{Asked, Signals},
+    watch::Watch,
 };
 use crate::{
-    datapath::{Enforced, Filter, Interfaces, LoadOptions, LogLevel, Pins, Reused, Switched, Target},
+    datapath::{
+        Description, Enforced, Filter, Interfaces, LoadOptions, LogLevel, Pins, Reused, Switched, Target,
+    },
+    observe::LastReload,
     policy::{Policy, Role, Word as _},
 };
 
@@ -34,8 +40,12 @@ pub struct Options {
     pub policy: PathBuf,
     /// Where the filter is pinned.
     pub bpffs: PathBuf,
+    /// Where the control socket is.
+    pub state_dir: PathBuf,
     /// What the program says about single packets.
     pub datapath_log: LogLevel,
+    /// Whether the policy is reloaded whenever its file changes.
+    pub watch: bool,
 }
 
 /// Enforces the policy in `file` until SIGINT or SIGTERM; the filter goes on after that.
@@ -50,16 +60,31 @@ pub(crate) async fn run(options: &Options, file: PolicyFile) -> anyhow::Result<(
 struct Daemon {
     options: Options,
     enforced: Enforced,
-    policy: Policy,
+    /// What is enforced.
+    policy: Arc<Policy>,
+    description: Description,
+    control: Control,
+    watch: Watch,
     packet_log: PacketLog,
     clock: Clock,
     ticks: Interval,
+    /// The digest of the file when it was looked at last.
+    seen: Option<String>,
+    reloads: u64,
+    refused_reloads: u64,
+    last_reload: Option<LastReload>,
 }
 
 impl Daemon {
     /// Enforces a policy in the place of whatever an earlier process left.
     async fn start(options: Options, file: PolicyFile) -> anyhow::Result<Self> {
         let enforced = Enforced::new(Pins::take(&options.bpffs)?);
+        let control = Control::listen(&options.state_dir)?;
+        let watch = if options.watch {
+            Watch::file(&options.policy)?
+        } else {
+            Watch::off()
+        };
         if let Some(before) = enforced.description()? {
             info!(
                 pins = %options.bpffs.display(),
@@ -73,19 +98,27 @@ impl Daemon {
         let mut ticks = interval(clock::CHECK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut daemon = Self {
-            policy: file.policy.clone(),
+            policy: Arc::new(file.policy.clone()),
+            seen: Some(file.description.policy_sha256.clone()),
+            description: file.description.clone(),
             enforced,
+            control,
+            watch,
             packet_log: PacketLog::off(),
             clock: Clock::new()?,
             ticks,
             options,
+            reloads: 0,
+            refused_reloads: 0,
+            last_reload: None,
         };
-        let targets = targets(&file.policy);
         // What can be known to fail fails before a large policy is loaded.
+        let targets = targets(&daemon.policy);
         daemon.enforced.check(&Interfaces::list().await?, &targets)?;
         let reused = daemon.enforced.reusable()?;
         let next = load(file, &daemon.options, &reused)?;
         daemon.switch(next).await?;
+        daemon.publish();
         info!(policy = %daemon.options.policy.display(), "enforcing");
         Ok(daemon)
     }
@@ -99,8 +132,10 @@ impl Daemon {
                         info!(signal, "stopping");
                         return Ok(());
                     }
-                    Asked::Reload => self.reload("SIGHUP").await,
+                    Asked::Reload => drop(self.reload("SIGHUP").await),
                 },
+                request = self.control.request() => self.answer(request).await,
+                () = self.watch.changed() => self.reload_if_changed().await,
                 _ = self.ticks.tick() => self.tick(),
                 ready = self.packet_log.pass_on() => ready.context("cannot read the program's diagnostics")?,
             }
@@ -114,60 +149,6 @@ impl Daemon {
         {
             error!(%error, "cannot tell the program the time: expiries hold by the clock as it was");
         }
-    }
-
-    /// Reads the policy anew and enforces it; what cannot be enforced changes nothing.
-    async fn reload(&mut self, asked_by: &str) {
-        info!(asked_by, policy = %self.options.policy.display(), "reloading");
-        match self.try_reload().await {
-            Ok(()) => info!(policy = %self.options.policy.display(), "reloaded"),
-            Err(error) => error!("the policy was not reloaded, the one before goes on: {error:#}"),
-        }
-    }
-
-    async fn try_reload(&mut self) -> anyhow::Result<()> {
-        let path = self.options.policy.clone();
-        let file = self
-            .meanwhile(spawn_blocking(move || policy_file::read_aloud(&path)))
-            .await??;
-        let options = self.options.clone();
-        let reused = self.enforced.reusable()?;
-        let next = self
-            .meanwhile(spawn_blocking(move || load(file, &options, &reused)))
-            .await??;
-        self.switch(next).await
-    }
-
-    /// Goes on telling the time while something takes long elsewhere.
-    async fn meanwhile<T>(&mut self, mut work: JoinHandle<T>) -> anyhow::Result<T> {
-        loop {
-            tokio::select! {
-                result = &mut work => return result.context("a thread of the daemon's failed"),
-                _ = self.ticks.tick() => self.tick(),
-            }
-        }
-    }
-
-    /// Puts a loaded filter in the place of the one that runs.
-    async fn switch(&mut self, next: Next) -> anyhow::Result<()> {
-        let Next { mut filter, policy } = next;
-        let mut targets = targets(&policy);
-        for target in &mut targets {
-            // An interface that has disappeared is no reason to refuse a policy for those that are there.
-            let attached = self.enforced.attachments().iter();
-            target.may_be_missing |= attached
-                .clone()
-                .any(|attached| attached.interface == target.interface);
-        }
-        // Before the switch: afterwards nothing may fail. What the reader misses of the old filter is lost with it.
-        let packet_log = PacketLog::of(&mut filter, self.options.datapath_log)?;
-        // Listed late: loading a large policy takes a while.
-        let interfaces = Interfaces::list().await?;
-        let switched = self.enforced.switch(filter, &interfaces, &targets)?;
-        self.packet_log = packet_log;
-        self.policy = policy;
-        self.tell(&switched);
-        Ok(())
     }
 
     /// Says what a switch did.
@@ -240,6 +221,7 @@ impl Daemon {
 struct Next {
     filter: Filter,
     policy: Policy,
+    description: Description,
 }
 
 fn load(file: PolicyFile, options: &Options, reused: &Reused) -> anyhow::Result<Next> {
@@ -247,17 +229,24 @@ fn load(file: PolicyFile, options: &Options, reused: &Reused) -> anyhow::Result<
         log: options.datapath_log,
         trace: false,
     };
-    let filter = Filter::load_with(&file.compiled, &file.description, load_options, reused)?;
+    let PolicyFile {
+        policy,
+        compiled,
+        description,
+        ..
+    } = file;
+    let filter = Filter::load_with(&compiled, &description, load_options, reused)?;
     info!(
         policy = %options.policy.display(),
-        pools = file.policy.pools.len(),
-        relays = file.policy.relays.len(),
-        exemptions = file.policy.exemptions.len(),
+        pools = policy.pools.len(),
+        relays = policy.relays.len(),
+        exemptions = policy.exemptions.len(),
         "loaded"
     );
     Ok(Next {
         filter,
-        policy: file.policy,
+        policy,
+        description,
     })
 }
 

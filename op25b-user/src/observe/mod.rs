@@ -1,7 +1,9 @@
 //! What filters in the kernel are doing, for people and for scripts.
 
+mod report;
 mod status;
 
+pub use report::{DaemonReport, LastReload, ReloadAnswer};
 pub use status::{
     ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State, Status, StatusError, status,
 };

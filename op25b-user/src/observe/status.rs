@@ -9,6 +9,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 use thiserror::Error;
 
+use super::LastReload;
 use crate::{
     datapath::{Counters, LiveError, LiveFilter, PoolSummary, find_live, holder, pinned_programs},
     policy::Role,
@@ -48,6 +49,8 @@ pub struct FilterStatus {
     pub pid: u32,
     /// The op25b that loaded it.
     pub version: String,
+    /// Its daemon's last reload, if there was one and the daemon answers at its control socket.
+    pub last_reload: Option<LastReload>,
     /// The policy it enforces.
     pub policy: PolicyStatus,
     /// Where it is attached.
@@ -169,6 +172,7 @@ fn filter_status(state: State, live: LiveFilter, now: Timestamp) -> FilterStatus
         state,
         pid: description.pid,
         version: description.version,
+        last_reload: None,
         policy: PolicyStatus {
             file: description.policy_file,
             sha256: description.policy_sha256,
@@ -215,6 +219,9 @@ impl fmt::Display for FilterStatus {
             "  daemon      {daemon}process {} (op25b {})",
             self.pid, self.version
         )?;
+        if let Some(reload) = &self.last_reload {
+            writeln!(f, "  reload      {reload}")?;
+        }
         writeln!(f, "  policy      {}", self.policy.file.display())?;
         let mut label = "interfaces";
         for interface in &self.interfaces {

@@ -10,11 +10,13 @@ mod block;
 mod compile;
 mod context;
 mod diagnostic;
+mod diff;
 mod document;
 mod entries;
 mod fold;
 mod judge;
 mod lint;
+mod listed;
 mod model;
 mod nesting;
 mod prefix;
@@ -36,6 +38,7 @@ use self::source::{Source, Span};
 pub use self::{
     compile::{CompileError, Compiled, Entry, Tables, compile},
     diagnostic::{Code, Diagnostic, Place, Report, Severity},
+    diff::{Changes, Diff, Item, Items},
     judge::{Flow, Judgement, Rule, RuleDescription, judge},
     model::{
         Action, Block, Exemption, Handling, Inbound, Interface, Match, Policy, Pool, PoolMode, Position,

@@ -172,6 +172,16 @@ impl Scene {
     }
 }
 
+/// A file system that is mounted at a place; dropping it unmounts it.
+pub struct Mounted(pub PathBuf);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        // Lazily: it may be in use by a filter that is still to be dropped.
+        let _ = nix::mount::umount2(&self.0, nix::mount::MntFlags::MNT_DETACH);
+    }
+}
+
 impl Answer {
     /// The one JSON document on stdout.
     pub fn json(&self) -> Value {

@@ -3,7 +3,7 @@
 use serde_json::json;
 use xtask::lab::{Host, Servers};
 
-use crate::scene::{SMALL, Scene, lab_policy};
+use crate::scene::{Mounted, SMALL, Scene, lab_policy};
 
 #[test]
 fn without_a_filter_it_exits_with_3_and_says_so() {
@@ -155,16 +155,6 @@ fn two_filters_on_different_interfaces_are_both_listed_and_counted_apart() {
         explain.refusal(),
         "op25b: several op25b filters are running here (`op25b status` lists them); give `--policy FILE`"
     );
-}
-
-/// A place where op25b mounts a BPF file system; dropping it unmounts it.
-struct Mounted(std::path::PathBuf);
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        // Lazily: it may be in use by a filter that is still to be dropped.
-        let _ = nix::mount::umount2(&self.0, nix::mount::MntFlags::MNT_DETACH);
-    }
 }
 
 #[test]
