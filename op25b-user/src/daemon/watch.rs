@@ -19,6 +19,8 @@ pub(super) struct Watch(Option<Watching>);
 
 struct Watching {
     events: mpsc::UnboundedReceiver<()>,
+    /// Whether something has happened that was not told yet.
+    is_pending: bool,
     _watcher: RecommendedWatcher,
 }
 
@@ -49,19 +51,27 @@ impl Watch {
         }
         Ok(Self(Some(Watching {
             events,
+            is_pending: false,
             _watcher: watcher,
         })))
     }
 
-    /// Waits until something has happened there, and then nothing more for a moment.
+    /// Waits until something has happened there, and then nothing more for a moment. Whoever stops waiting misses nothing.
     pub(super) async fn changed(&mut self) {
-        let Some(Watching { events, .. }) = &mut self.0 else {
+        let Some(Watching {
+            events, is_pending, ..
+        }) = &mut self.0
+        else {
             return std::future::pending().await;
         };
-        if events.recv().await.is_none() {
-            return std::future::pending().await;
+        if !*is_pending {
+            if events.recv().await.is_none() {
+                return std::future::pending().await;
+            }
+            *is_pending = true;
         }
         while let Ok(Some(())) = timeout(QUIET, events.recv()).await {}
+        *is_pending = false;
     }
 }
 
