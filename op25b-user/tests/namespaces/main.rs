@@ -5,6 +5,7 @@ mod control;
 mod expiry;
 mod explain;
 mod foreign;
+mod layout;
 mod logs;
 mod mail;
 mod modes;
