@@ -9,6 +9,7 @@ mod packet_log;
 pub(crate) mod policy_file;
 mod reload;
 mod signals;
+mod upkeep;
 mod watch;
 
 use std::{path::PathBuf, sync::Arc};
@@ -23,14 +24,16 @@ use self::{
     packet_log::PacketLog,
     policy_file::PolicyFile,
     signals::{Asked, Signals},
+    upkeep::Upkeep,
     watch::Watch,
 };
 use crate::{
     datapath::{
-        Description, Enforced, Filter, Interfaces, LoadOptions, LogLevel, Pins, Reused, Switched, Target,
+        Description, Enforced, Filter, InterfaceEvents, Interfaces, LoadOptions, LogLevel, Pins, Reused,
+        Switched, Target,
     },
     observe::LastReload,
-    policy::{Policy, Role, Word as _},
+    policy::{Policy, Role, Wait, Word as _},
 };
 
 /// What a daemon is started with.
@@ -65,6 +68,8 @@ struct Daemon {
     description: Description,
     control: Control,
     watch: Watch,
+    events: InterfaceEvents,
+    upkeep: Upkeep,
     packet_log: PacketLog,
     clock: Clock,
     ticks: Interval,
@@ -104,6 +109,8 @@ impl Daemon {
             enforced,
             control,
             watch,
+            events: InterfaceEvents::listen()?,
+            upkeep: Upkeep::default(),
             packet_log: PacketLog::off(),
             clock: Clock::new()?,
             ticks,
@@ -136,19 +143,24 @@ impl Daemon {
                 },
                 request = self.control.request() => self.answer(request).await,
                 () = self.watch.changed() => self.reload_if_changed().await,
-                _ = self.ticks.tick() => self.tick(),
+                name = self.events.next() => if self.is_ours(&name) {
+                    self.look_after_interfaces().await;
+                },
+                _ = self.ticks.tick() => self.tick().await,
                 ready = self.packet_log.pass_on() => ready.context("cannot read the program's diagnostics")?,
             }
         }
     }
 
     /// What is to be done every second.
-    fn tick(&mut self) {
+    async fn tick(&mut self) {
         if let Some(filter) = self.enforced.filter()
             && let Err(error) = self.clock.tell(filter)
         {
             error!(%error, "cannot tell the program the time: expiries hold by the clock as it was");
         }
+        // Also without an event: nobody tells when a link is detached.
+        self.look_after_interfaces().await;
     }
 
     /// Says what a switch did.
@@ -179,9 +191,6 @@ impl Daemon {
                 interface,
                 "its XDP mode changed: it was without a filter for a moment"
             );
-        }
-        for interface in &switched.missing {
-            warn!(interface, "there is no such interface");
         }
         for interface in &switched.released {
             info!(interface, "detached: the policy does not name it any more");
@@ -257,7 +266,7 @@ fn targets(policy: &Policy) -> Vec<Target> {
             interface: interface.name.clone(),
             role: interface.role,
             xdp: interface.xdp,
-            may_be_missing: false,
+            may_be_missing: interface.wait == Wait::Yes,
         })
         .collect()
 }

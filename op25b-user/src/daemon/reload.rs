@@ -16,7 +16,7 @@ use super::{
     targets,
 };
 use crate::{
-    datapath::Interfaces,
+    datapath::{Interfaces, Standing},
     observe::{DaemonReport, LastReload, ReloadAnswer},
     policy::{Diff, Severity},
 };
@@ -114,12 +114,12 @@ impl Daemon {
         }
     }
 
-    /// Goes on telling the time while something takes long elsewhere: reading and loading a large policy takes seconds.
+    /// Goes on with what is to be done every second while something takes long elsewhere: reading and loading a large policy takes seconds.
     async fn meanwhile<T>(&mut self, mut work: JoinHandle<T>) -> anyhow::Result<T> {
         loop {
             tokio::select! {
                 result = &mut work => return result.context("a thread of the daemon's failed"),
-                _ = self.ticks.tick() => self.tick(),
+                _ = self.ticks.tick() => self.tick().await,
             }
         }
     }
@@ -134,8 +134,8 @@ impl Daemon {
         let mut targets = targets(&policy);
         for target in &mut targets {
             // An interface that has disappeared is no reason to refuse a policy for those that are there.
-            let mut attached = self.enforced.attachments().iter();
-            target.may_be_missing |= attached.any(|attached| attached.interface == target.interface);
+            let attached = self.enforced.standing(&target.interface);
+            target.may_be_missing |= attached.is_ok_and(|standing| standing != Standing::Absent);
         }
         // Before the switch: afterwards nothing may fail. What the reader misses of the old filter is lost with it.
         let packet_log = PacketLog::of(&mut filter, self.options.datapath_log)?;
@@ -160,6 +160,7 @@ impl Daemon {
             reloads: self.reloads,
             refused_reloads: self.refused_reloads,
             last_reload: self.last_reload.clone(),
+            interfaces: self.interface_reports(),
         });
     }
 

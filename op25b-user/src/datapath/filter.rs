@@ -90,6 +90,11 @@ impl Filter {
         }
     }
 
+    /// Forgets the tunnels of an interface that is gone.
+    pub(super) fn forget_tunnels(&mut self, index: u32) -> Result<(), LoadError> {
+        load::forget_tunnels(&mut self.ebpf, index)
+    }
+
     /// Looks into all tunnels that any interface does on the one of this index.
     pub(super) fn set_all_tunnels(&mut self, index: u32) -> Result<(), LoadError> {
         let kinds = self.tunnels.iter().fold(0, |all, (_, kinds)| all | kinds);

@@ -298,6 +298,18 @@ pub(super) fn fill_tunnels(ebpf: &mut Ebpf, interface: u32, kinds: u8) -> Result
     tunnels.insert(interface, u32::from(kinds), 0).map_err(failed)
 }
 
+/// Forgets an interface that is gone, so that there is room for the one that comes instead.
+pub(super) fn forget_tunnels(ebpf: &mut Ebpf, interface: u32) -> Result<(), LoadError> {
+    let map = TUNNELS_BY_IF;
+    let failed = |source| LoadError::Fill { map, source };
+    let data = ebpf.map_mut(map).ok_or(LoadError::Missing { name: map })?;
+    let mut tunnels = HashMap::<_, u32, u32>::try_from(data).map_err(failed)?;
+    match tunnels.remove(&interface) {
+        Err(MapError::KeyNotFound) => Ok(()),
+        result => result.map_err(failed),
+    }
+}
+
 pub(super) fn fill_array<V: Pod>(ebpf: &mut Ebpf, map: &'static str, values: &[V]) -> Result<(), LoadError> {
     let failed = |source| LoadError::Fill { map, source };
     let data = ebpf.map_mut(map).ok_or(LoadError::Missing { name: map })?;

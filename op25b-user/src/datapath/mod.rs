@@ -23,14 +23,16 @@ pub mod requirements;
 mod switch;
 mod test_run;
 mod transition;
+mod upkeep;
 
 pub use attach::AttachError;
 pub use counters::Counters;
 pub use description::{Description, PoolSummary};
 pub use filter::Filter;
-pub use interfaces::{Interface, Interfaces, XdpAttachment};
+pub use interfaces::{Interface, InterfaceEvents, Interfaces, InterfacesError, XdpAttachment};
 pub use live::{LiveError, LiveFilter, LiveInterface, find_live};
 pub use load::{LoadError, LoadOptions, LogLevel, Reused};
 pub use pins::{Pins, PinsError, holder, pinned_programs};
 pub use switch::{Attachment, Enforced, SwitchError, Switched, Target};
 pub use test_run::{Decision, TestRunError, TestRunner};
+pub use upkeep::Standing;

@@ -13,7 +13,7 @@ use super::{
 use crate::policy::XdpMode;
 
 /// What is pinned when a switch begins.
-pub(super) struct Standing {
+pub(super) struct Before {
     pub(super) links: Vec<Pinned>,
     pub(super) generations: Vec<Generation>,
 }
@@ -27,7 +27,7 @@ pub(super) struct Pinned {
     pub(super) is_replaced: bool,
 }
 
-impl Standing {
+impl Before {
     pub(super) fn read(pins: &Pins) -> Result<Self, PinsError> {
         let links = pins.links()?.into_iter().map(|(interface, link)| {
             let info = link
@@ -85,20 +85,18 @@ pub(super) enum How {
 
 /// Finds out what is to be done, and refuses what can be known to fail: many drivers reset the link to attach in native mode.
 pub(super) fn plan<'a>(
-    standing: &mut Standing,
+    before: &mut Before,
     interfaces: &'a Interfaces,
     targets: &'a [Target],
-    missing: &mut Vec<String>,
 ) -> Result<Vec<Step<'a>>, AttachError> {
     let mut steps = Vec::new();
     let mut replaced = Vec::new();
     for target in targets {
         if target.may_be_missing && interfaces.named(&target.interface).is_none() {
-            missing.push(target.interface.clone());
             continue;
         }
         let interface = usable(interfaces, &target.interface)?;
-        let ours = standing.links.iter().find(|pinned| {
+        let ours = before.links.iter().find(|pinned| {
             pinned.interface == interface.name && pinned.info.interface == Some(interface.index)
         });
         match ours {
@@ -112,14 +110,14 @@ pub(super) fn plan<'a>(
     }
     // Nothing is refused any more: now links may be taken from where they are listed.
     for (target, interface, info) in replaced {
-        let Some(index) = standing
+        let Some(index) = before
             .links
             .iter()
             .position(|pinned| pinned.interface == interface.name)
         else {
             continue;
         };
-        let link = standing.links.swap_remove(index).link;
+        let link = before.links.swap_remove(index).link;
         let is_generic = interface
             .xdp
             .iter()
@@ -138,7 +136,7 @@ pub(super) fn plan<'a>(
         });
     }
     for step in &steps {
-        for pinned in &mut standing.links {
+        for pinned in &mut before.links {
             pinned.is_replaced |= pinned.interface == step.interface.name;
         }
     }

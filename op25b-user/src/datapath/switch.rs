@@ -10,7 +10,7 @@ use super::{
     link::Link,
     load::Reused,
     pins::{Pins, PinsError},
-    plan::{Standing, plan},
+    plan::{Before, plan},
     transition::Transition,
 };
 use crate::policy::{Role, XdpMode};
@@ -51,8 +51,6 @@ pub struct Attachment {
 /// What a switch did.
 #[derive(Debug, Default)]
 pub struct Switched {
-    /// Interfaces that are not there.
-    pub missing: Vec<String>,
     /// Interfaces that the filter was taken off.
     pub released: Vec<String>,
     /// Interfaces that ran no filter for a moment, because their mode changed.
@@ -97,14 +95,15 @@ pub enum SwitchError {
 /// What runs from one pin directory.
 #[derive(Debug)]
 pub struct Enforced {
-    pins: Pins,
-    running: Option<Running>,
+    pub(super) pins: Pins,
+    pub(super) running: Option<Running>,
 }
 
+/// A filter that this process has switched to.
 #[derive(Debug)]
-struct Running {
-    filter: Filter,
-    attachments: Vec<Attachment>,
+pub(super) struct Running {
+    pub(super) filter: Filter,
+    pub(super) attachments: Vec<Attachment>,
 }
 
 impl Enforced {
@@ -120,8 +119,8 @@ impl Enforced {
     ///
     /// [`PinsError`].
     pub fn description(&self) -> Result<Option<Description>, PinsError> {
-        let standing = Standing::read(&self.pins)?;
-        Ok(standing
+        let before = Before::read(&self.pins)?;
+        Ok(before
             .latest()
             .and_then(|generation| generation.description().cloned()))
     }
@@ -132,14 +131,18 @@ impl Enforced {
     ///
     /// [`PinsError`].
     pub fn reusable(&self) -> Result<Reused, PinsError> {
-        let standing = Standing::read(&self.pins)?;
-        let reused = standing.latest().and_then(Generation::reusable);
+        let before = Before::read(&self.pins)?;
+        let reused = before.latest().and_then(Generation::reusable);
         Ok(reused.unwrap_or_default())
     }
 
     /// The filter, once this process has switched to one.
     pub fn filter(&mut self) -> Option<&mut Filter> {
         self.running.as_mut().map(|running| &mut running.filter)
+    }
+
+    pub(super) fn pins(&self) -> &Pins {
+        &self.pins
     }
 
     /// Where it runs.
@@ -156,8 +159,8 @@ impl Enforced {
     ///
     /// [`SwitchError`].
     pub fn check(&self, interfaces: &Interfaces, targets: &[Target]) -> Result<(), SwitchError> {
-        let mut standing = Standing::read(&self.pins)?;
-        plan(&mut standing, interfaces, targets, &mut Vec::new())?;
+        let mut before = Before::read(&self.pins)?;
+        plan(&mut before, interfaces, targets)?;
         Ok(())
     }
 
@@ -172,13 +175,13 @@ impl Enforced {
         interfaces: &Interfaces,
         targets: &[Target],
     ) -> Result<Switched, SwitchError> {
-        let mut standing = Standing::read(&self.pins)?;
+        let mut before = Before::read(&self.pins)?;
         let mut switched = Switched::default();
-        let plan = plan(&mut standing, interfaces, targets, &mut switched.missing)?;
+        let plan = plan(&mut before, interfaces, targets)?;
         let generation = Generation::pin(&self.pins, &mut filter)?;
         let mut transition = Transition {
             pins: &self.pins,
-            before: &standing,
+            before: &before,
             filter: &mut filter,
             done: Vec::new(),
         };
@@ -193,13 +196,9 @@ impl Enforced {
         let done = transition.done;
 
         // The filter runs everywhere. What follows is tidying up: it fails no switch.
-        self.release(&standing, &mut switched);
-        carry_over(&standing, &mut filter, &mut switched);
-        for old in standing
-            .generations
-            .into_iter()
-            .filter(|old| !old.is(&generation))
-        {
+        self.release(&before, &mut switched);
+        carry_over(&before, &mut filter, &mut switched);
+        for old in before.generations.into_iter().filter(|old| !old.is(&generation)) {
             switched.left_behind.extend(old.remove().err());
         }
         let interrupted = done.iter().filter(|done| done.interrupted);
@@ -214,8 +213,8 @@ impl Enforced {
     }
 
     /// Takes the filter off interfaces that are not meant any more, and forgets links whose interfaces are gone.
-    fn release(&self, standing: &Standing, switched: &mut Switched) {
-        for pinned in &standing.links {
+    fn release(&self, before: &Before, switched: &mut Switched) {
+        for pinned in &before.links {
             if pinned.info.interface.is_some() {
                 if let Err(source) = pinned.link.detach() {
                     let path = self.pins.link_path(&pinned.interface);
@@ -237,8 +236,8 @@ impl Enforced {
 }
 
 /// Goes on counting where a filter with maps of another layout ended.
-fn carry_over(standing: &Standing, filter: &mut Filter, switched: &mut Switched) {
-    let Some(previous) = standing.latest() else { return };
+fn carry_over(before: &Before, filter: &mut Filter, switched: &mut Switched) {
+    let Some(previous) = before.latest() else { return };
     if previous.reusable().is_some() {
         return;
     }

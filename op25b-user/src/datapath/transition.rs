@@ -7,14 +7,14 @@ use super::{
     attach::{Attached, attach},
     link::{Link, Mode},
     pins::{Pins, PinsError},
-    plan::{How, Standing, Step},
+    plan::{Before, How, Step},
 };
 use crate::policy::Role;
 
 /// A switch under way.
 pub(super) struct Transition<'a> {
     pub(super) pins: &'a Pins,
-    pub(super) before: &'a Standing,
+    pub(super) before: &'a Before,
     pub(super) filter: &'a mut Filter,
     /// The steps that are taken.
     pub(super) done: Vec<Done>,

@@ -3,7 +3,7 @@
 mod report;
 mod status;
 
-pub use report::{DaemonReport, LastReload, ReloadAnswer};
+pub use report::{DaemonReport, InterfaceReport, InterfaceState, LastReload, ReloadAnswer};
 pub use status::{
     ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State, Status, StatusError, status,
 };

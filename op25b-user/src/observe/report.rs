@@ -26,6 +26,31 @@ pub struct DaemonReport {
     pub refused_reloads: u64,
     /// The last one, whether done or refused.
     pub last_reload: Option<LastReload>,
+    /// The interfaces of the policy.
+    pub interfaces: Vec<InterfaceReport>,
+}
+
+/// How it stands with one interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InterfaceReport {
+    /// Its name.
+    pub name: String,
+    /// Whether the filter runs there.
+    pub state: InterfaceState,
+    /// How often somebody else has detached or replaced the filter.
+    pub interferences: u64,
+}
+
+/// Whether the filter runs on an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InterfaceState {
+    /// It does.
+    Enforced,
+    /// There is no such interface: it is waited for.
+    Missing,
+    /// Somebody else has taken it away.
+    Lost,
 }
 
 /// A reload that is over.

@@ -60,6 +60,7 @@ impl Listed for Interface {
             ("role", one(&self.role)),
             ("xdp", one(&self.xdp)),
             ("tunnels", many(&self.tunnels)),
+            ("wait", one(&self.wait)),
         ]
         .into_iter()
         .filter(|(_, said)| *said != Said::Many(Vec::new()))
@@ -67,7 +68,8 @@ impl Listed for Interface {
     }
 
     fn is_plainly(&self, other: &Self) -> bool {
-        (self.role, self.xdp, &self.tunnels) == (other.role, other.xdp, &other.tunnels)
+        (self.role, self.xdp, self.wait) == (other.role, other.xdp, other.wait)
+            && self.tunnels == other.tunnels
     }
 }
 

@@ -2,11 +2,7 @@
 
 use std::{
     fs,
-    io::{Read as _, Write as _},
-    os::unix::{
-        fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, symlink},
-        net::UnixStream,
-    },
+    os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, symlink},
     path::PathBuf,
 };
 
@@ -140,34 +136,15 @@ fn the_socket_is_for_its_user_and_group_and_speaks_http() {
     let group = nix::unistd::Group::from_name("op25b").unwrap();
     assert_eq!(found.gid(), group.map_or(0, |group| group.gid.as_raw()));
 
-    let ask = |request: &str| {
-        let mut stream = UnixStream::connect(&socket).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    };
-    let answer = ask("GET /v1/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
-    let body: Value = serde_json::from_str(body).unwrap();
+    let body = scene.daemon_report();
     assert_eq!(body["pid"], filter.pid());
     assert_eq!(body["reloads"], 0);
     for (request, status) in [
-        (
-            "GET /v1/reload HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
-            405,
-        ),
-        (
-            "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
-            404,
-        ),
-        (
-            "POST /v1/reload?dry_run=perhaps HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
-            400,
-        ),
+        ("GET /v1/reload", 405),
+        ("GET /", 404),
+        ("POST /v1/reload?dry_run=perhaps", 400),
     ] {
-        let answer = ask(request);
+        let answer = scene.ask_daemon(request);
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
     }
 }

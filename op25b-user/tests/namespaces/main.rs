@@ -16,4 +16,5 @@ mod reload;
 mod scene;
 mod status;
 mod stopping;
+mod upkeep;
 mod wire;

@@ -78,7 +78,16 @@ fn a_second_filter_in_the_same_place_is_refused_and_the_first_goes_on() {
     let policy = scene.policy(SMALL);
     let elsewhere = pins.join("elsewhere");
     let elsewhere = elsewhere.to_str().unwrap();
-    let answer = scene.op25b(&["run", "--policy", policy.to_str().unwrap(), "--bpffs", elsewhere]);
+    let state = scene.path("state");
+    let answer = scene.op25b(&[
+        "run",
+        "--policy",
+        policy.to_str().unwrap(),
+        "--bpffs",
+        elsewhere,
+        "--state-dir",
+        state.to_str().unwrap(),
+    ]);
     let (_, _, id) = before[0];
     let refusal =
         format!("interface sub0 already runs the XDP program \"op25b_subscribe\" (id {id}, native)");

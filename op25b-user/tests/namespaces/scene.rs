@@ -2,7 +2,8 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt as _,
+    io::{Read as _, Write as _},
+    os::unix::{fs::PermissionsExt as _, net::UnixStream},
     path::{Path, PathBuf},
     process::{Command, Output},
     time::{Duration, Instant},
@@ -108,6 +109,28 @@ impl Scene {
         command.envs(self.router().places());
         let output = self.router().run(move || Ok(command.output()?)).unwrap();
         output.into()
+    }
+
+    /// What the router's daemon answers at its control socket to a request such as `GET /`.
+    pub fn ask_daemon(&self, request: &str) -> String {
+        let [_, (_, state)] = self.router().places();
+        let mut stream = UnixStream::connect(state.join("control.sock")).unwrap();
+        write!(
+            stream,
+            "{request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    /// What the router's daemon says of itself.
+    pub fn daemon_report(&self) -> Value {
+        let answer = self.ask_daemon("GET /v1/status");
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        serde_json::from_str(body).unwrap()
     }
 
     /// Configures the router, in `ip`'s words.
