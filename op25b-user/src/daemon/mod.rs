@@ -7,7 +7,9 @@ mod clock;
 pub(crate) mod control;
 mod packet_log;
 pub(crate) mod policy_file;
+mod privileges;
 mod reload;
+mod service;
 mod signals;
 mod upkeep;
 mod watch;
@@ -85,11 +87,6 @@ impl Daemon {
     async fn start(options: Options, file: PolicyFile) -> anyhow::Result<Self> {
         let enforced = Enforced::new(Pins::take(&options.bpffs)?);
         let control = Control::listen(&options.state_dir)?;
-        let watch = if options.watch {
-            Watch::file(&options.policy)?
-        } else {
-            Watch::off()
-        };
         if let Some(before) = enforced.description()? {
             info!(
                 pins = %options.bpffs.display(),
@@ -108,7 +105,7 @@ impl Daemon {
             description: file.description.clone(),
             enforced,
             control,
-            watch,
+            watch: Watch::off(),
             events: InterfaceEvents::listen()?,
             upkeep: Upkeep::default(),
             packet_log: PacketLog::off(),
@@ -125,7 +122,13 @@ impl Daemon {
         let reused = daemon.enforced.reusable()?;
         let next = load(file, &daemon.options, &reused)?;
         daemon.switch(next).await?;
+        // No thread is started before this: each would keep what this one gives up.
+        if let Err(error) = privileges::drop_what_is_not_needed() {
+            warn!("running with more privileges than are needed: {error:#}");
+        }
+        daemon.watch();
         daemon.publish();
+        service::ready(&daemon.summary());
         info!(policy = %daemon.options.policy.display(), "enforcing");
         Ok(daemon)
     }
@@ -137,6 +140,7 @@ impl Daemon {
                 asked = signals.next() => match asked {
                     Asked::Stop(signal) => {
                         info!(signal, "stopping");
+                        service::stopping();
                         return Ok(());
                     }
                     Asked::Reload => drop(self.reload("SIGHUP").await),
@@ -161,6 +165,29 @@ impl Daemon {
         }
         // Also without an event: nobody tells when a link is detached.
         self.look_after_interfaces().await;
+        service::alive();
+    }
+
+    /// Begins to watch the policy file, if that is asked for.
+    fn watch(&mut self) {
+        if self.options.watch {
+            match Watch::file(&self.options.policy) {
+                Ok(watch) => self.watch = watch,
+                Err(error) => error!("changes of the policy file go unnoticed: {error:#}"),
+            }
+        }
+    }
+
+    /// What is enforced, in one line.
+    fn summary(&self) -> String {
+        let attached = self.enforced.attachments().len();
+        format!(
+            "enforcing on {attached} of {} interfaces: {} pools, {} relays, {} exemptions",
+            self.policy.interfaces.len(),
+            self.policy.pools.len(),
+            self.policy.relays.len(),
+            self.policy.exemptions.len(),
+        )
     }
 
     /// Says what a switch did.

@@ -13,7 +13,7 @@ use super::{
     load,
     packet_log::PacketLog,
     policy_file::{self, PolicyFile, Refused},
-    targets,
+    service, targets,
 };
 use crate::{
     datapath::{Interfaces, Standing},
@@ -44,6 +44,7 @@ impl Daemon {
     /// Enforces the policy as the file is now; what cannot be enforced changes nothing.
     pub(super) async fn reload(&mut self, asked_by: &str) -> ReloadAnswer {
         info!(asked_by, policy = %self.options.policy.display(), "reloading");
+        service::reloading();
         self.seen = self.digest();
         let mut answer = ReloadAnswer::default();
         let result = self.try_reload(&mut answer).await;
@@ -65,6 +66,10 @@ impl Daemon {
             refused: answer.refused.clone(),
         });
         self.publish();
+        service::ready(&match &answer.refused {
+            None => self.summary(),
+            Some(why) => format!("{}; the last reload was refused: {why}", self.summary()),
+        });
         answer
     }
 

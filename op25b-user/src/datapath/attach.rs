@@ -41,14 +41,15 @@ pub enum AttachError {
     NotEthernet(String),
     /// An XDP program is there already.
     #[error(
-        "interface {interface} already runs the XDP program {name:?} (id {id}, {mode}); \
-         remove it first, for example with `ip link set dev {interface} xdp off`, or stop the process that holds it"
+        "interface {interface} already runs {} (id {id}, {mode}); \
+         remove it first, for example with `ip link set dev {interface} xdp off`, or stop the process that holds it",
+        match .name { Some(name) => format!("the XDP program {name:?}"), None => "another XDP program".into() }
     )]
     Occupied {
         /// The interface.
         interface: String,
-        /// The other program's name.
-        name: String,
+        /// The other program's name, if this process may know it, which takes `CAP_SYS_ADMIN`.
+        name: Option<String>,
         /// The other program's id.
         id: u32,
         /// The other program's mode.
@@ -169,10 +170,8 @@ fn hint(mode: Mode, error: &io::Error) -> &'static str {
     }
 }
 
-fn program_name(id: u32) -> String {
-    loaded_programs()
-        .filter_map(Result::ok)
-        .find(|program| program.id() == id)
-        .and_then(|program| program.name_as_str().map(str::to_owned))
-        .unwrap_or_default()
+fn program_name(id: u32) -> Option<String> {
+    let mut programs = loaded_programs().filter_map(Result::ok);
+    let program = programs.find(|program| program.id() == id)?;
+    program.name_as_str().map(str::to_owned)
 }

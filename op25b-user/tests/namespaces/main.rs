@@ -14,6 +14,7 @@ mod privileges;
 mod refusals;
 mod reload;
 mod scene;
+mod service;
 mod status;
 mod stopping;
 mod upkeep;
