@@ -63,6 +63,8 @@ pub struct Interface {
     pub name: String,
     /// `native` or `generic`.
     pub xdp: String,
+    /// The program's id.
+    pub program_id: u32,
 }
 
 /// A line of `op25b run --log-format json`.

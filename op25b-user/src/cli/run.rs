@@ -61,6 +61,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        // One policy is loaded at a time; each thread more would keep memory of its own for it.
+        .max_blocking_threads(1)
         .build()
         .context("cannot start the event loop")?
         .block_on(daemon::run(&options, file))?;

@@ -192,7 +192,7 @@ fn failed_tests(output: &str) -> Vec<String> {
 }
 
 /// Copies sources, with their times, so that cargo builds only what has changed since the last copy.
-fn copy_directory(from: &Path, to: &Path) -> anyhow::Result<()> {
+pub(crate) fn copy_directory(from: &Path, to: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
     for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
         let entry = entry.with_context(|| format!("cannot read {}", from.display()))?;
