@@ -2,10 +2,11 @@
 
 use std::{
     collections::BTreeMap,
+    io,
     net::Ipv4Addr,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -53,18 +54,27 @@ pub(super) fn send(host: &NetNs, from: Ipv4Addr, to: Ipv4Addr, ports: [u16; 2]) 
     let stopped = Arc::clone(&stop);
     let thread = host.spawn(move || {
         let socket = PacketSocket::open(HOST_END)?;
-        let number = AtomicU32::new(0);
+        let mut number = 0;
         while !stopped.load(Ordering::Relaxed) {
             for _ in 0..BURST {
-                let number = number.fetch_add(1, Ordering::Relaxed);
                 let port = ports[usize::from(number % 2 == 1)];
-                socket.send(&frame(from, to, port, number)?)?;
+                match socket.send(&frame(from, to, port, number)?) {
+                    Ok(()) => number += 1,
+                    // The link's queue is full: it is not sent yet.
+                    Err(error) if is_full(&error) => break,
+                    Err(error) => return Err(error),
+                }
             }
             thread::sleep(PAUSE);
         }
-        Ok(number.into_inner())
+        Ok(number)
     });
     Running { stop, thread }
+}
+
+fn is_full(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.raw_os_error() == Some(libc::ENOBUFS))
 }
 
 fn frame(from: Ipv4Addr, to: Ipv4Addr, port: u16, number: u32) -> anyhow::Result<Vec<u8>> {
