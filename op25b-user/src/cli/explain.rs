@@ -137,7 +137,7 @@ fn policy(args: &Args) -> anyhow::Result<PolicyFile> {
     })?;
     ensure!(
         file.description.policy_sha256 == description.policy_sha256,
-        "{path} has been changed since it was loaded at {}: restart the filter to enforce it, \
+        "{path} has been changed since it was loaded at {}: `op25b reload` enforces it, \
          or explain the file as it is now with `--policy {path}`",
         description.loaded_at,
         path = path.display(),
