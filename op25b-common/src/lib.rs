@@ -53,6 +53,10 @@ pub mod root {
     pub const COUNT: u32 = 4;
 }
 
+/// The version of what stays in the kernel between two programs: the maps that the next one goes on with, and how they are
+/// described. It changes when a slot or a key comes to mean something else, also where no shape does.
+pub const LAYOUT_VERSION: u32 = 1;
+
 /// How many ports a policy can block.
 ///
 /// The program compares against each in turn, on every TCP packet, so the number is small on purpose.

@@ -32,7 +32,8 @@ pub const DESTINATIONS_V6: &str = "DESTINATIONS_V6";
 pub const TUNNELS_BY_IF: &str = "TUNNELS_BY_IF";
 /// One per-CPU u64: when the next answer of `action: prohibit` is due, as a boot-time clock.
 pub const ANSWERS: &str = "ANSWERS";
-/// Per-CPU packets by [`crate::Reason`]: subscriber interfaces' first, then uplink interfaces'.
+/// Per-CPU packets by [`crate::Reason`]: subscriber interfaces' first, then uplink interfaces'; see
+/// [`crate::values::COUNTER_SLOTS`].
 pub const COUNTERS: &str = "COUNTERS";
 /// One i64: nanoseconds to add to the boot-time clock to get the Unix time.
 pub const CLOCK: &str = "CLOCK";

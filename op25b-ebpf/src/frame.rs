@@ -12,7 +12,7 @@ use aya_ebpf::{
 
 use crate::{
     instructions,
-    packet::{Bytes, MAX_OFFSET},
+    packet::Bytes,
 };
 
 /// A frame that is read where it lies: the fast way.
@@ -39,7 +39,7 @@ fn place(ctx: *mut xdp_md, offset: usize, length: usize) -> Option<*const u8> {
 
 /// Bytes of the frame's first buffer.
 #[inline(always)]
-fn in_place<const N: usize>(ctx: *mut xdp_md, offset: usize) -> Option<[u8; N]> {
+pub fn in_place<const N: usize>(ctx: *mut xdp_md, offset: usize) -> Option<[u8; N]> {
     let from = place(ctx, offset, N)?;
     let mut bytes = [0; N];
     // SAFETY: the comparison in `place` proves to the verifier that N bytes are inside the frame.
@@ -67,21 +67,6 @@ pub fn words_in_place<const N: usize>(ctx: *mut xdp_md, offset: usize) -> Option
     Some(core::array::from_fn(|index| unsafe {
         instructions::load_u64(from.add(index * size_of::<u64>()))
     }))
-}
-
-/// A frame that is read where it lies, at offsets that come from another function: the verifier knows nothing of them.
-pub struct Reread(pub *mut xdp_md);
-
-impl Bytes for Reread {
-    #[inline(always)]
-    fn bytes<const N: usize>(&self, offset: u32) -> Option<[u8; N]> {
-        // On the whole register, where the verifier sees it: the compiler may know better and leave the comparison out.
-        let near = instructions::opaque(u64::from(offset)) as usize;
-        if near > MAX_OFFSET as usize {
-            return Fetched(self.0).bytes(offset);
-        }
-        in_place(self.0, near).or_else(|| Fetched(self.0).bytes(offset))
-    }
 }
 
 /// A frame whose bytes the kernel fetches: slower, and any offset will do, so that the verifier need not follow how it

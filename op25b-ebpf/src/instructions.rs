@@ -23,7 +23,7 @@ pub fn opaque(mut number: u64) -> u64 {
 pub unsafe fn atomic_add(number: *mut u32, value: u32) {
     // SAFETY: the caller's; the instruction touches nothing else.
     unsafe {
-        asm!("lock *(u32 *)({0} + 0) += {1}", in(reg) number, in(reg) u64::from(value), options(nostack))
+        asm!("lock *(u32 *)({0} + 0) += {1}", in(reg) number, in(reg) u64::from(value), options(nostack));
     };
 }
 

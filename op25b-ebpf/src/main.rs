@@ -48,7 +48,7 @@ use op25b_common::{
 
 use crate::{
     address::Address,
-    frame::{Fetched, Frame, Reread},
+    frame::{Fetched, Frame},
     glance::Seen,
     packet::{
         Network, Ports, TCP, Upper,
@@ -175,7 +175,7 @@ fn outermost(ctx: &XdpContext, network: Network, link: Link, tunnels: u8) -> Res
         skip_extensions(ctx.ctx, &raw mut upper);
     }
     let ports = if tunnels == 0 || upper.protocol == TCP {
-        upper.ports(&Reread(ctx.ctx))?
+        upper.ports(&frame)?
     } else {
         Ports::NONE
     };
@@ -216,7 +216,7 @@ pub extern "C" fn enter_tunnel(ctx: *mut xdp_md, segment: *mut Segment) -> u32 {
 pub extern "C" fn read_rest(ctx: *mut xdp_md, segment: *mut Segment) -> u32 {
     // SAFETY: as above.
     if let Some(segment) = unsafe { segment.as_mut() } {
-        segment.read_rest(&Reread(ctx));
+        segment.read_rest(&Fetched(ctx));
     }
     0
 }

@@ -9,11 +9,13 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use op25b_common::{
-    MAX_BLOCKED_PORTS, Reason,
+    MAX_BLOCKED_PORTS,
     classifier::{PAGE_ENTRIES, Path, ROOT_ENTRIES, Sparse},
     keys::{AddressV4, AddressV6, DestinationKey},
     root,
-    values::{Class, Decision, DescriptionChunk, DestinationEntry, Moment, Subscriber},
+    values::{
+        COUNTER_SLOTS, Class, Decision, DescriptionChunk, DestinationEntry, Moment, Subscriber,
+    },
 };
 
 /// User space writes these as memory: a policy's million entries are no million system calls.
@@ -49,7 +51,7 @@ pub static TUNNELS_BY_IF: HashMap<u32, u32, 1> = HashMap::new();
 pub static ANSWERS: PerCpuArray<u64, 1> = PerCpuArray::new();
 
 #[btf_map]
-pub static COUNTERS: PerCpuArray<u64, { 2 * Reason::COUNT }> = PerCpuArray::new();
+pub static COUNTERS: PerCpuArray<u64, COUNTER_SLOTS> = PerCpuArray::new();
 #[btf_map]
 pub static CLOCK: Array<i64, 1> = Array::new();
 #[btf_map]

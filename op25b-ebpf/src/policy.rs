@@ -4,7 +4,7 @@
 
 use aya_ebpf::btf_maps::lpm_trie::Key;
 use op25b_common::{
-    MAX_BLOCKED_PORTS, Reason, Verdict,
+    Reason, Verdict,
     keys::{AddressV4, AddressV6, DestinationKey},
     values::{
         ALWAYS_PAST, Class, Decision, DestinationEntry, NEVER, NO_DESTINATIONS, NO_RULE, RuleIndex,
@@ -17,12 +17,20 @@ use crate::{address::Address, classify, clock, maps};
 /// Whether the policy blocks this port.
 #[inline(always)]
 pub fn is_blocked_port(port: u32) -> bool {
-    // The globals are constants to the verifier: the comparisons beyond the count do not exist in the loaded program.
-    let count = maps::BLOCKED_PORT_COUNT.load();
-    let is = |index: usize| count as usize > index && u32::from(maps::BLOCKED_PORTS[index].load()) == port;
-    const { assert!(MAX_BLOCKED_PORTS == 8) };
-    // Not a loop: the compiler would leave it one, which takes longer than what is in it.
-    is(0) || is(1) || is(2) || is(3) || is(4) || is(5) || is(6) || is(7)
+    // Nearly every policy blocks one port. The count is a constant to the verifier, which removes the rest then.
+    u32::from(maps::BLOCKED_PORTS[0].load()) == port
+        || maps::BLOCKED_PORT_COUNT.load() > 1 && is_another_blocked_port(port) != 0
+}
+
+/// Whether it is one of the ports behind the first. Verified by itself.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn is_another_blocked_port(port: u32) -> u32 {
+    let count = maps::BLOCKED_PORT_COUNT.load() as usize;
+    let mut others = maps::BLOCKED_PORTS.iter().enumerate().skip(1);
+    let is_blocked =
+        others.any(|(index, blocked)| index < count && u32::from(blocked.load()) == port);
+    u32::from(is_blocked)
 }
 
 /// What rows beyond the addresses need to know of a segment.

@@ -7,7 +7,7 @@ use op25b_common::Reason;
 
 use crate::{
     address::{Address, Halves, Place},
-    frame::{Fetched, Reread},
+    frame::Fetched,
     packet::{Bytes as _, Network, Ports, Upper, ethernet::Link, ipv4, ipv6, tunnel},
 };
 
@@ -85,7 +85,7 @@ impl Segment {
 
     /// Reads what there is to know besides the ports.
     #[inline(always)]
-    pub fn read_rest(&mut self, frame: &Reread) {
+    pub fn read_rest(&mut self, frame: &Fetched) {
         self.source = Halves::read(frame, self.source_place());
         self.destination = Halves::read(frame, self.destination_place());
         self.tcp_flags = self.read_tcp_flags(frame).map_or(UNKNOWN_FLAGS, u32::from);
@@ -195,7 +195,7 @@ impl Segment {
 
     /// The TCP flags, if they can be read.
     #[inline(always)]
-    fn read_tcp_flags(&self, frame: &Reread) -> Option<u8> {
+    fn read_tcp_flags(&self, frame: &Fetched) -> Option<u8> {
         const CONTROL_OFFSET: u32 = 12;
         let at = self.upper.offset + CONTROL_OFFSET;
         if at + 1 >= self.upper.end {

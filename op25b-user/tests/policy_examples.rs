@@ -53,6 +53,7 @@ fn the_reference_shows_every_key() {
         "name",
         "role",
         "xdp",
+        "wait",
         "block",
         "ports",
         "tunnels",

@@ -1,5 +1,6 @@
 //! The tables that a policy is compiled to say of every address what its longest prefixes say, however many there are.
 #![allow(clippy::unwrap_used, reason = "in a test, a failed helper is a failed test")]
+#![allow(clippy::cast_possible_truncation, reason = "no list here has that many items")]
 
 use std::{
     cell::UnsafeCell,
@@ -277,7 +278,7 @@ fn many_ipv6_prefixes_of_every_length_are_found() {
     let exempt: Vec<IpNet> = (0..20_000)
         .map(|index| {
             let bits = 0x2001_0db8_u128 << 96 | rng.random::<u128>() >> 32;
-            let length = 32 + (index % 97) as u8;
+            let length = 32 + u8::try_from(index % 97).unwrap();
             IpNet::V6(Ipv6Net::new(bits.into(), length).unwrap().trunc())
         })
         .collect();

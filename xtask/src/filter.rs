@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -24,13 +25,17 @@ const START: Duration = Duration::from_secs(20);
 /// So may stopping.
 const STOP: Duration = Duration::from_secs(10);
 
-/// A filter; dropping it stops it.
+/// A filter and its daemon; dropping it ends both.
 #[derive(Debug)]
 pub struct Filter {
     program: PathBuf,
     router: NetNs,
+    /// Where op25b finds its places, as variables.
+    places: Vec<(OsString, OsString)>,
     child: Child,
     log: Arc<Mutex<Vec<String>>>,
+    /// Whether the filter is left to itself.
+    is_left: bool,
 }
 
 /// What `op25b status --json` says, as far as the lab looks at it.
@@ -58,6 +63,8 @@ pub struct Interface {
     pub name: String,
     /// `native` or `generic`.
     pub xdp: String,
+    /// The program's id.
+    pub program_id: u32,
 }
 
 /// A line of `op25b run --log-format json`.
@@ -83,6 +90,17 @@ impl Filter {
 
     /// Starts any `program run` in a router, as `command` says, and waits until it enforces.
     pub fn start_as(program: &Path, router: &NetNs, mut command: Command) -> anyhow::Result<Self> {
+        for (name, place) in router.places() {
+            // Unless the caller has others in mind.
+            if command.get_envs().all(|(set, _)| set != name) {
+                command.env(name, place);
+            }
+        }
+        let places = command
+            .get_envs()
+            .filter(|(name, _)| name.to_string_lossy().starts_with("OP25B_"))
+            .filter_map(|(name, place)| Some((name.to_owned(), place?.to_owned())))
+            .collect();
         command
             // Enough is logged to tell when it enforces, whatever the caller's own taste.
             .env_remove("RUST_LOG")
@@ -110,8 +128,10 @@ impl Filter {
         let mut filter = Self {
             program: program.to_owned(),
             router: router.handle(),
+            places,
             child,
             log,
+            is_left: false,
         };
         if interrupt::receive(&ready, START)?.is_some() {
             return Ok(filter);
@@ -136,9 +156,7 @@ impl Filter {
 
     /// What `op25b status` says of it.
     pub fn status(&self) -> anyhow::Result<FilterStatus> {
-        let mut command = Command::new(&self.program);
-        command.args(["status", "--json"]);
-        let text = self.router.run(move || output_of(&mut command))?;
+        let text = self.ask(&["status", "--json"])?;
         let status: Status =
             serde_json::from_str(&text).context("cannot read what op25b status --json says")?;
         status
@@ -158,24 +176,38 @@ impl Filter {
             .with_context(|| format!("op25b status has no counter {reason}"))
     }
 
-    /// Asks it to stop, and waits until it has.
-    pub fn stop(self) -> anyhow::Result<ExitStatus> {
-        self.stop_by(Signal::SIGTERM)
+    /// What another op25b says, on the same router about the same places.
+    pub fn ask(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let mut command = Command::new(&self.program);
+        command.args(arguments).envs(self.places.iter().cloned());
+        self.router.run(move || output_of(&mut command))
     }
 
-    /// Asks it to stop with a signal of choice, and waits until it has.
-    pub fn stop_by(mut self, signal: Signal) -> anyhow::Result<ExitStatus> {
+    /// Has the daemon enforce its policy as the file is now; what that changes.
+    pub fn reload(&self) -> anyhow::Result<String> {
+        self.ask(&["reload"])
+    }
+
+    /// Ends the daemon and the filter, and waits until both are gone.
+    pub fn stop(mut self) -> anyhow::Result<ExitStatus> {
+        let status = self.end(Signal::SIGTERM)?;
+        self.ask(&["stop", "--detach"])?;
+        self.is_left = true;
+        Ok(status)
+    }
+
+    /// Ends the daemon with a signal of choice and leaves the filter to itself.
+    pub fn leave_by(mut self, signal: Signal) -> anyhow::Result<ExitStatus> {
+        self.is_left = true;
+        self.end(signal)
+    }
+
+    fn end(&mut self, signal: Signal) -> anyhow::Result<ExitStatus> {
         self.signal(signal)?;
         match self.wait(STOP)? {
             Some(status) => Ok(status),
             None => bail!("op25b does not stop after {STOP:?}:\n{}", self.log()),
         }
-    }
-
-    /// Ends it in the way that leaves it no time for anything.
-    pub fn kill(mut self) -> anyhow::Result<ExitStatus> {
-        self.signal(Signal::SIGKILL)?;
-        self.wait(STOP)?.context("a killed process does not end")
     }
 
     /// Sends it a signal.
@@ -208,9 +240,18 @@ fn says_enforcing(line: &str) -> bool {
 
 impl Drop for Filter {
     fn drop(&mut self) {
-        if self.child.try_wait().is_ok_and(|status| status.is_some()) {
-            return;
+        if !self.child.try_wait().is_ok_and(|status| status.is_some()) {
+            self.end_somehow();
         }
+        if !self.is_left {
+            // Nothing may be pinned, if it never came to enforce.
+            let _ = self.ask(&["stop", "--detach"]);
+        }
+    }
+}
+
+impl Filter {
+    fn end_somehow(&mut self) {
         // A stopped process would not see the next signal; whether it is one does not matter.
         let _ = self.signal(Signal::SIGCONT);
         // It may end between the question and the signal: then there is nothing left to do.

@@ -18,6 +18,7 @@ pub mod paths;
 pub mod process;
 pub mod runtime;
 pub mod setup;
+pub mod soak;
 pub mod suite;
 pub mod toolchain;
 pub mod traffic;

@@ -8,7 +8,7 @@ use xtask::{
     lab::command as lab,
     mutants,
     setup::{self, Incomplete},
-    suite,
+    soak, suite,
 };
 
 /// op25b's set-up, lab, demo and tests.
@@ -29,6 +29,7 @@ enum Command {
     Bench(bench::Args),
     Capture(capture::Args),
     Mutants(mutants::Args),
+    Soak(soak::Args),
     /// Say what this process lacks for running the tests.
     #[command(hide = true)]
     Lacks,
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         Command::Inspect(args) => inspect::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Mutants(args) => mutants::run(&args),
+        Command::Soak(args) => soak::run(&args),
         Command::Lacks => Ok(suite::lacks()),
         Command::Lab(args) => lab::run(&args),
     };

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use nix::sys::socket::{setsockopt, sockopt::RcvBufForce};
 use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
 
 /// No frame is longer: an IP packet of 64 KiB and what comes before it.
@@ -30,6 +31,11 @@ impl PacketSocket {
             .bind(&address)
             .with_context(|| format!("cannot bind a packet socket to {interface}"))?;
         Ok(Self { socket })
+    }
+
+    /// Gives it room for so many bytes of frames that nobody has read yet; takes `CAP_NET_ADMIN`.
+    pub fn enlarge(&self, bytes: usize) -> anyhow::Result<()> {
+        setsockopt(&self.socket, RcvBufForce, &bytes).context("cannot enlarge a packet socket's buffer")
     }
 
     /// Sends a whole frame.

@@ -15,8 +15,9 @@ use op25b_common::{
 use crate::{
     dropped,
     program::{
-        frame::{Frame, Reread},
-        packet::{Bytes as _, Network, Ports, ethernet, ipv4, ipv6},
+        frame::{Fetched, Frame, in_place},
+        instructions,
+        packet::{Bytes, MAX_OFFSET, Network, Ports, ethernet, ipv4, ipv6},
     },
 };
 
@@ -31,6 +32,23 @@ static POOLS_V6: LpmTrie<AddressV6, u32, 1> = LpmTrie::new();
 static EXEMPTIONS_V4: LpmTrie<AddressV4, u32, 1> = LpmTrie::new();
 #[btf_map]
 static EXEMPTIONS_V6: LpmTrie<AddressV6, u32, 1> = LpmTrie::new();
+
+/// A frame that is read where it lies, at offsets that come from another function: the verifier knows nothing of them.
+struct Reread(*mut xdp_md);
+
+#[allow(clippy::cast_possible_truncation, reason = "offsets are below 64 KiB")]
+impl Bytes for Reread {
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "a call costs nanoseconds for each packet")]
+    fn bytes<const N: usize>(&self, offset: u32) -> Option<[u8; N]> {
+        // On the whole register, where the verifier sees it: the compiler may know better and leave the comparison out.
+        let near = instructions::opaque(u64::from(offset)) as usize;
+        if near > MAX_OFFSET as usize {
+            return Fetched(self.0).bytes(offset);
+        }
+        in_place(self.0, near).or_else(|| Fetched(self.0).bytes(offset))
+    }
+}
 
 /// Drops TCP to port 25 from a pool unless it is exempt.
 #[xdp(frags)]

@@ -13,11 +13,9 @@ use jiff::Timestamp;
 use op25b_common::Reason;
 use serde::Serialize;
 
-use super::{
-    EXIT_NO,
-    policy_file::{self, PolicyFile},
-};
+use super::EXIT_NO;
 use crate::{
+    daemon::policy_file::{self, PolicyFile},
     datapath::{Decision, Description, TestRunner, find_live, probe, requirements},
     policy::{self, Flow, Judgement, Policy, Rule},
 };
@@ -127,11 +125,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// The policy that the question is about.
 fn policy(args: &Args) -> anyhow::Result<PolicyFile> {
     if let Some(path) = &args.policy {
-        return policy_file::read(path);
+        return policy_file::read_aloud(path);
     }
     let description = enforced()?;
     let path = &description.policy_file;
-    let file = policy_file::read(path).with_context(|| {
+    let file = policy_file::read_aloud(path).with_context(|| {
         format!(
             "cannot explain what is enforced here since {}; `--policy FILE` explains another file",
             description.loaded_at
@@ -139,7 +137,7 @@ fn policy(args: &Args) -> anyhow::Result<PolicyFile> {
     })?;
     ensure!(
         file.description.policy_sha256 == description.policy_sha256,
-        "{path} has been changed since it was loaded at {}: restart the filter to enforce it, \
+        "{path} has been changed since it was loaded at {}: `op25b reload` enforces it, \
          or explain the file as it is now with `--policy {path}`",
         description.loaded_at,
         path = path.display(),

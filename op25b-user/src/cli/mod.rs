@@ -3,9 +3,11 @@
 mod check;
 mod explain;
 pub mod logging;
-mod policy_file;
+mod places;
+mod reload;
 mod run;
 mod status;
+mod stop;
 
 use std::process::ExitCode;
 
@@ -40,8 +42,12 @@ pub struct Cli {
 pub enum Command {
     /// Check a policy file and report every error and warning in it.
     Check(check::Args),
-    /// Enforce a policy until SIGINT or SIGTERM.
+    /// Enforce a policy, and keep it up to date until SIGINT or SIGTERM.
     Run(run::Args),
+    /// Have the daemon enforce the policy as its file is now.
+    Reload(reload::Args),
+    /// End the daemon, and with `--detach` the filter too.
+    Stop(stop::Args),
     /// Show the filters that are running here, and what they counted.
     Status(status::Args),
     /// Say what happens to a connection, and which rule decides.
@@ -67,6 +73,8 @@ impl Command {
         match self {
             Self::Check(args) => check::run(args),
             Self::Run(args) => run::run(args),
+            Self::Reload(args) => reload::run(args),
+            Self::Stop(args) => stop::run(args),
             Self::Status(args) => status::run(args),
             Self::Explain(args) => explain::run(args),
         }

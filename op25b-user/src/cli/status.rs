@@ -4,12 +4,17 @@ use std::{io::Write as _, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
+use tokio::time::timeout;
 
-use super::EXIT_NOT_RUNNING;
-use crate::observe::{Status, status};
+use super::{EXIT_NOT_RUNNING, places::Places};
+use crate::{
+    daemon::{client, control::PROMPT},
+    observe::{State, Status, status},
+};
 
 /// Shows every op25b filter on the interfaces of this network namespace: XDP mode, pools, exemptions and packets
-/// by reason. The kernel is asked, so it does not matter which process loaded the filter.
+/// by reason, and whether a daemon keeps it up to date. The kernel is asked, so it does not matter which process loaded
+/// the filter, nor whether it still runs.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -17,11 +22,14 @@ Examples:
   op25b status --json | jq '.filters[0].counters.blocked'
 
 Needs root (CAP_SYS_ADMIN), as the kernel asks for it to open other processes' maps.
-Exit codes: 0 at least one filter is running; 2 the kernel could not be asked; 3 no filter is running.")]
+Exit codes: 0 at least one filter enforces, with or without a daemon; 2 the kernel could not be asked;
+3 no filter enforces.")]
 pub struct Args {
     /// One JSON document instead of text.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    places: Places,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -29,7 +37,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the event loop")?
-        .block_on(status())?;
+        .block_on(ask(&args.places))?;
     let mut stdout = anstream::stdout().lock();
     if args.json {
         serde_json::to_writer_pretty(&mut stdout, &status)?;
@@ -44,14 +52,31 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// What the kernel says and, if there is a daemon, what it says.
+async fn ask(places: &Places) -> anyhow::Result<Status> {
+    let mut status = status(&places.bpffs).await?;
+    if status.daemon.is_some() {
+        // Whoever may not ask it, or finds it stopped, still learns what the kernel says.
+        let report = timeout(PROMPT, client::status(&places.state_dir)).await;
+        let report = report.ok().and_then(Result::ok);
+        let report = report.filter(|report| Some(report.pid) == status.daemon);
+        let reload = report.and_then(|report| report.last_reload);
+        let filters = status.filters.iter_mut();
+        for filter in filters.filter(|filter| filter.state == State::Enforcing) {
+            filter.last_reload.clone_from(&reload);
+        }
+    }
+    Ok(status)
+}
+
 fn text(status: &Status) -> String {
     if status.filters.is_empty() {
-        return "no op25b filter is running on the interfaces of this network namespace\n".into();
+        let daemon = match status.daemon {
+            Some(pid) => format!("; the daemon, process {pid}, waits"),
+            None => String::new(),
+        };
+        return format!("no op25b filter is running on the interfaces of this network namespace{daemon}\n");
     }
-    status
-        .filters
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("\n")
+    let texts = status.filters.iter().map(ToString::to_string);
+    texts.collect::<Vec<_>>().join("\n")
 }

@@ -2,19 +2,24 @@
 
 use std::io;
 
-use aya::programs::{ProgramError, XdpMode as Flags, loaded_programs};
+use aya::programs::loaded_programs;
 use thiserror::Error;
 
-use super::{Filter, Interface, Interfaces, LoadError};
+use super::{
+    Filter, Interface, Interfaces, LoadError,
+    link::{Link, Mode},
+};
 use crate::policy::{Role, XdpMode};
 
 /// How an interface was attached.
 #[derive(Debug)]
-pub struct Attached {
-    /// `native` or `generic`.
-    pub mode: &'static str,
+pub(super) struct Attached {
+    /// The link, not pinned yet.
+    pub(super) link: Link,
+    /// In the driver, or behind it.
+    pub(super) mode: Mode,
     /// Why it is generic although native was tried first.
-    pub fallback: Option<io::Error>,
+    pub(super) fallback: Option<io::Error>,
 }
 
 /// Why an interface could not be attached; the interface is as it was.
@@ -36,14 +41,15 @@ pub enum AttachError {
     NotEthernet(String),
     /// An XDP program is there already.
     #[error(
-        "interface {interface} already runs the XDP program {name:?} (id {id}, {mode}); \
-         remove it first, for example with `ip link set dev {interface} xdp off`, or stop the process that holds it"
+        "interface {interface} already runs {} (id {id}, {mode}); \
+         remove it first, for example with `ip link set dev {interface} xdp off`, or stop the process that holds it",
+        match .name { Some(name) => format!("the XDP program {name:?}"), None => "another XDP program".into() }
     )]
     Occupied {
         /// The interface.
         interface: String,
-        /// The other program's name.
-        name: String,
+        /// The other program's name, if this process may know it, which takes `CAP_SYS_ADMIN`.
+        name: Option<String>,
         /// The other program's id.
         id: u32,
         /// The other program's mode.
@@ -66,59 +72,60 @@ pub enum AttachError {
     Program(#[from] LoadError),
 }
 
-/// Attaches the filter's program for `role` to `interface`.
-///
-/// # Errors
-///
-/// [`AttachError`]; interfaces attached before stay so until the filter is dropped.
-pub fn attach(
+/// Attaches the filter's program for `role` to an interface that is vacant.
+pub(super) fn attach(
     filter: &mut Filter,
-    interfaces: &Interfaces,
-    interface: &str,
+    interface: &Interface,
     role: Role,
     mode: XdpMode,
 ) -> Result<Attached, AttachError> {
-    let found = vacant(interfaces, interface)?;
-    if role == Role::Subscriber {
-        filter.set_tunnels(interface, found.index)?;
-    }
-    let refused = |mode, source: io::Error| AttachError::Refused {
-        interface: interface.into(),
-        mode,
+    let program = filter.program_fd(role)?;
+    let create = |mode| Link::create(program, interface.index, mode);
+    let refused = |mode: Mode, source: io::Error| AttachError::Refused {
+        interface: interface.name.clone(),
+        mode: mode.name(),
         hint: hint(mode, &source),
         source,
     };
-    match mode {
-        XdpMode::Generic => {
-            try_attach(filter, role, found.index, Flags::Skb)?.map_err(|error| refused("generic", error))?;
-            Ok(Attached {
-                mode: "generic",
-                fallback: None,
-            })
-        }
-        XdpMode::Native => {
-            try_attach(filter, role, found.index, Flags::Driver)?
-                .map_err(|error| refused("native", error))?;
-            Ok(Attached {
-                mode: "native",
-                fallback: None,
-            })
-        }
-        XdpMode::Auto => match try_attach(filter, role, found.index, Flags::Driver)? {
-            Ok(()) => Ok(Attached {
-                mode: "native",
-                fallback: None,
-            }),
-            Err(error) if is_about_the_driver(&error) => {
-                try_attach(filter, role, found.index, Flags::Skb)?
-                    .map_err(|error| refused("generic", error))?;
-                Ok(Attached {
-                    mode: "generic",
-                    fallback: Some(error),
-                })
+    let (mode, fallback) = match mode {
+        XdpMode::Generic => (Mode::Generic, None),
+        XdpMode::Native => (Mode::Native, None),
+        XdpMode::Auto => match create(Mode::Native) {
+            Ok(link) => {
+                return Ok(Attached {
+                    link,
+                    mode: Mode::Native,
+                    fallback: None,
+                });
             }
-            Err(error) => Err(refused("native", error)),
+            Err(error) if is_about_the_driver(&error) => (Mode::Generic, Some(error)),
+            Err(error) => return Err(refused(Mode::Native, error)),
         },
+    };
+    Ok(Attached {
+        link: create(mode).map_err(|error| refused(mode, error))?,
+        mode,
+        fallback,
+    })
+}
+
+/// A program on an interface for as long as this value lives: nothing is pinned, and nobody looks after it.
+#[derive(Debug)]
+pub struct Held {
+    _link: Link,
+}
+
+impl Filter {
+    /// Runs the program for `role` on an interface in native mode until the answer is dropped: for measuring, where a daemon
+    /// would be in the way.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError`]; the interface is as it was.
+    pub fn hold(&mut self, interfaces: &Interfaces, interface: &str, role: Role) -> Result<Held, AttachError> {
+        let interface = vacant(interfaces, interface)?;
+        let attached = attach(self, interface, role, XdpMode::Native)?;
+        Ok(Held { _link: attached.link })
     }
 }
 
@@ -127,7 +134,25 @@ pub fn attach(
 /// # Errors
 ///
 /// [`AttachError::NoInterface`], [`AttachError::NotEthernet`] or [`AttachError::Occupied`].
-pub fn vacant<'a>(interfaces: &'a Interfaces, interface: &str) -> Result<&'a Interface, AttachError> {
+pub(super) fn vacant<'a>(interfaces: &'a Interfaces, interface: &str) -> Result<&'a Interface, AttachError> {
+    let found = usable(interfaces, interface)?;
+    match found.xdp.first() {
+        None => Ok(found),
+        Some(other) => Err(AttachError::Occupied {
+            interface: interface.into(),
+            name: program_name(other.program_id),
+            id: other.program_id,
+            mode: other.mode,
+        }),
+    }
+}
+
+/// The interface, if a filter understands what comes in there.
+///
+/// # Errors
+///
+/// [`AttachError::NoInterface`] or [`AttachError::NotEthernet`].
+pub(super) fn usable<'a>(interfaces: &'a Interfaces, interface: &str) -> Result<&'a Interface, AttachError> {
     let Some(found) = interfaces.named(interface) else {
         let mut known: Vec<_> = interfaces
             .iter()
@@ -142,33 +167,7 @@ pub fn vacant<'a>(interfaces: &'a Interfaces, interface: &str) -> Result<&'a Int
     if !found.is_ethernet {
         return Err(AttachError::NotEthernet(interface.into()));
     }
-    match found.xdp.first() {
-        None => Ok(found),
-        Some(other) => Err(AttachError::Occupied {
-            interface: interface.into(),
-            name: program_name(other.program_id),
-            id: other.program_id,
-            mode: other.mode,
-        }),
-    }
-}
-
-/// Attaches; the inner error is the kernel's.
-fn try_attach(
-    filter: &mut Filter,
-    role: Role,
-    index: u32,
-    flags: Flags,
-) -> Result<io::Result<()>, LoadError> {
-    match filter.program(role)?.attach_to_if_index(index, flags) {
-        Ok(_link) => Ok(Ok(())),
-        Err(ProgramError::SyscallError(error)) => Ok(Err(error.io_error)),
-        // The netlink path that aya falls back to before giving up.
-        Err(ProgramError::XdpError(aya::programs::XdpError::NetlinkError(error))) => {
-            Ok(Err(io::Error::other(error)))
-        }
-        Err(error) => Err(error.into()),
-    }
+    Ok(found)
 }
 
 /// Whether generic mode may work where native mode did not: the interface is ours to take, its driver is the obstacle.
@@ -179,22 +178,20 @@ fn is_about_the_driver(error: &io::Error) -> bool {
     )
 }
 
-fn hint(mode: &str, error: &io::Error) -> &'static str {
+fn hint(mode: Mode, error: &io::Error) -> &'static str {
     match error.raw_os_error() {
         Some(libc::EBUSY | libc::EEXIST) => ": another XDP program took it in the meantime",
         Some(libc::EPERM | libc::EACCES) => ": run as root or with CAP_BPF and CAP_NET_ADMIN",
         Some(libc::ENODEV) => ": it disappeared in the meantime",
-        _ if mode == "native" => {
+        _ if mode == Mode::Native => {
             ": its driver does not do that; `xdp: generic` works with every driver, slower"
         }
         _ => "",
     }
 }
 
-fn program_name(id: u32) -> String {
-    loaded_programs()
-        .filter_map(Result::ok)
-        .find(|program| program.id() == id)
-        .and_then(|program| program.name_as_str().map(str::to_owned))
-        .unwrap_or_default()
+fn program_name(id: u32) -> Option<String> {
+    let mut programs = loaded_programs().filter_map(Result::ok);
+    let program = programs.find(|program| program.id() == id)?;
+    program.name_as_str().map(str::to_owned)
 }

@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use op25b_common::values::DescriptionChunk;
 use serde::{Deserialize, Serialize};
 
+use super::layout::Layout;
+
 /// The policy behind a loaded filter, and who loaded it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
@@ -42,7 +44,25 @@ pub struct PoolSummary {
     pub prefixes: usize,
 }
 
-impl Description {
+/// What the map says: the description, and how the maps beside it are laid out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Described {
+    /// The description.
+    #[serde(flatten)]
+    pub(super) description: Description,
+    /// The layout.
+    pub(super) layout: Layout,
+}
+
+impl Described {
+    /// A description of a filter that this op25b loads.
+    pub(super) fn new(description: Description) -> Self {
+        Self {
+            description,
+            layout: Layout::current(),
+        }
+    }
+
     /// The text in the pieces that the map holds.
     ///
     /// # Errors
@@ -96,8 +116,9 @@ mod tests {
                 exemptions: 1,
                 exemption_ends: vec![Timestamp::UNIX_EPOCH],
             };
-            let chunks = description.to_chunks().unwrap();
-            assert_eq!(Description::from_chunks(chunks.into_iter()).unwrap(), description);
+            let described = Described::new(description);
+            let chunks = described.to_chunks().unwrap();
+            assert_eq!(Described::from_chunks(chunks.into_iter()).unwrap(), described);
         }
     }
 }

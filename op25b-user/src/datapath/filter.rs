@@ -1,68 +1,28 @@
-//! A filter loaded by this process: it lives as long as the value does.
+//! A filter loaded by this process, which is gone with the value unless it is pinned.
+
+use std::os::fd::{AsFd as _, BorrowedFd};
 
 use aya::{
     Ebpf,
-    maps::{Map, MapData, MapError, PerCpuArray},
+    maps::{Map, MapData},
     programs::ProgramInfo,
 };
 use aya_log::EbpfLogger;
 use op25b_common::{
-    Reason,
     names::{CLOCK, COUNTERS, DECISION, SUBSCRIBER_PROGRAM, UPLINK_PROGRAM},
     values::Decision,
 };
 
-use serde::{Serialize, Serializer};
-
-use super::{Description, LoadError, LoadOptions, change::Tables, clock, load};
+use super::{
+    Counters, Description, LoadError, LoadOptions,
+    change::Tables,
+    counters::CounterTable,
+    layout::Layout,
+    load::{self, Reused},
+};
 use crate::policy::{Compiled, Role, table::Used};
 
-/// Packets by reason, summed over all CPUs; only counted reasons appear.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Counters(Vec<(Reason, u64)>);
-
-impl Counters {
-    /// Reads the counters' map.
-    ///
-    /// # Errors
-    ///
-    /// The kernel's answer.
-    pub(super) fn read(map: &Map, role: Role) -> Result<Self, MapError> {
-        let counters = PerCpuArray::<&MapData, u64>::try_from(map)?;
-        #[expect(clippy::cast_possible_truncation, reason = "there are eleven reasons")]
-        let first = match role {
-            Role::Subscriber => 0,
-            Role::Uplink => Reason::COUNT as u32,
-        };
-        let counted = Reason::ALL.into_iter().filter(|reason| reason.is_counted());
-        counted
-            .map(|reason| Ok((reason, counters.get(&(first + reason as u32), 0)?.iter().sum())))
-            .collect::<Result<_, MapError>>()
-            .map(Self)
-    }
-
-    /// The counted reasons in the order of the verdict table, each with its packets.
-    pub fn iter(&self) -> impl Iterator<Item = (Reason, u64)> {
-        self.0.iter().copied()
-    }
-
-    /// The packets judged for this reason, 0 for one that is not counted.
-    #[must_use]
-    pub fn packets(&self, reason: Reason) -> u64 {
-        self.iter()
-            .find(|(counted, _)| *counted == reason)
-            .map_or(0, |(_, packets)| packets)
-    }
-}
-
-/// An object with one member for each reason, in the order of the verdict table.
-impl Serialize for Counters {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.iter().map(|(reason, packets)| (reason.name(), packets)))
-    }
-}
-
-/// A program with its policy in the kernel. Dropping it detaches and removes everything.
+/// A program with its policy in the kernel. Dropping it removes it, unless a link or a pin holds it.
 #[derive(Debug)]
 pub struct Filter {
     ebpf: Ebpf,
@@ -82,8 +42,22 @@ impl Filter {
         description: &Description,
         options: LoadOptions,
     ) -> Result<Self, LoadError> {
+        Self::load_with(compiled, description, options, &Reused::default())
+    }
+
+    /// The same with maps of a filter before.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`]; nothing is left in the kernel then.
+    pub fn load_with(
+        compiled: &Compiled,
+        description: &Description,
+        options: LoadOptions,
+        reused: &Reused,
+    ) -> Result<Self, LoadError> {
         Ok(Self {
-            ebpf: load::load(compiled, description, options)?,
+            ebpf: load::load(compiled, description, options, reused)?,
             tunnels: compiled.tunnels.clone(),
             tables: Tables::new(Used::by(&compiled.tables)),
         })
@@ -102,12 +76,26 @@ impl Filter {
         load::program(&mut self.ebpf, program_name(role))
     }
 
+    pub(super) fn program_fd(&mut self, role: Role) -> Result<BorrowedFd<'_>, LoadError> {
+        Ok(self.program(role)?.fd()?.as_fd())
+    }
+
+    pub(super) fn map_fd(&self, name: &'static str) -> Result<BorrowedFd<'_>, LoadError> {
+        let data = map_data(self.map(name)?).ok_or(LoadError::Missing { name })?;
+        Ok(data.fd().as_fd())
+    }
+
     /// Looks into tunnels on the interface of this name and index as the policy says.
     pub(super) fn set_tunnels(&mut self, name: &str, index: u32) -> Result<(), LoadError> {
         match self.tunnels.iter().find(|(interface, _)| interface == name) {
             Some((_, kinds)) => load::fill_tunnels(&mut self.ebpf, index, *kinds),
             None => Ok(()),
         }
+    }
+
+    /// Forgets the tunnels of an interface that is gone.
+    pub(super) fn forget_tunnels(&mut self, index: u32) -> Result<(), LoadError> {
+        load::forget_tunnels(&mut self.ebpf, index)
     }
 
     /// Looks into all tunnels that any interface does on the one of this index.
@@ -130,19 +118,33 @@ impl Filter {
     ///
     /// The kernel's answer.
     pub fn counters(&self, role: Role) -> Result<Counters, LoadError> {
-        Counters::read(self.map(COUNTERS)?, role).map_err(|source| LoadError::Fill {
+        let counters = CounterTable::read(self.map(COUNTERS)?, &Layout::current().reasons);
+        let counters = counters.map_err(|source| LoadError::Fill {
+            map: COUNTERS,
+            source,
+        })?;
+        Ok(counters.of(role))
+    }
+
+    /// Counts in what was counted in a map that this filter does not have.
+    pub(super) fn carry_counters(&mut self, counters: &CounterTable) -> Result<(), LoadError> {
+        let map = self
+            .ebpf
+            .map_mut(COUNTERS)
+            .ok_or(LoadError::Missing { name: COUNTERS })?;
+        counters.carry_to(map).map_err(|source| LoadError::Fill {
             map: COUNTERS,
             source,
         })
     }
 
-    /// Tells the program the time of day anew, for when the system's clock was set.
+    /// Tells the program by how much the time of day, as Unix time in nanoseconds, is ahead of the boot-time clock.
     ///
     /// # Errors
     ///
     /// The kernel's answer.
-    pub fn refresh_clock(&mut self) -> Result<(), LoadError> {
-        load::fill_array(&mut self.ebpf, CLOCK, &[clock::boot_to_unix()?])
+    pub fn set_clock(&mut self, boot_to_unix: i64) -> Result<(), LoadError> {
+        load::fill_array(&mut self.ebpf, CLOCK, &[boot_to_unix])
     }
 
     pub(super) fn set_decision(&mut self, decision: Decision) -> Result<(), LoadError> {
@@ -164,5 +166,15 @@ pub(super) fn program_name(role: Role) -> &'static str {
     match role {
         Role::Subscriber => SUBSCRIBER_PROGRAM,
         Role::Uplink => UPLINK_PROGRAM,
+    }
+}
+
+/// The map behind one of the kinds that outlive a filter or describe it.
+fn map_data(map: &Map) -> Option<&MapData> {
+    match map {
+        Map::Array(data) | Map::PerCpuArray(data) | Map::HashMap(data) | Map::PerCpuHashMap(data) => {
+            Some(data)
+        }
+        _ => None,
     }
 }

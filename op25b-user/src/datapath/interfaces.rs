@@ -1,10 +1,18 @@
 //! The network interfaces of this network namespace, and the XDP programs on them.
 
-use std::io;
+use std::{fmt, io};
 
-use futures_util::TryStreamExt as _;
-use rtnetlink::packet_route::link::{LinkAttribute, LinkLayerType, LinkMessage, LinkXdp};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
+use rtnetlink::{
+    MulticastGroup,
+    packet_core::NetlinkPayload,
+    packet_route::{
+        RouteNetlinkMessage,
+        link::{LinkAttribute, LinkLayerType, LinkMessage, LinkXdp},
+    },
+};
 use thiserror::Error;
+use tokio::task::JoinHandle;
 
 /// One XDP program on an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +73,55 @@ impl Interfaces {
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Interface> {
         self.0.iter()
+    }
+}
+
+/// Tells when something happens to an interface.
+pub struct InterfaceEvents {
+    names: BoxStream<'static, String>,
+    connection: JoinHandle<()>,
+}
+
+impl fmt::Debug for InterfaceEvents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InterfaceEvents").finish_non_exhaustive()
+    }
+}
+
+impl InterfaceEvents {
+    /// Listens from now on.
+    ///
+    /// # Errors
+    ///
+    /// The netlink socket's error.
+    pub fn listen() -> Result<Self, InterfacesError> {
+        let (connection, _, messages) = rtnetlink::new_multicast_connection(&[MulticastGroup::Link])?;
+        let names = messages.filter_map(|(message, _)| async {
+            match message.payload {
+                NetlinkPayload::InnerMessage(
+                    RouteNetlinkMessage::NewLink(link) | RouteNetlinkMessage::DelLink(link),
+                ) => interface(&link).map(|interface| interface.name),
+                _ => None,
+            }
+        });
+        Ok(Self {
+            names: names.boxed(),
+            connection: tokio::spawn(connection),
+        })
+    }
+
+    /// The name of the next interface that comes, goes or changes. After very many at once some are not told.
+    pub async fn next(&mut self) -> String {
+        match self.names.next().await {
+            Some(name) => name,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for InterfaceEvents {
+    fn drop(&mut self) {
+        self.connection.abort();
     }
 }
 

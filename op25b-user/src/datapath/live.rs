@@ -12,7 +12,10 @@ use op25b_common::{
 };
 use thiserror::Error;
 
-use super::{Counters, Description, Interfaces, interfaces::InterfacesError};
+use super::{
+    Counters, Description, Interfaces, counters::CounterTable, description::Described,
+    interfaces::InterfacesError,
+};
 use crate::policy::Role;
 
 /// A filter in the kernel: up to two programs with one set of maps.
@@ -163,14 +166,15 @@ impl Maps {
         let chunks = Array::<_, DescriptionChunk>::try_from(Map::Array(self.description))
             .map_err(|_| other_version(DESCRIPTION))?;
         let chunks = chunks.iter().collect::<Result<Vec<_>, _>>().map_err(failed)?;
-        let counters = Map::PerCpuArray(self.counters);
-        let read = |role| Counters::read(&counters, role).map_err(|_| other_version(COUNTERS));
+        let Described { description, layout } =
+            Described::from_chunks(chunks.into_iter()).map_err(|_| other_version(DESCRIPTION))?;
+        let counters = CounterTable::read(&Map::PerCpuArray(self.counters), &layout.reasons)
+            .map_err(|_| other_version(COUNTERS))?;
         Ok(LiveFilter {
             interfaces,
-            description: Description::from_chunks(chunks.into_iter())
-                .map_err(|_| other_version(DESCRIPTION))?,
-            subscriber: read(Role::Subscriber)?,
-            uplink: read(Role::Uplink)?,
+            description,
+            subscriber: counters.of(Role::Subscriber),
+            uplink: counters.of(Role::Uplink),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! From compiled tables to a program and its maps in the kernel, attached to nothing yet.
 
-use std::io;
+use std::{io, path::PathBuf};
 
 use aya::{
     Ebpf, EbpfError, EbpfLoader, Pod,
@@ -22,7 +22,7 @@ use op25b_common::{
 };
 use thiserror::Error;
 
-use super::{Description, clock, mapping};
+use super::{Description, clock, description::Described, mapping};
 use crate::policy::{Action, Compiled, Entry, Prohibit};
 
 /// The program, compiled by the build script; aligned as the ELF parser wants it.
@@ -101,14 +101,19 @@ pub enum LoadError {
     Clock(#[from] nix::Error),
 }
 
+/// Maps that a filter goes on with, by their names and pins; without any it makes its own.
+#[derive(Clone, Debug, Default)]
+pub struct Reused(pub(super) Vec<(&'static str, PathBuf)>);
+
 /// Loads the program with these tables.
 pub(super) fn load(
     compiled: &Compiled,
     description: &Description,
     options: LoadOptions,
+    reused: &Reused,
 ) -> Result<Ebpf, LoadError> {
-    let chunks = description.to_chunks()?;
-    let mut ebpf = create(compiled, chunks.len(), options)?;
+    let chunks = Described::new(description.clone()).to_chunks()?;
+    let mut ebpf = create(compiled, chunks.len(), options, reused)?;
 
     let tables = &compiled.tables;
     mapping::copy(map(&mut ebpf, ROOTS)?, &tables.roots)?;
@@ -150,7 +155,12 @@ fn refusal(program: &'static str, error: ProgramError) -> LoadError {
 }
 
 /// Creates the maps, sized to the policy, and sets the globals.
-fn create(compiled: &Compiled, chunks: usize, options: LoadOptions) -> Result<Ebpf, LoadError> {
+fn create(
+    compiled: &Compiled,
+    chunks: usize,
+    options: LoadOptions,
+    reused: &Reused,
+) -> Result<Ebpf, LoadError> {
     let mut ports = [0u16; MAX_BLOCKED_PORTS];
     for (slot, port) in ports.iter_mut().zip(&compiled.blocked_ports) {
         *slot = *port;
@@ -205,6 +215,9 @@ fn create(compiled: &Compiled, chunks: usize, options: LoadOptions) -> Result<Eb
         .map_max_entries(DESTINATIONS_V6, with_room(compiled.destinations_v6.len()))
         .map_max_entries(TUNNELS_BY_IF, size(compiled.tunnels.len()))
         .map_max_entries(DESCRIPTION, size(chunks));
+    for (name, path) in &reused.0 {
+        loader.map_pin_path(name, path.as_path());
+    }
     Ok(loader.load(OBJECT)?)
 }
 
@@ -281,6 +294,18 @@ pub(super) fn fill_tunnels(ebpf: &mut Ebpf, interface: u32, kinds: u8) -> Result
     let data = ebpf.map_mut(map).ok_or(LoadError::Missing { name: map })?;
     let mut tunnels = HashMap::<_, u32, u32>::try_from(data).map_err(failed)?;
     tunnels.insert(interface, u32::from(kinds), 0).map_err(failed)
+}
+
+/// Forgets an interface that is gone, so that there is room for the one that comes instead.
+pub(super) fn forget_tunnels(ebpf: &mut Ebpf, interface: u32) -> Result<(), LoadError> {
+    let map = TUNNELS_BY_IF;
+    let failed = |source| LoadError::Fill { map, source };
+    let data = ebpf.map_mut(map).ok_or(LoadError::Missing { name: map })?;
+    let mut tunnels = HashMap::<_, u32, u32>::try_from(data).map_err(failed)?;
+    match tunnels.remove(&interface) {
+        Err(MapError::KeyNotFound) => Ok(()),
+        result => result.map_err(failed),
+    }
 }
 
 pub(super) fn fill_array<V: Pod>(ebpf: &mut Ebpf, map: &'static str, values: &[V]) -> Result<(), LoadError> {

@@ -3,23 +3,39 @@
 //! Nothing here knows YAML; what to enforce arrives as the compiled tables of [`crate::policy`].
 
 mod attach;
+mod bpf;
+mod bpffs;
 mod change;
 pub mod clock;
+mod counters;
 mod description;
 mod filter;
+mod generation;
 mod interfaces;
+mod layout;
+mod link;
 mod live;
 mod load;
+mod lock;
 mod mapping;
+mod pins;
+mod plan;
 pub mod probe;
 pub mod requirements;
+mod switch;
 mod test_run;
+mod transition;
+mod upkeep;
 
-pub use attach::{AttachError, Attached, attach, vacant};
+pub use attach::{AttachError, Held};
 pub use change::ChangeError;
+pub use counters::Counters;
 pub use description::{Description, PoolSummary};
-pub use filter::{Counters, Filter};
-pub use interfaces::{Interface, Interfaces, XdpAttachment};
+pub use filter::Filter;
+pub use interfaces::{Interface, InterfaceEvents, Interfaces, InterfacesError, XdpAttachment};
 pub use live::{LiveError, LiveFilter, LiveInterface, find_live};
-pub use load::{LoadError, LoadOptions, LogLevel};
+pub use load::{LoadError, LoadOptions, LogLevel, Reused};
+pub use pins::{Pins, PinsError, holder, pinned_programs};
+pub use switch::{Attachment, Enforced, SwitchError, Switched, Target};
 pub use test_run::{Decision, TestRunError, TestRunner};
+pub use upkeep::Standing;

@@ -101,6 +101,15 @@ impl TestRunner {
         Ok((decision, output))
     }
 
+    /// Lets the program believe that the time of day is so many nanoseconds ahead of the boot-time clock.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's answer.
+    pub fn set_clock(&mut self, boot_to_unix: i64) -> Result<(), LoadError> {
+        self.filter.set_clock(boot_to_unix)
+    }
+
     /// The packets judged so far by the program for interfaces of this role.
     ///
     /// # Errors

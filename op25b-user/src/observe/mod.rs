@@ -1,5 +1,9 @@
 //! What filters in the kernel are doing, for people and for scripts.
 
+mod report;
 mod status;
 
-pub use status::{ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, Status, status};
+pub use report::{DaemonReport, InterfaceReport, InterfaceState, LastReload, ReloadAnswer};
+pub use status::{
+    ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State, Status, StatusError, status,
+};

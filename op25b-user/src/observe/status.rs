@@ -1,29 +1,56 @@
 //! The answer of `op25b status`: one record for each filter, as JSON or as text.
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+};
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
+use thiserror::Error;
 
+use super::LastReload;
 use crate::{
-    datapath::{Counters, LiveError, LiveFilter, PoolSummary, find_live},
+    datapath::{Counters, LiveError, LiveFilter, PoolSummary, find_live, holder, pinned_programs},
     policy::Role,
 };
 
 /// Everything that `op25b status` says.
 #[derive(Clone, Debug, Serialize)]
 pub struct Status {
-    /// The filters on interfaces of this network namespace.
+    /// Whether the filter that is pinned where one looked enforces.
+    pub state: State,
+    /// The daemon's process, if one holds the place where one looked.
+    pub daemon: Option<u32>,
+    /// The filters on interfaces of this network namespace, wherever they are pinned.
     pub filters: Vec<FilterStatus>,
+}
+
+/// Whether a filter enforces, and whether anybody keeps it up to date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It does, and a daemon runs.
+    Enforcing,
+    /// It does, and no daemon runs.
+    EnforcingAlone,
+    /// It is pinned elsewhere than where one looked: another daemon's, or of another mount namespace.
+    PinnedElsewhere,
+    /// There is none.
+    NotEnforcing,
 }
 
 /// One filter.
 #[derive(Clone, Debug, Serialize)]
 pub struct FilterStatus {
+    /// Whether anybody keeps it up to date.
+    pub state: State,
     /// The process that loaded it.
     pub pid: u32,
     /// The op25b that loaded it.
     pub version: String,
+    /// Its daemon's last reload, if there was one and the daemon answers at its control socket.
+    pub last_reload: Option<LastReload>,
     /// The policy it enforces.
     pub policy: PolicyStatus,
     /// Where it is attached.
@@ -77,22 +104,60 @@ pub struct ExemptionStatus {
     pub expired: usize,
 }
 
-/// Asks the kernel.
+/// Why nothing can be said.
+#[derive(Debug, Error)]
+pub enum StatusError {
+    /// The kernel does not tell of filters.
+    #[error(transparent)]
+    Live(#[from] LiveError),
+    /// The pins cannot be read.
+    #[error("cannot read what is pinned at {}", path.display())]
+    Pins {
+        /// Where.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+}
+
+/// Asks the kernel about the filters here, and about the one that is pinned at `bpffs` in particular.
 ///
 /// # Errors
 ///
-/// [`LiveError`].
-pub async fn status() -> Result<Status, LiveError> {
+/// [`StatusError`].
+pub async fn status(bpffs: &Path) -> Result<Status, StatusError> {
     let now = Timestamp::now();
-    let filters = find_live()
-        .await?
+    let live = find_live().await?;
+    let daemon = holder(bpffs);
+    let pinned = pinned_programs(bpffs).map_err(|source| StatusError::Pins {
+        path: bpffs.to_owned(),
+        source,
+    })?;
+    let state = |live: &LiveFilter| {
+        let mut programs = live.interfaces.iter().map(|interface| interface.program_id);
+        if !programs.any(|program| pinned.contains(&program)) {
+            State::PinnedElsewhere
+        } else if daemon.is_some() {
+            State::Enforcing
+        } else {
+            State::EnforcingAlone
+        }
+    };
+    let filters: Vec<_> = live
         .into_iter()
-        .map(|filter| filter_status(filter, now))
+        .map(|live| filter_status(state(&live), live, now))
         .collect();
-    Ok(Status { filters })
+    let here = filters.iter().map(|filter| filter.state);
+    Ok(Status {
+        state: here
+            .min_by_key(|state| *state as u8)
+            .unwrap_or(State::NotEnforcing),
+        daemon,
+        filters,
+    })
 }
 
-fn filter_status(live: LiveFilter, now: Timestamp) -> FilterStatus {
+fn filter_status(state: State, live: LiveFilter, now: Timestamp) -> FilterStatus {
     let description = live.description;
     let expired = description
         .exemption_ends
@@ -104,8 +169,10 @@ fn filter_status(live: LiveFilter, now: Timestamp) -> FilterStatus {
         .iter()
         .any(|interface| interface.role == Role::Uplink);
     FilterStatus {
+        state,
         pid: description.pid,
         version: description.version,
+        last_reload: None,
         policy: PolicyStatus {
             file: description.policy_file,
             sha256: description.policy_sha256,
@@ -141,8 +208,20 @@ impl fmt::Display for FilterStatus {
             .loaded_at
             .to_zoned_datetime(TimeZone::system())
             .strftime("%Y-%m-%d %H:%M:%S %:z");
-        writeln!(f, "enforcing since {since}")?;
-        writeln!(f, "  process     {} (op25b {})", self.pid, self.version)?;
+        let (alone, daemon) = match self.state {
+            State::EnforcingAlone => (" alone", "none; last "),
+            State::PinnedElsewhere => ("", "at another place; "),
+            State::Enforcing | State::NotEnforcing => ("", ""),
+        };
+        writeln!(f, "enforcing{alone} since {since}")?;
+        writeln!(
+            f,
+            "  daemon      {daemon}process {} (op25b {})",
+            self.pid, self.version
+        )?;
+        if let Some(reload) = &self.last_reload {
+            writeln!(f, "  reload      {reload}")?;
+        }
         writeln!(f, "  policy      {}", self.policy.file.display())?;
         let mut label = "interfaces";
         for interface in &self.interfaces {

@@ -5,7 +5,7 @@ use std::{net::IpAddr, ops::RangeInclusive};
 use op25b_common::MAX_BLOCKED_PORTS;
 
 use super::{
-    Action, Block, Interface, Prohibit, Role, Tunnel, XdpMode,
+    Action, Block, Interface, Prohibit, Role, Tunnel, Wait, XdpMode,
     context::{Context, Seen},
     diagnostic::{Code, Diagnostic},
     record::Record,
@@ -13,7 +13,7 @@ use super::{
     yaml::{Located, Node},
 };
 
-const INTERFACE_KEYS: &[&str] = &["name", "role", "xdp", "tunnels"];
+const INTERFACE_KEYS: &[&str] = &["name", "role", "xdp", "tunnels", "wait"];
 const BLOCK_KEYS: &[&str] = &[
     "ports",
     "match",
@@ -50,12 +50,17 @@ pub(super) fn interface<'t>(
     let tunnels = record
         .optional("tunnels")
         .map_or_else(Vec::new, |node| tunnels(context, node, role.as_ref()));
+    let wait = record
+        .optional("wait")
+        .and_then(|node| context.word::<Wait>("wait", node));
+    let wait = wait.map_or(Wait::No, |wait| wait.value);
     let xdp = xdp.map_or(XdpMode::Auto, |xdp| xdp.value);
     Some(Interface {
         name: name?,
         role: role?.value,
         xdp,
         tunnels,
+        wait,
         at,
     })
 }

@@ -12,11 +12,13 @@ mod classes;
 mod compile;
 mod context;
 mod diagnostic;
+mod diff;
 mod document;
 mod entries;
 mod fold;
 mod judge;
 mod lint;
+mod listed;
 mod model;
 mod nesting;
 mod prefix;
@@ -41,10 +43,11 @@ pub use self::{
     classes::{MOST_ADDRESSES, Places},
     compile::{CompileError, Compiled, Entry, compile},
     diagnostic::{Code, Diagnostic, Place, Report, Severity},
+    diff::{Changes, Diff, Item, Items},
     judge::{Flow, Judgement, Rule, RuleDescription, judge},
     model::{
         Action, Block, Exemption, Handling, Inbound, Interface, Match, Policy, Pool, PoolMode, Position,
-        Prefix, Prohibit, Relay, Role, Tunnel, Word, XdpMode,
+        Prefix, Prohibit, Relay, Role, Tunnel, Wait, Word, XdpMode,
     },
 };
 

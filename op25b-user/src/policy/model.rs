@@ -50,6 +50,8 @@ pub struct Interface {
     pub xdp: XdpMode,
     /// The tunnels that are looked into there; none on an uplink interface.
     pub tunnels: Vec<Tunnel>,
+    /// Whether the policy is enforced elsewhere before there is such an interface.
+    pub wait: Wait,
     /// Where the file says so.
     pub at: Position,
 }
@@ -263,6 +265,14 @@ words! {
         Gre = "gre",
         /// IP in PPP in `L2TPv2`.
         L2tp = "l2tp",
+    }
+
+    /// Whether an interface may be missing when the filter starts.
+    pub enum Wait {
+        /// It may: it is waited for.
+        Yes = "true",
+        /// The policy is refused then.
+        No = "false",
     }
 
     /// How the XDP program is attached.

@@ -355,3 +355,35 @@ fn an_exempt_customer_is_exempt_for_every_blocked_port_but_not_from_being_inspec
     }
     check(&mut runner, &rows);
 }
+
+#[test]
+fn deadlines_follow_the_system_s_clock_when_it_is_set() {
+    let hour = 3_600_000_000_000;
+    let policy = format!(
+        "{POOLS}exemptions:\n- {{ customer: A, {NARROW}, expires: {} }}\n",
+        at(HOUR)
+    );
+    let mut runner = runner(&policy);
+    let real = op25b::datapath::clock::boot_to_unix().unwrap();
+    for (offset, expected) in [
+        (real, exempt(0)),
+        (real + 2 * hour, blocked(0)),
+        (real - 30 * 24 * hour, exempt(0)),
+        (real + hour + 2_000_000_000, blocked(0)),
+        (real, exempt(0)),
+    ] {
+        runner.set_clock(offset).unwrap();
+        check(
+            &mut runner,
+            &flows(&[
+                ("from the exemption", "198.51.100.9", "203.0.113.80", expected),
+                (
+                    "from the exemption",
+                    "2001:db8:108::9",
+                    "2001:db8:feed::80",
+                    expected,
+                ),
+            ]),
+        );
+    }
+}

@@ -1,8 +1,13 @@
 //! Somebody else's XDP program: two instructions, loaded and attached without op25b's code.
 
 use std::{
+    ffi::CString,
     io,
-    os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
+    os::{
+        fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
+        unix::ffi::OsStrExt as _,
+    },
+    path::Path,
 };
 
 use xtask::lab::NetNs;
@@ -29,6 +34,8 @@ struct ProgLoad {
     kernel_version: u32,
     flags: u32,
     name: [u8; 16],
+    interface: u32,
+    attach_type: u32,
 }
 
 /// The head of `union bpf_attr` for `BPF_LINK_CREATE`.
@@ -40,7 +47,27 @@ struct LinkCreate {
     flags: u32,
 }
 
+/// The head of `union bpf_attr` for `BPF_OBJ_GET`.
+#[repr(C)]
+struct ObjectGet {
+    path: u64,
+    fd: u32,
+    flags: u32,
+}
+
+/// The head of `union bpf_attr` for `BPF_LINK_UPDATE`.
+#[repr(C)]
+struct LinkUpdate {
+    link: u32,
+    program: u32,
+    flags: u32,
+    old: u32,
+}
+
 const BPF_PROG_LOAD: libc::c_int = 5;
+const BPF_OBJ_GET: libc::c_int = 7;
+const BPF_LINK_UPDATE: libc::c_int = 29;
+const BPF_LINK_DETACH: libc::c_int = 34;
 const BPF_LINK_CREATE: libc::c_int = 28;
 const BPF_PROG_TYPE_XDP: u32 = 6;
 const BPF_XDP: u32 = 37;
@@ -59,12 +86,43 @@ impl ForeignProgram {
     }
 }
 
+/// Ends the link that is pinned at a path, as `bpftool link detach` does.
+pub fn detach(pin: &Path) {
+    let link = open(pin);
+    let number = link.as_raw_fd().cast_unsigned();
+    call(BPF_LINK_DETACH, &number).unwrap();
+}
+
+/// Puts somebody else's program on the link that is pinned at a path; its id.
+pub fn replace(pin: &Path) {
+    let link = open(pin);
+    let program = load().unwrap();
+    let update = LinkUpdate {
+        link: link.as_raw_fd().cast_unsigned(),
+        program: program.as_raw_fd().cast_unsigned(),
+        flags: 0,
+        old: 0,
+    };
+    call(BPF_LINK_UPDATE, &update).unwrap();
+}
+
+fn open(pin: &Path) -> OwnedFd {
+    let path = CString::new(pin.as_os_str().as_bytes()).unwrap();
+    let get = ObjectGet {
+        path: path.as_ptr() as u64,
+        fd: 0,
+        flags: 0,
+    };
+    bpf(BPF_OBJ_GET, &get).unwrap()
+}
+
 fn load() -> io::Result<OwnedFd> {
     let mut load = ProgLoad {
         kind: BPF_PROG_TYPE_XDP,
         instruction_count: INSTRUCTION_COUNT,
         instructions: INSTRUCTIONS.as_ptr() as u64,
         license: c"GPL".as_ptr() as u64,
+        attach_type: BPF_XDP,
         ..ProgLoad::default()
     };
     load.name[..NAME.len()].copy_from_slice(NAME.as_bytes());
@@ -89,8 +147,15 @@ fn attach(program: &OwnedFd, interface: u32, native: bool) -> io::Result<OwnedFd
 
 /// A BPF system call that makes a descriptor.
 fn bpf<T>(command: libc::c_int, attributes: &T) -> io::Result<OwnedFd> {
+    let fd = i32::try_from(call(command, attributes)?).map_err(io::Error::other)?;
+    // SAFETY: the kernel has just handed out this descriptor, and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Any BPF system call.
+fn call<T>(command: libc::c_int, attributes: &T) -> io::Result<libc::c_long> {
     // SAFETY: the kernel reads as many bytes as it is told the structure has, and what it points to lives as long.
-    let fd = unsafe {
+    let result = unsafe {
         libc::syscall(
             libc::SYS_bpf,
             command,
@@ -98,10 +163,9 @@ fn bpf<T>(command: libc::c_int, attributes: &T) -> io::Result<OwnedFd> {
             size_of::<T>(),
         )
     };
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
     }
-    let fd = i32::try_from(fd).map_err(io::Error::other)?;
-    // SAFETY: the kernel has just handed out this descriptor, and nobody else has it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }

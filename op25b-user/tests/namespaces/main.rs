@@ -1,16 +1,21 @@
 //! What op25b does on a router: the real program in a real kernel, with real packets and mail, in network namespaces.
 #![allow(clippy::unwrap_used, reason = "in a test, a failed helper is a failed test")]
 
+mod control;
 mod expiry;
 mod explain;
 mod foreign;
+mod layout;
 mod logs;
 mod mail;
 mod modes;
 mod paths;
 mod privileges;
 mod refusals;
+mod reload;
 mod scene;
+mod service;
 mod status;
 mod stopping;
+mod upkeep;
 mod wire;

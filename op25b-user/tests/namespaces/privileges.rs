@@ -55,6 +55,8 @@ fn an_ordinary_user_with_the_three_capabilities_enforces() {
     let scene = Scene::new();
     let servers = Servers::start(&scene.lab).unwrap();
     let policy = scene.policy(SMALL);
+    let pins = scene.router().mount_pins().unwrap();
+    std::os::unix::fs::chown(&pins, Some(65534), Some(65534)).unwrap();
     let capabilities = "+bpf,+net_admin,+perfmon";
     let mut command = Command::new("setpriv");
     command
@@ -86,4 +88,44 @@ fn status_and_explain_say_which_privilege_they_lack() {
             .starts_with("op25b: CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON are missing"),
         "{explain:?}"
     );
+}
+
+/// A set of capabilities and flags of a process, as `/proc` writes it.
+fn status_of(pid: u32, key: &str) -> String {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+    line.trim_start_matches(':').trim().to_owned()
+}
+
+#[test]
+fn once_it_enforces_root_keeps_what_reloading_takes_and_no_more() {
+    let scene = Scene::new();
+    let policy = scene.policy(SMALL);
+    let filter = scene.filter_with(&policy, &["--watch"], &[]);
+    // CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_PERFMON and CAP_BPF (linux/capability.h).
+    let kept = (1u64 << 2) | (1 << 12) | (1 << 38) | (1 << 39);
+    for (key, capabilities) in [
+        ("CapEff", kept),
+        ("CapPrm", kept),
+        ("CapBnd", kept),
+        ("CapInh", 0),
+        ("CapAmb", 0),
+    ] {
+        assert_eq!(
+            status_of(filter.pid(), key),
+            format!("{capabilities:016x}"),
+            "{key}"
+        );
+    }
+    assert_eq!(status_of(filter.pid(), "NoNewPrivs"), "1");
+    // Every thread, that which watches the file as well.
+    for thread in fs::read_dir(format!("/proc/{}/task", filter.pid())).unwrap() {
+        let id: u32 = thread.unwrap().file_name().to_str().unwrap().parse().unwrap();
+        assert_eq!(status_of(id, "CapPrm"), format!("{kept:016x}"));
+    }
+    // It is enough, also for a policy that is somebody else's.
+    fs::set_permissions(&policy, fs::Permissions::from_mode(0o400)).unwrap();
+    std::os::unix::fs::chown(&policy, Some(65534), Some(65534)).unwrap();
+    filter.reload().unwrap();
+    assert_eq!(filter.stop().unwrap().code(), Some(0));
 }

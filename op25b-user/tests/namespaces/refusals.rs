@@ -12,12 +12,18 @@ fn run(scene: &Scene, policy: &str) -> Answer {
     scene.op25b(&["run", "--policy", policy.to_str().unwrap()])
 }
 
+/// What it was refused with, after what it had said.
+fn last_line(answer: &Answer) -> &str {
+    assert_eq!(answer.code, Some(2), "{answer:?}");
+    answer.stderr.lines().last().unwrap_or_default()
+}
+
 #[test]
 fn a_missing_second_interface_is_refused_before_the_first_is_touched() {
     let scene = Scene::new();
     let answer = run(&scene, &SMALL.replace("corp0", "corp9"));
     assert_eq!(
-        answer.refusal(),
+        last_line(&answer),
         "op25b: there is no interface corp9 in this network namespace; \
          `ip link` lists access0, corp0, lo, relay0, sub0, up0"
     );
@@ -36,7 +42,7 @@ fn an_interface_with_another_xdp_program_is_refused_with_its_name_and_left_as_it
         for xdp in ["auto", "native", "generic"] {
             let policy = SMALL.replace("role: subscriber", &format!("role: subscriber, xdp: {xdp}"));
             assert_eq!(
-                run(&scene, &policy).refusal(),
+                last_line(&run(&scene, &policy)),
                 format!(
                     "op25b: interface corp0 already runs the XDP program {:?} (id {id}, {mode}); remove it first, \
                      for example with `ip link set dev corp0 xdp off`, or stop the process that holds it",
@@ -56,12 +62,37 @@ fn a_second_filter_in_the_same_place_is_refused_and_the_first_goes_on() {
     let first = scene.filter(&scene.policy(SMALL));
     let before = scene.attached();
     let answer = run(&scene, SMALL);
-    let (_, _, id) = before[0];
-    let expected =
-        format!("op25b: interface sub0 already runs the XDP program \"op25b_subscribe\" (id {id}, native)");
-    assert!(answer.refusal().starts_with(&expected), "{answer:?}");
+    let [(_, pins), _] = scene.router().places();
+    assert_eq!(
+        answer.refusal(),
+        format!(
+            "op25b: process {} already enforces from {}; `op25b reload` gives it a new policy, `op25b stop` ends it",
+            first.pid(),
+            pins.display()
+        )
+    );
     assert_eq!(scene.attached(), before);
     scene.assert_blocked(&servers, &first);
+
+    // Nor does one with another place take its interfaces.
+    let policy = scene.policy(SMALL);
+    let elsewhere = pins.join("elsewhere");
+    let elsewhere = elsewhere.to_str().unwrap();
+    let state = scene.path("state");
+    let answer = scene.op25b(&[
+        "run",
+        "--policy",
+        policy.to_str().unwrap(),
+        "--bpffs",
+        elsewhere,
+        "--state-dir",
+        state.to_str().unwrap(),
+    ]);
+    let (_, _, id) = before[0];
+    let refusal =
+        format!("interface sub0 already runs the XDP program \"op25b_subscribe\" (id {id}, native)");
+    assert!(answer.stderr.contains(&refusal), "{answer:?}");
+    assert_eq!((answer.code, scene.attached()), (Some(2), before));
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt as _,
+    io::{Read as _, Write as _},
+    os::unix::{fs::PermissionsExt as _, net::UnixStream},
     path::{Path, PathBuf},
     process::{Command, Output},
     time::{Duration, Instant},
@@ -105,8 +106,31 @@ impl Scene {
         for variable in ["RUST_LOG", "JOURNAL_STREAM"] {
             command.env_remove(variable);
         }
+        command.envs(self.router().places());
         let output = self.router().run(move || Ok(command.output()?)).unwrap();
         output.into()
+    }
+
+    /// What the router's daemon answers at its control socket to a request such as `GET /`.
+    pub fn ask_daemon(&self, request: &str) -> String {
+        let [_, (_, state)] = self.router().places();
+        let mut stream = UnixStream::connect(state.join("control.sock")).unwrap();
+        write!(
+            stream,
+            "{request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    /// What the router's daemon says of itself.
+    pub fn daemon_report(&self) -> Value {
+        let answer = self.ask_daemon("GET /v1/status");
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        serde_json::from_str(body).unwrap()
     }
 
     /// Configures the router, in `ip`'s words.
@@ -154,12 +178,30 @@ impl Scene {
         }
     }
 
+    /// Asserts that it is blocked, whether or not a daemon runs.
+    pub fn assert_blocked_by_someone(&self, servers: &Servers) {
+        for family in Family::BOTH {
+            let outcome = Way::DIRECT.attempt(&self.lab, servers, family, SILENCE).unwrap();
+            assert_eq!(outcome, Outcome::Silence, "{family:?}");
+        }
+    }
+
     /// Asserts that the same works, in both families.
     pub fn assert_open(&self, servers: &Servers) {
         for family in Family::BOTH {
             let outcome = self.attempt(servers, Way::DIRECT, family);
             assert_eq!(outcome, Outcome::Works, "{family:?}");
         }
+    }
+}
+
+/// A file system that is mounted at a place; dropping it unmounts it.
+pub struct Mounted(pub PathBuf);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        // Lazily: it may be in use by a filter that is still to be dropped.
+        let _ = nix::mount::umount2(&self.0, nix::mount::MntFlags::MNT_DETACH);
     }
 }
 

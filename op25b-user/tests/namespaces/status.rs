@@ -3,7 +3,7 @@
 use serde_json::json;
 use xtask::lab::{Host, Servers};
 
-use crate::scene::{SMALL, Scene, lab_policy};
+use crate::scene::{Mounted, SMALL, Scene, lab_policy};
 
 #[test]
 fn without_a_filter_it_exits_with_3_and_says_so() {
@@ -17,7 +17,10 @@ fn without_a_filter_it_exits_with_3_and_says_so() {
     assert_eq!(text.stderr, "");
     let json = scene.op25b(&["status", "--json"]);
     assert_eq!(json.code, Some(3));
-    assert_eq!(json.json(), json!({ "filters": [] }));
+    assert_eq!(
+        json.json(),
+        json!({ "state": "not_enforcing", "daemon": null, "filters": [] })
+    );
 }
 
 #[test]
@@ -92,7 +95,7 @@ fn text_says_the_same_to_people() {
         others,
         [
             format!(
-                "  process     {} (op25b {})",
+                "  daemon      process {} (op25b {})",
                 filter.pid(),
                 env!("CARGO_PKG_VERSION")
             ),
@@ -124,8 +127,18 @@ fn two_filters_on_different_interfaces_are_both_listed_and_counted_apart() {
             .collect::<Vec<_>>()
             .join("\n");
         std::fs::write(&path, text).unwrap();
-        scene.filter(&path)
+        let pins = scene.path(&format!("pins-{interface}"));
+        let filter = scene.filter_with(
+            &path,
+            &[],
+            &[
+                ("OP25B_BPFFS", pins.to_str().unwrap()),
+                ("OP25B_STATE_DIR", pins.with_extension("state").to_str().unwrap()),
+            ],
+        );
+        (filter, Mounted(pins))
     });
+    let ((one, _one), (other, _other)) = (one, other);
     scene.assert_blocked(&servers, &one);
     let status = scene.op25b(&["status", "--json"]).json();
     let filters = status["filters"].as_array().unwrap();
@@ -151,6 +164,7 @@ fn a_filter_in_another_namespace_is_not_listed() {
     let mut command = std::process::Command::new(crate::scene::OP25B);
     command.arg("status");
     let internet = scene.lab.host(Host::Internet);
+    command.envs(internet.places());
     let output = internet.run(move || Ok(command.output()?)).unwrap();
     assert_eq!(output.status.code(), Some(3));
 }

@@ -1,4 +1,6 @@
-//! `op25b run` ends when told to, leaves nothing behind however it ends, and is not ended by a SIGHUP.
+//! The filter outlives whatever ends its daemon; only `op25b stop --detach` ends the filter, and leaves no trace.
+
+use std::path::PathBuf;
 
 use aya::programs::loaded_programs;
 use nix::sys::signal::Signal;
@@ -6,44 +8,160 @@ use xtask::lab::Servers;
 
 use crate::scene::{SMALL, Scene, eventually};
 
+/// Where the scene's op25b pins.
+fn pins(scene: &Scene) -> PathBuf {
+    let [(_, pins), _] = scene.router().places();
+    pins
+}
+
+/// The ids of the attached programs that are loaded.
+fn is_loaded(id: u32) -> bool {
+    // Other tests' programs may go while they are listed.
+    loaded_programs()
+        .filter_map(Result::ok)
+        .any(|loaded| loaded.id() == id)
+}
+
+/// The state that `op25b status` tells of.
+fn state(scene: &Scene) -> String {
+    let status = scene.op25b(&["status", "--json"]).json();
+    status["state"].as_str().unwrap().to_owned()
+}
+
 #[test]
-fn sigint_and_sigterm_end_it_with_0_and_detach_it_everywhere() {
+fn no_signal_ends_the_filter_and_status_says_that_it_is_alone() {
     let scene = Scene::new();
+    let servers = Servers::start(&scene.lab).unwrap();
     let policy = scene.policy(SMALL);
-    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+    for (signal, code) in [
+        (Signal::SIGINT, Some(0)),
+        (Signal::SIGTERM, Some(0)),
+        (Signal::SIGKILL, None),
+    ] {
         let filter = scene.filter(&policy);
-        assert_eq!(scene.attached().len(), 2);
-        let status = filter.stop_by(signal).unwrap();
-        assert_eq!(status.code(), Some(0), "{signal}");
-        assert_eq!(scene.attached(), [], "{signal}");
+        assert_eq!(state(&scene), "enforcing");
+        let attached = scene.attached();
+        assert_eq!(attached.len(), 2);
+        let status = filter.leave_by(signal).unwrap();
+        assert_eq!(status.code(), code, "{signal}");
+        assert_eq!(scene.attached(), attached, "{signal}");
+        assert_eq!(state(&scene), "enforcing_alone");
+        let text = scene.op25b(&["status"]);
+        assert_eq!(text.code, Some(0));
+        assert!(text.stdout.starts_with("enforcing alone since 20"), "{text:?}");
+        assert!(
+            text.stdout.contains("\n  daemon      none; last process "),
+            "{text:?}"
+        );
+        scene.assert_blocked_by_someone(&servers);
     }
 }
 
 #[test]
-fn after_sigkill_nothing_stays_attached_or_loaded_and_everything_works() {
+fn the_next_run_takes_over_and_goes_on_counting() {
     let scene = Scene::new();
     let servers = Servers::start(&scene.lab).unwrap();
-    let filter = scene.filter(&scene.policy(SMALL));
-    scene.assert_blocked(&servers, &filter);
-    let (_, _, program) = scene.attached()[0];
-    filter.kill().unwrap();
-    eventually("nothing is attached", || scene.attached().is_empty());
-    // A pinned program would stay loaded.
-    eventually("the program is unloaded", || {
-        // Other tests' programs may go while they are listed.
-        let mut loaded = loaded_programs().filter_map(Result::ok);
-        loaded.all(|loaded| loaded.id() != program)
-    });
-    scene.assert_open(&servers);
+    let policy = scene.policy(SMALL);
+    let first = scene.filter(&policy);
+    scene.assert_blocked(&servers, &first);
+    let counted = first.count("blocked").unwrap();
+    let before = scene.attached();
+    first.leave_by(Signal::SIGKILL).unwrap();
+
+    let second = scene.filter(&policy);
+    assert!(second.log().contains("taking over a filter"), "{}", second.log());
+    let after = scene.attached();
+    let places = |attached: &[(String, &'static str, u32)]| {
+        let places = attached.iter().map(|(name, mode, _)| (name.clone(), *mode));
+        places.collect::<Vec<_>>()
+    };
+    assert_eq!(places(&after), places(&before));
+    assert!(
+        before
+            .iter()
+            .zip(&after)
+            .all(|(before, after)| before.2 != after.2)
+    );
+    eventually("the one before is unloaded", || !is_loaded(before[0].2));
+    assert!(second.count("blocked").unwrap() >= counted);
+    scene.assert_blocked(&servers, &second);
+    // One generation, and one link for each interface.
+    let names = |part: &str| {
+        let entries = std::fs::read_dir(pins(&scene).join(part)).unwrap();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names("links"), ["corp0", "sub0"]);
+    assert_eq!(names("generations"), [after[0].2.to_string()]);
+    assert_eq!(second.stop().unwrap().code(), Some(0));
 }
 
 #[test]
-fn a_sighup_is_answered_with_a_warning_and_changes_nothing() {
+fn stop_with_detach_removes_every_trace_whether_or_not_a_daemon_runs() {
+    let scene = Scene::new();
+    let servers = Servers::start(&scene.lab).unwrap();
+    let policy = scene.policy(SMALL);
+    for runs in [true, false] {
+        let filter = scene.filter(&policy);
+        let pid = filter.pid();
+        let (_, _, program) = scene.attached()[0];
+        scene.assert_blocked(&servers, &filter);
+        let filter = if runs {
+            Some(filter)
+        } else {
+            filter.leave_by(Signal::SIGKILL).unwrap();
+            None
+        };
+        let answer = scene.op25b(&["stop", "--detach"]);
+        assert_eq!(answer.code, Some(0), "{answer:?}");
+        let lines: Vec<_> = answer.stdout.lines().collect();
+        let detached = "detached from corp0, sub0: nothing is blocked any more";
+        if runs {
+            assert_eq!(
+                lines,
+                [&format!("the daemon, process {pid}, has ended"), detached]
+            );
+        } else {
+            assert_eq!(lines, [detached]);
+        }
+        assert_eq!(scene.attached(), []);
+        // The kernel may have files of its own at the root of a BPF file system.
+        let mut left = std::fs::read_dir(pins(&scene)).unwrap();
+        assert!(left.all(|entry| entry.unwrap().file_name().to_string_lossy().ends_with(".debug")));
+        eventually("the program is unloaded", || !is_loaded(program));
+        assert_eq!(state(&scene), "not_enforcing");
+        scene.assert_open(&servers);
+        drop(filter);
+
+        let again = scene.op25b(&["stop", "--detach"]);
+        assert_eq!(again.code, Some(0), "{again:?}");
+        assert_eq!(again.stdout, "removed what was pinned; nothing was enforced\n");
+    }
+}
+
+#[test]
+fn stop_alone_ends_the_daemon_and_the_filter_goes_on() {
     let scene = Scene::new();
     let filter = scene.filter(&scene.policy(SMALL));
     let attached = scene.attached();
-    filter.signal(Signal::SIGHUP).unwrap();
-    eventually("there is a warning", || filter.log().contains("SIGHUP ignored"));
+    let answer = scene.op25b(&["stop"]);
+    assert_eq!(answer.code, Some(0), "{answer:?}");
+    let said = format!("the daemon, process {}, has ended\n", filter.pid());
+    assert_eq!(answer.stdout, said);
     assert_eq!(scene.attached(), attached);
-    assert_eq!(filter.stop().unwrap().code(), Some(0));
+    let again = scene.op25b(&["stop"]);
+    assert_eq!(again.code, Some(3), "{again:?}");
+}
+
+#[test]
+fn where_nothing_was_ever_pinned_there_is_nothing_to_stop() {
+    let scene = Scene::new();
+    for arguments in [&["stop"][..], &["stop", "--detach"]] {
+        let answer = scene.op25b(arguments);
+        assert_eq!(answer.code, Some(3), "{answer:?}");
+        assert!(!pins(&scene).exists());
+    }
 }

@@ -5,7 +5,7 @@ mod progress;
 mod table;
 
 use std::{
-    env,
+    env, fs,
     path::{Path as FilePath, PathBuf},
     process::{Command, ExitCode},
     time::Duration,
@@ -131,8 +131,11 @@ fn stage(op25b: &FilePath) -> anyhow::Result<bool> {
     };
 
     let before = demo.try_all("trying every path without a filter", |_| PATIENCE)?;
-    let policy_file = paths::workspace().join("policies/lab.yaml");
-    let (after, status) = demo.with_filter(&policy_file)?;
+    let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let lab_policy = paths::workspace().join("policies/lab.yaml");
+    let policy = directory.path().join("policy.yaml");
+    fs::copy(&lab_policy, &policy).with_context(|| format!("cannot copy {}", lab_policy.display()))?;
+    let (after, status, filter) = demo.with_filter(&policy)?;
     let rows: Vec<_> = cells()
         .zip(before.into_iter().zip(after))
         .map(|((path, family, verdict), (before, after))| Row {
@@ -144,11 +147,11 @@ fn stage(op25b: &FilePath) -> anyhow::Result<bool> {
         })
         .collect();
 
-    let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
-    let exempting = directory.path().join("lab-with-exemption.yaml");
     let addresses = Family::BOTH.map(|family| Host::Subscriber.address(family));
-    policy::with_exemption(&policy_file, &exempting, &addresses)?;
-    let exempt = demo.exempted(&exempting)?;
+    policy::with_exemption(&lab_policy, &policy, &addresses)?;
+    let exempt = demo.exempted(&filter)?;
+    let stopped = filter.stop()?;
+    ensure!(stopped.success(), "op25b did not stop well: {stopped}");
     progress.done();
 
     // Every row of the table says itself whether it is as it should be.
@@ -186,7 +189,7 @@ impl Demo<'_> {
         Path::attempt_all(&attempts, self.lab, self.servers, || self.progress.step())
     }
 
-    fn with_filter(&self, policy: &FilePath) -> anyhow::Result<(Vec<Outcome>, FilterStatus)> {
+    fn with_filter(&self, policy: &FilePath) -> anyhow::Result<(Vec<Outcome>, FilterStatus, Filter)> {
         self.progress.stage("starting op25b on the router", 1);
         let filter = Filter::start(self.op25b, self.lab.host(Host::Router), policy)?;
         let mut outcomes = self.try_all("trying every path with the filter", |verdict| match verdict {
@@ -211,9 +214,7 @@ impl Demo<'_> {
             native && status.interfaces.len() == 3,
             "op25b is not attached as the policy says: {status:?}"
         );
-        let stopped = filter.stop()?;
-        ensure!(stopped.success(), "op25b did not stop well: {stopped}");
-        Ok((outcomes, status))
+        Ok((outcomes, status, filter))
     }
 
     fn counted(&self, filter: &Filter, path: Path, family: Family) -> anyhow::Result<Outcome> {
@@ -226,13 +227,11 @@ impl Demo<'_> {
         })
     }
 
-    fn exempted(&self, policy: &FilePath) -> anyhow::Result<Vec<Outcome>> {
+    fn exempted(&self, filter: &Filter) -> anyhow::Result<Vec<Outcome>> {
         self.progress
             .stage("trying the blocked path with an exemption", Family::BOTH.len());
-        let filter = Filter::start(self.op25b, self.lab.host(Host::Router), policy)?;
+        filter.reload()?;
         let attempts = Family::BOTH.map(|family| (Path::DIRECT, family, PATIENCE));
-        let outcomes = Path::attempt_all(&attempts, self.lab, self.servers, || self.progress.step())?;
-        filter.stop()?;
-        Ok(outcomes)
+        Path::attempt_all(&attempts, self.lab, self.servers, || self.progress.step())
     }
 }

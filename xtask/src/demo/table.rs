@@ -84,7 +84,7 @@ pub(super) fn print_exempted(path: Path, addresses: &[IpAddr], outcomes: &[Outco
         .map(ToString::to_string)
         .collect::<Vec<_>>()
         .join(" and ");
-    println!("\nWith an exemption for {addresses}, after a restart of op25b:");
+    println!("\nWith an exemption for {addresses}, after a reload:");
     for (family, outcome) in Family::BOTH.iter().zip(outcomes) {
         let with = cell(&outcome.to_string(), 0, *outcome == Outcome::Works);
         println!(

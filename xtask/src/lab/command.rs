@@ -129,6 +129,8 @@ fn serve(name: &str) -> anyhow::Result<()> {
 
 fn exec(name: &str, host: Host, command: &[String]) -> anyhow::Result<ExitCode> {
     let lab = Lab::existing(name)?;
+    // `ip netns exec` gives what it runs a mount namespace: what is mounted there would be gone with it.
+    lab.host(host).mount_pins()?;
     let status = lab
         .host(host)
         .command(&command[0])

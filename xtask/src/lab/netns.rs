@@ -1,9 +1,9 @@
 //! One network namespace, and doing things inside it.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -11,12 +11,21 @@ use std::{
 
 use anyhow::Context as _;
 use nix::{
+    mount::{MntFlags, MsFlags, mount, umount2},
     sched::{CloneFlags, setns},
-    sys::signal::{Signal, kill},
+    sys::{
+        signal::{Signal, kill},
+        statfs::{BPF_FS_MAGIC, statfs},
+    },
     unistd::Pid,
 };
 
 use crate::process::output_of;
+
+/// Where an op25b of this namespace pins its filter: op25b mounts a BPF file system there.
+const PINS: &str = "/run/op25b-lab-pins";
+/// Where it keeps the rest.
+const STATES: &str = "/run/op25b-lab-state";
 
 /// A named network namespace; dropping it removes it.
 #[derive(Debug)]
@@ -62,7 +71,34 @@ impl NetNs {
     /// A command that runs inside it.
     #[must_use]
     pub fn command(&self, program: &str) -> Command {
-        ip(&["netns", "exec", &self.name, program])
+        let mut command = ip(&["netns", "exec", &self.name, program]);
+        command.envs(self.places());
+        command
+    }
+
+    /// The variables by which op25b finds places of its own for this namespace, so that it meets no other.
+    #[must_use]
+    pub fn places(&self) -> [(&'static str, PathBuf); 2] {
+        let [pins, state] = places(&self.name);
+        [("OP25B_BPFFS", pins), ("OP25B_STATE_DIR", state)]
+    }
+
+    /// Mounts the file system for pins now, rather than leaving that to op25b: for an op25b that may not, and for one in a
+    /// mount namespace of its own, such as that of [`Self::command`].
+    pub fn mount_pins(&self) -> anyhow::Result<PathBuf> {
+        let [pins, _] = places(&self.name);
+        if !is_bpffs(&pins) {
+            fs::create_dir_all(&pins).with_context(|| format!("cannot make {}", pins.display()))?;
+            mount(
+                Some("bpf"),
+                &pins,
+                Some("bpf"),
+                MsFlags::empty(),
+                Some("mode=0755"),
+            )
+            .with_context(|| format!("cannot mount a BPF file system at {}", pins.display()))?;
+        }
+        Ok(pins)
     }
 
     /// Does something in a thread of its own inside it. What the thread starts stays inside, too: sockets,
@@ -102,12 +138,48 @@ impl Drop for NetNs {
     }
 }
 
-/// Removes a namespace; it is no error if there is none.
+/// Removes a namespace and what op25b has pinned in it; it is no error if there is none.
 pub(super) fn remove(name: &str) -> anyhow::Result<()> {
+    let [pins, state] = places(name);
+    if is_bpffs(&pins) {
+        remove_pins(&pins)?;
+        // Lazily: somebody may still look at it.
+        umount2(&pins, MntFlags::MNT_DETACH).with_context(|| format!("cannot unmount {}", pins.display()))?;
+    }
+    for directory in [pins, state] {
+        match fs::remove_dir_all(&directory) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot remove {}", directory.display()));
+            }
+            _ => {}
+        }
+    }
     match path(name).symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         _ => output_of(&mut ip(&["netns", "delete", name])).map(drop),
     }
+}
+
+/// Removes what is pinned in a BPF file system; the kernel may have files of its own at its root.
+fn remove_pins(root: &Path) -> anyhow::Result<()> {
+    let remove = || -> io::Result<()> {
+        for entry in fs::read_dir(root)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                fs::remove_dir_all(path)?;
+            }
+        }
+        Ok(())
+    };
+    remove().with_context(|| format!("cannot empty {}", root.display()))
+}
+
+fn is_bpffs(directory: &Path) -> bool {
+    statfs(directory).is_ok_and(|found| found.filesystem_type() == BPF_FS_MAGIC)
+}
+
+fn places(name: &str) -> [PathBuf; 2] {
+    [PINS, STATES].map(|directory| Path::new(directory).join(name))
 }
 
 /// Ends what runs inside, which would keep a removed namespace alive unseen.

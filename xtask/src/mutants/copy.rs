@@ -138,7 +138,7 @@ fn failed_tests(output: &str) -> Vec<String> {
 ///
 /// Cargo builds again what has a later time than the last build. So a file that is the same already keeps its time, and
 /// what differs gets the time of now, not the original's: that may be before the last build, which had a mutant in it.
-fn bring_up_to_date(from: &Path, to: &Path) -> anyhow::Result<()> {
+pub(crate) fn bring_up_to_date(from: &Path, to: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
     for entry in entries(to)? {
         let (here, there) = (entry.path(), from.join(entry.file_name()));
@@ -210,10 +210,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (from, to) = (folder.path().join("from"), folder.path().join("to"));
         fs::create_dir_all(from.join("src")).unwrap();
-        let build = SystemTime::now() - Duration::from_secs(60);
+        let build = SystemTime::now() - Duration::from_mins(1);
         for name in ["src/broken", "src/same"] {
             fs::write(from.join(name), name).unwrap();
-            set_modified(&from.join(name), build - Duration::from_secs(60));
+            set_modified(&from.join(name), build - Duration::from_mins(1));
         }
         bring_up_to_date(&from, &to).unwrap();
         fs::write(to.join("src/broken"), "a mutant").unwrap();

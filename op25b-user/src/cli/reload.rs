@@ -1,0 +1,57 @@
+//! `op25b reload`: have the daemon enforce the policy as the file is now.
+
+use std::{io::Write as _, process::ExitCode};
+
+use anyhow::Context as _;
+use clap::Args as ClapArgs;
+
+use super::{EXIT_NO, places::Places};
+use crate::daemon::client;
+
+/// Has the daemon read its policy file and enforce it, on all interfaces or on none, and says what that changes. A policy
+/// with errors is refused with its diagnostics, and the one before goes on.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  op25b reload --dry-run
+  op25b reload
+  op25b reload --json | jq .changes.exemptions.added.items
+
+Needs root or membership in the group op25b, and a running daemon (`op25b run`).
+Exit codes: 0 reloaded, or with --dry-run: it could be; 1 the policy was refused; 2 no daemon could be asked.")]
+pub struct Args {
+    /// Only say what would change; of what cannot be enforced, only what shows in the file.
+    #[arg(long)]
+    dry_run: bool,
+    /// One JSON document instead of text.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    places: Places,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let answer = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the event loop")?
+        .block_on(client::reload(&args.places.state_dir, args.dry_run))?;
+    let mut stdout = anstream::stdout().lock();
+    if args.json {
+        serde_json::to_writer_pretty(&mut stdout, &answer)?;
+        writeln!(stdout)?;
+    } else {
+        anstream::eprint!("{}", answer.diagnostics);
+        if let Some(changes) = &answer.changes {
+            write!(stdout, "{changes}")?;
+        }
+        if let Some(why) = &answer.refused {
+            anstream::eprintln!("op25b: {why}");
+        }
+    }
+    Ok(if answer.refused.is_some() {
+        EXIT_NO.into()
+    } else {
+        ExitCode::SUCCESS
+    })
+}

@@ -1,0 +1,114 @@
+//! `op25b stop`: end the daemon, and the filter too if asked for.
+
+use std::{
+    fs,
+    io::Write as _,
+    os::unix::net::UnixStream,
+    path::Path,
+    process::ExitCode,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail};
+use clap::Args as ClapArgs;
+use nix::{
+    errno::Errno,
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use super::{EXIT_NOT_RUNNING, places::Places};
+use crate::{
+    daemon::control,
+    datapath::{Pins, holder},
+};
+
+/// How long a daemon may take to end; it may be in the midst of loading a large policy.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Ends the daemon, if one runs. The filter goes on enforcing, unless `--detach` is given.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  op25b stop             no more reloads; the last policy is enforced
+  op25b stop --detach    nothing is blocked any more, and nothing of op25b's is left in the kernel
+
+Exit codes: 0 done; 2 could not be done; 3 there was nothing to do.")]
+pub struct Args {
+    /// Remove the filter from all interfaces and every trace of it, whether or not a daemon runs.
+    #[arg(long)]
+    detach: bool,
+    #[command(flatten)]
+    places: Places,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let bpffs = &args.places.bpffs;
+    let mut stdout = anstream::stdout().lock();
+    let ended = end_daemon(bpffs)?;
+    if let Some(pid) = ended {
+        writeln!(stdout, "the daemon, process {pid}, has ended")?;
+    }
+    if !args.detach {
+        if ended.is_some() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        writeln!(stdout, "no daemon runs at {}", bpffs.display())?;
+        return Ok(EXIT_NOT_RUNNING.into());
+    }
+    remove_state(&args.places.state_dir)?;
+    match Pins::take_existing(bpffs)? {
+        Some(pins) => {
+            let interfaces = pins.remove()?;
+            if interfaces.is_empty() {
+                writeln!(stdout, "removed what was pinned; nothing was enforced")?;
+            } else {
+                writeln!(
+                    stdout,
+                    "detached from {}: nothing is blocked any more",
+                    interfaces.join(", ")
+                )?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        None if ended.is_some() => Ok(ExitCode::SUCCESS),
+        None => {
+            writeln!(stdout, "nothing is pinned at {}", bpffs.display())?;
+            Ok(EXIT_NOT_RUNNING.into())
+        }
+    }
+}
+
+/// Removes what a killed daemon left of its control socket, and the directory if there is nothing else in it.
+fn remove_state(state_dir: &Path) -> anyhow::Result<()> {
+    let socket = control::socket(state_dir);
+    // One that is answered at belongs to a daemon with other pins.
+    if socket.exists() && UnixStream::connect(&socket).is_err() {
+        fs::remove_file(&socket).with_context(|| format!("cannot remove {}", socket.display()))?;
+    }
+    // It may be systemd's, or hold somebody else's files.
+    let _ = fs::remove_dir(state_dir);
+    Ok(())
+}
+
+/// Ends the process that holds the pins, if there is one; its id.
+fn end_daemon(bpffs: &Path) -> anyhow::Result<Option<u32>> {
+    let Some(pid) = holder(bpffs) else {
+        return Ok(None);
+    };
+    let process = Pid::from_raw(i32::try_from(pid).context("not a process id")?);
+    match kill(process, Signal::SIGTERM) {
+        // It has just ended by itself.
+        Ok(()) | Err(Errno::ESRCH) => {}
+        Err(error) => return Err(error).with_context(|| format!("cannot end process {pid}")),
+    }
+    let asked = Instant::now();
+    while holder(bpffs) == Some(pid) {
+        if asked.elapsed() > PATIENCE {
+            bail!("process {pid} was sent SIGTERM and has not ended within {PATIENCE:?}");
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(Some(pid))
+}

@@ -1,0 +1,305 @@
+//! What keeps a filter up to date: it takes over what is pinned, reloads the policy and tells the program the time.
+//!
+//! The kernel enforces without it. When it ends, however that happens, the filter goes on with the last good policy.
+
+pub(crate) mod client;
+mod clock;
+pub(crate) mod control;
+mod packet_log;
+pub(crate) mod policy_file;
+mod privileges;
+mod reload;
+mod service;
+mod signals;
+mod upkeep;
+mod watch;
+
+use std::{path::PathBuf, sync::Arc};
+
+use anyhow::Context as _;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+use tracing::{error, info, warn};
+
+use self::{
+    clock::Clock,
+    control::Control,
+    packet_log::PacketLog,
+    policy_file::PolicyFile,
+    signals::{Asked, Signals},
+    upkeep::Upkeep,
+    watch::Watch,
+};
+use crate::{
+    datapath::{
+        Description, Enforced, Filter, InterfaceEvents, Interfaces, LoadOptions, LogLevel, Pins, Reused,
+        Switched, Target,
+    },
+    observe::LastReload,
+    policy::{Policy, Role, Wait, Word as _},
+};
+
+/// What a daemon is started with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The policy file.
+    pub policy: PathBuf,
+    /// Where the filter is pinned.
+    pub bpffs: PathBuf,
+    /// Where the control socket is.
+    pub state_dir: PathBuf,
+    /// What the program says about single packets.
+    pub datapath_log: LogLevel,
+    /// Whether the policy is reloaded whenever its file changes.
+    pub watch: bool,
+}
+
+/// Enforces the policy in `file` until SIGINT or SIGTERM; the filter goes on after that.
+pub(crate) async fn run(options: &Options, file: PolicyFile) -> anyhow::Result<()> {
+    // Signals are taken over first: one that comes while interfaces are being attached ends in a clean stop too.
+    let mut signals = Signals::take_over()?;
+    let mut daemon = Daemon::start(options.clone(), file).await?;
+    daemon.keep_going(&mut signals).await?;
+    daemon.take_leave()
+}
+
+struct Daemon {
+    options: Options,
+    enforced: Enforced,
+    /// What is enforced.
+    policy: Arc<Policy>,
+    description: Description,
+    control: Control,
+    watch: Watch,
+    events: InterfaceEvents,
+    upkeep: Upkeep,
+    packet_log: PacketLog,
+    clock: Clock,
+    ticks: Interval,
+    /// The digest of the file when it was looked at last.
+    seen: Option<String>,
+    reloads: u64,
+    refused_reloads: u64,
+    last_reload: Option<LastReload>,
+}
+
+impl Daemon {
+    /// Enforces a policy in the place of whatever an earlier process left.
+    async fn start(options: Options, file: PolicyFile) -> anyhow::Result<Self> {
+        let enforced = Enforced::new(Pins::take(&options.bpffs)?);
+        let control = Control::listen(&options.state_dir)?;
+        if let Some(before) = enforced.description()? {
+            info!(
+                pins = %options.bpffs.display(),
+                version = before.version,
+                pid = before.pid,
+                policy = %before.policy_file.display(),
+                loaded_at = %before.loaded_at,
+                "taking over a filter"
+            );
+        }
+        let mut ticks = interval(clock::CHECK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut daemon = Self {
+            policy: Arc::new(file.policy.clone()),
+            seen: Some(file.description.policy_sha256.clone()),
+            description: file.description.clone(),
+            enforced,
+            control,
+            watch: Watch::off(),
+            events: InterfaceEvents::listen()?,
+            upkeep: Upkeep::default(),
+            packet_log: PacketLog::off(),
+            clock: Clock::new()?,
+            ticks,
+            options,
+            reloads: 0,
+            refused_reloads: 0,
+            last_reload: None,
+        };
+        // What can be known to fail fails before a large policy is loaded.
+        let targets = targets(&daemon.policy);
+        daemon.enforced.check(&Interfaces::list().await?, &targets)?;
+        let reused = daemon.enforced.reusable()?;
+        let next = load(file, &daemon.options, &reused)?;
+        daemon.switch(next).await?;
+        // No thread is started before this: each would keep what this one gives up.
+        if let Err(error) = privileges::drop_what_is_not_needed() {
+            warn!("running with more privileges than are needed: {error:#}");
+        }
+        daemon.watch();
+        daemon.publish();
+        service::ready(&daemon.summary());
+        info!(policy = %daemon.options.policy.display(), "enforcing");
+        Ok(daemon)
+    }
+
+    /// Does what there is to do while the kernel enforces: nothing of it is needed for the filter to go on.
+    async fn keep_going(&mut self, signals: &mut Signals) -> anyhow::Result<()> {
+        loop {
+            tokio::select! {
+                asked = signals.next() => match asked {
+                    Asked::Stop(signal) => {
+                        info!(signal, "stopping");
+                        service::stopping();
+                        return Ok(());
+                    }
+                    Asked::Reload => drop(self.reload("SIGHUP").await),
+                },
+                request = self.control.request() => self.answer(request).await,
+                () = self.watch.changed() => self.reload_if_changed().await,
+                name = self.events.next() => if self.is_ours(&name) {
+                    self.look_after_interfaces().await;
+                },
+                _ = self.ticks.tick() => self.tick().await,
+                ready = self.packet_log.pass_on() => ready.context("cannot read the program's diagnostics")?,
+            }
+        }
+    }
+
+    /// What is to be done every second.
+    async fn tick(&mut self) {
+        if let Some(filter) = self.enforced.filter()
+            && let Err(error) = self.clock.tell(filter)
+        {
+            error!(%error, "cannot tell the program the time: expiries hold by the clock as it was");
+        }
+        // Also without an event: nobody tells when a link is detached.
+        self.look_after_interfaces().await;
+        service::alive();
+    }
+
+    /// Begins to watch the policy file, if that is asked for.
+    fn watch(&mut self) {
+        if self.options.watch {
+            match Watch::file(&self.options.policy) {
+                Ok(watch) => self.watch = watch,
+                Err(error) => error!("changes of the policy file go unnoticed: {error:#}"),
+            }
+        }
+    }
+
+    /// What is enforced, in one line.
+    fn summary(&self) -> String {
+        let attached = self.enforced.attachments().len();
+        format!(
+            "enforcing on {attached} of {} interfaces: {} pools, {} relays, {} exemptions",
+            self.policy.interfaces.len(),
+            self.policy.pools.len(),
+            self.policy.relays.len(),
+            self.policy.exemptions.len(),
+        )
+    }
+
+    /// Says what a switch did.
+    fn tell(&self, switched: &Switched) {
+        for attached in self.enforced.attachments() {
+            if let Some(reason) = &attached.fallback {
+                warn!(
+                    interface = attached.interface,
+                    %reason,
+                    "the driver does not do native XDP: falling back to generic mode, which is several times slower"
+                );
+            }
+            info!(
+                interface = attached.interface,
+                role = attached.role.name(),
+                xdp = attached.mode,
+                program_id = attached.program_id,
+                "{}",
+                if attached.was_enforced {
+                    "switched"
+                } else {
+                    "attached"
+                }
+            );
+        }
+        for interface in &switched.interrupted {
+            warn!(
+                interface,
+                "its XDP mode changed: it was without a filter for a moment"
+            );
+        }
+        for interface in &switched.released {
+            info!(interface, "detached: the policy does not name it any more");
+        }
+        if let Some((layout, carried)) = &switched.other_layout {
+            warn!(
+                layout,
+                "the filter before kept its counters in another way: {}",
+                if *carried {
+                    "they were carried over"
+                } else {
+                    "they begin anew"
+                }
+            );
+        }
+        for error in &switched.left_behind {
+            warn!("{:#}", anyhow::anyhow!("{error}"));
+        }
+    }
+
+    /// Leaves the filter to itself.
+    fn take_leave(&mut self) -> anyhow::Result<()> {
+        let roles: Vec<Role> = roles(&self.policy).collect();
+        if let Some(filter) = self.enforced.filter() {
+            for role in roles {
+                for (reason, packets) in filter.counters(role)?.iter() {
+                    info!(role = role.name(), reason = reason.name(), packets, "counted");
+                }
+            }
+        }
+        info!("the filter goes on enforcing; `op25b stop --detach` removes it");
+        Ok(())
+    }
+}
+
+/// A filter that is loaded and runs nowhere yet.
+struct Next {
+    filter: Filter,
+    policy: Policy,
+    description: Description,
+}
+
+fn load(file: PolicyFile, options: &Options, reused: &Reused) -> anyhow::Result<Next> {
+    let load_options = LoadOptions {
+        log: options.datapath_log,
+        trace: false,
+    };
+    let PolicyFile {
+        policy,
+        compiled,
+        description,
+        ..
+    } = file;
+    let filter = Filter::load_with(&compiled, &description, load_options, reused)?;
+    info!(
+        policy = %options.policy.display(),
+        pools = policy.pools.len(),
+        relays = policy.relays.len(),
+        exemptions = policy.exemptions.len(),
+        "loaded"
+    );
+    Ok(Next {
+        filter,
+        policy,
+        description,
+    })
+}
+
+fn targets(policy: &Policy) -> Vec<Target> {
+    let interfaces = policy.interfaces.iter();
+    interfaces
+        .map(|interface| Target {
+            interface: interface.name.clone(),
+            role: interface.role,
+            xdp: interface.xdp,
+            may_be_missing: interface.wait == Wait::Yes,
+        })
+        .collect()
+}
+
+/// The roles that the policy's interfaces have.
+fn roles(policy: &Policy) -> impl Iterator<Item = Role> {
+    let has = |role: Role| policy.interfaces.iter().any(|interface| interface.role == role);
+    Role::ALL.iter().copied().filter(move |role| has(*role))
+}

@@ -1,0 +1,112 @@
+//! Reading a policy to enforce or explain it: once, so that what is checked, enforced and described is the same text.
+
+use std::{
+    fs, io,
+    path::{self, Path, PathBuf},
+};
+
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+
+use crate::{
+    datapath::{Description, PoolSummary},
+    policy::{self, CompileError, Compiled, Loaded, Policy, Report},
+};
+
+/// A policy that may be enforced.
+#[derive(Debug)]
+pub(crate) struct PolicyFile {
+    pub(crate) policy: Policy,
+    pub(crate) compiled: Compiled,
+    pub(crate) description: Description,
+    /// What in it is probably not what was meant.
+    pub(crate) warnings: Report,
+}
+
+/// Why a policy may not be enforced.
+#[derive(Debug, Error)]
+pub(crate) enum Refused {
+    /// It cannot be read.
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// It is none.
+    #[error("{}: the policy has errors; nothing was changed", .0.file())]
+    Invalid(Report),
+    /// It does not fit into the kernel.
+    #[error("{}", path.display())]
+    TooMuch {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: CompileError,
+    },
+}
+
+/// Reads, checks and compiles the policy at `path`.
+pub(crate) fn read(path: &Path) -> Result<PolicyFile, Refused> {
+    let unreadable = |source| Refused::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let bytes = fs::read(path).map_err(unreadable)?;
+    let Loaded { policy, warnings } =
+        policy::parse_bytes(&path.display().to_string(), &bytes).map_err(Refused::Invalid)?;
+    let compiled = policy::compile(&policy).map_err(|source| Refused::TooMuch {
+        path: path.to_owned(),
+        source,
+    })?;
+    let absolute = path::absolute(path).map_err(unreadable)?;
+    let description = describe(absolute, &bytes, &policy);
+    Ok(PolicyFile {
+        policy,
+        compiled,
+        description,
+        warnings,
+    })
+}
+
+/// The same for a command: what is wrong with the policy goes to stderr.
+pub(crate) fn read_aloud(path: &Path) -> anyhow::Result<PolicyFile> {
+    let result = read(path);
+    match &result {
+        Ok(file) => file.warnings.print_to_stderr()?,
+        Err(Refused::Invalid(report)) => report.print_to_stderr()?,
+        Err(_) => {}
+    }
+    Ok(result?)
+}
+
+/// The SHA-256 of a policy's text, in hexadecimal.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    format!("{:x}", Sha256::digest(bytes))
+}
+
+/// What the loaded program will say of itself.
+fn describe(policy_file: PathBuf, bytes: &[u8], policy: &Policy) -> Description {
+    let ends = policy.exemptions.iter().filter_map(|exemption| exemption.expires);
+    Description {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        loaded_at: Timestamp::now(),
+        policy_file,
+        policy_sha256: digest(bytes),
+        pools: policy
+            .pools
+            .iter()
+            .map(|pool| PoolSummary {
+                name: pool.name.clone(),
+                mode: pool.mode.name().to_owned(),
+                prefixes: pool.prefixes.len(),
+            })
+            .collect(),
+        relays: policy.relays.len(),
+        exemptions: policy.exemptions.len(),
+        exemption_ends: ends.collect(),
+    }
+}

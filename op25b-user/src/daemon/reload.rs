@@ -1,0 +1,200 @@
+//! From the policy that is enforced to the one in the file.
+
+use std::{fs, sync::Arc};
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tracing::{error, info};
+
+use super::{
+    Daemon, Next,
+    control::Request,
+    load,
+    packet_log::PacketLog,
+    policy_file::{self, PolicyFile, Refused},
+    service, targets,
+};
+use crate::{
+    datapath::{Interfaces, Standing},
+    observe::{DaemonReport, LastReload, ReloadAnswer},
+    policy::{Diff, Severity},
+};
+
+impl Daemon {
+    /// Does what is asked for at the control socket.
+    pub(super) async fn answer(&mut self, Request { dry_run, answer }: Request) {
+        let text = if dry_run {
+            self.look().await
+        } else {
+            self.reload("reload").await
+        };
+        // Who asked may have gone away.
+        let _ = answer.send(text);
+    }
+
+    /// Reloads unless the file says what it said the last time. One that is not there is about to be replaced.
+    pub(super) async fn reload_if_changed(&mut self) {
+        let digest = self.digest();
+        if digest.is_some() && digest != self.seen {
+            self.reload("watch").await;
+        }
+    }
+
+    /// Enforces the policy as the file is now; what cannot be enforced changes nothing.
+    pub(super) async fn reload(&mut self, asked_by: &str) -> ReloadAnswer {
+        info!(asked_by, policy = %self.options.policy.display(), "reloading");
+        service::reloading();
+        self.seen = self.digest();
+        let mut answer = ReloadAnswer::default();
+        let result = self.try_reload(&mut answer).await;
+        let policy = self.options.policy.display();
+        match &result {
+            Ok(()) => {
+                self.reloads += 1;
+                info!(%policy, "reloaded");
+            }
+            Err(error) => {
+                self.refused_reloads += 1;
+                error!("the policy was not reloaded, the one before goes on: {error:#}");
+            }
+        }
+        answer.refused = result.err().map(|error| format!("{error:#}"));
+        self.last_reload = Some(LastReload {
+            at: Timestamp::now(),
+            asked_by: asked_by.to_owned(),
+            refused: answer.refused.clone(),
+        });
+        self.publish();
+        service::ready(&match &answer.refused {
+            None => self.summary(),
+            Some(why) => format!("{}; the last reload was refused: {why}", self.summary()),
+        });
+        answer
+    }
+
+    async fn try_reload(&mut self, answer: &mut ReloadAnswer) -> anyhow::Result<()> {
+        let file = self.compare(answer).await?;
+        let options = self.options.clone();
+        let reused = self.enforced.reusable()?;
+        let next = self
+            .meanwhile(spawn_blocking(move || load(file, &options, &reused)))
+            .await??;
+        self.switch(next).await?;
+        if let Some(changes) = &answer.changes {
+            for line in changes.to_string().lines() {
+                info!("{line}");
+            }
+        }
+        Ok(())
+    }
+
+    /// Says what a reload would change, as far as that shows without doing it.
+    async fn look(&mut self) -> ReloadAnswer {
+        let mut answer = ReloadAnswer {
+            dry_run: true,
+            ..ReloadAnswer::default()
+        };
+        let result = self.compare(&mut answer).await;
+        answer.refused = result.err().map(|error| format!("{error:#}"));
+        answer
+    }
+
+    /// Reads the policy and says what is wrong with it and what it changes.
+    async fn compare(&mut self, answer: &mut ReloadAnswer) -> anyhow::Result<PolicyFile> {
+        let path = self.options.policy.clone();
+        let before = Arc::clone(&self.policy);
+        let read = spawn_blocking(move || {
+            let file = policy_file::read(&path)?;
+            let changes = Diff::between(&before, &file.policy);
+            Ok((file, changes))
+        });
+        match self.meanwhile(read).await? {
+            Ok((file, changes)) => {
+                answer.diagnostics = file.warnings.to_string();
+                answer.changes = Some(changes);
+                Ok(file)
+            }
+            Err(error) => Err(refusal(error, answer)),
+        }
+    }
+
+    /// Goes on with what is to be done every second while something takes long elsewhere: reading and loading a large policy takes seconds.
+    async fn meanwhile<T>(&mut self, mut work: JoinHandle<T>) -> anyhow::Result<T> {
+        loop {
+            tokio::select! {
+                result = &mut work => return result.context("a thread of the daemon's failed"),
+                _ = self.ticks.tick() => self.tick().await,
+            }
+        }
+    }
+
+    /// Puts a loaded filter in the place of the one that runs.
+    pub(super) async fn switch(&mut self, next: Next) -> anyhow::Result<()> {
+        let Next {
+            mut filter,
+            policy,
+            description,
+        } = next;
+        let mut targets = targets(&policy);
+        for target in &mut targets {
+            // An interface that has disappeared is no reason to refuse a policy for those that are there.
+            let attached = self.enforced.standing(&target.interface);
+            target.may_be_missing |= attached.is_ok_and(|standing| standing != Standing::Absent);
+        }
+        // Before the switch: afterwards nothing may fail. What the reader misses of the old filter is lost with it.
+        let packet_log = PacketLog::of(&mut filter, self.options.datapath_log)?;
+        // Listed late: loading a large policy takes a while.
+        let interfaces = Interfaces::list().await?;
+        let switched = self.enforced.switch(filter, &interfaces, &targets)?;
+        self.packet_log = packet_log;
+        self.policy = Arc::new(policy);
+        self.description = description;
+        self.tell(&switched);
+        Ok(())
+    }
+
+    /// Has the control socket tell how the daemon is now.
+    pub(super) fn publish(&self) {
+        self.control.publish(DaemonReport {
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            policy_file: self.description.policy_file.clone(),
+            policy_sha256: self.description.policy_sha256.clone(),
+            loaded_at: self.description.loaded_at,
+            reloads: self.reloads,
+            refused_reloads: self.refused_reloads,
+            last_reload: self.last_reload.clone(),
+            interfaces: self.interface_reports(),
+        });
+    }
+
+    /// The digest of the policy file as it is now, if it can be read.
+    fn digest(&self) -> Option<String> {
+        let bytes = fs::read(&self.options.policy).ok()?;
+        Some(policy_file::digest(&bytes))
+    }
+}
+
+/// Why a policy is refused, in one line with the first thing that is wrong; all of it goes to the answer.
+fn refusal(refused: Refused, answer: &mut ReloadAnswer) -> anyhow::Error {
+    let Refused::Invalid(report) = &refused else {
+        return refused.into();
+    };
+    answer.diagnostics = report.to_string();
+    let first = report
+        .diagnostics()
+        .iter()
+        .find(|diagnostic| diagnostic.severity() == Severity::Error);
+    match first {
+        Some(first) => {
+            let place = first
+                .place
+                .as_ref()
+                .map_or_else(String::new, |place| format!("{}: ", place.position));
+            let message = format!("{refused}: {place}{}", first.message);
+            anyhow::Error::msg(message)
+        }
+        None => refused.into(),
+    }
+}

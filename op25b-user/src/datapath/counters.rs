@@ -1,0 +1,101 @@
+//! Packets by reason, as the program counts them and as they are carried from one layout of the maps to another.
+
+use aya::maps::{Map, MapData, MapError, PerCpuArray, PerCpuValues};
+use op25b_common::Reason;
+use serde::{Serialize, Serializer};
+
+use crate::policy::{Role, Word as _};
+
+/// Packets by reason, summed over all CPUs; only counted reasons appear.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counters(Vec<(Reason, u64)>);
+
+impl Counters {
+    /// The counted reasons in the order of the verdict table, each with its packets.
+    pub fn iter(&self) -> impl Iterator<Item = (Reason, u64)> {
+        self.0.iter().copied()
+    }
+
+    /// The packets judged for this reason, 0 for one that is not counted.
+    #[must_use]
+    pub fn packets(&self, reason: Reason) -> u64 {
+        self.iter()
+            .find(|(counted, _)| *counted == reason)
+            .map_or(0, |(_, packets)| packets)
+    }
+}
+
+/// An object with one member for each reason, in the order of the verdict table.
+impl Serialize for Counters {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter().map(|(reason, packets)| (reason.name(), packets)))
+    }
+}
+
+/// A whole map of counters, of whichever version: packets by role and by the reason's name.
+#[derive(Debug)]
+pub(super) struct CounterTable(Vec<(Role, String, u64)>);
+
+impl CounterTable {
+    /// Reads a map whose slots stand for these reasons: for each role one slot for each, which the program counts in, and
+    /// then, if the map has them, as many with what was carried over from other maps.
+    ///
+    /// This much is the same in every layout.
+    pub(super) fn read(map: &Map, reasons: &[String]) -> Result<Self, MapError> {
+        let map = PerCpuArray::<&MapData, u64>::try_from(map)?;
+        let sum = |slot| -> Result<u64, MapError> { Ok(map.get(&slot, 0)?.iter().sum()) };
+        let slots = Role::ALL
+            .iter()
+            .flat_map(|role| reasons.iter().map(move |reason| (*role, reason.clone())));
+        let (len, counted) = (map.len(), slot(Role::ALL.len() * reasons.len()));
+        (0..)
+            .zip(slots)
+            .map(|(slot, (role, reason))| {
+                let carried = slot + counted;
+                let carried = if carried < len { sum(carried)? } else { 0 };
+                Ok((role, reason, sum(slot)? + carried))
+            })
+            .collect::<Result<_, MapError>>()
+            .map(Self)
+    }
+
+    /// The packets judged on interfaces of this role, by the reasons that this version counts.
+    pub(super) fn of(&self, role: Role) -> Counters {
+        let counted = Reason::ALL.into_iter().filter(|reason| reason.is_counted());
+        let packets = |reason: Reason| {
+            let slots = self
+                .0
+                .iter()
+                .filter(|(of, name, _)| *of == role && name == reason.name());
+            slots.map(|(.., packets)| packets).sum()
+        };
+        Counters(counted.map(|reason| (reason, packets(reason))).collect())
+    }
+
+    /// Adds them to the slots for what was carried over, in a map of this version's layout. The program, which counts in
+    /// the others meanwhile, is not disturbed. Packets of a reason that this version does not have are left behind.
+    pub(super) fn carry_to(&self, map: &mut Map) -> Result<(), MapError> {
+        let mut map = PerCpuArray::<&mut MapData, u64>::try_from(map)?;
+        for (role, reason, packets) in &self.0 {
+            let Some(reason) = Reason::ALL.into_iter().find(|known| known.name() == reason) else {
+                continue;
+            };
+            let first = match role {
+                Role::Subscriber => 0,
+                Role::Uplink => Reason::COUNT,
+            };
+            let slot = slot(Role::ALL.len() * Reason::COUNT + first + reason as usize);
+            let mut values: Vec<u64> = map.get(&slot, 0)?.iter().copied().collect();
+            if let Some(value) = values.first_mut() {
+                *value += packets;
+            }
+            map.set(slot, PerCpuValues::try_from(values)?, 0)?;
+        }
+        Ok(())
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "there are a few dozen slots")]
+fn slot(index: usize) -> u32 {
+    index as u32
+}

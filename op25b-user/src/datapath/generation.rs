@@ -1,0 +1,183 @@
+//! One filter as it is pinned: its programs, its description and the maps that its successor goes on with.
+
+use std::{
+    fs, io,
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
+    path::{Path, PathBuf},
+};
+
+use aya::maps::{Array, Map, MapData, MapError, MapInfo};
+use op25b_common::{
+    names::{COUNTERS, DESCRIPTION, SUBSCRIBER_PROGRAM, UPLINK_PROGRAM},
+    values::DescriptionChunk,
+};
+
+use super::{
+    Description, Filter, bpf,
+    counters::CounterTable,
+    description::Described,
+    layout::LONG_LIVED,
+    load::{LoadError, Reused},
+    pins::{self, Pins, PinsError},
+};
+use crate::policy::Role;
+
+/// A pinned generation.
+#[derive(Debug)]
+pub(super) struct Generation {
+    path: PathBuf,
+    /// Its programs by their ids.
+    programs: Vec<(u32, OwnedFd)>,
+    /// What it says of itself; nothing if this op25b does not understand it.
+    described: Option<Described>,
+}
+
+impl Generation {
+    /// Pins a filter.
+    pub(super) fn pin(pins: &Pins, filter: &mut Filter) -> Result<Self, PinsError> {
+        let id = filter
+            .program_info(Role::Subscriber)
+            .map_err(|error| {
+                PinsError::refused("pin to", &pins.generations_directory())(io::Error::other(error))
+            })?
+            .id();
+        let path = pins.generations_directory().join(id.to_string());
+        // A number that is used again is of a generation that was left behind by a kernel that is gone: there is none,
+        // since pins go with it. What is there is half of one that a process died over.
+        if path.exists() {
+            pins::remove_directory(&path)?;
+        }
+        fs::create_dir(&path).map_err(PinsError::refused("make", &path))?;
+        let pinned = Self::pin_at(&path, filter).and_then(|()| Self::open(path.clone()));
+        if pinned.is_err() {
+            // The first error is the one to be told.
+            let _ = pins::remove_directory(&path);
+        }
+        pinned
+    }
+
+    fn pin_at(path: &Path, filter: &mut Filter) -> Result<(), PinsError> {
+        for role in [Role::Subscriber, Role::Uplink] {
+            let to = path.join(super::filter::program_name(role));
+            let failed = PinsError::refused("pin to", &to);
+            let pinned = filter
+                .program_fd(role)
+                .map_err(io::Error::other)
+                .and_then(|program| bpf::pin(program, &to));
+            pinned.map_err(failed)?;
+        }
+        for name in LONG_LIVED.iter().map(|map| map.name).chain([DESCRIPTION]) {
+            let to = path.join(name);
+            let failed = PinsError::refused("pin to", &to);
+            let pinned = filter
+                .map_fd(name)
+                .map_err(io::Error::other)
+                .and_then(|map| bpf::pin(map, &to));
+            pinned.map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// All that are pinned, also those that a process died over.
+    pub(super) fn all(pins: &Pins) -> Result<Vec<Self>, PinsError> {
+        pins::entries(&pins.generations_directory())?
+            .into_iter()
+            .map(Self::open)
+            .collect()
+    }
+
+    fn open(path: PathBuf) -> Result<Self, PinsError> {
+        let mut programs = Vec::new();
+        for name in [SUBSCRIBER_PROGRAM, UPLINK_PROGRAM] {
+            let path = path.join(name);
+            match bpf::open_pin(&path) {
+                Ok(program) => {
+                    let id = bpf::program_id(program.as_fd()).map_err(PinsError::refused("ask", &path))?;
+                    programs.push((id, program));
+                }
+                // The process that pinned it died over that, or it is of another version.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(PinsError::refused("open", &path)(error)),
+            }
+        }
+        let described = describe(&path);
+        Ok(Self {
+            path,
+            programs,
+            described,
+        })
+    }
+
+    /// The program of this id, if it is one of this generation's.
+    pub(super) fn program(&self, id: u32) -> Option<BorrowedFd<'_>> {
+        self.programs
+            .iter()
+            .find(|(program, _)| *program == id)
+            .map(|(_, fd)| fd.as_fd())
+    }
+
+    /// What it says of itself.
+    pub(super) fn description(&self) -> Option<&Description> {
+        self.described.as_ref().map(|described| &described.description)
+    }
+
+    /// The layout of its maps, for people.
+    pub(super) fn layout_name(&self) -> String {
+        self.described
+            .as_ref()
+            .map_or_else(|| "unknown".into(), |described| described.layout.name())
+    }
+
+    /// The maps that a filter of this op25b can go on with: all or none.
+    pub(super) fn reusable(&self) -> Option<Reused> {
+        self.described
+            .as_ref()
+            .filter(|described| described.layout.is_ours())?;
+        let maps = LONG_LIVED.iter().map(|map| {
+            let path = self.path.join(map.name);
+            let fits = MapInfo::from_pin(&path).is_ok_and(|info| map.fits(&info));
+            fits.then_some((map.name, path))
+        });
+        maps.collect::<Option<Vec<_>>>().map(Reused)
+    }
+
+    /// The counters, as far as their layout is understood.
+    pub(super) fn counters(&self) -> Option<Result<CounterTable, MapError>> {
+        let reasons = &self.described.as_ref()?.layout.reasons;
+        let map = match MapData::from_pin(self.path.join(COUNTERS)) {
+            Ok(map) => Map::PerCpuArray(map),
+            Err(error) => return Some(Err(error)),
+        };
+        Some(CounterTable::read(&map, reasons))
+    }
+
+    /// Unpins it.
+    pub(super) fn remove(self) -> Result<(), PinsError> {
+        pins::remove_directory(&self.path)
+    }
+
+    /// Whether it is pinned at the same place as another.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.path == other.path
+    }
+}
+
+/// What is pinned as a description in a generation's directory, if it is understood.
+fn describe(directory: &Path) -> Option<Described> {
+    let map = MapData::from_pin(directory.join(DESCRIPTION)).ok()?;
+    let chunks = Array::<_, DescriptionChunk>::try_from(Map::Array(map)).ok()?;
+    let chunks = chunks.iter().collect::<Result<Vec<_>, _>>().ok()?;
+    Described::from_chunks(chunks.into_iter()).ok()
+}
+
+/// Goes on with the counters of a generation whose map the filter could not have.
+pub(super) fn carry_counters(from: &Generation, to: &mut Filter) -> Result<bool, LoadError> {
+    let failed = |source| LoadError::Fill {
+        map: COUNTERS,
+        source,
+    };
+    match from.counters() {
+        Some(counters) => to.carry_counters(&counters.map_err(failed)?).map(|()| true),
+        None => Ok(false),
+    }
+}

@@ -1,0 +1,102 @@
+//! What a later op25b has to know of the maps that outlive a program, and how it tells whether it does.
+
+use aya::maps::{MapInfo, MapType};
+use op25b_common::{LAYOUT_VERSION, Reason, names::COUNTERS, values::COUNTER_SLOTS};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// A map that outlives the program it was made for: the next one goes on with it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LongLived {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// Its type, as the kernel numbers them.
+    kind: MapType,
+    key_size: u32,
+    value_size: u32,
+    max_entries: u32,
+}
+
+/// All of them. Their shapes are part of [`Layout::abi`].
+#[expect(clippy::cast_possible_truncation, reason = "a few dozen counters")]
+pub(super) const LONG_LIVED: [LongLived; 1] = [LongLived {
+    name: COUNTERS,
+    kind: MapType::PerCpuArray,
+    key_size: 4,
+    value_size: 8,
+    max_entries: COUNTER_SLOTS as u32,
+}];
+
+impl LongLived {
+    fn shape(self) -> String {
+        let kind = self.kind as u32;
+        format!(
+            "{} {kind} {} {} {}",
+            self.name, self.key_size, self.value_size, self.max_entries
+        )
+    }
+
+    /// Whether a map has this shape.
+    pub(super) fn fits(&self, map: &MapInfo) -> bool {
+        map.map_type().is_ok_and(|kind| kind == self.kind)
+            && (map.key_size(), map.value_size(), map.max_entries())
+                == (self.key_size, self.value_size, self.max_entries)
+    }
+}
+
+/// How the long-lived maps of a filter are laid out. It stands in the filter's description, next to them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Layout {
+    /// What the words of this record mean.
+    version: u32,
+    /// A digest of the maps' shapes and of what their slots stand for.
+    abi: String,
+    /// What the counters' slots stand for, in order: see [`super::Counters`].
+    pub(super) reasons: Vec<String>,
+}
+
+impl Layout {
+    /// The one of this op25b.
+    pub(super) fn current() -> Self {
+        let reasons: Vec<String> = Reason::ALL.map(|reason| reason.name().to_owned()).into();
+        let maps = LONG_LIVED.map(LongLived::shape);
+        let digest = Sha256::digest(format!("{} {}", maps.join(" "), reasons.join(" ")));
+        Self {
+            version: LAYOUT_VERSION,
+            // As many digits as nobody meets twice by chance.
+            abi: format!("{digest:x}")[..16].to_owned(),
+            reasons,
+        }
+    }
+
+    /// Whether a program of this op25b can go on with the maps.
+    pub(super) fn is_ours(&self) -> bool {
+        *self == Self::current()
+    }
+
+    /// For people: `1-0123456789abcdef`.
+    pub(super) fn name(&self) -> String {
+        format!("{}-{}", self.version, self.abi)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_version_or_another_shape_is_not_ours() {
+        let ours = Layout::current();
+        assert!(ours.is_ours());
+        let version = ours.version + 1;
+        assert!(
+            !Layout {
+                version,
+                ..ours.clone()
+            }
+            .is_ours()
+        );
+        let abi = "0".repeat(16);
+        assert!(!Layout { abi, ..ours }.is_ours());
+    }
+}

@@ -1,0 +1,75 @@
+//! The tie between a program and an interface, which outlives the process once it is pinned.
+
+use std::{
+    io,
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
+    path::Path,
+};
+
+use super::bpf::{self, XdpLinkInfo};
+
+/// How a link is made: in the driver, or behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// In the driver.
+    Native,
+    /// In the network stack.
+    Generic,
+}
+
+impl Mode {
+    /// The word in output and in the policy.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Generic => "generic",
+        }
+    }
+
+    /// Of `linux/if_link.h`.
+    fn flags(self) -> u32 {
+        const XDP_FLAGS_SKB_MODE: u32 = 1 << 1;
+        const XDP_FLAGS_DRV_MODE: u32 = 1 << 2;
+        match self {
+            Self::Native => XDP_FLAGS_DRV_MODE,
+            Self::Generic => XDP_FLAGS_SKB_MODE,
+        }
+    }
+}
+
+/// An XDP link. Dropping it detaches the program, unless the link is pinned.
+#[derive(Debug)]
+pub(super) struct Link(OwnedFd);
+
+impl Link {
+    /// Attaches a program to the interface of this index.
+    pub(super) fn create(program: BorrowedFd<'_>, interface: u32, mode: Mode) -> io::Result<Self> {
+        bpf::create_xdp_link(program, interface, mode.flags()).map(Self)
+    }
+
+    /// The link pinned at `path`, whoever pinned it.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        bpf::open_pin(path).map(Self)
+    }
+
+    /// Has it outlive this process.
+    pub(super) fn pin(&self, path: &Path) -> io::Result<()> {
+        bpf::pin(self.0.as_fd(), path)
+    }
+
+    /// Puts `program` in the place of `old`, between one packet and the next; of any program if that is not given.
+    pub(super) fn replace(&self, program: BorrowedFd<'_>, old: Option<BorrowedFd<'_>>) -> io::Result<()> {
+        bpf::update_link(self.0.as_fd(), program, old)
+    }
+
+    /// Detaches the program, also if the link is pinned.
+    pub(super) fn detach(&self) -> io::Result<()> {
+        bpf::detach_link(self.0.as_fd())
+    }
+
+    /// What it ties together now.
+    pub(super) fn info(&self) -> io::Result<XdpLinkInfo> {
+        bpf::xdp_link_info(self.0.as_fd())?
+            .ok_or_else(|| io::Error::other("what is pinned there is not an XDP link"))
+    }
+}

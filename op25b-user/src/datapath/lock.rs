@@ -1,0 +1,95 @@
+//! One daemon at a time: a lock on the pin directory itself, which ends with the process that holds it.
+//!
+//! A file beside it could be another daemon's or on a full disk; what is to be protected is the directory.
+
+use std::{
+    fs::{self, File},
+    io,
+    os::unix::fs::MetadataExt as _,
+    path::Path,
+};
+
+use nix::{
+    errno::Errno,
+    fcntl::{Flock, FlockArg},
+    sys::stat::{major, minor},
+};
+
+/// The lock; dropping it opens it.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _held: Flock<File>,
+}
+
+/// Takes the lock on a directory; `None` if somebody else has it.
+pub(super) fn take(directory: &Path) -> io::Result<Option<Lock>> {
+    loop {
+        let file = File::open(directory)?;
+        let held = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(held) => held,
+            Err((_, Errno::EWOULDBLOCK)) => return Ok(None),
+            Err((_, error)) => return Err(error.into()),
+        };
+        // Between the two the directory may have been removed, by `op25b stop --detach`, and made anew.
+        if is_same(&held.metadata()?, &fs::metadata(directory)?) {
+            return Ok(Some(Lock { _held: held }));
+        }
+    }
+}
+
+/// The process that holds the lock on a directory, as far as the system tells.
+pub(super) fn holder(directory: &Path) -> Option<u32> {
+    let directory = fs::metadata(directory).ok()?;
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    holder_in(&locks, directory.dev(), directory.ino())
+}
+
+/// Lines such as `1: FLOCK  ADVISORY  WRITE 4168 00:27:87949 0 EOF`.
+fn holder_in(locks: &str, device: u64, inode: u64) -> Option<u32> {
+    let place = format!("{:02x}:{:02x}:{inode}", major(device), minor(device));
+    locks.lines().find_map(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        // Who only waits has an arrow here.
+        if words.next() != Some("FLOCK") {
+            return None;
+        }
+        let mut words = words.skip(2);
+        let pid = words.next()?;
+        (words.next() == Some(place.as_str()))
+            .then(|| pid.parse().ok())
+            .flatten()
+    })
+}
+
+fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_locked_directory_is_not_locked_again_and_its_holder_is_known() {
+        let directory = tempfile::tempdir().unwrap();
+        let lock = take(directory.path()).unwrap().unwrap();
+        assert_eq!(holder(directory.path()), Some(std::process::id()));
+        assert!(take(directory.path()).unwrap().is_none());
+        drop(lock);
+        assert_eq!(holder(directory.path()), None);
+        assert!(take(directory.path()).unwrap().is_some());
+    }
+
+    #[test]
+    fn the_holder_is_read_from_the_line_of_the_directory_alone() {
+        let locks = "1: POSIX  ADVISORY  WRITE 11 00:27:87949 0 EOF\n\
+                     2: FLOCK  ADVISORY  WRITE 12 00:27:8794 0 EOF\n\
+                     3: FLOCK  ADVISORY  WRITE 13 00:27:87949 0 EOF\n\
+                     3: -> FLOCK  ADVISORY  WRITE 14 00:27:87949 0 EOF\n";
+        assert_eq!(
+            holder_in(locks, nix::sys::stat::makedev(0, 0x27), 87949),
+            Some(13)
+        );
+        assert_eq!(holder_in(locks, nix::sys::stat::makedev(1, 0x27), 87949), None);
+    }
+}

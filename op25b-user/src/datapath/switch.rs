@@ -1,0 +1,258 @@
+//! From one generation to the next on all interfaces, without a packet between them, or back again.
+
+use std::{io, time::Duration};
+
+use thiserror::Error;
+
+use super::{
+    AttachError, Description, Filter, Interfaces, LoadError,
+    generation::{Generation, carry_counters},
+    link::Link,
+    load::Reused,
+    pins::{Pins, PinsError},
+    plan::{Before, plan},
+    transition::Transition,
+};
+use crate::policy::{Role, XdpMode};
+
+/// What is to run where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The interface.
+    pub interface: String,
+    /// Which program.
+    pub role: Role,
+    /// How it is attached.
+    pub xdp: XdpMode,
+    /// Whether it is no error if there is no such interface.
+    pub may_be_missing: bool,
+}
+
+/// An interface on which the filter runs.
+#[derive(Debug)]
+pub struct Attachment {
+    /// Its name.
+    pub interface: String,
+    /// Its index.
+    pub index: u32,
+    /// What comes in there.
+    pub role: Role,
+    /// `native` or `generic`.
+    pub mode: &'static str,
+    /// The program's id.
+    pub program_id: u32,
+    /// Why it is generic although native was tried first.
+    pub fallback: Option<io::Error>,
+    /// Whether it was enforced on before.
+    pub was_enforced: bool,
+    pub(super) link: Link,
+}
+
+/// What a switch did.
+#[derive(Debug, Default)]
+pub struct Switched {
+    /// Interfaces that the filter was taken off.
+    pub released: Vec<String>,
+    /// Interfaces that ran no filter for a moment, because their mode changed.
+    pub interrupted: Vec<String>,
+    /// The layout of the maps before, if the new filter could not go on with them, and whether it goes on counting where
+    /// they ended.
+    pub other_layout: Option<(String, bool)>,
+    /// What could not be tidied up afterwards; the filter runs all the same.
+    pub left_behind: Vec<PinsError>,
+}
+
+/// Why there was no switch; every interface is as it was, or the error says which is not.
+#[derive(Debug, Error)]
+pub enum SwitchError {
+    /// What is pinned cannot be read or written.
+    #[error(transparent)]
+    Pins(#[from] PinsError),
+    /// An interface cannot be attached.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
+    /// A program is not there.
+    #[error(transparent)]
+    Program(#[from] LoadError),
+    /// The kernel does not replace a program.
+    #[error("cannot replace the program on interface {interface}")]
+    Replace {
+        /// The interface.
+        interface: String,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// Not everything could be undone.
+    #[error("{source}; after that, {} could not be given back what ran there", interfaces.join(", "))]
+    HalfUndone {
+        /// Where.
+        interfaces: Vec<String>,
+        /// What went wrong first.
+        source: Box<SwitchError>,
+    },
+}
+
+/// What runs from one pin directory.
+#[derive(Debug)]
+pub struct Enforced {
+    pub(super) pins: Pins,
+    pub(super) running: Option<Running>,
+}
+
+/// A filter that this process has switched to.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) filter: Filter,
+    pub(super) attachments: Vec<Attachment>,
+}
+
+impl Enforced {
+    /// Whatever an earlier process left pinned.
+    #[must_use]
+    pub fn new(pins: Pins) -> Self {
+        Self { pins, running: None }
+    }
+
+    /// What the generation that runs now says of itself, if it is understood; nothing if none runs.
+    ///
+    /// # Errors
+    ///
+    /// [`PinsError`].
+    pub fn description(&self) -> Result<Option<Description>, PinsError> {
+        let before = Before::read(&self.pins)?;
+        Ok(before
+            .latest()
+            .and_then(|generation| generation.description().cloned()))
+    }
+
+    /// The maps that the next filter goes on with.
+    ///
+    /// # Errors
+    ///
+    /// [`PinsError`].
+    pub fn reusable(&self) -> Result<Reused, PinsError> {
+        let before = Before::read(&self.pins)?;
+        let reused = before.latest().and_then(Generation::reusable);
+        Ok(reused.unwrap_or_default())
+    }
+
+    /// The filter, once this process has switched to one.
+    pub fn filter(&mut self) -> Option<&mut Filter> {
+        self.running.as_mut().map(|running| &mut running.filter)
+    }
+
+    pub(super) fn pins(&self) -> &Pins {
+        &self.pins
+    }
+
+    /// Where it runs.
+    #[must_use]
+    pub fn attachments(&self) -> &[Attachment] {
+        self.running
+            .as_ref()
+            .map_or(&[], |running| running.attachments.as_slice())
+    }
+
+    /// Refuses what can be known to be refused by [`Self::switch`], without a filter and without touching anything.
+    ///
+    /// # Errors
+    ///
+    /// [`SwitchError`].
+    pub fn check(&self, interfaces: &Interfaces, targets: &[Target]) -> Result<(), SwitchError> {
+        let mut before = Before::read(&self.pins)?;
+        plan(&mut before, interfaces, targets)?;
+        Ok(())
+    }
+
+    /// Replaces what runs by `filter` on the interfaces of `targets`, and takes it off all others: all or nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`SwitchError`].
+    pub fn switch(
+        &mut self,
+        mut filter: Filter,
+        interfaces: &Interfaces,
+        targets: &[Target],
+    ) -> Result<Switched, SwitchError> {
+        let mut before = Before::read(&self.pins)?;
+        let mut switched = Switched::default();
+        let plan = plan(&mut before, interfaces, targets)?;
+        let generation = Generation::pin(&self.pins, &mut filter)?;
+        let mut transition = Transition {
+            pins: &self.pins,
+            before: &before,
+            filter: &mut filter,
+            done: Vec::new(),
+        };
+        for step in plan {
+            if let Err(error) = transition.take(step) {
+                let error = transition.undo(error);
+                // What went wrong first is what is told.
+                let _ = generation.remove();
+                return Err(error);
+            }
+        }
+        let done = transition.done;
+
+        // The filter runs everywhere. What follows is tidying up: it fails no switch.
+        self.release(&before, &mut switched);
+        carry_over(&before, &mut filter, &mut switched);
+        for old in before.generations.into_iter().filter(|old| !old.is(&generation)) {
+            switched.left_behind.extend(old.remove().err());
+        }
+        let interrupted = done.iter().filter(|done| done.interrupted);
+        switched.interrupted = interrupted
+            .map(|done| done.attachment.interface.clone())
+            .collect();
+        self.running = Some(Running {
+            filter,
+            attachments: done.into_iter().map(|done| done.attachment).collect(),
+        });
+        Ok(switched)
+    }
+
+    /// Takes the filter off interfaces that are not meant any more, and forgets links whose interfaces are gone.
+    fn release(&self, before: &Before, switched: &mut Switched) {
+        for pinned in &before.links {
+            if pinned.info.interface.is_some() {
+                if let Err(source) = pinned.link.detach() {
+                    let path = self.pins.link_path(&pinned.interface);
+                    switched
+                        .left_behind
+                        .push(PinsError::refused("detach", &path)(source));
+                    continue;
+                }
+                switched.released.push(pinned.interface.clone());
+            }
+            // A new link may be pinned under the name by now.
+            if !pinned.is_replaced {
+                switched
+                    .left_behind
+                    .extend(self.pins.forget_link(&pinned.interface).err());
+            }
+        }
+    }
+}
+
+/// Goes on counting where a filter with maps of another layout ended.
+fn carry_over(before: &Before, filter: &mut Filter, switched: &mut Switched) {
+    let Some(previous) = before.latest() else { return };
+    if previous.reusable().is_some() {
+        return;
+    }
+    wait_for_the_last_packet();
+    let carried = carry_counters(previous, filter).unwrap_or(false);
+    switched.other_layout = Some((previous.layout_name(), carried));
+}
+
+/// Waits until no processor is in the midst of a packet that it began before.
+fn wait_for_the_last_packet() {
+    const MEMBARRIER_CMD_GLOBAL: libc::c_int = 1;
+    // SAFETY: takes no pointers; it waits for an RCU grace period, within which every program run ends.
+    let result = unsafe { libc::syscall(libc::SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) };
+    if result != 0 {
+        // Some kernels do not offer it. A packet takes microseconds.
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,196 @@
+//! Switching interface by interface, and going back if one of them fails.
+
+use std::io;
+
+use super::{
+    Attachment, Filter, Interface, LoadError, SwitchError, Target,
+    attach::{Attached, attach},
+    link::{Link, Mode},
+    pins::{Pins, PinsError},
+    plan::{Before, How, Step},
+};
+use crate::policy::Role;
+
+/// A switch under way.
+pub(super) struct Transition<'a> {
+    pub(super) pins: &'a Pins,
+    pub(super) before: &'a Before,
+    pub(super) filter: &'a mut Filter,
+    /// The steps that are taken.
+    pub(super) done: Vec<Done>,
+}
+
+/// A step that is taken, and what ran before.
+pub(super) struct Done {
+    pub(super) attachment: Attachment,
+    /// The program that ran, and its mode.
+    before: Option<(u32, Mode)>,
+    /// Whether nothing ran for a moment.
+    pub(super) interrupted: bool,
+}
+
+impl Transition<'_> {
+    /// Takes one step.
+    pub(super) fn take(&mut self, step: Step<'_>) -> Result<(), SwitchError> {
+        let Step {
+            target,
+            interface,
+            how,
+        } = step;
+        if target.role == Role::Subscriber {
+            self.filter.set_tunnels(&interface.name, interface.index)?;
+        }
+        let done = match how {
+            How::Attach => {
+                let attached = attach(self.filter, interface, target.role, target.xdp)?;
+                self.pinned(target, interface, attached, None)?
+            }
+            How::Replace(link, info, mode) => {
+                let program = self.filter.program_fd(target.role)?;
+                link.replace(program, self.before.program(info.program_id))
+                    .map_err(|source| SwitchError::Replace {
+                        interface: interface.name.clone(),
+                        source,
+                    })?;
+                let attached = Attached {
+                    link,
+                    mode,
+                    fallback: None,
+                };
+                Done {
+                    attachment: self.attachment(target, interface, attached, true)?,
+                    before: Some((info.program_id, mode)),
+                    interrupted: false,
+                }
+            }
+            How::Exchange(link, info, mode) => {
+                link.detach().map_err(|source| SwitchError::Replace {
+                    interface: interface.name.clone(),
+                    source,
+                })?;
+                let exchanged = attach(self.filter, interface, target.role, target.xdp)
+                    .map_err(SwitchError::from)
+                    .and_then(|attached| {
+                        self.pinned(target, interface, attached, Some((info.program_id, mode)))
+                    });
+                match exchanged {
+                    Ok(done) => done,
+                    Err(error) => {
+                        return Err(
+                            match self.restore(&interface.name, interface.index, info.program_id, mode) {
+                                Ok(()) => error,
+                                Err(_) => SwitchError::HalfUndone {
+                                    interfaces: vec![interface.name.clone()],
+                                    source: Box::new(error),
+                                },
+                            },
+                        );
+                    }
+                }
+            }
+        };
+        self.done.push(done);
+        Ok(())
+    }
+
+    /// Pins a new link in the place of whatever was pinned under its name.
+    fn pinned(
+        &mut self,
+        target: &Target,
+        interface: &Interface,
+        attached: Attached,
+        before: Option<(u32, Mode)>,
+    ) -> Result<Done, SwitchError> {
+        self.pins.forget_link(&interface.name)?;
+        let path = self.pins.link_path(&interface.name);
+        attached
+            .link
+            .pin(&path)
+            .map_err(PinsError::refused("pin to", &path))?;
+        Ok(Done {
+            attachment: self.attachment(target, interface, attached, before.is_some())?,
+            interrupted: before.is_some(),
+            before,
+        })
+    }
+
+    fn attachment(
+        &mut self,
+        target: &Target,
+        interface: &Interface,
+        attached: Attached,
+        was_enforced: bool,
+    ) -> Result<Attachment, LoadError> {
+        Ok(Attachment {
+            interface: interface.name.clone(),
+            index: interface.index,
+            role: target.role,
+            mode: attached.mode.name(),
+            program_id: self.filter.program_info(target.role)?.id(),
+            fallback: attached.fallback,
+            was_enforced,
+            link: attached.link,
+        })
+    }
+
+    /// Goes back, the last step first.
+    pub(super) fn undo(mut self, error: SwitchError) -> SwitchError {
+        let mut failed = Vec::new();
+        while let Some(done) = self.done.pop() {
+            let Attachment {
+                interface,
+                index,
+                link,
+                ..
+            } = done.attachment;
+            let result = match done.before {
+                Some((program, mode)) if done.interrupted => link
+                    .detach()
+                    .map_err(PinsError::refused("detach", &self.pins.link_path(&interface)))
+                    .and_then(|()| self.restore(&interface, index, program, mode)),
+                Some((program, _)) => self.give_back(&interface, &link, program),
+                None => link
+                    .detach()
+                    .map_err(PinsError::refused("detach", &self.pins.link_path(&interface)))
+                    .and_then(|()| self.pins.forget_link(&interface)),
+            };
+            if result.is_err() {
+                failed.push(interface);
+            }
+        }
+        if failed.is_empty() {
+            error
+        } else {
+            SwitchError::HalfUndone {
+                interfaces: failed,
+                source: Box::new(error),
+            }
+        }
+    }
+
+    /// Puts the program that ran on a link back.
+    fn give_back(&self, interface: &str, link: &Link, program: u32) -> Result<(), PinsError> {
+        let path = self.pins.link_path(interface);
+        let gone = || io::Error::other("the program before was not one of op25b's");
+        let result = self
+            .before
+            .program(program)
+            .ok_or_else(gone)
+            .and_then(|program| link.replace(program, None));
+        result.map_err(PinsError::refused("give back", &path))
+    }
+
+    /// Attaches the program that ran on an interface anew.
+    fn restore(&self, interface: &str, index: u32, program: u32, mode: Mode) -> Result<(), PinsError> {
+        self.pins.forget_link(interface)?;
+        let path = self.pins.link_path(interface);
+        let gone = || io::Error::other("the program before was not one of op25b's");
+        let result = self
+            .before
+            .program(program)
+            .ok_or_else(gone)
+            .and_then(|program| Link::create(program, index, mode))
+            .and_then(|link| link.pin(&path));
+        result.map_err(PinsError::refused("give back", &path))
+    }
+}

@@ -1,0 +1,135 @@
+//! Whether the filter still runs where it was attached, and putting it back.
+
+use std::io;
+
+use super::{
+    Enforced, Interfaces, SwitchError, Target,
+    attach::vacant,
+    pins::PinsError,
+    plan::{Before, How, Step},
+    transition::Transition,
+};
+
+/// How it stands with an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The filter runs there.
+    Runs,
+    /// It does, and would not outlive this process: somebody has removed the pin.
+    Unpinned,
+    /// Somebody has put another program in its place.
+    Replaced {
+        /// The other program.
+        program_id: u32,
+    },
+    /// It runs there no more: somebody has detached it, or the interface is gone.
+    Detached {
+        /// The index of the interface that it ran on.
+        index: u32,
+    },
+    /// It has never run there.
+    Absent,
+}
+
+impl Enforced {
+    /// How it stands with an interface.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's answer.
+    pub fn standing(&self, interface: &str) -> io::Result<Standing> {
+        let mut attachments = self.attachments().iter();
+        let Some(attachment) = attachments.find(|attachment| attachment.interface == interface) else {
+            return Ok(Standing::Absent);
+        };
+        let info = attachment.link.info()?;
+        Ok(if info.interface.is_none() {
+            Standing::Detached {
+                index: attachment.index,
+            }
+        } else if info.program_id != attachment.program_id {
+            Standing::Replaced {
+                program_id: info.program_id,
+            }
+        } else if !self.pins().link_path(interface).exists() {
+            Standing::Unpinned
+        } else {
+            Standing::Runs
+        })
+    }
+
+    /// Pins a link again.
+    ///
+    /// # Errors
+    ///
+    /// [`PinsError`].
+    pub fn pin_again(&self, interface: &str) -> Result<(), PinsError> {
+        let path = self.pins().link_path(interface);
+        let mut attachments = self.attachments().iter();
+        match attachments.find(|attachment| attachment.interface == interface) {
+            Some(attachment) => attachment
+                .link
+                .pin(&path)
+                .map_err(PinsError::refused("pin to", &path)),
+            None => Ok(()),
+        }
+    }
+
+    /// Puts the filter's program back in the place of another on its own link.
+    ///
+    /// # Errors
+    ///
+    /// [`SwitchError`].
+    pub fn put_back(&mut self, interface: &str) -> Result<(), SwitchError> {
+        let Some(running) = &mut self.running else {
+            return Ok(());
+        };
+        let mut attachments = running.attachments.iter();
+        let Some(attachment) = attachments.find(|attachment| attachment.interface == interface) else {
+            return Ok(());
+        };
+        let program = running.filter.program_fd(attachment.role)?;
+        attachment
+            .link
+            .replace(program, None)
+            .map_err(|source| SwitchError::Replace {
+                interface: interface.to_owned(),
+                source,
+            })
+    }
+
+    /// Attaches the filter to an interface that it does not run on, be it a new one of an old name.
+    ///
+    /// # Errors
+    ///
+    /// [`SwitchError`]; among them that another program is there.
+    pub fn attach_again(&mut self, interfaces: &Interfaces, target: &Target) -> Result<(), SwitchError> {
+        let interface = vacant(interfaces, &target.interface)?;
+        let Some(running) = &mut self.running else {
+            return Ok(());
+        };
+        let before = Before::read(&self.pins)?;
+        let old = running
+            .attachments
+            .iter()
+            .position(|attachment| attachment.interface == target.interface);
+        if let Some(old) = old {
+            let old = running.attachments.swap_remove(old);
+            running.filter.forget_tunnels(old.index)?;
+        }
+        let mut transition = Transition {
+            pins: &self.pins,
+            before: &before,
+            filter: &mut running.filter,
+            done: Vec::new(),
+        };
+        transition.take(Step {
+            target,
+            interface,
+            how: How::Attach,
+        })?;
+        let attached = transition.done.into_iter().map(|done| done.attachment);
+        running.attachments.extend(attached);
+        Ok(())
+    }
+}

@@ -1,0 +1,228 @@
+//! `op25b reload`, `--watch` and what `op25b status` says of the last reload.
+
+use std::{
+    fs,
+    os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, symlink},
+    path::PathBuf,
+};
+
+use nix::{
+    mount::{MsFlags, mount},
+    sys::signal::Signal,
+};
+use serde_json::{Value, json};
+use xtask::lab::Servers;
+
+use crate::scene::{Mounted, SMALL, Scene, eventually};
+
+const EXEMPTION: &str =
+    "exemptions: [{ customer: Example KK, prefixes: [198.51.100.10, '2001:db8:100::10'] }]\n";
+
+fn state_dir(scene: &Scene) -> PathBuf {
+    let [_, (_, state)] = scene.router().places();
+    state
+}
+
+fn last_reload(scene: &Scene) -> Value {
+    scene.op25b(&["status", "--json"]).json()["filters"][0]["last_reload"].clone()
+}
+
+#[test]
+fn reload_enforces_the_file_as_it_is_now_and_says_what_that_changes() {
+    let scene = Scene::new();
+    let servers = Servers::start(&scene.lab).unwrap();
+    let filter = scene.filter(&scene.policy(SMALL));
+    let before = scene.attached();
+    let unchanged = scene.op25b(&["reload", "--dry-run"]);
+    assert_eq!(unchanged.code, Some(0), "{unchanged:?}");
+    assert_eq!(
+        (unchanged.stdout.as_str(), unchanged.stderr.as_str()),
+        ("nothing changes\n", "")
+    );
+
+    scene.policy(&format!("{SMALL}{EXEMPTION}"));
+    let changes = "exemptions: 1 added\n  + Example KK: prefixes 198.51.100.10/32, 2001:db8:100::10/128\n";
+    let dry = scene.op25b(&["reload", "--dry-run"]);
+    assert_eq!((dry.code, dry.stdout.as_str()), (Some(0), changes), "{dry:?}");
+    assert_eq!(scene.attached(), before);
+    assert!(last_reload(&scene).is_null());
+    scene.assert_blocked(&servers, &filter);
+
+    let done = scene.op25b(&["reload"]);
+    assert_eq!((done.code, done.stdout.as_str()), (Some(0), changes), "{done:?}");
+    scene.assert_open(&servers);
+    let last = last_reload(&scene);
+    assert_eq!(last["asked_by"], "reload");
+    assert!(last["refused"].is_null() && last["at"].is_string(), "{last}");
+    let text = scene.op25b(&["status"]).stdout;
+    assert!(text.contains("\n  reload      done at 20"), "{text}");
+    assert_eq!(filter.stop().unwrap().code(), Some(0));
+    assert!(!state_dir(&scene).exists());
+}
+
+#[test]
+fn a_refused_reload_is_answered_with_its_diagnostics_and_remembered() {
+    let scene = Scene::new();
+    let filter = scene.filter(&scene.policy(SMALL));
+    let before = scene.attached();
+    let policy = scene.policy(&SMALL.replace("198.51.100.0/24", "198.51.100.1/24"));
+    for words in [&["reload", "--dry-run"][..], &["reload"]] {
+        let answer = scene.op25b(words);
+        assert_eq!((answer.code, answer.stdout.as_str()), (Some(1), ""), "{answer:?}");
+        assert!(
+            answer.stderr.contains(&format!("{}:5:", policy.display())),
+            "{answer:?}"
+        );
+        let last = answer.stderr.lines().last().unwrap();
+        let refusal = format!(
+            "op25b: {}: the policy has errors; nothing was changed: line 5, ",
+            policy.display()
+        );
+        assert!(last.starts_with(&refusal), "{last}");
+        assert_eq!(scene.attached(), before);
+    }
+    let last = last_reload(&scene);
+    assert!(last["refused"].as_str().unwrap().contains("line 5"), "{last}");
+    let text = scene.op25b(&["status"]).stdout;
+    assert!(text.contains("\n  reload      REFUSED at 20"), "{text}");
+
+    let answer = scene.op25b(&["reload", "--json"]);
+    assert_eq!(answer.code, Some(1));
+    let answer = answer.json();
+    assert_eq!(
+        (&answer["dry_run"], &answer["changes"]),
+        (&json!(false), &json!(null))
+    );
+    assert!(
+        answer["diagnostics"]
+            .as_str()
+            .unwrap()
+            .contains("198.51.100.0/24")
+    );
+
+    scene.policy(SMALL);
+    filter.reload().unwrap();
+    assert!(last_reload(&scene)["refused"].is_null());
+}
+
+#[test]
+fn without_a_daemon_a_reload_is_refused_in_one_line() {
+    let scene = Scene::new();
+    let socket = state_dir(&scene).join("control.sock");
+    let refusal = format!("op25b: no daemon answers at {}", socket.display());
+    assert!(scene.op25b(&["reload"]).refusal().starts_with(&refusal));
+    // What a killed one leaves of its socket is in nobody's way.
+    scene
+        .filter(&scene.policy(SMALL))
+        .leave_by(Signal::SIGKILL)
+        .unwrap();
+    assert!(socket.exists());
+    assert!(scene.op25b(&["reload"]).refusal().starts_with(&refusal));
+    let filter = scene.filter(&scene.policy(SMALL));
+    filter.reload().unwrap();
+    filter.leave_by(Signal::SIGKILL).unwrap();
+    assert_eq!(scene.op25b(&["stop", "--detach"]).code, Some(0));
+    assert!(!state_dir(&scene).exists());
+}
+
+#[test]
+fn the_socket_is_for_its_user_and_group_and_speaks_http() {
+    let scene = Scene::new();
+    let filter = scene.filter(&scene.policy(SMALL));
+    let socket = state_dir(&scene).join("control.sock");
+    let found = fs::metadata(&socket).unwrap();
+    assert!(found.file_type().is_socket());
+    assert_eq!((found.permissions().mode() & 0o777, found.uid()), (0o660, 0));
+    let group = nix::unistd::Group::from_name("op25b").unwrap();
+    assert_eq!(found.gid(), group.map_or(0, |group| group.gid.as_raw()));
+
+    let body = scene.daemon_report();
+    assert_eq!(body["pid"], filter.pid());
+    assert_eq!(body["reloads"], 0);
+    for (request, status) in [
+        ("GET /v1/reload", 405),
+        ("GET /", 404),
+        ("POST /v1/reload?dry_run=perhaps", 400),
+    ] {
+        let answer = scene.ask_daemon(request);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
+}
+
+#[test]
+fn a_full_disk_takes_the_socket_and_not_the_filter() {
+    let scene = Scene::new();
+    let servers = Servers::start(&scene.lab).unwrap();
+    let state = scene.path("state");
+    fs::create_dir(&state).unwrap();
+    mount(
+        Some("tmpfs"),
+        &state,
+        Some("tmpfs"),
+        MsFlags::empty(),
+        Some("size=4k,nr_inodes=2"),
+    )
+    .unwrap();
+    let _mounted = Mounted(state.clone());
+    fs::write(state.join("full"), "").unwrap();
+    let filter = scene.filter_with(
+        &scene.policy(SMALL),
+        &[],
+        &[("OP25B_STATE_DIR", state.to_str().unwrap())],
+    );
+    assert!(
+        filter.log().contains("there is no control socket"),
+        "{}",
+        filter.log()
+    );
+    scene.policy(&format!("{SMALL}{EXEMPTION}"));
+    filter.signal(Signal::SIGHUP).unwrap();
+    eventually("it is reloaded", || filter.log().contains("reloaded policy="));
+    scene.assert_open(&servers);
+}
+
+#[test]
+fn with_watch_a_change_is_enforced_however_the_file_is_written() {
+    let scene = Scene::new();
+    let folder = scene.path("etc");
+    fs::create_dir(&folder).unwrap();
+    let policy = folder.join("policy.yaml");
+    fs::write(&policy, SMALL).unwrap();
+    let filter = scene.filter_with(&policy, &["--watch"], &[]);
+    let changed = |name: &str| SMALL.replace("residential", name);
+    let enforces = |name: &str| {
+        eventually(name, || {
+            let status = scene.op25b(&["status", "--json"]).json();
+            status["filters"][0]["pools"][0]["name"] == name
+        });
+        assert_eq!(last_reload(&scene)["asked_by"], "watch");
+    };
+    // In place.
+    fs::write(&policy, changed("one")).unwrap();
+    enforces("one");
+    // By another file that takes its name.
+    let draft = folder.join(".policy.yaml.swp");
+    fs::write(&draft, changed("two")).unwrap();
+    fs::rename(&draft, &policy).unwrap();
+    enforces("two");
+    // Moved away first, as some editors do.
+    fs::rename(&policy, folder.join("policy.yaml~")).unwrap();
+    fs::write(&policy, changed("three")).unwrap();
+    enforces("three");
+    // By a link to a file in the same folder.
+    fs::write(folder.join("policy-4.yaml"), changed("four")).unwrap();
+    symlink("policy-4.yaml", folder.join("link")).unwrap();
+    fs::rename(folder.join("link"), &policy).unwrap();
+    enforces("four");
+
+    // What does not change the text is no reason to reload, nor is what is refused to be refused twice.
+    let done = filter.log().matches("reloaded policy=").count();
+    assert_eq!(done, 4, "{}", filter.log());
+    fs::write(folder.join("policy-4.yaml"), "version: 2\n").unwrap();
+    eventually("it is refused", || last_reload(&scene)["refused"].is_string());
+    fs::write(folder.join("other"), "").unwrap();
+    fs::write(folder.join("policy-4.yaml"), changed("five")).unwrap();
+    enforces("five");
+    let refused = filter.log().matches("the policy was not reloaded").count();
+    assert_eq!(refused, 1, "{}", filter.log());
+}

@@ -1,0 +1,125 @@
+//! What another version left pinned is taken over too, also if its maps are of no use to this one.
+
+use std::{fs, path::PathBuf};
+
+use aya::maps::{Array, Map, MapData, MapInfo};
+use nix::sys::signal::Signal;
+use xtask::lab::Servers;
+
+use crate::scene::{SMALL, Scene};
+
+/// The only generation's directory.
+fn generation(scene: &Scene) -> PathBuf {
+    let [(_, pins), _] = scene.router().places();
+    let mut generations = fs::read_dir(pins.join("generations")).unwrap();
+    let path = generations.next().unwrap().unwrap().path();
+    assert!(generations.next().is_none());
+    path
+}
+
+/// Changes what a generation says of itself, as if another version had loaded it.
+fn rewrite(scene: &Scene, change: impl Fn(&str) -> String) {
+    let map = MapData::from_pin(generation(scene).join("DESCRIPTION")).unwrap();
+    let mut chunks = Array::<_, [u8; 256]>::try_from(Map::Array(map)).unwrap();
+    let bytes: Vec<u8> = chunks.iter().flat_map(|chunk| chunk.unwrap()).collect();
+    let text = String::from_utf8(bytes).unwrap();
+    let mut changed = change(text.trim_end_matches('\0')).into_bytes();
+    changed.resize(text.len(), 0);
+    for (index, chunk) in (0..).zip(changed.chunks(256)) {
+        chunks
+            .set(index, <[u8; 256]>::try_from(chunk).unwrap(), 0)
+            .unwrap();
+    }
+}
+
+fn counters_id(scene: &Scene) -> u32 {
+    MapInfo::from_pin(generation(scene).join("COUNTERS"))
+        .unwrap()
+        .id()
+}
+
+#[test]
+fn the_same_layout_goes_on_with_the_same_maps() {
+    let scene = Scene::new();
+    let policy = scene.policy(SMALL);
+    scene.filter(&policy).leave_by(Signal::SIGKILL).unwrap();
+    let before = counters_id(&scene);
+    let filter = scene.filter(&policy);
+    assert_eq!(counters_id(&scene), before);
+    assert!(!filter.log().contains("in another way"), "{}", filter.log());
+}
+
+#[test]
+fn from_another_layout_the_counters_are_carried_over_by_their_names() {
+    let scene = Scene::new();
+    let servers = Servers::start(&scene.lab).unwrap();
+    let policy = scene.policy(SMALL);
+    let filter = scene.filter(&policy);
+    scene.assert_blocked(&servers, &filter);
+    filter.leave_by(Signal::SIGTERM).unwrap();
+    let counted = |scene: &Scene| {
+        let status = scene.op25b(&["status", "--json"]).json();
+        status["filters"][0]["counters"].clone()
+    };
+    let before = counted(&scene);
+    let blocked = before["blocked"].as_u64().unwrap();
+    assert!(blocked > 0);
+    let map = counters_id(&scene);
+    rewrite(&scene, |text| {
+        // A version that calls the same slots by other names.
+        let text = text.replace("\"relay\",\"exempt\"", "\"exempt\",\"relay\"");
+        assert!(text.contains("\"layout\":{\"version\":1,"), "{text}");
+        text.replace("\"layout\":{\"version\":1,", "\"layout\":{\"version\":7,")
+    });
+    assert_eq!(counted(&scene)["blocked"], blocked, "status reads it too");
+
+    let filter = scene.filter(&policy);
+    let log = filter.log();
+    assert!(log.contains("in another way: they were carried over"), "{log}");
+    assert!(log.contains("7-"), "{log}");
+    assert_ne!(counters_id(&scene), map);
+    assert_eq!(counted(&scene), before);
+    scene.assert_blocked(&servers, &filter);
+    let more = filter.count("blocked").unwrap();
+    assert!(more > blocked);
+
+    // What was carried over stays with the map from now on.
+    filter.leave_by(Signal::SIGKILL).unwrap();
+    let filter = scene.filter(&policy);
+    assert_eq!(filter.count("blocked").unwrap(), more);
+    assert!(!filter.log().contains("in another way"), "{}", filter.log());
+}
+
+#[test]
+fn from_what_is_not_understood_at_all_the_interfaces_are_taken_over_and_the_counters_begin_anew() {
+    let scene = Scene::new();
+    let servers = Servers::start(&scene.lab).unwrap();
+    let policy = scene.policy(SMALL);
+    let filter = scene.filter(&policy);
+    scene.assert_blocked(&servers, &filter);
+    filter.leave_by(Signal::SIGKILL).unwrap();
+    let before = scene.attached();
+    rewrite(&scene, |_| "nobody's JSON".into());
+    let status = scene.op25b(&["status"]);
+    assert!(
+        status
+            .refusal()
+            .contains("was loaded by another version of op25b"),
+        "{status:?}"
+    );
+
+    let filter = scene.filter(&policy);
+    let log = filter.log();
+    assert!(log.contains("in another way: they begin anew"), "{log}");
+    assert_eq!(filter.count("blocked").unwrap(), 0);
+    let after = scene.attached();
+    assert_eq!(before.len(), after.len());
+    assert!(
+        before
+            .iter()
+            .zip(&after)
+            .all(|(before, after)| before.2 != after.2)
+    );
+    scene.assert_blocked(&servers, &filter);
+    generation(&scene);
+}

@@ -1,0 +1,74 @@
+//! What a service manager is told, and the unit for systemd.
+
+use std::{os::unix::net::UnixDatagram, process::Command, time::Duration};
+
+use nix::sys::signal::Signal;
+
+use crate::scene::{PATIENCE, SMALL, Scene};
+
+/// The next message that holds a line beginning with this.
+fn await_line(socket: &UnixDatagram, start: &str) -> String {
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut buffer = [0; 4096];
+    loop {
+        let length = socket.recv(&mut buffer).unwrap();
+        let message = String::from_utf8(buffer[..length].to_vec()).unwrap();
+        if message.lines().any(|line| line.starts_with(start)) {
+            return message;
+        }
+    }
+}
+
+#[test]
+fn the_service_manager_hears_of_readiness_reloads_life_and_the_end() {
+    let scene = Scene::new();
+    let path = scene.path("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    let policy = scene.policy(SMALL);
+    let watchdog = Duration::from_secs(10).as_micros().to_string();
+    let filter = scene.filter_with(
+        &policy,
+        &[],
+        &[
+            ("NOTIFY_SOCKET", path.to_str().unwrap()),
+            ("WATCHDOG_USEC", &watchdog),
+        ],
+    );
+    let ready = await_line(&socket, "READY=1");
+    let status = "STATUS=enforcing on 2 of 2 interfaces: 1 pools, 0 relays, 0 exemptions";
+    assert!(ready.contains(status), "{ready}");
+    await_line(&socket, "WATCHDOG=1");
+
+    filter.signal(Signal::SIGHUP).unwrap();
+    let reloading = await_line(&socket, "RELOADING=1");
+    assert!(reloading.contains("MONOTONIC_USEC="), "{reloading}");
+    assert!(await_line(&socket, "READY=1").contains(status));
+
+    scene.policy("version: 2\n");
+    filter.signal(Signal::SIGHUP).unwrap();
+    let ready = await_line(&socket, "READY=1");
+    assert!(ready.contains("the last reload was refused: "), "{ready}");
+
+    filter.leave_by(Signal::SIGTERM).unwrap();
+    await_line(&socket, "STOPPING=1");
+}
+
+#[test]
+fn the_unit_is_one_that_systemd_understands() {
+    let unit = xtask::paths::workspace().join("deploy/op25b.service");
+    let text = std::fs::read_to_string(&unit).unwrap();
+    // Where the command is not installed, another stands in.
+    let scene = Scene::new();
+    let copy = scene.path("op25b.service");
+    std::fs::write(&copy, text.replace("/usr/bin/op25b", crate::scene::OP25B)).unwrap();
+    let output = match Command::new("systemd-analyze").arg("verify").arg(&copy).output() {
+        // Without systemd there is nobody to understand it.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+        output => output.unwrap(),
+    };
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && !said.contains("op25b.service"),
+        "{said}"
+    );
+}

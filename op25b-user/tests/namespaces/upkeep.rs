@@ -1,0 +1,163 @@
+//! Interfaces that come, go and return, and somebody who takes the filter away.
+
+use std::{fs, path::PathBuf};
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use xtask::{filter::Filter, lab::Servers};
+
+use crate::{
+    foreign::{self, ForeignProgram},
+    scene::{SMALL, Scene, eventually},
+};
+
+/// A policy for sub0 and another interface.
+fn with(interface: &str, rest: &str) -> String {
+    SMALL.replace("name: corp0", &format!("name: {interface}{rest}"))
+}
+
+fn pin(scene: &Scene, interface: &str) -> PathBuf {
+    let [(_, pins), _] = scene.router().places();
+    pins.join("links").join(interface)
+}
+
+/// What the daemon says of an interface.
+fn report(scene: &Scene, interface: &str) -> Value {
+    let interfaces = scene.daemon_report()["interfaces"].clone();
+    let mut interfaces = interfaces.as_array().unwrap().iter();
+    interfaces
+        .find(|found| found["name"] == interface)
+        .unwrap()
+        .clone()
+}
+
+fn runs_on(scene: &Scene, interface: &str) -> Option<u32> {
+    let attached = scene.attached().into_iter();
+    attached
+        .filter(|(name, ..)| name == interface)
+        .map(|(.., program)| program)
+        .next()
+}
+
+/// Waits until the filter runs on an interface, by the program that runs on sub0.
+fn await_filter(scene: &Scene, interface: &str) {
+    eventually("the filter runs", || {
+        let program = runs_on(scene, interface);
+        program.is_some() && program == runs_on(scene, "sub0")
+    });
+}
+
+fn says(filter: &Filter, what: &str) -> usize {
+    filter.log().matches(what).count()
+}
+
+#[test]
+fn an_interface_that_is_waited_for_is_enforced_on_as_soon_as_it_is_there() {
+    let scene = Scene::new();
+    let servers = Servers::start(&scene.lab).unwrap();
+    let filter = scene.filter(&scene.policy(&with("late0", ", wait: true")));
+    scene.assert_blocked(&servers, &filter);
+    eventually("it is said", || says(&filter, "waiting for it") == 1);
+    assert_eq!(report(&scene, "late0")["state"], "missing");
+    scene.ip(&["link add late0 type veth peer name late1"]);
+    await_filter(&scene, "late0");
+    eventually("it is told", || report(&scene, "late0")["state"] == "enforced");
+    assert!(pin(&scene, "late0").exists());
+    assert_eq!(report(&scene, "late0")["interferences"], 0);
+
+    // A reload takes it along, and what is missing then is waited for again.
+    scene.ip(&["link delete late0"]);
+    eventually("it is said again", || says(&filter, "waiting for it") == 2);
+    filter.reload().unwrap();
+    scene.ip(&["link add late0 type veth peer name late1"]);
+    await_filter(&scene, "late0");
+}
+
+#[test]
+fn an_interface_that_returns_is_enforced_on_again_and_again_with_its_tunnels() {
+    let scene = Scene::new();
+    let add = ["link add back0 type veth peer name back1"];
+    scene.ip(&add);
+    let filter = scene.filter(&scene.policy(&with("back0", ", tunnels: [gre]")));
+    let mut indices = vec![];
+    for time in 0..3 {
+        scene.ip(&["link delete back0"]);
+        eventually("it is gone", || runs_on(&scene, "back0").is_none());
+        scene.ip(&add);
+        await_filter(&scene, "back0");
+        let index = scene.on_router("cat", &["/sys/class/net/back0/ifindex"]);
+        indices.push(index.stdout);
+        eventually("it is logged", || says(&filter, "attached again") == time + 1);
+    }
+    assert_eq!(report(&scene, "back0")["interferences"], 0);
+    assert_eq!(says(&filter, "\"ERROR\""), 0, "{}", filter.log());
+    let links = fs::read_dir(pin(&scene, "")).unwrap().count();
+    assert_eq!(links, 2);
+    assert_eq!(filter.stop().unwrap().code(), Some(0));
+    assert_eq!(scene.attached(), []);
+}
+
+#[test]
+fn a_filter_that_somebody_detaches_is_put_back_at_once_and_loudly() {
+    let scene = Scene::new();
+    let servers = Servers::start(&scene.lab).unwrap();
+    let filter = scene.filter(&scene.policy(SMALL));
+    foreign::detach(&pin(&scene, "sub0"));
+    eventually("it is noticed", || {
+        says(&filter, "SOMEBODY HAS DETACHED THE FILTER") == 1
+    });
+    eventually("it is put back", || runs_on(&scene, "sub0").is_some());
+    scene.assert_blocked(&servers, &filter);
+    let report = report(&scene, "sub0");
+    assert_eq!(
+        (&report["interferences"], &report["state"]),
+        (&1.into(), &"enforced".into())
+    );
+
+    // The second time it backs off first.
+    foreign::detach(&pin(&scene, "sub0"));
+    eventually("it is noticed", || {
+        says(&filter, "SOMEBODY HAS DETACHED THE FILTER") == 2
+    });
+    assert_eq!(runs_on(&scene, "sub0"), None);
+    eventually("it is put back later", || runs_on(&scene, "sub0").is_some());
+}
+
+#[test]
+fn another_program_in_its_place_is_named_and_left_until_it_goes() {
+    let scene = Scene::new();
+    let filter = scene.filter(&scene.policy(SMALL));
+    // Quicker than anybody could put the filter back.
+    filter.signal(Signal::SIGSTOP).unwrap();
+    foreign::detach(&pin(&scene, "sub0"));
+    let foreign = ForeignProgram::attach(scene.router(), "sub0", true);
+    let id = runs_on(&scene, "sub0").unwrap();
+    filter.signal(Signal::SIGCONT).unwrap();
+    // Its name is known at the start only: to tell it takes a privilege that is given up.
+    let refusal = format!("interface sub0 already runs another XDP program (id {id}, native)");
+    eventually("it is named", || says(&filter, &refusal) == 1);
+    assert_eq!(report(&scene, "sub0")["state"], "lost");
+    assert_eq!(runs_on(&scene, "sub0"), Some(id));
+    drop(foreign);
+    eventually("the filter is back", || runs_on(&scene, "sub0").is_some());
+    assert_eq!(runs_on(&scene, "sub0"), runs_on(&scene, "corp0"));
+}
+
+#[test]
+fn another_program_on_its_own_link_is_replaced_and_a_pin_that_is_removed_pinned_again() {
+    let scene = Scene::new();
+    let servers = Servers::start(&scene.lab).unwrap();
+    let filter = scene.filter(&scene.policy(SMALL));
+    let program = runs_on(&scene, "sub0");
+    foreign::replace(&pin(&scene, "sub0"));
+    eventually("it is noticed", || {
+        says(&filter, "SOMEBODY HAS REPLACED THE FILTER") == 1
+    });
+    eventually("it is put back", || runs_on(&scene, "sub0") == program);
+    scene.assert_blocked(&servers, &filter);
+
+    fs::remove_file(pin(&scene, "corp0")).unwrap();
+    eventually("it is pinned again", || pin(&scene, "corp0").exists());
+    filter.leave_by(Signal::SIGKILL).unwrap();
+    assert_eq!(runs_on(&scene, "corp0"), program);
+}
