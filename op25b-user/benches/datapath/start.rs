@@ -12,7 +12,10 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 use nix::{
-    sys::signal::{Signal, kill},
+    sys::{
+        signal::{Signal, kill},
+        wait::{Id, WaitPidFlag, WaitStatus, waitid},
+    },
     time::{clock_getcpuclockid, clock_gettime},
     unistd::Pid,
 };
@@ -120,7 +123,7 @@ struct Measured {
 }
 
 /// What a process has used so far.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Used {
     cpu: Duration,
     /// The most memory that it has had.
@@ -153,16 +156,20 @@ fn check(file: &Path) -> anyhow::Result<Measured> {
         .stdout(Stdio::null())
         .spawn()
         .context("cannot run op25b check")?;
-    let mut used = Used::default();
-    // When it has ended, nobody can say any more; so it is asked all the time.
-    let status = loop {
-        used = used_by(&child).unwrap_or(used);
-        if let Some(status) = child.try_wait().context("cannot wait for op25b check")? {
-            break status;
-        }
+    let pid = pid(&child)?;
+    let mut peak_kib = 0;
+    // Its memory is gone when it has ended, so it is asked for all the time; its clock stays until it is waited for.
+    let ended = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    while waitid(Id::Pid(pid), ended).context("cannot watch op25b check")? == WaitStatus::StillAlive {
+        peak_kib = peak_kib_of(pid).unwrap_or(peak_kib);
         thread::sleep(Duration::from_micros(500));
-    };
+    }
     let took = begin.elapsed();
+    let used = Used {
+        cpu: cpu_of(pid)?,
+        peak_kib,
+    };
+    let status = child.wait().context("cannot wait for op25b check")?;
     ensure!(
         status.success(),
         "op25b check refuses the benchmark's policy ({status})"
@@ -188,7 +195,11 @@ fn run(file: &Path) -> anyhow::Result<Measured> {
         let line = line.context("cannot read what op25b run says")?;
         if line.contains("enforcing") {
             let took = begin.elapsed();
-            let used = used_by(&running.0).context("op25b run has ended")?;
+            let pid = pid(&running.0)?;
+            let used = Used {
+                cpu: cpu_of(pid)?,
+                peak_kib: peak_kib_of(pid).context("op25b run has ended")?,
+            };
             return Ok(Measured { took, used });
         }
         said.push(line);
@@ -201,9 +212,9 @@ struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Ok(pid) = i32::try_from(self.0.id()) {
+        if let Ok(pid) = pid(&self.0) {
             // It may have ended by itself.
-            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+            let _ = kill(pid, Signal::SIGTERM);
         }
         if let Err(error) = self.0.wait() {
             eprintln!("cannot wait for op25b run: {error}");
@@ -211,15 +222,24 @@ impl Drop for Running {
     }
 }
 
-/// What a process has used (`VmHWM`, and its clock), while it is there.
-fn used_by(child: &Child) -> Option<Used> {
-    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+fn pid(child: &Child) -> anyhow::Result<Pid> {
+    let pid = i32::try_from(child.id()).context("a large process id")?;
+    Ok(Pid::from_raw(pid))
+}
+
+/// The time that a process has had a CPU for, also after its end.
+fn cpu_of(pid: Pid) -> anyhow::Result<Duration> {
+    let clock = clock_getcpuclockid(pid).context("a process has no clock")?;
+    Ok(clock_gettime(clock)
+        .context("a process's clock cannot be read")?
+        .into())
+}
+
+/// The most memory that a process has had (`VmHWM`), while it is there.
+fn peak_kib_of(pid: Pid) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let pid = Pid::from_raw(i32::try_from(child.id()).ok()?);
-    Some(Used {
-        cpu: clock_gettime(clock_getcpuclockid(pid).ok()?).ok()?.into(),
-        peak_kib: line.trim().strip_suffix(" kB")?.parse().ok()?,
-    })
+    line.trim().strip_suffix(" kB")?.parse().ok()
 }
 
 /// For people.
