@@ -10,10 +10,7 @@ use aya_ebpf::{
     },
 };
 
-use crate::{
-    instructions,
-    packet::Bytes,
-};
+use crate::{instructions, packet::Bytes};
 
 /// A frame that is read where it lies: the fast way.
 pub struct Frame(pub *mut xdp_md);

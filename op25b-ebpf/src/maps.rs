@@ -13,9 +13,7 @@ use op25b_common::{
     classifier::{PAGE_ENTRIES, Path, ROOT_ENTRIES, Sparse},
     keys::{AddressV4, AddressV6, DestinationKey},
     root,
-    values::{
-        COUNTER_SLOTS, Class, Decision, DescriptionChunk, DestinationEntry, Moment, Subscriber,
-    },
+    values::{COUNTER_SLOTS, Class, Decision, DescriptionChunk, DestinationEntry, Moment, Subscriber},
 };
 
 /// User space writes these as memory: a policy's million entries are no million system calls.

@@ -11,10 +11,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use aya::programs::XdpMode as Flags;
-use op25b::{
-    datapath::{Interfaces, attach},
-    policy::{Role, XdpMode},
-};
+use op25b::{datapath::Interfaces, policy::Role};
 use serde::Serialize;
 use xtask::{bench::Args, process};
 
@@ -147,14 +144,8 @@ exemptions:
                 .build()
                 .context("cannot start the event loop")?
                 .block_on(Interfaces::list())?;
-            attach(
-                &mut filter,
-                &interfaces,
-                SUBSCRIBER_INTERFACE,
-                Role::Subscriber,
-                XdpMode::Native,
-            )?;
-            Box::new(filter)
+            let held = filter.hold(&interfaces, SUBSCRIBER_INTERFACE, Role::Subscriber)?;
+            Box::new((held, filter))
         }
     })
 }

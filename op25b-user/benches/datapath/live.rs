@@ -104,7 +104,7 @@ fn compare(args: &Args, clock: &Clock, family: Family, exemptions: u32) -> anyho
             family.name(),
             table::thousands(exemptions.into())
         ));
-        if let Some(Obstacle(why)) = filter::obstacle(contender, exemptions) {
+        if let Some(Obstacle(why)) = filter::obstacle(contender, exemptions, !args.filter.is_empty()) {
             left_out.push(row(contender, Outcome::LeftOut(why)));
             continue;
         }

@@ -12,7 +12,11 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 use nix::{
-    sys::signal::{Signal, kill},
+    sys::{
+        signal::{Signal, kill},
+        wait::{Id, WaitPidFlag, WaitStatus, waitid},
+    },
+    time::{clock_getcpuclockid, clock_gettime},
     unistd::Pid,
 };
 use serde::Serialize;
@@ -44,6 +48,8 @@ pub struct Row {
 struct Cost {
     /// From its start to its end, or to "enforcing".
     seconds: Sample,
+    /// Of those, what it had a CPU for.
+    cpu_seconds: Sample,
     /// The most memory that it had, of all repetitions.
     peak_kib: u64,
 }
@@ -110,16 +116,38 @@ fn row(exemptions: u32, policy_bytes: u64, file: &Path) -> anyhow::Result<Row> {
     })
 }
 
-fn cost(measured: &[(Duration, u64)]) -> anyhow::Result<Cost> {
-    let seconds = measured.iter().map(|(took, _)| took.as_secs_f64()).collect();
+/// One run of a command.
+struct Measured {
+    took: Duration,
+    used: Used,
+}
+
+/// What a process has used so far.
+#[derive(Clone, Copy)]
+struct Used {
+    cpu: Duration,
+    /// The most memory that it has had.
+    peak_kib: u64,
+}
+
+fn cost(measured: &[Measured]) -> anyhow::Result<Cost> {
+    let sample = |time: fn(&Measured) -> Duration| {
+        let seconds = measured.iter().map(|one| time(one).as_secs_f64());
+        Sample::of(seconds.collect()).context("nothing was measured")
+    };
     Ok(Cost {
-        seconds: Sample::of(seconds).context("nothing was measured")?,
-        peak_kib: measured.iter().map(|(_, peak)| *peak).max().unwrap_or_default(),
+        seconds: sample(|one| one.took)?,
+        cpu_seconds: sample(|one| one.used.cpu)?,
+        peak_kib: measured
+            .iter()
+            .map(|one| one.used.peak_kib)
+            .max()
+            .unwrap_or_default(),
     })
 }
 
-/// Checks the policy; how long that took, and the most memory.
-fn check(file: &Path) -> anyhow::Result<(Duration, u64)> {
+/// Checks the policy.
+fn check(file: &Path) -> anyhow::Result<Measured> {
     let begin = Instant::now();
     let mut child = Command::new(COMMAND)
         .arg("check")
@@ -128,25 +156,29 @@ fn check(file: &Path) -> anyhow::Result<(Duration, u64)> {
         .stdout(Stdio::null())
         .spawn()
         .context("cannot run op25b check")?;
-    let mut peak = 0;
-    // When it has ended, nobody can say any more; so it is asked all the time.
-    let status = loop {
-        peak = peak_kib(&child).unwrap_or(peak);
-        if let Some(status) = child.try_wait().context("cannot wait for op25b check")? {
-            break status;
-        }
+    let pid = pid(&child)?;
+    let mut peak_kib = 0;
+    // Its memory is gone when it has ended, so it is asked for all the time; its clock stays until it is waited for.
+    let ended = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    while waitid(Id::Pid(pid), ended).context("cannot watch op25b check")? == WaitStatus::StillAlive {
+        peak_kib = peak_kib_of(pid).unwrap_or(peak_kib);
         thread::sleep(Duration::from_micros(500));
-    };
+    }
     let took = begin.elapsed();
+    let used = Used {
+        cpu: cpu_of(pid)?,
+        peak_kib,
+    };
+    let status = child.wait().context("cannot wait for op25b check")?;
     ensure!(
         status.success(),
         "op25b check refuses the benchmark's policy ({status})"
     );
-    Ok((took, peak))
+    Ok(Measured { took, used })
 }
 
-/// Enforces the policy; how long it took until then, and the most memory.
-fn run(file: &Path) -> anyhow::Result<(Duration, u64)> {
+/// Enforces the policy; what it took until then.
+fn run(file: &Path) -> anyhow::Result<Measured> {
     let begin = Instant::now();
     let child = Command::new(COMMAND)
         .args(["run", "--policy"])
@@ -163,8 +195,12 @@ fn run(file: &Path) -> anyhow::Result<(Duration, u64)> {
         let line = line.context("cannot read what op25b run says")?;
         if line.contains("enforcing") {
             let took = begin.elapsed();
-            let peak = peak_kib(&running.0).context("op25b run has ended")?;
-            return Ok((took, peak));
+            let pid = pid(&running.0)?;
+            let used = Used {
+                cpu: cpu_of(pid)?,
+                peak_kib: peak_kib_of(pid).context("op25b run has ended")?,
+            };
+            return Ok(Measured { took, used });
         }
         said.push(line);
     }
@@ -176,9 +212,9 @@ struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Ok(pid) = i32::try_from(self.0.id()) {
+        if let Ok(pid) = pid(&self.0) {
             // It may have ended by itself.
-            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+            let _ = kill(pid, Signal::SIGTERM);
         }
         if let Err(error) = self.0.wait() {
             eprintln!("cannot wait for op25b run: {error}");
@@ -186,9 +222,22 @@ impl Drop for Running {
     }
 }
 
+fn pid(child: &Child) -> anyhow::Result<Pid> {
+    let pid = i32::try_from(child.id()).context("a large process id")?;
+    Ok(Pid::from_raw(pid))
+}
+
+/// The time that a process has had a CPU for, also after its end.
+fn cpu_of(pid: Pid) -> anyhow::Result<Duration> {
+    let clock = clock_getcpuclockid(pid).context("a process has no clock")?;
+    Ok(clock_gettime(clock)
+        .context("a process's clock cannot be read")?
+        .into())
+}
+
 /// The most memory that a process has had (`VmHWM`), while it is there.
-fn peak_kib(child: &Child) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+fn peak_kib_of(pid: Pid) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix(" kB")?.parse().ok()
 }
@@ -196,7 +245,7 @@ fn peak_kib(child: &Child) -> Option<u64> {
 /// For people.
 pub fn table(rows: &[Row]) -> String {
     let seconds = |cost: &Cost| format!("{:.3}", cost.seconds.median);
-    let range = |cost: &Cost| format!("{:.3} to {:.3}", cost.seconds.min, cost.seconds.max);
+    let cpu = |cost: &Cost| format!("{:.3}", cost.cpu_seconds.median);
     let mebibytes = |bytes: u64| table::tenths((bytes * 10) >> 20);
     let rows: Vec<_> = rows
         .iter()
@@ -205,11 +254,12 @@ pub fn table(rows: &[Row]) -> String {
                 table::thousands(row.exemptions.into()),
                 mebibytes(row.policy_bytes),
                 seconds(&row.check),
-                range(&row.check),
+                cpu(&row.check),
                 mebibytes(row.check.peak_kib << 10),
                 seconds(&row.run),
-                range(&row.run),
+                cpu(&row.run),
                 mebibytes(row.run.peak_kib << 10),
+                row.run.seconds.repetitions.to_string(),
             ]
         })
         .collect();
@@ -217,11 +267,12 @@ pub fn table(rows: &[Row]) -> String {
         "exemptions",
         "policy, MiB",
         "check, s",
-        "range",
+        "CPU, s",
         "peak, MiB",
         "enforcing, s",
-        "range",
+        "CPU, s",
         "peak, MiB",
+        "rounds",
     ];
     format!(
         "From start to the end of `op25b check`, and to \"enforcing\" of `op25b run` (medians)\n\n{}",

@@ -122,7 +122,12 @@ impl Filter {
     /// # Errors
     ///
     /// [`AttachError`]; the interface is as it was.
-    pub fn hold(&mut self, interfaces: &Interfaces, interface: &str, role: Role) -> Result<Held, AttachError> {
+    pub fn hold(
+        &mut self,
+        interfaces: &Interfaces,
+        interface: &str,
+        role: Role,
+    ) -> Result<Held, AttachError> {
         let interface = vacant(interfaces, interface)?;
         let attached = attach(self, interface, role, XdpMode::Native)?;
         Ok(Held { _link: attached.link })

@@ -20,8 +20,9 @@ pub trait Filter {
 #[derive(Debug)]
 pub struct Obstacle(pub String);
 
-/// What stands in the way of measuring it with so many exemptions, if something does.
-pub fn obstacle(contender: Contender, exemptions: u32) -> Option<Obstacle> {
+/// What stands in the way of measuring it with so many exemptions, if something does; `is_named` says that it was asked for
+/// by name, and may take long.
+pub fn obstacle(contender: Contender, exemptions: u32, is_named: bool) -> Option<Obstacle> {
     let (programs, most): (&[&str], _) = match contender {
         Contender::Op25b | Contender::Drop | Contender::Lpm => (&[], u32::MAX),
         Contender::XdpFilter => (&["xdp-filter"], u32::MAX),
@@ -36,9 +37,9 @@ pub fn obstacle(contender: Contender, exemptions: u32) -> Option<Obstacle> {
     if !missing.is_empty() {
         return Some(Obstacle(format!("not installed: {}", missing.join(", "))));
     }
-    (exemptions > most).then(|| {
+    (exemptions > most && !is_named).then(|| {
         Obstacle(format!(
-            "takes too long to load over {}",
+            "over {} it takes long to load; --filter asks for it",
             table::thousands(most.into())
         ))
     })

@@ -2,15 +2,18 @@
 
 use anyhow::Context as _;
 use op25b::{
-    datapath::{self, Interfaces, attach},
-    policy::{Role, XdpMode},
+    datapath::{self, Held, Interfaces},
+    policy::Role,
 };
 use op25b_common::Reason;
 
 use super::Filter;
 use crate::{programs, scenario::Scenario, veth::Pair};
 
-pub struct Op25b(datapath::Filter);
+pub struct Op25b {
+    _held: Held,
+    filter: datapath::Filter,
+}
 
 impl Op25b {
     pub fn attach(pair: &Pair, scenario: &Scenario) -> anyhow::Result<Self> {
@@ -21,19 +24,13 @@ impl Op25b {
             .build()
             .context("cannot start the event loop")?
             .block_on(Interfaces::list())?;
-        attach(
-            &mut filter,
-            &interfaces,
-            pair.receiver(),
-            Role::Subscriber,
-            XdpMode::Native,
-        )?;
-        Ok(Self(filter))
+        let held = filter.hold(&interfaces, pair.receiver(), Role::Subscriber)?;
+        Ok(Self { _held: held, filter })
     }
 }
 
 impl Filter for Op25b {
     fn dropped(&self) -> anyhow::Result<u64> {
-        Ok(self.0.counters(Role::Subscriber)?.packets(Reason::Blocked))
+        Ok(self.filter.counters(Role::Subscriber)?.packets(Reason::Blocked))
     }
 }
