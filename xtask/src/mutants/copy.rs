@@ -125,13 +125,15 @@ impl Copy {
 /// Tells the differential test to show a difference as it is found.
 const NO_SHRINKING: &str = "OP25B_NO_SHRINKING";
 
-/// The names in a test binary's lines such as `test policy::it_works ... FAILED`.
+/// The names in a test binary's lines such as `test policy::it_works ... FAILED`, in order: the lines come as tests end.
 fn failed_tests(output: &str) -> Vec<String> {
-    output
+    let mut failed: Vec<_> = output
         .lines()
         .filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"))
         .map(str::to_owned)
-        .collect()
+        .collect();
+    failed.sort();
+    failed
 }
 
 /// Makes one directory of sources like another.
@@ -191,9 +193,8 @@ mod tests {
 
     #[test]
     fn failed_tests_are_read_from_what_the_test_binary_prints() {
-        let output =
-            "running 3 tests\ntest a::b ... ok\ntest c ... FAILED\n\ntest result: FAILED. 1 passed; 1 failed";
-        assert_eq!(failed_tests(output), ["c"]);
+        let output = "running 3 tests\ntest c ... FAILED\ntest a::b ... ok\ntest a ... FAILED\n\ntest result: FAILED. 1 passed; 2 failed";
+        assert_eq!(failed_tests(output), ["a", "c"]);
     }
 
     fn modified(path: &Path) -> SystemTime {

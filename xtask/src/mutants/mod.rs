@@ -182,6 +182,21 @@ mod tests {
     }
 
     #[test]
+    fn the_documents_table_has_a_row_for_every_mutant_and_no_other() {
+        let text = fs::read_to_string(paths::workspace().join("docs/testing.md")).unwrap();
+        let (_, rows) = text
+            .split_once("| mutant | datapath | oracle |\n| --- |")
+            .unwrap();
+        let rows = rows.lines().skip(1).take_while(|line| line.starts_with('|'));
+        let documented: Vec<_> = rows.map(|row| row.split(" | ").next().unwrap()).collect();
+        let names: Vec<_> = MUTANTS
+            .iter()
+            .map(|mutant| format!("| {}", mutant.name))
+            .collect();
+        assert_eq!(documented, names);
+    }
+
+    #[test]
     fn the_table_names_a_test_of_each_target() {
         let failed = [vec!["a::b".into(), "a::c".into()], vec![]];
         let rows = table(&[("a mutant", failed.to_vec())]);
