@@ -211,10 +211,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (from, to) = (folder.path().join("from"), folder.path().join("to"));
         fs::create_dir_all(from.join("src")).unwrap();
-        let build = SystemTime::now() - Duration::from_secs(60);
+        let build = SystemTime::now() - Duration::from_mins(1);
         for name in ["src/broken", "src/same"] {
             fs::write(from.join(name), name).unwrap();
-            set_modified(&from.join(name), build - Duration::from_secs(60));
+            set_modified(&from.join(name), build - Duration::from_mins(1));
         }
         bring_up_to_date(&from, &to).unwrap();
         fs::write(to.join("src/broken"), "a mutant").unwrap();
