@@ -89,8 +89,24 @@ impl Copy {
         fs::read(&object).with_context(|| format!("cannot read {}", object.display()))
     }
 
-    /// The tests of a target that fail, as it was built last.
+    /// An error, with all that was said, if a test of a target fails.
+    pub(super) fn pass(&self, target: &str) -> anyhow::Result<()> {
+        let (failed, said) = self.test(target)?;
+        ensure!(
+            failed.is_empty(),
+            "tests fail as it is: {}\n{said}",
+            failed.join(", ")
+        );
+        Ok(())
+    }
+
+    /// The tests of a target that fail.
     pub(super) fn failing(&self, target: &str) -> anyhow::Result<Vec<String>> {
+        Ok(self.test(target)?.0)
+    }
+
+    /// The tests of a target that fail, and what was said.
+    fn test(&self, target: &str) -> anyhow::Result<(Vec<String>, String)> {
         let mut test = self.cargo_test(&[target]);
         suite::run_tests_through(&mut test, self.through_sudo)?;
         // A difference is not kept, so it need not become small.
@@ -105,7 +121,7 @@ impl Copy {
             "`{}` neither passed nor told which tests failed:\n{said}",
             process::shown(&test)
         );
-        Ok(failed)
+        Ok((failed, said))
     }
 
     fn cargo_test(&self, targets: &[&str]) -> Command {

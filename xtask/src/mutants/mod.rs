@@ -67,8 +67,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut built = Built::default();
     let sound = copy.build()?;
     for target in TARGETS {
-        let failed = copy.failing(target)?;
-        ensure!(failed.is_empty(), "tests fail as it is: {}", failed.join(", "));
+        copy.pass(target)?;
     }
     built.add("no mutant", sound.clone())?;
     let mut results = Vec::new();
