@@ -1,13 +1,9 @@
-//! Does any text make the reader of policies panic, or pass something that then cannot be handled?
+//! Do any bytes make the reader of policies panic, or pass as something that then cannot be handled?
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use op25b::policy;
+#[path = "../../op25b-user/tests/policy_robustness/harness.rs"]
+mod harness;
 
-fuzz_target!(|text: &str| {
-    match policy::parse("fuzz.yaml", text) {
-        // Too much for the kernel is an error, not a fault.
-        Ok(loaded) => drop(policy::compile(&loaded.policy)),
-        Err(report) => assert!(!report.to_string().is_empty(), "an error without a word"),
-    }
-});
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| harness::check(bytes));

@@ -45,7 +45,7 @@ pub const DESCRIPTION: &str = "DESCRIPTION";
 /// One [`crate::values::Decision`], written only with [`TRACE`] set.
 pub const DECISION: &str = "DECISION";
 
-/// Global `[u16; MAX_BLOCKED_PORTS]`: the blocked destination ports.
+/// Global `[u16; MAX_BLOCKED_PORTS]`: the blocked destination ports, the first one again where there are fewer.
 pub const BLOCKED_PORTS: &str = "BLOCKED_PORTS";
 /// Global u32: how many of [`BLOCKED_PORTS`] are meant.
 pub const BLOCKED_PORT_COUNT: &str = "BLOCKED_PORT_COUNT";

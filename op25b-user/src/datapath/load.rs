@@ -161,7 +161,8 @@ fn create(
     options: LoadOptions,
     reused: &Reused,
 ) -> Result<Ebpf, LoadError> {
-    let mut ports = [0u16; MAX_BLOCKED_PORTS];
+    // What is left over repeats the first one.
+    let mut ports = [compiled.blocked_ports.first().copied().unwrap_or_default(); MAX_BLOCKED_PORTS];
     for (slot, port) in ports.iter_mut().zip(&compiled.blocked_ports) {
         *slot = *port;
     }

@@ -89,8 +89,24 @@ impl Copy {
         fs::read(&object).with_context(|| format!("cannot read {}", object.display()))
     }
 
-    /// The tests of a target that fail, as it was built last.
+    /// An error, with all that was said, if a test of a target fails.
+    pub(super) fn pass(&self, target: &str) -> anyhow::Result<()> {
+        let (failed, said) = self.test(target)?;
+        ensure!(
+            failed.is_empty(),
+            "tests fail as it is: {}\n{said}",
+            failed.join(", ")
+        );
+        Ok(())
+    }
+
+    /// The tests of a target that fail.
     pub(super) fn failing(&self, target: &str) -> anyhow::Result<Vec<String>> {
+        Ok(self.test(target)?.0)
+    }
+
+    /// The tests of a target that fail, and what was said.
+    fn test(&self, target: &str) -> anyhow::Result<(Vec<String>, String)> {
         let mut test = self.cargo_test(&[target]);
         suite::run_tests_through(&mut test, self.through_sudo)?;
         // A difference is not kept, so it need not become small.
@@ -105,7 +121,7 @@ impl Copy {
             "`{}` neither passed nor told which tests failed:\n{said}",
             process::shown(&test)
         );
-        Ok(failed)
+        Ok((failed, said))
     }
 
     fn cargo_test(&self, targets: &[&str]) -> Command {
@@ -125,13 +141,15 @@ impl Copy {
 /// Tells the differential test to show a difference as it is found.
 const NO_SHRINKING: &str = "OP25B_NO_SHRINKING";
 
-/// The names in a test binary's lines such as `test policy::it_works ... FAILED`.
+/// The names in a test binary's lines such as `test policy::it_works ... FAILED`, in order: the lines come as tests end.
 fn failed_tests(output: &str) -> Vec<String> {
-    output
+    let mut failed: Vec<_> = output
         .lines()
         .filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"))
         .map(str::to_owned)
-        .collect()
+        .collect();
+    failed.sort();
+    failed
 }
 
 /// Makes one directory of sources like another.
@@ -191,9 +209,8 @@ mod tests {
 
     #[test]
     fn failed_tests_are_read_from_what_the_test_binary_prints() {
-        let output =
-            "running 3 tests\ntest a::b ... ok\ntest c ... FAILED\n\ntest result: FAILED. 1 passed; 1 failed";
-        assert_eq!(failed_tests(output), ["c"]);
+        let output = "running 3 tests\ntest c ... FAILED\ntest a::b ... ok\ntest a ... FAILED\n\ntest result: FAILED. 1 passed; 2 failed";
+        assert_eq!(failed_tests(output), ["a", "c"]);
     }
 
     fn modified(path: &Path) -> SystemTime {

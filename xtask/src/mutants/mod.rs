@@ -68,8 +68,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut built = Built::default();
     let sound = copy.build()?;
     for target in TARGETS {
-        let failed = copy.failing(target)?;
-        ensure!(failed.is_empty(), "tests fail as it is: {}", failed.join(", "));
+        copy.pass(target)?;
     }
     built.add("no mutant", sound.clone())?;
     let mut results = Vec::new();
@@ -180,6 +179,21 @@ mod tests {
             let original = fs::read_to_string(&path).unwrap();
             assert_ne!(mutant.applied(&original).unwrap(), original, "{}", mutant.name);
         }
+    }
+
+    #[test]
+    fn the_documents_table_has_a_row_for_every_mutant_and_no_other() {
+        let text = fs::read_to_string(paths::workspace().join("docs/testing.md")).unwrap();
+        let (_, rows) = text
+            .split_once("| mutant | datapath | oracle |\n| --- |")
+            .unwrap();
+        let rows = rows.lines().skip(1).take_while(|line| line.starts_with('|'));
+        let documented: Vec<_> = rows.map(|row| row.split(" | ").next().unwrap()).collect();
+        let names: Vec<_> = MUTANTS
+            .iter()
+            .map(|mutant| format!("| {}", mutant.name))
+            .collect();
+        assert_eq!(documented, names);
     }
 
     #[test]
