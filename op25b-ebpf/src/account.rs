@@ -91,11 +91,15 @@ fn count_miss(index: u32) {
     }
 }
 
-/// The bit of the destinations' sketch that stands for an address (Fibonacci hashing).
+/// The bit of the destinations' sketch that stands for an address.
 #[inline(always)]
 fn sketch(remote: &Address) -> u64 {
+    /// 2⁶⁴ by the golden ratio (Fibonacci hashing).
     const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mixed = (remote.high ^ remote.low.wrapping_mul(GOLDEN)).wrapping_mul(GOLDEN);
+    let folded = remote.high ^ remote.high >> 32 ^ remote.low.wrapping_mul(GOLDEN);
+    let mixed = folded.wrapping_mul(GOLDEN);
+    // Once more, or neighbours would lie at a distance from one another and fill few bits.
+    let mixed = (mixed ^ mixed >> 29).wrapping_mul(GOLDEN);
     1 << (mixed >> (u64::BITS - 6))
 }
 

@@ -1,8 +1,8 @@
 //! Array maps as memory of this process: what is written there, the program reads without a system call between.
 
-use std::{io, os::fd::AsFd as _};
+use std::{io, marker::PhantomData, os::fd::AsFd as _};
 
-use aya::maps::MapData;
+use aya::{Pod, maps::MapData};
 use memmap2::{MmapOptions, MmapRaw};
 
 /// The values of an array map that was made with `BPF_F_MMAPABLE` (Linux 5.5).
@@ -30,4 +30,54 @@ pub(super) fn copy<T: Copy>(data: &MapData, values: &[T]) -> io::Result<()> {
             .copy_to_nonoverlapping(mapping.as_mut_ptr().cast(), values.len());
     }
     Ok(())
+}
+
+/// A part of an array map's values.
+pub(super) struct Window<T> {
+    mapping: MmapRaw,
+    /// The values before the first, which are mapped because pages are.
+    skipped: usize,
+    first: usize,
+    count: usize,
+    values: PhantomData<T>,
+}
+
+impl<T: Pod> Window<T> {
+    /// How many bytes are mapped at once.
+    const BYTES: usize = 16 << 20;
+
+    /// The values from `first` on, up to `end` or as many as are mapped at once.
+    pub(super) fn new(data: &MapData, first: usize, end: usize) -> io::Result<Self> {
+        // An array's pages are mapped as wholes; values are a power of two and never cross one.
+        const PAGE: usize = 4096;
+        const { assert!(size_of::<T>().is_power_of_two() && size_of::<T>() <= PAGE) };
+        let start = first * size_of::<T>() / PAGE * PAGE;
+        let stop = (end * size_of::<T>()).min(start + Self::BYTES);
+        let skipped = first - start / size_of::<T>();
+        let mapping = MmapOptions::new()
+            .offset(start as u64)
+            .len(stop - start)
+            .map_raw_read_only(&data.fd().as_fd())?;
+        Ok(Self {
+            mapping,
+            skipped,
+            first,
+            count: (stop - start) / size_of::<T>() - skipped,
+            values: PhantomData,
+        })
+    }
+
+    /// The index behind the last value.
+    pub(super) fn end(&self) -> usize {
+        self.first + self.count
+    }
+
+    /// The values, each as it was when it was looked at.
+    pub(super) fn iter(&self) -> impl Iterator<Item = T> {
+        let values = self.mapping.as_ptr().cast::<T>();
+        (self.skipped..self.skipped + self.count).map(move |index| {
+            // SAFETY: within the mapping; any bytes are a value, and one that changes meanwhile is torn at worst.
+            unsafe { values.add(index).read_volatile() }
+        })
+    }
 }

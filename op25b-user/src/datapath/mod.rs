@@ -22,6 +22,7 @@ mod pins;
 mod plan;
 pub mod probe;
 pub mod requirements;
+mod subscribers;
 mod switch;
 mod test_run;
 mod transition;
@@ -36,6 +37,7 @@ pub use interfaces::{Interface, InterfaceEvents, Interfaces, InterfacesError, Xd
 pub use live::{LiveError, LiveFilter, LiveInterface, find_live};
 pub use load::{LoadError, LoadOptions, LogLevel, Reused};
 pub use pins::{Pins, PinsError, holder, pinned_programs};
+pub use subscribers::{Misses, destinations};
 pub use switch::{Attachment, Enforced, SwitchError, Switched, Target};
 pub use test_run::{Decision, TestRunError, TestRunner};
 pub use upkeep::Standing;

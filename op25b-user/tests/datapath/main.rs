@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test, a failed helper is a failed test")]
 
 mod buffers;
+mod changes;
 mod counters;
 mod diagnostics;
 mod exemptions;
@@ -14,6 +15,7 @@ mod ports;
 mod prefixes;
 mod random;
 mod rate;
+mod subscribers;
 mod support;
 mod truncation;
 mod verification;

@@ -1,0 +1,126 @@
+//! What the program remembers of single subscribers, read from its maps.
+
+use std::{io, net::Ipv4Addr};
+
+use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray};
+use op25b_common::{
+    names::{MISSES_V6, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
+    values::Subscriber,
+};
+
+use super::{Filter, LoadError, mapping};
+use crate::policy::Places;
+
+/// How often IPv6 packets found no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Misses {
+    /// A record was begun: as many as that, less those that there are, had to make room for others.
+    pub begun: u64,
+    /// There was no room for a record, and the packet is in none.
+    pub lost: u64,
+}
+
+impl Filter {
+    /// The IPv4 addresses of which anything is remembered, in ascending order by pool.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's answer.
+    pub fn subscribers_v4(&self, places: &Places) -> Result<Vec<(Ipv4Addr, Subscriber)>, LoadError> {
+        let Map::Array(data) = self.map(SUBSCRIBERS_V4)? else {
+            return Err(LoadError::Missing { name: SUBSCRIBERS_V4 });
+        };
+        let mut found = Vec::new();
+        // Not all of it at once: what is mapped counts as this process's memory.
+        let most = (data.info().map_err(io::Error::other)?).max_entries() as usize;
+        for (first, last, record) in &places.ranges {
+            let mut from = *record as usize;
+            let end = (from + (last - first) as usize + 1).min(most);
+            while from < end {
+                let window = mapping::Window::<Subscriber>::new(data, from, end)?;
+                for (index, subscriber) in (from..).zip(window.iter()) {
+                    if subscriber.first_seen != 0 {
+                        #[expect(
+                            clippy::cast_possible_truncation,
+                            reason = "within the range, which has 32 bits"
+                        )]
+                        let address = first + (index - *record as usize) as u32;
+                        found.push((Ipv4Addr::from_bits(address), subscriber));
+                    }
+                }
+                from = window.end();
+            }
+        }
+        Ok(found)
+    }
+
+    /// The IPv6 prefixes of which anything is remembered, each as its first 64 bits, in no order.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's answer.
+    pub fn subscribers_v6(&self) -> Result<Vec<(u64, Subscriber)>, LoadError> {
+        let failed = |source| LoadError::Fill {
+            map: SUBSCRIBERS_V6,
+            source,
+        };
+        let map =
+            HashMap::<&MapData, u64, Subscriber>::try_from(self.map(SUBSCRIBERS_V6)?).map_err(failed)?;
+        map.iter()
+            // One that made room for another meanwhile is not there any more.
+            .filter(|entry| !matches!(entry, Err(MapError::KeyNotFound)))
+            .collect::<Result<_, _>>()
+            .map_err(failed)
+    }
+
+    /// How often IPv6 packets found no record.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's answer.
+    pub fn misses_v6(&self) -> Result<Misses, LoadError> {
+        let read = || -> Result<Misses, MapError> {
+            let map = PerCpuArray::<&MapData, u64>::try_from(
+                self.map(MISSES_V6).map_err(|_| MapError::ElementNotFound)?,
+            )?;
+            let sum = |index| Ok::<u64, MapError>(map.get(&index, 0)?.iter().sum());
+            Ok(Misses {
+                begun: sum(0)?,
+                lost: sum(1)?,
+            })
+        };
+        read().map_err(|source| LoadError::Fill {
+            map: MISSES_V6,
+            source,
+        })
+    }
+}
+
+/// How many destinations a subscriber's sketch stands for, about; more than some 250 cannot be told apart.
+///
+/// Linear counting (Whang, Vander-Zanden and Taylor, 1990): of 64 bits, the share that is still clear tells how many
+/// hashes were drawn.
+#[must_use]
+pub fn destinations(sketch: u64) -> u32 {
+    let clear = f64::from(sketch.count_zeros().max(1));
+    let estimate = -64.0 * (clear / 64.0).ln();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 0 and 267"
+    )]
+    let rounded = estimate.round() as u32;
+    rounded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_destinations_are_told_apart_and_many_are_many() {
+        assert_eq!([0, 1, 0b11].map(destinations), [0, 1, 2]);
+        assert!((60..=100).contains(&destinations(u64::MAX >> 18)));
+        assert!(destinations(u64::MAX) > 250);
+    }
+}
