@@ -127,10 +127,10 @@ fn addresses_of_one_ipv6_subscriber_share_a_record() {
 #[test]
 fn destinations_are_counted_about_right() {
     let (mut filter, places) = loaded(&policy(""));
-    for count in [1_u32, 10, 100] {
-        let source = Ipv4Addr::new(198, 51, 102, count as u8);
+    for count in [1_u8, 10, 100] {
+        let source = Ipv4Addr::new(198, 51, 102, count);
         for host in 0..count {
-            let destination = Ipv4Addr::from_bits(0xcb00_7100 + host);
+            let destination = Ipv4Addr::from_bits(0xcb00_7100 + u32::from(host));
             for _ in 0..3 {
                 filter
                     .run(Role::Subscriber, &frame(source.into(), destination.into(), true))
