@@ -17,7 +17,7 @@ use self::{
 use crate::{
     progress,
     sample::Sample,
-    scenario::{Family, SOURCES, Scenario},
+    scenario::{Family, SOURCES, Scenario, Spread},
     table,
     veth::{self, Pair},
 };
@@ -27,6 +27,7 @@ use crate::{
 pub struct Row {
     family: Family,
     exemptions: u32,
+    sources: Spread,
     filter: String,
     /// By what time was measured.
     clock: &'static str,
@@ -55,11 +56,17 @@ pub fn measure(args: &Args) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
     for family in Family::BOTH {
         for exemptions in numbers(args) {
-            rows.extend(compare(args, &clock, family, exemptions)?);
+            rows.extend(compare(args, &clock, family, exemptions, Spread::Dense)?);
+            if exemptions == SCATTERED {
+                rows.extend(compare(args, &clock, family, exemptions, Spread::Scattered)?);
+            }
         }
     }
     Ok(rows)
 }
+
+/// With how many exemptions sources are scattered as well.
+const SCATTERED: u32 = 100_000;
 
 /// The numbers of exemptions that are asked for.
 pub fn numbers(args: &Args) -> Vec<u32> {
@@ -85,14 +92,21 @@ struct Lane {
     is_disturbed: bool,
 }
 
-fn compare(args: &Args, clock: &Clock, family: Family, exemptions: u32) -> anyhow::Result<Vec<Row>> {
+fn compare(
+    args: &Args,
+    clock: &Clock,
+    family: Family,
+    exemptions: u32,
+    sources: Spread,
+) -> anyhow::Result<Vec<Row>> {
     let repetitions = if args.quick { 7 } else { 15 };
-    let scenario = Scenario::draw(family, exemptions);
+    let scenario = Scenario::draw(family, exemptions, sources);
     let mut generator = Generator::new(&scenario)?;
     let (mut lanes, mut left_out) = (Vec::new(), Vec::new());
     let row = |contender: Contender, result| Row {
         family,
         exemptions,
+        sources,
         filter: word(&contender),
         clock: clock.name(),
         result,
@@ -100,9 +114,10 @@ fn compare(args: &Args, clock: &Clock, family: Family, exemptions: u32) -> anyho
     for (number, contender) in contenders(args).into_iter().enumerate() {
         let name = word(&contender);
         progress(&format!(
-            "live: {}, {} exemptions: {name}",
+            "live: {}, {} exemptions, {} sources: {name}",
             family.name(),
-            table::thousands(exemptions.into())
+            table::thousands(exemptions.into()),
+            sources.name()
         ));
         if let Some(Obstacle(why)) = filter::obstacle(contender, exemptions, !args.filter.is_empty()) {
             left_out.push(row(contender, Outcome::LeftOut(why)));
@@ -221,10 +236,12 @@ pub fn table(rows: &[Row]) -> String {
     let head = [
         "family",
         "exemptions",
+        "sources",
         "filter",
         "ns",
         "range",
         "over drop",
+        "of drop's rate",
         "Mpps",
     ];
     let measured: Vec<_> = rows.iter().filter_map(|row| cells(row, rows)).collect();
@@ -240,7 +257,7 @@ pub fn table(rows: &[Row]) -> String {
     format!(
         "Nanoseconds for each frame to port 25 that comes in over a veth pair and is dropped (medians; making and \
          carrying it included; * interrupted)\n\n{}{}",
-        table::table(&head, 3, &measured),
+        table::table(&head, 4, &measured),
         left_out.collect::<String>()
     )
 }
@@ -254,7 +271,8 @@ fn cells(row: &Row, rows: &[Row]) -> Option<Vec<String>> {
         Outcome::Measured { ns, .. }
             if other.filter == word(&Contender::Drop)
                 && other.family == row.family
-                && other.exemptions == row.exemptions =>
+                && other.exemptions == row.exemptions
+                && other.sources == row.sources =>
         {
             Some(ns.median)
         }
@@ -263,10 +281,12 @@ fn cells(row: &Row, rows: &[Row]) -> Option<Vec<String>> {
     Some(vec![
         row.family.name().into(),
         table::thousands(row.exemptions.into()),
+        row.sources.name().into(),
         row.filter.clone(),
         format!("{:.0}{}", ns.median, if *is_disturbed { " *" } else { "" }),
         format!("{:.0} to {:.0}", ns.min, ns.max),
         limit.map_or_else(String::new, |limit| format!("{:.0}", ns.median - limit)),
+        limit.map_or_else(String::new, |limit| format!("{:.2}", limit / ns.median)),
         format!("{:.2}", 1e3 / ns.median),
     ])
 }

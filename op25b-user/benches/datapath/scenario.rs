@@ -58,10 +58,18 @@ impl Family {
         }
     }
 
+    /// The first bits in the pool.
+    fn first_bits(self) -> u32 {
+        match self {
+            Self::V4 => 10 << 24,
+            Self::V6 => 0,
+        }
+    }
+
     /// Any 32 bits that are in the pool: an IPv4 address, or the second 32 bits of a /64.
     fn bits(self, random: &mut fastrand::Rng) -> u32 {
         match self {
-            Self::V4 => 10 << 24 | random.u32(..1 << 24),
+            Self::V4 => self.first_bits() | random.u32(..1 << 24),
             Self::V6 => random.u32(..),
         }
     }
@@ -71,6 +79,26 @@ impl Family {
         match self {
             Self::V4 => Ipv4Addr::from(bits).into(),
             Self::V6 => Ipv6Addr::from(0x2001_0db8_u128 << 96 | u128::from(bits) << 64).into(),
+        }
+    }
+}
+
+/// Where in the pool the sources are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Spread {
+    /// Side by side, as the subscribers of one router are; every second block of them is exempt, as far as exemptions go.
+    Dense,
+    /// Anywhere in the whole pool, as nobody's subscribers are: hardly two of them share a page of memory.
+    Scattered,
+}
+
+impl Spread {
+    /// As it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dense => "dense",
+            Self::Scattered => "scattered",
         }
     }
 }
@@ -88,12 +116,26 @@ pub struct Scenario {
 
 impl Scenario {
     /// Draws the sources first, and then exemptions that hold none of them.
-    pub fn draw(family: Family, exemptions: u32) -> Self {
+    pub fn draw(family: Family, exemptions: u32, spread: Spread) -> Self {
         let mut random = fastrand::Rng::with_seed(25);
-        let sources: Vec<u32> = (0..SOURCES).map(|_| family.bits(&mut random)).collect();
         let block = |bits: u32| bits >> family.subscriber_bits();
-        let mut taken: HashSet<u32> = sources.iter().map(|bits| block(*bits)).collect();
+        let first_block = block(family.first_bits());
         let mut drawn = Vec::new();
+        let sources: Vec<u32> = match spread {
+            Spread::Scattered => (0..SOURCES).map(|_| family.bits(&mut random)).collect(),
+            Spread::Dense => {
+                let size = 1 << family.subscriber_bits();
+                let blocks = (0..SOURCES / size).map(|number| first_block + 2 * number);
+                let mut sources: Vec<u32> = blocks
+                    .clone()
+                    .flat_map(|block| (0..size).map(move |host| block * size + host))
+                    .collect();
+                random.shuffle(&mut sources);
+                drawn.extend(blocks.map(|block| (block + 1) * size).take(exemptions as usize));
+                sources
+            }
+        };
+        let mut taken: HashSet<u32> = sources.iter().chain(&drawn).map(|bits| block(*bits)).collect();
         while drawn.len() < exemptions as usize {
             let bits = family.bits(&mut random);
             if taken.insert(block(bits)) {

@@ -25,7 +25,7 @@ use xtask::bench::Args;
 use crate::{
     live, progress,
     sample::Sample,
-    scenario::{Family, Scenario},
+    scenario::{Family, Scenario, Spread},
     table,
     veth::{self, Pair},
 };
@@ -77,8 +77,8 @@ pub fn measure(args: &Args) -> anyhow::Result<Vec<Row>> {
 /// A policy with records as people keep them; each fourth exemption is an IPv6 one.
 fn policy(exemptions: u32, interface: &str) -> String {
     let (v4, v6) = (
-        Scenario::draw(Family::V4, exemptions - exemptions / 4),
-        Scenario::draw(Family::V6, exemptions / 4),
+        Scenario::draw(Family::V4, exemptions - exemptions / 4, Spread::Scattered),
+        Scenario::draw(Family::V6, exemptions / 4, Spread::Scattered),
     );
     let pools = Family::BOTH.map(|family| {
         let (address, length) = family.pool();
