@@ -3,7 +3,7 @@
 use std::collections::btree_map::{BTreeMap, Entry};
 
 use aya::{
-    maps::{Array, Map, MapData, MapError, MapInfo},
+    maps::{Array, Map, MapData, MapError, MapInfo, MapType},
     programs::{ProgramError, ProgramInfo, loaded_programs},
 };
 use op25b_common::{
@@ -29,6 +29,8 @@ pub struct LiveFilter {
     pub subscriber: Counters,
     /// The packets it judged on uplink interfaces.
     pub uplink: Counters,
+    /// Bytes of kernel memory that its maps take, about: what they hold, without the kernel's own bookkeeping.
+    pub map_bytes: u64,
 }
 
 /// An interface with a filter on it.
@@ -138,6 +140,7 @@ struct Maps {
     id: u32,
     description: MapData,
     counters: MapData,
+    bytes: u64,
 }
 
 impl Maps {
@@ -151,11 +154,17 @@ impl Maps {
         };
         let (id, description) = open(DESCRIPTION)?;
         let (_, counters) = open(COUNTERS)?;
+        let bytes = ids
+            .iter()
+            .map(|id| Ok(bytes(&MapInfo::from_id(*id)?)))
+            .sum::<Result<u64, MapError>>()
+            .map_err(|source| LiveError::Maps { program_id, source })?;
         Ok(Self {
             program_id,
             id,
             description,
             counters,
+            bytes,
         })
     }
 
@@ -175,8 +184,16 @@ impl Maps {
             description,
             subscriber: counters.of(Role::Subscriber),
             uplink: counters.of(Role::Uplink),
+            map_bytes: self.bytes,
         })
     }
+}
+
+/// What a map holds, which the kernel allots when it is made. Per-CPU maps are small, and counted once.
+fn bytes(map: &MapInfo) -> u64 {
+    let is_array = map.map_type().is_ok_and(|kind| kind == MapType::Array);
+    let key = if is_array { 0 } else { u64::from(map.key_size()) };
+    u64::from(map.max_entries()) * (key + u64::from(map.value_size())).next_multiple_of(8)
 }
 
 /// The map of this name among those with these ids, with its id.

@@ -61,6 +61,8 @@ pub struct FilterStatus {
     pub relays: usize,
     /// The exemptions.
     pub exemptions: ExemptionStatus,
+    /// Bytes of kernel memory that the filter's maps hold.
+    pub map_bytes: u64,
     /// Packets from subscribers by reason, in the words of the verdict table.
     pub counters: Counters,
     /// Packets from the Internet by reason; nothing without an uplink interface.
@@ -196,6 +198,7 @@ fn filter_status(state: State, live: LiveFilter, now: Timestamp) -> FilterStatus
             active: description.exemptions - expired,
             expired,
         },
+        map_bytes: live.map_bytes,
         counters: live.subscriber,
         uplink_counters: has_uplink.then_some(live.uplink),
     }
@@ -248,6 +251,11 @@ impl fmt::Display for FilterStatus {
             expired,
         } = self.exemptions;
         writeln!(f, "  exemptions  {total} ({active} active, {expired} expired)")?;
+        writeln!(
+            f,
+            "  memory      {} MiB of kernel memory",
+            self.map_bytes.div_ceil(1 << 20)
+        )?;
         match &self.uplink_counters {
             None => {
                 writeln!(f, "  {:<13} {:>15}", "reason", "packets")?;

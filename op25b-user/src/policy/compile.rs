@@ -69,11 +69,13 @@ pub enum CompileError {
     /// More items than an index has room for.
     #[error("a list of the policy has more than {} items", RuleIndex::MAX - 1)]
     TooManyRules,
-    /// The tables number their parts with thirty bits.
+    /// Prefixes so long and so far from one another that tables for them grow beyond all measure.
     #[error(
-        "the policy's prefixes need tables that are too large; leave out the longest or merge neighbours"
+        "the policy's prefixes need more than {} MiB of tables in the kernel; merge neighbouring exemptions, or shorten \
+         their prefixes",
+        MOST_TABLE_BYTES >> 20
     )]
-    TooLarge(#[from] Full),
+    TooLarge,
     /// Exemptions with destinations, nested in one another, multiply.
     #[error(
         "exemptions with destinations lie in one another so often that they need more than {limit} destination \
@@ -83,6 +85,22 @@ pub enum CompileError {
         /// The most there may be, for one address family.
         limit: usize,
     },
+}
+
+/// The most memory that tables and classes may take.
+const MOST_TABLE_BYTES: usize = 1 << 30;
+
+fn check_size(bytes: usize) -> Result<(), CompileError> {
+    if bytes > MOST_TABLE_BYTES {
+        return Err(CompileError::TooLarge);
+    }
+    Ok(())
+}
+
+impl From<Full> for CompileError {
+    fn from(_: Full) -> Self {
+        Self::TooLarge
+    }
 }
 
 /// Compiles a policy. Nothing but the policy goes in: expiries are judged in the kernel, when a packet comes.
@@ -112,6 +130,7 @@ pub fn compile(policy: &Policy) -> Result<Compiled, CompileError> {
         tables.fill(sources, &classes.leaves(&pools, &exemptions))?;
         tables.fill(relays, &relay_leaves(policy, family))?;
     }
+    check_size(tables.bytes() + size_of_val(&classes.all[..]))?;
     Ok(Compiled {
         blocked_ports: policy.block.ports.clone(),
         drop_uninspectable: policy.block.uninspectable == Handling::Drop,
@@ -216,4 +235,16 @@ pub(super) fn rules<'a>(
     }
     rules.sort_unstable();
     rules
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_over_the_limit_are_refused() {
+        assert_eq!(check_size(MOST_TABLE_BYTES), Ok(()));
+        let refusal = check_size(MOST_TABLE_BYTES + 1).unwrap_err();
+        assert!(refusal.to_string().contains("1024 MiB of tables"), "{refusal}");
+    }
 }

@@ -141,7 +141,7 @@ fn destinations_are_counted_about_right() {
         let (_, subscriber) = found.iter().find(|(address, _)| *address == source).unwrap();
         let estimate = destinations(subscriber.destinations);
         assert!(
-            estimate * 2 >= count && estimate <= count * 2,
+            estimate * 2 >= count.into() && estimate <= u32::from(count) * 2,
             "{estimate} for {count}"
         );
     }
