@@ -209,9 +209,10 @@ impl Rules {
                 leaves,
             });
         }
-        change.classes = (0..)
-            .zip(self.classes.all.iter().copied())
-            .skip(classes)
+        #[expect(clippy::cast_possible_truncation, reason = "classes are numbered in 32 bits")]
+        let first = classes as u32;
+        change.classes = (first..)
+            .zip(self.classes.all[classes..].iter().copied())
             .collect();
         change.destinations_v4 = destinations(self.sets.v4[sets_v4..].iter().copied(), Bits::v4_octets);
         change.destinations_v6 = destinations(self.sets.v6[sets_v6..].iter().copied(), Bits::octets);

@@ -90,6 +90,13 @@ fn text_says_the_same_to_people() {
             && lines[3].ends_with(&format!("sub0 (subscriber, native, program {program})")),
         "{rest}"
     );
+    // How much it is depends on the policy's tables and on the processors.
+    let memory = lines
+        .iter()
+        .position(|line| line.starts_with("  memory"))
+        .unwrap();
+    let mebibytes = lines.remove(memory).split_whitespace().nth(1).unwrap();
+    assert!((1..1000).contains(&mebibytes.parse::<u32>().unwrap()), "{rest}");
     let others: Vec<_> = lines[..2].iter().chain(&lines[4..]).copied().collect();
     assert_eq!(
         others,
