@@ -161,7 +161,10 @@ impl Segment {
         } else {
             Network::V4
         };
-        let inner = tunnel::inner(frame, outer, &self.upper, enabled)?;
+        let skip_extensions = |upper: &mut Upper| {
+            crate::skip_extensions(frame.0, upper);
+        };
+        let inner = tunnel::inner(frame, outer, &self.upper, enabled, skip_extensions)?;
         let is_ds_lite = inner.kind == op25b_common::tunnel::V4_IN_V6;
         if inner.network.is_none() && !is_ds_lite && self.upper.is_fragment != 0 {
             self.flags |= Self::UNADDRESSED;

@@ -58,7 +58,9 @@ pub fn network_layer<B: Bytes>(bytes: &B) -> Result<(Network, Link), Reason> {
         ETHERTYPE_IPV4 => Ok((Network::V4, Link { length, ppp: 0 })),
         ETHERTYPE_IPV6 => Ok((Network::V6, Link { length, ppp: 0 })),
         ETHERTYPE_PPPOE_SESSION => {
-            let (network, ppp) = ppp(bytes, length + PPPOE_LENGTH).ok_or(Reason::NotIp)?;
+            // Both bytes at once: a frame that ends behind the first holds no IP, whatever that says.
+            let protocol: [u8; 2] = bytes.bytes(length + PPPOE_LENGTH).ok_or(Reason::NotIp)?;
+            let (network, ppp) = ppp(|at| protocol.get(at as usize).copied()).ok_or(Reason::NotIp)?;
             let network = network.ok_or(Reason::NotIp)?;
             Ok((
                 network,
@@ -79,15 +81,14 @@ fn is_vlan_tag(ethertype: u16) -> bool {
     matches!(ethertype, ETHERTYPE_VLAN | ETHERTYPE_QINQ | ETHERTYPE_QINQ_OLD)
 }
 
-/// Reads the PPP protocol at `offset` and how many bytes it takes; the network layer is `None` for another one than IP,
-/// and all of it `None` if the frame ends before.
+/// Reads the PPP protocol, byte by byte from its first one on, and how many bytes it takes; the network layer is `None` for
+/// another one than IP, and all of it `None` if there are not so many bytes.
 #[inline(always)]
-pub(super) fn ppp<B: Bytes>(bytes: &B, offset: u32) -> Option<(Option<Network>, u32)> {
-    // What ends behind one byte holds no IP either.
-    let [first, second] = bytes.bytes(offset)?;
-    // RFC 1661 section 6.5: a compressed protocol field is one odd byte; a whole one starts with an even byte.
-    let (protocol, length) = if first == 0 { (second, 2) } else { (first, 1) };
-    let network = match protocol {
+pub(super) fn ppp(byte: impl Fn(u32) -> Option<u8>) -> Option<(Option<Network>, u32)> {
+    // RFC 1661 section 6.5: a compressed protocol field is one odd byte; a whole one starts with an even byte. Of both, the
+    // last byte says which protocol it is, as far as IP is concerned.
+    let length = if byte(0)? == 0 { 2 } else { 1 };
+    let network = match byte(length - 1)? {
         PPP_IPV4 => Some(Network::V4),
         PPP_IPV6 => Some(Network::V6),
         _ => None,

@@ -44,11 +44,19 @@ pub struct Inner {
 
 /// Looks into the packet with this upper layer, if it is one of the `enabled` tunnels.
 ///
+/// `skip_extensions` is [`ipv6::behind_extensions`], however it is called.
+///
 /// # Errors
 ///
 /// The reason why there is no TCP to ask about: `not_tcp` or `later_fragment`.
 #[inline(always)]
-pub fn inner<B: Bytes>(bytes: &B, outer: Network, upper: &Upper, enabled: u8) -> Result<Inner, Reason> {
+pub fn inner<B: Bytes>(
+    bytes: &B,
+    outer: Network,
+    upper: &Upper,
+    enabled: u8,
+    skip_extensions: impl Fn(&mut Upper),
+) -> Result<Inner, Reason> {
     let kind = kind(outer, upper.protocol) & enabled;
     if kind == 0 {
         return Err(Reason::NotTcp);
@@ -89,7 +97,7 @@ pub fn inner<B: Bytes>(bytes: &B, outer: Network, upper: &Upper, enabled: u8) ->
     };
     behind.end = behind.end.min(upper.end);
     if network == Network::V6 {
-        ipv6::behind_extensions(bytes, &mut behind);
+        skip_extensions(&mut behind);
     }
     let nested = nested(bytes, network, &behind) & enabled;
     let ports = if nested == 0 {
@@ -240,10 +248,8 @@ fn l2tp<B: Bytes>(bytes: &B, upper: &Upper) -> Result<Option<(Network, u32)>, Re
     if inside(bytes, upper, position) == Some(ADDRESS_AND_CONTROL) {
         position += 2;
     }
-    if position >= upper.end {
-        return Ok(None);
-    }
-    let Some((network, length)) = ethernet::ppp(bytes, position) else {
+    let byte = |at| inside(bytes, upper, position + at).map(|[byte]| byte);
+    let Some((network, length)) = ethernet::ppp(byte) else {
         return Ok(None);
     };
     match network {

@@ -47,8 +47,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "a compressed PPP protocol takes two bytes",
         "packet/ethernet.rs",
-        "{ (second, 2) } else { (first, 1) }",
-        "{ (second, 2) } else { (first, 2) }",
+        "== 0 { 2 } else { 1 };",
+        "== 0 { 2 } else { 2 };",
     ),
     mutant(
         "IPv4 options are not skipped",
