@@ -200,7 +200,11 @@ pub fn find<M: Memory>(memory: &M, mut entry: Entry, mut rest: Rest, steps: u32)
                 next
             }
             Target::Sparse(number) => {
-                let next = sparse(memory, memory.sparse(number)?, rest.byte())?;
+                let node = memory.sparse(number)?;
+                let next = match node.place(rest.byte()) {
+                    Some(at) => memory.page(at / PAGE, at % PAGE)?,
+                    None => node.other,
+                };
                 rest.skip(8);
                 next
             }
@@ -221,17 +225,19 @@ pub fn find<M: Memory>(memory: &M, mut entry: Entry, mut rest: Rest, steps: u32)
     }
 }
 
-/// What a value of the next byte leads to.
-#[inline(always)]
-fn sparse<M: Memory>(memory: &M, node: &Sparse, byte: u32) -> Option<Entry> {
-    let word = byte >> 6;
-    let bits = node.bits[word as usize];
-    let below = bits & ((1 << (byte & 63)) - 1);
-    if bits >> (byte & 63) & 1 == 0 {
-        return Some(node.other);
+impl Sparse {
+    /// Where the entry for a value of the next byte is, counted over all pages; `None` if it is [`Self::other`].
+    #[must_use]
+    #[inline(always)]
+    pub fn place(&self, byte: u32) -> Option<u32> {
+        let word = byte >> 6;
+        let bits = self.bits[word as usize];
+        let below = bits & ((1 << (byte & 63)) - 1);
+        if bits >> (byte & 63) & 1 == 0 {
+            return None;
+        }
+        Some(self.list + (self.before >> (word * 8) & 0xff) + ones(below))
     }
-    let at = node.list + (node.before >> (word * 8) & 0xff) + ones(below);
-    memory.page(at / PAGE, at % PAGE)
 }
 
 /// How many bits are set; BPF has no instruction for that.

@@ -1,25 +1,16 @@
 //! What is remembered of a decision: the counter of its reason, the subscriber's record and, if asked for at load time, a
 //! log line and the decision itself.
 
-use aya_ebpf::{bindings::xdp_md, programs::XdpContext};
 use aya_log_ebpf::{
     debug,
     macro_support::{Argument, IpFormatter, Level, level_enabled},
 };
 use op25b_common::{
     Reason, Verdict,
-    keys::{AddressV4, AddressV6},
     values::{Class, Decision, Subscriber},
 };
 
-use crate::{
-    address::Address,
-    clock,
-    frame::Fetched,
-    instructions, maps,
-    packet::{Bytes as _, ipv4, ipv6},
-    segment::Segment,
-};
+use crate::{address::Address, clock, instructions, maps, segment::Segment};
 
 /// Counts the packet under its reason, on this CPU.
 #[inline(always)]
@@ -138,75 +129,41 @@ pub fn name_description() {
 
 /// Logs the decision, if the log level asks for it.
 #[inline(always)]
-pub fn log(ctx: *mut xdp_md, segment: &Segment, decision: &Decision) {
+pub fn log(segment: &Segment, decision: &Decision) {
     if level_enabled(Level::Debug) {
-        log_decision(ctx, segment, decision.reason);
+        log_decision(segment, decision.reason);
     }
 }
 
 /// Writes one log line. Verified by itself; without logging nothing calls it, and the verifier removes it.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn log_decision(ctx: *mut xdp_md, segment: *const Segment, reason: u32) -> u32 {
+pub extern "C" fn log_decision(segment: *const Segment, reason: u32) -> u32 {
     // SAFETY: the verifier holds callers to a valid segment, and this function to the null check.
     let Some(segment) = (unsafe { segment.as_ref() }) else {
         return 0;
     };
-    let written = match (
-        segment.has(Segment::SOURCE_V6),
-        segment.has(Segment::DESTINATION_V6),
-    ) {
-        (false, false) => write::<V4, V4>(ctx, segment, reason),
-        (true, true) => write::<V6, V6>(ctx, segment, reason),
-        (true, false) => write::<V6, V4>(ctx, segment, reason),
+    let (source, destination) = (segment.source(), segment.destination());
+    let written = match (source.is_v6, destination.is_v6) {
+        (false, false) => write(reason, source.v4_key(), destination.v4_key()),
+        (true, true) => write(reason, source.v6_key(), destination.v6_key()),
+        (true, false) => write(reason, source.v6_key(), destination.v4_key()),
         (false, true) => None,
     };
     u32::from(written.is_some())
 }
 
-/// An address family, as log lines need it.
-trait Family {
-    type Address: IpFormatter + Argument;
-    const SOURCE_OFFSET: u32;
-    const DESTINATION_OFFSET: u32;
-    fn address(frame: &Fetched, offset: u32) -> Option<Self::Address>;
-}
-
-struct V4;
-struct V6;
-
-impl Family for V4 {
-    type Address = AddressV4;
-    const SOURCE_OFFSET: u32 = ipv4::SOURCE_OFFSET;
-    const DESTINATION_OFFSET: u32 = ipv4::DESTINATION_OFFSET;
-
-    #[inline(always)]
-    fn address(frame: &Fetched, offset: u32) -> Option<AddressV4> {
-        frame.bytes(offset)
-    }
-}
-
-impl Family for V6 {
-    type Address = AddressV6;
-    const SOURCE_OFFSET: u32 = ipv6::SOURCE_OFFSET;
-    const DESTINATION_OFFSET: u32 = ipv6::DESTINATION_OFFSET;
-
-    #[inline(always)]
-    fn address(frame: &Fetched, offset: u32) -> Option<AddressV6> {
-        frame.bytes(offset)
-    }
-}
-
 #[inline(always)]
-fn write<S: Family, D: Family>(ctx: *mut xdp_md, segment: &Segment, reason: u32) -> Option<()> {
-    let frame = Fetched(ctx);
-    let source = S::address(&frame, segment.source_network + S::SOURCE_OFFSET)?;
-    let destination = D::address(&frame, segment.destination_network + D::DESTINATION_OFFSET)?;
+fn write<S, D>(reason: u32, source: S, destination: D) -> Option<()>
+where
+    S: IpFormatter + Argument,
+    D: IpFormatter + Argument,
+{
     // Masked, where the verifier sees it: the compiler may know better and leave a comparison out.
     let name = NAMES.get(instructions::opaque(u64::from(reason)) as usize & (NAMES.len() - 1))?;
     // SAFETY: the names are ASCII.
     let name = unsafe { str::from_utf8_unchecked(name) };
-    debug!(XdpContext::new(ctx), "{} {:i} -> {:i}", name, source, destination);
+    debug!((), "{} {:i} -> {:i}", name, source, destination);
     Some(())
 }
 

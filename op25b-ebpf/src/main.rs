@@ -248,7 +248,7 @@ pub extern "C" fn judge(ctx: *mut xdp_md, segment: *const Segment) -> u32 {
     } else {
         judge_ports(segment, class, local, remote)
     };
-    account::log(ctx, segment, &decision);
+    account::log(segment, &decision);
     // The Internet is told nothing: what comes from there may be forged.
     if decision.reason == Reason::Blocked as u32 && !from_uplink && maps::ACTION.load() != action::DROP {
         decision.verdict = Verdict::Reject as u32;

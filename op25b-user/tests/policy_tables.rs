@@ -329,12 +329,27 @@ fn new_net(runner: &mut TestRunner) -> IpNet {
 
 /// Tables in this process's memory, changed as those in the kernel are.
 struct Heap {
+    memory: Memory,
+    classes: Vec<Class>,
+    used: Used,
+}
+
+struct Memory {
     roots: Vec<AtomicU32>,
     pages: Vec<AtomicU32>,
     sparse: Vec<UnsafeCell<Sparse>>,
     paths: Vec<UnsafeCell<Path>>,
-    classes: Vec<Class>,
-    used: Used,
+}
+
+impl Memory {
+    fn words(&self) -> Words<'_> {
+        Words {
+            roots: &self.roots,
+            pages: &self.pages,
+            sparse: &self.sparse,
+            paths: &self.paths,
+        }
+    }
 }
 
 impl Heap {
@@ -351,10 +366,12 @@ impl Heap {
         let mut paths: Vec<_> = tables.paths.iter().map(|path| (*path).into()).collect();
         paths.resize_with(ROOM, Default::default);
         Self {
-            roots: words(&mut tables.roots.iter().copied()),
-            pages,
-            sparse,
-            paths,
+            memory: Memory {
+                roots: words(&mut tables.roots.iter().copied()),
+                pages,
+                sparse,
+                paths,
+            },
             classes: compiled.classes.clone(),
             used: Used::by(tables),
         }
@@ -365,28 +382,16 @@ impl Heap {
             assert_eq!(*number as usize, self.classes.len());
             self.classes.push(*class);
         }
-        let words = Words {
-            roots: &self.roots,
-            pages: &self.pages,
-            sparse: &self.sparse,
-            paths: &self.paths,
-        };
         // SAFETY: nobody else has this memory, and `used` has followed every change.
-        let mut live = unsafe { Live::new(words, &mut self.used) };
+        let mut live = unsafe { Live::new(self.memory.words(), &mut self.used) };
         for part in &change.tables {
             part.write(&mut live).unwrap();
         }
     }
 
     fn class(&mut self, address: IpAddr) -> Class {
-        let words = Words {
-            roots: &self.roots,
-            pages: &self.pages,
-            sparse: &self.sparse,
-            paths: &self.paths,
-        };
         // SAFETY: as above.
-        let live = unsafe { Live::new(words, &mut self.used) };
+        let live = unsafe { Live::new(self.memory.words(), &mut self.used) };
         let number = match address {
             IpAddr::V4(address) => live.find(root::SOURCES_V4, u128::from(address.to_bits()) << 96, STEPS_V4),
             IpAddr::V6(address) => live.find(root::SOURCES_V6, address.to_bits(), STEPS_V6),

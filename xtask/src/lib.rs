@@ -1,6 +1,7 @@
 //! op25b's set-up, lab, demo and tests: the library behind `cargo xtask`.
 
 pub mod bench;
+pub mod bpf;
 pub mod capture;
 pub mod demo;
 pub mod filter;
@@ -23,3 +24,4 @@ pub mod suite;
 pub mod toolchain;
 pub mod traffic;
 pub mod tun;
+pub mod workspace_copy;

@@ -2,7 +2,6 @@
 
 use std::{cell::UnsafeCell, io, slice, sync::atomic::AtomicU32};
 
-use aya::maps::{Map, MapData};
 use memmap2::MmapRaw;
 use op25b_common::{
     names::{CLASSES, DESTINATIONS_V4, DESTINATIONS_V6, PAGES, PATHS, ROOTS, SPARSE},
@@ -63,11 +62,11 @@ impl Filter {
     pub fn apply(&mut self, change: &Change) -> Result<(), ChangeError> {
         if self.tables.memory.is_none() {
             self.tables.memory = Some(Memory {
-                roots: mapping::map(array(self.map(ROOTS)?, ROOTS)?)?,
-                pages: mapping::map(array(self.map(PAGES)?, PAGES)?)?,
-                sparse: mapping::map(array(self.map(SPARSE)?, SPARSE)?)?,
-                paths: mapping::map(array(self.map(PATHS)?, PATHS)?)?,
-                classes: mapping::map(array(self.map(CLASSES)?, CLASSES)?)?,
+                roots: mapping::map(self.array(ROOTS)?)?,
+                pages: mapping::map(self.array(PAGES)?)?,
+                sparse: mapping::map(self.array(SPARSE)?)?,
+                paths: mapping::map(self.array(PATHS)?)?,
+                classes: mapping::map(self.array(CLASSES)?)?,
             });
         }
         load::fill_trie(self.ebpf_mut(), DESTINATIONS_V4, &change.destinations_v4)?;
@@ -127,11 +126,4 @@ impl Memory {
 unsafe fn values<T>(mapping: &MmapRaw) -> &[T] {
     // SAFETY: a mapping is aligned to a page and as long as it says; the rest is the caller's.
     unsafe { slice::from_raw_parts(mapping.as_ptr().cast(), mapping.len() / size_of::<T>()) }
-}
-
-fn array<'m>(map: &'m Map, name: &'static str) -> Result<&'m MapData, LoadError> {
-    match map {
-        Map::Array(data) => Ok(data),
-        _ => Err(LoadError::Missing { name }),
-    }
 }

@@ -19,6 +19,7 @@ use super::{
     counters::CounterTable,
     layout::Layout,
     load::{self, Reused},
+    mapping,
 };
 use crate::policy::{Compiled, Role, table::Used};
 
@@ -106,6 +107,10 @@ impl Filter {
 
     pub(super) fn ebpf_mut(&mut self) -> &mut Ebpf {
         &mut self.ebpf
+    }
+
+    pub(super) fn array(&self, name: &'static str) -> Result<&MapData, LoadError> {
+        mapping::array(self.ebpf.map(name), name)
     }
 
     pub(super) fn map(&self, name: &'static str) -> Result<&Map, LoadError> {

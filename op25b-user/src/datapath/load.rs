@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 use aya::{
     Ebpf, EbpfError, EbpfLoader, Pod,
     maps::{
-        Array, HashMap, Map, MapData, MapError,
+        Array, HashMap, MapError,
         lpm_trie::{Key, LpmTrie},
     },
     programs::{ProgramError, Xdp},
@@ -116,11 +116,11 @@ pub(super) fn load(
     let mut ebpf = create(compiled, chunks.len(), options, reused)?;
 
     let tables = &compiled.tables;
-    mapping::copy(map(&mut ebpf, ROOTS)?, &tables.roots)?;
-    mapping::copy(map(&mut ebpf, PAGES)?, &tables.pages)?;
-    mapping::copy(map(&mut ebpf, SPARSE)?, &tables.sparse)?;
-    mapping::copy(map(&mut ebpf, PATHS)?, &tables.paths)?;
-    mapping::copy(map(&mut ebpf, CLASSES)?, &compiled.classes)?;
+    mapping::copy(mapping::array(ebpf.map(ROOTS), ROOTS)?, &tables.roots)?;
+    mapping::copy(mapping::array(ebpf.map(PAGES), PAGES)?, &tables.pages)?;
+    mapping::copy(mapping::array(ebpf.map(SPARSE), SPARSE)?, &tables.sparse)?;
+    mapping::copy(mapping::array(ebpf.map(PATHS), PATHS)?, &tables.paths)?;
+    mapping::copy(mapping::array(ebpf.map(CLASSES), CLASSES)?, &compiled.classes)?;
     fill_trie(&mut ebpf, DESTINATIONS_V4, &compiled.destinations_v4)?;
     fill_trie(&mut ebpf, DESTINATIONS_V6, &compiled.destinations_v6)?;
     fill_array(&mut ebpf, DESCRIPTION, &chunks)?;
@@ -264,13 +264,6 @@ const TRACED_SUBSCRIBERS: usize = 1 << 12;
 fn with_room(entries: usize) -> u32 {
     const LEAST: usize = 4096;
     size(entries + (entries / 8).max(LEAST))
-}
-
-fn map<'e>(ebpf: &'e mut Ebpf, name: &'static str) -> Result<&'e MapData, LoadError> {
-    match ebpf.map(name) {
-        Some(Map::Array(data)) => Ok(data),
-        _ => Err(LoadError::Missing { name }),
-    }
 }
 
 pub(super) fn fill_trie<K: Pod, V: Pod>(

@@ -2,8 +2,21 @@
 
 use std::{io, marker::PhantomData, os::fd::AsFd as _};
 
-use aya::{Pod, maps::MapData};
+use aya::{
+    Pod,
+    maps::{Map, MapData},
+};
 use memmap2::{MmapOptions, MmapRaw};
+
+use super::LoadError;
+
+/// An array map, as aya hands out maps.
+pub(super) fn array<'m>(map: Option<&'m Map>, name: &'static str) -> Result<&'m MapData, LoadError> {
+    match map {
+        Some(Map::Array(data)) => Ok(data),
+        _ => Err(LoadError::Missing { name }),
+    }
+}
 
 /// The values of an array map that was made with `BPF_F_MMAPABLE` (Linux 5.5).
 pub(super) fn map(data: &MapData) -> io::Result<MmapRaw> {

@@ -2,7 +2,7 @@
 
 use std::{io, net::Ipv4Addr};
 
-use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray};
+use aya::maps::{HashMap, MapData, MapError, PerCpuArray};
 use op25b_common::{
     names::{MISSES_V6, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
     values::Subscriber,
@@ -27,9 +27,7 @@ impl Filter {
     ///
     /// The kernel's answer.
     pub fn subscribers_v4(&self, places: &Places) -> Result<Vec<(Ipv4Addr, Subscriber)>, LoadError> {
-        let Map::Array(data) = self.map(SUBSCRIBERS_V4)? else {
-            return Err(LoadError::Missing { name: SUBSCRIBERS_V4 });
-        };
+        let data = self.array(SUBSCRIBERS_V4)?;
         let mut found = Vec::new();
         // Not all of it at once: what is mapped counts as this process's memory.
         let most = (data.info().map_err(io::Error::other)?).max_entries() as usize;
@@ -79,10 +77,9 @@ impl Filter {
     ///
     /// The kernel's answer.
     pub fn misses_v6(&self) -> Result<Misses, LoadError> {
+        let map = self.map(MISSES_V6)?;
         let read = || -> Result<Misses, MapError> {
-            let map = PerCpuArray::<&MapData, u64>::try_from(
-                self.map(MISSES_V6).map_err(|_| MapError::ElementNotFound)?,
-            )?;
+            let map = PerCpuArray::<&MapData, u64>::try_from(map)?;
             let sum = |index| Ok::<u64, MapError>(map.get(&index, 0)?.iter().sum());
             Ok(Misses {
                 begun: sum(0)?,

@@ -11,7 +11,7 @@ use op25b_common::{
 use super::{
     CompileError, Exemption, Policy, Prefix,
     classes::{Classes, Places, Pooled},
-    compile::{Entry, destinations, pools, rules},
+    compile::{Entry, Sources, destinations},
     fold::{Sets, fold},
     nesting::{AddressFamily, Bits},
     table::{Full, Leaf, Live},
@@ -79,19 +79,13 @@ impl Rules {
     pub fn new(policy: &Policy) -> Result<Self, CompileError> {
         let (mut classes, mut sets, mut places) = (Classes::new(), Sets::default(), Places::default());
         let mut family = |family| -> Result<Prefixes, CompileError> {
-            let exempt = rules(
-                policy.exemptions.iter().map(|exemption| &exemption.prefixes[..]),
-                family,
-            );
-            let pools = places.place(family, &pools(policy, family));
-            // In the order of the compiler, for the same numbers.
-            classes.leaves(&pools, &fold(&policy.exemptions, &exempt, &mut sets)?);
+            let sources = Sources::of(policy, family, &mut classes, &mut sets, &mut places)?;
             let mut by_prefix: BTreeMap<Bits, Vec<RuleIndex>> = BTreeMap::new();
-            for (bits, rule) in exempt {
+            for (bits, rule) in sources.exempt {
                 by_prefix.entry(bits).or_default().push(rule);
             }
             Ok(Prefixes {
-                pools: pools.into_iter().collect(),
+                pools: sources.pools.into_iter().collect(),
                 exempt: by_prefix,
             })
         };

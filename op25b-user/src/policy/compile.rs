@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::{
     Action, Handling, Inbound, Match, Policy, Pool, Prefix, Prohibit, Tunnel,
-    classes::{Classes, Places, PoolPrefix},
+    classes::{Classes, Places, PoolPrefix, Pooled},
     fold::{Destination, Sets, fold},
     nesting::{AddressFamily, Bits},
     table::{Draft, Full, Leaf},
@@ -121,13 +121,8 @@ pub fn compile(policy: &Policy) -> Result<Compiled, CompileError> {
         (AddressFamily::V4, root::SOURCES_V4, root::RELAYS_V4),
         (AddressFamily::V6, root::SOURCES_V6, root::RELAYS_V6),
     ] {
-        let prefixes = rules(
-            policy.exemptions.iter().map(|exemption| &exemption.prefixes[..]),
-            family,
-        );
-        let exemptions = fold(&policy.exemptions, &prefixes, &mut sets)?;
-        let pools = places.place(family, &pools(policy, family));
-        tables.fill(sources, &classes.leaves(&pools, &exemptions))?;
+        let family_sources = Sources::of(policy, family, &mut classes, &mut sets, &mut places)?;
+        tables.fill(sources, &family_sources.leaves)?;
         tables.fill(relays, &relay_leaves(policy, family))?;
     }
     check_size(tables.bytes() + size_of_val(&classes.all[..]))?;
@@ -181,8 +176,38 @@ fn bit(kind: Tunnel) -> u8 {
     }
 }
 
+/// What holds at the source prefixes of one family, and what it was made of. All lists are in ascending order.
+pub(super) struct Sources {
+    pub(super) pools: Vec<(Bits, Pooled)>,
+    pub(super) exempt: Vec<(Bits, RuleIndex)>,
+    pub(super) leaves: Vec<Leaf>,
+}
+
+impl Sources {
+    /// Numbers classes, sets and places as they come: IPv4 first.
+    pub(super) fn of(
+        policy: &Policy,
+        family: AddressFamily,
+        classes: &mut Classes,
+        sets: &mut Sets,
+        places: &mut Places,
+    ) -> Result<Self, CompileError> {
+        let exempt = rules(
+            policy.exemptions.iter().map(|exemption| &exemption.prefixes[..]),
+            family,
+        );
+        let pools = places.place(family, &pools(policy, family));
+        let leaves = classes.leaves(&pools, &fold(&policy.exemptions, &exempt, sets)?);
+        Ok(Self {
+            pools,
+            exempt,
+            leaves,
+        })
+    }
+}
+
 /// The pools' prefixes of one family, in ascending order.
-pub(super) fn pools(policy: &Policy, family: AddressFamily) -> Vec<PoolPrefix> {
+fn pools(policy: &Policy, family: AddressFamily) -> Vec<PoolPrefix> {
     let prefixes = rules(policy.pools.iter().map(|pool| &pool.prefixes[..]), family);
     prefixes
         .into_iter()

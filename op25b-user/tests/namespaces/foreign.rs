@@ -10,7 +10,7 @@ use std::{
     path::Path,
 };
 
-use xtask::lab::NetNs;
+use xtask::{bpf::call, lab::NetNs};
 
 /// Its name in the kernel.
 pub const NAME: &str = "someone_elses";
@@ -150,22 +150,4 @@ fn bpf<T>(command: libc::c_int, attributes: &T) -> io::Result<OwnedFd> {
     let fd = i32::try_from(call(command, attributes)?).map_err(io::Error::other)?;
     // SAFETY: the kernel has just handed out this descriptor, and nobody else has it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
-/// Any BPF system call.
-fn call<T>(command: libc::c_int, attributes: &T) -> io::Result<libc::c_long> {
-    // SAFETY: the kernel reads as many bytes as it is told the structure has, and what it points to lives as long.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            command,
-            std::ptr::from_ref(attributes),
-            size_of::<T>(),
-        )
-    };
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(result)
-    }
 }

@@ -227,8 +227,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "a table's lists are read one entry too far",
         "../../op25b-common/src/classifier.rs",
-        " + ones(below);",
-        " + ones(below) + 1;",
+        " + ones(below))",
+        " + ones(below) + 1)",
     ),
     mutant(
         "a table's paths are taken whatever the address",

@@ -8,7 +8,6 @@ use std::{process::ExitCode, time::Instant};
 use anyhow::{bail, ensure};
 use clap::Args as ClapArgs;
 
-pub(crate) use self::copy::bring_up_to_date;
 use self::{
     copy::{Copy, Object},
     list::MUTANTS,

@@ -14,7 +14,10 @@ use std::{
 use anyhow::Context as _;
 use etherparse::PacketBuilder;
 
-use crate::lab::{HOST_END, NetNs};
+use crate::{
+    bpf,
+    lab::{HOST_END, NetNs},
+};
 
 /// How many frames a call sends.
 const REPEAT: u32 = 50_000;
@@ -158,7 +161,7 @@ fn load() -> io::Result<OwnedFd> {
         instructions: PROGRAM.as_ptr() as u64,
         license: c"GPL".as_ptr() as u64,
     };
-    let fd = i32::try_from(bpf(BPF_PROG_LOAD, &load)?).map_err(io::Error::other)?;
+    let fd = i32::try_from(bpf::call(BPF_PROG_LOAD, &load)?).map_err(io::Error::other)?;
     // SAFETY: the kernel has just handed out this descriptor, and nobody else has it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
@@ -193,22 +196,5 @@ fn send(program: &OwnedFd, frame: &[u8], interface: u32) -> io::Result<()> {
         batch_size: 64,
         _padding: 0,
     };
-    bpf(BPF_PROG_TEST_RUN, &run).map(drop)
-}
-
-fn bpf<T>(command: libc::c_int, attributes: &T) -> io::Result<libc::c_long> {
-    // SAFETY: the kernel reads as many bytes as it is told the structure has, and what it points to lives as long.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            command,
-            std::ptr::from_ref(attributes),
-            size_of::<T>(),
-        )
-    };
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(result)
-    }
+    bpf::call(BPF_PROG_TEST_RUN, &run).map(drop)
 }

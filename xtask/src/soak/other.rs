@@ -1,7 +1,7 @@
 //! Another version of op25b: one that differs in its number and in the layout of its maps.
 
 use std::{
-    env, fs,
+    env,
     os::unix::{fs::chown, process::CommandExt as _},
     path::{Path, PathBuf},
     process::Command,
@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 
-use crate::{mutants::bring_up_to_date, paths, process};
+use crate::{paths, process, workspace_copy::bring_up_to_date};
 
 /// What is different, each in one place: a file, what stands there, and what instead.
 const CHANGES: [(&str, &str, &str); 3] = [
@@ -31,15 +31,13 @@ pub(super) fn build() -> anyhow::Result<PathBuf> {
     let target = paths::target()?;
     let directory = target.join("soak");
     let workspace = directory.join("workspace");
-    match fs::remove_dir_all(&workspace) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(error).with_context(|| format!("cannot remove {}", workspace.display()));
-        }
-        _ => bring_up_to_date(paths::workspace(), &workspace)?,
+    for (file, ..) in CHANGES {
+        ensure!(
+            paths::workspace().join(file).is_file(),
+            "the soak's other version does not fit any more: there is no {file}"
+        );
     }
-    for (file, from, to) in CHANGES {
-        change(&workspace.join(file), from, to)?;
-    }
+    bring_up_to_date(paths::workspace(), &workspace, &changed)?;
     let mut command = Command::new("cargo");
     command
         .args(["build", "--package", "op25b", "--bin", "op25b", "--target-dir"])
@@ -74,19 +72,17 @@ fn as_who_began(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn change(file: &Path, from: &str, to: &str) -> anyhow::Result<()> {
-    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    ensure!(
-        text.matches(from).count() == 1,
-        "the soak's other version does not fit any more: {from:?} is not once in {}",
-        file.display()
-    );
-    let modified = fs::metadata(file)?.modified()?;
-    fs::write(file, text.replace(from, to)).with_context(|| format!("cannot write {}", file.display()))?;
-    // Like the other files of the copy: what was built of it the last time is still good.
-    fs::File::options()
-        .write(true)
-        .open(file)?
-        .set_modified(modified)?;
-    Ok(())
+/// A file of the workspace, as it is in the other version.
+fn changed(file: &Path, text: Vec<u8>) -> anyhow::Result<Vec<u8>> {
+    let mut text = text;
+    for (_, from, to) in CHANGES.iter().filter(|(changed, ..)| Path::new(changed) == file) {
+        let original = String::from_utf8(text).with_context(|| format!("{} is no text", file.display()))?;
+        ensure!(
+            original.matches(from).count() == 1,
+            "the soak's other version does not fit any more: {from:?} is not once in {}",
+            file.display()
+        );
+        text = original.replace(from, to).into_bytes();
+    }
+    Ok(text)
 }

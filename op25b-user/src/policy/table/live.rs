@@ -126,16 +126,7 @@ impl<'m> Live<'m> {
     fn slot(&self, entry: Entry, byte: usize) -> Option<&'m AtomicU32> {
         let at = match entry.target() {
             Target::Page(number) => number as usize * PAGE_ENTRIES + byte,
-            Target::Sparse(number) => {
-                let node = self.sparse(number)?;
-                let before = node.bits[..byte / 64].iter().map(|word| word.count_ones());
-                let word = node.bits[byte / 64];
-                if word >> (byte % 64) & 1 == 0 {
-                    return None;
-                }
-                let below = word & !(u64::MAX << (byte % 64));
-                node.list as usize + (before.sum::<u32>() + below.count_ones()) as usize
-            }
+            Target::Sparse(number) => self.sparse(number)?.place(u32::try_from(byte).ok()?)? as usize,
             Target::Class(_) | Target::Path(_) => return None,
         };
         self.words.pages.get(at)
