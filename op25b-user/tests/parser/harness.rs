@@ -129,7 +129,7 @@ fn in_range(frame: &Memory<'_>, upper: &Upper, ports: Ports, end: u32) {
 /// What is in the tunnel that an outer packet may be.
 fn tunnel(frame: &Memory<'_>, outer: Network, upper: &Upper, enabled: u8) {
     let found = match inner(frame, outer, upper, enabled, |upper| {
-        ipv6::behind_extensions(frame, upper)
+        ipv6::behind_extensions(frame, upper);
     }) {
         Ok(found) => found,
         Err(Reason::NotTcp | Reason::LaterFragment) => return,
