@@ -99,6 +99,12 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "if inner.kind != 0 {",
     ),
     mutant(
+        "fragments without the inner source go by the outer one",
+        "segment.rs",
+        "self.flags |= Self::UNADDRESSED;",
+        "",
+    ),
+    mutant(
         "a GRE key is not skipped",
         "packet/tunnel.rs",
         "[CHECKSUM, KEY, SEQUENCE]",
