@@ -35,7 +35,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the event loop")?
-        .block_on(client::reload(&args.places.state_dir, args.dry_run))?;
+        .block_on(client::reload(&args.places.runtime_dir, args.dry_run))?;
     let mut stdout = anstream::stdout().lock();
     if args.json {
         serde_json::to_writer_pretty(&mut stdout, &answer)?;

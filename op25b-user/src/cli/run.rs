@@ -55,6 +55,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let options = Options {
         policy: args.policy.clone(),
         bpffs: args.places.bpffs.clone(),
+        runtime_dir: args.places.runtime_dir.clone(),
         state_dir: args.places.state_dir.clone(),
         datapath_log: args.datapath_log,
         watch: args.watch,

@@ -57,7 +57,7 @@ async fn ask(places: &Places) -> anyhow::Result<Status> {
     let mut status = status(&places.bpffs).await?;
     if status.daemon.is_some() {
         // Whoever may not ask it, or finds it stopped, still learns what the kernel says.
-        let report = timeout(PROMPT, client::status(&places.state_dir)).await;
+        let report = timeout(PROMPT, client::status(&places.runtime_dir)).await;
         let report = report.ok().and_then(Result::ok);
         let report = report.filter(|report| Some(report.pid) == status.daemon);
         let reload = report.and_then(|report| report.last_reload);

@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         writeln!(stdout, "no daemon runs at {}", bpffs.display())?;
         return Ok(EXIT_NOT_RUNNING.into());
     }
-    remove_state(&args.places.state_dir)?;
+    remove_socket(&args.places.runtime_dir)?;
     match Pins::take_existing(bpffs)? {
         Some(pins) => {
             let interfaces = pins.remove()?;
@@ -81,14 +81,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Removes what a killed daemon left of its control socket, and the directory if there is nothing else in it.
-fn remove_state(state_dir: &Path) -> anyhow::Result<()> {
-    let socket = control::socket(state_dir);
+fn remove_socket(runtime_dir: &Path) -> anyhow::Result<()> {
+    let socket = control::socket(runtime_dir);
     // One that is answered at belongs to a daemon with other pins.
     if socket.exists() && UnixStream::connect(&socket).is_err() {
         fs::remove_file(&socket).with_context(|| format!("cannot remove {}", socket.display()))?;
     }
     // It may be systemd's, or hold somebody else's files.
-    let _ = fs::remove_dir(state_dir);
+    let _ = fs::remove_dir(runtime_dir);
     Ok(())
 }
 

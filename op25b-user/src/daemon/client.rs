@@ -37,22 +37,22 @@ pub(crate) enum AskError {
 }
 
 /// Asks a daemon how it is.
-pub(crate) async fn status(state_dir: &Path) -> Result<DaemonReport, AskError> {
-    ask(state_dir, Method::GET, Uri::from_static("/v1/status")).await
+pub(crate) async fn status(runtime_dir: &Path) -> Result<DaemonReport, AskError> {
+    ask(runtime_dir, Method::GET, Uri::from_static("/v1/status")).await
 }
 
 /// Has a daemon reload its policy, or only look at it.
-pub(crate) async fn reload(state_dir: &Path, dry_run: bool) -> Result<ReloadAnswer, AskError> {
+pub(crate) async fn reload(runtime_dir: &Path, dry_run: bool) -> Result<ReloadAnswer, AskError> {
     let uri = if dry_run {
         Uri::from_static("/v1/reload?dry_run=true")
     } else {
         Uri::from_static("/v1/reload")
     };
-    ask(state_dir, Method::POST, uri).await
+    ask(runtime_dir, Method::POST, uri).await
 }
 
-async fn ask<T: DeserializeOwned>(state_dir: &Path, method: Method, uri: Uri) -> Result<T, AskError> {
-    let path = socket(state_dir);
+async fn ask<T: DeserializeOwned>(runtime_dir: &Path, method: Method, uri: Uri) -> Result<T, AskError> {
+    let path = socket(runtime_dir);
     let stream = UnixStream::connect(&path)
         .await
         .map_err(|source| AskError::Connect { path, source })?;

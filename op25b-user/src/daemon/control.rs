@@ -62,23 +62,23 @@ struct Shared {
 }
 
 /// Where the socket is.
-pub(crate) fn socket(state_dir: &Path) -> PathBuf {
-    state_dir.join("control.sock")
+pub(crate) fn socket(runtime_dir: &Path) -> PathBuf {
+    runtime_dir.join("control.sock")
 }
 
 impl Control {
     /// Listens at the socket. Without a place for it, on a full disk for example, the daemon does without.
-    pub(super) fn listen(state_dir: &Path) -> anyhow::Result<Self> {
+    pub(super) fn listen(runtime_dir: &Path) -> anyhow::Result<Self> {
         let (sender, requests) = mpsc::channel(QUEUE);
         let (report, reader) = watch::channel(None);
-        let path = socket(state_dir);
+        let path = socket(runtime_dir);
         if BlockingStream::connect(&path).is_ok() {
             bail!(
-                "another op25b answers at {}; give this one another `--state-dir`",
+                "another op25b answers at {}; give this one another `--runtime-dir`",
                 path.display()
             );
         }
-        let serving = match bind(state_dir, &path) {
+        let serving = match bind(runtime_dir, &path) {
             Ok(listener) => {
                 let shared = Shared {
                     requests: sender,
@@ -124,12 +124,12 @@ impl Drop for Control {
 }
 
 /// Opens the socket for those who may use it, and for nobody else at any moment.
-fn bind(state_dir: &Path, path: &Path) -> anyhow::Result<UnixListener> {
+fn bind(runtime_dir: &Path, path: &Path) -> anyhow::Result<UnixListener> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o755)
-        .create(state_dir)
-        .with_context(|| format!("cannot make {}", state_dir.display()))?;
+        .create(runtime_dir)
+        .with_context(|| format!("cannot make {}", runtime_dir.display()))?;
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(error).with_context(|| format!("cannot remove {}", path.display()));

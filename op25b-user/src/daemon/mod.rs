@@ -46,6 +46,8 @@ pub struct Options {
     /// Where the filter is pinned.
     pub bpffs: PathBuf,
     /// Where the control socket is.
+    pub runtime_dir: PathBuf,
+    /// Where exemptions are stored.
     pub state_dir: PathBuf,
     /// What the program says about single packets.
     pub datapath_log: LogLevel,
@@ -86,7 +88,7 @@ impl Daemon {
     /// Enforces a policy in the place of whatever an earlier process left.
     async fn start(options: Options, file: PolicyFile) -> anyhow::Result<Self> {
         let enforced = Enforced::new(Pins::take(&options.bpffs)?);
-        let control = Control::listen(&options.state_dir)?;
+        let control = Control::listen(&options.runtime_dir)?;
         if let Some(before) = enforced.description()? {
             info!(
                 pins = %options.bpffs.display(),

@@ -18,9 +18,9 @@ use crate::scene::{Mounted, SMALL, Scene, eventually};
 const EXEMPTION: &str =
     "exemptions: [{ customer: Example KK, prefixes: [198.51.100.10, '2001:db8:100::10'] }]\n";
 
-fn state_dir(scene: &Scene) -> PathBuf {
-    let [_, (_, state)] = scene.router().places();
-    state
+fn runtime_dir(scene: &Scene) -> PathBuf {
+    let [_, (_, runtime), _] = scene.router().places();
+    runtime
 }
 
 fn last_reload(scene: &Scene) -> Value {
@@ -57,7 +57,7 @@ fn reload_enforces_the_file_as_it_is_now_and_says_what_that_changes() {
     let text = scene.op25b(&["status"]).stdout;
     assert!(text.contains("\n  reload      done at 20"), "{text}");
     assert_eq!(filter.stop().unwrap().code(), Some(0));
-    assert!(!state_dir(&scene).exists());
+    assert!(!runtime_dir(&scene).exists());
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_refused_reload_is_answered_with_its_diagnostics_and_remembered() {
 #[test]
 fn without_a_daemon_a_reload_is_refused_in_one_line() {
     let scene = Scene::new();
-    let socket = state_dir(&scene).join("control.sock");
+    let socket = runtime_dir(&scene).join("control.sock");
     let refusal = format!("op25b: no daemon answers at {}", socket.display());
     assert!(scene.op25b(&["reload"]).refusal().starts_with(&refusal));
     // What a killed one leaves of its socket is in nobody's way.
@@ -122,14 +122,14 @@ fn without_a_daemon_a_reload_is_refused_in_one_line() {
     filter.reload().unwrap();
     filter.leave_by(Signal::SIGKILL).unwrap();
     assert_eq!(scene.op25b(&["stop", "--detach"]).code, Some(0));
-    assert!(!state_dir(&scene).exists());
+    assert!(!runtime_dir(&scene).exists());
 }
 
 #[test]
 fn the_socket_is_for_its_user_and_group_and_speaks_http() {
     let scene = Scene::new();
     let filter = scene.filter(&scene.policy(SMALL));
-    let socket = state_dir(&scene).join("control.sock");
+    let socket = runtime_dir(&scene).join("control.sock");
     let found = fs::metadata(&socket).unwrap();
     assert!(found.file_type().is_socket());
     assert_eq!((found.permissions().mode() & 0o777, found.uid()), (0o660, 0));
@@ -168,7 +168,7 @@ fn a_full_disk_takes_the_socket_and_not_the_filter() {
     let filter = scene.filter_with(
         &scene.policy(SMALL),
         &[],
-        &[("OP25B_STATE_DIR", state.to_str().unwrap())],
+        &[("OP25B_RUNTIME_DIR", state.to_str().unwrap())],
     );
     assert!(
         filter.log().contains("there is no control socket"),

@@ -10,7 +10,7 @@ use crate::scene::{SMALL, Scene};
 
 /// The only generation's directory.
 fn generation(scene: &Scene) -> PathBuf {
-    let [(_, pins), _] = scene.router().places();
+    let [(_, pins), ..] = scene.router().places();
     let mut generations = fs::read_dir(pins.join("generations")).unwrap();
     let path = generations.next().unwrap().unwrap().path();
     assert!(generations.next().is_none());

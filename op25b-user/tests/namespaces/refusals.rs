@@ -62,7 +62,7 @@ fn a_second_filter_in_the_same_place_is_refused_and_the_first_goes_on() {
     let first = scene.filter(&scene.policy(SMALL));
     let before = scene.attached();
     let answer = run(&scene, SMALL);
-    let [(_, pins), _] = scene.router().places();
+    let [(_, pins), ..] = scene.router().places();
     assert_eq!(
         answer.refusal(),
         format!(
@@ -85,7 +85,7 @@ fn a_second_filter_in_the_same_place_is_refused_and_the_first_goes_on() {
         policy.to_str().unwrap(),
         "--bpffs",
         elsewhere,
-        "--state-dir",
+        "--runtime-dir",
         state.to_str().unwrap(),
     ]);
     let (_, _, id) = before[0];

@@ -85,7 +85,7 @@ fn a_policy_that_cannot_be_enforced_is_refused_and_the_one_before_goes_on() {
     assert_eq!(scene.attached(), before);
 
     // Nothing of the refused ones stays.
-    let [(_, pins), _] = scene.router().places();
+    let [(_, pins), ..] = scene.router().places();
     assert_eq!(fs::read_dir(pins.join("generations")).unwrap().count(), 1);
     assert_eq!(fs::read_dir(pins.join("links")).unwrap().count(), 2);
     scene.policy(SMALL);

@@ -113,7 +113,7 @@ impl Scene {
 
     /// What the router's daemon answers at its control socket to a request such as `GET /`.
     pub fn ask_daemon(&self, request: &str) -> String {
-        let [_, (_, state)] = self.router().places();
+        let [_, (_, state), _] = self.router().places();
         let mut stream = UnixStream::connect(state.join("control.sock")).unwrap();
         write!(
             stream,

@@ -10,7 +10,7 @@ use crate::scene::{SMALL, Scene, eventually};
 
 /// Where the scene's op25b pins.
 fn pins(scene: &Scene) -> PathBuf {
-    let [(_, pins), _] = scene.router().places();
+    let [(_, pins), ..] = scene.router().places();
     pins
 }
 

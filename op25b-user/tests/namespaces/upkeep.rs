@@ -17,7 +17,7 @@ fn with(interface: &str, rest: &str) -> String {
 }
 
 fn pin(scene: &Scene, interface: &str) -> PathBuf {
-    let [(_, pins), _] = scene.router().places();
+    let [(_, pins), ..] = scene.router().places();
     pins.join("links").join(interface)
 }
 

@@ -24,7 +24,9 @@ use crate::process::output_of;
 
 /// Where an op25b of this namespace pins its filter: op25b mounts a BPF file system there.
 const PINS: &str = "/run/op25b-lab-pins";
-/// Where it keeps the rest.
+/// Where it answers.
+const RUNTIMES: &str = "/run/op25b-lab-runtime";
+/// Where it stores exemptions.
 const STATES: &str = "/run/op25b-lab-state";
 
 /// A named network namespace; dropping it removes it.
@@ -78,15 +80,19 @@ impl NetNs {
 
     /// The variables by which op25b finds places of its own for this namespace, so that it meets no other.
     #[must_use]
-    pub fn places(&self) -> [(&'static str, PathBuf); 2] {
-        let [pins, state] = places(&self.name);
-        [("OP25B_BPFFS", pins), ("OP25B_STATE_DIR", state)]
+    pub fn places(&self) -> [(&'static str, PathBuf); 3] {
+        let [pins, runtime, state] = places(&self.name);
+        [
+            ("OP25B_BPFFS", pins),
+            ("OP25B_RUNTIME_DIR", runtime),
+            ("OP25B_STATE_DIR", state),
+        ]
     }
 
     /// Mounts the file system for pins now, rather than leaving that to op25b: for an op25b that may not, and for one in a
     /// mount namespace of its own, such as that of [`Self::command`].
     pub fn mount_pins(&self) -> anyhow::Result<PathBuf> {
-        let [pins, _] = places(&self.name);
+        let [pins, ..] = places(&self.name);
         if !is_bpffs(&pins) {
             fs::create_dir_all(&pins).with_context(|| format!("cannot make {}", pins.display()))?;
             mount(
@@ -140,13 +146,13 @@ impl Drop for NetNs {
 
 /// Removes a namespace and what op25b has pinned in it; it is no error if there is none.
 pub(super) fn remove(name: &str) -> anyhow::Result<()> {
-    let [pins, state] = places(name);
+    let [pins, runtime, state] = places(name);
     if is_bpffs(&pins) {
         remove_pins(&pins)?;
         // Lazily: somebody may still look at it.
         umount2(&pins, MntFlags::MNT_DETACH).with_context(|| format!("cannot unmount {}", pins.display()))?;
     }
-    for directory in [pins, state] {
+    for directory in [pins, runtime, state] {
         match fs::remove_dir_all(&directory) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(error).with_context(|| format!("cannot remove {}", directory.display()));
@@ -178,8 +184,8 @@ fn is_bpffs(directory: &Path) -> bool {
     statfs(directory).is_ok_and(|found| found.filesystem_type() == BPF_FS_MAGIC)
 }
 
-fn places(name: &str) -> [PathBuf; 2] {
-    [PINS, STATES].map(|directory| Path::new(directory).join(name))
+fn places(name: &str) -> [PathBuf; 3] {
+    [PINS, RUNTIMES, STATES].map(|directory| Path::new(directory).join(name))
 }
 
 /// Ends what runs inside, which would keep a removed namespace alive unseen.

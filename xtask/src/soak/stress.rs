@@ -225,6 +225,7 @@ impl<'a> Stress<'a> {
         command
             .args(["--log-format", "json", "run", "--policy"])
             .arg(self.policy_file())
+            .env("OP25B_RUNTIME_DIR", &self.state.0)
             .env("OP25B_STATE_DIR", &self.state.0);
         self.filter = Some(Filter::start_as(program, self.router(), command)?);
         self.note_programs()
@@ -252,7 +253,7 @@ impl<'a> Stress<'a> {
     }
 
     fn holders(&self) -> anyhow::Result<Holders> {
-        let [(_, pins), _] = self.router().places();
+        let [(_, pins), ..] = self.router().places();
         Holders::of(self.filter()?.pid(), &pins)
     }
 

@@ -1,0 +1,16 @@
+//! What is said at the control socket: the bodies of requests and answers, as JSON.
+//!
+//! Adding a member to an answer is compatible, changing or removing one is not.
+
+mod exemption;
+mod explain;
+mod problem;
+
+pub use self::{
+    exemption::{
+        Added, Exemption, ExtendExemption, Extended, HistoryEntry, ImportExemptions, Imported, ImportRow,
+        NewExemption, Origin, Page, PlaceInFile, Removed,
+    },
+    explain::{Explained, Rule, RuleKind},
+    problem::{Problem, RowProblem},
+};

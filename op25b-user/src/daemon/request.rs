@@ -1,0 +1,87 @@
+//! What is asked of the daemon at its control socket, and where the answers go.
+
+use std::net::IpAddr;
+
+use tokio::sync::oneshot;
+
+use crate::{
+    api::{
+        Added, Explained, ExtendExemption, Extended, ImportExemptions, Imported, NewExemption, Problem, Removed,
+    },
+    observe::ReloadAnswer,
+    store::Actor,
+};
+
+/// Where an answer goes; whoever waited for it may have gone away.
+pub(super) type Answer<T> = oneshot::Sender<Result<T, Problem>>;
+
+/// Who asks for a change.
+#[derive(Clone, Debug)]
+pub(super) struct Asker {
+    /// The user.
+    pub(super) actor: Actor,
+    /// The key by which a repetition of the request is known (`Idempotency-Key`).
+    pub(super) key: Option<String>,
+}
+
+/// What is asked for.
+pub(super) enum Request {
+    /// Reloading the policy.
+    Reload {
+        /// Only saying what would change.
+        dry_run: bool,
+        /// Where the answer goes.
+        answer: oneshot::Sender<ReloadAnswer>,
+    },
+    /// Adding an exemption.
+    Add {
+        /// The exemption.
+        exemption: NewExemption,
+        /// By whom.
+        asker: Asker,
+        /// Where the answer goes.
+        answer: Answer<Added>,
+    },
+    /// Changing when an exemption ends.
+    Extend {
+        /// Which one.
+        id: String,
+        /// To when.
+        extend: ExtendExemption,
+        /// By whom.
+        asker: Asker,
+        /// Where the answer goes.
+        answer: Answer<Extended>,
+    },
+    /// Removing an exemption.
+    Remove {
+        /// Which one.
+        id: String,
+        /// Why.
+        reason: String,
+        /// By whom.
+        asker: Asker,
+        /// Where the answer goes.
+        answer: Answer<Removed>,
+    },
+    /// Adding many exemptions at once.
+    Import {
+        /// The exemptions.
+        import: ImportExemptions,
+        /// By whom.
+        asker: Asker,
+        /// Where the answer goes.
+        answer: Answer<Imported>,
+    },
+    /// Asking the program in the kernel about a connection.
+    Explain {
+        /// From whom.
+        source: IpAddr,
+        /// To whom; to somebody whom no rule names, if not said.
+        destination: Option<IpAddr>,
+        /// To which port.
+        port: u16,
+        /// Where the answer goes.
+        answer: Answer<Explained>,
+    },
+}
