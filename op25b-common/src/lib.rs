@@ -57,6 +57,10 @@ pub mod root {
 /// described. It changes when a slot or a key comes to mean something else, also where no shape does.
 pub const LAYOUT_VERSION: u32 = 1;
 
+/// The version of a subscriber's record. It changes when a field of [`values::Subscriber`], or a bit of its sketch, comes to
+/// mean something else: apart from [`LAYOUT_VERSION`], as another way to count by reason is no cause to forget subscribers.
+pub const RECORD_VERSION: u32 = 1;
+
 /// How many ports a policy can block.
 ///
 /// The program compares against each in turn, on every TCP packet, so the number is small on purpose.

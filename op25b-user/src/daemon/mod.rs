@@ -121,7 +121,7 @@ impl Daemon {
         // What can be known to fail fails before a large policy is loaded.
         let targets = targets(&daemon.policy);
         daemon.enforced.check(&Interfaces::list().await?, &targets)?;
-        let reused = daemon.enforced.reusable()?;
+        let reused = daemon.enforced.reusable(&file.compiled)?;
         let next = load(file, &daemon.options, &reused)?;
         daemon.switch(next).await?;
         // No thread is started before this: each would keep what this one gives up.
@@ -234,6 +234,15 @@ impl Daemon {
                     "they begin anew"
                 }
             );
+        }
+        if switched.records.moved > 0 {
+            info!(
+                subscribers = switched.records.moved,
+                "the pools have changed: the records of subscribers follow their addresses"
+            );
+        }
+        for (family, why) in &switched.records.anew {
+            warn!(family, why, "the records of subscribers begin anew");
         }
         for error in &switched.left_behind {
             warn!("{:#}", anyhow::anyhow!("{error}"));

@@ -76,7 +76,7 @@ impl Daemon {
     async fn try_reload(&mut self, answer: &mut ReloadAnswer) -> anyhow::Result<()> {
         let file = self.compare(answer).await?;
         let options = self.options.clone();
-        let reused = self.enforced.reusable()?;
+        let reused = self.enforced.reusable(&file.compiled)?;
         let next = self
             .meanwhile(spawn_blocking(move || load(file, &options, &reused)))
             .await??;

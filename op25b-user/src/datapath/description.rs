@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use op25b_common::values::DescriptionChunk;
 use serde::{Deserialize, Serialize};
 
-use super::layout::Layout;
+use super::{layout::Layout, records::Records};
 
 /// The policy behind a loaded filter, and who loaded it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,14 +52,18 @@ pub(super) struct Described {
     pub(super) description: Description,
     /// The layout.
     pub(super) layout: Layout,
+    /// Whose records are where; nothing if this op25b does not understand that.
+    #[serde(default, deserialize_with = "Records::if_understood")]
+    pub(super) records: Option<Records>,
 }
 
 impl Described {
     /// A description of a filter that this op25b loads.
-    pub(super) fn new(description: Description) -> Self {
+    pub(super) fn new(description: Description, records: Records) -> Self {
         Self {
             description,
             layout: Layout::current(),
+            records: Some(records),
         }
     }
 
@@ -116,7 +120,7 @@ mod tests {
                 exemptions: 1,
                 exemption_ends: vec![Timestamp::UNIX_EPOCH],
             };
-            let described = Described::new(description);
+            let described = Described::new(description, Records::none());
             let chunks = described.to_chunks().unwrap();
             assert_eq!(Described::from_chunks(chunks.into_iter()).unwrap(), described);
         }

@@ -20,6 +20,7 @@ use super::{
     layout::Layout,
     load::{self, Reused},
     mapping,
+    records::Records,
 };
 use crate::policy::{Compiled, Role, table::Used};
 
@@ -29,6 +30,8 @@ pub struct Filter {
     ebpf: Ebpf,
     /// What is looked into, by the interface's name: the program goes by indices, which are known when it is attached.
     tunnels: Vec<(String, u8)>,
+    /// Whose records are where.
+    pub(super) records: Records,
     pub(super) tables: Tables,
 }
 
@@ -60,6 +63,7 @@ impl Filter {
         Ok(Self {
             ebpf: load::load(compiled, description, options, reused)?,
             tunnels: compiled.tunnels.clone(),
+            records: Records::of(compiled),
             tables: Tables::new(Used::by(&compiled.tables)),
         })
     }
@@ -82,8 +86,12 @@ impl Filter {
     }
 
     pub(super) fn map_fd(&self, name: &'static str) -> Result<BorrowedFd<'_>, LoadError> {
-        let data = map_data(self.map(name)?).ok_or(LoadError::Missing { name })?;
-        Ok(data.fd().as_fd())
+        Ok(self.map_data(name)?.fd().as_fd())
+    }
+
+    /// One of the maps that outlive a filter or describe it.
+    pub(super) fn map_data(&self, name: &'static str) -> Result<&MapData, LoadError> {
+        map_data(self.map(name)?).ok_or(LoadError::Missing { name })
     }
 
     /// Looks into tunnels on the interface of this name and index as the policy says.
@@ -177,9 +185,7 @@ pub(super) fn program_name(role: Role) -> &'static str {
 /// The map behind one of the kinds that outlive a filter or describe it.
 fn map_data(map: &Map) -> Option<&MapData> {
     match map {
-        Map::Array(data) | Map::PerCpuArray(data) | Map::HashMap(data) | Map::PerCpuHashMap(data) => {
-            Some(data)
-        }
+        Map::Array(data) | Map::PerCpuArray(data) | Map::LruHashMap(data) => Some(data),
         _ => None,
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use aya::maps::{Array, Map, MapData, MapError, MapInfo};
 use op25b_common::{
-    names::{COUNTERS, DESCRIPTION, SUBSCRIBER_PROGRAM, UPLINK_PROGRAM},
+    names::{COUNTERS, DESCRIPTION, SUBSCRIBER_PROGRAM, SUBSCRIBERS_V4, UPLINK_PROGRAM},
     values::DescriptionChunk,
 };
 
@@ -17,8 +17,9 @@ use super::{
     counters::CounterTable,
     description::Described,
     layout::LONG_LIVED,
-    load::{LoadError, Reused},
+    load::Reused,
     pins::{self, Pins, PinsError},
+    records::{self, Records},
 };
 use crate::policy::Role;
 
@@ -66,7 +67,8 @@ impl Generation {
                 .and_then(|program| bpf::pin(program, &to));
             pinned.map_err(failed)?;
         }
-        for name in LONG_LIVED.iter().map(|map| map.name).chain([DESCRIPTION]) {
+        let counters = LONG_LIVED.iter().map(|map| map.name);
+        for name in counters.chain(records::MAPS).chain([DESCRIPTION]) {
             let to = path.join(name);
             let failed = PinsError::refused("pin to", &to);
             let pinned = filter
@@ -128,17 +130,45 @@ impl Generation {
             .map_or_else(|| "unknown".into(), |described| described.layout.name())
     }
 
-    /// The maps that a filter of this op25b can go on with: all or none.
-    pub(super) fn reusable(&self) -> Option<Reused> {
-        self.described
-            .as_ref()
-            .filter(|described| described.layout.is_ours())?;
-        let maps = LONG_LIVED.iter().map(|map| {
-            let path = self.path.join(map.name);
-            let fits = MapInfo::from_pin(&path).is_ok_and(|info| map.fits(&info));
-            fits.then_some((map.name, path))
-        });
-        maps.collect::<Option<Vec<_>>>().map(Reused)
+    /// The maps that a filter of this op25b, with records like these, can go on with.
+    pub(super) fn reusable(&self, next: &Records) -> Reused {
+        let mut maps = Vec::new();
+        if self.has_our_counters() {
+            maps.extend(LONG_LIVED.iter().map(|map| map.name));
+        }
+        if let Some(records) = self.records() {
+            maps.extend(records.reusable(&self.path, next));
+        }
+        let pinned = maps.into_iter().map(|name| (name, self.path.join(name)));
+        Reused(pinned.collect())
+    }
+
+    /// Whether a filter of this op25b can go on with the maps of [`LONG_LIVED`]: all or none.
+    pub(super) fn has_our_counters(&self) -> bool {
+        let described = self.described.as_ref();
+        described.is_some_and(|described| described.layout.is_ours())
+            && LONG_LIVED.iter().all(|map| {
+                let path = self.path.join(map.name);
+                MapInfo::from_pin(&path).is_ok_and(|info| map.fits(&info))
+            })
+    }
+
+    /// Whose records are where, if this op25b understands it.
+    pub(super) fn records(&self) -> Option<&Records> {
+        self.described.as_ref()?.records.as_ref()
+    }
+
+    /// The map of IPv4 records, if it is as the description says.
+    pub(super) fn records_v4(&self) -> Option<Result<MapData, MapError>> {
+        let records = self.records()?;
+        let fits = records.v4_fits(&self.path);
+        fits.then(|| MapData::from_pin(self.path.join(SUBSCRIBERS_V4)))
+    }
+
+    /// The kernel's number of the map that is pinned under this name.
+    pub(super) fn map_id(&self, name: &str) -> Option<u32> {
+        let info = MapInfo::from_pin(self.path.join(name));
+        info.ok().map(|info| info.id())
     }
 
     /// The counters, as far as their layout is understood.
@@ -168,16 +198,4 @@ fn describe(directory: &Path) -> Option<Described> {
     let chunks = Array::<_, DescriptionChunk>::try_from(Map::Array(map)).ok()?;
     let chunks = chunks.iter().collect::<Result<Vec<_>, _>>().ok()?;
     Described::from_chunks(chunks.into_iter()).ok()
-}
-
-/// Goes on with the counters of a generation whose map the filter could not have.
-pub(super) fn carry_counters(from: &Generation, to: &mut Filter) -> Result<bool, LoadError> {
-    let failed = |source| LoadError::Fill {
-        map: COUNTERS,
-        source,
-    };
-    match from.counters() {
-        Some(counters) => to.carry_counters(&counters.map_err(failed)?).map(|()| true),
-        None => Ok(false),
-    }
 }

@@ -175,8 +175,9 @@ impl Maps {
         let chunks = Array::<_, DescriptionChunk>::try_from(Map::Array(self.description))
             .map_err(|_| other_version(DESCRIPTION))?;
         let chunks = chunks.iter().collect::<Result<Vec<_>, _>>().map_err(failed)?;
-        let Described { description, layout } =
-            Described::from_chunks(chunks.into_iter()).map_err(|_| other_version(DESCRIPTION))?;
+        let Described {
+            description, layout, ..
+        } = Described::from_chunks(chunks.into_iter()).map_err(|_| other_version(DESCRIPTION))?;
         let counters = CounterTable::read(&Map::PerCpuArray(self.counters), &layout.reasons)
             .map_err(|_| other_version(COUNTERS))?;
         Ok(LiveFilter {

@@ -22,7 +22,7 @@ use op25b_common::{
 };
 use thiserror::Error;
 
-use super::{Description, clock, description::Described, mapping};
+use super::{Description, clock, description::Described, mapping, records::Records};
 use crate::policy::{Action, Compiled, Entry, Prohibit};
 
 /// The program, compiled by the build script; aligned as the ELF parser wants it.
@@ -112,7 +112,8 @@ pub(super) fn load(
     options: LoadOptions,
     reused: &Reused,
 ) -> Result<Ebpf, LoadError> {
-    let chunks = Described::new(description.clone()).to_chunks()?;
+    let described = Described::new(description.clone(), Records::of(compiled));
+    let chunks = described.to_chunks()?;
     let mut ebpf = create(compiled, chunks.len(), options, reused)?;
 
     let tables = &compiled.tables;
@@ -251,12 +252,12 @@ impl Answers {
 }
 
 /// A map's size: the kernel refuses empty maps.
-fn size(entries: usize) -> u32 {
+pub(super) fn size(entries: usize) -> u32 {
     u32::try_from(entries.max(1)).unwrap_or(u32::MAX)
 }
 
 /// How many IPv6 subscribers are remembered.
-const SUBSCRIBERS_V6_ENTRIES: usize = 1 << 18;
+pub(super) const SUBSCRIBERS_V6_ENTRIES: usize = 1 << 18;
 /// How many of each family are when packets come one by one, from a person or a test; more would only take time to make.
 const TRACED_SUBSCRIBERS: usize = 1 << 12;
 

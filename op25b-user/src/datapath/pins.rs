@@ -7,7 +7,10 @@
 //!     op25b_subscribe         its programs,
 //!     op25b_uplink
 //!     DESCRIPTION             what it enforces, and the layout of
-//!     COUNTERS                the maps that its successor goes on with
+//!     COUNTERS                the maps that its successor goes on with,
+//!     SUBSCRIBERS_V4          or takes over from
+//!     SUBSCRIBERS_V6
+//!     MISSES_V6
 //! ```
 //!
 //! A generation is pinned whole before the first link runs it, and its predecessor is unpinned after the last one has

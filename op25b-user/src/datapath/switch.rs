@@ -1,19 +1,21 @@
 //! From one generation to the next on all interfaces, without a packet between them, or back again.
 
-use std::{io, time::Duration};
+use std::io;
 
 use thiserror::Error;
 
 use super::{
     AttachError, Description, Filter, Interfaces, LoadError,
-    generation::{Generation, carry_counters},
+    generation::Generation,
+    inherit::{self, Inherited},
     link::Link,
     load::Reused,
     pins::{Pins, PinsError},
     plan::{Before, plan},
+    records::Records,
     transition::Transition,
 };
-use crate::policy::{Role, XdpMode};
+use crate::policy::{Compiled, Role, XdpMode};
 
 /// What is to run where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +60,8 @@ pub struct Switched {
     /// The layout of the maps before, if the new filter could not go on with them, and whether it goes on counting where
     /// they ended.
     pub other_layout: Option<(String, bool)>,
+    /// What has become of the records of subscribers.
+    pub records: Inherited,
     /// What could not be tidied up afterwards; the filter runs all the same.
     pub left_behind: Vec<PinsError>,
 }
@@ -125,14 +129,15 @@ impl Enforced {
             .and_then(|generation| generation.description().cloned()))
     }
 
-    /// The maps that the next filter goes on with.
+    /// The maps that a filter with this policy goes on with.
     ///
     /// # Errors
     ///
     /// [`PinsError`].
-    pub fn reusable(&self) -> Result<Reused, PinsError> {
+    pub fn reusable(&self, compiled: &Compiled) -> Result<Reused, PinsError> {
         let before = Before::read(&self.pins)?;
-        let reused = before.latest().and_then(Generation::reusable);
+        let next = Records::of(compiled);
+        let reused = before.latest().map(|generation| generation.reusable(&next));
         Ok(reused.unwrap_or_default())
     }
 
@@ -197,7 +202,8 @@ impl Enforced {
 
         // The filter runs everywhere. What follows is tidying up: it fails no switch.
         self.release(&before, &mut switched);
-        carry_over(&before, &mut filter, &mut switched);
+        switched.other_layout = inherit::counters(&before, &mut filter);
+        switched.records = inherit::records(&before, &filter);
         for old in before.generations.into_iter().filter(|old| !old.is(&generation)) {
             switched.left_behind.extend(old.remove().err());
         }
@@ -232,27 +238,5 @@ impl Enforced {
                     .extend(self.pins.forget_link(&pinned.interface).err());
             }
         }
-    }
-}
-
-/// Goes on counting where a filter with maps of another layout ended.
-fn carry_over(before: &Before, filter: &mut Filter, switched: &mut Switched) {
-    let Some(previous) = before.latest() else { return };
-    if previous.reusable().is_some() {
-        return;
-    }
-    wait_for_the_last_packet();
-    let carried = carry_counters(previous, filter).unwrap_or(false);
-    switched.other_layout = Some((previous.layout_name(), carried));
-}
-
-/// Waits until no processor is in the midst of a packet that it began before.
-fn wait_for_the_last_packet() {
-    const MEMBARRIER_CMD_GLOBAL: libc::c_int = 1;
-    // SAFETY: takes no pointers; it waits for an RCU grace period, within which every program run ends.
-    let result = unsafe { libc::syscall(libc::SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) };
-    if result != 0 {
-        // Some kernels do not offer it. A packet takes microseconds.
-        std::thread::sleep(Duration::from_millis(50));
     }
 }

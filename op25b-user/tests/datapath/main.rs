@@ -16,6 +16,7 @@ mod prefixes;
 mod random;
 mod rate;
 mod subscribers;
+mod successors;
 mod support;
 mod truncation;
 mod verification;

@@ -32,10 +32,8 @@ fn rewrite(scene: &Scene, change: impl Fn(&str) -> String) {
     }
 }
 
-fn counters_id(scene: &Scene) -> u32 {
-    MapInfo::from_pin(generation(scene).join("COUNTERS"))
-        .unwrap()
-        .id()
+fn map_id(scene: &Scene, name: &str) -> u32 {
+    MapInfo::from_pin(generation(scene).join(name)).unwrap().id()
 }
 
 #[test]
@@ -43,10 +41,37 @@ fn the_same_layout_goes_on_with_the_same_maps() {
     let scene = Scene::new();
     let policy = scene.policy(SMALL);
     scene.filter(&policy).leave_by(Signal::SIGKILL).unwrap();
-    let before = counters_id(&scene);
+    let before = map_id(&scene, "COUNTERS");
     let filter = scene.filter(&policy);
-    assert_eq!(counters_id(&scene), before);
+    assert_eq!(map_id(&scene, "COUNTERS"), before);
     assert!(!filter.log().contains("in another way"), "{}", filter.log());
+}
+
+#[test]
+fn records_of_another_version_begin_anew_and_the_counters_go_on() {
+    let scene = Scene::new();
+    let policy = scene.policy(SMALL);
+    scene.filter(&policy).leave_by(Signal::SIGKILL).unwrap();
+    let counters = map_id(&scene, "COUNTERS");
+    let records = ["SUBSCRIBERS_V4", "SUBSCRIBERS_V6", "MISSES_V6"];
+    let ids = |scene: &Scene| records.map(|map| map_id(scene, map));
+    let before = ids(&scene);
+    scene.filter(&policy).leave_by(Signal::SIGKILL).unwrap();
+    assert_eq!(ids(&scene), before);
+    rewrite(&scene, |text| {
+        assert!(text.contains("\"records\":{\"version\":1,"), "{text}");
+        text.replace("\"records\":{\"version\":1,", "\"records\":{\"version\":7,")
+    });
+    let filter = scene.filter(&policy);
+    let log = filter.log();
+    assert_eq!(
+        log.matches("records of subscribers begin anew").count(),
+        2,
+        "{log}"
+    );
+    assert_eq!(map_id(&scene, "COUNTERS"), counters);
+    let after = ids(&scene);
+    assert!(before.iter().zip(&after).all(|(before, after)| before != after));
 }
 
 #[test]
@@ -64,7 +89,7 @@ fn from_another_layout_the_counters_are_carried_over_by_their_names() {
     let before = counted(&scene);
     let blocked = before["blocked"].as_u64().unwrap();
     assert!(blocked > 0);
-    let map = counters_id(&scene);
+    let map = map_id(&scene, "COUNTERS");
     rewrite(&scene, |text| {
         // A version that calls the same slots by other names.
         let text = text.replace("\"relay\",\"exempt\"", "\"exempt\",\"relay\"");
@@ -77,7 +102,7 @@ fn from_another_layout_the_counters_are_carried_over_by_their_names() {
     let log = filter.log();
     assert!(log.contains("in another way: they were carried over"), "{log}");
     assert!(log.contains("7-"), "{log}");
-    assert_ne!(counters_id(&scene), map);
+    assert_ne!(map_id(&scene, "COUNTERS"), map);
     assert_eq!(counted(&scene), before);
     scene.assert_blocked(&servers, &filter);
     let more = filter.count("blocked").unwrap();
@@ -111,6 +136,11 @@ fn from_what_is_not_understood_at_all_the_interfaces_are_taken_over_and_the_coun
     let filter = scene.filter(&policy);
     let log = filter.log();
     assert!(log.contains("in another way: they begin anew"), "{log}");
+    assert_eq!(
+        log.matches("records of subscribers begin anew").count(),
+        2,
+        "{log}"
+    );
     assert_eq!(filter.count("blocked").unwrap(), 0);
     let after = scene.attached();
     assert_eq!(before.len(), after.len());

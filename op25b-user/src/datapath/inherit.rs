@@ -1,0 +1,135 @@
+//! What a filter that has just been switched to takes over from the maps of those before, if it does not share them.
+
+use std::{io, time::Duration};
+
+use op25b_common::names::{COUNTERS, SUBSCRIBERS_V4, SUBSCRIBERS_V6};
+
+use super::{
+    Filter, LoadError,
+    carry::{self, Side},
+    generation::Generation,
+    plan::Before,
+};
+
+/// What has become of the records of subscribers.
+#[derive(Debug, Default)]
+pub struct Inherited {
+    /// How many IPv4 addresses kept theirs because it was brought into another map: the pools have changed.
+    pub moved: u64,
+    /// The families whose records begin anew, and why.
+    pub anew: Vec<(&'static str, String)>,
+}
+
+impl Inherited {
+    fn begin_anew(&mut self, family: &'static str, why: impl Into<String>) {
+        self.anew.push((family, why.into()));
+    }
+}
+
+/// Goes on counting where a filter whose counters have another layout ended: that layout's name, and whether it worked.
+pub(super) fn counters(before: &Before, filter: &mut Filter) -> Option<(String, bool)> {
+    let previous = before.latest()?;
+    if previous.has_our_counters() {
+        return None;
+    }
+    wait_for_the_last_packet();
+    let carried = carry_counters(previous, filter).unwrap_or(false);
+    Some((previous.layout_name(), carried))
+}
+
+fn carry_counters(from: &Generation, to: &mut Filter) -> Result<bool, LoadError> {
+    let failed = |source| LoadError::Fill {
+        map: COUNTERS,
+        source,
+    };
+    match from.counters() {
+        Some(counters) => to.carry_counters(&counters.map_err(failed)?).map(|()| true),
+        None => Ok(false),
+    }
+}
+
+/// Goes on with the records of subscribers, as far as what is said of the maps before is understood.
+pub(super) fn records(before: &Before, filter: &Filter) -> Inherited {
+    let mut inherited = Inherited::default();
+    let Some(previous) = before.latest() else {
+        return inherited;
+    };
+    if previous.records().is_none() {
+        for family in ["IPv4", "IPv6"] {
+            inherited.begin_anew(family, "the filter before kept them in another way");
+        }
+        return inherited;
+    }
+    if !shares(previous, filter, SUBSCRIBERS_V6) {
+        let now = filter.records.ipv6_prefix;
+        let other_prefix = previous.records().map(|records| records.ipv6_prefix);
+        match other_prefix.filter(|before| *before != now) {
+            Some(before) => {
+                inherited.begin_anew(
+                    "IPv6",
+                    format!("they were of /{before} prefixes, and are of /{now}"),
+                );
+            }
+            None => inherited.begin_anew("IPv6", "the filter before had another number of them"),
+        }
+    }
+    match records_v4(before, previous, filter) {
+        Ok(moved) => inherited.moved = moved,
+        Err(error) => inherited.begin_anew("IPv4", error.to_string()),
+    }
+    inherited
+}
+
+/// Takes over the IPv4 records of all filters before that kept them elsewhere. More than one did, with something left in it,
+/// if a process died over this: the one that ran last is followed by the one that it had not emptied.
+fn records_v4(before: &Before, previous: &Generation, filter: &Filter) -> io::Result<u64> {
+    let mut maps = Vec::new();
+    for generation in &before.generations {
+        if shares(generation, filter, SUBSCRIBERS_V4) {
+            continue;
+        }
+        match (generation.records_v4(), generation.records()) {
+            (Some(map), Some(records)) => maps.push((map.map_err(io::Error::other)?, &records.ipv4)),
+            _ if previous.is(generation) => {
+                return Err(io::Error::other("their map is not as the filter before says"));
+            }
+            // It never ran, or is of another version.
+            _ => {}
+        }
+    }
+    if maps.is_empty() {
+        return Ok(0);
+    }
+    let to = Side {
+        map: filter.map_data(SUBSCRIBERS_V4).map_err(io::Error::other)?,
+        places: &filter.records.ipv4,
+    };
+    let sides = || maps.iter().map(|(map, places)| Side { map, places });
+    let mut moved = 0;
+    wait_for_the_last_packet();
+    for from in sides() {
+        moved += carry::move_counts(from, to)?;
+    }
+    wait_for_the_last_packet();
+    for from in sides() {
+        carry::move_beginnings(from, to)?;
+    }
+    Ok(moved)
+}
+
+/// Whether a filter has this map in common with a generation.
+fn shares(generation: &Generation, filter: &Filter, map: &'static str) -> bool {
+    let data = filter.map_data(map).ok().and_then(|data| data.info().ok());
+    data.is_some_and(|info| generation.map_id(map) == Some(info.id()))
+}
+
+/// Waits until no processor is in the midst of a packet that it began before.
+fn wait_for_the_last_packet() {
+    const MEMBARRIER_CMD_GLOBAL: libc::c_int = 1;
+    // SAFETY: takes no pointers; it waits for an RCU grace period, within which every program run ends.
+    let result = unsafe { libc::syscall(libc::SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) };
+    if result != 0 {
+        // Some kernels do not offer it. A packet takes microseconds.
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,237 @@
+//! What is remembered of subscribers when one filter follows another, in the same process or not?
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use aya::maps::{Array, Map, MapData};
+use jiff::Timestamp;
+use nix::mount::{MntFlags, umount2};
+use op25b::{
+    datapath::{Enforced, Filter, Inherited, Interfaces, LoadOptions, Pins, destinations},
+    policy::{Places, Role},
+};
+use op25b_common::values::Subscriber;
+use tempfile::TempDir;
+
+use crate::support::{
+    packet::{between, syn_header},
+    parse, prepared,
+    world::{V4, V6, bare},
+};
+
+/// A place for pins that is gone with the value.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    fn pins(&self) -> PathBuf {
+        self.0.path().join("pins")
+    }
+
+    /// A process that begins.
+    fn process(&self) -> Process {
+        Process {
+            enforced: Enforced::new(Pins::take(&self.pins()).unwrap()),
+            places: Places::default(),
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // The maps go with the file system that they are pinned in.
+        let _ = umount2(&self.pins(), MntFlags::MNT_DETACH);
+    }
+}
+
+/// Somebody who switches from filter to filter; what is pinned stays when it is dropped.
+struct Process {
+    enforced: Enforced,
+    places: Places,
+}
+
+impl Process {
+    /// Switches to a policy with these pools, attached nowhere.
+    fn switch(&mut self, pools: &str) -> Inherited {
+        let (compiled, mut description) = prepared(&parse(pools));
+        // The youngest is the latest.
+        description.loaded_at = Timestamp::now();
+        let reused = self.enforced.reusable(&compiled).unwrap();
+        let filter = Filter::load_with(&compiled, &description, LoadOptions::default(), &reused).unwrap();
+        let switched = self.enforced.switch(filter, &Interfaces::default(), &[]).unwrap();
+        assert!(switched.left_behind.is_empty(), "{switched:?}");
+        self.places = compiled.places;
+        switched.records
+    }
+
+    /// Sends SYNs to so many servers.
+    fn send(&mut self, source: impl Into<IpAddr>, servers: u32) {
+        let source = source.into();
+        for server in 0..servers {
+            let server = match V4.server {
+                IpAddr::V4(first) if source.is_ipv4() => {
+                    IpAddr::V4(Ipv4Addr::from_bits(first.to_bits() + server))
+                }
+                _ => V6.server,
+            };
+            let frame = bare(&between(source, server).tcp(syn_header(25)));
+            let filter = self.enforced.filter().unwrap();
+            filter.run(Role::Subscriber, &frame).unwrap();
+        }
+    }
+
+    fn v4(&mut self) -> Vec<(Ipv4Addr, Subscriber)> {
+        let filter = self.enforced.filter().unwrap();
+        filter.subscribers_v4(&self.places).unwrap()
+    }
+
+    fn v6(&mut self) -> Vec<(u64, Subscriber)> {
+        self.enforced.filter().unwrap().subscribers_v6().unwrap()
+    }
+}
+
+fn pools(prefixes: &str) -> String {
+    format!("pools: [{{ name: p, prefixes: [{prefixes}] }}]\n")
+}
+
+const FIRST: &str = "198.51.100.0/24, 203.0.113.0/28, 2001:db8:100::/40";
+const ONE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
+const OTHER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 5);
+const SIX: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x101, 0, 0, 0, 0, 7);
+
+fn blocked(records: &[(Ipv4Addr, Subscriber)]) -> Vec<(Ipv4Addr, u32)> {
+    let records = records.iter();
+    records
+        .map(|(address, record)| (*address, record.blocked_syns))
+        .collect()
+}
+
+fn assert_nothing_begins_anew(inherited: &Inherited) {
+    assert!(inherited.anew.is_empty(), "{inherited:?}");
+}
+
+#[test]
+fn records_go_on_while_the_pools_are_the_same() {
+    let place = Place::new();
+    let mut process = place.process();
+    process.switch(&pools(FIRST));
+    process.send(ONE, 3);
+    process.send(SIX, 2);
+    let (v4, v6) = (process.v4(), process.v6());
+    // The same addresses, cut otherwise, under other names, and with an exemption.
+    let recut = "pools:\n- { name: b, prefixes: [198.51.100.128/25, 203.0.113.0/28, 2001:db8:100::/40] }\n\
+                 - { name: a, prefixes: [198.51.100.0/25, 198.51.100.0/26] }\n\
+                 exemptions: [{ customer: c, prefixes: [198.51.100.9] }]\n";
+    let inherited = process.switch(recut);
+    assert_nothing_begins_anew(&inherited);
+    assert_eq!(inherited.moved, 0);
+    assert_eq!((process.v4(), process.v6()), (v4, v6));
+    process.send(ONE, 1);
+    assert_eq!(blocked(&process.v4()), [(ONE, 4)]);
+}
+
+#[test]
+fn records_follow_their_addresses_when_the_pools_change() {
+    let place = Place::new();
+    let mut process = place.process();
+    process.switch(&pools(FIRST));
+    process.send(ONE, 3);
+    process.send(OTHER, 5);
+    process.send(SIX, 2);
+    let (before, v6) = (process.v4(), process.v6());
+    // Everything moves up, one pool has become smaller and another one larger.
+    let next = "192.0.2.0/24, 198.51.100.0/28, 203.0.112.0/22, 2001:db8:100::/40, 2001:db8:200::/40";
+    let inherited = process.switch(&pools(next));
+    assert_nothing_begins_anew(&inherited);
+    assert_eq!(inherited.moved, 2);
+    assert_eq!((process.v4(), process.v6()), (before, v6));
+
+    // Who is in no pool any more is forgotten.
+    process.send(ONE, 1);
+    let inherited = process.switch(&pools("203.0.113.4/30"));
+    assert_eq!(inherited.moved, 1);
+    assert_eq!(blocked(&process.v4()), [(OTHER, 5)]);
+    process.switch(&pools(FIRST));
+    assert_eq!(blocked(&process.v4()), [(OTHER, 5)]);
+}
+
+#[test]
+fn another_process_goes_on_with_the_records_whether_or_not_the_pools_have_changed() {
+    let place = Place::new();
+    let mut process = place.process();
+    process.switch(&pools(FIRST));
+    process.send(OTHER, 40);
+    process.send(SIX, 2);
+    let (v4, v6) = (process.v4(), process.v6());
+    let first_seen = v4[0].1.first_seen;
+    drop(process);
+    let mut process = place.process();
+    assert_nothing_begins_anew(&process.switch(&pools(FIRST)));
+    assert_eq!((process.v4(), process.v6()), (v4, v6));
+    drop(process);
+    // So that times differ.
+    std::thread::sleep(Duration::from_millis(1100));
+    let mut process = place.process();
+    let inherited = process.switch(&pools("192.0.2.0/24, 203.0.113.0/24"));
+    assert_nothing_begins_anew(&inherited);
+    process.send(OTHER, 2);
+    let (address, record) = process.v4()[0];
+    assert_eq!((address, record.blocked_syns), (OTHER, 42));
+    assert_eq!(record.first_seen, first_seen);
+    assert!(record.last_seen > first_seen);
+    assert!(
+        (20..80).contains(&destinations(record.destinations)),
+        "{record:?}"
+    );
+}
+
+/// As if a process had died after it had switched and before it had brought all records over.
+#[test]
+fn what_a_process_died_over_is_brought_over_by_the_next_and_counted_once() {
+    let place = Place::new();
+    let mut process = place.process();
+    process.switch(&pools(FIRST));
+    process.send(ONE, 3);
+    drop(process);
+    let kept = place.0.path().join("pins/kept");
+    keep(&place.pins(), &kept);
+    let mut process = place.process();
+    let next = pools("192.0.2.0/24, 198.51.100.0/24");
+    process.switch(&next);
+    process.send(ONE, 2);
+    assert_eq!(blocked(&process.v4()), [(ONE, 5)]);
+    drop(process);
+    // The generation before is there again, emptied but for one record.
+    std::fs::rename(&kept, place.pins().join("generations/1")).unwrap();
+    let map = MapData::from_pin(place.pins().join("generations/1/SUBSCRIBERS_V4")).unwrap();
+    let mut map = Array::<_, Subscriber>::try_from(Map::Array(map)).unwrap();
+    let mut record = map.get(&7, 0).unwrap();
+    assert_eq!(record.blocked_syns, 0, "{record:?}");
+    record.blocked_syns = 4;
+    map.set(7, record, 0).unwrap();
+    let mut process = place.process();
+    for _ in 0..2 {
+        assert_nothing_begins_anew(&process.switch(&next));
+        assert_eq!(blocked(&process.v4()), [(ONE, 9)]);
+    }
+}
+
+/// Pins what the only generation has at another place, too.
+fn keep(pins: &Path, kept: &Path) {
+    let generations = pins.join("generations");
+    let generation = std::fs::read_dir(generations).unwrap().next().unwrap();
+    std::fs::create_dir(kept).unwrap();
+    for entry in std::fs::read_dir(generation.unwrap().path()).unwrap() {
+        let entry = entry.unwrap();
+        let Ok(map) = MapData::from_pin(entry.path()) else {
+            continue;
+        };
+        map.pin(kept.join(entry.file_name())).unwrap();
+    }
+}
