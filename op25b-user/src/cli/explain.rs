@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::EXIT_NO;
 use crate::{
     daemon::policy_file::{self, PolicyFile},
-    datapath::{Decision, Description, TestRunner, find_live, probe, requirements},
+    datapath::{Decision, Description, Live, TestRunner, find_live, probe, requirements},
     policy::{self, Flow, Judgement, Policy, Rule},
 };
 
@@ -147,15 +147,24 @@ fn policy(args: &Args) -> anyhow::Result<PolicyFile> {
 
 /// What the filter in this network namespace says of itself.
 fn enforced() -> anyhow::Result<Description> {
-    let mut live = tokio::runtime::Builder::new_current_thread()
+    let Live {
+        mut filters,
+        unreadable,
+    } = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the event loop")?
         .block_on(find_live())?;
-    let Some(filter) = live.pop() else {
+    if let ([], Some(unreadable)) = (&filters[..], unreadable.first()) {
+        bail!(
+            "the filter that runs here was loaded by another version of op25b, {}; give `--policy FILE`",
+            unreadable.why
+        );
+    }
+    let Some(filter) = filters.pop() else {
         bail!("no op25b filter is running on the interfaces of this network namespace; give `--policy FILE`");
     };
-    if !live.is_empty() {
+    if !filters.is_empty() || !unreadable.is_empty() {
         bail!("several op25b filters are running here (`op25b status` lists them); give `--policy FILE`");
     }
     Ok(filter.description)

@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         write!(stdout, "{}", text(&status))?;
     }
-    Ok(if status.filters.is_empty() {
+    Ok(if status.filters.is_empty() && status.unreadable.is_empty() {
         EXIT_NOT_RUNNING.into()
     } else {
         ExitCode::SUCCESS
@@ -70,7 +70,7 @@ async fn ask(places: &Places) -> anyhow::Result<Status> {
 }
 
 fn text(status: &Status) -> String {
-    if status.filters.is_empty() {
+    if status.filters.is_empty() && status.unreadable.is_empty() {
         let daemon = match status.daemon {
             Some(pid) => format!("; the daemon, process {pid}, waits"),
             None => String::new(),
@@ -78,5 +78,6 @@ fn text(status: &Status) -> String {
         return format!("no op25b filter is running on the interfaces of this network namespace{daemon}\n");
     }
     let texts = status.filters.iter().map(ToString::to_string);
+    let texts = texts.chain(status.unreadable.iter().map(ToString::to_string));
     texts.collect::<Vec<_>>().join("\n")
 }

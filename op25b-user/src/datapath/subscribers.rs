@@ -1,14 +1,18 @@
 //! What the program remembers of single subscribers, read from its maps.
 
-use std::{io, net::Ipv4Addr};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
-use aya::maps::{HashMap, MapData, MapError, PerCpuArray};
+use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray};
+use ipnet::{IpNet, Ipv6Net};
 use op25b_common::{
     names::{MISSES_V6, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
     values::Subscriber,
 };
 
-use super::{Filter, LoadError, mapping};
+use super::{Filter, LoadError, mapping, records::Records};
 use crate::policy::Places;
 
 /// How often IPv6 packets found no record.
@@ -20,6 +24,49 @@ pub struct Misses {
     pub lost: u64,
 }
 
+/// What one filter remembers of subscribers, wherever it was loaded.
+#[derive(Debug)]
+pub struct SubscriberRecords {
+    pub(super) layout: Records,
+    pub(super) v4: MapData,
+    pub(super) v6: Map,
+    pub(super) misses: Map,
+}
+
+impl SubscriberRecords {
+    /// How many bits of an IPv6 address are its subscriber's.
+    #[must_use]
+    pub fn ipv6_prefix(&self) -> u8 {
+        self.layout.ipv6_prefix
+    }
+
+    /// Shows each address or IPv6 prefix of which anything is remembered: IPv4 in ascending order, IPv6 in none.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's answer.
+    pub fn each(&self, mut visit: impl FnMut(IpNet, Subscriber)) -> Result<(), LoadError> {
+        each_v4(&self.v4, &self.layout.ipv4, |address, subscriber| {
+            visit(IpNet::from(IpAddr::V4(address)), subscriber);
+        })?;
+        let length = self.ipv6_prefix();
+        each_v6(&self.v6, |prefix, subscriber| {
+            let address = Ipv6Addr::from_bits(u128::from(prefix) << 64);
+            let net = Ipv6Net::new(address, length).unwrap_or_else(|_| Ipv6Net::from(address));
+            visit(net.into(), subscriber);
+        })
+    }
+
+    /// How often IPv6 packets found no record.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's answer.
+    pub fn misses_v6(&self) -> Result<Misses, LoadError> {
+        misses(&self.misses)
+    }
+}
+
 impl Filter {
     /// The IPv4 addresses of which anything is remembered, in ascending order by pool.
     ///
@@ -27,28 +74,10 @@ impl Filter {
     ///
     /// The kernel's answer.
     pub fn subscribers_v4(&self, places: &Places) -> Result<Vec<(Ipv4Addr, Subscriber)>, LoadError> {
-        let data = self.array(SUBSCRIBERS_V4)?;
         let mut found = Vec::new();
-        // Not all of it at once: what is mapped counts as this process's memory.
-        let most = (data.info().map_err(io::Error::other)?).max_entries() as usize;
-        for (first, last, record) in &places.ranges {
-            let mut from = *record as usize;
-            let end = (from + (last - first) as usize + 1).min(most);
-            while from < end {
-                let window = mapping::Window::<Subscriber>::new(data, from, end)?;
-                for (index, subscriber) in (from..).zip(window.iter()) {
-                    if subscriber.first_seen != 0 {
-                        #[expect(
-                            clippy::cast_possible_truncation,
-                            reason = "within the range, which has 32 bits"
-                        )]
-                        let address = first + (index - *record as usize) as u32;
-                        found.push((Ipv4Addr::from_bits(address), subscriber));
-                    }
-                }
-                from = window.end();
-            }
-        }
+        each_v4(self.array(SUBSCRIBERS_V4)?, places, |address, subscriber| {
+            found.push((address, subscriber));
+        })?;
         Ok(found)
     }
 
@@ -58,17 +87,11 @@ impl Filter {
     ///
     /// The kernel's answer.
     pub fn subscribers_v6(&self) -> Result<Vec<(u64, Subscriber)>, LoadError> {
-        let failed = |source| LoadError::Fill {
-            map: SUBSCRIBERS_V6,
-            source,
-        };
-        let map =
-            HashMap::<&MapData, u64, Subscriber>::try_from(self.map(SUBSCRIBERS_V6)?).map_err(failed)?;
-        map.iter()
-            // One that made room for another meanwhile is not there any more.
-            .filter(|entry| !matches!(entry, Err(MapError::KeyNotFound)))
-            .collect::<Result<_, _>>()
-            .map_err(failed)
+        let mut found = Vec::new();
+        each_v6(self.map(SUBSCRIBERS_V6)?, |prefix, subscriber| {
+            found.push((prefix, subscriber));
+        })?;
+        Ok(found)
     }
 
     /// How often IPv6 packets found no record.
@@ -77,20 +100,68 @@ impl Filter {
     ///
     /// The kernel's answer.
     pub fn misses_v6(&self) -> Result<Misses, LoadError> {
-        let map = self.map(MISSES_V6)?;
-        let read = || -> Result<Misses, MapError> {
-            let map = PerCpuArray::<&MapData, u64>::try_from(map)?;
-            let sum = |index| Ok::<u64, MapError>(map.get(&index, 0)?.iter().sum());
-            Ok(Misses {
-                begun: sum(0)?,
-                lost: sum(1)?,
-            })
-        };
-        read().map_err(|source| LoadError::Fill {
-            map: MISSES_V6,
-            source,
-        })
+        misses(self.map(MISSES_V6)?)
     }
+}
+
+fn each_v4(
+    data: &MapData,
+    places: &Places,
+    mut visit: impl FnMut(Ipv4Addr, Subscriber),
+) -> Result<(), LoadError> {
+    // Not all of it at once: what is mapped counts as this process's memory.
+    let most = (data.info().map_err(io::Error::other)?).max_entries() as usize;
+    for (first, last, record) in &places.ranges {
+        let mut from = *record as usize;
+        let end = (from + (last - first) as usize + 1).min(most);
+        while from < end {
+            let window = mapping::Window::<Subscriber>::new(data, from, end)?;
+            for (index, subscriber) in (from..).zip(window.iter()) {
+                if subscriber.first_seen != 0 {
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        reason = "within the range, which has 32 bits"
+                    )]
+                    let address = first + (index - *record as usize) as u32;
+                    visit(Ipv4Addr::from_bits(address), subscriber);
+                }
+            }
+            from = window.end();
+        }
+    }
+    Ok(())
+}
+
+fn each_v6(map: &Map, mut visit: impl FnMut(u64, Subscriber)) -> Result<(), LoadError> {
+    let failed = |source| LoadError::Fill {
+        map: SUBSCRIBERS_V6,
+        source,
+    };
+    let map = HashMap::<&MapData, u64, Subscriber>::try_from(map).map_err(failed)?;
+    for entry in &map {
+        match entry {
+            Ok((prefix, subscriber)) => visit(prefix, subscriber),
+            // It has made room for another meanwhile.
+            Err(MapError::KeyNotFound) => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Ok(())
+}
+
+fn misses(map: &Map) -> Result<Misses, LoadError> {
+    let read = || -> Result<Misses, MapError> {
+        let map = PerCpuArray::<&MapData, u64>::try_from(map)?;
+        let sum = |index| Ok::<u64, MapError>(map.get(&index, 0)?.iter().sum());
+        Ok(Misses {
+            begun: sum(0)?,
+            lost: sum(1)?,
+        })
+    };
+    read().map_err(|source| LoadError::Fill {
+        map: MISSES_V6,
+        source,
+    })
 }
 
 /// How many destinations a subscriber's sketch stands for, about; more than some 250 cannot be told apart.

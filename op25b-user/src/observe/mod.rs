@@ -5,5 +5,6 @@ mod status;
 
 pub use report::{DaemonReport, InterfaceReport, InterfaceState, LastReload, ReloadAnswer};
 pub use status::{
-    ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State, Status, StatusError, status,
+    ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State, Status, StatusError,
+    UnreadableStatus, status,
 };

@@ -11,7 +11,9 @@ use thiserror::Error;
 
 use super::LastReload;
 use crate::{
-    datapath::{Counters, LiveError, LiveFilter, PoolSummary, find_live, holder, pinned_programs},
+    datapath::{
+        Counters, Live, LiveError, LiveFilter, LiveInterface, PoolSummary, find_live, holder, pinned_programs,
+    },
     policy::Role,
 };
 
@@ -24,6 +26,19 @@ pub struct Status {
     pub daemon: Option<u32>,
     /// The filters on interfaces of this network namespace, wherever they are pinned.
     pub filters: Vec<FilterStatus>,
+    /// Those of them that another version of op25b has loaded, and that this one cannot read.
+    pub unreadable: Vec<UnreadableStatus>,
+}
+
+/// A filter that does not tell this version what it enforces.
+#[derive(Clone, Debug, Serialize)]
+pub struct UnreadableStatus {
+    /// Whether anybody keeps it up to date.
+    pub state: State,
+    /// Where it is attached.
+    pub interfaces: Vec<InterfaceStatus>,
+    /// What of it cannot be read.
+    pub why: String,
 }
 
 /// Whether a filter enforces, and whether anybody keeps it up to date.
@@ -129,14 +144,14 @@ pub enum StatusError {
 /// [`StatusError`].
 pub async fn status(bpffs: &Path) -> Result<Status, StatusError> {
     let now = Timestamp::now();
-    let live = find_live().await?;
+    let Live { filters, unreadable } = find_live().await?;
     let daemon = holder(bpffs);
     let pinned = pinned_programs(bpffs).map_err(|source| StatusError::Pins {
         path: bpffs.to_owned(),
         source,
     })?;
-    let state = |live: &LiveFilter| {
-        let mut programs = live.interfaces.iter().map(|interface| interface.program_id);
+    let state = |interfaces: &[LiveInterface]| {
+        let mut programs = interfaces.iter().map(|interface| interface.program_id);
         if !programs.any(|program| pinned.contains(&program)) {
             State::PinnedElsewhere
         } else if daemon.is_some() {
@@ -145,17 +160,27 @@ pub async fn status(bpffs: &Path) -> Result<Status, StatusError> {
             State::EnforcingAlone
         }
     };
-    let filters: Vec<_> = live
+    let filters: Vec<_> = filters
         .into_iter()
-        .map(|live| filter_status(state(&live), live, now))
+        .map(|live| filter_status(state(&live.interfaces), live, now))
+        .collect();
+    let unreadable: Vec<_> = unreadable
+        .into_iter()
+        .map(|live| UnreadableStatus {
+            state: state(&live.interfaces),
+            interfaces: interface_statuses(live.interfaces),
+            why: live.why,
+        })
         .collect();
     let here = filters.iter().map(|filter| filter.state);
+    let here = here.chain(unreadable.iter().map(|filter| filter.state));
     Ok(Status {
         state: here
             .min_by_key(|state| *state as u8)
             .unwrap_or(State::NotEnforcing),
         daemon,
         filters,
+        unreadable,
     })
 }
 
@@ -180,17 +205,7 @@ fn filter_status(state: State, live: LiveFilter, now: Timestamp) -> FilterStatus
             sha256: description.policy_sha256,
             loaded_at: description.loaded_at,
         },
-        interfaces: live
-            .interfaces
-            .into_iter()
-            .map(|interface| InterfaceStatus {
-                name: interface.name,
-                ifindex: interface.index,
-                role: interface.role.name(),
-                xdp: interface.mode,
-                program_id: interface.program_id,
-            })
-            .collect(),
+        interfaces: interface_statuses(live.interfaces),
         pools: description.pools,
         relays: description.relays,
         exemptions: ExemptionStatus {
@@ -201,6 +216,50 @@ fn filter_status(state: State, live: LiveFilter, now: Timestamp) -> FilterStatus
         map_bytes: live.map_bytes,
         counters: live.subscriber,
         uplink_counters: has_uplink.then_some(live.uplink),
+    }
+}
+
+fn interface_statuses(interfaces: Vec<LiveInterface>) -> Vec<InterfaceStatus> {
+    let interfaces = interfaces.into_iter();
+    interfaces
+        .map(|interface| InterfaceStatus {
+            name: interface.name,
+            ifindex: interface.index,
+            role: interface.role.name(),
+            xdp: interface.mode,
+            program_id: interface.program_id,
+        })
+        .collect()
+}
+
+fn write_interfaces(f: &mut fmt::Formatter<'_>, interfaces: &[InterfaceStatus]) -> fmt::Result {
+    let mut label = "interfaces";
+    for interface in interfaces {
+        writeln!(
+            f,
+            "  {label:<10}  {} ({}, {}, program {})",
+            interface.name, interface.role, interface.xdp, interface.program_id
+        )?;
+        label = "";
+    }
+    Ok(())
+}
+
+impl fmt::Display for UnreadableStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "enforcing, loaded by another version of op25b than this one ({})",
+            env!("CARGO_PKG_VERSION")
+        )?;
+        let daemon = match self.state {
+            State::Enforcing => "runs",
+            State::EnforcingAlone => "none",
+            State::PinnedElsewhere | State::NotEnforcing => "at another place",
+        };
+        writeln!(f, "  daemon      {daemon}")?;
+        write_interfaces(f, &self.interfaces)?;
+        writeln!(f, "  description not readable by this version: {}", self.why)
     }
 }
 
@@ -226,16 +285,8 @@ impl fmt::Display for FilterStatus {
             writeln!(f, "  reload      {reload}")?;
         }
         writeln!(f, "  policy      {}", self.policy.file.display())?;
-        let mut label = "interfaces";
-        for interface in &self.interfaces {
-            writeln!(
-                f,
-                "  {label:<10}  {} ({}, {}, program {})",
-                interface.name, interface.role, interface.xdp, interface.program_id
-            )?;
-            label = "";
-        }
-        label = "pools";
+        write_interfaces(f, &self.interfaces)?;
+        let mut label = "pools";
         for pool in &self.pools {
             writeln!(
                 f,

@@ -4,6 +4,7 @@ use std::{fs, path::PathBuf};
 
 use aya::maps::{Array, Map, MapData, MapInfo};
 use nix::sys::signal::Signal;
+use serde_json::json;
 use xtask::lab::Servers;
 
 use crate::scene::{SMALL, Scene};
@@ -125,12 +126,28 @@ fn from_what_is_not_understood_at_all_the_interfaces_are_taken_over_and_the_coun
     filter.leave_by(Signal::SIGKILL).unwrap();
     let before = scene.attached();
     rewrite(&scene, |_| "nobody's JSON".into());
+    // What does not take the description is still told.
     let status = scene.op25b(&["status"]);
+    assert_eq!(status.code, Some(0), "{status:?}");
+    let text = &status.stdout;
     assert!(
-        status
-            .refusal()
-            .contains("was loaded by another version of op25b"),
-        "{status:?}"
+        text.contains("description not readable by this version: map DESCRIPTION"),
+        "{text}"
+    );
+    for (name, mode, program) in &before {
+        assert!(
+            text.contains(&format!("{name} (subscriber, {mode}, program {program})")),
+            "{text}"
+        );
+    }
+    let status = scene.op25b(&["status", "--json"]).json();
+    assert_eq!(status["state"], "enforcing_alone");
+    assert_eq!(status["filters"], json!([]));
+    assert_eq!(status["unreadable"][0]["interfaces"].as_array().unwrap().len(), 2);
+    let explain = scene.op25b(&["explain", "--src", "198.51.100.10"]);
+    assert!(
+        explain.refusal().contains("loaded by another version of op25b"),
+        "{explain:?}"
     );
 
     let filter = scene.filter(&policy);

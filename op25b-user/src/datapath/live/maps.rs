@@ -1,0 +1,109 @@
+//! The maps of a loaded program, opened by their names, and what they say.
+
+use aya::{
+    maps::{Array, Map, MapData, MapError, MapInfo, MapType},
+    programs::ProgramInfo,
+};
+use op25b_common::{
+    names::{COUNTERS, DESCRIPTION, MISSES_V6, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
+    values::DescriptionChunk,
+};
+
+use super::{LiveError, LiveFilter, LiveInterface};
+use crate::{
+    datapath::{
+        counters::CounterTable, description::Described, records::Records, subscribers::SubscriberRecords,
+    },
+    policy::Role,
+};
+
+/// Why this op25b does not understand what a filter says of itself: it is of another version.
+pub(super) type Unreadable = String;
+
+/// The maps of one program.
+pub(super) struct Maps {
+    program_id: u32,
+    all: Vec<(u32, MapInfo)>,
+}
+
+impl Maps {
+    pub(super) fn of(program: &ProgramInfo) -> Result<Self, LiveError> {
+        let program_id = program.id();
+        let ids = program.map_ids()?.unwrap_or_default();
+        let all = ids
+            .into_iter()
+            .map(|id| Ok((id, MapInfo::from_id(id)?)))
+            .collect::<Result<_, MapError>>()
+            .map_err(|source| LiveError::Maps { program_id, source })?;
+        Ok(Self { program_id, all })
+    }
+
+    /// The id of the map of this name, which all programs of a filter share.
+    pub(super) fn id(&self, name: &str) -> Option<u32> {
+        let mut all = self.all.iter();
+        all.find(|(_, info)| info.name_as_str() == Some(name))
+            .map(|(id, _)| *id)
+    }
+
+    fn open(&self, name: &'static str) -> Result<Result<MapData, Unreadable>, LiveError> {
+        let Some(id) = self.id(name) else {
+            return Ok(Err(format!("it has no map {name}")));
+        };
+        MapData::from_id(id).map(Ok).map_err(|source| LiveError::Maps {
+            program_id: self.program_id,
+            source,
+        })
+    }
+
+    /// What the filter says of itself, and has counted.
+    pub(super) fn read(
+        &self,
+        interfaces: &[LiveInterface],
+    ) -> Result<Result<LiveFilter, Unreadable>, LiveError> {
+        let (description, counters) = match (self.open(DESCRIPTION)?, self.open(COUNTERS)?) {
+            (Ok(description), Ok(counters)) => (description, counters),
+            (Err(unreadable), _) | (_, Err(unreadable)) => return Ok(Err(unreadable)),
+        };
+        let read = || -> Result<LiveFilter, Unreadable> {
+            let text = |error: MapError| format!("map {DESCRIPTION}: {error}");
+            let chunks = Array::<_, DescriptionChunk>::try_from(Map::Array(description)).map_err(text)?;
+            let chunks = chunks.iter().collect::<Result<Vec<_>, _>>().map_err(text)?;
+            let Described {
+                description,
+                layout,
+                records,
+            } = Described::from_chunks(chunks.into_iter())
+                .map_err(|error| format!("map {DESCRIPTION}: {error}"))?;
+            let counters = CounterTable::read(&Map::PerCpuArray(counters), &layout.reasons)
+                .map_err(|error| format!("map {COUNTERS}: {error}"))?;
+            Ok(LiveFilter {
+                interfaces: interfaces.to_vec(),
+                description,
+                subscriber: counters.of(Role::Subscriber),
+                uplink: counters.of(Role::Uplink),
+                map_bytes: self.all.iter().map(|(_, info)| bytes(info)).sum(),
+                records: self.records(records),
+            })
+        };
+        Ok(read())
+    }
+
+    /// The records of subscribers, if they are laid out as this op25b knows.
+    fn records(&self, layout: Option<Records>) -> Option<SubscriberRecords> {
+        let layout = layout?;
+        let open = |name| self.open(name).ok()?.ok();
+        Some(SubscriberRecords {
+            layout,
+            v4: open(SUBSCRIBERS_V4)?,
+            v6: Map::LruHashMap(open(SUBSCRIBERS_V6)?),
+            misses: Map::PerCpuArray(open(MISSES_V6)?),
+        })
+    }
+}
+
+/// What a map holds, which the kernel allots when it is made. Per-CPU maps are small, and counted once.
+fn bytes(map: &MapInfo) -> u64 {
+    let is_array = map.map_type().is_ok_and(|kind| kind == MapType::Array);
+    let key = if is_array { 0 } else { u64::from(map.key_size()) };
+    u64::from(map.max_entries()) * (key + u64::from(map.value_size())).next_multiple_of(8)
+}
