@@ -66,6 +66,7 @@ pub fn op25b(policy: &Policy) -> anyhow::Result<Filter> {
         policy_file: PathBuf::from("policy.yaml"),
         policy_sha256: String::new(),
         pools: Vec::new(),
+        pool_prefixes: Vec::new(),
         relays: policy.relays.len(),
         exemptions: policy.exemptions.len(),
         exemption_ends: Vec::new(),

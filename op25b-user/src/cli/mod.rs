@@ -8,6 +8,7 @@ mod reload;
 mod run;
 mod status;
 mod stop;
+mod subscribers;
 
 use std::process::ExitCode;
 
@@ -50,6 +51,8 @@ pub enum Command {
     Stop(stop::Args),
     /// Show the filters that are running here, and what they counted.
     Status(status::Args),
+    /// Show which subscribers are hit, and how.
+    Subscribers(subscribers::Args),
     /// Say what happens to a connection, and which rule decides.
     Explain(explain::Args),
 }
@@ -76,6 +79,7 @@ impl Command {
             Self::Reload(args) => reload::run(args),
             Self::Stop(args) => stop::run(args),
             Self::Status(args) => status::run(args),
+            Self::Subscribers(args) => subscribers::run(args),
             Self::Explain(args) => explain::run(args),
         }
     }

@@ -105,6 +105,11 @@ fn describe(policy_file: PathBuf, bytes: &[u8], policy: &Policy) -> Description 
                 prefixes: pool.prefixes.len(),
             })
             .collect(),
+        pool_prefixes: policy
+            .pools
+            .iter()
+            .map(|pool| pool.prefixes.iter().map(|prefix| prefix.net).collect())
+            .collect(),
         relays: policy.relays.len(),
         exemptions: policy.exemptions.len(),
         exemption_ends: ends.collect(),

@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use jiff::Timestamp;
 use op25b_common::values::DescriptionChunk;
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,9 @@ pub struct Description {
     pub policy_sha256: String,
     /// The pools, in the policy's order.
     pub pools: Vec<PoolSummary>,
+    /// The prefixes of each of them.
+    #[serde(default)]
+    pub pool_prefixes: Vec<Vec<IpNet>>,
     /// How many relays there are.
     pub relays: usize,
     /// How many exemptions there are.
@@ -116,6 +120,7 @@ mod tests {
                     mode: "enforce".into(),
                     prefixes: 1,
                 }],
+                pool_prefixes: vec![vec!["198.51.100.0/24".parse().unwrap()]],
                 relays: 1,
                 exemptions: 1,
                 exemption_ends: vec![Timestamp::UNIX_EPOCH],

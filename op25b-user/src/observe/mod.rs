@@ -2,9 +2,13 @@
 
 mod report;
 mod status;
+mod subscribers;
 
 pub use report::{DaemonReport, InterfaceReport, InterfaceState, LastReload, ReloadAnswer};
 pub use status::{
     ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State, Status, StatusError,
     UnreadableStatus, status,
+};
+pub use subscribers::{
+    FilterSubscribers, MissesRow, Question, SortBy, SubscriberRow, SubscribersError, subscribers,
 };

@@ -17,5 +17,6 @@ mod scene;
 mod service;
 mod status;
 mod stopping;
+mod subscribers;
 mod upkeep;
 mod wire;

@@ -30,6 +30,7 @@ impl Program {
             policy_file: PathBuf::from("policy.yaml"),
             policy_sha256: String::new(),
             pools: Vec::new(),
+            pool_prefixes: Vec::new(),
             relays: 0,
             exemptions: 0,
             exemption_ends: Vec::new(),

@@ -51,6 +51,7 @@ pub fn both(configuration: &Configuration) -> [Measured; 2] {
         policy_file: "/nowhere/policy.yaml".into(),
         policy_sha256: String::new(),
         pools: Vec::new(),
+        pool_prefixes: Vec::new(),
         relays: 0,
         exemptions: 0,
         exemption_ends: Vec::new(),

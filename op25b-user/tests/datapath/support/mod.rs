@@ -119,6 +119,7 @@ pub fn prepared(policy: &Policy) -> (Compiled, Description) {
         policy_file: "/nowhere/test.yaml".into(),
         policy_sha256: String::new(),
         pools: Vec::new(),
+        pool_prefixes: Vec::new(),
         relays: policy.relays.len(),
         exemptions: policy.exemptions.len(),
         exemption_ends: Vec::new(),

@@ -1,0 +1,123 @@
+//! `op25b subscribers`: who is hit, asked of the kernel alone.
+
+use std::{io::Write as _, process::ExitCode};
+
+use anyhow::Context as _;
+use clap::Args as ClapArgs;
+use ipnet::IpNet;
+use jiff::{SignedDuration, Span, SpanRelativeTo};
+use serde_json::json;
+
+use super::EXIT_NOT_RUNNING;
+use crate::observe::{Question, SortBy, subscribers};
+
+/// Shows the subscribers from whom packets were blocked, or would have been in a pool that is only watched: how many, since
+/// when, and to about how many servers. A forgotten mail client talks to one server, a bot to hundreds. The kernel is asked,
+/// so no daemon needs to run.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  op25b subscribers                                       the 20 with most packets
+  op25b subscribers --pool residential --sort destinations --since 1d
+  op25b subscribers --in 198.51.100.20
+  op25b subscribers --top 0 --json | jq -r '.filters[].subscribers[] | select(.destinations > 50) | .subscriber'
+
+Needs root (CAP_SYS_ADMIN), as the kernel asks for it to open other processes' maps.
+Exit codes: 0 answered; 2 the kernel could not be asked, or another version's records cannot be read; 3 no filter enforces.")]
+pub struct Args {
+    /// Only subscribers of this pool.
+    #[arg(long, value_name = "NAME")]
+    pool: Option<String>,
+    /// Only subscribers in this prefix; an address shows whose it is.
+    #[arg(long = "in", value_name = "PREFIX", value_parser = prefix)]
+    within: Option<IpNet>,
+    /// How many to show, 0 for all.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    top: usize,
+    /// What comes first.
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    sort: SortBy,
+    /// Only subscribers of whom something came as recently as this, such as `90m`, `12h` or `7d`.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    since: Option<SignedDuration>,
+    /// One JSON document instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A prefix, or an address alone.
+fn prefix(text: &str) -> Result<IpNet, String> {
+    let address = || text.parse().ok().map(|address: std::net::IpAddr| address.into());
+    let prefix = text.parse().ok().or_else(address);
+    prefix
+        .map(|prefix: IpNet| prefix.trunc())
+        .ok_or_else(|| "write a prefix such as 198.51.100.0/24, or an address".into())
+}
+
+fn duration(text: &str) -> Result<SignedDuration, String> {
+    let span = text.parse::<Span>().map_err(|error| error.to_string())?;
+    // A day more or less in an hour does not matter here.
+    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours());
+    match duration {
+        Ok(duration) if !duration.is_negative() => Ok(duration),
+        _ => Err("write a time such as 90m, 12h or 7d".into()),
+    }
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let question = Question {
+        pool: args.pool.clone(),
+        within: args.within,
+        since: args.since,
+        sort: args.sort,
+        top: args.top,
+    };
+    let filters = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the event loop")?
+        .block_on(subscribers(&question))?;
+    let mut stdout = anstream::stdout().lock();
+    if args.json {
+        serde_json::to_writer_pretty(&mut stdout, &json!({ "filters": filters }))?;
+        writeln!(stdout)?;
+    } else if filters.is_empty() {
+        writeln!(
+            stdout,
+            "no op25b filter is running on the interfaces of this network namespace"
+        )?;
+    } else {
+        let texts = filters.iter().map(ToString::to_string);
+        write!(stdout, "{}", texts.collect::<Vec<_>>().join("\n"))?;
+    }
+    Ok(if filters.is_empty() {
+        EXIT_NOT_RUNNING.into()
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_addresses_and_durations_are_read() {
+        assert_eq!(
+            prefix("198.51.100.7/24").unwrap(),
+            "198.51.100.0/24".parse().unwrap()
+        );
+        assert_eq!(prefix("2001:db8::1").unwrap(), "2001:db8::1/128".parse().unwrap());
+        assert!(prefix("198.51.100").is_err());
+        for (text, hours) in [("90m", 1.5), ("12h", 12.0), ("7d", 168.0), ("2w", 336.0)] {
+            assert_eq!(
+                duration(text).unwrap(),
+                SignedDuration::from_secs_f64(hours * 3600.0),
+                "{text}"
+            );
+        }
+        for text in ["-1h", "soon", "", "1mo"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}
