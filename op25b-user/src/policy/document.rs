@@ -20,18 +20,17 @@ const VERSION: u64 = 1;
 
 /// Reads a policy as of an instant and a time zone.
 pub(super) fn read(file: &str, text: &str, now: Timestamp, time_zone: TimeZone) -> Result<Loaded, Report> {
-    let context = Context {
-        source: Source::new(text),
-        report: Report::new(file),
-        now,
-        time_zone,
+    let new = || {
+        Document::new(Context {
+            source: Source::new(text),
+            report: Report::new(file),
+            now,
+            time_zone: time_zone.clone(),
+        })
     };
-    let mut document = Document::new(context);
-    // The library reads the text through its own reference: the context is busy taking in what it finds.
-    let result = yaml::read(&Source::new(text), text, &mut document);
-    match result {
-        Ok(()) => document.finish(),
-        Err(diagnostic) => {
+    match yaml::read(text, new) {
+        Ok(document) => document.finish(),
+        Err((document, diagnostic)) => {
             let mut report = document.context.report;
             report.add(Severity::Error, || diagnostic);
             report.sort();

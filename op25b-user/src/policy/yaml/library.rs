@@ -1,4 +1,4 @@
-//! From text to YAML nodes with their places, one list item at a time.
+//! From any YAML to nodes, by the YAML library.
 //!
 //! `derive(Deserialize)` stops at the first error and forgets where things were. So items are read as small trees of
 //! [`Node`], which anything fits in, and what they ought to be is decided one layer up, where errors are collected.
@@ -14,49 +14,12 @@ use serde_yaml::{
     DuplicateKeyPolicy, Error, Location, MergeKeyPolicy, Options, Spanned, options::NonFiniteFloatPolicy,
 };
 
-use super::{
+use super::{Items, Located, Node, Reading};
+use crate::policy::{
     Position,
     diagnostic::{Code, Diagnostic},
     source::{Source, Span, number},
 };
-
-/// A value and where it is written.
-#[derive(Clone, Debug)]
-pub(super) struct Located<T> {
-    pub(super) value: T,
-    pub(super) span: Span,
-}
-
-/// One YAML value. Numbers and the like keep no value: their text is in the source.
-#[derive(Debug)]
-pub(super) enum Node<'t> {
-    /// Nothing, `~` or `null`.
-    Null,
-    /// `true` or `false`, or a number that is not a whole one.
-    Plain,
-    /// A whole number from 0 on.
-    Integer(u64),
-    /// Any other scalar.
-    Text(Cow<'t, str>),
-    /// A sequence.
-    List(Vec<Located<Node<'t>>>),
-    /// A mapping, with duplicate keys if the file has them.
-    Record(Vec<(Located<Node<'t>>, Located<Node<'t>>)>),
-}
-
-impl Node<'_> {
-    /// What it is, for messages.
-    pub(super) fn kind(&self) -> &'static str {
-        match self {
-            Self::Null => "nothing",
-            Self::Plain => "a true, false or fractional number",
-            Self::Integer(_) => "a number",
-            Self::Text(_) => "a text",
-            Self::List(_) => "a list",
-            Self::Record(_) => "a record of keys and values",
-        }
-    }
-}
 
 impl<'de> Deserialize<'de> for Located<Node<'de>> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -143,32 +106,6 @@ fn span(location: Location) -> Span {
         offset: number_of(bytes.byte_offset().unwrap_or(0)),
         length: number_of(bytes.byte_len().unwrap_or(0)),
     }
-}
-
-/// The value of one key of the document, before it is read.
-pub(super) trait Items<'t> {
-    /// A key of the document; says how its value is to be read.
-    fn key(&mut self, key: &Located<Node<'t>>) -> Reading;
-
-    /// The value of a key that is read as a whole.
-    fn value(&mut self, value: Located<Node<'t>>);
-
-    /// One item of a list that is read item by item.
-    fn item(&mut self, item: Located<Node<'t>>);
-
-    /// The value is not the list that it should be.
-    fn not_a_list(&mut self, found: &Node<'_>);
-
-    /// The whole document is not a record of keys.
-    fn not_a_record(&mut self, found: &Node<'_>);
-}
-
-/// How the value of a key is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reading {
-    Whole,
-    ItemByItem,
-    NotAtAll,
 }
 
 /// Reads the document into `items`. The error is what the YAML library says.
