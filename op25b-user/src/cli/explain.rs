@@ -12,6 +12,7 @@ use clap::Args as ClapArgs;
 use jiff::Timestamp;
 use op25b_common::Reason;
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use super::EXIT_NO;
 use crate::{
@@ -243,7 +244,7 @@ impl RuleAnswer {
             Rule::Exemption(index) => policy.exemptions.get(index),
             Rule::Pool(_) | Rule::Relay(_) => None,
         };
-        let owned = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
+        let owned = |text: &Option<SmolStr>| text.as_deref().map(str::to_owned);
         Some(Self {
             kind: described.kind,
             name: described.name.to_owned(),

@@ -102,7 +102,7 @@ impl Daemon {
         let mut ticks = interval(clock::CHECK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut daemon = Self {
-            policy: Arc::new(file.policy.clone()),
+            policy: Arc::clone(&file.policy),
             seen: Some(file.description.policy_sha256.clone()),
             description: file.description.clone(),
             enforced,
@@ -267,7 +267,7 @@ impl Daemon {
 /// A filter that is loaded and runs nowhere yet.
 struct Next {
     filter: Filter,
-    policy: Policy,
+    policy: Arc<Policy>,
     description: Description,
 }
 

@@ -3,6 +3,7 @@
 use std::{
     fs, io,
     path::{self, Path, PathBuf},
+    sync::Arc,
 };
 
 use jiff::Timestamp;
@@ -17,7 +18,7 @@ use crate::{
 /// A policy that may be enforced.
 #[derive(Debug)]
 pub(crate) struct PolicyFile {
-    pub(crate) policy: Policy,
+    pub(crate) policy: Arc<Policy>,
     pub(crate) compiled: Compiled,
     pub(crate) description: Description,
     /// What in it is probably not what was meant.
@@ -57,14 +58,17 @@ pub(crate) fn read(path: &Path) -> Result<PolicyFile, Refused> {
     let bytes = fs::read(path).map_err(unreadable)?;
     let Loaded { policy, warnings } =
         policy::parse_bytes(&path.display().to_string(), &bytes).map_err(Refused::Invalid)?;
+    let policy_sha256 = digest(&bytes);
+    // A large policy's text is as large as its tables: not both at once.
+    drop(bytes);
     let compiled = policy::compile(&policy).map_err(|source| Refused::TooMuch {
         path: path.to_owned(),
         source,
     })?;
     let absolute = path::absolute(path).map_err(unreadable)?;
-    let description = describe(absolute, &bytes, &policy);
+    let description = describe(absolute, policy_sha256, &policy);
     Ok(PolicyFile {
-        policy,
+        policy: Arc::new(policy),
         compiled,
         description,
         warnings,
@@ -88,14 +92,14 @@ pub(crate) fn digest(bytes: &[u8]) -> String {
 }
 
 /// What the loaded program will say of itself.
-fn describe(policy_file: PathBuf, bytes: &[u8], policy: &Policy) -> Description {
+fn describe(policy_file: PathBuf, policy_sha256: String, policy: &Policy) -> Description {
     let ends = policy.exemptions.iter().filter_map(|exemption| exemption.expires);
     Description {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         loaded_at: Timestamp::now(),
         policy_file,
-        policy_sha256: digest(bytes),
+        policy_sha256,
         pools: policy
             .pools
             .iter()

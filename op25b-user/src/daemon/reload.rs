@@ -148,7 +148,7 @@ impl Daemon {
         let interfaces = Interfaces::list().await?;
         let switched = self.enforced.switch(filter, &interfaces, &targets)?;
         self.packet_log = packet_log;
-        self.policy = Arc::new(policy);
+        self.policy = policy;
         self.description = description;
         self.tell(&switched);
         Ok(())

@@ -20,27 +20,37 @@ pub(super) fn array<'m>(map: Option<&'m Map>, name: &'static str) -> Result<&'m 
 
 /// The values of an array map that was made with `BPF_F_MMAPABLE` (Linux 5.5).
 pub(super) fn map(data: &MapData) -> io::Result<MmapRaw> {
+    MmapOptions::new().len(length(data)?).map_raw(&data.fd().as_fd())
+}
+
+/// How many bytes can be mapped.
+fn length(data: &MapData) -> io::Result<usize> {
     let info = data.info().map_err(io::Error::other)?;
     // Linux `array_map_mmap`: a value takes a multiple of 8 bytes, and the whole a multiple of the page size.
     let value = (info.value_size() as usize).next_multiple_of(8);
-    let length = value * info.max_entries() as usize;
-    MmapOptions::new().len(length).map_raw(&data.fd().as_fd())
+    Ok(value * info.max_entries() as usize)
 }
+
+/// How many bytes are mapped at once where not all have to be: what is mapped counts as memory of this process.
+const WINDOW_BYTES: usize = 16 << 20;
 
 /// Copies values to the beginning of an array map.
 pub(super) fn copy<T: Copy>(data: &MapData, values: &[T]) -> io::Result<()> {
-    if values.is_empty() {
-        return Ok(());
-    }
-    let mapping = map(data)?;
-    if size_of_val(values) > mapping.len() {
+    let bytes = size_of_val(values);
+    if bytes > length(data)? {
         return Err(io::Error::other("the table is longer than its map"));
     }
-    // SAFETY: the mapping is long enough, aligned to a page, and no reference into it exists.
-    unsafe {
-        values
-            .as_ptr()
-            .copy_to_nonoverlapping(mapping.as_mut_ptr().cast(), values.len());
+    for start in (0..bytes).step_by(WINDOW_BYTES) {
+        let count = (bytes - start).min(WINDOW_BYTES);
+        let mapping = MmapOptions::new()
+            .offset(start as u64)
+            .len(count)
+            .map_raw(&data.fd().as_fd())?;
+        // SAFETY: so many bytes are behind both places, and no reference into the mapping exists.
+        unsafe {
+            let values = values.as_ptr().cast::<u8>().add(start);
+            values.copy_to_nonoverlapping(mapping.as_mut_ptr(), count);
+        }
     }
     Ok(())
 }
@@ -56,16 +66,13 @@ pub(super) struct Window<T> {
 }
 
 impl<T: Pod> Window<T> {
-    /// How many bytes are mapped at once.
-    const BYTES: usize = 16 << 20;
-
     /// The values from `first` on, up to `end` or as many as are mapped at once.
     pub(super) fn new(data: &MapData, first: usize, end: usize) -> io::Result<Self> {
         // An array's pages are mapped as wholes; values are a power of two and never cross one.
         const PAGE: usize = 4096;
         const { assert!(size_of::<T>().is_power_of_two() && size_of::<T>() <= PAGE) };
         let start = first * size_of::<T>() / PAGE * PAGE;
-        let stop = (end * size_of::<T>()).min(start + Self::BYTES);
+        let stop = (end * size_of::<T>()).min(start + WINDOW_BYTES);
         let skipped = first - start / size_of::<T>();
         let mapping = MmapOptions::new()
             .offset(start as u64)

@@ -95,6 +95,7 @@ fn interface_name<'t>(
         );
         return None;
     }
+    let name = name.into_owned();
     seen.note(context, span, name.clone(), |name| {
         format!("interface `{name}` is given twice")
     });
@@ -204,7 +205,7 @@ fn prohibit<'t>(
 /// The router's addresses, at most one of each family.
 fn routers<'t>(context: &mut Context<'t>, node: Located<Node<'t>>, prohibit: &mut Prohibit) {
     let list = node.span;
-    for prefix in context.prefixes("prohibit_from", node, &mut Seen::default()) {
+    for prefix in context.prefixes("prohibit_from", node, None) {
         let address = prefix.net.addr();
         let is_host = prefix.net.prefix_len() == prefix.net.max_prefix_len()
             && !address.is_multicast()

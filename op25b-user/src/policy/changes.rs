@@ -12,7 +12,7 @@ use super::{
     CompileError, Exemption, Policy, Prefix,
     classes::{Classes, Places, Pooled},
     compile::{Entry, Sources, destinations},
-    fold::{Sets, fold},
+    fold::{Sets, Terms, fold},
     nesting::{AddressFamily, Bits},
     table::{Full, Leaf, Live},
 };
@@ -185,7 +185,12 @@ impl Rules {
                 AddressFamily::V4 => (root::SOURCES_V4, &self.v4),
                 AddressFamily::V6 => (root::SOURCES_V6, &self.v6),
             };
-            let grants = fold(&self.exemptions, &rules.exempt_at(bits), &mut self.sets)?;
+            let grants = fold(
+                &self.exemptions,
+                |rule| Terms::of(&self.exemptions[rule as usize]),
+                &rules.exempt_at(bits),
+                &mut self.sets,
+            )?;
             let pools: Vec<_> = touching(&rules.pools, bits)
                 .map(|(bits, pooled)| (bits, *pooled))
                 .collect();

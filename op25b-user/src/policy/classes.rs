@@ -1,7 +1,8 @@
 //! From pools and folded exemptions to what one look-up says of a source address.
 
-use std::{collections::HashMap, net::Ipv4Addr};
+use std::{hash::BuildHasher as _, net::Ipv4Addr};
 
+use hashbrown::{DefaultHashBuilder, HashTable};
 use op25b_common::values::{Class, NEVER, NO_RULE, RuleIndex, UnixSeconds};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -16,7 +17,9 @@ use super::{
 #[derive(Clone, Debug)]
 pub(super) struct Classes {
     pub(super) all: Vec<Class>,
-    numbers: HashMap<Class, u32>,
+    /// The numbers, found by their classes: which are not kept twice, as there may be a million.
+    numbers: HashTable<u32>,
+    hasher: DefaultHashBuilder,
 }
 
 /// A pool's prefix.
@@ -47,28 +50,44 @@ impl Pooled {
 
 impl Classes {
     pub(super) fn new() -> Self {
-        let none = class(Pooled::NONE, Grant::NOTHING);
-        Self {
-            all: vec![none],
-            numbers: HashMap::from([(none, 0)]),
-        }
+        let mut classes = Self {
+            all: Vec::new(),
+            numbers: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+        };
+        classes.number(class(Pooled::NONE, Grant::NOTHING));
+        classes
     }
 
     fn number(&mut self, class: Class) -> u32 {
-        *self.numbers.entry(class).or_insert_with(|| {
-            self.all.push(class);
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "as many as prefixes in a policy, which are counted in 32 bits"
-            )]
-            let number = (self.all.len() - 1) as u32;
-            number
-        })
+        let Self { all, numbers, hasher } = self;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "as many as prefixes in a policy, which are counted in 32 bits"
+        )]
+        let next = all.len() as u32;
+        let number = *numbers
+            .entry(
+                hasher.hash_one(class),
+                |number| all[*number as usize] == class,
+                |number| hasher.hash_one(all[*number as usize]),
+            )
+            .or_insert(next)
+            .get();
+        if number == next {
+            all.push(class);
+        }
+        number
     }
 
     /// What holds at each prefix of one family; both lists are in ascending order.
     pub(super) fn leaves(&mut self, pools: &[(Bits, Pooled)], exemptions: &Sources) -> Vec<Leaf> {
-        let mut leaves = Vec::with_capacity(pools.len() + exemptions.len());
+        let most = pools.len() + exemptions.len();
+        let mut leaves = Vec::with_capacity(most);
+        let Self { all, numbers, hasher } = self;
+        // Nearly all are different in a large policy.
+        all.reserve(most);
+        numbers.reserve(most, |number| hasher.hash_one(all[*number as usize]));
         let mut around_pools: Covering<Pooled> = Covering::new();
         let mut around_grants: Covering<Grant> = Covering::new();
         let (mut pools, mut exemptions) = (pools.iter().peekable(), exemptions.iter().peekable());

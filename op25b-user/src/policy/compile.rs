@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::{
     Action, Handling, Inbound, Match, Policy, Pool, Prefix, Prohibit, Tunnel,
     classes::{Classes, Places, PoolPrefix, Pooled},
-    fold::{Destination, Sets, fold},
+    fold::{Destination, Sets, Terms, fold},
     nesting::{AddressFamily, Bits},
     table::{Draft, Full, Leaf},
 };
@@ -121,8 +121,10 @@ pub fn compile(policy: &Policy) -> Result<Compiled, CompileError> {
         (AddressFamily::V4, root::SOURCES_V4, root::RELAYS_V4),
         (AddressFamily::V6, root::SOURCES_V6, root::RELAYS_V6),
     ] {
-        let family_sources = Sources::of(policy, family, &mut classes, &mut sets, &mut places)?;
-        tables.fill(sources, &family_sources.leaves)?;
+        // What they were made of is large, too, and not needed any more.
+        let Sources { leaves, .. } = Sources::of(policy, family, &mut classes, &mut sets, &mut places)?;
+        tables.fill(sources, &leaves)?;
+        drop(leaves);
         tables.fill(relays, &relay_leaves(policy, family))?;
     }
     check_size(tables.bytes() + size_of_val(&classes.all[..]))?;
@@ -197,7 +199,9 @@ impl Sources {
             family,
         );
         let pools = places.place(family, &pools(policy, family));
-        let leaves = classes.leaves(&pools, &fold(&policy.exemptions, &exempt, sets)?);
+        let terms = Terms::of_all(&policy.exemptions);
+        let grants = fold(&policy.exemptions, |rule| terms[rule as usize], &exempt, sets)?;
+        let leaves = classes.leaves(&pools, &grants);
         Ok(Self {
             pools,
             exempt,

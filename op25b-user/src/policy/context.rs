@@ -1,7 +1,8 @@
 //! What readers of values share: the text, the report they write to, and the clock they go by.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::borrow::Cow;
 
+use hashbrown::HashMap;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
@@ -85,16 +86,21 @@ impl<'t> Context<'t> {
     }
 
     /// A text for people, in one line.
-    pub(super) fn text(&mut self, key: &str, node: Located<Node<'t>>) -> Option<Located<String>> {
+    pub(super) fn text(&mut self, key: &str, node: Located<Node<'t>>) -> Option<Located<Cow<'t, str>>> {
         self.readable(key, node, &[])
     }
 
     /// A text for people, in as many lines as they like.
-    pub(super) fn prose(&mut self, key: &str, node: Located<Node<'t>>) -> Option<Located<String>> {
+    pub(super) fn prose(&mut self, key: &str, node: Located<Node<'t>>) -> Option<Located<Cow<'t, str>>> {
         self.readable(key, node, &['\n', '\t'])
     }
 
-    fn readable(&mut self, key: &str, node: Located<Node<'t>>, allowed: &[char]) -> Option<Located<String>> {
+    fn readable(
+        &mut self,
+        key: &str,
+        node: Located<Node<'t>>,
+        allowed: &[char],
+    ) -> Option<Located<Cow<'t, str>>> {
         let Located { value, span } = self.scalar(key, "a text", node)?;
         if value.trim().is_empty() {
             self.error(
@@ -116,10 +122,7 @@ impl<'t> Context<'t> {
             );
             return None;
         }
-        Some(Located {
-            value: value.into_owned(),
-            span,
-        })
+        Some(Located { value, span })
     }
 
     /// One of a few words.

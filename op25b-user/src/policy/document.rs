@@ -1,5 +1,7 @@
 //! From a policy file's text to a policy: the whole document, its lists and what must be in it.
 
+use std::borrow::Cow;
+
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
@@ -57,7 +59,7 @@ struct Document<'t> {
     interface_names: Seen<String>,
     pools_taken: Taken,
     relays_taken: Taken,
-    exemption_ids: Seen<String>,
+    exemption_ids: Seen<Cow<'t, str>>,
 }
 
 impl<'t> Items<'t> for Document<'t> {

@@ -1,8 +1,11 @@
 //! From YAML to pools, relays and exemptions: the parts of a policy that name prefixes.
 
+use std::borrow::Cow;
+
 use ipnet::IpNet;
 use jiff::Timestamp;
 use op25b_common::values::NEVER;
+use smol_str::SmolStr;
 
 use super::{
     Exemption, Pool, PoolMode, Prefix, Relay,
@@ -45,7 +48,7 @@ pub(super) fn pool<'t>(
     let at = node.span.at;
     let mut record = Record::new(context, "a pool", POOL_KEYS, node)?;
     let name = name(context, &mut record, "pool", "residential", &mut taken.names);
-    let prefixes = prefixes(context, &mut record, &mut taken.prefixes);
+    let prefixes = prefixes(context, &mut record, Some(&mut taken.prefixes));
     let mode = record
         .optional("mode")
         .and_then(|node| context.word::<PoolMode>("mode", node));
@@ -71,7 +74,7 @@ pub(super) fn relay<'t>(
     let at = node.span.at;
     let mut record = Record::new(context, "a relay", RELAY_KEYS, node)?;
     let name = name(context, &mut record, "relay", "post1", &mut taken.names);
-    let prefixes = prefixes(context, &mut record, &mut taken.prefixes);
+    let prefixes = prefixes(context, &mut record, Some(&mut taken.prefixes));
     for prefix in &prefixes {
         warn_of_wide_relay(context, *prefix);
     }
@@ -103,16 +106,16 @@ fn warn_of_wide_relay(context: &mut Context<'_>, prefix: Prefix) {
 pub(super) fn exemption<'t>(
     context: &mut Context<'t>,
     node: Located<Node<'t>>,
-    ids: &mut Seen<String>,
+    ids: &mut Seen<Cow<'t, str>>,
 ) -> Option<Exemption> {
     let at = node.span.at;
     let mut record = Record::new(context, "an exemption", EXEMPTION_KEYS, node)?;
     let customer = record
         .required(context, "customer", "Example KK")
         .and_then(|value| context.text("customer", value));
-    let prefixes = prefixes(context, &mut record, &mut Seen::default());
+    let prefixes = prefixes(context, &mut record, None);
     let destinations = match record.optional("destinations") {
-        Some(node) => context.prefixes("destinations", node, &mut Seen::default()),
+        Some(node) => context.prefixes("destinations", node, None),
         None => Vec::new(),
     };
     warn_of_families_that_never_meet(context, &prefixes, &destinations);
@@ -146,14 +149,14 @@ pub(super) fn exemption<'t>(
             .hint("remove it, or renew `expires`")
         });
     }
-    let boxed = |text: Located<String>| text.value.into_boxed_str();
+    let kept = |text: Located<Cow<'t, str>>| SmolStr::from(text.value);
     Some(Exemption {
-        id: id.map(boxed),
-        customer: customer.map(boxed)?,
+        id: id.map(kept),
+        customer: customer.map(kept)?,
         prefixes: prefixes.into(),
         destinations: destinations.into(),
-        ticket: ticket.map(boxed),
-        note: remark.map(boxed),
+        ticket: ticket.map(kept),
+        note: remark.map(kept),
         created: created.map(|created| created.value),
         expires: expires.map(|expires| expires.value),
         at,
@@ -190,13 +193,18 @@ fn name<'t>(
 ) -> Option<String> {
     let node = record.required(context, "name", example)?;
     let Located { value, span } = context.text("name", node)?;
+    let value = value.into_owned();
     seen.note(context, span, value.clone(), |name| {
         format!("there are two {what}s called `{name}`")
     });
     Some(value)
 }
 
-fn prefixes<'t>(context: &mut Context<'t>, record: &mut Record<'t>, seen: &mut Seen<IpNet>) -> Vec<Prefix> {
+fn prefixes<'t>(
+    context: &mut Context<'t>,
+    record: &mut Record<'t>,
+    seen: Option<&mut Seen<IpNet>>,
+) -> Vec<Prefix> {
     match record.required(context, "prefixes", "[198.51.100.0/24]") {
         Some(node) => context.prefixes("prefixes", node, seen),
         None => Vec::new(),

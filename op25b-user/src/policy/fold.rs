@@ -51,14 +51,38 @@ struct Held {
     restricted: Rc<[RuleIndex]>,
 }
 
+/// What of an exemption decides which one wins.
+///
+/// Prefixes are walked through in their order, which jumps about in a million exemptions; these lie close together.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    pub(super) until: UnixSeconds,
+    /// Whether it has destinations.
+    pub(super) is_restricted: bool,
+}
+
+impl Terms {
+    pub(super) fn of(exemption: &Exemption) -> Self {
+        Self {
+            until: exemption.until(),
+            is_restricted: !exemption.destinations.is_empty(),
+        }
+    }
+
+    pub(super) fn of_all(exemptions: &[Exemption]) -> Vec<Self> {
+        exemptions.iter().map(Self::of).collect()
+    }
+}
+
 /// Folds what covering exemptions grant into each exempt prefix.
 ///
 /// Among exemptions without destinations, the one that lasts longest is named, and of several the first in the file.
 ///
-/// `prefixes` are those of one family, in ascending order, each with its exemption. The destinations go to `sets`, which
+/// `prefixes` are those of one family, in ascending order, each with its exemption; `terms` are an exemption's. The destinations go to `sets`, which
 /// both families share.
 pub(super) fn fold(
     exemptions: &[Exemption],
+    terms: impl Fn(RuleIndex) -> Terms,
     prefixes: &[(Bits, RuleIndex)],
     sets: &mut Sets,
 ) -> Result<Sources, CompileError> {
@@ -74,11 +98,11 @@ pub(super) fn fold(
         let mut held = outer.clone();
         let mut restricted = Vec::new();
         for (_, rule) in same {
-            let exemption = &exemptions[*rule as usize];
-            if !exemption.destinations.is_empty() {
+            let terms = terms(*rule);
+            if terms.is_restricted {
                 restricted.push(*rule);
-            } else if is_better((exemption.until(), *rule), (held.entry.until, held.entry.rule)) {
-                (held.entry.until, held.entry.rule) = (exemption.until(), *rule);
+            } else if is_better((terms.until, *rule), (held.entry.until, held.entry.rule)) {
+                (held.entry.until, held.entry.rule) = (terms.until, *rule);
             }
         }
         if !restricted.is_empty() {

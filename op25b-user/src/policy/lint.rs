@@ -6,6 +6,7 @@ use super::{
     Handling, Inbound, Policy, Position, Role,
     context::Context,
     diagnostic::{Code, Diagnostic},
+    fold::Terms,
     nesting::{AddressFamily, Bits, Covering},
 };
 
@@ -102,7 +103,8 @@ fn warn_of_exemptions_beside_pools(context: &mut Context<'_>, policy: &Policy, f
 struct Cover {
     until: UnixSeconds,
     exemption: usize,
-    at: Position,
+    /// Which of its prefixes.
+    prefix: usize,
 }
 
 fn warn_of_covered_exemptions(context: &mut Context<'_>, policy: &Policy, family: AddressFamily) {
@@ -115,6 +117,7 @@ fn warn_of_covered_exemptions(context: &mut Context<'_>, policy: &Policy, family
     }
     prefixes.sort_unstable();
 
+    let terms = Terms::of_all(&policy.exemptions);
     let mut covering = Covering::new();
     for same in prefixes.chunk_by(|one, next| one.0 == next.0) {
         let bits = same[0].0;
@@ -122,23 +125,22 @@ fn warn_of_covered_exemptions(context: &mut Context<'_>, policy: &Policy, family
         let here = same
             .iter()
             .map(|(_, index, number)| (*index as usize, *number as usize))
-            .filter(|(index, _)| policy.exemptions[*index].destinations.is_empty())
+            .filter(|(index, _)| !terms[*index].is_restricted)
             .map(|(index, number)| Cover {
-                until: policy.exemptions[index].until(),
+                until: terms[index].until,
                 exemption: index,
-                at: policy.exemptions[index].prefixes[number].at,
+                prefix: number,
             })
             // Of several that last equally long, the first in the file stays, and the others are covered by it.
             .reduce(|best, next| if next.until > best.until { next } else { best });
         for (_, index, number) in same {
             let (index, number) = (*index as usize, *number as usize);
-            let exemption = &policy.exemptions[index];
-            let lasts = |cover: &Cover| cover.until >= exemption.until();
+            let lasts = |cover: &Cover| cover.until >= terms[index].until;
             let cover = outer
                 .filter(lasts)
                 .or(here.filter(|cover| cover.exemption != index && lasts(cover)));
             if let Some(cover) = cover
-                && exemption.holds_at(context.now)
+                && policy.exemptions[index].holds_at(context.now)
             {
                 warn_of_cover(context, policy, (index, number), cover);
             }
@@ -157,7 +159,7 @@ fn warn_of_cover(context: &mut Context<'_>, policy: &Policy, covered: (usize, us
     let (index, number) = covered;
     let exemption = &policy.exemptions[index];
     let prefix = exemption.prefixes[number];
-    let line = cover.at.line;
+    let line = policy.exemptions[cover.exemption].prefixes[cover.prefix].at.line;
     let whose = if cover.exemption == index {
         "the same exemption".to_owned()
     } else {

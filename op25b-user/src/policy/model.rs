@@ -8,6 +8,7 @@ use std::{
 use ipnet::IpNet;
 use jiff::Timestamp;
 use op25b_common::values::{ALWAYS_PAST, NEVER, UnixSeconds};
+use smol_str::SmolStr;
 
 /// A place in the policy file, counted from 1; columns count characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -135,21 +136,21 @@ pub struct Relay {
 
 /// Somebody who may use the blocked ports.
 ///
-/// There may be a million of them, so nothing here has room to grow.
+/// There may be a million of them, so nothing here has room to grow, and short texts are in it and not elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exemption {
     /// The operator's own key for it, unique among exemptions.
-    pub id: Option<Box<str>>,
+    pub id: Option<SmolStr>,
     /// Who it is.
-    pub customer: Box<str>,
+    pub customer: SmolStr,
     /// Their source addresses.
     pub prefixes: Box<[Prefix]>,
     /// Where they may connect to; everywhere if empty.
     pub destinations: Box<[Prefix]>,
     /// The ticket that asked for it.
-    pub ticket: Option<Box<str>>,
+    pub ticket: Option<SmolStr>,
     /// Anything else worth knowing.
-    pub note: Option<Box<str>>,
+    pub note: Option<SmolStr>,
     /// When it was agreed.
     pub created: Option<Timestamp>,
     /// The first instant at which it no longer holds, in whole seconds.

@@ -16,20 +16,26 @@ use super::{
 pub(super) const PREFIXES: &str = "prefixes such as 198.51.100.0/24 or 2001:db8::/32";
 
 impl<'t> Context<'t> {
-    /// A list of prefixes; those that are wrong are reported and left out, as are those seen before.
+    /// A list of prefixes; those that are wrong are reported and left out, as are those seen before: in this list, or in
+    /// those that share what has been seen.
     pub(super) fn prefixes(
         &mut self,
         key: &str,
         node: Located<Node<'t>>,
-        seen: &mut Seen<IpNet>,
+        seen: Option<&mut Seen<IpNet>>,
     ) -> Vec<Prefix> {
         let items = self.list(key, PREFIXES, node);
+        let mut own = Seen::default();
+        // The only prefix of a list is none that it has twice; nearly all exemptions have one.
+        let mut seen = seen.or((items.len() > 1).then_some(&mut own));
         // Counted first: a vector that grows would keep room for four, a million times.
         let mut prefixes = Vec::with_capacity(items.len());
         for item in items {
             let span = item.span;
             if let Some(prefix) = self.prefix(key, item)
-                && seen.note(self, span, prefix.net, |net| format!("{net} is given twice"))
+                && seen.as_mut().is_none_or(|seen| {
+                    seen.note(self, span, prefix.net, |net| format!("{net} is given twice"))
+                })
             {
                 prefixes.push(prefix);
             }

@@ -37,11 +37,6 @@ impl<'t> Cursor<'t> {
         self.at
     }
 
-    /// The number of this line, from 0 on, and where it begins.
-    pub(super) fn line(&self) -> (usize, usize) {
-        (self.line, self.line_start)
-    }
-
     /// How many bytes of the line are before this place; of its indentation each is a character.
     pub(super) fn column(&self) -> usize {
         self.at - self.line_start
@@ -144,12 +139,6 @@ impl<'t> Cursor<'t> {
             }
             return Some(());
         }
-    }
-
-    /// Goes to the beginning of a later line, if it is not the end of the text: to the first from there that says something.
-    pub(super) fn go_to_line(&mut self, line: usize, start: usize) -> Option<()> {
-        (self.line, self.line_start, self.at, self.counted) = (line, start, start, (start, 0));
-        self.next_line()
     }
 }
 

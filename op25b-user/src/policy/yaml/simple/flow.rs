@@ -2,7 +2,7 @@
 
 use super::{
     super::{Located, Node},
-    MOST_DEPTH,
+    MOST_DEPTH, MOST_KEYS,
     cursor::Cursor,
     scalar::Place,
 };
@@ -51,7 +51,7 @@ impl<'t> Cursor<'t> {
         let start = self.at();
         let span = self.span(start, 1);
         self.opened(depth)?;
-        let mut record = Vec::new();
+        let mut record = Vec::with_capacity(MOST_KEYS);
         loop {
             self.gap(indent)?;
             if self.take(b'}') {

@@ -19,6 +19,9 @@ use crate::policy::source::Span;
 /// Anything deeper is the library's to refuse.
 const MOST_DEPTH: usize = 6;
 
+/// Room for as many keys is made at once: a record that grows costs more than everything else about it.
+const MOST_KEYS: usize = 8;
+
 /// What is done with each item of a list.
 type Each<'e, 't> = &'e mut dyn FnMut(Located<Node<'t>>);
 
@@ -141,7 +144,8 @@ impl<'t> Cursor<'t> {
         }
         let mut span = first.span;
         span.length = 0;
-        let mut record = vec![(first, self.value(indent, depth + 1)?)];
+        let mut record = Vec::with_capacity(MOST_KEYS);
+        record.push((first, self.value(indent, depth + 1)?));
         while self.indent == Some(indent) {
             let key = self.key()?;
             record.push((key, self.value(indent, depth + 1)?));
