@@ -11,7 +11,7 @@ use std::{
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use op25b::policy::{
-    self, Block, Compiled, Exemption, Policy, Pool, PoolMode, Position, Prefix, Relay,
+    self, Block, Compiled, Exemption, Policy, Pool, PoolMode, Position, Prefix, Relay, Subscribers,
     table::{Live, Used, Words},
 };
 use op25b_common::{
@@ -59,6 +59,7 @@ fn policy(pools: Vec<Vec<IpNet>>, exempt: impl IntoIterator<Item = IpNet>, relay
     Policy {
         interfaces: Vec::new(),
         block: Block::default(),
+        subscribers: Subscribers::default(),
         pools: pools.into_iter().enumerate().map(pool).collect(),
         relays: relays.into_iter().enumerate().map(relay).collect(),
         exemptions: exempt.into_iter().map(exemption).collect(),

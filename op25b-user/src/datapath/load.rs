@@ -17,7 +17,8 @@ use op25b_common::{
         ACTION, ANSWER_BURST, ANSWER_INTERVAL, BLOCK_INBOUND, BLOCKED_PORT_COUNT, BLOCKED_PORTS, CLASSES,
         CLOCK, DESCRIPTION, DESTINATIONS_V4, DESTINATIONS_V6, DROP_UNINSPECTABLE, DROP_UNLISTED,
         ENFORCED_FROM, LOG_LEVEL, MATCH_NEW, PAGES, PATHS, ROOTS, ROUTER_V4, ROUTER_V6, SPARSE,
-        SUBSCRIBER_PROGRAM, SUBSCRIBERS_V4, SUBSCRIBERS_V6, TRACE, TUNNELS, TUNNELS_BY_IF, UPLINK_PROGRAM,
+        SUBSCRIBER_BITS, SUBSCRIBER_PROGRAM, SUBSCRIBERS_V4, SUBSCRIBERS_V6, TRACE, TUNNELS, TUNNELS_BY_IF,
+        UPLINK_PROGRAM,
     },
 };
 use thiserror::Error;
@@ -178,6 +179,7 @@ fn create(
         Action::Prohibit => action::PROHIBIT,
     };
     let tunnels = compiled.tunnels.iter().fold(0, |all, (_, kinds)| all | kinds);
+    let subscriber_bits = u32::from(compiled.ipv6_prefix);
     let answers = Answers::new(compiled.prohibit);
     let trace = u8::from(options.trace);
     let log_level = options.log.number();
@@ -200,6 +202,7 @@ fn create(
         .override_global(MATCH_NEW, &match_new, true)
         .override_global(BLOCK_INBOUND, &block_inbound, true)
         .override_global(ACTION, &action, true)
+        .override_global(SUBSCRIBER_BITS, &subscriber_bits, true)
         .override_global(TUNNELS, &tunnels, true)
         .override_global(ROUTER_V4, &answers.router_v4, true)
         .override_global(ROUTER_V6, &answers.router_v6, true)

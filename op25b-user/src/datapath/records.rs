@@ -16,9 +16,6 @@ use crate::policy::{Compiled, Places};
 /// The maps with the records and what belongs to them.
 pub(super) const MAPS: [&str; 3] = [SUBSCRIBERS_V4, SUBSCRIBERS_V6, MISSES_V6];
 
-/// How many bits of an IPv6 address are its subscriber's.
-const SUBSCRIBER_BITS: u8 = 64;
-
 /// Whose records are where. It stands in the filter's description, next to them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Records {
@@ -35,7 +32,7 @@ impl Records {
     pub(super) fn of(compiled: &Compiled) -> Self {
         Self {
             version: RECORD_VERSION,
-            ipv6_prefix: SUBSCRIBER_BITS,
+            ipv6_prefix: compiled.ipv6_prefix,
             ipv4: compiled.places.clone(),
         }
     }
@@ -45,7 +42,7 @@ impl Records {
     pub(super) fn none() -> Self {
         Self {
             version: RECORD_VERSION,
-            ipv6_prefix: SUBSCRIBER_BITS,
+            ipv6_prefix: 64,
             ipv4: Places::default(),
         }
     }

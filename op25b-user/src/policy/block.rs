@@ -1,11 +1,11 @@
-//! From YAML to interfaces and to what is blocked: the parts of a policy that name no customer.
+//! From YAML to interfaces, to what is blocked and to what a subscriber is: the parts of a policy that name no customer.
 
 use std::{net::IpAddr, ops::RangeInclusive};
 
 use op25b_common::MAX_BLOCKED_PORTS;
 
 use super::{
-    Action, Block, Interface, Prohibit, Role, Tunnel, Wait, XdpMode,
+    Action, Block, Interface, Prohibit, Role, Subscribers, Tunnel, Wait, XdpMode,
     context::{Context, Seen},
     diagnostic::{Code, Diagnostic},
     record::Record,
@@ -24,6 +24,7 @@ const BLOCK_KEYS: &[&str] = &[
     "unlisted",
     "inbound",
 ];
+const SUBSCRIBERS_KEYS: &[&str] = &["ipv6_prefix"];
 const PORTS: RangeInclusive<u64> = 1..=65_535;
 /// ICMP errors a second and CPU.
 const RATES: RangeInclusive<u64> = 1..=1_000_000;
@@ -137,6 +138,31 @@ pub(super) fn block<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> O
         block.inbound = word.value;
     }
     Some(block)
+}
+
+/// The value of `subscribers`.
+pub(super) fn subscribers<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> Option<Subscribers> {
+    let mut record = Record::new(context, "`subscribers`", SUBSCRIBERS_KEYS, node)?;
+    let Some(node) = record.optional("ipv6_prefix") else {
+        return Some(Subscribers::default());
+    };
+    let length = match &node.value {
+        Node::Integer(length) => u8::try_from(*length).ok(),
+        _ => None,
+    };
+    let ipv6_prefix = length.filter(|length| Subscribers::IPV6_PREFIXES.contains(length));
+    if ipv6_prefix.is_none() {
+        let text = context.source.slice(node.span);
+        context.error(
+            node.span,
+            Code::BadLength,
+            format!("`{text}` is not the length of an IPv6 subscriber's prefix"),
+            "write a number from 32 to 64, such as 56, if each subscriber has a /56",
+        );
+    }
+    Some(Subscribers {
+        ipv6_prefix: ipv6_prefix?,
+    })
 }
 
 fn tunnels<'t>(

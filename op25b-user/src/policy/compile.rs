@@ -46,6 +46,8 @@ pub struct Compiled {
     pub classes: Vec<Class>,
     /// Which record belongs to which subscriber.
     pub places: Places,
+    /// How many bits of an IPv6 address are its subscriber's.
+    pub ipv6_prefix: u8,
     /// The IPv4 destinations of all sets, in ascending order; the prefix length counts [`DestinationKey::SET_BITS`].
     pub destinations_v4: Vec<Entry<DestinationKey<AddressV4>, DestinationEntry>>,
     /// The IPv6 destinations of all sets.
@@ -146,6 +148,7 @@ pub fn compile(policy: &Policy) -> Result<Compiled, CompileError> {
         tables,
         classes: classes.all,
         places,
+        ipv6_prefix: policy.subscribers.ipv6_prefix,
         destinations_v4: destinations(sets.v4.into_iter(), Bits::v4_octets),
         destinations_v6: destinations(sets.v6.into_iter(), Bits::octets),
     })

@@ -89,6 +89,8 @@ codes! {
     Error NoRouter = "no-router",
     /// Not a rate of answers.
     Error BadRate = "bad-rate",
+    /// Not the length of a subscriber's prefix.
+    Error BadLength = "bad-length",
     /// More ports than the program compares with.
     Error TooManyPorts = "too-many-ports",
     /// Not an IP prefix.

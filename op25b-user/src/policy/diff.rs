@@ -22,6 +22,9 @@ pub struct Diff {
     pub interfaces: Changes,
     /// Of `block`: one item, which is there always.
     pub block: Changes,
+    /// Of `subscribers`: one item, which is there always.
+    #[serde(default)]
+    pub subscribers: Changes,
     /// Of `pools`, by name.
     pub pools: Changes,
     /// Of `relays`, by name.
@@ -66,6 +69,10 @@ impl Diff {
         Self {
             interfaces: changes(&old.interfaces, &new.interfaces),
             block: changes(std::slice::from_ref(&old.block), std::slice::from_ref(&new.block)),
+            subscribers: changes(
+                std::slice::from_ref(&old.subscribers),
+                std::slice::from_ref(&new.subscribers),
+            ),
             pools: changes(&old.pools, &new.pools),
             relays: changes(&old.relays, &new.relays),
             exemptions: changes(&old.exemptions, &new.exemptions),
@@ -78,10 +85,11 @@ impl Diff {
         self.lists().into_iter().all(|(_, changes)| changes.is_empty())
     }
 
-    fn lists(&self) -> [(&'static str, &Changes); 5] {
+    fn lists(&self) -> [(&'static str, &Changes); 6] {
         [
             ("interfaces", &self.interfaces),
             ("block", &self.block),
+            ("subscribers", &self.subscribers),
             ("pools", &self.pools),
             ("relays", &self.relays),
             ("exemptions", &self.exemptions),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
-    Block, Exemption, Interface, Loaded, Policy, Pool, Relay, Report, Role, block,
+    Block, Exemption, Interface, Loaded, Policy, Pool, Relay, Report, Role, Subscribers, block,
     context::{Context, Seen},
     diagnostic::{Code, Diagnostic, Severity},
     entries::{self, Taken},
@@ -15,7 +15,20 @@ use super::{
     yaml::{self, Items, Located, Node, Reading},
 };
 
-const KEYS: &[&str] = &["version", "interfaces", "block", "pools", "relays", "exemptions"];
+const KEYS: &[&str] = &[
+    "version",
+    "interfaces",
+    "block",
+    "subscribers",
+    "pools",
+    "relays",
+    "exemptions",
+];
+
+/// Whether what is behind a key is no list, and read as a whole.
+fn is_whole(key: &str) -> bool {
+    matches!(key, "version" | "block" | "subscribers")
+}
 
 /// The only version of the policy format there is.
 const VERSION: u64 = 1;
@@ -52,6 +65,7 @@ struct Document<'t> {
 
     interfaces: Vec<Interface>,
     block: Block,
+    subscribers: Subscribers,
     pools: Vec<Pool>,
     relays: Vec<Relay>,
     exemptions: Vec<Exemption>,
@@ -76,7 +90,7 @@ impl<'t> Items<'t> for Document<'t> {
             return Reading::NotAtAll;
         }
         self.keys.push((name, key.span, 0));
-        if matches!(name, "version" | "block") {
+        if is_whole(name) {
             Reading::Whole
         } else {
             Reading::ItemByItem
@@ -86,6 +100,11 @@ impl<'t> Items<'t> for Document<'t> {
     fn value(&mut self, value: Located<Node<'t>>) {
         match self.current() {
             "version" => self.version(&value),
+            "subscribers" => {
+                if let Some(subscribers) = block::subscribers(&mut self.context, value) {
+                    self.subscribers = subscribers;
+                }
+            }
             _ => {
                 if let Some(block) = block::block(&mut self.context, value) {
                     self.block = block;
@@ -151,6 +170,7 @@ impl<'t> Document<'t> {
             is_record: true,
             interfaces: Vec::new(),
             block: Block::default(),
+            subscribers: Subscribers::default(),
             pools: Vec::new(),
             relays: Vec::new(),
             exemptions: Vec::new(),
@@ -200,6 +220,7 @@ impl<'t> Document<'t> {
             mut context,
             interfaces,
             block,
+            subscribers,
             pools,
             relays,
             mut exemptions,
@@ -209,6 +230,7 @@ impl<'t> Document<'t> {
         let policy = Policy {
             interfaces,
             block,
+            subscribers,
             pools,
             relays,
             exemptions,
@@ -249,7 +271,7 @@ impl<'t> Document<'t> {
 
     fn report_empty_lists(&mut self) {
         for (key, span, items) in &self.keys {
-            if *items == 0 && !matches!(*key, "version" | "block") {
+            if *items == 0 && !is_whole(key) {
                 let hint = match *key {
                     "relays" | "exemptions" => format!("leave `{key}` out if there are none"),
                     _ => format!("list your {key}"),

@@ -2,7 +2,7 @@
 
 use std::hash::Hash;
 
-use super::{Block, Exemption, Interface, Pool, Prefix, Relay};
+use super::{Block, Exemption, Interface, Pool, Prefix, Relay, Subscribers};
 
 /// An item of a policy's lists, as two policies are compared by it.
 pub(super) trait Listed {
@@ -99,6 +99,24 @@ impl Listed for Block {
             says.push(("prohibit_rate", one(&prohibit.rate)));
         }
         says
+    }
+
+    fn is_plainly(&self, other: &Self) -> bool {
+        self == other
+    }
+}
+
+impl Listed for Subscribers {
+    type Key<'a> = ();
+
+    fn key(&self) {}
+
+    fn called(&self) -> String {
+        "subscribers".into()
+    }
+
+    fn says(&self) -> Vec<(&'static str, Said)> {
+        vec![("ipv6_prefix", one(&self.ipv6_prefix))]
     }
 
     fn is_plainly(&self, other: &Self) -> bool {

@@ -47,7 +47,7 @@ pub use self::{
     judge::{Flow, Judgement, Rule, RuleDescription, judge},
     model::{
         Action, Block, Exemption, Handling, Inbound, Interface, Match, Policy, Pool, PoolMode, Position,
-        Prefix, Prohibit, Relay, Role, Tunnel, Wait, Word, XdpMode,
+        Prefix, Prohibit, Relay, Role, Subscribers, Tunnel, Wait, Word, XdpMode,
     },
 };
 

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     net::{Ipv4Addr, Ipv6Addr},
+    ops::RangeInclusive,
 };
 
 use ipnet::IpNet;
@@ -32,6 +33,8 @@ pub struct Policy {
     pub interfaces: Vec<Interface>,
     /// What is blocked, and how.
     pub block: Block,
+    /// What a subscriber is, where that is remembered.
+    pub subscribers: Subscribers,
     /// Whose addresses are dynamic.
     pub pools: Vec<Pool>,
     /// Mail servers that everyone may reach.
@@ -87,6 +90,24 @@ impl Default for Block {
             unlisted: Handling::Pass,
             inbound: Inbound::Allow,
         }
+    }
+}
+
+/// What a subscriber is, where it is remembered who was blocked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subscribers {
+    /// How many bits of an IPv6 address are its subscriber's: the length of the prefixes that are delegated.
+    pub ipv6_prefix: u8,
+}
+
+impl Subscribers {
+    /// What can be told apart: shorter prefixes are whole providers', and the program looks at no more than 64 bits.
+    pub const IPV6_PREFIXES: RangeInclusive<u8> = 32..=64;
+}
+
+impl Default for Subscribers {
+    fn default() -> Self {
+        Self { ipv6_prefix: 64 }
     }
 }
 

@@ -125,6 +125,29 @@ fn addresses_of_one_ipv6_subscriber_share_a_record() {
 }
 
 #[test]
+fn the_policy_says_how_long_an_ipv6_subscribers_prefix_is() {
+    for (length, records) in [(32, 1), (48, 2), (56, 3), (60, 4), (64, 5)] {
+        let sections = policy(&format!("subscribers: {{ ipv6_prefix: {length} }}\n"));
+        let (mut filter, _) = loaded(&sections);
+        // Each differs from the first a bit earlier than the one before it.
+        for high in [0_u64, 1, 0x10, 0x100, 0x1_0000].map(|differs| 0x2001_0db8_0101_0000 ^ differs) {
+            let source = Ipv6Addr::from_bits(u128::from(high) << 64 | 7);
+            filter
+                .run(Role::Subscriber, &frame(source.into(), V6.server, true))
+                .unwrap();
+        }
+        let v6 = filter.subscribers_v6().unwrap();
+        assert_eq!(v6.len(), records, "/{length}: {v6:x?}");
+        let packets: u32 = v6.iter().map(|(_, subscriber)| subscriber.blocked_syns).sum();
+        assert_eq!(packets, 5, "/{length}");
+        assert!(
+            v6.iter().all(|(prefix, _)| length == 64 || prefix << length == 0),
+            "{v6:x?}"
+        );
+    }
+}
+
+#[test]
 fn destinations_are_counted_about_right() {
     let (mut filter, places) = loaded(&policy(""));
     for count in [1_u8, 10, 100] {

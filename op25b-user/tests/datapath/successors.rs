@@ -191,6 +191,20 @@ fn another_process_goes_on_with_the_records_whether_or_not_the_pools_have_change
     );
 }
 
+#[test]
+fn ipv6_records_begin_anew_when_the_prefixes_get_another_length() {
+    let place = Place::new();
+    let mut process = place.process();
+    process.switch(&pools(FIRST));
+    process.send(ONE, 3);
+    process.send(SIX, 2);
+    let inherited = process.switch(&format!("subscribers: {{ ipv6_prefix: 56 }}\n{}", pools(FIRST)));
+    let why = "they were of /64 prefixes, and are of /56";
+    assert_eq!(inherited.anew, [("IPv6", why.to_owned())]);
+    assert_eq!(blocked(&process.v4()), [(ONE, 3)]);
+    assert_eq!(process.v6(), []);
+}
+
 /// As if a process had died after it had switched and before it had brought all records over.
 #[test]
 fn what_a_process_died_over_is_brought_over_by_the_next_and_counted_once() {
