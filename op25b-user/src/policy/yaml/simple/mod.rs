@@ -32,6 +32,8 @@ pub(super) fn read<'t>(text: &'t str, items: &mut dyn Items<'t>) -> Option<()> {
         cursor.skip(3);
         cursor.end_line()?;
     }
+    // A document without a key is no record, and the library says so.
+    cursor.indent?;
     while let Some(indent) = cursor.indent {
         if indent > 0 {
             return None;
