@@ -19,7 +19,7 @@ impl<'t> Items<'t> for Said<'t> {
     fn key(&mut self, key: &Located<Node<'t>>) -> Reading {
         self.all.push(("key", key.clone()));
         match &key.value {
-            Node::Text(name) if name == "version" || name == "block" => Reading::Whole,
+            Node::Text(name) if WHOLE.contains(&&**name) => Reading::Whole,
             Node::Text(name) if name.starts_with('x') => Reading::NotAtAll,
             _ => Reading::ItemByItem,
         }
@@ -69,6 +69,9 @@ fn the_example_policies_are_simple() {
         assert!(agree(&text.replace('\n', "\r\n")));
     }
 }
+
+/// Keys whose value is no list.
+const WHOLE: &[&str] = &["version", "block", "subscribers", "exemption_max_age", "exemption_widest"];
 
 const EXAMPLE: &str = "\
 version: 1 # one
