@@ -301,7 +301,8 @@ pub(super) fn forget_tunnels(ebpf: &mut Ebpf, interface: u32) -> Result<(), Load
     let data = ebpf.map_mut(map).ok_or(LoadError::Missing { name: map })?;
     let mut tunnels = HashMap::<_, u32, u32>::try_from(data).map_err(failed)?;
     match tunnels.remove(&interface) {
-        Err(MapError::KeyNotFound) => Ok(()),
+        // Most interfaces have none.
+        Err(MapError::SyscallError(error)) if error.io_error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
         result => result.map_err(failed),
     }
 }

@@ -114,8 +114,7 @@ impl Enforced {
             .iter()
             .position(|attachment| attachment.interface == target.interface);
         if let Some(old) = old {
-            let old = running.attachments.swap_remove(old);
-            running.filter.forget_tunnels(old.index)?;
+            running.filter.forget_tunnels(running.attachments[old].index)?;
         }
         let mut transition = Transition {
             pins: &self.pins,
@@ -129,6 +128,10 @@ impl Enforced {
             how: How::Attach,
         })?;
         let attached = transition.done.into_iter().map(|done| done.attachment);
+        // Not before it runs again: until then it is remembered that it did, and where.
+        if let Some(old) = old {
+            running.attachments.swap_remove(old);
+        }
         running.attachments.extend(attached);
         Ok(())
     }

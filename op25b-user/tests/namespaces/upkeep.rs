@@ -107,6 +107,7 @@ fn a_filter_that_somebody_detaches_is_put_back_at_once_and_loudly() {
         says(&filter, "SOMEBODY HAS DETACHED THE FILTER") == 1
     });
     eventually("it is put back", || runs_on(&scene, "sub0").is_some());
+    assert_eq!(says(&filter, "cannot attach to it again"), 0, "{}", filter.log());
     scene.assert_blocked(&servers, &filter);
     let report = report(&scene, "sub0");
     assert_eq!(
