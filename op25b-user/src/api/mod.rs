@@ -8,7 +8,7 @@ mod problem;
 
 pub use self::{
     exemption::{
-        Added, Exemption, ExtendExemption, Extended, HistoryEntry, ImportExemptions, Imported, ImportRow,
+        Added, Exemption, ExtendExemption, Extended, HistoryEntry, ImportExemptions, ImportRow, Imported,
         NewExemption, Origin, Page, PlaceInFile, Removed,
     },
     explain::{Explained, Rule, RuleKind},

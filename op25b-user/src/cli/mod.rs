@@ -3,6 +3,7 @@
 mod check;
 mod explain;
 pub mod logging;
+mod metrics;
 mod places;
 mod reload;
 mod run;
@@ -53,6 +54,8 @@ pub enum Command {
     Status(status::Args),
     /// Show which subscribers are hit, and how.
     Subscribers(subscribers::Args),
+    /// Print the daemon's metrics for Prometheus.
+    Metrics(metrics::Args),
     /// Say what happens to a connection, and which rule decides.
     Explain(explain::Args),
 }
@@ -80,6 +83,7 @@ impl Command {
             Self::Stop(args) => stop::run(args),
             Self::Status(args) => status::run(args),
             Self::Subscribers(args) => subscribers::run(args),
+            Self::Metrics(args) => metrics::run(args),
             Self::Explain(args) => explain::run(args),
         }
     }

@@ -34,6 +34,21 @@ pub(crate) enum AskError {
         /// Why it cannot be read.
         source: serde_json::Error,
     },
+    /// There are no metrics to be had.
+    #[error("the daemon answered {status} instead of its metrics")]
+    NoMetrics {
+        /// The HTTP status.
+        status: u16,
+    },
+}
+
+/// Asks a daemon for its metrics.
+pub(crate) async fn metrics(runtime_dir: &Path) -> Result<String, AskError> {
+    let (status, body) = send(runtime_dir, Method::GET, Uri::from_static("/v1/metrics")).await?;
+    match String::from_utf8(body.into()) {
+        Ok(text) if status == 200 => Ok(text),
+        _ => Err(AskError::NoMetrics { status }),
+    }
 }
 
 /// Asks a daemon how it is.
@@ -52,6 +67,11 @@ pub(crate) async fn reload(runtime_dir: &Path, dry_run: bool) -> Result<ReloadAn
 }
 
 async fn ask<T: DeserializeOwned>(runtime_dir: &Path, method: Method, uri: Uri) -> Result<T, AskError> {
+    let (status, body) = send(runtime_dir, method, uri).await?;
+    serde_json::from_slice(&body).map_err(|source| AskError::Unexpected { status, source })
+}
+
+async fn send(runtime_dir: &Path, method: Method, uri: Uri) -> Result<(u16, Bytes), AskError> {
     let path = socket(runtime_dir);
     let stream = UnixStream::connect(&path)
         .await
@@ -67,6 +87,5 @@ async fn ask<T: DeserializeOwned>(runtime_dir: &Path, method: Method, uri: Uri) 
         .insert(HOST, hyper::header::HeaderValue::from_static("localhost"));
     let response = sender.send_request(request).await?;
     let status = response.status().as_u16();
-    let body = response.into_body().collect().await?.to_bytes();
-    serde_json::from_slice(&body).map_err(|source| AskError::Unexpected { status, source })
+    Ok((status, response.into_body().collect().await?.to_bytes()))
 }

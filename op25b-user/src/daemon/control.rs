@@ -68,7 +68,8 @@ pub(crate) fn socket(runtime_dir: &Path) -> PathBuf {
 
 impl Control {
     /// Listens at the socket. Without a place for it, on a full disk for example, the daemon does without.
-    pub(super) fn listen(runtime_dir: &Path) -> anyhow::Result<Self> {
+    /// `others` answers what is not answered here.
+    pub(super) fn listen(runtime_dir: &Path, others: Router) -> anyhow::Result<Self> {
         let (sender, requests) = mpsc::channel(QUEUE);
         let (report, reader) = watch::channel(None);
         let path = socket(runtime_dir);
@@ -84,7 +85,7 @@ impl Control {
                     requests: sender,
                     report: reader,
                 };
-                let task = tokio::spawn(serve(listener, shared));
+                let task = tokio::spawn(serve(listener, shared, others));
                 Some(Serving { path, task })
             }
             Err(error) => {
@@ -152,11 +153,12 @@ fn bind(runtime_dir: &Path, path: &Path) -> anyhow::Result<UnixListener> {
     Ok(listener)
 }
 
-async fn serve(listener: UnixListener, shared: Shared) {
+async fn serve(listener: UnixListener, shared: Shared, others: Router) {
     let router = Router::new()
         .route("/v1/status", get(status))
         .route("/v1/reload", post(reload))
-        .with_state(shared);
+        .with_state(shared)
+        .merge(others);
     if let Err(error) = axum::serve(listener, router).await {
         warn!(%error, "the control socket does not work any more");
     }

@@ -5,6 +5,7 @@
 pub(crate) mod client;
 mod clock;
 pub(crate) mod control;
+mod metrics;
 mod packet_log;
 pub(crate) mod policy_file;
 mod privileges;
@@ -17,12 +18,14 @@ mod watch;
 use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
+use jiff::Timestamp;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
 use self::{
     clock::Clock,
     control::Control,
+    metrics::Scrapes,
     packet_log::PacketLog,
     policy_file::PolicyFile,
     signals::{Asked, Signals},
@@ -71,6 +74,7 @@ struct Daemon {
     policy: Arc<Policy>,
     description: Description,
     control: Control,
+    scrapes: Scrapes,
     watch: Watch,
     events: InterfaceEvents,
     upkeep: Upkeep,
@@ -79,6 +83,7 @@ struct Daemon {
     ticks: Interval,
     /// The digest of the file when it was looked at last.
     seen: Option<String>,
+    started_at: Timestamp,
     reloads: u64,
     refused_reloads: u64,
     last_reload: Option<LastReload>,
@@ -88,7 +93,8 @@ impl Daemon {
     /// Enforces a policy in the place of whatever an earlier process left.
     async fn start(options: Options, file: PolicyFile) -> anyhow::Result<Self> {
         let enforced = Enforced::new(Pins::take(&options.bpffs)?);
-        let control = Control::listen(&options.runtime_dir)?;
+        let (metrics, scrapes) = Scrapes::new();
+        let control = Control::listen(&options.runtime_dir, metrics)?;
         if let Some(before) = enforced.description()? {
             info!(
                 pins = %options.bpffs.display(),
@@ -107,6 +113,7 @@ impl Daemon {
             description: file.description.clone(),
             enforced,
             control,
+            scrapes,
             watch: Watch::off(),
             events: InterfaceEvents::listen()?,
             upkeep: Upkeep::default(),
@@ -114,6 +121,7 @@ impl Daemon {
             clock: Clock::new()?,
             ticks,
             options,
+            started_at: Timestamp::now(),
             reloads: 0,
             refused_reloads: 0,
             last_reload: None,
@@ -148,6 +156,7 @@ impl Daemon {
                     Asked::Reload => drop(self.reload("SIGHUP").await),
                 },
                 request = self.control.request() => self.answer(request).await,
+                scrape = self.scrapes.next() => self.tell_metrics(scrape),
                 () = self.watch.changed() => self.reload_if_changed().await,
                 name = self.events.next() => if self.is_ours(&name) {
                     self.look_after_interfaces().await;

@@ -125,6 +125,7 @@ impl Daemon {
             tokio::select! {
                 result = &mut work => return result.context("a thread of the daemon's failed"),
                 _ = self.ticks.tick() => self.tick().await,
+                scrape = self.scrapes.next() => self.tell_metrics(scrape),
             }
         }
     }
@@ -156,7 +157,12 @@ impl Daemon {
 
     /// Has the control socket tell how the daemon is now.
     pub(super) fn publish(&self) {
-        self.control.publish(DaemonReport {
+        self.control.publish(self.report());
+    }
+
+    /// How the daemon is now.
+    pub(super) fn report(&self) -> DaemonReport {
+        DaemonReport {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             policy_file: self.description.policy_file.clone(),
@@ -166,7 +172,7 @@ impl Daemon {
             refused_reloads: self.refused_reloads,
             last_reload: self.last_reload.clone(),
             interfaces: self.interface_reports(),
-        });
+        }
     }
 
     /// The digest of the policy file as it is now, if it can be read.

@@ -1,6 +1,9 @@
 //! A filter loaded by this process, which is gone with the value unless it is pinned.
 
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::{
+    io,
+    os::fd::{AsFd as _, BorrowedFd},
+};
 
 use aya::{
     Ebpf,
@@ -18,6 +21,7 @@ use super::{
     change::Tables,
     counters::CounterTable,
     layout::Layout,
+    live,
     load::{self, Reused},
     mapping,
     records::Records,
@@ -125,6 +129,17 @@ impl Filter {
         self.ebpf.map(name).ok_or(LoadError::Missing { name })
     }
 
+    /// Bytes of kernel memory that the maps take, about.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's answer.
+    pub fn map_bytes(&self) -> Result<u64, LoadError> {
+        let maps = self.ebpf.maps().filter_map(|(_, map)| map_data(map));
+        let bytes = maps.map(|map| Ok(live::bytes(&map.info().map_err(io::Error::other)?)));
+        bytes.sum()
+    }
+
     /// The packets judged so far on interfaces of this role.
     ///
     /// # Errors
@@ -182,10 +197,15 @@ pub(super) fn program_name(role: Role) -> &'static str {
     }
 }
 
-/// The map behind one of the kinds that outlive a filter or describe it.
+/// The map behind one of the kinds that a filter has.
 fn map_data(map: &Map) -> Option<&MapData> {
     match map {
-        Map::Array(data) | Map::PerCpuArray(data) | Map::LruHashMap(data) => Some(data),
+        Map::Array(data)
+        | Map::PerCpuArray(data)
+        | Map::HashMap(data)
+        | Map::LruHashMap(data)
+        | Map::LpmTrie(data)
+        | Map::RingBuf(data) => Some(data),
         _ => None,
     }
 }

@@ -1,9 +1,11 @@
 //! What filters in the kernel are doing, for people and for scripts.
 
+mod metrics;
 mod report;
 mod status;
 mod subscribers;
 
+pub use metrics::Metrics;
 pub use report::{DaemonReport, InterfaceReport, InterfaceState, LastReload, ReloadAnswer};
 pub use status::{
     ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State, Status, StatusError,

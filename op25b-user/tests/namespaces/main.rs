@@ -8,6 +8,7 @@ mod foreign;
 mod layout;
 mod logs;
 mod mail;
+mod metrics;
 mod modes;
 mod paths;
 mod privileges;

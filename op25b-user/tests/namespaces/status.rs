@@ -140,7 +140,10 @@ fn two_filters_on_different_interfaces_are_both_listed_and_counted_apart() {
             &[],
             &[
                 ("OP25B_BPFFS", pins.to_str().unwrap()),
-                ("OP25B_RUNTIME_DIR", pins.with_extension("state").to_str().unwrap()),
+                (
+                    "OP25B_RUNTIME_DIR",
+                    pins.with_extension("state").to_str().unwrap(),
+                ),
             ],
         );
         (filter, Mounted(pins))

@@ -102,7 +102,7 @@ impl Maps {
 }
 
 /// What a map holds, which the kernel allots when it is made. Per-CPU maps are small, and counted once.
-fn bytes(map: &MapInfo) -> u64 {
+pub(in crate::datapath) fn bytes(map: &MapInfo) -> u64 {
     let is_array = map.map_type().is_ok_and(|kind| kind == MapType::Array);
     let key = if is_array { 0 } else { u64::from(map.key_size()) };
     u64::from(map.max_entries()) * (key + u64::from(map.value_size())).next_multiple_of(8)

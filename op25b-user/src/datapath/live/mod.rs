@@ -12,6 +12,7 @@ use op25b_common::names::{DESCRIPTION, SUBSCRIBER_PROGRAM, UPLINK_PROGRAM};
 use thiserror::Error;
 
 use self::maps::Maps;
+pub(super) use self::maps::bytes;
 use super::{Counters, Description, Interfaces, SubscriberRecords, interfaces::InterfacesError};
 use crate::policy::Role;
 

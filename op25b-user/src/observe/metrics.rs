@@ -1,0 +1,201 @@
+//! What a daemon tells a monitoring system: the answer to `GET /v1/metrics`, in Prometheus's text format.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use prometheus_client::{
+    encoding::prometheus_text,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+
+use super::{DaemonReport, InterfaceState};
+use crate::{
+    datapath::{Counters, Misses},
+    policy::Role,
+};
+
+/// The values at one moment.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    /// What the daemon says of itself.
+    pub report: DaemonReport,
+    /// When it was started.
+    pub started_at: Timestamp,
+    /// How many pools its policy has.
+    pub pools: usize,
+    /// How many relays.
+    pub relays: usize,
+    /// How many exemptions that hold.
+    pub active_exemptions: usize,
+    /// How many that have ended.
+    pub expired_exemptions: usize,
+    /// Packets judged, by the role of the interface that they came in on.
+    pub counters: Vec<(Role, Counters)>,
+    /// How often IPv6 packets found no record of their subscriber.
+    pub misses: Misses,
+    /// Bytes of kernel memory that the filter's maps hold.
+    pub map_bytes: u64,
+}
+
+/// The labels of one value.
+type Labels = Vec<(&'static str, String)>;
+
+/// A registry that takes values which somebody else has counted.
+struct Page(Registry);
+
+impl Page {
+    /// The name goes without the `_total` that every counter gets.
+    fn counters(&mut self, name: &str, help: &str, values: impl IntoIterator<Item = (Labels, u64)>) {
+        let family = Family::<Labels, Counter>::default();
+        for (labels, value) in values {
+            family.get_or_create(&labels).inc_by(value);
+        }
+        self.0.register(name, help, family);
+    }
+
+    fn gauges(&mut self, name: &str, help: &str, values: impl IntoIterator<Item = (Labels, i64)>) {
+        let family = Family::<Labels, Gauge>::default();
+        for (labels, value) in values {
+            family.get_or_create(&labels).set(value);
+        }
+        self.0.register(name, help, family);
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: u64) {
+        self.counters(name, help, [(Labels::new(), value)]);
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: i64) {
+        self.gauges(name, help, [(Labels::new(), value)]);
+    }
+}
+
+fn label(name: &'static str, value: &str) -> Labels {
+    vec![(name, value.to_owned())]
+}
+
+fn signed(count: impl TryInto<i64>) -> i64 {
+    count.try_into().unwrap_or(i64::MAX)
+}
+
+impl Metrics {
+    /// The page.
+    ///
+    /// # Errors
+    ///
+    /// Those of writing to a text, which has none.
+    pub fn to_text(&self) -> Result<String, fmt::Error> {
+        let mut page = Page(Registry::with_prefix("op25b"));
+        self.packets(&mut page);
+        self.policy(&mut page);
+        self.reloads(&mut page);
+        self.interfaces(&mut page);
+        page.gauge(
+            "map_bytes",
+            "Kernel memory that the filter's maps hold, about",
+            signed(self.map_bytes),
+        );
+        page.gauge(
+            "start_time_seconds",
+            "When the daemon was started, as Unix time",
+            self.started_at.as_second(),
+        );
+        let mut text = String::new();
+        prometheus_text::encode(&mut text, &page.0)?;
+        Ok(text)
+    }
+
+    fn packets(&self, page: &mut Page) {
+        let packets = self.counters.iter().flat_map(|(role, counters)| {
+            counters.iter().map(|(reason, packets)| {
+                let labels = vec![
+                    ("role", role.name().to_owned()),
+                    ("reason", reason.name().to_owned()),
+                ];
+                (labels, packets)
+            })
+        });
+        page.counters(
+            "packets",
+            "Packets that were judged, by the role of the interface and the reason",
+            packets,
+        );
+        page.counters(
+            "ipv6_subscriber_misses",
+            "IPv6 packets that found no record of their subscriber: one was begun, or the packet was lost to the records",
+            [
+                (label("result", "begun"), self.misses.begun),
+                (label("result", "lost"), self.misses.lost),
+            ],
+        );
+    }
+
+    fn policy(&self, page: &mut Page) {
+        let report = &self.report;
+        let labels = vec![
+            ("version", report.version.clone()),
+            ("file", report.policy_file.display().to_string()),
+            ("sha256", report.policy_sha256.clone()),
+        ];
+        page.gauges(
+            "policy_info",
+            "1, with the version of op25b, the policy file and the SHA-256 of the policy that is enforced",
+            [(labels, 1)],
+        );
+        page.gauge(
+            "policy_loaded_timestamp_seconds",
+            "When the policy that is enforced was loaded, as Unix time",
+            report.loaded_at.as_second(),
+        );
+        page.gauge("pools", "Pools of the policy", signed(self.pools));
+        page.gauge("relays", "Relays of the policy", signed(self.relays));
+        page.gauges(
+            "exemptions",
+            "Exemptions of the policy that hold and that have ended",
+            [
+                (label("state", "active"), signed(self.active_exemptions)),
+                (label("state", "expired"), signed(self.expired_exemptions)),
+            ],
+        );
+    }
+
+    fn reloads(&self, page: &mut Page) {
+        let report = &self.report;
+        page.counter("reloads", "Reloads that were done", report.reloads);
+        page.counter(
+            "reloads_refused",
+            "Reloads that were refused",
+            report.refused_reloads,
+        );
+        let last = report.last_reload.as_ref();
+        // As long as there was none, the policy is that of the start.
+        page.gauge(
+            "last_reload_successful",
+            "0 if the last reload was refused and an older policy is enforced, else 1",
+            i64::from(last.is_none_or(|last| last.refused.is_none())),
+        );
+        page.gauge(
+            "last_reload_timestamp_seconds",
+            "When the last reload was, whether done or refused, or else the start, as Unix time",
+            last.map_or(report.loaded_at, |last| last.at).as_second(),
+        );
+    }
+
+    fn interfaces(&self, page: &mut Page) {
+        let interfaces = || self.report.interfaces.iter();
+        page.gauges(
+            "interface_enforced",
+            "1 if the filter runs on the interface, else 0",
+            interfaces().map(|interface| {
+                let enforced = interface.state == InterfaceState::Enforced;
+                (label("interface", &interface.name), i64::from(enforced))
+            }),
+        );
+        page.counters(
+            "interface_interferences",
+            "How often somebody else has detached or replaced the filter on the interface",
+            interfaces().map(|interface| (label("interface", &interface.name), interface.interferences)),
+        );
+    }
+}

@@ -1,0 +1,175 @@
+//! `op25b metrics` and `GET /v1/metrics`: what a monitoring system learns.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use xtask::{filter::Filter, lab::Servers};
+
+use crate::{
+    foreign,
+    scene::{SMALL, Scene, eventually},
+};
+
+/// The values of a page by their names and labels; what the format asks for is asserted.
+#[track_caller]
+fn read(page: &str) -> BTreeMap<String, i64> {
+    let mut values = BTreeMap::new();
+    let (mut helped, mut typed) = (BTreeSet::new(), BTreeMap::new());
+    for line in page.lines() {
+        if let Some(help) = line.strip_prefix("# HELP ") {
+            let (name, text) = help.split_once(' ').unwrap();
+            assert!(!text.is_empty() && helped.insert(name), "{line}");
+        } else if let Some(kind) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = kind.split_once(' ').unwrap();
+            assert!(["counter", "gauge"].contains(&kind), "{line}");
+            assert!(typed.insert(name, kind).is_none(), "{line}");
+        } else {
+            let (series, value) = line.rsplit_once(' ').unwrap();
+            let name = series.split('{').next().unwrap();
+            assert!(name.starts_with("op25b_") && helped.contains(name), "{line}");
+            assert_eq!(typed[name] == "counter", name.ends_with("_total"), "{line}");
+            let value = value.parse().unwrap();
+            assert!(values.insert(series.to_owned(), value).is_none(), "{line}");
+        }
+    }
+    assert_eq!(helped, typed.keys().copied().collect());
+    values
+}
+
+#[track_caller]
+fn metrics(scene: &Scene) -> BTreeMap<String, i64> {
+    let answer = scene.op25b(&["metrics"]);
+    assert_eq!((answer.code, answer.stderr.as_str()), (Some(0), ""), "{answer:?}");
+    read(&answer.stdout)
+}
+
+#[track_caller]
+fn assert_values(scene: &Scene, expected: &[(&str, i64)]) {
+    let found = metrics(scene);
+    for (series, value) in expected {
+        assert_eq!(found.get(*series), Some(value), "{series} in {found:#?}");
+    }
+}
+
+fn blocked(filter: &Filter) -> i64 {
+    filter.count("blocked").unwrap().try_into().unwrap()
+}
+
+#[test]
+fn packets_policy_reloads_and_interfaces_are_told_as_they_are() {
+    let scene = Scene::new();
+    let servers = Servers::start(&scene.lab).unwrap();
+    let exemptions = "relays: [{ name: r, prefixes: [192.0.2.25] }]\nexemptions:\n\
+                      - { customer: a, prefixes: [198.51.100.200] }\n\
+                      - { customer: b, prefixes: [198.51.100.201], expires: 2020-01-01 }\n";
+    let policy = format!("{SMALL}{exemptions}");
+    let filter = scene.filter(&scene.policy(&policy));
+    scene.assert_blocked(&servers, &filter);
+    assert_values(
+        &scene,
+        &[
+            (
+                "op25b_packets_total{role=\"subscriber\",reason=\"blocked\"}",
+                blocked(&filter),
+            ),
+            ("op25b_packets_total{role=\"subscriber\",reason=\"relay\"}", 0),
+            ("op25b_reloads_total", 0),
+            ("op25b_reloads_refused_total", 0),
+            ("op25b_last_reload_successful", 1),
+            ("op25b_interface_enforced{interface=\"sub0\"}", 1),
+            ("op25b_interface_enforced{interface=\"corp0\"}", 1),
+            ("op25b_interface_interferences_total{interface=\"sub0\"}", 0),
+            ("op25b_pools", 1),
+            ("op25b_relays", 1),
+            ("op25b_exemptions{state=\"active\"}", 1),
+            ("op25b_exemptions{state=\"expired\"}", 1),
+            ("op25b_ipv6_subscriber_misses_total{result=\"begun\"}", 1),
+            ("op25b_ipv6_subscriber_misses_total{result=\"lost\"}", 0),
+        ],
+    );
+    let found = metrics(&scene);
+    assert!(
+        found.keys().all(|series| !series.contains("uplink")),
+        "{found:#?}"
+    );
+    let report = scene.daemon_report();
+    let info = format!(
+        "op25b_policy_info{{version=\"{}\",file={},sha256={}}}",
+        env!("CARGO_PKG_VERSION"),
+        report["policy_file"],
+        report["policy_sha256"]
+    );
+    assert_eq!(found.get(&info), Some(&1), "{info} in {found:#?}");
+    assert!(found["op25b_map_bytes"] > 1_000_000, "{found:#?}");
+    let (start, loaded) = (
+        found["op25b_start_time_seconds"],
+        found["op25b_policy_loaded_timestamp_seconds"],
+    );
+    // 2026; the policy is read before the daemon begins.
+    assert!(loaded > 1_700_000_000 && start >= loaded, "{found:#?}");
+    assert_eq!(found["op25b_last_reload_timestamp_seconds"], loaded);
+
+    scene.policy("version: 2\n");
+    assert_eq!(scene.op25b(&["reload"]).code, Some(1));
+    let refused = [
+        ("op25b_reloads_total", 0),
+        ("op25b_reloads_refused_total", 1),
+        ("op25b_last_reload_successful", 0),
+    ];
+    assert_values(&scene, &refused);
+    let found = metrics(&scene);
+    assert!(
+        found["op25b_last_reload_timestamp_seconds"] >= start,
+        "{found:#?}"
+    );
+    assert_eq!(found.get(&info), Some(&1), "the policy before goes on");
+    scene.policy(SMALL);
+    filter.reload().unwrap();
+    let done = [
+        ("op25b_reloads_total", 1),
+        ("op25b_reloads_refused_total", 1),
+        ("op25b_last_reload_successful", 1),
+        ("op25b_exemptions{state=\"expired\"}", 0),
+        (
+            "op25b_packets_total{role=\"subscriber\",reason=\"blocked\"}",
+            blocked(&filter),
+        ),
+    ];
+    assert_values(&scene, &done);
+
+    let [(_, pins), ..] = scene.router().places();
+    foreign::detach(&pins.join("links/sub0"));
+    let interfered = "op25b_interface_interferences_total{interface=\"sub0\"}";
+    eventually("the interference is told", || metrics(&scene)[interfered] == 1);
+    assert_values(
+        &scene,
+        &[
+            ("op25b_interface_interferences_total{interface=\"corp0\"}", 0),
+            ("op25b_interface_enforced{interface=\"sub0\"}", 1),
+        ],
+    );
+    // It is put back at once the first time, and only later the second.
+    foreign::detach(&pins.join("links/sub0"));
+    let enforced = "op25b_interface_enforced{interface=\"sub0\"}";
+    eventually("the loss is told", || metrics(&scene)[enforced] == 0);
+}
+
+#[test]
+fn the_page_is_prometheus_text_and_takes_a_daemon() {
+    let scene = Scene::new();
+    let refusal = scene.op25b(&["metrics"]);
+    assert!(
+        refusal.refusal().starts_with("op25b: no daemon answers at "),
+        "{refusal:?}"
+    );
+    let filter = scene.filter(&scene.policy(SMALL));
+    let answer = scene.ask_daemon("GET /v1/metrics");
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    assert!(
+        head.to_lowercase()
+            .contains("content-type: text/plain; version=0.0.4"),
+        "{head}"
+    );
+    assert!(!read(body).is_empty());
+    assert_eq!(filter.stop().unwrap().code(), Some(0));
+}
