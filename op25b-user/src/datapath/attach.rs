@@ -41,9 +41,10 @@ pub enum AttachError {
     NotEthernet(String),
     /// An XDP program is there already.
     #[error(
-        "interface {interface} already runs {} (id {id}, {mode}); \
+        "interface {interface} already runs {} (id {id}, {mode}){}; \
          remove it first, for example with `ip link set dev {interface} xdp off`, or stop the process that holds it",
-        match .name { Some(name) => format!("the XDP program {name:?}"), None => "another XDP program".into() }
+        match .name { Some(name) => format!("the XDP program {name:?}"), None => "another XDP program".into() },
+        also(.name.as_deref(), *.id, *.is_other_mode)
     )]
     Occupied {
         /// The interface.
@@ -54,6 +55,8 @@ pub enum AttachError {
         id: u32,
         /// The other program's mode.
         mode: &'static str,
+        /// Whether the filter was to run in another one.
+        is_other_mode: bool,
     },
     /// The driver or the kernel refused.
     #[error("cannot attach to interface {interface} in {mode} mode{hint}")]
@@ -70,6 +73,21 @@ pub enum AttachError {
     /// The program is not there to be attached.
     #[error(transparent)]
     Program(#[from] LoadError),
+}
+
+/// What else there is to say of an interface that is taken.
+fn also(name: Option<&str>, id: u32, is_other_mode: bool) -> String {
+    let names = match name {
+        Some(_) => String::new(),
+        // Netlink tells the id alone, and from there to the name the kernel asks for CAP_SYS_ADMIN.
+        None => format!(", `bpftool prog show id {id}` names it"),
+    };
+    let why = if is_other_mode {
+        ", and the kernel runs no native and generic XDP at the same time on one interface"
+    } else {
+        ""
+    };
+    names + why
 }
 
 /// Attaches the filter's program for `role` to an interface that is vacant.
@@ -128,7 +146,7 @@ impl Filter {
         interface: &str,
         role: Role,
     ) -> Result<Held, AttachError> {
-        let interface = vacant(interfaces, interface)?;
+        let interface = vacant(interfaces, interface, XdpMode::Native)?;
         let attached = attach(self, interface, role, XdpMode::Native)?;
         Ok(Held { _link: attached.link })
     }
@@ -139,7 +157,11 @@ impl Filter {
 /// # Errors
 ///
 /// [`AttachError::NoInterface`], [`AttachError::NotEthernet`] or [`AttachError::Occupied`].
-pub(super) fn vacant<'a>(interfaces: &'a Interfaces, interface: &str) -> Result<&'a Interface, AttachError> {
+pub(super) fn vacant<'a>(
+    interfaces: &'a Interfaces,
+    interface: &str,
+    mode: XdpMode,
+) -> Result<&'a Interface, AttachError> {
     let found = usable(interfaces, interface)?;
     match found.xdp.first() {
         None => Ok(found),
@@ -148,6 +170,11 @@ pub(super) fn vacant<'a>(interfaces: &'a Interfaces, interface: &str) -> Result<
             name: program_name(other.program_id),
             id: other.program_id,
             mode: other.mode,
+            is_other_mode: match mode {
+                XdpMode::Auto => false,
+                XdpMode::Native => other.mode == Mode::Generic.name(),
+                XdpMode::Generic => other.mode == Mode::Native.name(),
+            },
         }),
     }
 }

@@ -103,7 +103,7 @@ pub(super) fn plan<'a>(
             Some(pinned) => replaced.push((target, interface, pinned.info)),
             None => steps.push(Step {
                 target,
-                interface: vacant(interfaces, &target.interface)?,
+                interface: vacant(interfaces, &target.interface, target.xdp)?,
                 how: How::Attach,
             }),
         }

@@ -104,7 +104,7 @@ impl Enforced {
     ///
     /// [`SwitchError`]; among them that another program is there.
     pub fn attach_again(&mut self, interfaces: &Interfaces, target: &Target) -> Result<(), SwitchError> {
-        let interface = vacant(interfaces, &target.interface)?;
+        let interface = vacant(interfaces, &target.interface, target.xdp)?;
         let Some(running) = &mut self.running else {
             return Ok(());
         };

@@ -78,11 +78,18 @@ const INSTRUCTIONS: [u64; INSTRUCTION_COUNT as usize] = [0x0000_0002_0000_00b7, 
 impl ForeignProgram {
     /// Loads one and attaches it, in the driver or in the network stack.
     pub fn attach(namespace: &NetNs, interface: &'static str, native: bool) -> Self {
+        Self::try_attach(namespace, interface, native).unwrap()
+    }
+
+    /// The same, where the kernel may refuse it.
+    pub fn try_attach(namespace: &NetNs, interface: &'static str, native: bool) -> io::Result<Self> {
         let link = namespace.run(move || {
             let interface = nix::net::if_::if_nametoindex(interface)?;
-            Ok(attach(&load()?, interface, native)?)
+            Ok(attach(&load()?, interface, native))
         });
-        Self { _link: link.unwrap() }
+        Ok(Self {
+            _link: link.unwrap()?,
+        })
     }
 }
 

@@ -44,15 +44,33 @@ fn an_interface_with_another_xdp_program_is_refused_with_its_name_and_left_as_it
             assert_eq!(
                 last_line(&run(&scene, &policy)),
                 format!(
-                    "op25b: interface corp0 already runs the XDP program {:?} (id {id}, {mode}); remove it first, \
-                     for example with `ip link set dev corp0 xdp off`, or stop the process that holds it",
-                    foreign::NAME
+                    "op25b: interface corp0 already runs the XDP program {:?} (id {id}, {mode}){}; remove it \
+                     first, for example with `ip link set dev corp0 xdp off`, or stop the process that holds it",
+                    foreign::NAME,
+                    if [mode, "auto"].contains(&xdp) {
+                        ""
+                    } else {
+                        ", and the kernel runs no native and generic XDP at the same time on one interface"
+                    }
                 )
             );
             assert_eq!(scene.attached(), before);
         }
     }
     assert_eq!(scene.attached(), []);
+}
+
+/// Why `xdp: generic` beside somebody else's native program is refused, and the other way round.
+#[test]
+fn the_kernel_runs_no_native_and_generic_program_at_the_same_time() {
+    let scene = Scene::new();
+    for native in [true, false] {
+        let _foreign = ForeignProgram::attach(scene.router(), "corp0", native);
+        let error = ForeignProgram::try_attach(scene.router(), "corp0", !native)
+            .err()
+            .unwrap();
+        assert_eq!(error.raw_os_error(), Some(libc::EEXIST), "{error}");
+    }
 }
 
 #[test]

@@ -135,7 +135,9 @@ fn another_program_in_its_place_is_named_and_left_until_it_goes() {
     let id = runs_on(&scene, "sub0").unwrap();
     filter.signal(Signal::SIGCONT).unwrap();
     // Its name is known at the start only: to tell it takes a privilege that is given up.
-    let refusal = format!("interface sub0 already runs another XDP program (id {id}, native)");
+    let refusal = format!(
+        "interface sub0 already runs another XDP program (id {id}, native), `bpftool prog show id {id}` names it; "
+    );
     eventually("it is named", || says(&filter, &refusal) == 1);
     assert_eq!(report(&scene, "sub0")["state"], "lost");
     assert_eq!(runs_on(&scene, "sub0"), Some(id));
