@@ -42,6 +42,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         writeln!(stdout)?;
     } else {
         anstream::eprint!("{}", answer.diagnostics);
+        for warning in &answer.warnings {
+            anstream::eprintln!("op25b: {warning}");
+        }
         if let Some(changes) = &answer.changes {
             write!(stdout, "{changes}")?;
         }

@@ -5,7 +5,7 @@ use std::{fs, sync::Arc};
 use anyhow::Context as _;
 use jiff::Timestamp;
 use tokio::task::{JoinHandle, spawn_blocking};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::{
     Daemon, Next,
@@ -16,9 +16,9 @@ use super::{
     service, targets,
 };
 use crate::{
-    datapath::{Interfaces, Standing},
+    datapath::{Interfaces, Standing, Target},
     observe::{DaemonReport, LastReload, ReloadAnswer},
-    policy::{Diff, Severity},
+    policy::{Diff, Policy, Severity},
 };
 
 impl Daemon {
@@ -75,6 +75,10 @@ impl Daemon {
 
     async fn try_reload(&mut self, answer: &mut ReloadAnswer) -> anyhow::Result<()> {
         let file = self.compare(answer).await?;
+        self.foresee(&file.policy, answer).await;
+        for warning in &answer.warnings {
+            warn!("{warning}");
+        }
         let options = self.options.clone();
         let reused = self.enforced.reusable(&file.compiled)?;
         let next = self
@@ -96,8 +100,39 @@ impl Daemon {
             ..ReloadAnswer::default()
         };
         let result = self.compare(&mut answer).await;
+        if let Ok(file) = &result {
+            self.foresee(&file.policy, &mut answer).await;
+        }
         answer.refused = result.err().map(|error| format!("{error:#}"));
         answer
+    }
+
+    /// Says where a switch to a policy would leave a gap, as far as that shows beforehand.
+    async fn foresee(&self, policy: &Policy, answer: &mut ReloadAnswer) {
+        let Ok(interfaces) = Interfaces::list().await else {
+            // The switch asks again, and says why not.
+            return;
+        };
+        let interrupted = self
+            .enforced
+            .interruptions(&interfaces, &self.next_targets(policy));
+        let interrupted = interrupted.unwrap_or_default().into_iter();
+        answer.warnings.extend(interrupted.map(|interface| {
+            format!(
+                "interface {interface} changes its XDP mode, for which the kernel leaves it without a filter for a moment"
+            )
+        }));
+    }
+
+    /// Where a policy is to be enforced after one that is.
+    fn next_targets(&self, policy: &Policy) -> Vec<Target> {
+        let mut targets = targets(policy);
+        for target in &mut targets {
+            // An interface that has disappeared is no reason to refuse a policy for those that are there.
+            let attached = self.enforced.standing(&target.interface);
+            target.may_be_missing |= attached.is_ok_and(|standing| standing != Standing::Absent);
+        }
+        targets
     }
 
     /// Reads the policy and says what is wrong with it and what it changes.
@@ -137,12 +172,7 @@ impl Daemon {
             policy,
             description,
         } = next;
-        let mut targets = targets(&policy);
-        for target in &mut targets {
-            // An interface that has disappeared is no reason to refuse a policy for those that are there.
-            let attached = self.enforced.standing(&target.interface);
-            target.may_be_missing |= attached.is_ok_and(|standing| standing != Standing::Absent);
-        }
+        let targets = self.next_targets(&policy);
         // Before the switch: afterwards nothing may fail. What the reader misses of the old filter is lost with it.
         let packet_log = PacketLog::of(&mut filter, self.options.datapath_log)?;
         // Listed late: loading a large policy takes a while.

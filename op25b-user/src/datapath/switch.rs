@@ -11,7 +11,7 @@ use super::{
     link::Link,
     load::Reused,
     pins::{Pins, PinsError},
-    plan::{Before, plan},
+    plan::{Before, How, plan},
     records::Records,
     transition::Transition,
 };
@@ -167,6 +167,23 @@ impl Enforced {
         let mut before = Before::read(&self.pins)?;
         plan(&mut before, interfaces, targets)?;
         Ok(())
+    }
+
+    /// The interfaces that [`Self::switch`] would leave without a filter for a moment, because their mode changes: the kernel
+    /// runs no native and generic program at the same time, so the one has to go before the other comes.
+    ///
+    /// # Errors
+    ///
+    /// What [`Self::check`] refuses.
+    pub fn interruptions(
+        &self,
+        interfaces: &Interfaces,
+        targets: &[Target],
+    ) -> Result<Vec<String>, SwitchError> {
+        let mut before = Before::read(&self.pins)?;
+        let steps = plan(&mut before, interfaces, targets)?.into_iter();
+        let exchanges = steps.filter(|step| matches!(step.how, How::Exchange(..)));
+        Ok(exchanges.map(|step| step.interface.name.clone()).collect())
     }
 
     /// Replaces what runs by `filter` on the interfaces of `targets`, and takes it off all others: all or nothing.

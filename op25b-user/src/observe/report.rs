@@ -88,6 +88,9 @@ pub struct ReloadAnswer {
     pub refused: Option<String>,
     /// Errors and warnings in the policy, for people.
     pub diagnostics: String,
+    /// What else is to be known before it is done, for people.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// What changes, or would change.
     pub changes: Option<Diff>,
 }

@@ -105,8 +105,18 @@ fn interfaces_come_and_go_with_the_policy_and_change_their_mode() {
     };
     let filter = scene.filter(&scene.policy(&only("sub0", "native")));
     assert_eq!(scene.modes(), [("sub0".to_owned(), "native")]);
+    scene.policy(&only("sub0", "auto"));
+    let dry = scene.op25b(&["reload", "--dry-run", "--json"]);
+    assert_eq!(dry.json()["warnings"], serde_json::json!([]), "it stays native");
     scene.policy(&only("sub0", "generic"));
-    hang_up(&filter, "\"reloaded\"");
+    let warning =
+        "interface sub0 changes its XDP mode, for which the kernel leaves it without a filter for a moment";
+    let dry = scene.op25b(&["reload", "--dry-run"]);
+    assert_eq!((dry.code, dry.stderr), (Some(0), format!("op25b: {warning}\n")));
+    assert_eq!(scene.modes(), [("sub0".to_owned(), "native")]);
+    let done = scene.op25b(&["reload", "--json"]);
+    assert_eq!(done.json()["warnings"], serde_json::json!([warning]), "{done:?}");
+    assert!(filter.log().contains(warning), "{}", filter.log());
     assert_eq!(scene.modes(), [("sub0".to_owned(), "generic")]);
     assert!(
         filter.log().contains("without a filter for a moment"),
