@@ -1,9 +1,12 @@
 //! Exemptions that were added at run time, as records that outlive the daemon: what can be asked and changed.
 //!
 //! [`Store`] is a trait because a fleet of routers will share one store. Whatever is behind it, every change has a
-//! [`Revision`], and who has seen one learns by [`Store::events`] what came after it.
+//! [`Revision`], and who has seen one learns by [`Records::events`] what came after it.
 
+#[cfg(test)]
+pub(crate) mod double;
 mod record;
+pub mod sqlite;
 
 use std::path::PathBuf;
 
@@ -81,7 +84,7 @@ pub struct Earlier {
 }
 
 /// Why a store did not do something; nothing of it is done then.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum StoreError {
     /// Somebody else changed a record in the meantime.
     #[error("exemption {id} was changed in the meantime")]
@@ -133,8 +136,8 @@ pub enum StoreError {
     },
 }
 
-/// Where records are.
-pub trait Store: Send {
+/// Records to read. Several threads do, each with one of these of its own.
+pub trait Records: Send {
     /// The number of the last change.
     ///
     /// # Errors
@@ -169,7 +172,10 @@ pub trait Store: Send {
     ///
     /// [`StoreError`].
     fn events(&self, of: Option<Ulid>, after: Revision, limit: usize) -> Result<Vec<Event>, StoreError>;
+}
 
+/// Where records are, and are changed.
+pub trait Store: Records {
     /// Changes records. When this returns, it is on the disk.
     ///
     /// # Errors
@@ -183,4 +189,11 @@ pub trait Store: Send {
     ///
     /// [`StoreError`].
     fn earlier(&self, uid: u32, key: &str) -> Result<Option<Earlier>, StoreError>;
+
+    /// Does what is to be done from time to time, such as a backup: the daemon calls this every second.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]: nothing is lost, and it is for the operator to know.
+    fn look_after(&mut self, now: Timestamp) -> Result<(), StoreError>;
 }

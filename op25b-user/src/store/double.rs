@@ -1,0 +1,109 @@
+//! A store in memory, for tests of what reads one.
+
+use std::cell::Cell;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use ulid::Ulid;
+
+use super::{Action, Actor, Event, Query, Record, Records, Revision, State, StoreError};
+
+/// A store that knows what it was made of: records by ascending id.
+#[derive(Default)]
+pub(crate) struct Double {
+    pub(crate) events: Vec<Event>,
+    /// How often it was asked for a list.
+    pub(crate) lists: Cell<usize>,
+}
+
+/// The user that tests act as.
+pub(crate) fn actor() -> Actor {
+    Actor {
+        uid: 1000,
+        name: "operator".to_owned(),
+    }
+}
+
+/// A record whose id ends with a number.
+pub(crate) fn record(number: u128, customer: &str, prefix: &str) -> Record {
+    Record {
+        id: Ulid::from(number),
+        customer: customer.to_owned(),
+        prefixes: vec![prefix.parse().unwrap()],
+        destinations: Vec::new(),
+        ticket: None,
+        note: None,
+        created_at: Timestamp::UNIX_EPOCH,
+        created_by: actor(),
+        expires_at: None,
+        removed_at: None,
+        revision: 0,
+    }
+}
+
+impl Double {
+    /// One to which these were added.
+    pub(crate) fn of(records: impl IntoIterator<Item = Record>) -> Self {
+        let events = (1..).zip(records).map(|(revision, record)| Event {
+            revision,
+            at: Timestamp::UNIX_EPOCH,
+            by: actor(),
+            action: Action::Add,
+            reason: None,
+            before: None,
+            after: Record { revision, ..record },
+        });
+        Self {
+            events: events.collect(),
+            ..Self::default()
+        }
+    }
+
+    fn records(&self) -> impl Iterator<Item = &Record> {
+        self.events.iter().map(|event| &event.after)
+    }
+}
+
+fn overlaps(one: &IpNet, other: &IpNet) -> bool {
+    one.contains(other) || other.contains(one)
+}
+
+impl Records for Double {
+    fn revision(&self) -> Result<Revision, StoreError> {
+        Ok(self.events.len() as Revision)
+    }
+
+    fn standing(&self) -> Result<Vec<Record>, StoreError> {
+        let standing = self.records().filter(|record| record.removed_at.is_none());
+        Ok(standing.cloned().collect())
+    }
+
+    fn get(&self, id: Ulid) -> Result<Option<Record>, StoreError> {
+        Ok(self.records().find(|record| record.id == id).cloned())
+    }
+
+    fn list(&self, query: &Query, now: Timestamp) -> Result<Vec<Record>, StoreError> {
+        self.lists.set(self.lists.get() + 1);
+        let asked = self.records().filter(|record| {
+            let active = record.state(now) == State::Active;
+            query.after.is_none_or(|after| record.id > after)
+                && query.customer.as_ref().is_none_or(|it| *it == record.customer)
+                && query
+                    .within
+                    .is_none_or(|within| record.prefixes.iter().any(|prefix| overlaps(prefix, &within)))
+                && query
+                    .expiring_before
+                    .is_none_or(|before| active && record.expires_at.is_some_and(|end| end < before))
+                && (query.all || active)
+        });
+        Ok(asked.take(query.limit).cloned().collect())
+    }
+
+    fn events(&self, of: Option<Ulid>, after: Revision, limit: usize) -> Result<Vec<Event>, StoreError> {
+        let events = self.events.iter();
+        let asked = events
+            .filter(|event| event.revision > after && of.is_none_or(|id| event.after.id == id))
+            .take(limit);
+        Ok(asked.cloned().collect())
+    }
+}

@@ -1,0 +1,107 @@
+//! What an error of SQLite's or of the system's means to who uses the store.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use nix::{errno::Errno, sys::statvfs::statvfs};
+use rusqlite::{Connection, ErrorCode, ffi};
+
+use crate::store::StoreError;
+
+/// Turns errors about one file into [`StoreError`]s.
+pub(super) struct Trouble;
+
+impl Trouble {
+    /// Errors of a connection, which knows the system's last answer.
+    pub(super) fn with<'a>(
+        connection: &'a Connection,
+        file: &'a Path,
+    ) -> impl Fn(rusqlite::Error) -> StoreError + 'a {
+        move |error| {
+            // SAFETY: the handle is that of an open connection, which outlives the call.
+            let system = unsafe { ffi::sqlite3_system_errno(connection.handle()) };
+            meaning(file, &error, Errno::from_raw(system))
+        }
+    }
+
+    /// Errors where there is no connection.
+    pub(super) fn at(file: &Path) -> impl Fn(rusqlite::Error) -> StoreError + '_ {
+        move |error| meaning(file, &error, Errno::UnknownErrno)
+    }
+
+    /// The system's own errors.
+    pub(super) fn of_system(file: &Path) -> impl Fn(io::Error) -> StoreError + '_ {
+        move |error| {
+            let (path, why) = (file.to_owned(), error.to_string());
+            match error.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full { path, why },
+                io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+                    StoreError::ReadOnly { path, why }
+                }
+                _ => StoreError::Failed { path, why },
+            }
+        }
+    }
+}
+
+fn meaning(file: &Path, error: &rusqlite::Error, system: Errno) -> StoreError {
+    let path: PathBuf = file.to_owned();
+    let why = match system {
+        Errno::UnknownErrno => error.to_string(),
+        system => format!("{error}: {}", system.desc()),
+    };
+    let Some(code) = error.sqlite_error_code() else {
+        return match error {
+            // A value that is not what was written.
+            rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::Utf8Error(..) => StoreError::Damaged {
+                path,
+                why: error.to_string(),
+            },
+            _ => StoreError::Failed { path, why },
+        };
+    };
+    let why_of_sqlite = error.to_string();
+    match code {
+        ErrorCode::DiskFull => StoreError::Full {
+            path,
+            why: why_of_sqlite,
+        },
+        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => StoreError::Damaged {
+            path,
+            why: why_of_sqlite,
+        },
+        // These say what failed, and not why.
+        ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly => match system {
+            Errno::ENOSPC | Errno::EDQUOT => StoreError::Full { path, why },
+            Errno::EROFS | Errno::EACCES | Errno::EPERM => StoreError::ReadOnly { path, why },
+            _ if is_full(file) => StoreError::Full {
+                path,
+                why: why_of_sqlite,
+            },
+            _ if code == ErrorCode::SystemIoFailure => StoreError::Failed { path, why },
+            _ => StoreError::ReadOnly {
+                path,
+                why: why_of_sqlite,
+            },
+        },
+        _ => StoreError::Failed {
+            path,
+            why: why_of_sqlite,
+        },
+    }
+}
+
+/// Whether the disk that a file is on, or would be on, has no room for more, or for more files.
+fn is_full(file: &Path) -> bool {
+    file.parent()
+        .and_then(|dir| statvfs(dir).ok())
+        .is_some_and(|disk| {
+            // Some file systems make inodes as needed, and count none.
+            disk.blocks_available() == 0 || (disk.files() > 0 && disk.files_available() == 0)
+        })
+}

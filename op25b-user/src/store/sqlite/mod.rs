@@ -1,0 +1,222 @@
+//! The store in SQLite, in one file of the state directory.
+
+mod backup;
+mod error;
+mod files;
+mod integrity;
+mod open;
+mod read;
+mod read_only;
+mod recover;
+mod row;
+mod salvage;
+mod schema;
+mod write;
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use tracing::warn;
+use ulid::Ulid;
+
+use self::{
+    backup::Backups,
+    error::Trouble,
+    files::{Files, Seen},
+    write::Refusal,
+};
+use super::{Commit, Earlier, Event, Query, Record, Records, Revision, Store, StoreError};
+
+pub use self::read_only::{SqliteReader, open_read_only};
+
+/// The store of one daemon.
+#[derive(Debug)]
+pub struct SqliteStore {
+    files: Files,
+    /// What is read. It also writes, unless there is trouble.
+    records: Result<SqliteReader, StoreError>,
+    /// Why nothing can be written.
+    trouble: Option<StoreError>,
+    /// Which file was opened for writing, as a device and an inode.
+    identity: Option<(u64, u64)>,
+    backups: Backups,
+}
+
+/// A store that was opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// The store.
+    pub store: SqliteStore,
+    /// What the operator has to know of it.
+    pub remarks: Vec<String>,
+}
+
+/// Opens the store in a state directory, and makes it if there is none.
+///
+/// A damaged store is recovered. One that cannot be written is read; each commit then tries to open it again. If there
+/// is something that cannot even be read, each question is answered with the reason: it does not pass for empty.
+///
+/// # Errors
+///
+/// [`StoreError::Newer`] only.
+pub fn open(state_dir: &Path) -> Result<Opened, StoreError> {
+    let files = Files::in_dir(state_dir);
+    let mut remarks = Vec::new();
+    let mut store = SqliteStore {
+        records: Ok(SqliteReader::empty(files.store())),
+        trouble: None,
+        identity: None,
+        backups: Backups::default(),
+        files,
+    };
+    if let Err(trouble) = store.open_for_writing(&mut remarks) {
+        remarks.push(trouble.to_string());
+        store.records = open::readable(&store.files, &mut remarks);
+        for error in [&trouble].into_iter().chain(store.records.as_ref().err()) {
+            if matches!(error, StoreError::Newer { .. }) {
+                return Err(error.clone());
+            }
+        }
+        if let Err(error) = &store.records
+            && *error != trouble
+        {
+            remarks.push(error.to_string());
+        }
+        store.trouble = Some(trouble);
+    } else if let Err(error) = store.back_up(Timestamp::now()) {
+        remarks.push(format!("there is no new backup: {error}"));
+    }
+    Ok(Opened { store, remarks })
+}
+
+impl SqliteStore {
+    /// Why nothing can be written, if nothing can.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&StoreError> {
+        self.trouble.as_ref()
+    }
+
+    /// A connection of its own for another thread. It reads what there is now, also from the file that a later
+    /// [`Self::reopen`] leaves: it is meant for one answer, not to be kept.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn reader(&self) -> Result<SqliteReader, StoreError> {
+        self.records()?.another()
+    }
+
+    /// Tries to open it for writing once more. Each commit does by itself, if there was trouble.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], if there still is.
+    pub fn reopen(&mut self) -> Result<(), StoreError> {
+        let mut remarks = Vec::new();
+        // What SQLite has open of a file it shares within a process: as long as that is read-only, all is.
+        if let (Ok(records), Some(trouble)) = (&self.records, &self.trouble)
+            && records.is_direct()
+        {
+            self.records = Err(trouble.clone());
+        }
+        let opened = self.open_for_writing(&mut remarks);
+        if let Err(trouble) = &opened {
+            if self.records.is_err() {
+                self.records = open::readable(&self.files, &mut remarks);
+            }
+            self.trouble = Some(trouble.clone());
+        }
+        for remark in remarks {
+            warn!("{remark}");
+        }
+        opened
+    }
+
+    /// Takes a backup if the last one is an hour old and something has changed since.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if it fails: the one before is still there, and the next is tried in an hour.
+    pub fn backup_if_due(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        if self.trouble.is_none() && self.backups.is_due(now) {
+            self.back_up(now)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn back_up(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        match self.records.as_ref().map(SqliteReader::connection) {
+            Ok(Some(connection)) => self.backups.take_if_changed(connection, &self.files, now),
+            _ => Ok(()),
+        }
+    }
+
+    fn open_for_writing(&mut self, remarks: &mut Vec<String>) -> Result<(), StoreError> {
+        let connection = open::writable(&self.files, remarks)?;
+        self.identity = self.identity_now();
+        self.records = Ok(SqliteReader::of(self.files.store(), connection));
+        self.trouble = None;
+        Ok(())
+    }
+
+    fn identity_now(&self) -> Option<(u64, u64)> {
+        let seen = Seen::at(&self.files.store()).ok().flatten();
+        seen.map(|seen| seen.identity)
+    }
+
+    fn records(&self) -> Result<&SqliteReader, StoreError> {
+        self.records.as_ref().map_err(Clone::clone)
+    }
+}
+
+impl Records for SqliteStore {
+    fn revision(&self) -> Result<Revision, StoreError> {
+        self.records()?.revision()
+    }
+
+    fn standing(&self) -> Result<Vec<Record>, StoreError> {
+        self.records()?.standing()
+    }
+
+    fn get(&self, id: Ulid) -> Result<Option<Record>, StoreError> {
+        self.records()?.get(id)
+    }
+
+    fn list(&self, query: &Query, now: Timestamp) -> Result<Vec<Record>, StoreError> {
+        self.records()?.list(query, now)
+    }
+
+    fn events(&self, of: Option<Ulid>, after: Revision, limit: usize) -> Result<Vec<Event>, StoreError> {
+        self.records()?.events(of, after, limit)
+    }
+}
+
+impl Store for SqliteStore {
+    fn commit(&mut self, commit: &Commit) -> Result<Revision, StoreError> {
+        // A file that was moved away or replaced would take the commit with it.
+        if self.trouble.is_some() || self.identity != self.identity_now() {
+            self.reopen()?;
+        }
+        let file = self.files.store();
+        let Some(connection) = self.records.as_mut().ok().and_then(SqliteReader::connection_mut) else {
+            return Err(StoreError::Failed {
+                path: file,
+                why: "it is not open".to_owned(),
+            });
+        };
+        write::commit(connection, commit).map_err(|refusal| match refusal {
+            Refusal::Conflict(id) => StoreError::Conflict { id },
+            Refusal::Sqlite(error) => Trouble::with(connection, &file)(error),
+        })
+    }
+
+    fn earlier(&self, uid: u32, key: &str) -> Result<Option<Earlier>, StoreError> {
+        self.records()?
+            .ask(|connection| read::earlier(connection, uid, key))
+    }
+
+    fn look_after(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        self.backup_if_due(now)
+    }
+}

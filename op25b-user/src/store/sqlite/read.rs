@@ -1,0 +1,141 @@
+//! Reading records, events and requests.
+
+use std::fmt::Write as _;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, named_params};
+use ulid::Ulid;
+
+use super::row;
+use crate::store::{Earlier, Event, Query, Record, Revision};
+
+/// The number of the last change. The sequence knows it also after a recovery, when numbers were left out.
+pub(super) fn revision(connection: &Connection) -> rusqlite::Result<Revision> {
+    connection
+        .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'audit'")?
+        .query_row([], |row| row.get(0))
+        .optional()
+        .map(Option::unwrap_or_default)
+}
+
+pub(super) fn standing(connection: &Connection) -> rusqlite::Result<Vec<Record>> {
+    let sql = format!(
+        "SELECT {} FROM exemptions WHERE removed_at IS NULL ORDER BY id",
+        row::RECORD
+    );
+    rows(connection, &sql, &[], row::record)
+}
+
+pub(super) fn get(connection: &Connection, id: Ulid) -> rusqlite::Result<Option<Record>> {
+    connection
+        .prepare_cached(&format!("SELECT {} FROM exemptions WHERE id = ?", row::RECORD))?
+        .query_row([id.to_string()], row::record)
+        .optional()
+}
+
+pub(super) fn list(connection: &Connection, query: &Query, now: Timestamp) -> rusqlite::Result<Vec<Record>> {
+    let now = row::time(now);
+    let after = query.after.map(|id| id.to_string());
+    let before = query.expiring_before.map(row::time);
+    let within = query.within.as_ref().map(|net| (row::bounds(net), around(net)));
+    let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
+
+    let mut sql = format!("SELECT {} FROM exemptions WHERE TRUE", row::RECORD);
+    let mut parameters: Vec<(&str, &dyn ToSql)> = vec![(":limit", &limit)];
+    if !query.all || before.is_some() {
+        sql += " AND removed_at IS NULL AND (expires_at IS NULL OR expires_at > :now)";
+        parameters.push((":now", &now));
+    }
+    if let Some(before) = &before {
+        sql += " AND expires_at < :before";
+        parameters.push((":before", before));
+    }
+    if let Some(customer) = &query.customer {
+        sql += " AND customer = :customer";
+        parameters.push((":customer", customer));
+    }
+    if let Some(after) = &after {
+        sql += " AND id > :after";
+        parameters.push((":after", after));
+    }
+    if let Some(((family, first, last), around)) = &within {
+        // Two prefixes have addresses in common only if one contains the other: what lies inside is a range of the
+        // index, and what lies around begins at one of few addresses.
+        sql += " AND id IN (
+                SELECT id FROM exemption_prefixes WHERE family = :family AND first BETWEEN :first AND :last
+                UNION ALL
+                SELECT outer.id FROM json_each(:around) CROSS JOIN exemption_prefixes AS outer
+                WHERE outer.family = :family AND outer.first = unhex(json_each.value) AND outer.last >= :last)";
+        parameters.extend([
+            (":family", family as &dyn ToSql),
+            (":first", first),
+            (":last", last),
+            (":around", around),
+        ]);
+    }
+    sql += " ORDER BY id LIMIT :limit";
+    rows(connection, &sql, &parameters, row::record)
+}
+
+pub(super) fn events(
+    connection: &Connection,
+    of: Option<Ulid>,
+    after: Revision,
+    limit: usize,
+) -> rusqlite::Result<Vec<Event>> {
+    // SQLite's numbers end at half of ours.
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let of = of.map(|id| id.to_string());
+    let condition = if of.is_some() { "exemption = :of AND" } else { "" };
+    let sql = format!(
+        "SELECT {} FROM audit WHERE {condition} revision > :after ORDER BY revision LIMIT :limit",
+        row::EVENT
+    );
+    let mut parameters: Vec<(&str, &dyn ToSql)> = vec![(":after", &after), (":limit", &limit)];
+    if let Some(of) = &of {
+        parameters.push((":of", of));
+    }
+    rows(connection, &sql, &parameters, row::event)
+}
+
+pub(super) fn earlier(connection: &Connection, uid: u32, key: &str) -> rusqlite::Result<Option<Earlier>> {
+    connection
+        .prepare_cached("SELECT digest, changed FROM requests WHERE uid = :uid AND key = :key")?
+        .query_row(named_params! { ":uid": uid, ":key": key }, |row| {
+            Ok(Earlier {
+                digest: row.get(0)?,
+                changed: row::json(row, 1)?,
+            })
+        })
+        .optional()
+}
+
+/// Where the prefixes begin that contain this one, in hexadecimal, as JSON.
+fn around(net: &IpNet) -> String {
+    let mut firsts: Vec<_> = (0..=net.prefix_len())
+        .filter_map(|len| IpNet::new(net.addr(), len).ok())
+        .map(|outer| hexadecimal(&row::octets(outer.network())))
+        .collect();
+    firsts.dedup();
+    serde_json::Value::from(firsts).to_string()
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn rows<T>(
+    connection: &Connection,
+    sql: &str,
+    parameters: &[(&str, &dyn ToSql)],
+    decode: fn(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    statement.query_map(parameters, decode)?.collect()
+}

@@ -1,0 +1,287 @@
+//! Reading a store without writing to it, from wherever that is possible.
+//!
+//! What was committed last stands in the write-ahead log beside the file. SQLite reads the two together only with a third
+//! file, which it cannot always make: then a private copy of them is read.
+
+use std::{
+    env, fs, io,
+    os::unix::{ffi::OsStrExt as _, fs::PermissionsExt as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OpenFlags};
+use tempfile::TempDir;
+use ulid::Ulid;
+
+use super::{
+    error::Trouble,
+    files::{Files, Seen, beside, exists},
+    integrity, read,
+    schema::{self, Contents},
+};
+use crate::store::{Event, Query, Record, Records, Revision, StoreError};
+
+/// How long to wait for somebody else who is writing.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// How often to copy files again that change meanwhile.
+const COPIES: usize = 5;
+
+/// A connection that reads.
+#[derive(Debug)]
+pub struct SqliteReader {
+    /// Whose errors they are.
+    file: PathBuf,
+    /// None for a store that is empty since nothing is there.
+    connection: Option<Connection>,
+    /// What the connection is to; it goes after the connection.
+    place: Place,
+}
+
+/// What a connection is to.
+#[derive(Clone, Debug)]
+enum Place {
+    /// The file itself.
+    Itself,
+    /// A copy, which is removed with the last of its readers.
+    Copy(Arc<TempDir>),
+}
+
+/// Whether everything is looked through first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Check {
+    /// It is.
+    All,
+    /// Somebody did.
+    No,
+}
+
+impl SqliteReader {
+    /// Reads the store through a connection to it.
+    pub(super) fn of(file: PathBuf, connection: Connection) -> Self {
+        Self {
+            file,
+            connection: Some(connection),
+            place: Place::Itself,
+        }
+    }
+
+    /// An empty store.
+    pub(super) fn empty(file: PathBuf) -> Self {
+        Self {
+            file,
+            connection: None,
+            place: Place::Itself,
+        }
+    }
+
+    /// Reads a copy of the store.
+    pub(super) fn of_copy(file: PathBuf, copy: TempDir) -> Result<Self, StoreError> {
+        Self::of_shared_copy(file, Arc::new(copy))
+    }
+
+    fn of_shared_copy(file: PathBuf, copy: Arc<TempDir>) -> Result<Self, StoreError> {
+        let connection = connect_to_copy(copy.path()).map_err(Trouble::at(&file))?;
+        let reader = Self {
+            file,
+            connection: Some(connection),
+            place: Place::Copy(copy),
+        };
+        reader.unless_blank()
+    }
+
+    /// Another one that reads the same.
+    pub(super) fn another(&self) -> Result<Self, StoreError> {
+        let file = self.file.clone();
+        match (&self.connection, &self.place) {
+            (None, _) => Ok(Self::empty(file)),
+            (Some(_), Place::Itself) => directly(&file, Check::No),
+            (Some(_), Place::Copy(copy)) => Self::of_shared_copy(file, Arc::clone(copy)),
+        }
+    }
+
+    /// Whether the store's own file is open, and not a copy.
+    pub(super) fn is_direct(&self) -> bool {
+        self.connection.is_some() && matches!(self.place, Place::Itself)
+    }
+
+    /// The connection, if there is one.
+    pub(super) fn connection(&self) -> Option<&Connection> {
+        self.connection.as_ref()
+    }
+
+    /// The connection, to write with.
+    pub(super) fn connection_mut(&mut self) -> Option<&mut Connection> {
+        self.connection.as_mut()
+    }
+
+    fn unless_blank(mut self) -> Result<Self, StoreError> {
+        if let Some(connection) = &self.connection
+            && schema::contents(connection, &self.file)? == Contents::Blank
+        {
+            self.connection = None;
+        }
+        Ok(self)
+    }
+
+    fn checked(self, check: Check) -> Result<Self, StoreError> {
+        if let (Check::All, Some(connection)) = (check, &self.connection) {
+            integrity::check(connection, &self.file)?;
+        }
+        Ok(self)
+    }
+
+    pub(super) fn ask<T: Default>(
+        &self,
+        question: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        match &self.connection {
+            Some(connection) => question(connection).map_err(Trouble::with(connection, &self.file)),
+            None => Ok(T::default()),
+        }
+    }
+}
+
+impl Records for SqliteReader {
+    fn revision(&self) -> Result<Revision, StoreError> {
+        self.ask(read::revision)
+    }
+
+    fn standing(&self) -> Result<Vec<Record>, StoreError> {
+        self.ask(read::standing)
+    }
+
+    fn get(&self, id: Ulid) -> Result<Option<Record>, StoreError> {
+        self.ask(|connection| read::get(connection, id))
+    }
+
+    fn list(&self, query: &Query, now: Timestamp) -> Result<Vec<Record>, StoreError> {
+        self.ask(|connection| read::list(connection, query, now))
+    }
+
+    fn events(&self, of: Option<Ulid>, after: Revision, limit: usize) -> Result<Vec<Event>, StoreError> {
+        self.ask(|connection| read::events(connection, of, after, limit))
+    }
+}
+
+/// Reads the store in a state directory, whether or not a daemon writes to it; `None` if there is no file.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub fn open_read_only(state_dir: &Path) -> Result<Option<SqliteReader>, StoreError> {
+    let file = Files::in_dir(state_dir).store();
+    if !exists(&file).map_err(Trouble::of_system(&file))? {
+        return Ok(None);
+    }
+    // A daemon that ended has put everything into the file, and so nothing needs to be made beside it.
+    let log = Seen::at(&beside(&file, "-wal")).map_err(Trouble::of_system(&file))?;
+    if log.is_none_or(|log| log.len == 0)
+        && let Ok(reader) = unchanging(&file)
+    {
+        return Ok(Some(reader));
+    }
+    by_any_means(&file, Check::No).map(Some)
+}
+
+/// Reads the store itself, or else a copy.
+pub(super) fn by_any_means(file: &Path, check: Check) -> Result<SqliteReader, StoreError> {
+    match directly(file, check) {
+        Ok(reader) => Ok(reader),
+        Err(error @ (StoreError::Damaged { .. } | StoreError::Newer { .. })) => Err(error),
+        Err(error) => {
+            let copy = copy(file).map_err(|_| error)?;
+            SqliteReader::of_copy(file.to_owned(), copy)?.checked(check)
+        }
+    }
+}
+
+fn directly(file: &Path, check: Check) -> Result<SqliteReader, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(file, flags).map_err(Trouble::at(file))?;
+    connection.busy_timeout(PATIENCE).map_err(Trouble::at(file))?;
+    SqliteReader::of(file.to_owned(), connection)
+        .unless_blank()?
+        .checked(check)
+}
+
+/// Reads a file that nobody changes, alone.
+pub(super) fn unchanging(file: &Path) -> Result<SqliteReader, StoreError> {
+    let path: String = file
+        .as_os_str()
+        .as_bytes()
+        .iter()
+        .flat_map(|byte| ['%', digit(byte >> 4), digit(byte & 15)])
+        .collect();
+    let address = format!("file:{path}?immutable=1");
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(address, flags).map_err(Trouble::at(file))?;
+    SqliteReader::of(file.to_owned(), connection).unless_blank()
+}
+
+fn digit(half: u8) -> char {
+    char::from_digit(half.into(), 16).unwrap_or('0')
+}
+
+/// Where the store is in a directory with a copy of it.
+pub(super) fn in_copy(dir: &Path) -> PathBuf {
+    dir.join("exemptions.db")
+}
+
+/// Opens a copy. It is ours alone, so SQLite may put beside it what it needs.
+pub(super) fn connect_to_copy(dir: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(in_copy(dir), flags)?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+/// An empty directory that only we can read, where there is room for something.
+pub(super) fn elsewhere<T>(
+    fill: impl Fn(&Path) -> Result<T, StoreError>,
+) -> Result<(TempDir, T), StoreError> {
+    let mut refusal = None;
+    for dir in [env::temp_dir(), PathBuf::from("/dev/shm")] {
+        let filled = TempDir::with_prefix_in("op25b-", &dir)
+            .map_err(Trouble::of_system(&dir))
+            .and_then(|dir| fill(dir.path()).map(|what| (dir, what)));
+        match filled {
+            Ok(filled) => return Ok(filled),
+            Err(error) => refusal = Some(error),
+        }
+    }
+    Err(refusal.unwrap_or_else(|| StoreError::Failed {
+        path: env::temp_dir(),
+        why: "there is no temporary directory".to_owned(),
+    }))
+}
+
+/// Copies the store with its log.
+pub(super) fn copy(file: &Path) -> Result<TempDir, StoreError> {
+    elsewhere(|dir| copy_to(file, dir).map_err(Trouble::of_system(file))).map(|(dir, ())| dir)
+}
+
+fn copy_to(file: &Path, dir: &Path) -> io::Result<()> {
+    let (log, copy) = (beside(file, "-wal"), in_copy(dir));
+    let seen = || Ok::<_, io::Error>((Seen::at(file)?, Seen::at(&log)?));
+    for _ in 0..COPIES {
+        let before = seen()?;
+        copy_one(file, &copy)?;
+        if before.1.is_some() {
+            copy_one(&log, &beside(&copy, "-wal"))?;
+        }
+        if seen()? == before {
+            return Ok(());
+        }
+    }
+    Err(io::Error::other("somebody writes to it all the time"))
+}
+
+fn copy_one(from: &Path, to: &Path) -> io::Result<()> {
+    fs::copy(from, to)?;
+    fs::set_permissions(to, fs::Permissions::from_mode(0o600))
+}

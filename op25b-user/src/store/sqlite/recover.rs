@@ -1,0 +1,215 @@
+//! Making a store of the newest backup and of what can still be read of a damaged one.
+
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OpenFlags};
+
+use super::{
+    backup::{self, Intact},
+    error::Trouble,
+    files::{self, FILE_MODE, Files},
+    integrity, read,
+    read_only::{self, SqliteReader},
+    salvage::Salvage,
+    schema::{self, Contents},
+    write,
+};
+use crate::store::{Revision, StoreError};
+
+/// How many numbers are left out after a loss. Who has seen a change that was lost must not take another one for it.
+const LEFT_OUT: Revision = 1_000_000;
+
+/// What became of everything.
+struct Account {
+    backup: Option<Intact>,
+    /// How many exemptions the backup has that are not removed.
+    restored: usize,
+    /// What was read of the damaged store; `None` if nothing was.
+    salvage: Option<Salvage>,
+}
+
+/// Recovers the store where it is. The damaged one is kept beside it.
+pub(super) fn in_place(files: &Files, why: &str, remarks: &mut Vec<String>) -> Result<(), StoreError> {
+    let (store, draft) = (files.store(), files.recovery_draft());
+    let system = Trouble::of_system(&store);
+    let account = build(files, &draft).inspect_err(|_| {
+        // What is half done would only take room.
+        let _ = files::remove(&draft);
+    })?;
+    // From here on a crash loses nothing that was recovered: see `finish`.
+    files.put(&draft, &files.recovered()).map_err(&system)?;
+    let was_there = files::exists(&store).map_err(&system)?;
+    let aside = files.move_aside(Timestamp::now()).map_err(&system)?;
+    files.put(&files.recovered(), &store).map_err(&system)?;
+    remarks.push(if was_there {
+        format!(
+            "the exemption store {} was damaged ({why}); it was moved to {}",
+            store.display(),
+            aside.display()
+        )
+    } else {
+        format!(
+            "the exemption store {} was missing, and its backup was not",
+            store.display()
+        )
+    });
+    account.say(remarks);
+    Ok(())
+}
+
+/// Recovers the store to a place where it can be read, since it cannot be written where it is.
+pub(super) fn elsewhere(
+    files: &Files,
+    why: &str,
+    remarks: &mut Vec<String>,
+) -> Result<SqliteReader, StoreError> {
+    let (dir, account) = read_only::elsewhere(|dir| build(files, &read_only::in_copy(dir)))?;
+    let reader = SqliteReader::of_copy(files.store(), dir)?;
+    remarks.push(format!(
+        "the exemption store {} is damaged ({why}), and there is no writing beside it: what follows is in memory only",
+        files.store().display()
+    ));
+    account.say(remarks);
+    Ok(reader)
+}
+
+/// Ends a recovery that was interrupted.
+pub(super) fn finish(files: &Files) -> Result<(), StoreError> {
+    let (store, recovered) = (files.store(), files.recovered());
+    let system = Trouble::of_system(&store);
+    if !files::exists(&recovered).map_err(&system)? {
+        return Ok(());
+    }
+    if files::exists(&store).map_err(&system)? {
+        // Nothing was moved yet: it begins again.
+        return files::remove(&recovered).map_err(&system);
+    }
+    // The log of the damaged one may not have been moved, and must not be taken for that of the recovered one.
+    files.move_aside(Timestamp::now()).map_err(&system)?;
+    files.put(&recovered, &store).map_err(&system)
+}
+
+fn build(files: &Files, draft: &Path) -> Result<Account, StoreError> {
+    let backup = backup::newest_intact(files);
+    let salvage = salvage(files, backup.as_ref().map_or(0, |backup| backup.revision));
+    match build_of(backup.as_ref(), salvage.as_ref(), draft) {
+        Ok(restored) => Ok(Account {
+            backup,
+            restored,
+            salvage,
+        }),
+        // What was read does not even agree with itself.
+        Err(StoreError::Damaged { .. }) if salvage.is_some() => Ok(Account {
+            restored: build_of(backup.as_ref(), None, draft)?,
+            salvage: None,
+            backup,
+        }),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes a store of its parts, and says how many exemptions of the backup's stand.
+fn build_of(backup: Option<&Intact>, salvage: Option<&Salvage>, draft: &Path) -> Result<usize, StoreError> {
+    let system = Trouble::of_system(draft);
+    files::remove(draft).map_err(&system)?;
+    match backup {
+        Some(backup) => {
+            fs::copy(&backup.path, draft).map_err(&system)?;
+            fs::set_permissions(draft, Permissions::from_mode(FILE_MODE)).map_err(&system)?;
+        }
+        None => Files::make(draft).map_err(&system)?,
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(draft, flags).map_err(Trouble::at(draft))?;
+    if schema::contents(&connection, draft)? == Contents::Blank {
+        schema::create(&mut connection).map_err(Trouble::with(&connection, draft))?;
+    }
+    let trouble = Trouble::at(draft);
+    // A copy that somebody made by hand may still want a log; only one file is moved.
+    connection
+        .pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))
+        .map_err(&trouble)?;
+    let restored = read::standing(&connection).map_err(&trouble)?.len();
+    let revision = read::revision(&connection).map_err(&trouble)?;
+    apply(&mut connection, revision, salvage).map_err(&trouble)?;
+    integrity::check(&connection, draft)?;
+    Ok(restored)
+}
+
+/// Reads a copy: the damaged one itself stays as it is, for who wants to look at it.
+fn salvage(files: &Files, after: Revision) -> Option<Salvage> {
+    let copy = read_only::copy(&files.store()).ok()?;
+    let connection = read_only::connect_to_copy(copy.path()).ok()?;
+    Some(Salvage::after(&connection, after))
+}
+
+fn apply(connection: &mut Connection, restored: Revision, salvage: Option<&Salvage>) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    let mut newest = restored;
+    if let Some(salvage) = salvage {
+        for record in salvage.records.values() {
+            write::replace(&transaction, record)?;
+        }
+        for event in salvage.events.values() {
+            write::append(&transaction, event)?;
+        }
+        newest = newest.max(salvage.newest());
+    }
+    // Nobody knows how many changes were lost with a store of which nothing is left, but they were fewer than one a
+    // second.
+    let seconds = Revision::try_from(Timestamp::now().as_second()).unwrap_or_default();
+    write::leave_out_up_to(&transaction, seconds.max(newest + LEFT_OUT))?;
+    transaction.commit()
+}
+
+impl Account {
+    fn say(&self, remarks: &mut Vec<String>) {
+        let revision = self.backup.as_ref().map_or(0, |backup| backup.revision);
+        remarks.push(match &self.backup {
+            Some(backup) => format!(
+                "{} were restored from {}, taken at {:.0}",
+                counted(self.restored, "exemption"),
+                backup.path.display(),
+                backup.taken
+            ),
+            None => "there is no intact backup to restore exemptions from".to_owned(),
+        });
+        let Some(salvage) = &self.salvage else {
+            remarks.push("nothing could be read of the store itself: later changes are lost".to_owned());
+            return;
+        };
+        let salvaged = salvage.events.len();
+        remarks.push(format!(
+            "of the store itself, {} and {} could be read that are not in a backup",
+            counted(salvaged, "change"),
+            counted(salvage.records.len(), "changed exemption")
+        ));
+        for id in &salvage.doubtful {
+            remarks.push(format!(
+                "there are two different accounts of exemption {id}: its later changes were not taken over"
+            ));
+        }
+        let salvaged = Revision::try_from(salvaged).unwrap_or(Revision::MAX);
+        match salvage.last {
+            Some(last) if last.saturating_sub(revision) <= salvaged => {}
+            Some(last) => remarks.push(format!(
+                "{} of {} after the backup could not be read and may be lost",
+                last - revision - salvaged,
+                last - revision
+            )),
+            None => remarks.push("other changes after the backup may be lost".to_owned()),
+        }
+    }
+}
+
+fn counted(number: usize, what: &str) -> String {
+    match number {
+        1 => format!("1 {what}"),
+        number => format!("{number} {what}s"),
+    }
+}

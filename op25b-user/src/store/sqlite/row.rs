@@ -1,0 +1,126 @@
+//! A record and an event as rows, and back.
+
+use std::{error::Error, net::IpAddr, str::FromStr};
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use rusqlite::{Row, types::Type};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::store::{Action, Actor, Event, Record};
+
+/// The columns that [`record`] reads, in its order.
+pub(super) const RECORD: &str = "id, customer, prefixes, destinations, ticket, note, created_at, created_uid, \
+     created_name, expires_at, removed_at, revision";
+/// The columns that [`event`] reads, in its order.
+pub(super) const EVENT: &str = "revision, at, uid, name, action, reason, before, after, exemption";
+
+/// A record from its row.
+pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
+    Ok(Record {
+        id: parsed(row, 0)?,
+        customer: row.get(1)?,
+        prefixes: json(row, 2)?,
+        destinations: json(row, 3)?,
+        ticket: row.get(4)?,
+        note: row.get(5)?,
+        created_at: parsed(row, 6)?,
+        created_by: Actor {
+            uid: row.get(7)?,
+            name: row.get(8)?,
+        },
+        expires_at: parsed_if_any(row, 9)?,
+        removed_at: parsed_if_any(row, 10)?,
+        revision: row.get(11)?,
+    })
+}
+
+/// An event from its row, which says twice which change of which exemption it is.
+pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
+    let before: Option<String> = row.get(6)?;
+    let event = Event {
+        revision: row.get(0)?,
+        at: parsed(row, 1)?,
+        by: Actor {
+            uid: row.get(2)?,
+            name: row.get(3)?,
+        },
+        action: action(row, 4)?,
+        reason: row.get(5)?,
+        before: before.map(|_| json(row, 6)).transpose()?,
+        after: json(row, 7)?,
+    };
+    if (event.after.id, event.after.revision) != (parsed(row, 8)?, event.revision) {
+        return Err(damaged(7, "it is of another change"));
+    }
+    Ok(event)
+}
+
+/// A time as text that sorts as times do.
+pub(super) fn time(at: Timestamp) -> String {
+    format!("{at:.9}")
+}
+
+/// What an action is called in the audit.
+pub(super) fn word(action: Action) -> &'static str {
+    match action {
+        Action::Add => "add",
+        Action::Extend => "extend",
+        Action::Remove => "remove",
+    }
+}
+
+/// A value as JSON.
+pub(super) fn to_json<T: Serialize>(value: &T) -> rusqlite::Result<String> {
+    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+}
+
+/// A column that holds JSON.
+pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let text = row.get_ref(column)?.as_str()?;
+    serde_json::from_str(text).map_err(|error| damaged(column, error))
+}
+
+/// What `exemption_prefixes` says of a prefix: its family, and its first and last address.
+pub(super) fn bounds(net: &IpNet) -> (u8, Vec<u8>, Vec<u8>) {
+    let family = if net.network().is_ipv4() { 4 } else { 6 };
+    (family, octets(net.network()), octets(net.broadcast()))
+}
+
+/// An address in network byte order.
+pub(super) fn octets(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().to_vec(),
+    }
+}
+
+fn action(row: &Row<'_>, column: usize) -> rusqlite::Result<Action> {
+    let found = row.get_ref(column)?.as_str()?;
+    [Action::Add, Action::Extend, Action::Remove]
+        .into_iter()
+        .find(|action| word(*action) == found)
+        .ok_or_else(|| damaged(column, format!("no action is called {found}")))
+}
+
+fn parsed<T: FromStr<Err: Error + Send + Sync + 'static>>(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<T> {
+    let text = row.get_ref(column)?.as_str()?;
+    text.parse().map_err(|error: T::Err| damaged(column, error))
+}
+
+fn parsed_if_any(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+    match row.get_ref(column)?.as_str_or_null()? {
+        None => Ok(None),
+        Some(text) => text
+            .parse()
+            .map(Some)
+            .map_err(|error: jiff::Error| damaged(column, error)),
+    }
+}
+
+fn damaged(column: usize, error: impl Into<Box<dyn Error + Send + Sync + 'static>>) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
+}

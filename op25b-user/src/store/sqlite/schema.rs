@@ -1,0 +1,119 @@
+//! What the store's tables are, and whether a file has them.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::error::Trouble;
+use crate::store::StoreError;
+
+/// The newest format that is known, in SQLite's `user_version`.
+pub(super) const FORMAT: u32 = 1;
+/// What tells our files from other programs': `OP25`.
+const APPLICATION: u32 = 0x4f50_3235;
+
+/// Times are text of one width, so that they sort; prefixes and destinations are arrays in JSON.
+///
+/// The audit says who did what: nothing in it may be changed, also not by who has the file in a shell. `INSERT OR
+/// REPLACE` removes rows without asking the trigger for that, hence the third one.
+const TABLES: &str = "
+    CREATE TABLE exemptions (
+        id TEXT PRIMARY KEY,
+        customer TEXT NOT NULL,
+        prefixes TEXT NOT NULL,
+        destinations TEXT NOT NULL,
+        ticket TEXT,
+        note TEXT,
+        created_at TEXT NOT NULL,
+        created_uid INTEGER NOT NULL,
+        created_name TEXT NOT NULL,
+        expires_at TEXT,
+        removed_at TEXT,
+        revision INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX exemptions_customer ON exemptions (customer, id);
+    CREATE INDEX exemptions_expiry ON exemptions (expires_at) WHERE removed_at IS NULL;
+
+    -- The first and the last address of each prefix, in network byte order.
+    CREATE TABLE exemption_prefixes (
+        family INTEGER NOT NULL,
+        first BLOB NOT NULL,
+        last BLOB NOT NULL,
+        id TEXT NOT NULL REFERENCES exemptions (id),
+        PRIMARY KEY (family, first, last, id)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE audit (
+        revision INTEGER PRIMARY KEY AUTOINCREMENT,
+        at TEXT NOT NULL,
+        uid INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        action TEXT NOT NULL,
+        reason TEXT,
+        exemption TEXT NOT NULL,
+        before TEXT,
+        after TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX audit_exemption ON audit (exemption, revision);
+    CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
+        BEGIN SELECT RAISE(ABORT, 'the audit is never changed'); END;
+    CREATE TRIGGER audit_is_not_removed BEFORE DELETE ON audit
+        BEGIN SELECT RAISE(ABORT, 'the audit is never removed'); END;
+    CREATE TRIGGER audit_is_not_replaced BEFORE INSERT ON audit
+        WHEN EXISTS (SELECT 1 FROM audit WHERE revision = NEW.revision)
+        BEGIN SELECT RAISE(ABORT, 'the audit is never changed'); END;
+
+    CREATE TABLE requests (
+        uid INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        at TEXT NOT NULL,
+        changed TEXT NOT NULL,
+        PRIMARY KEY (uid, key)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX requests_at ON requests (at);
+";
+
+/// What a file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Contents {
+    /// Nothing yet.
+    Blank,
+    /// Our tables.
+    Store,
+}
+
+/// What an open file holds.
+pub(super) fn contents(connection: &Connection, file: &Path) -> Result<Contents, StoreError> {
+    let trouble = Trouble::with(connection, file);
+    let number = |sql| connection.query_row(sql, [], |row| row.get::<_, u32>(0));
+    let tables = number("SELECT count(*) FROM sqlite_schema").map_err(&trouble)?;
+    let application = number("PRAGMA application_id").map_err(&trouble)?;
+    let format = number("PRAGMA user_version").map_err(&trouble)?;
+    if (tables, application, format) == (0, 0, 0) {
+        return Ok(Contents::Blank);
+    }
+    if application != APPLICATION || format == 0 {
+        return Err(StoreError::Damaged {
+            path: file.to_owned(),
+            why: "it is a database, but not one of op25b's".to_owned(),
+        });
+    }
+    if format > FORMAT {
+        return Err(StoreError::Newer {
+            path: file.to_owned(),
+            found: format,
+            known: FORMAT,
+        });
+    }
+    Ok(Contents::Store)
+}
+
+/// Makes the tables in a blank file, all or none. An older format would be brought up to date here.
+pub(super) fn create(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch(TABLES)?;
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.pragma_update(None, "user_version", FORMAT)?;
+    transaction.commit()
+}

@@ -1,0 +1,181 @@
+//! Writing changes: all of a commit or nothing.
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, TransactionBehavior, params};
+use ulid::Ulid;
+
+use super::{read, row};
+use crate::store::{Change, Commit, Event, Record, RequestKey, Revision};
+
+/// For how long it is known what became of a request.
+const REQUESTS_ARE_KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+/// Why nothing was written.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// A record is not what it was when the change was decided.
+    Conflict(Ulid),
+    /// SQLite's answer.
+    Sqlite(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Refusal {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+/// Writes a commit, and says the number of its last change.
+pub(super) fn commit(connection: &mut Connection, commit: &Commit) -> Result<Revision, Refusal> {
+    // From here on nobody else writes: what is read is what will be changed.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut revision = read::revision(&transaction)?;
+    for change in &commit.changes {
+        revision += 1;
+        let event = Event {
+            revision,
+            at: commit.at,
+            by: commit.by.clone(),
+            action: change.action,
+            reason: commit.reason.clone(),
+            before: change.before.clone(),
+            after: Record {
+                revision,
+                ..change.after.clone()
+            },
+        };
+        compare(&transaction, change)?;
+        if change.before.is_some() {
+            replace(&transaction, &event.after)?;
+        } else {
+            insert(&transaction, &event.after)?;
+        }
+        append(&transaction, &event)?;
+    }
+    forget_requests(&transaction, commit.at)?;
+    if let Some(request) = &commit.request {
+        remember(&transaction, request, commit)?;
+    }
+    transaction.commit()?;
+    Ok(revision)
+}
+
+/// Looks whether the record is as it was.
+fn compare(connection: &Connection, change: &Change) -> Result<(), Refusal> {
+    let id = change.after.id;
+    let same_record = change.before.as_ref().is_none_or(|before| before.id == id);
+    if same_record && read::get(connection, id)? == change.before {
+        Ok(())
+    } else {
+        Err(Refusal::Conflict(id))
+    }
+}
+
+/// Writes a record that was not there.
+pub(super) fn insert(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(&format!(
+            "INSERT INTO exemptions ({}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            row::RECORD
+        ))?
+        .execute(params![
+            record.id.to_string(),
+            record.customer,
+            row::to_json(&record.prefixes)?,
+            row::to_json(&record.destinations)?,
+            record.ticket,
+            record.note,
+            row::time(record.created_at),
+            record.created_by.uid,
+            record.created_by.name,
+            record.expires_at.map(row::time),
+            record.removed_at.map(row::time),
+            record.revision,
+        ])?;
+    // The same prefix may be in it twice.
+    let mut statement = connection.prepare_cached(
+        "INSERT OR IGNORE INTO exemption_prefixes (family, first, last, id) VALUES (?, ?, ?, ?)",
+    )?;
+    for net in &record.prefixes {
+        let (family, first, last) = row::bounds(net);
+        statement.execute(params![family, first, last, record.id.to_string()])?;
+    }
+    Ok(())
+}
+
+/// Writes a record in place of what there is of it.
+pub(super) fn replace(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
+    let id = record.id.to_string();
+    if let Some(before) = read::get(connection, record.id)? {
+        let mut statement = connection.prepare_cached(
+            "DELETE FROM exemption_prefixes WHERE family = ? AND first = ? AND last = ? AND id = ?",
+        )?;
+        for net in &before.prefixes {
+            let (family, first, last) = row::bounds(net);
+            statement.execute(params![family, first, last, id])?;
+        }
+        connection
+            .prepare_cached("DELETE FROM exemptions WHERE id = ?")?
+            .execute([&id])?;
+    }
+    insert(connection, record)
+}
+
+/// Adds a row to the audit.
+pub(super) fn append(connection: &Connection, event: &Event) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(&format!(
+            "INSERT INTO audit ({}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            row::EVENT
+        ))?
+        .execute(params![
+            event.revision,
+            row::time(event.at),
+            event.by.uid,
+            event.by.name,
+            row::word(event.action),
+            event.reason,
+            event.before.as_ref().map(row::to_json).transpose()?,
+            row::to_json(&event.after)?,
+            event.after.id.to_string(),
+        ])?;
+    Ok(())
+}
+
+/// Lets the next change's number be above this one.
+pub(super) fn leave_out_up_to(connection: &Connection, revision: Revision) -> rusqlite::Result<()> {
+    let changed = connection.execute(
+        "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'audit'",
+        [revision],
+    )?;
+    if changed == 0 {
+        connection.execute(
+            "INSERT INTO sqlite_sequence (name, seq) VALUES ('audit', ?)",
+            [revision],
+        )?;
+    }
+    Ok(())
+}
+
+fn forget_requests(connection: &Connection, now: Timestamp) -> rusqlite::Result<()> {
+    if let Ok(oldest) = now.checked_sub(REQUESTS_ARE_KEPT) {
+        connection
+            .prepare_cached("DELETE FROM requests WHERE at < ?")?
+            .execute([row::time(oldest)])?;
+    }
+    Ok(())
+}
+
+fn remember(connection: &Connection, request: &RequestKey, commit: &Commit) -> rusqlite::Result<()> {
+    let changed: Vec<Ulid> = commit.changes.iter().map(|change| change.after.id).collect();
+    connection
+        .prepare_cached("INSERT INTO requests (uid, key, digest, at, changed) VALUES (?, ?, ?, ?, ?)")?
+        .execute(params![
+            request.uid,
+            request.key,
+            request.digest,
+            row::time(commit.at),
+            row::to_json(&changed)?,
+        ])?;
+    Ok(())
+}

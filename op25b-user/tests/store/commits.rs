@@ -1,0 +1,179 @@
+//! What a commit does, and what it refuses.
+
+use jiff::SignedDuration;
+use op25b::store::{Action, Commit, Earlier, Record, Records as _, RequestKey, Store as _, StoreError};
+use tempfile::tempdir;
+
+use crate::{actor, add, add_each, by_hand, now, of, open, record, remove};
+
+#[test]
+fn a_record_comes_back_as_it_was_with_the_number_of_its_change() {
+    let dir = tempdir().unwrap();
+    let mut store = open(dir.path());
+    let odd = Record {
+        customer: "株式会社 'サンプル'\n\"0\"".into(),
+        note: Some(String::new()),
+        ticket: None,
+        destinations: vec![],
+        prefixes: vec![
+            "0.0.0.0/0".parse().unwrap(),
+            "::/0".parse().unwrap(),
+            "::/0".parse().unwrap(),
+        ],
+        expires_at: Some("9999-12-30T22:00:00Z".parse().unwrap()),
+        created_at: "-009999-01-02T01:59:59Z".parse().unwrap(),
+        ..record(2)
+    };
+    assert_eq!(store.revision().unwrap(), 0);
+    assert_eq!(store.commit(&of([add(record(1)), add(odd.clone())])).unwrap(), 2);
+    let odd = Record { revision: 2, ..odd };
+    assert_eq!(store.get(odd.id).unwrap(), Some(odd.clone()));
+    drop(store);
+    let store = open(dir.path());
+    assert_eq!(
+        store.standing().unwrap(),
+        [
+            Record {
+                revision: 1,
+                ..record(1)
+            },
+            odd
+        ]
+    );
+    assert_eq!(store.revision().unwrap(), 2);
+}
+
+#[test]
+fn each_change_of_a_commit_is_an_event_of_its_own() {
+    let dir = tempdir().unwrap();
+    let mut store = open(dir.path());
+    add_each(&mut store, 1..=3);
+    let before = store.standing().unwrap();
+    assert_eq!(
+        store
+            .commit(&of([remove(&before[2]), add(record(4)), remove(&before[0])]))
+            .unwrap(),
+        6
+    );
+    let events = store.events(None, 3, 10).unwrap();
+    let told: Vec<_> = events
+        .iter()
+        .map(|event| (event.revision, event.action, event.after.id))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (4, Action::Remove, record(3).id),
+            (5, Action::Add, record(4).id),
+            (6, Action::Remove, record(1).id),
+        ]
+    );
+    assert_eq!(events[0].before.as_ref(), Some(&before[2]));
+    assert_eq!(events[0].after, store.get(record(3).id).unwrap().unwrap());
+    assert_eq!((events[1].at, &events[1].by), (now(), &actor()));
+    assert_eq!(events[2].reason.as_deref(), Some("asked for by telephone"));
+    let of_one: Vec<_> = store.events(Some(record(1).id), 0, 10).unwrap();
+    assert_eq!(
+        of_one.iter().map(|event| event.revision).collect::<Vec<_>>(),
+        [1, 6]
+    );
+    assert_eq!(store.events(None, 0, 2).unwrap().len(), 2);
+    assert_eq!(store.events(None, u64::MAX, 2).unwrap(), []);
+}
+
+#[test]
+fn a_record_that_somebody_else_changed_is_a_conflict_and_nothing_is_done() {
+    let dir = tempdir().unwrap();
+    let mut store = open(dir.path());
+    add_each(&mut store, 1..=2);
+    let stale = store.get(record(1).id).unwrap().unwrap();
+    store.commit(&of([remove(&stale)])).unwrap();
+    let before = store.list(&crate::model::everything(), now()).unwrap();
+    let other = store.get(record(2).id).unwrap().unwrap();
+    let never_there = Record {
+        revision: 1,
+        ..record(9)
+    };
+    // The right number, and yet not the same.
+    let another = Record {
+        customer: "Somebody".into(),
+        ..other.clone()
+    };
+    for (refused, id) in [
+        (remove(&stale), stale.id),
+        (add(record(2)), record(2).id),
+        (remove(&never_there), never_there.id),
+        (remove(&another), other.id),
+    ] {
+        let answer = store.commit(&of([add(record(3)), remove(&other), refused]));
+        assert_eq!(answer, Err(StoreError::Conflict { id }));
+        assert_eq!(store.list(&crate::model::everything(), now()).unwrap(), before);
+        assert_eq!(store.revision().unwrap(), 3);
+        assert_eq!(store.events(None, 3, 1).unwrap(), []);
+    }
+}
+
+#[test]
+fn the_audit_can_be_neither_changed_nor_removed_nor_replaced() {
+    let dir = tempdir().unwrap();
+    let mut store = open(dir.path());
+    add_each(&mut store, 1..=2);
+    let events = store.events(None, 0, 10).unwrap();
+    for sql in [
+        "UPDATE audit SET reason = 'none' WHERE revision = 1",
+        "DELETE FROM audit",
+        "INSERT OR REPLACE INTO audit SELECT revision, at, 0, 'root', action, reason, exemption, before, after FROM audit",
+    ] {
+        let error = by_hand(dir.path(), sql).unwrap_err().to_string();
+        assert!(error.contains("the audit is never "), "{sql}: {error}");
+    }
+    assert_eq!(store.events(None, 0, 10).unwrap(), events);
+}
+
+#[test]
+fn what_became_of_a_request_is_known_for_a_day() {
+    let dir = tempdir().unwrap();
+    let mut store = open(dir.path());
+    let request = |uid, key: &str| {
+        Some(RequestKey {
+            uid,
+            key: key.into(),
+            digest: format!("digest of {key}"),
+        })
+    };
+    let first = Commit {
+        request: request(1000, "one"),
+        ..of([add(record(1)), add(record(2))])
+    };
+    store.commit(&first).unwrap();
+    let earlier = Earlier {
+        digest: "digest of one".into(),
+        changed: vec![record(1).id, record(2).id],
+    };
+    assert_eq!(store.earlier(1000, "one").unwrap(), Some(earlier.clone()));
+    assert_eq!(store.earlier(1001, "one").unwrap(), None);
+    assert_eq!(store.earlier(1000, "two").unwrap(), None);
+    // The same request is not done a second time, also if nobody asked before.
+    let again = Commit {
+        request: request(1000, "one"),
+        ..of([add(record(3))])
+    };
+    assert!(store.commit(&again).is_err());
+    assert_eq!(store.get(record(3).id).unwrap(), None);
+
+    let day = SignedDuration::from_hours(24);
+    let later = Commit {
+        at: now() + day,
+        request: request(1000, "two"),
+        ..of([add(record(3))])
+    };
+    store.commit(&later).unwrap();
+    assert_eq!(store.earlier(1000, "one").unwrap(), Some(earlier));
+    let later = Commit {
+        at: now() + day + SignedDuration::from_nanos(1),
+        ..of([add(record(4))])
+    };
+    store.commit(&later).unwrap();
+    assert_eq!(store.earlier(1000, "one").unwrap(), None);
+    assert!(store.earlier(1000, "two").unwrap().is_some());
+}
