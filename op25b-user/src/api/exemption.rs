@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use utoipa::ToSchema;
 
 use super::Explained;
@@ -93,26 +93,44 @@ impl Exemption {
     }
 }
 
+/// A prefix without host bits, such as `198.51.100.8/29`, or an address.
+#[derive(ToSchema)]
+#[schema(
+    as = Prefix,
+    min_length = 2,
+    max_length = 64,
+    pattern = "^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$",
+    example = "198.51.100.8/29"
+)]
+#[expect(dead_code, reason = "it only describes")]
+struct PrefixText(String);
+
 /// An exemption to add.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewExemption {
     /// Who it is.
+    #[schema(min_length = 1, max_length = 1000, example = "Example KK")]
     pub customer: String,
     /// Their source prefixes, such as `198.51.100.8/29`; an address is a prefix of its own.
+    #[schema(value_type = Vec<PrefixText>, min_items = 1, max_items = 1000)]
     pub prefixes: Vec<String>,
     /// Where they may connect to; everywhere if empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<PrefixText>, max_items = 1000)]
     pub destinations: Vec<String>,
     /// The ticket that asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 1000, example = "OPS-1042")]
     pub ticket: Option<String>,
     /// Anything else worth knowing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 1000)]
     pub note: Option<String>,
     /// When it ends: after a time such as `90d`, with a date such as `2028-03-31`, at an instant such as
     /// `2028-04-01T00:00:00+09:00`, or `never`, which is also meant by nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 1000, example = "90d")]
     pub expires: Option<String>,
     /// Also if a prefix is in no pool or wider than the policy lets pass.
     #[serde(default)]
@@ -135,9 +153,11 @@ pub struct Added {
 #[serde(deny_unknown_fields)]
 pub struct ExtendExemption {
     /// When it ends, as when one is added; counted from now.
+    #[schema(min_length = 1, max_length = 1000, example = "2028-03-31")]
     pub expires: String,
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 1000)]
     pub reason: Option<String>,
 }
 
@@ -166,6 +186,7 @@ pub struct Removed {
 #[serde(deny_unknown_fields)]
 pub struct ImportExemptions {
     /// The exemptions.
+    #[schema(min_items = 1, max_items = 1_000_000)]
     pub exemptions: Vec<ImportRow>,
     /// Only say what would be done.
     #[serde(default)]
@@ -174,12 +195,28 @@ pub struct ImportExemptions {
 
 /// An exemption and where it was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ImportRow {
     /// The line that errors are to name.
+    #[serde(deserialize_with = "whole")]
+    #[schema(minimum = 0, maximum = 4_294_967_295_u64)]
     pub line: u32,
     /// The exemption. Its end must be absolute: a file that says `90d` would mean something else each time.
-    #[serde(flatten)]
     pub exemption: NewExemption,
+}
+
+/// A whole number. JSON knows only numbers, so that `14.0` is one, too.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let number = f64::deserialize(deserializer)?;
+    if number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it was looked at"
+        )]
+        return Ok(number as u32);
+    }
+    Err(D::Error::custom(format_args!("{number} is no line")))
 }
 
 /// What an import did.

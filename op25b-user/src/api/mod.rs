@@ -2,15 +2,18 @@
 //!
 //! Adding a member to an answer is compatible, changing or removing one is not.
 
+pub mod bounds;
+mod duration;
 mod exemption;
 mod explain;
 mod problem;
 
 pub use self::{
+    duration::{DURATION, duration},
     exemption::{
         Added, Exemption, ExtendExemption, Extended, HistoryEntry, ImportExemptions, ImportRow, Imported,
         NewExemption, Origin, Page, PlaceInFile, Removed,
     },
     explain::{Explained, Rule, RuleKind},
-    problem::{Problem, RowProblem},
+    problem::{Problem, ProblemKind, RowProblem},
 };

@@ -4,21 +4,24 @@ use std::{fmt, path::PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::policy::Diff;
 
 /// The answer to `GET /v1/status`. Adding a member is compatible, changing one is not.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DaemonReport {
     /// The process.
     pub pid: u32,
     /// Its version.
     pub version: String,
     /// The policy file that it reads.
+    #[schema(value_type = String)]
     pub policy_file: PathBuf,
     /// SHA-256 of the policy that is enforced.
     pub policy_sha256: String,
     /// When the policy that is enforced was loaded.
+    #[schema(value_type = String, format = DateTime)]
     pub loaded_at: Timestamp,
     /// How many reloads were done.
     pub reloads: u64,
@@ -26,12 +29,26 @@ pub struct DaemonReport {
     pub refused_reloads: u64,
     /// The last one, whether done or refused.
     pub last_reload: Option<LastReload>,
+    /// The exemptions that hold, or held until they ended.
+    #[serde(default)]
+    pub exemptions: ExemptionReport,
     /// The interfaces of the policy.
     pub interfaces: Vec<InterfaceReport>,
 }
 
+/// The exemptions of a policy and its store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ExemptionReport {
+    /// How many the policy file has.
+    pub in_file: usize,
+    /// How many are stored and not removed.
+    pub stored: usize,
+    /// Whether the kernel does not have what the store has: that is tried again every few seconds.
+    pub kernel_is_behind: bool,
+}
+
 /// How it stands with one interface.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct InterfaceReport {
     /// Its name.
     pub name: String,
@@ -42,7 +59,7 @@ pub struct InterfaceReport {
 }
 
 /// Whether the filter runs on an interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InterfaceState {
     /// It does.
@@ -54,9 +71,10 @@ pub enum InterfaceState {
 }
 
 /// A reload that is over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LastReload {
     /// When it was over.
+    #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// What asked for it: `SIGHUP`, `reload` or `watch`.
     pub asked_by: String,
@@ -80,7 +98,7 @@ impl fmt::Display for LastReload {
 }
 
 /// The answer to `POST /v1/reload`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReloadAnswer {
     /// Whether nothing was to be done but looking.
     pub dry_run: bool,

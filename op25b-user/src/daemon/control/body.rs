@@ -1,0 +1,77 @@
+//! From a request's body to what it says, in bounded time and size.
+
+use std::time::Duration;
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, Request},
+    http::header::{CONTENT_TYPE, HeaderMap},
+};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Body as _;
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+use super::limits;
+use crate::api::{Problem, ProblemKind};
+
+/// A body of JSON of ordinary size.
+pub(super) struct Json<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let bytes = read(request, limits::BODY, limits::BODY_TIME).await?;
+        parse(&bytes).map(Self)
+    }
+}
+
+/// All of a body that says that it is JSON.
+pub(super) async fn read(request: Request, most: usize, time: Duration) -> Result<Bytes, Problem> {
+    if !is_json(request.headers()) {
+        return Err(Problem::new(
+            ProblemKind::UnsupportedMediaType,
+            "send JSON, and the header Content-Type: application/json with it",
+        ));
+    }
+    let body = request.into_body();
+    let too_large = || Problem::new(ProblemKind::TooLarge, format!("at most {most} bytes are read"));
+    // What is announced as too large need not arrive first.
+    if body.size_hint().lower() > most as u64 {
+        return Err(too_large());
+    }
+    match timeout(time, Limited::new(body, most).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(error)) => Err(Problem::bad_request(format!("the body broke off: {error}"))),
+        Err(_) => Err(Problem::new(
+            ProblemKind::RequestTimeout,
+            format!("the body did not arrive within {} seconds", time.as_secs()),
+        )),
+    }
+}
+
+/// What JSON says; what is wrong with it, and where.
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let why = error.into_inner();
+        Problem::bad_request(match path.as_str() {
+            "." | "?" => format!("the body cannot be read: {why}"),
+            path => format!("the body cannot be read: `{path}`: {why}"),
+        })
+    })?;
+    let end = deserializer.end();
+    end.map_err(|why| Problem::bad_request(format!("the body cannot be read: {why}")))?;
+    Ok(value)
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(Ok(value)) = headers.get(CONTENT_TYPE).map(|value| value.to_str()) else {
+        return false;
+    };
+    let (media_type, _) = value.split_once(';').unwrap_or((value, ""));
+    media_type.trim().eq_ignore_ascii_case("application/json")
+}

@@ -1,0 +1,54 @@
+//! Reading the store for clients: beside the daemon's own work, a few at a time.
+
+use std::sync::Arc;
+
+use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
+use tracing::error;
+
+use super::limits;
+use crate::{
+    api::Problem,
+    store::{Records, StoreError},
+};
+
+/// Opens the store for one answer.
+pub(in crate::daemon) type OpenReader = Arc<dyn Fn() -> Result<Box<dyn Records>, StoreError> + Send + Sync>;
+
+/// Those who read.
+#[derive(Clone)]
+pub(super) struct Readers {
+    open: OpenReader,
+    turns: Arc<Semaphore>,
+}
+
+impl Readers {
+    pub(super) fn new(open: OpenReader) -> Self {
+        Self {
+            open,
+            turns: Arc::new(Semaphore::new(limits::READERS)),
+        }
+    }
+
+    /// Reads something in a thread of its own.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Records) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let turn = timeout(limits::TURN, Arc::clone(&self.turns).acquire_owned()).await;
+        let Ok(Ok(turn)) = turn else {
+            return Err(Problem::busy("too many read exemptions at once; ask again"));
+        };
+        let open = Arc::clone(&self.open);
+        let read = spawn_blocking(move || {
+            let _turn = turn;
+            work(&*open()?)
+        });
+        match read.await {
+            Ok(result) => result.map_err(Problem::from),
+            Err(error) => {
+                error!(%error, "reading exemptions failed");
+                Err(Problem::internal("reading failed; the daemon's log says more"))
+            }
+        }
+    }
+}

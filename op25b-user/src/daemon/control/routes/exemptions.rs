@@ -1,0 +1,61 @@
+//! Which exemptions are there?
+
+use axum::{Json, extract::State};
+use jiff::Timestamp;
+
+use super::{
+    super::{
+        Shared,
+        openapi::{ReadProblems, Unknown},
+    },
+    parameters::{ListQuery, Path, Query},
+};
+use crate::{
+    api::{Exemption, Page, Problem},
+    observe::exemptions,
+};
+
+/// Lists exemptions: those of the policy file in its order, then the stored ones.
+#[utoipa::path(
+    operation_id = "list_exemptions",
+    get, path = "/v1/exemptions", tag = "exemptions",
+    params(ListQuery),
+    responses((status = 200, description = "A page of them.", body = Page<Exemption>), ReadProblems)
+)]
+pub(super) async fn list(
+    State(shared): State<Shared>,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<Page<Exemption>>, Problem> {
+    let now = Timestamp::now();
+    let wanted = query.read(now)?;
+    let view = shared.view()?;
+    let page = shared
+        .readers
+        .read(move |store| exemptions::list(view.in_file(), store, &wanted, now));
+    page.await.map(Json)
+}
+
+/// Shows one exemption.
+#[utoipa::path(
+    operation_id = "get_exemption",
+    get, path = "/v1/exemptions/{id}", tag = "exemptions",
+    params(("id" = String, Path, description = "Its id.")),
+    responses((status = 200, description = "The exemption.", body = Exemption), ReadProblems, Unknown)
+)]
+pub(super) async fn get(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+) -> Result<Json<Exemption>, Problem> {
+    let view = shared.view()?;
+    let asked = id.clone();
+    let found = shared
+        .readers
+        .read(move |store| exemptions::find(view.in_file(), store, &asked, Timestamp::now()));
+    let exemption = found.await?.ok_or_else(|| unknown(&id))?;
+    Ok(Json(exemption))
+}
+
+/// That there is no exemption of an id.
+pub(super) fn unknown(id: &str) -> Problem {
+    Problem::not_found(format!("there is no exemption {id:?}"))
+}

@@ -1,0 +1,154 @@
+//! That docs/openapi.json says what the code does.
+
+use std::{env, fs, path::Path};
+
+use axum::http::Method;
+use serde_json::Value;
+
+use super::{super::openapi::DOCUMENT, Fixture};
+use crate::api::bounds;
+
+/// Set, it has the file written instead of compared.
+const WRITE: &str = "OP25B_WRITE_OPENAPI";
+
+/// What there is.
+const PATHS: [&str; 10] = [
+    "/v1/exemptions",
+    "/v1/exemptions/import",
+    "/v1/exemptions/{id}",
+    "/v1/exemptions/{id}/history",
+    "/v1/explain",
+    "/v1/history",
+    "/v1/metrics",
+    "/v1/openapi.json",
+    "/v1/reload",
+    "/v1/status",
+];
+
+fn document() -> Value {
+    serde_json::from_str(&DOCUMENT).unwrap()
+}
+
+#[test]
+fn the_file_in_docs_is_what_the_code_says() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi.json");
+    if env::var_os(WRITE).is_some() {
+        fs::write(&path, DOCUMENT.as_bytes()).unwrap();
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == *DOCUMENT,
+        "docs/openapi.json is not what the code says; write it anew with\n    \
+         {WRITE}=1 cargo test --package op25b --lib control::tests::document"
+    );
+}
+
+#[tokio::test]
+async fn every_route_that_is_described_is_there_and_no_other_method() {
+    let fixture = Fixture::new();
+    let document = document();
+    let paths = document["paths"].as_object().unwrap();
+    let there: Vec<_> = paths.keys().map(String::as_str).collect();
+    assert_eq!(there, PATHS);
+    for (path, item) in paths {
+        let described: Vec<_> = item
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(|it| it.to_uppercase())
+            .collect();
+        let uri = path.replace("{id}", "a7");
+        // Nobody is asked anything: the answer to this says which methods there are.
+        let answer = fixture.ask(Method::TRACE, &uri).await;
+        assert_eq!(answer.status, 405, "{path}");
+        let mut allowed: Vec<_> = answer.header("allow").unwrap().split(',').collect();
+        // Whatever can be got can be asked for without its body.
+        allowed.retain(|method| *method != "HEAD");
+        allowed.sort_unstable();
+        let mut described: Vec<_> = described.iter().map(String::as_str).collect();
+        described.sort_unstable();
+        assert_eq!(allowed, described, "{path}");
+    }
+}
+
+#[test]
+fn whatever_is_referred_to_is_described() {
+    let document = document();
+    let references = DOCUMENT.split("\"$ref\": \"#").skip(1);
+    for reference in references.map(|rest| rest.split('"').next().unwrap()) {
+        assert!(document.pointer(reference).is_some(), "{reference}");
+    }
+}
+
+#[test]
+fn whatever_may_be_refused_is_described_as_a_problem() {
+    for (path, item) in document()["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let responses = operation["responses"].as_object().unwrap();
+            if path.ends_with("openapi.json") {
+                continue;
+            }
+            for status in ["400", "422", "500", "503", "504"] {
+                let content = &responses[status]["content"];
+                assert!(
+                    content["application/problem+json"].is_object(),
+                    "{method} {path}: {status}"
+                );
+            }
+            assert_eq!(responses.contains_key("403"), method != "get", "{method} {path}");
+            assert_eq!(
+                responses.contains_key("404"),
+                path.contains("{id}"),
+                "{method} {path}"
+            );
+            assert_eq!(
+                responses.contains_key("413"),
+                !operation["requestBody"].is_null(),
+                "{method} {path}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_bounds_that_are_described_are_those_that_are_checked() {
+    let document = document();
+    let schemas = &document["components"]["schemas"];
+    let new = &schemas["NewExemption"]["properties"];
+    for name in ["customer", "ticket", "note", "expires"] {
+        assert_eq!(new[name]["maxLength"], bounds::TEXT, "{name}");
+        assert_eq!(new[name]["minLength"], 1, "{name}");
+    }
+    for name in ["prefixes", "destinations"] {
+        assert_eq!(new[name]["maxItems"], bounds::PREFIXES, "{name}");
+        assert_eq!(
+            new[name]["items"]["$ref"], "#/components/schemas/Prefix",
+            "{name}"
+        );
+    }
+    assert_eq!(schemas["Prefix"]["maxLength"], bounds::PREFIX);
+    assert_eq!(
+        schemas["ImportExemptions"]["properties"]["exemptions"]["maxItems"],
+        bounds::ROWS
+    );
+    for name in ["expires", "reason"] {
+        assert_eq!(
+            schemas["ExtendExemption"]["properties"][name]["maxLength"],
+            bounds::TEXT,
+            "{name}"
+        );
+    }
+    for name in ["NewExemption", "ExtendExemption", "ImportExemptions", "ImportRow"] {
+        assert_eq!(schemas[name]["additionalProperties"], false, "{name}");
+    }
+    assert_eq!(schemas["ImportRow"]["properties"]["line"]["maximum"], u32::MAX);
+    let parameters = document["paths"]["/v1/exemptions"]["get"]["parameters"]
+        .as_array()
+        .unwrap();
+    let pattern = |name: &str| {
+        let parameter = parameters.iter().find(|it| it["name"] == name).unwrap();
+        parameter["schema"]["pattern"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(pattern("expiring"), crate::api::DURATION);
+    assert_eq!(pattern("after"), crate::observe::exemptions::CURSOR);
+}

@@ -1,0 +1,265 @@
+//! The control socket without a daemon, a kernel or root.
+
+mod crowd;
+mod document;
+mod refusals;
+mod routes;
+
+use std::{path::PathBuf, sync::Arc};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, Method, Request as HttpRequest, StatusCode},
+};
+use http_body_util::BodyExt as _;
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::sync::{mpsc, watch};
+use tower::ServiceExt as _;
+use ulid::Ulid;
+
+use super::{Shared, View, limits, peer::Peer, reads::OpenReader, routes::router};
+use crate::{
+    api::{Added, Exemption, Explained, Extended, Imported, Problem, Removed},
+    daemon::request::Request,
+    observe::{DaemonReport, ExemptionReport, ReloadAnswer},
+    policy::parse,
+    store::{
+        Record, Records, StoreError,
+        double::{Double, record},
+    },
+};
+
+const POLICY: &str = "\
+version: 1
+interfaces: [{ name: eth1, role: subscriber }]
+pools: [{ name: homes, prefixes: [198.51.100.0/24] }]
+exemptions:
+  - { id: a7, customer: Example KK, prefixes: [198.51.100.8/29] }
+";
+
+/// Somebody who may change things, and somebody who may not.
+const OPERATOR: Peer = Peer {
+    uid: 0,
+    may_change: true,
+};
+const READER: Peer = Peer {
+    uid: 3_999_999_999,
+    may_change: false,
+};
+
+/// A control socket's router, and a stand-in for the daemon that notes what it is asked.
+struct Fixture {
+    router: Router,
+    asked: mpsc::UnboundedReceiver<String>,
+}
+
+/// An answer.
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    text: String,
+}
+
+fn view() -> View {
+    View {
+        report: DaemonReport {
+            exemptions: ExemptionReport::default(),
+            pid: 1,
+            version: "0.0.0".to_owned(),
+            policy_file: PathBuf::from("/etc/op25b/policy.yaml"),
+            policy_sha256: String::new(),
+            loaded_at: Timestamp::UNIX_EPOCH,
+            reloads: 0,
+            refused_reloads: 0,
+            last_reload: None,
+            interfaces: Vec::new(),
+        },
+        policy: Arc::new(parse("policy.yaml", POLICY).unwrap().policy),
+    }
+}
+
+fn stored() -> Record {
+    record(1, "Sample GK", "198.51.100.16/29")
+}
+
+fn open_double() -> OpenReader {
+    Arc::new(|| Ok(Box::new(Double::of([stored()])) as Box<dyn Records>))
+}
+
+fn shared(requests: mpsc::Sender<Request>, open_reader: OpenReader) -> Shared {
+    let (_, seen) = watch::channel(Some(Arc::new(view())));
+    Shared::new(requests, seen, open_reader, mpsc::channel(1).0)
+}
+
+impl Fixture {
+    fn new() -> Self {
+        Self::reading(open_double())
+    }
+
+    fn reading(open_reader: OpenReader) -> Self {
+        let (requests, received) = mpsc::channel(limits::QUEUE);
+        let (note, asked) = mpsc::unbounded_channel();
+        tokio::spawn(daemon(received, note));
+        Self {
+            router: router(shared(requests, open_reader)),
+            asked,
+        }
+    }
+
+    async fn send(&self, peer: Peer, request: HttpRequest<Body>) -> Answer {
+        let mut request = request;
+        request.extensions_mut().insert(peer);
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        Answer {
+            status: head.status,
+            headers: head.headers,
+            text: String::from_utf8(bytes.to_vec()).unwrap(),
+        }
+    }
+
+    /// Asks as an operator, without a body.
+    async fn ask(&self, method: Method, uri: &str) -> Answer {
+        self.send(OPERATOR, request(method, uri, "")).await
+    }
+
+    async fn get(&self, uri: &str) -> Answer {
+        self.ask(Method::GET, uri).await
+    }
+
+    /// Posts JSON as an operator.
+    async fn post(&self, uri: &str, body: &str) -> Answer {
+        self.send(OPERATOR, request(Method::POST, uri, body)).await
+    }
+
+    /// What the daemon was asked, if it was.
+    fn asked(&mut self) -> Option<String> {
+        self.asked.try_recv().ok()
+    }
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// Asserts that this is a problem; what it says.
+    #[track_caller]
+    fn problem(&self, status: u16, word: &str) -> String {
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/problem+json"),
+            "{}",
+            self.text
+        );
+        let problem: Problem = serde_json::from_str(&self.text).unwrap();
+        assert_eq!(
+            (self.status.as_u16(), problem.status, problem.kind.as_str()),
+            (status, status, format!("urn:op25b:problem:{word}").as_str()),
+            "{}",
+            self.text
+        );
+        problem.detail
+    }
+}
+
+fn request(method: Method, uri: &str, body: &str) -> HttpRequest<Body> {
+    HttpRequest::builder()
+        .method(method)
+        .uri(uri)
+        .header("content-type", "application/json")
+        .body(Body::from(body.to_owned()))
+        .unwrap()
+}
+
+/// Answers as a daemon does that has nothing against anything.
+async fn daemon(mut requests: mpsc::Receiver<Request>, note: mpsc::UnboundedSender<String>) {
+    while let Some(request) = requests.recv().await {
+        let exemption = Exemption::stored(stored(), Timestamp::UNIX_EPOCH);
+        let verdict = Explained {
+            source: [198, 51, 100, 16].into(),
+            destination: [203, 0, 113, 1].into(),
+            port: 25,
+            verdict: "pass".to_owned(),
+            reason: "exempt".to_owned(),
+            rule: None,
+        };
+        let said = match request {
+            Request::Reload { dry_run, answer } => {
+                let refused = (!dry_run).then(|| "line 5".to_owned());
+                let _ = answer.send(ReloadAnswer {
+                    dry_run,
+                    refused,
+                    ..ReloadAnswer::default()
+                });
+                format!("reload {dry_run}")
+            }
+            Request::Add {
+                exemption: new,
+                asker,
+                answer,
+            } => {
+                let _ = answer.send(Ok(Added {
+                    exemption,
+                    verdict,
+                    warnings: Vec::new(),
+                }));
+                format!("add {} {asker:?}", new.customer)
+            }
+            Request::Extend {
+                id, extend, answer, ..
+            } => {
+                let _ = answer.send(if id == Ulid::from(1).to_string() {
+                    Ok(Extended {
+                        exemption,
+                        verdict,
+                        warnings: Vec::new(),
+                    })
+                } else {
+                    Err(Problem::read_only("edit the file"))
+                });
+                format!("extend {id} {}", extend.expires)
+            }
+            Request::Remove {
+                id, reason, answer, ..
+            } => {
+                let _ = answer.send(Ok(Removed { exemption, verdict }));
+                format!("remove {id} {reason}")
+            }
+            Request::Import { import, answer, .. } => {
+                let added = import.exemptions.len();
+                let _ = answer.send(Ok(Imported {
+                    dry_run: import.dry_run,
+                    added,
+                    unchanged: 0,
+                    warnings: Vec::new(),
+                }));
+                format!("import {added}")
+            }
+            Request::Explain {
+                source, port, answer, ..
+            } => {
+                let _ = answer.send(Ok(verdict));
+                format!("explain {source} {port}")
+            }
+        };
+        let _ = note.send(said);
+    }
+}
+
+/// A store that cannot be opened.
+fn open_nothing() -> OpenReader {
+    Arc::new(|| {
+        Err(StoreError::Damaged {
+            path: PathBuf::from("/var/lib/op25b/exemptions.db"),
+            why: "it is not what it was".to_owned(),
+        })
+    })
+}

@@ -1,0 +1,286 @@
+//! Which exemptions are there, of the policy file and of the store together?
+//!
+//! The policy file's come first, in the order of the file; then the stored ones by ascending id. A [`Cursor`] goes
+//! through both.
+
+use std::{fmt, path::Path, str::FromStr};
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use smol_str::SmolStr;
+use thiserror::Error;
+use ulid::Ulid;
+
+use crate::{
+    api::{Exemption, HistoryEntry, Origin, Page, PlaceInFile},
+    policy::{self, Position, Prefix},
+    store::{self, Event, Records, Revision, State, StoreError},
+};
+
+/// The exemptions that a policy file names.
+#[derive(Clone, Copy, Debug)]
+pub struct InFile<'a> {
+    /// The file.
+    pub file: &'a Path,
+    /// The policy's; those that have no place in the file are not the file's, and left out.
+    pub exemptions: &'a [policy::Exemption],
+}
+
+/// Which exemptions are asked for; what is not said does not matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Those of this customer, exactly.
+    pub customer: Option<String>,
+    /// Those that are active and end before this.
+    pub expiring_before: Option<Timestamp>,
+    /// Those with a prefix that has an address in common with this one.
+    pub within: Option<IpNet>,
+    /// Expired and removed ones, too.
+    pub all: bool,
+    /// Those behind this place.
+    pub after: Option<Cursor>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A place in the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cursor {
+    /// Behind what the policy file says there.
+    File(Position),
+    /// Behind a stored one.
+    Store(Ulid),
+}
+
+/// A text that is no cursor.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("give back what was `next` in the page before")]
+pub struct NoCursor;
+
+/// What a [`Cursor`] looks like, as a regular expression.
+pub const CURSOR: &str = "^(p[0-9]{1,9}\\.[0-9]{1,9}|s[0-7][0-9A-HJKMNP-TV-Z]{25})$";
+
+/// A page of the exemptions that are wanted, as of `now`.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub fn list(
+    policy: InFile<'_>,
+    store: &dyn Records,
+    wanted: &Wanted,
+    now: Timestamp,
+) -> Result<Page<Exemption>, StoreError> {
+    // One more than fits tells whether there is a next page.
+    let most = wanted.limit.saturating_add(1);
+    let mut items = policy.wanted(wanted, now, most);
+    if items.len() < most {
+        let query = store::Query {
+            customer: wanted.customer.clone(),
+            expiring_before: wanted.expiring_before,
+            within: wanted.within,
+            all: wanted.all,
+            after: match wanted.after {
+                Some(Cursor::Store(id)) => Some(id),
+                Some(Cursor::File(_)) | None => None,
+            },
+            limit: most - items.len(),
+        };
+        let stored = store.list(&query, now)?.into_iter();
+        items.extend(stored.map(|record| (Cursor::Store(record.id), Exemption::stored(record, now))));
+    }
+    let next = cut(&mut items, wanted.limit).map(|(cursor, _)| cursor.to_string());
+    let items = items.into_iter().map(|(_, exemption)| exemption).collect();
+    Ok(Page { items, next })
+}
+
+/// The exemption with an id.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub fn find(
+    policy: InFile<'_>,
+    store: &dyn Records,
+    id: &str,
+    now: Timestamp,
+) -> Result<Option<Exemption>, StoreError> {
+    if let Some(exemption) = policy.find(id, now) {
+        return Ok(Some(exemption));
+    }
+    let Ok(id) = Ulid::from_string(id) else {
+        return Ok(None);
+    };
+    let record = store.get(id)?;
+    Ok(record.map(|record| Exemption::stored(record, now)))
+}
+
+/// A page of what happened after a revision, to one stored exemption or to all.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub fn history(
+    store: &dyn Records,
+    of: Option<Ulid>,
+    after: Revision,
+    limit: usize,
+    now: Timestamp,
+) -> Result<Page<HistoryEntry>, StoreError> {
+    let mut events = store.events(of, after, limit.saturating_add(1))?;
+    let next = cut(&mut events, limit).map(|event| event.revision.to_string());
+    let items = events.into_iter().map(|event| entry(event, now)).collect();
+    Ok(Page { items, next })
+}
+
+/// Cuts a list to what fits; the last that does, if some did not.
+fn cut<T>(items: &mut Vec<T>, limit: usize) -> Option<&T> {
+    let more = items.len() > limit;
+    items.truncate(limit);
+    items.last().filter(|_| more)
+}
+
+fn entry(event: Event, now: Timestamp) -> HistoryEntry {
+    HistoryEntry {
+        revision: event.revision,
+        at: event.at,
+        by: event.by,
+        action: event.action,
+        reason: event.reason,
+        before: event.before.map(|record| Exemption::stored(record, now)),
+        after: Exemption::stored(event.after, now),
+    }
+}
+
+/// What the policy's exemption at an index is known by: its id, or `line-` and its line, with the column for all but the
+/// first of a line.
+#[must_use]
+pub fn policy_id(exemptions: &[policy::Exemption], index: usize) -> String {
+    let exemption = &exemptions[index];
+    if let Some(id) = &exemption.id {
+        return id.to_string();
+    }
+    let Position { line, column } = exemption.at;
+    let before = index.checked_sub(1).map(|before| exemptions[before].at.line);
+    if before == Some(line) {
+        format!("line-{line}-{column}")
+    } else {
+        format!("line-{line}")
+    }
+}
+
+impl InFile<'_> {
+    fn wanted(self, wanted: &Wanted, now: Timestamp, most: usize) -> Vec<(Cursor, Exemption)> {
+        let after = match wanted.after {
+            Some(Cursor::Store(_)) => return Vec::new(),
+            Some(Cursor::File(after)) => after,
+            None => Position::default(),
+        };
+        let exemptions = self.exemptions.iter().enumerate();
+        exemptions
+            // What was stored has no place in the file, and so is never behind one.
+            .filter(|(_, exemption)| exemption.at > after && wanted.is(exemption, now))
+            .take(most)
+            .map(|(index, exemption)| (Cursor::File(exemption.at), self.exemption(index, now)))
+            .collect()
+    }
+
+    fn find(self, id: &str, now: Timestamp) -> Option<Exemption> {
+        let mut indices = 0..self.exemptions.len();
+        indices
+            .find(|index| {
+                let exemption = &self.exemptions[*index];
+                let may_be = exemption.id.as_deref().is_none_or(|it| it == id);
+                exemption.at.line > 0 && may_be && policy_id(self.exemptions, *index) == id
+            })
+            .map(|index| self.exemption(index, now))
+    }
+
+    fn exemption(self, index: usize, now: Timestamp) -> Exemption {
+        let exemption = &self.exemptions[index];
+        let nets = |prefixes: &[Prefix]| prefixes.iter().map(|prefix| prefix.net).collect();
+        let text = |text: &Option<SmolStr>| text.as_deref().map(str::to_owned);
+        Exemption {
+            id: policy_id(self.exemptions, index),
+            origin: Origin::Policy,
+            customer: exemption.customer.to_string(),
+            prefixes: nets(&exemption.prefixes),
+            destinations: nets(&exemption.destinations),
+            ticket: text(&exemption.ticket),
+            note: text(&exemption.note),
+            created_at: exemption.created,
+            created_by: None,
+            expires_at: exemption.expires,
+            removed_at: None,
+            state: state(exemption, now),
+            revision: None,
+            place: Some(PlaceInFile {
+                file: self.file.to_owned(),
+                line: exemption.at.line,
+                column: exemption.at.column,
+            }),
+        }
+    }
+}
+
+impl Wanted {
+    /// Whether an exemption of the policy's is; the store knows it of its own.
+    fn is(&self, exemption: &policy::Exemption, now: Timestamp) -> bool {
+        let active = state(exemption, now) == State::Active;
+        let overlaps = |within: IpNet| {
+            let mut prefixes = exemption.prefixes.iter();
+            prefixes.any(|Prefix { net, .. }| net.contains(&within) || within.contains(net))
+        };
+        let expires_before =
+            |before: Timestamp| active && exemption.expires.is_some_and(|expires| expires < before);
+        (self.all || active)
+            && self
+                .customer
+                .as_deref()
+                .is_none_or(|customer| customer == &*exemption.customer)
+            && self.within.is_none_or(overlaps)
+            && self.expiring_before.is_none_or(expires_before)
+    }
+}
+
+fn state(exemption: &policy::Exemption, now: Timestamp) -> State {
+    if exemption.expires.is_some_and(|expires| expires <= now) {
+        State::Expired
+    } else {
+        State::Active
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(Position { line, column }) => write!(f, "p{line}.{column}"),
+            Self::Store(id) => write!(f, "s{id}"),
+        }
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = NoCursor;
+
+    fn from_str(text: &str) -> Result<Self, NoCursor> {
+        let digits = |text: &str| -> Result<u32, NoCursor> {
+            if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+                return Err(NoCursor);
+            }
+            text.parse().map_err(|_| NoCursor)
+        };
+        if let Some(id) = text.strip_prefix('s') {
+            return Ulid::from_string(id).map(Self::Store).map_err(|_| NoCursor);
+        }
+        let position = text.strip_prefix('p').and_then(|text| text.split_once('.'));
+        let (line, column) = position.ok_or(NoCursor)?;
+        Ok(Self::File(Position {
+            line: digits(line)?,
+            column: digits(column)?,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+use jiff::SignedDuration;
+
+use super::*;
+use crate::{
+    policy::parse_at,
+    store::double::{Double, record},
+};
+
+const POLICY: &str = "\
+version: 1
+interfaces: [{ name: eth1, role: subscriber }]
+pools: [{ name: homes, prefixes: [198.51.100.0/24, '2001:db8:100::/40'] }]
+exemptions:
+  - { customer: First, prefixes: [198.51.100.8/29] }
+  - { id: second, customer: Second, prefixes: [198.51.100.16/29], expires: 2030-01-10T00:00:00Z }
+  - { customer: Third, prefixes: ['2001:db8:100::/48'] }
+  - { customer: Old, prefixes: [198.51.100.64/29], expires: 2029-01-01T00:00:00Z }
+";
+
+fn now() -> Timestamp {
+    "2030-01-01T00:00:00Z".parse().unwrap()
+}
+
+fn exemptions(text: &str) -> Vec<policy::Exemption> {
+    let loaded = parse_at("policy.yaml", text, now(), &jiff::tz::TimeZone::UTC).unwrap();
+    loaded.policy.exemptions
+}
+
+fn store() -> Double {
+    let mut removed = record(3, "Gone", "198.51.100.32/29");
+    removed.removed_at = Some(now());
+    let mut ending = record(2, "Second", "198.51.100.40/29");
+    ending.expires_at = Some(now() + days(7));
+    Double::of([record(1, "First", "198.51.100.24/29"), ending, removed])
+}
+
+fn days(count: i64) -> SignedDuration {
+    SignedDuration::from_hours(24 * count)
+}
+
+fn ids(wanted: &Wanted) -> Vec<String> {
+    let exemptions = exemptions(POLICY);
+    let policy = InFile {
+        file: Path::new("policy.yaml"),
+        exemptions: &exemptions,
+    };
+    let page = list(policy, &store(), wanted, now()).unwrap();
+    assert_eq!(page.next, None);
+    page.items
+        .into_iter()
+        .map(|exemption| short(&exemption))
+        .collect()
+}
+
+/// The id, of a stored one without the zeros at its beginning.
+fn short(exemption: &Exemption) -> String {
+    exemption.id.trim_start_matches('0').to_owned()
+}
+
+fn some() -> Wanted {
+    Wanted {
+        limit: 100,
+        ..Wanted::default()
+    }
+}
+
+#[test]
+fn the_files_come_in_its_order_and_then_the_stored_ones() {
+    assert_eq!(ids(&some()), ["line-5", "second", "line-7", "1", "2"]);
+    let all = Wanted { all: true, ..some() };
+    assert_eq!(ids(&all), ["line-5", "second", "line-7", "line-8", "1", "2", "3"]);
+}
+
+#[test]
+fn each_filter_is_for_both() {
+    let customer = Wanted {
+        customer: Some("First".to_owned()),
+        ..some()
+    };
+    assert_eq!(ids(&customer), ["line-5", "1"]);
+    let within = |text: &str| Wanted {
+        within: Some(text.parse().unwrap()),
+        ..some()
+    };
+    assert_eq!(ids(&within("198.51.100.16/28")), ["second", "1"]);
+    assert_eq!(ids(&within("198.51.100.25/32")), ["1"]);
+    assert_eq!(ids(&within("2001:db8:100::7/128")), ["line-7"]);
+    assert_eq!(ids(&within("192.0.2.0/24")), [""; 0]);
+    let expiring = |count| Wanted {
+        expiring_before: Some(now() + days(count)),
+        all: true,
+        ..some()
+    };
+    // What has expired does not expire any more.
+    assert_eq!(ids(&expiring(30)), ["second", "2"]);
+    assert_eq!(ids(&expiring(8)), ["2"]);
+    assert_eq!(ids(&expiring(7)), [""; 0]);
+}
+
+#[test]
+fn pages_of_any_size_go_through_everything_once() {
+    let exemptions = exemptions(POLICY);
+    let policy = InFile {
+        file: Path::new("policy.yaml"),
+        exemptions: &exemptions,
+    };
+    let store = store();
+    for limit in 1..8 {
+        let mut wanted = Wanted {
+            all: true,
+            limit,
+            ..Wanted::default()
+        };
+        let mut seen = Vec::new();
+        loop {
+            let page = list(policy, &store, &wanted, now()).unwrap();
+            assert!(!page.items.is_empty() && page.items.len() <= limit);
+            seen.extend(page.items.iter().map(short));
+            let Some(next) = page.next else { break };
+            wanted.after = Some(next.parse().unwrap());
+        }
+        assert_eq!(
+            seen,
+            ["line-5", "second", "line-7", "line-8", "1", "2", "3"],
+            "{limit}"
+        );
+    }
+}
+
+#[test]
+fn a_page_of_the_file_does_not_ask_the_store() {
+    let exemptions = exemptions(POLICY);
+    let policy = InFile {
+        file: Path::new("policy.yaml"),
+        exemptions: &exemptions,
+    };
+    let store = store();
+    list(policy, &store, &Wanted { limit: 2, ..some() }, now()).unwrap();
+    assert_eq!(store.lists.get(), 0);
+}
+
+#[test]
+fn what_the_policy_holds_without_a_place_in_the_file_is_not_listed_twice() {
+    let mut exemptions = exemptions(POLICY);
+    exemptions.push(policy::Exemption {
+        id: Some("00000000000000000000000001".into()),
+        at: Position::default(),
+        ..exemptions[0].clone()
+    });
+    let policy = InFile {
+        file: Path::new("policy.yaml"),
+        exemptions: &exemptions,
+    };
+    let page = list(policy, &store(), &some(), now()).unwrap();
+    assert_eq!(page.items.len(), 5);
+    let found = find(policy, &store(), "00000000000000000000000001", now()).unwrap();
+    assert_eq!(found.unwrap().origin, Origin::Store);
+}
+
+#[test]
+fn each_id_that_is_listed_is_found() {
+    let text = POLICY.replace(
+        "  - { customer: Third",
+        "  - { customer: Other, prefixes: [198.51.100.128] }\n  - { customer: Third",
+    );
+    let flow = "exemptions: [{ customer: A, prefixes: [198.51.100.1] }, { customer: B, prefixes: [198.51.100.2] }]\n";
+    let (head, _) = POLICY.split_once("exemptions:").unwrap();
+    for text in [text, format!("{head}{flow}")] {
+        let exemptions = exemptions(&text);
+        let policy = InFile {
+            file: Path::new("policy.yaml"),
+            exemptions: &exemptions,
+        };
+        let all = Wanted { all: true, ..some() };
+        for exemption in list(policy, &store(), &all, now()).unwrap().items {
+            let found = find(policy, &store(), &exemption.id, now()).unwrap();
+            assert_eq!(found, Some(exemption));
+        }
+    }
+    let policy = InFile {
+        file: Path::new("policy.yaml"),
+        exemptions: &[],
+    };
+    for id in ["", "line-5", "nobody", "00000000000000000000000009"] {
+        assert_eq!(find(policy, &store(), id, now()).unwrap(), None, "{id}");
+    }
+}
+
+#[test]
+fn history_is_read_in_pages() {
+    let mut seen = Vec::new();
+    let mut after = 0;
+    loop {
+        let page = history(&store(), None, after, 2, now()).unwrap();
+        seen.extend(page.items.iter().map(|entry| entry.revision));
+        let Some(next) = page.next else { break };
+        after = next.parse().unwrap();
+    }
+    assert_eq!(seen, [1, 2, 3]);
+    let one = history(&store(), Some(Ulid::from(3)), 0, 9, now()).unwrap();
+    assert_eq!(one.items.len(), 1);
+    assert_eq!(one.items[0].after.state, State::Removed);
+}
+
+#[test]
+fn a_cursor_reads_as_it_is_written() {
+    let position = Position { line: 12, column: 5 };
+    for cursor in [Cursor::File(position), Cursor::Store(Ulid::from(77))] {
+        assert_eq!(cursor.to_string().parse(), Ok(cursor));
+    }
+    for text in [
+        "",
+        "p",
+        "p1",
+        "p1.",
+        "p1.-2",
+        "p+1.2",
+        "s",
+        "s12",
+        "x1.2",
+        "p99999999999.1",
+    ] {
+        assert_eq!(text.parse::<Cursor>(), Err(NoCursor), "{text}");
+    }
+}

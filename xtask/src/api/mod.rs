@@ -1,0 +1,77 @@
+//! `cargo xtask api`: does the control socket do what docs/openapi.json says, whatever it is asked?
+
+mod forwarder;
+mod schemathesis;
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context as _, ensure};
+use clap::Args as ClapArgs;
+
+use self::{forwarder::Forwarder, schemathesis::Schemathesis};
+use crate::{
+    filter::Filter,
+    interrupt,
+    lab::{self, Host, Lab},
+    paths, runtime,
+    setup::{self, Purpose},
+};
+
+/// Sends a daemon thousands of requests made from docs/openapi.json, right ones and wrong ones, and compares its answers
+/// with it.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Everything happens in network namespaces that are gone afterwards. It takes root, python3 with venv, and PyPI for the first
+run.
+Exit codes: 0 every answer was right; 1 one was not; 2 it could not be run.")]
+pub struct Args {
+    /// The most requests of a kind for an operation.
+    #[arg(long, value_name = "N", default_value_t = 150)]
+    examples: u32,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    setup::ensure(Purpose::Demo)?;
+    let lacks = runtime::lacks();
+    ensure!(lacks.is_empty(), "this needs {}", lacks.join("; and "));
+    println!("==> building op25b");
+    let status = Command::new("cargo")
+        .args(["build", "--package", "op25b", "--bin", "op25b"])
+        .current_dir(paths::workspace())
+        .status()
+        .context("cannot run cargo")?;
+    ensure!(status.success(), "op25b could not be built: see above");
+    let schemathesis = Schemathesis::install()?;
+    interrupt::watch()?;
+    lab::remove_stale()?;
+
+    let lab = Lab::unique("api")?;
+    let router = lab.host(Host::Router);
+    let op25b = paths::target()?.join("debug/op25b");
+    let policy = paths::workspace().join("policies/lab.yaml");
+    let filter = Filter::start(&op25b, router, &policy)?;
+    let [_, (_, runtime_dir), _] = router.places();
+    let forwarder = Forwarder::start(router, &runtime_dir.join("control.sock"))?;
+
+    let document = paths::workspace().join("docs/openapi.json");
+    let url = format!("http://127.0.0.1:{}", forwarder.port());
+    let words = schemathesis.words(&document, &url, args.examples);
+    let (program, arguments) = words.split_first().context("there is no program")?;
+    let mut command = router.command(program);
+    // It keeps examples that failed, and writes reports, where it runs.
+    command
+        .args(arguments)
+        .current_dir(paths::target()?.join("schemathesis"));
+    let status = command.status().context("cannot run schemathesis")?;
+    interrupt::check()?;
+    drop(forwarder);
+    // A daemon that has ended by itself is no better than a wrong answer.
+    let ended = filter.stop()?;
+    ensure!(ended.success(), "the daemon ended with {ended}");
+    Ok(if status.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
