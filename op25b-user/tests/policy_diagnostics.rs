@@ -31,7 +31,7 @@ fn completed(case: &str) -> String {
 }
 
 fn parse(text: &str) -> Result<Loaded, Report> {
-    policy::parse_at("policy.yaml", text, now(), TimeZone::fixed(jiff::tz::offset(9)))
+    policy::parse_at("policy.yaml", text, now(), &TimeZone::fixed(jiff::tz::offset(9)))
 }
 
 fn report_on(text: &str) -> Report {
@@ -119,6 +119,13 @@ const CASES: &[(&str, &[Code])] = &[
     ("exemptions:\n- { customer: A, prefixes: [198.51.100.8/29] }\n- { customer: B, prefixes: [198.51.100.8/29] }\n",
         &[Code::ExemptionCovered]),
     ("exemptions:\n- { customer: A, prefixes: [198.51.100.0/28, 198.51.100.8] }\n", &[Code::ExemptionCovered]),
+    ("exemption_max_age: 90d\nexemptions: [{ customer: A, prefixes: [198.51.100.8/29] }]\n", &[Code::ExemptionWithoutEnd]),
+    ("exemption_max_age: 90\n", &[Code::BadTime]),
+    ("exemption_max_age: 2 months\n", &[Code::BadTime]),
+    ("exemption_max_age: [90d]\n", &[Code::WrongType]),
+    ("exemption_widest: { ipv4: 33, ipv6: /48 }\n", &[Code::BadPrefix, Code::BadPrefix]),
+    ("exemption_widest: { v4: 24 }\n", &[Code::UnknownKey]),
+    ("exemption_widest: 24\n", &[Code::WrongType]),
     ("pools: [\n", &[Code::YamlSyntax]),
     ("pools:\n\t- name: a\n", &[Code::YamlSyntax]),
     ("pools: [{ name: *nobody }]\n", &[Code::YamlSyntax]),

@@ -232,7 +232,7 @@ impl Draft {
             text.push_str(" }\n");
         }
         let now = Timestamp::from_second(MOMENTS[0]).unwrap();
-        match policy::parse_at("draft.yaml", &text, now, TimeZone::UTC) {
+        match policy::parse_at("draft.yaml", &text, now, &TimeZone::UTC) {
             Ok(loaded) => loaded.policy,
             Err(report) => panic!("{text}\n{report}"),
         }
@@ -349,7 +349,7 @@ fn the_table_of_flows_is_judged_as_it_says() {
         if !exemptions.is_empty() {
             writeln!(text, "exemptions: {exemptions}").unwrap();
         }
-        let policy = policy::parse_at("table.yaml", &text, now, TimeZone::UTC)
+        let policy = policy::parse_at("table.yaml", &text, now, &TimeZone::UTC)
             .unwrap()
             .policy;
         let compiled = policy::compile(&policy).unwrap();
@@ -380,7 +380,7 @@ fn an_exemption_ends_with_its_last_second() {
                 pools: [{ name: p, prefixes: [198.51.100.0/22] }]\n\
                 exemptions: [{ customer: A, prefixes: [198.51.100.8], expires: '2028-01-01T00:00:00Z' }]\n";
     let end: Timestamp = "2028-01-01T00:00:00Z".parse().unwrap();
-    let policy = policy::parse_at("x.yaml", text, end, TimeZone::UTC)
+    let policy = policy::parse_at("x.yaml", text, end, &TimeZone::UTC)
         .unwrap()
         .policy;
     let flow = Flow {

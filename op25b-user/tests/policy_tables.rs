@@ -11,7 +11,8 @@ use std::{
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use op25b::policy::{
-    self, Block, Compiled, Exemption, Policy, Pool, PoolMode, Position, Prefix, Relay, Subscribers,
+    self, Block, Compiled, Exemption, ExemptionLimits, Policy, Pool, PoolMode, Position, Prefix, Relay,
+    Subscribers,
     table::{Live, Used, Words},
 };
 use op25b_common::{
@@ -62,6 +63,7 @@ fn policy(pools: Vec<Vec<IpNet>>, exempt: impl IntoIterator<Item = IpNet>, relay
         subscribers: Subscribers::default(),
         pools: pools.into_iter().enumerate().map(pool).collect(),
         relays: relays.into_iter().enumerate().map(relay).collect(),
+        exemption_limits: ExemptionLimits::default(),
         exemptions: exempt.into_iter().map(exemption).collect(),
     }
 }

@@ -1,9 +1,11 @@
 //! op25b's set-up, lab, demo and tests: the library behind `cargo xtask`.
 
+pub mod api;
 pub mod bench;
 pub mod bpf;
 pub mod capture;
 pub mod demo;
+pub mod exemptions;
 pub mod filter;
 pub mod frames;
 pub mod fuzz;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::{
-    bench, capture, demo, fuzz, inspect,
+    api, bench, capture, demo, exemptions, fuzz, inspect,
     lab::command as lab,
     mutants,
     setup::{self, Incomplete},
@@ -30,6 +30,8 @@ enum Command {
     Capture(capture::Args),
     Mutants(mutants::Args),
     Soak(soak::Args),
+    Exemptions(exemptions::Args),
+    Api(api::Args),
     /// Say what this process lacks for running the tests.
     #[command(hide = true)]
     Lacks,
@@ -47,6 +49,8 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Mutants(args) => mutants::run(&args),
         Command::Soak(args) => soak::run(&args),
+        Command::Exemptions(args) => exemptions::run(&args),
+        Command::Api(args) => api::run(&args),
         Command::Lacks => Ok(suite::lacks()),
         Command::Lab(args) => lab::run(&args),
     };

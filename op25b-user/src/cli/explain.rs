@@ -1,11 +1,6 @@
 //! `op25b explain`: what happens to one connection, asked of the real program and checked against the model.
 
-use std::{
-    io::Write as _,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{io::Write as _, net::IpAddr, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Args as ClapArgs;
@@ -97,7 +92,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         source: args.src,
         destination: match args.dst {
             Some(destination) => destination,
-            None => somewhere(&file.policy, args.src)?,
+            None => policy::somewhere(&file.policy, args.src, |_| false).context(
+                "the policy names every destination that could stand for the others: give `--dst IP`",
+            )?,
         },
         destination_port: args.port,
     };
@@ -169,28 +166,6 @@ fn enforced() -> anyhow::Result<Description> {
         bail!("several op25b filters are running here (`op25b status` lists them); give `--policy FILE`");
     }
     Ok(filter.description)
-}
-
-/// An address of the source's family that the policy says nothing about.
-fn somewhere(policy: &Policy, source: IpAddr) -> anyhow::Result<IpAddr> {
-    let named = |address: &IpAddr| {
-        let relays = policy.relays.iter().flat_map(|relay| &relay.prefixes);
-        let destinations = policy
-            .exemptions
-            .iter()
-            .flat_map(|exemption| &exemption.destinations);
-        relays
-            .chain(destinations)
-            .any(|prefix| prefix.net.contains(address))
-    };
-    // Documentation prefixes (RFC 5737, RFC 9637): nobody's servers.
-    let mut candidates = (1..=254).map(|last: u8| match source {
-        IpAddr::V4(_) => IpAddr::from(Ipv4Addr::new(203, 0, 113, last)),
-        IpAddr::V6(_) => IpAddr::from(Ipv6Addr::new(0x3fff, u16::from(last), 0, 0, 0, 0, 0, 0x25)),
-    });
-    candidates
-        .find(|address| !named(address))
-        .context("the policy names every destination that could stand for the others: give `--dst IP`")
 }
 
 /// The program's answer and the model's.
@@ -303,32 +278,11 @@ impl Explanation {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use op25b_common::Verdict;
 
     use super::*;
-
-    #[test]
-    fn an_unnamed_destination_is_in_no_relay_and_no_exemption() {
-        let text = "version: 1\ninterfaces: [{ name: eth1, role: subscriber }]\n\
-                    pools: [{ name: p, prefixes: [198.51.100.0/24, 2001:db8::/32] }]\n\
-                    relays: [{ name: r, prefixes: [203.0.113.0/30, '3fff:1::/32'] }]\n\
-                    exemptions: [{ customer: C, prefixes: [198.51.100.8/29], destinations: [203.0.113.4/31] }]\n";
-        let policy = policy::parse("p.yaml", text).unwrap().policy;
-        let v4 = somewhere(&policy, Ipv4Addr::LOCALHOST.into()).unwrap();
-        assert_eq!(v4, IpAddr::from([203, 0, 113, 6]));
-        let v6 = somewhere(&policy, Ipv6Addr::LOCALHOST.into()).unwrap();
-        assert_eq!(v6.to_string(), "3fff:2::25");
-    }
-
-    #[test]
-    fn a_policy_that_names_every_destination_needs_one_to_be_given() {
-        let text = "version: 1\ninterfaces: [{ name: eth1, role: subscriber }]\n\
-                    pools: [{ name: p, prefixes: [198.51.100.0/24] }]\n\
-                    relays: [{ name: r, prefixes: [203.0.113.0/24] }]\n";
-        let policy = policy::parse("p.yaml", text).unwrap().policy;
-        let error = somewhere(&policy, Ipv4Addr::LOCALHOST.into()).unwrap_err();
-        assert!(error.to_string().contains("--dst"), "{error}");
-    }
 
     #[test]
     fn a_difference_is_said_in_the_text() {

@@ -60,12 +60,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         datapath_log: args.datapath_log,
         watch: args.watch,
     };
-    tokio::runtime::Builder::new_current_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        // One policy is loaded at a time; each thread more would keep memory of its own for it.
-        .max_blocking_threads(1)
+        .max_blocking_threads(daemon::THREADS)
         .build()
-        .context("cannot start the event loop")?
-        .block_on(daemon::run(&options, file))?;
+        .context("cannot start the event loop")?;
+    let ended = runtime.block_on(daemon::run(&options, file));
+    // A directory service that is asked for a user's name may never answer.
+    runtime.shutdown_background();
+    ended?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,13 +1,6 @@
 //! `GET /v1/metrics`: what is counted is read when somebody asks.
 
 use anyhow::Context as _;
-use axum::{
-    Router,
-    extract::State,
-    http::{StatusCode, header::CONTENT_TYPE},
-    response::{IntoResponse as _, Response},
-    routing::get,
-};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use tracing::error;
@@ -15,8 +8,6 @@ use tracing::error;
 use super::{Daemon, roles};
 use crate::observe::Metrics;
 
-/// Prometheus's text format, version 0.0.4.
-const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// More than so many who ask at once wait for their turn.
 const QUEUE: usize = 4;
 
@@ -28,12 +19,9 @@ pub(super) struct Scrapes(mpsc::Receiver<Scrape>);
 
 impl Scrapes {
     /// Where they ask, and where they are answered.
-    pub(super) fn new() -> (Router, Self) {
+    pub(super) fn new() -> (mpsc::Sender<Scrape>, Self) {
         let (sender, scrapes) = mpsc::channel(QUEUE);
-        let router = Router::new()
-            .route("/v1/metrics", get(metrics))
-            .with_state(sender);
-        (router, Self(scrapes))
+        (sender, Self(scrapes))
     }
 
     /// Waits for the next one; for ever, without a socket.
@@ -43,16 +31,6 @@ impl Scrapes {
             None => std::future::pending().await,
         }
     }
-}
-
-async fn metrics(State(scrapes): State<mpsc::Sender<Scrape>>) -> Response {
-    let (answer, answered) = oneshot::channel();
-    if scrapes.send(answer).await.is_ok()
-        && let Ok(text) = answered.await
-    {
-        return ([(CONTENT_TYPE, FORMAT)], text).into_response();
-    }
-    StatusCode::SERVICE_UNAVAILABLE.into_response()
 }
 
 impl Daemon {
@@ -68,8 +46,7 @@ impl Daemon {
     fn metrics(&mut self) -> anyhow::Result<Metrics> {
         let report = self.report();
         let now = Timestamp::now();
-        let ends = &self.description.exemption_ends;
-        let expired = ends.iter().filter(|end| **end <= now).count();
+        let (active_exemptions, expired_exemptions) = self.effective.count(now);
         let filter = self.enforced.filter().context("nothing is enforced yet")?;
         let counters = roles(&self.policy)
             .map(|role| Ok((role, filter.counters(role)?)))
@@ -79,8 +56,8 @@ impl Daemon {
             started_at: self.started_at,
             pools: self.policy.pools.len(),
             relays: self.policy.relays.len(),
-            active_exemptions: self.policy.exemptions.len() - expired,
-            expired_exemptions: expired,
+            active_exemptions,
+            expired_exemptions,
             counters,
             misses: filter.misses_v6()?,
             map_bytes: filter.map_bytes()?,

@@ -5,26 +5,37 @@
 pub(crate) mod client;
 mod clock;
 pub(crate) mod control;
+mod exemptions;
 mod metrics;
 mod packet_log;
 pub(crate) mod policy_file;
 mod privileges;
 mod reload;
+mod request;
 mod service;
 mod signals;
 mod upkeep;
 mod watch;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::{
+    task::spawn_blocking,
+    time::{Interval, MissedTickBehavior, interval},
+};
 use tracing::{error, info, warn};
+use ulid::Generator;
 
 use self::{
     clock::Clock,
-    control::Control,
+    control::{Control, OpenReader},
+    exemptions::{Effective, SharedStore, exemption, standing},
     metrics::Scrapes,
     packet_log::PacketLog,
     policy_file::PolicyFile,
@@ -35,10 +46,14 @@ use self::{
 use crate::{
     datapath::{
         Description, Enforced, Filter, InterfaceEvents, Interfaces, LoadOptions, LogLevel, Pins, Reused,
-        Switched, Target,
+        Switched, Target, TestRunner,
     },
     observe::LastReload,
     policy::{Policy, Role, Wait, Word as _},
+    store::{
+        Record, Store as _,
+        sqlite::{self, Opened},
+    },
 };
 
 /// What a daemon is started with.
@@ -67,11 +82,23 @@ pub(crate) async fn run(options: &Options, file: PolicyFile) -> anyhow::Result<(
     daemon.take_leave()
 }
 
+/// How many threads may be at work at once beside the event loop: one that loads a policy, since each more would keep
+/// memory of its own for that, and those of the control socket, which never make it wait.
+pub(crate) const THREADS: usize = 1 + control::THREADS;
+
 struct Daemon {
     options: Options,
     enforced: Enforced,
-    /// What is enforced.
+    /// The policy that is enforced, as it was loaded: with the exemptions of the store behind those of the file.
     policy: Arc<Policy>,
+    /// Its exemptions, as they are now.
+    effective: Effective,
+    store: SharedStore,
+    ids: Generator,
+    /// The program that is asked about connections; loaded when it is first needed.
+    questions: Option<TestRunner>,
+    /// Since when the kernel does not have what the store has; when that is tried again.
+    behind: Option<Instant>,
     description: Description,
     control: Control,
     scrapes: Scrapes,
@@ -93,8 +120,6 @@ impl Daemon {
     /// Enforces a policy in the place of whatever an earlier process left.
     async fn start(options: Options, file: PolicyFile) -> anyhow::Result<Self> {
         let enforced = Enforced::new(Pins::take(&options.bpffs)?);
-        let (metrics, scrapes) = Scrapes::new();
-        let control = Control::listen(&options.runtime_dir, metrics)?;
         if let Some(before) = enforced.description()? {
             info!(
                 pins = %options.bpffs.display(),
@@ -105,12 +130,26 @@ impl Daemon {
                 "taking over a filter"
             );
         }
+        // What can be known to fail fails before a large policy is loaded.
+        enforced.check(&Interfaces::list().await?, &targets(&file.policy))?;
+        let store = open_store(&options.state_dir)?;
+        let (metrics, scrapes) = Scrapes::new();
+        let control = Control::listen(&options.runtime_dir, open_reader(&store), metrics)?;
+        let (records, unread) = first_records(&store, &enforced)?;
+        let seen = Some(file.description.policy_sha256.clone());
+        let reused = enforced.reusable(&file.compiled)?;
+        let next = load_with(file, records, &options, &reused)?;
         let mut ticks = interval(clock::CHECK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut daemon = Self {
-            policy: Arc::clone(&file.policy),
-            seen: Some(file.description.policy_sha256.clone()),
-            description: file.description.clone(),
+            policy: Arc::clone(&next.policy),
+            effective: Effective::new(Arc::clone(&next.policy), Vec::new()),
+            store,
+            ids: Generator::new(),
+            questions: None,
+            behind: None,
+            seen,
+            description: next.description.clone(),
             enforced,
             control,
             scrapes,
@@ -126,12 +165,8 @@ impl Daemon {
             refused_reloads: 0,
             last_reload: None,
         };
-        // What can be known to fail fails before a large policy is loaded.
-        let targets = targets(&daemon.policy);
-        daemon.enforced.check(&Interfaces::list().await?, &targets)?;
-        let reused = daemon.enforced.reusable(&file.compiled)?;
-        let next = load(file, &daemon.options, &reused)?;
         daemon.switch(next).await?;
+        daemon.behind = unread.then(Instant::now);
         // No thread is started before this: each would keep what this one gives up.
         if let Err(error) = privileges::drop_what_is_not_needed() {
             warn!("running with more privileges than are needed: {error:#}");
@@ -161,7 +196,10 @@ impl Daemon {
                 name = self.events.next() => if self.is_ours(&name) {
                     self.look_after_interfaces().await;
                 },
-                _ = self.ticks.tick() => self.tick().await,
+                _ = self.ticks.tick() => {
+                    self.tick().await;
+                    self.catch_up().await;
+                }
                 ready = self.packet_log.pass_on() => ready.context("cannot read the program's diagnostics")?,
             }
         }
@@ -176,7 +214,20 @@ impl Daemon {
         }
         // Also without an event: nobody tells when a link is detached.
         self.look_after_interfaces().await;
+        self.look_after_store();
         service::alive();
+    }
+
+    /// Has the store do what it does from time to time, such as a backup, where nobody waits for it.
+    fn look_after_store(&self) {
+        let store = Arc::clone(&self.store);
+        spawn_blocking(move || {
+            if let Ok(mut store) = store.try_lock()
+                && let Err(error) = store.look_after(Timestamp::now())
+            {
+                warn!("the exemption store is not looked after as it should be: {error}");
+            }
+        });
     }
 
     /// Begins to watch the policy file, if that is asked for.
@@ -277,10 +328,48 @@ impl Daemon {
 struct Next {
     filter: Filter,
     policy: Arc<Policy>,
+    /// The store's records whose exemptions are in the policy.
+    records: Vec<Record>,
     description: Description,
 }
 
-fn load(file: PolicyFile, options: &Options, reused: &Reused) -> anyhow::Result<Next> {
+/// Opens the store, whatever state it is in: what cannot be done is said, and the filter goes on.
+fn open_store(state_dir: &Path) -> anyhow::Result<SharedStore> {
+    let Opened { store, remarks } = sqlite::open(state_dir)?;
+    for remark in remarks {
+        warn!("{remark}");
+    }
+    Ok(Arc::new(Mutex::new(store)))
+}
+
+/// The records to begin with, and whether they could not be read.
+///
+/// If a filter runs, it has them, and one without them would block who is exempt: then it is left as it is. If none runs,
+/// one without them is better than none, and they are asked for again.
+fn first_records(store: &SharedStore, enforced: &Enforced) -> anyhow::Result<(Vec<Record>, bool)> {
+    match standing(store) {
+        Ok(records) => Ok((records, false)),
+        Err(error) if enforced.description()?.is_some() => Err(error)
+            .context("the filter that runs goes on with the exemptions that it has, and without a daemon"),
+        Err(error) => {
+            error!("ENFORCING WITHOUT THE STORED EXEMPTIONS, until they can be read: {error}");
+            Ok((Vec::new(), true))
+        }
+    }
+}
+
+/// Loads a policy with the exemptions of these records.
+fn load_with(
+    file: PolicyFile,
+    records: Vec<Record>,
+    options: &Options,
+    reused: &Reused,
+) -> anyhow::Result<Next> {
+    let file = file.with(records.iter().map(exemption))?;
+    load(file, records, options, reused)
+}
+
+fn load(file: PolicyFile, records: Vec<Record>, options: &Options, reused: &Reused) -> anyhow::Result<Next> {
     let load_options = LoadOptions {
         log: options.datapath_log,
         trace: false,
@@ -302,7 +391,17 @@ fn load(file: PolicyFile, options: &Options, reused: &Reused) -> anyhow::Result<
     Ok(Next {
         filter,
         policy,
+        records,
         description,
+    })
+}
+
+/// How the control socket gets to what is stored: by a connection of its own, so that it waits for no writer's disk.
+fn open_reader(store: &SharedStore) -> OpenReader {
+    let store = Arc::clone(store);
+    Arc::new(move || {
+        let store = store.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Box::new(store.reader()?))
     })
 }
 

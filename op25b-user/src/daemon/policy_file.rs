@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use crate::{
     datapath::{Description, PoolSummary},
-    policy::{self, CompileError, Compiled, Loaded, Policy, Report},
+    policy::{self, CompileError, Compiled, Exemption, Loaded, Policy, Report},
 };
 
 /// A policy that may be enforced.
@@ -47,6 +47,34 @@ pub(crate) enum Refused {
         /// Why not.
         source: CompileError,
     },
+}
+
+impl PolicyFile {
+    /// The same with exemptions that the file does not have.
+    pub(crate) fn with(mut self, more: impl Iterator<Item = Exemption>) -> Result<Self, CompileError> {
+        let mut more = more.peekable();
+        if more.peek().is_some() {
+            Arc::make_mut(&mut self.policy).exemptions.extend(more);
+            self.compiled = policy::compile(&self.policy)?;
+            count(&mut self.description, &self.policy);
+        }
+        Ok(self)
+    }
+
+    /// A policy that was enforced before, with other exemptions.
+    pub(crate) fn again(policy: Policy, before: &Description) -> Result<Self, CompileError> {
+        let mut description = Description {
+            loaded_at: Timestamp::now(),
+            ..before.clone()
+        };
+        count(&mut description, &policy);
+        Ok(Self {
+            compiled: policy::compile(&policy)?,
+            warnings: Report::new(&description.policy_file.display().to_string()),
+            policy: Arc::new(policy),
+            description,
+        })
+    }
 }
 
 /// Reads, checks and compiles the policy at `path`.
@@ -93,8 +121,7 @@ pub(crate) fn digest(bytes: &[u8]) -> String {
 
 /// What the loaded program will say of itself.
 fn describe(policy_file: PathBuf, policy_sha256: String, policy: &Policy) -> Description {
-    let ends = policy.exemptions.iter().filter_map(|exemption| exemption.expires);
-    Description {
+    let mut description = Description {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         loaded_at: Timestamp::now(),
@@ -115,7 +142,16 @@ fn describe(policy_file: PathBuf, policy_sha256: String, policy: &Policy) -> Des
             .map(|pool| pool.prefixes.iter().map(|prefix| prefix.net).collect())
             .collect(),
         relays: policy.relays.len(),
-        exemptions: policy.exemptions.len(),
-        exemption_ends: ends.collect(),
-    }
+        exemptions: 0,
+        exemption_ends: Vec::new(),
+    };
+    count(&mut description, policy);
+    description
+}
+
+/// Says how many exemptions there are.
+fn count(description: &mut Description, policy: &Policy) {
+    let ends = policy.exemptions.iter().filter_map(|exemption| exemption.expires);
+    description.exemption_ends = ends.collect();
+    description.exemptions = policy.exemptions.len();
 }

@@ -9,28 +9,77 @@ use tracing::{error, info, warn};
 
 use super::{
     Daemon, Next,
-    control::Request,
-    load,
+    control::View,
+    exemptions::{Effective, standing},
+    load_with,
     packet_log::PacketLog,
     policy_file::{self, PolicyFile, Refused},
+    request::Request,
     service, targets,
 };
 use crate::{
     datapath::{Interfaces, Standing, Target},
-    observe::{DaemonReport, LastReload, ReloadAnswer},
+    observe::{DaemonReport, ExemptionReport, LastReload, ReloadAnswer},
     policy::{Diff, Policy, Severity},
 };
 
 impl Daemon {
     /// Does what is asked for at the control socket.
-    pub(super) async fn answer(&mut self, Request { dry_run, answer }: Request) {
-        let text = if dry_run {
-            self.look().await
-        } else {
-            self.reload("reload").await
-        };
-        // Who asked may have gone away.
-        let _ = answer.send(text);
+    pub(super) async fn answer(&mut self, request: Request) {
+        // Who asked may have gone away: an answer that nobody takes is no error.
+        match request {
+            Request::Reload { dry_run, answer } => {
+                let said = if dry_run {
+                    self.look().await
+                } else {
+                    self.reload("reload").await
+                };
+                let _ = answer.send(said);
+            }
+            Request::Add {
+                exemption,
+                asker,
+                answer,
+            } => {
+                let added = self.add_exemption(exemption, &asker).await;
+                let _ = answer.send(added.map_err(Into::into));
+            }
+            Request::Extend {
+                id,
+                extend,
+                asker,
+                answer,
+            } => {
+                let extended = self.extend_exemption(&id, extend, &asker).await;
+                let _ = answer.send(extended.map_err(Into::into));
+            }
+            Request::Remove {
+                id,
+                reason,
+                asker,
+                answer,
+            } => {
+                let removed = self.remove_exemption(&id, &reason, &asker).await;
+                let _ = answer.send(removed.map_err(Into::into));
+            }
+            Request::Import {
+                import,
+                asker,
+                answer,
+            } => {
+                let imported = self.import_exemptions(import, &asker).await;
+                let _ = answer.send(imported.map_err(Into::into));
+            }
+            Request::Explain {
+                source,
+                destination,
+                port,
+                answer,
+            } => {
+                let explained = self.explain(source, destination, port);
+                let _ = answer.send(explained.map_err(Into::into));
+            }
+        }
     }
 
     /// Reloads unless the file says what it said the last time. One that is not there is about to be replaced.
@@ -79,10 +128,12 @@ impl Daemon {
         for warning in &answer.warnings {
             warn!("{warning}");
         }
-        let options = self.options.clone();
+        let (options, store) = (self.options.clone(), Arc::clone(&self.store));
         let reused = self.enforced.reusable(&file.compiled)?;
         let next = self
-            .meanwhile(spawn_blocking(move || load(file, &options, &reused)))
+            .meanwhile(spawn_blocking(move || {
+                load_with(file, standing(&store)?, &options, &reused)
+            }))
             .await??;
         self.switch(next).await?;
         if let Some(changes) = &answer.changes {
@@ -155,7 +206,7 @@ impl Daemon {
     }
 
     /// Goes on with what is to be done every second while something takes long elsewhere: reading and loading a large policy takes seconds.
-    async fn meanwhile<T>(&mut self, mut work: JoinHandle<T>) -> anyhow::Result<T> {
+    pub(super) async fn meanwhile<T>(&mut self, mut work: JoinHandle<T>) -> anyhow::Result<T> {
         loop {
             tokio::select! {
                 result = &mut work => return result.context("a thread of the daemon's failed"),
@@ -170,6 +221,7 @@ impl Daemon {
         let Next {
             mut filter,
             policy,
+            records,
             description,
         } = next;
         let targets = self.next_targets(&policy);
@@ -180,6 +232,9 @@ impl Daemon {
         let switched = self.enforced.switch(filter, &interfaces, &targets)?;
         self.packet_log = packet_log;
         self.policy = policy;
+        self.effective = Effective::new(Arc::clone(&self.policy), records);
+        self.questions = None;
+        self.behind = None;
         self.description = description;
         self.tell(&switched);
         Ok(())
@@ -187,7 +242,8 @@ impl Daemon {
 
     /// Has the control socket tell how the daemon is now.
     pub(super) fn publish(&self) {
-        self.control.publish(self.report());
+        let (report, policy) = (self.report(), Arc::clone(&self.policy));
+        self.control.publish(View { report, policy });
     }
 
     /// How the daemon is now.
@@ -201,6 +257,11 @@ impl Daemon {
             reloads: self.reloads,
             refused_reloads: self.refused_reloads,
             last_reload: self.last_reload.clone(),
+            exemptions: ExemptionReport {
+                in_file: self.policy.exemptions_in_file().len(),
+                stored: self.effective.stored(),
+                kernel_is_behind: self.behind.is_some(),
+            },
             interfaces: self.interface_reports(),
         }
     }

@@ -6,7 +6,8 @@ use tokio::sync::oneshot;
 
 use crate::{
     api::{
-        Added, Explained, ExtendExemption, Extended, ImportExemptions, Imported, NewExemption, Problem, Removed,
+        Added, Explained, ExtendExemption, Extended, ImportExemptions, Imported, NewExemption, Problem,
+        Removed,
     },
     observe::ReloadAnswer,
     store::Actor,

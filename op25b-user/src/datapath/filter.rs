@@ -3,6 +3,7 @@
 use std::{
     io,
     os::fd::{AsFd as _, BorrowedFd},
+    path::Path,
 };
 
 use aya::{
@@ -37,6 +38,8 @@ pub struct Filter {
     /// Whose records are where.
     pub(super) records: Records,
     pub(super) tables: Tables,
+    /// What was compiled into the program.
+    constants: Compiled,
 }
 
 impl Filter {
@@ -69,6 +72,20 @@ impl Filter {
             tunnels: compiled.tunnels.clone(),
             records: Records::of(compiled),
             tables: Tables::new(Used::by(&compiled.tables)),
+            constants: compiled.without_tables(),
+        })
+    }
+
+    /// Loads the program once more to read this one's policy, from the maps that are pinned in a directory.
+    pub(super) fn beside(&self, pinned: &Path) -> Result<Self, LoadError> {
+        let maps = load::POLICY_MAPS.map(|name| (name, pinned.join(name)));
+        let policy_maps = Reused(maps.into());
+        Ok(Self {
+            ebpf: load::load_beside(&self.constants, &policy_maps)?,
+            tunnels: Vec::new(),
+            records: Records::of(&self.constants),
+            tables: Tables::new(Used::by(&self.constants.tables)),
+            constants: self.constants.clone(),
         })
     }
 

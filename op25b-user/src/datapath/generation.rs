@@ -17,7 +17,7 @@ use super::{
     counters::CounterTable,
     description::Described,
     layout::LONG_LIVED,
-    load::Reused,
+    load::{POLICY_MAPS, Reused},
     pins::{self, Pins, PinsError},
     records::{self, Records},
 };
@@ -68,7 +68,8 @@ impl Generation {
             pinned.map_err(failed)?;
         }
         let counters = LONG_LIVED.iter().map(|map| map.name);
-        for name in counters.chain(records::MAPS).chain([DESCRIPTION]) {
+        let policy_maps = POLICY_MAPS.into_iter().chain([DESCRIPTION]);
+        for name in counters.chain(records::MAPS).chain(policy_maps) {
             let to = path.join(name);
             let failed = PinsError::refused("pin to", &to);
             let pinned = filter
@@ -116,6 +117,11 @@ impl Generation {
             .iter()
             .find(|(program, _)| *program == id)
             .map(|(_, fd)| fd.as_fd())
+    }
+
+    /// Where it is pinned.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// What it says of itself.

@@ -136,6 +136,32 @@ pub(super) fn load(
     Ok(ebpf)
 }
 
+/// Maps that hold the policy: another program that reads them judges by it as well.
+pub(super) const POLICY_MAPS: [&str; 9] = [
+    ROOTS,
+    PAGES,
+    SPARSE,
+    PATHS,
+    CLASSES,
+    DESTINATIONS_V4,
+    DESTINATIONS_V6,
+    TUNNELS_BY_IF,
+    CLOCK,
+];
+
+/// Loads the program for subscribers to read the policy of another one from its maps, keeping each decision.
+pub(super) fn load_beside(compiled: &Compiled, policy_maps: &Reused) -> Result<Ebpf, LoadError> {
+    let options = LoadOptions {
+        log: LogLevel::Off,
+        trace: true,
+    };
+    let mut ebpf = create(compiled, 0, options, policy_maps)?;
+    program(&mut ebpf, SUBSCRIBER_PROGRAM)?
+        .load()
+        .map_err(|error| refusal(SUBSCRIBER_PROGRAM, error))?;
+    Ok(ebpf)
+}
+
 /// The verifier's refusal, without its account of every instruction.
 fn refusal(program: &'static str, error: ProgramError) -> LoadError {
     const LAST_WORDS: usize = 4;

@@ -1,11 +1,11 @@
 //! From one generation to the next on all interfaces, without a packet between them, or back again.
 
-use std::io;
+use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
 use super::{
-    AttachError, Description, Filter, Interfaces, LoadError,
+    AttachError, Description, Filter, Interfaces, LoadError, TestRunner,
     generation::Generation,
     inherit::{self, Inherited},
     link::Link,
@@ -108,6 +108,8 @@ pub struct Enforced {
 pub(super) struct Running {
     pub(super) filter: Filter,
     pub(super) attachments: Vec<Attachment>,
+    /// Where the filter is pinned.
+    pinned: PathBuf,
 }
 
 impl Enforced {
@@ -144,6 +146,16 @@ impl Enforced {
     /// The filter, once this process has switched to one.
     pub fn filter(&mut self) -> Option<&mut Filter> {
         self.running.as_mut().map(|running| &mut running.filter)
+    }
+
+    /// The program of the filter that runs, loaded once more for questions about its policy; nothing if none runs.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`].
+    pub fn test_runner(&self) -> Result<Option<TestRunner>, LoadError> {
+        let runner = |running: &Running| TestRunner::beside(&running.filter, &running.pinned);
+        self.running.as_ref().map(runner).transpose()
     }
 
     pub(super) fn pins(&self) -> &Pins {
@@ -229,6 +241,7 @@ impl Enforced {
             .map(|done| done.attachment.interface.clone())
             .collect();
         self.running = Some(Running {
+            pinned: generation.path().to_owned(),
             filter,
             attachments: done.into_iter().map(|done| done.attachment).collect(),
         });

@@ -1,5 +1,7 @@
 //! Asks the real program about one packet: `BPF_PROG_TEST_RUN` on an instance that is attached to nothing.
 
+use std::path::Path;
+
 use aya::{
     maps::{Array, MapData, MapError},
     programs::{ProgramError, TestRun as _, TestRunOptions},
@@ -67,6 +69,13 @@ impl TestRunner {
         let mut filter = Filter::load(compiled, description, options)?;
         filter.set_all_tunnels(LOOPBACK)?;
         Ok(Self { filter })
+    }
+
+    /// Loads the program beside a filter that is pinned in a directory, to read the same policy, also when that changes.
+    pub(super) fn beside(filter: &Filter, pinned: &Path) -> Result<Self, LoadError> {
+        Ok(Self {
+            filter: filter.beside(pinned)?,
+        })
     }
 
     /// What the program for subscriber interfaces does with `frame`, an Ethernet frame of at least 14 bytes (the kernel

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ipnet::IpNet;
 use op25b_common::{
     keys::{AddressV4, AddressV6, DestinationKey},
     root,
@@ -105,10 +106,8 @@ impl Rules {
     ///
     /// [`CompileError`]; the rules are as before then.
     pub fn add(&mut self, exemption: Exemption) -> Result<(RuleIndex, Change), CompileError> {
-        let rule = RuleIndex::try_from(self.exemptions.len()).map_err(|_| CompileError::TooManyRules)?;
         let prefixes = exemption.prefixes.clone();
-        self.exemptions.push(exemption);
-        self.remember(rule, &prefixes);
+        let rule = self.list(exemption)?;
         match self.change(&prefixes) {
             Ok(change) => Ok((rule, change)),
             Err(error) => {
@@ -117,6 +116,19 @@ impl Rules {
                 Err(error)
             }
         }
+    }
+
+    /// Adds an exemption without asking what that changes: to see how it goes together with others.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileError::TooManyRules`].
+    pub fn list(&mut self, exemption: Exemption) -> Result<RuleIndex, CompileError> {
+        let rule = RuleIndex::try_from(self.exemptions.len()).map_err(|_| CompileError::TooManyRules)?;
+        let prefixes = exemption.prefixes.clone();
+        self.exemptions.push(exemption);
+        self.remember(rule, &prefixes);
+        Ok(rule)
     }
 
     /// Takes an exemption away; its index stays taken. `None` if there is no such exemption.
@@ -137,6 +149,32 @@ impl Rules {
             self.remember(rule, &prefixes);
         }
         change.map(Some)
+    }
+
+    /// The exemptions that have an address in common with a prefix, in no order.
+    #[must_use]
+    pub fn overlapping(&self, net: IpNet) -> Vec<RuleIndex> {
+        let (family, bits) = Bits::new(net);
+        let exempt = &self.of(family).exempt;
+        let mut rules: Vec<_> = touching(exempt, bits)
+            .flat_map(|(_, rules)| rules.iter().copied())
+            .collect();
+        rules.dedup();
+        rules
+    }
+
+    /// Whether a prefix lies in a pool as a whole.
+    #[must_use]
+    pub fn is_pooled(&self, net: IpNet) -> bool {
+        let (family, bits) = Bits::new(net);
+        let pools = &self.of(family).pools;
+        (0..=bits.length()).any(|length| pools.contains_key(&bits.shortened(length)))
+    }
+
+    /// An exemption; also one that was removed.
+    #[must_use]
+    pub fn exemption(&self, rule: RuleIndex) -> Option<&Exemption> {
+        self.exemptions.get(rule as usize)
     }
 
     /// Puts an exemption among the prefixes.
@@ -165,6 +203,13 @@ impl Rules {
             }
         }
         was_there
+    }
+
+    fn of(&self, family: AddressFamily) -> &Prefixes {
+        match family {
+            AddressFamily::V4 => &self.v4,
+            AddressFamily::V6 => &self.v6,
+        }
     }
 
     fn family(&mut self, family: AddressFamily) -> &mut Prefixes {

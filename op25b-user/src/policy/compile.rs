@@ -54,6 +54,23 @@ pub struct Compiled {
     pub destinations_v6: Vec<Entry<DestinationKey<AddressV6>, DestinationEntry>>,
 }
 
+impl Compiled {
+    /// What of it is in the program itself, without what its maps hold.
+    #[must_use]
+    pub fn without_tables(&self) -> Self {
+        Self {
+            blocked_ports: self.blocked_ports.clone(),
+            tunnels: self.tunnels.clone(),
+            tables: Draft::new(),
+            classes: Vec::new(),
+            places: Places::default(),
+            destinations_v4: Vec::new(),
+            destinations_v6: Vec::new(),
+            ..*self
+        }
+    }
+}
+
 /// One entry of a trie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry<K, V> {

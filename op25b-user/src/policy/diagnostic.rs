@@ -113,6 +113,8 @@ codes! {
     Warning ExemptionCoversPool = "exemption-covers-pool",
     /// An exemption whose sources and destinations are of different address families.
     Warning ExemptionNeverMatches = "exemption-never-matches",
+    /// An exemption without an end, although the policy asks for one.
+    Warning ExemptionWithoutEnd = "exemption-without-end",
     /// `inbound: block` without an interface where the Internet comes in.
     Warning InboundWithoutUplink = "inbound-without-uplink",
     /// A relay prefix that lets everyone reach a large part of the Internet.
@@ -216,7 +218,9 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn new(file: &str) -> Self {
+    /// One that says nothing yet of a file.
+    #[must_use]
+    pub fn new(file: &str) -> Self {
         Self {
             file: file.to_owned(),
             ..Self::default()

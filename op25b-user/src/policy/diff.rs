@@ -2,10 +2,11 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    fmt,
+    fmt, slice,
 };
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{
     Policy,
@@ -16,7 +17,7 @@ use super::{
 const KEPT: usize = 200;
 
 /// What a reload changes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Diff {
     /// Of `interfaces`, by name.
     pub interfaces: Changes,
@@ -31,10 +32,13 @@ pub struct Diff {
     pub relays: Changes,
     /// Of `exemptions`, by id, or by customer and prefixes.
     pub exemptions: Changes,
+    /// Of `exemption_max_age` and `exemption_widest`: one item, which is there always.
+    #[serde(default)]
+    pub exemption_limits: Changes,
 }
 
 /// What changes in one list of a policy.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Changes {
     /// What is only in the new one.
     pub added: Items,
@@ -45,7 +49,7 @@ pub struct Changes {
 }
 
 /// The first items of a kind, and how many there are.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Items {
     /// How many there are, whether listed or not.
     pub total: usize,
@@ -54,7 +58,7 @@ pub struct Items {
 }
 
 /// One item.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Item {
     /// What it is called.
     pub name: String,
@@ -68,14 +72,18 @@ impl Diff {
     pub fn between(old: &Policy, new: &Policy) -> Self {
         Self {
             interfaces: changes(&old.interfaces, &new.interfaces),
-            block: changes(std::slice::from_ref(&old.block), std::slice::from_ref(&new.block)),
+            block: changes(slice::from_ref(&old.block), slice::from_ref(&new.block)),
             subscribers: changes(
-                std::slice::from_ref(&old.subscribers),
-                std::slice::from_ref(&new.subscribers),
+                slice::from_ref(&old.subscribers),
+                slice::from_ref(&new.subscribers),
             ),
             pools: changes(&old.pools, &new.pools),
             relays: changes(&old.relays, &new.relays),
-            exemptions: changes(&old.exemptions, &new.exemptions),
+            exemptions: changes(old.exemptions_in_file(), new.exemptions_in_file()),
+            exemption_limits: changes(
+                slice::from_ref(&old.exemption_limits),
+                slice::from_ref(&new.exemption_limits),
+            ),
         }
     }
 
@@ -85,7 +93,7 @@ impl Diff {
         self.lists().into_iter().all(|(_, changes)| changes.is_empty())
     }
 
-    fn lists(&self) -> [(&'static str, &Changes); 6] {
+    fn lists(&self) -> [(&'static str, &Changes); 7] {
         [
             ("interfaces", &self.interfaces),
             ("block", &self.block),
@@ -93,6 +101,7 @@ impl Diff {
             ("pools", &self.pools),
             ("relays", &self.relays),
             ("exemptions", &self.exemptions),
+            ("exemption limits", &self.exemption_limits),
         ]
     }
 }

@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
-    Block, Exemption, Interface, Loaded, Policy, Pool, Relay, Report, Role, Subscribers, block,
+    Block, Exemption, ExemptionLimits, Interface, Loaded, Policy, Pool, Relay, Report, Role, Subscribers,
+    block,
     context::{Context, Seen},
     diagnostic::{Code, Diagnostic, Severity},
     entries::{self, Taken},
-    lint,
+    limits, lint,
     record::{duplicate_key, known_key},
     source::{Source, Span},
     yaml::{self, Items, Located, Node, Reading},
@@ -23,18 +24,24 @@ const KEYS: &[&str] = &[
     "pools",
     "relays",
     "exemptions",
+    "exemption_max_age",
+    "exemption_widest",
 ];
 
-/// Whether what is behind a key is no list, and read as a whole.
-fn is_whole(key: &str) -> bool {
-    matches!(key, "version" | "block" | "subscribers")
-}
+/// Those whose value is no list: it is read as a whole.
+const WHOLE: &[&str] = &[
+    "version",
+    "block",
+    "subscribers",
+    "exemption_max_age",
+    "exemption_widest",
+];
 
 /// The only version of the policy format there is.
 const VERSION: u64 = 1;
 
 /// Reads a policy as of an instant and a time zone.
-pub(super) fn read(file: &str, text: &str, now: Timestamp, time_zone: TimeZone) -> Result<Loaded, Report> {
+pub(super) fn read(file: &str, text: &str, now: Timestamp, time_zone: &TimeZone) -> Result<Loaded, Report> {
     let new = || {
         Document::new(Context {
             source: Source::new(text),
@@ -69,6 +76,7 @@ struct Document<'t> {
     pools: Vec<Pool>,
     relays: Vec<Relay>,
     exemptions: Vec<Exemption>,
+    limits: ExemptionLimits,
 
     interface_names: Seen<String>,
     pools_taken: Taken,
@@ -90,7 +98,7 @@ impl<'t> Items<'t> for Document<'t> {
             return Reading::NotAtAll;
         }
         self.keys.push((name, key.span, 0));
-        if is_whole(name) {
+        if WHOLE.contains(&name) {
             Reading::Whole
         } else {
             Reading::ItemByItem
@@ -105,6 +113,8 @@ impl<'t> Items<'t> for Document<'t> {
                     self.subscribers = subscribers;
                 }
             }
+            "exemption_max_age" => self.limits.max_age = limits::max_age(&mut self.context, value),
+            "exemption_widest" => limits::widest(&mut self.context, value, &mut self.limits),
             _ => {
                 if let Some(block) = block::block(&mut self.context, value) {
                     self.block = block;
@@ -174,6 +184,7 @@ impl<'t> Document<'t> {
             pools: Vec::new(),
             relays: Vec::new(),
             exemptions: Vec::new(),
+            limits: ExemptionLimits::default(),
             interface_names: Seen::default(),
             pools_taken: Taken::default(),
             relays_taken: Taken::default(),
@@ -224,6 +235,7 @@ impl<'t> Document<'t> {
             pools,
             relays,
             mut exemptions,
+            limits,
             ..
         } = self;
         exemptions.shrink_to_fit();
@@ -234,6 +246,7 @@ impl<'t> Document<'t> {
             pools,
             relays,
             exemptions,
+            exemption_limits: limits,
         };
         if context.report.errors() == 0 {
             // What was left out because of an error would only make lint say wrong things.
@@ -271,7 +284,7 @@ impl<'t> Document<'t> {
 
     fn report_empty_lists(&mut self) {
         for (key, span, items) in &self.keys {
-            if *items == 0 && !is_whole(key) {
+            if *items == 0 && !WHOLE.contains(key) {
                 let hint = match *key {
                     "relays" | "exemptions" => format!("leave `{key}` out if there are none"),
                     _ => format!("list your {key}"),

@@ -13,6 +13,7 @@ use super::{
 /// Reports what exemptions do not do, or do too much.
 pub(super) fn lint(context: &mut Context<'_>, policy: &Policy) {
     warn_of_inbound_without_uplink(context, policy);
+    warn_of_exemptions_without_end(context, policy);
     for family in [AddressFamily::V4, AddressFamily::V6] {
         warn_of_exemptions_beside_pools(context, policy, family);
         warn_of_covered_exemptions(context, policy, family);
@@ -34,6 +35,30 @@ fn warn_of_inbound_without_uplink(context: &mut Context<'_>, policy: &Policy) {
             Code::InboundWithoutUplink,
             || "`inbound: block` does nothing: no interface is one where the Internet comes in".to_owned(),
             "add it with `role: uplink`",
+        );
+    }
+}
+
+fn warn_of_exemptions_without_end(context: &mut Context<'_>, policy: &Policy) {
+    if policy.exemption_limits.max_age.is_none() {
+        return;
+    }
+    for exemption in policy
+        .exemptions
+        .iter()
+        .filter(|exemption| exemption.expires.is_none())
+    {
+        warn_at(
+            context,
+            exemption.at,
+            Code::ExemptionWithoutEnd,
+            || {
+                format!(
+                    "the exemption of `{}` never ends, and `exemption_max_age` asks for an end",
+                    exemption.customer
+                )
+            },
+            "add `expires`",
         );
     }
 }

@@ -2,7 +2,7 @@
 
 use std::hash::Hash;
 
-use super::{Block, Exemption, Interface, Pool, Prefix, Relay, Subscribers};
+use super::{Block, Exemption, ExemptionLimits, Interface, Pool, Prefix, Relay, Subscribers};
 
 /// An item of a policy's lists, as two policies are compared by it.
 pub(super) trait Listed {
@@ -117,6 +117,31 @@ impl Listed for Subscribers {
 
     fn says(&self) -> Vec<(&'static str, Said)> {
         vec![("ipv6_prefix", one(&self.ipv6_prefix))]
+    }
+
+    fn is_plainly(&self, other: &Self) -> bool {
+        self == other
+    }
+}
+
+impl Listed for ExemptionLimits {
+    type Key<'a> = ();
+
+    fn key(&self) {}
+
+    fn called(&self) -> String {
+        "limits".into()
+    }
+
+    fn says(&self) -> Vec<(&'static str, Said)> {
+        let mut says: Vec<_> = self
+            .max_age
+            .map(|age| ("exemption_max_age", Said::One(format!("{age:#}"))))
+            .into_iter()
+            .collect();
+        let widest = format!("ipv4 /{}, ipv6 /{}", self.widest_v4, self.widest_v6);
+        says.push(("exemption_widest", Said::One(widest)));
+        says
     }
 
     fn is_plainly(&self, other: &Self) -> bool {

@@ -14,9 +14,11 @@ mod context;
 mod diagnostic;
 mod diff;
 mod document;
+mod end;
 mod entries;
 mod fold;
 mod judge;
+mod limits;
 mod lint;
 mod listed;
 mod model;
@@ -24,6 +26,7 @@ mod nesting;
 mod prefix;
 mod record;
 mod render;
+mod somewhere;
 mod source;
 pub mod table;
 mod time;
@@ -44,11 +47,15 @@ pub use self::{
     compile::{CompileError, Compiled, Entry, compile},
     diagnostic::{Code, Diagnostic, Place, Report, Severity},
     diff::{Changes, Diff, Item, Items},
+    end::end,
     judge::{Flow, Judgement, Rule, RuleDescription, judge},
+    limits::ExemptionLimits,
     model::{
         Action, Block, Exemption, Handling, Inbound, Interface, Match, Policy, Pool, PoolMode, Position,
         Prefix, Prohibit, Relay, Role, Subscribers, Tunnel, Wait, Word, XdpMode,
     },
+    prefix::prefix,
+    somewhere::somewhere,
 };
 
 /// A policy that can be enforced.
@@ -95,7 +102,7 @@ pub fn load(path: &Path) -> Result<Loaded, LoadError> {
 ///
 /// Everything that is wrong with it.
 pub fn parse(file: &str, text: &str) -> Result<Loaded, Report> {
-    parse_at(file, text, Timestamp::now(), TimeZone::system())
+    parse_at(file, text, Timestamp::now(), &TimeZone::system())
 }
 
 /// Reads a policy as if it were another time in another time zone.
@@ -103,7 +110,7 @@ pub fn parse(file: &str, text: &str) -> Result<Loaded, Report> {
 /// # Errors
 ///
 /// Everything that is wrong with it.
-pub fn parse_at(file: &str, text: &str, now: Timestamp, time_zone: TimeZone) -> Result<Loaded, Report> {
+pub fn parse_at(file: &str, text: &str, now: Timestamp, time_zone: &TimeZone) -> Result<Loaded, Report> {
     document::read(file, text, now, time_zone)
 }
 

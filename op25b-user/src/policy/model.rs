@@ -6,6 +6,7 @@ use std::{
     ops::RangeInclusive,
 };
 
+use super::ExemptionLimits;
 use ipnet::IpNet;
 use jiff::Timestamp;
 use op25b_common::values::{ALWAYS_PAST, NEVER, UnixSeconds};
@@ -39,8 +40,19 @@ pub struct Policy {
     pub pools: Vec<Pool>,
     /// Mail servers that everyone may reach.
     pub relays: Vec<Relay>,
-    /// Who may use the blocked ports.
+    /// Who may use the blocked ports: the file's in its order, then those of the store.
     pub exemptions: Vec<Exemption>,
+    /// What exemptions may be added at run time.
+    pub exemption_limits: ExemptionLimits,
+}
+
+impl Policy {
+    /// The exemptions of the policy file: those of the store come after them.
+    #[must_use]
+    pub fn exemptions_in_file(&self) -> &[Exemption] {
+        let in_file = self.exemptions.partition_point(Exemption::is_in_file);
+        &self.exemptions[..in_file]
+    }
 }
 
 /// A network interface to attach to.
@@ -176,7 +188,7 @@ pub struct Exemption {
     pub created: Option<Timestamp>,
     /// The first instant at which it no longer holds, in whole seconds.
     pub expires: Option<Timestamp>,
-    /// Where the file says so.
+    /// Where the file says so; line 0 if it is not the file that does, but the store of those added at run time.
     pub at: Position,
 }
 
@@ -203,6 +215,12 @@ impl Exemption {
         self.expires.map_or(NEVER, |end| {
             u32::try_from(end.as_second().max(0)).unwrap_or(NEVER)
         })
+    }
+
+    /// Whether the policy file has it, rather than the store.
+    #[must_use]
+    pub fn is_in_file(&self) -> bool {
+        self.at != Position::default()
     }
 
     /// Whether it holds at `now`.

@@ -91,6 +91,18 @@ impl<'t> Context<'t> {
     }
 }
 
+/// The prefix in a text; an address alone is the prefix that holds only that address.
+///
+/// # Errors
+///
+/// What is wrong, and what to write instead.
+pub fn prefix(text: &str) -> Result<IpNet, String> {
+    parse(text).map_err(|diagnostic| match diagnostic.hint {
+        Some(hint) => format!("{}; {hint}", diagnostic.message),
+        None => diagnostic.message,
+    })
+}
+
 /// The prefix; an address alone is the prefix that holds only that address.
 fn parse(text: &str) -> Result<IpNet, Diagnostic> {
     let net = match text.split_once('/') {

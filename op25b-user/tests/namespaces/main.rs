@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "in a test, a failed helper is a failed test")]
 
 mod control;
+mod control_crowd;
+mod control_peers;
 mod expiry;
 mod explain;
 mod foreign;

@@ -1,6 +1,6 @@
 //! `cargo xtask soak`: reloads, crashes, upgrades and churn under load, and not one packet judged wrongly.
 
-mod generator;
+pub(crate) mod flood;
 mod holders;
 mod numbered;
 mod other;
@@ -18,7 +18,7 @@ use anyhow::{Context as _, ensure};
 use clap::Args as ClapArgs;
 
 use self::{
-    generator::Flood,
+    flood::Flood,
     policies::{BOT, CUSTOMER, SERVER},
     stress::{Churn, Stress},
 };

@@ -124,6 +124,7 @@ impl<'t> Cursor<'t> {
 
 /// What a scalar without quotes is, by the core schema of YAML 1.2; nothing for what is not plainly one thing.
 fn resolve(text: &str) -> Option<Node<'_>> {
+    const WORDS: [&str; 6] = ["null", "true", "false", "nan", "inf", "infinity"];
     let first = *text.as_bytes().first()?;
     if first.is_ascii_digit() {
         return number(text);
@@ -132,7 +133,6 @@ fn resolve(text: &str) -> Option<Node<'_>> {
         "true" | "True" | "TRUE" | "false" | "False" | "FALSE" => return Some(Node::Plain),
         _ => {}
     }
-    const WORDS: [&str; 6] = ["null", "true", "false", "nan", "inf", "infinity"];
     if WORDS.iter().any(|word| word.eq_ignore_ascii_case(text)) {
         return None;
     }
@@ -146,12 +146,13 @@ fn number(text: &str) -> Option<Node<'_>> {
     for byte in text.bytes() {
         only_digits &= byte.is_ascii_digit();
         match byte {
-            b'0'..=b'9' | b'+' | b'_' => {}
             b'.' => dots += 1,
             b'-' => has_sign = true,
             b'e' | b'E' => has_exponent = true,
-            // Digits of other bases, and what announces them.
-            b'a'..=b'f' | b'A'..=b'F' | b'x' | b'X' | b'o' | b'O' => {}
+            // Nothing but a number with its base before it has these for digits: `365d` is a text.
+            b'a'..=b'd' | b'f' if !text.starts_with('0') => is_text = true,
+            // Digits, also of other bases, and what goes with them.
+            b'0'..=b'9' | b'+' | b'_' | b'a'..=b'f' | b'A'..=b'F' | b'x' | b'X' | b'o' | b'O' => {}
             _ => is_text = true,
         }
     }

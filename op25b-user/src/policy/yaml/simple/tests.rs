@@ -71,7 +71,13 @@ fn the_example_policies_are_simple() {
 }
 
 /// Keys whose value is no list.
-const WHOLE: &[&str] = &["version", "block", "subscribers", "exemption_max_age", "exemption_widest"];
+const WHOLE: &[&str] = &[
+    "version",
+    "block",
+    "subscribers",
+    "exemption_max_age",
+    "exemption_widest",
+];
 
 const EXAMPLE: &str = "\
 version: 1 # one
@@ -116,6 +122,11 @@ proptest! {
     }
 
     #[test]
+    fn both_readers_agree_on_a_few_characters(text in "[-#:,'a1 \\n\"\\[\\]{}]{0,24}") {
+        agree(&text);
+    }
+
+    #[test]
     fn both_readers_agree_on_a_policy_with_slips(text in odd::slipped(EXAMPLE)) {
         agree(&text);
     }
@@ -131,6 +142,13 @@ fn the_tests_are_about_documents_that_often_are_simple() {
         let simple = (0..1000).filter(|_| agree(&documents.new_tree(&mut runner).unwrap().current()));
         let simple = simple.count();
         assert!(some.contains(&simple), "{simple} of 1000");
+    }
+}
+
+#[test]
+fn a_document_without_a_key_is_left_to_the_library() {
+    for text in ["", "\n", "---", "---\n", "# nothing\n", "--- # nothing\n\n"] {
+        assert!(!agree(text), "{text:?}");
     }
 }
 

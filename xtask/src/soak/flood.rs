@@ -23,7 +23,7 @@ use crate::{
 const REPEAT: u32 = 50_000;
 
 /// The flood; dropping it ends it.
-pub(super) struct Flood {
+pub(crate) struct Flood {
     stop: Arc<AtomicBool>,
     sent: Arc<AtomicU64>,
     thread: Option<JoinHandle<anyhow::Result<()>>>,
@@ -31,7 +31,7 @@ pub(super) struct Flood {
 
 impl Flood {
     /// Sends SYNs to this address and port from everywhere in 198.18.0.0/15, as fast as they go.
-    pub(super) fn start(host: &NetNs, to: Ipv4Addr, port: u16) -> anyhow::Result<Self> {
+    pub(crate) fn start(host: &NetNs, to: Ipv4Addr, port: u16) -> anyhow::Result<Self> {
         let mut frame = Vec::new();
         PacketBuilder::ethernet2([2, 0, 0, 0, 0, 2], [2, 0, 0, 0, 0, 1])
             .ipv4([198, 18, 0, 1], to.octets(), 64)
@@ -59,12 +59,12 @@ impl Flood {
     }
 
     /// How many were sent so far.
-    pub(super) fn sent(&self) -> u64 {
+    pub(crate) fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
     }
 
     /// Ends it; how many were sent.
-    pub(super) fn stop(mut self) -> anyhow::Result<u64> {
+    pub(crate) fn stop(mut self) -> anyhow::Result<u64> {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             thread

@@ -1,0 +1,207 @@
+//! Many exemptions at once: all or none, and those that are there already are no reason to do anything.
+
+use std::sync::Arc;
+
+use jiff::{Span, Timestamp, tz::TimeZone};
+use tokio::task::spawn_blocking;
+use ulid::Generator;
+
+use super::{
+    Effective, Refusal,
+    draft::{Draft, Judge},
+    overlap::{is_same, taken, there_already},
+    repeated::Fingerprint,
+};
+use crate::{
+    api::{ImportExemptions, ImportRow, Imported, RowProblem},
+    daemon::{Daemon, request::Asker},
+    policy::Policy,
+    store::{Action, Actor, Change, Commit, Record},
+};
+
+/// The most problems, and the most warnings, that are told.
+const MOST_TOLD: usize = 100;
+
+/// What an import comes to.
+#[derive(Default)]
+struct Plan {
+    records: Vec<Record>,
+    unchanged: usize,
+    warnings: Vec<String>,
+}
+
+impl Daemon {
+    /// Adds exemptions, or says what would be done.
+    pub(in crate::daemon) async fn import_exemptions(
+        &mut self,
+        import: ImportExemptions,
+        asker: &Asker,
+    ) -> Result<Imported, Refusal> {
+        let fingerprint = Fingerprint::new("import", &import);
+        if let Some(changed) = self.changed_earlier(asker, &fingerprint).await? {
+            return Ok(Imported {
+                dry_run: false,
+                added: changed.len(),
+                unchanged: import.exemptions.len().saturating_sub(changed.len()),
+                warnings: Vec::new(),
+            });
+        }
+        let Plan {
+            records,
+            unchanged,
+            warnings,
+        } = self.plan(import.exemptions, asker.actor.clone()).await?;
+        let imported = Imported {
+            dry_run: import.dry_run,
+            added: records.len(),
+            unchanged,
+            warnings,
+        };
+        if import.dry_run || records.is_empty() {
+            return Ok(imported);
+        }
+        let changes = records.iter().map(|record| Change {
+            action: Action::Add,
+            before: None,
+            after: record.clone(),
+        });
+        let commit = Commit {
+            at: Timestamp::now(),
+            by: asker.actor.clone(),
+            reason: None,
+            changes: changes.collect(),
+            request: fingerprint.key(asker),
+        };
+        let last = self.commit(commit).await?;
+        let count = records.len() as u64;
+        let numbered = (last + 1 - count..).zip(records);
+        let records: Vec<_> = numbered
+            .map(|(revision, record)| Record { revision, ..record })
+            .collect();
+        self.enforce(&records, Action::Add).await?;
+        Ok(imported)
+    }
+
+    /// Looks at all rows, on a thread of its own: there may be very many.
+    async fn plan(&mut self, rows: Vec<ImportRow>, by: Actor) -> Result<Plan, Refusal> {
+        let policy = Arc::clone(self.effective.policy());
+        let mut planner = Planner {
+            rehearsal: self.effective.rehearsal()?,
+            policy,
+            ids: Generator::new(),
+            by,
+            now: Timestamp::now(),
+            time_zone: TimeZone::system(),
+            plan: Plan::default(),
+            problems: Vec::new(),
+            refused: 0,
+        };
+        let work = spawn_blocking(move || {
+            for row in &rows {
+                planner.take(row);
+            }
+            planner.finish()
+        });
+        self.meanwhile(work)
+            .await
+            .map_err(|error| Refusal::Broken(format!("{error:#}")))?
+    }
+}
+
+/// Looks at rows, as if those before were added already.
+struct Planner {
+    rehearsal: Effective,
+    policy: Arc<Policy>,
+    ids: Generator,
+    by: Actor,
+    now: Timestamp,
+    time_zone: TimeZone,
+    plan: Plan,
+    problems: Vec<RowProblem>,
+    refused: usize,
+}
+
+impl Planner {
+    fn take(&mut self, row: &ImportRow) {
+        let taken = self.draft(row).and_then(|draft| {
+            if self.is_there(&draft)? {
+                self.plan.unchanged += 1;
+                Ok(())
+            } else {
+                self.add(row.line, draft)
+            }
+        });
+        if let Err(refusal) = taken {
+            self.refused += 1;
+            if self.problems.len() < MOST_TOLD {
+                self.problems.push(RowProblem {
+                    line: row.line,
+                    detail: refusal.to_string(),
+                });
+            }
+        }
+    }
+
+    fn draft(&mut self, row: &ImportRow) -> Result<Draft, Refusal> {
+        let expires = row.exemption.expires.as_deref();
+        if expires.is_some_and(|text| text.parse::<Span>().is_ok()) {
+            return Err(Refusal::Invalid(
+                "expires: a file that says how long would mean another end each time; write a date or a time"
+                    .to_owned(),
+            ));
+        }
+        let judge = Judge {
+            limits: self.policy.exemption_limits,
+            unlisted: self.policy.block.unlisted,
+            rules: self.rehearsal.rules()?,
+            now: self.now,
+            time_zone: &self.time_zone,
+        };
+        judge.draft(&row.exemption)
+    }
+
+    /// Whether the very exemption is there already; refuses what contradicts another one.
+    fn is_there(&mut self, draft: &Draft) -> Result<bool, Refusal> {
+        for prefix in &draft.prefixes {
+            for other in self.rehearsal.overlapping(*prefix, self.now)? {
+                if other.customer != draft.customer {
+                    return Err(Refusal::Conflict(taken(*prefix, &other)));
+                }
+                if is_same(&other, &draft.prefixes, &draft.destinations) {
+                    if (other.expires_at, &other.ticket, &other.note)
+                        == (draft.expires_at, &draft.ticket, &draft.note)
+                    {
+                        return Ok(true);
+                    }
+                    return Err(Refusal::Conflict(there_already(&other)));
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    fn add(&mut self, line: u32, draft: Draft) -> Result<(), Refusal> {
+        let id = self
+            .ids
+            .generate()
+            .map_err(|error| Refusal::Broken(format!("cannot make an id: {error}")))?;
+        let room = MOST_TOLD.saturating_sub(self.plan.warnings.len());
+        let warnings = draft.warnings.iter().take(room);
+        let warnings = warnings.map(|warning| format!("line {line}: {warning}"));
+        self.plan.warnings.extend(warnings);
+        let record = draft.record(id, self.now, self.by.clone());
+        self.rehearsal.rehearse(record.clone())?;
+        self.plan.records.push(record);
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Plan, Refusal> {
+        if self.refused == 0 {
+            return Ok(self.plan);
+        }
+        Err(Refusal::Rows {
+            rows: self.problems,
+            total: self.refused,
+        })
+    }
+}

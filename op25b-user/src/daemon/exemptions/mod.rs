@@ -1,0 +1,247 @@
+//! Exemptions that are added, changed and removed while the filter runs: store first, kernel next, answer last.
+//!
+//! Whatever happens between two of these steps, the store is what counts: a start makes the kernel equal to it.
+
+mod change;
+mod draft;
+mod effective;
+mod explain;
+mod import;
+mod overlap;
+mod refusal;
+mod repeated;
+
+use std::{
+    mem, slice,
+    sync::{Arc, Mutex},
+};
+
+use anyhow::Context as _;
+use jiff::{Timestamp, tz::TimeZone};
+use tokio::task::spawn_blocking;
+use ulid::Ulid;
+
+use self::{draft::Judge, repeated::Fingerprint};
+pub(super) use self::{
+    effective::{Effective, exemption},
+    refusal::Refusal,
+};
+use super::{Daemon, request::Asker};
+use crate::{
+    api::{Added, Exemption, ExtendExemption, Extended, NewExemption, Removed},
+    observe::exemptions::policy_id,
+    store::{Action, Change, Commit, Record, Records as _, Store, StoreError, sqlite::SqliteStore},
+};
+
+/// The store, as the threads share it that wait for the disk.
+pub(super) type SharedStore = Arc<Mutex<SqliteStore>>;
+
+impl Daemon {
+    /// Adds an exemption, and says what the kernel does now.
+    pub(super) async fn add_exemption(&mut self, new: NewExemption, asker: &Asker) -> Result<Added, Refusal> {
+        let fingerprint = Fingerprint::new("add", &new);
+        if let Some(record) = self.repeated(asker, &fingerprint).await? {
+            return self.added(record, Vec::new());
+        }
+        let now = Timestamp::now();
+        let mut draft = self.judge(now, |judge| judge.draft(&new))?;
+        let overlaps = self.check_overlaps(&draft.customer, &draft.prefixes, &draft.destinations, now)?;
+        let mut warnings = mem::take(&mut draft.warnings);
+        warnings.extend(overlaps);
+        let record = draft.record(self.new_id()?, now, asker.actor.clone());
+        let record = self
+            .commit_one(Action::Add, None, record, None, asker, fingerprint)
+            .await?;
+        self.enforce(slice::from_ref(&record), Action::Add).await?;
+        self.added(record, warnings)
+    }
+
+    /// Changes when an exemption ends.
+    pub(super) async fn extend_exemption(
+        &mut self,
+        id: &str,
+        extend: ExtendExemption,
+        asker: &Asker,
+    ) -> Result<Extended, Refusal> {
+        let fingerprint = Fingerprint::new("extend", &(id, &extend));
+        if let Some(record) = self.repeated(asker, &fingerprint).await? {
+            return self.extended(record, Vec::new());
+        }
+        let before = self.stored(id)?;
+        let now = Timestamp::now();
+        let (expires_at, warnings) = self.judge(now, |judge| {
+            let end = judge.end(&extend.expires)?;
+            Ok((end, judge.warnings_of_end(end)))
+        })?;
+        if before.expires_at.is_some_and(|end| end <= now) {
+            // Meanwhile the addresses may have become somebody else's.
+            self.check_overlaps(&before.customer, &before.prefixes, &before.destinations, now)?;
+        }
+        let reason = extend.reason.as_deref().map(draft::reason).transpose()?;
+        let after = Record {
+            expires_at,
+            ..before.clone()
+        };
+        let record = self
+            .commit_one(Action::Extend, Some(before), after, reason, asker, fingerprint)
+            .await?;
+        self.enforce(slice::from_ref(&record), Action::Extend).await?;
+        self.extended(record, warnings)
+    }
+
+    /// Removes an exemption.
+    pub(super) async fn remove_exemption(
+        &mut self,
+        id: &str,
+        reason: &str,
+        asker: &Asker,
+    ) -> Result<Removed, Refusal> {
+        let fingerprint = Fingerprint::new("remove", &(id, reason));
+        if let Some(record) = self.repeated(asker, &fingerprint).await? {
+            return self.removed(record);
+        }
+        let before = self.stored(id)?;
+        let reason = draft::reason(reason)?;
+        let after = Record {
+            removed_at: Some(Timestamp::now()),
+            ..before.clone()
+        };
+        let record = self
+            .commit_one(
+                Action::Remove,
+                Some(before),
+                after,
+                Some(reason),
+                asker,
+                fingerprint,
+            )
+            .await?;
+        self.enforce(slice::from_ref(&record), Action::Remove).await?;
+        self.removed(record)
+    }
+
+    fn added(&mut self, record: Record, warnings: Vec<String>) -> Result<Added, Refusal> {
+        Ok(Added {
+            verdict: self.verdict(&record)?,
+            exemption: Exemption::stored(record, Timestamp::now()),
+            warnings,
+        })
+    }
+
+    fn extended(&mut self, record: Record, warnings: Vec<String>) -> Result<Extended, Refusal> {
+        Ok(Extended {
+            verdict: self.verdict(&record)?,
+            exemption: Exemption::stored(record, Timestamp::now()),
+            warnings,
+        })
+    }
+
+    fn removed(&mut self, record: Record) -> Result<Removed, Refusal> {
+        Ok(Removed {
+            verdict: self.verdict(&record)?,
+            exemption: Exemption::stored(record, Timestamp::now()),
+        })
+    }
+
+    /// Asks the judge of what makes sense.
+    fn judge<T>(
+        &mut self,
+        now: Timestamp,
+        ask: impl FnOnce(&Judge<'_>) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let policy = Arc::clone(self.effective.policy());
+        let rules = self.effective.rules()?;
+        let time_zone = TimeZone::system();
+        ask(&Judge {
+            limits: policy.exemption_limits,
+            unlisted: policy.block.unlisted,
+            rules,
+            now,
+            time_zone: &time_zone,
+        })
+    }
+
+    /// The stored exemption of an id that somebody gave.
+    fn stored(&self, id: &str) -> Result<Record, Refusal> {
+        if let Some(place) = self.place_in_file(id) {
+            return Err(Refusal::InFile(format!(
+                "{id} is an exemption of the policy file: edit {place}, then `op25b reload`"
+            )));
+        }
+        let unknown = || Refusal::Unknown(id.to_owned());
+        let id = Ulid::from_string(id).map_err(|_| unknown())?;
+        self.effective.record(id).cloned().ok_or_else(unknown)
+    }
+
+    /// Where the policy file has an exemption: its file, line and column.
+    fn place_in_file(&self, id: &str) -> Option<String> {
+        let exemptions = self.effective.policy().exemptions_in_file();
+        let index = (0..exemptions.len()).find(|index| policy_id(exemptions, *index) == id)?;
+        let found = &exemptions[index];
+        Some(format!(
+            "{}:{}",
+            self.description.policy_file.display(),
+            found.at.line
+        ))
+    }
+
+    fn new_id(&mut self) -> Result<Ulid, Refusal> {
+        self.ids
+            .generate()
+            .map_err(|error| Refusal::Broken(format!("cannot make an id: {error}")))
+    }
+
+    /// Writes one change to the store, and gives the record as it is there.
+    async fn commit_one(
+        &mut self,
+        action: Action,
+        before: Option<Record>,
+        mut after: Record,
+        reason: Option<String>,
+        asker: &Asker,
+        fingerprint: Fingerprint,
+    ) -> Result<Record, Refusal> {
+        let commit = Commit {
+            at: Timestamp::now(),
+            by: asker.actor.clone(),
+            reason,
+            changes: vec![Change {
+                action,
+                before,
+                after: after.clone(),
+            }],
+            request: fingerprint.key(asker),
+        };
+        after.revision = self.commit(commit).await?;
+        Ok(after)
+    }
+
+    /// Writes to the store. Nothing else is done meanwhile but what is to be done every second.
+    async fn commit(&mut self, commit: Commit) -> Result<u64, Refusal> {
+        Ok(self.with_store(move |store| store.commit(&commit)).await??)
+    }
+
+    /// Does something with the store, which may wait for the disk.
+    async fn with_store<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut dyn Store) -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let store = Arc::clone(&self.store);
+        let work = spawn_blocking(move || {
+            let mut store = store.lock().map_err(|_| "a thread died over the store")?;
+            Ok::<_, &str>(work(&mut *store))
+        });
+        let done = self.meanwhile(work).await.context("cannot use the store");
+        let done = done.map_err(|error| Refusal::Broken(format!("{error:#}")))?;
+        done.map_err(|error| Refusal::Broken(error.to_owned()))
+    }
+}
+
+/// The records that the kernel is to let through.
+pub(super) fn standing(store: &SharedStore) -> Result<Vec<Record>, StoreError> {
+    match store.lock() {
+        Ok(store) => store.standing(),
+        // Whoever died while it was locked, died while reading or writing: both are whole or not at all.
+        Err(poisoned) => poisoned.into_inner().standing(),
+    }
+}

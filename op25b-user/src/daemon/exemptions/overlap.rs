@@ -1,0 +1,75 @@
+//! Does an exemption go together with those that there are?
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+
+use super::{Refusal, effective::Other};
+use crate::daemon::Daemon;
+
+impl Daemon {
+    /// Refuses what another customer has, and what is there already; warns of what changes nothing.
+    pub(super) fn check_overlaps(
+        &mut self,
+        customer: &str,
+        prefixes: &[IpNet],
+        destinations: &[IpNet],
+        now: Timestamp,
+    ) -> Result<Vec<String>, Refusal> {
+        let mut warnings = Vec::new();
+        for prefix in prefixes {
+            for other in self.effective.overlapping(*prefix, now)? {
+                if other.customer != customer {
+                    return Err(Refusal::Conflict(taken(*prefix, &other)));
+                }
+                if is_same(&other, prefixes, destinations) {
+                    return Err(Refusal::Conflict(there_already(&other)));
+                }
+                if other.destinations.is_empty() && covers(&other.prefixes, *prefix) {
+                    let warning = format!("{prefix} is exempt already by {}", other.name);
+                    if !warnings.contains(&warning) {
+                        warnings.push(warning);
+                    }
+                }
+            }
+        }
+        Ok(warnings)
+    }
+}
+
+/// Another customer has it.
+pub(super) fn taken(prefix: IpNet, other: &Other) -> String {
+    let overlapping = other
+        .prefixes
+        .iter()
+        .find(|net| net.contains(&prefix) || prefix.contains(*net));
+    let with = overlapping.map_or_else(String::new, |net| format!("{net} of "));
+    format!(
+        "{prefix} overlaps {with}{} ({}): nobody's addresses are two customers'",
+        other.customer, other.name
+    )
+}
+
+/// The customer has it.
+pub(super) fn there_already(other: &Other) -> String {
+    let until = match other.expires_at {
+        None => "without an end".to_owned(),
+        Some(end) => format!("until {end}"),
+    };
+    let how = match other.id {
+        Some(id) => format!("`op25b exempt extend {id}` changes when it ends"),
+        None => "the policy file says when it ends".to_owned(),
+    };
+    format!("this is exempt already by {}, {until}; {how}", other.name)
+}
+
+/// Whether another exemption is for the same prefixes and destinations.
+pub(super) fn is_same(other: &Other, prefixes: &[IpNet], destinations: &[IpNet]) -> bool {
+    let same = |ours: &[IpNet], theirs: &[IpNet]| {
+        ours.len() == theirs.len() && ours.iter().all(|net| theirs.contains(net))
+    };
+    same(prefixes, &other.prefixes) && same(destinations, &other.destinations)
+}
+
+fn covers(nets: &[IpNet], net: IpNet) -> bool {
+    nets.iter().any(|other| other.contains(&net))
+}

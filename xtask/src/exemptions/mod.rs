@@ -1,0 +1,66 @@
+//! `cargo xtask exemptions`: how fast exemptions hold, and whether store, kernel and list agree whatever happens.
+
+mod ask;
+mod clients;
+mod kills;
+mod latency;
+mod scene;
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context as _, ensure};
+use clap::Args as ClapArgs;
+
+use crate::{
+    interrupt, lab, paths, runtime,
+    setup::{self, Purpose},
+};
+
+/// Adds, changes and removes exemptions under a flood, from many clients at once and between many a `kill -9`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Everything happens in network namespaces that are gone afterwards. It takes root and some five minutes.
+Exit codes: 0 nothing went wrong; 1 something did; 2 it could not be run.")]
+pub struct Args {
+    /// A tenth of everything.
+    #[arg(long)]
+    short: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    setup::ensure(Purpose::Demo)?;
+    let lacks = runtime::lacks();
+    ensure!(lacks.is_empty(), "this needs {}", lacks.join("; and "));
+    println!("==> building op25b");
+    let status = Command::new("cargo")
+        .args(["build", "--release", "--package", "op25b", "--bin", "op25b"])
+        .current_dir(paths::workspace())
+        .status()
+        .context("cannot run cargo")?;
+    ensure!(status.success(), "op25b could not be built: see above");
+    let op25b = paths::target()?.join("release/op25b");
+    interrupt::watch()?;
+    lab::remove_stale()?;
+    let share = if args.short { 10 } else { 1 };
+    let latency = latency::measure(&op25b, share)?;
+    latency.print();
+    let clients = clients::all_at_once(&op25b, share)?;
+    clients.print();
+    let kills = kills::between_steps(&op25b, share)?;
+    kills.print();
+    let is_good = clients.is_good() && kills.is_good();
+    println!(
+        "{}",
+        if is_good {
+            "Store, kernel and list agree."
+        } else {
+            "SOMETHING WENT WRONG."
+        }
+    );
+    Ok(if is_good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
