@@ -1,6 +1,7 @@
 //! The command line: what there is to ask of op25b, one file a subcommand.
 
 mod check;
+mod exempt;
 mod explain;
 pub mod logging;
 mod metrics;
@@ -58,6 +59,8 @@ pub enum Command {
     Metrics(metrics::Args),
     /// Say what happens to a connection, and which rule decides.
     Explain(explain::Args),
+    /// Add, change, remove and show exemptions, without a new policy.
+    Exempt(exempt::Args),
 }
 
 impl Command {
@@ -85,6 +88,7 @@ impl Command {
             Self::Subscribers(args) => subscribers::run(args),
             Self::Metrics(args) => metrics::run(args),
             Self::Explain(args) => explain::run(args),
+            Self::Exempt(args) => exempt::run(args),
         }
     }
 }

@@ -30,6 +30,7 @@ mod somewhere;
 mod source;
 pub mod table;
 mod time;
+pub(crate) mod written;
 mod yaml;
 
 use std::{

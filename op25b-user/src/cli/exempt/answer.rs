@@ -1,0 +1,127 @@
+//! What a command makes of a daemon's answer, or of none.
+
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use anstyle::{AnsiColor, Style};
+use anyhow::{Context as _, anyhow};
+use serde::Serialize;
+
+use crate::{
+    api::{Explained, Problem},
+    cli::{EXIT_FAILED, EXIT_NO, places::Places},
+    daemon::client::{AskError, Client},
+};
+
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+
+/// What came of asking.
+pub(super) enum Answer<T> {
+    /// It was done.
+    Done(T),
+    /// It was not, and why.
+    Refused(Box<Problem>),
+    /// There is nobody to ask.
+    NoDaemon,
+}
+
+/// Asks the daemon something that changes nothing.
+pub(super) fn ask<T>(
+    places: &Places,
+    question: impl AsyncFnOnce(Client) -> Result<T, AskError>,
+) -> anyhow::Result<Answer<T>> {
+    let client = Client::new(&places.runtime_dir);
+    match block_on(question(client))? {
+        Ok(answer) => Ok(Answer::Done(answer)),
+        Err(AskError::Refused(problem)) => Ok(Answer::Refused(problem)),
+        Err(error) if error.is_absence() => Ok(Answer::NoDaemon),
+        Err(error) if error.is_forbidden() => Err(forbidden(error)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Has the daemon change something; without one that is an error.
+pub(super) fn change<T>(
+    places: &Places,
+    question: impl AsyncFnOnce(Client) -> Result<T, AskError>,
+) -> anyhow::Result<Result<T, Box<Problem>>> {
+    let client = Client::new(&places.runtime_dir);
+    let error = match block_on(question(client))? {
+        Ok(answer) => return Ok(Ok(answer)),
+        Err(AskError::Refused(problem)) => return Ok(Err(problem)),
+        Err(error) => error,
+    };
+    Err(if error.is_absence() {
+        anyhow!(
+            "{error}: nothing was written; start it with `systemctl start op25b` or `op25b run --policy FILE`"
+        )
+    } else if error.is_forbidden() {
+        forbidden(error).context("nothing was written")
+    } else if error.is_unasked() {
+        anyhow::Error::new(error).context("nothing was written")
+    } else {
+        anyhow::Error::new(error).context(
+            "it is not known whether this was done: `op25b exempt history` tells, once the daemon answers again",
+        )
+    })
+}
+
+fn forbidden(error: AskError) -> anyhow::Error {
+    anyhow::Error::new(error).context("only root and members of the group op25b may ask the daemon")
+}
+
+/// Runs something to its end.
+pub(super) fn block_on<T>(future: impl Future<Output = T>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the event loop")?;
+    Ok(runtime.block_on(future))
+}
+
+/// Prints why something was refused, and says by the exit code whether asking for something else would help.
+pub(super) fn refuse(problem: &Problem, json: bool, file: Option<&str>) -> anyhow::Result<ExitCode> {
+    if json {
+        print_json(problem)?;
+    } else {
+        for row in &problem.rows {
+            anstream::eprintln!("{}:{}: {}", file.unwrap_or("row"), row.line, row.detail);
+        }
+        anstream::eprintln!("op25b: {}", problem.detail);
+    }
+    // The 500s are about the daemon and its store, not about the request.
+    Ok(ExitCode::from(if problem.status >= 500 {
+        EXIT_FAILED
+    } else {
+        EXIT_NO
+    }))
+}
+
+/// Prints one JSON document.
+pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut stdout, value)?;
+    Ok(writeln!(stdout)?)
+}
+
+/// Prints what is probably not what was meant.
+pub(super) fn warn(warnings: &[String]) {
+    for warning in warnings {
+        anstream::eprintln!("{WARNING}warning{WARNING:#}: {warning}");
+    }
+}
+
+/// `198.51.100.8 -> 203.0.113.1 port 25: pass (exempt)`
+pub(super) fn verdict(explained: &Explained) -> String {
+    let Explained {
+        source,
+        destination,
+        port,
+        verdict,
+        reason,
+        ..
+    } = explained;
+    format!("{source} -> {destination} port {port}: {verdict} ({reason})")
+}

@@ -1,0 +1,69 @@
+//! `op25b exempt extend`: change when an exemption ends.
+
+use std::{io::Write as _, process::ExitCode};
+
+use clap::Args as ClapArgs;
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::{
+    answer::{change, print_json, refuse, verdict, warn},
+    words,
+};
+use crate::{api::ExtendExemption, cli::places::Places};
+
+/// Changes when an exemption ends, to a later or an earlier time; one that has expired holds again.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  op25b exempt extend 01KAXQ3T5BH6Z8W2N4R7C9D1EF --expires 90d     90 days from now
+  op25b exempt extend 01KAXQ3T5BH6Z8W2N4R7C9D1EF --expires 2029-03-31 --reason 'contract renewed'
+
+Exit codes: 0 changed; 1 refused, with the reason; 2 could not be done, for example because no daemon runs.")]
+pub struct Args {
+    /// The exemption's id, as `op25b exempt list` shows it.
+    id: String,
+    /// When it ends, from now on: after a time such as 90d, with a day such as 2028-03-31, at a time such as
+    /// 2028-03-31T18:00:00+09:00, or never.
+    #[arg(long, value_name = "WHEN")]
+    expires: String,
+    /// Why, for its history.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// One JSON document instead of text.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    places: Places,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let extend = ExtendExemption {
+        expires: args.expires.clone(),
+        reason: args.reason.clone(),
+    };
+    let extended = match change(&args.places, async |client| {
+        client.extend(&args.id, &extend).await
+    })? {
+        Ok(extended) => extended,
+        Err(problem) => return refuse(&problem, args.json, None),
+    };
+    if args.json {
+        print_json(&extended)?;
+    } else {
+        warn(&extended.warnings);
+        let mut stdout = anstream::stdout().lock();
+        let end = words::end_from(
+            Timestamp::now(),
+            extended.exemption.expires_at,
+            &TimeZone::system(),
+        );
+        writeln!(
+            stdout,
+            "{} ({}) ends {end}",
+            extended.exemption.id,
+            words::printable(&extended.exemption.customer)
+        )?;
+        writeln!(stdout, "  {}", verdict(&extended.verdict))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,311 @@
+//! Exemptions from comma-separated values with a header line.
+
+use csv::{ByteRecord, ReaderBuilder, StringRecord};
+
+use super::Mistakes;
+use crate::api::{ImportRow, NewExemption};
+
+/// The columns, in the order in which they are written.
+pub(super) const COLUMNS: [&str; 6] = [
+    "customer",
+    "prefixes",
+    "destinations",
+    "ticket",
+    "note",
+    "expires",
+];
+/// Those that must be there.
+const REQUIRED: [&str; 2] = ["customer", "prefixes"];
+
+/// The place of each of [`COLUMNS`] in a file.
+struct Header([Option<usize>; COLUMNS.len()], usize);
+
+pub(super) fn read(text: &str, seen: &dyn Fn(u64)) -> Result<Vec<ImportRow>, Mistakes> {
+    let mut reader = ReaderBuilder::new()
+        .has_headers(false)
+        // Rows that are too short or too long are told of as such.
+        .flexible(true)
+        .from_reader(text.as_bytes());
+    let mut lines = Lines::new(text);
+    let mut record = ByteRecord::new();
+    let mut mistakes = Mistakes::default();
+    let mut rows = Vec::new();
+    let mut header = None;
+    // Reading from memory cannot fail, and a byte record takes any bytes.
+    while reader.read_byte_record(&mut record).unwrap_or(false) {
+        let offset = record.position().map_or(0, csv::Position::byte);
+        seen(offset);
+        let line = lines.of_record(usize::try_from(offset).unwrap_or(usize::MAX));
+        // It was text as a whole, and is cut at commas and quotes.
+        let Ok(row) = StringRecord::from_byte_record(record.clone()) else {
+            continue;
+        };
+        match &header {
+            None => header = Some(Header::read(&row, line)?),
+            Some(header) => rows.extend(header.row(&row, line, &mut mistakes)),
+        }
+    }
+    if lines.has_open_quote() {
+        mistakes.add(lines.line, || {
+            "a quote (\") is opened in this row and never closed; write two for one that is meant".into()
+        });
+    }
+    if header.is_none() && mistakes.count == 0 {
+        mistakes.add(0, || {
+            format!(
+                "this file is empty; it begins with the line {}",
+                COLUMNS.join(",")
+            )
+        });
+    }
+    if mistakes.count == 0 {
+        Ok(rows)
+    } else {
+        Err(mistakes)
+    }
+}
+
+impl Header {
+    fn read(names: &StringRecord, line: u32) -> Result<Self, Mistakes> {
+        let mut mistakes = Mistakes::default();
+        let mut places = [None; COLUMNS.len()];
+        if names.len() == 1 && names[0].contains([';', '\t']) {
+            return Err(Mistakes::one(line, "columns are separated by commas here"));
+        }
+        for (place, name) in names.iter().enumerate() {
+            let name = name.trim();
+            match COLUMNS
+                .iter()
+                .position(|column| name.eq_ignore_ascii_case(column))
+            {
+                None => mistakes.add(line, || {
+                    format!(
+                        "there is no column `{name}`; the columns are {}",
+                        COLUMNS.join(", ")
+                    )
+                }),
+                Some(column) if places[column].is_some() => {
+                    mistakes.add(line, || format!("the column `{name}` is there twice"));
+                }
+                Some(column) => places[column] = Some(place),
+            }
+        }
+        for column in REQUIRED {
+            let index = COLUMNS.iter().position(|name| *name == column);
+            if index.is_some_and(|index| places[index].is_none()) {
+                mistakes.add(line, || format!("the column `{column}` is missing"));
+            }
+        }
+        if mistakes.count == 0 {
+            Ok(Self(places, names.len()))
+        } else {
+            Err(mistakes)
+        }
+    }
+
+    fn row(&self, row: &StringRecord, line: u32, mistakes: &mut Mistakes) -> Option<ImportRow> {
+        let Self(places, columns) = self;
+        if row.len() != *columns {
+            mistakes.add(line, || {
+                format!(
+                    "the header has {columns} columns, and this row {}; put a cell with a comma in it into quotes",
+                    row.len()
+                )
+            });
+            return None;
+        }
+        // A spreadsheet's empty rows are commas alone.
+        if row.iter().all(|cell| cell.trim().is_empty()) {
+            return None;
+        }
+        let before = mistakes.count;
+        let [customer, prefixes, destinations, ticket, note, expires] =
+            places.map(|place| place.and_then(|place| row.get(place)).unwrap_or_default().trim());
+        for (column, cell) in REQUIRED.iter().zip([customer, prefixes]) {
+            if cell.is_empty() {
+                mistakes.add(line, || format!("`{column}` is empty"));
+            }
+        }
+        for (column, cell, allowed) in [
+            ("customer", customer, &[][..]),
+            ("ticket", ticket, &[]),
+            ("note", note, &['\n', '\r', '\t']),
+        ] {
+            // These texts end up in logs and on terminals, which obey control characters.
+            let bad = cell.chars().find(|c| c.is_control() && !allowed.contains(c));
+            if let Some(bad) = bad {
+                mistakes.add(line, || {
+                    format!(
+                        "`{column}` has a control character (U+{:04X}) in it",
+                        u32::from(bad)
+                    )
+                });
+            }
+        }
+        if mistakes.count > before {
+            return None;
+        }
+        let optional = |cell: &str| (!cell.is_empty()).then(|| cell.to_owned());
+        Some(ImportRow {
+            line,
+            exemption: NewExemption {
+                customer: customer.to_owned(),
+                prefixes: list(prefixes),
+                destinations: list(destinations),
+                ticket: optional(ticket),
+                note: optional(note),
+                expires: optional(expires),
+                force: false,
+            },
+        })
+    }
+}
+
+/// Several prefixes in one cell.
+fn list(cell: &str) -> Vec<String> {
+    cell.split(|c: char| c == ';' || c.is_whitespace())
+        .filter(|prefix| !prefix.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Counts lines up to a row: the library's count is behind by the newline of CR LF, and by empty lines.
+struct Lines<'t> {
+    text: &'t str,
+    offset: usize,
+    line: u32,
+}
+
+impl<'t> Lines<'t> {
+    fn new(text: &'t str) -> Self {
+        Self {
+            text,
+            offset: 0,
+            line: 1,
+        }
+    }
+
+    /// The line of the row that the library found from `offset` on; offsets ascend.
+    fn of_record(&mut self, offset: usize) -> u32 {
+        let bytes = self.text.as_bytes();
+        let start = bytes[offset.min(bytes.len())..]
+            .iter()
+            .position(|byte| !matches!(byte, b'\r' | b'\n'))
+            .map_or(bytes.len(), |empty| offset + empty);
+        let newlines = bytes[self.offset..start].iter().filter(|byte| **byte == b'\n');
+        self.line += u32::try_from(newlines.count()).unwrap_or(u32::MAX);
+        self.offset = start;
+        self.line
+    }
+
+    /// Whether the text ends within quotes, if the last row was found.
+    fn has_open_quote(&self) -> bool {
+        self.text[self.offset..].matches('"').count() % 2 == 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Vec<ImportRow>, Mistakes> {
+        super::read(text, &|_| {})
+    }
+
+    fn lines(text: &str) -> Vec<u32> {
+        read(text).unwrap().iter().map(|row| row.line).collect()
+    }
+
+    #[test]
+    fn a_row_has_what_its_cells_say_in_whatever_order() {
+        let text = "ticket,Prefixes,customer,note,expires,destinations\r\n\
+            OPS-1,198.51.100.8/29;2001:db8::/48 192.0.2.1,\"Example, KK\",\"said \"\"yes\"\"\ntwice\",2028-03-31,\r\n";
+        assert_eq!(
+            read(text).unwrap(),
+            [ImportRow {
+                line: 2,
+                exemption: NewExemption {
+                    customer: "Example, KK".into(),
+                    prefixes: ["198.51.100.8/29", "2001:db8::/48", "192.0.2.1"]
+                        .map(String::from)
+                        .into(),
+                    destinations: Vec::new(),
+                    ticket: Some("OPS-1".into()),
+                    note: Some("said \"yes\"\ntwice".into()),
+                    expires: Some("2028-03-31".into()),
+                    force: false,
+                },
+            }]
+        );
+    }
+
+    #[test]
+    fn rows_have_the_lines_that_an_editor_shows() {
+        for newline in ["\n", "\r\n"] {
+            let text = [
+                "customer,prefixes,note",
+                "A,192.0.2.1,",
+                "",
+                "B,192.0.2.2,\"two",
+                "lines\"",
+                ",,",
+                "C,192.0.2.3,",
+            ]
+            .join(newline);
+            assert_eq!(lines(&text), [2, 4, 7], "{newline:?}");
+            assert_eq!(
+                lines(&format!("{newline}{text}{newline}")),
+                [3, 5, 8],
+                "{newline:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_bad_row_is_told_with_its_line() {
+        let text =
+            "customer,prefixes\nA,192.0.2.1\n,192.0.2.2\nB\nC,192.0.2.3,x\nD, \nE\u{1b}[2J,192.0.2.4\n";
+        let mistakes = read(text).unwrap_err();
+        insta::assert_snapshot!(mistakes.in_file("x.csv").to_string(), @r"
+        x.csv:3: `customer` is empty
+        x.csv:4: the header has 2 columns, and this row 1; put a cell with a comma in it into quotes
+        x.csv:5: the header has 2 columns, and this row 3; put a cell with a comma in it into quotes
+        x.csv:6: `prefixes` is empty
+        x.csv:7: `customer` has a control character (U+001B) in it
+        ");
+    }
+
+    #[test]
+    fn a_header_with_other_columns_is_refused() {
+        let text = "customer,prefix,Ticket,ticket\nA,192.0.2.1,,\n";
+        insta::assert_snapshot!(read(text).unwrap_err().in_file("x.csv").to_string(), @r"
+        x.csv:1: there is no column `prefix`; the columns are customer, prefixes, destinations, ticket, note, expires
+        x.csv:1: the column `ticket` is there twice
+        x.csv:1: the column `prefixes` is missing
+        ");
+        let text = "customer;prefixes\n";
+        insta::assert_snapshot!(read(text).unwrap_err().in_file("x.csv").to_string(), @"x.csv:1: columns are separated by commas here");
+        insta::assert_snapshot!(read("").unwrap_err().in_file("x.csv").to_string(), @"x.csv: this file is empty; it begins with the line customer,prefixes,destinations,ticket,note,expires");
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_swallows_nothing() {
+        let text = "customer,prefixes,note\nA,192.0.2.1,\"never\nB,192.0.2.2,\nC,192.0.2.3,\n";
+        let mistakes = read(text).unwrap_err();
+        assert_eq!(mistakes.count(), 1);
+        assert_eq!(mistakes.first()[0].0, 2);
+    }
+
+    #[test]
+    fn of_very_many_mistakes_the_first_are_told_and_the_others_counted() {
+        let text = format!("customer,prefixes\n{}", "x\n".repeat(50));
+        let mistakes = read(&text).unwrap_err();
+        assert_eq!((mistakes.count(), mistakes.first().len()), (50, 20));
+        assert!(
+            mistakes
+                .in_file("x")
+                .to_string()
+                .ends_with("… and 30 more like these\n")
+        );
+    }
+}

@@ -1,0 +1,223 @@
+//! `op25b exempt history`: who changed what, when and why.
+
+use std::{io::Write as _, process::ExitCode};
+
+use anstyle::{AnsiColor, Style};
+use clap::Args as ClapArgs;
+use jiff::tz::TimeZone;
+use serde_json::json;
+
+use super::{
+    answer::{Answer, ask, print_json, refuse},
+    offline::Offline,
+    words,
+};
+use crate::{
+    api::{Exemption, HistoryEntry, Page},
+    cli::places::Places,
+    store::Action,
+};
+
+/// Shows what was done to stored exemptions, the oldest first: when, by whom, what changed and why. Nothing is ever taken
+/// out of it. Without a daemon it reads the store's file.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  op25b exempt history
+  op25b exempt history 01KAXQ3T5BH6Z8W2N4R7C9D1EF
+  op25b exempt history --json | jq '.history[] | select(.by.name == \"alice\")'
+
+Exit codes: 0 shown; 1 refused: there is no stored exemption with this id; 2 could not be done.")]
+pub struct Args {
+    /// Only what was done to the exemption with this id.
+    id: Option<String>,
+    /// One JSON document instead of a line for each change.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    places: Places,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let id = args.id.as_deref();
+    let mut offline = None;
+    let mut all = Vec::new();
+    let mut after: Option<String> = None;
+    let mut stdout = anstream::stdout().lock();
+    loop {
+        let page = match &offline {
+            Some(offline) => Offline::history(offline, id, after.as_deref())?,
+            None => match ask(&args.places, async |client| {
+                client.history(id, after.as_deref()).await
+            })? {
+                Answer::Done(page) => page,
+                Answer::Refused(problem) => return refuse(&problem, args.json, None),
+                Answer::NoDaemon => {
+                    let opened = Offline::open(&args.places)?;
+                    opened.say_so();
+                    offline = Some(opened);
+                    continue;
+                }
+            },
+        };
+        let Page { items, next } = page;
+        if args.json {
+            all.extend(items);
+        } else {
+            for entry in &items {
+                writeln!(stdout, "{}", line(entry, &TimeZone::system()))?;
+            }
+        }
+        // A place that does not move on would be asked for for ever.
+        if next.is_none() || next == after {
+            break;
+        }
+        after = next;
+    }
+    if args.json {
+        print_json(&json!({ "history": all }))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `2027-03-31 09:00:00 +09:00  alice  added  01KAX…  Example KK: 198.51.100.8/29, ends 2028-03-31`
+fn line(entry: &HistoryEntry, time_zone: &TimeZone) -> String {
+    let (word, colour) = match entry.action {
+        Action::Add => ("added", AnsiColor::Green),
+        Action::Extend => ("extended", AnsiColor::Yellow),
+        Action::Remove => ("removed", AnsiColor::Red),
+    };
+    let style: Style = colour.on_default();
+    let what = match &entry.before {
+        Some(before) if entry.action == Action::Extend => changes(before, &entry.after, time_zone),
+        _ => whole(&entry.after, time_zone),
+    };
+    let reason = entry.reason.as_deref();
+    let reason = reason.map_or(String::new(), |reason| {
+        format!("; reason: {}", words::printable(reason))
+    });
+    format!(
+        "{}  {}  {style}{word}{style:#}  {}  {}: {what}{reason}",
+        words::instant(entry.at, time_zone),
+        words::actor(&entry.by),
+        words::printable(&entry.after.id),
+        words::printable(&entry.after.customer),
+    )
+}
+
+/// What an exemption says besides its customer, each with a label.
+fn says(exemption: &Exemption, time_zone: &TimeZone) -> [(&'static str, Option<String>); 5] {
+    let text = |text: &Option<String>| text.as_deref().map(words::printable);
+    let destinations = &exemption.destinations;
+    [
+        ("", Some(words::nets(&exemption.prefixes, " "))),
+        (
+            "to",
+            (!destinations.is_empty()).then(|| words::nets(destinations, " ")),
+        ),
+        ("ends", Some(words::end(exemption.expires_at, time_zone))),
+        ("ticket", text(&exemption.ticket)),
+        ("note", text(&exemption.note)),
+    ]
+}
+
+/// `198.51.100.8/29, ends 2028-03-31, ticket OPS-1042`
+fn whole(exemption: &Exemption, time_zone: &TimeZone) -> String {
+    let texts = says(exemption, time_zone)
+        .into_iter()
+        .filter_map(|(label, text)| {
+            let text = text?;
+            Some(if label.is_empty() {
+                text
+            } else {
+                format!("{label} {text}")
+            })
+        });
+    texts.collect::<Vec<_>>().join(", ")
+}
+
+/// `ends 2028-03-31 -> 2029-03-31`
+fn changes(before: &Exemption, after: &Exemption, time_zone: &TimeZone) -> String {
+    let both = says(before, time_zone).into_iter().zip(says(after, time_zone));
+    let changes: Vec<_> = both
+        .filter(|((_, before), (_, after))| before != after)
+        .map(|((label, before), (_, after))| {
+            let text = |text: Option<String>| text.unwrap_or_else(|| "none".into());
+            let label = if label.is_empty() { "prefixes" } else { label };
+            format!("{label} {} -> {}", text(before), text(after))
+        })
+        .collect();
+    if changes.is_empty() {
+        "nothing".into()
+    } else {
+        changes.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        api::Origin,
+        store::{Actor, State},
+    };
+
+    fn plain(entry: &HistoryEntry) -> String {
+        anstream::adapter::strip_str(&line(entry, &TimeZone::UTC)).to_string()
+    }
+
+    #[test]
+    fn an_entry_is_a_line_with_what_changed() {
+        let exemption = Exemption {
+            id: "01KAXQ3T5BH6Z8W2N4R7C9D1EF".into(),
+            origin: Origin::Store,
+            customer: "Example KK".into(),
+            prefixes: vec!["198.51.100.8/29".parse().unwrap()],
+            destinations: Vec::new(),
+            ticket: Some("OPS-1042".into()),
+            note: None,
+            created_at: None,
+            created_by: None,
+            expires_at: Some("2028-04-01T00:00:00Z".parse().unwrap()),
+            removed_at: None,
+            state: State::Active,
+            revision: Some(1),
+            place: None,
+        };
+        let added = HistoryEntry {
+            revision: 1,
+            at: "2027-03-31T00:00:00Z".parse().unwrap(),
+            by: Actor {
+                uid: 1000,
+                name: "alice".into(),
+            },
+            action: Action::Add,
+            reason: None,
+            before: None,
+            after: exemption.clone(),
+        };
+        insta::assert_snapshot!(plain(&added), @"2027-03-31 00:00:00 +00:00  alice  added  01KAXQ3T5BH6Z8W2N4R7C9D1EF  Example KK: 198.51.100.8/29, ends 2028-03-31, ticket OPS-1042");
+        let extended = HistoryEntry {
+            action: Action::Extend,
+            reason: Some("contract\nrenewed".into()),
+            before: Some(exemption.clone()),
+            after: Exemption {
+                expires_at: None,
+                ..exemption.clone()
+            },
+            ..added.clone()
+        };
+        insta::assert_snapshot!(plain(&extended), @"2027-03-31 00:00:00 +00:00  alice  extended  01KAXQ3T5BH6Z8W2N4R7C9D1EF  Example KK: ends 2028-03-31 -> never; reason: contract renewed");
+        let removed = HistoryEntry {
+            action: Action::Remove,
+            reason: Some("moved away".into()),
+            before: Some(exemption),
+            by: Actor {
+                uid: 0,
+                name: "0".into(),
+            },
+            ..added
+        };
+        insta::assert_snapshot!(plain(&removed), @"2027-03-31 00:00:00 +00:00  uid 0  removed  01KAXQ3T5BH6Z8W2N4R7C9D1EF  Example KK: 198.51.100.8/29, ends 2028-03-31, ticket OPS-1042; reason: moved away");
+    }
+}

@@ -1,0 +1,201 @@
+//! `op25b exempt import`: add many exemptions from a file, all of them or none.
+
+use std::{
+    fs::File,
+    io::{self, Read, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use clap::Args as ClapArgs;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{
+    answer::{change, print_json, refuse, warn},
+    file::{self, Format, Mistakes},
+};
+use crate::{
+    api::{ImportExemptions, ImportRow, Imported, Problem, ProblemKind, RowProblem},
+    cli::places::Places,
+};
+
+/// Adds the exemptions of a file, all of them or, if there is anything wrong with one, none: then every mistake is told with
+/// its line. What is there already is left as it is, so importing a file twice changes nothing.
+///
+/// A CSV file has a header line with the columns customer and prefixes and, as wanted, destinations, ticket, note and
+/// expires, in any order. Several prefixes in one cell have blanks or semicolons between. A YAML file is a list of
+/// exemptions as a policy file has it, without id and created, or such a file's `exemptions:` alone; a JSON file says the
+/// same. An end must be absolute: 90d would mean something else each time.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  op25b exempt import --dry-run customers.csv
+  op25b exempt import customers.csv
+  ssh router1 op25b exempt export | op25b exempt import --format csv -
+
+Exit codes: 0 done; 1 refused, with the reason: nothing was added; 2 could not be done, for example because no daemon runs.")]
+pub struct Args {
+    /// The file; - for stdin.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Its form, if its name does not say so by .csv, .yaml, .yml or .json.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
+    /// Only say what would be done.
+    #[arg(long)]
+    dry_run: bool,
+    /// Also prefixes that are in no pool, or wider than may be exempted at once.
+    #[arg(long)]
+    force: bool,
+    /// One JSON document instead of text.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    places: Places,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let format = args.format.or_else(|| Format::of(&args.file));
+    let format = format.with_context(|| {
+        format!(
+            "what is in {} cannot be told by its name: give `--format csv`, `yaml` or `json`",
+            args.name()
+        )
+    })?;
+    let bytes = args.read()?;
+    let mut rows = match parse(format, &bytes) {
+        Ok(rows) => rows,
+        Err(mistakes) => return tell(&mistakes, args),
+    };
+    // They may be many, and so are the rows.
+    drop(bytes);
+    for row in &mut rows {
+        row.exemption.force = args.force;
+    }
+    let answer = if rows.is_empty() {
+        Ok(Imported {
+            dry_run: args.dry_run,
+            added: 0,
+            unchanged: 0,
+            warnings: Vec::new(),
+        })
+    } else {
+        upload(args, rows)?
+    };
+    match answer {
+        Err(problem) => refuse(&problem, args.json, Some(&args.name())),
+        Ok(imported) if args.json => {
+            print_json(&imported)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Ok(imported) => {
+            warn(&imported.warnings);
+            writeln!(anstream::stdout().lock(), "{}", summary(&imported))?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+impl Args {
+    fn is_stdin(&self) -> bool {
+        self.file.as_os_str() == "-"
+    }
+
+    fn name(&self) -> String {
+        if self.is_stdin() {
+            "stdin".into()
+        } else {
+            self.file.display().to_string()
+        }
+    }
+
+    fn read(&self) -> anyhow::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let read = if self.is_stdin() {
+            io::stdin().lock().read_to_end(&mut bytes)
+        } else {
+            File::open(&self.file).and_then(|mut file| file.read_to_end(&mut bytes))
+        };
+        read.with_context(|| format!("cannot read {}", self.name()))?;
+        Ok(bytes)
+    }
+}
+
+fn parse(format: Format, bytes: &[u8]) -> Result<Vec<ImportRow>, Mistakes> {
+    let bar = bar("reading", bytes.len() as u64);
+    let rows = file::read(format, bytes, &|read| bar.set_position(read));
+    bar.finish_and_clear();
+    rows
+}
+
+fn upload(args: &Args, exemptions: Vec<ImportRow>) -> anyhow::Result<Result<Imported, Box<Problem>>> {
+    let import = ImportExemptions {
+        exemptions,
+        dry_run: args.dry_run,
+    };
+    let bar = bar("sending", 0);
+    let shown = bar.clone();
+    let answer = change(&args.places, async move |client| {
+        client
+            .import(&import, |length| {
+                shown.set_length(length);
+                Arc::new(move |sent| {
+                    shown.set_position(sent);
+                    if sent == length {
+                        shown.set_style(ProgressStyle::default_spinner());
+                        shown.set_message("the daemon checks and stores them");
+                        shown.enable_steady_tick(Duration::from_millis(100));
+                    }
+                })
+            })
+            .await
+    });
+    bar.finish_and_clear();
+    answer
+}
+
+/// A bar on stderr, if that is a terminal, and nothing otherwise.
+fn bar(what: &'static str, length: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg} [{bar:40}] {bytes}/{total_bytes}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(length).with_style(style).with_message(what)
+}
+
+fn tell(mistakes: &Mistakes, args: &Args) -> anyhow::Result<ExitCode> {
+    let detail = match mistakes.count() {
+        1 => format!("{} has a mistake; nothing was added", args.name()),
+        many => format!("{} has {many} mistakes; nothing was added", args.name()),
+    };
+    if !args.json {
+        anstream::eprint!("{}", mistakes.in_file(&args.name()));
+    }
+    let mut problem = Problem::new(ProblemKind::Invalid, detail);
+    if args.json {
+        problem.rows = mistakes
+            .first()
+            .iter()
+            .map(|(line, detail)| RowProblem {
+                line: *line,
+                detail: detail.clone(),
+            })
+            .collect();
+    }
+    refuse(&problem, args.json, None)
+}
+
+fn summary(imported: &Imported) -> String {
+    let Imported {
+        dry_run,
+        added,
+        unchanged,
+        ..
+    } = imported;
+    if *dry_run {
+        format!("would add {added}; {unchanged} are there already")
+    } else {
+        format!("added {added}; {unchanged} were there already")
+    }
+}

@@ -1,0 +1,109 @@
+//! `op25b exempt list`: which exemptions there are.
+
+use std::{
+    io::{IsTerminal as _, Write as _, stdout},
+    net::IpAddr,
+    process::ExitCode,
+};
+
+use anstyle::Style;
+use anyhow::Context as _;
+use clap::Args as ClapArgs;
+use ipnet::IpNet;
+use jiff::{Timestamp, tz::TimeZone};
+use serde_json::json;
+
+use super::{
+    answer::{Answer, ask, print_json, refuse},
+    offline::Offline,
+    table::table,
+};
+use crate::{api::duration, cli::places::Places, daemon::client::Listing};
+
+const BOLD: Style = Style::new().bold();
+
+/// Lists the exemptions that hold, of the store and of the policy file. Without a daemon it reads the store's file and, with
+/// root's rights, the file of the policy that is enforced.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  op25b exempt list
+  op25b exempt list --customer 'Example KK' --all
+  op25b exempt list --expiring 14d
+  op25b exempt list --in 198.51.100.10          whose is this address?
+  op25b exempt list --json | jq -r '.exemptions[] | [.id, .customer] | @tsv'
+
+Exit codes: 0 listed, also if there are none; 1 refused, with the reason; 2 could not be done.")]
+pub struct Args {
+    /// Only those of this customer.
+    #[arg(long, value_name = "NAME")]
+    customer: Option<String>,
+    /// Only those that end within this time, such as 12h, 14d or 8w.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    expiring: Option<String>,
+    /// Only those that have an address of this prefix.
+    #[arg(long = "in", value_name = "PREFIX", value_parser = prefix)]
+    within: Option<IpNet>,
+    /// Expired and removed ones, too.
+    #[arg(long)]
+    all: bool,
+    /// One JSON document instead of a table.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    places: Places,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let listing = Listing {
+        customer: args.customer.clone(),
+        expiring: args.expiring.clone(),
+        within: args.within.map(|net| net.to_string()),
+        all: args.all,
+    };
+    let (exemptions, left_out) = match ask(&args.places, async |client| client.list(&listing).await)? {
+        Answer::Done(exemptions) => (exemptions, Vec::new()),
+        Answer::Refused(problem) => return refuse(&problem, args.json, None),
+        Answer::NoDaemon => {
+            let offline = Offline::open(&args.places)?;
+            offline.say_so();
+            (offline.list(&listing)?, offline.left_out)
+        }
+    };
+    if args.json {
+        print_json(&json!({ "exemptions": exemptions, "left_out": left_out }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if exemptions.is_empty() {
+        anstream::eprintln!("there are no such exemptions");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let width = stdout()
+        .is_terminal()
+        .then(terminal_size::terminal_size)
+        .flatten();
+    let width = width.map(|(terminal_size::Width(width), _)| width);
+    let text = table(&exemptions, Timestamp::now(), &TimeZone::system(), width);
+    let (header, rows) = text.split_once('\n').unwrap_or((&text, ""));
+    let mut stdout = anstream::stdout().lock();
+    writeln!(stdout, "{BOLD}{header}{BOLD:#}")?;
+    write!(stdout, "{rows}")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Takes what the daemon takes.
+fn time(text: &str) -> anyhow::Result<String> {
+    duration(text).context("write a number and one of s, m, h, d and w, such as 14d")?;
+    Ok(text.to_owned())
+}
+
+/// Takes an address for the prefix that holds only that, and any address in a prefix for the prefix.
+fn prefix(text: &str) -> anyhow::Result<IpNet> {
+    let net = match text.parse::<IpAddr>() {
+        Ok(address) => IpNet::from(address),
+        Err(_) => text
+            .parse()
+            .context("write an address or a prefix, such as 198.51.100.10 or 198.51.100.0/24")?,
+    };
+    Ok(net.trunc())
+}

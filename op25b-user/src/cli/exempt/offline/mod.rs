@@ -1,0 +1,178 @@
+//! What can be said of exemptions while no daemon runs: the store's file, and the file of the policy that is enforced.
+
+mod nothing;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::{Context as _, anyhow, ensure};
+use jiff::Timestamp;
+use ulid::Ulid;
+
+use self::nothing::Nothing;
+use super::answer::block_on;
+use crate::{
+    api::{self, Exemption, HistoryEntry, Page},
+    cli::places::Places,
+    daemon::{
+        client::Listing,
+        policy_file::{self, PolicyFile},
+    },
+    datapath::{Live, LiveFilter, find_live, pinned_programs},
+    observe::exemptions::{self, InFile, Wanted},
+    policy::Policy,
+    store::{Records, sqlite},
+};
+
+/// So many items are read at once.
+const PAGE: usize = 1000;
+
+/// What can be read.
+pub(super) struct Offline {
+    now: Timestamp,
+    store: Box<dyn Records>,
+    file: PathBuf,
+    /// Nothing if no filter runs, or its policy cannot be told.
+    policy: Option<Arc<Policy>>,
+    /// What cannot be said, and why.
+    pub(super) left_out: Vec<String>,
+}
+
+impl Offline {
+    /// Opens what there is.
+    pub(super) fn open(places: &Places) -> anyhow::Result<Self> {
+        let mut offline = Self::store_only(places)?;
+        match enforced(&places.bpffs) {
+            Ok(Some(PolicyFile {
+                policy, description, ..
+            })) => {
+                offline.file = description.policy_file;
+                offline.policy = Some(policy);
+            }
+            Ok(None) => {}
+            Err(why) => offline
+                .left_out
+                .push(format!("the exemptions of the policy file: {why:#}")),
+        }
+        Ok(offline)
+    }
+
+    /// Opens the store alone.
+    pub(super) fn store_only(places: &Places) -> anyhow::Result<Self> {
+        Ok(Self {
+            now: Timestamp::now(),
+            store: open(&places.state_dir)?,
+            file: PathBuf::new(),
+            policy: None,
+            left_out: Vec::new(),
+        })
+    }
+
+    /// Tells people that no daemon said this.
+    pub(super) fn say_so(&self) {
+        anstream::eprintln!("op25b: no daemon runs; this is what is on the disk");
+        for what in &self.left_out {
+            anstream::eprintln!("op25b: left out: {what}");
+        }
+    }
+
+    /// The exemptions that are asked for.
+    pub(super) fn list(&self, listing: &Listing) -> anyhow::Result<Vec<Exemption>> {
+        let expiring = listing.expiring.as_deref();
+        let expiring = expiring.map(|time| {
+            let time = api::duration(time).context("not a time")?;
+            self.now.checked_add(time).context("too long a time")
+        });
+        let within = listing
+            .within
+            .as_deref()
+            .map(|prefix| prefix.parse().context("not a prefix"));
+        let mut wanted = Wanted {
+            customer: listing.customer.clone(),
+            expiring_before: expiring.transpose()?,
+            within: within.transpose()?,
+            all: listing.all,
+            after: None,
+            limit: PAGE,
+        };
+        let mut all = Vec::new();
+        loop {
+            let Page { items, next } = exemptions::list(self.in_file(), &*self.store, &wanted, self.now)?;
+            all.extend(items);
+            match next {
+                None => return Ok(all),
+                Some(next) => wanted.after = Some(next.parse()?),
+            }
+        }
+    }
+
+    /// One exemption.
+    pub(super) fn show(&self, id: &str) -> anyhow::Result<Option<Exemption>> {
+        Ok(exemptions::find(self.in_file(), &*self.store, id, self.now)?)
+    }
+
+    /// A part of what happened.
+    pub(super) fn history(
+        &self,
+        id: Option<&str>,
+        after: Option<&str>,
+    ) -> anyhow::Result<Page<HistoryEntry>> {
+        let of =
+            id.map(|id| Ulid::from_string(id).map_err(|_| anyhow!("`{id}` is no id of a stored exemption")));
+        let after = after.map_or(Ok(0), str::parse)?;
+        Ok(exemptions::history(
+            &*self.store,
+            of.transpose()?,
+            after,
+            PAGE,
+            self.now,
+        )?)
+    }
+}
+
+impl Offline {
+    fn in_file(&self) -> InFile<'_> {
+        InFile {
+            file: &self.file,
+            exemptions: self.policy.as_ref().map_or(&[], |policy| &policy.exemptions),
+        }
+    }
+}
+
+/// The store, whether or not there is one yet.
+fn open(state_dir: &Path) -> anyhow::Result<Box<dyn Records>> {
+    Ok(match sqlite::open_read_only(state_dir)? {
+        Some(store) => Box::new(store),
+        None => Box::new(Nothing),
+    })
+}
+
+/// The policy file that the filter here was loaded from; nothing if there is no filter.
+fn enforced(bpffs: &Path) -> anyhow::Result<Option<PolicyFile>> {
+    let Live { filters, unreadable } = block_on(find_live())??;
+    let pinned = pinned_programs(bpffs)
+        .with_context(|| format!("cannot read what is pinned at {}", bpffs.display()))?;
+    let is_pinned = |filter: &LiveFilter| {
+        let mut programs = filter.interfaces.iter().map(|interface| interface.program_id);
+        programs.any(|program| pinned.contains(&program))
+    };
+    let Some(filter) = filters.into_iter().find(is_pinned) else {
+        // It may be the one that is pinned.
+        ensure!(
+            unreadable.is_empty(),
+            "a filter runs that another version of op25b has loaded"
+        );
+        return Ok(None);
+    };
+    let description = filter.description;
+    let path = &description.policy_file;
+    let file = policy_file::read(path)?;
+    ensure!(
+        file.description.policy_sha256 == description.policy_sha256,
+        "{} has been changed since it was loaded",
+        path.display()
+    );
+    Ok(Some(file))
+}

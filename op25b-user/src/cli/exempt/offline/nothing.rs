@@ -1,0 +1,31 @@
+//! A store in which nothing was ever kept.
+
+use jiff::Timestamp;
+use ulid::Ulid;
+
+use crate::store::{Event, Query, Record, Records, Revision, StoreError};
+
+/// It.
+pub(super) struct Nothing;
+
+impl Records for Nothing {
+    fn revision(&self) -> Result<Revision, StoreError> {
+        Ok(0)
+    }
+
+    fn standing(&self) -> Result<Vec<Record>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn get(&self, _: Ulid) -> Result<Option<Record>, StoreError> {
+        Ok(None)
+    }
+
+    fn list(&self, _: &Query, _: Timestamp) -> Result<Vec<Record>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn events(&self, _: Option<Ulid>, _: Revision, _: usize) -> Result<Vec<Event>, StoreError> {
+        Ok(Vec::new())
+    }
+}

@@ -1,0 +1,55 @@
+//! `op25b exempt remove`: end an exemption now.
+
+use std::{io::Write as _, process::ExitCode};
+
+use clap::Args as ClapArgs;
+
+use super::{
+    answer::{change, print_json, refuse, verdict},
+    words,
+};
+use crate::cli::places::Places;
+
+/// Ends an exemption: when this ends, its prefixes are judged without it. The record stays, with who removed it, when and
+/// why. An exemption of the policy file is removed by an edit of the file.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  op25b exempt remove 01KAXQ3T5BH6Z8W2N4R7C9D1EF --reason 'contract ended'
+
+Exit codes: 0 removed; 1 refused, with the reason; 2 could not be done, for example because no daemon runs.")]
+pub struct Args {
+    /// The exemption's id, as `op25b exempt list` shows it.
+    id: String,
+    /// Why, for its history.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// One JSON document instead of text.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    places: Places,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let removed = match change(&args.places, async |client| {
+        client.remove(&args.id, &args.reason).await
+    })? {
+        Ok(removed) => removed,
+        Err(problem) => return refuse(&problem, args.json, None),
+    };
+    if args.json {
+        print_json(&removed)?;
+    } else {
+        let mut stdout = anstream::stdout().lock();
+        writeln!(
+            stdout,
+            "removed {} ({}): {}",
+            removed.exemption.id,
+            words::printable(&removed.exemption.customer),
+            words::nets(&removed.exemption.prefixes, ", ")
+        )?;
+        writeln!(stdout, "  {}", verdict(&removed.verdict))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

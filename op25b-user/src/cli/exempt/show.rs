@@ -1,0 +1,194 @@
+//! `op25b exempt show`: everything about one exemption.
+
+use std::{
+    fmt::{self, Write as _},
+    io::Write as _,
+    process::ExitCode,
+};
+
+use clap::Args as ClapArgs;
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::{
+    answer::{Answer, ask, print_json, refuse},
+    offline::Offline,
+    words,
+};
+use crate::{
+    api::Exemption,
+    cli::{EXIT_NO, places::Places},
+};
+
+/// Shows everything about one exemption. Without a daemon it reads the store's file and, with root's rights, the file of the
+/// policy that is enforced.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  op25b exempt show 01KAXQ3T5BH6Z8W2N4R7C9D1EF
+  op25b exempt show line-32                     one of the policy file that has no id of its own
+  op25b exempt show 01KAXQ3T5BH6Z8W2N4R7C9D1EF --json | jq -r .ticket
+
+Exit codes: 0 shown; 1 there is none with this id; 2 could not be done.")]
+pub struct Args {
+    /// The exemption's id, as `op25b exempt list` shows it.
+    id: String,
+    /// One JSON document instead of text.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    places: Places,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let exemption = match ask(&args.places, async |client| client.show(&args.id).await)? {
+        Answer::Done(exemption) => exemption,
+        Answer::Refused(problem) => return refuse(&problem, args.json, None),
+        Answer::NoDaemon => {
+            let offline = Offline::open(&args.places)?;
+            offline.say_so();
+            let Some(exemption) = offline.show(&args.id)? else {
+                anstream::eprintln!("op25b: there is no exemption {}", words::printable(&args.id));
+                return Ok(EXIT_NO.into());
+            };
+            exemption
+        }
+    };
+    if args.json {
+        print_json(&exemption)?;
+    } else {
+        let text = text(&exemption, Timestamp::now(), &TimeZone::system())?;
+        write!(anstream::stdout().lock(), "{text}")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text(exemption: &Exemption, now: Timestamp, time_zone: &TimeZone) -> Result<String, fmt::Error> {
+    let mut text = String::new();
+    writeln!(text, "exemption {}", words::printable(&exemption.id))?;
+    let mut field = |label: &str, value: &str| writeln!(text, "  {label:<12}  {value}");
+    field("customer", &words::printable(&exemption.customer))?;
+    let mut label = "prefixes";
+    for net in &exemption.prefixes {
+        field(label, &net.to_string())?;
+        label = "";
+    }
+    label = "destinations";
+    if exemption.destinations.is_empty() {
+        field(label, "everywhere")?;
+    }
+    for net in &exemption.destinations {
+        field(label, &net.to_string())?;
+        label = "";
+    }
+    if let Some(ticket) = &exemption.ticket {
+        field("ticket", &words::printable(ticket))?;
+    }
+    label = "note";
+    for line in exemption.note.iter().flat_map(|note| note.lines()) {
+        field(label, &words::printable(line))?;
+        label = "";
+    }
+    if let Some(at) = exemption.created_at {
+        let by = exemption.created_by.as_ref();
+        let by = by.map_or(String::new(), |actor| format!(" by {}", words::actor(actor)));
+        field("added", &format!("{}{by}", words::instant(at, time_zone)))?;
+    }
+    field("ends", &words::end_from(now, exemption.expires_at, time_zone))?;
+    if let Some(at) = exemption.removed_at {
+        field("removed", &words::instant(at, time_zone))?;
+    }
+    field("state", words::state(exemption.state))?;
+    field(
+        "from",
+        &match &exemption.place {
+            Some(place) => format!(
+                "{}:{}:{}",
+                words::printable(&place.file.to_string_lossy()),
+                place.line,
+                place.column
+            ),
+            None => words::origin(exemption),
+        },
+    )?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        api::{Origin, PlaceInFile},
+        store::{Actor, State},
+    };
+
+    #[test]
+    fn everything_is_shown_that_is_known() {
+        let exemption = Exemption {
+            id: "01KAXQ3T5BH6Z8W2N4R7C9D1EF".into(),
+            origin: Origin::Store,
+            customer: "Example KK".into(),
+            prefixes: ["198.51.100.8/29", "2001:db8:100::/48"]
+                .map(|net| net.parse().unwrap())
+                .into(),
+            destinations: vec!["192.0.2.25/32".parse().unwrap()],
+            ticket: Some("OPS-1042".into()),
+            note: Some("until they have moved\nto the new relay".into()),
+            created_at: Some("2027-03-31T00:00:00Z".parse().unwrap()),
+            created_by: Some(Actor {
+                uid: 1000,
+                name: "alice".into(),
+            }),
+            expires_at: Some("2028-04-01T00:00:00Z".parse().unwrap()),
+            removed_at: Some("2027-04-30T12:00:00Z".parse().unwrap()),
+            state: State::Removed,
+            revision: Some(7),
+            place: None,
+        };
+        let now = "2028-03-01T00:00:00Z".parse().unwrap();
+        insta::assert_snapshot!(text(&exemption, now, &TimeZone::UTC).unwrap(), @r"
+        exemption 01KAXQ3T5BH6Z8W2N4R7C9D1EF
+          customer      Example KK
+          prefixes      198.51.100.8/29
+                        2001:db8:100::/48
+          destinations  192.0.2.25/32
+          ticket        OPS-1042
+          note          until they have moved
+                        to the new relay
+          added         2027-03-31 00:00:00 +00:00 by alice
+          ends          2028-03-31 (in 31 days)
+          removed       2027-04-30 12:00:00 +00:00
+          state         removed
+          from          store
+        ");
+        let in_file = Exemption {
+            id: "line-32".into(),
+            origin: Origin::Policy,
+            customer: "A\u{1b}[31m".into(),
+            destinations: Vec::new(),
+            ticket: None,
+            note: None,
+            created_at: None,
+            created_by: None,
+            expires_at: None,
+            removed_at: None,
+            state: State::Active,
+            revision: None,
+            place: Some(PlaceInFile {
+                file: "/etc/op25b/policy.yaml".into(),
+                line: 32,
+                column: 5,
+            }),
+            ..exemption
+        };
+        insta::assert_snapshot!(text(&in_file, now, &TimeZone::UTC).unwrap(), @r"
+        exemption line-32
+          customer      A�[31m
+          prefixes      198.51.100.8/29
+                        2001:db8:100::/48
+          destinations  everywhere
+          ends          never
+          state         active
+          from          /etc/op25b/policy.yaml:32:5
+        ");
+    }
+}
