@@ -1,6 +1,16 @@
-//! `op25b explain`: what happens to one connection, asked of the real program and checked against the model.
+//! `op25b explain`: what happens to one connection, asked of the real program.
+//!
+//! A daemon asks the program that is enforced. Without one the program is loaded once more, and checked against the model.
 
-use std::{io::Write as _, net::IpAddr, path::PathBuf, process::ExitCode};
+mod live;
+
+use std::{
+    borrow::Cow,
+    io::Write as _,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Args as ClapArgs;
@@ -9,18 +19,20 @@ use op25b_common::Reason;
 use serde::Serialize;
 use smol_str::SmolStr;
 
-use super::EXIT_NO;
+use super::{EXIT_NO, places::Places};
 use crate::{
     daemon::policy_file::{self, PolicyFile},
     datapath::{Decision, Description, Live, TestRunner, find_live, probe, requirements},
-    policy::{self, Flow, Judgement, Policy, Rule},
+    policy::{self, Flow, Judgement, Policy, Position, Rule},
+    store::{Records as _, State, sqlite},
 };
 
 /// Says what happens to a connection that a subscriber opens, why, and which rule of the policy decides.
 ///
-/// The answer is the real program's: it is loaded once more, attached to nothing, and run on a TCP SYN made for the
-/// question (`BPF_PROG_TEST_RUN`). The same question is put to a model of the policy in user space, and the two answers
-/// are compared.
+/// The answer is the real program's, which is run on a TCP SYN made for the question (`BPF_PROG_TEST_RUN`). If a daemon
+/// runs, it asks the program that is enforced, which knows the stored exemptions. Otherwise, and with `--policy`, the
+/// program is loaded once more, attached to nothing, and its answer is compared with that of a model of the policy file in
+/// user space.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -28,7 +40,8 @@ Examples:
   op25b explain --src 2001:db8:100::1 --dst 2001:db8::25 --policy policy.yaml
   op25b explain --src 198.51.100.10 --json | jq -r .reason
 
-Needs root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; without `--policy`, root.
+Needs root or membership in the group op25b, if a daemon runs; without one root, and with `--policy` root or CAP_BPF,
+CAP_NET_ADMIN and CAP_PERFMON.
 Exit codes: 0 answered, whatever the answer; 1 the program and the model differ (please report that);
 2 the question could not be asked.")]
 pub struct Args {
@@ -47,6 +60,8 @@ pub struct Args {
     /// One JSON document instead of text.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    places: Places,
 }
 
 /// The answer, as `--json` writes it.
@@ -61,13 +76,16 @@ struct Explanation {
     /// The model's answer, if it is another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<Answer>,
+    /// Whether it is the answer of the program that is enforced, which no model stands beside.
+    #[serde(skip)]
+    is_live: bool,
 }
 
 /// One side's answer.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Answer {
-    verdict: &'static str,
-    reason: &'static str,
+    verdict: Cow<'static, str>,
+    reason: Cow<'static, str>,
     rule: Option<RuleAnswer>,
 }
 
@@ -81,11 +99,63 @@ struct RuleAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     ticket: Option<String>,
     prefix: Option<String>,
-    line: u32,
-    column: u32,
+    /// Where the policy file says so; nothing if it is stored.
+    #[serde(flatten)]
+    at: Option<Position>,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let live = match args.policy {
+        None => live::ask(args)?,
+        Some(_) => None,
+    };
+    let explanation = if let Some(explanation) = live {
+        explanation
+    } else {
+        let explanation = ask_a_copy(args)?;
+        if args.policy.is_none() {
+            say_what_is_not_asked(&args.places.state_dir);
+        }
+        explanation
+    };
+    let mut stdout = anstream::stdout().lock();
+    if args.json {
+        serde_json::to_writer_pretty(&mut stdout, &explanation)?;
+        writeln!(stdout)?;
+    } else {
+        write!(stdout, "{}", explanation.text())?;
+    }
+    Ok(if explanation.model.is_some() {
+        EXIT_NO.into()
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// The kernel enforces stored exemptions also while no daemon runs, and the policy file does not know them.
+fn say_what_is_not_asked(state_dir: &Path) {
+    let now = Timestamp::now();
+    let standing = match sqlite::open_read_only(state_dir) {
+        Ok(None) => return,
+        Ok(Some(store)) => store.standing(),
+        Err(error) => Err(error),
+    };
+    let what = match standing {
+        Ok(records) => {
+            let active = records.iter().filter(|record| record.state(now) == State::Active);
+            match active.count() {
+                0 => return,
+                1 => "one stored exemption is not looked at".to_owned(),
+                many => format!("{many} stored exemptions are not looked at"),
+            }
+        }
+        Err(error) => format!("stored exemptions are not looked at: {error}"),
+    };
+    anstream::eprintln!("op25b: no daemon runs: {what}");
+}
+
+/// Asks a program that is loaded for the question, and the model.
+fn ask_a_copy(args: &Args) -> anyhow::Result<Explanation> {
     requirements::check()?;
     let file = policy(args)?;
     let flow = Flow {
@@ -102,22 +172,15 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let program = Answer::new(program, &file.policy, &flow);
     let model = Answer::new(model, &file.policy, &flow);
     let differ = program != model;
-    let explanation = Explanation {
+    Ok(Explanation {
         source: flow.source,
         destination: flow.destination,
         port: flow.destination_port,
         policy_file: file.description.policy_file,
         program,
         model: differ.then_some(model),
-    };
-    let mut stdout = anstream::stdout().lock();
-    if args.json {
-        serde_json::to_writer_pretty(&mut stdout, &explanation)?;
-        writeln!(stdout)?;
-    } else {
-        write!(stdout, "{}", explanation.text())?;
-    }
-    Ok(if differ { EXIT_NO.into() } else { ExitCode::SUCCESS })
+        is_live: false,
+    })
 }
 
 /// The policy that the question is about.
@@ -203,8 +266,8 @@ fn judgement(decision: Decision) -> Judgement {
 impl Answer {
     fn new(judgement: Judgement, policy: &Policy, flow: &Flow) -> Self {
         Self {
-            verdict: judgement.verdict.name(),
-            reason: judgement.reason.name(),
+            verdict: judgement.verdict.name().into(),
+            reason: judgement.reason.name().into(),
             rule: judgement
                 .rule
                 .and_then(|rule| RuleAnswer::new(rule, policy, flow)),
@@ -226,8 +289,7 @@ impl RuleAnswer {
             id: exemption.and_then(|exemption| owned(&exemption.id)),
             ticket: exemption.and_then(|exemption| owned(&exemption.ticket)),
             prefix: described.prefix.map(|prefix| prefix.to_string()),
-            line: described.at.line,
-            column: described.at.column,
+            at: Some(described.at),
         })
     }
 
@@ -240,10 +302,12 @@ impl RuleAnswer {
             .ticket
             .as_ref()
             .map_or(String::new(), |ticket| format!(", ticket {ticket}"));
-        format!(
-            "{} {}{prefix}{ticket}, {file}:{}:{}",
-            self.kind, self.name, self.line, self.column
-        )
+        let place = match (self.at, &self.id) {
+            (Some(Position { line, column }), _) => format!(", {file}:{line}:{column}"),
+            (None, Some(id)) => format!(", {id}"),
+            (None, None) => String::new(),
+        };
+        format!("{} {}{prefix}{ticket}{place}", self.kind, self.name)
     }
 }
 
@@ -260,15 +324,15 @@ impl Explanation {
             text.push('\n');
         }
         match &self.model {
+            None if self.is_live => text += "  asked    the program that is enforced\n",
             None => text += "  checked  the program in the kernel and the model in user space agree\n",
             Some(model) => {
                 let rule = model
                     .rule
                     .as_ref()
                     .map_or("no rule".into(), |rule| rule.text(&file));
-                let (verdict, reason) = (model.verdict, model.reason);
                 text.push_str("  WRONG    the model in user space says ");
-                text.push_str(&[verdict, reason, &rule].join(", "));
+                text.push_str(&[&model.verdict, &model.reason, rule.as_str()].join(", "));
                 text.push_str(": this is a fault in op25b\n");
             }
         }
@@ -287,8 +351,8 @@ mod tests {
     #[test]
     fn a_difference_is_said_in_the_text() {
         let answer = |verdict: Verdict, reason: Reason| Answer {
-            verdict: verdict.name(),
-            reason: reason.name(),
+            verdict: verdict.name().into(),
+            reason: reason.name().into(),
             rule: None,
         };
         let explanation = Explanation {
@@ -298,6 +362,7 @@ mod tests {
             policy_file: "/etc/op25b/policy.yaml".into(),
             program: answer(Verdict::Drop, Reason::Blocked),
             model: Some(answer(Verdict::Pass, Reason::NotPooled)),
+            is_live: false,
         };
         assert!(
             explanation

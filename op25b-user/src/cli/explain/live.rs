@@ -1,0 +1,138 @@
+//! What the program that is enforced does with a connection, asked through its daemon.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+
+use super::{Answer, Args, Explanation, RuleAnswer};
+use crate::{
+    api::{Explained, Rule, RuleKind},
+    daemon::client::{self, AskError, Client},
+    policy::Position,
+};
+
+/// The answer of the daemon, if there is one that may be asked.
+pub(super) fn ask(args: &Args) -> anyhow::Result<Option<Explanation>> {
+    let runtime_dir = &args.places.runtime_dir;
+    let client = Client::new(runtime_dir);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the event loop")?;
+    let answer = runtime.block_on(async {
+        let explained = client.explain(args.src, args.dst, args.port).await?;
+        Ok((explained, client::status(runtime_dir).await?.policy_file))
+    });
+    match answer {
+        Ok((explained, policy_file)) => Ok(Some(explanation(explained, policy_file))),
+        // Whoever may not ask a daemon may still be able to ask the kernel.
+        Err(error) if is_nobodys(&error) => Ok(None),
+        Err(AskError::Refused(problem)) => bail!("{}", problem.detail),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether there is no daemon to ask; one of an earlier version does not know the question, and has nothing stored.
+fn is_nobodys(error: &AskError) -> bool {
+    error.is_absence() || error.is_forbidden() || matches!(error, AskError::Unexpected { status: 404, .. })
+}
+
+fn explanation(explained: Explained, policy_file: PathBuf) -> Explanation {
+    let Explained {
+        source,
+        destination,
+        port,
+        verdict,
+        reason,
+        rule,
+    } = explained;
+    Explanation {
+        source,
+        destination,
+        port,
+        policy_file,
+        program: Answer {
+            verdict: verdict.into(),
+            reason: reason.into(),
+            rule: rule.map(rule_answer),
+        },
+        model: None,
+        is_live: true,
+    }
+}
+
+fn rule_answer(rule: Rule) -> RuleAnswer {
+    RuleAnswer {
+        kind: match rule.kind {
+            RuleKind::Pool => "pool",
+            RuleKind::Relay => "relay",
+            RuleKind::Exemption => "exemption",
+        },
+        name: rule.name,
+        id: rule.id,
+        ticket: rule.ticket,
+        prefix: rule.prefix,
+        at: rule.place.map(|place| Position {
+            line: place.line,
+            column: place.column,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::PlaceInFile;
+
+    fn explained(place: Option<PlaceInFile>) -> Explanation {
+        let explained = Explained {
+            source: "198.51.100.10".parse().unwrap(),
+            destination: "203.0.113.1".parse().unwrap(),
+            port: 25,
+            verdict: "pass".into(),
+            reason: "exempt".into(),
+            rule: Some(Rule {
+                kind: RuleKind::Exemption,
+                name: "Example KK".into(),
+                id: Some("01KAXQ3T5BH6Z8W2N4R7C9D1EF".into()),
+                ticket: Some("OPS-1042".into()),
+                prefix: Some("198.51.100.8/29".into()),
+                place,
+            }),
+        };
+        explanation(explained, "/etc/op25b/policy.yaml".into())
+    }
+
+    #[test]
+    fn a_stored_exemption_is_named_by_its_id_and_one_of_the_file_by_its_place() {
+        insta::assert_snapshot!(explained(None).text(), @r"
+        198.51.100.10 -> 203.0.113.1 port 25: pass
+          reason   exempt
+          rule     exemption Example KK (198.51.100.8/29), ticket OPS-1042, 01KAXQ3T5BH6Z8W2N4R7C9D1EF
+          asked    the program that is enforced
+        ");
+        let place = PlaceInFile {
+            file: "/etc/op25b/policy.yaml".into(),
+            line: 32,
+            column: 5,
+        };
+        let in_file = explained(Some(place)).text();
+        assert!(
+            in_file.contains("ticket OPS-1042, /etc/op25b/policy.yaml:32:5\n"),
+            "{in_file}"
+        );
+    }
+
+    #[test]
+    fn json_has_the_place_of_what_has_one() {
+        let place = PlaceInFile {
+            file: "/etc/op25b/policy.yaml".into(),
+            line: 32,
+            column: 5,
+        };
+        let rule = |explanation| serde_json::to_value(&explanation).unwrap()["rule"].clone();
+        let in_file: serde_json::Value = rule(explained(Some(place)));
+        assert_eq!((&in_file["line"], &in_file["column"]), (&32.into(), &5.into()));
+        assert!(rule(explained(None)).get("line").is_none());
+    }
+}
