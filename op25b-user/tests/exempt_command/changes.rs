@@ -1,0 +1,201 @@
+//! Adding, extending and removing: what is asked of the daemon, and what is made of its answer.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use op25b::api::{Added, Extended, Removed};
+use serde_json::json;
+use ulid::Ulid;
+
+use crate::{
+    daemon::{Reply, ok, problem},
+    scene::{Scene, exemption, explained, shown},
+};
+
+const ID: &str = "01KAXQ3T5BH6Z8W2N4R7C9D1EF";
+const ADD: [&str; 5] = ["exempt", "add", "198.51.100.8/29", "--customer", "Example KK"];
+
+fn added() -> Added {
+    Added {
+        exemption: exemption(ID, "Example KK", "198.51.100.8/29"),
+        verdict: explained("pass", "exempt"),
+        warnings: vec!["it is already let through by line 12 of the policy".into()],
+    }
+}
+
+#[test]
+fn add_asks_for_what_was_typed_and_says_the_id_and_the_verdict() {
+    let scene = Scene::new();
+    let daemon = scene.daemon(|_| ok(&added()));
+    let more = [
+        "2001:db8:100::/48",
+        "--ticket",
+        "OPS-1042",
+        "--note",
+        "new relay",
+        "--expires",
+        "90d",
+        "--dest",
+        "192.0.2.25,192.0.2.26",
+        "--dest",
+        "2001:db8::25",
+        "--force",
+    ];
+    let answer = scene.op25b(&[&ADD[..], &more].concat());
+    answer.is(
+        0,
+        &format!("{ID}\n  198.51.100.8 -> 203.0.113.1 port 25: pass (exempt)\n"),
+        "warning: it is already let through by line 12 of the policy\n",
+    );
+    let asked = daemon.asked();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].line, "POST /v1/exemptions");
+    assert_eq!(
+        asked[0].body,
+        json!({
+            "customer": "Example KK",
+            "prefixes": ["198.51.100.8/29", "2001:db8:100::/48"],
+            "destinations": ["192.0.2.25", "192.0.2.26", "2001:db8::25"],
+            "ticket": "OPS-1042",
+            "note": "new relay",
+            "expires": "90d",
+            "force": true,
+        })
+    );
+    assert!(Ulid::from_string(asked[0].key.as_ref().unwrap()).is_ok());
+
+    let answer = scene.op25b(&[&ADD[..], &["--json"]].concat());
+    assert_eq!((answer.code, answer.stderr.as_str()), (Some(0), ""));
+    assert_eq!(answer.json(), serde_json::to_value(added()).unwrap());
+    // A second request has another key, however much it is the same.
+    let asked = daemon.asked();
+    assert_ne!(asked[0].key, asked[1].key);
+}
+
+#[test]
+fn what_the_daemon_refuses_is_said_and_exits_with_1_and_what_it_cannot_do_with_2() {
+    for (status, code) in [(422, 1), (409, 1), (403, 1), (503, 2), (507, 2)] {
+        let scene = Scene::new();
+        let _daemon = scene.daemon(move |_| problem(status, "`198.51.100.9/29`: no", &[]));
+        scene.op25b(&ADD).is(code, "", "op25b: `198.51.100.9/29`: no\n");
+        let answer = scene.op25b(&[&ADD[..], &["--json"]].concat());
+        assert_eq!((answer.code, answer.stderr.as_str()), (Some(code), ""));
+        assert_eq!(answer.json()["detail"], "`198.51.100.9/29`: no");
+        assert_eq!(answer.json()["status"], status);
+    }
+}
+
+#[test]
+fn a_broken_connection_is_tried_again_as_the_same_request() {
+    let scene = Scene::new();
+    let times = AtomicUsize::new(0);
+    let daemon = scene.daemon(move |_| match times.fetch_add(1, Ordering::Relaxed) {
+        0 => Reply::HangUp,
+        _ => ok(&added()),
+    });
+    assert_eq!(scene.op25b(&ADD).code, Some(0));
+    let asked = daemon.asked();
+    assert_eq!(asked.len(), 2);
+    assert!(asked[0].key.is_some());
+    assert_eq!((&asked[0].key, &asked[0].body), (&asked[1].key, &asked[1].body));
+}
+
+#[test]
+fn a_daemon_that_does_not_answer_leaves_it_open_whether_it_was_done() {
+    for reply in [|| Reply::HangUp, || Reply::Die] {
+        let scene = Scene::new();
+        let daemon = scene.daemon(move |_| reply());
+        let answer = scene.op25b(&ADD);
+        assert_eq!((answer.code, answer.stdout.as_str()), (Some(2), ""), "{answer:?}");
+        assert!(
+            answer
+                .stderr
+                .starts_with("op25b: it is not known whether this was done: `op25b exempt history` tells"),
+            "{answer:?}"
+        );
+        assert!((1..=2).contains(&daemon.asked().len()));
+    }
+}
+
+#[test]
+fn without_a_daemon_nothing_is_written_and_how_to_start_one_is_said() {
+    let scene = Scene::new();
+    let file = scene.file("x.csv", "customer,prefixes\nA,198.51.100.8/29\n");
+    for words in [
+        &ADD[..],
+        &["exempt", "remove", ID, "--reason", "x"],
+        &["exempt", "extend", ID, "--expires", "90d"],
+        &["exempt", "import", &file],
+    ] {
+        let expected = format!(
+            "op25b: no daemon answers at {}: nothing was written; start it with `systemctl start op25b` or `op25b run \
+             --policy FILE`\n",
+            shown(&scene.path("run/control.sock"))
+        );
+        scene.op25b(words).is(2, "", &expected);
+    }
+    assert_eq!(std::fs::read_dir(scene.path("state")).unwrap().count(), 0);
+}
+
+#[test]
+fn remove_gives_the_reason_and_says_what_happens_now() {
+    let scene = Scene::new();
+    let daemon = scene.daemon(|_| {
+        ok(&Removed {
+            exemption: exemption(ID, "Example KK", "198.51.100.8/29"),
+            verdict: explained("drop", "blocked"),
+        })
+    });
+    let answer = scene.op25b(&["exempt", "remove", ID, "--reason", "contract ended & so"]);
+    answer.is(
+        0,
+        &format!(
+            "removed {ID} (Example KK): 198.51.100.8/29\n  198.51.100.8 -> 203.0.113.1 port 25: drop (blocked)\n"
+        ),
+        "",
+    );
+    let asked = &daemon.asked()[0];
+    assert_eq!(
+        asked.line,
+        format!("DELETE /v1/exemptions/{ID}?reason=contract+ended+%26+so")
+    );
+    assert!(asked.key.is_some());
+    // The reason is not optional.
+    assert_eq!(scene.op25b(&["exempt", "remove", ID]).code, Some(2));
+    assert_eq!(daemon.asked().len(), 1);
+}
+
+#[test]
+fn extend_says_the_new_end() {
+    let scene = Scene::new();
+    let daemon = scene.daemon(|_| {
+        let mut exemption = exemption(ID, "Example KK", "198.51.100.8/29");
+        exemption.expires_at = Some("2106-01-01T00:00:00Z".parse().unwrap());
+        ok(&Extended {
+            exemption,
+            verdict: explained("pass", "exempt"),
+            warnings: Vec::new(),
+        })
+    });
+    let answer = scene.op25b(&[
+        "exempt",
+        "extend",
+        ID,
+        "--expires",
+        "2105-12-31",
+        "--reason",
+        "renewed",
+    ]);
+    assert_eq!((answer.code, answer.stderr.as_str()), (Some(0), ""));
+    let first = answer.stdout.lines().next().unwrap();
+    assert!(
+        first.starts_with(&format!("{ID} (Example KK) ends 2105-12-31 (in ")),
+        "{first}"
+    );
+    let asked = &daemon.asked()[0];
+    assert_eq!(asked.line, format!("PATCH /v1/exemptions/{ID}"));
+    assert_eq!(
+        asked.body,
+        json!({ "expires": "2105-12-31", "reason": "renewed" })
+    );
+    assert!(asked.key.is_some());
+}

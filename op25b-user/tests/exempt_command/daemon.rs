@@ -1,0 +1,134 @@
+//! A stand-in for a daemon: it hears what is asked at its socket, and answers what a test has it answer.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    os::unix::net::{UnixListener, UnixStream},
+    path::Path,
+    sync::{Arc, Mutex, mpsc},
+    thread,
+};
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// What was asked.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The method, the path and the query.
+    pub line: String,
+    /// The value of the header by which a repetition is known.
+    pub key: Option<String>,
+    /// The body; null without one.
+    pub body: Value,
+}
+
+/// What is answered.
+pub enum Reply {
+    /// A document.
+    Json(u16, Value),
+    /// A problem.
+    Problem(u16, Value),
+    /// Nothing: the connection breaks.
+    HangUp,
+    /// Nothing, ever again: the connection breaks, and the socket goes.
+    Die,
+}
+
+/// A document with status 200.
+pub fn ok(value: &impl Serialize) -> Reply {
+    Reply::Json(200, serde_json::to_value(value).unwrap())
+}
+
+/// A problem, with rows if it is an import's.
+pub fn problem(status: u16, detail: &str, rows: &[(u32, &str)]) -> Reply {
+    let rows: Vec<Value> = rows
+        .iter()
+        .map(|(line, detail)| serde_json::json!({ "line": line, "detail": detail }))
+        .collect();
+    Reply::Problem(
+        status,
+        serde_json::json!({
+            "type": "urn:op25b:problem:invalid", "title": "No", "status": status, "detail": detail, "rows": rows,
+        }),
+    )
+}
+
+/// The stand-in. It answers in a thread of its own until the test ends.
+pub struct Daemon {
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl Daemon {
+    /// Listens in a directory.
+    pub fn at(runtime_dir: &Path, answer: impl Fn(&Asked) -> Reply + Send + 'static) -> Self {
+        let socket = runtime_dir.join("control.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (ready, is_ready) = mpsc::channel();
+        let heard = Arc::clone(&asked);
+        thread::spawn(move || {
+            ready.send(()).unwrap();
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                while let Some(asked) = hear(&mut stream) {
+                    heard.lock().unwrap().push(asked.clone());
+                    let (status, kind, body) = match answer(&asked) {
+                        Reply::Json(status, body) => (status, "application/json", body),
+                        Reply::Problem(status, body) => (status, "application/problem+json", body),
+                        Reply::HangUp => break,
+                        Reply::Die => {
+                            std::fs::remove_file(&socket).unwrap();
+                            return;
+                        }
+                    };
+                    let body = body.to_string();
+                    let length = body.len();
+                    // Whoever asked may have gone away.
+                    let _ = write!(
+                        stream,
+                        "HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{body}"
+                    );
+                }
+            }
+        });
+        is_ready.recv().unwrap();
+        Self { asked }
+    }
+
+    /// Everything that was asked so far.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+/// The next request; nothing at the end of the connection.
+fn hear(stream: &mut UnixStream) -> Option<Asked> {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).unwrap();
+    let (mut key, mut length) = (None, 0);
+    loop {
+        let mut header = String::new();
+        if reader.read_line(&mut header).unwrap() == 0 {
+            return None;
+        }
+        let header = header.trim_end();
+        let Some((name, value)) = header.split_once(": ") else {
+            break;
+        };
+        match name.to_ascii_lowercase().as_str() {
+            "content-length" => length = value.parse().unwrap(),
+            "idempotency-key" => key = Some(value.to_owned()),
+            _ => {}
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    let body = if body.is_empty() {
+        Value::Null
+    } else {
+        serde_json::from_slice(&body).unwrap()
+    };
+    let line = line.trim_end().trim_end_matches(" HTTP/1.1").to_owned();
+    Some(Asked { line, key, body })
+}

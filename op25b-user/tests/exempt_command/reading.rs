@@ -1,0 +1,330 @@
+//! Listing and showing: through the daemon, and from the disk without one.
+
+use op25b::{
+    api::{Exemption, HistoryEntry, Page, PlaceInFile, Rule, RuleKind},
+    observe::DaemonReport,
+    store::{Action, Actor},
+};
+use serde_json::{Value, json};
+use ulid::Ulid;
+
+use crate::{
+    daemon::{Reply, ok, problem},
+    scene::{Scene, exemption, explained, record, shown},
+};
+
+fn ids(list: &Value) -> Vec<&str> {
+    let exemptions = list["exemptions"].as_array().unwrap();
+    exemptions
+        .iter()
+        .map(|exemption| exemption["id"].as_str().unwrap())
+        .collect()
+}
+
+#[test]
+fn list_goes_through_all_pages_with_what_was_asked_for() {
+    let scene = Scene::new();
+    let daemon = scene.daemon(|asked| {
+        let (id, next) = if asked.line.contains("after=s2") {
+            ("s3", None)
+        } else if asked.line.contains("after=s1") {
+            ("s2", Some("s2"))
+        } else {
+            ("s1", Some("s1"))
+        };
+        ok(&Page {
+            items: vec![exemption(id, "A & B", "198.51.100.8/29")],
+            next: next.map(str::to_owned),
+        })
+    });
+    let words = [
+        "exempt",
+        "list",
+        "--customer",
+        "A & B",
+        "--expiring",
+        "14d",
+        "--in",
+        "198.51.100.10",
+        "--all",
+    ];
+    let answer = scene.op25b(&words);
+    assert_eq!((answer.code, answer.stderr.as_str()), (Some(0), ""));
+    let rows: Vec<Vec<&str>> = answer
+        .stdout
+        .lines()
+        .map(|line| {
+            line.split("  ")
+                .filter(|cell| !cell.is_empty())
+                .map(str::trim)
+                .collect()
+        })
+        .collect();
+    assert_eq!(rows[0], ["ID", "CUSTOMER", "PREFIXES", "ENDS", "FROM"]);
+    assert_eq!(rows[3], ["s3", "A & B", "198.51.100.8/29", "never", "store"]);
+    assert_eq!(rows.len(), 4);
+    let first = "GET /v1/exemptions?customer=A+%26+B&expiring=14d&in=198.51.100.10%2F32&all=true";
+    let asked: Vec<_> = daemon.asked().into_iter().map(|asked| asked.line).collect();
+    assert_eq!(
+        asked,
+        [
+            format!("{first}&limit=1000"),
+            format!("{first}&after=s1&limit=1000"),
+            format!("{first}&after=s2&limit=1000"),
+        ]
+    );
+    let list = scene.op25b(&["exempt", "list", "--json"]).json();
+    assert_eq!(ids(&list), ["s1", "s2", "s3"]);
+    assert_eq!(list["left_out"], json!([]));
+}
+
+#[test]
+fn a_list_of_nothing_is_no_error() {
+    let scene = Scene::new();
+    let _daemon = scene.daemon(|_| {
+        ok(&Page::<Exemption> {
+            items: Vec::new(),
+            next: None,
+        })
+    });
+    scene
+        .op25b(&["exempt", "list"])
+        .is(0, "", "there are no such exemptions\n");
+    assert_eq!(ids(&scene.op25b(&["exempt", "list", "--json"]).json()), [""; 0]);
+}
+
+#[test]
+fn what_cannot_be_a_filter_is_refused_before_anybody_is_asked() {
+    let scene = Scene::new();
+    let daemon = scene.daemon(|_| Reply::HangUp);
+    for wrong in [["--expiring", "soon"], ["--in", "home"], ["--expiring", "14"]] {
+        let answer = scene.op25b(&[&["exempt", "list"][..], &wrong].concat());
+        assert_eq!((answer.code, answer.stdout.as_str()), (Some(2), ""), "{wrong:?}");
+    }
+    assert!(daemon.asked().is_empty());
+}
+
+#[test]
+fn show_asks_for_any_id_whatever_is_in_it() {
+    let scene = Scene::new();
+    let daemon = scene.daemon(|asked| {
+        if asked.line.contains("nobody") {
+            return problem(404, "there is no exemption nobody", &[]);
+        }
+        let mut exemption = exemption("a/b ?", "Example KK", "198.51.100.8/29");
+        exemption.place = Some(PlaceInFile {
+            file: "/etc/op25b/policy.yaml".into(),
+            line: 32,
+            column: 5,
+        });
+        ok(&exemption)
+    });
+    let answer = scene.op25b(&["exempt", "show", "a/b ?"]);
+    assert_eq!(answer.code, Some(0));
+    assert!(
+        answer
+            .stdout
+            .starts_with("exemption a/b ?\n  customer      Example KK\n"),
+        "{answer:?}"
+    );
+    assert!(
+        answer.stdout.contains("/etc/op25b/policy.yaml:32:5\n"),
+        "{answer:?}"
+    );
+    assert_eq!(daemon.asked()[0].line, "GET /v1/exemptions/a%2Fb%20%3F");
+    scene
+        .op25b(&["exempt", "show", "nobody"])
+        .is(1, "", "op25b: there is no exemption nobody\n");
+}
+
+#[test]
+fn history_is_a_line_for_each_change() {
+    let scene = Scene::new();
+    let entry = |revision: u64| HistoryEntry {
+        revision,
+        at: "2027-03-31T00:00:00Z".parse().unwrap(),
+        by: Actor {
+            uid: 1000,
+            name: "alice".into(),
+        },
+        action: Action::Add,
+        reason: None,
+        before: None,
+        after: exemption("x", "Example KK", "198.51.100.8/29"),
+    };
+    let daemon = scene.daemon(move |asked| {
+        let last = asked.line.contains("after=1");
+        ok(&Page {
+            items: vec![entry(if last { 2 } else { 1 })],
+            next: (!last).then(|| "1".to_owned()),
+        })
+    });
+    let line = "2027-03-31 00:00:00 +00:00  alice  added  x  Example KK: 198.51.100.8/29, ends never, ticket OPS-1042\n";
+    scene.op25b(&["exempt", "history"]).is(0, &line.repeat(2), "");
+    let one = scene.op25b(&["exempt", "history", "x", "--json"]).json();
+    assert_eq!(one["history"][1]["revision"], 2);
+    let asked: Vec<_> = daemon.asked().into_iter().map(|asked| asked.line).collect();
+    assert_eq!(asked[0], "GET /v1/history?limit=1000");
+    assert_eq!(asked[3], "GET /v1/exemptions/x/history?after=1&limit=1000");
+}
+
+#[test]
+fn without_a_daemon_the_disk_is_read_and_that_is_said() {
+    let scene = Scene::new();
+    let nothing = scene.op25b(&["exempt", "list"]);
+    assert_eq!((nothing.code, nothing.stdout.as_str()), (Some(0), ""));
+    assert!(
+        nothing
+            .stderr
+            .starts_with("op25b: no daemon runs; this is what is on the disk\n"),
+        "{nothing:?}"
+    );
+
+    scene.store(&[
+        record(1, "First", "198.51.100.8/29"),
+        record(2, "Second", "2001:db8:100::/48"),
+    ]);
+    scene.remove(Ulid::from(2), "moved away");
+    let [first, second] = [1, 2].map(|id| Ulid::from(id).to_string());
+    let [first, second] = [first.as_str(), second.as_str()];
+    let list = |more: &[&str]| {
+        let answer = scene.op25b(&[&["exempt", "list", "--json"], more].concat());
+        assert_eq!(answer.code, Some(0), "{answer:?}");
+        assert!(answer.stderr.contains("no daemon runs"), "{answer:?}");
+        let list = answer.json();
+        ids(&list).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(list(&[]), [first]);
+    assert_eq!(list(&["--all"]), [first, second]);
+    assert_eq!(list(&["--in", "198.51.100.10"]), [first]);
+    assert_eq!(list(&["--customer", "Second", "--all"]), [second]);
+    assert_eq!(list(&["--expiring", "14d"]), [""; 0]);
+
+    let shown = scene.op25b(&["exempt", "show", second]);
+    assert_eq!(shown.code, Some(0));
+    assert!(shown.stdout.contains("  state         removed\n"), "{shown:?}");
+    assert!(shown.stdout.contains(" by alice\n"), "{shown:?}");
+    let nobody = scene.op25b(&["exempt", "show", "line-5"]);
+    assert_eq!((nobody.code, nobody.stdout.as_str()), (Some(1), ""));
+    assert!(
+        nobody.stderr.ends_with("op25b: there is no exemption line-5\n"),
+        "{nobody:?}"
+    );
+
+    let history = scene.op25b(&["exempt", "history"]).stdout;
+    let words: Vec<_> = history
+        .lines()
+        .map(|line| line.split("  ").skip(1).take(3).collect::<Vec<_>>())
+        .collect();
+    assert_eq!(
+        words,
+        [
+            ["alice", "added", first],
+            ["alice", "added", second],
+            ["alice", "removed", second]
+        ]
+    );
+    assert!(history.ends_with("; reason: moved away\n"), "{history}");
+    let one = scene.op25b(&["exempt", "history", first]).stdout;
+    assert_eq!(one.lines().count(), 1);
+}
+
+#[test]
+fn a_store_that_cannot_be_read_is_no_empty_store() {
+    let scene = Scene::new();
+    scene.store(&[record(1, "First", "198.51.100.8/29")]);
+    let store = std::fs::read_dir(scene.path("state"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.is_file() && std::fs::metadata(path).unwrap().len() > 4096)
+        .unwrap();
+    let mut bytes = std::fs::read(&store).unwrap();
+    bytes[..4096].fill(0x5a);
+    std::fs::write(&store, bytes).unwrap();
+    let answer = scene.op25b(&["exempt", "list"]);
+    assert_eq!((answer.code, answer.stdout.as_str()), (Some(2), ""), "{answer:?}");
+    assert!(answer.stderr.contains("the exemption store"), "{answer:?}");
+}
+
+#[test]
+fn explain_asks_the_daemon_and_names_a_stored_exemption_by_its_id() {
+    let scene = Scene::new();
+    let daemon = scene.daemon(|asked| {
+        if asked.line.starts_with("GET /v1/status") {
+            return ok(&DaemonReport {
+                pid: 1,
+                version: "0".into(),
+                policy_file: "/etc/op25b/policy.yaml".into(),
+                policy_sha256: String::new(),
+                loaded_at: "2027-03-31T00:00:00Z".parse().unwrap(),
+                reloads: 0,
+                refused_reloads: 0,
+                last_reload: None,
+                interfaces: Vec::new(),
+            });
+        }
+        if asked.line.contains("destination=2001") {
+            return problem(
+                422,
+                "198.51.100.8 and 2001:db8::1 are not of the same address family",
+                &[],
+            );
+        }
+        let mut explained = explained("pass", "exempt");
+        explained.rule = Some(Rule {
+            kind: RuleKind::Exemption,
+            name: "Example KK".into(),
+            id: Some("01KAXQ3T5BH6Z8W2N4R7C9D1EF".into()),
+            ticket: Some("OPS-1042".into()),
+            prefix: Some("198.51.100.8/29".into()),
+            place: None,
+        });
+        ok(&explained)
+    });
+    let explain = ["explain", "--src", "198.51.100.8"];
+    scene.op25b(&explain).is(
+        0,
+        "198.51.100.8 -> 203.0.113.1 port 25: pass\n  reason   exempt\n  rule     exemption Example KK (198.51.100.8/29), \
+         ticket OPS-1042, 01KAXQ3T5BH6Z8W2N4R7C9D1EF\n  asked    the program that is enforced\n",
+        "",
+    );
+    assert_eq!(
+        daemon.asked()[0].line,
+        "GET /v1/explain?source=198.51.100.8&port=25"
+    );
+    let json = scene.op25b(&[&explain[..], &["--json"]].concat()).json();
+    assert_eq!(
+        json,
+        json!({
+            "source": "198.51.100.8",
+            "destination": "203.0.113.1",
+            "port": 25,
+            "policy_file": "/etc/op25b/policy.yaml",
+            "verdict": "pass",
+            "reason": "exempt",
+            "rule": {
+                "kind": "exemption",
+                "name": "Example KK",
+                "id": "01KAXQ3T5BH6Z8W2N4R7C9D1EF",
+                "ticket": "OPS-1042",
+                "prefix": "198.51.100.8/29",
+            },
+        })
+    );
+    let mixed = scene.op25b(&[&explain[..], &["--dst", "2001:db8::1", "--port", "587"]].concat());
+    mixed.is(
+        2,
+        "",
+        "op25b: 198.51.100.8 and 2001:db8::1 are not of the same address family\n",
+    );
+    // A file is nobody's business but ours.
+    let before = daemon.asked().len();
+    let missing = shown(&scene.path("missing.yaml"));
+    assert_eq!(
+        scene
+            .op25b(&[&explain[..], &["--policy", &missing]].concat())
+            .code,
+        Some(2)
+    );
+    assert_eq!(daemon.asked().len(), before);
+}

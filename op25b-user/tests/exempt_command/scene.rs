@@ -1,0 +1,191 @@
+//! What a test happens in: directories of its own, and op25b with these for its places.
+
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use jiff::Timestamp;
+use op25b::{
+    api::{Exemption, Explained, Origin},
+    store::{Action, Actor, Change, Commit, Record, Records as _, State, Store as _, sqlite},
+};
+use serde_json::Value;
+use tempfile::TempDir;
+use ulid::Ulid;
+
+use crate::daemon::{Asked, Daemon, Reply};
+
+/// Directories.
+pub struct Scene(TempDir);
+
+/// What a command said, and how it ended.
+#[derive(Debug)]
+pub struct Answer {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Scene {
+    pub fn new() -> Self {
+        let scene = Self(TempDir::new().unwrap());
+        for directory in ["bpf", "run", "state"] {
+            fs::create_dir(scene.path(directory)).unwrap();
+        }
+        scene
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// A file with this text.
+    pub fn file(&self, name: &str, text: &str) -> String {
+        let path = self.path(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// A stand-in for the daemon.
+    pub fn daemon(&self, answer: impl Fn(&Asked) -> Reply + Send + 'static) -> Daemon {
+        Daemon::at(&self.path("run"), answer)
+    }
+
+    /// Runs op25b to its end.
+    pub fn op25b(&self, arguments: &[&str]) -> Answer {
+        self.op25b_fed(arguments, "")
+    }
+
+    /// The same, with something to read on stdin.
+    pub fn op25b_fed(&self, arguments: &[&str], stdin: &str) -> Answer {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_op25b"))
+            .args(arguments)
+            .env("OP25B_BPFFS", self.path("bpf"))
+            .env("OP25B_RUNTIME_DIR", self.path("run"))
+            .env("OP25B_STATE_DIR", self.path("state"))
+            .env("TZ", "UTC")
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // It need not read to the end.
+        let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        Answer {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Stores exemptions, as a daemon does.
+    pub fn store(&self, records: &[Record]) {
+        let mut store = sqlite::open(&self.path("state")).unwrap().store;
+        for record in records {
+            let add = Change {
+                action: Action::Add,
+                before: None,
+                after: record.clone(),
+            };
+            store.commit(&commit(add, None)).unwrap();
+        }
+    }
+
+    /// Removes a stored exemption, as a daemon does.
+    pub fn remove(&self, id: Ulid, reason: &str) {
+        let mut store = sqlite::open(&self.path("state")).unwrap().store;
+        let before = store.get(id).unwrap().unwrap();
+        let remove = Change {
+            action: Action::Remove,
+            after: Record {
+                removed_at: Some(Timestamp::now()),
+                ..before.clone()
+            },
+            before: Some(before),
+        };
+        store.commit(&commit(remove, Some(reason))).unwrap();
+    }
+}
+
+fn commit(change: Change, reason: Option<&str>) -> Commit {
+    Commit {
+        at: Timestamp::now(),
+        by: alice(),
+        reason: reason.map(str::to_owned),
+        changes: vec![change],
+        request: None,
+    }
+}
+
+fn alice() -> Actor {
+    Actor {
+        uid: 1000,
+        name: "alice".into(),
+    }
+}
+
+impl Answer {
+    /// The one JSON document on stdout, with nothing on stderr.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in {self:?}"))
+    }
+
+    /// Asserts how it ended and what it said.
+    #[track_caller]
+    pub fn is(&self, code: i32, stdout: &str, stderr: &str) {
+        assert_eq!(
+            (self.code, self.stdout.as_str(), self.stderr.as_str()),
+            (Some(code), stdout, stderr)
+        );
+    }
+}
+
+/// A stored exemption.
+pub fn record(id: u128, customer: &str, prefix: &str) -> Record {
+    Record {
+        id: Ulid::from(id),
+        customer: customer.into(),
+        prefixes: vec![prefix.parse().unwrap()],
+        destinations: Vec::new(),
+        ticket: Some("OPS-1042".into()),
+        note: None,
+        created_at: "2027-03-31T00:00:00Z".parse().unwrap(),
+        created_by: alice(),
+        expires_at: None,
+        removed_at: None,
+        revision: 0,
+    }
+}
+
+/// The same, as a daemon tells of it.
+pub fn exemption(id: &str, customer: &str, prefix: &str) -> Exemption {
+    Exemption {
+        id: id.into(),
+        origin: Origin::Store,
+        state: State::Active,
+        ..Exemption::stored(record(0, customer, prefix), Timestamp::UNIX_EPOCH)
+    }
+}
+
+/// What a program does with a connection.
+pub fn explained(verdict: &str, reason: &str) -> Explained {
+    Explained {
+        source: "198.51.100.8".parse().unwrap(),
+        destination: "203.0.113.1".parse().unwrap(),
+        port: 25,
+        verdict: verdict.into(),
+        reason: reason.into(),
+        rule: None,
+    }
+}
+
+/// A path in the form that a message has it in.
+pub fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
