@@ -2,7 +2,7 @@
 
 use op25b::{
     api::{Exemption, HistoryEntry, Page, PlaceInFile, Rule, RuleKind},
-    observe::DaemonReport,
+    observe::{DaemonReport, ExemptionReport},
     store::{Action, Actor},
 };
 use serde_json::{Value, json};
@@ -252,6 +252,7 @@ fn explain_asks_the_daemon_and_names_a_stored_exemption_by_its_id() {
     let daemon = scene.daemon(|asked| {
         if asked.line.starts_with("GET /v1/status") {
             return ok(&DaemonReport {
+                exemptions: ExemptionReport::default(),
                 pid: 1,
                 version: "0".into(),
                 policy_file: "/etc/op25b/policy.yaml".into(),

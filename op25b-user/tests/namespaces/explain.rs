@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::scene::{SMALL, Scene, lab_policy};
@@ -31,12 +32,19 @@ fn without_policy_it_explains_what_is_enforced_here() {
         lines[1].starts_with("  rule     pool residential (198.51.100.0/24), lab.yaml:"),
         "{text}"
     );
-    assert_eq!(
-        lines[2],
-        "  checked  the program in the kernel and the model in user space agree"
-    );
-    // The question is put to a copy: what is enforced counts nothing.
+    assert_eq!(lines[2], "  asked    the program that is enforced");
+    // Nobody is counted for a question.
     assert_eq!(filter.count("blocked").unwrap(), 0);
+
+    // Without its daemon the question is put to a copy.
+    filter.leave_by(Signal::SIGKILL).unwrap();
+    let alone = scene.op25b(&["explain", "--src", "198.51.100.10"]);
+    assert_eq!((alone.code, alone.stderr.as_str()), (Some(0), ""), "{alone:?}");
+    let checked = "  checked  the program in the kernel and the model in user space agree";
+    let lines: Vec<_> = alone.stdout.lines().collect();
+    assert_eq!(lines[..3], answer.stdout.lines().collect::<Vec<_>>()[..3]);
+    assert_eq!(lines[3], checked);
+    assert_eq!(scene.op25b(&["stop", "--detach"]).code, Some(0));
 }
 
 #[test]
@@ -83,9 +91,16 @@ fn json_has_the_verdict_the_reason_and_the_rule_for_each_kind_of_source() {
 fn a_file_that_was_changed_or_removed_since_is_not_passed_off_as_what_is_enforced() {
     let scene = Scene::new();
     let policy = scene.policy(SMALL);
-    let _filter = scene.filter(&policy);
+    let filter = scene.filter(&policy);
     let explain = ["explain", "--src", "198.51.100.10"];
     let file = policy.to_str().unwrap();
+
+    // A daemon need not read the file.
+    scene.policy(&SMALL.replace("198.51.100.0/24", "192.0.2.0/24"));
+    let enforced = scene.op25b(&[&explain[..], &["--json"]].concat());
+    assert_eq!(enforced.json()["reason"], "blocked", "{enforced:?}");
+    scene.policy(SMALL);
+    filter.leave_by(Signal::SIGKILL).unwrap();
 
     scene.policy(&SMALL.replace("198.51.100.0/24", "192.0.2.0/24"));
     let changed = scene.op25b(&explain);
@@ -117,6 +132,7 @@ fn a_file_that_was_changed_or_removed_since_is_not_passed_off_as_what_is_enforce
         line.contains(&format!("cannot read {file}: No such file")),
         "{line}"
     );
+    assert_eq!(scene.op25b(&["stop", "--detach"]).code, Some(0));
 }
 
 #[test]

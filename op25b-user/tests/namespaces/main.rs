@@ -4,6 +4,7 @@
 mod control;
 mod control_crowd;
 mod control_peers;
+mod exempt;
 mod expiry;
 mod explain;
 mod foreign;

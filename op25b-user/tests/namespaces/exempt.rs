@@ -1,0 +1,331 @@
+//! `op25b exempt`: exemptions that come and go without a new policy, and real mail that notices.
+
+use std::{fs, time::Duration};
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use xtask::{
+    filter::Filter,
+    lab::{Family, Servers},
+    mail::Outcome,
+    traffic::Path,
+};
+
+use crate::scene::{Answer, SMALL, Scene, eventually};
+
+/// The subscriber of the lab, in both families.
+const SUBSCRIBER: [&str; 2] = ["198.51.100.10", "2001:db8:100::10"];
+const FILED: &str = "exemptions:\n  - { customer: Filed, prefixes: [198.51.100.64/29], ticket: OPS-1 }\n";
+
+fn exempt(scene: &Scene, words: &[&str]) -> Answer {
+    scene.op25b(&[&["exempt"][..], words].concat())
+}
+
+/// Adds an exemption, which must work; its id.
+#[track_caller]
+fn add(scene: &Scene, prefixes: &[&str], more: &[&str]) -> String {
+    let words = [&["add", "--customer", "Example KK"][..], prefixes, more].concat();
+    let answer = exempt(scene, &words);
+    assert_eq!(answer.code, Some(0), "{answer:?}");
+    let mut lines = answer.stdout.lines();
+    let id = lines.next().unwrap().to_owned();
+    let verdict = lines.next().unwrap();
+    assert!(verdict.ends_with(" port 25: pass (exempt)"), "{answer:?}");
+    id
+}
+
+/// Asserts that something was refused, and that the reason has all of these in it.
+#[track_caller]
+fn assert_refused(answer: &Answer, reasons: &[&str]) {
+    assert_eq!((answer.code, answer.stdout.as_str()), (Some(1), ""), "{answer:?}");
+    for reason in reasons {
+        assert!(answer.stderr.contains(reason), "{reason} in {answer:?}");
+    }
+}
+
+fn listed(scene: &Scene, more: &[&str]) -> Vec<Value> {
+    let answer = exempt(scene, &[&["list", "--json"], more].concat());
+    assert_eq!(answer.code, Some(0), "{answer:?}");
+    answer.json()["exemptions"].as_array().unwrap().clone()
+}
+
+fn ids(exemptions: &[Value]) -> Vec<&str> {
+    exemptions
+        .iter()
+        .map(|exemption| exemption["id"].as_str().unwrap())
+        .collect()
+}
+
+fn assert_silent(scene: &Scene, servers: &Servers) {
+    for family in Family::BOTH {
+        eventually("it is blocked", || {
+            let patience = Duration::from_millis(1500);
+            Path::DIRECT
+                .attempt(&scene.lab, servers, family, patience)
+                .unwrap()
+                == Outcome::Silence
+        });
+    }
+}
+
+#[test]
+fn mail_flows_as_soon_as_an_exemption_is_added_and_no_longer_once_it_is_removed() {
+    let scene = Scene::new();
+    let servers = Servers::start(&scene.lab).unwrap();
+    let filter = scene.filter(&scene.policy(SMALL));
+    let before = scene.attached();
+    scene.assert_blocked(&servers, &filter);
+
+    let id = add(
+        &scene,
+        &SUBSCRIBER,
+        &["--ticket", "OPS-1042", "--note", "moves to the relay"],
+    );
+    scene.assert_open(&servers);
+    for source in SUBSCRIBER {
+        let explained = scene.op25b(&["explain", "--src", source]);
+        assert_eq!(explained.code, Some(0), "{explained:?}");
+        assert!(
+            explained.stdout.contains(&format!("ticket OPS-1042, {id}\n")),
+            "{explained:?}"
+        );
+    }
+
+    let removed = exempt(&scene, &["remove", &id, "--reason", "contract ended"]);
+    assert_eq!(removed.code, Some(0), "{removed:?}");
+    assert!(
+        removed.stdout.ends_with(" port 25: drop (blocked)\n"),
+        "{removed:?}"
+    );
+    scene.assert_blocked(&servers, &filter);
+    assert_refused(&exempt(&scene, &["remove", &id, "--reason", "again"]), &[&id]);
+    // The programs are the ones that were loaded at the beginning.
+    assert_eq!(scene.attached(), before);
+
+    let history = exempt(&scene, &["history", &id]).stdout;
+    let lines: Vec<_> = history.lines().collect();
+    assert_eq!(lines.len(), 2, "{history}");
+    assert!(lines[0].contains("  root  added  "), "{history}");
+    assert!(lines[1].contains("  root  removed  "), "{history}");
+    assert!(lines[1].ends_with("; reason: contract ended"), "{history}");
+    assert!(listed(&scene, &[]).is_empty());
+    assert_eq!(ids(&listed(&scene, &["--all"])), [&id]);
+}
+
+#[test]
+fn what_is_probably_a_slip_is_refused_with_what_to_write() {
+    let scene = Scene::new();
+    let _filter = scene.filter(&scene.policy(&SMALL.replace("198.51.100.0/24", "198.51.96.0/20")));
+    let add_one = |words: &[&str]| exempt(&scene, &[&["add", "--customer", "Example KK"], words].concat());
+    assert_refused(
+        &add_one(&["198.51.100.9/29"]),
+        &["198.51.100.9/29", "198.51.100.8/29"],
+    );
+    assert_refused(&add_one(&["customer"]), &["customer"]);
+    assert_refused(&add_one(&["192.0.2.8/29"]), &["192.0.2.8/29", "pool", "--force"]);
+    assert_refused(&add_one(&["198.51.100.0/23"]), &["198.51.100.0/23", "/24"]);
+    assert_refused(
+        &add_one(&["198.51.100.8/29", "--expires", "2020-01-01"]),
+        &["2020-01-01"],
+    );
+    assert_refused(&add_one(&["198.51.100.8/29", "--expires", "soon"]), &["soon"]);
+    assert!(listed(&scene, &["--all"]).is_empty());
+
+    let forced = add_one(&["192.0.2.8/29", "--force"]);
+    assert_eq!(forced.code, Some(0), "{forced:?}");
+    assert_eq!(listed(&scene, &[])[0]["prefixes"][0], "192.0.2.8/29");
+
+    let id = add(&scene, &["198.51.100.8/29"], &[]);
+    let other = exempt(&scene, &["add", "198.51.100.8/30", "--customer", "Other"]);
+    // Whether or not that is let pass, whose it is already is said.
+    assert!(
+        other.stderr.contains("Example KK") && other.stderr.contains(&id),
+        "{other:?}"
+    );
+}
+
+#[test]
+fn an_exemption_of_the_policy_file_is_listed_and_only_an_edit_changes_it() {
+    let scene = Scene::new();
+    let policy = scene.policy(&format!("{SMALL}{FILED}"));
+    let _filter = scene.filter(&policy);
+    let id = add(&scene, &["198.51.100.8/29"], &[]);
+    let list = listed(&scene, &[]);
+    assert_eq!(ids(&list), ["line-7", &id]);
+    assert_eq!(
+        (&list[0]["origin"], &list[1]["origin"]),
+        (&"policy".into(), &"store".into())
+    );
+    let table = exempt(&scene, &["list"]).stdout;
+    let ends: Vec<_> = table
+        .lines()
+        .map(|line| line.rsplit("  ").next().unwrap())
+        .collect();
+    assert_eq!(ends, ["FROM", "policy.yaml:7", "store"], "{table}");
+    assert_eq!(ids(&listed(&scene, &["--in", "198.51.100.66"])), ["line-7"]);
+
+    let place = format!("{}:7", policy.display());
+    for words in [
+        &["remove", "line-7", "--reason", "x"][..],
+        &["extend", "line-7", "--expires", "90d"],
+    ] {
+        assert_refused(&exempt(&scene, words), &[&place]);
+    }
+    assert_eq!(listed(&scene, &[]).len(), 2);
+}
+
+#[test]
+fn a_stored_exemption_survives_reloads_crashes_and_restarts() {
+    let scene = Scene::new();
+    let servers = Servers::start(&scene.lab).unwrap();
+    let policy = scene.policy(SMALL);
+    let filter = scene.filter(&policy);
+    let id = add(&scene, &SUBSCRIBER, &[]);
+
+    scene.policy(&SMALL.replace("residential", "homes"));
+    filter.reload().unwrap();
+    scene.assert_open(&servers);
+
+    filter.leave_by(Signal::SIGKILL).unwrap();
+    scene.assert_open(&servers);
+    let filter = scene.filter(&policy);
+    scene.assert_open(&servers);
+    assert_eq!(ids(&listed(&scene, &[])), [&id]);
+
+    // Also one that has to load everything anew.
+    filter.stop().unwrap();
+    let filter: Filter = scene.filter(&policy);
+    scene.assert_open(&servers);
+    assert_eq!(exempt(&scene, &["remove", &id, "--reason", "done"]).code, Some(0));
+    scene.assert_blocked(&servers, &filter);
+}
+
+#[test]
+fn an_exemption_ends_by_itself_and_can_be_extended() {
+    let scene = Scene::new();
+    let servers = Servers::start(&scene.lab).unwrap();
+    let filter = scene.filter(&scene.policy(SMALL));
+    let id = add(&scene, &SUBSCRIBER, &["--expires", "2s"]);
+    assert_silent(&scene, &servers);
+    assert!(filter.count("blocked").unwrap() > 0);
+    assert!(listed(&scene, &[]).is_empty());
+    assert_eq!(listed(&scene, &["--all"])[0]["state"], "expired");
+
+    let extended = exempt(
+        &scene,
+        &["extend", &id, "--expires", "90d", "--reason", "renewed"],
+    );
+    assert_eq!(extended.code, Some(0), "{extended:?}");
+    assert!(
+        extended.stdout.ends_with(" port 25: pass (exempt)\n"),
+        "{extended:?}"
+    );
+    scene.assert_open(&servers);
+    assert_eq!(ids(&listed(&scene, &["--expiring", "91d"])), [&id]);
+    assert!(listed(&scene, &["--expiring", "14d"]).is_empty());
+    let history = exempt(&scene, &["history", &id]).stdout;
+    let last = history.lines().last().unwrap();
+    assert!(
+        last.contains("  extended  ") && last.contains(": ends 20"),
+        "{history}"
+    );
+    assert!(
+        last.contains(" -> 20") && last.ends_with("; reason: renewed"),
+        "{history}"
+    );
+}
+
+#[test]
+fn without_a_daemon_nothing_changes_and_everything_is_still_shown() {
+    let scene = Scene::new();
+    let servers = Servers::start(&scene.lab).unwrap();
+    let filter = scene.filter(&scene.policy(&format!("{SMALL}{FILED}")));
+    let id = add(&scene, &SUBSCRIBER, &[]);
+    filter.leave_by(Signal::SIGKILL).unwrap();
+
+    for words in [
+        &["add", "198.51.100.16/29", "--customer", "Other"][..],
+        &["remove", &id, "--reason", "x"],
+        &["extend", &id, "--expires", "90d"],
+    ] {
+        let answer = exempt(&scene, words);
+        let line = answer.refusal();
+        assert!(line.contains("nothing was written"), "{line}");
+        assert!(line.contains("`op25b run --policy FILE`"), "{line}");
+    }
+    let list = exempt(&scene, &["list", "--json"]);
+    assert!(list.stderr.contains("no daemon runs"), "{list:?}");
+    assert_eq!(ids(&listed(&scene, &[])), ["line-7", &id]);
+    assert_eq!(exempt(&scene, &["show", &id]).code, Some(0));
+    assert_eq!(exempt(&scene, &["show", "line-7"]).code, Some(0));
+    assert_eq!(exempt(&scene, &["history"]).stdout.lines().count(), 1);
+    scene.assert_open(&servers);
+    let explained = scene.op25b(&["explain", "--src", SUBSCRIBER[0]]);
+    assert!(
+        explained.stderr.contains("one stored exemption is not looked at"),
+        "{explained:?}"
+    );
+    // A file that says something else by now is not passed off as what is enforced.
+    scene.policy(SMALL);
+    let list = exempt(&scene, &["list", "--json"]);
+    assert_eq!(ids(list.json()["exemptions"].as_array().unwrap()), [&id]);
+    assert!(
+        list.stderr.contains("has been changed since it was loaded"),
+        "{list:?}"
+    );
+    assert_eq!(scene.op25b(&["stop", "--detach"]).code, Some(0));
+}
+
+#[test]
+fn an_import_is_done_whole_or_not_at_all_and_once() {
+    let scene = Scene::new();
+    let servers = Servers::start(&scene.lab).unwrap();
+    let filter = scene.filter(&scene.policy(SMALL));
+    let file = scene.path("customers.csv");
+    let path = file.to_str().unwrap();
+    let header = "customer,prefixes,ticket,expires\n";
+    let good = format!(
+        "{header}Example KK,198.51.100.10 2001:db8:100::10,OPS-1042,\nOther,198.51.100.16/29,,2100-03-31\n"
+    );
+
+    fs::write(
+        &file,
+        format!("{good}Third,198.51.100.9/29,,\nFourth,198.51.100.24/29,,90d\n"),
+    )
+    .unwrap();
+    let refused = exempt(&scene, &["import", path]);
+    assert_refused(
+        &refused,
+        &[&format!("{path}:4: "), "198.51.100.8/29", &format!("{path}:5: ")],
+    );
+    assert!(listed(&scene, &["--all"]).is_empty());
+    scene.assert_blocked(&servers, &filter);
+
+    fs::write(&file, &good).unwrap();
+    for (words, said) in [
+        (
+            &["import", "--dry-run", path][..],
+            "would add 2; 0 are there already\n",
+        ),
+        (&["import", path], "added 2; 0 were there already\n"),
+        (&["import", path], "added 0; 2 were there already\n"),
+    ] {
+        let answer = exempt(&scene, words);
+        assert_eq!(
+            (answer.code, answer.stdout.as_str()),
+            (Some(0), said),
+            "{answer:?}"
+        );
+    }
+    scene.assert_open(&servers);
+    assert_eq!(listed(&scene, &[]).len(), 2);
+
+    for format in ["csv", "yaml", "json"] {
+        let exported = exempt(&scene, &["export", "--format", format]).stdout;
+        let copy = scene.path(&format!("copy.{format}"));
+        fs::write(&copy, exported).unwrap();
+        let again = exempt(&scene, &["import", copy.to_str().unwrap()]);
+        assert_eq!(again.stdout, "added 0; 2 were there already\n", "{again:?}");
+    }
+    assert_eq!(exempt(&scene, &["history"]).stdout.lines().count(), 2);
+}
