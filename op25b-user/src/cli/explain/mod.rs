@@ -17,12 +17,12 @@ use clap::Args as ClapArgs;
 use jiff::Timestamp;
 use op25b_common::Reason;
 use serde::Serialize;
-use smol_str::SmolStr;
 
 use super::{EXIT_NO, places::Places};
 use crate::{
     daemon::policy_file::{self, PolicyFile},
     datapath::{Decision, Description, Live, TestRunner, find_live, probe, requirements},
+    observe::exemptions::policy_id,
     policy::{self, Flow, Judgement, Policy, Position, Rule},
     store::{Records as _, State, sqlite},
 };
@@ -278,16 +278,16 @@ impl Answer {
 impl RuleAnswer {
     fn new(rule: Rule, policy: &Policy, flow: &Flow) -> Option<Self> {
         let described = rule.describe(policy, flow)?;
-        let exemption = match rule {
-            Rule::Exemption(index) => policy.exemptions.get(index),
+        let index = match rule {
+            Rule::Exemption(index) => Some(index),
             Rule::Pool(_) | Rule::Relay(_) => None,
         };
-        let owned = |text: &Option<SmolStr>| text.as_deref().map(str::to_owned);
+        let ticket = |exemption: &policy::Exemption| exemption.ticket.as_deref().map(str::to_owned);
         Some(Self {
             kind: described.kind,
             name: described.name.to_owned(),
-            id: exemption.and_then(|exemption| owned(&exemption.id)),
-            ticket: exemption.and_then(|exemption| owned(&exemption.ticket)),
+            id: index.map(|index| policy_id(&policy.exemptions, index)),
+            ticket: index.and_then(|index| ticket(policy.exemptions.get(index)?)),
             prefix: described.prefix.map(|prefix| prefix.to_string()),
             at: Some(described.at),
         })
