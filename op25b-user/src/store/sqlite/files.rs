@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     fs::{self, DirBuilder, File, OpenOptions, Permissions},
-    io,
+    io::{self, Read as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
@@ -116,6 +116,17 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     name.into()
+}
+
+/// Whether SQLite would write to a file of this format, as far as that can be read. If not, it only says that the file
+/// cannot be written.
+///
+/// This ends locks of readers that this process has on the file; nobody else writes to it.
+pub(super) fn is_writable_format(path: &Path) -> bool {
+    let mut header = [0; 20];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut header));
+    // The versions for writing and for reading.
+    read.is_err() || header[18..].iter().all(|version| matches!(version, 1 | 2))
 }
 
 /// Removes a file with all that SQLite puts beside it, if there is any.

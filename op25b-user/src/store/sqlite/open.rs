@@ -24,7 +24,7 @@ pub(super) fn writable(files: &Files, remarks: &mut Vec<String>) -> Result<Conne
     let store = files.store();
     files.make_dir().map_err(Trouble::of_system(&store))?;
     recover::finish(files)?;
-    if let Some(why) = is_gone(files)? {
+    if let Some(why) = no_store(files)? {
         recover::in_place(files, why, remarks)?;
     }
     match connect(files) {
@@ -39,7 +39,7 @@ pub(super) fn writable(files: &Files, remarks: &mut Vec<String>) -> Result<Conne
 /// What can be read if nothing can be written. An error if there are records that cannot be read.
 pub(super) fn readable(files: &Files, remarks: &mut Vec<String>) -> Result<SqliteReader, StoreError> {
     let store = files.store();
-    if let Some(why) = is_gone(files)? {
+    if let Some(why) = no_store(files)? {
         return recover::elsewhere(files, why, remarks);
     }
     if !files::exists(&store).map_err(Trouble::of_system(&store))? {
@@ -55,8 +55,9 @@ pub(super) fn readable(files: &Files, remarks: &mut Vec<String>) -> Result<Sqlit
     }
 }
 
-/// Why there is a backup, or a log, or a scrap of a file, but no store. SQLite would begin an empty one.
-fn is_gone(files: &Files) -> Result<Option<&'static str>, StoreError> {
+/// Why there is a backup, or a log, or a scrap of a file, but no store. SQLite would begin an empty one, or take the
+/// file for one that a later SQLite has to write to.
+fn no_store(files: &Files) -> Result<Option<&'static str>, StoreError> {
     let store = files.store();
     let system = Trouble::of_system(&store);
     let seen = Seen::at(&store).map_err(&system)?;
@@ -69,6 +70,7 @@ fn is_gone(files: &Files) -> Result<Option<&'static str>, StoreError> {
         Some(seen) if (1..PAGE).contains(&seen.len) => Some("it is cut off"),
         // What a crash has cut off stands in the log once more.
         Some(seen) if seen.len % PAGE != 0 && !has_log => Some("it is cut off"),
+        Some(_) if !files::is_writable_format(&store) => Some("its header is not what was written"),
         _ => None,
     })
 }

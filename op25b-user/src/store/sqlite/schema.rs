@@ -117,3 +117,18 @@ pub(super) fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.pragma_update(None, "user_version", FORMAT)?;
     transaction.commit()
 }
+
+/// What SQLite has written down of the tables of a file.
+pub(super) fn definitions(connection: &Connection) -> rusqlite::Result<Vec<[Option<String>; 4]>> {
+    connection
+        .prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%' ORDER BY name")?
+        .query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?]))?
+        .collect()
+}
+
+/// What it writes down of ours.
+pub(super) fn expected() -> rusqlite::Result<Vec<[Option<String>; 4]>> {
+    let mut connection = Connection::open_in_memory()?;
+    create(&mut connection)?;
+    definitions(&connection)
+}
