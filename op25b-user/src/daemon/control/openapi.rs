@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use utoipa::{
-    IntoResponses, OpenApi, ToSchema as _,
+    IntoResponses, OpenApi, PartialSchema, ToSchema,
     openapi::{
         Content, Ref, RefOr, Response, ResponseBuilder,
         schema::{KnownFormat, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type},
@@ -113,14 +113,20 @@ fn responses(kinds: &[&[ProblemKind]]) -> BTreeMap<String, RefOr<Response>> {
 }
 
 /// An address of either family.
-pub(super) fn address() -> Schema {
-    let one = |format| {
-        ObjectBuilder::new()
-            .schema_type(Type::String)
-            .format(Some(SchemaFormat::KnownFormat(format)))
-    };
-    let either = OneOfBuilder::new()
-        .item(one(KnownFormat::Ipv4))
-        .item(one(KnownFormat::Ipv6));
-    Schema::OneOf(either.build())
+pub(super) struct Address;
+
+impl PartialSchema for Address {
+    fn schema() -> RefOr<Schema> {
+        let one = |format| {
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .format(Some(SchemaFormat::KnownFormat(format)))
+        };
+        let either = OneOfBuilder::new()
+            .item(one(KnownFormat::Ipv4))
+            .item(one(KnownFormat::Ipv6));
+        Schema::OneOf(either.build()).into()
+    }
 }
+
+impl ToSchema for Address {}

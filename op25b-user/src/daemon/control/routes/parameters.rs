@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::super::openapi::address;
+use super::super::openapi::Address;
 use crate::{
     api::{Problem, bounds, duration},
     observe::exemptions::{Cursor, Wanted},
@@ -106,10 +106,10 @@ pub(super) struct RemoveQuery {
 #[into_params(parameter_in = Query)]
 pub(super) struct ExplainQuery {
     /// Who opens it.
-    #[param(schema_with = address, required = true)]
+    #[param(value_type = Address, inline)]
     pub(super) source: IpAddr,
     /// To whom; to somebody whom no rule names, if not said.
-    #[param(schema_with = address, required = false)]
+    #[param(value_type = Address, inline, required = false)]
     pub(super) destination: Option<IpAddr>,
     /// To which TCP port.
     #[serde(default = "mail")]

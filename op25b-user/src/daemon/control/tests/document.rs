@@ -145,6 +145,11 @@ fn the_bounds_that_are_described_are_those_that_are_checked() {
     let parameters = document["paths"]["/v1/exemptions"]["get"]["parameters"]
         .as_array()
         .unwrap();
+    let explain = document["paths"]["/v1/explain"]["get"]["parameters"]
+        .as_array()
+        .unwrap();
+    let required = explain.iter().map(|parameter| &parameter["required"]);
+    assert!(required.eq([true, false, false]), "{explain:?}");
     let pattern = |name: &str| {
         let parameter = parameters.iter().find(|it| it["name"] == name).unwrap();
         parameter["schema"]["pattern"].as_str().unwrap().to_owned()
