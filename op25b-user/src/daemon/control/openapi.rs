@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use utoipa::{
-    IntoResponses, OpenApi, PartialSchema, ToSchema,
+    IntoResponses, OpenApi, ToSchema as _,
     openapi::{
         Content, Ref, RefOr, Response, ResponseBuilder,
         schema::{KnownFormat, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type},
@@ -115,7 +115,7 @@ fn responses(kinds: &[&[ProblemKind]]) -> BTreeMap<String, RefOr<Response>> {
 /// An address of either family.
 pub(super) struct Address;
 
-impl PartialSchema for Address {
+impl utoipa::PartialSchema for Address {
     fn schema() -> RefOr<Schema> {
         let one = |format| {
             ObjectBuilder::new()
@@ -129,4 +129,4 @@ impl PartialSchema for Address {
     }
 }
 
-impl ToSchema for Address {}
+impl utoipa::ToSchema for Address {}
