@@ -50,6 +50,7 @@ impl Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    daemon::memory::share_heap();
     let file = policy_file::read_aloud(&args.policy)?;
     requirements::check()?;
     let options = Options {

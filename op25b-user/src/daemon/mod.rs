@@ -6,6 +6,7 @@ pub(crate) mod client;
 mod clock;
 pub(crate) mod control;
 mod exemptions;
+pub(crate) mod memory;
 mod metrics;
 mod packet_log;
 pub(crate) mod policy_file;
@@ -82,9 +83,9 @@ pub(crate) async fn run(options: &Options, file: PolicyFile) -> anyhow::Result<(
     daemon.take_leave()
 }
 
-/// How many threads may be at work at once beside the event loop: one that loads a policy, since each more would keep
-/// memory of its own for that, and those of the control socket, which never make it wait.
-pub(crate) const THREADS: usize = 1 + control::THREADS;
+/// How many threads may be at work at once beside the event loop: one that loads a policy, one that writes to the store, one
+/// that backs it up, and those of the control socket; so none waits for another kind.
+pub(crate) const THREADS: usize = 3 + control::THREADS;
 
 struct Daemon {
     options: Options,

@@ -80,7 +80,7 @@ impl TinyDisk {
             &at,
             Some("tmpfs"),
             MsFlags::empty(),
-            Some("size=4k,nr_inodes=4"),
+            Some("size=1m,nr_inodes=24"),
         )
         .context("cannot mount a tmpfs")?;
         Ok(Self(at))
