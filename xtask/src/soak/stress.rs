@@ -37,8 +37,9 @@ const UPGRADES: usize = 10;
 const FULL_DISKS: usize = 5;
 /// How long something may take that is bound to happen.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// By how much memory may differ that is not leaked: allocators keep some, in KiB.
-const SLACK: u64 = 2048;
+/// By how much memory may differ that is not leaked, in KiB: allocators and caches keep some, and have not found their size
+/// after the ten reloads of the short form. What a full soak leaks shows all the same.
+const SLACK: u64 = 4096;
 
 /// What happened.
 #[derive(Clone, Debug, Default)]
