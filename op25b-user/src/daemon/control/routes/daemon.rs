@@ -7,12 +7,12 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use serde::Serialize;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::timeout};
 use utoipa::ToSchema;
 
 use super::{
     super::{
-        Shared,
+        Shared, limits,
         openapi::{ChangeProblems, DOCUMENT, ReadProblems},
         problem,
     },
@@ -59,9 +59,17 @@ pub(super) async fn status(State(shared): State<Shared>) -> Result<Json<DaemonRe
 pub(super) async fn metrics(State(shared): State<Shared>) -> Result<Response, Problem> {
     let ends = || Problem::busy("the daemon cannot tell its metrics now; its log says why");
     let (answer, answered) = oneshot::channel();
-    shared.scrapes.send(answer).await.map_err(|_| ends())?;
-    let text = answered.await.map_err(|_| ends())?;
-    Ok(([(CONTENT_TYPE, METRICS)], text).into_response())
+    let asked = async {
+        shared.scrapes.send(answer).await.ok()?;
+        answered.await.ok()
+    };
+    match timeout(limits::TURN, asked).await {
+        Ok(text) => Ok(([(CONTENT_TYPE, METRICS)], text.ok_or_else(ends)?).into_response()),
+        Err(_) => Err(Problem::new(
+            ProblemKind::Timeout,
+            "the daemon did not come to it in time; ask again",
+        )),
+    }
 }
 
 /// Reads the policy file and enforces it, on all interfaces or on none.

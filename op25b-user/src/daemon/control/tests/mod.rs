@@ -22,7 +22,7 @@ use ulid::Ulid;
 use super::{Shared, View, limits, peer::Peer, reads::OpenReader, routes::router};
 use crate::{
     api::{Added, Exemption, Explained, Extended, Imported, Problem, Removed},
-    daemon::request::Request,
+    daemon::{metrics::Scrape, request::Request},
     observe::{DaemonReport, ExemptionReport, ReloadAnswer},
     policy::parse,
     store::{
@@ -90,7 +90,13 @@ fn open_double() -> OpenReader {
 
 fn shared(requests: mpsc::Sender<Request>, open_reader: OpenReader) -> Shared {
     let (_, seen) = watch::channel(Some(Arc::new(view())));
-    Shared::new(requests, seen, open_reader, mpsc::channel(1).0)
+    let (scrapes, mut asked) = mpsc::channel::<Scrape>(1);
+    tokio::spawn(async move {
+        while let Some(scrape) = asked.recv().await {
+            let _ = scrape.send("op25b_reloads_total 0\n".to_owned());
+        }
+    });
+    Shared::new(requests, seen, open_reader, scrapes)
 }
 
 impl Fixture {

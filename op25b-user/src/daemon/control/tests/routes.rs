@@ -118,6 +118,19 @@ async fn the_program_is_asked_about_a_connection_by_whoever_may_read() {
 }
 
 #[tokio::test]
+async fn metrics_are_in_the_text_format_of_prometheus() {
+    let fixture = Fixture::new();
+    let answer = fixture
+        .send(READER, request(Method::GET, "/v1/metrics", ""))
+        .await;
+    assert_eq!(answer.text, "op25b_reloads_total 0\n");
+    assert_eq!(
+        answer.header("content-type"),
+        Some("text/plain; version=0.0.4; charset=utf-8")
+    );
+}
+
+#[tokio::test]
 async fn a_refused_reload_is_a_problem_that_says_what_a_reload_says() {
     let fixture = Fixture::new();
     let answer = fixture.post("/v1/reload", "").await;
