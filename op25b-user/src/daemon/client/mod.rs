@@ -30,7 +30,7 @@ use self::body::Counted;
 pub(crate) use self::exemptions::{Client, Listing};
 use super::control::socket;
 use crate::{
-    api::Problem,
+    api::{Problem, ProblemKind},
     observe::{DaemonReport, ReloadAnswer},
 };
 
@@ -136,7 +136,13 @@ pub(crate) async fn reload(runtime_dir: &Path, dry_run: bool) -> Result<ReloadAn
         is_patient: true,
         ..Question::get(path)
     };
-    question.ask(runtime_dir).await
+    let (status, is_problem, body) = question.exchange(connect(runtime_dir).await?).await?;
+    // A refused policy is a problem that says everything that a reload says.
+    let is_refused_policy = || {
+        let problem = serde_json::from_slice(&body);
+        problem.is_ok_and(|problem: Problem| problem.is(ProblemKind::PolicyRefused))
+    };
+    read(status, is_problem && !is_refused_policy(), &body)
 }
 
 /// What is asked of a daemon.
@@ -209,15 +215,7 @@ impl Question {
         } else {
             timeout(PATIENCE, answer).await.map_err(|_| AskError::Silent)??
         };
-        let unexpected = |source| AskError::Unexpected {
-            status: status.as_u16(),
-            source,
-        };
-        if is_problem {
-            let problem = serde_json::from_slice(&body).map_err(unexpected)?;
-            return Err(AskError::Refused(Box::new(problem)));
-        }
-        serde_json::from_slice(&body).map_err(unexpected)
+        read(status, is_problem, &body)
     }
 
     /// The status, whether it is a problem that is answered, and the answer.
@@ -247,6 +245,19 @@ impl Question {
             .body(Counted::new(self.body.clone(), self.sent.clone()))
             .map_err(|error| AskError::Unspeakable(error.into()))
     }
+}
+
+/// What an answer says.
+fn read<T: DeserializeOwned>(status: StatusCode, is_problem: bool, body: &[u8]) -> Result<T, AskError> {
+    let unexpected = |source| AskError::Unexpected {
+        status: status.as_u16(),
+        source,
+    };
+    if is_problem {
+        let problem = serde_json::from_slice(body).map_err(unexpected)?;
+        return Err(AskError::Refused(Box::new(problem)));
+    }
+    serde_json::from_slice(body).map_err(unexpected)
 }
 
 fn is_problem(response: &Response<Incoming>) -> bool {
