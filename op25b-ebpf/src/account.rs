@@ -10,7 +10,7 @@ use op25b_common::{
     values::{Class, Decision, Subscriber},
 };
 
-use crate::{address::Address, clock, instructions, maps, segment::Segment};
+use crate::{address::Address, clock, flow::Flow, instructions, maps};
 
 /// Counts the packet under its reason, on this CPU.
 #[inline(always)]
@@ -97,12 +97,26 @@ fn sketch(remote: &Address) -> u64 {
 /// Keeps the decision for whoever ran the program by hand; removed by the verifier unless asked for.
 #[inline(always)]
 pub fn trace(decision: Decision) {
-    if maps::TRACE.load() == 1
-        && let Some(slot) = maps::DECISION.get_ptr_mut(0)
-    {
-        // SAFETY: the slot is valid; only test runs set TRACE, one packet at a time.
-        unsafe { *slot = decision };
+    if maps::TRACE.load() == 1 {
+        keep(decision.reason, decision.verdict, decision.rule);
     }
+}
+
+/// Keeps a decision. Verified by itself; a function, so that no register is set aside for it on the way of every packet.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn keep(reason: u32, verdict: u32, rule: u32) -> u32 {
+    if let Some(slot) = maps::DECISION.get_ptr_mut(0) {
+        // SAFETY: the slot is valid; only test runs set TRACE, one packet at a time.
+        unsafe {
+            *slot = Decision {
+                reason,
+                verdict,
+                rule,
+            }
+        };
+    }
+    0
 }
 
 /// Corrects the verdict of the decision that is kept.
@@ -127,23 +141,27 @@ pub fn name_description() {
     }
 }
 
-/// Logs the decision, if the log level asks for it.
+/// Whether the log level asks for decisions; if not, the verifier removes what asks.
 #[inline(always)]
-pub fn log(segment: &Segment, decision: &Decision) {
-    if level_enabled(Level::Debug) {
-        log_decision(segment, decision.reason);
-    }
+pub fn is_logged() -> bool {
+    level_enabled(Level::Debug)
+}
+
+/// Logs a decision. By value: the copy is all that has to be in memory.
+#[inline(always)]
+pub fn log(flow: Flow, decision: &Decision) {
+    log_decision(&raw const flow, decision.reason);
 }
 
 /// Writes one log line. Verified by itself; without logging nothing calls it, and the verifier removes it.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn log_decision(segment: *const Segment, reason: u32) -> u32 {
-    // SAFETY: the verifier holds callers to a valid segment, and this function to the null check.
-    let Some(segment) = (unsafe { segment.as_ref() }) else {
+pub extern "C" fn log_decision(flow: *const Flow, reason: u32) -> u32 {
+    // SAFETY: the verifier holds callers to a valid pointer, and this function to the null check.
+    let Some(flow) = (unsafe { flow.as_ref() }) else {
         return 0;
     };
-    let (source, destination) = (segment.source(), segment.destination());
+    let (source, destination) = (flow.source(), flow.destination());
     let written = match (source.is_v6, destination.is_v6) {
         (false, false) => write(reason, source.v4_key(), destination.v4_key()),
         (true, true) => write(reason, source.v6_key(), destination.v6_key()),

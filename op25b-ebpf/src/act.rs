@@ -1,11 +1,14 @@
 //! What becomes of a blocked segment: discarded, or answered where the policy says so and an answer is right.
 
+use aya_ebpf::bindings::xdp_action;
 use op25b_common::{
-    action,
+    Verdict, action,
     keys::{AddressV4, AddressV6},
 };
 
 use crate::{
+    account,
+    flow::Flow,
     frame::Fetched,
     maps,
     packet::{Bytes as _, Network, ipv4, ipv6},
@@ -26,12 +29,22 @@ pub const ACK: u32 = 0x10;
 
 /// Turns the frame into an answer to its sender; false if there is none, and then the frame is of no use any more.
 #[inline(always)]
-pub fn answer(frame: &Fetched, segment: &Segment) -> bool {
+fn answer(frame: &Fetched, segment: &Segment) -> bool {
     match maps::ACTION.load() {
         action::RESET => reset::reset(frame.0, segment) != 0,
         action::PROHIBIT => prohibit::prohibit(frame.0, segment) != 0,
         _ => false,
     }
+}
+
+/// Answers a rejected segment, or drops it if there must be no answer: the action for its frame.
+#[inline(always)]
+pub fn answer_or_drop(frame: &Fetched, segment: &Segment) -> u32 {
+    if answer(frame, segment) {
+        return xdp_action::XDP_TX;
+    }
+    account::trace_verdict(Verdict::Drop);
+    xdp_action::XDP_DROP
 }
 
 /// What an answer has to know of the segment that it answers.
@@ -57,7 +70,7 @@ impl Question {
     #[inline(always)]
     fn read(frame: &Fetched, segment: &Segment) -> Option<Self> {
         let upper = &segment.upper;
-        if segment.tunnels != 0 || upper.is_fragment != 0 {
+        if segment.flow.tunnels != 0 || upper.is_fragment != 0 {
             return None;
         }
         let length = frame.length();
@@ -73,7 +86,7 @@ impl Question {
         if !has_header || flags & RST != 0 || is_to_or_from_group {
             return None;
         }
-        let network = if segment.has(Segment::SOURCE_V6) {
+        let network = if segment.flow.has(Flow::SOURCE_V6) {
             Network::V6
         } else {
             Network::V4

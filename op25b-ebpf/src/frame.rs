@@ -12,58 +12,14 @@ use aya_ebpf::{
 
 use crate::{instructions, packet::Bytes};
 
-/// A frame that is read where it lies: the fast way.
-pub struct Frame(pub *mut xdp_md);
-
-impl Bytes for Frame {
-    /// A frame of several buffers keeps its headers in the first one unless somebody stretches them on purpose;
-    /// those bytes are fetched by the kernel, so that a long header chain hides nothing.
-    #[inline(always)]
-    fn bytes<const N: usize>(&self, offset: u32) -> Option<[u8; N]> {
-        in_place(self.0, offset as usize).or_else(|| Fetched(self.0).bytes(offset))
-    }
-}
-
 /// Where `length` bytes of the frame's first buffer start.
 #[inline(always)]
-fn place(ctx: *mut xdp_md, offset: usize, length: usize) -> Option<*const u8> {
+pub fn place(ctx: *mut xdp_md, offset: usize, length: usize) -> Option<*const u8> {
     // SAFETY: the kernel gives every program a valid context.
     let (data, end) = unsafe { ((*ctx).data as usize, (*ctx).data_end as usize) };
     // What is compared is what is read from.
     let start = instructions::opaque((data + offset) as u64) as usize;
     (start + length <= end).then_some(start as *const u8)
-}
-
-/// Bytes of the frame's first buffer.
-#[inline(always)]
-pub fn in_place<const N: usize>(ctx: *mut xdp_md, offset: usize) -> Option<[u8; N]> {
-    let from = place(ctx, offset, N)?;
-    let mut bytes = [0; N];
-    // SAFETY: the comparison in `place` proves to the verifier that N bytes are inside the frame.
-    unsafe {
-        // One instruction where there is one for so many bytes.
-        match N {
-            2 => bytes.copy_from_slice(&instructions::load_u16(from).to_ne_bytes()),
-            4 => bytes.copy_from_slice(&instructions::load_u32(from).to_ne_bytes()),
-            8 => bytes.copy_from_slice(&instructions::load_u64(from).to_ne_bytes()),
-            16 => {
-                bytes[..8].copy_from_slice(&instructions::load_u64(from).to_ne_bytes());
-                bytes[8..].copy_from_slice(&instructions::load_u64(from.add(8)).to_ne_bytes());
-            }
-            _ => bytes = *from.cast(),
-        }
-    }
-    Some(bytes)
-}
-
-/// Words of the frame's first buffer, as they lie there.
-#[inline(always)]
-pub fn words_in_place<const N: usize>(ctx: *mut xdp_md, offset: usize) -> Option<[u64; N]> {
-    let from = place(ctx, offset, N * size_of::<u64>())?;
-    // SAFETY: as for bytes.
-    Some(core::array::from_fn(|index| unsafe {
-        instructions::load_u64(from.add(index * size_of::<u64>()))
-    }))
 }
 
 /// A frame whose bytes the kernel fetches: slower, and any offset will do, so that the verifier need not follow how it

@@ -38,15 +38,17 @@ pub unsafe fn atomic_or(number: *mut u64, bits: u64) {
     unsafe { asm!("lock *(u64 *)({0} + 0) |= {1}", in(reg) number, in(reg) bits, options(nostack)) };
 }
 
-macro_rules! load {
+macro_rules! load_at {
     ($name:ident, $number:ty, $instruction:literal) => {
-        /// Reads a number that need not be aligned.
+        /// Reads a number that need not be aligned, so many bytes behind a place.
+        ///
+        /// The distance is part of the instruction: all that is read from one place takes one register.
         ///
         /// # Safety
         ///
-        /// The pointer is valid for reads.
+        /// There are that many bytes to be read.
         #[inline(always)]
-        pub unsafe fn $name(from: *const u8) -> $number {
+        pub unsafe fn $name<const BASE: usize, const AT: isize>(from: *const u8) -> $number {
             let number: u64;
             // SAFETY: the caller's; the verifier checks the access, and allows it wherever Linux says that the processor
             // can do it (`HAVE_EFFICIENT_UNALIGNED_ACCESS`: x86-64, arm64, ...).
@@ -55,14 +57,17 @@ macro_rules! load {
                     $instruction,
                     out(reg) number,
                     in(reg) from,
+                    at = const BASE.cast_signed() + AT,
                     options(pure, readonly, nostack, preserves_flags)
                 );
             }
-            number as $number
+            // SAFETY: the instruction fills the register's other bits with zeros.
+            unsafe { <$number>::try_from(number).unwrap_unchecked() }
         }
     };
 }
 
-load!(load_u16, u16, "{0} = *(u16 *)({1} + 0)");
-load!(load_u32, u32, "{0} = *(u32 *)({1} + 0)");
-load!(load_u64, u64, "{0} = *(u64 *)({1} + 0)");
+load_at!(load_u8_at, u8, "{0} = *(u8 *)({1} + {at})");
+load_at!(load_u16_at, u16, "{0} = *(u16 *)({1} + {at})");
+load_at!(load_u32_at, u32, "{0} = *(u32 *)({1} + {at})");
+load_at!(load_u64_at, u64, "{0} = *(u64 *)({1} + {at})");

@@ -17,21 +17,17 @@ use crate::{address::Address, classify, clock, maps};
 /// Whether the policy blocks this port.
 #[inline(always)]
 pub fn is_blocked_port(port: u32) -> bool {
-    // Nearly every policy blocks one port. The count is a constant to the verifier, which removes the rest then.
+    // Nearly every policy blocks one port. The count is a constant to the verifier, which removes the rest then. Those that
+    // a policy leaves over repeat the first one.
     u32::from(maps::BLOCKED_PORTS[0].load()) == port
-        || maps::BLOCKED_PORT_COUNT.load() > 1 && is_another_blocked_port(port) != 0
+        || maps::BLOCKED_PORT_COUNT.load() > 1
+            && (maps::BLOCKED_PORTS.iter().skip(1)).any(|blocked| u32::from(blocked.load()) == port)
 }
 
-/// Whether it is one of the ports behind the first. Verified by itself.
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub extern "C" fn is_another_blocked_port(port: u32) -> u32 {
-    // Those that the policy leaves over repeat the first one.
-    let is_blocked = maps::BLOCKED_PORTS
-        .iter()
-        .skip(1)
-        .any(|blocked| u32::from(blocked.load()) == port);
-    u32::from(is_blocked)
+/// Whether it is our business what comes from the Internet from this port, or to this one.
+#[inline(always)]
+pub fn matters_on_uplink(source: u32, destination: u32) -> bool {
+    is_blocked_port(source) || maps::BLOCK_INBOUND.load() == 1 && is_blocked_port(destination)
 }
 
 /// What rows beyond the addresses need to know of a segment.

@@ -3,10 +3,12 @@
 //! The steps are functions that the verifier proves one by one, for any argument. Proving one program in which they are
 //! all inlined took it nearly a million instructions, the most that the kernel allows.
 
+use aya_ebpf::bindings::xdp_md;
 use op25b_common::Reason;
 
 use crate::{
-    address::{Address, Halves, Place},
+    address::{Halves, Place},
+    flow::{Flow, UNKNOWN_FLAGS},
     frame::Fetched,
     packet::{Bytes as _, Network, Ports, Upper, ethernet::Link, ipv4, ipv6, tunnel},
 };
@@ -25,39 +27,11 @@ pub struct Segment {
     pub destination_network: u32,
     /// The TCP header, and where the packet ends.
     pub upper: Upper,
-    /// TCP's ports.
-    pub source_port: u32,
-    pub destination_port: u32,
-    /// Facts about it, see the constants.
-    pub flags: u32,
-    /// The tunnels that it came through, as bits of [`op25b_common::tunnel`].
-    pub tunnels: u32,
-    /// TCP's flags, or [`UNKNOWN_FLAGS`].
-    pub tcp_flags: u32,
-    /// Fills it up.
-    pub unused: u32,
-    /// Its addresses.
-    pub source: Halves,
-    pub destination: Halves,
+    /// What there is to judge.
+    pub flow: Flow,
 }
 
-/// TCP flags that cannot be read.
-pub const UNKNOWN_FLAGS: u32 = 1 << 8;
-
 impl Segment {
-    /// The source address is IPv6.
-    pub const SOURCE_V6: u32 = 1;
-    /// The destination address is IPv6.
-    pub const DESTINATION_V6: u32 = 1 << 1;
-    /// The ports cannot be read.
-    pub const HIDDEN: u32 = 1 << 2;
-    /// It came in on an uplink interface.
-    pub const UPLINK: u32 = 1 << 3;
-    /// Its addresses and TCP flags are not in here yet.
-    pub const UNREAD: u32 = 1 << 4;
-    /// The source that counts is in another fragment.
-    pub const UNADDRESSED: u32 = 1 << 5;
-
     /// A segment that is in no tunnel, or an outer packet that may be one.
     #[inline(always)]
     pub fn new(link: Link, network: Network, upper: Upper, ports: Ports) -> Self {
@@ -67,17 +41,10 @@ impl Segment {
             source_network: link.length,
             destination_network: link.length,
             upper,
-            source_port: 0,
-            destination_port: 0,
-            flags: match network {
-                Network::V4 => Self::UNREAD,
-                Network::V6 => Self::UNREAD | Self::SOURCE_V6 | Self::DESTINATION_V6,
-            },
-            tunnels: 0,
-            tcp_flags: UNKNOWN_FLAGS,
-            unused: 0,
-            source: Halves::default(),
-            destination: Halves::default(),
+            flow: Flow::new(match network {
+                Network::V4 => 0,
+                Network::V6 => Flow::V6,
+            }),
         };
         segment.set_ports(ports);
         segment
@@ -86,43 +53,26 @@ impl Segment {
     /// Reads what there is to know besides the ports.
     #[inline(always)]
     pub fn read_rest(&mut self, frame: &Fetched) {
-        self.source = Halves::read(frame, self.source_place());
-        self.destination = Halves::read(frame, self.destination_place());
-        self.tcp_flags = self.read_tcp_flags(frame).map_or(UNKNOWN_FLAGS, u32::from);
-    }
-
-    #[inline(always)]
-    pub fn has(&self, flag: u32) -> bool {
-        self.flags & flag != 0
+        self.flow.source = Halves::read(frame, self.source_place());
+        self.flow.destination = Halves::read(frame, self.destination_place());
+        self.flow.tcp_flags = self.read_tcp_flags(frame).map_or(UNKNOWN_FLAGS, u32::from);
     }
 
     #[inline(always)]
     fn set_ports(&mut self, ports: Ports) {
         match ports {
             Ports::Known { source, destination } => {
-                self.source_port = u32::from(source);
-                self.destination_port = u32::from(destination);
+                self.flow.source_port = u32::from(source);
+                self.flow.destination_port = u32::from(destination);
             }
-            Ports::Hidden => self.flags |= Self::HIDDEN,
+            Ports::Hidden => self.flow.flags |= Flow::HIDDEN,
         }
-    }
-
-    /// Its source address.
-    #[inline(always)]
-    pub fn source(&self) -> Address {
-        Address::new(self.source, self.has(Self::SOURCE_V6))
-    }
-
-    /// Its destination address.
-    #[inline(always)]
-    pub fn destination(&self) -> Address {
-        Address::new(self.destination, self.has(Self::DESTINATION_V6))
     }
 
     /// Where its source address stands.
     #[inline(always)]
     fn source_place(&self) -> Place {
-        let is_v6 = self.has(Self::SOURCE_V6);
+        let is_v6 = self.flow.has(Flow::SOURCE_V6);
         let at = if is_v6 {
             ipv6::SOURCE_OFFSET
         } else {
@@ -137,7 +87,7 @@ impl Segment {
     /// Where its destination address stands.
     #[inline(always)]
     fn destination_place(&self) -> Place {
-        let is_v6 = self.has(Self::DESTINATION_V6);
+        let is_v6 = self.flow.has(Flow::DESTINATION_V6);
         let at = if is_v6 {
             ipv6::DESTINATION_OFFSET
         } else {
@@ -156,40 +106,40 @@ impl Segment {
     /// The reason why there is none.
     #[inline(always)]
     pub fn enter_tunnel(&mut self, frame: &Fetched, enabled: u8) -> Result<(), Reason> {
-        let outer = if self.has(Self::SOURCE_V6) {
+        let outer = if self.flow.has(Flow::SOURCE_V6) {
             Network::V6
         } else {
             Network::V4
         };
         let skip_extensions = |upper: &mut Upper| {
-            crate::skip_extensions(frame.0, upper);
+            skip_extensions(frame.0, upper);
         };
         let inner = tunnel::inner(frame, outer, &self.upper, enabled, skip_extensions)?;
         let is_ds_lite = inner.kind == op25b_common::tunnel::V4_IN_V6;
         if inner.network.is_none() && !is_ds_lite && self.upper.is_fragment != 0 {
-            self.flags |= Self::UNADDRESSED;
+            self.flow.flags |= Flow::UNADDRESSED;
         }
         self.upper = inner.upper;
-        self.tunnels = u32::from(inner.kind | inner.nested);
-        [self.source_port, self.destination_port] = inner.ports.map(u32::from);
+        self.flow.tunnels = u32::from(inner.kind | inner.nested);
+        [self.flow.source_port, self.flow.destination_port] = inner.ports.map(u32::from);
         if inner.is_hidden {
-            self.flags |= Self::HIDDEN;
+            self.flow.flags |= Flow::HIDDEN;
         }
         if let Some((network, offset)) = inner.network {
             let is_v6 = network == Network::V6;
             self.destination_network = offset;
-            self.flags &= !Self::DESTINATION_V6;
+            self.flow.flags &= !Flow::DESTINATION_V6;
             if is_v6 {
-                self.flags |= Self::DESTINATION_V6;
+                self.flow.flags |= Flow::DESTINATION_V6;
             }
             // DS-Lite (RFC 6333 section 6.6): inner sources are private and the same for everybody; the subscriber is who
             // sends the outer packet. In the other tunnels the inner source is the subscriber's own address, and the
             // outer one may be a concentrator's.
             if !is_ds_lite {
                 self.source_network = offset;
-                self.flags &= !Self::SOURCE_V6;
+                self.flow.flags &= !Flow::SOURCE_V6;
                 if is_v6 {
-                    self.flags |= Self::SOURCE_V6;
+                    self.flow.flags |= Flow::SOURCE_V6;
                 }
             }
         }
@@ -207,4 +157,15 @@ impl Segment {
         // Of a single byte at an unknown offset, the verifier would not see that it is in the frame.
         frame.bytes(at).map(|[_data_offset, flags]| flags)
     }
+}
+
+/// Goes from an IPv6 extension header to what stands behind the last one. Verified by itself.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn skip_extensions(ctx: *mut xdp_md, upper: *mut Upper) -> u32 {
+    // SAFETY: the verifier holds callers to a valid pointer, and this function to the null check.
+    if let Some(upper) = unsafe { upper.as_mut() } {
+        ipv6::behind_extensions(&Fetched(ctx), upper);
+    }
+    0
 }

@@ -14,11 +14,8 @@ use op25b_common::{
 
 use crate::{
     dropped,
-    program::{
-        frame::{Fetched, Frame, in_place},
-        instructions,
-        packet::{Bytes, MAX_OFFSET, Network, Ports, ethernet, ipv4, ipv6},
-    },
+    in_place::{Frame, Reread},
+    program::packet::{Bytes as _, Network, Ports, ethernet, ipv4, ipv6},
 };
 
 const BLOCKED_PORT: u16 = 25;
@@ -33,23 +30,6 @@ static EXEMPTIONS_V4: LpmTrie<AddressV4, u32, 1> = LpmTrie::new();
 #[btf_map]
 static EXEMPTIONS_V6: LpmTrie<AddressV6, u32, 1> = LpmTrie::new();
 
-/// A frame that is read where it lies, at offsets that come from another function: the verifier knows nothing of them.
-struct Reread(*mut xdp_md);
-
-#[allow(clippy::cast_possible_truncation, reason = "offsets are below 64 KiB")]
-impl Bytes for Reread {
-    #[inline(always)]
-    #[allow(clippy::inline_always, reason = "a call costs nanoseconds for each packet")]
-    fn bytes<const N: usize>(&self, offset: u32) -> Option<[u8; N]> {
-        // On the whole register, where the verifier sees it: the compiler may know better and leave the comparison out.
-        let near = instructions::opaque(u64::from(offset)) as usize;
-        if near > MAX_OFFSET as usize {
-            return Fetched(self.0).bytes(offset);
-        }
-        in_place(self.0, near).or_else(|| Fetched(self.0).bytes(offset))
-    }
-}
-
 /// Drops TCP to port 25 from a pool unless it is exempt.
 #[xdp(frags)]
 pub fn baseline(ctx: XdpContext) -> u32 {
@@ -60,7 +40,6 @@ pub fn baseline(ctx: XdpContext) -> u32 {
 }
 
 #[inline(always)]
-#[allow(clippy::inline_always, reason = "a call costs nanoseconds for each packet")]
 fn is_blocked(ctx: *mut xdp_md) -> Result<bool, Reason> {
     let frame = Frame(ctx);
     let (network, link) = ethernet::network_layer(&frame)?;

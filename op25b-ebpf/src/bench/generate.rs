@@ -59,7 +59,6 @@ pub fn generate_v6(ctx: XdpContext) -> u32 {
 
 /// The next source.
 #[inline(always)]
-#[allow(clippy::inline_always, reason = "a call costs nanoseconds for each frame")]
 fn next() -> Option<&'static Source> {
     let made = MADE.get_ptr_mut(0)?;
     // SAFETY: the slot is valid, and one frame is made at a time.
@@ -73,7 +72,6 @@ fn next() -> Option<&'static Source> {
 
 /// Writes bytes into the frame.
 #[inline(always)]
-#[allow(clippy::inline_always, reason = "as above")]
 fn write<const N: usize>(ctx: &XdpContext, offset: usize, bytes: [u8; N]) -> Option<()> {
     let start = ctx.data() + offset;
     if start + N > ctx.data_end() {

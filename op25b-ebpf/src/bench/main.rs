@@ -8,15 +8,16 @@
     clippy::needless_pass_by_value,
     reason = "the xdp macro makes a public function with a context of its own, without the documentation above it"
 )]
+#![allow(clippy::inline_always, reason = "a call costs nanoseconds for each packet")]
 
 mod baseline;
 mod generate;
+mod in_place;
 
 /// The parsers of the real program, so that a comparison is about what comes behind them.
 #[allow(
     dead_code,
     missing_docs,
-    clippy::inline_always,
     clippy::cast_possible_truncation,
     reason = "the real program's sources, whose reasons stand there; not all of it is used here"
 )]
@@ -63,7 +64,6 @@ pub fn empty_drop(_ctx: XdpContext) -> u32 {
 
 /// Counts a frame and drops it.
 #[inline(always)]
-#[allow(clippy::inline_always, reason = "a call costs nanoseconds for each packet")]
 fn dropped() -> u32 {
     if let Some(count) = DROPPED.get_ptr_mut(0) {
         // SAFETY: the slot belongs to this CPU and XDP does not interrupt itself.

@@ -9,8 +9,8 @@ const ETHERTYPE_OFFSET: u32 = 12;
 const VLAN_TAG_LENGTH: u32 = 4;
 const MAX_VLAN_TAGS: usize = 4;
 
-const ETHERTYPE_IPV4: u16 = 0x0800;
-const ETHERTYPE_IPV6: u16 = 0x86dd;
+pub const ETHERTYPE_IPV4: u16 = 0x0800;
+pub const ETHERTYPE_IPV6: u16 = 0x86dd;
 /// A customer's tag (IEEE 802.1Q).
 const ETHERTYPE_VLAN: u16 = 0x8100;
 /// A service provider's tag (IEEE 802.1ad, "`QinQ`").
@@ -18,12 +18,12 @@ const ETHERTYPE_QINQ: u16 = 0x88a8;
 /// A second tag as equipment older than 802.1ad writes it.
 const ETHERTYPE_QINQ_OLD: u16 = 0x9100;
 /// RFC 2516: a `PPPoE` session's data.
-const ETHERTYPE_PPPOE_SESSION: u16 = 0x8864;
+pub const ETHERTYPE_PPPOE_SESSION: u16 = 0x8864;
 
 /// RFC 2516 section 4: version, type, code, session and length, before the PPP protocol.
 const PPPOE_LENGTH: u32 = 6;
-const PPP_IPV4: u8 = 0x21;
-const PPP_IPV6: u8 = 0x57;
+pub const PPP_IPV4: u8 = 0x21;
+pub const PPP_IPV6: u8 = 0x57;
 
 /// The longest link header that is understood: Ethernet, four tags, `PPPoE` and the PPP protocol.
 pub const MAX_LINK_LENGTH: u32 = ETHERNET_LENGTH + MAX_VLAN_TAGS as u32 * VLAN_TAG_LENGTH + PPPOE_LENGTH + 2;
@@ -76,8 +76,9 @@ pub fn network_layer<B: Bytes>(bytes: &B) -> Result<(Network, Link), Reason> {
     }
 }
 
+/// Whether behind this `EtherType` stand a tag's control information and another one.
 #[inline(always)]
-fn is_vlan_tag(ethertype: u16) -> bool {
+pub fn is_vlan_tag(ethertype: u16) -> bool {
     matches!(ethertype, ETHERTYPE_VLAN | ETHERTYPE_QINQ | ETHERTYPE_QINQ_OLD)
 }
 

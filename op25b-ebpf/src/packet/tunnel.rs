@@ -119,6 +119,17 @@ pub fn inner<B: Bytes>(
     })
 }
 
+/// Whether a packet with this protocol number may be one of the `enabled` tunnels. Packets of both families with a number
+/// that is a tunnel's in one of them are.
+#[inline(always)]
+pub fn is_looked_into(protocol: u32, enabled: u8) -> bool {
+    match protocol {
+        UDP => enabled & tunnel::L2TP != 0,
+        IPV4 | IPV6 | GRE => enabled != 0,
+        _ => false,
+    }
+}
+
 /// The kind of tunnel with this protocol number.
 #[inline(always)]
 fn kind(outer: Network, protocol: u32) -> u8 {

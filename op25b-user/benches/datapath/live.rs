@@ -149,9 +149,6 @@ fn contenders(args: &Args) -> Vec<Contender> {
 }
 
 impl Lane {
-    /// Every source in turn is sent so often that a measurement lasts about this long: short enough to come through
-    /// without being interrupted, on a machine that does other things too.
-    const LASTING_NS: f64 = 15e6;
     /// A measurement that was interrupted is made anew, so often at most.
     const ATTEMPTS: u32 = 10;
 
@@ -174,16 +171,23 @@ impl Lane {
             is_disturbed: false,
         };
         lane.send(generator, clock)?;
-        let walk = lane.send(generator, clock)?.time.as_secs_f64() * 1e9;
+        let walk = lane.send(generator, clock)?.time.as_secs_f64();
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "a small number by now"
         )]
-        let walks = (Self::LASTING_NS / walk).clamp(1.0, 8.0) as u32;
+        let walks = (clock.measurement().as_secs_f64() / walk).clamp(1.0, 8.0) as u32;
         lane.frames = walks * SOURCES;
         lane.check()?;
         Ok(lane)
+    }
+
+    /// Sends from every source once, so that what is measured is a filter at work and not one that was idle while
+    /// others were measured: their turn has filled the CPU's caches with what is theirs.
+    fn warm_up(&mut self, generator: &mut Generator) -> anyhow::Result<()> {
+        self.sent += u64::from(SOURCES);
+        generator.send(&self.pair, SOURCES)
     }
 
     fn send(&mut self, generator: &mut Generator, clock: &Clock) -> anyhow::Result<Elapsed> {
@@ -197,6 +201,7 @@ impl Lane {
     fn round(&mut self, generator: &mut Generator, clock: &Clock) -> anyhow::Result<()> {
         let mut best = f64::INFINITY;
         for _ in 0..Self::ATTEMPTS {
+            self.warm_up(generator)?;
             let elapsed = self.send(generator, clock)?;
             let ns = elapsed.time.as_secs_f64() * 1e9 / f64::from(self.frames);
             best = best.min(ns);

@@ -9,10 +9,10 @@ const fn mutant(name: &'static str, file: &'static str, from: &'static str, to: 
 /// All of them, from the frame's first byte to what is sent back.
 pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
-        "the second VLAN tag is not looked behind",
+        "the fourth VLAN tag is not looked behind",
         "packet/ethernet.rs",
         "const MAX_VLAN_TAGS: usize = 4;",
-        "const MAX_VLAN_TAGS: usize = 1;",
+        "const MAX_VLAN_TAGS: usize = 3;",
     ),
     mutant(
         "a fifth VLAN tag is no IP",
@@ -22,7 +22,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     ),
     mutant(
         "frames with five tags are dropped whatever the policy says",
-        "main.rs",
+        "judge.rs",
         "    if decision.verdict == Verdict::Drop as u32 {\n",
         "    if decision.verdict <= Verdict::Drop as u32 {\n",
     ),
@@ -34,15 +34,15 @@ pub(super) const MUTANTS: &[Mutant] = &[
     ),
     mutant(
         "frames with five tags are not counted",
-        "main.rs",
+        "judge.rs",
         "    account::count(&decision, false);\n",
         "",
     ),
     mutant(
         "uplinks judge frames with five tags as if subscribers sent them",
-        "main.rs",
+        "inspect.rs",
         "else {\n        return untouched(Reason::NotIp);",
-        "else {\n        return judge_tags();",
+        "else {\n        return judge::judge_tags();",
     ),
     mutant(
         "a compressed PPP protocol takes two bytes",
@@ -101,7 +101,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "fragments without the inner source go by the outer one",
         "segment.rs",
-        "self.flags |= Self::UNADDRESSED;",
+        "self.flow.flags |= Flow::UNADDRESSED;",
         "",
     ),
     mutant(
@@ -124,9 +124,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     ),
     mutant(
         "tunnels are looked into on every interface",
-        "main.rs",
-        "segment.tunnels != 0 && !looks_into(ctx, segment.tunnels)",
-        "segment.tunnels == u32::MAX && !looks_into(ctx, segment.tunnels)",
+        "judge.rs",
+        "flow.tunnels != 0 && !looks_into(ctx, flow.tunnels)",
+        "flow.tunnels == u32::MAX && !looks_into(ctx, flow.tunnels)",
     ),
     mutant(
         "an exemption holds once it has expired",
@@ -154,25 +154,25 @@ pub(super) const MUTANTS: &[Mutant] = &[
     ),
     mutant(
         "a server's answer opens no connection",
-        "main.rs",
+        "judge.rs",
         "let opens = syn && (is_answer || !ack);",
         "let opens = syn && !ack && (is_answer || !ack);",
     ),
     mutant(
         "uplinks look at the destination port for answers",
-        "main.rs",
-        "policy::is_blocked_port(source) || maps::BLOCK_INBOUND",
-        "policy::is_blocked_port(destination) || source == u32::MAX || maps::BLOCK_INBOUND",
+        "policy.rs",
+        "is_blocked_port(source) || maps::BLOCK_INBOUND",
+        "is_blocked_port(destination) || source == u32::MAX || maps::BLOCK_INBOUND",
     ),
     mutant(
         "inbound connections are judged though the policy does not ask for it",
-        "main.rs",
+        "policy.rs",
         "maps::BLOCK_INBOUND.load() == 1 && ",
         "",
     ),
     mutant(
         "what comes from the Internet is answered",
-        "main.rs",
+        "judge.rs",
         " && !from_uplink && maps::ACTION",
         " && maps::ACTION",
     ),
@@ -221,14 +221,50 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "fragments are whole packets at a glance",
         "glance.rs",
-        "const PLAIN_MASK: u64 = 0xff00_0000_0000_3fff;",
-        "const PLAIN_MASK: u64 = 0xff00_0000_0000_0000;",
+        "const FRAGMENT: u16 = 0x3fff_u16.to_be();",
+        "const FRAGMENT: u16 = 0;",
     ),
     mutant(
-        "a glance believes in headers behind the packet's end",
+        "a glance takes IPv4 options for a TCP header",
         "glance.rs",
-        "if self.offset + TCP_HEADER_LENGTH > self.end {",
-        "if self.offset > self.end {",
+        "const PLAIN: u8 = 0x45;",
+        "const PLAIN: u8 = 0x46;",
+    ),
+    mutant(
+        "a glance believes in headers behind the IPv4 packet's end",
+        "glance.rs",
+        "length < HEADER + TCP_HEADER ||",
+        "length < HEADER ||",
+    ),
+    mutant(
+        "a glance believes in headers behind the IPv6 packet's end",
+        "glance.rs",
+        "if length < TCP_HEADER ||",
+        "if",
+    ),
+    mutant(
+        "a glance finds IP one byte too far behind PPPoE and a tag",
+        "glance.rs",
+        "behind_ethertype::<16, 18, 26>",
+        "behind_ethertype::<16, 18, 27>",
+    ),
+    mutant(
+        "at a glance L2TP is nothing but UDP",
+        "packet/tunnel.rs",
+        "UDP => enabled & tunnel::L2TP != 0,",
+        "UDP => false,",
+    ),
+    mutant(
+        "at a glance the other tunnels are no TCP",
+        "packet/tunnel.rs",
+        "IPV4 | IPV6 | GRE => enabled != 0,",
+        "IPV4 | IPV6 | GRE => false,",
+    ),
+    mutant(
+        "an ordinary segment's source is read from the destination's place",
+        "ordinary.rs",
+        "source: Halves::v4((addresses >> 32) as u32),",
+        "source: Halves::v4(addresses as u32),",
     ),
     mutant(
         "a table's lists are read one entry too far",

@@ -63,6 +63,15 @@ impl Clock {
         }
     }
 
+    /// About how long a measurement should last: long for a filter at work, or by the time of day short enough to come
+    /// through without being interrupted, on a machine that does other things too.
+    pub fn measurement(&self) -> Duration {
+        match self {
+            Self::Work { .. } => Duration::from_millis(100),
+            Self::Day => Duration::from_millis(15),
+        }
+    }
+
     /// Now.
     pub fn now(&self) -> anyhow::Result<Moment> {
         let mut work = Duration::ZERO;

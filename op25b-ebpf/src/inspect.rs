@@ -1,0 +1,123 @@
+//! The long way from a frame to a judgement, for what a glance does not tell: any tags, fragments, extension headers and
+//! tunnels.
+//!
+//! Functions here that are not inlined are verified by themselves, each for any argument.
+
+use aya_ebpf::bindings::{xdp_action, xdp_md};
+use op25b_common::Reason;
+
+use crate::{
+    act,
+    flow::Flow,
+    frame::Fetched,
+    judge, maps,
+    packet::{
+        Network, Ports, TCP,
+        ethernet::{self, Link},
+        ipv4, ipv6,
+    },
+    policy,
+    segment::{Segment, skip_extensions},
+    untouched,
+};
+
+/// Judges any frame that a subscriber sent.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn inspect(ctx: *mut xdp_md) -> u32 {
+    let (network, link) = match ethernet::network_layer(&Fetched(ctx)) {
+        Ok(found) => found,
+        Err(Reason::Uninspectable) => return judge::judge_tags(),
+        Err(reason) => return untouched(reason),
+    };
+    let mut segment = match outermost(ctx, network, link, maps::TUNNELS.load()) {
+        Ok(segment) => segment,
+        Err(reason) => return untouched(reason),
+    };
+    if segment.upper.protocol != TCP {
+        let reason = enter_tunnel(ctx, &raw mut segment);
+        if reason == Reason::LaterFragment as u32 {
+            return untouched(Reason::LaterFragment);
+        } else if reason != FOUND {
+            return untouched(Reason::NotTcp);
+        }
+    }
+    if !segment.flow.has(Flow::HIDDEN) && !policy::is_blocked_port(segment.flow.destination_port) {
+        return untouched(Reason::OtherPort);
+    }
+    read_rest(ctx, &raw mut segment);
+    let action = judge::judge(ctx, 0, &raw const segment.flow);
+    if action == xdp_action::XDP_TX {
+        act::answer_or_drop(&Fetched(ctx), &segment)
+    } else {
+        action
+    }
+}
+
+/// Judges any frame that came from the Internet.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn inspect_on_uplink(ctx: *mut xdp_md) -> u32 {
+    // Nobody hides what a mail server sends: a frame with many tags is no matter of ours.
+    let Ok((network, link)) = ethernet::network_layer(&Fetched(ctx)) else {
+        return untouched(Reason::NotIp);
+    };
+    let mut segment = match outermost(ctx, network, link, 0) {
+        Ok(segment) => segment,
+        Err(reason) => return untouched(reason),
+    };
+    if !segment.flow.has(Flow::HIDDEN)
+        && !policy::matters_on_uplink(segment.flow.source_port, segment.flow.destination_port)
+    {
+        return untouched(Reason::OtherPort);
+    }
+    read_rest(ctx, &raw mut segment);
+    judge::judge_on_uplink(ctx, 0, &raw const segment.flow)
+}
+
+/// What stands behind the frame's first IP header: a TCP segment, or something else if it may be one of these tunnels.
+#[inline(always)]
+fn outermost(ctx: *mut xdp_md, network: Network, link: Link, tunnels: u8) -> Result<Segment, Reason> {
+    let frame = Fetched(ctx);
+    let mut upper = match network {
+        Network::V4 => ipv4::upper(&frame, link.length)?,
+        Network::V6 => ipv6::header(&frame, link.length)?,
+    };
+    if network == Network::V6 && ipv6::is_extension(upper.protocol) {
+        skip_extensions(ctx, &raw mut upper);
+    }
+    let ports = if tunnels == 0 || upper.protocol == TCP {
+        upper.ports(&frame)?
+    } else {
+        Ports::NONE
+    };
+    Ok(Segment::new(link, network, upper, ports))
+}
+
+/// What [`enter_tunnel`] answers for a segment; a [`Reason`] otherwise.
+const FOUND: u32 = u32::MAX;
+
+/// Goes from a tunnel's outer packet to the segment inside.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn enter_tunnel(ctx: *mut xdp_md, segment: *mut Segment) -> u32 {
+    // SAFETY: the verifier holds callers to a valid pointer, and this function to the null check.
+    let Some(segment) = (unsafe { segment.as_mut() }) else {
+        return Reason::NotTcp as u32;
+    };
+    match segment.enter_tunnel(&Fetched(ctx), maps::TUNNELS.load()) {
+        Ok(()) => FOUND,
+        Err(reason) => reason as u32,
+    }
+}
+
+/// Reads a segment's addresses and flags.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn read_rest(ctx: *mut xdp_md, segment: *mut Segment) -> u32 {
+    // SAFETY: as above.
+    if let Some(segment) = unsafe { segment.as_mut() } {
+        segment.read_rest(&Fetched(ctx));
+    }
+    0
+}

@@ -1,0 +1,158 @@
+//! A TCP segment that a glance has told ([`crate::glance`]): in no tunnel and no fragment, right behind an IP header without
+//! options or extension headers.
+
+use aya_ebpf::bindings::xdp_md;
+
+use crate::{
+    act::TCP_HEADER_LENGTH,
+    address::Halves,
+    flow::Flow,
+    frame::{Fetched, place},
+    instructions::{load_u8_at, load_u32_at, load_u64_at},
+    packet::{Network, Ports, ethernet::Link, ipv4, ipv6},
+    segment::Segment,
+};
+
+/// Where such a segment is, in one number, as the program's functions hand it on.
+#[derive(Clone, Copy)]
+pub struct Ordinary(u32);
+
+impl Ordinary {
+    /// The bytes before the IP header.
+    const LINK_LENGTH: u32 = 0x3f;
+    /// How many of those are the PPP protocol's.
+    const PPP_SHIFT: u32 = 6;
+    const PPP_LENGTH: u32 = 0x3;
+    const IS_V6: u32 = 1 << 8;
+
+    /// The segment in the packet at `link_length`.
+    #[inline(always)]
+    pub const fn new(network: Network, link_length: u32, ppp_length: u32) -> Self {
+        let is_v6 = match network {
+            Network::V4 => 0,
+            Network::V6 => Self::IS_V6,
+        };
+        Self(link_length | ppp_length << Self::PPP_SHIFT | is_v6)
+    }
+
+    /// As a number.
+    #[inline(always)]
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// From a number.
+    #[inline(always)]
+    pub const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    /// Whether its addresses are IPv6.
+    #[inline(always)]
+    pub const fn is_v6(self) -> bool {
+        self.0 & Self::IS_V6 != 0
+    }
+
+    #[inline(always)]
+    const fn link(self) -> Link {
+        Link {
+            length: self.0 & Self::LINK_LENGTH,
+            ppp: self.0 >> Self::PPP_SHIFT & Self::PPP_LENGTH,
+        }
+    }
+
+    /// What there is to judge; `None` if the frame does not hold both headers, which it did at a glance.
+    #[inline(always)]
+    pub fn flow(self, ctx: *mut xdp_md) -> Option<Flow> {
+        if self.is_v6() {
+            self.flow_v6(ctx)
+        } else {
+            self.flow_v4(ctx)
+        }
+    }
+
+    #[inline(always)]
+    fn flow_v4(self, ctx: *mut xdp_md) -> Option<Flow> {
+        const HEADER: usize = ipv4::HEADER_LENGTH as usize;
+        const ADDRESSES: usize = ipv4::SOURCE_OFFSET as usize;
+        let start = self.headers(ctx, HEADER)?;
+        // SAFETY: both headers are inside the frame, as the verifier has seen.
+        unsafe {
+            let addresses = u64::from_be(load_u64_at::<ADDRESSES, 0>(start));
+            Some(Flow {
+                source: Halves::v4((addresses >> 32) as u32),
+                destination: Halves::v4(addresses as u32),
+                ..tcp::<HEADER>(start, 0)
+            })
+        }
+    }
+
+    #[inline(always)]
+    fn flow_v6(self, ctx: *mut xdp_md) -> Option<Flow> {
+        const HEADER: usize = ipv6::HEADER_LENGTH as usize;
+        const SOURCE: usize = ipv6::SOURCE_OFFSET as usize;
+        const DESTINATION: usize = ipv6::DESTINATION_OFFSET as usize;
+        let start = self.headers(ctx, HEADER)?;
+        // SAFETY: as for IPv4.
+        unsafe {
+            Some(Flow {
+                source: Halves {
+                    high: u64::from_be(load_u64_at::<SOURCE, 0>(start)),
+                    low: u64::from_be(load_u64_at::<SOURCE, 8>(start)),
+                },
+                destination: Halves {
+                    high: u64::from_be(load_u64_at::<DESTINATION, 0>(start)),
+                    low: u64::from_be(load_u64_at::<DESTINATION, 8>(start)),
+                },
+                ..tcp::<HEADER>(start, Flow::V6)
+            })
+        }
+    }
+
+    /// Where the IP header starts, with a TCP header behind it.
+    #[inline(always)]
+    fn headers(self, ctx: *mut xdp_md, network_header: usize) -> Option<*const u8> {
+        place(
+            ctx,
+            self.link().length as usize,
+            network_header + TCP_HEADER_LENGTH as usize,
+        )
+    }
+
+    /// The segment with its place, to be answered; `None` as for the flow.
+    #[inline(always)]
+    pub fn segment(self, ctx: *mut xdp_md) -> Option<Segment> {
+        let link = self.link();
+        let frame = Fetched(ctx);
+        let (network, upper) = if self.is_v6() {
+            (Network::V6, ipv6::header(&frame, link.length))
+        } else {
+            (Network::V4, ipv4::upper(&frame, link.length))
+        };
+        Some(Segment::new(link, network, upper.ok()?, Ports::NONE))
+    }
+}
+
+/// What the TCP header behind a network header says, in a flow whose addresses are still missing.
+///
+/// # Safety
+///
+/// Both headers are there.
+#[inline(always)]
+unsafe fn tcp<const HEADER: usize>(start: *const u8, flags: u32) -> Flow {
+    /// RFC 9293 section 3.1.
+    const FLAGS: isize = 13;
+    // SAFETY: the caller's.
+    let (ports, tcp_flags) = unsafe {
+        (
+            u32::from_be(load_u32_at::<HEADER, 0>(start)),
+            load_u8_at::<HEADER, FLAGS>(start),
+        )
+    };
+    Flow {
+        source_port: ports >> 16,
+        destination_port: ports & 0xffff,
+        tcp_flags: tcp_flags.into(),
+        ..Flow::new(flags)
+    }
+}
