@@ -59,7 +59,7 @@ pub const LAYOUT_VERSION: u32 = 1;
 
 /// The version of a subscriber's record. It changes when a field of [`values::Subscriber`], or a bit of its sketch, comes to
 /// mean something else: apart from [`LAYOUT_VERSION`], as another way to count by reason is no cause to forget subscribers.
-pub const RECORD_VERSION: u32 = 1;
+pub const RECORD_VERSION: u32 = 2;
 
 /// How many ports a policy can block.
 ///

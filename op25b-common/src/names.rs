@@ -18,7 +18,8 @@ pub const SPARSE: &str = "SPARSE";
 pub const PATHS: &str = "PATHS";
 /// The [`crate::values::Class`]es by number.
 pub const CLASSES: &str = "CLASSES";
-/// A [`crate::values::Subscriber`] for each address of the IPv4 pools, see [`crate::values::Class::subscribers`].
+/// [`crate::values::SubscriberBlock`]s with a record for each address of the IPv4 pools, see
+/// [`crate::values::Class::subscribers`].
 pub const SUBSCRIBERS_V4: &str = "SUBSCRIBERS_V4";
 /// [`crate::values::Subscriber`]s by the first 64 bits of their address, as a number: the most recent ones.
 pub const SUBSCRIBERS_V6: &str = "SUBSCRIBERS_V6";

@@ -41,7 +41,8 @@ pub struct Class {
     /// Which set of destinations is allowed besides, from the covering exemptions with destinations;
     /// [`NO_DESTINATIONS`] if there is none.
     pub destinations: u32,
-    /// What to add to an IPv4 address to get its index in [`crate::names::SUBSCRIBERS_V4`], modulo 2³².
+    /// What to add to an IPv4 address to get its record's index, over all blocks of [`crate::names::SUBSCRIBERS_V4`],
+    /// modulo 2³².
     pub subscribers: u32,
     /// Whether packets are counted by subscriber: 0 or 1.
     pub is_counted: u32,
@@ -51,24 +52,62 @@ pub struct Class {
 
 /// What is remembered of one subscriber: an IPv4 address in a pool, or an IPv6 prefix.
 ///
-/// Half a cache line, as there may be millions. Counters are exact up to [`Subscriber::MOST`] and stay there.
+/// Two halves, which lie apart for IPv4: what nearly every blocked packet touches, and the rest. As there may be millions,
+/// what counts is how many of them a CPU's caches hold. Counters are exact up to [`Subscriber::MOST`] and stay there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Subscriber {
+    /// What a blocked segment that opens a connection touches.
+    pub hot: Hot,
+    /// What others touch as well.
+    pub cold: Cold,
+}
+
+/// A quarter of a cache line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Hot {
+    /// A bit for each of 64 values that the destinations' hashes have had: a sketch of how many there were.
+    pub destinations: u64,
     /// Blocked segments that open a connection.
     pub blocked_syns: u32,
+    /// When the last segment came, in whole seconds of the boot-time clock plus 1; 0 for never.
+    pub last_seen: u32,
+}
+
+/// As long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Cold {
+    /// When the first segment came, as [`Hot::last_seen`].
+    pub first_seen: u32,
     /// Other blocked segments.
     pub blocked_others: u32,
     /// Segments that open a connection and would have been blocked, were the pool enforced.
     pub monitored_syns: u32,
     /// Other segments that would have been blocked.
     pub monitored_others: u32,
-    /// When the first of them came, in whole seconds of the boot-time clock plus 1; 0 for never.
-    pub first_seen: u32,
-    /// When the last of them came.
-    pub last_seen: u32,
-    /// A bit for each of 64 values that the destinations' hashes have had: a sketch of how many there were.
-    pub destinations: u64,
+}
+
+/// Value of [`crate::names::SUBSCRIBERS_V4`]: the records of as many IPv4 addresses, a page of memory for either half.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct SubscriberBlock {
+    /// Everybody's [`Subscriber::hot`].
+    pub hot: [Hot; Self::RECORDS],
+    /// Everybody's [`Subscriber::cold`].
+    pub cold: [Cold; Self::RECORDS],
+}
+
+impl SubscriberBlock {
+    /// How many records it has; a power of two.
+    pub const RECORDS: usize = 256;
+
+    /// How many blocks so many records take.
+    #[must_use]
+    pub const fn count(records: usize) -> usize {
+        records.div_ceil(Self::RECORDS)
+    }
 }
 
 impl Subscriber {
@@ -122,18 +161,22 @@ pub type DescriptionChunk = [u8; 256];
 const _: () = {
     assert!(size_of::<Class>() == 32 && align_of::<Class>() == 4);
     assert!(size_of::<Subscriber>() == 32 && align_of::<Subscriber>() == 8);
+    assert!(size_of::<Hot>() == 16 && size_of::<Cold>() == 16);
+    assert!(size_of::<SubscriberBlock>() == 2 * 4096 && SubscriberBlock::RECORDS.is_power_of_two());
     assert!(size_of::<DestinationEntry>() == 8 && align_of::<DestinationEntry>() == 4);
     assert!(size_of::<Decision>() == 12 && align_of::<Decision>() == 4);
 };
 
 #[cfg(feature = "user")]
 mod pod {
-    use super::{Class, Decision, DestinationEntry, Subscriber};
+    use super::{Class, Decision, DestinationEntry, Subscriber, SubscriberBlock};
 
     // SAFETY: `repr(C)` of u32 fields only, without padding (asserted above); any bit pattern is valid.
     unsafe impl aya::Pod for Class {}
     // SAFETY: as above, of u64 fields.
     unsafe impl aya::Pod for Subscriber {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for SubscriberBlock {}
     // SAFETY: as above.
     unsafe impl aya::Pod for DestinationEntry {}
     // SAFETY: as above.

@@ -7,7 +7,7 @@ use aya_log_ebpf::{
 };
 use op25b_common::{
     Reason, Verdict,
-    values::{Class, Decision, Subscriber},
+    values::{Class, Cold, Decision, Hot, Subscriber, SubscriberBlock},
 };
 
 use crate::{address::Address, clock, flow::Flow, instructions, maps};
@@ -29,49 +29,71 @@ pub fn remember(class: &Class, local: &Address, remote: &Address, reason: u32, i
         return;
     }
     let record = if local.is_v6 {
-        subscriber_v6(local.high)
+        record_v6(local.high)
     } else {
-        maps::SUBSCRIBERS_V4.get_ptr_mut(local.v4().wrapping_add(class.subscribers))
+        record_v4(local.v4().wrapping_add(class.subscribers))
     };
-    let Some(record) = record else {
+    let Some((hot, cold)) = record else {
         return;
     };
-    // SAFETY: a map's value, which stays valid while the program runs. What several CPUs add up is added atomically; of
-    // what is only set, any CPU's value will do.
+    // SAFETY: parts of a map's value, which stays valid while the program runs. What several CPUs add up is added atomically;
+    // of what is only set, any CPU's value will do.
     unsafe {
         let counter = match (reason == Reason::Blocked as u32, is_syn) {
-            (true, true) => &raw mut (*record).blocked_syns,
-            (true, false) => &raw mut (*record).blocked_others,
-            (false, true) => &raw mut (*record).monitored_syns,
-            (false, false) => &raw mut (*record).monitored_others,
+            (true, true) => &raw mut (*hot).blocked_syns,
+            (true, false) => &raw mut (*cold).blocked_others,
+            (false, true) => &raw mut (*cold).monitored_syns,
+            (false, false) => &raw mut (*cold).monitored_others,
         };
         if *counter < Subscriber::MOST {
             instructions::atomic_add(counter, 1);
         }
         let now = clock::moment().seconds as u32 + 1;
-        if (*record).first_seen == 0 {
-            (*record).first_seen = now;
-        }
-        if (*record).last_seen != now {
-            (*record).last_seen = now;
+        let last_seen = (*hot).last_seen;
+        if last_seen != now {
+            // Once a second: the other half of the record need not be near for every packet.
+            if (*cold).first_seen == 0 {
+                (*cold).first_seen = now;
+            }
+            (*hot).last_seen = now;
         }
         let destination = sketch(remote);
-        if (*record).destinations & destination == 0 {
-            instructions::atomic_or(&raw mut (*record).destinations, destination);
+        if (*hot).destinations & destination == 0 {
+            instructions::atomic_or(&raw mut (*hot).destinations, destination);
         }
     }
 }
 
-/// The record of an IPv6 subscriber, begun if there is none.
+/// Both halves of an IPv4 subscriber's record.
 #[inline(always)]
-fn subscriber_v6(high: u64) -> Option<*mut Subscriber> {
-    let key = high & u64::MAX << (u64::BITS - maps::SUBSCRIBER_BITS.load());
-    if let Some(record) = maps::SUBSCRIBERS_V6.get_ptr_mut(key) {
-        return Some(record);
+fn record_v4(index: u32) -> Option<(*mut Hot, *mut Cold)> {
+    const RECORDS: u32 = SubscriberBlock::RECORDS as u32;
+    let block = maps::SUBSCRIBERS_V4.get_ptr_mut(index / RECORDS)?;
+    // Masked, where the verifier sees it.
+    let place = instructions::opaque(u64::from(index)) as usize & (SubscriberBlock::RECORDS - 1);
+    // SAFETY: the block is a map's value, and the place is in it.
+    unsafe {
+        Some((
+            (&raw mut (*block).hot).cast::<Hot>().add(place),
+            (&raw mut (*block).cold).cast::<Cold>().add(place),
+        ))
     }
-    let begun = maps::SUBSCRIBERS_V6.insert(key, Subscriber::default(), 0);
-    count_miss(u32::from(begun.is_err()));
-    maps::SUBSCRIBERS_V6.get_ptr_mut(key)
+}
+
+/// Both halves of an IPv6 subscriber's record, begun if there is none.
+#[inline(always)]
+fn record_v6(high: u64) -> Option<(*mut Hot, *mut Cold)> {
+    let key = high & u64::MAX << (u64::BITS - maps::SUBSCRIBER_BITS.load());
+    let record = match maps::SUBSCRIBERS_V6.get_ptr_mut(key) {
+        Some(record) => record,
+        None => {
+            let begun = maps::SUBSCRIBERS_V6.insert(key, Subscriber::default(), 0);
+            count_miss(u32::from(begun.is_err()));
+            maps::SUBSCRIBERS_V6.get_ptr_mut(key)?
+        }
+    };
+    // SAFETY: a map's value.
+    unsafe { Some((&raw mut (*record).hot, &raw mut (*record).cold)) }
 }
 
 #[inline(always)]

@@ -13,7 +13,10 @@ use op25b_common::{
     classifier::{PAGE_ENTRIES, Path, ROOT_ENTRIES, Sparse},
     keys::{AddressV4, AddressV6, DestinationKey},
     root,
-    values::{COUNTER_SLOTS, Class, Decision, DescriptionChunk, DestinationEntry, Moment, Subscriber},
+    values::{
+        COUNTER_SLOTS, Class, Decision, DescriptionChunk, DestinationEntry, Moment, Subscriber,
+        SubscriberBlock,
+    },
 };
 
 /// User space writes these as memory: a policy's million entries are no million system calls.
@@ -35,7 +38,7 @@ pub static DESTINATIONS_V4: LpmTrie<DestinationKey<AddressV4>, DestinationEntry,
 pub static DESTINATIONS_V6: LpmTrie<DestinationKey<AddressV6>, DestinationEntry, 1> = LpmTrie::new();
 
 #[btf_map]
-pub static SUBSCRIBERS_V4: Array<Subscriber, 1, MAPPED> = Array::new();
+pub static SUBSCRIBERS_V4: Array<SubscriberBlock, 1, MAPPED> = Array::new();
 /// Each CPU has a free list of its own: a flood from ever new addresses does not make CPUs wait for one another.
 #[btf_map]
 pub static SUBSCRIBERS_V6: LruHashMap<u64, Subscriber, 1, { BPF_F_NO_COMMON_LRU as usize }> =

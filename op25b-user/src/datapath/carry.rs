@@ -9,7 +9,7 @@ use std::{
 
 use aya::maps::MapData;
 use memmap2::{MmapOptions, MmapRaw};
-use op25b_common::values::Subscriber;
+use op25b_common::values::{Cold, Hot, Subscriber, SubscriberBlock};
 
 use crate::policy::Places;
 
@@ -31,9 +31,13 @@ pub(super) fn move_counts(from: Side<'_>, to: Side<'_>) -> io::Result<u64> {
         for (old, new) in old.counters().into_iter().zip(new.counters()) {
             add(new, old.swap(0, Relaxed));
         }
-        new.destinations.fetch_or(old.destinations.load(Relaxed), Relaxed);
-        new.last_seen.fetch_max(old.last_seen.load(Relaxed), Relaxed);
-        new.begin_at(old.first_seen.load(Relaxed));
+        new.hot
+            .destinations
+            .fetch_or(old.hot.destinations.load(Relaxed), Relaxed);
+        new.hot
+            .last_seen
+            .fetch_max(old.hot.last_seen.load(Relaxed), Relaxed);
+        new.cold.begin_at(old.cold.first_seen.load(Relaxed));
     })?;
     Ok(moved)
 }
@@ -41,45 +45,71 @@ pub(super) fn move_counts(from: Side<'_>, to: Side<'_>) -> io::Result<u64> {
 /// Has the records begin as early as they did before. To be done once more when no processor is in the midst of a packet
 /// that it began before [`move_counts`]: the program that found no beginning writes one.
 pub(super) fn move_beginnings(from: Side<'_>, to: Side<'_>) -> io::Result<()> {
-    each(from, to, |old, new| new.begin_at(old.first_seen.load(Relaxed)))
+    each(from, to, |old, new| {
+        new.cold.begin_at(old.cold.first_seen.load(Relaxed))
+    })
 }
 
 /// A [`Subscriber`] that several processors and this process write.
+#[derive(Clone, Copy)]
+struct Shared<'a> {
+    hot: &'a SharedHot,
+    cold: &'a SharedCold,
+}
+
+/// Its [`Hot`] half.
 #[repr(C)]
-struct Shared {
+#[derive(Default)]
+struct SharedHot {
+    destinations: AtomicU64,
     blocked_syns: AtomicU32,
+    last_seen: AtomicU32,
+}
+
+/// Its [`Cold`] half.
+#[repr(C)]
+#[derive(Default)]
+struct SharedCold {
+    first_seen: AtomicU32,
     blocked_others: AtomicU32,
     monitored_syns: AtomicU32,
     monitored_others: AtomicU32,
-    first_seen: AtomicU32,
-    last_seen: AtomicU32,
-    destinations: AtomicU64,
+}
+
+/// A [`SubscriberBlock`] of them.
+#[repr(C)]
+struct SharedBlock {
+    hot: [SharedHot; SubscriberBlock::RECORDS],
+    cold: [SharedCold; SubscriberBlock::RECORDS],
 }
 
 const _: () = {
-    assert!(
-        size_of::<Shared>() == size_of::<Subscriber>() && align_of::<Shared>() == align_of::<Subscriber>()
-    );
-    assert!(offset_of!(Shared, blocked_syns) == offset_of!(Subscriber, blocked_syns));
-    assert!(offset_of!(Shared, blocked_others) == offset_of!(Subscriber, blocked_others));
-    assert!(offset_of!(Shared, monitored_syns) == offset_of!(Subscriber, monitored_syns));
-    assert!(offset_of!(Shared, monitored_others) == offset_of!(Subscriber, monitored_others));
-    assert!(offset_of!(Shared, first_seen) == offset_of!(Subscriber, first_seen));
-    assert!(offset_of!(Shared, last_seen) == offset_of!(Subscriber, last_seen));
-    assert!(offset_of!(Shared, destinations) == offset_of!(Subscriber, destinations));
+    assert!(size_of::<SharedHot>() == size_of::<Hot>() && align_of::<SharedHot>() == align_of::<Hot>());
+    assert!(offset_of!(SharedHot, destinations) == offset_of!(Hot, destinations));
+    assert!(offset_of!(SharedHot, blocked_syns) == offset_of!(Hot, blocked_syns));
+    assert!(offset_of!(SharedHot, last_seen) == offset_of!(Hot, last_seen));
+    assert!(size_of::<SharedCold>() == size_of::<Cold>() && align_of::<SharedCold>() == align_of::<Cold>());
+    assert!(offset_of!(SharedCold, first_seen) == offset_of!(Cold, first_seen));
+    assert!(offset_of!(SharedCold, blocked_others) == offset_of!(Cold, blocked_others));
+    assert!(offset_of!(SharedCold, monitored_syns) == offset_of!(Cold, monitored_syns));
+    assert!(offset_of!(SharedCold, monitored_others) == offset_of!(Cold, monitored_others));
+    assert!(size_of::<SharedBlock>() == size_of::<SubscriberBlock>());
+    assert!(offset_of!(SharedBlock, cold) == offset_of!(SubscriberBlock, cold));
 };
 
-impl Shared {
-    fn counters(&self) -> [&AtomicU32; 4] {
+impl<'a> Shared<'a> {
+    fn counters(self) -> [&'a AtomicU32; 4] {
         [
-            &self.blocked_syns,
-            &self.blocked_others,
-            &self.monitored_syns,
-            &self.monitored_others,
+            &self.hot.blocked_syns,
+            &self.cold.blocked_others,
+            &self.cold.monitored_syns,
+            &self.cold.monitored_others,
         ]
     }
+}
 
-    /// 0 is never, as in [`Subscriber::first_seen`].
+impl SharedCold {
+    /// 0 is never, as in [`Cold::first_seen`].
     fn begin_at(&self, seen: u32) {
         let earlier = |found: u32| (seen != 0 && (found == 0 || seen < found)).then_some(seen);
         // Nothing to be done is no error.
@@ -99,7 +129,7 @@ fn add(counter: &AtomicU32, count: u32) {
 }
 
 /// Goes through the records that hold something on the old side and have a place on the new one.
-fn each(from: Side<'_>, to: Side<'_>, mut visit: impl FnMut(&Shared, &Shared)) -> io::Result<()> {
+fn each(from: Side<'_>, to: Side<'_>, mut visit: impl FnMut(Shared<'_>, Shared<'_>)) -> io::Result<()> {
     /// How many are mapped at once, which is 16 MiB of either map: what is mapped counts as this process's memory.
     const WINDOW: u32 = 1 << 19;
     for (mut old, mut new, mut count) in from.places.in_common(to.places) {
@@ -109,8 +139,8 @@ fn each(from: Side<'_>, to: Side<'_>, mut visit: impl FnMut(&Shared, &Shared)) -
                 Window::new(from.map, old, length)?,
                 Window::new(to.map, new, length)?,
             );
-            for (old, new) in olds.records().iter().zip(news.records()) {
-                if old.first_seen.load(Relaxed) != 0 {
+            for (old, new) in olds.records().zip(news.records()) {
+                if old.cold.first_seen.load(Relaxed) != 0 {
                     visit(old, new);
                 }
             }
@@ -120,42 +150,45 @@ fn each(from: Side<'_>, to: Side<'_>, mut visit: impl FnMut(&Shared, &Shared)) -
     Ok(())
 }
 
-/// Some records of a map as memory.
-struct Window(MmapRaw);
+/// Some records of a map as memory: the blocks that hold them.
+struct Window {
+    mapping: MmapRaw,
+    /// The first record, in the first block, and how many there are.
+    first: usize,
+    count: usize,
+}
 
 impl Window {
     fn new(map: &MapData, first: u32, count: u32) -> io::Result<Self> {
-        let size = size_of::<Shared>();
-        MmapOptions::new()
-            .offset(u64::from(first) * size as u64)
-            .len(count as usize * size)
-            .map_raw(&map.fd().as_fd())
-            .map(Self)
+        const RECORDS: usize = SubscriberBlock::RECORDS;
+        let (first, count) = (first as usize, count as usize);
+        let blocks = first / RECORDS..(first + count).div_ceil(RECORDS);
+        let mapping = MmapOptions::new()
+            .offset((blocks.start * size_of::<SharedBlock>()) as u64)
+            .len(blocks.len() * size_of::<SharedBlock>())
+            .map_raw(&map.fd().as_fd())?;
+        Ok(Self {
+            mapping,
+            first: first % RECORDS,
+            count,
+        })
     }
 
-    fn records(&self) -> &[Shared] {
-        let count = self.0.len() / size_of::<Shared>();
-        // SAFETY: an array map's values begin at a page and follow one another, so that this one is aligned as records are;
-        // any bytes are a record of atomics, and nobody in this process has other references to them.
-        unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast(), count) }
+    fn records(&self) -> impl Iterator<Item = Shared<'_>> {
+        let count = self.mapping.len() / size_of::<SharedBlock>();
+        // SAFETY: an array map's values begin at a page and follow one another, so that this one is aligned as blocks are;
+        // any bytes are a block of atomics, and nobody in this process has other references to them.
+        let blocks =
+            unsafe { std::slice::from_raw_parts(self.mapping.as_ptr().cast::<SharedBlock>(), count) };
+        let records = blocks.iter().flat_map(|block| block.hot.iter().zip(&block.cold));
+        let shared = records.map(|(hot, cold)| Shared { hot, cold });
+        shared.skip(self.first).take(self.count)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn record() -> Shared {
-        Shared {
-            blocked_syns: AtomicU32::new(0),
-            blocked_others: AtomicU32::new(0),
-            monitored_syns: AtomicU32::new(0),
-            monitored_others: AtomicU32::new(0),
-            first_seen: AtomicU32::new(0),
-            last_seen: AtomicU32::new(0),
-            destinations: AtomicU64::new(0),
-        }
-    }
 
     #[test]
     fn counters_stop_where_the_programs_stop_and_never_go_back() {
@@ -175,7 +208,7 @@ mod tests {
     #[test]
     fn a_record_begins_at_the_earlier_time_and_never_is_no_time() {
         for (found, seen, begins) in [(0, 0, 0), (0, 9, 9), (9, 0, 9), (9, 8, 8), (8, 9, 8)] {
-            let record = record();
+            let record = SharedCold::default();
             record.first_seen.store(found, Relaxed);
             record.begin_at(seen);
             assert_eq!(record.first_seen.into_inner(), begins, "{found}, {seen}");

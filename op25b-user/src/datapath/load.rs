@@ -20,6 +20,7 @@ use op25b_common::{
         SUBSCRIBER_BITS, SUBSCRIBER_PROGRAM, SUBSCRIBERS_V4, SUBSCRIBERS_V6, TRACE, TUNNELS, TUNNELS_BY_IF,
         UPLINK_PROGRAM,
     },
+    values::SubscriberBlock,
 };
 use thiserror::Error;
 
@@ -240,7 +241,7 @@ fn create(
         .map_max_entries(SPARSE, with_room(compiled.tables.sparse.len()))
         .map_max_entries(PATHS, with_room(compiled.tables.paths.len()))
         .map_max_entries(CLASSES, with_room(compiled.classes.len()))
-        .map_max_entries(SUBSCRIBERS_V4, size(subscribers_v4))
+        .map_max_entries(SUBSCRIBERS_V4, size(SubscriberBlock::count(subscribers_v4)))
         .map_max_entries(SUBSCRIBERS_V6, size(subscribers_v6))
         .map_max_entries(DESTINATIONS_V4, with_room(compiled.destinations_v4.len()))
         .map_max_entries(DESTINATIONS_V6, with_room(compiled.destinations_v6.len()))

@@ -55,11 +55,12 @@ pub(super) fn copy<T: Copy>(data: &MapData, values: &[T]) -> io::Result<()> {
     Ok(())
 }
 
-/// A part of an array map's values.
+/// What an array map is mapped in.
+const PAGE: usize = 4096;
+
+/// A part of an array map's values, each of which takes whole pages.
 pub(super) struct Window<T> {
     mapping: MmapRaw,
-    /// The values before the first, which are mapped because pages are.
-    skipped: usize,
     first: usize,
     count: usize,
     values: PhantomData<T>,
@@ -68,21 +69,17 @@ pub(super) struct Window<T> {
 impl<T: Pod> Window<T> {
     /// The values from `first` on, up to `end` or as many as are mapped at once.
     pub(super) fn new(data: &MapData, first: usize, end: usize) -> io::Result<Self> {
-        // An array's pages are mapped as wholes; values are a power of two and never cross one.
-        const PAGE: usize = 4096;
-        const { assert!(size_of::<T>().is_power_of_two() && size_of::<T>() <= PAGE) };
-        let start = first * size_of::<T>() / PAGE * PAGE;
+        const { assert!(size_of::<T>().is_multiple_of(PAGE) && WINDOW_BYTES.is_multiple_of(size_of::<T>())) };
+        let start = first * size_of::<T>();
         let stop = (end * size_of::<T>()).min(start + WINDOW_BYTES);
-        let skipped = first - start / size_of::<T>();
         let mapping = MmapOptions::new()
             .offset(start as u64)
             .len(stop - start)
             .map_raw_read_only(&data.fd().as_fd())?;
         Ok(Self {
             mapping,
-            skipped,
             first,
-            count: (stop - start) / size_of::<T>() - skipped,
+            count: (stop - start) / size_of::<T>(),
             values: PhantomData,
         })
     }
@@ -95,7 +92,7 @@ impl<T: Pod> Window<T> {
     /// The values, each as it was when it was looked at.
     pub(super) fn iter(&self) -> impl Iterator<Item = T> {
         let values = self.mapping.as_ptr().cast::<T>();
-        (self.skipped..self.skipped + self.count).map(move |index| {
+        (0..self.count).map(move |index| {
             // SAFETY: within the mapping; any bytes are a value, and one that changes meanwhile is torn at worst.
             unsafe { values.add(index).read_volatile() }
         })

@@ -6,7 +6,7 @@ use aya::maps::{MapInfo, MapType};
 use op25b_common::{
     RECORD_VERSION,
     names::{MISSES_V6, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
-    values::Subscriber,
+    values::{Subscriber, SubscriberBlock},
 };
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -72,8 +72,8 @@ impl Records {
         let shape = (
             MapType::Array,
             4,
-            size_of::<Subscriber>(),
-            size(self.ipv4.addresses),
+            size_of::<SubscriberBlock>(),
+            size(SubscriberBlock::count(self.ipv4.addresses)),
         );
         has_shape(&directory.join(SUBSCRIBERS_V4), shape)
     }

@@ -9,7 +9,7 @@ use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray};
 use ipnet::{IpNet, Ipv6Net};
 use op25b_common::{
     names::{MISSES_V6, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
-    values::Subscriber,
+    values::{Subscriber, SubscriberBlock},
 };
 
 use super::{Filter, LoadError, mapping, records::Records};
@@ -109,24 +109,29 @@ fn each_v4(
     places: &Places,
     mut visit: impl FnMut(Ipv4Addr, Subscriber),
 ) -> Result<(), LoadError> {
+    const RECORDS: usize = SubscriberBlock::RECORDS;
     // Not all of it at once: what is mapped counts as this process's memory.
-    let most = (data.info().map_err(io::Error::other)?).max_entries() as usize;
+    let blocks = (data.info().map_err(io::Error::other)?).max_entries() as usize;
     for (first, last, record) in &places.ranges {
-        let mut from = *record as usize;
-        let end = (from + (last - first) as usize + 1).min(most);
-        while from < end {
-            let window = mapping::Window::<Subscriber>::new(data, from, end)?;
-            for (index, subscriber) in (from..).zip(window.iter()) {
-                if subscriber.first_seen != 0 {
-                    #[expect(
-                        clippy::cast_possible_truncation,
-                        reason = "within the range, which has 32 bits"
-                    )]
-                    let address = first + (index - *record as usize) as u32;
-                    visit(Ipv4Addr::from_bits(address), subscriber);
+        let begin = *record as usize;
+        let end = (begin + (last - first) as usize + 1).min(blocks * RECORDS);
+        let mut number = begin / RECORDS;
+        while number * RECORDS < end {
+            let window = mapping::Window::<SubscriberBlock>::new(data, number, end.div_ceil(RECORDS))?;
+            for (number, block) in (number..).zip(window.iter()) {
+                let records = (number * RECORDS..).zip(block.hot.into_iter().zip(block.cold));
+                for (index, (hot, cold)) in records {
+                    if cold.first_seen != 0 && (begin..end).contains(&index) {
+                        #[expect(
+                            clippy::cast_possible_truncation,
+                            reason = "within the range, which has 32 bits"
+                        )]
+                        let address = first + (index - begin) as u32;
+                        visit(Ipv4Addr::from_bits(address), Subscriber { hot, cold });
+                    }
                 }
             }
-            from = window.end();
+            number = window.end();
         }
     }
     Ok(())

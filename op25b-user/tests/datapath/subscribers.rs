@@ -31,10 +31,10 @@ fn frame(source: IpAddr, destination: IpAddr, is_syn: bool) -> Vec<u8> {
 /// What counts, without times.
 fn counts(subscriber: &Subscriber) -> [u32; 4] {
     [
-        subscriber.blocked_syns,
-        subscriber.blocked_others,
-        subscriber.monitored_syns,
-        subscriber.monitored_others,
+        subscriber.hot.blocked_syns,
+        subscriber.cold.blocked_others,
+        subscriber.cold.monitored_syns,
+        subscriber.cold.monitored_others,
     ]
 }
 
@@ -121,7 +121,7 @@ fn addresses_of_one_ipv6_subscriber_share_a_record() {
     }
     let v6 = filter.subscribers_v6().unwrap();
     assert_eq!(v6.len(), 1);
-    assert_eq!(v6[0].1.blocked_syns, 20);
+    assert_eq!(v6[0].1.hot.blocked_syns, 20);
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn the_policy_says_how_long_an_ipv6_subscribers_prefix_is() {
         }
         let v6 = filter.subscribers_v6().unwrap();
         assert_eq!(v6.len(), records, "/{length}: {v6:x?}");
-        let packets: u32 = v6.iter().map(|(_, subscriber)| subscriber.blocked_syns).sum();
+        let packets: u32 = v6.iter().map(|(_, subscriber)| subscriber.hot.blocked_syns).sum();
         assert_eq!(packets, 5, "/{length}");
         assert!(
             v6.iter().all(|(prefix, _)| length == 64 || prefix << length == 0),
@@ -162,7 +162,7 @@ fn destinations_are_counted_about_right() {
         }
         let found = filter.subscribers_v4(&places).unwrap();
         let (_, subscriber) = found.iter().find(|(address, _)| *address == source).unwrap();
-        let estimate = destinations(subscriber.destinations);
+        let estimate = destinations(subscriber.hot.destinations);
         assert!(
             estimate * 2 >= count.into() && estimate <= u32::from(count) * 2,
             "{estimate} for {count}"
@@ -191,7 +191,7 @@ fn every_address_of_the_pools_has_its_own_record() {
     for ((times, address), (found, subscriber)) in addresses.iter().enumerate().zip(&found) {
         assert_eq!(
             (address, times % 3 + 1),
-            (found, subscriber.blocked_syns as usize)
+            (found, subscriber.hot.blocked_syns as usize)
         );
     }
 }

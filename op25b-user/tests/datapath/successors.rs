@@ -13,7 +13,7 @@ use op25b::{
     datapath::{Enforced, Filter, Inherited, Interfaces, LoadOptions, Pins, destinations},
     policy::{Places, Role},
 };
-use op25b_common::values::Subscriber;
+use op25b_common::values::{Subscriber, SubscriberBlock};
 use tempfile::TempDir;
 
 use crate::support::{
@@ -108,7 +108,7 @@ const SIX: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x101, 0, 0, 0, 0, 7);
 fn blocked(records: &[(Ipv4Addr, Subscriber)]) -> Vec<(Ipv4Addr, u32)> {
     let records = records.iter();
     records
-        .map(|(address, record)| (*address, record.blocked_syns))
+        .map(|(address, record)| (*address, record.hot.blocked_syns))
         .collect()
 }
 
@@ -169,7 +169,7 @@ fn another_process_goes_on_with_the_records_whether_or_not_the_pools_have_change
     process.send(OTHER, 40);
     process.send(SIX, 2);
     let (v4, v6) = (process.v4(), process.v6());
-    let first_seen = v4[0].1.first_seen;
+    let first_seen = v4[0].1.cold.first_seen;
     drop(process);
     let mut process = place.process();
     assert_nothing_begins_anew(&process.switch(&pools(FIRST)));
@@ -182,11 +182,11 @@ fn another_process_goes_on_with_the_records_whether_or_not_the_pools_have_change
     assert_nothing_begins_anew(&inherited);
     process.send(OTHER, 2);
     let (address, record) = process.v4()[0];
-    assert_eq!((address, record.blocked_syns), (OTHER, 42));
-    assert_eq!(record.first_seen, first_seen);
-    assert!(record.last_seen > first_seen);
+    assert_eq!((address, record.hot.blocked_syns), (OTHER, 42));
+    assert_eq!(record.cold.first_seen, first_seen);
+    assert!(record.hot.last_seen > first_seen);
     assert!(
-        (20..80).contains(&destinations(record.destinations)),
+        (20..80).contains(&destinations(record.hot.destinations)),
         "{record:?}"
     );
 }
@@ -224,11 +224,11 @@ fn what_a_process_died_over_is_brought_over_by_the_next_and_counted_once() {
     // The generation before is there again, emptied but for one record.
     std::fs::rename(&kept, place.pins().join("generations/1")).unwrap();
     let map = MapData::from_pin(place.pins().join("generations/1/SUBSCRIBERS_V4")).unwrap();
-    let mut map = Array::<_, Subscriber>::try_from(Map::Array(map)).unwrap();
-    let mut record = map.get(&7, 0).unwrap();
-    assert_eq!(record.blocked_syns, 0, "{record:?}");
-    record.blocked_syns = 4;
-    map.set(7, record, 0).unwrap();
+    let mut map = Array::<_, SubscriberBlock>::try_from(Map::Array(map)).unwrap();
+    let mut block = map.get(&0, 0).unwrap();
+    assert_eq!(block.hot[7].blocked_syns, 0, "{:?}", block.hot[7]);
+    block.hot[7].blocked_syns = 4;
+    map.set(0, block, 0).unwrap();
     let mut process = place.process();
     for _ in 0..2 {
         assert_nothing_begins_anew(&process.switch(&next));

@@ -211,7 +211,7 @@ impl Question {
     fn matches(&self, net: IpNet, record: &Subscriber, pools: &Pools<'_>, times: Times) -> bool {
         let is_within = |prefix: &IpNet| prefix.contains(&net) || net.contains(prefix);
         let is_recent = |since: &SignedDuration| {
-            let seen = times.since(record.last_seen);
+            let seen = times.since(record.hot.last_seen);
             seen <= *since
         };
         self.within.as_ref().is_none_or(is_within)
@@ -267,9 +267,9 @@ impl SortBy {
     fn key(self, net: IpNet, record: &Subscriber) -> (Reverse<u64>, Reverse<u64>, IpNet) {
         let most = match self {
             Self::Packets => packets(record),
-            Self::Syns => u64::from(record.blocked_syns) + u64::from(record.monitored_syns),
-            Self::Destinations => record.destinations.count_ones().into(),
-            Self::LastSeen => record.last_seen.into(),
+            Self::Syns => u64::from(record.hot.blocked_syns) + u64::from(record.cold.monitored_syns),
+            Self::Destinations => record.hot.destinations.count_ones().into(),
+            Self::LastSeen => record.hot.last_seen.into(),
         };
         (Reverse(most), Reverse(packets(record)), net)
     }
@@ -277,10 +277,10 @@ impl SortBy {
 
 fn packets(record: &Subscriber) -> u64 {
     [
-        record.blocked_syns,
-        record.blocked_others,
-        record.monitored_syns,
-        record.monitored_others,
+        record.hot.blocked_syns,
+        record.cold.blocked_others,
+        record.cold.monitored_syns,
+        record.cold.monitored_others,
     ]
     .into_iter()
     .map(u64::from)
@@ -295,13 +295,13 @@ fn row(net: IpNet, record: &Subscriber, pools: &Pools<'_>, times: Times) -> Subs
         },
         pool: pools.of(net.addr()).map(ToOwned::to_owned),
         packets: packets(record),
-        blocked_syns: record.blocked_syns,
-        blocked_others: record.blocked_others,
-        monitored_syns: record.monitored_syns,
-        monitored_others: record.monitored_others,
-        destinations: destinations(record.destinations),
-        first_seen: times.at(record.first_seen),
-        last_seen: times.at(record.last_seen),
+        blocked_syns: record.hot.blocked_syns,
+        blocked_others: record.cold.blocked_others,
+        monitored_syns: record.cold.monitored_syns,
+        monitored_others: record.cold.monitored_others,
+        destinations: destinations(record.hot.destinations),
+        first_seen: times.at(record.cold.first_seen),
+        last_seen: times.at(record.hot.last_seen),
     }
 }
 
@@ -335,15 +335,22 @@ impl Times {
 
 #[cfg(test)]
 mod tests {
+    use op25b_common::values::{Cold, Hot};
+
     use super::*;
 
     #[test]
     fn the_first_of_very_many_are_those_that_sorting_all_would_give() {
         let record = |number: u32| Subscriber {
-            blocked_syns: number.wrapping_mul(2_654_435_761) >> 12,
-            last_seen: number % 977,
-            first_seen: 1,
-            ..Subscriber::default()
+            hot: Hot {
+                blocked_syns: number.wrapping_mul(2_654_435_761) >> 12,
+                last_seen: number % 977,
+                ..Hot::default()
+            },
+            cold: Cold {
+                first_seen: 1,
+                ..Cold::default()
+            },
         };
         let net = |number: u32| IpNet::from(std::net::IpAddr::V4(number.into()));
         for sort in [SortBy::Packets, SortBy::Syns, SortBy::LastSeen] {
