@@ -84,13 +84,12 @@ fn record_v4(index: u32) -> Option<(*mut Hot, *mut Cold)> {
 #[inline(always)]
 fn record_v6(high: u64) -> Option<(*mut Hot, *mut Cold)> {
     let key = high & u64::MAX << (u64::BITS - maps::SUBSCRIBER_BITS.load());
-    let record = match maps::SUBSCRIBERS_V6.get_ptr_mut(key) {
-        Some(record) => record,
-        None => {
-            let begun = maps::SUBSCRIBERS_V6.insert(key, Subscriber::default(), 0);
-            count_miss(u32::from(begun.is_err()));
-            maps::SUBSCRIBERS_V6.get_ptr_mut(key)?
-        }
+    let record = if let Some(record) = maps::SUBSCRIBERS_V6.get_ptr_mut(key) {
+        record
+    } else {
+        let begun = maps::SUBSCRIBERS_V6.insert(key, Subscriber::default(), 0);
+        count_miss(u32::from(begun.is_err()));
+        maps::SUBSCRIBERS_V6.get_ptr_mut(key)?
     };
     // SAFETY: a map's value.
     unsafe { Some((&raw mut (*record).hot, &raw mut (*record).cold)) }

@@ -58,8 +58,10 @@ pub enum Contender {
     Drop,
     /// A program with the same parsers and the kernel's tries.
     Lpm,
-    /// xdp-filter, of xdp-tools: port 25 alone.
+    /// xdp-filter, of xdp-tools, as its manual loads it: port 25 alone.
     XdpFilter,
+    /// The same with nothing in it but ports of TCP.
+    XdpFilterTcp,
     /// nftables at the netdev ingress hook.
     Nftables,
     /// iptables in the raw table, with an ipset.

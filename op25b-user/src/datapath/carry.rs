@@ -46,7 +46,7 @@ pub(super) fn move_counts(from: Side<'_>, to: Side<'_>) -> io::Result<u64> {
 /// that it began before [`move_counts`]: the program that found no beginning writes one.
 pub(super) fn move_beginnings(from: Side<'_>, to: Side<'_>) -> io::Result<()> {
     each(from, to, |old, new| {
-        new.cold.begin_at(old.cold.first_seen.load(Relaxed))
+        new.cold.begin_at(old.cold.first_seen.load(Relaxed));
     })
 }
 
@@ -178,8 +178,7 @@ impl Window {
         let count = self.mapping.len() / size_of::<SharedBlock>();
         // SAFETY: an array map's values begin at a page and follow one another, so that this one is aligned as blocks are;
         // any bytes are a block of atomics, and nobody in this process has other references to them.
-        let blocks =
-            unsafe { std::slice::from_raw_parts(self.mapping.as_ptr().cast::<SharedBlock>(), count) };
+        let blocks = unsafe { std::slice::from_raw_parts(self.mapping.as_ptr().cast(), count) };
         let records = blocks.iter().flat_map(|block| block.hot.iter().zip(&block.cold));
         let shared = records.map(|(hot, cold)| Shared { hot, cold });
         shared.skip(self.first).take(self.count)

@@ -25,7 +25,7 @@ pub struct Obstacle(pub String);
 pub fn obstacle(contender: Contender, exemptions: u32, is_named: bool) -> Option<Obstacle> {
     let (programs, most): (&[&str], _) = match contender {
         Contender::Op25b | Contender::Drop | Contender::Lpm => (&[], u32::MAX),
-        Contender::XdpFilter => (&["xdp-filter"], u32::MAX),
+        Contender::XdpFilter | Contender::XdpFilterTcp => (&["xdp-filter"], u32::MAX),
         Contender::Nftables => (&["nft", "ethtool"], nftables::MOST_EXEMPTIONS),
         Contender::Ipset => (&["iptables", "ip6tables", "ipset", "ethtool"], u32::MAX),
     };
@@ -51,7 +51,8 @@ pub fn set_up(contender: Contender, pair: &Pair, scenario: &Scenario) -> anyhow:
         Contender::Op25b => Box::new(op25b::Op25b::attach(pair, scenario)?),
         Contender::Drop => Box::new(kernel_tries::Program::drop_all(pair)?),
         Contender::Lpm => Box::new(kernel_tries::Program::baseline(pair, scenario)?),
-        Contender::XdpFilter => Box::new(xdp_filter::XdpFilter::attach(pair)?),
+        Contender::XdpFilter => Box::new(xdp_filter::XdpFilter::attach(pair, "all")?),
+        Contender::XdpFilterTcp => Box::new(xdp_filter::XdpFilter::attach(pair, "tcp")?),
         Contender::Nftables => Box::new(nftables::Table::load(pair, scenario)?),
         Contender::Ipset => Box::new(iptables::Rule::load(pair, scenario)?),
     })
