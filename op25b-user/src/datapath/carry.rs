@@ -178,7 +178,8 @@ impl Window {
         let count = self.mapping.len() / size_of::<SharedBlock>();
         // SAFETY: an array map's values begin at a page and follow one another, so that this one is aligned as blocks are;
         // any bytes are a block of atomics, and nobody in this process has other references to them.
-        let blocks = unsafe { std::slice::from_raw_parts(self.mapping.as_ptr().cast(), count) };
+        let blocks: &[SharedBlock] =
+            unsafe { std::slice::from_raw_parts(self.mapping.as_ptr().cast(), count) };
         let records = blocks.iter().flat_map(|block| block.hot.iter().zip(&block.cold));
         let shared = records.map(|(hot, cold)| Shared { hot, cold });
         shared.skip(self.first).take(self.count)
