@@ -99,7 +99,7 @@ fn compare(
     exemptions: u32,
     sources: Spread,
 ) -> anyhow::Result<Vec<Row>> {
-    let repetitions = if args.quick { 7 } else { 15 };
+    let repetitions = if args.quick { 5 } else { 9 };
     let scenario = Scenario::draw(family, exemptions, sources);
     let mut generator = Generator::new(&scenario)?;
     let (mut lanes, mut left_out) = (Vec::new(), Vec::new());
