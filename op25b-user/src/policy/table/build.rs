@@ -103,7 +103,7 @@ pub(super) fn path<S: Space>(
 
 /// The entry for a step with these slots.
 pub(super) fn node<S: Space>(space: &mut S, slots: &[Entry; PAGE_ENTRIES]) -> Result<Entry, Full> {
-    let other = majority(slots);
+    let other = most_frequent(slots);
     let differing: Vec<Entry> = slots.iter().copied().filter(|slot| *slot != other).collect();
     if differing.is_empty() {
         return Ok(other);
@@ -138,17 +138,30 @@ pub(super) fn node<S: Space>(space: &mut S, slots: &[Entry; PAGE_ENTRIES]) -> Re
         .map(|number| Entry::new(Target::Sparse(number)))
 }
 
-/// The entry that more than half of the slots hold, or some entry if none does (Boyer and Moore).
-fn majority(slots: &[Entry; PAGE_ENTRIES]) -> Entry {
-    let (mut candidate, mut lead) = (slots[0], 0_u32);
+/// The entry that most of the slots hold, if at least half of them do; else some entry.
+///
+/// Of two candidates at a time, every entry that more than a third hold is one in the end (Misra and Gries).
+fn most_frequent(slots: &[Entry; PAGE_ENTRIES]) -> Entry {
+    let mut candidates = [(slots[0], 0_u32); 2];
     for slot in slots {
-        if *slot == candidate {
-            lead += 1;
-        } else if lead == 0 {
-            (candidate, lead) = (*slot, 1);
+        if let Some((_, lead)) = candidates
+            .iter_mut()
+            .find(|(entry, lead)| entry == slot && *lead > 0)
+        {
+            *lead += 1;
+        } else if let Some(free) = candidates.iter_mut().find(|(_, lead)| *lead == 0) {
+            *free = (*slot, 1);
         } else {
-            lead -= 1;
+            for (_, lead) in &mut candidates {
+                *lead -= 1;
+            }
         }
     }
-    candidate
+    let [first, second] = candidates.map(|(entry, _)| entry);
+    let count = |entry| slots.iter().filter(|slot| **slot == entry).count();
+    if count(first) >= count(second) {
+        first
+    } else {
+        second
+    }
 }
