@@ -151,14 +151,18 @@ pub fn trace_verdict(verdict: Verdict) {
     }
 }
 
-/// Names the map with the policy's description, which only user space reads.
+/// Names the maps that user space looks for in a program, whatever the program does with them: the policy's description,
+/// which it does not read, and subscribers' records, which those on uplink interfaces do not keep.
 ///
-/// The kernel lists as a program's maps those that its code names, removed or not: this lets `op25b status` get from the
-/// program to its policy.
+/// The kernel lists as a program's maps those that its code names, removed or not: this lets `op25b status` get from any
+/// program of a filter to all that there is to know of it.
 #[inline(always)]
-pub fn name_description() {
+pub fn name_maps() {
     if maps::TRACE.load() == 1 {
         let _ = maps::DESCRIPTION.get_ptr(0);
+        let _ = maps::SUBSCRIBERS_V4.get_ptr(0);
+        let _ = maps::SUBSCRIBERS_V6.get_ptr(0);
+        let _ = maps::MISSES_V6.get_ptr(0);
     }
 }
 

@@ -53,13 +53,16 @@ pub extern "C" fn judge_and_answer(ctx: *mut xdp_md, bits: u32) -> u32 {
     }
     match Ordinary::from_bits(bits).segment(ctx) {
         Some(segment) => act::answer_or_drop(&Fetched(ctx), &segment),
-        None => xdp_action::XDP_DROP,
+        None => {
+            account::trace_verdict(Verdict::Drop);
+            xdp_action::XDP_DROP
+        }
     }
 }
 
 #[inline(always)]
 fn judge_from<const UPLINK: bool>(ctx: *mut xdp_md, bits: u32, flow: Option<&Flow>) -> u32 {
-    account::name_description();
+    account::name_maps();
     let flow = match flow {
         Some(flow) if flow.tunnels != 0 && !looks_into(ctx, flow.tunnels) => {
             return untouched(Reason::NotTcp);

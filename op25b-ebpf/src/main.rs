@@ -62,7 +62,7 @@ fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
     loop {}
 }
 
-/// Judges what subscribers send (the verdict table's column "subscriber interface").
+/// Judges what subscribers send.
 #[xdp(frags)]
 pub fn op25b_subscribe(ctx: XdpContext) -> u32 {
     match glance::glance(ctx.ctx) {
@@ -77,7 +77,7 @@ pub fn op25b_subscribe(ctx: XdpContext) -> u32 {
     }
 }
 
-/// Judges what the Internet sends: the mirror of the above.
+/// Judges what the Internet sends: the mirror of that.
 #[xdp(frags)]
 pub fn op25b_uplink(ctx: XdpContext) -> u32 {
     match glance::glance(ctx.ctx) {

@@ -23,11 +23,14 @@ pub(super) struct Side<'a> {
 /// Moves what was counted of addresses that have a record on both sides; of how many there was one.
 ///
 /// What is counted leaves the old record as it comes into the new one, and of the rest repeating it changes nothing: so
-/// who died over this can be followed by someone who does it again. No packet may come to the old map any more.
+/// who died over this can be followed by someone who does it again, and one number of one record is lost at most. No packet
+/// may come to the old map any more.
 pub(super) fn move_counts(from: Side<'_>, to: Side<'_>) -> io::Result<u64> {
     let mut moved = 0;
     each(from, to, |old, new| {
         moved += 1;
+        // First, since what has no beginning is no record: not to who does this again.
+        new.cold.begin_at(old.cold.first_seen.load(Relaxed));
         for (old, new) in old.counters().into_iter().zip(new.counters()) {
             add(new, old.swap(0, Relaxed));
         }

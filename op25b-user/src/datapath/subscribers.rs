@@ -121,7 +121,9 @@ fn each_v4(
             for (number, block) in (number..).zip(window.iter()) {
                 let records = (number * RECORDS..).zip(block.hot.into_iter().zip(block.cold));
                 for (index, (hot, cold)) in records {
-                    if cold.first_seen != 0 && (begin..end).contains(&index) {
+                    // Of one that began while the block was copied, there may be one half only.
+                    let is_whole = cold.first_seen != 0 && hot.last_seen != 0;
+                    if is_whole && (begin..end).contains(&index) {
                         #[expect(
                             clippy::cast_possible_truncation,
                             reason = "within the range, which has 32 bits"

@@ -2,11 +2,15 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use aya::maps::MapInfo;
 use op25b::{
     datapath::{Filter, LoadOptions, Misses, destinations},
     policy::{Places, Role},
 };
-use op25b_common::values::Subscriber;
+use op25b_common::{
+    names::{COUNTERS, DESCRIPTION, MISSES_V6, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
+    values::Subscriber,
+};
 
 use crate::support::{
     packet::{between, syn_header},
@@ -42,6 +46,24 @@ fn prefix(address: IpAddr) -> u64 {
     match address {
         IpAddr::V6(address) => (address.to_bits() >> 64) as u64,
         IpAddr::V4(_) => panic!("{address} is IPv4"),
+    }
+}
+
+#[test]
+fn records_are_found_through_the_program_of_any_interface() {
+    let (mut filter, _) = loaded(&policy(""));
+    for role in [Role::Subscriber, Role::Uplink] {
+        let maps = filter.program_info(role).unwrap().map_ids().unwrap().unwrap();
+        let names: Vec<_> = maps
+            .into_iter()
+            .map(|id| MapInfo::from_id(id).unwrap().name_as_str().unwrap().to_owned())
+            .collect();
+        for name in [DESCRIPTION, COUNTERS, SUBSCRIBERS_V4, SUBSCRIBERS_V6, MISSES_V6] {
+            assert!(
+                names.iter().any(|found| found == name),
+                "{role:?}: {name} is not in {names:?}"
+            );
+        }
     }
 }
 
