@@ -61,6 +61,8 @@ pub struct Commit {
     pub changes: Vec<Change>,
     /// What was asked for, so that it is not done twice.
     pub request: Option<RequestKey>,
+    /// An earlier request that is taken back: it may be sent again, to be done.
+    pub taken_back: Option<RequestKey>,
 }
 
 /// What makes a request the same as an earlier one.

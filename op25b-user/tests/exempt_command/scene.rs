@@ -119,6 +119,7 @@ fn commit(change: Change, reason: Option<&str>) -> Commit {
         reason: reason.map(str::to_owned),
         changes: vec![change],
         request: None,
+        taken_back: None,
     }
 }
 

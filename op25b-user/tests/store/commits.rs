@@ -130,17 +130,18 @@ fn the_audit_can_be_neither_changed_nor_removed_nor_replaced() {
     assert_eq!(store.events(None, 0, 10).unwrap(), events);
 }
 
+fn request(uid: u32, key: &str) -> Option<RequestKey> {
+    Some(RequestKey {
+        uid,
+        key: key.into(),
+        digest: format!("digest of {key}"),
+    })
+}
+
 #[test]
 fn what_became_of_a_request_is_known_for_a_day() {
     let dir = tempdir().unwrap();
     let mut store = open(dir.path());
-    let request = |uid, key: &str| {
-        Some(RequestKey {
-            uid,
-            key: key.into(),
-            digest: format!("digest of {key}"),
-        })
-    };
     let first = Commit {
         request: request(1000, "one"),
         ..of([add(record(1)), add(record(2))])
@@ -176,4 +177,34 @@ fn what_became_of_a_request_is_known_for_a_day() {
     store.commit(&later).unwrap();
     assert_eq!(store.earlier(1000, "one").unwrap(), None);
     assert!(store.earlier(1000, "two").unwrap().is_some());
+}
+
+#[test]
+fn a_request_that_was_taken_back_can_be_sent_again_and_others_cannot() {
+    let dir = tempdir().unwrap();
+    let mut store = open(dir.path());
+    for (number, uid, key) in [(1, 1000, "one"), (2, 1000, "two"), (3, 1001, "one")] {
+        let commit = Commit {
+            request: request(uid, key),
+            ..of([add(record(number))])
+        };
+        store.commit(&commit).unwrap();
+    }
+    let added = store.get(record(1).id).unwrap().unwrap();
+    let back = Commit {
+        taken_back: request(1000, "one"),
+        ..of([remove(&added)])
+    };
+    store.commit(&back).unwrap();
+    assert_eq!(store.earlier(1000, "one").unwrap(), None);
+    for (uid, key) in [(1000, "two"), (1001, "one")] {
+        assert!(store.earlier(uid, key).unwrap().is_some(), "{uid} {key}");
+    }
+    let again = Commit {
+        request: request(1000, "one"),
+        ..of([add(record(4))])
+    };
+    store.commit(&again).unwrap();
+    let changed = store.earlier(1000, "one").unwrap().unwrap().changed;
+    assert_eq!(changed, [record(4).id]);
 }

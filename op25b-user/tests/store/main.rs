@@ -84,6 +84,7 @@ fn of(changes: impl Into<Vec<Change>>) -> Commit {
         reason: Some("asked for by telephone".into()),
         changes: changes.into(),
         request: None,
+        taken_back: None,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     daemon::{Daemon, load, policy_file::PolicyFile},
     datapath::ChangeError,
     policy::CompileError,
-    store::{Action, Actor, Change, Commit, Record},
+    store::{Action, Actor, Change, Commit, Record, RequestKey},
 };
 
 /// With more changes than this, a new generation is faster.
@@ -41,8 +41,14 @@ impl Daemon {
     ///
     /// # Errors
     ///
-    /// Why not: then what was added is taken back, and what was removed or changed is tried again every second.
-    pub(super) async fn enforce(&mut self, records: &[Record], change: Action) -> Result<(), Refusal> {
+    /// Why not: then what was added is taken back, with the `request` for it, and what was removed or changed is tried again
+    /// every 10 seconds.
+    pub(super) async fn enforce(
+        &mut self,
+        records: &[Record],
+        change: Action,
+        request: Option<RequestKey>,
+    ) -> Result<(), Refusal> {
         let live = if records.len() > MOST_LIVE_CHANGES {
             None
         } else {
@@ -58,7 +64,7 @@ impl Daemon {
         self.behind = Some(Instant::now() + RETRY);
         match self.load_anew().await {
             Ok(()) => Ok(()),
-            Err(error) if change == Action::Add => self.take_back(records, &error).await,
+            Err(error) if change == Action::Add => self.take_back(records, request, &error).await,
             Err(error) => Err(Refusal::Broken(format!(
                 "it is stored, and the kernel does not have it yet: {error:#}; this is tried again every {RETRY:?}"
             ))),
@@ -116,8 +122,13 @@ impl Daemon {
         }
     }
 
-    /// Takes additions back that cannot be enforced.
-    async fn take_back(&mut self, records: &[Record], error: &anyhow::Error) -> Result<(), Refusal> {
+    /// Takes additions back that cannot be enforced, so that the same request can be sent again, to be done.
+    async fn take_back(
+        &mut self,
+        records: &[Record],
+        request: Option<RequestKey>,
+        error: &anyhow::Error,
+    ) -> Result<(), Refusal> {
         let at = Timestamp::now();
         let changes = records
             .iter()
@@ -136,14 +147,22 @@ impl Daemon {
             uid: nix::unistd::Uid::effective().as_raw(),
             name: "op25b".to_owned(),
         };
-        self.commit(Commit {
-            at,
-            by,
-            reason: Some(reason),
-            changes,
-            request: None,
-        })
-        .await?;
+        let taken_back = self
+            .commit(Commit {
+                at,
+                by,
+                reason: Some(reason),
+                changes,
+                request: None,
+                taken_back: request,
+            })
+            .await;
+        if let Err(refusal) = taken_back {
+            return Err(Refusal::Broken(format!(
+                "it is stored, and could neither be enforced ({error:#}) nor taken back ({refusal}); this is tried again \
+                 every {RETRY:?}"
+            )));
+        }
         Err(Refusal::Kernel(format!("nothing was changed: {error:#}")))
     }
 }

@@ -71,6 +71,7 @@ impl Daemon {
             reason: None,
             changes: changes.collect(),
             request: fingerprint.key(asker),
+            taken_back: None,
         };
         let last = self.commit(commit).await?;
         let count = records.len() as u64;
@@ -78,7 +79,8 @@ impl Daemon {
         let records: Vec<_> = numbered
             .map(|(revision, record)| Record { revision, ..record })
             .collect();
-        self.enforce(&records, Action::Add).await?;
+        self.enforce(&records, Action::Add, fingerprint.key(asker))
+            .await?;
         Ok(imported)
     }
 

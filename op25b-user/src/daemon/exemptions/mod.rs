@@ -13,7 +13,7 @@ mod repeated;
 
 use std::{
     mem, slice,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use anyhow::Context as _;
@@ -50,9 +50,10 @@ impl Daemon {
         warnings.extend(overlaps);
         let record = draft.record(self.new_id()?, now, asker.actor.clone());
         let record = self
-            .commit_one(Action::Add, None, record, None, asker, fingerprint)
+            .commit_one(Action::Add, None, record, None, asker, &fingerprint)
             .await?;
-        self.enforce(slice::from_ref(&record), Action::Add).await?;
+        self.enforce(slice::from_ref(&record), Action::Add, fingerprint.key(asker))
+            .await?;
         self.added(record, warnings)
     }
 
@@ -83,9 +84,10 @@ impl Daemon {
             ..before.clone()
         };
         let record = self
-            .commit_one(Action::Extend, Some(before), after, reason, asker, fingerprint)
+            .commit_one(Action::Extend, Some(before), after, reason, asker, &fingerprint)
             .await?;
-        self.enforce(slice::from_ref(&record), Action::Extend).await?;
+        self.enforce(slice::from_ref(&record), Action::Extend, None)
+            .await?;
         self.extended(record, warnings)
     }
 
@@ -113,10 +115,11 @@ impl Daemon {
                 after,
                 Some(reason),
                 asker,
-                fingerprint,
+                &fingerprint,
             )
             .await?;
-        self.enforce(slice::from_ref(&record), Action::Remove).await?;
+        self.enforce(slice::from_ref(&record), Action::Remove, None)
+            .await?;
         self.removed(record)
     }
 
@@ -199,7 +202,7 @@ impl Daemon {
         mut after: Record,
         reason: Option<String>,
         asker: &Asker,
-        fingerprint: Fingerprint,
+        fingerprint: &Fingerprint,
     ) -> Result<Record, Refusal> {
         let commit = Commit {
             at: Timestamp::now(),
@@ -211,6 +214,7 @@ impl Daemon {
                 after: after.clone(),
             }],
             request: fingerprint.key(asker),
+            taken_back: None,
         };
         after.revision = self.commit(commit).await?;
         Ok(after)
@@ -239,9 +243,11 @@ impl Daemon {
 
 /// The records that the kernel is to let through.
 pub(super) fn standing(store: &SharedStore) -> Result<Vec<Record>, StoreError> {
-    match store.lock() {
-        Ok(store) => store.standing(),
-        // Whoever died while it was locked, died while reading or writing: both are whole or not at all.
-        Err(poisoned) => poisoned.into_inner().standing(),
-    }
+    // Whoever died while it was locked, died while reading or writing: both are whole or not at all.
+    let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+    store.standing().or_else(|_| {
+        // It may have been put right meanwhile. If it can be read and not written to, that is enough here.
+        let _ = store.reopen();
+        store.standing()
+    })
 }

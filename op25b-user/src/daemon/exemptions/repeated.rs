@@ -20,11 +20,11 @@ impl Fingerprint {
     }
 
     /// What the store is to remember it by.
-    pub(super) fn key(self, asker: &Asker) -> Option<RequestKey> {
+    pub(super) fn key(&self, asker: &Asker) -> Option<RequestKey> {
         Some(RequestKey {
             uid: asker.actor.uid,
             key: asker.key.clone()?,
-            digest: self.0,
+            digest: self.0.clone(),
         })
     }
 }
@@ -46,11 +46,21 @@ impl Daemon {
     }
 
     /// The records that an earlier request with the same key changed.
+    ///
+    /// The first step of every change, so the kernel has caught up with the store after it: what was stored and not enforced
+    /// must not be answered as done, and what the daemon has not read must not be judged by.
     pub(super) async fn changed_earlier(
         &mut self,
         asker: &Asker,
         fingerprint: &Fingerprint,
     ) -> Result<Option<Vec<Ulid>>, Refusal> {
+        if self.behind.is_some() {
+            self.load_anew().await.map_err(|error| {
+                Refusal::Broken(format!(
+                    "nothing was changed: the kernel does not have yet what is stored already: {error:#}"
+                ))
+            })?;
+        }
         let Some(key) = asker.key.clone() else {
             return Ok(None);
         };

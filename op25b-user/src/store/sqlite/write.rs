@@ -53,6 +53,9 @@ pub(super) fn commit(connection: &mut Connection, commit: &Commit) -> Result<Rev
         append(&transaction, &event)?;
     }
     forget_requests(&transaction, commit.at)?;
+    if let Some(request) = &commit.taken_back {
+        forget(&transaction, request)?;
+    }
     if let Some(request) = &commit.request {
         remember(&transaction, request, commit)?;
     }
@@ -163,6 +166,13 @@ fn forget_requests(connection: &Connection, now: Timestamp) -> rusqlite::Result<
             .prepare_cached("DELETE FROM requests WHERE at < ?")?
             .execute([row::time(oldest)])?;
     }
+    Ok(())
+}
+
+fn forget(connection: &Connection, request: &RequestKey) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM requests WHERE uid = ? AND key = ?")?
+        .execute(params![request.uid, request.key])?;
     Ok(())
 }
 
