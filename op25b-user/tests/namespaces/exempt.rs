@@ -1,9 +1,14 @@
 //! `op25b exempt`: exemptions that come and go without a new policy, and real mail that notices.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    os::unix::net::UnixStream,
+    time::Duration,
+};
 
 use nix::sys::signal::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 use xtask::{
     filter::Filter,
     lab::{Family, Servers},
@@ -11,7 +16,10 @@ use xtask::{
     traffic::Path,
 };
 
-use crate::scene::{Answer, SMALL, Scene, eventually};
+use crate::{
+    foreign::{self, ForeignProgram},
+    scene::{Answer, SMALL, Scene, eventually},
+};
 
 /// The subscriber of the lab, in both families.
 const SUBSCRIBER: [&str; 2] = ["198.51.100.10", "2001:db8:100::10"];
@@ -328,4 +336,65 @@ fn an_import_is_done_whole_or_not_at_all_and_once() {
         assert_eq!(again.stdout, "added 0; 2 were there already\n", "{again:?}");
     }
     assert_eq!(exempt(&scene, &["history"]).stdout.lines().count(), 2);
+}
+
+/// An import of more rows than are changed in the generation that runs, under one key.
+fn import_under_a_key(scene: &Scene) -> String {
+    let rows: Vec<_> = (1..=300)
+        .map(|number| {
+            let prefix = format!("2001:db8:100:{number:x}::/64");
+            json!({ "line": number, "exemption": { "customer": "Example KK", "prefixes": [prefix] } })
+        })
+        .collect();
+    let body = json!({ "exemptions": rows }).to_string();
+    let [_, (_, state), _] = scene.router().places();
+    let mut stream = UnixStream::connect(state.join("control.sock")).unwrap();
+    write!(
+        stream,
+        "POST /v1/exemptions/import HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nIdempotency-Key: OPS-7\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn what_cannot_be_enforced_is_taken_back_and_done_when_it_is_sent_again() {
+    let scene = Scene::new();
+    let filter = scene.filter(&scene.policy(SMALL));
+    let [(_, pins), ..] = scene.router().places();
+    // Quicker than anybody could put the filter back.
+    filter.signal(Signal::SIGSTOP).unwrap();
+    foreign::detach(&pins.join("links/sub0"));
+    let foreign = ForeignProgram::attach(scene.router(), "sub0", true);
+    filter.signal(Signal::SIGCONT).unwrap();
+
+    let refused = import_under_a_key(&scene);
+    assert!(
+        refused.starts_with("HTTP/1.1 507 ") && refused.contains("nothing was changed"),
+        "{refused}"
+    );
+    assert!(listed(&scene, &[]).is_empty());
+    // Nor is it done for being asked again.
+    let refused = import_under_a_key(&scene);
+    assert!(
+        refused.starts_with("HTTP/1.1 500 ") && refused.contains("nothing was changed"),
+        "{refused}"
+    );
+    assert!(listed(&scene, &[]).is_empty());
+
+    drop(foreign);
+    for _ in 0..2 {
+        let done = import_under_a_key(&scene);
+        assert!(
+            done.starts_with("HTTP/1.1 200 ") && done.contains("\"added\":300"),
+            "{done}"
+        );
+        assert_eq!(listed(&scene, &["--customer", "Example KK"]).len(), 300);
+    }
+    let explained = scene.op25b(&["explain", "--src", "2001:db8:100:12c::1"]);
+    assert!(explained.stdout.contains("exempt"), "{explained:?}");
 }
