@@ -209,6 +209,39 @@ fn a_stored_exemption_survives_reloads_crashes_and_restarts() {
 }
 
 #[test]
+fn a_store_that_cannot_be_read_at_the_start_is_read_once_it_can_be() {
+    let scene = Scene::new();
+    let servers = Servers::start(&scene.lab).unwrap();
+    let policy = scene.policy(SMALL);
+    let filter = scene.filter(&policy);
+    let id = add(&scene, &SUBSCRIBER, &[]);
+    filter.stop().unwrap();
+    let [.., (_, state)] = scene.router().places();
+    let (store, elsewhere) = (state.join("exemptions.db"), state.join("elsewhere"));
+    fs::rename(&store, &elsewhere).unwrap();
+    fs::create_dir(&store).unwrap();
+
+    let filter = scene.filter(&policy);
+    let log = filter.log();
+    assert!(log.contains("ENFORCING WITHOUT THE STORED EXEMPTIONS"), "{log}");
+    scene.assert_blocked(&servers, &filter);
+    let other = ["add", "--customer", "Other", "198.51.100.77"];
+    let refused = exempt(&scene, &other);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(
+        refused.stderr.contains("nothing was changed") && refused.stderr.contains("exemptions.db"),
+        "{refused:?}"
+    );
+
+    fs::remove_dir(&store).unwrap();
+    fs::rename(&elsewhere, &store).unwrap();
+    assert_eq!(exempt(&scene, &other).code, Some(0));
+    scene.assert_open(&servers);
+    let all = listed(&scene, &[]);
+    assert_eq!((all.len(), ids(&all)[0]), (2, id.as_str()));
+}
+
+#[test]
 fn an_exemption_ends_by_itself_and_can_be_extended() {
     let scene = Scene::new();
     let servers = Servers::start(&scene.lab).unwrap();
