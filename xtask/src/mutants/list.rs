@@ -243,10 +243,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "if",
     ),
     mutant(
-        "a glance finds IP one byte too far behind PPPoE and a tag",
+        "a glance reads IPv4's ports where there are none",
         "glance.rs",
-        "behind_ethertype::<16, 18, 26>",
-        "behind_ethertype::<16, 18, 27>",
+        "frame.u32::<IP, 20>()",
+        "frame.u32::<IP, 24>()",
     ),
     mutant(
         "at a glance L2TP is nothing but UDP",
