@@ -130,12 +130,12 @@ fn the_audit_can_be_neither_changed_nor_removed_nor_replaced() {
     assert_eq!(store.events(None, 0, 10).unwrap(), events);
 }
 
-fn request(uid: u32, key: &str) -> Option<RequestKey> {
-    Some(RequestKey {
+fn request(uid: u32, key: &str) -> RequestKey {
+    RequestKey {
         uid,
         key: key.into(),
         digest: format!("digest of {key}"),
-    })
+    }
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn what_became_of_a_request_is_known_for_a_day() {
     let dir = tempdir().unwrap();
     let mut store = open(dir.path());
     let first = Commit {
-        request: request(1000, "one"),
+        request: Some(request(1000, "one")),
         ..of([add(record(1)), add(record(2))])
     };
     store.commit(&first).unwrap();
@@ -156,7 +156,7 @@ fn what_became_of_a_request_is_known_for_a_day() {
     assert_eq!(store.earlier(1000, "two").unwrap(), None);
     // The same request is not done a second time, also if nobody asked before.
     let again = Commit {
-        request: request(1000, "one"),
+        request: Some(request(1000, "one")),
         ..of([add(record(3))])
     };
     assert!(store.commit(&again).is_err());
@@ -165,7 +165,7 @@ fn what_became_of_a_request_is_known_for_a_day() {
     let day = SignedDuration::from_hours(24);
     let later = Commit {
         at: now() + day,
-        request: request(1000, "two"),
+        request: Some(request(1000, "two")),
         ..of([add(record(3))])
     };
     store.commit(&later).unwrap();
@@ -185,14 +185,14 @@ fn a_request_that_was_taken_back_can_be_sent_again_and_others_cannot() {
     let mut store = open(dir.path());
     for (number, uid, key) in [(1, 1000, "one"), (2, 1000, "two"), (3, 1001, "one")] {
         let commit = Commit {
-            request: request(uid, key),
+            request: Some(request(uid, key)),
             ..of([add(record(number))])
         };
         store.commit(&commit).unwrap();
     }
     let added = store.get(record(1).id).unwrap().unwrap();
     let back = Commit {
-        taken_back: request(1000, "one"),
+        taken_back: Some(request(1000, "one")),
         ..of([remove(&added)])
     };
     store.commit(&back).unwrap();
@@ -201,7 +201,7 @@ fn a_request_that_was_taken_back_can_be_sent_again_and_others_cannot() {
         assert!(store.earlier(uid, key).unwrap().is_some(), "{uid} {key}");
     }
     let again = Commit {
-        request: request(1000, "one"),
+        request: Some(request(1000, "one")),
         ..of([add(record(4))])
     };
     store.commit(&again).unwrap();
