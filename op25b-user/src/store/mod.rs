@@ -185,12 +185,13 @@ pub trait Store: Records {
     /// [`StoreError`]; nothing is changed then.
     fn commit(&mut self, commit: &Commit) -> Result<Revision, StoreError>;
 
-    /// What became of an earlier request with this key, by this user.
+    /// What became of an earlier request with this key, by this user. Every change begins with this question, so a store
+    /// that could not be read is tried once more.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
-    fn earlier(&self, uid: u32, key: &str) -> Result<Option<Earlier>, StoreError>;
+    fn earlier(&mut self, uid: u32, key: &str) -> Result<Option<Earlier>, StoreError>;
 
     /// Does what is to be done from time to time, such as a backup: the daemon calls this every second.
     ///

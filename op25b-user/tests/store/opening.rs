@@ -122,6 +122,37 @@ fn a_store_that_cannot_be_read_does_not_pass_for_empty() {
 }
 
 #[test]
+fn a_store_that_can_be_read_again_answers_who_asks_for_an_earlier_request() {
+    let dir = tempdir().unwrap();
+    let (file, aside) = (dir.path().join("exemptions.db"), dir.path().join("aside"));
+    fs::create_dir(&aside).unwrap();
+    let move_files = |from: &Path, to: &Path| {
+        for name in names(from)
+            .iter()
+            .filter(|name| name.starts_with("exemptions.db"))
+        {
+            fs::rename(from.join(name), to.join(name)).unwrap();
+        }
+    };
+    let mut store = open(dir.path());
+    add_each(&mut store, 1..=2);
+    // It breaks while it is open, as when somebody restores a copy over it.
+    move_files(dir.path(), &aside);
+    fs::create_dir(&file).unwrap();
+    for _ in 0..2 {
+        assert!(store.commit(&of([add(record(3))])).is_err());
+    }
+    assert!(store.standing().is_err());
+    assert!(store.earlier(0, "key").is_err());
+
+    fs::remove_dir(&file).unwrap();
+    move_files(&aside, dir.path());
+    assert_eq!(store.earlier(0, "key").unwrap(), None);
+    assert_eq!(store.trouble(), None);
+    assert_eq!(customers(&store), named(1..=2));
+}
+
+#[test]
 fn readers_in_other_threads_see_whole_commits_while_the_store_writes() {
     let dir = tempdir().unwrap();
     let mut store = open(dir.path());

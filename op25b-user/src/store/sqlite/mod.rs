@@ -54,7 +54,8 @@ pub struct Opened {
 /// Opens the store in a state directory, and makes it if there is none.
 ///
 /// A damaged store is recovered. One that cannot be written is read; each commit then tries to open it again. If there
-/// is something that cannot even be read, each question is answered with the reason: it does not pass for empty.
+/// is something that cannot even be read, each question is answered with the reason: it does not pass for empty. Then
+/// also [`Store::earlier`] tries to open it again.
 ///
 /// # Errors
 ///
@@ -106,7 +107,8 @@ impl SqliteStore {
         self.records()?.another()
     }
 
-    /// Tries to open it for writing once more. Each commit does by itself, if there was trouble.
+    /// Tries to open it for writing once more. Each commit does by itself, if there was trouble, and [`Store::earlier`]
+    /// if it cannot even be read.
     ///
     /// # Errors
     ///
@@ -211,7 +213,11 @@ impl Store for SqliteStore {
         })
     }
 
-    fn earlier(&self, uid: u32, key: &str) -> Result<Option<Earlier>, StoreError> {
+    fn earlier(&mut self, uid: u32, key: &str) -> Result<Option<Earlier>, StoreError> {
+        if self.records.is_err() {
+            // Whoever asks must not be kept from the commit by which it would be opened again. To be read is enough here.
+            let _ = self.reopen();
+        }
         self.records()?
             .ask(|connection| read::earlier(connection, uid, key))
     }
