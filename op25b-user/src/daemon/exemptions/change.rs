@@ -36,6 +36,13 @@ enum LiveError {
     IsBehind,
 }
 
+/// What is said of a change until the kernel has it, however often it is asked for.
+pub(super) fn not_enforced_yet(error: &anyhow::Error) -> Refusal {
+    Refusal::Broken(format!(
+        "it is stored, and the kernel does not have it yet: {error:#}; this is tried again every {RETRY:?}"
+    ))
+}
+
 impl Daemon {
     /// Has the kernel do what the store says now of these records.
     ///
@@ -65,9 +72,7 @@ impl Daemon {
         match self.load_anew().await {
             Ok(()) => Ok(()),
             Err(error) if change == Action::Add => self.take_back(records, request, &error).await,
-            Err(error) => Err(Refusal::Broken(format!(
-                "it is stored, and the kernel does not have it yet: {error:#}; this is tried again every {RETRY:?}"
-            ))),
+            Err(error) => Err(not_enforced_yet(&error)),
         }
     }
 
