@@ -22,5 +22,6 @@ mod service;
 mod status;
 mod stopping;
 mod subscribers;
+mod unread;
 mod upkeep;
 mod wire;

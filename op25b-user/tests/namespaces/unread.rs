@@ -1,0 +1,92 @@
+//! A store that cannot be read, and can be later on: without a restart, a reload or a change that asks for it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::scene::{Answer, SMALL, Scene, eventually};
+
+const FILE: &str = "exemptions.db";
+
+fn add(scene: &Scene, prefix: &str) -> Answer {
+    scene.op25b(&["exempt", "add", "--customer", "Example KK", prefix])
+}
+
+fn listed(scene: &Scene) -> usize {
+    let answer = scene.op25b(&["exempt", "list", "--json"]);
+    assert_eq!(answer.code, Some(0), "{answer:?}");
+    answer.json()["exemptions"].as_array().unwrap().len()
+}
+
+fn move_store(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let name = entry.unwrap().file_name();
+        if name.to_str().unwrap().starts_with(FILE) {
+            fs::rename(from.join(&name), to.join(&name)).unwrap();
+        }
+    }
+}
+
+/// Has a directory in the store's place, which also root cannot read as a file; where the store is meanwhile.
+fn hide_store(scene: &Scene) -> [PathBuf; 2] {
+    let [.., (_, state)] = scene.router().places();
+    let aside = scene.path("aside");
+    fs::create_dir(&aside).unwrap();
+    move_store(&state, &aside);
+    fs::create_dir(state.join(FILE)).unwrap();
+    [state, aside]
+}
+
+fn put_back([state, aside]: &[PathBuf; 2]) {
+    fs::remove_dir(state.join(FILE)).unwrap();
+    move_store(aside, state);
+}
+
+#[test]
+fn what_could_not_be_read_at_the_start_is_enforced_though_nobody_asks() {
+    let scene = Scene::new();
+    let policy = scene.policy(SMALL);
+    let filter = scene.filter(&policy);
+    assert_eq!(add(&scene, "198.51.100.10").code, Some(0));
+    filter.stop().unwrap();
+    let hidden = hide_store(&scene);
+
+    let filter = scene.filter(&policy);
+    eventually("it is told", || {
+        scene.daemon_report()["exemptions"]["kernel_is_behind"] == true
+    });
+    put_back(&hidden);
+    eventually("it is enforced", || {
+        let exemptions = &scene.daemon_report()["exemptions"];
+        exemptions["stored"] == 1 && exemptions["kernel_is_behind"] == false
+    });
+    let log = filter.log();
+    assert!(
+        log.contains("the kernel has the exemptions of the store again"),
+        "{log}"
+    );
+    let explained = scene.op25b(&["explain", "--src", "198.51.100.10"]);
+    assert!(explained.stdout.contains("exempt"), "{explained:?}");
+}
+
+#[test]
+fn a_store_that_breaks_under_the_daemon_takes_changes_once_it_is_put_right() {
+    let scene = Scene::new();
+    let _filter = scene.filter(&scene.policy(SMALL));
+    assert_eq!(add(&scene, "198.51.100.10").code, Some(0));
+    let hidden = hide_store(&scene);
+    // The first finds that it is gone, the second that it cannot be read, and the third knows that.
+    for _ in 0..3 {
+        let refused = add(&scene, "198.51.100.11");
+        assert!(
+            refused.code != Some(0) && refused.stderr.contains("nothing was changed"),
+            "{refused:?}"
+        );
+    }
+
+    put_back(&hidden);
+    let added = add(&scene, "198.51.100.11");
+    assert_eq!(added.code, Some(0), "{added:?}");
+    assert_eq!(listed(&scene), 2);
+}
