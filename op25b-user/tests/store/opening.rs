@@ -7,10 +7,14 @@ use std::{
     thread,
 };
 
-use op25b::store::{Records as _, Store as _, StoreError, sqlite};
+use jiff::SignedDuration;
+use op25b::store::{
+    Records as _, Store as _, StoreError,
+    sqlite::{self, SqliteStore},
+};
 use tempfile::tempdir;
 
-use crate::{add, add_each, by_hand, customers, named, of, open, record};
+use crate::{add, add_each, by_hand, customers, named, now, of, open, record};
 
 fn mode(path: PathBuf) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
@@ -121,32 +125,55 @@ fn a_store_that_cannot_be_read_does_not_pass_for_empty() {
     assert_eq!(customers(&store), named([1]));
 }
 
-#[test]
-fn a_store_that_can_be_read_again_answers_who_asks_for_an_earlier_request() {
-    let dir = tempdir().unwrap();
-    let (file, aside) = (dir.path().join("exemptions.db"), dir.path().join("aside"));
+/// Breaks an open store, as when somebody restores a copy over it; what it gives puts it right.
+fn break_store(store: &mut SqliteStore, dir: &Path) -> impl FnOnce() + use<> {
+    let (dir, file, aside) = (dir.to_owned(), dir.join("exemptions.db"), dir.join("aside"));
     fs::create_dir(&aside).unwrap();
-    let move_files = |from: &Path, to: &Path| {
-        for name in names(from)
-            .iter()
-            .filter(|name| name.starts_with("exemptions.db"))
-        {
-            fs::rename(from.join(name), to.join(name)).unwrap();
-        }
-    };
-    let mut store = open(dir.path());
-    add_each(&mut store, 1..=2);
-    // It breaks while it is open, as when somebody restores a copy over it.
-    move_files(dir.path(), &aside);
+    move_store(&dir, &aside);
     fs::create_dir(&file).unwrap();
+    // The first finds that the file is another one, the second that it cannot be read.
     for _ in 0..2 {
         assert!(store.commit(&of([add(record(3))])).is_err());
     }
     assert!(store.standing().is_err());
-    assert!(store.earlier(0, "key").is_err());
+    move || {
+        fs::remove_dir(&file).unwrap();
+        move_store(&aside, &dir);
+    }
+}
 
-    fs::remove_dir(&file).unwrap();
-    move_files(&aside, dir.path());
+fn move_store(from: &Path, to: &Path) {
+    for name in names(from) {
+        if name.starts_with("exemptions.db") {
+            fs::rename(from.join(&name), to.join(&name)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_store_that_can_be_read_again_is_read_while_it_is_looked_after() {
+    let dir = tempdir().unwrap();
+    let mut store = open(dir.path());
+    add_each(&mut store, 1..=2);
+    let put_right = break_store(&mut store, dir.path());
+    let after = |seconds| now() + SignedDuration::from_secs(seconds);
+    assert!(store.look_after(after(0)).is_err());
+    put_right();
+    store.look_after(after(9)).unwrap();
+    assert!(store.standing().is_err());
+    store.look_after(after(10)).unwrap();
+    assert_eq!(customers(&store), named(1..=2));
+    assert_eq!(customers(&store.reader().unwrap()), named(1..=2));
+}
+
+#[test]
+fn a_store_that_can_be_read_again_answers_who_asks_for_an_earlier_request() {
+    let dir = tempdir().unwrap();
+    let mut store = open(dir.path());
+    add_each(&mut store, 1..=2);
+    let put_right = break_store(&mut store, dir.path());
+    assert!(store.earlier(0, "key").is_err());
+    put_right();
     assert_eq!(store.earlier(0, "key").unwrap(), None);
     assert_eq!(store.trouble(), None);
     assert_eq!(customers(&store), named(1..=2));

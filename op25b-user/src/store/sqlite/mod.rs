@@ -15,8 +15,8 @@ mod write;
 
 use std::path::Path;
 
-use jiff::Timestamp;
-use tracing::warn;
+use jiff::{SignedDuration, Timestamp};
+use tracing::{info, warn};
 use ulid::Ulid;
 
 use self::{
@@ -29,6 +29,9 @@ use super::{Commit, Earlier, Event, Query, Record, Records, Revision, Store, Sto
 
 pub use self::read_only::{SqliteReader, open_read_only};
 
+/// How long to wait before what cannot be read is tried again.
+const READ_AGAIN: SignedDuration = SignedDuration::from_secs(10);
+
 /// The store of one daemon.
 #[derive(Debug)]
 pub struct SqliteStore {
@@ -39,6 +42,8 @@ pub struct SqliteStore {
     trouble: Option<StoreError>,
     /// Which file was opened for writing, as a device and an inode.
     identity: Option<(u64, u64)>,
+    /// When it was last tried to read what cannot be read.
+    tried_at: Option<Timestamp>,
     backups: Backups,
 }
 
@@ -55,7 +60,7 @@ pub struct Opened {
 ///
 /// A damaged store is recovered. One that cannot be written is read; each commit then tries to open it again. If there
 /// is something that cannot even be read, each question is answered with the reason: it does not pass for empty. Then
-/// also [`Store::earlier`] tries to open it again.
+/// [`Store::earlier`] and, every 10 seconds, [`Store::look_after`] try to open it again, too.
 ///
 /// # Errors
 ///
@@ -67,6 +72,7 @@ pub fn open(state_dir: &Path) -> Result<Opened, StoreError> {
         records: Ok(SqliteReader::empty(files.store())),
         trouble: None,
         identity: None,
+        tried_at: None,
         backups: Backups::default(),
         files,
     };
@@ -147,6 +153,21 @@ impl SqliteStore {
         }
     }
 
+    /// Who only reads opens nothing, and would go on to hear of a fault that has been put right.
+    fn read_again(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        // The clock may have been set back.
+        let was_tried = |at: Timestamp| now.duration_since(at).abs() < READ_AGAIN;
+        if self.records.is_ok() || self.tried_at.is_some_and(was_tried) {
+            return Ok(());
+        }
+        self.tried_at = Some(now);
+        let opened = self.reopen();
+        if self.records.is_ok() {
+            info!("the exemption store can be read again");
+        }
+        opened
+    }
+
     fn back_up(&mut self, now: Timestamp) -> Result<(), StoreError> {
         match self.records.as_ref().map(SqliteReader::connection) {
             Ok(Some(connection)) => self.backups.take_if_changed(connection, &self.files, now),
@@ -223,6 +244,7 @@ impl Store for SqliteStore {
     }
 
     fn look_after(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        self.read_again(now)?;
         self.backup_if_due(now)
     }
 }
