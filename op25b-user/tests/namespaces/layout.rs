@@ -4,6 +4,7 @@ use std::{fs, path::PathBuf};
 
 use aya::maps::{Array, Map, MapData, MapInfo};
 use nix::sys::signal::Signal;
+use op25b_common::RECORD_VERSION;
 use serde_json::json;
 use xtask::lab::Servers;
 
@@ -60,8 +61,10 @@ fn records_of_another_version_begin_anew_and_the_counters_go_on() {
     scene.filter(&policy).leave_by(Signal::SIGKILL).unwrap();
     assert_eq!(ids(&scene), before);
     rewrite(&scene, |text| {
-        assert!(text.contains("\"records\":{\"version\":1,"), "{text}");
-        text.replace("\"records\":{\"version\":1,", "\"records\":{\"version\":7,")
+        let [ours, theirs] = [RECORD_VERSION, RECORD_VERSION + 1]
+            .map(|version| format!("\"records\":{{\"version\":{version},"));
+        assert!(text.contains(&ours), "{text}");
+        text.replace(&ours, &theirs)
     });
     let filter = scene.filter(&policy);
     let log = filter.log();
