@@ -51,12 +51,11 @@ pub extern "C" fn judge_and_answer(ctx: *mut xdp_md, bits: u32) -> u32 {
     if action != xdp_action::XDP_TX {
         return action;
     }
-    match Ordinary::from_bits(bits).segment(ctx) {
-        Some(segment) => act::answer_or_drop(&Fetched(ctx), &segment),
-        None => {
-            account::trace_verdict(Verdict::Drop);
-            xdp_action::XDP_DROP
-        }
+    if let Some(segment) = Ordinary::from_bits(bits).segment(ctx) {
+        act::answer_or_drop(&Fetched(ctx), &segment)
+    } else {
+        account::trace_verdict(Verdict::Drop);
+        xdp_action::XDP_DROP
     }
 }
 
