@@ -1,11 +1,6 @@
 //! `op25b exempt`: exemptions that come and go without a new policy, and real mail that notices.
 
-use std::{
-    fs,
-    io::{Read as _, Write as _},
-    os::unix::net::UnixStream,
-    time::Duration,
-};
+use std::{fs, time::Duration};
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -17,7 +12,7 @@ use xtask::{
 };
 
 use crate::{
-    foreign::{self, ForeignProgram},
+    foreign::ForeignProgram,
     scene::{Answer, SMALL, Scene, eventually},
 };
 
@@ -209,39 +204,6 @@ fn a_stored_exemption_survives_reloads_crashes_and_restarts() {
 }
 
 #[test]
-fn a_store_that_cannot_be_read_at_the_start_is_read_once_it_can_be() {
-    let scene = Scene::new();
-    let servers = Servers::start(&scene.lab).unwrap();
-    let policy = scene.policy(SMALL);
-    let filter = scene.filter(&policy);
-    let id = add(&scene, &SUBSCRIBER, &[]);
-    filter.stop().unwrap();
-    let [.., (_, state)] = scene.router().places();
-    let (store, elsewhere) = (state.join("exemptions.db"), state.join("elsewhere"));
-    fs::rename(&store, &elsewhere).unwrap();
-    fs::create_dir(&store).unwrap();
-
-    let filter = scene.filter(&policy);
-    let log = filter.log();
-    assert!(log.contains("ENFORCING WITHOUT THE STORED EXEMPTIONS"), "{log}");
-    scene.assert_blocked(&servers, &filter);
-    let other = ["add", "--customer", "Other", "198.51.100.77"];
-    let refused = exempt(&scene, &other);
-    assert_eq!(refused.code, Some(2), "{refused:?}");
-    assert!(
-        refused.stderr.contains("nothing was changed") && refused.stderr.contains("exemptions.db"),
-        "{refused:?}"
-    );
-
-    fs::remove_dir(&store).unwrap();
-    fs::rename(&elsewhere, &store).unwrap();
-    assert_eq!(exempt(&scene, &other).code, Some(0));
-    scene.assert_open(&servers);
-    let all = listed(&scene, &[]);
-    assert_eq!((all.len(), ids(&all)[0]), (2, id.as_str()));
-}
-
-#[test]
 fn an_exemption_ends_by_itself_and_can_be_extended() {
     let scene = Scene::new();
     let servers = Servers::start(&scene.lab).unwrap();
@@ -380,30 +342,18 @@ fn import_under_a_key(scene: &Scene) -> String {
         })
         .collect();
     let body = json!({ "exemptions": rows }).to_string();
-    let [_, (_, state), _] = scene.router().places();
-    let mut stream = UnixStream::connect(state.join("control.sock")).unwrap();
-    write!(
-        stream,
-        "POST /v1/exemptions/import HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nIdempotency-Key: OPS-7\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+    let headers = format!(
+        "Idempotency-Key: OPS-7\r\nContent-Type: application/json\r\nContent-Length: {}\r\n",
         body.len()
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
+    );
+    scene.send_daemon("POST /v1/exemptions/import", &headers, &body)
 }
 
 #[test]
 fn what_cannot_be_enforced_is_taken_back_and_done_when_it_is_sent_again() {
     let scene = Scene::new();
     let filter = scene.filter(&scene.policy(SMALL));
-    let [(_, pins), ..] = scene.router().places();
-    // Quicker than anybody could put the filter back.
-    filter.signal(Signal::SIGSTOP).unwrap();
-    foreign::detach(&pins.join("links/sub0"));
-    let foreign = ForeignProgram::attach(scene.router(), "sub0", true);
-    filter.signal(Signal::SIGCONT).unwrap();
+    let foreign = ForeignProgram::instead_of(&filter, scene.router(), "sub0");
 
     let refused = import_under_a_key(&scene);
     assert!(

@@ -10,7 +10,8 @@ use std::{
     path::Path,
 };
 
-use xtask::{bpf::call, lab::NetNs};
+use nix::sys::signal::Signal;
+use xtask::{bpf::call, filter::Filter, lab::NetNs};
 
 /// Its name in the kernel.
 pub const NAME: &str = "someone_elses";
@@ -81,7 +82,17 @@ impl ForeignProgram {
         Self::try_attach(namespace, interface, native).unwrap()
     }
 
-    /// The same, where the kernel may refuse it.
+    /// Attaches one natively where a filter runs, quicker than its daemon could put the filter back.
+    pub fn instead_of(filter: &Filter, router: &NetNs, interface: &'static str) -> Self {
+        let [(_, pins), ..] = router.places();
+        filter.signal(Signal::SIGSTOP).unwrap();
+        detach(&pins.join("links").join(interface));
+        let foreign = Self::attach(router, interface, true);
+        filter.signal(Signal::SIGCONT).unwrap();
+        foreign
+    }
+
+    /// [`Self::attach`], where the kernel may refuse it.
     pub fn try_attach(namespace: &NetNs, interface: &'static str, native: bool) -> io::Result<Self> {
         let link = namespace.run(move || {
             let interface = nix::net::if_::if_nametoindex(interface)?;

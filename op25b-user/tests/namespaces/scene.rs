@@ -113,11 +113,16 @@ impl Scene {
 
     /// What the router's daemon answers at its control socket to a request such as `GET /`.
     pub fn ask_daemon(&self, request: &str) -> String {
+        self.send_daemon(request, "", "")
+    }
+
+    /// The same with headers, each of which ends its line, and a body.
+    pub fn send_daemon(&self, request: &str, headers: &str, body: &str) -> String {
         let [_, (_, state), _] = self.router().places();
         let mut stream = UnixStream::connect(state.join("control.sock")).unwrap();
         write!(
             stream,
-            "{request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+            "{request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n{body}"
         )
         .unwrap();
         let mut answer = String::new();

@@ -1,22 +1,25 @@
-//! A store that cannot be read, and can be later on: without a restart, a reload or a change that asks for it.
+//! A store that cannot be read, and can be later on: without a restart or a reload.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
+use serde_json::Value;
+use xtask::lab::Servers;
+
 use crate::scene::{Answer, SMALL, Scene, eventually};
 
 const FILE: &str = "exemptions.db";
 
-fn add(scene: &Scene, prefix: &str) -> Answer {
-    scene.op25b(&["exempt", "add", "--customer", "Example KK", prefix])
+fn add(scene: &Scene, prefixes: &[&str]) -> Answer {
+    scene.op25b(&[&["exempt", "add", "--customer", "Example KK"], prefixes].concat())
 }
 
-fn listed(scene: &Scene) -> usize {
+fn listed(scene: &Scene) -> Vec<Value> {
     let answer = scene.op25b(&["exempt", "list", "--json"]);
     assert_eq!(answer.code, Some(0), "{answer:?}");
-    answer.json()["exemptions"].as_array().unwrap().len()
+    answer.json()["exemptions"].as_array().unwrap().clone()
 }
 
 fn move_store(from: &Path, to: &Path) {
@@ -48,7 +51,7 @@ fn what_could_not_be_read_at_the_start_is_enforced_though_nobody_asks() {
     let scene = Scene::new();
     let policy = scene.policy(SMALL);
     let filter = scene.filter(&policy);
-    assert_eq!(add(&scene, "198.51.100.10").code, Some(0));
+    assert_eq!(add(&scene, &["198.51.100.10"]).code, Some(0));
     filter.stop().unwrap();
     let hidden = hide_store(&scene);
 
@@ -71,14 +74,44 @@ fn what_could_not_be_read_at_the_start_is_enforced_though_nobody_asks() {
 }
 
 #[test]
+fn what_could_not_be_read_at_the_start_is_enforced_before_the_next_change() {
+    let scene = Scene::new();
+    let servers = Servers::start(&scene.lab).unwrap();
+    let policy = scene.policy(SMALL);
+    let filter = scene.filter(&policy);
+    let added = add(&scene, &["198.51.100.10", "2001:db8:100::10"]);
+    assert_eq!(added.code, Some(0), "{added:?}");
+    let id = added.stdout.lines().next().unwrap();
+    filter.stop().unwrap();
+    let hidden = hide_store(&scene);
+
+    let filter = scene.filter(&policy);
+    let log = filter.log();
+    assert!(log.contains("ENFORCING WITHOUT THE STORED EXEMPTIONS"), "{log}");
+    scene.assert_blocked(&servers, &filter);
+    let refused = add(&scene, &["198.51.100.77"]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(
+        refused.stderr.contains("nothing was changed") && refused.stderr.contains(FILE),
+        "{refused:?}"
+    );
+
+    put_back(&hidden);
+    assert_eq!(add(&scene, &["198.51.100.77"]).code, Some(0));
+    scene.assert_open(&servers);
+    let all = listed(&scene);
+    assert_eq!((all.len(), all[0]["id"].as_str().unwrap()), (2, id));
+}
+
+#[test]
 fn a_store_that_breaks_under_the_daemon_takes_changes_once_it_is_put_right() {
     let scene = Scene::new();
     let _filter = scene.filter(&scene.policy(SMALL));
-    assert_eq!(add(&scene, "198.51.100.10").code, Some(0));
+    assert_eq!(add(&scene, &["198.51.100.10"]).code, Some(0));
     let hidden = hide_store(&scene);
     // The first finds that it is gone, the second that it cannot be read, and the third knows that.
     for _ in 0..3 {
-        let refused = add(&scene, "198.51.100.11");
+        let refused = add(&scene, &["198.51.100.11"]);
         assert!(
             refused.code != Some(0) && refused.stderr.contains("nothing was changed"),
             "{refused:?}"
@@ -86,7 +119,7 @@ fn a_store_that_breaks_under_the_daemon_takes_changes_once_it_is_put_right() {
     }
 
     put_back(&hidden);
-    let added = add(&scene, "198.51.100.11");
+    let added = add(&scene, &["198.51.100.11"]);
     assert_eq!(added.code, Some(0), "{added:?}");
-    assert_eq!(listed(&scene), 2);
+    assert_eq!(listed(&scene).len(), 2);
 }

@@ -128,12 +128,8 @@ fn a_filter_that_somebody_detaches_is_put_back_at_once_and_loudly() {
 fn another_program_in_its_place_is_named_and_left_until_it_goes() {
     let scene = Scene::new();
     let filter = scene.filter(&scene.policy(SMALL));
-    // Quicker than anybody could put the filter back.
-    filter.signal(Signal::SIGSTOP).unwrap();
-    foreign::detach(&pin(&scene, "sub0"));
-    let foreign = ForeignProgram::attach(scene.router(), "sub0", true);
+    let foreign = ForeignProgram::instead_of(&filter, scene.router(), "sub0");
     let id = runs_on(&scene, "sub0").unwrap();
-    filter.signal(Signal::SIGCONT).unwrap();
     // Its name is known at the start only: to tell it takes a privilege that is given up.
     let refusal = format!(
         "interface sub0 already runs another XDP program (id {id}, native), `bpftool prog show id {id}` names it; "
