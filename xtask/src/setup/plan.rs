@@ -63,9 +63,16 @@ pub fn plan(facts: &Facts, fresh: bool) -> Vec<Step> {
 }
 
 /// Refreshing comes before anything that asks the package lists, and may change all of it.
+///
+/// A step that only a person can do is one of these too: stale lists may hide the package that makes it unnecessary. A
+/// toolchain that the user asked for by name is looked up in no list.
 fn refresh(facts: &Facts, fresh: bool, mut steps: Vec<Step>) -> Vec<Step> {
     let Some(apt) = &facts.apt else { return steps };
-    let asks_lists = |step: &Step| matches!(step.action, Action::Install(_) | Action::UnpackMailServer);
+    let asks_lists = |step: &Step| match step.action {
+        Action::Install(_) | Action::UnpackMailServer => true,
+        Action::ByHand(_) => facts.asked_for.is_none(),
+        Action::RefreshLists | Action::Run { .. } => false,
+    };
     let blind = !apt.has_lists && !steps.is_empty();
     if !fresh && (blind || steps.iter().any(asks_lists)) {
         let step = Step {
@@ -330,5 +337,48 @@ fn package_step(facts: &Facts, packages: Vec<String>, why: &str) -> Step {
         why: why.into(),
         takes: "10 s",
         action,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::setup::facts::{Apt, TestsMissing};
+
+    /// A machine with rustup and package lists, in which no compiler is new enough.
+    fn stale() -> Facts {
+        Facts {
+            root: true,
+            rustup: true,
+            asked_for: None,
+            compiler: Err(Missing::Compiler(vec!["rustup's nightly has no rust-src".into()])),
+            linker: None,
+            apt: Some(Apt {
+                has_lists: true,
+                ..Apt::default()
+            }),
+            llvm_installed: false,
+            lab_missing: Vec::new(),
+            tests_missing: TestsMissing::default(),
+        }
+    }
+
+    #[test]
+    fn stale_package_lists_are_refreshed_before_anything_is_left_to_a_person() {
+        let steps = plan(&stale(), false);
+        assert_eq!(steps[0].action, Action::RefreshLists);
+        let steps = plan(&stale(), true);
+        assert!(matches!(steps[0].action, Action::ByHand(_)), "{steps:?}");
+    }
+
+    #[test]
+    fn a_toolchain_that_is_asked_for_by_name_is_in_no_package_list() {
+        let facts = Facts {
+            asked_for: Some("mine".into()),
+            linker: Some(Ok("/usr/bin/bpf-linker".into())),
+            ..stale()
+        };
+        let steps = plan(&facts, false);
+        assert!(matches!(steps[0].action, Action::ByHand(_)), "{steps:?}");
     }
 }
