@@ -1,4 +1,4 @@
-//! `op25b check`: is this policy file right?
+//! `op25b check`: check a policy file.
 
 use std::{
     io::{self, Write as _},
@@ -13,25 +13,25 @@ use serde_json::json;
 use super::EXIT_NO;
 use crate::policy::{self, LoadError, Loaded, Policy, Prefix, Report};
 
-/// Checks a policy file: reports every error and warning in it, each with its line and what to write instead.
+/// Checks a policy file and reports every error and warning, each with its line and a suggestion.
 ///
-/// It needs no privileges and touches nothing but the file, so a policy can be checked anywhere before it is enforced.
+/// The check needs no privileges and only reads the file, so a policy can be checked on any machine before it is enforced.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   op25b check /etc/op25b/policy.yaml
-  op25b check --strict policy.yaml        in a CI job: warnings fail, too
+  op25b check --strict policy.yaml        for CI: fail on warnings too
   op25b check --json policy.yaml | jq '.diagnostics[].message'
 
-Exit codes: 0 no errors; 1 the policy has errors (with --strict: or warnings); 2 the file could not be checked.")]
+Exit codes: 0 no errors; 1 the policy has errors (with --strict: or warnings); 2 the file cannot be read.")]
 pub struct Args {
     /// The policy file.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Write one JSON document to stdout, and nothing to stderr.
+    /// Print one JSON document to stdout, and nothing to stderr.
     #[arg(long)]
     json: bool,
-    /// Take warnings for errors.
+    /// Treat warnings as errors.
     #[arg(long)]
     strict: bool,
 }

@@ -1,4 +1,4 @@
-//! Log lines: for people on a terminal, for journald under systemd, JSON for machines. Always on stderr.
+//! Log lines on stderr: text on a terminal, with priorities for journald under systemd, or JSON.
 
 use std::{env, fmt, io::IsTerminal as _};
 
@@ -12,13 +12,13 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-/// The form of log lines.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// Text: with time and colour on a terminal, with priorities for journald when it reads.
+    /// Text: with time and colour on a terminal, with priorities under systemd.
     #[default]
     Human,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -43,7 +43,7 @@ fn is_read_by_journald() -> bool {
     env::var_os("JOURNAL_STREAM").is_some() && !std::io::stderr().is_terminal()
 }
 
-/// Lines as journald wants them: a priority in front (sd-daemon(3)), and no time, which it adds itself.
+/// Lines for journald: with a priority as prefix (sd-daemon(3)), and without the time, which journald adds.
 struct Journald;
 
 impl<S, N> FormatEvent<S, N> for Journald

@@ -1,4 +1,4 @@
-//! `op25b metrics`: what the daemon tells a monitoring system.
+//! `op25b metrics`: print the daemon's metrics.
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -8,8 +8,8 @@ use clap::Args as ClapArgs;
 use super::places::Places;
 use crate::daemon::client;
 
-/// Prints the daemon's metrics in Prometheus's text format, as its control socket answers `GET /v1/metrics`: for the
-/// textfile collector of Prometheus's node exporter, or to look at.
+/// Prints the daemon's metrics in Prometheus's text format, the same as `GET /v1/metrics` at its control socket, for the
+/// textfile collector of Prometheus's node exporter, for example.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -17,8 +17,8 @@ Examples:
   op25b metrics > /var/lib/node_exporter/op25b.prom.new && mv /var/lib/node_exporter/op25b.prom.new \\
     /var/lib/node_exporter/op25b.prom
 
-Needs root or membership in the group op25b, and a running daemon (`op25b run`).
-Exit codes: 0 printed; 2 no daemon could be asked.")]
+Requires root or membership in the group op25b, and a running daemon (`op25b run`).
+Exit codes: 0 printed; 2 no daemon answered.")]
 pub struct Args {
     #[command(flatten)]
     places: Places,

@@ -1,4 +1,4 @@
-//! The command line: what there is to ask of op25b, one file a subcommand.
+//! The command line: one file for each subcommand.
 
 mod check;
 mod exempt;
@@ -16,9 +16,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Exit code of a command that did its work and whose answer is no.
+/// Exit code of a command that ran and has a negative result.
 pub const EXIT_NO: u8 = 1;
-/// Exit code of a command that could not do its work; clap uses the same for wrong usage.
+/// Exit code of a command that failed; clap uses the same for wrong usage.
 pub const EXIT_FAILED: u8 = 2;
 /// Exit code of `status` without a running filter (as in the Linux Standard Base).
 pub const EXIT_NOT_RUNNING: u8 = 3;
@@ -28,14 +28,14 @@ pub const EXIT_NOT_RUNNING: u8 = 3;
 #[command(
     version,
     propagate_version = true,
-    after_help = "Exit codes: 0 done; 1 the answer is no (see the subcommand); 2 could not be done; \
-                  3 status: no filter is running."
+    after_help = "Exit codes: 0 done; 1 negative result (see the subcommand); 2 failed; \
+                  3 status, subscribers, stop: no filter is running."
 )]
 pub struct Cli {
-    /// How log lines look: for people, or one JSON object a line.
+    /// Format of log lines on stderr.
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub log_format: logging::Format,
-    /// What to do.
+    /// The subcommand.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -45,26 +45,26 @@ pub struct Cli {
 pub enum Command {
     /// Check a policy file and report every error and warning in it.
     Check(check::Args),
-    /// Enforce a policy, and keep it up to date until SIGINT or SIGTERM.
+    /// Run the daemon: enforce a policy, and keep it up to date until SIGINT or SIGTERM.
     Run(run::Args),
-    /// Have the daemon enforce the policy as its file is now.
+    /// Make the daemon reload its policy file.
     Reload(reload::Args),
-    /// End the daemon, and with `--detach` the filter too.
+    /// Stop the daemon and, with `--detach`, remove the filter.
     Stop(stop::Args),
-    /// Show the filters that are running here, and what they counted.
+    /// Show the running filters and their packet counters.
     Status(status::Args),
-    /// Show which subscribers are hit, and how.
+    /// List the subscribers whose packets are blocked.
     Subscribers(subscribers::Args),
-    /// Print the daemon's metrics for Prometheus.
+    /// Print the daemon's metrics in Prometheus's text format.
     Metrics(metrics::Args),
-    /// Say what happens to a connection, and which rule decides.
+    /// Show the verdict on a connection, and the rule that decides.
     Explain(explain::Args),
-    /// Add, change, remove and show exemptions, without a new policy.
+    /// Add, change, remove and list exemptions at run time.
     Exempt(exempt::Args),
 }
 
 impl Command {
-    /// How much the command logs unless `RUST_LOG` says otherwise.
+    /// The log filter of the command, which `RUST_LOG` overrides.
     #[must_use]
     pub fn default_log_filter(&self) -> &'static str {
         match self {
@@ -73,11 +73,11 @@ impl Command {
         }
     }
 
-    /// Does what the command says.
+    /// Runs the command.
     ///
     /// # Errors
     ///
-    /// Why it could not be done, for [`report`].
+    /// The command failed; [`report`] prints the error.
     pub fn run(&self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Check(args) => check::run(args),
@@ -93,14 +93,14 @@ impl Command {
     }
 }
 
-/// Prints an error with its causes, unless it only says that the reader of our output went away.
+/// Prints an error with its causes, unless it is a broken pipe of the output.
 pub fn report(error: &anyhow::Error) {
     if !is_broken_pipe(error) {
         anstream::eprintln!("op25b: {}", causes(error));
     }
 }
 
-/// The error and its causes on one line, without those that only repeat what was said.
+/// The error and its causes on one line, without causes that only repeat the text before them.
 fn causes(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain() {

@@ -1,13 +1,13 @@
-//! Where a filter and its daemon are found: options of all commands that are about them.
+//! The directories of a filter and its daemon: options of all commands that use them.
 
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 
-/// The places; several filters on one machine have different ones.
+/// The directories; several filters on one machine have different ones.
 #[derive(Clone, Debug, ClapArgs)]
 pub(super) struct Places {
-    /// Where the filter is pinned, in a BPF file system, which is mounted if there is none.
+    /// Directory of the filter's pins, in a BPF file system, which is mounted if there is none.
     #[arg(
         long,
         env = "OP25B_BPFFS",
@@ -15,7 +15,7 @@ pub(super) struct Places {
         default_value = "/sys/fs/bpf/op25b"
     )]
     pub(super) bpffs: PathBuf,
-    /// Where the daemon's control socket is.
+    /// Directory of the daemon's control socket.
     #[arg(
         long,
         env = "OP25B_RUNTIME_DIR",
@@ -23,7 +23,7 @@ pub(super) struct Places {
         default_value = "/run/op25b"
     )]
     pub(super) runtime_dir: PathBuf,
-    /// Where the exemptions are stored that were added at run time.
+    /// Directory of the store of exemptions that were added at run time.
     #[arg(
         long,
         env = "OP25B_STATE_DIR",

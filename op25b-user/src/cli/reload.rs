@@ -1,4 +1,4 @@
-//! `op25b reload`: have the daemon enforce the policy as the file is now.
+//! `op25b reload`: make the daemon reload its policy file.
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -8,8 +8,9 @@ use clap::Args as ClapArgs;
 use super::{EXIT_NO, places::Places};
 use crate::daemon::client;
 
-/// Has the daemon read its policy file and enforce it, on all interfaces or on none, and says what that changes. A policy
-/// with errors is refused with its diagnostics, and the one before goes on.
+/// Makes the daemon read its policy file and enforce it, on all interfaces or on none, and prints the changes.
+///
+/// A policy with errors is refused with its diagnostics, and the previous one stays in force.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -17,13 +18,13 @@ Examples:
   op25b reload
   op25b reload --json | jq .changes.exemptions.added.items
 
-Needs root or membership in the group op25b, and a running daemon (`op25b run`).
-Exit codes: 0 reloaded, or with --dry-run: it could be; 1 the policy was refused; 2 no daemon could be asked.")]
+Requires root or membership in the group op25b, and a running daemon (`op25b run`).
+Exit codes: 0 reloaded, or with --dry-run: the policy is valid; 1 the policy was refused; 2 no daemon answered.")]
 pub struct Args {
-    /// Only say what would change; of what cannot be enforced, only what shows in the file.
+    /// Print the changes without enforcing them. Errors that only loading the policy reveals are not found.
     #[arg(long)]
     dry_run: bool,
-    /// One JSON document instead of text.
+    /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
     #[command(flatten)]

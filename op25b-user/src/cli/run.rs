@@ -1,4 +1,4 @@
-//! `op25b run`: the daemon.
+//! `op25b run`: run the daemon.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -11,25 +11,26 @@ use crate::{
     datapath::{LogLevel, requirements},
 };
 
-/// Loads the policy into the kernel, attaches to every interface of it and keeps it up to date until SIGINT or SIGTERM.
-/// The filter goes on after that, also if the process is killed: the next `op25b run` takes it over without a gap, and
-/// `op25b stop --detach` removes it. Either all interfaces are attached or none.
+/// Loads the policy into the kernel, attaches to all its interfaces and keeps it up to date until SIGINT or SIGTERM.
+///
+/// The filter remains in force after that, also if the process is killed: the next `op25b run` takes it over without
+/// interruption, and `op25b stop --detach` removes it. Either all interfaces are attached or none.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-`op25b reload` or SIGHUP reloads the policy. A policy with errors is refused, and the one before goes on.
+`op25b reload` or SIGHUP reloads the policy. A policy with errors is refused, and the previous one stays in force.
 
 Examples:
   op25b run --policy /etc/op25b/policy.yaml
-  op25b run --policy policy.yaml --datapath-log debug   one line for each packet to port 25
+  op25b run --policy policy.yaml --datapath-log debug   log each packet to a blocked port
 
-Needs root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON and a directory to pin to; and Linux 5.18 or newer.
-Exit codes: 0 stopped by a signal; 2 could not start, and then every interface is as it was.")]
+Requires root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON and a directory to pin to; and Linux 5.18 or newer.
+Exit codes: 0 stopped by a signal; 2 failed to start, and every interface is unchanged.")]
 pub struct Args {
     /// The policy file.
     #[arg(long, value_name = "FILE")]
     policy: PathBuf,
-    /// What the program in the kernel says about single packets. `off` costs nothing at all; anything else is for
-    /// finding a fault, not for a busy router.
+    /// Logging of single packets by the program in the kernel. `off` has no cost per packet; any other level is for
+    /// diagnosing a fault, not for a busy router.
     #[arg(long, value_enum, default_value_t, value_name = "LEVEL")]
     datapath_log: LogLevel,
     /// Reload the policy whenever its file changes.

@@ -1,4 +1,4 @@
-//! `op25b status`: what is being enforced here, asked of the kernel alone.
+//! `op25b status`: show the running filters, as the kernel reports them.
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -13,19 +13,19 @@ use crate::{
 };
 
 /// Shows every op25b filter on the interfaces of this network namespace: XDP mode, pools, exemptions and packets
-/// by reason, and whether a daemon keeps it up to date. The kernel is asked, so it does not matter which process loaded
-/// the filter, nor whether it still runs.
+/// by reason, and whether a daemon keeps it up to date.
+///
+/// The data is read from the kernel, so it does not matter which process loaded the filter, nor whether it still runs.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   op25b status
   op25b status --json | jq '.filters[0].counters.blocked'
 
-Needs root (CAP_SYS_ADMIN), as the kernel asks for it to open other processes' maps.
-Exit codes: 0 at least one filter enforces, with or without a daemon; 2 the kernel could not be asked;
-3 no filter enforces.")]
+Requires root (CAP_SYS_ADMIN), which the kernel demands for opening other processes' maps.
+Exit codes: 0 at least one filter enforces, with or without a daemon; 2 failed; 3 no filter enforces.")]
 pub struct Args {
-    /// One JSON document instead of text.
+    /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `op25b stop`: end the daemon, and the filter too if asked for.
+//! `op25b stop`: stop the daemon and, with `--detach`, remove the filter.
 
 use std::{
     fs,
@@ -24,19 +24,19 @@ use crate::{
     datapath::{Pins, holder},
 };
 
-/// How long a daemon may take to end; it may be in the midst of loading a large policy.
+/// How long a daemon may take to end; it may be loading a large policy.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Ends the daemon, if one runs. The filter goes on enforcing, unless `--detach` is given.
+/// Stops the daemon, if one runs. The filter remains in force, unless `--detach` is given.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
-  op25b stop             no more reloads; the last policy is enforced
-  op25b stop --detach    nothing is blocked any more, and nothing of op25b's is left in the kernel
+  op25b stop             stop the daemon; the last policy stays in force
+  op25b stop --detach    also detach the filter and remove all pins
 
-Exit codes: 0 done; 2 could not be done; 3 there was nothing to do.")]
+Exit codes: 0 done; 2 failed; 3 there was nothing to stop.")]
 pub struct Args {
-    /// Remove the filter from all interfaces and every trace of it, whether or not a daemon runs.
+    /// Detach the filter from all interfaces and remove its pins, whether or not a daemon runs.
     #[arg(long)]
     detach: bool,
     #[command(flatten)]

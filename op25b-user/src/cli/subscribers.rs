@@ -1,4 +1,4 @@
-//! `op25b subscribers`: who is hit, asked of the kernel alone.
+//! `op25b subscribers`: list the subscribers whose packets are blocked, as the kernel has counted them.
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -11,36 +11,38 @@ use serde_json::json;
 use super::EXIT_NOT_RUNNING;
 use crate::observe::{Question, SortBy, subscribers};
 
-/// Shows the subscribers from whom packets were blocked, or would have been in a pool that is only watched: how many, since
-/// when, and to about how many servers. A forgotten mail client talks to one server, a bot to hundreds. The kernel is asked,
-/// so no daemon needs to run.
+/// Lists the subscribers whose packets were blocked or, in a pool in monitor mode, would have been: how many packets, since
+/// when, and to approximately how many servers.
+///
+/// A forgotten mail client connects to one server, a bot to hundreds. The records are read from the kernel, so no daemon is
+/// required.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
-  op25b subscribers                                       the 20 with most packets
+  op25b subscribers                                       the 20 with the most packets
   op25b subscribers --pool residential --sort destinations --since 1d
   op25b subscribers --in 198.51.100.20
   op25b subscribers --top 0 --json | jq -r '.filters[].subscribers[] | select(.destinations > 50) | .subscriber'
 
-Needs root (CAP_SYS_ADMIN), as the kernel asks for it to open other processes' maps.
-Exit codes: 0 answered; 2 the kernel could not be asked, or another version's records cannot be read; 3 no filter enforces.")]
+Requires root (CAP_SYS_ADMIN), which the kernel demands for opening other processes' maps.
+Exit codes: 0 listed; 2 failed, or the records are another version's; 3 no filter enforces.")]
 pub struct Args {
     /// Only subscribers of this pool.
     #[arg(long, value_name = "NAME")]
     pool: Option<String>,
-    /// Only subscribers in this prefix; an address shows whose it is.
+    /// Only subscribers in this prefix, or the subscriber of this address.
     #[arg(long = "in", value_name = "PREFIX", value_parser = prefix)]
     within: Option<IpNet>,
-    /// How many to show, 0 for all.
+    /// The maximum number of subscribers to list; 0 for all.
     #[arg(long, value_name = "N", default_value_t = 20)]
     top: usize,
-    /// What comes first.
+    /// Sort order.
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
     sort: SortBy,
-    /// Only subscribers of whom something came as recently as this, such as `90m`, `12h` or `7d`.
+    /// Only subscribers with a packet within this time, such as `90m`, `12h` or `7d`.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     since: Option<SignedDuration>,
-    /// One JSON document instead of text.
+    /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
 }

@@ -1,4 +1,4 @@
-//! `op25b exempt add`: let a customer's prefixes use the blocked ports.
+//! `op25b exempt add`: add an exemption.
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -7,8 +7,10 @@ use clap::Args as ClapArgs;
 use super::answer::{change, print_json, refuse, verdict, warn};
 use crate::{api::NewExemption, cli::places::Places};
 
-/// Adds an exemption, which holds when this ends. Prints its id and what the program in the kernel now does with a
-/// connection from it; what is probably not what was meant goes to stderr.
+/// Adds an exemption, which applies when the command returns.
+///
+/// Prints its id and the verdict of the program in the kernel on a connection from its first prefix. Warnings about likely
+/// mistakes go to stderr.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -17,31 +19,31 @@ Examples:
   op25b exempt add 198.51.100.10 --customer 'Example KK' --dest 192.0.2.25,192.0.2.26 --expires 2028-03-31
   op25b exempt add 198.51.100.8/29 --customer 'Example KK' --json | jq -r .exemption.id
 
-Exit codes: 0 added; 1 refused, with the reason; 2 could not be done, for example because no daemon runs.")]
+Exit codes: 0 added; 1 refused, with the reason; 2 failed, for example because no daemon runs.")]
 pub struct Args {
-    /// The customer's source prefixes; an address is a prefix of its own.
+    /// The customer's source prefixes or addresses.
     #[arg(required = true, value_name = "PREFIX")]
     prefixes: Vec<String>,
-    /// Who it is.
+    /// The customer's name.
     #[arg(long, value_name = "NAME")]
     customer: String,
-    /// The ticket that asked for it.
+    /// The ticket in which it was agreed.
     #[arg(long, value_name = "TICKET")]
     ticket: Option<String>,
-    /// Anything else worth knowing.
+    /// A comment.
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
-    /// When it ends: after a time such as 90d, with a day such as 2028-03-31, at a time such as
-    /// 2028-03-31T18:00:00+09:00, or never.
+    /// When it expires: after a duration such as 90d, at the end of a day such as 2028-03-31, at a time such as
+    /// 2028-03-31T18:00:00+09:00, or `never`.
     #[arg(long, value_name = "WHEN", default_value = "never")]
     expires: String,
-    /// Where they may connect to, instead of everywhere; several with commas between, or given again.
+    /// Allow this destination only; separate several with commas, or repeat the option.
     #[arg(long = "dest", value_name = "PREFIX", value_delimiter = ',')]
     destinations: Vec<String>,
-    /// Also if a prefix is in no pool, or wider than may be exempted at once.
+    /// Skip the pool and prefix-width checks.
     #[arg(long)]
     force: bool,
-    /// One JSON document instead of text.
+    /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `op25b exempt export`: write exemptions in the form that `import` reads.
+//! `op25b exempt export`: write exemptions in a format that `import` reads.
 
 use std::{
     io::{BufWriter, Write as _, stdout},
@@ -19,22 +19,24 @@ use crate::{
     store::State,
 };
 
-/// Writes the stored exemptions that hold to stdout, in the form that `op25b exempt import` reads: importing them where they
-/// come from changes nothing. Expired and removed ones are left out, since an import would have them hold again; so are
-/// those of the policy file. `op25b exempt list --all --json` has them. Without a daemon it reads the store's file.
+/// Writes the stored exemptions that apply to stdout, in a format that `op25b exempt import` reads. Importing them on the
+/// same router changes nothing.
+///
+/// Expired and removed ones are left out, since an import would activate them again; so are those of the policy file.
+/// `op25b exempt list --all --json` lists them all. Without a daemon the store's file is read.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   op25b exempt export > exemptions.csv
-  op25b exempt export --format yaml             to be pasted into a policy file
+  op25b exempt export --format yaml             for pasting into a policy file
   op25b exempt export | ssh router2 op25b exempt import --format csv -
 
-Exit codes: 0 written; 1 refused, with the reason; 2 could not be done.")]
+Exit codes: 0 written; 1 refused, with the reason; 2 failed.")]
 pub struct Args {
-    /// The form.
+    /// The output format.
     #[arg(long, value_enum, default_value = "csv", value_name = "FORMAT")]
     format: Format,
-    /// The same as `--format json`.
+    /// Same as `--format json`.
     #[arg(long, conflicts_with = "format")]
     json: bool,
     #[command(flatten)]

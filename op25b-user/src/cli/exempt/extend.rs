@@ -1,4 +1,4 @@
-//! `op25b exempt extend`: change when an exemption ends.
+//! `op25b exempt extend`: change the expiry of an exemption.
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -11,25 +11,25 @@ use super::{
 };
 use crate::{api::ExtendExemption, cli::places::Places};
 
-/// Changes when an exemption ends, to a later or an earlier time; one that has expired holds again.
+/// Changes the expiry of an exemption, to a later or an earlier time. One that has expired applies again.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   op25b exempt extend 01KAXQ3T5BH6Z8W2N4R7C9D1EF --expires 90d     90 days from now
   op25b exempt extend 01KAXQ3T5BH6Z8W2N4R7C9D1EF --expires 2029-03-31 --reason 'contract renewed'
 
-Exit codes: 0 changed; 1 refused, with the reason; 2 could not be done, for example because no daemon runs.")]
+Exit codes: 0 changed; 1 refused, with the reason; 2 failed, for example because no daemon runs.")]
 pub struct Args {
     /// The exemption's id, as `op25b exempt list` shows it.
     id: String,
-    /// When it ends, from now on: after a time such as 90d, with a day such as 2028-03-31, at a time such as
-    /// 2028-03-31T18:00:00+09:00, or never.
+    /// The new expiry: a duration from now such as 90d, the end of a day such as 2028-03-31, a time such as
+    /// 2028-03-31T18:00:00+09:00, or `never`.
     #[arg(long, value_name = "WHEN")]
     expires: String,
-    /// Why, for its history.
+    /// The reason, for the history.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// One JSON document instead of text.
+    /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
     #[command(flatten)]

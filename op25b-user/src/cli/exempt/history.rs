@@ -1,4 +1,4 @@
-//! `op25b exempt history`: who changed what, when and why.
+//! `op25b exempt history`: show the changes of exemptions.
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -18,8 +18,9 @@ use crate::{
     store::Action,
 };
 
-/// Shows what was done to stored exemptions, the oldest first: when, by whom, what changed and why. Nothing is ever taken
-/// out of it. Without a daemon it reads the store's file.
+/// Shows the changes of stored exemptions, the oldest first, with time, user and reason.
+///
+/// Entries are never removed. Without a daemon the store's file is read.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -27,11 +28,11 @@ Examples:
   op25b exempt history 01KAXQ3T5BH6Z8W2N4R7C9D1EF
   op25b exempt history --json | jq '.history[] | select(.by.name == \"alice\")'
 
-Exit codes: 0 shown; 1 refused: there is no stored exemption with this id; 2 could not be done.")]
+Exit codes: 0 shown; 1 refused: no stored exemption has this id; 2 failed.")]
 pub struct Args {
-    /// Only what was done to the exemption with this id.
+    /// Only changes of the exemption with this id.
     id: Option<String>,
-    /// One JSON document instead of a line for each change.
+    /// Print one JSON document instead of a line for each change.
     #[arg(long)]
     json: bool,
     #[command(flatten)]

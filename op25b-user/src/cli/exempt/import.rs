@@ -1,4 +1,4 @@
-//! `op25b exempt import`: add many exemptions from a file, all of them or none.
+//! `op25b exempt import`: add many exemptions from a file, all or none.
 
 use std::{
     fs::File,
@@ -22,13 +22,13 @@ use crate::{
     cli::places::Places,
 };
 
-/// Adds the exemptions of a file, all of them or, if there is anything wrong with one, none: then every mistake is told with
-/// its line. What is there already is left as it is, so importing a file twice changes nothing.
+/// Adds the exemptions of a file, all or none. If a row has an error, every error is reported with its line. Rows that
+/// already exist are skipped, so importing a file twice changes nothing.
 ///
-/// A CSV file has a header line with the columns customer and prefixes and, as wanted, destinations, ticket, note and
-/// expires, in any order. Several prefixes in one cell have blanks or semicolons between. A YAML file is a list of
-/// exemptions as a policy file has it, without id and created, or such a file's `exemptions:` alone; a JSON file says the
-/// same. An end must be absolute: 90d would mean something else each time.
+/// A CSV file has a header line with the columns customer and prefixes and optionally destinations, ticket, note and
+/// expires, in any order. Several prefixes in one cell are separated by blanks or semicolons. A YAML file is a list of
+/// exemptions in the format of a policy file, without id and created, or a mapping with the key `exemptions:` alone; a JSON
+/// file has the same structure. An expiry must be absolute: 90d would have another meaning with each import.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -36,21 +36,21 @@ Examples:
   op25b exempt import customers.csv
   ssh router1 op25b exempt export | op25b exempt import --format csv -
 
-Exit codes: 0 done; 1 refused, with the reason: nothing was added; 2 could not be done, for example because no daemon runs.")]
+Exit codes: 0 done; 1 refused, with the reason: nothing was added; 2 failed, for example because no daemon runs.")]
 pub struct Args {
-    /// The file; - for stdin.
+    /// The file, or - for stdin.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Its form, if its name does not say so by .csv, .yaml, .yml or .json.
+    /// The format, if the file name does not end with .csv, .yaml, .yml or .json.
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<Format>,
-    /// Only say what would be done.
+    /// Print what would be done without doing it.
     #[arg(long)]
     dry_run: bool,
-    /// Also prefixes that are in no pool, or wider than may be exempted at once.
+    /// Skip the pool and prefix-width checks.
     #[arg(long)]
     force: bool,
-    /// One JSON document instead of text.
+    /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
     #[command(flatten)]

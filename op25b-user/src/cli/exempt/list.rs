@@ -1,4 +1,4 @@
-//! `op25b exempt list`: which exemptions there are.
+//! `op25b exempt list`: list exemptions.
 
 use std::{
     io::{IsTerminal as _, Write as _, stdout},
@@ -22,32 +22,33 @@ use crate::{api::duration, cli::places::Places, daemon::client::Listing};
 
 const BOLD: Style = Style::new().bold();
 
-/// Lists the exemptions that hold, of the store and of the policy file. Without a daemon it reads the store's file and, with
-/// root's rights, the file of the policy that is enforced.
+/// Lists the exemptions that apply, of the policy file and of the store.
+///
+/// Without a daemon the store's file is read and, as root, the file of the policy that is enforced.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   op25b exempt list
   op25b exempt list --customer 'Example KK' --all
   op25b exempt list --expiring 14d
-  op25b exempt list --in 198.51.100.10          whose is this address?
+  op25b exempt list --in 198.51.100.10          exemptions of this address
   op25b exempt list --json | jq -r '.exemptions[] | [.id, .customer] | @tsv'
 
-Exit codes: 0 listed, also if there are none; 1 refused, with the reason; 2 could not be done.")]
+Exit codes: 0 listed, also if the list is empty; 1 refused, with the reason; 2 failed.")]
 pub struct Args {
-    /// Only those of this customer.
+    /// Only exemptions of this customer.
     #[arg(long, value_name = "NAME")]
     customer: Option<String>,
-    /// Only those that end within this time, such as 12h, 14d or 8w.
+    /// Only exemptions that expire within this time, such as 12h, 14d or 8w.
     #[arg(long, value_name = "TIME", value_parser = time)]
     expiring: Option<String>,
-    /// Only those that have an address of this prefix.
+    /// Only exemptions with a prefix that overlaps this prefix or address.
     #[arg(long = "in", value_name = "PREFIX", value_parser = prefix)]
     within: Option<IpNet>,
-    /// Expired and removed ones, too.
+    /// Include expired and removed exemptions.
     #[arg(long)]
     all: bool,
-    /// One JSON document instead of a table.
+    /// Print one JSON document instead of a table.
     #[arg(long)]
     json: bool,
     #[command(flatten)]

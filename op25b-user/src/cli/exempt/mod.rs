@@ -1,4 +1,4 @@
-//! `op25b exempt`: exemptions that are added, changed and removed without a new policy.
+//! `op25b exempt`: add, change, remove and list exemptions at run time.
 
 mod add;
 mod answer;
@@ -18,9 +18,10 @@ use std::process::ExitCode;
 
 use clap::{Args as ClapArgs, Subcommand};
 
-/// Adds, changes, removes and shows exemptions at run time. The daemon stores them, and they hold from the moment at which
-/// it answers; a restart, a crash or a reload of the policy takes none away. Exemptions of the policy file are shown too,
-/// but only an edit of the file changes them.
+/// Adds, changes, removes and lists exemptions at run time.
+///
+/// The daemon stores them, and they apply from the moment at which it answers; they survive restarts, crashes and reloads.
+/// Exemptions of the policy file are listed too, but are changed only by editing the file.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -29,8 +30,8 @@ Examples:
   op25b exempt list --in 198.51.100.10
   op25b exempt remove 01KAXQ3T5BH6Z8W2N4R7C9D1EF --reason 'contract ended'
 
-Needs root or membership in the group op25b.
-Exit codes: 0 done; 1 refused, with the reason; 2 could not be done, for example because no daemon runs.")]
+Requires root or membership in the group op25b.
+Exit codes: 0 done; 1 refused, with the reason; 2 failed, for example because no daemon runs.")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -38,21 +39,21 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Let a customer's prefixes use the blocked ports.
+    /// Add an exemption: allow a customer's prefixes to use the blocked ports.
     Add(add::Args),
-    /// List exemptions, of the store and of the policy file.
+    /// List the exemptions of the store and of the policy file.
     List(list::Args),
-    /// Show everything about one exemption.
+    /// Show one exemption in detail.
     Show(show::Args),
-    /// End an exemption now.
+    /// Remove an exemption.
     Remove(remove::Args),
-    /// Change when an exemption ends.
+    /// Change the expiry of an exemption.
     Extend(extend::Args),
-    /// Show who changed what, when and why.
+    /// Show the changes of exemptions, with user, time and reason.
     History(history::Args),
-    /// Add many exemptions from a file: all of them or none.
+    /// Add many exemptions from a file, all or none.
     Import(import::Args),
-    /// Write exemptions in the form that `import` reads.
+    /// Write exemptions in a format that `import` reads.
     Export(export::Args),
 }
 

@@ -1,4 +1,4 @@
-//! `op25b exempt remove`: end an exemption now.
+//! `op25b exempt remove`: remove an exemption.
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -10,21 +10,23 @@ use super::{
 };
 use crate::cli::places::Places;
 
-/// Ends an exemption: when this ends, its prefixes are judged without it. The record stays, with who removed it, when and
-/// why. An exemption of the policy file is removed by an edit of the file.
+/// Removes an exemption, which no longer applies when the command returns.
+///
+/// The record stays in the store, with the user, time and reason of the removal. An exemption of the policy file is removed
+/// by editing the file.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   op25b exempt remove 01KAXQ3T5BH6Z8W2N4R7C9D1EF --reason 'contract ended'
 
-Exit codes: 0 removed; 1 refused, with the reason; 2 could not be done, for example because no daemon runs.")]
+Exit codes: 0 removed; 1 refused, with the reason; 2 failed, for example because no daemon runs.")]
 pub struct Args {
     /// The exemption's id, as `op25b exempt list` shows it.
     id: String,
-    /// Why, for its history.
+    /// The reason, for the history.
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// One JSON document instead of text.
+    /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `op25b exempt show`: everything about one exemption.
+//! `op25b exempt show`: show one exemption in detail.
 
 use std::{
     fmt::{self, Write as _},
@@ -19,20 +19,21 @@ use crate::{
     cli::{EXIT_NO, places::Places},
 };
 
-/// Shows everything about one exemption. Without a daemon it reads the store's file and, with root's rights, the file of the
-/// policy that is enforced.
+/// Shows one exemption in detail.
+///
+/// Without a daemon the store's file is read and, as root, the file of the policy that is enforced.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   op25b exempt show 01KAXQ3T5BH6Z8W2N4R7C9D1EF
-  op25b exempt show line-32                     one of the policy file that has no id of its own
+  op25b exempt show line-32                     one of the policy file without an id
   op25b exempt show 01KAXQ3T5BH6Z8W2N4R7C9D1EF --json | jq -r .ticket
 
-Exit codes: 0 shown; 1 there is none with this id; 2 could not be done.")]
+Exit codes: 0 shown; 1 no exemption has this id; 2 failed.")]
 pub struct Args {
     /// The exemption's id, as `op25b exempt list` shows it.
     id: String,
-    /// One JSON document instead of text.
+    /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
     #[command(flatten)]

@@ -1,6 +1,6 @@
-//! `op25b explain`: what happens to one connection, asked of the real program.
+//! `op25b explain`: show the verdict of the program on one connection.
 //!
-//! A daemon asks the program that is enforced. Without one the program is loaded once more, and checked against the model.
+//! A daemon runs the enforced program. Without one, another instance of the program is loaded and compared with the reference.
 
 mod live;
 
@@ -27,37 +27,36 @@ use crate::{
     store::{Records as _, State, sqlite},
 };
 
-/// Says what happens to a connection that a subscriber opens, why, and which rule of the policy decides.
+/// Shows the verdict on a connection that a subscriber opens, its reason, and the rule of the policy that decides.
 ///
-/// The answer is the real program's, which is run on a TCP SYN made for the question (`BPF_PROG_TEST_RUN`). If a daemon
-/// runs, it asks the program that is enforced, which knows the stored exemptions. Otherwise, and with `--policy`, the
-/// program is loaded once more, attached to nothing, and its answer is compared with that of a model of the policy file in
-/// user space.
+/// The verdict is that of the XDP program, which runs on a TCP SYN made for the query (`BPF_PROG_TEST_RUN`). If a daemon
+/// runs, it is the enforced program, which includes the stored exemptions. Otherwise, and with `--policy`, another
+/// instance of the program is loaded, attached to nothing, and its decision is compared with that of the reference, a model
+/// of the policy file in user space.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
-  op25b explain --src 198.51.100.10                       of the policy that is enforced here
+  op25b explain --src 198.51.100.10                       with the policy that is enforced here
   op25b explain --src 2001:db8:100::1 --dst 2001:db8::25 --policy policy.yaml
   op25b explain --src 198.51.100.10 --json | jq -r .reason
 
-Needs root or membership in the group op25b, if a daemon runs; without one root, and with `--policy` root or CAP_BPF,
+Requires root or membership in the group op25b if a daemon runs; without one root; with `--policy` root, or CAP_BPF,
 CAP_NET_ADMIN and CAP_PERFMON.
-Exit codes: 0 answered, whatever the answer; 1 the program and the model differ (please report that);
-2 the question could not be asked.")]
+Exit codes: 0 answered, whatever the verdict; 1 the program and the reference disagree (please report that); 2 failed.")]
 pub struct Args {
     /// The subscriber's address.
     #[arg(long, value_name = "IP")]
     src: IpAddr,
-    /// The server's address; without it, an address that no relay and no exemption names.
+    /// The server's address. The default is a sample address that no relay and no exemption names.
     #[arg(long, value_name = "IP")]
     dst: Option<IpAddr>,
     /// The server's TCP port.
     #[arg(long, value_name = "N", default_value_t = 25, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
-    /// The policy to ask about; without it, the one that is enforced in this network namespace.
+    /// Use this policy file instead of the policy that is enforced in this network namespace.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
-    /// One JSON document instead of text.
+    /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
