@@ -11,27 +11,27 @@ use crate::{
     suite,
 };
 
-/// Measures the XDP program beside empty programs, other filters and no filter at all.
+/// Measures the XDP program beside empty programs, other filters and no filter.
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = "\
-What each part measures and how to read it stands in docs/benchmark.md. All of it takes about 5 minutes, after a build
-with optimisation. Everything happens in network namespaces that end with the process. Other filters that are not
-installed are named and left out.
-Exit codes: 0 measured; 1 something is missing, or a row is wrong; 2 it could not be run.")]
+docs/benchmark.md describes each part and how to read it. All parts take about 5 minutes, after a build with
+optimisation. Runs in network namespaces that end with the process. Other filters that are not installed are listed and
+left out.
+Exit codes: 0 measured; 1 something is missing, or a row is wrong; 2 failed to run.")]
 pub struct Args {
     /// Print one JSON document instead of tables.
     #[arg(long)]
     pub json: bool,
-    /// Only these parts; without it all of them.
+    /// Only these parts; all by default.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PART")]
     pub only: Vec<Part>,
-    /// In the part `live` only these filters; without it all that are installed.
+    /// In the part `live` only these filters; all that are installed by default.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "FILTER")]
     pub filter: Vec<Contender>,
-    /// In the parts `live` and `start` only these numbers of exemptions; without it 10, 1000, 100000 and 1000000.
+    /// In the parts `live` and `start` only these numbers of exemptions; 10, 1000, 100000 and 1000000 by default.
     #[arg(long, value_delimiter = ',', value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub exemptions: Vec<u32>,
-    /// Shorter measurements, which scatter more, and no more than 100000 exemptions unless --exemptions asks for them.
+    /// Shorter measurements, which vary more, and at most 100000 exemptions unless --exemptions gives other numbers.
     #[arg(long)]
     pub quick: bool,
 }
@@ -39,13 +39,13 @@ pub struct Args {
 /// A part of the benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Part {
-    /// Nanoseconds for one packet, again and again, beside an empty program.
+    /// Nanoseconds for one repeated packet, beside an empty program.
     TestRun,
-    /// Frames over a wire of the kernel's, beside other filters.
+    /// Frames over a veth pair, beside other filters.
     Live,
     /// Time and memory until a policy is enforced.
     Start,
-    /// What a router still forwards.
+    /// Throughput of a router.
     Forward,
 }
 
@@ -58,9 +58,9 @@ pub enum Contender {
     Drop,
     /// A program with the same parsers and the kernel's tries.
     Lpm,
-    /// xdp-filter, of xdp-tools, as its manual loads it: port 25 alone.
+    /// xdp-filter, of xdp-tools, loaded as in its manual: port 25 only.
     XdpFilter,
-    /// The same with nothing in it but ports of TCP.
+    /// The same with `--features tcp`.
     XdpFilterTcp,
     /// nftables at the netdev ingress hook.
     Nftables,

@@ -27,15 +27,15 @@ use crate::{
     traffic::Path,
 };
 
-/// Records what the lab's hosts send while mail and pages go every way through it, for the tests to replay.
+/// Records the frames of the lab's hosts while mail and web pages take every path through it, for the tests to replay.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-There is no filter meanwhile, so that whole conversations are recorded. Each host's frames are in a file of its own,
-with VLAN tags and PPPoE where it sends them. Afterwards `cargo test -p op25b --test oracle captures` shows what has
-changed in the counts beside the captures, and `cargo insta accept` takes that.
-Exit codes: 0 recorded; 2 it could not be.")]
+No filter is attached, so that whole connections are recorded. Each host's frames are in a file of their own, with VLAN
+tags and PPPoE where it sends them. Afterwards `cargo test -p op25b --test oracle captures` shows the changes of the
+counts stored beside the captures, and `cargo insta accept` accepts them.
+Exit codes: 0 recorded; 2 failed to run.")]
 pub struct Args {
-    /// Where to write the captures.
+    /// The directory of the captures.
     #[arg(long, value_name = "DIRECTORY")]
     to: Option<PathBuf>,
 }

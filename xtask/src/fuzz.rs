@@ -11,14 +11,14 @@ use crate::{
     suite,
 };
 
-/// Compares the XDP program with a second opinion on random policies and packets, for as long as you like.
+/// Compares the XDP program with the oracle of the tests on random policies and packets.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-The first difference ends it: it is made as small as it gets, shown, and saved as a file below
-op25b-user/tests/oracle/differences, which `cargo xtask test` checks from then on. Keep that file.
-Exit codes: 0 no difference; 1 a difference, or something is missing; 2 it could not be run.")]
+Stops at the first difference, which is reduced, printed, and saved as a file in op25b-user/tests/oracle/differences;
+`cargo xtask test` checks it from then on. Commit that file.
+Exit codes: 0 no difference; 1 a difference, or something is missing; 2 failed to run.")]
 pub struct Args {
-    /// How long.
+    /// Minutes to run.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     minutes: u64,
 }

@@ -15,15 +15,15 @@ use crate::{
     suite,
 };
 
-/// Loads the XDP programs in every configuration and shows what the verifier makes of them.
+/// Loads the XDP programs in every configuration and shows their sizes as the verifier reports them.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-instructions  that are left when the verifier has removed what is never reached
-verified      instructions that it went through, on all ways together
-stack         bytes on the deepest way through a program's functions, read off its instructions
-maps          that the instructions left refer to
+instructions  remaining when the verifier has removed unreachable ones
+verified      instructions that the verifier examined, on all paths together
+stack         bytes on the deepest path through a program's functions, derived from its instructions
+maps          that the remaining instructions refer to
 JIT           bytes of machine code; 0 where the kernel does not compile
-Exit codes: 0 all is within the limits; 1 something is not, or is missing; 2 it could not be run.")]
+Exit codes: 0 within the limits; 1 a limit is exceeded, or something is missing; 2 failed to run.")]
 pub struct Args {
     /// Print one JSON document instead of a table.
     #[arg(long)]

@@ -1,4 +1,4 @@
-//! `cargo xtask`: everything around building op25b.
+//! `cargo xtask`: set-up, lab, demo, tests and measurements.
 
 use std::process::ExitCode;
 
@@ -11,7 +11,7 @@ use xtask::{
     soak, suite,
 };
 
-/// op25b's set-up, lab, demo and tests.
+/// Set-up, lab, demo, tests and measurements of op25b.
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask")]
 struct Cli {
@@ -32,7 +32,7 @@ enum Command {
     Soak(soak::Args),
     Exemptions(exemptions::Args),
     Api(api::Args),
-    /// Say what this process lacks for running the tests.
+    /// Print what this process lacks for running the tests.
     #[command(hide = true)]
     Lacks,
     Lab(lab::Args),

@@ -17,12 +17,12 @@ use crate::{
     toolchain::{self, on_path},
 };
 
-/// Checks format and lints, of the XDP program too, and runs every test, with a kernel and a real mail server.
+/// Checks format and lints, including the XDP program's, and runs every test, with a kernel and a real mail server.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Nothing is skipped: what cannot be run here is an error that says what is missing. As an ordinary user everything
-is built as you, and the tests run through sudo.
-Exit codes: 0 all is well; 1 something failed or is missing; 2 it could not be run.")]
+No test is skipped: a missing prerequisite is an error that names it. As an ordinary user everything is built as you,
+and the tests run through sudo.
+Exit codes: 0 all checks passed; 1 a check failed or something is missing; 2 failed to run.")]
 pub struct Args {}
 
 /// One part of the suite.

@@ -17,15 +17,15 @@ use crate::{
     setup::{self, Purpose},
 };
 
-/// Sends a daemon thousands of requests made from docs/openapi.json, right ones and wrong ones, and compares its answers
-/// with it.
+/// Sends a daemon thousands of requests generated from docs/openapi.json, valid and invalid ones, and checks its responses
+/// against that description.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Everything happens in network namespaces that are gone afterwards. It takes root, python3 with venv, and PyPI for the first
+Runs in network namespaces that are removed afterwards. Requires root, python3 with venv, and PyPI for the first
 run.
-Exit codes: 0 every answer was right; 1 one was not; 2 it could not be run.")]
+Exit codes: 0 every response conforms; 1 one does not; 2 failed to run.")]
 pub struct Args {
-    /// The most requests of a kind for an operation.
+    /// The maximum number of requests of a kind per operation.
     #[arg(long, value_name = "N", default_value_t = 150)]
     examples: u32,
 }

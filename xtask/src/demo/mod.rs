@@ -33,12 +33,12 @@ const SILENCE: Duration = Duration::from_millis(2500);
 /// The same for a single crafted frame, which is there at once or never.
 const GLIMPSE: Duration = Duration::from_millis(500);
 
-/// Sends real mail through a small ISP, without op25b and with it, and shows what came through.
+/// Sends real mail through a small ISP, without op25b and with it, and shows which paths work.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Everything happens in network namespaces that are gone afterwards. The lab takes root: as an ordinary user,
+Runs in network namespaces that are removed afterwards. The lab requires root: as an ordinary user,
 op25b is built as you and only the lab runs through sudo.
-Exit codes: 0 all is as expected; 1 something is not; 2 it could not be run.")]
+Exit codes: 0 all paths are as expected; 1 one is not; 2 failed to run.")]
 pub struct Args {
     /// Run the lab with this op25b; nothing is built or installed.
     #[arg(long, value_name = "FILE", hide = true)]

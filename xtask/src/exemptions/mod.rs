@@ -16,13 +16,13 @@ use crate::{
     setup::{self, Purpose},
 };
 
-/// Adds, changes and removes exemptions under a flood, from many clients at once and between many a `kill -9`.
+/// Adds, changes and removes exemptions during a flood, from many concurrent clients and with repeated `kill -9`.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Everything happens in network namespaces that are gone afterwards. It takes root and some five minutes.
-Exit codes: 0 nothing went wrong; 1 something did; 2 it could not be run.")]
+Runs in network namespaces that are removed afterwards. Requires root and about five minutes.
+Exit codes: 0 no fault; 1 a fault; 2 failed to run.")]
 pub struct Args {
-    /// A tenth of everything.
+    /// A tenth of all steps.
     #[arg(long)]
     short: bool,
 }

@@ -16,7 +16,7 @@ use crate::{
     setup::{self, Purpose},
 };
 
-/// An ISP in network namespaces, to try things in by hand.
+/// A small ISP in network namespaces, for manual tests.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -31,9 +31,9 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Bring the lab up, with its mail and web servers.
+    /// Create the lab, with its mail and web servers.
     Up(Named),
-    /// Run a command in one of its hosts.
+    /// Run a command in a host of the lab.
     Exec {
         #[command(flatten)]
         named: Named,
@@ -43,22 +43,22 @@ enum Action {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<String>,
     },
-    /// Remove it.
+    /// Remove the lab.
     Down {
         #[command(flatten)]
         named: Named,
-        /// Remove every lab whose process is gone, instead of the named one.
+        /// Remove every lab whose process has ended, instead of the named one.
         #[arg(long, conflicts_with = "name")]
         all: bool,
     },
-    /// Run a lab's servers: `up` starts this.
+    /// Run a lab's servers; started by `up`.
     #[command(hide = true)]
     Serve(Named),
 }
 
 #[derive(Debug, ClapArgs)]
 struct Named {
-    /// The lab, if there is more than one.
+    /// The name of the lab.
     #[arg(long, default_value = "lab")]
     name: String,
 }

@@ -10,19 +10,19 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// A host of the lab: a network namespace of its own.
+/// A host of the lab: a network namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, clap::ValueEnum)]
 pub enum Host {
     /// A customer with a dynamic address.
     Subscriber,
     /// A company with a fixed block and its own mail server.
     Corporate,
-    /// A customer whose frames reach the router in `QinQ` and `PPPoE`; nothing in the kernel speaks that here, so
-    /// frames are crafted.
+    /// A customer whose frames reach the router in `QinQ` and `PPPoE`. The kernel of this host does not use them; frames
+    /// are crafted.
     Pppoe,
     /// The ISP's edge, where op25b runs.
     Router,
-    /// Everybody else, with a mail server and a web server.
+    /// The rest of the Internet, with a mail server and a web server.
     Internet,
     /// The ISP's own mail relay.
     Relay,

@@ -18,15 +18,15 @@ use crate::{
     suite,
 };
 
-/// Breaks a copy of the XDP program in known ways, one at a time, and demands that tests fail each time.
+/// Breaks a copy of the XDP program in known ways, one at a time, and checks that tests fail each time.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-The copy is below cargo's target directory, where its build is kept for the next time: the first run takes minutes
-longer. Each mutant is a replacement in xtask/src/mutants/list.rs that has to match exactly once, and has to make
-another program of it. The table at the end is for docs/testing.md.
-Exit codes: 0 every mutant was noticed; 1 some were not, and their names are shown; 2 it could not be run.")]
+The copy is in cargo's target directory, where its build is kept for the next run: the first run takes minutes longer.
+Each mutant is a text replacement in xtask/src/mutants/list.rs that has to match exactly once and has to change the
+program. The table at the end is for docs/testing.md.
+Exit codes: 0 every mutant was detected; 1 some were not, and their names are shown; 2 failed to run.")]
 pub struct Args {
-    /// Only mutants with this in their names.
+    /// Only mutants with this text in their names.
     name: Option<String>,
 }
 

@@ -19,13 +19,13 @@ use crate::{mta, process, runtime};
 /// Finds or installs what building op25b needs: a Rust compiler with rust-src and a bpf-linker with the same LLVM.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Packages are installed only as root, on Debian and its relatives. Anywhere else the exact commands are printed.
-Exit codes: 0 everything is there; 1 something is missing (it is said what to do); 2 a step failed.")]
+Packages are installed only as root, on Debian and its relatives. Elsewhere the exact commands are printed.
+Exit codes: 0 complete; 1 something is missing (what to do is printed); 2 a step failed.")]
 pub struct Args {
-    /// Change nothing: report what is there and what is missing.
+    /// Change nothing: report what is installed and what is missing.
     #[arg(long)]
     check: bool,
-    /// What the tests need as well: clippy, a mail server and a mail client.
+    /// Also provide what the tests need: clippy, a mail server and a mail client.
     #[arg(long)]
     tests: bool,
 }

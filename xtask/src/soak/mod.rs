@@ -29,14 +29,14 @@ use crate::{
     setup::{self, Purpose},
 };
 
-/// Sends blocked and allowed traffic through a filter while everything happens to it that operators fear, and counts what
-/// went wrong.
+/// Sends blocked and allowed traffic through a filter during reloads, crashes, upgrades and interface changes, and counts
+/// packets with a wrong verdict.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Everything happens in network namespaces that are gone afterwards. It takes root.
-Exit codes: 0 nothing went wrong; 1 something did; 2 it could not be run.")]
+Runs in network namespaces that are removed afterwards. Requires root.
+Exit codes: 0 no fault; 1 a fault; 2 failed to run.")]
 pub struct Args {
-    /// A tenth of everything, within a minute.
+    /// A tenth of all steps, within a minute.
     #[arg(long)]
     short: bool,
 }
