@@ -13,9 +13,10 @@ use serde_json::json;
 use super::EXIT_NO;
 use crate::policy::{self, LoadError, Loaded, Policy, Prefix, Report};
 
-/// Checks a policy file and reports every error and warning, each with its line and a suggestion.
+/// Check a policy file and report every error and warning.
 ///
-/// The check needs no privileges and only reads the file, so a policy can be checked on any machine before it is enforced.
+/// Each has its line and, where possible, a suggestion. The check needs no privileges and only reads the
+/// file, so a policy can be checked on any machine before it is enforced.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:

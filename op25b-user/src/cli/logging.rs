@@ -15,7 +15,7 @@ use tracing_subscriber::{
 /// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// Text: with time and colour on a terminal, with priorities under systemd.
+    /// Text, with time and colour on a terminal and with priorities under systemd.
     #[default]
     Human,
     /// One JSON object per line.

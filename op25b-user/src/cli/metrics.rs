@@ -8,14 +8,15 @@ use clap::Args as ClapArgs;
 use super::places::Places;
 use crate::daemon::client;
 
-/// Prints the daemon's metrics in Prometheus's text format, the same as `GET /v1/metrics` at its control socket, for the
-/// textfile collector of Prometheus's node exporter, for example.
+/// Print the daemon's metrics in Prometheus's text format.
+///
+/// The output is the same as that of `GET /v1/metrics` at the control socket. A use is the textfile collector
+/// of Prometheus's node exporter, which requires that a file is replaced by renaming.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   op25b metrics | grep blocked
-  op25b metrics > /var/lib/node_exporter/op25b.prom.new && mv /var/lib/node_exporter/op25b.prom.new \\
-    /var/lib/node_exporter/op25b.prom
+  op25b metrics > op25b.prom.new && mv op25b.prom.new op25b.prom    for the node exporter
 
 Requires root or membership in the group op25b, and a running daemon (`op25b run`).
 Exit codes: 0 printed; 2 no daemon answered.")]

@@ -23,13 +23,13 @@ pub const EXIT_FAILED: u8 = 2;
 /// Exit code of `status` without a running filter (as in the Linux Standard Base).
 pub const EXIT_NOT_RUNNING: u8 = 3;
 
-/// Blocks outbound port 25 (OP25B) from dynamic address pools, in XDP.
+/// Block outbound port 25 (OP25B) from dynamic address pools, in XDP.
 #[derive(Debug, Parser)]
 #[command(
     version,
     propagate_version = true,
-    after_help = "Exit codes: 0 done; 1 negative result (see the subcommand); 2 failed; \
-                  3 status, subscribers, stop: no filter is running."
+    after_help = "Exit codes: 0 done; 1 negative result, see the subcommand; 2 failed; \
+                  3 no filter is running (status, subscribers, stop)."
 )]
 pub struct Cli {
     /// Format of log lines on stderr.
@@ -40,26 +40,21 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// The subcommands.
+/// The subcommands. clap shows the documentation of their arguments.
 #[derive(Debug, Subcommand)]
+#[expect(
+    missing_docs,
+    reason = "documentation of a variant would hide that of its arguments in `--help`"
+)]
 pub enum Command {
-    /// Check a policy file and report every error and warning in it.
     Check(check::Args),
-    /// Run the daemon: enforce a policy, and keep it up to date until SIGINT or SIGTERM.
     Run(run::Args),
-    /// Make the daemon reload its policy file.
     Reload(reload::Args),
-    /// Stop the daemon and, with `--detach`, remove the filter.
     Stop(stop::Args),
-    /// Show the running filters and their packet counters.
     Status(status::Args),
-    /// List the subscribers whose packets are blocked.
     Subscribers(subscribers::Args),
-    /// Print the daemon's metrics in Prometheus's text format.
     Metrics(metrics::Args),
-    /// Show the verdict on a connection, and the rule that decides.
     Explain(explain::Args),
-    /// Add, change, remove and list exemptions at run time.
     Exempt(exempt::Args),
 }
 

@@ -8,9 +8,10 @@ use clap::Args as ClapArgs;
 use super::{EXIT_NO, places::Places};
 use crate::daemon::client;
 
-/// Makes the daemon read its policy file and enforce it, on all interfaces or on none, and prints the changes.
+/// Make the daemon reload its policy file.
 ///
-/// A policy with errors is refused with its diagnostics, and the previous one stays in force.
+/// The daemon reads the file and enforces it, on all interfaces or on none; the command prints the changes. A
+/// policy with errors is refused with its diagnostics, and the previous one stays in force.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -19,7 +20,8 @@ Examples:
   op25b reload --json | jq .changes.exemptions.added.items
 
 Requires root or membership in the group op25b, and a running daemon (`op25b run`).
-Exit codes: 0 reloaded, or with --dry-run: the policy is valid; 1 the policy was refused; 2 no daemon answered.")]
+Exit codes: 0 reloaded, or with --dry-run the policy is valid; 1 the policy was refused; 2 no daemon \
+answered.")]
 pub struct Args {
     /// Print the changes without enforcing them. Errors that only loading the policy reveals are not found.
     #[arg(long)]

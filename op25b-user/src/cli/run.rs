@@ -11,19 +11,22 @@ use crate::{
     datapath::{LogLevel, requirements},
 };
 
-/// Loads the policy into the kernel, attaches to all its interfaces and keeps it up to date until SIGINT or SIGTERM.
+/// Run the daemon, which enforces a policy and keeps it up to date.
 ///
-/// The filter remains in force after that, also if the process is killed: the next `op25b run` takes it over without
-/// interruption, and `op25b stop --detach` removes it. Either all interfaces are attached or none.
+/// It runs in the foreground until SIGINT or SIGTERM. It loads the policy into the kernel and attaches to all
+/// its interfaces, or to none. The filter remains in force when the daemon ends, also if it is killed: the
+/// next `op25b run` takes it over without interruption, and `op25b stop --detach` removes it.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-`op25b reload` or SIGHUP reloads the policy. A policy with errors is refused, and the previous one stays in force.
+`op25b reload` or SIGHUP reloads the policy. A policy with errors is refused, and the previous one \
+stays in force.
 
 Examples:
   op25b run --policy /etc/op25b/policy.yaml
   op25b run --policy policy.yaml --datapath-log debug   log each packet to a blocked port
 
-Requires root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON and a directory to pin to; and Linux 5.18 or newer.
+Requires root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON and a directory to pin to; and Linux 5.18 or \
+newer.
 Exit codes: 0 stopped by a signal; 2 failed to start, and every interface is unchanged.")]
 pub struct Args {
     /// The policy file.

@@ -12,10 +12,11 @@ use crate::{
     observe::{State, Status, status},
 };
 
-/// Shows every op25b filter on the interfaces of this network namespace: XDP mode, pools, exemptions and packets
-/// by reason, and whether a daemon keeps it up to date.
+/// Show the filters of this network namespace, and their packet counters.
 ///
-/// The data is read from the kernel, so it does not matter which process loaded the filter, nor whether it still runs.
+/// For each filter: XDP mode, pools, exemptions, packets by reason, and whether a daemon keeps it up to date.
+/// The data is read from the kernel, so it does not matter which process loaded the filter, nor whether it
+/// still runs.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -23,7 +24,8 @@ Examples:
   op25b status --json | jq '.filters[0].counters.blocked'
 
 Requires root (CAP_SYS_ADMIN), which the kernel demands for opening other processes' maps.
-Exit codes: 0 at least one filter enforces, with or without a daemon; 2 failed; 3 no filter enforces.")]
+Exit codes: 0 at least one filter enforces, with or without a daemon; 2 failed; 3 no filter \
+enforces.")]
 pub struct Args {
     /// Print one JSON document instead of text.
     #[arg(long)]

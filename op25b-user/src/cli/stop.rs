@@ -27,7 +27,9 @@ use crate::{
 /// How long a daemon may take to end; it may be loading a large policy.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Stops the daemon, if one runs. The filter remains in force, unless `--detach` is given.
+/// Stop the daemon and, with `--detach`, remove the filter.
+///
+/// Without `--detach` the filter remains in force.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:

@@ -11,18 +11,18 @@ use serde_json::json;
 use super::EXIT_NOT_RUNNING;
 use crate::observe::{Question, SortBy, subscribers};
 
-/// Lists the subscribers whose packets were blocked or, in a pool in monitor mode, would have been: how many packets, since
-/// when, and to approximately how many servers.
+/// List the subscribers whose packets were blocked.
 ///
-/// A forgotten mail client connects to one server, a bot to hundreds. The records are read from the kernel, so no daemon is
-/// required.
+/// In a pool in monitor mode, those whose packets would have been blocked. For each subscriber: how many
+/// packets, since when, and to approximately how many servers. A forgotten mail client connects to one
+/// server, a bot to hundreds. The records are read from the kernel, so no daemon is required.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   op25b subscribers                                       the 20 with the most packets
   op25b subscribers --pool residential --sort destinations --since 1d
   op25b subscribers --in 198.51.100.20
-  op25b subscribers --top 0 --json | jq -r '.filters[].subscribers[] | select(.destinations > 50) | .subscriber'
+  op25b subscribers --top 0 --json | jq -r '.filters[].subscribers[].subscriber'
 
 Requires root (CAP_SYS_ADMIN), which the kernel demands for opening other processes' maps.
 Exit codes: 0 listed; 2 failed, or the records are another version's; 3 no filter enforces.")]

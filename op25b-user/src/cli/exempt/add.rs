@@ -7,19 +7,20 @@ use clap::Args as ClapArgs;
 use super::answer::{change, print_json, refuse, verdict, warn};
 use crate::{api::NewExemption, cli::places::Places};
 
-/// Adds an exemption, which applies when the command returns.
+/// Add an exemption: allow a customer's prefixes to use the blocked ports.
 ///
-/// Prints its id and the verdict of the program in the kernel on a connection from its first prefix. Warnings about likely
-/// mistakes go to stderr.
+/// The exemption applies when the command returns. Prints its id and the verdict of the program in the kernel
+/// on a connection from its first prefix. Warnings about likely mistakes go to stderr.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   op25b exempt add 198.51.100.8/29 --customer 'Example KK' --ticket OPS-1042
   op25b exempt add 198.51.100.8/29 2001:db8:100:8::/64 --customer 'Example KK' --expires 90d
-  op25b exempt add 198.51.100.10 --customer 'Example KK' --dest 192.0.2.25,192.0.2.26 --expires 2028-03-31
+  op25b exempt add 198.51.100.10 --customer 'Example KK' --dest 192.0.2.25,192.0.2.26
   op25b exempt add 198.51.100.8/29 --customer 'Example KK' --json | jq -r .exemption.id
 
-Exit codes: 0 added; 1 refused, with the reason; 2 failed, for example because no daemon runs.")]
+Exit codes: 0 added; 1 refused, with the reason; 2 failed, for example because no daemon \
+runs.")]
 pub struct Args {
     /// The customer's source prefixes or addresses.
     #[arg(required = true, value_name = "PREFIX")]

@@ -19,10 +19,10 @@ use crate::{
     store::State,
 };
 
-/// Writes the stored exemptions that apply to stdout, in a format that `op25b exempt import` reads. Importing them on the
-/// same router changes nothing.
+/// Write the stored exemptions in a format that `import` reads.
 ///
-/// Expired and removed ones are left out, since an import would activate them again; so are those of the policy file.
+/// Those that apply are written to stdout. Importing the output on the same router changes nothing. Expired
+/// and removed ones are left out, since an import would activate them again; so are those of the policy file.
 /// `op25b exempt list --all --json` lists them all. Without a daemon the store's file is read.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\

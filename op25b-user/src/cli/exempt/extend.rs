@@ -11,14 +11,17 @@ use super::{
 };
 use crate::{api::ExtendExemption, cli::places::Places};
 
-/// Changes the expiry of an exemption, to a later or an earlier time. One that has expired applies again.
+/// Change the expiry of an exemption.
+///
+/// The new expiry may be later or earlier. An exemption that has expired applies again.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   op25b exempt extend 01KAXQ3T5BH6Z8W2N4R7C9D1EF --expires 90d     90 days from now
   op25b exempt extend 01KAXQ3T5BH6Z8W2N4R7C9D1EF --expires 2029-03-31 --reason 'contract renewed'
 
-Exit codes: 0 changed; 1 refused, with the reason; 2 failed, for example because no daemon runs.")]
+Exit codes: 0 changed; 1 refused, with the reason; 2 failed, for example because no daemon \
+runs.")]
 pub struct Args {
     /// The exemption's id, as `op25b exempt list` shows it.
     id: String,

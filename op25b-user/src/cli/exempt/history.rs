@@ -18,9 +18,9 @@ use crate::{
     store::Action,
 };
 
-/// Shows the changes of stored exemptions, the oldest first, with time, user and reason.
+/// Show the changes of stored exemptions, with time, user and reason.
 ///
-/// Entries are never removed. Without a daemon the store's file is read.
+/// The oldest change comes first. Entries are never removed. Without a daemon the store's file is read.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:

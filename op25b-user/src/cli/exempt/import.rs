@@ -22,13 +22,16 @@ use crate::{
     cli::places::Places,
 };
 
-/// Adds the exemptions of a file, all or none. If a row has an error, every error is reported with its line. Rows that
-/// already exist are skipped, so importing a file twice changes nothing.
+/// Add the exemptions of a file, all or none.
 ///
-/// A CSV file has a header line with the columns customer and prefixes and optionally destinations, ticket, note and
-/// expires, in any order. Several prefixes in one cell are separated by blanks or semicolons. A YAML file is a list of
-/// exemptions in the format of a policy file, without id and created, or a mapping with the key `exemptions:` alone; a JSON
-/// file has the same structure. An expiry must be absolute: 90d would have another meaning with each import.
+/// If a row has an error, every error is reported with its line. Rows that already exist are skipped, so
+/// importing a file twice changes nothing.
+///
+/// A CSV file has a header line with the columns customer and prefixes and optionally destinations, ticket,
+/// note and expires, in any order. Several prefixes in one cell are separated by blanks or semicolons. A YAML
+/// file is a list of exemptions in the format of a policy file, without id and created, or a mapping with the
+/// key `exemptions:` alone; a JSON file has the same structure. An expiry must be absolute: 90d would have
+/// another meaning with each import.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -36,7 +39,8 @@ Examples:
   op25b exempt import customers.csv
   ssh router1 op25b exempt export | op25b exempt import --format csv -
 
-Exit codes: 0 done; 1 refused, with the reason: nothing was added; 2 failed, for example because no daemon runs.")]
+Exit codes: 0 done; 1 refused, with the reason: nothing was added; 2 failed, for example because no \
+daemon runs.")]
 pub struct Args {
     /// The file, or - for stdin.
     #[arg(value_name = "FILE")]

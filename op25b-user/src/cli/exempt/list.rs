@@ -22,7 +22,7 @@ use crate::{api::duration, cli::places::Places, daemon::client::Listing};
 
 const BOLD: Style = Style::new().bold();
 
-/// Lists the exemptions that apply, of the policy file and of the store.
+/// List the exemptions that apply, of the policy file and of the store.
 ///
 /// Without a daemon the store's file is read and, as root, the file of the policy that is enforced.
 #[derive(Debug, ClapArgs)]

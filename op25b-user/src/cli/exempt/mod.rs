@@ -18,10 +18,10 @@ use std::process::ExitCode;
 
 use clap::{Args as ClapArgs, Subcommand};
 
-/// Adds, changes, removes and lists exemptions at run time.
+/// Add, change, remove and list exemptions at run time.
 ///
-/// The daemon stores them, and they apply from the moment at which it answers; they survive restarts, crashes and reloads.
-/// Exemptions of the policy file are listed too, but are changed only by editing the file.
+/// The daemon stores them, and they apply from the moment at which it answers; they survive restarts, crashes
+/// and reloads. Exemptions of the policy file are listed too, but are changed only by editing the file.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -39,21 +39,13 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Add an exemption: allow a customer's prefixes to use the blocked ports.
     Add(add::Args),
-    /// List the exemptions of the store and of the policy file.
     List(list::Args),
-    /// Show one exemption in detail.
     Show(show::Args),
-    /// Remove an exemption.
     Remove(remove::Args),
-    /// Change the expiry of an exemption.
     Extend(extend::Args),
-    /// Show the changes of exemptions, with user, time and reason.
     History(history::Args),
-    /// Add many exemptions from a file, all or none.
     Import(import::Args),
-    /// Write exemptions in a format that `import` reads.
     Export(export::Args),
 }
 

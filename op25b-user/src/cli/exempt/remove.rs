@@ -10,16 +10,17 @@ use super::{
 };
 use crate::cli::places::Places;
 
-/// Removes an exemption, which no longer applies when the command returns.
+/// Remove an exemption.
 ///
-/// The record stays in the store, with the user, time and reason of the removal. An exemption of the policy file is removed
-/// by editing the file.
+/// It no longer applies when the command returns. The record stays in the store, with the user, time and
+/// reason of the removal. An exemption of the policy file is removed by editing the file.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   op25b exempt remove 01KAXQ3T5BH6Z8W2N4R7C9D1EF --reason 'contract ended'
 
-Exit codes: 0 removed; 1 refused, with the reason; 2 failed, for example because no daemon runs.")]
+Exit codes: 0 removed; 1 refused, with the reason; 2 failed, for example because no daemon \
+runs.")]
 pub struct Args {
     /// The exemption's id, as `op25b exempt list` shows it.
     id: String,

@@ -19,7 +19,7 @@ use crate::{
     cli::{EXIT_NO, places::Places},
 };
 
-/// Shows one exemption in detail.
+/// Show one exemption in detail.
 ///
 /// Without a daemon the store's file is read and, as root, the file of the policy that is enforced.
 #[derive(Debug, ClapArgs)]

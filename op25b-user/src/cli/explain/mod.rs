@@ -1,6 +1,7 @@
 //! `op25b explain`: show the verdict of the program on one connection.
 //!
-//! A daemon runs the enforced program. Without one, another instance of the program is loaded and compared with the reference.
+//! A daemon runs the enforced program. Without one, another instance of the program is loaded and compared
+//! with the reference.
 
 mod live;
 
@@ -27,12 +28,12 @@ use crate::{
     store::{Records as _, State, sqlite},
 };
 
-/// Shows the verdict on a connection that a subscriber opens, its reason, and the rule of the policy that decides.
+/// Show the verdict on a connection, and the rule that decides.
 ///
-/// The verdict is that of the XDP program, which runs on a TCP SYN made for the query (`BPF_PROG_TEST_RUN`). If a daemon
-/// runs, it is the enforced program, which includes the stored exemptions. Otherwise, and with `--policy`, another
-/// instance of the program is loaded, attached to nothing, and its decision is compared with that of the reference, a model
-/// of the policy file in user space.
+/// The verdict is that of the XDP program, which runs on a TCP SYN made for the query (`BPF_PROG_TEST_RUN`).
+/// If a daemon runs, it is the enforced program, which includes the stored exemptions. Otherwise, and with
+/// `--policy`, another instance of the program is loaded, attached to nothing, and its decision is compared
+/// with that of the reference, a model of the policy file in user space.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -40,9 +41,10 @@ Examples:
   op25b explain --src 2001:db8:100::1 --dst 2001:db8::25 --policy policy.yaml
   op25b explain --src 198.51.100.10 --json | jq -r .reason
 
-Requires root or membership in the group op25b if a daemon runs; without one root; with `--policy` root, or CAP_BPF,
-CAP_NET_ADMIN and CAP_PERFMON.
-Exit codes: 0 answered, whatever the verdict; 1 the program and the reference disagree (please report that); 2 failed.")]
+Requires root or membership in the group op25b if a daemon runs; without one root; with `--policy` root, \
+or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON.
+Exit codes: 0 answered, whatever the verdict; 1 the program and the reference disagree (please report \
+that); 2 failed.")]
 pub struct Args {
     /// The subscriber's address.
     #[arg(long, value_name = "IP")]
