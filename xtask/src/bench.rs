@@ -11,7 +11,7 @@ use crate::{
     suite,
 };
 
-/// Measures the XDP program beside empty programs, other filters and no filter.
+/// Measure the XDP program beside empty programs, other filters and no filter.
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = "\
 docs/benchmark.md describes each part and how to read it. All parts take about 5 minutes, after a build with

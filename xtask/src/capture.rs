@@ -27,7 +27,7 @@ use crate::{
     traffic::Path,
 };
 
-/// Records the frames of the lab's hosts while mail and web pages take every path through it, for the tests to replay.
+/// Record the frames of the lab's hosts while mail and web pages take every path through it, for the tests to replay.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 No filter is attached, so that whole connections are recorded. Each host's frames are in a file of their own, with VLAN

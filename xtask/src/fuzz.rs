@@ -11,7 +11,7 @@ use crate::{
     suite,
 };
 
-/// Compares the XDP program with the oracle of the tests on random policies and packets.
+/// Compare the XDP program with the oracle of the tests on random policies and packets.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Stops at the first difference, which is reduced, printed, and saved as a file in op25b-user/tests/oracle/differences;

@@ -15,7 +15,7 @@ use crate::{
     suite,
 };
 
-/// Loads the XDP programs in every configuration and shows their sizes as the verifier reports them.
+/// Load the XDP programs in every configuration and show their sizes as the verifier reports them.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 instructions  remaining when the verifier has removed unreachable ones

@@ -17,7 +17,7 @@ use crate::{
     toolchain::{self, on_path},
 };
 
-/// Checks format and lints, including the XDP program's, and runs every test, with a kernel and a real mail server.
+/// Check format and lints, including the XDP program's, and run every test, with a kernel and a real mail server.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 No test is skipped: a missing prerequisite is an error that names it. As an ordinary user everything is built as you,

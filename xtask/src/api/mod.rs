@@ -17,7 +17,7 @@ use crate::{
     setup::{self, Purpose},
 };
 
-/// Sends a daemon thousands of requests generated from docs/openapi.json, valid and invalid ones, and checks its responses
+/// Send a daemon thousands of requests generated from docs/openapi.json, valid and invalid ones, and check its responses
 /// against that description.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\

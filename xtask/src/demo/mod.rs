@@ -33,7 +33,7 @@ const SILENCE: Duration = Duration::from_millis(2500);
 /// The same for a single crafted frame, which is there at once or never.
 const GLIMPSE: Duration = Duration::from_millis(500);
 
-/// Sends real mail through a small ISP, without op25b and with it, and shows which paths work.
+/// Send real mail through a small ISP, without op25b and with it, and show which paths work.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Runs in network namespaces that are removed afterwards. The lab requires root: as an ordinary user,

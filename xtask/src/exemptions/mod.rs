@@ -16,7 +16,7 @@ use crate::{
     setup::{self, Purpose},
 };
 
-/// Adds, changes and removes exemptions during a flood, from many concurrent clients and with repeated `kill -9`.
+/// Add, change and remove exemptions during a flood, from many concurrent clients and with repeated `kill -9`.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Runs in network namespaces that are removed afterwards. Requires root and about five minutes.

@@ -16,7 +16,7 @@ use crate::{
     setup::{self, Purpose},
 };
 
-/// A small ISP in network namespaces, for manual tests.
+/// Run a small ISP in network namespaces, for manual tests.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:

@@ -18,7 +18,7 @@ use crate::{
     suite,
 };
 
-/// Breaks a copy of the XDP program in known ways, one at a time, and checks that tests fail each time.
+/// Break a copy of the XDP program in known ways, one at a time, and check that tests fail each time.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 The copy is in cargo's target directory, where its build is kept for the next run: the first run takes minutes longer.

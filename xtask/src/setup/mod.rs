@@ -16,7 +16,7 @@ use self::{
 };
 use crate::{mta, process, runtime};
 
-/// Finds or installs what building op25b needs: a Rust compiler with rust-src and a bpf-linker with the same LLVM.
+/// Find or install what building op25b needs: a Rust compiler with rust-src and a bpf-linker with the same LLVM.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Packages are installed only as root, on Debian and its relatives. Elsewhere the exact commands are printed.

@@ -29,7 +29,7 @@ use crate::{
     setup::{self, Purpose},
 };
 
-/// Sends blocked and allowed traffic through a filter during reloads, crashes, upgrades and interface changes, and counts
+/// Send blocked and allowed traffic through a filter during reloads, crashes, upgrades and interface changes, and count
 /// packets with a wrong verdict.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
