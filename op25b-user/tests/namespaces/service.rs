@@ -53,10 +53,15 @@ fn the_service_manager_hears_of_readiness_reloads_life_and_the_end() {
     await_line(&socket, "STOPPING=1");
 }
 
+/// The text of the unit that is shipped.
+fn unit() -> String {
+    let unit = xtask::paths::workspace().join("deploy/op25b.service");
+    std::fs::read_to_string(unit).unwrap()
+}
+
 #[test]
 fn the_unit_is_one_that_systemd_understands() {
-    let unit = xtask::paths::workspace().join("deploy/op25b.service");
-    let text = std::fs::read_to_string(&unit).unwrap();
+    let text = unit();
     // Where the command is not installed, another stands in.
     let scene = Scene::new();
     let copy = scene.path("op25b.service");
@@ -71,4 +76,38 @@ fn the_unit_is_one_that_systemd_understands() {
         output.status.success() && !said.contains("op25b.service"),
         "{said}"
     );
+}
+
+#[test]
+fn the_unit_is_attached_before_the_network_comes_up_and_never_gives_up() {
+    let unit = unit();
+    for setting in [
+        "DefaultDependencies=no",
+        "Before=network-pre.target shutdown.target",
+        "Conflicts=shutdown.target",
+        "StartLimitIntervalSec=0",
+        "ExecStartPre=+/usr/bin/chown -R op25b:op25b /sys/fs/bpf/op25b",
+    ] {
+        assert!(unit.lines().any(|line| line == setting), "{setting} is missing");
+    }
+}
+
+#[test]
+fn the_unit_exposes_the_service_to_little() {
+    let scene = Scene::new();
+    let copy = scene.path("op25b.service");
+    std::fs::write(&copy, unit()).unwrap();
+    let mut analyze = Command::new("systemd-analyze");
+    // In tenths: 10 is no sandbox at all.
+    analyze
+        .args(["security", "--offline=yes", "--threshold=25"])
+        .arg(&copy);
+    match analyze.output() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        output => {
+            let output = output.unwrap();
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success(), "{said}");
+        }
+    }
 }
