@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::{EXIT_NOT_RUNNING, places::Places};
 use crate::{
     daemon::{client, control::PROMPT},
-    observe::{State, Status, status},
+    report::{State, Status, status},
 };
 
 /// Show the filters of this network namespace, and their packet counters.

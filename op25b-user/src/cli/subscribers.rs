@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde_json::json;
 
 use super::EXIT_NOT_RUNNING;
-use crate::observe::{Question, SortBy, subscribers};
+use crate::report::{Question, SortBy, subscribers};
 
 /// List the subscribers whose packets were blocked.
 ///

@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
 use super::{Daemon, roles};
-use crate::observe::Metrics;
+use crate::report::Metrics;
 
 /// More than so many who ask at once wait for their turn.
 const QUEUE: usize = 4;

@@ -49,8 +49,8 @@ use crate::{
         Description, Enforced, Filter, InterfaceEvents, Interfaces, LoadOptions, LogLevel, Pins, Reused,
         Switched, Target, TestRunner,
     },
-    observe::LastReload,
     policy::{Policy, Role, Wait, Word as _},
+    report::LastReload,
     store::{
         Record, Store as _,
         sqlite::{self, Opened},

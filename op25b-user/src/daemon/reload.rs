@@ -19,8 +19,8 @@ use super::{
 };
 use crate::{
     datapath::{Interfaces, Standing, Target},
-    observe::{DaemonReport, ExemptionReport, LastReload, ReloadAnswer},
     policy::{Diff, Policy, Severity},
+    report::{DaemonReport, ExemptionReport, LastReload, ReloadAnswer},
 };
 
 impl Daemon {

@@ -9,7 +9,7 @@ use crate::{
         Added, Explained, ExtendExemption, Extended, ImportExemptions, Imported, NewExemption, Problem,
         Removed,
     },
-    observe::ReloadAnswer,
+    report::ReloadAnswer,
     store::Actor,
 };
 

@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 use super::{Daemon, targets};
 use crate::{
     datapath::{Interfaces, Standing, Target},
-    observe::{InterfaceReport, InterfaceState},
+    report::{InterfaceReport, InterfaceState},
 };
 
 /// How long to wait before putting back what was taken away a second time, and at most.

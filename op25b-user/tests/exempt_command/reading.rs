@@ -2,7 +2,7 @@
 
 use op25b::{
     api::{Exemption, HistoryEntry, Page, PlaceInFile, Rule, RuleKind},
-    observe::{DaemonReport, ExemptionReport},
+    report::{DaemonReport, ExemptionReport},
     store::{Action, Actor},
 };
 use serde_json::{Value, json};

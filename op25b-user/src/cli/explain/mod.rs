@@ -23,8 +23,8 @@ use super::{EXIT_NO, places::Places};
 use crate::{
     daemon::policy_file::{self, PolicyFile},
     datapath::{Decision, Description, Live, TestRunner, find_live, probe, requirements},
-    observe::exemptions::policy_id,
     policy::{self, Flow, Judgement, Policy, Position, Rule},
+    report::exemptions::policy_id,
     store::{Records as _, State, sqlite},
 };
 

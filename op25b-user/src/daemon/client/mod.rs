@@ -31,7 +31,7 @@ pub(crate) use self::exemptions::{Client, Listing};
 use super::control::socket;
 use crate::{
     api::{Problem, ProblemKind},
-    observe::{DaemonReport, ReloadAnswer},
+    report::{DaemonReport, ReloadAnswer},
 };
 
 /// How long a daemon may take to answer what changes nothing.

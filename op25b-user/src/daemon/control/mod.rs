@@ -39,8 +39,8 @@ pub(super) use self::{limits::THREADS, reads::OpenReader};
 use super::{metrics::Scrape, request::Request};
 use crate::{
     api::Problem,
-    observe::{DaemonReport, exemptions::InFile},
     policy::Policy,
+    report::{DaemonReport, exemptions::InFile},
 };
 
 /// How long a daemon may take to say how it is.

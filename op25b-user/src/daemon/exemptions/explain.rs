@@ -10,8 +10,8 @@ use crate::{
     api::{Explained, PlaceInFile, Rule, RuleKind},
     daemon::Daemon,
     datapath::{Decision, probe},
-    observe::exemptions::policy_id,
     policy::{self, Exemption, Flow, Position},
+    report::exemptions::policy_id,
     store::Record,
 };
 

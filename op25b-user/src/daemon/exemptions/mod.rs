@@ -29,7 +29,7 @@ pub(super) use self::{
 use super::{Daemon, request::Asker};
 use crate::{
     api::{Added, Exemption, ExtendExemption, Extended, NewExemption, Removed},
-    observe::exemptions::policy_id,
+    report::exemptions::policy_id,
     store::{Action, Change, Commit, Record, Records as _, Store, StoreError, sqlite::SqliteStore},
 };
 

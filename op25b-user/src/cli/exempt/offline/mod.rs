@@ -21,8 +21,8 @@ use crate::{
         policy_file::{self, PolicyFile},
     },
     datapath::{Live, LiveFilter, find_live, pinned_programs},
-    observe::exemptions::{self, InFile, Wanted},
     policy::Policy,
+    report::exemptions::{self, InFile, Wanted},
     store::{Records, sqlite},
 };
 

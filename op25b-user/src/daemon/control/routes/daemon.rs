@@ -21,7 +21,7 @@ use super::{
 use crate::{
     api::{Explained, Problem, ProblemKind},
     daemon::request::{Asker, Request},
-    observe::{DaemonReport, ReloadAnswer},
+    report::{DaemonReport, ReloadAnswer},
 };
 
 /// Prometheus's text format.

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     api::{Exemption, Page, Problem},
-    observe::exemptions,
+    report::exemptions,
 };
 
 /// Lists exemptions: those of the policy file in its order, then the stored ones.

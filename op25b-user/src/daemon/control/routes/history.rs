@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     api::{HistoryEntry, Page, Problem},
-    observe::exemptions,
+    report::exemptions,
 };
 
 /// Tells what was done to all stored exemptions, in the order in which it was.

@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 use super::super::openapi::Address;
 use crate::{
     api::{Problem, bounds, duration},
-    observe::exemptions::{Cursor, Wanted},
+    report::exemptions::{Cursor, Wanted},
     store::Revision,
 };
 

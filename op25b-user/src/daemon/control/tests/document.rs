@@ -155,5 +155,5 @@ fn the_bounds_that_are_described_are_those_that_are_checked() {
         parameter["schema"]["pattern"].as_str().unwrap().to_owned()
     };
     assert_eq!(pattern("expiring"), crate::api::DURATION);
-    assert_eq!(pattern("after"), crate::observe::exemptions::CURSOR);
+    assert_eq!(pattern("after"), crate::report::exemptions::CURSOR);
 }

@@ -23,8 +23,8 @@ use super::{Shared, View, limits, peer::Peer, reads::OpenReader, routes::router}
 use crate::{
     api::{Added, Exemption, Explained, Extended, Imported, Problem, Removed},
     daemon::{metrics::Scrape, request::Request},
-    observe::{DaemonReport, ExemptionReport, ReloadAnswer},
     policy::parse,
+    report::{DaemonReport, ExemptionReport, ReloadAnswer},
     store::{
         Record, Records, StoreError,
         double::{Double, record},

@@ -1,13 +1,13 @@
 //! What filters in the kernel are doing, for people and for scripts.
 
+mod daemon;
 pub mod exemptions;
 mod metrics;
-mod report;
 mod status;
 mod subscribers;
 
+pub use daemon::{DaemonReport, ExemptionReport, InterfaceReport, InterfaceState, LastReload, ReloadAnswer};
 pub use metrics::Metrics;
-pub use report::{DaemonReport, ExemptionReport, InterfaceReport, InterfaceState, LastReload, ReloadAnswer};
 pub use status::{
     ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State, Status, StatusError,
     UnreadableStatus, status,
