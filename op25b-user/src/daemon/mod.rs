@@ -46,8 +46,8 @@ use self::{
 };
 use crate::{
     datapath::{
-        Description, Enforced, Filter, InterfaceEvents, Interfaces, LoadOptions, LogLevel, Pins, Reused,
-        Switched, Target, TestRunner,
+        Description, Enforced, Filter, InterfaceEvents, Interfaces, LoadOptions, LogLevel, Pins, Replacement,
+        Reused, Target, TestRunner,
     },
     policy::{Policy, Role, Wait, Word as _},
     report::LastReload,
@@ -254,7 +254,7 @@ impl Daemon {
     }
 
     /// Says what a switch did.
-    fn tell(&self, switched: &Switched) {
+    fn tell(&self, switched: &Replacement) {
         for attached in self.enforced.attachments() {
             if let Some(reason) = &attached.fallback {
                 warn!(
@@ -302,10 +302,10 @@ impl Daemon {
                 "the pools have changed: the records of subscribers follow their addresses"
             );
         }
-        for (family, why) in &switched.records.anew {
+        for (family, why) in &switched.records.reset {
             warn!(family, why, "the records of subscribers begin anew");
         }
-        for error in &switched.left_behind {
+        for error in &switched.cleanup_errors {
             warn!("{:#}", anyhow::anyhow!("{error}"));
         }
     }

@@ -18,7 +18,7 @@ use super::{
     service, targets,
 };
 use crate::{
-    datapath::{Interfaces, Standing, Target},
+    datapath::{Interfaces, LinkState, Target},
     policy::{Diff, Policy, Severity},
     report::{DaemonReport, ExemptionReport, LastReload, ReloadAnswer},
 };
@@ -180,8 +180,8 @@ impl Daemon {
         let mut targets = targets(policy);
         for target in &mut targets {
             // An interface that has disappeared is no reason to refuse a policy for those that are there.
-            let attached = self.enforced.standing(&target.interface);
-            target.may_be_missing |= attached.is_ok_and(|standing| standing != Standing::Absent);
+            let attached = self.enforced.link_state(&target.interface);
+            target.may_be_missing |= attached.is_ok_and(|state| state != LinkState::Absent);
         }
         targets
     }
@@ -229,7 +229,7 @@ impl Daemon {
         let packet_log = PacketLog::of(&mut filter, self.options.datapath_log)?;
         // Listed late: loading a large policy takes a while.
         let interfaces = Interfaces::list().await?;
-        let switched = self.enforced.switch(filter, &interfaces, &targets)?;
+        let switched = self.enforced.replace(filter, &interfaces, &targets)?;
         self.packet_log = packet_log;
         self.policy = policy;
         self.effective = Effective::new(Arc::clone(&self.policy), records);

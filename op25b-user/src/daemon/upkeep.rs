@@ -9,7 +9,7 @@ use tracing::{error, info, warn};
 
 use super::{Daemon, targets};
 use crate::{
-    datapath::{Interfaces, Standing, Target},
+    datapath::{Interfaces, LinkState, Target},
     report::{InterfaceReport, InterfaceState},
 };
 
@@ -98,34 +98,34 @@ impl Daemon {
             .retain(|name, _| targets.iter().any(|target| target.interface == *name));
         let mut interfaces = None;
         for target in &targets {
-            let standing = match self.enforced.standing(&target.interface) {
-                Ok(standing) => standing,
+            let state = match self.enforced.link_state(&target.interface) {
+                Ok(state) => state,
                 Err(error) => {
                     error!(interface = target.interface, %error, "cannot tell whether the filter runs");
                     continue;
                 }
             };
-            let index = match standing {
-                Standing::Runs => {
+            let index = match state {
+                LinkState::Runs => {
                     self.watched(target).runs(Instant::now());
                     continue;
                 }
-                Standing::Unpinned => {
+                LinkState::Unpinned => {
                     warn!(
                         interface = target.interface,
                         "somebody has removed the link's pin: pinning it again"
                     );
-                    if let Err(error) = self.enforced.pin_again(&target.interface) {
+                    if let Err(error) = self.enforced.repin(&target.interface) {
                         error!(interface = target.interface, "{:#}", anyhow::Error::from(error));
                     }
                     continue;
                 }
-                Standing::Replaced { program_id } => {
+                LinkState::Replaced { program_id } => {
                     self.put_back(target, program_id);
                     continue;
                 }
-                Standing::Detached { index } => Some(index),
-                Standing::Absent => None,
+                LinkState::Detached { index } => Some(index),
+                LinkState::Absent => None,
             };
             // Asked only if something is amiss: a router may have thousands.
             if interfaces.is_none() {
@@ -160,7 +160,7 @@ impl Daemon {
             );
         }
         if watched.may_try(Instant::now()) {
-            match self.enforced.put_back(interface) {
+            match self.enforced.restore(interface) {
                 Ok(()) => warn!(interface, "the filter is put back"),
                 Err(error) => error!(interface, "{:#}", anyhow::Error::from(error)),
             }
@@ -194,7 +194,7 @@ impl Daemon {
                 return;
             }
         }
-        match self.enforced.attach_again(interfaces, target) {
+        match self.enforced.reattach(interfaces, target) {
             Ok(()) => {
                 info!(interface, ifindex = found.index, "attached again");
                 self.watched(target).runs(Instant::now());
@@ -214,8 +214,8 @@ impl Daemon {
         interfaces
             .map(|interface| {
                 let watched = self.upkeep.0.get(&interface.name);
-                let state = match self.enforced.standing(&interface.name) {
-                    Ok(Standing::Runs | Standing::Unpinned) => InterfaceState::Enforced,
+                let state = match self.enforced.link_state(&interface.name) {
+                    Ok(LinkState::Runs | LinkState::Unpinned) => InterfaceState::Enforced,
                     _ if watched.is_some_and(Watched::is_away) => InterfaceState::Lost,
                     _ => InterfaceState::Missing,
                 };

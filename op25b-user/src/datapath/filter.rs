@@ -21,8 +21,8 @@ use super::{
     Counters, Description, LoadError, LoadOptions,
     change::Tables,
     counters::CounterTable,
+    discover,
     layout::Layout,
-    live,
     load::{self, Reused},
     mapping,
     records::Records,
@@ -153,7 +153,7 @@ impl Filter {
     /// The kernel's answer.
     pub fn map_bytes(&self) -> Result<u64, LoadError> {
         let maps = self.ebpf.maps().filter_map(|(_, map)| map_data(map));
-        let bytes = maps.map(|map| Ok(live::bytes(&map.info().map_err(io::Error::other)?)));
+        let bytes = maps.map(|map| Ok(discover::bytes(&map.info().map_err(io::Error::other)?)));
         bytes.sum()
     }
 

@@ -13,16 +13,16 @@ use super::{
 
 /// What has become of the records of subscribers.
 #[derive(Debug, Default)]
-pub struct Inherited {
+pub struct MigratedRecords {
     /// How many IPv4 addresses kept theirs because it was brought into another map: the pools have changed.
     pub moved: u64,
     /// The families whose records begin anew, and why.
-    pub anew: Vec<(&'static str, String)>,
+    pub reset: Vec<(&'static str, String)>,
 }
 
-impl Inherited {
-    fn begin_anew(&mut self, family: &'static str, why: impl Into<String>) {
-        self.anew.push((family, why.into()));
+impl MigratedRecords {
+    fn reset(&mut self, family: &'static str, why: impl Into<String>) {
+        self.reset.push((family, why.into()));
     }
 }
 
@@ -49,35 +49,35 @@ fn carry_counters(from: &Generation, to: &mut Filter) -> Result<bool, LoadError>
 }
 
 /// Goes on with the records of subscribers, as far as what is said of the maps before is understood.
-pub(super) fn records(before: &Before, filter: &Filter) -> Inherited {
-    let mut inherited = Inherited::default();
+pub(super) fn records(before: &Before, filter: &Filter) -> MigratedRecords {
+    let mut migrated = MigratedRecords::default();
     let Some(previous) = before.latest() else {
-        return inherited;
+        return migrated;
     };
     if previous.records().is_none() {
         for family in ["IPv4", "IPv6"] {
-            inherited.begin_anew(family, "the filter before kept them in another way");
+            migrated.reset(family, "the filter before kept them in another way");
         }
-        return inherited;
+        return migrated;
     }
     if !shares(previous, filter, SUBSCRIBERS_V6) {
         let now = filter.records.ipv6_prefix;
         let other_prefix = previous.records().map(|records| records.ipv6_prefix);
         match other_prefix.filter(|before| *before != now) {
             Some(before) => {
-                inherited.begin_anew(
+                migrated.reset(
                     "IPv6",
                     format!("they were of /{before} prefixes, and are of /{now}"),
                 );
             }
-            None => inherited.begin_anew("IPv6", "the filter before had another number of them"),
+            None => migrated.reset("IPv6", "the filter before had another number of them"),
         }
     }
     match records_v4(before, previous, filter) {
-        Ok(moved) => inherited.moved = moved,
-        Err(error) => inherited.begin_anew("IPv4", error.to_string()),
+        Ok(moved) => migrated.moved = moved,
+        Err(error) => migrated.reset("IPv4", error.to_string()),
     }
-    inherited
+    migrated
 }
 
 /// Takes over the IPv4 records of all filters before that kept them elsewhere. More than one did, with something left in it,

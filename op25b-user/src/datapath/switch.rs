@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::{
     AttachError, Description, Filter, Interfaces, LoadError, TestRunner,
     generation::Generation,
-    inherit::{self, Inherited},
+    inherit::{self, MigratedRecords},
     link::Link,
     load::Reused,
     pins::{Pins, PinsError},
@@ -52,7 +52,7 @@ pub struct Attachment {
 
 /// What a switch did.
 #[derive(Debug, Default)]
-pub struct Switched {
+pub struct Replacement {
     /// Interfaces that the filter was taken off.
     pub released: Vec<String>,
     /// Interfaces that ran no filter for a moment, because their mode changed.
@@ -61,14 +61,14 @@ pub struct Switched {
     /// they ended.
     pub other_layout: Option<(String, bool)>,
     /// What has become of the records of subscribers.
-    pub records: Inherited,
+    pub records: MigratedRecords,
     /// What could not be tidied up afterwards; the filter runs all the same.
-    pub left_behind: Vec<PinsError>,
+    pub cleanup_errors: Vec<PinsError>,
 }
 
 /// Why there was no switch; every interface is as it was, or the error says which is not.
 #[derive(Debug, Error)]
-pub enum SwitchError {
+pub enum ReplaceError {
     /// What is pinned cannot be read or written.
     #[error(transparent)]
     Pins(#[from] PinsError),
@@ -92,7 +92,7 @@ pub enum SwitchError {
         /// Where.
         interfaces: Vec<String>,
         /// What went wrong first.
-        source: Box<SwitchError>,
+        source: Box<ReplaceError>,
     },
 }
 
@@ -170,18 +170,18 @@ impl Enforced {
             .map_or(&[], |running| running.attachments.as_slice())
     }
 
-    /// Refuses what can be known to be refused by [`Self::switch`], without a filter and without touching anything.
+    /// Refuses what can be known to be refused by [`Self::replace`], without a filter and without touching anything.
     ///
     /// # Errors
     ///
-    /// [`SwitchError`].
-    pub fn check(&self, interfaces: &Interfaces, targets: &[Target]) -> Result<(), SwitchError> {
+    /// [`ReplaceError`].
+    pub fn check(&self, interfaces: &Interfaces, targets: &[Target]) -> Result<(), ReplaceError> {
         let mut before = Before::read(&self.pins)?;
         plan(&mut before, interfaces, targets)?;
         Ok(())
     }
 
-    /// The interfaces that [`Self::switch`] would leave without a filter for a moment, because their mode changes: the kernel
+    /// The interfaces that [`Self::replace`] would leave without a filter for a moment, because their mode changes: the kernel
     /// runs no native and generic program at the same time, so the one has to go before the other comes.
     ///
     /// # Errors
@@ -191,7 +191,7 @@ impl Enforced {
         &self,
         interfaces: &Interfaces,
         targets: &[Target],
-    ) -> Result<Vec<String>, SwitchError> {
+    ) -> Result<Vec<String>, ReplaceError> {
         let mut before = Before::read(&self.pins)?;
         let steps = plan(&mut before, interfaces, targets)?.into_iter();
         let exchanges = steps.filter(|step| matches!(step.how, How::Exchange(..)));
@@ -202,15 +202,15 @@ impl Enforced {
     ///
     /// # Errors
     ///
-    /// [`SwitchError`].
-    pub fn switch(
+    /// [`ReplaceError`].
+    pub fn replace(
         &mut self,
         mut filter: Filter,
         interfaces: &Interfaces,
         targets: &[Target],
-    ) -> Result<Switched, SwitchError> {
+    ) -> Result<Replacement, ReplaceError> {
         let mut before = Before::read(&self.pins)?;
-        let mut switched = Switched::default();
+        let mut replacement = Replacement::default();
         let plan = plan(&mut before, interfaces, targets)?;
         let generation = Generation::pin(&self.pins, &mut filter)?;
         let mut transition = Transition {
@@ -230,14 +230,14 @@ impl Enforced {
         let done = transition.done;
 
         // The filter runs everywhere. What follows is tidying up: it fails no switch.
-        self.release(&before, &mut switched);
-        switched.other_layout = inherit::counters(&before, &mut filter);
-        switched.records = inherit::records(&before, &filter);
+        self.release(&before, &mut replacement);
+        replacement.other_layout = inherit::counters(&before, &mut filter);
+        replacement.records = inherit::records(&before, &filter);
         for old in before.generations.into_iter().filter(|old| !old.is(&generation)) {
-            switched.left_behind.extend(old.remove().err());
+            replacement.cleanup_errors.extend(old.remove().err());
         }
         let interrupted = done.iter().filter(|done| done.interrupted);
-        switched.interrupted = interrupted
+        replacement.interrupted = interrupted
             .map(|done| done.attachment.interface.clone())
             .collect();
         self.running = Some(Running {
@@ -245,26 +245,26 @@ impl Enforced {
             filter,
             attachments: done.into_iter().map(|done| done.attachment).collect(),
         });
-        Ok(switched)
+        Ok(replacement)
     }
 
     /// Takes the filter off interfaces that are not meant any more, and forgets links whose interfaces are gone.
-    fn release(&self, before: &Before, switched: &mut Switched) {
+    fn release(&self, before: &Before, replacement: &mut Replacement) {
         for pinned in &before.links {
             if pinned.info.interface.is_some() {
                 if let Err(source) = pinned.link.detach() {
                     let path = self.pins.link_path(&pinned.interface);
-                    switched
-                        .left_behind
+                    replacement
+                        .cleanup_errors
                         .push(PinsError::refused("detach", &path)(source));
                     continue;
                 }
-                switched.released.push(pinned.interface.clone());
+                replacement.released.push(pinned.interface.clone());
             }
             // A new link may be pinned under the name by now.
             if !pinned.is_replaced {
-                switched
-                    .left_behind
+                replacement
+                    .cleanup_errors
                     .extend(self.pins.forget_link(&pinned.interface).err());
             }
         }

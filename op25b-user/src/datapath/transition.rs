@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{
-    Attachment, Filter, Interface, LoadError, SwitchError, Target,
+    Attachment, Filter, Interface, LoadError, ReplaceError, Target,
     attach::{Attached, attach},
     link::{Link, Mode},
     pins::{Pins, PinsError},
@@ -31,7 +31,7 @@ pub(super) struct Done {
 
 impl Transition<'_> {
     /// Takes one step.
-    pub(super) fn take(&mut self, step: Step<'_>) -> Result<(), SwitchError> {
+    pub(super) fn take(&mut self, step: Step<'_>) -> Result<(), ReplaceError> {
         let Step {
             target,
             interface,
@@ -48,7 +48,7 @@ impl Transition<'_> {
             How::Replace(link, info, mode) => {
                 let program = self.filter.program_fd(target.role)?;
                 link.replace(program, self.before.program(info.program_id))
-                    .map_err(|source| SwitchError::Replace {
+                    .map_err(|source| ReplaceError::Replace {
                         interface: interface.name.clone(),
                         source,
                     })?;
@@ -64,12 +64,12 @@ impl Transition<'_> {
                 }
             }
             How::Exchange(link, info, mode) => {
-                link.detach().map_err(|source| SwitchError::Replace {
+                link.detach().map_err(|source| ReplaceError::Replace {
                     interface: interface.name.clone(),
                     source,
                 })?;
                 let exchanged = attach(self.filter, interface, target.role, target.xdp)
-                    .map_err(SwitchError::from)
+                    .map_err(ReplaceError::from)
                     .and_then(|attached| {
                         self.pinned(target, interface, attached, Some((info.program_id, mode)))
                     });
@@ -79,7 +79,7 @@ impl Transition<'_> {
                         return Err(
                             match self.restore(&interface.name, interface.index, info.program_id, mode) {
                                 Ok(()) => error,
-                                Err(_) => SwitchError::HalfUndone {
+                                Err(_) => ReplaceError::HalfUndone {
                                     interfaces: vec![interface.name.clone()],
                                     source: Box::new(error),
                                 },
@@ -100,7 +100,7 @@ impl Transition<'_> {
         interface: &Interface,
         attached: Attached,
         before: Option<(u32, Mode)>,
-    ) -> Result<Done, SwitchError> {
+    ) -> Result<Done, ReplaceError> {
         self.pins.forget_link(&interface.name)?;
         let path = self.pins.link_path(&interface.name);
         attached
@@ -134,7 +134,7 @@ impl Transition<'_> {
     }
 
     /// Goes back, the last step first.
-    pub(super) fn undo(mut self, error: SwitchError) -> SwitchError {
+    pub(super) fn undo(mut self, error: ReplaceError) -> ReplaceError {
         let mut failed = Vec::new();
         while let Some(done) = self.done.pop() {
             let Attachment {
@@ -161,7 +161,7 @@ impl Transition<'_> {
         if failed.is_empty() {
             error
         } else {
-            SwitchError::HalfUndone {
+            ReplaceError::HalfUndone {
                 interfaces: failed,
                 source: Box::new(error),
             }

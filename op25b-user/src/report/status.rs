@@ -12,7 +12,9 @@ use thiserror::Error;
 use super::LastReload;
 use crate::{
     datapath::{
-        Counters, Live, LiveError, LiveFilter, LiveInterface, PoolSummary, find_live, holder, pinned_programs,
+        Counters, PoolSummary,
+        discover::{self, DiscoverError, Found, FoundFilter, FoundInterface},
+        holder, pinned_programs,
     },
     policy::Role,
 };
@@ -126,7 +128,7 @@ pub struct ExemptionStatus {
 pub enum StatusError {
     /// The kernel does not tell of filters.
     #[error(transparent)]
-    Live(#[from] LiveError),
+    Discover(#[from] DiscoverError),
     /// The pins cannot be read.
     #[error("cannot read what is pinned at {}", path.display())]
     Pins {
@@ -144,13 +146,13 @@ pub enum StatusError {
 /// [`StatusError`].
 pub async fn status(bpffs: &Path) -> Result<Status, StatusError> {
     let now = Timestamp::now();
-    let Live { filters, unreadable } = find_live().await?;
+    let Found { filters, unreadable } = discover::find().await?;
     let daemon = holder(bpffs);
     let pinned = pinned_programs(bpffs).map_err(|source| StatusError::Pins {
         path: bpffs.to_owned(),
         source,
     })?;
-    let state = |interfaces: &[LiveInterface]| {
+    let state = |interfaces: &[FoundInterface]| {
         let mut programs = interfaces.iter().map(|interface| interface.program_id);
         if !programs.any(|program| pinned.contains(&program)) {
             State::PinnedElsewhere
@@ -162,14 +164,14 @@ pub async fn status(bpffs: &Path) -> Result<Status, StatusError> {
     };
     let filters: Vec<_> = filters
         .into_iter()
-        .map(|live| filter_status(state(&live.interfaces), live, now))
+        .map(|found| filter_status(state(&found.interfaces), found, now))
         .collect();
     let unreadable: Vec<_> = unreadable
         .into_iter()
-        .map(|live| UnreadableStatus {
-            state: state(&live.interfaces),
-            interfaces: interface_statuses(live.interfaces),
-            why: live.why,
+        .map(|found| UnreadableStatus {
+            state: state(&found.interfaces),
+            interfaces: interface_statuses(found.interfaces),
+            why: found.why,
         })
         .collect();
     let here = filters.iter().map(|filter| filter.state);
@@ -184,14 +186,14 @@ pub async fn status(bpffs: &Path) -> Result<Status, StatusError> {
     })
 }
 
-fn filter_status(state: State, live: LiveFilter, now: Timestamp) -> FilterStatus {
-    let description = live.description;
+fn filter_status(state: State, found: FoundFilter, now: Timestamp) -> FilterStatus {
+    let description = found.description;
     let expired = description
         .exemption_ends
         .iter()
         .filter(|end| **end <= now)
         .count();
-    let has_uplink = live
+    let has_uplink = found
         .interfaces
         .iter()
         .any(|interface| interface.role == Role::Uplink);
@@ -205,7 +207,7 @@ fn filter_status(state: State, live: LiveFilter, now: Timestamp) -> FilterStatus
             sha256: description.policy_sha256,
             loaded_at: description.loaded_at,
         },
-        interfaces: interface_statuses(live.interfaces),
+        interfaces: interface_statuses(found.interfaces),
         pools: description.pools,
         relays: description.relays,
         exemptions: ExemptionStatus {
@@ -213,13 +215,13 @@ fn filter_status(state: State, live: LiveFilter, now: Timestamp) -> FilterStatus
             active: description.exemptions - expired,
             expired,
         },
-        map_bytes: live.map_bytes,
-        counters: live.subscriber,
-        uplink_counters: has_uplink.then_some(live.uplink),
+        map_bytes: found.map_bytes,
+        counters: found.subscriber,
+        uplink_counters: has_uplink.then_some(found.uplink),
     }
 }
 
-fn interface_statuses(interfaces: Vec<LiveInterface>) -> Vec<InterfaceStatus> {
+fn interface_statuses(interfaces: Vec<FoundInterface>) -> Vec<InterfaceStatus> {
     let interfaces = interfaces.into_iter();
     interfaces
         .map(|interface| InterfaceStatus {

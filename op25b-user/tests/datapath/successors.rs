@@ -10,7 +10,7 @@ use aya::maps::{Array, Map, MapData};
 use jiff::Timestamp;
 use nix::mount::{MntFlags, umount2};
 use op25b::{
-    datapath::{Enforced, Filter, Inherited, Interfaces, LoadOptions, Pins, destinations},
+    datapath::{Enforced, Filter, Interfaces, LoadOptions, MigratedRecords, Pins, destinations},
     policy::{Places, Role},
 };
 use op25b_common::values::{Subscriber, SubscriberBlock};
@@ -58,16 +58,19 @@ struct Process {
 
 impl Process {
     /// Switches to a policy with these pools, attached nowhere.
-    fn switch(&mut self, pools: &str) -> Inherited {
+    fn replace(&mut self, pools: &str) -> MigratedRecords {
         let (compiled, mut description) = prepared(&parse(pools));
         // The youngest is the latest.
         description.loaded_at = Timestamp::now();
         let reused = self.enforced.reusable(&compiled).unwrap();
         let filter = Filter::load_with(&compiled, &description, LoadOptions::default(), &reused).unwrap();
-        let switched = self.enforced.switch(filter, &Interfaces::default(), &[]).unwrap();
-        assert!(switched.left_behind.is_empty(), "{switched:?}");
+        let replacement = self
+            .enforced
+            .replace(filter, &Interfaces::default(), &[])
+            .unwrap();
+        assert!(replacement.cleanup_errors.is_empty(), "{replacement:?}");
         self.places = compiled.places;
-        switched.records
+        replacement.records
     }
 
     /// Sends SYNs to so many servers.
@@ -112,15 +115,15 @@ fn blocked(records: &[(Ipv4Addr, Subscriber)]) -> Vec<(Ipv4Addr, u32)> {
         .collect()
 }
 
-fn assert_nothing_begins_anew(inherited: &Inherited) {
-    assert!(inherited.anew.is_empty(), "{inherited:?}");
+fn assert_nothing_is_reset(migrated: &MigratedRecords) {
+    assert!(migrated.reset.is_empty(), "{migrated:?}");
 }
 
 #[test]
 fn records_go_on_while_the_pools_are_the_same() {
     let place = Place::new();
     let mut process = place.process();
-    process.switch(&pools(FIRST));
+    process.replace(&pools(FIRST));
     process.send(ONE, 3);
     process.send(SIX, 2);
     let (v4, v6) = (process.v4(), process.v6());
@@ -128,9 +131,9 @@ fn records_go_on_while_the_pools_are_the_same() {
     let recut = "pools:\n- { name: b, prefixes: [198.51.100.128/25, 203.0.113.0/28, 2001:db8:100::/40] }\n\
                  - { name: a, prefixes: [198.51.100.0/25, 198.51.100.0/26] }\n\
                  exemptions: [{ customer: c, prefixes: [198.51.100.9] }]\n";
-    let inherited = process.switch(recut);
-    assert_nothing_begins_anew(&inherited);
-    assert_eq!(inherited.moved, 0);
+    let migrated = process.replace(recut);
+    assert_nothing_is_reset(&migrated);
+    assert_eq!(migrated.moved, 0);
     assert_eq!((process.v4(), process.v6()), (v4, v6));
     process.send(ONE, 1);
     assert_eq!(blocked(&process.v4()), [(ONE, 4)]);
@@ -140,24 +143,24 @@ fn records_go_on_while_the_pools_are_the_same() {
 fn records_follow_their_addresses_when_the_pools_change() {
     let place = Place::new();
     let mut process = place.process();
-    process.switch(&pools(FIRST));
+    process.replace(&pools(FIRST));
     process.send(ONE, 3);
     process.send(OTHER, 5);
     process.send(SIX, 2);
     let (before, v6) = (process.v4(), process.v6());
     // Everything moves up, one pool has become smaller and another one larger.
     let next = "192.0.2.0/24, 198.51.100.0/28, 203.0.112.0/22, 2001:db8:100::/40, 2001:db8:200::/40";
-    let inherited = process.switch(&pools(next));
-    assert_nothing_begins_anew(&inherited);
-    assert_eq!(inherited.moved, 2);
+    let migrated = process.replace(&pools(next));
+    assert_nothing_is_reset(&migrated);
+    assert_eq!(migrated.moved, 2);
     assert_eq!((process.v4(), process.v6()), (before, v6));
 
     // Who is in no pool any more is forgotten.
     process.send(ONE, 1);
-    let inherited = process.switch(&pools("203.0.113.4/30"));
-    assert_eq!(inherited.moved, 1);
+    let migrated = process.replace(&pools("203.0.113.4/30"));
+    assert_eq!(migrated.moved, 1);
     assert_eq!(blocked(&process.v4()), [(OTHER, 5)]);
-    process.switch(&pools(FIRST));
+    process.replace(&pools(FIRST));
     assert_eq!(blocked(&process.v4()), [(OTHER, 5)]);
 }
 
@@ -165,21 +168,21 @@ fn records_follow_their_addresses_when_the_pools_change() {
 fn another_process_goes_on_with_the_records_whether_or_not_the_pools_have_changed() {
     let place = Place::new();
     let mut process = place.process();
-    process.switch(&pools(FIRST));
+    process.replace(&pools(FIRST));
     process.send(OTHER, 40);
     process.send(SIX, 2);
     let (v4, v6) = (process.v4(), process.v6());
     let first_seen = v4[0].1.cold.first_seen;
     drop(process);
     let mut process = place.process();
-    assert_nothing_begins_anew(&process.switch(&pools(FIRST)));
+    assert_nothing_is_reset(&process.replace(&pools(FIRST)));
     assert_eq!((process.v4(), process.v6()), (v4, v6));
     drop(process);
     // So that times differ.
     std::thread::sleep(Duration::from_millis(1100));
     let mut process = place.process();
-    let inherited = process.switch(&pools("192.0.2.0/24, 203.0.113.0/24"));
-    assert_nothing_begins_anew(&inherited);
+    let migrated = process.replace(&pools("192.0.2.0/24, 203.0.113.0/24"));
+    assert_nothing_is_reset(&migrated);
     process.send(OTHER, 2);
     let (address, record) = process.v4()[0];
     assert_eq!((address, record.hot.blocked_syns), (OTHER, 42));
@@ -195,12 +198,12 @@ fn another_process_goes_on_with_the_records_whether_or_not_the_pools_have_change
 fn ipv6_records_begin_anew_when_the_prefixes_get_another_length() {
     let place = Place::new();
     let mut process = place.process();
-    process.switch(&pools(FIRST));
+    process.replace(&pools(FIRST));
     process.send(ONE, 3);
     process.send(SIX, 2);
-    let inherited = process.switch(&format!("subscribers: {{ ipv6_prefix: 56 }}\n{}", pools(FIRST)));
+    let migrated = process.replace(&format!("subscribers: {{ ipv6_prefix: 56 }}\n{}", pools(FIRST)));
     let why = "they were of /64 prefixes, and are of /56";
-    assert_eq!(inherited.anew, [("IPv6", why.to_owned())]);
+    assert_eq!(migrated.reset, [("IPv6", why.to_owned())]);
     assert_eq!(blocked(&process.v4()), [(ONE, 3)]);
     assert_eq!(process.v6(), []);
 }
@@ -210,14 +213,14 @@ fn ipv6_records_begin_anew_when_the_prefixes_get_another_length() {
 fn what_a_process_died_over_is_brought_over_by_the_next_and_counted_once() {
     let place = Place::new();
     let mut process = place.process();
-    process.switch(&pools(FIRST));
+    process.replace(&pools(FIRST));
     process.send(ONE, 3);
     drop(process);
     let kept = place.0.path().join("pins/kept");
     keep(&place.pins(), &kept);
     let mut process = place.process();
     let next = pools("192.0.2.0/24, 198.51.100.0/24");
-    process.switch(&next);
+    process.replace(&next);
     process.send(ONE, 2);
     assert_eq!(blocked(&process.v4()), [(ONE, 5)]);
     drop(process);
@@ -231,7 +234,7 @@ fn what_a_process_died_over_is_brought_over_by_the_next_and_counted_once() {
     map.set(0, block, 0).unwrap();
     let mut process = place.process();
     for _ in 0..2 {
-        assert_nothing_begins_anew(&process.switch(&next));
+        assert_nothing_is_reset(&process.replace(&next));
         assert_eq!(blocked(&process.v4()), [(ONE, 9)]);
     }
 }

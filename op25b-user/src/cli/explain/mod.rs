@@ -22,7 +22,11 @@ use serde::Serialize;
 use super::{EXIT_NO, places::Places};
 use crate::{
     daemon::policy_file::{self, PolicyFile},
-    datapath::{Decision, Description, Live, TestRunner, find_live, probe, requirements},
+    datapath::{
+        Decision, Description, TestRunner,
+        discover::{self, Found},
+        probe, requirements,
+    },
     policy::{self, Flow, Judgement, Policy, Position, Rule},
     report::exemptions::policy_id,
     store::{Records as _, State, sqlite},
@@ -209,14 +213,14 @@ fn policy(args: &Args) -> anyhow::Result<PolicyFile> {
 
 /// What the filter in this network namespace says of itself.
 fn enforced() -> anyhow::Result<Description> {
-    let Live {
+    let Found {
         mut filters,
         unreadable,
     } = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the event loop")?
-        .block_on(find_live())?;
+        .block_on(discover::find())?;
     if let ([], Some(unreadable)) = (&filters[..], unreadable.first()) {
         bail!(
             "the filter that runs here was loaded by another version of op25b, {}; give `--policy FILE`",

@@ -13,7 +13,8 @@ use thiserror::Error;
 
 use self::pools::Pools;
 use crate::datapath::{
-    Live, LiveError, LiveFilter, LoadError, SubscriberRecords, clock, destinations, find_live,
+    LoadError, SubscriberRecords, clock, destinations,
+    discover::{self, DiscoverError, Found, FoundFilter, FoundInterface},
 };
 
 /// Which subscribers are asked for.
@@ -103,7 +104,7 @@ pub struct SubscriberRow {
 pub enum SubscribersError {
     /// The kernel does not tell of filters.
     #[error(transparent)]
-    Live(#[from] LiveError),
+    Discover(#[from] DiscoverError),
     /// The records cannot be read.
     #[error("cannot read the records of subscribers")]
     Records(#[from] LoadError),
@@ -139,8 +140,8 @@ pub enum SubscribersError {
 ///
 /// [`SubscribersError`]
 pub async fn subscribers(question: &Question) -> Result<Vec<FilterSubscribers>, SubscribersError> {
-    let Live { filters, unreadable } = find_live().await?;
-    let names = |interfaces: &[crate::datapath::LiveInterface]| {
+    let Found { filters, unreadable } = discover::find().await?;
+    let names = |interfaces: &[FoundInterface]| {
         let names: Vec<_> = interfaces.iter().map(|interface| &*interface.name).collect();
         names.join(", ")
     };
@@ -169,7 +170,7 @@ pub async fn subscribers(question: &Question) -> Result<Vec<FilterSubscribers>, 
 }
 
 fn of_filter(
-    filter: &LiveFilter,
+    filter: &FoundFilter,
     records: &SubscriberRecords,
     question: &Question,
     times: Times,

@@ -20,7 +20,10 @@ use crate::{
         client::Listing,
         policy_file::{self, PolicyFile},
     },
-    datapath::{Live, LiveFilter, find_live, pinned_programs},
+    datapath::{
+        discover::{self, Found, FoundFilter},
+        pinned_programs,
+    },
     policy::Policy,
     report::exemptions::{self, InFile, Wanted},
     store::{Records, sqlite},
@@ -151,10 +154,10 @@ fn open(state_dir: &Path) -> anyhow::Result<Box<dyn Records>> {
 
 /// The policy file that the filter here was loaded from; nothing if there is no filter.
 fn enforced(bpffs: &Path) -> anyhow::Result<Option<PolicyFile>> {
-    let Live { filters, unreadable } = block_on(find_live())??;
+    let Found { filters, unreadable } = block_on(discover::find())??;
     let pinned = pinned_programs(bpffs)
         .with_context(|| format!("cannot read what is pinned at {}", bpffs.display()))?;
-    let is_pinned = |filter: &LiveFilter| {
+    let is_pinned = |filter: &FoundFilter| {
         let mut programs = filter.interfaces.iter().map(|interface| interface.program_id);
         programs.any(|program| pinned.contains(&program))
     };

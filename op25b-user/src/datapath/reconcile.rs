@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{
-    Enforced, Interfaces, SwitchError, Target,
+    Enforced, Interfaces, ReplaceError, Target,
     attach::vacant,
     pins::PinsError,
     plan::{Before, How, Step},
@@ -12,7 +12,7 @@ use super::{
 
 /// How it stands with an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum LinkState {
     /// The filter runs there.
     Runs,
     /// It does, and would not outlive this process: somebody has removed the pin.
@@ -37,24 +37,24 @@ impl Enforced {
     /// # Errors
     ///
     /// The kernel's answer.
-    pub fn standing(&self, interface: &str) -> io::Result<Standing> {
+    pub fn link_state(&self, interface: &str) -> io::Result<LinkState> {
         let mut attachments = self.attachments().iter();
         let Some(attachment) = attachments.find(|attachment| attachment.interface == interface) else {
-            return Ok(Standing::Absent);
+            return Ok(LinkState::Absent);
         };
         let info = attachment.link.info()?;
         Ok(if info.interface.is_none() {
-            Standing::Detached {
+            LinkState::Detached {
                 index: attachment.index,
             }
         } else if info.program_id != attachment.program_id {
-            Standing::Replaced {
+            LinkState::Replaced {
                 program_id: info.program_id,
             }
         } else if !self.pins().link_path(interface).exists() {
-            Standing::Unpinned
+            LinkState::Unpinned
         } else {
-            Standing::Runs
+            LinkState::Runs
         })
     }
 
@@ -63,7 +63,7 @@ impl Enforced {
     /// # Errors
     ///
     /// [`PinsError`].
-    pub fn pin_again(&self, interface: &str) -> Result<(), PinsError> {
+    pub fn repin(&self, interface: &str) -> Result<(), PinsError> {
         let path = self.pins().link_path(interface);
         let mut attachments = self.attachments().iter();
         match attachments.find(|attachment| attachment.interface == interface) {
@@ -79,8 +79,8 @@ impl Enforced {
     ///
     /// # Errors
     ///
-    /// [`SwitchError`].
-    pub fn put_back(&mut self, interface: &str) -> Result<(), SwitchError> {
+    /// [`ReplaceError`].
+    pub fn restore(&mut self, interface: &str) -> Result<(), ReplaceError> {
         let Some(running) = &mut self.running else {
             return Ok(());
         };
@@ -92,7 +92,7 @@ impl Enforced {
         attachment
             .link
             .replace(program, None)
-            .map_err(|source| SwitchError::Replace {
+            .map_err(|source| ReplaceError::Replace {
                 interface: interface.to_owned(),
                 source,
             })
@@ -102,8 +102,8 @@ impl Enforced {
     ///
     /// # Errors
     ///
-    /// [`SwitchError`]; among them that another program is there.
-    pub fn attach_again(&mut self, interfaces: &Interfaces, target: &Target) -> Result<(), SwitchError> {
+    /// [`ReplaceError`]; among them that another program is there.
+    pub fn reattach(&mut self, interfaces: &Interfaces, target: &Target) -> Result<(), ReplaceError> {
         let interface = vacant(interfaces, &target.interface, target.xdp)?;
         let Some(running) = &mut self.running else {
             return Ok(());

@@ -9,7 +9,7 @@ use op25b_common::{
     values::DescriptionChunk,
 };
 
-use super::{LiveError, LiveFilter, LiveInterface};
+use super::{DiscoverError, FoundFilter, FoundInterface};
 use crate::{
     datapath::{
         counters::CounterTable, description::Described, records::Records, subscribers::SubscriberRecords,
@@ -27,14 +27,14 @@ pub(super) struct Maps {
 }
 
 impl Maps {
-    pub(super) fn of(program: &ProgramInfo) -> Result<Self, LiveError> {
+    pub(super) fn of(program: &ProgramInfo) -> Result<Self, DiscoverError> {
         let program_id = program.id();
         let ids = program.map_ids()?.unwrap_or_default();
         let all = ids
             .into_iter()
             .map(|id| Ok((id, MapInfo::from_id(id)?)))
             .collect::<Result<_, MapError>>()
-            .map_err(|source| LiveError::Maps { program_id, source })?;
+            .map_err(|source| DiscoverError::Maps { program_id, source })?;
         Ok(Self { program_id, all })
     }
 
@@ -45,26 +45,28 @@ impl Maps {
             .map(|(id, _)| *id)
     }
 
-    fn open(&self, name: &'static str) -> Result<Result<MapData, Unreadable>, LiveError> {
+    fn open(&self, name: &'static str) -> Result<Result<MapData, Unreadable>, DiscoverError> {
         let Some(id) = self.id(name) else {
             return Ok(Err(format!("it has no map {name}")));
         };
-        MapData::from_id(id).map(Ok).map_err(|source| LiveError::Maps {
-            program_id: self.program_id,
-            source,
-        })
+        MapData::from_id(id)
+            .map(Ok)
+            .map_err(|source| DiscoverError::Maps {
+                program_id: self.program_id,
+                source,
+            })
     }
 
     /// What the filter says of itself, and has counted.
     pub(super) fn read(
         &self,
-        interfaces: &[LiveInterface],
-    ) -> Result<Result<LiveFilter, Unreadable>, LiveError> {
+        interfaces: &[FoundInterface],
+    ) -> Result<Result<FoundFilter, Unreadable>, DiscoverError> {
         let (description, counters) = match (self.open(DESCRIPTION)?, self.open(COUNTERS)?) {
             (Ok(description), Ok(counters)) => (description, counters),
             (Err(unreadable), _) | (_, Err(unreadable)) => return Ok(Err(unreadable)),
         };
-        let read = || -> Result<LiveFilter, Unreadable> {
+        let read = || -> Result<FoundFilter, Unreadable> {
             let text = |error: MapError| format!("map {DESCRIPTION}: {error}");
             let chunks = Array::<_, DescriptionChunk>::try_from(Map::Array(description)).map_err(text)?;
             let chunks = chunks.iter().collect::<Result<Vec<_>, _>>().map_err(text)?;
@@ -76,7 +78,7 @@ impl Maps {
                 .map_err(|error| format!("map {DESCRIPTION}: {error}"))?;
             let counters = CounterTable::read(&Map::PerCpuArray(counters), &layout.reasons)
                 .map_err(|error| format!("map {COUNTERS}: {error}"))?;
-            Ok(LiveFilter {
+            Ok(FoundFilter {
                 interfaces: interfaces.to_vec(),
                 description,
                 subscriber: counters.of(Role::Subscriber),

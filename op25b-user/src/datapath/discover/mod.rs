@@ -18,9 +18,9 @@ use crate::policy::Role;
 
 /// The filters that run.
 #[derive(Debug, Default)]
-pub struct Live {
+pub struct Found {
     /// Those that this op25b understands, in the order in which they were loaded.
-    pub filters: Vec<LiveFilter>,
+    pub filters: Vec<FoundFilter>,
     /// Those that another version has loaded, whose maps this one cannot read.
     pub unreadable: Vec<UnreadableFilter>,
 }
@@ -29,16 +29,16 @@ pub struct Live {
 #[derive(Debug)]
 pub struct UnreadableFilter {
     /// The interfaces it is attached to.
-    pub interfaces: Vec<LiveInterface>,
+    pub interfaces: Vec<FoundInterface>,
     /// What of it cannot be read.
     pub why: String,
 }
 
 /// A filter in the kernel: up to two programs with one set of maps.
 #[derive(Debug)]
-pub struct LiveFilter {
+pub struct FoundFilter {
     /// The interfaces it is attached to.
-    pub interfaces: Vec<LiveInterface>,
+    pub interfaces: Vec<FoundInterface>,
     /// What it says of itself.
     pub description: Description,
     /// The packets it judged on subscriber interfaces.
@@ -53,7 +53,7 @@ pub struct LiveFilter {
 
 /// An interface with a filter on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LiveInterface {
+pub struct FoundInterface {
     /// Its name.
     pub name: String,
     /// Its index.
@@ -68,7 +68,7 @@ pub struct LiveInterface {
 
 /// Why running filters could not be read.
 #[derive(Debug, Error)]
-pub enum LiveError {
+pub enum DiscoverError {
     /// Interfaces cannot be listed.
     #[error(transparent)]
     Interfaces(#[from] InterfacesError),
@@ -89,14 +89,14 @@ pub enum LiveError {
 ///
 /// # Errors
 ///
-/// [`LiveError`].
-pub async fn find_live() -> Result<Live, LiveError> {
+/// [`DiscoverError`].
+pub async fn find() -> Result<Found, DiscoverError> {
     let interfaces = Interfaces::list().await?;
     if interfaces.iter().all(|interface| interface.xdp.is_empty()) {
-        return Ok(Live::default());
+        return Ok(Found::default());
     }
     // Programs of one filter share its description: that map's id tells which belong together.
-    let mut filters: BTreeMap<u32, LiveFilter> = BTreeMap::new();
+    let mut filters: BTreeMap<u32, FoundFilter> = BTreeMap::new();
     // One without a description goes by its program.
     let mut unreadable: BTreeMap<(Option<u32>, u32), UnreadableFilter> = BTreeMap::new();
     for program in loaded_programs() {
@@ -140,7 +140,7 @@ pub async fn find_live() -> Result<Live, LiveError> {
             (Ok(_), None) => {}
         }
     }
-    Ok(Live {
+    Ok(Found {
         filters: filters.into_values().collect(),
         unreadable: unreadable.into_values().collect(),
     })
@@ -151,12 +151,12 @@ fn is_gone(error: &ProgramError) -> bool {
     matches!(error, ProgramError::SyscallError(error) if error.io_error.raw_os_error() == Some(libc::ENOENT))
 }
 
-fn attached_to(interfaces: &Interfaces, program_id: u32, role: Role) -> Vec<LiveInterface> {
+fn attached_to(interfaces: &Interfaces, program_id: u32, role: Role) -> Vec<FoundInterface> {
     interfaces
         .iter()
         .flat_map(|interface| interface.xdp.iter().map(move |xdp| (interface, xdp)))
         .filter(|(_, xdp)| xdp.program_id == program_id)
-        .map(|(interface, xdp)| LiveInterface {
+        .map(|(interface, xdp)| FoundInterface {
             name: interface.name.clone(),
             index: interface.index,
             role,
