@@ -15,12 +15,8 @@ use toolchain::Origin;
 
 /// Set for the copy of this program that does the compiling.
 const INNER: &str = "OP25B_BUILD_INNER";
-const PACKAGE: Package<'static> = Package {
-    name: "op25b-ebpf",
-    root_dir: "../op25b-ebpf",
-    no_default_features: false,
-    features: &[],
-};
+/// Cargo sets it if this is built as the soak's other version.
+const OTHER_LAYOUT: &str = "CARGO_FEATURE_OTHER_LAYOUT";
 
 fn main() -> ExitCode {
     if let Ok(toolchain) = env::var(INNER) {
@@ -37,6 +33,12 @@ fn main() -> ExitCode {
     }
     for variable in [toolchain::OVERRIDE, "AYA_BUILD_SKIP"] {
         println!("cargo::rerun-if-env-changed={variable}");
+    }
+    if env::var_os(OTHER_LAYOUT).is_some() {
+        println!(
+            "cargo::rustc-env=CARGO_PKG_VERSION={}+other-layout",
+            env!("CARGO_PKG_VERSION")
+        );
     }
     match build() {
         Ok(()) => ExitCode::SUCCESS,
@@ -95,7 +97,17 @@ fn build() -> Result<(), String> {
 }
 
 fn compile(toolchain: &str) -> ExitCode {
-    match aya_build::build_ebpf([PACKAGE], Toolchain::Custom(toolchain)) {
+    let features: &[&str] = match env::var_os(OTHER_LAYOUT) {
+        Some(_) => &["other-layout"],
+        None => &[],
+    };
+    let package = Package {
+        name: "op25b-ebpf",
+        root_dir: "../op25b-ebpf",
+        no_default_features: false,
+        features,
+    };
+    match aya_build::build_ebpf([package], Toolchain::Custom(toolchain)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             println!("cargo::warning={error:#}");

@@ -55,7 +55,7 @@ pub mod root {
 
 /// The version of what stays in the kernel between two programs: the maps that the next one goes on with, and how they are
 /// described. It changes when a slot or a key comes to mean something else, also where no shape does.
-pub const LAYOUT_VERSION: u32 = 1;
+pub const LAYOUT_VERSION: u32 = if cfg!(feature = "other-layout") { 2 } else { 1 };
 
 /// The version of a subscriber's record. It changes when a field of [`values::Subscriber`], or a bit of its sketch, comes to
 /// mean something else: apart from [`LAYOUT_VERSION`], as another way to count by reason is no cause to forget subscribers.

@@ -153,7 +153,8 @@ pub struct Decision {
 
 /// How many slots [`crate::names::COUNTERS`] has: for each of the two roles of an interface one for each reason, which the
 /// program counts in; then as many again, where user space keeps what was counted in maps of another layout.
-pub const COUNTER_SLOTS: usize = 2 * 2 * crate::Reason::COUNT;
+pub const COUNTER_SLOTS: usize =
+    2 * 2 * crate::Reason::COUNT + if cfg!(feature = "other-layout") { 8 } else { 0 };
 
 /// One piece of the JSON text in [`crate::names::DESCRIPTION`]; the last one is filled up with zeros.
 pub type DescriptionChunk = [u8; 256];

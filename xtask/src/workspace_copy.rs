@@ -1,26 +1,14 @@
-//! A copy of the workspace to build something else from: how is it kept, so that little is built again?
+//! Keeps a copy of the workspace up to date, so that little of it is built again.
 
 use std::{fs, io, path::Path};
 
 use anyhow::Context as _;
 
-/// What a file of the original says in the copy: its path below the original, and its text.
-pub type Edit<'a> = &'a dyn Fn(&Path, Vec<u8>) -> anyhow::Result<Vec<u8>>;
-
-/// Makes one directory of sources like another, but for `edit`.
+/// Makes one directory of sources like another.
 ///
 /// Cargo builds again what has a later time than the last build. So a file that is the same already keeps its time, and
 /// what differs gets the time of now, not the original's: that may be before the last build, which had a mutant in it.
-///
-/// # Errors
-///
-/// A file cannot be read or written, or `edit` fails.
-pub fn bring_up_to_date(from: &Path, to: &Path, edit: Edit<'_>) -> anyhow::Result<()> {
-    directory(from, Path::new(""), to, edit)
-}
-
-fn directory(root: &Path, below: &Path, to: &Path, edit: Edit<'_>) -> anyhow::Result<()> {
-    let from = root.join(below);
+pub fn bring_up_to_date(from: &Path, to: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
     for entry in entries(to)? {
         let (here, there) = (entry.path(), from.join(entry.file_name()));
@@ -28,18 +16,16 @@ fn directory(root: &Path, below: &Path, to: &Path, edit: Edit<'_>) -> anyhow::Re
             remove(&here).with_context(|| format!("cannot remove {}", here.display()))?;
         }
     }
-    for entry in entries(&from)? {
+    for entry in entries(from)? {
         let (path, copy) = (entry.path(), to.join(entry.file_name()));
-        let below = below.join(entry.file_name());
         if is_left_out(&path) {
             continue;
         }
         if path.is_dir() {
-            directory(root, &below, &copy, edit)?;
+            bring_up_to_date(&path, &copy)?;
             continue;
         }
         let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let text = edit(&below, text)?;
         if fs::read(&copy).is_ok_and(|copied| copied == text) {
             continue;
         }
@@ -48,7 +34,7 @@ fn directory(root: &Path, below: &Path, to: &Path, edit: Edit<'_>) -> anyhow::Re
     Ok(())
 }
 
-/// What is built, wherever it is, and what git keeps.
+/// Build directories, wherever they are, and git's.
 fn is_left_out(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name == ".git") || path.join("CACHEDIR.TAG").is_file()
 }
@@ -92,13 +78,13 @@ mod tests {
             fs::write(from.join(name), name).unwrap();
             set_modified(&from.join(name), build - Duration::from_mins(1));
         }
-        bring_up_to_date(&from, &to, &|_, text| Ok(text)).unwrap();
+        bring_up_to_date(&from, &to).unwrap();
         fs::write(to.join("src/broken"), "a mutant").unwrap();
         for name in ["src/broken", "src/same"] {
             set_modified(&to.join(name), build - Duration::from_secs(1));
         }
 
-        bring_up_to_date(&from, &to, &|_, text| Ok(text)).unwrap();
+        bring_up_to_date(&from, &to).unwrap();
         assert_eq!(fs::read_to_string(to.join("src/broken")).unwrap(), "src/broken");
         assert!(modified(&to.join("src/broken")) > build);
         assert!(modified(&to.join("src/same")) < build);
@@ -119,7 +105,7 @@ mod tests {
             fs::write(gone, "").unwrap();
         }
 
-        bring_up_to_date(&from, &to, &|_, text| Ok(text)).unwrap();
+        bring_up_to_date(&from, &to).unwrap();
         let names = |path: &Path| -> Vec<_> {
             let entries = entries(path).unwrap();
             entries.iter().map(fs::DirEntry::file_name).collect()

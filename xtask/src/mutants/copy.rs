@@ -27,7 +27,7 @@ impl Copy {
     /// Makes the copy below this directory, or brings the one that is there up to date.
     pub(super) fn make(of: &Path, directory: &Path, through_sudo: bool) -> anyhow::Result<Self> {
         let workspace = directory.join("workspace");
-        bring_up_to_date(of, &workspace, &|_, text| Ok(text))?;
+        bring_up_to_date(of, &workspace)?;
         Ok(Self {
             workspace,
             target: directory.join("target"),
