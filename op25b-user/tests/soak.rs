@@ -6,7 +6,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use op25b::policy::{Flow, Policy, judge, parse};
 use op25b_common::Verdict;
-use xtask::soak::{
+use op25b_testlab::soak::{
     policies::{BOT, CUSTOMER, SERVER, policy},
     soak,
 };
@@ -79,7 +79,7 @@ fn half_of_one_policy_with_half_of_the_other_would_show() {
 
 #[test]
 fn not_one_packet_is_judged_wrongly_in_reloads_crashes_upgrades_and_churn() {
-    let lacks = xtask::runtime::lacks();
+    let lacks = op25b_testlab::runtime::lacks();
     assert!(lacks.is_empty(), "this test needs {}", lacks.join("; and "));
     let outcome = soak(Path::new(env!("CARGO_BIN_EXE_op25b")), 10).unwrap();
     outcome.print();

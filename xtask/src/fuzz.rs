@@ -1,12 +1,12 @@
-//! `cargo xtask fuzz`: does the program still agree with the oracle after many more packets than a test has time for?
+//! `cargo xtask fuzz`: compares the program with the oracle for longer than a test may take.
 
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, ensure};
 use clap::Args as ClapArgs;
+use op25b_host::{paths, process};
 
 use crate::{
-    paths, process,
     setup::{self, Purpose},
     suite,
 };

@@ -1,4 +1,4 @@
-//! `cargo xtask inspect`: how large are the XDP programs, in the verifier's eyes, and is that within the limits?
+//! `cargo xtask inspect`: measures the XDP programs with the kernel's verifier, and checks the limits.
 
 use std::{
     fs,
@@ -7,10 +7,10 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use clap::Args as ClapArgs;
+use op25b_host::{numbers::thousands, paths, process};
 use serde::Deserialize;
 
 use crate::{
-    paths, process,
     setup::{self, Purpose},
     suite,
 };
@@ -133,30 +133,4 @@ fn table(report: &Report) -> String {
         thousands(report.object_bytes),
     );
     text
-}
-
-/// `1234567` as `1,234,567`.
-#[must_use]
-pub fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::thousands;
-
-    #[test]
-    fn digits_are_grouped_by_three_from_the_right() {
-        let numbers = [0, 12, 999, 1_000, 17_012, 1_234_567];
-        let texts = ["0", "12", "999", "1,000", "17,012", "1,234,567"];
-        assert_eq!(numbers.map(thousands), texts);
-    }
 }

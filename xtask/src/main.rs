@@ -1,14 +1,20 @@
 //! `cargo xtask`: set-up, lab, demo, tests and measurements.
 
+mod bench;
+mod fuzz;
+mod inspect;
+mod lab;
+mod mutants;
+mod setup;
+mod suite;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{
-    api, bench, capture, demo, exemptions, fuzz, inspect,
-    lab::command as lab,
-    mutants,
-    setup::{self, Incomplete},
-    soak, suite,
+
+use self::{
+    lab::{Build, DemoArgs, Words},
+    setup::Incomplete,
 };
 
 /// Set-up, lab, demo, tests and measurements of op25b.
@@ -22,43 +28,50 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Setup(setup::Args),
-    Demo(demo::Args),
+    Demo(DemoArgs),
     Test(suite::Args),
     Fuzz(fuzz::Args),
     Inspect(inspect::Args),
     Bench(bench::Args),
-    Capture(capture::Args),
+    /// Record the frames of the lab's hosts while mail and web pages take every path through it, for the tests to replay.
+    Capture(Words),
     Mutants(mutants::Args),
-    Soak(soak::Args),
-    Exemptions(exemptions::Args),
-    Api(api::Args),
+    /// Send blocked and allowed traffic through a filter during reloads, crashes, upgrades and interface changes, and count
+    /// packets with a wrong verdict.
+    Soak(Words),
+    /// Add, change and remove exemptions during a flood, from many concurrent clients and with repeated `kill -9`.
+    Exemptions(Words),
+    /// Send a daemon thousands of requests generated from docs/openapi.json, valid and invalid ones, and check its responses
+    /// against that description.
+    Api(Words),
     /// Print what this process lacks for running the tests.
     #[command(hide = true)]
     Lacks,
-    Lab(lab::Args),
+    /// Run a small ISP in network namespaces, for manual tests.
+    Lab(Words),
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    run().unwrap_or_else(|error| {
+        eprintln!("cargo xtask: {error:#}");
+        ExitCode::from(if error.is::<Incomplete>() { 1 } else { 2 })
+    })
+}
+
+fn run() -> anyhow::Result<ExitCode> {
+    match Cli::parse().command {
         Command::Setup(args) => setup::run(&args).map(|()| ExitCode::SUCCESS),
-        Command::Demo(args) => demo::run(&args),
+        Command::Demo(DemoArgs {}) => match lab::demo()? {},
         Command::Test(args) => suite::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
-        Command::Capture(args) => capture::run(&args),
+        Command::Capture(words) => match lab::run("capture", &words, Build::None)? {},
         Command::Inspect(args) => inspect::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Mutants(args) => mutants::run(&args),
-        Command::Soak(args) => soak::run(&args),
-        Command::Exemptions(args) => exemptions::run(&args),
-        Command::Api(args) => api::run(&args),
+        Command::Soak(words) => match lab::run("soak", &words, Build::Debug)? {},
+        Command::Exemptions(words) => match lab::run("exemptions", &words, Build::Release)? {},
+        Command::Api(words) => match lab::run("api", &words, Build::Debug)? {},
         Command::Lacks => Ok(suite::lacks()),
-        Command::Lab(args) => lab::run(&args),
-    };
-    match result {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("cargo xtask: {error:#}");
-            ExitCode::from(if error.is::<Incomplete>() { 1 } else { 2 })
-        }
+        Command::Lab(words) => match lab::run("lab", &words, Build::None)? {},
     }
 }

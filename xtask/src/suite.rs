@@ -8,14 +8,14 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Args as ClapArgs;
-
-use crate::{
+use op25b_host::{
     paths,
     process::{self, output_of},
     runtime,
-    setup::{self, Purpose},
     toolchain::{self, on_path},
 };
+
+use crate::setup::{self, Purpose};
 
 /// Check format and lints, including the XDP program's, and run every test, with a kernel and a real mail server.
 #[derive(Debug, ClapArgs)]
@@ -48,7 +48,7 @@ pub fn run(_args: &Args) -> anyhow::Result<ExitCode> {
 
 /// Whether tests have to go through sudo; an error if they cannot be run at all.
 pub(crate) fn privileges() -> anyhow::Result<bool> {
-    if !nix::unistd::geteuid().is_root() {
+    if !runtime::is_root() {
         println!(
             "==> Tests that load XDP programs take root: everything is built as you, and they run through sudo"
         );
@@ -58,7 +58,7 @@ pub(crate) fn privileges() -> anyhow::Result<bool> {
 
 /// The same without a word on stdout, for a command whose output is read by a program.
 pub(crate) fn quiet_privileges() -> anyhow::Result<bool> {
-    if nix::unistd::geteuid().is_root() {
+    if runtime::is_root() {
         let lacks = runtime::lacks();
         ensure!(lacks.is_empty(), "the tests need {}", lacks.join("; and "));
         return Ok(false);

@@ -1,4 +1,4 @@
-//! The part `forward`: how much TCP does a router still forward, with op25b where its subscribers' packets come in?
+//! The part `forward`: TCP that a router still forwards, with op25b where its subscribers' packets come in.
 
 mod network;
 
@@ -12,11 +12,11 @@ use std::{
 use anyhow::{Context as _, bail};
 use aya::programs::XdpMode as Flags;
 use op25b::{datapath::Interfaces, policy::Role};
+use op25b_testlab::process;
 use serde::Serialize;
-use xtask::{bench::Args, process};
 
 use self::network::{Network, SUBSCRIBER_INTERFACE};
-use crate::{programs, progress, sample::Sample, table, tool};
+use crate::{args::Args, programs, progress, sample::Sample, table, tool};
 
 /// What runs where subscribers' packets come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

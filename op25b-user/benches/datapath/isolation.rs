@@ -1,5 +1,4 @@
-//! Where does all of it happen? In namespaces that belong to this process: they end with it, however it ends. And before
-//! whatever else runs here.
+//! Puts this process into namespaces of its own, which end with it, and ahead of other processes of this machine.
 
 use std::{fs, io};
 

@@ -1,4 +1,4 @@
-//! The part `live`: how many frames a second does a filter drop, that come in over a wire?
+//! The part `live`: frames a second that a filter drops as they come in over a wire.
 
 mod clock;
 mod filter;
@@ -7,7 +7,6 @@ mod generator;
 use anyhow::{Context as _, ensure};
 use clap::ValueEnum as _;
 use serde::Serialize;
-use xtask::bench::{Args, Contender, word};
 
 use self::{
     clock::{Clock, Elapsed},
@@ -15,6 +14,7 @@ use self::{
     generator::Generator,
 };
 use crate::{
+    args::{Args, Contender, word},
     progress,
     sample::Sample,
     scenario::{Family, SOURCES, Scenario, Spread},

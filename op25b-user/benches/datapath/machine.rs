@@ -1,4 +1,4 @@
-//! Which machine is this? Numbers mean little without.
+//! Describes the machine that was measured on.
 
 use std::{fs, thread};
 

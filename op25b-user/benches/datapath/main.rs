@@ -1,6 +1,7 @@
-//! How fast is the XDP program, beside an empty one, other filters and none at all? `cargo xtask bench` runs this;
-//! docs/benchmark.md says what the numbers mean.
+//! Measures the XDP program beside an empty one, other filters and none at all. `cargo xtask bench` runs this;
+//! docs/benchmark.md explains the numbers.
 
+mod args;
 mod forward;
 mod isolation;
 mod live;
@@ -17,9 +18,9 @@ mod veth;
 
 use std::process::ExitCode;
 
+use args::{Args, Part};
 use clap::Parser;
 use report::Report;
-use xtask::bench::{Args, Part};
 
 #[derive(Debug, Parser)]
 struct Cli {

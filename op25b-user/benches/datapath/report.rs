@@ -1,4 +1,4 @@
-//! What was measured, for people and for programs.
+//! The results of all parts, as text and as JSON.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! What do several measurements of one thing say? Their median, and how far they scatter.
+//! The median and the spread of repeated measurements.
 
 use serde::Serialize;
 

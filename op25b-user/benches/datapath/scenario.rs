@@ -1,4 +1,4 @@
-//! Whose packets are they, and who is exempt? Random, but the same in each run.
+//! Random policies and sources, the same in each run.
 
 use std::{
     collections::HashSet,

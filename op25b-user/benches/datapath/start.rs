@@ -1,4 +1,4 @@
-//! The part `start`: how long does the command take, and how much memory, until a policy is checked or enforced?
+//! The part `start`: time and memory of the command until a policy is checked or enforced.
 
 use std::{
     fmt::Write as _,
@@ -20,9 +20,9 @@ use nix::{
     unistd::Pid,
 };
 use serde::Serialize;
-use xtask::bench::Args;
 
 use crate::{
+    args::Args,
     live, progress,
     sample::Sample,
     scenario::{Family, Scenario, Spread},

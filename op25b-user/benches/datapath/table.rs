@@ -1,6 +1,6 @@
-//! How do rows become a table that one can read, and paste into a document?
+//! Tables in Markdown: to be read, and pasted into a document.
 
-pub use xtask::inspect::thousands;
+pub use op25b_testlab::numbers::thousands;
 
 /// A Markdown table, with columns as wide as what is in them; all but the first `left` are numbers.
 pub fn table(head: &[&str], left: usize, rows: &[Vec<String>]) -> String {

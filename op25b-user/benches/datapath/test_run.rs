@@ -1,4 +1,4 @@
-//! The part `test-run`: how many nanoseconds does the program take for one packet, beside an empty one?
+//! The part `test-run`: nanoseconds of the program for one packet, beside an empty one.
 
 mod frames;
 
@@ -6,10 +6,9 @@ use anyhow::{Context as _, ensure};
 use aya::programs::{TestRun as _, TestRunOptions, Xdp};
 use nix::time::{ClockId, clock_gettime};
 use serde::Serialize;
-use xtask::bench::Args;
 
 use self::frames::Frame;
-use crate::{programs, progress, sample::Sample, table};
+use crate::{args::Args, programs, progress, sample::Sample, table};
 
 /// What is measured: the policy for the packets in [`frames`].
 const POLICY: &str = "\

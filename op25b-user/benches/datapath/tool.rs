@@ -1,4 +1,4 @@
-//! Other programs: are they there, and what do they say?
+//! Other programs: whether they are installed, and their output.
 
 use std::{
     io::Write as _,
@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use xtask::{process, setup::find_program};
+use op25b_testlab::process::{self, find_program};
 
 /// A command, wherever it is installed.
 pub fn command(program: &str, words: &[&str]) -> Command {

@@ -1,4 +1,4 @@
-//! A wire of the kernel's: two interfaces, and what goes into one comes out of the other.
+//! A veth pair as a wire: what goes into one end comes out of the other.
 
 use std::fs;
 

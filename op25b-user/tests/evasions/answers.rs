@@ -5,7 +5,7 @@ use std::{
     net::{SocketAddr, TcpStream},
 };
 
-use xtask::lab::{Family, Host};
+use op25b_testlab::lab::{Family, Host};
 
 use crate::stage::{MAIL, PATIENCE, PROBE, Stage, counters, growth, policy};
 

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use xtask::{
+use op25b_testlab::{
     lab::{Family, HOST_END, Host, Lab},
     packet_socket::PacketSocket,
 };

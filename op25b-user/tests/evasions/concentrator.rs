@@ -9,12 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use socket2::{Domain, Protocol, Socket, Type};
-use xtask::{
+use op25b_testlab::{
     lab::{ACCESS, Family, Host, Lab},
     packet_socket::PacketSocket,
     tun::Tun,
 };
+use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::{
     line::{Line, ROUTER, Tunnel, link_payload},

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use op25b_common::Reason::{Blocked, Established, Uninspectable};
-use xtask::{
+use op25b_testlab::{
     lab::{
         Family::{self, V4, V6},
         HOST_END, Host,

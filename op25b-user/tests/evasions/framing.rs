@@ -3,7 +3,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use op25b_common::Reason::{Blocked, Uninspectable};
-use xtask::lab::{
+use op25b_testlab::lab::{
     Family::{self, V4},
     Host,
 };

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use op25b_common::Reason::{self, Blocked, Relay, Uninspectable};
-use xtask::lab::{
+use op25b_testlab::lab::{
     Family::{self, V4, V6},
     Host,
 };

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use etherparse::SlicedPacket;
-use xtask::lab::{Family, Host};
+use op25b_testlab::lab::{Family, Host};
 
 use crate::packet;
 

@@ -1,7 +1,7 @@
 //! Fragments that say different things about the same bytes: one of them names a harmless port.
 
 use op25b_common::Reason::{self, Blocked};
-use xtask::lab::Family::{V4, V6};
+use op25b_testlab::lab::Family::{V4, V6};
 
 use crate::{
     packet::{IPV6_DESTINATION_OPTIONS, Piece, destination_options, fragments},

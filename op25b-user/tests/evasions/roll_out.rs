@@ -8,7 +8,7 @@ use std::{
 use jiff::{Timestamp, ToSpan as _};
 use nix::sys::signal::Signal;
 use op25b_common::Reason::Monitored;
-use xtask::lab::{Family, Host};
+use op25b_testlab::lab::{Family, Host};
 
 use crate::{
     bot::Outcome,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use op25b_common::Reason::{self, Blocked};
-use xtask::lab::{Family, Host};
+use op25b_testlab::lab::{Family, Host};
 
 use crate::{
     bot::Outcome,

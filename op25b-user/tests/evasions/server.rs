@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use xtask::lab::NetNs;
+use op25b_testlab::lab::NetNs;
 
 /// A listener, which serves until the process ends: it sends back what it gets.
 #[derive(Debug)]

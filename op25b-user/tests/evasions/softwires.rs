@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use op25b_common::Reason::{self, Blocked, Uninspectable};
-use xtask::lab::{
+use op25b_testlab::lab::{
     Family::{V4, V6},
     Host,
 };

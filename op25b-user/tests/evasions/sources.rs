@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, net::SocketAddr};
 
 use op25b_common::Reason::{Blocked, NotPooled};
-use socket2::{Domain, Socket, Type};
-use xtask::{
+use op25b_testlab::{
     filter::Filter,
     lab::{Family, Host},
 };
+use socket2::{Domain, Socket, Type};
 
 use crate::{
     bot::{Bot, Outcome},

@@ -11,12 +11,12 @@ use std::{
 };
 
 use op25b_common::Reason;
-use tempfile::{NamedTempFile, TempDir};
-use xtask::{
+use op25b_testlab::{
     filter::Filter,
     lab::{ACCESS, Family, HOST_END, Host, Lab},
     process::output_of,
 };
+use tempfile::{NamedTempFile, TempDir};
 
 use crate::{
     bot::{Bot, Outcome},
@@ -119,7 +119,7 @@ impl Stage {
 
     /// With the bot on another line.
     pub fn with(line: Line, host: Host, bot: [IpAddr; 2]) -> Self {
-        let lacks = xtask::runtime::lacks();
+        let lacks = op25b_testlab::runtime::lacks();
         assert!(lacks.is_empty(), "these tests need {}", lacks.join("; and "));
         let lab = Lab::unique("evade").unwrap();
         prepare(&lab);

@@ -10,8 +10,8 @@ use nix::{
     mount::{MsFlags, mount},
     sys::signal::Signal,
 };
+use op25b_testlab::lab::Servers;
 use serde_json::{Value, json};
-use xtask::lab::Servers;
 
 use crate::scene::{Mounted, SMALL, Scene, eventually};
 

@@ -3,13 +3,13 @@
 use std::{fs, time::Duration};
 
 use nix::sys::signal::Signal;
-use serde_json::{Value, json};
-use xtask::{
+use op25b_testlab::{
     filter::Filter,
     lab::{Family, Servers},
     mail::Outcome,
     traffic::Path,
 };
+use serde_json::{Value, json};
 
 use crate::{
     foreign::ForeignProgram,

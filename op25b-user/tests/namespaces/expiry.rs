@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{Timestamp, ToSpan as _};
 use nix::sys::signal::Signal;
-use xtask::{
+use op25b_testlab::{
     lab::{Family, Servers},
     mail::Outcome,
     traffic::Path,

@@ -11,7 +11,7 @@ use std::{
 };
 
 use nix::sys::signal::Signal;
-use xtask::{bpf::call, filter::Filter, lab::NetNs};
+use op25b_testlab::{bpf::call, filter::Filter, lab::NetNs};
 
 /// Its name in the kernel.
 pub const NAME: &str = "someone_elses";

@@ -5,8 +5,8 @@ use std::{fs, path::PathBuf};
 use aya::maps::{Array, Map, MapData, MapInfo};
 use nix::sys::signal::Signal;
 use op25b_common::RECORD_VERSION;
+use op25b_testlab::lab::Servers;
 use serde_json::json;
-use xtask::lab::Servers;
 
 use crate::scene::{SMALL, Scene};
 

@@ -1,12 +1,12 @@
 //! What `op25b run` writes: for people, for journald, for machines, and about single packets.
 
-use serde_json::Value;
-use xtask::{
+use op25b_testlab::{
     filter::Filter,
     lab::{Family, Servers},
     mail::Outcome,
     traffic::Path,
 };
+use serde_json::Value;
 
 use crate::scene::{SILENCE, SMALL, Scene, eventually};
 

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use xtask::{
+use op25b_testlab::{
     lab::{Family, Host},
     mta::{Mta, RECIPIENT},
 };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use xtask::{filter::Filter, lab::Servers};
+use op25b_testlab::{filter::Filter, lab::Servers};
 
 use crate::{
     foreign,

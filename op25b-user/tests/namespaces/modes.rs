@@ -1,7 +1,7 @@
 //! `xdp: native`, `generic` and `auto`, on drivers with and without native XDP.
 
-use xtask::lab::{Family, Servers};
-use xtask::{mail::Outcome, traffic::Path};
+use op25b_testlab::lab::{Family, Servers};
+use op25b_testlab::{mail::Outcome, traffic::Path};
 
 use crate::scene::{SMALL, Scene};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use xtask::{
+use op25b_testlab::{
     filter::Filter,
     lab::{Family, Servers},
     mail::Outcome,

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
 
-use xtask::{filter::Filter, lab::Servers};
+use op25b_testlab::{filter::Filter, lab::Servers};
 
 use crate::scene::{Answer, OP25B, SMALL, Scene};
 

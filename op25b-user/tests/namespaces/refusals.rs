@@ -1,6 +1,6 @@
 //! What `op25b run` refuses, it refuses in one line and without having touched an interface.
 
-use xtask::lab::Servers;
+use op25b_testlab::lab::Servers;
 
 use crate::{
     foreign::{self, ForeignProgram},

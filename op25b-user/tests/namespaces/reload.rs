@@ -3,7 +3,7 @@
 use std::fs;
 
 use nix::sys::signal::Signal;
-use xtask::{
+use op25b_testlab::{
     filter::Filter,
     lab::{Family, Servers},
     mail::Outcome,

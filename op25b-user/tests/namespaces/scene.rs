@@ -10,14 +10,14 @@ use std::{
 };
 
 use op25b::datapath::Interfaces;
-use serde_json::Value;
-use tempfile::TempDir;
-use xtask::{
+use op25b_testlab::{
     filter::Filter,
     lab::{Family, Host, Lab, NetNs, Servers},
     mail::Outcome,
     traffic::Path as Way,
 };
+use serde_json::Value;
+use tempfile::TempDir;
 
 /// The program under test.
 pub const OP25B: &str = env!("CARGO_BIN_EXE_op25b");
@@ -52,7 +52,7 @@ pub struct Answer {
 
 impl Scene {
     pub fn new() -> Self {
-        let lacks = xtask::runtime::lacks();
+        let lacks = op25b_testlab::runtime::lacks();
         assert!(lacks.is_empty(), "these tests need {}", lacks.join("; and "));
         let folder = TempDir::new().unwrap();
         // Some tests run op25b as an ordinary user.
@@ -251,5 +251,5 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// The policy that comes with the lab.
 pub fn lab_policy() -> PathBuf {
-    xtask::paths::workspace().join("policies/lab.yaml")
+    op25b_testlab::paths::workspace().join("policies/lab.yaml")
 }

@@ -55,7 +55,7 @@ fn the_service_manager_hears_of_readiness_reloads_life_and_the_end() {
 
 /// The text of the unit that is shipped.
 fn unit() -> String {
-    let unit = xtask::paths::workspace().join("deploy/op25b.service");
+    let unit = op25b_testlab::paths::workspace().join("deploy/op25b.service");
     std::fs::read_to_string(unit).unwrap()
 }
 

@@ -1,7 +1,7 @@
 //! `op25b status`: what the kernel enforces here, whoever asks.
 
+use op25b_testlab::lab::{Host, Servers};
 use serde_json::json;
-use xtask::lab::{Host, Servers};
 
 use crate::scene::{Mounted, SMALL, Scene, lab_policy};
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use aya::programs::loaded_programs;
 use nix::sys::signal::Signal;
-use xtask::lab::Servers;
+use op25b_testlab::lab::Servers;
 
 use crate::scene::{SMALL, Scene, eventually};
 

@@ -1,8 +1,8 @@
 //! `op25b subscribers`: who is hit, and that it is remembered whatever becomes of the daemon and the policy.
 
 use nix::sys::signal::Signal;
+use op25b_testlab::lab::Servers;
 use serde_json::{Value, json};
-use xtask::lab::Servers;
 
 use crate::scene::{OP25B, SMALL, Scene};
 
@@ -84,8 +84,8 @@ fn options_say_who_is_shown_and_in_which_order() {
     let policy = SMALL.lines().filter(|line| !line.starts_with("pools:"));
     let policy = format!("{}\n{pools}", policy.collect::<Vec<_>>().join("\n"));
     let _filter = scene.filter(&scene.policy(&policy));
-    for family in xtask::lab::Family::BOTH {
-        let way = xtask::traffic::Path::DIRECT;
+    for family in op25b_testlab::lab::Family::BOTH {
+        let way = op25b_testlab::traffic::Path::DIRECT;
         way.attempt(&scene.lab, &servers, family, crate::scene::SILENCE)
             .unwrap();
     }

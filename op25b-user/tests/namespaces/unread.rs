@@ -5,8 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use op25b_testlab::lab::Servers;
 use serde_json::Value;
-use xtask::lab::Servers;
 
 use crate::scene::{Answer, SMALL, Scene, eventually};
 

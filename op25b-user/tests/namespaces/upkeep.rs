@@ -3,8 +3,8 @@
 use std::{fs, path::PathBuf};
 
 use nix::sys::signal::Signal;
+use op25b_testlab::{filter::Filter, lab::Servers};
 use serde_json::Value;
-use xtask::{filter::Filter, lab::Servers};
 
 use crate::{
     foreign::{self, ForeignProgram},

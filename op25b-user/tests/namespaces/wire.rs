@@ -9,7 +9,7 @@ use std::{
 use etherparse::{
     IpFragOffset, IpNumber, Ipv4Header, Ipv6Header, Ipv6RawExtHeader, PacketBuilder, TcpHeader,
 };
-use xtask::{
+use op25b_testlab::{
     filter::Filter,
     frames::pppoe_syn,
     lab::{HOST_END, Host},

@@ -68,8 +68,8 @@ fn replay(program: &mut Program, policy: &Policy, name: &str, role: Role) -> Str
 
 #[test]
 fn every_captured_frame_is_judged_as_the_oracle_says_and_as_written_down() {
-    let text =
-        fs::read_to_string(xtask::paths::workspace().join("policies/lab.yaml")).expect("the lab's policy");
+    let text = fs::read_to_string(op25b_testlab::paths::workspace().join("policies/lab.yaml"))
+        .expect("the lab's policy");
     let (mut program, policy) = (Program::load(&text), Policy::read(&text));
     let mut settings = insta::Settings::new();
     settings.set_snapshot_path("../captures");

@@ -1,23 +1,39 @@
-//! A copy of the workspace that may be broken: how is it kept, built and tested?
+//! A copy of the workspace that may be broken, built and tested.
 
 use std::{
     fs,
-    io::BufReader,
+    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 use anyhow::{Context as _, ensure};
-use cargo_metadata::Message;
+use op25b_host::process;
+use serde::Deserialize;
 
-use super::{Mutant, TARGETS};
-use crate::{process, suite, workspace_copy::bring_up_to_date};
+use super::{Mutant, TARGETS, workspace_copy::bring_up_to_date};
+use crate::suite;
 
 /// A copy of the workspace, and what is built from it.
 pub(super) struct Copy {
     workspace: PathBuf,
     target: PathBuf,
     through_sudo: bool,
+}
+
+/// A line that cargo prints with `--message-format=json`, as far as it is about build scripts.
+#[derive(Deserialize)]
+#[serde(tag = "reason", rename_all = "kebab-case")]
+enum Message {
+    /// One has run.
+    BuildScriptExecuted {
+        /// The package it belongs to.
+        package_id: String,
+        /// The directory it has written to.
+        out_dir: PathBuf,
+    },
+    #[serde(other)]
+    Other,
 }
 
 /// The XDP program's object file, as it is embedded in the tests.
@@ -74,11 +90,12 @@ impl Copy {
             .with_context(|| format!("cannot run `{text}`"))?;
         let stdout = cargo.stdout.take().context("cargo has no stdout")?;
         let mut object = None;
-        for message in Message::parse_stream(BufReader::new(stdout)) {
-            if let Message::BuildScriptExecuted(script) = message.context("cannot read what cargo says")?
-                && script.package_id.repr.contains("/op25b-user#")
+        for line in BufReader::new(stdout).lines() {
+            let line = line.context("cannot read what cargo says")?;
+            if let Ok(Message::BuildScriptExecuted { package_id, out_dir }) = serde_json::from_str(&line)
+                && package_id.contains("/op25b-user#")
             {
-                object = Some(script.out_dir.join("op25b").into_std_path_buf());
+                object = Some(out_dir.join("op25b"));
             }
         }
         let status = cargo

@@ -1,19 +1,20 @@
-//! `cargo xtask mutants`: do the tests notice when the XDP program judges wrongly?
+//! `cargo xtask mutants`: breaks the XDP program in known ways, and checks that tests fail.
 
 mod copy;
 mod list;
+mod workspace_copy;
 
 use std::{process::ExitCode, time::Instant};
 
 use anyhow::{bail, ensure};
 use clap::Args as ClapArgs;
+use op25b_host::paths;
 
 use self::{
     copy::{Copy, Object},
     list::MUTANTS,
 };
 use crate::{
-    paths,
     setup::{self, Purpose},
     suite,
 };

@@ -1,8 +1,8 @@
-//! What Debian's packages offer here.
+//! Queries Debian's packages.
 
 use std::process::Command;
 
-use crate::{
+use op25b_host::{
     process::output_of,
     toolchain::{Version, oldest_rust, on_path},
 };

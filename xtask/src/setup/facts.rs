@@ -1,4 +1,4 @@
-//! What this machine has of what the build, the lab and the tests need.
+//! Collects what this machine has of what the build, the lab and the tests need.
 
 use std::{
     env,
@@ -6,13 +6,16 @@ use std::{
     process::Command,
 };
 
+use op25b_host::{
+    process::{self, find_program},
+    runtime,
+    toolchain::{self, Missing, Origin, Toolchain, on_path},
+};
+
 use super::{
     Purpose,
     apt::{self, CompilerPackages},
-};
-use crate::{
-    mta, process,
-    toolchain::{self, Missing, Origin, Toolchain, on_path},
+    mail_server,
 };
 
 /// A machine, as far as planning is concerned.
@@ -83,7 +86,7 @@ impl Facts {
         let compiler = toolchain::find();
         let linker = compiler.as_ref().ok().map(toolchain::find_linker);
         let mut facts = Self {
-            root: nix::unistd::geteuid().is_root(),
+            root: runtime::is_root(),
             rustup: on_path("rustup").is_some(),
             asked_for: env::var(toolchain::OVERRIDE).ok().filter(|name| !name.is_empty()),
             compiler,
@@ -93,7 +96,7 @@ impl Facts {
             lab_missing: Vec::new(),
             tests_missing: TestsMissing::default(),
         };
-        if purpose >= Purpose::Demo && find_program("ip").is_none() {
+        if find_program("ip").is_none() {
             facts.lab_missing.push("iproute2");
         }
         if purpose >= Purpose::Test {
@@ -145,17 +148,6 @@ pub fn llvm_prefix(llvm: u32) -> PathBuf {
     PathBuf::from(format!("/usr/lib/llvm-{llvm}"))
 }
 
-/// Where a program is, on `PATH` or in the directories of the administrator, which not every user has there.
-#[must_use]
-pub fn find_program(name: &str) -> Option<PathBuf> {
-    on_path(name).or_else(|| {
-        ["/usr/sbin", "/sbin"]
-            .map(|directory| Path::new(directory).join(name))
-            .into_iter()
-            .find(|file| file.is_file())
-    })
-}
-
 fn ask_apt(facts: &Facts) -> Apt {
     let wanted = facts.compiler.is_err() || facts.tests_missing.bpf_clippy;
     let packages = wanted.then(apt::compiler_packages).flatten();
@@ -188,7 +180,7 @@ fn ask_apt(facts: &Facts) -> Apt {
 }
 
 fn missing_libraries() -> Vec<String> {
-    let mut packages = apt::libraries_of(mta::PACKAGE);
+    let mut packages = apt::libraries_of(mail_server::PACKAGE);
     packages.retain(|package| !apt::is_installed(package));
     packages
 }
@@ -213,7 +205,7 @@ fn tests_missing(compiler: Option<&Toolchain>) -> TestsMissing {
         bpf_clippy: !compiler.is_some_and(has_clippy),
         swaks: find_program("swaks").is_none()
             || !works(Command::new("perl").args(["-e", "require IO::Socket::INET6"])),
-        mta: !mta::is_unpacked(),
+        mta: !mail_server::is_unpacked(),
     }
 }
 

@@ -1,20 +1,20 @@
-//! `cargo xtask setup`: what the build, the demo and the tests need, found or installed.
+//! `cargo xtask setup`: finds or installs what the build, the demo and the tests need.
 
 mod apt;
 mod facts;
+mod mail_server;
 mod plan;
 
-use std::{process::Command, time::Instant};
+use std::{fmt, process::Command, time::Instant};
 
 use anyhow::{Context as _, bail};
 use clap::Args as ClapArgs;
+use op25b_host::{process, runtime};
 
-pub use self::facts::find_program;
 use self::{
     facts::Facts,
     plan::{Action, Step},
 };
-use crate::{mta, process, runtime};
 
 /// Find or install what building op25b needs: a Rust compiler with rust-src and a bpf-linker with the same LLVM.
 #[derive(Debug, ClapArgs)]
@@ -33,18 +33,23 @@ pub struct Args {
 /// What a machine is made ready for; each includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Purpose {
-    /// `cargo build`.
-    Build,
-    /// The lab and the demo.
+    /// The build, the lab and the demo.
     Demo,
     /// The tests.
     Test,
 }
 
 /// Something is missing that this program may not or cannot install; it was said what.
-#[derive(Debug, thiserror::Error)]
-#[error("the set-up is not complete: see above for what to do, then try again")]
+#[derive(Debug)]
 pub struct Incomplete;
+
+impl fmt::Display for Incomplete {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the set-up is not complete: see above for what to do, then try again")
+    }
+}
+
+impl std::error::Error for Incomplete {}
 
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<()> {
@@ -168,7 +173,7 @@ fn perform(step: &Step) -> anyhow::Result<()> {
         Action::RefreshLists => process::run_quietly(apt_get().arg("update")),
         Action::Install(packages) => install(packages),
         Action::Run { env, words } => process::run_quietly(&mut command(env, words)),
-        Action::UnpackMailServer => mta::unpack(),
+        Action::UnpackMailServer => mail_server::unpack(),
         Action::ByHand(_) => Ok(()),
     }
     .with_context(|| format!("could not {}", step.what))?;

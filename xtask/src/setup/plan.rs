@@ -1,7 +1,8 @@
-//! From facts to steps: what has to be done, why, and what it costs. Decides everything, does nothing.
+//! Plans the steps of a set-up from facts about the machine, without performing any.
+
+use op25b_host::toolchain::{self, LINKED, LINKER, Missing};
 
 use super::facts::{Facts, llvm_prefix};
-use crate::toolchain::{self, LINKED, LINKER, Missing};
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,9 +1,9 @@
-//! client - router - server, three network namespaces in a row.
+//! Client, router and server: three network namespaces in a row.
 
 use std::{fs, process};
 
 use anyhow::Context as _;
-use xtask::{lab::NetNs, process::output_of};
+use op25b_testlab::{lab::NetNs, process::output_of};
 
 use crate::tool;
 

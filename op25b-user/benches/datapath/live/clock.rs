@@ -1,4 +1,4 @@
-//! How long did the CPU work on frames, whatever else it did meanwhile?
+//! The CPU time that was spent on frames, apart from what else the CPU did meanwhile.
 
 use std::{
     fs,

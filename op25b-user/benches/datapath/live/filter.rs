@@ -1,4 +1,4 @@
-//! The filters that are compared: how each is set up to drop what op25b would, and how each says what it dropped.
+//! The filters that are compared: each drops what op25b would, and counts it.
 
 mod iptables;
 mod kernel_tries;
@@ -6,9 +6,7 @@ mod nftables;
 mod op25b;
 mod xdp_filter;
 
-use xtask::bench::Contender;
-
-use crate::{scenario::Scenario, table, tool, veth::Pair};
+use crate::{args::Contender, scenario::Scenario, table, tool, veth::Pair};
 
 /// A filter that is set up; dropping it takes it away again.
 pub trait Filter {

@@ -1,4 +1,4 @@
-//! Sends frames into a wire, as fast as one CPU makes them and whatever is at the other end takes them.
+//! Sends frames into a wire as fast as one CPU makes them and the other end accepts them.
 
 use std::net::IpAddr;
 

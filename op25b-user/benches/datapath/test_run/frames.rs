@@ -1,4 +1,4 @@
-//! The packets of the part `test-run`: those that a subscriber sends all day, and those that the filter is for.
+//! The packets of the part `test-run`: a subscriber's usual ones, and those that the filter is for.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

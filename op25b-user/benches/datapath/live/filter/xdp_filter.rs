@@ -5,8 +5,8 @@ use std::{path::Path, process::Command};
 
 use anyhow::Context as _;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use op25b_testlab::process;
 use tempfile::TempDir;
-use xtask::process;
 
 use super::Filter;
 use crate::{tool, veth::Pair};

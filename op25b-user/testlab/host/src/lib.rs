@@ -1,0 +1,8 @@
+//! The machine that op25b is built and tested on: its compilers and other programs, its directories, its kernel.
+
+pub mod numbers;
+pub mod paths;
+pub mod process;
+pub mod runtime;
+#[path = "../../../build/toolchain.rs"]
+pub mod toolchain;

@@ -1,0 +1,17 @@
+//! An ISP in network namespaces, with mail and web servers, traffic and captures, for op25b's demo and tests.
+
+pub mod bpf;
+pub mod commands;
+pub mod filter;
+pub mod frames;
+pub mod http;
+pub mod interrupt;
+pub mod lab;
+pub mod mail;
+pub mod mta;
+pub mod packet_socket;
+pub mod soak;
+pub mod traffic;
+pub mod tun;
+
+pub use op25b_host::{numbers, paths, process, runtime};
