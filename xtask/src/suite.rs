@@ -1,7 +1,8 @@
-//! `cargo xtask test`: everything that says whether op25b works, in one command.
+//! `cargo xtask test`: runs every check and every test, in one command.
 
 use std::{
-    env,
+    env, fs, io,
+    path::{Path, PathBuf},
     process::{Command, ExitCode},
     time::{Duration, Instant},
 };
@@ -17,7 +18,8 @@ use op25b_host::{
 
 use crate::setup::{self, Purpose};
 
-/// Check format and lints, including the XDP program's, and run every test, with a kernel and a real mail server.
+/// Check format, lints, including the XDP program's, and documentation, and run every test, with a kernel and a real mail
+/// server.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 No test is skipped: a missing prerequisite is an error that names it. As an ordinary user everything is built as you,
@@ -28,22 +30,72 @@ pub struct Args {}
 /// One part of the suite.
 struct Step {
     name: &'static str,
-    command: Command,
+    work: Work,
 }
+
+/// What a part does.
+enum Work {
+    /// Runs a command, which fails if something is wrong.
+    Run(Command),
+    /// Looks for leftovers of other tools.
+    FindLeftovers,
+}
+
+/// How the names of files end that merges, patches and snapshot tests leave behind.
+const LEFTOVERS: [&str; 3] = [".orig", ".rej", ".snap.new"];
 
 /// Runs the command.
 pub fn run(_args: &Args) -> anyhow::Result<ExitCode> {
     setup::ensure(Purpose::Test)?;
     let through_sudo = privileges()?;
     let mut results = Vec::new();
-    for Step { name, mut command } in steps(through_sudo)? {
-        println!("\n==> {name}\n    {}", process::shown(&command));
+    for Step { name, work } in steps(through_sudo)? {
+        println!("\n==> {name}");
         let start = Instant::now();
-        let status = command.current_dir(paths::workspace()).status();
-        let status = status.with_context(|| format!("cannot run `{}`", process::shown(&command)))?;
-        results.push((name, status.success(), start.elapsed()));
+        let is_good = work.run()?;
+        results.push((name, is_good, start.elapsed()));
     }
     Ok(summary(&results))
+}
+
+impl Work {
+    /// True if nothing is wrong.
+    fn run(self) -> anyhow::Result<bool> {
+        match self {
+            Self::Run(mut command) => {
+                println!("    {}", process::shown(&command));
+                let status = command.current_dir(paths::workspace()).status();
+                let status = status.with_context(|| format!("cannot run `{}`", process::shown(&command)))?;
+                Ok(status.success())
+            }
+            Self::FindLeftovers => {
+                let found = leftovers(paths::workspace()).context("cannot search the workspace")?;
+                for path in &found {
+                    println!("    {} is a leftover: remove it", path.display());
+                }
+                Ok(found.is_empty())
+            }
+        }
+    }
+}
+
+/// The leftovers below a directory, other than in cargo's and git's own.
+fn leftovers(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            if !path.ends_with(".git") && !path.join("CACHEDIR.TAG").exists() {
+                found.extend(leftovers(&path)?);
+            }
+        } else if LEFTOVERS
+            .iter()
+            .any(|ending| path.to_string_lossy().ends_with(ending))
+        {
+            found.push(path);
+        }
+    }
+    Ok(found)
 }
 
 /// Whether tests have to go through sudo; an error if they cannot be run at all.
@@ -103,33 +155,45 @@ fn steps(through_sudo: bool) -> anyhow::Result<Vec<Step>> {
         command.args(words);
         command
     };
+    let mut documentation = cargo(&["doc", "--workspace", "--exclude", "op25b-ebpf", "--no-deps"]);
+    documentation.arg("--document-private-items");
+    documentation.env("RUSTDOCFLAGS", "-D warnings");
     let mut test = cargo(&["test", "--workspace", "--exclude", "op25b-ebpf", "--no-fail-fast"]);
     run_tests_through(&mut test, through_sudo)?;
+    let clippy = cargo(&[
+        "clippy",
+        "--workspace",
+        "--exclude",
+        "op25b-ebpf",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]);
     Ok(vec![
         Step {
+            name: "leftovers",
+            work: Work::FindLeftovers,
+        },
+        Step {
             name: "format",
-            command: cargo(&["fmt", "--all", "--check"]),
+            work: Work::Run(cargo(&["fmt", "--all", "--check"])),
         },
         Step {
             name: "lints",
-            command: cargo(&[
-                "clippy",
-                "--workspace",
-                "--exclude",
-                "op25b-ebpf",
-                "--all-targets",
-                "--",
-                "-D",
-                "warnings",
-            ]),
+            work: Work::Run(clippy),
         },
         Step {
             name: "lints of the XDP program",
-            command: bpf_clippy()?,
+            work: Work::Run(bpf_clippy()?),
+        },
+        Step {
+            name: "documentation",
+            work: Work::Run(documentation),
         },
         Step {
             name: "tests",
-            command: test,
+            work: Work::Run(test),
         },
     ])
 }
@@ -192,5 +256,28 @@ fn summary(results: &[(&str, bool, Duration)]) -> ExitCode {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leftover_is_found_wherever_it_is_but_where_cargo_builds() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        for directory in ["src/deep", "target"] {
+            fs::create_dir_all(root.join(directory)).unwrap();
+        }
+        for file in [
+            "src/deep/a.snap",
+            "src/deep/a.snap.new",
+            "target/b.orig",
+            "target/CACHEDIR.TAG",
+        ] {
+            fs::write(root.join(file), "").unwrap();
+        }
+        assert_eq!(leftovers(root).unwrap(), [root.join("src/deep/a.snap.new")]);
     }
 }
