@@ -1,4 +1,4 @@
-//! Keys of the policy maps: what the kernel's longest-prefix-match tries compare.
+//! Keys of the kernel's longest-prefix-match tries.
 
 /// An IPv4 address in network byte order.
 pub type AddressV4 = [u8; 4];
@@ -13,7 +13,7 @@ pub type AddressV6 = [u8; 16];
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub struct DestinationKey<A> {
-    /// [`crate::values::ExemptionEntry::destinations`], big-endian.
+    /// [`crate::values::Class::destinations`], big-endian.
     pub set: [u8; 4],
     /// The destination's address.
     pub address: A,
@@ -40,7 +40,7 @@ const _: () = {
 
 #[cfg(feature = "user")]
 mod pod {
-    // SAFETY: arrays of bytes behind `repr(C)`, without padding (asserted above); any bit pattern is valid.
+    // SAFETY: arrays of bytes in `repr(C)`, without padding (asserted above); any bit pattern is valid.
     unsafe impl aya::Pod for super::DestinationKey<super::AddressV4> {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::DestinationKey<super::AddressV6> {}

@@ -1,57 +1,25 @@
-//! What op25b's XDP program and its user space both say.
+//! The contract between op25b's XDP program and its user space.
 //!
-//! Everything that crosses the kernel boundary is defined here once: the reasons of the verdict table
-//! ([`Reason`]), the keys and values of the policy maps ([`keys`], [`values`]), the tables by which addresses are
-//! classified ([`classifier`]) and the names under which user
-//! space finds maps and load-time globals ([`names`]). Layouts are asserted at compile time, because both
-//! sides are built by different compilers.
+//! Everything that crosses the kernel boundary is defined here once: the reasons of the verdict table ([`Reason`]), the
+//! kinds of tunnels ([`Tunnel`]) and of actions ([`Action`]), the prefix tables ([`TableRoot`]) and their layout ([`lpm`]),
+//! the keys and values of the policy maps ([`keys`], [`values`]) and the names under which user space finds maps and
+//! load-time globals ([`names`]). Layouts are asserted at compile time, because the two sides are built by different
+//! compilers.
 #![no_std]
 
-pub mod classifier;
+mod action;
 pub mod keys;
+pub mod lpm;
 pub mod names;
 mod reason;
+mod table_root;
+mod tunnel;
 pub mod values;
 
+pub use action::Action;
 pub use reason::{Reason, Verdict};
-
-/// What happens to a blocked segment: values of the global [`names::ACTION`].
-pub mod action {
-    /// It is discarded.
-    pub const DROP: u8 = 0;
-    /// Its sender gets a TCP reset.
-    pub const RESET: u8 = 1;
-    /// Its sender gets an ICMP error, "administratively prohibited".
-    pub const PROHIBIT: u8 = 2;
-}
-
-/// The tunnels whose inner packets are judged: bits of the global [`names::TUNNELS`].
-pub mod tunnel {
-    /// IPv4 in IPv6 (RFC 2473; DS-Lite, RFC 6333).
-    pub const V4_IN_V6: u8 = 1;
-    /// IPv6 in IPv4 (RFC 4213; 6rd, RFC 5969).
-    pub const V6_IN_V4: u8 = 2;
-    /// IPv4 in IPv4 (RFC 2003).
-    pub const V4_IN_V4: u8 = 4;
-    /// IP in GRE (RFC 2784, RFC 2890).
-    pub const GRE: u8 = 8;
-    /// IP in PPP in `L2TPv2` in UDP (RFC 2661).
-    pub const L2TP: u8 = 16;
-}
-
-/// The tables: indices into [`names::ROOTS`].
-pub mod root {
-    /// IPv4 sources; the answer is the number of a [`crate::values::Class`].
-    pub const SOURCES_V4: u32 = 0;
-    /// IPv6 sources; the answer is the number of a [`crate::values::Class`].
-    pub const SOURCES_V6: u32 = 1;
-    /// IPv4 destinations; the answer is 0, or the index of a relay plus 1.
-    pub const RELAYS_V4: u32 = 2;
-    /// IPv6 destinations; the answer is 0, or the index of a relay plus 1.
-    pub const RELAYS_V6: u32 = 3;
-    /// How many there are.
-    pub const COUNT: u32 = 4;
-}
+pub use table_root::TableRoot;
+pub use tunnel::Tunnel;
 
 /// The version of what stays in the kernel between two programs: the maps that the next one goes on with, and how they are
 /// described. It changes when a slot or a key comes to mean something else, also where no shape does.

@@ -1,4 +1,4 @@
-//! Why a packet was judged as it was: one enum for counters, `explain`, logs and documents.
+//! The verdict on a packet and the reason for it: one enum each for counters, `explain`, logs and documents.
 
 /// What happens to the packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -8,7 +8,7 @@ pub enum Verdict {
     Pass = 0,
     /// The packet is discarded without an answer.
     Drop = 1,
-    /// The packet is discarded, and its sender is told.
+    /// The packet is discarded, and its sender is notified.
     Reject = 2,
 }
 
@@ -45,7 +45,7 @@ pub enum Reason {
     NotIp = 0,
     /// The upper protocol, after every IPv6 extension header, is not TCP.
     NotTcp = 1,
-    /// A fragment that starts behind the first 8 bytes of the TCP header: useless without its first fragment.
+    /// A fragment that starts after the first 8 bytes of the TCP header: useless without its first fragment.
     LaterFragment = 2,
     /// The ports cannot be read (RFC 1858, RFC 3128, RFC 7112, truncation).
     Uninspectable = 3,
@@ -57,9 +57,9 @@ pub enum Reason {
     Relay = 6,
     /// An unexpired exemption covers the source, and the destination if it names any.
     Exempt = 7,
-    /// The policy looks at new connections only and this segment belongs to an established one.
+    /// The policy blocks new connections only, and this segment belongs to an established one.
     Established = 8,
-    /// The pool is only watched, or its date has not come.
+    /// The pool is in monitor mode, or its `enforce_from` is not reached.
     Monitored = 9,
     /// None of the rows above: outbound mail from a dynamic address.
     Blocked = 10,
@@ -112,7 +112,7 @@ impl Reason {
         }
     }
 
-    /// Whether the program counts packets judged for this reason.
+    /// Whether the program counts packets with this reason.
     ///
     /// The others are nearly all traffic: counting them would touch a map for every packet of a city.
     #[must_use]

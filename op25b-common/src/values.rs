@@ -1,9 +1,9 @@
 //! Values of the policy maps, and the record of one decision.
 //!
-//! The destination tries' fields are 32 bits wide: the kernel stores a trie's value behind the key's bytes, so an IPv4
+//! The destination tries' fields are 32 bits wide: the kernel stores a trie's value after the key's bytes, so an IPv4
 //! key leaves it aligned to 4 only.
 
-/// The end of something, in whole seconds since the Unix epoch; it holds while `now < UnixSeconds`.
+/// The expiry of something, in whole seconds since the Unix epoch; it holds while `now < UnixSeconds`.
 ///
 /// 32 bits reach to February 2106; the policy compiler refuses later dates.
 pub type UnixSeconds = u32;
@@ -14,7 +14,7 @@ pub const NEVER: UnixSeconds = u32::MAX;
 /// A [`UnixSeconds`] that is always past: the entry grants nothing by itself.
 pub const ALWAYS_PAST: UnixSeconds = 0;
 
-/// No destination set: see [`ExemptionEntry::destinations`].
+/// No destination set: see [`Class::destinations`].
 pub const NO_DESTINATIONS: u32 = 0;
 
 /// Which item of the policy's list a map entry stands for, counted from 0.
@@ -23,17 +23,17 @@ pub type RuleIndex = u32;
 /// No rule decided: see [`Decision::rule`].
 pub const NO_RULE: RuleIndex = u32::MAX;
 
-/// What one look-up says of a source address: its pool and the exemptions that cover it, folded into one.
+/// The result of the look-up of a source address: its pool and the exemptions that cover it, merged.
 ///
-/// The tables' answers number these. Number 0 is of those in no pool and in no exemption.
+/// The tables map addresses to the numbers of these. Number 0 is that of addresses in no pool and in no exemption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub struct Class {
     /// The pool with the longest prefix, in the policy's `pools`; [`NO_RULE`] outside of pools.
     pub pool: RuleIndex,
-    /// From when on the pool is enforced: [`ALWAYS_PAST`] for one that is, [`NEVER`] for one that is only watched.
+    /// From when on the pool is enforced: [`ALWAYS_PAST`] for one in enforce mode, [`NEVER`] for one in monitor mode.
     pub enforce_from: UnixSeconds,
-    /// Until when every destination is allowed: the latest end among the covering exemptions without
+    /// Until when every destination is allowed: the latest expiry among the covering exemptions without
     /// destinations, [`ALWAYS_PAST`] if there is none.
     pub until: UnixSeconds,
     /// The exemption that grants `until`, [`NO_RULE`] if none does.
@@ -53,13 +53,14 @@ pub struct Class {
 /// What is remembered of one subscriber: an IPv4 address in a pool, or an IPv6 prefix.
 ///
 /// Two halves, which lie apart for IPv4: what nearly every blocked packet touches, and the rest. As there may be millions,
-/// what counts is how many of them a CPU's caches hold. Counters are exact up to [`Subscriber::MOST`] and stay there.
+/// as many as possible of the first kind should fit into a CPU's caches. Counters are exact up to [`Subscriber::MOST`] and
+/// stay there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Subscriber {
     /// What a blocked segment that opens a connection touches.
     pub hot: Hot,
-    /// What others touch as well.
+    /// What other segments touch as well.
     pub cold: Cold,
 }
 
@@ -67,7 +68,8 @@ pub struct Subscriber {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Hot {
-    /// A bit for each of 64 values that the destinations' hashes have had: a sketch of how many there were.
+    /// A bit for each of 64 values that the destinations' hashes have had: a linear-counting sketch of how many there
+    /// were.
     pub destinations: u64,
     /// Blocked segments that open a connection.
     pub blocked_syns: u32,
@@ -111,7 +113,7 @@ impl SubscriberBlock {
 }
 
 impl Subscriber {
-    /// Where counters stop, so that no number of processors that add at once makes them begin again.
+    /// Where counters stop: far enough from the end that CPUs which add at once do not make them wrap around.
     pub const MOST: u32 = u32::MAX - 0xffff;
 }
 
@@ -125,20 +127,19 @@ pub struct DestinationEntry {
     pub rule: RuleIndex,
 }
 
-/// When a CPU last looked at the clock.
+/// The time at which a CPU last read the clock.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub struct Moment {
     /// The kernel's timer tick then.
     pub tick: u64,
-    /// What the boot-time clock said, in nanoseconds.
+    /// The boot-time clock then, in nanoseconds.
     pub since_boot: u64,
     /// The same in whole seconds.
     pub seconds: u64,
 }
 
-/// What the program decided about the last packet, written only when it is loaded with
-/// [`crate::names::TRACE`] set.
+/// The decision on the last packet, written only by a program that is loaded with [`crate::names::TRACE`] set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub struct Decision {
@@ -146,7 +147,7 @@ pub struct Decision {
     pub reason: u32,
     /// A [`crate::Verdict`].
     pub verdict: u32,
-    /// The rule that decided, in the list that the reason speaks of: pools for `blocked`, `monitored` and
+    /// The rule that decided, as an index into the list that the reason refers to: pools for `blocked`, `monitored` and
     /// `uninspectable`, relays for `relay`, exemptions for `exempt`; [`NO_RULE`] otherwise.
     pub rule: RuleIndex,
 }
@@ -156,7 +157,7 @@ pub struct Decision {
 pub const COUNTER_SLOTS: usize =
     2 * 2 * crate::Reason::COUNT + if cfg!(feature = "other-layout") { 8 } else { 0 };
 
-/// One piece of the JSON text in [`crate::names::DESCRIPTION`]; the last one is filled up with zeros.
+/// One piece of the JSON text in [`crate::names::DESCRIPTION`]; the last one is padded with zeros.
 pub type DescriptionChunk = [u8; 256];
 
 const _: () = {

@@ -2,7 +2,7 @@
 
 use aya_ebpf::bindings::xdp_action;
 use op25b_common::{
-    Verdict, action,
+    Action, Verdict,
     keys::{AddressV4, AddressV6},
 };
 
@@ -30,10 +30,10 @@ pub const ACK: u32 = 0x10;
 /// Turns the frame into an answer to its sender; false if there is none, and then the frame is of no use any more.
 #[inline(always)]
 fn answer(frame: &Fetched, segment: &Segment) -> bool {
-    match maps::ACTION.load() {
-        action::RESET => reset::reset(frame.0, segment) != 0,
-        action::PROHIBIT => prohibit::prohibit(frame.0, segment) != 0,
-        _ => false,
+    match Action::from_u8(maps::ACTION.load()) {
+        Some(Action::Reset) => reset::reset(frame.0, segment) != 0,
+        Some(Action::Prohibit) => prohibit::prohibit(frame.0, segment) != 0,
+        Some(Action::Drop) | None => false,
     }
 }
 

@@ -1,8 +1,8 @@
 //! Addresses of both families as numbers, and where they stand in a frame.
 
 use op25b_common::{
-    classifier::Rest,
     keys::{AddressV4, AddressV6},
+    lpm::KeyCursor,
 };
 
 use crate::packet::Bytes;
@@ -66,10 +66,10 @@ impl Address {
         }
     }
 
-    /// As a table takes it.
+    /// As the key of a look-up.
     #[inline(always)]
-    pub fn rest(&self) -> Rest {
-        Rest::new(self.high, self.low)
+    pub fn key(&self) -> KeyCursor {
+        KeyCursor::new(self.high, self.low)
     }
 
     /// An IPv4 address as a number.

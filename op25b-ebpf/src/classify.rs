@@ -1,8 +1,8 @@
-//! From an address to its class: the tables of [`op25b_common::classifier`] in this program's maps.
+//! From an address to its class: the tables of [`op25b_common::lpm`] in this program's maps.
 
 use op25b_common::{
-    classifier::{Entry, Memory, Path, Rest, STEPS_V4, STEPS_V6, Sparse, Target, find},
-    root,
+    TableRoot,
+    lpm::{BitmapNode, CompressedPath, Entry, KeyCursor, Memory, STEPS_V4, STEPS_V6, Target, find},
     values::{Class, RuleIndex},
 };
 
@@ -13,18 +13,18 @@ struct Maps;
 
 impl Memory for Maps {
     #[inline(always)]
-    fn page(&self, number: u32, byte: u32) -> Option<Entry> {
-        let page = maps::PAGES.get(number)?;
-        page.get(byte as usize).copied().map(Entry::from_word)
+    fn entry(&self, page: u32, index: u32) -> Option<Entry> {
+        let page = maps::PAGES.get(page)?;
+        page.get(index as usize).copied().map(Entry::from_word)
     }
 
     #[inline(always)]
-    fn sparse(&self, number: u32) -> Option<&Sparse> {
+    fn bitmap_node(&self, number: u32) -> Option<&BitmapNode> {
         maps::SPARSE.get(number)
     }
 
     #[inline(always)]
-    fn path(&self, number: u32) -> Option<&Path> {
+    fn path(&self, number: u32) -> Option<&CompressedPath> {
         maps::PATHS.get(number)
     }
 }
@@ -32,13 +32,13 @@ impl Memory for Maps {
 /// What the policy says of a subscriber's address; `None` if nothing.
 #[inline(always)]
 pub fn source(address: &Address) -> Option<&'static Class> {
-    let mut rest = address.rest();
+    let mut key = address.key();
     let number = if address.is_v6 {
-        let entry = root_entry(root::SOURCES_V6, &mut rest)?;
+        let entry = root_entry(TableRoot::SourcesV6, &mut key)?;
         behind_root(entry, address)
     } else {
-        let entry = root_entry(root::SOURCES_V4, &mut rest)?;
-        find(&Maps, entry, rest, STEPS_V4)?
+        let entry = root_entry(TableRoot::SourcesV4, &mut key)?;
+        find(&Maps, entry, key, STEPS_V4)?
     };
     if number == 0 {
         return None;
@@ -50,11 +50,11 @@ pub fn source(address: &Address) -> Option<&'static Class> {
 #[inline(always)]
 pub fn relay(address: &Address) -> Option<RuleIndex> {
     let root = if address.is_v6 {
-        root::RELAYS_V6
+        TableRoot::RelaysV6
     } else {
-        root::RELAYS_V4
+        TableRoot::RelaysV4
     };
-    let entry = root_entry(root, &mut address.rest())?;
+    let entry = root_entry(root, &mut address.key())?;
     behind_root(entry, address).checked_sub(1)
 }
 
@@ -73,14 +73,14 @@ fn behind_root(entry: Entry, address: &Address) -> u32 {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn walk(entry: u32, high: u64, low: u64) -> u32 {
-    let mut rest = Rest::new(high, low);
-    rest.root_index();
-    find(&Maps, Entry::from_word(entry), rest, STEPS_V6).unwrap_or(0)
+    let mut key = KeyCursor::new(high, low);
+    key.root_index();
+    find(&Maps, Entry::from_word(entry), key, STEPS_V6).unwrap_or(0)
 }
 
 #[inline(always)]
-fn root_entry(root: u32, rest: &mut Rest) -> Option<Entry> {
-    let entries = maps::ROOTS.get(root)?;
-    let index = rest.root_index();
+fn root_entry(root: TableRoot, key: &mut KeyCursor) -> Option<Entry> {
+    let entries = maps::ROOTS.get(root.index())?;
+    let index = key.root_index();
     entries.get(index as usize).copied().map(Entry::from_word)
 }

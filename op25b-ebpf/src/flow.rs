@@ -14,7 +14,7 @@ pub struct Flow {
     pub destination_port: u32,
     /// Facts about it, see the constants.
     pub flags: u32,
-    /// The tunnels that it came through, as bits of [`op25b_common::tunnel`].
+    /// The tunnels that it came through, as bits of [`op25b_common::Tunnel`].
     pub tunnels: u32,
     /// TCP's flags, or [`UNKNOWN_FLAGS`].
     pub tcp_flags: u32,

@@ -9,7 +9,7 @@ use aya_ebpf::{
     programs::XdpContext,
 };
 use op25b_common::{
-    Reason, Verdict, action,
+    Action, Reason, Verdict,
     values::{Class, Decision},
 };
 
@@ -110,7 +110,8 @@ pub extern "C" fn judge_tags() -> u32 {
 #[inline(always)]
 fn conclude(mut decision: Decision, from_uplink: bool) -> u32 {
     // The Internet is told nothing: what comes from there may be forged.
-    if decision.reason == Reason::Blocked as u32 && !from_uplink && maps::ACTION.load() != action::DROP {
+    if decision.reason == Reason::Blocked as u32 && !from_uplink && maps::ACTION.load() != Action::Drop as u8
+    {
         decision.verdict = Verdict::Reject as u32;
     }
     account::count(&decision, from_uplink);

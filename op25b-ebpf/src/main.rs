@@ -45,7 +45,7 @@ use core::ptr;
 
 use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
 use op25b_common::{
-    Reason, Verdict, action,
+    Action, Reason, Verdict,
     values::{Decision, NO_RULE},
 };
 
@@ -69,7 +69,7 @@ pub fn op25b_subscribe(ctx: XdpContext) -> u32 {
         Seen::Untouched(reason) => untouched(reason),
         Seen::Segment(ports, _) if !policy::is_blocked_port(ports & 0xffff) => untouched(Reason::OtherPort),
         // One of the two is not in the program that the kernel keeps: the action is a constant to the verifier.
-        Seen::Segment(_, segment) if maps::ACTION.load() == action::DROP => {
+        Seen::Segment(_, segment) if maps::ACTION.load() == Action::Drop as u8 => {
             judge::judge(ctx.ctx, segment.bits(), ptr::null())
         }
         Seen::Segment(_, segment) => judge::judge_and_answer(ctx.ctx, segment.bits()),

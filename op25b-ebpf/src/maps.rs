@@ -9,10 +9,9 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use op25b_common::{
-    MAX_BLOCKED_PORTS,
-    classifier::{PAGE_ENTRIES, Path, ROOT_ENTRIES, Sparse},
+    Action, MAX_BLOCKED_PORTS, TableRoot,
     keys::{AddressV4, AddressV6, DestinationKey},
-    root,
+    lpm::{BitmapNode, CompressedPath, PAGE_ENTRIES, ROOT_ENTRIES},
     values::{
         COUNTER_SLOTS, Class, Decision, DescriptionChunk, DestinationEntry, Moment, Subscriber,
         SubscriberBlock,
@@ -23,13 +22,13 @@ use op25b_common::{
 const MAPPED: usize = BPF_F_MMAPABLE as usize;
 
 #[btf_map]
-pub static ROOTS: Array<[u32; ROOT_ENTRIES], { root::COUNT as usize }, MAPPED> = Array::new();
+pub static ROOTS: Array<[u32; ROOT_ENTRIES], { TableRoot::COUNT }, MAPPED> = Array::new();
 #[btf_map]
 pub static PAGES: Array<[u32; PAGE_ENTRIES], 1, MAPPED> = Array::new();
 #[btf_map]
-pub static SPARSE: Array<Sparse, 1, MAPPED> = Array::new();
+pub static SPARSE: Array<BitmapNode, 1, MAPPED> = Array::new();
 #[btf_map]
-pub static PATHS: Array<Path, 1, MAPPED> = Array::new();
+pub static PATHS: Array<CompressedPath, 1, MAPPED> = Array::new();
 #[btf_map]
 pub static CLASSES: Array<Class, 1, MAPPED> = Array::new();
 #[btf_map]
@@ -76,7 +75,7 @@ pub static ENFORCED_FROM: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static MATCH_NEW: Global<u8> = Global::new(0);
 #[unsafe(no_mangle)]
-pub static ACTION: Global<u8> = Global::new(op25b_common::action::DROP);
+pub static ACTION: Global<u8> = Global::new(Action::Drop as u8);
 #[unsafe(no_mangle)]
 pub static BLOCK_INBOUND: Global<u8> = Global::new(0);
 #[unsafe(no_mangle)]

@@ -4,7 +4,7 @@
 //! all inlined took it nearly a million instructions, the most that the kernel allows.
 
 use aya_ebpf::bindings::xdp_md;
-use op25b_common::Reason;
+use op25b_common::{Reason, Tunnel};
 
 use crate::{
     address::{Halves, Place},
@@ -115,12 +115,12 @@ impl Segment {
             skip_extensions(frame.0, upper);
         };
         let inner = tunnel::inner(frame, outer, &self.upper, enabled, skip_extensions)?;
-        let is_ds_lite = inner.kind == op25b_common::tunnel::V4_IN_V6;
+        let is_ds_lite = inner.kind == Tunnel::V4InV6;
         if inner.network.is_none() && !is_ds_lite && self.upper.is_fragment != 0 {
             self.flow.flags |= Flow::UNADDRESSED;
         }
         self.upper = inner.upper;
-        self.flow.tunnels = u32::from(inner.kind | inner.nested);
+        self.flow.tunnels = u32::from(inner.kind.bit() | inner.nested.map_or(0, Tunnel::bit));
         [self.flow.source_port, self.flow.destination_port] = inner.ports.map(u32::from);
         if inner.is_hidden {
             self.flow.flags |= Flow::HIDDEN;

@@ -10,10 +10,9 @@ use std::{
 use jiff::{Timestamp, tz::TimeZone};
 use op25b::policy::{self, Compiled, Entry, Flow, Judgement, Policy, Rule};
 use op25b_common::{
-    Reason, Verdict,
-    classifier::{STEPS_V4, STEPS_V6},
+    Reason, TableRoot, Verdict,
     keys::DestinationKey,
-    root,
+    lpm::{STEPS_V4, STEPS_V6},
     values::{NEVER, NO_DESTINATIONS, NO_RULE, UnixSeconds},
 };
 use proptest::prelude::*;
@@ -44,7 +43,7 @@ fn look_up<'t, K: Key, V>(entries: &'t [Entry<K, V>], key: &impl Key) -> Option<
 }
 
 /// What the tables for either family say of an address.
-fn find(compiled: &Compiled, [root_v4, root_v6]: [u32; 2], address: IpAddr) -> u32 {
+fn find(compiled: &Compiled, [root_v4, root_v6]: [TableRoot; 2], address: IpAddr) -> u32 {
     let number = match address {
         IpAddr::V4(address) => compiled
             .tables
@@ -64,7 +63,11 @@ fn as_the_kernel(compiled: &Compiled, flow: &Flow, now: Timestamp) -> Judgement 
         };
     }
     let holds = |until: UnixSeconds| until == NEVER || now.as_second() < i64::from(until);
-    let number = find(compiled, [root::SOURCES_V4, root::SOURCES_V6], flow.source);
+    let number = find(
+        compiled,
+        [TableRoot::SourcesV4, TableRoot::SourcesV6],
+        flow.source,
+    );
     let class = compiled.classes[number as usize];
     let pool = (class.pool != NO_RULE).then_some(class.pool);
     let exemption = if holds(class.until) {
@@ -100,7 +103,11 @@ fn as_the_kernel(compiled: &Compiled, flow: &Flow, now: Timestamp) -> Judgement 
         };
         return judgement(verdict, Reason::NotPooled, None);
     }
-    let relay = find(compiled, [root::RELAYS_V4, root::RELAYS_V6], flow.destination);
+    let relay = find(
+        compiled,
+        [TableRoot::RelaysV4, TableRoot::RelaysV6],
+        flow.destination,
+    );
     if let Some(relay) = relay.checked_sub(1) {
         return judgement(Verdict::Pass, Reason::Relay, Some(Rule::Relay(relay as usize)));
     }

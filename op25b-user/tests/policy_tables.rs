@@ -16,8 +16,8 @@ use op25b::policy::{
     table::{Live, Used, Words},
 };
 use op25b_common::{
-    classifier::{Entry, Path, STEPS_V4, STEPS_V6, Sparse},
-    root,
+    TableRoot,
+    lpm::{BitmapNode, CompressedPath, Entry, STEPS_V4, STEPS_V6},
     values::{Class, NO_RULE},
 };
 use proptest::{
@@ -69,7 +69,7 @@ fn policy(pools: Vec<Vec<IpNet>>, exempt: impl IntoIterator<Item = IpNet>, relay
 }
 
 /// What the tables say of an address.
-fn number(compiled: &Compiled, [root_v4, root_v6]: [u32; 2], address: IpAddr) -> u32 {
+fn number(compiled: &Compiled, [root_v4, root_v6]: [TableRoot; 2], address: IpAddr) -> u32 {
     let found = match address {
         IpAddr::V4(address) => compiled
             .tables
@@ -80,7 +80,7 @@ fn number(compiled: &Compiled, [root_v4, root_v6]: [u32; 2], address: IpAddr) ->
 }
 
 fn class(compiled: &Compiled, address: IpAddr) -> Class {
-    compiled.classes[number(compiled, [root::SOURCES_V4, root::SOURCES_V6], address) as usize]
+    compiled.classes[number(compiled, [TableRoot::SourcesV4, TableRoot::SourcesV6], address) as usize]
 }
 
 /// The prefixes of all lengths that hold an address, looked for in a map, longest first.
@@ -163,7 +163,7 @@ fn check(pools: &[Vec<IpNet>], exempt: &[IpNet], relays: &[IpNet], more: &[IpAdd
             .next()
             .map_or(0, |relay| relay as u32 + 1);
         assert_eq!(
-            number(&compiled, [root::RELAYS_V4, root::RELAYS_V6], address),
+            number(&compiled, [TableRoot::RelaysV4, TableRoot::RelaysV6], address),
             relay,
             "relay of {address}"
         );
@@ -340,8 +340,8 @@ struct Heap {
 struct Memory {
     roots: Vec<AtomicU32>,
     pages: Vec<AtomicU32>,
-    sparse: Vec<UnsafeCell<Sparse>>,
-    paths: Vec<UnsafeCell<Path>>,
+    sparse: Vec<UnsafeCell<BitmapNode>>,
+    paths: Vec<UnsafeCell<CompressedPath>>,
 }
 
 impl Memory {
@@ -396,8 +396,12 @@ impl Heap {
         // SAFETY: as above.
         let live = unsafe { Live::new(self.memory.words(), &mut self.used) };
         let number = match address {
-            IpAddr::V4(address) => live.find(root::SOURCES_V4, u128::from(address.to_bits()) << 96, STEPS_V4),
-            IpAddr::V6(address) => live.find(root::SOURCES_V6, address.to_bits(), STEPS_V6),
+            IpAddr::V4(address) => live.find(
+                TableRoot::SourcesV4,
+                u128::from(address.to_bits()) << 96,
+                STEPS_V4,
+            ),
+            IpAddr::V6(address) => live.find(TableRoot::SourcesV6, address.to_bits(), STEPS_V6),
         };
         self.classes[number.unwrap() as usize]
     }

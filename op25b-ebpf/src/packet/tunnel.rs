@@ -2,7 +2,7 @@
 //!
 //! One level is looked into. A tunnel inside a tunnel hides what it carries.
 
-use op25b_common::{Reason, tunnel};
+use op25b_common::{Reason, Tunnel};
 
 use super::{Bytes, MAX_OFFSET, Network, Ports, Upper, ethernet, ipv4, ipv6};
 
@@ -36,10 +36,10 @@ pub struct Inner {
     pub ports: [u16; 2],
     /// Whether its ports cannot be read.
     pub is_hidden: bool,
-    /// The tunnel it is in, a bit of [`tunnel`].
-    pub kind: u8,
-    /// The tunnel that starts in there and hides the rest, 0 if none does.
-    pub nested: u8,
+    /// The tunnel it is in.
+    pub kind: Tunnel,
+    /// The tunnel that starts in there and hides the rest.
+    pub nested: Option<Tunnel>,
 }
 
 /// Looks into the packet with this upper layer, if it is one of the `enabled` tunnels.
@@ -57,17 +57,16 @@ pub fn inner<B: Bytes>(
     enabled: u8,
     skip_extensions: impl Fn(&mut Upper),
 ) -> Result<Inner, Reason> {
-    let kind = kind(outer, upper.protocol) & enabled;
-    if kind == 0 {
+    let Some(kind) = kind(outer, upper.protocol).filter(|kind| kind.bit() & enabled != 0) else {
         return Err(Reason::NotTcp);
-    }
+    };
     let hidden = Inner {
         network: None,
         upper: *upper,
         ports: [0; 2],
         is_hidden: true,
         kind,
-        nested: 0,
+        nested: None,
     };
     if upper.fragment_offset >= FIRST_HARMLESS_FRAGMENT {
         return Err(Reason::LaterFragment);
@@ -99,8 +98,8 @@ pub fn inner<B: Bytes>(
     if network == Network::V6 {
         skip_extensions(&mut behind);
     }
-    let nested = nested(bytes, network, &behind) & enabled;
-    let ports = if nested == 0 {
+    let nested = nested(bytes, network, &behind).filter(|kind| kind.bit() & enabled != 0);
+    let ports = if nested.is_none() {
         behind.ports(bytes)?
     } else {
         Ports::Hidden
@@ -124,7 +123,7 @@ pub fn inner<B: Bytes>(
 #[inline(always)]
 pub fn is_looked_into(protocol: u32, enabled: u8) -> bool {
     match protocol {
-        UDP => enabled & tunnel::L2TP != 0,
+        UDP => enabled & Tunnel::L2tp.bit() != 0,
         IPV4 | IPV6 | GRE => enabled != 0,
         _ => false,
     }
@@ -132,27 +131,27 @@ pub fn is_looked_into(protocol: u32, enabled: u8) -> bool {
 
 /// The kind of tunnel with this protocol number.
 #[inline(always)]
-fn kind(outer: Network, protocol: u32) -> u8 {
+fn kind(outer: Network, protocol: u32) -> Option<Tunnel> {
     match (outer, protocol) {
-        (Network::V4, IPV4) => tunnel::V4_IN_V4,
-        (Network::V4, IPV6) => tunnel::V6_IN_V4,
-        (Network::V6, IPV4) => tunnel::V4_IN_V6,
-        (_, GRE) => tunnel::GRE,
-        (_, UDP) => tunnel::L2TP,
-        _ => 0,
+        (Network::V4, IPV4) => Some(Tunnel::V4InV4),
+        (Network::V4, IPV6) => Some(Tunnel::V6InV4),
+        (Network::V6, IPV4) => Some(Tunnel::V4InV6),
+        (_, GRE) => Some(Tunnel::Gre),
+        (_, UDP) => Some(Tunnel::L2tp),
+        _ => None,
     }
 }
 
 /// The kind of tunnel that stands inside a tunnel.
 #[inline(always)]
-fn nested<B: Bytes>(bytes: &B, network: Network, upper: &Upper) -> u8 {
-    let kind = kind(network, upper.protocol);
+fn nested<B: Bytes>(bytes: &B, network: Network, upper: &Upper) -> Option<Tunnel> {
+    let kind = kind(network, upper.protocol)?;
     let is_another = match kind {
-        tunnel::L2TP => upper.fragment_offset != 0 || udp_port(bytes, upper) != Some(L2TP_PORT),
-        tunnel::GRE => upper.fragment_offset != 0 || upper.is_hidden == 0 && is_other_gre(bytes, upper),
-        _ => false,
+        Tunnel::L2tp => upper.fragment_offset != 0 || udp_port(bytes, upper) != Some(L2TP_PORT),
+        Tunnel::Gre => upper.fragment_offset != 0 || upper.is_hidden == 0 && is_other_gre(bytes, upper),
+        Tunnel::V4InV4 | Tunnel::V4InV6 | Tunnel::V6InV4 => false,
     };
-    if is_another { 0 } else { kind }
+    (!is_another).then_some(kind)
 }
 
 /// The network layer that the tunnel's payload starts with, and where; `None` if it cannot be read.
@@ -161,13 +160,13 @@ fn payload<B: Bytes>(
     bytes: &B,
     outer: Network,
     upper: &Upper,
-    kind: u8,
+    kind: Tunnel,
 ) -> Result<Option<(Network, u32)>, Reason> {
     match kind {
-        tunnel::V4_IN_V4 | tunnel::V4_IN_V6 => Ok(Some((Network::V4, upper.offset))),
-        tunnel::V6_IN_V4 => Ok(Some((Network::V6, upper.offset))),
-        tunnel::GRE => gre(bytes, outer, upper),
-        _ => l2tp(bytes, upper),
+        Tunnel::V4InV4 | Tunnel::V4InV6 => Ok(Some((Network::V4, upper.offset))),
+        Tunnel::V6InV4 => Ok(Some((Network::V6, upper.offset))),
+        Tunnel::Gre => gre(bytes, outer, upper),
+        Tunnel::L2tp => l2tp(bytes, upper),
     }
 }
 

@@ -11,7 +11,7 @@ use aya::{
     programs::{ProgramError, Xdp},
 };
 use op25b_common::{
-    MAX_BLOCKED_PORTS, action,
+    MAX_BLOCKED_PORTS,
     keys::{AddressV4, AddressV6},
     names::{
         ACTION, ANSWER_BURST, ANSWER_INTERVAL, BLOCK_INBOUND, BLOCKED_PORT_COUNT, BLOCKED_PORTS, CLASSES,
@@ -25,7 +25,7 @@ use op25b_common::{
 use thiserror::Error;
 
 use super::{Description, clock, description::Described, mapping, records::Records};
-use crate::policy::{Action, Compiled, Entry, Prohibit};
+use crate::policy::{Compiled, Entry, Prohibit};
 
 /// The program, compiled by the build script; aligned as the ELF parser wants it.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/op25b"));
@@ -200,11 +200,7 @@ fn create(
     let drop_unlisted = u8::from(compiled.drop_unlisted);
     let match_new = u8::from(compiled.match_new);
     let block_inbound = u8::from(compiled.block_inbound);
-    let action = match compiled.action {
-        Action::Drop => action::DROP,
-        Action::Reset => action::RESET,
-        Action::Prohibit => action::PROHIBIT,
-    };
+    let action = compiled.action as u8;
     let tunnels = compiled.tunnels.iter().fold(0, |all, (_, kinds)| all | kinds);
     let subscriber_bits = u32::from(compiled.ipv6_prefix);
     let answers = Answers::new(compiled.prohibit);

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 use op25b_common::{
+    TableRoot,
     keys::{AddressV4, AddressV6, DestinationKey},
-    root,
     values::{Class, DestinationEntry, RuleIndex},
 };
 
@@ -53,8 +53,8 @@ pub struct Change {
 /// A part of a table.
 #[derive(Clone, Debug)]
 pub struct Rewritten {
-    /// Which of [`root`]'s tables.
-    root: u32,
+    /// Which table.
+    root: TableRoot,
     prefix: Bits,
     /// The first is for the prefix itself.
     leaves: Vec<Leaf>,
@@ -227,8 +227,8 @@ impl Rules {
         for prefix in prefixes {
             let (family, bits) = Bits::new(prefix.net);
             let (root, rules) = match family {
-                AddressFamily::V4 => (root::SOURCES_V4, &self.v4),
-                AddressFamily::V6 => (root::SOURCES_V6, &self.v6),
+                AddressFamily::V4 => (TableRoot::SourcesV4, &self.v4),
+                AddressFamily::V6 => (TableRoot::SourcesV6, &self.v6),
             };
             let grants = fold(
                 &self.exemptions,

@@ -1,14 +1,14 @@
 //! From a policy to what its program reads: tables, classes, destination sets and constants.
 
 use op25b_common::{
+    TableRoot,
     keys::{AddressV4, AddressV6, DestinationKey},
-    root, tunnel,
     values::{Class, DestinationEntry, NEVER, RuleIndex, UnixSeconds},
 };
 use thiserror::Error;
 
 use super::{
-    Action, Handling, Inbound, Match, Policy, Pool, Prefix, Prohibit, Tunnel,
+    Action, Handling, Inbound, Match, Policy, Pool, Prefix, Prohibit,
     classes::{Classes, Places, PoolPrefix, Pooled},
     fold::{Destination, Sets, Terms, fold},
     nesting::{AddressFamily, Bits},
@@ -38,9 +38,9 @@ pub struct Compiled {
     pub action: Action,
     /// How its sender is told, with [`Action::Prohibit`].
     pub prohibit: Option<Prohibit>,
-    /// The interfaces on which tunnels are looked into, with bits of [`op25b_common::tunnel`].
+    /// The interfaces on which tunnels are looked into, with the bits of their [`Tunnel`](super::Tunnel)s.
     pub tunnels: Vec<(String, u8)>,
-    /// The tables of [`root`]: sources by the number of their class, destinations by relay.
+    /// The prefix tables, by [`TableRoot`]: sources by the number of their class, destinations by relay.
     pub tables: Draft,
     /// The classes by number.
     pub classes: Vec<Class>,
@@ -137,8 +137,8 @@ pub fn compile(policy: &Policy) -> Result<Compiled, CompileError> {
     let mut classes = Classes::new();
     let mut places = Places::default();
     for (family, sources, relays) in [
-        (AddressFamily::V4, root::SOURCES_V4, root::RELAYS_V4),
-        (AddressFamily::V6, root::SOURCES_V6, root::RELAYS_V6),
+        (AddressFamily::V4, TableRoot::SourcesV4, TableRoot::RelaysV4),
+        (AddressFamily::V6, TableRoot::SourcesV6, TableRoot::RelaysV6),
     ] {
         // What they were made of is large, too, and not needed any more.
         let Sources { leaves, .. } = Sources::of(policy, family, &mut classes, &mut sets, &mut places)?;
@@ -182,20 +182,10 @@ fn tunnels(policy: &Policy) -> Vec<(String, u8)> {
             let kinds = interface
                 .tunnels
                 .iter()
-                .fold(0, |kinds, tunnel| kinds | bit(*tunnel));
+                .fold(0, |kinds, tunnel| kinds | tunnel.bit());
             (interface.name.clone(), kinds)
         })
         .collect()
-}
-
-fn bit(kind: Tunnel) -> u8 {
-    match kind {
-        Tunnel::V4InV6 => tunnel::V4_IN_V6,
-        Tunnel::V6InV4 => tunnel::V6_IN_V4,
-        Tunnel::V4InV4 => tunnel::V4_IN_V4,
-        Tunnel::Gre => tunnel::GRE,
-        Tunnel::L2tp => tunnel::L2TP,
-    }
 }
 
 /// What holds at the source prefixes of one family, and what it was made of. All lists are in ascending order.

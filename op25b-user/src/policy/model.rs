@@ -10,6 +10,7 @@ use super::ExemptionLimits;
 use ipnet::IpNet;
 use jiff::Timestamp;
 use op25b_common::values::{ALWAYS_PAST, NEVER, UnixSeconds};
+pub use op25b_common::{Action, Tunnel};
 use smol_str::SmolStr;
 
 /// A place in the policy file, counted from 1; columns count characters.
@@ -254,6 +255,21 @@ pub trait Word: Copy + 'static {
     fn name(self) -> &'static str;
 }
 
+/// Words for the enums that the program shares.
+macro_rules! shared_words {
+    ($($name:ident)*) => {$(
+        impl Word for $name {
+            const ALL: &'static [Self] = &Self::ALL;
+
+            fn name(self) -> &'static str {
+                self.name()
+            }
+        }
+    )*};
+}
+
+shared_words!(Action Tunnel);
+
 macro_rules! words {
     ($($(#[$meta:meta])* $vis:vis enum $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)* })*) => {$(
         $(#[$meta])*
@@ -293,20 +309,6 @@ words! {
         Uplink = "uplink",
     }
 
-    /// A tunnel whose inner packets are judged.
-    pub enum Tunnel {
-        /// IPv4 in IPv6 (DS-Lite, MAP-E).
-        V4InV6 = "4in6",
-        /// IPv6 in IPv4 (6rd).
-        V6InV4 = "6in4",
-        /// IPv4 in IPv4.
-        V4InV4 = "4in4",
-        /// IP in GRE.
-        Gre = "gre",
-        /// IP in PPP in `L2TPv2`.
-        L2tp = "l2tp",
-    }
-
     /// Whether an interface may be missing when the filter starts.
     pub enum Wait {
         /// It may: it is waited for.
@@ -331,16 +333,6 @@ words! {
         All = "all",
         /// Only those that open a connection.
         New = "new",
-    }
-
-    /// How a segment is blocked.
-    pub enum Action {
-        /// Discarded without an answer.
-        Drop = "drop",
-        /// Answered with a TCP reset.
-        Reset = "reset",
-        /// Answered with ICMP 'administratively prohibited'.
-        Prohibit = "prohibit",
     }
 
     /// What happens to packets that are neither clearly allowed nor clearly blocked.

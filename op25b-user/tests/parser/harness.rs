@@ -14,7 +14,7 @@ mod program {
     pub mod packet;
 }
 
-use op25b_common::{Reason, tunnel};
+use op25b_common::{Reason, Tunnel};
 
 use self::program::packet::{
     Bytes, MAX_OFFSET, Network, OPEN_END, Ports, TCP, Upper,
@@ -22,8 +22,6 @@ use self::program::packet::{
     ipv4, ipv6,
     tunnel::inner,
 };
-
-const ALL_TUNNELS: u8 = tunnel::V4_IN_V6 | tunnel::V6_IN_V4 | tunnel::V4_IN_V4 | tunnel::GRE | tunnel::L2TP;
 
 /// A frame in memory.
 struct Memory<'a>(&'a [u8]);
@@ -60,7 +58,8 @@ fn packet(frame: &Memory<'_>, network: Network, offset: u32) {
         return;
     };
     ports(frame, &upper, upper.end);
-    for enabled in [0, 1, 2, 4, 8, 16].into_iter().chain([ALL_TUNNELS]) {
+    let all = Tunnel::ALL.iter().fold(0, |all, tunnel| all | tunnel.bit());
+    for enabled in Tunnel::ALL.map(Tunnel::bit).into_iter().chain([0, all]) {
         tunnel(frame, network, &upper, enabled);
     }
 }
@@ -135,8 +134,8 @@ fn tunnel(frame: &Memory<'_>, outer: Network, upper: &Upper, enabled: u8) {
         Err(Reason::NotTcp | Reason::LaterFragment) => return,
         Err(other) => panic!("{other:?} is no answer to that"),
     };
-    assert!(found.kind.is_power_of_two() && found.kind & !enabled == 0);
-    assert!(found.nested & !enabled == 0 && found.nested.count_ones() <= 1);
+    assert!(found.kind.bit() & enabled != 0);
+    assert!(found.nested.is_none_or(|nested| nested.bit() & enabled != 0));
     let Some((network, offset)) = found.network else {
         assert!(found.is_hidden, "ports without a header before them");
         return;
@@ -151,7 +150,7 @@ fn tunnel(frame: &Memory<'_>, outer: Network, upper: &Upper, enabled: u8) {
         found.upper.end <= upper.end,
         "an inner packet that is longer than the outer one"
     );
-    if found.nested != 0 {
+    if found.nested.is_some() {
         assert!(found.is_hidden);
     }
     if !found.is_hidden {

@@ -96,7 +96,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "DS-Lite is judged by the inner source",
         "segment.rs",
         "if !is_ds_lite {",
-        "if inner.kind != 0 {",
+        "if inner.kind.bit() != 0 {",
     ),
     mutant(
         "fragments without the inner source go by the outer one",
@@ -113,8 +113,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "a tunnel in a tunnel is no TCP",
         "packet/tunnel.rs",
-        "let nested = nested(bytes, network, &behind) & enabled;",
-        "let nested = nested(bytes, network, &behind) & 0;",
+        "let nested = nested(bytes, network, &behind).filter(|kind| kind.bit() & enabled != 0);",
+        "let nested = nested(bytes, network, &behind).filter(|kind| kind.bit() & enabled == 0);",
     ),
     mutant(
         "an early fragment of a tunnel passes",
@@ -251,7 +251,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "at a glance L2TP is nothing but UDP",
         "packet/tunnel.rs",
-        "UDP => enabled & tunnel::L2TP != 0,",
+        "UDP => enabled & Tunnel::L2tp.bit() != 0,",
         "UDP => false,",
     ),
     mutant(
@@ -268,13 +268,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
     ),
     mutant(
         "a table's lists are read one entry too far",
-        "../../op25b-common/src/classifier.rs",
-        " + ones(below))",
-        " + ones(below) + 1)",
+        "../../op25b-common/src/lpm/node.rs",
+        " + count_ones(below))",
+        " + count_ones(below) + 1)",
     ),
     mutant(
         "a table's paths are taken whatever the address",
-        "../../op25b-common/src/classifier.rs",
+        "../../op25b-common/src/lpm/lookup.rs",
         ">> (u64::BITS - path.bits) != 0 {",
         ">> (u64::BITS - path.bits) == 1 {",
     ),

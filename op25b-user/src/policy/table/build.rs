@@ -1,6 +1,6 @@
 //! From prefixes in ascending order to the parts of a table.
 
-use op25b_common::classifier::{Entry, PAGE_ENTRIES, Path, Sparse, Target};
+use op25b_common::lpm::{BitmapNode, CompressedPath, Entry, PAGE_ENTRIES, Target};
 
 use super::{Full, Leaf, Space, lists::LONGEST};
 
@@ -82,18 +82,18 @@ pub(super) fn path<S: Space>(
     // Two paths in a row are one.
     if let Target::Path(number) = then.target()
         && let Some(next) = space.path(number)
-        && next.other == other
+        && next.default == other
         && bits + next.bits <= u64::BITS
     {
         value |= next.value >> bits;
         bits += next.bits;
-        then = next.then;
+        then = next.next;
     }
-    let path = Path {
+    let path = CompressedPath {
         value,
         bits,
-        then,
-        other,
+        next: then,
+        default: other,
         unused: 0,
     };
     space
@@ -116,16 +116,16 @@ pub(super) fn node<S: Space>(space: &mut S, slots: &[Entry; PAGE_ENTRIES]) -> Re
     if differing.len() > LONGEST {
         return space
             .add_page(slots)
-            .map(|number| Entry::new(Target::Page(number)));
+            .map(|number| Entry::new(Target::FullNode(number)));
     }
-    let mut node = Sparse {
+    let mut node = BitmapNode {
         list: space.add_list(&differing)?,
-        other,
-        ..Sparse::default()
+        default: other,
+        ..BitmapNode::default()
     };
     let mut before = 0;
     for (word, slots) in slots.chunks(64).enumerate() {
-        node.before |= before << (word * 8);
+        node.rank |= before << (word * 8);
         for (bit, slot) in slots.iter().enumerate() {
             if *slot != other {
                 node.bits[word] |= 1 << bit;
@@ -135,7 +135,7 @@ pub(super) fn node<S: Space>(space: &mut S, slots: &[Entry; PAGE_ENTRIES]) -> Re
     }
     space
         .add_sparse(node)
-        .map(|number| Entry::new(Target::Sparse(number)))
+        .map(|number| Entry::new(Target::BitmapNode(number)))
 }
 
 /// The entry that most of the slots hold, if at least half of them do; else some entry.

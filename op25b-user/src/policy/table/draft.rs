@@ -1,8 +1,8 @@
 //! A set of tables in vectors, to be brought into the kernel as a whole.
 
 use op25b_common::{
-    classifier::{Entry, Memory, PAGE, PAGE_ENTRIES, Path, ROOT_BITS, ROOT_ENTRIES, Sparse, find},
-    root,
+    TableRoot,
+    lpm::{BitmapNode, CompressedPath, Entry, Memory, PAGE, PAGE_ENTRIES, ROOT_BITS, ROOT_ENTRIES, find},
 };
 
 use super::{Full, Leaf, Space, address_parts, build, lists::Lists};
@@ -10,14 +10,14 @@ use super::{Full, Leaf, Space, address_parts, build, lists::Lists};
 /// The tables of a policy, each with its own root and all with the rest in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
-    /// The roots, [`ROOT_ENTRIES`] words for each of [`root`].
+    /// The roots, [`ROOT_ENTRIES`] words for each [`TableRoot`].
     pub roots: Vec<Entry>,
     /// The pages.
     pub pages: Vec<[Entry; PAGE_ENTRIES]>,
-    /// The sparse nodes.
-    pub sparse: Vec<Sparse>,
-    /// The paths.
-    pub paths: Vec<Path>,
+    /// The bitmap nodes.
+    pub sparse: Vec<BitmapNode>,
+    /// The compressed paths.
+    pub paths: Vec<CompressedPath>,
     pub(super) lists: Lists,
 }
 
@@ -26,7 +26,7 @@ impl Draft {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            roots: vec![Entry::default(); ROOT_ENTRIES * root::COUNT as usize],
+            roots: vec![Entry::default(); ROOT_ENTRIES * TableRoot::COUNT],
             pages: Vec::new(),
             sparse: Vec::new(),
             paths: Vec::new(),
@@ -34,13 +34,13 @@ impl Draft {
         }
     }
 
-    /// Fills one of [`root`]'s tables, from prefixes in ascending order.
+    /// Fills one of the tables, from prefixes in ascending order.
     ///
     /// # Errors
     ///
     /// [`Full`] if there are more parts than entries can number.
-    pub(in super::super) fn fill(&mut self, root: u32, leaves: &[Leaf]) -> Result<(), Full> {
-        let start = root as usize * ROOT_ENTRIES;
+    pub(in super::super) fn fill(&mut self, root: TableRoot, leaves: &[Leaf]) -> Result<(), Full> {
+        let start = root.index() as usize * ROOT_ENTRIES;
         let mut entries = self.roots[start..start + ROOT_ENTRIES].to_vec();
         build::fill(self, leaves, 0, ROOT_BITS, &mut entries)?;
         self.roots[start..start + ROOT_ENTRIES].copy_from_slice(&entries);
@@ -49,9 +49,9 @@ impl Draft {
 
     /// The class of an address, given at the left of 128 bits, as the program looks it up.
     #[must_use]
-    pub fn find(&self, root: u32, address: u128, steps: u32) -> Option<u32> {
+    pub fn find(&self, root: TableRoot, address: u128, steps: u32) -> Option<u32> {
         let mut rest = address_parts(address);
-        let index = root as usize * ROOT_ENTRIES + rest.root_index() as usize;
+        let index = root.index() as usize * ROOT_ENTRIES + rest.root_index() as usize;
         find(self, *self.roots.get(index)?, rest, steps)
     }
 
@@ -72,15 +72,15 @@ impl Default for Draft {
 }
 
 impl Memory for Draft {
-    fn page(&self, number: u32, byte: u32) -> Option<Entry> {
-        self.pages.get(number as usize)?.get(byte as usize).copied()
+    fn entry(&self, page: u32, index: u32) -> Option<Entry> {
+        self.pages.get(page as usize)?.get(index as usize).copied()
     }
 
-    fn sparse(&self, number: u32) -> Option<&Sparse> {
+    fn bitmap_node(&self, number: u32) -> Option<&BitmapNode> {
         self.sparse.get(number as usize)
     }
 
-    fn path(&self, number: u32) -> Option<&Path> {
+    fn path(&self, number: u32) -> Option<&CompressedPath> {
         self.paths.get(number as usize)
     }
 }
@@ -100,11 +100,11 @@ impl Space for Draft {
         Ok(place)
     }
 
-    fn add_sparse(&mut self, node: Sparse) -> Result<u32, Full> {
+    fn add_sparse(&mut self, node: BitmapNode) -> Result<u32, Full> {
         add(&mut self.sparse, node)
     }
 
-    fn add_path(&mut self, path: Path) -> Result<u32, Full> {
+    fn add_path(&mut self, path: CompressedPath) -> Result<u32, Full> {
         add(&mut self.paths, path)
     }
 }

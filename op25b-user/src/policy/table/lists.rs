@@ -1,6 +1,6 @@
 //! Where does the next list go? Lists of one size share pages, so that none crosses the end of one.
 
-use op25b_common::classifier::PAGE;
+use op25b_common::lpm::PAGE;
 
 /// The longest list: with more entries, a page of its own is shorter to walk and hardly larger.
 pub(super) const LONGEST: usize = 128;

@@ -11,8 +11,11 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use op25b_common::classifier::{
-    Entry, Memory, PAGE, PAGE_ENTRIES, Path, ROOT_BITS, ROOT_ENTRIES, Sparse, Target, find,
+use op25b_common::{
+    TableRoot,
+    lpm::{
+        BitmapNode, CompressedPath, Entry, Memory, PAGE, PAGE_ENTRIES, ROOT_BITS, ROOT_ENTRIES, Target, find,
+    },
 };
 
 use super::{
@@ -29,10 +32,10 @@ pub struct Words<'m> {
     pub roots: &'m [AtomicU32],
     /// The pages, [`PAGE_ENTRIES`] words each.
     pub pages: &'m [AtomicU32],
-    /// The sparse nodes.
-    pub sparse: &'m [UnsafeCell<Sparse>],
-    /// The paths.
-    pub paths: &'m [UnsafeCell<Path>],
+    /// The bitmap nodes.
+    pub sparse: &'m [UnsafeCell<BitmapNode>],
+    /// The compressed paths.
+    pub paths: &'m [UnsafeCell<CompressedPath>],
 }
 
 /// How much of the memory is used.
@@ -78,9 +81,9 @@ impl<'m> Live<'m> {
 
     /// The class of an address, given at the left of 128 bits, as the program looks it up.
     #[must_use]
-    pub fn find(&self, root: u32, address: u128, steps: u32) -> Option<u32> {
+    pub fn find(&self, root: TableRoot, address: u128, steps: u32) -> Option<u32> {
         let mut rest = address_parts(address);
-        let index = root as usize * ROOT_ENTRIES + rest.root_index() as usize;
+        let index = root.index() as usize * ROOT_ENTRIES + rest.root_index() as usize;
         let entry = Entry::from_word(self.words.roots.get(index)?.load(Ordering::Relaxed));
         find(self, entry, rest, steps)
     }
@@ -93,8 +96,13 @@ impl<'m> Live<'m> {
     /// # Errors
     ///
     /// [`Full`]; nothing has changed then.
-    pub(in super::super) fn write(&mut self, root: u32, prefix: Bits, leaves: &[Leaf]) -> Result<(), Full> {
-        let start = root as usize * ROOT_ENTRIES;
+    pub(in super::super) fn write(
+        &mut self,
+        root: TableRoot,
+        prefix: Bits,
+        leaves: &[Leaf],
+    ) -> Result<(), Full> {
+        let start = root.index() as usize * ROOT_ENTRIES;
         let roots = &self.words.roots[start..start + ROOT_ENTRIES];
         let first = prefix.part(0, ROOT_BITS);
         let length = u32::from(prefix.length());
@@ -125,8 +133,10 @@ impl<'m> Live<'m> {
     /// The word that holds what a value of the next byte leads to, if it has its own.
     fn slot(&self, entry: Entry, byte: usize) -> Option<&'m AtomicU32> {
         let at = match entry.target() {
-            Target::Page(number) => number as usize * PAGE_ENTRIES + byte,
-            Target::Sparse(number) => self.sparse(number)?.place(u32::try_from(byte).ok()?)? as usize,
+            Target::FullNode(number) => number as usize * PAGE_ENTRIES + byte,
+            Target::BitmapNode(number) => {
+                self.bitmap_node(number)?.place(u32::try_from(byte).ok()?)? as usize
+            }
             Target::Class(_) | Target::Path(_) => return None,
         };
         self.words.pages.get(at)
@@ -157,11 +167,11 @@ impl<'m> Live<'m> {
         match entry.target() {
             Target::Class(_) => {}
             Target::Path(number) => {
-                let Path {
+                let CompressedPath {
                     value,
                     bits,
-                    then,
-                    other,
+                    next: then,
+                    default: other,
                     ..
                 } = *self.path(number).ok_or(Full)?;
                 slots.fill(other);
@@ -172,9 +182,9 @@ impl<'m> Live<'m> {
                     build::path(self, value << STEP, bits - STEP, then, other)?
                 };
             }
-            Target::Page(_) | Target::Sparse(_) => {
+            Target::FullNode(_) | Target::BitmapNode(_) => {
                 let other = match entry.target() {
-                    Target::Sparse(number) => self.sparse(number).ok_or(Full)?.other,
+                    Target::BitmapNode(number) => self.bitmap_node(number).ok_or(Full)?.default,
                     _ => Entry::default(),
                 };
                 for (byte, slot) in slots.iter_mut().enumerate() {
@@ -195,15 +205,15 @@ impl<'m> Live<'m> {
 }
 
 impl Memory for Live<'_> {
-    fn page(&self, number: u32, byte: u32) -> Option<Entry> {
+    fn entry(&self, page: u32, index: u32) -> Option<Entry> {
         let word = self
             .words
             .pages
-            .get(number as usize * PAGE_ENTRIES + byte as usize)?;
+            .get(page as usize * PAGE_ENTRIES + index as usize)?;
         Some(Entry::from_word(word.load(Ordering::Relaxed)))
     }
 
-    fn sparse(&self, number: u32) -> Option<&Sparse> {
+    fn bitmap_node(&self, number: u32) -> Option<&BitmapNode> {
         // SAFETY: a node is written before there is a number of it, and never again.
         self.words
             .sparse
@@ -211,7 +221,7 @@ impl Memory for Live<'_> {
             .map(|node| unsafe { &*node.get() })
     }
 
-    fn path(&self, number: u32) -> Option<&Path> {
+    fn path(&self, number: u32) -> Option<&CompressedPath> {
         // SAFETY: as for nodes.
         self.words
             .paths
@@ -234,14 +244,14 @@ impl Space for Live<'_> {
         Ok(place)
     }
 
-    fn add_sparse(&mut self, node: Sparse) -> Result<u32, Full> {
+    fn add_sparse(&mut self, node: BitmapNode) -> Result<u32, Full> {
         let number = take(&mut self.used.sparse, self.words.sparse.len())?;
         // SAFETY: nobody reads what no entry leads to yet, and nobody else writes.
         unsafe { *self.words.sparse[number as usize].get() = node };
         Ok(number)
     }
 
-    fn add_path(&mut self, path: Path) -> Result<u32, Full> {
+    fn add_path(&mut self, path: CompressedPath) -> Result<u32, Full> {
         let number = take(&mut self.used.paths, self.words.paths.len())?;
         // SAFETY: as for nodes.
         unsafe { *self.words.paths[number as usize].get() = path };

@@ -1,4 +1,4 @@
-//! Prefix tables in flat memory: see [`op25b_common::classifier`] for how they lie there.
+//! Prefix tables in flat memory: see [`op25b_common::lpm`] for how they lie there.
 //!
 //! [`Draft`] is one in vectors, made from a whole policy; [`Live`] is one that the program in the kernel reads meanwhile.
 
@@ -7,7 +7,7 @@ mod draft;
 mod lists;
 mod live;
 
-use op25b_common::classifier::{Entry, Memory, Path, Rest, Sparse};
+use op25b_common::lpm::{BitmapNode, CompressedPath, Entry, KeyCursor, Memory};
 
 pub use self::{
     draft::Draft,
@@ -31,18 +31,18 @@ pub struct Full;
 
 /// Memory to which parts of tables are added. Nothing leads to them before somebody stores their entry.
 trait Space: Memory {
-    /// Adds a page.
+    /// Adds a page for a full node.
     fn add_page(&mut self, entries: &[Entry; 256]) -> Result<u32, Full>;
-    /// Adds a list of at most [`lists::LONGEST`] entries, which lie in one page; the answer counts over all pages.
+    /// Adds a list of at most [`lists::LONGEST`] entries, which lie in one page; the result counts over all pages.
     fn add_list(&mut self, entries: &[Entry]) -> Result<u32, Full>;
-    /// Adds a sparse node.
-    fn add_sparse(&mut self, node: Sparse) -> Result<u32, Full>;
-    /// Adds a path.
-    fn add_path(&mut self, path: Path) -> Result<u32, Full>;
+    /// Adds a bitmap node.
+    fn add_sparse(&mut self, node: BitmapNode) -> Result<u32, Full>;
+    /// Adds a compressed path.
+    fn add_path(&mut self, path: CompressedPath) -> Result<u32, Full>;
 }
 
 /// An address at the left of 128 bits, to be looked up.
-fn address_parts(address: u128) -> Rest {
+fn address_parts(address: u128) -> KeyCursor {
     #[expect(clippy::cast_possible_truncation, reason = "each is a half of 128 bits")]
-    Rest::new((address >> 64) as u64, address as u64)
+    KeyCursor::new((address >> 64) as u64, address as u64)
 }

@@ -1,0 +1,50 @@
+//! The look-up: longest-prefix match of one address.
+
+use super::{BitmapNode, CompressedPath, Entry, KeyCursor, PAGE, Target};
+
+/// The memory of tables, apart from their roots. What is not there, which no complete table leads to, is `None`.
+pub trait Memory {
+    /// An entry of a page; `index` is below [`super::PAGE_ENTRIES`].
+    fn entry(&self, page: u32, index: u32) -> Option<Entry>;
+    /// A bitmap node.
+    fn bitmap_node(&self, number: u32) -> Option<&BitmapNode>;
+    /// A compressed path.
+    fn path(&self, number: u32) -> Option<&CompressedPath>;
+}
+
+/// The class of an address, from its entry in the root on, in at most `steps` steps.
+#[inline(always)]
+pub fn find<M: Memory>(memory: &M, mut entry: Entry, mut key: KeyCursor, steps: u32) -> Option<u32> {
+    for _ in 0..steps {
+        entry = match entry.target() {
+            Target::Class(class) => return Some(class),
+            Target::FullNode(page) => {
+                let next = memory.entry(page, key.byte())?;
+                key.skip(8);
+                next
+            }
+            Target::BitmapNode(number) => {
+                let node = memory.bitmap_node(number)?;
+                let next = match node.place(key.byte()) {
+                    Some(at) => memory.entry(at / PAGE, at % PAGE)?,
+                    None => node.default,
+                };
+                key.skip(8);
+                next
+            }
+            Target::Path(number) => {
+                let path = memory.path(number)?;
+                if (key.high ^ path.value) >> (u64::BITS - path.bits) != 0 {
+                    path.default
+                } else {
+                    key.skip(path.bits);
+                    path.next
+                }
+            }
+        };
+    }
+    match entry.target() {
+        Target::Class(class) => Some(class),
+        _ => None,
+    }
+}
