@@ -74,7 +74,7 @@ async fn ask(places: &Places) -> anyhow::Result<Status> {
 fn text(status: &Status) -> String {
     if status.filters.is_empty() && status.unreadable.is_empty() {
         let daemon = match status.daemon {
-            Some(pid) => format!("; the daemon, process {pid}, waits"),
+            Some(pid) => format!("; the daemon, process {pid}, waits for interfaces"),
             None => String::new(),
         };
         return format!("no op25b filter is running on the interfaces of this network namespace{daemon}\n");

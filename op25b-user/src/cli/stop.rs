@@ -56,7 +56,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         if ended.is_some() {
             return Ok(ExitCode::SUCCESS);
         }
-        writeln!(stdout, "no daemon runs at {}", bpffs.display())?;
+        writeln!(stdout, "no daemon is running at {}", bpffs.display())?;
         return Ok(EXIT_NOT_RUNNING.into());
     }
     remove_socket(&args.places.runtime_dir)?;
@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Some(pins) => {
             let interfaces = pins.remove()?;
             if interfaces.is_empty() {
-                writeln!(stdout, "removed what was pinned; nothing was enforced")?;
+                writeln!(stdout, "removed the pins; no filter was attached")?;
             } else {
                 writeln!(
                     stdout,
@@ -108,7 +108,7 @@ fn end_daemon(bpffs: &Path) -> anyhow::Result<Option<u32>> {
     let asked = Instant::now();
     while holder(bpffs) == Some(pid) {
         if asked.elapsed() > PATIENCE {
-            bail!("process {pid} was sent SIGTERM and has not ended within {PATIENCE:?}");
+            bail!("process {pid} has not ended within {PATIENCE:?} after SIGTERM");
         }
         thread::sleep(Duration::from_millis(10));
     }

@@ -286,7 +286,7 @@ fn explain_asks_the_daemon_and_names_a_stored_exemption_by_its_id() {
     scene.op25b(&explain).is(
         0,
         "198.51.100.8 -> 203.0.113.1 port 25: pass\n  reason   exempt\n  rule     exemption Example KK (198.51.100.8/29), \
-         ticket OPS-1042, 01KAXQ3T5BH6Z8W2N4R7C9D1EF\n  asked    the program that is enforced\n",
+         ticket OPS-1042, 01KAXQ3T5BH6Z8W2N4R7C9D1EF\n  from     the enforced program\n",
         "",
     );
     assert_eq!(

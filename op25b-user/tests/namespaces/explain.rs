@@ -32,7 +32,7 @@ fn without_policy_it_explains_what_is_enforced_here() {
         lines[1].starts_with("  rule     pool residential (198.51.100.0/24), lab.yaml:"),
         "{text}"
     );
-    assert_eq!(lines[2], "  asked    the program that is enforced");
+    assert_eq!(lines[2], "  from     the enforced program");
     // Nobody is counted for a question.
     assert_eq!(filter.count("blocked").unwrap(), 0);
 
@@ -40,7 +40,7 @@ fn without_policy_it_explains_what_is_enforced_here() {
     filter.leave_by(Signal::SIGKILL).unwrap();
     let alone = scene.op25b(&["explain", "--src", "198.51.100.10"]);
     assert_eq!((alone.code, alone.stderr.as_str()), (Some(0), ""), "{alone:?}");
-    let checked = "  checked  the program in the kernel and the model in user space agree";
+    let checked = "  from     another instance of the program; the reference agrees";
     let lines: Vec<_> = alone.stdout.lines().collect();
     assert_eq!(lines[..3], answer.stdout.lines().collect::<Vec<_>>()[..3]);
     assert_eq!(lines[3], checked);

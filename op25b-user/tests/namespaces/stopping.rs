@@ -138,7 +138,7 @@ fn stop_with_detach_removes_every_trace_whether_or_not_a_daemon_runs() {
 
         let again = scene.op25b(&["stop", "--detach"]);
         assert_eq!(again.code, Some(0), "{again:?}");
-        assert_eq!(again.stdout, "removed what was pinned; nothing was enforced\n");
+        assert_eq!(again.stdout, "removed the pins; no filter was attached\n");
     }
 }
 

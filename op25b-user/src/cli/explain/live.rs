@@ -109,7 +109,7 @@ mod tests {
         198.51.100.10 -> 203.0.113.1 port 25: pass
           reason   exempt
           rule     exemption Example KK (198.51.100.8/29), ticket OPS-1042, 01KAXQ3T5BH6Z8W2N4R7C9D1EF
-          asked    the program that is enforced
+          from     the enforced program
         ");
         let place = PlaceInFile {
             file: "/etc/op25b/policy.yaml".into(),

@@ -150,13 +150,13 @@ fn say_what_is_not_asked(state_dir: &Path) {
             let active = records.iter().filter(|record| record.state(now) == State::Active);
             match active.count() {
                 0 => return,
-                1 => "one stored exemption is not looked at".to_owned(),
-                many => format!("{many} stored exemptions are not looked at"),
+                1 => "one stored exemption is not taken into account".to_owned(),
+                many => format!("{many} stored exemptions are not taken into account"),
             }
         }
-        Err(error) => format!("stored exemptions are not looked at: {error}"),
+        Err(error) => format!("stored exemptions are not taken into account: {error}"),
     };
-    anstream::eprintln!("op25b: no daemon runs: {what}");
+    anstream::eprintln!("op25b: no daemon is running: {what}");
 }
 
 /// Asks a program that is loaded for the question, and the model.
@@ -168,7 +168,7 @@ fn ask_a_copy(args: &Args) -> anyhow::Result<Explanation> {
         destination: match args.dst {
             Some(destination) => destination,
             None => policy::somewhere(&file.policy, args.src, |_| false).context(
-                "the policy names every destination that could stand for the others: give `--dst IP`",
+                "the policy names every sample destination: give `--dst IP`",
             )?,
         },
         destination_port: args.port,
@@ -329,14 +329,14 @@ impl Explanation {
             text.push('\n');
         }
         match &self.model {
-            None if self.is_live => text += "  asked    the program that is enforced\n",
-            None => text += "  checked  the program in the kernel and the model in user space agree\n",
+            None if self.is_live => text += "  from     the enforced program\n",
+            None => text += "  from     another instance of the program; the reference agrees\n",
             Some(model) => {
                 let rule = model
                     .rule
                     .as_ref()
                     .map_or("no rule".into(), |rule| rule.text(&file));
-                text.push_str("  WRONG    the model in user space says ");
+                text.push_str("  WRONG    the reference decides ");
                 text.push_str(&[&model.verdict, &model.reason, rule.as_str()].join(", "));
                 text.push_str(": this is a fault in op25b\n");
             }
@@ -372,7 +372,7 @@ mod tests {
         assert!(
             explanation
                 .text()
-                .contains("WRONG    the model in user space says pass, not_pooled"),
+                .contains("WRONG    the reference decides pass, not_pooled"),
             "{}",
             explanation.text()
         );
