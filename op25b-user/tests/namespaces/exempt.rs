@@ -265,7 +265,9 @@ fn without_a_daemon_nothing_changes_and_everything_is_still_shown() {
     scene.assert_open(&servers);
     let explained = scene.op25b(&["explain", "--src", SUBSCRIBER[0]]);
     assert!(
-        explained.stderr.contains("one stored exemption is not taken into account"),
+        explained
+            .stderr
+            .contains("one stored exemption is not taken into account"),
         "{explained:?}"
     );
     // A file that says something else by now is not passed off as what is enforced.

@@ -167,9 +167,8 @@ fn ask_a_copy(args: &Args) -> anyhow::Result<Explanation> {
         source: args.src,
         destination: match args.dst {
             Some(destination) => destination,
-            None => policy::somewhere(&file.policy, args.src, |_| false).context(
-                "the policy names every sample destination: give `--dst IP`",
-            )?,
+            None => policy::somewhere(&file.policy, args.src, |_| false)
+                .context("the policy names every sample destination: give `--dst IP`")?,
         },
         destination_port: args.port,
     };
