@@ -38,36 +38,36 @@ impl Daemon {
             }
             Request::Add {
                 exemption,
-                asker,
+                caller,
                 answer,
             } => {
-                let added = self.add_exemption(exemption, &asker).await;
+                let added = self.add_exemption(exemption, &caller).await;
                 let _ = answer.send(added.map_err(Into::into));
             }
             Request::Extend {
                 id,
                 extend,
-                asker,
+                caller,
                 answer,
             } => {
-                let extended = self.extend_exemption(&id, extend, &asker).await;
+                let extended = self.extend_exemption(&id, extend, &caller).await;
                 let _ = answer.send(extended.map_err(Into::into));
             }
             Request::Remove {
                 id,
                 reason,
-                asker,
+                caller,
                 answer,
             } => {
-                let removed = self.remove_exemption(&id, &reason, &asker).await;
+                let removed = self.remove_exemption(&id, &reason, &caller).await;
                 let _ = answer.send(removed.map_err(Into::into));
             }
             Request::Import {
                 import,
-                asker,
+                caller,
                 answer,
             } => {
-                let imported = self.import_exemptions(import, &asker).await;
+                let imported = self.import_exemptions(import, &caller).await;
                 let _ = answer.send(imported.map_err(Into::into));
             }
             Request::Explain {

@@ -18,7 +18,7 @@ pub(super) type Answer<T> = oneshot::Sender<Result<T, Problem>>;
 
 /// Who asks for a change.
 #[derive(Clone, Debug)]
-pub(super) struct Asker {
+pub(super) struct Caller {
     /// The user.
     pub(super) actor: Actor,
     /// The key by which a repetition of the request is known (`Idempotency-Key`).
@@ -39,7 +39,7 @@ pub(super) enum Request {
         /// The exemption.
         exemption: NewExemption,
         /// By whom.
-        asker: Asker,
+        caller: Caller,
         /// Where the answer goes.
         answer: Answer<Added>,
     },
@@ -50,7 +50,7 @@ pub(super) enum Request {
         /// To when.
         extend: ExtendExemption,
         /// By whom.
-        asker: Asker,
+        caller: Caller,
         /// Where the answer goes.
         answer: Answer<Extended>,
     },
@@ -61,7 +61,7 @@ pub(super) enum Request {
         /// Why.
         reason: String,
         /// By whom.
-        asker: Asker,
+        caller: Caller,
         /// Where the answer goes.
         answer: Answer<Removed>,
     },
@@ -70,7 +70,7 @@ pub(super) enum Request {
         /// The exemptions.
         import: ImportExemptions,
         /// By whom.
-        asker: Asker,
+        caller: Caller,
         /// Where the answer goes.
         answer: Answer<Imported>,
     },

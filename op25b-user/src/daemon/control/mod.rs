@@ -3,7 +3,7 @@
 //! Everything that it answers itself is read from what the daemon publishes, or from the store; what changes something
 //! is a [`Request`] to the daemon, which does one after the other.
 
-mod asker;
+mod caller;
 mod body;
 mod limits;
 mod openapi;
@@ -34,7 +34,7 @@ use tokio::{
 use tracing::warn;
 
 pub(crate) use self::socket::socket;
-use self::{asker::Names, reads::Readers, requests::Requests};
+use self::{caller::Names, reads::Readers, requests::Requests};
 pub(super) use self::{limits::THREADS, reads::OpenReader};
 use super::{metrics::Scrape, request::Request};
 use crate::{

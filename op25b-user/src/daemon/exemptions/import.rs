@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     api::{ImportExemptions, ImportRow, Imported, RowProblem},
-    daemon::{Daemon, request::Asker},
+    daemon::{Daemon, request::Caller},
     policy::Policy,
     store::{Action, Actor, Change, Commit, Record},
 };
@@ -35,10 +35,10 @@ impl Daemon {
     pub(in crate::daemon) async fn import_exemptions(
         &mut self,
         import: ImportExemptions,
-        asker: &Asker,
+        caller: &Caller,
     ) -> Result<Imported, Refusal> {
         let fingerprint = Fingerprint::new("import", &import);
-        if let Some(changed) = self.changed_earlier(asker, &fingerprint).await? {
+        if let Some(changed) = self.changed_earlier(caller, &fingerprint).await? {
             return Ok(Imported {
                 dry_run: false,
                 added: changed.len(),
@@ -50,7 +50,7 @@ impl Daemon {
             records,
             unchanged,
             warnings,
-        } = self.plan(import.exemptions, asker.actor.clone()).await?;
+        } = self.plan(import.exemptions, caller.actor.clone()).await?;
         let imported = Imported {
             dry_run: import.dry_run,
             added: records.len(),
@@ -67,10 +67,10 @@ impl Daemon {
         });
         let commit = Commit {
             at: Timestamp::now(),
-            by: asker.actor.clone(),
+            by: caller.actor.clone(),
             reason: None,
             changes: changes.collect(),
-            request: fingerprint.key(asker),
+            request: fingerprint.key(caller),
             taken_back: None,
         };
         let last = self.commit(commit).await?;
@@ -79,7 +79,7 @@ impl Daemon {
         let records: Vec<_> = numbered
             .map(|(revision, record)| Record { revision, ..record })
             .collect();
-        self.enforce(&records, Action::Add, fingerprint.key(asker))
+        self.enforce(&records, Action::Add, fingerprint.key(caller))
             .await?;
         Ok(imported)
     }

@@ -26,7 +26,7 @@ pub(super) use self::{
     effective::{Effective, exemption},
     refusal::Refusal,
 };
-use super::{Daemon, request::Asker};
+use super::{Daemon, request::Caller};
 use crate::{
     api::{Added, Exemption, ExtendExemption, Extended, NewExemption, Removed},
     report::exemptions::policy_id,
@@ -38,9 +38,9 @@ pub(super) type SharedStore = Arc<Mutex<SqliteStore>>;
 
 impl Daemon {
     /// Adds an exemption, and says what the kernel does now.
-    pub(super) async fn add_exemption(&mut self, new: NewExemption, asker: &Asker) -> Result<Added, Refusal> {
+    pub(super) async fn add_exemption(&mut self, new: NewExemption, caller: &Caller) -> Result<Added, Refusal> {
         let fingerprint = Fingerprint::new("add", &new);
-        if let Some(record) = self.repeated(asker, &fingerprint).await? {
+        if let Some(record) = self.repeated(caller, &fingerprint).await? {
             return self.added(record, Vec::new());
         }
         let now = Timestamp::now();
@@ -48,11 +48,11 @@ impl Daemon {
         let overlaps = self.check_overlaps(&draft.customer, &draft.prefixes, &draft.destinations, now)?;
         let mut warnings = mem::take(&mut draft.warnings);
         warnings.extend(overlaps);
-        let record = draft.record(self.new_id()?, now, asker.actor.clone());
+        let record = draft.record(self.new_id()?, now, caller.actor.clone());
         let record = self
-            .commit_one(Action::Add, None, record, None, asker, &fingerprint)
+            .commit_one(Action::Add, None, record, None, caller, &fingerprint)
             .await?;
-        self.enforce(slice::from_ref(&record), Action::Add, fingerprint.key(asker))
+        self.enforce(slice::from_ref(&record), Action::Add, fingerprint.key(caller))
             .await?;
         self.added(record, warnings)
     }
@@ -62,10 +62,10 @@ impl Daemon {
         &mut self,
         id: &str,
         extend: ExtendExemption,
-        asker: &Asker,
+        caller: &Caller,
     ) -> Result<Extended, Refusal> {
         let fingerprint = Fingerprint::new("extend", &(id, &extend));
-        if let Some(record) = self.repeated(asker, &fingerprint).await? {
+        if let Some(record) = self.repeated(caller, &fingerprint).await? {
             return self.extended(record, Vec::new());
         }
         let before = self.stored(id)?;
@@ -84,7 +84,7 @@ impl Daemon {
             ..before.clone()
         };
         let record = self
-            .commit_one(Action::Extend, Some(before), after, reason, asker, &fingerprint)
+            .commit_one(Action::Extend, Some(before), after, reason, caller, &fingerprint)
             .await?;
         self.enforce(slice::from_ref(&record), Action::Extend, None)
             .await?;
@@ -96,10 +96,10 @@ impl Daemon {
         &mut self,
         id: &str,
         reason: &str,
-        asker: &Asker,
+        caller: &Caller,
     ) -> Result<Removed, Refusal> {
         let fingerprint = Fingerprint::new("remove", &(id, reason));
-        if let Some(record) = self.repeated(asker, &fingerprint).await? {
+        if let Some(record) = self.repeated(caller, &fingerprint).await? {
             return self.removed(record);
         }
         let before = self.stored(id)?;
@@ -114,7 +114,7 @@ impl Daemon {
                 Some(before),
                 after,
                 Some(reason),
-                asker,
+                caller,
                 &fingerprint,
             )
             .await?;
@@ -201,19 +201,19 @@ impl Daemon {
         before: Option<Record>,
         mut after: Record,
         reason: Option<String>,
-        asker: &Asker,
+        caller: &Caller,
         fingerprint: &Fingerprint,
     ) -> Result<Record, Refusal> {
         let commit = Commit {
             at: Timestamp::now(),
-            by: asker.actor.clone(),
+            by: caller.actor.clone(),
             reason,
             changes: vec![Change {
                 action,
                 before,
                 after: after.clone(),
             }],
-            request: fingerprint.key(asker),
+            request: fingerprint.key(caller),
             taken_back: None,
         };
         after.revision = self.commit(commit).await?;

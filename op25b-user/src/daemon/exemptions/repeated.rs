@@ -5,7 +5,7 @@ use ulid::Ulid;
 
 use super::{super::policy_file, Refusal, change::not_enforced_yet};
 use crate::{
-    daemon::{Daemon, request::Asker},
+    daemon::{Daemon, request::Caller},
     store::{Earlier, Record, RequestKey},
 };
 
@@ -20,10 +20,10 @@ impl Fingerprint {
     }
 
     /// What the store is to remember it by.
-    pub(super) fn key(&self, asker: &Asker) -> Option<RequestKey> {
+    pub(super) fn key(&self, caller: &Caller) -> Option<RequestKey> {
         Some(RequestKey {
-            uid: asker.actor.uid,
-            key: asker.key.clone()?,
+            uid: caller.actor.uid,
+            key: caller.key.clone()?,
             digest: self.0.clone(),
         })
     }
@@ -51,10 +51,10 @@ impl Daemon {
     /// The record that an earlier request with the same key changed.
     pub(super) async fn repeated(
         &mut self,
-        asker: &Asker,
+        caller: &Caller,
         fingerprint: &Fingerprint,
     ) -> Result<Option<Record>, Refusal> {
-        let Some(changed) = self.changed_earlier(asker, fingerprint).await? else {
+        let Some(changed) = self.changed_earlier(caller, fingerprint).await? else {
             return Ok(None);
         };
         let Some(id) = changed.first().copied() else {
@@ -69,7 +69,7 @@ impl Daemon {
     /// must not be answered as done, and what the daemon has not read must not be judged by.
     pub(super) async fn changed_earlier(
         &mut self,
-        asker: &Asker,
+        caller: &Caller,
         fingerprint: &Fingerprint,
     ) -> Result<Option<Vec<Ulid>>, Refusal> {
         let caught_up = if self.behind.is_some() {
@@ -77,10 +77,10 @@ impl Daemon {
         } else {
             Ok(())
         };
-        let earlier = match asker.key.clone() {
+        let earlier = match caller.key.clone() {
             None => None,
             Some(key) => {
-                let uid = asker.actor.uid;
+                let uid = caller.actor.uid;
                 self.with_store(move |store| store.earlier(uid, &key)).await??
             }
         };

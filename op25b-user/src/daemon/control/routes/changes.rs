@@ -22,7 +22,7 @@ use crate::{
         Added, ExtendExemption, Extended, ImportExemptions, Imported, NewExemption, Problem, Removed,
         RowProblem,
     },
-    daemon::request::{Asker, Request},
+    daemon::request::{Caller, Request},
 };
 
 /// Adds an exemption, which holds when this is answered.
@@ -41,13 +41,13 @@ use crate::{
 )]
 pub(super) async fn add(
     State(shared): State<Shared>,
-    asker: Asker,
+    caller: Caller,
     body::Json(exemption): body::Json<NewExemption>,
 ) -> Result<impl IntoResponse, Problem> {
     exemption.check_bounds().map_err(Problem::invalid)?;
     let added = shared.requests.ask(|answer| Request::Add {
         exemption,
-        asker,
+        caller,
         answer,
     });
     let added = added.await??;
@@ -65,7 +65,7 @@ pub(super) async fn add(
 )]
 pub(super) async fn extend(
     State(shared): State<Shared>,
-    asker: Asker,
+    caller: Caller,
     Path(id): Path<String>,
     body::Json(extend): body::Json<ExtendExemption>,
 ) -> Result<Json<Extended>, Problem> {
@@ -73,7 +73,7 @@ pub(super) async fn extend(
     let extended = shared.requests.ask(|answer| Request::Extend {
         id,
         extend,
-        asker,
+        caller,
         answer,
     });
     extended.await?.map(Json)
@@ -88,7 +88,7 @@ pub(super) async fn extend(
 )]
 pub(super) async fn remove(
     State(shared): State<Shared>,
-    asker: Asker,
+    caller: Caller,
     Path(id): Path<String>,
     Query(query): Query<RemoveQuery>,
 ) -> Result<Json<Removed>, Problem> {
@@ -96,7 +96,7 @@ pub(super) async fn remove(
     let removed = shared.requests.ask(|answer| Request::Remove {
         id,
         reason,
-        asker,
+        caller,
         answer,
     });
     removed.await?.map(Json)
@@ -112,7 +112,7 @@ pub(super) async fn remove(
 )]
 pub(super) async fn import(
     State(shared): State<Shared>,
-    asker: Asker,
+    caller: Caller,
     request: extract::Request,
 ) -> Result<Json<Imported>, Problem> {
     let turn = timeout(limits::TURN, Arc::clone(&shared.imports).acquire_owned()).await;
@@ -130,7 +130,7 @@ pub(super) async fn import(
     let import = import?;
     let imported = shared.requests.ask(|answer| Request::Import {
         import,
-        asker,
+        caller,
         answer,
     });
     let imported = imported.await?.map(Json);

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     api::{Explained, Problem, ProblemKind},
-    daemon::request::{Asker, Request},
+    daemon::request::{Caller, Request},
     report::{DaemonReport, ReloadAnswer},
 };
 
@@ -87,7 +87,7 @@ pub(super) async fn metrics(State(shared): State<Shared>) -> Result<Response, Pr
 )]
 pub(super) async fn reload(
     State(shared): State<Shared>,
-    _: Asker,
+    _: Caller,
     Query(ReloadQuery { dry_run }): Query<ReloadQuery>,
 ) -> Result<Response, Problem> {
     let answer = shared

@@ -209,7 +209,7 @@ async fn daemon(mut requests: mpsc::Receiver<Request>, note: mpsc::UnboundedSend
             }
             Request::Add {
                 exemption: new,
-                asker,
+                caller,
                 answer,
             } => {
                 let _ = answer.send(Ok(Added {
@@ -217,7 +217,7 @@ async fn daemon(mut requests: mpsc::Receiver<Request>, note: mpsc::UnboundedSend
                     verdict,
                     warnings: Vec::new(),
                 }));
-                format!("add {} {asker:?}", new.customer)
+                format!("add {} {caller:?}", new.customer)
             }
             Request::Extend {
                 id, extend, answer, ..

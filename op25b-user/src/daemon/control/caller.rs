@@ -11,14 +11,14 @@ use nix::unistd::{Uid, User};
 use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 
 use super::{Shared, limits, peer::Peer, socket::GROUP};
-use crate::{api::Problem, daemon::request::Asker, store::Actor};
+use crate::{api::Problem, daemon::request::Caller, store::Actor};
 
 /// The header with the key (draft-ietf-httpapi-idempotency-key-header).
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// How long a key may be.
 const LONGEST_KEY: usize = 255;
 
-impl FromRequestParts<Shared> for Asker {
+impl FromRequestParts<Shared> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
