@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use utoipa::ToSchema;
 
 use super::Explained;
-use crate::store::{Action, Actor, Record, State};
+use crate::store::{ChangeKind, Actor, Record, State};
 
 /// Where an exemption comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -22,7 +22,7 @@ pub enum Origin {
 
 /// A place in the policy file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct PlaceInFile {
+pub struct FilePosition {
     /// The file.
     #[schema(value_type = String)]
     pub file: PathBuf,
@@ -67,7 +67,7 @@ pub struct Exemption {
     /// The number of its last change; none in the policy file.
     pub revision: Option<u64>,
     /// Where the policy file says so.
-    pub place: Option<PlaceInFile>,
+    pub place: Option<FilePosition>,
 }
 
 impl Exemption {
@@ -243,7 +243,7 @@ pub struct HistoryEntry {
     /// Who.
     pub by: Actor,
     /// What.
-    pub action: Action,
+    pub action: ChangeKind,
     /// Why.
     pub reason: Option<String>,
     /// The exemption before.

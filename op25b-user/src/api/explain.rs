@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::PlaceInFile;
+use super::FilePosition;
 
 /// What the program in the kernel does with a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -40,7 +40,7 @@ pub struct Rule {
     /// Its prefix that decided.
     pub prefix: Option<String>,
     /// Where the policy file says so; nothing if it is stored.
-    pub place: Option<PlaceInFile>,
+    pub place: Option<FilePosition>,
 }
 
 /// What a rule is.

@@ -12,7 +12,7 @@ pub use self::{
     duration::{DURATION, duration},
     exemption::{
         Added, Exemption, ExtendExemption, Extended, HistoryEntry, ImportExemptions, ImportRow, Imported,
-        NewExemption, Origin, Page, PlaceInFile, Removed,
+        NewExemption, Origin, Page, FilePosition, Removed,
     },
     explain::{Explained, Rule, RuleKind},
     problem::{Problem, ProblemKind, RowProblem},

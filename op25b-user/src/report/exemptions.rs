@@ -12,7 +12,7 @@ use thiserror::Error;
 use ulid::Ulid;
 
 use crate::{
-    api::{Exemption, HistoryEntry, Origin, Page, PlaceInFile},
+    api::{Exemption, HistoryEntry, Origin, Page, FilePosition},
     policy::{self, Position, Prefix},
     store::{self, Event, Records, Revision, State, StoreError},
 };
@@ -214,7 +214,7 @@ impl InFile<'_> {
             removed_at: None,
             state: state(exemption, now),
             revision: None,
-            place: Some(PlaceInFile {
+            place: Some(FilePosition {
                 file: self.file.to_owned(),
                 line: exemption.at.line,
                 column: exemption.at.column,

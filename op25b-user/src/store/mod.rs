@@ -4,7 +4,7 @@
 //! [`Revision`], and who has seen one learns by [`Records::events`] what came after it.
 
 #[cfg(test)]
-pub(crate) mod double;
+pub(crate) mod fake;
 mod record;
 pub mod sqlite;
 
@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 use ulid::Ulid;
 
-pub use self::record::{Action, Actor, Event, Record, State};
+pub use self::record::{ChangeKind, Actor, Event, Record, State};
 
 /// The number of a change: each is larger than all before it. 0 is before the first.
 pub type Revision = u64;
@@ -41,7 +41,7 @@ pub struct Query {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// What is done.
-    pub action: Action,
+    pub action: ChangeKind,
     /// The record as it was when this was decided; `None` for one that is added.
     pub before: Option<Record>,
     /// The record as it is from now on. Its revision is given to it by the store.

@@ -72,7 +72,7 @@ pub struct Actor {
 /// What was done to a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Action {
+pub enum ChangeKind {
     /// It was added.
     Add,
     /// Its end was changed.
@@ -91,7 +91,7 @@ pub struct Event {
     /// Who.
     pub by: Actor,
     /// What.
-    pub action: Action,
+    pub action: ChangeKind,
     /// Why.
     pub reason: Option<String>,
     /// The record before; `None` if there was none.

@@ -1,9 +1,9 @@
 //! Listing and showing: through the daemon, and from the disk without one.
 
 use op25b::{
-    api::{Exemption, HistoryEntry, Page, PlaceInFile, Rule, RuleKind},
+    api::{Exemption, HistoryEntry, Page, FilePosition, Rule, RuleKind},
     report::{DaemonReport, ExemptionReport},
-    store::{Action, Actor},
+    store::{ChangeKind, Actor},
 };
 use serde_json::{Value, json};
 use ulid::Ulid;
@@ -112,7 +112,7 @@ fn show_asks_for_any_id_whatever_is_in_it() {
             return problem(404, "there is no exemption nobody", &[]);
         }
         let mut exemption = exemption("a/b ?", "Example KK", "198.51.100.8/29");
-        exemption.place = Some(PlaceInFile {
+        exemption.place = Some(FilePosition {
             file: "/etc/op25b/policy.yaml".into(),
             line: 32,
             column: 5,
@@ -147,7 +147,7 @@ fn history_is_a_line_for_each_change() {
             uid: 1000,
             name: "alice".into(),
         },
-        action: Action::Add,
+        action: ChangeKind::Add,
         reason: None,
         before: None,
         after: exemption("x", "Example KK", "198.51.100.8/29"),

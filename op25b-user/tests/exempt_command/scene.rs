@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 use op25b::{
     api::{Exemption, Explained, Origin},
-    store::{Action, Actor, Change, Commit, Record, Records as _, State, Store as _, sqlite},
+    store::{ChangeKind, Actor, Change, Commit, Record, Records as _, State, Store as _, sqlite},
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -88,7 +88,7 @@ impl Scene {
         let mut store = sqlite::open(&self.path("state")).unwrap().store;
         for record in records {
             let add = Change {
-                action: Action::Add,
+                action: ChangeKind::Add,
                 before: None,
                 after: record.clone(),
             };
@@ -101,7 +101,7 @@ impl Scene {
         let mut store = sqlite::open(&self.path("state")).unwrap().store;
         let before = store.get(id).unwrap().unwrap();
         let remove = Change {
-            action: Action::Remove,
+            action: ChangeKind::Remove,
             after: Record {
                 removed_at: Some(Timestamp::now()),
                 ..before.clone()

@@ -1,7 +1,7 @@
 //! What a commit does, and what it refuses.
 
 use jiff::SignedDuration;
-use op25b::store::{Action, Commit, Earlier, Record, Records as _, RequestKey, Store as _, StoreError};
+use op25b::store::{ChangeKind, Commit, Earlier, Record, Records as _, RequestKey, Store as _, StoreError};
 use tempfile::tempdir;
 
 use crate::{actor, add, add_each, by_hand, now, of, open, record, remove};
@@ -63,9 +63,9 @@ fn each_change_of_a_commit_is_an_event_of_its_own() {
     assert_eq!(
         told,
         [
-            (4, Action::Remove, record(3).id),
-            (5, Action::Add, record(4).id),
-            (6, Action::Remove, record(1).id),
+            (4, ChangeKind::Remove, record(3).id),
+            (5, ChangeKind::Add, record(4).id),
+            (6, ChangeKind::Remove, record(1).id),
         ]
     );
     assert_eq!(events[0].before.as_ref(), Some(&before[2]));

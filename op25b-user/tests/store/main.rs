@@ -14,7 +14,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use op25b::store::{
-    Action, Actor, Change, Commit, Record, Revision, Store as _, StoreError,
+    ChangeKind, Actor, Change, Commit, Record, Revision, Store as _, StoreError,
     sqlite::{self, SqliteStore},
 };
 use rusqlite::Connection;
@@ -60,7 +60,7 @@ fn record(number: u32) -> Record {
 
 fn add(after: Record) -> Change {
     Change {
-        action: Action::Add,
+        action: ChangeKind::Add,
         before: None,
         after,
     }
@@ -68,7 +68,7 @@ fn add(after: Record) -> Change {
 
 fn remove(before: &Record) -> Change {
     Change {
-        action: Action::Remove,
+        action: ChangeKind::Remove,
         before: Some(before.clone()),
         after: Record {
             removed_at: Some(now()),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use op25b::store::{
-    Action, Change, Event, Query, Record, Records as _, Revision, State, Store as _, StoreError,
+    ChangeKind, Change, Event, Query, Record, Records as _, Revision, State, Store as _, StoreError,
 };
 use proptest::prelude::*;
 use tempfile::tempdir;
@@ -146,8 +146,8 @@ fn record() -> impl Strategy<Value = Record> {
 }
 
 /// A change, and whether it knows what was there.
-fn change() -> impl Strategy<Value = (Record, bool, Action)> {
-    let action = prop_oneof![Just(Action::Add), Just(Action::Extend), Just(Action::Remove)];
+fn change() -> impl Strategy<Value = (Record, bool, ChangeKind)> {
+    let action = prop_oneof![Just(ChangeKind::Add), Just(ChangeKind::Extend), Just(ChangeKind::Remove)];
     (record(), prop::bool::weighted(0.9), action)
 }
 

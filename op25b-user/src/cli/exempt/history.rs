@@ -15,7 +15,7 @@ use super::{
 use crate::{
     api::{Exemption, HistoryEntry, Page},
     cli::places::Places,
-    store::Action,
+    store::ChangeKind,
 };
 
 /// Show the changes of stored exemptions, with time, user and reason.
@@ -84,13 +84,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// `2027-03-31 09:00:00 +09:00  alice  added  01KAX…  Example KK: 198.51.100.8/29, ends 2028-03-31`
 fn line(entry: &HistoryEntry, time_zone: &TimeZone) -> String {
     let (word, colour) = match entry.action {
-        Action::Add => ("added", AnsiColor::Green),
-        Action::Extend => ("extended", AnsiColor::Yellow),
-        Action::Remove => ("removed", AnsiColor::Red),
+        ChangeKind::Add => ("added", AnsiColor::Green),
+        ChangeKind::Extend => ("extended", AnsiColor::Yellow),
+        ChangeKind::Remove => ("removed", AnsiColor::Red),
     };
     let style: Style = colour.on_default();
     let what = match &entry.before {
-        Some(before) if entry.action == Action::Extend => changes(before, &entry.after, time_zone),
+        Some(before) if entry.action == ChangeKind::Extend => changes(before, &entry.after, time_zone),
         _ => whole(&entry.after, time_zone),
     };
     let reason = entry.reason.as_deref();
@@ -192,14 +192,14 @@ mod tests {
                 uid: 1000,
                 name: "alice".into(),
             },
-            action: Action::Add,
+            action: ChangeKind::Add,
             reason: None,
             before: None,
             after: exemption.clone(),
         };
         insta::assert_snapshot!(plain(&added), @"2027-03-31 00:00:00 +00:00  alice  added  01KAXQ3T5BH6Z8W2N4R7C9D1EF  Example KK: 198.51.100.8/29, ends 2028-03-31, ticket OPS-1042");
         let extended = HistoryEntry {
-            action: Action::Extend,
+            action: ChangeKind::Extend,
             reason: Some("contract\nrenewed".into()),
             before: Some(exemption.clone()),
             after: Exemption {
@@ -210,7 +210,7 @@ mod tests {
         };
         insta::assert_snapshot!(plain(&extended), @"2027-03-31 00:00:00 +00:00  alice  extended  01KAXQ3T5BH6Z8W2N4R7C9D1EF  Example KK: ends 2028-03-31 -> never; reason: contract renewed");
         let removed = HistoryEntry {
-            action: Action::Remove,
+            action: ChangeKind::Remove,
             reason: Some("moved away".into()),
             before: Some(exemption),
             by: Actor {

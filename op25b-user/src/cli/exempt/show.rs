@@ -118,7 +118,7 @@ fn text(exemption: &Exemption, now: Timestamp, time_zone: &TimeZone) -> Result<S
 mod tests {
     use super::*;
     use crate::{
-        api::{Origin, PlaceInFile},
+        api::{Origin, FilePosition},
         store::{Actor, State},
     };
 
@@ -174,7 +174,7 @@ mod tests {
             removed_at: None,
             state: State::Active,
             revision: None,
-            place: Some(PlaceInFile {
+            place: Some(FilePosition {
                 file: "/etc/op25b/policy.yaml".into(),
                 line: 32,
                 column: 5,

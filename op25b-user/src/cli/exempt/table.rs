@@ -88,7 +88,7 @@ fn prefixes(exemption: &Exemption, separator: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{Origin, PlaceInFile};
+    use crate::api::{Origin, FilePosition};
 
     fn exemptions() -> Vec<Exemption> {
         let stored = Exemption {
@@ -117,7 +117,7 @@ mod tests {
                 .map(|i| format!("198.51.100.{i}/32").parse().unwrap())
                 .collect(),
             expires_at: None,
-            place: Some(PlaceInFile {
+            place: Some(FilePosition {
                 file: "/etc/op25b/policy.yaml".into(),
                 line: 32,
                 column: 5,

@@ -82,9 +82,9 @@ fn rule_answer(rule: Rule) -> RuleAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::PlaceInFile;
+    use crate::api::FilePosition;
 
-    fn explained(place: Option<PlaceInFile>) -> Explanation {
+    fn explained(place: Option<FilePosition>) -> Explanation {
         let explained = Explained {
             source: "198.51.100.10".parse().unwrap(),
             destination: "203.0.113.1".parse().unwrap(),
@@ -111,7 +111,7 @@ mod tests {
           rule     exemption Example KK (198.51.100.8/29), ticket OPS-1042, 01KAXQ3T5BH6Z8W2N4R7C9D1EF
           from     the enforced program
         ");
-        let place = PlaceInFile {
+        let place = FilePosition {
             file: "/etc/op25b/policy.yaml".into(),
             line: 32,
             column: 5,
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn json_has_the_place_of_what_has_one() {
-        let place = PlaceInFile {
+        let place = FilePosition {
             file: "/etc/op25b/policy.yaml".into(),
             line: 32,
             column: 5,

@@ -14,7 +14,7 @@ use crate::{
     daemon::{Daemon, load, policy_file::PolicyFile},
     datapath::ChangeError,
     policy::CompileError,
-    store::{Action, Actor, Change, Commit, Record, RequestKey},
+    store::{ChangeKind, Actor, Change, Commit, Record, RequestKey},
 };
 
 /// With more changes than this, a new generation is faster.
@@ -53,7 +53,7 @@ impl Daemon {
     pub(super) async fn enforce(
         &mut self,
         records: &[Record],
-        change: Action,
+        change: ChangeKind,
         request: Option<RequestKey>,
     ) -> Result<(), Refusal> {
         let live = if records.len() > MOST_LIVE_CHANGES {
@@ -71,7 +71,7 @@ impl Daemon {
         self.behind = Some(Instant::now() + RETRY);
         match self.load_anew().await {
             Ok(()) => Ok(()),
-            Err(error) if change == Action::Add => self.take_back(records, request, &error).await,
+            Err(error) if change == ChangeKind::Add => self.take_back(records, request, &error).await,
             Err(error) => Err(not_enforced_yet(&error)),
         }
     }
@@ -138,7 +138,7 @@ impl Daemon {
         let changes = records
             .iter()
             .map(|record| Change {
-                action: Action::Remove,
+                action: ChangeKind::Remove,
                 before: Some(record.clone()),
                 after: Record {
                     removed_at: Some(at),

@@ -7,7 +7,7 @@ use op25b_common::{Reason, values::RuleIndex};
 
 use super::Refusal;
 use crate::{
-    api::{Explained, PlaceInFile, Rule, RuleKind},
+    api::{Explained, FilePosition, Rule, RuleKind},
     daemon::Daemon,
     datapath::{Decision, probe},
     policy::{self, Exemption, Flow, Position},
@@ -128,8 +128,8 @@ impl Daemon {
         })
     }
 
-    fn place(&self, at: Position) -> PlaceInFile {
-        PlaceInFile {
+    fn place(&self, at: Position) -> FilePosition {
+        FilePosition {
             file: self.description.policy_file.clone(),
             line: at.line,
             column: at.column,

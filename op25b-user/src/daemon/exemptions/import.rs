@@ -16,7 +16,7 @@ use crate::{
     api::{ImportExemptions, ImportRow, Imported, RowProblem},
     daemon::{Daemon, request::Caller},
     policy::Policy,
-    store::{Action, Actor, Change, Commit, Record},
+    store::{ChangeKind, Actor, Change, Commit, Record},
 };
 
 /// The most problems, and the most warnings, that are told.
@@ -61,7 +61,7 @@ impl Daemon {
             return Ok(imported);
         }
         let changes = records.iter().map(|record| Change {
-            action: Action::Add,
+            action: ChangeKind::Add,
             before: None,
             after: record.clone(),
         });
@@ -79,7 +79,7 @@ impl Daemon {
         let records: Vec<_> = numbered
             .map(|(revision, record)| Record { revision, ..record })
             .collect();
-        self.enforce(&records, Action::Add, fingerprint.key(caller))
+        self.enforce(&records, ChangeKind::Add, fingerprint.key(caller))
             .await?;
         Ok(imported)
     }

@@ -30,7 +30,7 @@ use super::{Daemon, request::Caller};
 use crate::{
     api::{Added, Exemption, ExtendExemption, Extended, NewExemption, Removed},
     report::exemptions::policy_id,
-    store::{Action, Change, Commit, Record, Records as _, Store, StoreError, sqlite::SqliteStore},
+    store::{ChangeKind, Change, Commit, Record, Records as _, Store, StoreError, sqlite::SqliteStore},
 };
 
 /// The store, as the threads share it that wait for the disk.
@@ -50,9 +50,9 @@ impl Daemon {
         warnings.extend(overlaps);
         let record = draft.record(self.new_id()?, now, caller.actor.clone());
         let record = self
-            .commit_one(Action::Add, None, record, None, caller, &fingerprint)
+            .commit_one(ChangeKind::Add, None, record, None, caller, &fingerprint)
             .await?;
-        self.enforce(slice::from_ref(&record), Action::Add, fingerprint.key(caller))
+        self.enforce(slice::from_ref(&record), ChangeKind::Add, fingerprint.key(caller))
             .await?;
         self.added(record, warnings)
     }
@@ -84,9 +84,9 @@ impl Daemon {
             ..before.clone()
         };
         let record = self
-            .commit_one(Action::Extend, Some(before), after, reason, caller, &fingerprint)
+            .commit_one(ChangeKind::Extend, Some(before), after, reason, caller, &fingerprint)
             .await?;
-        self.enforce(slice::from_ref(&record), Action::Extend, None)
+        self.enforce(slice::from_ref(&record), ChangeKind::Extend, None)
             .await?;
         self.extended(record, warnings)
     }
@@ -110,7 +110,7 @@ impl Daemon {
         };
         let record = self
             .commit_one(
-                Action::Remove,
+                ChangeKind::Remove,
                 Some(before),
                 after,
                 Some(reason),
@@ -118,7 +118,7 @@ impl Daemon {
                 &fingerprint,
             )
             .await?;
-        self.enforce(slice::from_ref(&record), Action::Remove, None)
+        self.enforce(slice::from_ref(&record), ChangeKind::Remove, None)
             .await?;
         self.removed(record)
     }
@@ -197,7 +197,7 @@ impl Daemon {
     /// Writes one change to the store, and gives the record as it is there.
     async fn commit_one(
         &mut self,
-        action: Action,
+        action: ChangeKind,
         before: Option<Record>,
         mut after: Record,
         reason: Option<String>,

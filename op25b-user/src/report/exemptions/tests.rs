@@ -3,7 +3,7 @@ use jiff::SignedDuration;
 use super::*;
 use crate::{
     policy::parse_at,
-    store::double::{Double, record},
+    store::fake::{Fake, record},
 };
 
 const POLICY: &str = "\
@@ -26,12 +26,12 @@ fn exemptions(text: &str) -> Vec<policy::Exemption> {
     loaded.policy.exemptions
 }
 
-fn store() -> Double {
+fn store() -> Fake {
     let mut removed = record(3, "Gone", "198.51.100.32/29");
     removed.removed_at = Some(now());
     let mut ending = record(2, "Second", "198.51.100.40/29");
     ending.expires_at = Some(now() + days(7));
-    Double::of([record(1, "First", "198.51.100.24/29"), ending, removed])
+    Fake::of([record(1, "First", "198.51.100.24/29"), ending, removed])
 }
 
 fn days(count: i64) -> SignedDuration {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Row, types::Type};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::store::{Action, Actor, Event, Record};
+use crate::store::{ChangeKind, Actor, Event, Record};
 
 /// The columns that [`record`] reads, in its order.
 pub(super) const RECORD: &str = "id, customer, prefixes, destinations, ticket, note, created_at, created_uid, \
@@ -62,11 +62,11 @@ pub(super) fn time(at: Timestamp) -> String {
 }
 
 /// What an action is called in the audit.
-pub(super) fn word(action: Action) -> &'static str {
+pub(super) fn word(action: ChangeKind) -> &'static str {
     match action {
-        Action::Add => "add",
-        Action::Extend => "extend",
-        Action::Remove => "remove",
+        ChangeKind::Add => "add",
+        ChangeKind::Extend => "extend",
+        ChangeKind::Remove => "remove",
     }
 }
 
@@ -95,9 +95,9 @@ pub(super) fn octets(address: IpAddr) -> Vec<u8> {
     }
 }
 
-fn action(row: &Row<'_>, column: usize) -> rusqlite::Result<Action> {
+fn action(row: &Row<'_>, column: usize) -> rusqlite::Result<ChangeKind> {
     let found = row.get_ref(column)?.as_str()?;
-    [Action::Add, Action::Extend, Action::Remove]
+    [ChangeKind::Add, ChangeKind::Extend, ChangeKind::Remove]
         .into_iter()
         .find(|action| word(*action) == found)
         .ok_or_else(|| damaged(column, format!("no action is called {found}")))

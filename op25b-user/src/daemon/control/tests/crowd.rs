@@ -12,7 +12,7 @@ use tokio::{
 
 use super::{
     super::{limits, routes::router, server},
-    daemon, open_double, shared,
+    daemon, open_fake, shared,
 };
 
 /// What is bound to happen, happens within this.
@@ -31,7 +31,7 @@ impl Served {
         let (requests, received) = mpsc::channel(limits::QUEUE);
         let (note, asked) = mpsc::unbounded_channel();
         tokio::spawn(daemon(received, note));
-        let router = router(shared(requests, open_double()));
+        let router = router(shared(requests, open_fake()));
         tokio::spawn(server::serve(listener, None, router));
         Self {
             folder,

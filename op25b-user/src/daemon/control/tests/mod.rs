@@ -27,7 +27,7 @@ use crate::{
     report::{DaemonReport, ExemptionReport, ReloadAnswer},
     store::{
         Record, Records, StoreError,
-        double::{Double, record},
+        fake::{Fake, record},
     },
 };
 
@@ -84,8 +84,8 @@ fn stored() -> Record {
     record(1, "Sample GK", "198.51.100.16/29")
 }
 
-fn open_double() -> OpenReader {
-    Arc::new(|| Ok(Box::new(Double::of([stored()])) as Box<dyn Records>))
+fn open_fake() -> OpenReader {
+    Arc::new(|| Ok(Box::new(Fake::of([stored()])) as Box<dyn Records>))
 }
 
 fn shared(requests: mpsc::Sender<Request>, open_reader: OpenReader) -> Shared {
@@ -101,7 +101,7 @@ fn shared(requests: mpsc::Sender<Request>, open_reader: OpenReader) -> Shared {
 
 impl Fixture {
     fn new() -> Self {
-        Self::reading(open_double())
+        Self::reading(open_fake())
     }
 
     fn reading(open_reader: OpenReader) -> Self {

@@ -6,11 +6,11 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use ulid::Ulid;
 
-use super::{Action, Actor, Event, Query, Record, Records, Revision, State, StoreError};
+use super::{ChangeKind, Actor, Event, Query, Record, Records, Revision, State, StoreError};
 
 /// A store that knows what it was made of: records by ascending id.
 #[derive(Default)]
-pub(crate) struct Double {
+pub(crate) struct Fake {
     pub(crate) events: Vec<Event>,
     /// How often it was asked for a list.
     pub(crate) lists: Cell<usize>,
@@ -41,14 +41,14 @@ pub(crate) fn record(number: u128, customer: &str, prefix: &str) -> Record {
     }
 }
 
-impl Double {
+impl Fake {
     /// One to which these were added.
     pub(crate) fn of(records: impl IntoIterator<Item = Record>) -> Self {
         let events = (1..).zip(records).map(|(revision, record)| Event {
             revision,
             at: Timestamp::UNIX_EPOCH,
             by: actor(),
-            action: Action::Add,
+            action: ChangeKind::Add,
             reason: None,
             before: None,
             after: Record { revision, ..record },
@@ -68,7 +68,7 @@ fn overlaps(one: &IpNet, other: &IpNet) -> bool {
     one.contains(other) || other.contains(one)
 }
 
-impl Records for Double {
+impl Records for Fake {
     fn revision(&self) -> Result<Revision, StoreError> {
         Ok(self.events.len() as Revision)
     }
