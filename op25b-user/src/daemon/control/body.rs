@@ -1,4 +1,4 @@
-//! From a request's body to what it says, in bounded time and size.
+//! Reads and parses request bodies, in bounded time and size.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::limits;
 use crate::api::{Problem, ProblemKind};
 
-/// A body of JSON of ordinary size.
+/// A JSON body of ordinary size.
 pub(super) struct Json<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
@@ -27,24 +27,24 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
     }
 }
 
-/// All of a body that says that it is JSON.
+/// Reads a whole body whose media type is JSON.
 pub(super) async fn read(request: Request, most: usize, time: Duration) -> Result<Bytes, Problem> {
     if !is_json(request.headers()) {
         return Err(Problem::new(
             ProblemKind::UnsupportedMediaType,
-            "send JSON, and the header Content-Type: application/json with it",
+            "the body must be JSON, with the header Content-Type: application/json",
         ));
     }
     let body = request.into_body();
-    let too_large = || Problem::new(ProblemKind::TooLarge, format!("at most {most} bytes are read"));
-    // What is announced as too large need not arrive first.
+    let too_large = || Problem::new(ProblemKind::TooLarge, format!("the body is larger than {most} bytes"));
+    // A Content-Length that is too large is refused before the body arrives.
     if body.size_hint().lower() > most as u64 {
         return Err(too_large());
     }
     match timeout(time, Limited::new(body, most).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(error)) => Err(Problem::bad_request(format!("the body broke off: {error}"))),
+        Ok(Err(error)) => Err(Problem::bad_request(format!("the body is incomplete: {error}"))),
         Err(_) => Err(Problem::new(
             ProblemKind::RequestTimeout,
             format!("the body did not arrive within {} seconds", time.as_secs()),
@@ -52,19 +52,19 @@ pub(super) async fn read(request: Request, most: usize, time: Duration) -> Resul
     }
 }
 
-/// What JSON says; what is wrong with it, and where.
+/// Parses JSON; the error names the member that is wrong.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let why = error.into_inner();
         Problem::bad_request(match path.as_str() {
-            "." | "?" => format!("the body cannot be read: {why}"),
-            path => format!("the body cannot be read: `{path}`: {why}"),
+            "." | "?" => format!("the body cannot be parsed: {why}"),
+            path => format!("the body cannot be parsed: `{path}`: {why}"),
         })
     })?;
     let end = deserializer.end();
-    end.map_err(|why| Problem::bad_request(format!("the body cannot be read: {why}")))?;
+    end.map_err(|why| Problem::bad_request(format!("the body cannot be parsed: {why}")))?;
     Ok(value)
 }
 

@@ -1,22 +1,22 @@
 //! The control socket: HTTP/1.1 and JSON over a Unix socket.
 //!
-//! Everything that it answers itself is read from what the daemon publishes, or from the store; what changes something
-//! is a [`Request`] to the daemon, which does one after the other.
+//! Reads are answered here, from what the daemon publishes and from the store. A change is a [`Request`] to the daemon,
+//! which handles one at a time.
 
-mod caller;
 mod body;
+mod caller;
 mod limits;
+mod names;
 mod openapi;
-mod peer;
 mod problem;
 mod reads;
 mod requests;
 mod routes;
 mod server;
+mod shared;
 mod socket;
 #[cfg(test)]
 mod tests;
-mod waiting;
 
 use std::{
     fs,
@@ -28,37 +28,24 @@ use std::{
 use nix::unistd::Gid;
 use tokio::{
     net::UnixListener,
-    sync::{Semaphore, mpsc, watch},
+    sync::{mpsc, watch},
     task::JoinHandle,
 };
 use tracing::warn;
 
+use self::shared::Shared;
 pub(crate) use self::socket::socket;
-use self::{caller::Names, reads::Readers, requests::Requests};
-pub(super) use self::{limits::THREADS, reads::OpenReader};
+pub(super) use self::{limits::THREADS, reads::OpenReader, shared::View};
 use super::{metrics::Scrape, request::Request};
-use crate::{
-    api::Problem,
-    policy::Policy,
-    report::{DaemonReport, exemptions::InFile},
-};
 
-/// How long a daemon may take to say how it is.
+/// How long a daemon may take to report its status.
 pub(crate) const PROMPT: Duration = Duration::from_secs(2);
 
-/// The socket's end in the daemon; dropping it removes the socket.
+/// The daemon's end of the socket; dropping it removes the socket.
 pub(super) struct Control {
     requests: mpsc::Receiver<Request>,
     view: watch::Sender<Option<Arc<View>>>,
     serving: Option<Serving>,
-}
-
-/// What clients see of the daemon.
-pub(super) struct View {
-    /// What it says of itself.
-    pub(super) report: DaemonReport,
-    /// What it enforces.
-    pub(super) policy: Arc<Policy>,
 }
 
 struct Serving {
@@ -66,20 +53,8 @@ struct Serving {
     task: JoinHandle<()>,
 }
 
-/// What every route may use.
-#[derive(Clone)]
-struct Shared {
-    requests: Requests,
-    view: watch::Receiver<Option<Arc<View>>>,
-    scrapes: mpsc::Sender<Scrape>,
-    readers: Readers,
-    names: Names,
-    /// One import at a time: each may take much memory.
-    imports: Arc<Semaphore>,
-}
-
 impl Control {
-    /// Listens at the socket. Without a place for it, on a full disk for example, the daemon does without.
+    /// Listens at the socket. If it cannot be created, on a full disk for example, the daemon runs without.
     pub(super) fn listen(
         runtime_dir: &Path,
         open_reader: OpenReader,
@@ -97,7 +72,7 @@ impl Control {
                 Some(Serving { path, task })
             }
             Err(error) => {
-                warn!("there is no control socket, `op25b reload` does not work: {error:#}");
+                warn!("there is no control socket, so `op25b reload` and `op25b exempt` do not work: {error:#}");
                 None
             }
         };
@@ -108,7 +83,7 @@ impl Control {
         })
     }
 
-    /// Waits for the next request; for ever, without a socket.
+    /// Waits for the next request; without a socket, for ever.
     pub(super) async fn request(&mut self) -> Request {
         match self.requests.recv().await {
             Some(request) => request,
@@ -116,7 +91,7 @@ impl Control {
         }
     }
 
-    /// What clients see from now on. Nobody is answered before the first time.
+    /// Publishes a new state. No client is answered before the first one.
     pub(super) fn publish(&self, view: View) {
         self.view.send_replace(Some(Arc::new(view)));
     }
@@ -126,47 +101,15 @@ impl Drop for Control {
     fn drop(&mut self) {
         if let Some(Serving { path, task }) = &self.serving {
             task.abort();
-            // The next daemon removes it, if it stays.
+            // If this fails, the next daemon removes it.
             let _ = fs::remove_file(path);
         }
     }
 }
 
-impl Shared {
-    fn new(
-        requests: mpsc::Sender<Request>,
-        view: watch::Receiver<Option<Arc<View>>>,
-        open_reader: OpenReader,
-        scrapes: mpsc::Sender<Scrape>,
-    ) -> Self {
-        Self {
-            requests: Requests(requests),
-            view,
-            scrapes,
-            readers: Readers::new(open_reader),
-            names: Names::default(),
-            imports: Arc::new(Semaphore::new(1)),
-        }
-    }
-
-    fn view(&self) -> Result<Arc<View>, Problem> {
-        let view = self.view.borrow().clone();
-        view.ok_or_else(|| Problem::busy("the daemon does not enforce yet"))
-    }
-}
-
-impl View {
-    fn in_file(&self) -> InFile<'_> {
-        InFile {
-            file: &self.report.policy_file,
-            exemptions: &self.policy.exemptions,
-        }
-    }
-}
-
 async fn serve(listener: UnixListener, group: Option<Gid>, mut shared: Shared) {
-    // Until then connections wait at the socket: an answer may start a thread, and a thread that is started before the
-    // daemon gives up its privileges keeps them.
+    // Until then connections wait at the socket: a response may start a thread, and a thread that starts before the daemon
+    // drops its privileges keeps them.
     if shared.view.wait_for(Option::is_some).await.is_ok() {
         server::serve(listener, group, routes::router(shared)).await;
     }

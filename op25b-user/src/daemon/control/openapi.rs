@@ -1,6 +1,6 @@
-//! The description of what the control socket answers, made of the routes themselves.
+//! The parts of the OpenAPI document that the routes do not bring: its head, the problems, the limits.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{collections::BTreeMap, sync::Arc};
 
 use utoipa::{
     IntoResponses, OpenApi, ToSchema as _,
@@ -10,7 +10,7 @@ use utoipa::{
     },
 };
 
-use super::{problem, routes};
+use super::problem;
 use crate::api::{Problem, ProblemKind};
 
 /// The document's head; the routes bring the rest.
@@ -18,37 +18,42 @@ use crate::api::{Problem, ProblemKind};
 #[openapi(
     info(
         title = "op25b control socket",
-        description = "The API of a running `op25b run`, in HTTP/1.1 over the Unix socket `/run/op25b/control.sock`. \
-                       Whoever may open the socket may read; root, the daemon's own user and the members of the group \
-                       `op25b` may change things. Whatever is refused is answered with `application/problem+json` \
-                       (RFC 9457); what is not HTTP, or has too long headers, with a bare 400 or 431."
+        description = "The API of a running `op25b run`: HTTP/1.1 over the Unix socket `/run/op25b/control.sock`. \
+                       Every user who can open the socket may read; root, the daemon's own user and the members of the \
+                       group `op25b` may make changes. Errors are `application/problem+json` (RFC 9457). Input that is \
+                       not HTTP is answered with a bare 400, and headers that are too long with a bare 431."
     ),
     components(schemas(Problem)),
     tags(
         (name = "daemon", description = "The daemon and its policy."),
-        (name = "exemptions", description = "Exemptions of the policy file and of the store."),
+        (name = "exemptions", description = "The exemptions of the policy file and of the store."),
     )
 )]
 pub(super) struct Head;
 
-/// The document, as it is answered and as it is in docs/openapi.json.
-pub(super) static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
-    let document = routes::documented().into_openapi();
-    let mut text = document.to_pretty_json().unwrap_or_default();
-    text.push('\n');
-    text
-});
+/// The document as text, as `GET /v1/openapi.json` returns it and docs/openapi.json holds it.
+#[derive(Clone)]
+pub(super) struct Document(pub(super) Arc<str>);
+
+impl Document {
+    /// The text of a document.
+    pub(super) fn new(document: &utoipa::openapi::OpenApi) -> Self {
+        let mut text = document.to_pretty_json().unwrap_or_default();
+        text.push('\n');
+        Self(text.into())
+    }
+}
 
 /// The problems of a request that only reads.
 pub(super) struct ReadProblems;
 
-/// The problem of a request that names something.
+/// The problem of a request for a resource that may not exist.
 pub(super) struct Unknown;
 
-/// The problems of a request that may change something, and has no body.
+/// The problems of a request that makes a change and has no body.
 pub(super) struct ChangeProblems;
 
-/// The problems of a request that may change something, and has a body.
+/// The problems of a request that makes a change and has a body.
 pub(super) struct BodyProblems;
 
 const READ: &[ProblemKind] = &[
@@ -97,12 +102,12 @@ impl IntoResponses for BodyProblems {
 }
 
 fn responses(kinds: &[&[ProblemKind]]) -> BTreeMap<String, RefOr<Response>> {
-    let mut said: BTreeMap<u16, Vec<String>> = BTreeMap::new();
+    let mut by_status: BTreeMap<u16, Vec<String>> = BTreeMap::new();
     for kind in kinds.iter().copied().flatten() {
         let line = format!("{} (`{}`).", kind.title(), kind.word());
-        said.entry(kind.status()).or_default().push(line);
+        by_status.entry(kind.status()).or_default().push(line);
     }
-    let responses = said.into_iter().map(|(status, lines)| {
+    let responses = by_status.into_iter().map(|(status, lines)| {
         let content = Content::new(Some(RefOr::Ref(Ref::from_schema_name(Problem::name()))));
         let response = ResponseBuilder::new()
             .description(lines.join(" "))

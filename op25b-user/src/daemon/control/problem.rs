@@ -1,4 +1,4 @@
-//! Problems as HTTP: RFC 9457 for whatever is refused, whoever refuses it.
+//! Problems as HTTP responses (RFC 9457).
 
 use axum::{
     Json,
@@ -15,8 +15,8 @@ use crate::api::{Problem, ProblemKind};
 
 /// The media type of problems.
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
-/// After how many seconds a request that came at a bad time may be repeated.
-const LATER: HeaderValue = HeaderValue::from_static("5");
+/// `Retry-After`, in seconds, of a 503.
+const RETRY: HeaderValue = HeaderValue::from_static("5");
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
@@ -24,14 +24,14 @@ impl IntoResponse for Problem {
     }
 }
 
-/// A problem with members of its own.
+/// The response for a problem, which may have members of its own.
 pub(super) fn response(status: u16, body: &impl Serialize) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (status, Json(body)).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
     if status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(RETRY_AFTER, LATER);
+        headers.insert(RETRY_AFTER, RETRY);
     }
     response
 }
@@ -48,33 +48,33 @@ impl From<PathRejection> for Problem {
     }
 }
 
-/// An error with its causes, each said once.
+/// An error with its causes, each stated once.
 fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
-        let said = cause.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
         }
         next = cause.source();
     }
     text
 }
 
-/// The answer where there is nothing.
+/// The response to an unknown path.
 pub(super) async fn unknown_path(uri: Uri) -> Problem {
     let detail = format!(
-        "there is no {}; GET /v1/openapi.json says what there is",
+        "there is no {}; GET /v1/openapi.json lists the paths",
         uri.path()
     );
     Problem::not_found(detail)
 }
 
-/// The answer where there is something for other methods; which ones, the header `Allow` says.
+/// The response to an unsupported method; the header `Allow` lists the supported ones.
 pub(super) async fn unknown_method(method: Method, uri: Uri) -> Problem {
     let detail = format!(
-        "{} does not take {method}; the header Allow says what it takes",
+        "{} does not support {method}; the header Allow lists the methods",
         uri.path()
     );
     Problem::new(ProblemKind::MethodNotAllowed, detail)

@@ -1,4 +1,4 @@
-//! Reading the store for clients: beside the daemon's own work, a few at a time.
+//! Reads the store for clients: in threads of their own, a few at a time.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use crate::{
     store::{Records, StoreError},
 };
 
-/// Opens the store for one answer.
+/// Opens the store for one response.
 pub(in crate::daemon) type OpenReader = Arc<dyn Fn() -> Result<Box<dyn Records>, StoreError> + Send + Sync>;
 
-/// Those who read.
+/// The readers of the store.
 #[derive(Clone)]
 pub(super) struct Readers {
     open: OpenReader,
@@ -29,14 +29,14 @@ impl Readers {
         }
     }
 
-    /// Reads something in a thread of its own.
+    /// Reads in a thread of its own.
     pub(super) async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&dyn Records) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Problem> {
         let turn = timeout(limits::TURN, Arc::clone(&self.turns).acquire_owned()).await;
         let Ok(Ok(turn)) = turn else {
-            return Err(Problem::busy("too many read exemptions at once; ask again"));
+            return Err(Problem::busy("too many requests read the store at once; try again"));
         };
         let open = Arc::clone(&self.open);
         let read = spawn_blocking(move || {
@@ -47,7 +47,7 @@ impl Readers {
             Ok(result) => result.map_err(Problem::from),
             Err(error) => {
                 error!(%error, "reading exemptions failed");
-                Err(Problem::internal("reading failed; the daemon's log says more"))
+                Err(Problem::internal("reading the store failed; see the daemon's log"))
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Asking the daemon, which does one thing at a time.
+//! Sends requests to the daemon, which handles one at a time.
 
 use tokio::{
     sync::{mpsc, oneshot},
@@ -11,28 +11,29 @@ use crate::{
     daemon::request::Request,
 };
 
-/// The way to the daemon.
+/// The queue to the daemon.
 #[derive(Clone)]
 pub(super) struct Requests(pub(super) mpsc::Sender<Request>);
 
 impl Requests {
-    /// Asks for something and waits for the answer.
-    pub(super) async fn ask<T>(
+    /// Sends a request and waits for its answer.
+    pub(super) async fn send<T>(
         &self,
         request: impl FnOnce(oneshot::Sender<T>) -> Request,
     ) -> Result<T, Problem> {
-        let ends = || Problem::busy("the daemon is about to end");
+        let shutting_down = || Problem::busy("the daemon is shutting down");
         let place = match timeout(limits::TURN, self.0.reserve()).await {
-            Ok(place) => place.map_err(|_| ends())?,
-            Err(_) => return Err(Problem::busy("too many wait for the daemon already; ask again")),
+            Ok(place) => place.map_err(|_| shutting_down())?,
+            Err(_) => return Err(Problem::busy("the daemon's queue is full; try again")),
         };
         let (answer, answered) = oneshot::channel();
         place.send(request(answer));
         match timeout(limits::ANSWER, answered).await {
-            Ok(answer) => answer.map_err(|_| ends()),
+            Ok(answer) => answer.map_err(|_| shutting_down()),
             Err(_) => Err(Problem::new(
                 ProblemKind::Timeout,
-                "the daemon is still at it, and may yet do it: ask again with the same Idempotency-Key, or look",
+                "the daemon has not finished, and may still do it: repeat the request with the same Idempotency-Key, or \
+                 check the result",
             )),
         }
     }

@@ -1,4 +1,4 @@
-//! Where the control socket is, and who may open it.
+//! The control socket in the file system: its path, its owner and its mode.
 
 use std::{
     fs, io,
@@ -17,26 +17,26 @@ use nix::{
 use tokio::net::UnixListener;
 use tracing::{info, warn};
 
-/// Who may talk to a daemon besides root.
+/// The group whose members may use the socket besides root.
 pub(super) const GROUP: &str = "op25b";
 
-/// Where the socket is.
+/// The path of the socket.
 pub(crate) fn socket(runtime_dir: &Path) -> PathBuf {
     runtime_dir.join("control.sock")
 }
 
-/// Makes sure that no other daemon answers there.
+/// Fails if another daemon listens there.
 pub(super) fn refuse_another(path: &Path) -> anyhow::Result<()> {
     if UnixStream::connect(path).is_ok() {
         bail!(
-            "another op25b answers at {}; give this one another `--runtime-dir`",
+            "another op25b listens at {}; use another `--runtime-dir` for this one",
             path.display()
         );
     }
     Ok(())
 }
 
-/// The number of the group whose members may talk to a daemon, if there is one.
+/// The number of the group whose members may use the socket, if it exists.
 pub(super) fn group() -> Option<Gid> {
     let group = Group::from_name(GROUP).ok().flatten().map(|group| group.gid);
     if group.is_none() {
@@ -45,7 +45,7 @@ pub(super) fn group() -> Option<Gid> {
     group
 }
 
-/// Opens the socket for those who may use it, and for nobody else at any moment.
+/// Binds the socket. At no moment can anybody open it who may not use it.
 pub(super) fn bind(runtime_dir: &Path, path: &Path, group: Option<Gid>) -> anyhow::Result<UnixListener> {
     fs::DirBuilder::new()
         .recursive(true)

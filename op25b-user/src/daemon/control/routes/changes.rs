@@ -1,4 +1,4 @@
-//! Changing stored exemptions: each change is handed to the daemon.
+//! Changes of stored exemptions: each is a request to the daemon.
 
 use std::sync::Arc;
 
@@ -12,8 +12,9 @@ use tokio::{task::spawn_blocking, time::timeout};
 
 use super::{
     super::{
-        Shared, body, limits,
+        body, limits,
         openapi::{BodyProblems, ChangeProblems, Unknown},
+        shared::Shared,
     },
     parameters::{IdempotencyKey, Path, Query, RemoveQuery},
 };
@@ -25,7 +26,7 @@ use crate::{
     daemon::request::{Caller, Request},
 };
 
-/// Adds an exemption, which holds when this is answered.
+/// Adds an exemption. It is in force when the response is sent.
 #[utoipa::path(
     operation_id = "add_exemption",
     post, path = "/v1/exemptions", tag = "exemptions",
@@ -33,8 +34,8 @@ use crate::{
     request_body = NewExemption,
     responses(
         (
-            status = 201, description = "It was added.", body = Added,
-            headers(("Location" = String, description = "Where it is."))
+            status = 201, description = "The exemption was added.", body = Added,
+            headers(("Location" = String, description = "The path of the exemption."))
         ),
         BodyProblems,
     )
@@ -45,7 +46,7 @@ pub(super) async fn add(
     body::Json(exemption): body::Json<NewExemption>,
 ) -> Result<impl IntoResponse, Problem> {
     exemption.check_bounds().map_err(Problem::invalid)?;
-    let added = shared.requests.ask(|answer| Request::Add {
+    let added = shared.requests.send(|answer| Request::Add {
         exemption,
         caller,
         answer,
@@ -55,13 +56,13 @@ pub(super) async fn add(
     Ok((StatusCode::CREATED, [(LOCATION, place)], Json(added)))
 }
 
-/// Changes when a stored exemption ends.
+/// Changes the expiry of a stored exemption.
 #[utoipa::path(
     operation_id = "extend_exemption",
     patch, path = "/v1/exemptions/{id}", tag = "exemptions",
-    params(("id" = String, Path, description = "Its id."), IdempotencyKey),
+    params(("id" = String, Path, description = "The exemption's id."), IdempotencyKey),
     request_body = ExtendExemption,
-    responses((status = 200, description = "It was changed.", body = Extended), BodyProblems, Unknown)
+    responses((status = 200, description = "The expiry was changed.", body = Extended), BodyProblems, Unknown)
 )]
 pub(super) async fn extend(
     State(shared): State<Shared>,
@@ -70,7 +71,7 @@ pub(super) async fn extend(
     body::Json(extend): body::Json<ExtendExemption>,
 ) -> Result<Json<Extended>, Problem> {
     extend.check_bounds().map_err(Problem::invalid)?;
-    let extended = shared.requests.ask(|answer| Request::Extend {
+    let extended = shared.requests.send(|answer| Request::Extend {
         id,
         extend,
         caller,
@@ -83,8 +84,8 @@ pub(super) async fn extend(
 #[utoipa::path(
     operation_id = "remove_exemption",
     delete, path = "/v1/exemptions/{id}", tag = "exemptions",
-    params(("id" = String, Path, description = "Its id."), RemoveQuery, IdempotencyKey),
-    responses((status = 200, description = "It was removed.", body = Removed), ChangeProblems, Unknown)
+    params(("id" = String, Path, description = "The exemption's id."), RemoveQuery, IdempotencyKey),
+    responses((status = 200, description = "The exemption was removed.", body = Removed), ChangeProblems, Unknown)
 )]
 pub(super) async fn remove(
     State(shared): State<Shared>,
@@ -93,7 +94,7 @@ pub(super) async fn remove(
     Query(query): Query<RemoveQuery>,
 ) -> Result<Json<Removed>, Problem> {
     let reason = query.read()?;
-    let removed = shared.requests.ask(|answer| Request::Remove {
+    let removed = shared.requests.send(|answer| Request::Remove {
         id,
         reason,
         caller,
@@ -102,13 +103,13 @@ pub(super) async fn remove(
     removed.await?.map(Json)
 }
 
-/// Adds many exemptions: all, or none.
+/// Adds many exemptions, all of them or none.
 #[utoipa::path(
     operation_id = "import_exemptions",
     post, path = "/v1/exemptions/import", tag = "exemptions",
     params(IdempotencyKey),
     request_body = ImportExemptions,
-    responses((status = 200, description = "They were added.", body = Imported), BodyProblems)
+    responses((status = 200, description = "The exemptions were added.", body = Imported), BodyProblems)
 )]
 pub(super) async fn import(
     State(shared): State<Shared>,
@@ -117,18 +118,18 @@ pub(super) async fn import(
 ) -> Result<Json<Imported>, Problem> {
     let turn = timeout(limits::TURN, Arc::clone(&shared.imports).acquire_owned()).await;
     let Ok(Ok(turn)) = turn else {
-        return Err(Problem::busy("another import is under way; ask again"));
+        return Err(Problem::busy("another import is running; try again"));
     };
     let bytes = body::read(request, limits::IMPORT, limits::IMPORT_TIME).await?;
-    // Reading so much takes a while, and the daemon has only this thread.
+    // Parsing so much takes time, and the daemon has only this thread.
     let read = spawn_blocking(move || {
         let import = body::parse(&bytes);
-        // Kept until here also if the client goes away.
+        // The turn is held until here, even after the client has gone.
         (import.and_then(checked), turn)
     });
     let (import, turn) = read.await.map_err(|error| Problem::internal(error.to_string()))?;
     let import = import?;
-    let imported = shared.requests.ask(|answer| Request::Import {
+    let imported = shared.requests.send(|answer| Request::Import {
         import,
         caller,
         answer,
@@ -138,7 +139,7 @@ pub(super) async fn import(
     imported
 }
 
-/// An import whose rows have bearable lengths.
+/// Checks the limits of an import and its rows.
 fn checked(import: ImportExemptions) -> Result<ImportExemptions, Problem> {
     import.check_bounds().map_err(Problem::invalid)?;
     let wrong = import.exemptions.iter().filter_map(|row| {
@@ -148,10 +149,10 @@ fn checked(import: ImportExemptions) -> Result<ImportExemptions, Problem> {
             detail,
         })
     });
-    let rows: Vec<_> = wrong.take(limits::ROWS_SAID).collect();
+    let rows: Vec<_> = wrong.take(limits::ROWS_REPORTED).collect();
     if rows.is_empty() {
         Ok(import)
     } else {
-        Err(Problem::invalid_rows("nothing was imported: see the rows", rows))
+        Err(Problem::invalid_rows("nothing was imported: some rows exceed a limit", rows))
     }
 }

@@ -1,7 +1,7 @@
-//! The daemon itself: how it is, its policy, and what the program in the kernel does.
+//! The daemon: its status, metrics and policy, and the verdict of the program in the kernel.
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::State,
     http::header::CONTENT_TYPE,
     response::{IntoResponse as _, Response},
@@ -12,9 +12,10 @@ use utoipa::ToSchema;
 
 use super::{
     super::{
-        Shared, limits,
-        openapi::{ChangeProblems, DOCUMENT, ReadProblems},
+        limits,
+        openapi::{ChangeProblems, Document, ReadProblems},
         problem,
+        shared::Shared,
     },
     parameters::{ExplainQuery, Query, ReloadQuery},
 };
@@ -24,10 +25,10 @@ use crate::{
     report::{DaemonReport, ReloadAnswer},
 };
 
-/// Prometheus's text format.
+/// The Prometheus text format.
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// A policy that was refused: a problem that says everything that a reload says.
+/// A refused policy: a problem with the members of a reload's answer.
 #[derive(Serialize, ToSchema)]
 struct ReloadRefused {
     #[serde(flatten)]
@@ -36,38 +37,38 @@ struct ReloadRefused {
     answer: ReloadAnswer,
 }
 
-/// Says how the daemon is.
+/// Reports the daemon's status.
 #[utoipa::path(
     get, path = "/v1/status", tag = "daemon",
-    responses((status = 200, description = "How it is.", body = DaemonReport), ReadProblems)
+    responses((status = 200, description = "The status.", body = DaemonReport), ReadProblems)
 )]
 pub(super) async fn status(State(shared): State<Shared>) -> Result<Json<DaemonReport>, Problem> {
     Ok(Json(shared.view()?.report.clone()))
 }
 
-/// Says what is counted, for a monitoring system.
+/// Returns the metrics, for a monitoring system.
 #[utoipa::path(
     get, path = "/v1/metrics", tag = "daemon",
     responses(
         (
-            status = 200, description = "The metrics, in the text format of Prometheus.",
+            status = 200, description = "The metrics, in the Prometheus text format.",
             body = String, content_type = "text/plain; version=0.0.4; charset=utf-8"
         ),
         ReadProblems
     )
 )]
 pub(super) async fn metrics(State(shared): State<Shared>) -> Result<Response, Problem> {
-    let ends = || Problem::busy("the daemon cannot tell its metrics now; its log says why");
+    let unavailable = || Problem::busy("the metrics are not available now; see the daemon's log");
     let (answer, answered) = oneshot::channel();
-    let asked = async {
+    let scraped = async {
         shared.scrapes.send(answer).await.ok()?;
         answered.await.ok()
     };
-    match timeout(limits::TURN, asked).await {
-        Ok(text) => Ok(([(CONTENT_TYPE, METRICS)], text.ok_or_else(ends)?).into_response()),
+    match timeout(limits::TURN, scraped).await {
+        Ok(text) => Ok(([(CONTENT_TYPE, METRICS)], text.ok_or_else(unavailable)?).into_response()),
         Err(_) => Err(Problem::new(
             ProblemKind::Timeout,
-            "the daemon did not come to it in time; ask again",
+            "the daemon did not answer in time; try again",
         )),
     }
 }
@@ -78,9 +79,9 @@ pub(super) async fn metrics(State(shared): State<Shared>) -> Result<Response, Pr
     params(ReloadQuery),
     responses(
         ChangeProblems,
-        (status = 200, description = "It is enforced, or with `dry_run` could be.", body = ReloadAnswer),
+        (status = 200, description = "The policy is enforced, or with `dry_run` could be.", body = ReloadAnswer),
         (
-            status = 422, description = "The policy is refused, and the one before goes on (`policy-refused`).",
+            status = 422, description = "The policy is refused, and the previous one stays in force (`policy-refused`).",
             body = ReloadRefused, content_type = "application/problem+json"
         ),
     )
@@ -92,7 +93,7 @@ pub(super) async fn reload(
 ) -> Result<Response, Problem> {
     let answer = shared
         .requests
-        .ask(|answer| Request::Reload { dry_run, answer })
+        .send(|answer| Request::Reload { dry_run, answer })
         .await?;
     Ok(match &answer.refused {
         None => Json(answer).into_response(),
@@ -103,11 +104,11 @@ pub(super) async fn reload(
     })
 }
 
-/// Asks the program in the kernel what it does with a connection.
+/// Returns the verdict of the program in the kernel on a connection, and the rule that decided it.
 #[utoipa::path(
     get, path = "/v1/explain", tag = "daemon",
     params(ExplainQuery),
-    responses((status = 200, description = "What it does.", body = Explained), ReadProblems)
+    responses((status = 200, description = "The verdict.", body = Explained), ReadProblems)
 )]
 pub(super) async fn explain(
     State(shared): State<Shared>,
@@ -119,7 +120,7 @@ pub(super) async fn explain(
         destination,
         port,
     } = query;
-    let explained = shared.requests.ask(|answer| Request::Explain {
+    let explained = shared.requests.send(|answer| Request::Explain {
         source,
         destination,
         port,
@@ -128,12 +129,12 @@ pub(super) async fn explain(
     explained.await?.map(Json)
 }
 
-/// Gives this description.
+/// Returns this description.
 #[utoipa::path(
     operation_id = "describe_api",
     get, path = "/v1/openapi.json", tag = "daemon",
     responses((status = 200, description = "OpenAPI 3.1.", body = Object))
 )]
-pub(super) async fn describe() -> Response {
-    ([(CONTENT_TYPE, "application/json")], DOCUMENT.as_str()).into_response()
+pub(super) async fn describe(Extension(Document(text)): Extension<Document>) -> Response {
+    ([(CONTENT_TYPE, "application/json")], text.to_string()).into_response()
 }

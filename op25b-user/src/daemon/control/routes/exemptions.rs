@@ -1,12 +1,12 @@
-//! Which exemptions are there?
+//! Lists and shows exemptions.
 
 use axum::{Json, extract::State};
 use jiff::Timestamp;
 
 use super::{
     super::{
-        Shared,
         openapi::{ReadProblems, Unknown},
+        shared::Shared,
     },
     parameters::{ListQuery, Path, Query},
 };
@@ -15,12 +15,12 @@ use crate::{
     report::exemptions,
 };
 
-/// Lists exemptions: those of the policy file in its order, then the stored ones.
+/// Lists exemptions: those of the policy file in the file's order, then the stored ones by id.
 #[utoipa::path(
     operation_id = "list_exemptions",
     get, path = "/v1/exemptions", tag = "exemptions",
     params(ListQuery),
-    responses((status = 200, description = "A page of them.", body = Page<Exemption>), ReadProblems)
+    responses((status = 200, description = "A page of the list.", body = Page<Exemption>), ReadProblems)
 )]
 pub(super) async fn list(
     State(shared): State<Shared>,
@@ -39,7 +39,7 @@ pub(super) async fn list(
 #[utoipa::path(
     operation_id = "get_exemption",
     get, path = "/v1/exemptions/{id}", tag = "exemptions",
-    params(("id" = String, Path, description = "Its id.")),
+    params(("id" = String, Path, description = "The exemption's id.")),
     responses((status = 200, description = "The exemption.", body = Exemption), ReadProblems, Unknown)
 )]
 pub(super) async fn get(
@@ -47,15 +47,15 @@ pub(super) async fn get(
     Path(id): Path<String>,
 ) -> Result<Json<Exemption>, Problem> {
     let view = shared.view()?;
-    let asked = id.clone();
+    let wanted = id.clone();
     let found = shared
         .readers
-        .read(move |store| exemptions::find(view.in_file(), store, &asked, Timestamp::now()));
+        .read(move |store| exemptions::find(view.in_file(), store, &wanted, Timestamp::now()));
     let exemption = found.await?.ok_or_else(|| unknown(&id))?;
     Ok(Json(exemption))
 }
 
-/// That there is no exemption of an id.
+/// The problem of an unknown id.
 pub(super) fn unknown(id: &str) -> Problem {
     Problem::not_found(format!("there is no exemption {id:?}"))
 }

@@ -1,4 +1,4 @@
-//! What was done to exemptions, when and by whom?
+//! The history of exemptions: what was changed, when and by whom.
 
 use axum::{Json, extract::State};
 use jiff::Timestamp;
@@ -6,8 +6,8 @@ use ulid::Ulid;
 
 use super::{
     super::{
-        Shared,
         openapi::{ReadProblems, Unknown},
+        shared::Shared,
     },
     exemptions::unknown,
     parameters::{HistoryQuery, Path, Query},
@@ -17,11 +17,11 @@ use crate::{
     report::exemptions,
 };
 
-/// Tells what was done to all stored exemptions, in the order in which it was.
+/// Lists the changes of all stored exemptions, the oldest first.
 #[utoipa::path(
     get, path = "/v1/history", tag = "exemptions",
     params(HistoryQuery),
-    responses((status = 200, description = "A page of it.", body = Page<HistoryEntry>), ReadProblems)
+    responses((status = 200, description = "A page of the history.", body = Page<HistoryEntry>), ReadProblems)
 )]
 pub(super) async fn history(
     State(shared): State<Shared>,
@@ -34,11 +34,11 @@ pub(super) async fn history(
     page.await.map(Json)
 }
 
-/// Tells what was done to one stored exemption.
+/// Lists the changes of one stored exemption, the oldest first.
 #[utoipa::path(
     get, path = "/v1/exemptions/{id}/history", tag = "exemptions",
-    params(("id" = String, Path, description = "Its id."), HistoryQuery),
-    responses((status = 200, description = "A page of it.", body = Page<HistoryEntry>), ReadProblems, Unknown)
+    params(("id" = String, Path, description = "The exemption's id."), HistoryQuery),
+    responses((status = 200, description = "A page of the history.", body = Page<HistoryEntry>), ReadProblems, Unknown)
 )]
 pub(super) async fn exemption_history(
     State(shared): State<Shared>,
@@ -48,7 +48,7 @@ pub(super) async fn exemption_history(
     let (after, limit) = query.read()?;
     let Ok(stored) = Ulid::from_string(&id) else {
         return Err(Problem::not_found(format!(
-            "there is no stored exemption {id:?}; what happens to the policy file's is not kept"
+            "there is no stored exemption {id:?}; the policy file's exemptions have no history"
         )));
     };
     let page = shared.readers.read(move |store| {

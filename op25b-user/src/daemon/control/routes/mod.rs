@@ -1,4 +1,4 @@
-//! What there is at which path.
+//! The paths of the API and their handlers.
 
 mod changes;
 mod daemon;
@@ -6,15 +6,29 @@ mod exemptions;
 mod history;
 mod parameters;
 
-use axum::Router;
+use axum::{Extension, Router};
 use utoipa::OpenApi as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Shared, openapi, problem};
+use super::{
+    openapi::{Document, Head},
+    problem,
+    shared::Shared,
+};
 
-/// All routes, with their description.
-pub(super) fn documented() -> OpenApiRouter<Shared> {
-    OpenApiRouter::with_openapi(openapi::Head::openapi())
+/// The routes, with their description and responses to everything else.
+pub(super) fn router(shared: Shared) -> Router {
+    let (router, document) = documented().split_for_parts();
+    router
+        .fallback(problem::unknown_path)
+        .method_not_allowed_fallback(problem::unknown_method)
+        .layer(Extension(Document::new(&document)))
+        .with_state(shared)
+}
+
+/// The routes, with their description.
+fn documented() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(Head::openapi())
         .routes(routes!(daemon::status))
         .routes(routes!(daemon::metrics))
         .routes(routes!(daemon::reload))
@@ -27,11 +41,8 @@ pub(super) fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(history::history))
 }
 
-/// All routes, and answers where there is none.
-pub(super) fn router(shared: Shared) -> Router {
-    let (router, _) = documented().split_for_parts();
-    router
-        .fallback(problem::unknown_path)
-        .method_not_allowed_fallback(problem::unknown_method)
-        .with_state(shared)
+/// The routes' description.
+#[cfg(test)]
+pub(super) fn document() -> Document {
+    Document::new(&documented().into_openapi())
 }

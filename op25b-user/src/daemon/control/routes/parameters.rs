@@ -1,4 +1,4 @@
-//! The parameters of requests, in paths and queries.
+//! The parameters of requests: paths, queries and headers.
 
 use std::net::IpAddr;
 
@@ -20,118 +20,118 @@ use crate::{
 #[from_request(via(axum::extract::Query), rejection(Problem))]
 pub(super) struct Query<T>(pub(super) T);
 
-/// What is variable in a path.
+/// The variable part of a path.
 #[derive(FromRequestParts)]
 #[from_request(via(axum::extract::Path), rejection(Problem))]
 pub(super) struct Path<T>(pub(super) T);
 
-/// The header by which a repetition is known; it is read with who asks.
+/// The header that makes a request idempotent; it is read with the caller.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "it only describes")]
 pub(super) struct IdempotencyKey {
-    /// A key of your choice, in quotes or without: a request that was done already is answered as it was then, and not done
-    /// again.
+    /// A key of the client's choice, quoted or bare. A request that repeats one with the same key is answered, and not
+    /// executed again.
     #[param(rename = "Idempotency-Key", value_type = String, required = false, min_length = 1, max_length = 255, pattern = "^[A-Za-z0-9._-]+$", example = "8e03978e-40d5-43e8-bc93-6894a57f9324")]
     idempotency_key: Option<String>,
 }
 
-/// Which page of a list, and of what.
+/// The filters and the page of a list.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
-    /// Those of this customer, exactly.
+    /// Only those of this customer; the name must match exactly.
     #[param(value_type = String, required = false, min_length = 1, max_length = 1000)]
     customer: Option<String>,
-    /// Those that are active and end within this time, such as `14d` (`s`, `m`, `h`, `d` or `w`).
+    /// Only active ones that expire within this time, such as `14d` (`s`, `m`, `h`, `d` or `w`).
     #[param(value_type = String, required = false, pattern = "^[0-9]{1,5}[smhdw]$", example = "14d")]
     expiring: Option<String>,
-    /// Those with a prefix that has an address in common with this prefix or address.
+    /// Only those with a prefix that overlaps this prefix or address.
     #[serde(rename = "in")]
     #[param(value_type = String, required = false, min_length = 2, max_length = 64, pattern = "^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$", example = "198.51.100.0/24")]
     within: Option<String>,
-    /// Expired and removed ones, too.
+    /// Include expired and removed ones.
     #[serde(default)]
     #[param(default = false)]
     all: bool,
-    /// Those behind a page: what was `next` there.
+    /// The next page: the value of `next` of the page before.
     #[param(value_type = String, required = false, pattern = "^(p[0-9]{1,9}\\.[0-9]{1,9}|s[0-7][0-9A-HJKMNP-TV-Z]{25})$")]
     after: Option<String>,
-    /// At most so many.
-    #[serde(default = "usual_limit")]
+    /// The most items of the page.
+    #[serde(default = "default_limit")]
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: u32,
 }
 
-/// Which page of a history.
+/// The page of a history.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct HistoryQuery {
-    /// What happened after this revision: what was `next` on the page before.
+    /// Changes after this revision: the value of `next` of the page before.
     #[serde(default)]
     #[param(value_type = u64, minimum = 0, maximum = 9_007_199_254_740_991_i64, default = 0)]
     after: Revision,
-    /// At most so many.
-    #[serde(default = "usual_limit")]
+    /// The most items of the page.
+    #[serde(default = "default_limit")]
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: u32,
 }
 
-/// Whether to do it.
+/// How to reload.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ReloadQuery {
-    /// Only say what would change.
+    /// Only report what would change.
     #[serde(default)]
     #[param(default = false)]
     pub(super) dry_run: bool,
 }
 
-/// Why something is removed.
+/// The reason of a removal.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct RemoveQuery {
-    /// Why, for the history.
+    /// The reason, for the history.
     #[param(min_length = 1, max_length = 1000, example = "OPS-1100: contract ended")]
     reason: String,
 }
 
-/// Which connection.
+/// A connection to explain.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ExplainQuery {
-    /// Who opens it.
+    /// The source address.
     #[param(value_type = Address, inline)]
     pub(super) source: IpAddr,
-    /// To whom; to somebody whom no rule names, if not said.
+    /// The destination address; by default one that no rule names.
     #[param(value_type = Address, inline, required = false)]
     pub(super) destination: Option<IpAddr>,
-    /// To which TCP port.
-    #[serde(default = "mail")]
+    /// The TCP destination port.
+    #[serde(default = "smtp")]
     #[param(minimum = 1, maximum = 65535, default = 25)]
     pub(super) port: u16,
 }
 
 /// The most items of a page.
 const MOST: u32 = 1000;
-/// The largest number that every JSON reader reads as it is.
+/// The largest integer that every JSON parser reads exactly.
 const LAST_REVISION: Revision = (1 << 53) - 1;
 
-fn usual_limit() -> u32 {
+fn default_limit() -> u32 {
     100
 }
 
-fn mail() -> u16 {
+fn smtp() -> u16 {
     25
 }
 
 impl ListQuery {
-    /// What is wanted, as of an instant.
+    /// Parses the filters, as of an instant.
     pub(super) fn read(self, now: Timestamp) -> Result<Wanted, Problem> {
         if let Some(customer) = &self.customer {
             bounds::text("customer", customer, 1).map_err(Problem::bad_request)?;
@@ -157,11 +157,11 @@ impl ListQuery {
 }
 
 impl HistoryQuery {
-    /// After which revision, and how many.
+    /// The revision after which to begin, and the number of items.
     pub(super) fn read(&self) -> Result<(Revision, usize), Problem> {
         if self.after > LAST_REVISION {
             return Err(Problem::bad_request(format!(
-                "`after` is at most {LAST_REVISION}"
+                "`after` must be at most {LAST_REVISION}"
             )));
         }
         Ok((self.after, limit(self.limit)?))
@@ -169,7 +169,7 @@ impl HistoryQuery {
 }
 
 impl RemoveQuery {
-    /// Why.
+    /// The reason.
     pub(super) fn read(self) -> Result<String, Problem> {
         bounds::text("reason", &self.reason, 1).map_err(Problem::bad_request)?;
         Ok(self.reason)
@@ -177,10 +177,10 @@ impl RemoveQuery {
 }
 
 impl ExplainQuery {
-    /// Whether it can be asked.
+    /// Checks that there is such a connection.
     pub(super) fn check(&self) -> Result<(), Problem> {
         if self.port == 0 {
-            return Err(Problem::bad_request("`port` is 1 to 65535"));
+            return Err(Problem::bad_request("`port` must be 1 to 65535"));
         }
         match self.destination {
             Some(destination) if destination.is_ipv4() != self.source.is_ipv4() => Err(Problem::invalid(
@@ -193,28 +193,28 @@ impl ExplainQuery {
 
 fn limit(limit: u32) -> Result<usize, Problem> {
     if !(1..=MOST).contains(&limit) {
-        return Err(Problem::bad_request(format!("`limit` is 1 to {MOST}")));
+        return Err(Problem::bad_request(format!("`limit` must be 1 to {MOST}")));
     }
     usize::try_from(limit).map_err(|error| Problem::internal(error.to_string()))
 }
 
 fn end(text: &str, now: Timestamp) -> Result<Timestamp, Problem> {
     let end = duration(text).and_then(|duration| now.checked_add(duration).ok());
-    end.ok_or_else(|| Problem::bad_request("`expiring` is a time such as 12h, 14d or 2w"))
+    end.ok_or_else(|| Problem::bad_request("`expiring` must be a time such as 12h, 14d or 2w"))
 }
 
 fn cursor(text: &str) -> Result<Cursor, Problem> {
     let cursor = text.parse();
-    cursor.map_err(|why| Problem::bad_request(format!("`after` is of no page: {why}")))
+    cursor.map_err(|why| Problem::bad_request(format!("`after` is not the `next` of a page: {why}")))
 }
 
-/// A prefix, or an address as a prefix of its own.
+/// Parses a prefix; an address is a prefix of full length.
 fn prefix(text: &str) -> Result<IpNet, Problem> {
     let net = text
         .parse()
         .ok()
         .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
     net.ok_or_else(|| {
-        Problem::invalid("`in` is a prefix or an address, such as 198.51.100.0/24 or 2001:db8::1")
+        Problem::invalid("`in` must be a prefix or an address, such as 198.51.100.0/24 or 2001:db8::1")
     })
 }

@@ -1,17 +1,17 @@
-//! That docs/openapi.json says what the code does.
+//! docs/openapi.json describes what the code does.
 
 use std::{env, fs, path::Path};
 
 use axum::http::Method;
 use serde_json::Value;
 
-use super::{super::openapi::DOCUMENT, Fixture};
+use super::{super::routes, Fixture};
 use crate::api::bounds;
 
-/// Set, it has the file written instead of compared.
+/// If set, the file is written instead of compared.
 const WRITE: &str = "OP25B_WRITE_OPENAPI";
 
-/// What there is.
+/// The paths of the API.
 const PATHS: [&str; 10] = [
     "/v1/exemptions",
     "/v1/exemptions/import",
@@ -25,20 +25,25 @@ const PATHS: [&str; 10] = [
     "/v1/status",
 ];
 
+fn text() -> String {
+    routes::document().0.to_string()
+}
+
 fn document() -> Value {
-    serde_json::from_str(&DOCUMENT).unwrap()
+    serde_json::from_str(&text()).unwrap()
 }
 
 #[test]
 fn the_file_in_docs_is_what_the_code_says() {
+    let text = text();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi.json");
     if env::var_os(WRITE).is_some() {
-        fs::write(&path, DOCUMENT.as_bytes()).unwrap();
+        fs::write(&path, &text).unwrap();
     }
     let written = fs::read_to_string(&path).unwrap_or_default();
     assert!(
-        written == *DOCUMENT,
-        "docs/openapi.json is not what the code says; write it anew with\n    \
+        written == text,
+        "docs/openapi.json does not describe the code; regenerate it with\n    \
          {WRITE}=1 cargo test --package op25b --lib control::tests::document"
     );
 }
@@ -58,11 +63,11 @@ async fn every_route_that_is_described_is_there_and_no_other_method() {
             .map(|it| it.to_uppercase())
             .collect();
         let uri = path.replace("{id}", "a7");
-        // Nobody is asked anything: the answer to this says which methods there are.
+        // No route has this method: the response lists those that there are.
         let answer = fixture.ask(Method::TRACE, &uri).await;
         assert_eq!(answer.status, 405, "{path}");
         let mut allowed: Vec<_> = answer.header("allow").unwrap().split(',').collect();
-        // Whatever can be got can be asked for without its body.
+        // Every GET can be a HEAD.
         allowed.retain(|method| *method != "HEAD");
         allowed.sort_unstable();
         let mut described: Vec<_> = described.iter().map(String::as_str).collect();
@@ -73,8 +78,8 @@ async fn every_route_that_is_described_is_there_and_no_other_method() {
 
 #[test]
 fn whatever_is_referred_to_is_described() {
-    let document = document();
-    let references = DOCUMENT.split("\"$ref\": \"#").skip(1);
+    let (text, document) = (text(), document());
+    let references = text.split("\"$ref\": \"#").skip(1);
     for reference in references.map(|rest| rest.split('"').next().unwrap()) {
         assert!(document.pointer(reference).is_some(), "{reference}");
     }

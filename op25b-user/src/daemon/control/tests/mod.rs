@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 use tower::ServiceExt as _;
 use ulid::Ulid;
 
-use super::{Shared, View, limits, peer::Peer, reads::OpenReader, routes::router};
+use super::{View, limits, reads::OpenReader, routes::router, server::Credentials, shared::Shared};
 use crate::{
     api::{Added, Exemption, Explained, Extended, Imported, Problem, Removed},
     daemon::{metrics::Scrape, request::Request},
@@ -40,11 +40,11 @@ exemptions:
 ";
 
 /// Somebody who may change things, and somebody who may not.
-const OPERATOR: Peer = Peer {
+const OPERATOR: Credentials = Credentials {
     uid: 0,
     may_change: true,
 };
-const READER: Peer = Peer {
+const READER: Credentials = Credentials {
     uid: 3_999_999_999,
     may_change: false,
 };
@@ -114,9 +114,9 @@ impl Fixture {
         }
     }
 
-    async fn send(&self, peer: Peer, request: HttpRequest<Body>) -> Answer {
+    async fn send(&self, credentials: Credentials, request: HttpRequest<Body>) -> Answer {
         let mut request = request;
-        request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(credentials);
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();

@@ -1,8 +1,11 @@
-//! Serving many clients from the daemon's one thread, of whom some are slow, silent or talk nonsense.
+//! The HTTP server of the control socket: many clients, some of them slow or silent, in the daemon's one thread.
 //!
-//! Nothing here waits for a client without an end, and no client's connection keeps another's out: when all places are
-//! taken, the connection that has waited longest for its client makes room. It may be one that sends its request byte by
-//! byte, or that does not read its answer. Only a request that is there to its end is not given up.
+//! Every wait for a client is bounded, and no connection keeps another out: when all places are taken, the connection
+//! that has been idle longest is evicted. It may be one that sends its request byte by byte or does not read its response.
+//! Only a request that has arrived completely is never given up.
+
+mod credentials;
+mod eviction;
 
 use std::{
     pin::{Pin, pin},
@@ -29,80 +32,78 @@ use tokio::{
 use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
-use super::{
-    limits,
-    peer::Peer,
-    waiting::{Place, Waiting, locked},
-};
+pub(super) use self::credentials::Credentials;
+use self::eviction::{Entry, EvictionQueue, locked};
+use super::limits;
 
-/// How long to wait after a connection could not be taken: without file descriptors the next one cannot either.
+/// The pause after a failed `accept`: without a free file descriptor the next one fails as well.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Serves whoever connects, for ever; `group` is whose members may change things.
+/// Serves connections for ever. Members of `group` may change things.
 pub(super) async fn serve(listener: UnixListener, group: Option<Gid>, router: Router) {
     let slots = Arc::new(Semaphore::new(limits::CONNECTIONS));
-    let waiting = Arc::new(Waiting::default());
+    let idle = Arc::new(EvictionQueue::default());
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                warn!(%error, "cannot take a connection at the control socket");
+                warn!(%error, "cannot accept a connection at the control socket");
                 sleep(PAUSE).await;
                 continue;
             }
         };
-        let peer = match Peer::of(&stream, group) {
-            Ok(peer) => peer,
+        let credentials = match Credentials::of(&stream, group) {
+            Ok(credentials) => credentials,
             Err(error) => {
-                warn!(%error, "cannot tell who connected to the control socket");
+                warn!(%error, "cannot read the credentials of a connection at the control socket");
                 continue;
             }
         };
-        let Some(slot) = room(&slots, &waiting).await else {
+        let Some(slot) = room(&slots, &idle).await else {
             return;
         };
         tokio::spawn(connection(
             stream,
-            peer,
+            credentials,
             router.clone(),
-            Arc::clone(&waiting),
+            Arc::clone(&idle),
             slot,
         ));
     }
 }
 
-/// A place for one more connection; nothing if there will never be one.
-async fn room(slots: &Arc<Semaphore>, waiting: &Waiting) -> Option<OwnedSemaphorePermit> {
+/// Makes room for one more connection; `None` if the semaphore is closed.
+async fn room(slots: &Arc<Semaphore>, idle: &EvictionQueue) -> Option<OwnedSemaphorePermit> {
     if let Ok(slot) = Arc::clone(slots).try_acquire_owned() {
         return Some(slot);
     }
     let mut slot = pin!(Arc::clone(slots).acquire_owned());
     loop {
-        waiting.dismiss_longest();
+        idle.evict_oldest();
         tokio::select! {
             slot = &mut slot => return slot.ok(),
-            () = waiting.grew.notified() => {}
+            () = idle.grew.notified() => {}
         }
     }
 }
 
 async fn connection(
     stream: UnixStream,
-    peer: Peer,
+    credentials: Credentials,
     router: Router,
-    waiting: Arc<Waiting>,
+    idle: Arc<EvictionQueue>,
     _slot: OwnedSemaphorePermit,
 ) {
-    let dismissed = Arc::new(Notify::new());
-    let place: SharedPlace = Arc::new(Mutex::new(Some(waiting.enter(&dismissed))));
+    let evicted = Arc::new(Notify::new());
+    let entry: SharedEntry = Arc::new(Mutex::new(Some(idle.enter(&evicted))));
     let service = service_fn(|request: Request<Incoming>| {
-        let mut request = request.map(|body| Body::new(Arriving::new(body, Arc::clone(&place))));
-        request.extensions_mut().insert(peer);
+        let mut request = request.map(|body| Body::new(Arriving::new(body, Arc::clone(&entry))));
+        request.extensions_mut().insert(credentials);
         let router = router.clone();
-        let (place, waiting, dismissed) = (&place, &waiting, &dismissed);
+        let (entry, idle, evicted) = (&entry, &idle, &evicted);
         async move {
             let response = router.oneshot(request).await;
-            *locked(place) = Some(waiting.enter(dismissed));
+            *locked(entry) = Some(idle.enter(evicted));
             response
         }
     });
@@ -116,29 +117,29 @@ async fn connection(
     let mut served = pin!(served);
     let result = tokio::select! {
         result = served.as_mut() => result,
-        () = dismissed.notified() => {
+        () = evicted.notified() => {
             served.as_mut().graceful_shutdown();
-            // An answer goes out as far as the client has left room for it. Waiting for more would keep others out.
+            // What fits into the socket's buffer is still sent. Waiting for more would keep others out.
             served.now_or_never().unwrap_or(Ok(()))
         }
     };
     if let Err(error) = result {
-        debug!(uid = peer.uid, %error, "a connection at the control socket broke off");
+        debug!(uid = credentials.uid, %error, "a connection at the control socket broke");
     }
 }
 
-/// A connection's place in the line of those that wait for their clients, if it is in there.
-type SharedPlace = Arc<Mutex<Option<Place>>>;
+/// A connection's entry in the queue of idle ones; `None` while its request is handled.
+type SharedEntry = Arc<Mutex<Option<Entry>>>;
 
-/// A body on its way; once it is there, its connection does not wait for the client any more.
+/// A request's body. When it has arrived, its connection is idle no longer.
 struct Arriving {
     body: Incoming,
-    place: SharedPlace,
+    entry: SharedEntry,
 }
 
 impl Arriving {
-    fn new(body: Incoming, place: SharedPlace) -> Self {
-        let arriving = Self { body, place };
+    fn new(body: Incoming, entry: SharedEntry) -> Self {
+        let arriving = Self { body, entry };
         if arriving.is_end_stream() {
             arriving.arrived();
         }
@@ -146,7 +147,7 @@ impl Arriving {
     }
 
     fn arrived(&self) {
-        locked(&self.place).take();
+        locked(&self.entry).take();
     }
 }
 

@@ -1,7 +1,7 @@
-//! Who is at the other end of a connection, and what may they do?
+//! The credentials of a connection's other end, and what they permit.
 //!
-//! The kernel says so (`SO_PEERCRED`, `SO_PEERGROUPS`), as of when the connection was made: nothing that a client sends
-//! changes it.
+//! They are the kernel's (`SO_PEERCRED`, `SO_PEERGROUPS`), as of when the connection was made: nothing that a client sends
+//! changes them.
 
 use std::{
     io,
@@ -11,20 +11,20 @@ use std::{
 use nix::unistd::{Gid, Uid};
 use tokio::net::UnixStream;
 
-/// The most groups that the kernel lets a process have (`NGROUPS_MAX`).
+/// The kernel's limit of a process's groups (`NGROUPS_MAX`).
 const MOST_GROUPS: usize = 65_536;
 
-/// The other end of a connection.
+/// The credentials of a connection's other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Peer {
-    /// The user.
-    pub(super) uid: u32,
-    /// Whether they may do more than read.
-    pub(super) may_change: bool,
+pub(in super::super) struct Credentials {
+    /// The user's number.
+    pub(in super::super) uid: u32,
+    /// Whether more than reading is permitted.
+    pub(in super::super) may_change: bool,
 }
 
-impl Peer {
-    /// Who it is; `group` is whose members may change things.
+impl Credentials {
+    /// Reads them from the kernel. Members of `group` may change things.
     pub(super) fn of(stream: &UnixStream, group: Option<Gid>) -> io::Result<Self> {
         let credentials = stream.peer_cred()?;
         let uid = Uid::from_raw(credentials.uid());
@@ -38,7 +38,7 @@ impl Peer {
     }
 }
 
-/// The supplementary groups of the process at the other end.
+/// Reads the supplementary groups of the process at the other end.
 fn groups(stream: &impl AsFd) -> io::Result<Vec<libc::gid_t>> {
     let mut groups: Vec<libc::gid_t> = vec![0; 64];
     loop {
@@ -60,7 +60,7 @@ fn groups(stream: &impl AsFd) -> io::Result<Vec<libc::gid_t>> {
             return Ok(groups);
         }
         let error = io::Error::last_os_error();
-        // Then the size says how much room it takes.
+        // On ERANGE the kernel returns the size that is needed.
         if error.raw_os_error() != Some(libc::ERANGE) || found <= groups.len() || found > MOST_GROUPS {
             return Err(error);
         }
@@ -75,22 +75,22 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_kernel_says_who_is_at_the_other_end() {
+    async fn the_kernel_reports_the_credentials_of_the_other_end() {
         let (ours, _theirs) = UnixStream::pair().unwrap();
         let mut expected: Vec<_> = getgroups().unwrap().into_iter().map(Gid::as_raw).collect();
         let mut found = groups(&ours).unwrap();
         expected.sort_unstable();
         found.sort_unstable();
         assert_eq!(found, expected);
-        // Whoever runs the daemon may change things, whatever their groups.
-        let peer = Peer::of(&ours, Some(Gid::from_raw(54_321))).unwrap();
+        // The daemon's own user may change things, whatever their groups.
+        let own = Credentials::of(&ours, Some(Gid::from_raw(54_321))).unwrap();
         assert_eq!(
-            peer,
-            Peer {
+            own,
+            Credentials {
                 uid: Uid::current().as_raw(),
                 may_change: true
             }
         );
-        assert!(Peer::of(&ours, Some(getgid())).unwrap().may_change);
+        assert!(Credentials::of(&ours, Some(getgid())).unwrap().may_change);
     }
 }

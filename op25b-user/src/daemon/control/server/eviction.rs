@@ -1,0 +1,62 @@
+//! The queue of idle connections: when all places are taken, the one that has been idle longest is evicted.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::Notify;
+
+/// The connections that wait for their clients, the longest wait first.
+#[derive(Default)]
+pub(super) struct EvictionQueue {
+    queue: Mutex<Queue>,
+    /// Notified whenever a connection enters.
+    pub(super) grew: Notify,
+}
+
+#[derive(Default)]
+struct Queue {
+    /// Ascends, so that the first entry is the oldest.
+    next: u64,
+    entries: BTreeMap<u64, Arc<Notify>>,
+}
+
+/// An entry of the queue; dropping it removes it.
+pub(super) struct Entry {
+    queue: Arc<EvictionQueue>,
+    number: u64,
+}
+
+impl EvictionQueue {
+    /// Enters a connection as idle from now on; `evicted` is notified if it has to close.
+    pub(super) fn enter(self: &Arc<Self>, evicted: &Arc<Notify>) -> Entry {
+        let mut queue = locked(&self.queue);
+        let number = queue.next;
+        queue.next += 1;
+        queue.entries.insert(number, Arc::clone(evicted));
+        self.grew.notify_one();
+        Entry {
+            queue: Arc::clone(self),
+            number,
+        }
+    }
+
+    /// Evicts the connection that has been idle longest.
+    pub(super) fn evict_oldest(&self) {
+        if let Some((_, evicted)) = locked(&self.queue).entries.pop_first() {
+            evicted.notify_one();
+        }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        locked(&self.queue.queue).entries.remove(&self.number);
+    }
+}
+
+/// Locks a mutex. What it guards here is valid after a panic, too.
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

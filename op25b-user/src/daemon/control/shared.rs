@@ -1,0 +1,71 @@
+//! The state that the routes share, and what the daemon publishes to them.
+
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, mpsc, watch};
+
+use super::{
+    names::Names,
+    reads::{OpenReader, Readers},
+    requests::Requests,
+};
+use crate::{
+    api::Problem,
+    daemon::{metrics::Scrape, request::Request},
+    policy::Policy,
+    report::{DaemonReport, exemptions::InFile},
+};
+
+/// The state that the daemon publishes to clients.
+pub(in crate::daemon) struct View {
+    /// The daemon's report.
+    pub(in crate::daemon) report: DaemonReport,
+    /// The policy that is enforced.
+    pub(in crate::daemon) policy: Arc<Policy>,
+}
+
+/// What the routes share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) requests: Requests,
+    pub(super) view: watch::Receiver<Option<Arc<View>>>,
+    pub(super) scrapes: mpsc::Sender<Scrape>,
+    pub(super) readers: Readers,
+    pub(super) names: Names,
+    /// One import at a time: each may take much memory.
+    pub(super) imports: Arc<Semaphore>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        requests: mpsc::Sender<Request>,
+        view: watch::Receiver<Option<Arc<View>>>,
+        open_reader: OpenReader,
+        scrapes: mpsc::Sender<Scrape>,
+    ) -> Self {
+        Self {
+            requests: Requests(requests),
+            view,
+            scrapes,
+            readers: Readers::new(open_reader),
+            names: Names::default(),
+            imports: Arc::new(Semaphore::new(1)),
+        }
+    }
+
+    /// The state that was published last.
+    pub(super) fn view(&self) -> Result<Arc<View>, Problem> {
+        let view = self.view.borrow().clone();
+        view.ok_or_else(|| Problem::busy("the daemon does not enforce a policy yet"))
+    }
+}
+
+impl View {
+    /// The exemptions of the policy file.
+    pub(super) fn in_file(&self) -> InFile<'_> {
+        InFile {
+            file: &self.report.policy_file,
+            exemptions: &self.policy.exemptions,
+        }
+    }
+}
