@@ -1,9 +1,9 @@
 //! Listing and showing: through the daemon, and from the disk without one.
 
 use op25b::{
-    api::{Exemption, HistoryEntry, Page, FilePosition, Rule, RuleKind},
+    api::{Exemption, FilePosition, HistoryEntry, Page, Rule, RuleKind},
     report::{DaemonReport, ExemptionReport},
-    store::{ChangeKind, Actor},
+    store::{Actor, ChangeKind},
 };
 use serde_json::{Value, json};
 use ulid::Ulid;
@@ -176,7 +176,7 @@ fn without_a_daemon_the_disk_is_read_and_that_is_said() {
     assert!(
         nothing
             .stderr
-            .starts_with("op25b: no daemon runs; this is what is on the disk\n"),
+            .starts_with("op25b: no daemon runs; this is read from the disk\n"),
         "{nothing:?}"
     );
 

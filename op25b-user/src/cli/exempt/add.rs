@@ -1,4 +1,4 @@
-//! `op25b exempt add`: add an exemption.
+//! `op25b exempt add`: exempts a customer's prefixes from the block.
 
 use std::{io::Write as _, process::ExitCode};
 

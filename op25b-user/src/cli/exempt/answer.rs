@@ -1,4 +1,4 @@
-//! What a command makes of a daemon's answer, or of none.
+//! Requests to the daemon, and the output and exit codes for its responses.
 
 use std::{
     io::{self, Write as _},
@@ -17,17 +17,17 @@ use crate::{
 
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 
-/// What came of asking.
+/// The outcome of a request.
 pub(super) enum Answer<T> {
-    /// It was done.
+    /// The daemon's answer.
     Done(T),
-    /// It was not, and why.
+    /// The daemon refused.
     Refused(Box<Problem>),
-    /// There is nobody to ask.
+    /// No daemon runs.
     NoDaemon,
 }
 
-/// Asks the daemon something that changes nothing.
+/// Sends a request that changes nothing.
 pub(super) fn ask<T>(
     places: &Places,
     question: impl AsyncFnOnce(Client) -> Result<T, AskError>,
@@ -42,7 +42,7 @@ pub(super) fn ask<T>(
     }
 }
 
-/// Has the daemon change something; without one that is an error.
+/// Sends a request that makes a change; without a daemon that is an error.
 pub(super) fn change<T>(
     places: &Places,
     question: impl AsyncFnOnce(Client) -> Result<T, AskError>,
@@ -55,24 +55,24 @@ pub(super) fn change<T>(
     };
     Err(if error.is_absence() {
         anyhow!(
-            "{error}: nothing was written; start it with `systemctl start op25b` or `op25b run --policy FILE`"
+            "{error}: nothing was changed; start it with `systemctl start op25b` or `op25b run --policy FILE`"
         )
     } else if error.is_forbidden() {
-        forbidden(error).context("nothing was written")
+        forbidden(error).context("nothing was changed")
     } else if error.is_unasked() {
-        anyhow::Error::new(error).context("nothing was written")
+        anyhow::Error::new(error).context("nothing was changed")
     } else {
         anyhow::Error::new(error).context(
-            "it is not known whether this was done: `op25b exempt history` tells, once the daemon answers again",
+            "it is not known whether the change was made: check `op25b exempt history` once the daemon answers again",
         )
     })
 }
 
 fn forbidden(error: AskError) -> anyhow::Error {
-    anyhow::Error::new(error).context("only root and members of the group op25b may ask the daemon")
+    anyhow::Error::new(error).context("only root and members of the group op25b may use the control socket")
 }
 
-/// Runs something to its end.
+/// Runs a future to completion.
 pub(super) fn block_on<T>(future: impl Future<Output = T>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -81,7 +81,7 @@ pub(super) fn block_on<T>(future: impl Future<Output = T>) -> anyhow::Result<T> 
     Ok(runtime.block_on(future))
 }
 
-/// Prints why something was refused, and says by the exit code whether asking for something else would help.
+/// Prints why a request was refused. The exit code tells a wrong request from a failure of the daemon.
 pub(super) fn refuse(problem: &Problem, json: bool, file: Option<&str>) -> anyhow::Result<ExitCode> {
     if json {
         print_json(problem)?;
@@ -91,7 +91,7 @@ pub(super) fn refuse(problem: &Problem, json: bool, file: Option<&str>) -> anyho
         }
         anstream::eprintln!("op25b: {}", problem.detail);
     }
-    // The 500s are about the daemon and its store, not about the request.
+    // A 5xx is a failure of the daemon or its store, not of the request.
     Ok(ExitCode::from(if problem.status >= 500 {
         EXIT_FAILED
     } else {
@@ -106,7 +106,7 @@ pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(writeln!(stdout)?)
 }
 
-/// Prints what is probably not what was meant.
+/// Prints warnings.
 pub(super) fn warn(warnings: &[String]) {
     for warning in warnings {
         anstream::eprintln!("{WARNING}warning{WARNING:#}: {warning}");

@@ -1,4 +1,4 @@
-//! `op25b exempt list`: list exemptions.
+//! `op25b exempt list`: lists exemptions.
 
 use std::{
     io::{IsTerminal as _, Write as _, stdout},
@@ -92,13 +92,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Takes what the daemon takes.
+/// Parses a time as the daemon does.
 fn time(text: &str) -> anyhow::Result<String> {
     duration(text).context("write a number and one of s, m, h, d and w, such as 14d")?;
     Ok(text.to_owned())
 }
 
-/// Takes an address for the prefix that holds only that, and any address in a prefix for the prefix.
+/// Parses a prefix. An address is a prefix of full length, and host bits are ignored.
 fn prefix(text: &str) -> anyhow::Result<IpNet> {
     let net = match text.parse::<IpAddr>() {
         Ok(address) => IpNet::from(address),

@@ -1,4 +1,4 @@
-//! How the parts of an exemption are put into words for people.
+//! Formats the parts of an exemption for people.
 
 use ipnet::IpNet;
 use jiff::{Timestamp, civil::Time, tz::TimeZone};
@@ -15,7 +15,7 @@ pub(super) fn instant(at: Timestamp, time_zone: &TimeZone) -> String {
         .to_string()
 }
 
-/// An end as it would be written: a day, if it holds through the whole of it.
+/// An expiry as it would be written: a day, if the exemption is in force through the whole of it.
 pub(super) fn end(end: Option<Timestamp>, time_zone: &TimeZone) -> String {
     let Some(end) = end else {
         return "never".into();
@@ -29,7 +29,7 @@ pub(super) fn end(end: Option<Timestamp>, time_zone: &TimeZone) -> String {
     instant(end, time_zone)
 }
 
-/// An end, and in how long that is if it is to come.
+/// An expiry, with the time until then or since.
 pub(super) fn end_from(now: Timestamp, at: Option<Timestamp>, time_zone: &TimeZone) -> String {
     let text = end(at, time_zone);
     match at {
@@ -39,7 +39,7 @@ pub(super) fn end_from(now: Timestamp, at: Option<Timestamp>, time_zone: &TimeZo
     }
 }
 
-/// Roughly how long, in the largest unit of which there are at least two.
+/// A rough length of time, in the largest unit of which there are at least two.
 fn duration(seconds: i64) -> String {
     const UNITS: [(i64, &str); 3] = [(86_400, "days"), (3_600, "hours"), (60, "minutes")];
     for (length, unit) in UNITS {
@@ -54,7 +54,7 @@ fn duration(seconds: i64) -> String {
     }
 }
 
-/// A user, by name if the system knows one.
+/// A user: by name, or by number if the system has no name.
 pub(super) fn actor(actor: &Actor) -> String {
     if actor.name == actor.uid.to_string() {
         format!("uid {}", actor.uid)
@@ -72,7 +72,7 @@ pub(super) const fn state(state: State) -> &'static str {
     }
 }
 
-/// Where an exemption comes from, in short.
+/// Where an exemption is kept, in short.
 pub(super) fn origin(exemption: &Exemption) -> String {
     match (&exemption.place, exemption.origin) {
         (Some(place), _) => {
@@ -84,13 +84,13 @@ pub(super) fn origin(exemption: &Exemption) -> String {
     }
 }
 
-/// Prefixes, one after the other.
+/// A list of prefixes.
 pub(super) fn nets(nets: &[IpNet], separator: &str) -> String {
     let texts: Vec<_> = nets.iter().map(ToString::to_string).collect();
     texts.join(separator)
 }
 
-/// Text that does nothing to a terminal, in one line.
+/// Text in one line, without what controls a terminal.
 pub(super) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| match c {

@@ -1,6 +1,6 @@
-//! What can be said of exemptions while no daemon runs: the store's file, and the file of the policy that is enforced.
+//! Reads exemptions while no daemon runs: from the store's file, and from the file of the policy that is enforced.
 
-mod nothing;
+mod empty;
 
 use std::{
     path::{Path, PathBuf},
@@ -11,7 +11,7 @@ use anyhow::{Context as _, anyhow, ensure};
 use jiff::Timestamp;
 use ulid::Ulid;
 
-use self::nothing::Nothing;
+use self::empty::EmptyStore;
 use super::answer::block_on;
 use crate::{
     api::{self, Exemption, HistoryEntry, Page},
@@ -29,22 +29,22 @@ use crate::{
     store::{Records, sqlite},
 };
 
-/// So many items are read at once.
+/// The items of a page.
 const PAGE: usize = 1000;
 
-/// What can be read.
+/// The sources that can be read.
 pub(super) struct Offline {
     now: Timestamp,
     store: Box<dyn Records>,
     file: PathBuf,
-    /// Nothing if no filter runs, or its policy cannot be told.
+    /// `None` if no filter runs, or its policy is not known.
     policy: Option<Arc<Policy>>,
-    /// What cannot be said, and why.
+    /// What cannot be read, and why.
     pub(super) left_out: Vec<String>,
 }
 
 impl Offline {
-    /// Opens what there is.
+    /// Opens the store and the policy file.
     pub(super) fn open(places: &Places) -> anyhow::Result<Self> {
         let mut offline = Self::store_only(places)?;
         match enforced(&places.bpffs) {
@@ -73,15 +73,15 @@ impl Offline {
         })
     }
 
-    /// Tells people that no daemon said this.
+    /// Prints that the output is not from a daemon.
     pub(super) fn say_so(&self) {
-        anstream::eprintln!("op25b: no daemon runs; this is what is on the disk");
+        anstream::eprintln!("op25b: no daemon runs; this is read from the disk");
         for what in &self.left_out {
             anstream::eprintln!("op25b: left out: {what}");
         }
     }
 
-    /// The exemptions that are asked for.
+    /// The exemptions that match.
     pub(super) fn list(&self, listing: &Listing) -> anyhow::Result<Vec<Exemption>> {
         let expiring = listing.expiring.as_deref();
         let expiring = expiring.map(|time| {
@@ -116,14 +116,15 @@ impl Offline {
         Ok(exemptions::find(self.in_file(), &*self.store, id, self.now)?)
     }
 
-    /// A part of what happened.
+    /// A page of the history.
     pub(super) fn history(
         &self,
         id: Option<&str>,
         after: Option<&str>,
     ) -> anyhow::Result<Page<HistoryEntry>> {
-        let of =
-            id.map(|id| Ulid::from_string(id).map_err(|_| anyhow!("`{id}` is no id of a stored exemption")));
+        let of = id.map(|id| {
+            Ulid::from_string(id).map_err(|_| anyhow!("`{id}` is not the id of a stored exemption"))
+        });
         let after = after.map_or(Ok(0), str::parse)?;
         Ok(exemptions::history(
             &*self.store,
@@ -144,15 +145,15 @@ impl Offline {
     }
 }
 
-/// The store, whether or not there is one yet.
+/// The store; an empty one if it does not exist.
 fn open(state_dir: &Path) -> anyhow::Result<Box<dyn Records>> {
     Ok(match sqlite::open_read_only(state_dir)? {
         Some(store) => Box::new(store),
-        None => Box::new(Nothing),
+        None => Box::new(EmptyStore),
     })
 }
 
-/// The policy file that the filter here was loaded from; nothing if there is no filter.
+/// The policy file that the running filter was loaded from; `None` if no filter runs.
 fn enforced(bpffs: &Path) -> anyhow::Result<Option<PolicyFile>> {
     let Found { filters, unreadable } = block_on(discover::find())??;
     let pinned = pinned_programs(bpffs)
@@ -162,10 +163,10 @@ fn enforced(bpffs: &Path) -> anyhow::Result<Option<PolicyFile>> {
         programs.any(|program| pinned.contains(&program))
     };
     let Some(filter) = filters.into_iter().find(is_pinned) else {
-        // It may be the one that is pinned.
+        // An unreadable filter may be the one that is pinned.
         ensure!(
             unreadable.is_empty(),
-            "a filter runs that another version of op25b has loaded"
+            "the running filter was loaded by another version of op25b"
         );
         return Ok(None);
     };

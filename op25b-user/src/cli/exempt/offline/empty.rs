@@ -1,14 +1,14 @@
-//! A store in which nothing was ever kept.
+//! A store that does not exist yet: it has no records.
 
 use jiff::Timestamp;
 use ulid::Ulid;
 
 use crate::store::{Event, Query, Record, Records, Revision, StoreError};
 
-/// It.
-pub(super) struct Nothing;
+/// A store without records.
+pub(super) struct EmptyStore;
 
-impl Records for Nothing {
+impl Records for EmptyStore {
     fn revision(&self) -> Result<Revision, StoreError> {
         Ok(0)
     }
