@@ -1,26 +1,28 @@
-//! Exemptions as the control socket speaks of them.
+//! Exemptions in the requests and responses of the control socket.
 
 use std::path::PathBuf;
 
-use ipnet::IpNet;
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Explained;
-use crate::store::{ChangeKind, Actor, Record, State};
+use crate::{
+    exemption::{ImportRow, Invalid, Terms, limits},
+    store::{Actor, ChangeKind, Record, State},
+};
 
-/// Where an exemption comes from.
+/// Where an exemption is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
-    /// The policy file: only an edit of it changes the exemption.
+    /// In the policy file: only an edit of the file changes the exemption.
     Policy,
-    /// The store.
+    /// In the store.
     Store,
 }
 
-/// A place in the policy file.
+/// A position in the policy file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FilePosition {
     /// The file.
@@ -35,57 +37,40 @@ pub struct FilePosition {
 /// An exemption.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Exemption {
-    /// What it is known by: a ULID if it is stored; the policy file's `id`, or `line-` and the line there.
+    /// The id: a ULID if it is stored; otherwise the `id` in the policy file, or `line-` and its line.
     pub id: String,
-    /// Where it comes from.
+    /// Where it is kept.
     pub origin: Origin,
-    /// Who it is.
-    pub customer: String,
-    /// Their source prefixes.
-    #[schema(value_type = Vec<String>)]
-    pub prefixes: Vec<IpNet>,
-    /// Where they may connect to; everywhere if empty.
-    #[schema(value_type = Vec<String>)]
-    pub destinations: Vec<IpNet>,
-    /// The ticket that asked for it.
-    pub ticket: Option<String>,
-    /// Anything else worth knowing.
-    pub note: Option<String>,
+    /// Its terms.
+    #[serde(flatten)]
+    pub terms: Terms,
     /// When it was added; in the policy file, `created`.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub created_at: Option<Timestamp>,
-    /// Who added it; nobody knows of the policy file's.
+    /// The user who added it; not known of those in the policy file.
     pub created_by: Option<Actor>,
-    /// The first instant at which it no longer holds.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub expires_at: Option<Timestamp>,
     /// When it was removed.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub removed_at: Option<Timestamp>,
-    /// Whether it holds.
+    /// Whether it is in force.
     pub state: State,
-    /// The number of its last change; none in the policy file.
+    /// The revision of its last change; none in the policy file.
     pub revision: Option<u64>,
-    /// Where the policy file says so.
+    /// Its position in the policy file.
     pub place: Option<FilePosition>,
 }
 
 impl Exemption {
-    /// A stored one, as of an instant.
+    /// A stored exemption, as of an instant.
     #[must_use]
     pub fn stored(record: Record, now: Timestamp) -> Self {
         Self {
             state: record.state(now),
             id: record.id.to_string(),
             origin: Origin::Store,
-            customer: record.customer,
-            prefixes: record.prefixes,
-            destinations: record.destinations,
-            ticket: record.ticket,
-            note: record.note,
+            terms: record.terms,
             created_at: Some(record.created_at),
             created_by: Some(record.created_by),
-            expires_at: record.expires_at,
             removed_at: record.removed_at,
             revision: Some(record.revision),
             place: None,
@@ -93,158 +78,88 @@ impl Exemption {
     }
 }
 
-/// A prefix without host bits, such as `198.51.100.8/29`, or an address.
-#[derive(ToSchema)]
-#[schema(
-    as = Prefix,
-    min_length = 2,
-    max_length = 64,
-    pattern = "^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$",
-    example = "198.51.100.8/29"
-)]
-#[expect(dead_code, reason = "it only describes")]
-struct PrefixText(String);
-
-/// An exemption to add.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewExemption {
-    /// Who it is.
-    #[schema(min_length = 1, max_length = 1000, example = "Example KK")]
-    pub customer: String,
-    /// Their source prefixes, such as `198.51.100.8/29`; an address is a prefix of its own.
-    #[schema(value_type = Vec<PrefixText>, min_items = 1, max_items = 1000)]
-    pub prefixes: Vec<String>,
-    /// Where they may connect to; everywhere if empty.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schema(value_type = Vec<PrefixText>, max_items = 1000)]
-    pub destinations: Vec<String>,
-    /// The ticket that asked for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 1000, example = "OPS-1042")]
-    pub ticket: Option<String>,
-    /// Anything else worth knowing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 1000)]
-    pub note: Option<String>,
-    /// When it ends: after a time such as `90d`, with a date such as `2028-03-31`, at an instant such as
-    /// `2028-04-01T00:00:00+09:00`, or `never`, which is also meant by nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 1000, example = "90d")]
-    pub expires: Option<String>,
-    /// Also if a prefix is in no pool or wider than the policy lets pass.
-    #[serde(default)]
-    pub force: bool,
-}
-
-/// The answer to an exemption that was added, and holds.
+/// The response to an added exemption, which is in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Added {
     /// The exemption.
     pub exemption: Exemption,
-    /// What the program in the kernel does with a connection from its first prefix now.
+    /// The verdict of the program in the kernel on a connection from its first prefix.
     pub verdict: Explained,
-    /// What is probably not what was meant.
+    /// Warnings about probable mistakes.
     pub warnings: Vec<String>,
 }
 
-/// A new end of an exemption.
+/// A new expiry of an exemption.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExtendExemption {
-    /// When it ends, as when one is added; counted from now.
-    #[schema(min_length = 1, max_length = 1000, example = "2028-03-31")]
+    /// The expiry, as of a new exemption; a time is counted from now.
+    #[schema(min_length = 1, example = "2028-03-31")]
     pub expires: String,
-    /// Why.
+    /// The reason, for the history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 1000)]
+    #[schema(min_length = 1)]
     pub reason: Option<String>,
 }
 
-/// The answer to an exemption whose end was changed.
+/// The response to a changed expiry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Extended {
     /// The exemption as it is now.
     pub exemption: Exemption,
-    /// What the program in the kernel does with a connection from its first prefix now.
+    /// The verdict of the program in the kernel on a connection from its first prefix.
     pub verdict: Explained,
-    /// What is probably not what was meant.
+    /// Warnings about probable mistakes.
     pub warnings: Vec<String>,
 }
 
-/// The answer to an exemption that was removed.
+/// The response to a removed exemption.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Removed {
-    /// The exemption as it was, and when it was removed.
+    /// The exemption, with the time of its removal.
     pub exemption: Exemption,
-    /// What the program in the kernel does with a connection from its first prefix now.
+    /// The verdict of the program in the kernel on a connection from its first prefix.
     pub verdict: Explained,
 }
 
-/// Many exemptions to add: all, or none.
+/// Exemptions to add, all of them or none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImportExemptions {
     /// The exemptions.
-    #[schema(min_items = 1, max_items = 1_000_000)]
+    #[schema(min_items = 1)]
     pub exemptions: Vec<ImportRow>,
-    /// Only say what would be done.
+    /// Only report what would be done.
     #[serde(default)]
     pub dry_run: bool,
 }
 
-/// An exemption and where it was written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ImportRow {
-    /// The line that errors are to name.
-    #[serde(deserialize_with = "whole")]
-    #[schema(minimum = 0, maximum = 4_294_967_295_u64)]
-    pub line: u32,
-    /// The exemption. Its end must be absolute: a file that says `90d` would mean something else each time.
-    pub exemption: NewExemption,
-}
-
-/// A whole number. JSON knows only numbers, so that `14.0` is one, too.
-fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    let number = f64::deserialize(deserializer)?;
-    if number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number) {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "it was looked at"
-        )]
-        return Ok(number as u32);
-    }
-    Err(D::Error::custom(format_args!("{number} is no line")))
-}
-
-/// What an import did.
+/// The response to an import.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Imported {
-    /// Whether nothing was to be done but looking.
+    /// Whether this only reports what would be done.
     pub dry_run: bool,
-    /// How many were added, or would be.
+    /// The number of exemptions that were added, or would be.
     pub added: usize,
-    /// How many were there already.
+    /// The number of exemptions that exist already.
     pub unchanged: usize,
-    /// What is probably not what was meant; the first of them.
+    /// Warnings about probable mistakes; the first of them.
     pub warnings: Vec<String>,
 }
 
-/// One row of the audit.
+/// A row of the audit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HistoryEntry {
-    /// Its number.
+    /// Its revision.
     pub revision: u64,
-    /// When.
+    /// When the change was made.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// Who.
+    /// The user who made it.
     pub by: Actor,
-    /// What.
+    /// The kind of change.
     pub action: ChangeKind,
-    /// Why.
+    /// The reason.
     pub reason: Option<String>,
     /// The exemption before.
     pub before: Option<Exemption>,
@@ -252,11 +167,37 @@ pub struct HistoryEntry {
     pub after: Exemption,
 }
 
-/// A part of a list.
+/// A page of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Page<T> {
     /// The items.
     pub items: Vec<T>,
-    /// What to ask for `after` to get more; nothing at the end.
+    /// The value of `after` for the next page; null on the last one.
     pub next: Option<String>,
+}
+
+impl ExtendExemption {
+    /// Checks that no text is empty or exceeds its limit.
+    ///
+    /// # Errors
+    ///
+    /// The first that does.
+    pub fn check_limits(&self) -> Result<(), Invalid> {
+        limits::text("expires", &self.expires, limits::EXPIRY)?;
+        match &self.reason {
+            Some(reason) => limits::text("reason", reason, limits::PROSE),
+            None => Ok(()),
+        }
+    }
+}
+
+impl ImportExemptions {
+    /// Checks that the number of rows is within its limit; the rows themselves are not checked.
+    ///
+    /// # Errors
+    ///
+    /// If it is not.
+    pub fn check_limits(&self) -> Result<(), Invalid> {
+        limits::rows("exemptions", self.exemptions.len())
+    }
 }

@@ -1,8 +1,7 @@
-//! What is said at the control socket: the bodies of requests and answers, as JSON.
+//! The API of the control socket: the bodies of requests and responses, as JSON.
 //!
 //! Adding a member to an answer is compatible, changing or removing one is not.
 
-pub mod bounds;
 mod duration;
 mod exemption;
 mod explain;
@@ -11,9 +10,10 @@ mod problem;
 pub use self::{
     duration::{DURATION, duration},
     exemption::{
-        Added, Exemption, ExtendExemption, Extended, HistoryEntry, ImportExemptions, ImportRow, Imported,
-        NewExemption, Origin, Page, FilePosition, Removed,
+        Added, Exemption, ExtendExemption, Extended, FilePosition, HistoryEntry, ImportExemptions, Imported,
+        Origin, Page, Removed,
     },
     explain::{Explained, Rule, RuleKind},
     problem::{Problem, ProblemKind, RowProblem},
 };
+pub use crate::exemption::{ImportRow, NewExemption};

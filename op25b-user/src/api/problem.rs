@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::store::StoreError;
+use crate::{exemption::Invalid, store::StoreError};
 
 /// What the type of every problem begins with.
 const URN: &str = "urn:op25b:problem:";
@@ -216,6 +216,12 @@ impl Problem {
     /// There is no room on the disk (507).
     pub fn insufficient_storage(detail: impl Into<String>) -> Self {
         Self::new(ProblemKind::InsufficientStorage, detail)
+    }
+}
+
+impl From<Invalid> for Problem {
+    fn from(invalid: Invalid) -> Self {
+        Self::invalid(invalid.to_string())
     }
 }
 

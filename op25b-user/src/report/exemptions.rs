@@ -7,12 +7,12 @@ use std::{fmt, path::Path, str::FromStr};
 
 use ipnet::IpNet;
 use jiff::Timestamp;
-use smol_str::SmolStr;
 use thiserror::Error;
 use ulid::Ulid;
 
 use crate::{
-    api::{Exemption, HistoryEntry, Origin, Page, FilePosition},
+    api::{Exemption, FilePosition, HistoryEntry, Origin, Page},
+    exemption::Terms,
     policy::{self, Position, Prefix},
     store::{self, Event, Records, Revision, State, StoreError},
 };
@@ -199,18 +199,19 @@ impl InFile<'_> {
     fn exemption(self, index: usize, now: Timestamp) -> Exemption {
         let exemption = &self.exemptions[index];
         let nets = |prefixes: &[Prefix]| prefixes.iter().map(|prefix| prefix.net).collect();
-        let text = |text: &Option<SmolStr>| text.as_deref().map(str::to_owned);
         Exemption {
             id: policy_id(self.exemptions, index),
             origin: Origin::Policy,
-            customer: exemption.customer.to_string(),
-            prefixes: nets(&exemption.prefixes),
-            destinations: nets(&exemption.destinations),
-            ticket: text(&exemption.ticket),
-            note: text(&exemption.note),
+            terms: Terms {
+                customer: exemption.customer.clone(),
+                prefixes: nets(&exemption.prefixes),
+                destinations: nets(&exemption.destinations),
+                ticket: exemption.ticket.clone(),
+                note: exemption.note.clone(),
+                expires_at: exemption.expires,
+            },
             created_at: exemption.created,
             created_by: None,
-            expires_at: exemption.expires,
             removed_at: None,
             state: state(exemption, now),
             revision: None,

@@ -1,4 +1,4 @@
-//! A store in memory, for tests of what reads one.
+//! A fake store in memory, for tests of its readers.
 
 use std::cell::Cell;
 
@@ -6,13 +6,14 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use ulid::Ulid;
 
-use super::{ChangeKind, Actor, Event, Query, Record, Records, Revision, State, StoreError};
+use super::{Actor, ChangeKind, Event, Query, Record, Records, Revision, State, StoreError};
+use crate::exemption::Terms;
 
-/// A store that knows what it was made of: records by ascending id.
+/// A store that holds the records that it was created with, by ascending id.
 #[derive(Default)]
 pub(crate) struct Fake {
     pub(crate) events: Vec<Event>,
-    /// How often it was asked for a list.
+    /// The number of calls of `list`.
     pub(crate) lists: Cell<usize>,
 }
 
@@ -26,23 +27,13 @@ pub(crate) fn actor() -> Actor {
 
 /// A record whose id ends with a number.
 pub(crate) fn record(number: u128, customer: &str, prefix: &str) -> Record {
-    Record {
-        id: Ulid::from(number),
-        customer: customer.to_owned(),
-        prefixes: vec![prefix.parse().unwrap()],
-        destinations: Vec::new(),
-        ticket: None,
-        note: None,
-        created_at: Timestamp::UNIX_EPOCH,
-        created_by: actor(),
-        expires_at: None,
-        removed_at: None,
-        revision: 0,
-    }
+    let prefix: IpNet = prefix.parse().unwrap();
+    let terms = Terms::new(customer, [prefix]);
+    Record::new(Ulid::from(number), terms, Timestamp::UNIX_EPOCH, actor())
 }
 
 impl Fake {
-    /// One to which these were added.
+    /// A store to which these records were added.
     pub(crate) fn of(records: impl IntoIterator<Item = Record>) -> Self {
         let events = (1..).zip(records).map(|(revision, record)| Event {
             revision,
@@ -84,26 +75,33 @@ impl Records for Fake {
 
     fn list(&self, query: &Query, now: Timestamp) -> Result<Vec<Record>, StoreError> {
         self.lists.set(self.lists.get() + 1);
-        let asked = self.records().filter(|record| {
+        let found = self.records().filter(|record| {
             let active = record.state(now) == State::Active;
             query.after.is_none_or(|after| record.id > after)
-                && query.customer.as_ref().is_none_or(|it| *it == record.customer)
                 && query
-                    .within
-                    .is_none_or(|within| record.prefixes.iter().any(|prefix| overlaps(prefix, &within)))
+                    .customer
+                    .as_ref()
+                    .is_none_or(|it| *it == record.terms.customer)
+                && query.within.is_none_or(|within| {
+                    record
+                        .terms
+                        .prefixes
+                        .iter()
+                        .any(|prefix| overlaps(prefix, &within))
+                })
                 && query
                     .expiring_before
-                    .is_none_or(|before| active && record.expires_at.is_some_and(|end| end < before))
+                    .is_none_or(|before| active && record.terms.expires_at.is_some_and(|end| end < before))
                 && (query.all || active)
         });
-        Ok(asked.take(query.limit).cloned().collect())
+        Ok(found.take(query.limit).cloned().collect())
     }
 
     fn events(&self, of: Option<Ulid>, after: Revision, limit: usize) -> Result<Vec<Event>, StoreError> {
         let events = self.events.iter();
-        let asked = events
+        let found = events
             .filter(|event| event.revision > after && of.is_none_or(|id| event.after.id == id))
             .take(limit);
-        Ok(asked.cloned().collect())
+        Ok(found.cloned().collect())
     }
 }

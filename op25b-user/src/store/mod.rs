@@ -1,7 +1,7 @@
-//! Exemptions that were added at run time, as records that outlive the daemon: what can be asked and changed.
+//! The store of exemptions that are added at run time: records that outlive the daemon, and the audit of their changes.
 //!
-//! [`Store`] is a trait because a fleet of routers will share one store. Whatever is behind it, every change has a
-//! [`Revision`], and who has seen one learns by [`Records::events`] what came after it.
+//! [`Store`] is a trait because a fleet of routers will share one store. Every implementation numbers its changes
+//! ([`Revision`]) and lists those after a revision ([`Records::events`]).
 
 #[cfg(test)]
 pub(crate) mod fake;
@@ -15,139 +15,139 @@ use jiff::Timestamp;
 use thiserror::Error;
 use ulid::Ulid;
 
-pub use self::record::{ChangeKind, Actor, Event, Record, State};
+pub use self::record::{Actor, ChangeKind, Event, Record, State};
 
-/// The number of a change: each is larger than all before it. 0 is before the first.
+/// The number of a change, larger than those of all earlier changes. 0 is before the first.
 pub type Revision = u64;
 
-/// Which records are asked for; what is not said does not matter.
+/// A filter for records; a field without a value matches all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query {
-    /// Those of this customer, exactly.
+    /// Those of this customer; the name must match exactly.
     pub customer: Option<String>,
-    /// Those that are active and end before this.
+    /// Those that are active and expire before this.
     pub expiring_before: Option<Timestamp>,
-    /// Those with a prefix that has an address in common with this one.
+    /// Those with a prefix that overlaps this one.
     pub within: Option<IpNet>,
-    /// Expired and removed ones, too.
+    /// Expired and removed ones as well.
     pub all: bool,
-    /// Those behind this id; ids ascend.
+    /// Those after this id; ids ascend.
     pub after: Option<Ulid>,
-    /// At most so many.
+    /// The most records.
     pub limit: usize,
 }
 
 /// One change of one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// What is done.
+    /// The kind of change.
     pub action: ChangeKind,
-    /// The record as it was when this was decided; `None` for one that is added.
+    /// The record that the change is based on; `None` for one that is added.
     pub before: Option<Record>,
-    /// The record as it is from now on. Its revision is given to it by the store.
+    /// The record after the change. The store assigns its revision.
     pub after: Record,
 }
 
-/// What is written at once, or not at all.
+/// Changes that are written together or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
-    /// When.
+    /// When they are made.
     pub at: Timestamp,
-    /// Who.
+    /// The user who makes them.
     pub by: Actor,
-    /// Why.
+    /// The reason.
     pub reason: Option<String>,
-    /// What.
+    /// The changes.
     pub changes: Vec<Change>,
-    /// What was asked for, so that it is not done twice.
+    /// The key of the request, so that a repetition is not executed.
     pub request: Option<RequestKey>,
-    /// An earlier request that is taken back: it may be sent again, to be done.
+    /// The key of an earlier request to forget: if it is sent again, it is executed.
     pub taken_back: Option<RequestKey>,
 }
 
-/// What makes a request the same as an earlier one.
+/// The idempotency key of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestKey {
-    /// Who asked.
+    /// The user's number.
     pub uid: u32,
-    /// The key that they gave it.
+    /// The key.
     pub key: String,
-    /// A digest of what was asked for.
+    /// A digest of the request.
     pub digest: String,
 }
 
-/// What became of an earlier request with a key.
+/// The outcome of an earlier request with a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Earlier {
-    /// A digest of what was asked for then.
+    /// A digest of that request.
     pub digest: String,
     /// The records that it changed.
     pub changed: Vec<Ulid>,
 }
 
-/// Why a store did not do something; nothing of it is done then.
+/// Why a store failed. Nothing is changed then.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum StoreError {
-    /// Somebody else changed a record in the meantime.
-    #[error("exemption {id} was changed in the meantime")]
+    /// A record was changed by another request.
+    #[error("exemption {id} was changed by another request")]
     Conflict {
         /// The record.
         id: Ulid,
     },
-    /// It can be read, and not written to.
-    #[error("the exemption store {} cannot be written to: {why}", path.display())]
+    /// It can be read, but not written.
+    #[error("cannot write the exemption store {}: {why}", path.display())]
     ReadOnly {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         why: String,
     },
-    /// There is no room.
-    #[error("there is no room for the exemption store {}: {why}", path.display())]
+    /// There is no space left.
+    #[error("no space left for the exemption store {}: {why}", path.display())]
     Full {
         /// The file.
         path: PathBuf,
-        /// The system's answer.
+        /// The system's error.
         why: String,
     },
-    /// It is not what was once written.
+    /// It is not as it was written.
     #[error("the exemption store {} is damaged: {why}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What of it.
+        /// What is wrong.
         why: String,
     },
-    /// Another version wrote it, and this one does not know how to read it.
-    #[error("the exemption store {} has format {found}, and this op25b knows up to {known}; use the op25b that wrote it", path.display())]
+    /// A newer version wrote it.
+    #[error("the exemption store {} has format {found}, but this op25b supports formats up to {known}; use the op25b that wrote it", path.display())]
     Newer {
         /// The file.
         path: PathBuf,
         /// Its format.
         found: u32,
-        /// The newest that is known.
+        /// The newest format that is supported.
         known: u32,
     },
-    /// Anything else.
-    #[error("the exemption store {} does not work: {why}", path.display())]
+    /// Any other failure.
+    #[error("the exemption store {} failed: {why}", path.display())]
     Failed {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         why: String,
     },
 }
 
-/// Records to read. Several threads do, each with one of these of its own.
+/// Reads records. Each thread that reads has a reader of its own.
 pub trait Records: Send {
-    /// The number of the last change.
+    /// The revision of the last change.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
     fn revision(&self) -> Result<Revision, StoreError>;
 
-    /// All records that were not removed, whether or not they have expired, by ascending id.
+    /// All records that have not been removed, expired or not, by ascending id.
     ///
     /// # Errors
     ///
@@ -161,14 +161,14 @@ pub trait Records: Send {
     /// [`StoreError`].
     fn get(&self, id: Ulid) -> Result<Option<Record>, StoreError>;
 
-    /// The records that are asked for, by ascending id, as of `now`.
+    /// The records that match, by ascending id, as of `now`.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
     fn list(&self, query: &Query, now: Timestamp) -> Result<Vec<Record>, StoreError>;
 
-    /// What happened after a revision, of one record or of all, in the order in which it did; at most so many.
+    /// The changes after a revision, of one record or of all, the oldest first; at most `limit`.
     ///
     /// # Errors
     ///
@@ -176,27 +176,27 @@ pub trait Records: Send {
     fn events(&self, of: Option<Ulid>, after: Revision, limit: usize) -> Result<Vec<Event>, StoreError>;
 }
 
-/// Where records are, and are changed.
+/// Reads and changes records.
 pub trait Store: Records {
-    /// Changes records. When this returns, it is on the disk.
+    /// Writes a commit. When this returns, it is on the disk.
     ///
     /// # Errors
     ///
     /// [`StoreError`]; nothing is changed then.
     fn commit(&mut self, commit: &Commit) -> Result<Revision, StoreError>;
 
-    /// What became of an earlier request with this key, by this user. Every change begins with this question, so a store
-    /// that could not be read is tried once more.
+    /// The outcome of an earlier request with this key by this user. Every change begins with this call, so a store that
+    /// could not be read is opened again.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
     fn earlier(&mut self, uid: u32, key: &str) -> Result<Option<Earlier>, StoreError>;
 
-    /// Does what is to be done from time to time, such as a backup: the daemon calls this every second.
+    /// Periodic work such as backups: the daemon calls this every second.
     ///
     /// # Errors
     ///
-    /// [`StoreError`]: nothing is lost, and it is for the operator to know.
+    /// [`StoreError`]: nothing is lost; the operator should be told.
     fn look_after(&mut self, now: Timestamp) -> Result<(), StoreError>;
 }

@@ -1,58 +1,62 @@
-//! One exemption as a record, and what happens to records.
+//! The record of an exemption, and the events that change it.
 
-use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 use super::Revision;
+use crate::exemption::Terms;
 
 /// An exemption that was added at run time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    /// What it is known by. Ids ascend with the time at which they were given.
+    /// The id. Ids ascend with the time at which they were assigned.
     pub id: Ulid,
-    /// Who it is.
-    pub customer: String,
-    /// Their source prefixes, without host bits.
-    pub prefixes: Vec<IpNet>,
-    /// Where they may connect to; everywhere if empty.
-    pub destinations: Vec<IpNet>,
-    /// The ticket that asked for it.
-    pub ticket: Option<String>,
-    /// Anything else worth knowing.
-    pub note: Option<String>,
+    /// Its terms.
+    #[serde(flatten)]
+    pub terms: Terms,
     /// When it was added.
     pub created_at: Timestamp,
-    /// Who added it.
+    /// The user who added it.
     pub created_by: Actor,
-    /// The first instant at which it no longer holds, in whole seconds; never if it has none.
-    pub expires_at: Option<Timestamp>,
     /// When it was removed.
     pub removed_at: Option<Timestamp>,
-    /// The number of its last change.
+    /// The revision of its last change.
     pub revision: Revision,
 }
 
-/// Whether an exemption holds.
+/// Whether an exemption is in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// It does.
+    /// It is in force.
     Active,
-    /// It has ended by itself.
+    /// Its expiry has passed.
     Expired,
-    /// Somebody has ended it.
+    /// A user has removed it.
     Removed,
 }
 
 impl Record {
-    /// Whether it holds at an instant. This is never stored: a clock that is wrong for a while ends nothing for good.
+    /// A record that is to be added. The store assigns its revision.
+    #[must_use]
+    pub fn new(id: Ulid, terms: Terms, at: Timestamp, by: Actor) -> Self {
+        Self {
+            id,
+            terms,
+            created_at: at,
+            created_by: by,
+            removed_at: None,
+            revision: 0,
+        }
+    }
+
+    /// The state at an instant. It is never stored: a clock that is wrong for a while removes nothing for good.
     #[must_use]
     pub fn state(&self, now: Timestamp) -> State {
         if self.removed_at.is_some() {
             State::Removed
-        } else if self.expires_at.is_some_and(|end| end <= now) {
+        } else if self.terms.have_expired(now) {
             State::Expired
         } else {
             State::Active
@@ -60,41 +64,41 @@ impl Record {
     }
 }
 
-/// Who did something, as the kernel says of the other end of the control socket (`SO_PEERCRED`).
+/// A user, as the kernel identifies the other end of the control socket (`SO_PEERCRED`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Actor {
     /// The user's number.
     pub uid: u32,
-    /// Their name; the number again if the system knows none.
+    /// The user's name; the number if the system has none.
     pub name: String,
 }
 
-/// What was done to a record.
+/// What a change does to a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
-    /// It was added.
+    /// It is added.
     Add,
-    /// Its end was changed.
+    /// Its expiry is changed.
     Extend,
-    /// It was removed.
+    /// It is removed.
     Remove,
 }
 
-/// One row of the audit: it is never changed and never removed.
+/// A row of the audit. It is never changed or removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// Its number.
+    /// The revision of the change.
     pub revision: Revision,
-    /// When.
+    /// When it was made.
     pub at: Timestamp,
-    /// Who.
+    /// The user who made it.
     pub by: Actor,
-    /// What.
+    /// The kind of change.
     pub action: ChangeKind,
-    /// Why.
+    /// The reason.
     pub reason: Option<String>,
-    /// The record before; `None` if there was none.
+    /// The record before; `None` if it was added.
     pub before: Option<Record>,
     /// The record after.
     pub after: Record,

@@ -107,9 +107,9 @@ fn a_daemon_that_does_not_answer_leaves_it_open_whether_it_was_done() {
         let answer = scene.op25b(&ADD);
         assert_eq!((answer.code, answer.stdout.as_str()), (Some(2), ""), "{answer:?}");
         assert!(
-            answer
-                .stderr
-                .starts_with("op25b: it is not known whether this was done: `op25b exempt history` tells"),
+            answer.stderr.starts_with(
+                "op25b: it is not known whether the change was made: check `op25b exempt history`"
+            ),
             "{answer:?}"
         );
         assert!((1..=2).contains(&daemon.asked().len()));
@@ -127,7 +127,7 @@ fn without_a_daemon_nothing_is_written_and_how_to_start_one_is_said() {
         &["exempt", "import", &file],
     ] {
         let expected = format!(
-            "op25b: no daemon answers at {}: nothing was written; start it with `systemctl start op25b` or `op25b run \
+            "op25b: no daemon answers at {}: nothing was changed; start it with `systemctl start op25b` or `op25b run \
              --policy FILE`\n",
             shown(&scene.path("run/control.sock"))
         );
@@ -169,7 +169,7 @@ fn extend_says_the_new_end() {
     let scene = Scene::new();
     let daemon = scene.daemon(|_| {
         let mut exemption = exemption(ID, "Example KK", "198.51.100.8/29");
-        exemption.expires_at = Some("2106-01-01T00:00:00Z".parse().unwrap());
+        exemption.terms.expires_at = Some("2106-01-01T00:00:00Z".parse().unwrap());
         ok(&Extended {
             exemption,
             verdict: explained("pass", "exempt"),

@@ -38,14 +38,14 @@ fn import_sends_what_the_file_says_with_its_lines() {
     let file = scene.file("customers.csv", CSV);
     scene.op25b(&["exempt", "import", &file]).is(
         0,
-        "added 1; 1 were there already\n",
+        "added 1; 1 existed already\n",
         "warning: line 2: it is in no pool\n",
     );
     scene
         .op25b(&["exempt", "import", "--dry-run", "--force", &file])
         .is(
             0,
-            "would add 1; 1 are there already\n",
+            "would add 1; 1 exist already\n",
             "warning: line 2: it is in no pool\n",
         );
     let asked = daemon.asked();
@@ -89,7 +89,7 @@ fn every_mistake_in_a_file_is_told_and_nothing_is_asked_of_the_daemon() {
         1,
         "",
         &format!(
-            "{file}:2: `customer` is empty\n{file}:3: the header has 2 columns, and this row 1; put a cell with a comma in it into quotes\nop25b: {file} has 2 mistakes; nothing was added\n"
+            "{file}:2: `customer` is empty\n{file}:3: the header has 2 columns, but this row has 1; quote a cell that contains a comma\nop25b: {file} has 2 mistakes; nothing was added\n"
         ),
     );
     let answer = scene.op25b(&["exempt", "import", "--json", &file]);
@@ -144,12 +144,12 @@ fn what_the_daemon_finds_in_rows_is_told_with_file_and_line() {
 fn what_is_exported_is_imported_as_the_same_in_every_form() {
     let scene = Scene::new();
     let mut second = record(2, "Other, \"Inc.\"", "2001:db8:100::/48");
-    second.note = Some("two\nlines".into());
-    second.destinations = vec!["192.0.2.25/32".parse().unwrap()];
-    second.expires_at = Some("2106-01-01T00:00:00Z".parse().unwrap());
-    second.ticket = None;
+    second.terms.note = Some("two\nlines".into());
+    second.terms.destinations = Box::new(["192.0.2.25/32".parse().unwrap()]);
+    second.terms.expires_at = Some("2106-01-01T00:00:00Z".parse().unwrap());
+    second.terms.ticket = None;
     let mut expired = record(3, "Expired", "198.51.100.16/29");
-    expired.expires_at = Some("2020-01-01T00:00:00Z".parse().unwrap());
+    expired.terms.expires_at = Some("2020-01-01T00:00:00Z".parse().unwrap());
     scene.store(&[
         record(1, "Example KK", "198.51.100.8/29"),
         second,
@@ -189,7 +189,7 @@ fn a_file_with_nothing_in_it_changes_nothing() {
     let file = scene.file("x.csv", "customer,prefixes\n");
     scene
         .op25b(&["exempt", "import", &file])
-        .is(0, "added 0; 0 were there already\n", "");
+        .is(0, "added 0; 0 existed already\n", "");
     assert!(daemon.asked().is_empty());
 }
 

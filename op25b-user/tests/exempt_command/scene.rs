@@ -10,7 +10,8 @@ use std::{
 use jiff::Timestamp;
 use op25b::{
     api::{Exemption, Explained, Origin},
-    store::{ChangeKind, Actor, Change, Commit, Record, Records as _, State, Store as _, sqlite},
+    exemption::Terms,
+    store::{Actor, Change, ChangeKind, Commit, Record, Records as _, State, Store as _, sqlite},
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -149,19 +150,12 @@ impl Answer {
 
 /// A stored exemption.
 pub fn record(id: u128, customer: &str, prefix: &str) -> Record {
-    Record {
-        id: Ulid::from(id),
-        customer: customer.into(),
-        prefixes: vec![prefix.parse().unwrap()],
-        destinations: Vec::new(),
+    let terms = Terms {
         ticket: Some("OPS-1042".into()),
-        note: None,
-        created_at: "2027-03-31T00:00:00Z".parse().unwrap(),
-        created_by: alice(),
-        expires_at: None,
-        removed_at: None,
-        revision: 0,
-    }
+        ..Terms::new(customer, [prefix.parse().unwrap()])
+    };
+    let at = "2027-03-31T00:00:00Z".parse().unwrap();
+    Record::new(Ulid::from(id), terms, at, alice())
 }
 
 /// The same, as a daemon tells of it.

@@ -253,7 +253,7 @@ fn without_a_daemon_nothing_changes_and_everything_is_still_shown() {
     ] {
         let answer = exempt(&scene, words);
         let line = answer.refusal();
-        assert!(line.contains("nothing was written"), "{line}");
+        assert!(line.contains("nothing was changed"), "{line}");
         assert!(line.contains("`op25b run --policy FILE`"), "{line}");
     }
     let list = exempt(&scene, &["list", "--json"]);
@@ -310,10 +310,10 @@ fn an_import_is_done_whole_or_not_at_all_and_once() {
     for (words, said) in [
         (
             &["import", "--dry-run", path][..],
-            "would add 2; 0 are there already\n",
+            "would add 2; 0 exist already\n",
         ),
-        (&["import", path], "added 2; 0 were there already\n"),
-        (&["import", path], "added 0; 2 were there already\n"),
+        (&["import", path], "added 2; 0 existed already\n"),
+        (&["import", path], "added 0; 2 existed already\n"),
     ] {
         let answer = exempt(&scene, words);
         assert_eq!(
@@ -330,7 +330,7 @@ fn an_import_is_done_whole_or_not_at_all_and_once() {
         let copy = scene.path(&format!("copy.{format}"));
         fs::write(&copy, exported).unwrap();
         let again = exempt(&scene, &["import", copy.to_str().unwrap()]);
-        assert_eq!(again.stdout, "added 0; 2 were there already\n", "{again:?}");
+        assert_eq!(again.stdout, "added 0; 2 existed already\n", "{again:?}");
     }
     assert_eq!(exempt(&scene, &["history"]).stdout.lines().count(), 2);
 }

@@ -1,6 +1,7 @@
 //! What a commit does, and what it refuses.
 
 use jiff::SignedDuration;
+use op25b::exemption::Terms;
 use op25b::store::{ChangeKind, Commit, Earlier, Record, Records as _, RequestKey, Store as _, StoreError};
 use tempfile::tempdir;
 
@@ -11,16 +12,14 @@ fn a_record_comes_back_as_it_was_with_the_number_of_its_change() {
     let dir = tempdir().unwrap();
     let mut store = open(dir.path());
     let odd = Record {
-        customer: "株式会社 'サンプル'\n\"0\"".into(),
-        note: Some(String::new()),
-        ticket: None,
-        destinations: vec![],
-        prefixes: vec![
-            "0.0.0.0/0".parse().unwrap(),
-            "::/0".parse().unwrap(),
-            "::/0".parse().unwrap(),
-        ],
-        expires_at: Some("9999-12-30T22:00:00Z".parse().unwrap()),
+        terms: Terms {
+            note: Some("".into()),
+            expires_at: Some("9999-12-30T22:00:00Z".parse().unwrap()),
+            ..Terms::new(
+                "株式会社 'サンプル'\n\"0\"",
+                ["0.0.0.0/0", "::/0", "::/0"].map(|prefix| prefix.parse().unwrap()),
+            )
+        },
         created_at: "-009999-01-02T01:59:59Z".parse().unwrap(),
         ..record(2)
     };
@@ -96,7 +95,10 @@ fn a_record_that_somebody_else_changed_is_a_conflict_and_nothing_is_done() {
     };
     // The right number, and yet not the same.
     let another = Record {
-        customer: "Somebody".into(),
+        terms: Terms {
+            customer: "Somebody".into(),
+            ..other.terms.clone()
+        },
         ..other.clone()
     };
     for (refused, id) in [

@@ -69,10 +69,16 @@ fn recovered(dir: &Path) -> Opened {
     assert_eq!(opened.store.trouble(), None);
     let standing = opened.store.standing().unwrap();
     let mut ids = named(1..=BACKED_UP);
-    ids.retain(|id| !standing.iter().any(|record| record.customer == *id));
+    ids.retain(|id| !standing.iter().any(|record| record.terms.customer == *id));
     assert_eq!(ids, [""; 0], "these were in the backup: {:?}", opened.remarks);
     for found in &standing {
-        let number: u32 = found.customer.strip_prefix("Customer ").unwrap().parse().unwrap();
+        let number: u32 = found
+            .terms
+            .customer
+            .strip_prefix("Customer ")
+            .unwrap()
+            .parse()
+            .unwrap();
         let original = Record {
             revision: found.revision,
             ..record(number)

@@ -148,7 +148,7 @@ fn a_full_disk_without_a_store_is_an_empty_store_until_there_is_room() {
     let opened = sqlite::open(dir.path()).unwrap();
     let mut store = opened.store;
     assert!(
-        opened.remarks[0].starts_with("there is no room for the exemption store"),
+        opened.remarks[0].starts_with("no space left for the exemption store"),
         "{:?}",
         opened.remarks
     );
@@ -203,7 +203,7 @@ fn on_a_read_only_disk_also_what_only_the_log_has_is_read() {
         let opened = sqlite::open(dir.path()).unwrap();
         let mut store = opened.store;
         assert!(
-            opened.remarks[0].contains("cannot be written to: "),
+            opened.remarks[0].starts_with("cannot write the exemption store "),
             "{:?}",
             opened.remarks
         );

@@ -13,8 +13,9 @@ mod volume;
 use std::path::Path;
 
 use jiff::Timestamp;
+use op25b::exemption::Terms;
 use op25b::store::{
-    ChangeKind, Actor, Change, Commit, Record, Revision, Store as _, StoreError,
+    Actor, Change, ChangeKind, Commit, Record, Revision, Store as _, StoreError,
     sqlite::{self, SqliteStore},
 };
 use rusqlite::Connection;
@@ -40,19 +41,21 @@ fn record(number: u32) -> Record {
     let [_, high, middle, low] = number.to_be_bytes();
     Record {
         id: Ulid::from_parts(1_800_000_000_000 + u64::from(number), 7),
-        customer: format!("Customer {number}"),
-        prefixes: vec![
-            format!("10.{high}.{middle}.{low}/32").parse().unwrap(),
-            format!("2001:db8:{high:x}{middle:02x}:{low:x}::/64")
-                .parse()
-                .unwrap(),
-        ],
-        destinations: vec!["192.0.2.0/24".parse().unwrap()],
-        ticket: Some(format!("OPS-{number}")),
-        note: None,
+        terms: Terms {
+            customer: format!("Customer {number}").into(),
+            prefixes: Box::new([
+                format!("10.{high}.{middle}.{low}/32").parse().unwrap(),
+                format!("2001:db8:{high:x}{middle:02x}:{low:x}::/64")
+                    .parse()
+                    .unwrap(),
+            ]),
+            destinations: Box::new(["192.0.2.0/24".parse().unwrap()]),
+            ticket: Some(format!("OPS-{number}").into()),
+            note: None,
+            expires_at: Some(at("2028-03-31T15:00:00Z")),
+        },
         created_at: at("2027-03-31T12:34:56.789012345Z"),
         created_by: actor(),
-        expires_at: Some(at("2028-03-31T15:00:00Z")),
         removed_at: None,
         revision: 0,
     }
@@ -107,7 +110,10 @@ fn open(dir: &Path) -> SqliteStore {
 
 fn customers(store: &impl op25b::store::Records) -> Vec<String> {
     let standing = store.standing().unwrap();
-    standing.into_iter().map(|record| record.customer).collect()
+    standing
+        .into_iter()
+        .map(|record| record.terms.customer.into())
+        .collect()
 }
 
 fn named(numbers: impl IntoIterator<Item = u32>) -> Vec<String> {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
+use op25b::exemption::Terms;
 use op25b::store::{
-    ChangeKind, Change, Event, Query, Record, Records as _, Revision, State, Store as _, StoreError,
+    Change, ChangeKind, Event, Query, Record, Records as _, Revision, State, Store as _, StoreError,
 };
 use proptest::prelude::*;
 use tempfile::tempdir;
@@ -65,13 +66,13 @@ impl Model {
                 && query
                     .customer
                     .as_ref()
-                    .is_none_or(|name| record.customer == *name)
-                && query
-                    .expiring_before
-                    .is_none_or(|before| active && record.expires_at.is_some_and(|expires| expires < before))
+                    .is_none_or(|name| record.terms.customer == *name)
+                && query.expiring_before.is_none_or(|before| {
+                    active && record.terms.expires_at.is_some_and(|expires| expires < before)
+                })
                 && query
                     .within
-                    .is_none_or(|net| record.prefixes.iter().any(|prefix| overlap(prefix, &net)))
+                    .is_none_or(|net| record.terms.prefixes.iter().any(|prefix| overlap(prefix, &net)))
                 && query.after.is_none_or(|after| record.id > after)
         };
         let records = self.records.values().filter(asked_for);
@@ -131,14 +132,16 @@ fn record() -> impl Strategy<Value = Record> {
     (id(), customer(), nets, words, time(), ends).prop_map(
         |(id, customer, (prefixes, destinations), note, created_at, (expires_at, removed_at))| Record {
             id,
-            customer,
-            prefixes,
-            destinations,
-            ticket: note.clone(),
-            note,
+            terms: Terms {
+                customer: customer.into(),
+                prefixes: prefixes.into(),
+                destinations: destinations.into(),
+                ticket: note.clone().map(Into::into),
+                note: note.map(Into::into),
+                expires_at,
+            },
             created_at,
             created_by: actor(),
-            expires_at,
             removed_at,
             revision: 0,
         },
@@ -147,7 +150,11 @@ fn record() -> impl Strategy<Value = Record> {
 
 /// A change, and whether it knows what was there.
 fn change() -> impl Strategy<Value = (Record, bool, ChangeKind)> {
-    let action = prop_oneof![Just(ChangeKind::Add), Just(ChangeKind::Extend), Just(ChangeKind::Remove)];
+    let action = prop_oneof![
+        Just(ChangeKind::Add),
+        Just(ChangeKind::Extend),
+        Just(ChangeKind::Remove)
+    ];
     (record(), prop::bool::weighted(0.9), action)
 }
 

@@ -9,13 +9,13 @@ use clap::Args as ClapArgs;
 
 use super::{
     answer::{Answer, ask, refuse},
-    file::{self, Format},
     offline::Offline,
 };
 use crate::{
     api::{Exemption, Origin},
     cli::places::Places,
     daemon::client::Listing,
+    exemption::formats::{self, Format},
     store::State,
 };
 
@@ -56,10 +56,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let is_stored =
         |exemption: &Exemption| exemption.origin == Origin::Store && exemption.state == State::Active;
-    let stored: Vec<_> = exemptions.into_iter().filter(is_stored).collect();
+    let stored = exemptions.into_iter().filter(is_stored);
+    let terms: Vec<_> = stored.map(|exemption| exemption.terms).collect();
     let format = if args.json { Format::Json } else { args.format };
     let mut out = BufWriter::new(stdout().lock());
-    file::write(format, &stored, &mut out)?;
+    formats::write(format, &terms, &mut out)?;
     out.flush()?;
     Ok(ExitCode::SUCCESS)
 }

@@ -57,14 +57,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let mut stdout = anstream::stdout().lock();
         let end = words::end_from(
             Timestamp::now(),
-            extended.exemption.expires_at,
+            extended.exemption.terms.expires_at,
             &TimeZone::system(),
         );
         writeln!(
             stdout,
             "{} ({}) ends {end}",
             extended.exemption.id,
-            words::printable(&extended.exemption.customer)
+            words::printable(&extended.exemption.terms.customer)
         )?;
         writeln!(stdout, "  {}", verdict(&extended.verdict))?;
     }

@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 use clap::Args as ClapArgs;
 use jiff::tz::TimeZone;
 use serde_json::json;
+use smol_str::SmolStr;
 
 use super::{
     answer::{Answer, ask, print_json, refuse},
@@ -69,7 +70,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 writeln!(stdout, "{}", line(entry, &TimeZone::system()))?;
             }
         }
-        // A place that does not move on would be asked for for ever.
+        // A cursor that does not advance would make this loop endless.
         if next.is_none() || next == after {
             break;
         }
@@ -102,29 +103,30 @@ fn line(entry: &HistoryEntry, time_zone: &TimeZone) -> String {
         words::instant(entry.at, time_zone),
         words::actor(&entry.by),
         words::printable(&entry.after.id),
-        words::printable(&entry.after.customer),
+        words::printable(&entry.after.terms.customer),
     )
 }
 
-/// What an exemption says besides its customer, each with a label.
-fn says(exemption: &Exemption, time_zone: &TimeZone) -> [(&'static str, Option<String>); 5] {
-    let text = |text: &Option<String>| text.as_deref().map(words::printable);
-    let destinations = &exemption.destinations;
+/// The terms of an exemption besides its customer, each with a label.
+fn labelled(exemption: &Exemption, time_zone: &TimeZone) -> [(&'static str, Option<String>); 5] {
+    let text = |text: &Option<SmolStr>| text.as_deref().map(words::printable);
+    let terms = &exemption.terms;
+    let destinations = &terms.destinations;
     [
-        ("", Some(words::nets(&exemption.prefixes, " "))),
+        ("", Some(words::nets(&terms.prefixes, " "))),
         (
             "to",
             (!destinations.is_empty()).then(|| words::nets(destinations, " ")),
         ),
-        ("ends", Some(words::end(exemption.expires_at, time_zone))),
-        ("ticket", text(&exemption.ticket)),
-        ("note", text(&exemption.note)),
+        ("ends", Some(words::end(terms.expires_at, time_zone))),
+        ("ticket", text(&terms.ticket)),
+        ("note", text(&terms.note)),
     ]
 }
 
 /// `198.51.100.8/29, ends 2028-03-31, ticket OPS-1042`
 fn whole(exemption: &Exemption, time_zone: &TimeZone) -> String {
-    let texts = says(exemption, time_zone)
+    let texts = labelled(exemption, time_zone)
         .into_iter()
         .filter_map(|(label, text)| {
             let text = text?;
@@ -139,7 +141,9 @@ fn whole(exemption: &Exemption, time_zone: &TimeZone) -> String {
 
 /// `ends 2028-03-31 -> 2029-03-31`
 fn changes(before: &Exemption, after: &Exemption, time_zone: &TimeZone) -> String {
-    let both = says(before, time_zone).into_iter().zip(says(after, time_zone));
+    let both = labelled(before, time_zone)
+        .into_iter()
+        .zip(labelled(after, time_zone));
     let changes: Vec<_> = both
         .filter(|((_, before), (_, after))| before != after)
         .map(|((label, before), (_, after))| {
@@ -160,6 +164,7 @@ mod tests {
     use super::*;
     use crate::{
         api::Origin,
+        exemption::Terms,
         store::{Actor, State},
     };
 
@@ -172,14 +177,13 @@ mod tests {
         let exemption = Exemption {
             id: "01KAXQ3T5BH6Z8W2N4R7C9D1EF".into(),
             origin: Origin::Store,
-            customer: "Example KK".into(),
-            prefixes: vec!["198.51.100.8/29".parse().unwrap()],
-            destinations: Vec::new(),
-            ticket: Some("OPS-1042".into()),
-            note: None,
+            terms: Terms {
+                ticket: Some("OPS-1042".into()),
+                expires_at: Some("2028-04-01T00:00:00Z".parse().unwrap()),
+                ..Terms::new("Example KK", ["198.51.100.8/29".parse().unwrap()])
+            },
             created_at: None,
             created_by: None,
-            expires_at: Some("2028-04-01T00:00:00Z".parse().unwrap()),
             removed_at: None,
             state: State::Active,
             revision: Some(1),
@@ -203,7 +207,10 @@ mod tests {
             reason: Some("contract\nrenewed".into()),
             before: Some(exemption.clone()),
             after: Exemption {
-                expires_at: None,
+                terms: Terms {
+                    expires_at: None,
+                    ..exemption.terms.clone()
+                },
                 ..exemption.clone()
             },
             ..added.clone()

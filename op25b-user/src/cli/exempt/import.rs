@@ -13,13 +13,11 @@ use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{
-    answer::{change, print_json, refuse, warn},
-    file::{self, Format, Mistakes},
-};
+use super::answer::{change, print_json, refuse, warn};
 use crate::{
     api::{ImportExemptions, ImportRow, Imported, Problem, ProblemKind, RowProblem},
     cli::places::Places,
+    exemption::formats::{self, Format, Mistakes},
 };
 
 /// Add the exemptions of a file, all or none.
@@ -65,16 +63,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let format = args.format.or_else(|| Format::of(&args.file));
     let format = format.with_context(|| {
         format!(
-            "what is in {} cannot be told by its name: give `--format csv`, `yaml` or `json`",
+            "the format of {} is not known from its name: give `--format csv`, `yaml` or `json`",
             args.name()
         )
     })?;
     let bytes = args.read()?;
     let mut rows = match parse(format, &bytes) {
         Ok(rows) => rows,
-        Err(mistakes) => return tell(&mistakes, args),
+        Err(mistakes) => return report(&mistakes, args),
     };
-    // They may be many, and so are the rows.
+    // The file may be large, and so are the rows.
     drop(bytes);
     for row in &mut rows {
         row.exemption.force = args.force;
@@ -130,7 +128,7 @@ impl Args {
 
 fn parse(format: Format, bytes: &[u8]) -> Result<Vec<ImportRow>, Mistakes> {
     let bar = bar("reading", bytes.len() as u64);
-    let rows = file::read(format, bytes, &|read| bar.set_position(read));
+    let rows = formats::read(format, bytes, &|read| bar.set_position(read));
     bar.finish_and_clear();
     rows
 }
@@ -161,14 +159,14 @@ fn upload(args: &Args, exemptions: Vec<ImportRow>) -> anyhow::Result<Result<Impo
     answer
 }
 
-/// A bar on stderr, if that is a terminal, and nothing otherwise.
+/// A progress bar on stderr if that is a terminal, otherwise nothing.
 fn bar(what: &'static str, length: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg} [{bar:40}] {bytes}/{total_bytes}")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(length).with_style(style).with_message(what)
 }
 
-fn tell(mistakes: &Mistakes, args: &Args) -> anyhow::Result<ExitCode> {
+fn report(mistakes: &Mistakes, args: &Args) -> anyhow::Result<ExitCode> {
     let detail = match mistakes.count() {
         1 => format!("{} has a mistake; nothing was added", args.name()),
         many => format!("{} has {many} mistakes; nothing was added", args.name()),
@@ -198,8 +196,8 @@ fn summary(imported: &Imported) -> String {
         ..
     } = imported;
     if *dry_run {
-        format!("would add {added}; {unchanged} are there already")
+        format!("would add {added}; {unchanged} exist already")
     } else {
-        format!("added {added}; {unchanged} were there already")
+        format!("added {added}; {unchanged} existed already")
     }
 }

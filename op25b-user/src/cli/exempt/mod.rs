@@ -4,7 +4,6 @@ mod add;
 mod answer;
 mod export;
 mod extend;
-mod file;
 mod history;
 mod import;
 mod list;

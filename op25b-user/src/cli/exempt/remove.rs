@@ -49,8 +49,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             stdout,
             "removed {} ({}): {}",
             removed.exemption.id,
-            words::printable(&removed.exemption.customer),
-            words::nets(&removed.exemption.prefixes, ", ")
+            words::printable(&removed.exemption.terms.customer),
+            words::nets(&removed.exemption.terms.prefixes, ", ")
         )?;
         writeln!(stdout, "  {}", verdict(&removed.verdict))?;
     }

@@ -67,25 +67,26 @@ fn text(exemption: &Exemption, now: Timestamp, time_zone: &TimeZone) -> Result<S
     let mut text = String::new();
     writeln!(text, "exemption {}", words::printable(&exemption.id))?;
     let mut field = |label: &str, value: &str| writeln!(text, "  {label:<12}  {value}");
-    field("customer", &words::printable(&exemption.customer))?;
+    let terms = &exemption.terms;
+    field("customer", &words::printable(&terms.customer))?;
     let mut label = "prefixes";
-    for net in &exemption.prefixes {
+    for net in &terms.prefixes {
         field(label, &net.to_string())?;
         label = "";
     }
     label = "destinations";
-    if exemption.destinations.is_empty() {
+    if terms.destinations.is_empty() {
         field(label, "everywhere")?;
     }
-    for net in &exemption.destinations {
+    for net in &terms.destinations {
         field(label, &net.to_string())?;
         label = "";
     }
-    if let Some(ticket) = &exemption.ticket {
+    if let Some(ticket) = &terms.ticket {
         field("ticket", &words::printable(ticket))?;
     }
     label = "note";
-    for line in exemption.note.iter().flat_map(|note| note.lines()) {
+    for line in terms.note.iter().flat_map(|note| note.lines()) {
         field(label, &words::printable(line))?;
         label = "";
     }
@@ -94,7 +95,7 @@ fn text(exemption: &Exemption, now: Timestamp, time_zone: &TimeZone) -> Result<S
         let by = by.map_or(String::new(), |actor| format!(" by {}", words::actor(actor)));
         field("added", &format!("{}{by}", words::instant(at, time_zone)))?;
     }
-    field("ends", &words::end_from(now, exemption.expires_at, time_zone))?;
+    field("ends", &words::end_from(now, terms.expires_at, time_zone))?;
     if let Some(at) = exemption.removed_at {
         field("removed", &words::instant(at, time_zone))?;
     }
@@ -118,7 +119,8 @@ fn text(exemption: &Exemption, now: Timestamp, time_zone: &TimeZone) -> Result<S
 mod tests {
     use super::*;
     use crate::{
-        api::{Origin, FilePosition},
+        api::{FilePosition, Origin},
+        exemption::Terms,
         store::{Actor, State},
     };
 
@@ -127,19 +129,21 @@ mod tests {
         let exemption = Exemption {
             id: "01KAXQ3T5BH6Z8W2N4R7C9D1EF".into(),
             origin: Origin::Store,
-            customer: "Example KK".into(),
-            prefixes: ["198.51.100.8/29", "2001:db8:100::/48"]
-                .map(|net| net.parse().unwrap())
-                .into(),
-            destinations: vec!["192.0.2.25/32".parse().unwrap()],
-            ticket: Some("OPS-1042".into()),
-            note: Some("until they have moved\nto the new relay".into()),
+            terms: Terms {
+                destinations: Box::new(["192.0.2.25/32".parse().unwrap()]),
+                ticket: Some("OPS-1042".into()),
+                note: Some("until they have moved\nto the new relay".into()),
+                expires_at: Some("2028-04-01T00:00:00Z".parse().unwrap()),
+                ..Terms::new(
+                    "Example KK",
+                    ["198.51.100.8/29", "2001:db8:100::/48"].map(|net| net.parse().unwrap()),
+                )
+            },
             created_at: Some("2027-03-31T00:00:00Z".parse().unwrap()),
             created_by: Some(Actor {
                 uid: 1000,
                 name: "alice".into(),
             }),
-            expires_at: Some("2028-04-01T00:00:00Z".parse().unwrap()),
             removed_at: Some("2027-04-30T12:00:00Z".parse().unwrap()),
             state: State::Removed,
             revision: Some(7),
@@ -164,13 +168,9 @@ mod tests {
         let in_file = Exemption {
             id: "line-32".into(),
             origin: Origin::Policy,
-            customer: "A\u{1b}[31m".into(),
-            destinations: Vec::new(),
-            ticket: None,
-            note: None,
+            terms: Terms::new("A\u{1b}[31m", exemption.terms.prefixes),
             created_at: None,
             created_by: None,
-            expires_at: None,
             removed_at: None,
             state: State::Active,
             revision: None,
@@ -179,7 +179,6 @@ mod tests {
                 line: 32,
                 column: 5,
             }),
-            ..exemption
         };
         insta::assert_snapshot!(text(&in_file, now, &TimeZone::UTC).unwrap(), @r"
         exemption line-32

@@ -1,4 +1,4 @@
-//! Exemptions as a table for people, as wide as their terminal.
+//! A table of exemptions, as wide as the terminal.
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use jiff::{Timestamp, tz::TimeZone};
@@ -7,15 +7,15 @@ use super::words;
 use crate::{api::Exemption, store::State};
 
 const HEADER: [&str; 6] = ["ID", "CUSTOMER", "PREFIXES", "ENDS", "FROM", "STATE"];
-/// How narrow a column may get for the sake of others; none has its texts kept in one piece, so that they can be copied.
+/// The least width of a column. `None`: its texts are never broken, so that they can be copied.
 const NARROWEST: [Option<u16>; 6] = [None, Some(8), None, Some(10), Some(7), None];
-/// Columns between which there is nothing else.
+/// The space between columns.
 const GAP: u16 = 2;
-/// So many prefixes of one exemption are listed; `show` has all.
+/// The most prefixes of an exemption that are listed; `show` lists all.
 const PREFIXES: usize = 4;
 
-/// The table, its header first. With a width every prefix has its own line; without one every exemption has. The states are
-/// shown if there are others than active ones.
+/// The table, its header first. With a width every prefix has a line of its own; without one every exemption has. The
+/// states are shown if not all exemptions are active.
 pub(super) fn table(
     exemptions: &[Exemption],
     now: Timestamp,
@@ -43,9 +43,9 @@ pub(super) fn table(
     for exemption in exemptions {
         let row = [
             words::printable(&exemption.id),
-            words::printable(&exemption.customer),
+            words::printable(&exemption.terms.customer),
             prefixes(exemption, separator),
-            words::end_from(now, exemption.expires_at, time_zone),
+            words::end_from(now, exemption.terms.expires_at, time_zone),
             words::origin(exemption),
             words::state(exemption.state).to_owned(),
         ];
@@ -56,7 +56,7 @@ pub(super) fn table(
     let needed: u16 = narrow
         .map(|(narrowest, width)| narrowest.unwrap_or(*width) + GAP)
         .sum();
-    // On a very narrow terminal every column has to give way.
+    // On a very narrow terminal every column may be broken.
     let is_roomy = width.is_some_and(|width| needed <= width);
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, GAP));
@@ -73,7 +73,7 @@ pub(super) fn table(
 }
 
 fn prefixes(exemption: &Exemption, separator: &str) -> String {
-    let nets = &exemption.prefixes;
+    let nets = &exemption.terms.prefixes;
     if nets.len() <= PREFIXES {
         return words::nets(nets, separator);
     }
@@ -88,22 +88,24 @@ fn prefixes(exemption: &Exemption, separator: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{Origin, FilePosition};
+    use crate::{
+        api::{FilePosition, Origin},
+        exemption::Terms,
+    };
 
     fn exemptions() -> Vec<Exemption> {
         let stored = Exemption {
             id: "01KAXQ3T5BH6Z8W2N4R7C9D1EF".into(),
             origin: Origin::Store,
-            customer: "Example KK".into(),
-            prefixes: ["198.51.100.8/29", "2001:db8:100::/48"]
-                .map(|net| net.parse().unwrap())
-                .into(),
-            destinations: Vec::new(),
-            ticket: None,
-            note: None,
+            terms: Terms {
+                expires_at: Some("2028-04-01T00:00:00Z".parse().unwrap()),
+                ..Terms::new(
+                    "Example KK",
+                    ["198.51.100.8/29", "2001:db8:100::/48"].map(|net| net.parse().unwrap()),
+                )
+            },
             created_at: None,
             created_by: None,
-            expires_at: Some("2028-04-01T00:00:00Z".parse().unwrap()),
             removed_at: None,
             state: State::Active,
             revision: Some(7),
@@ -112,11 +114,12 @@ mod tests {
         let filed = Exemption {
             id: "line-32".into(),
             origin: Origin::Policy,
-            customer: "株式会社さくらメール".into(),
-            prefixes: (0..9)
-                .map(|i| format!("198.51.100.{i}/32").parse().unwrap())
-                .collect(),
-            expires_at: None,
+            terms: Terms::new(
+                "株式会社さくらメール",
+                (0..9)
+                    .map(|i| format!("198.51.100.{i}/32").parse().unwrap())
+                    .collect::<Vec<_>>(),
+            ),
             place: Some(FilePosition {
                 file: "/etc/op25b/policy.yaml".into(),
                 line: 32,

@@ -36,7 +36,12 @@ pub(super) async fn read(request: Request, most: usize, time: Duration) -> Resul
         ));
     }
     let body = request.into_body();
-    let too_large = || Problem::new(ProblemKind::TooLarge, format!("the body is larger than {most} bytes"));
+    let too_large = || {
+        Problem::new(
+            ProblemKind::TooLarge,
+            format!("the body is larger than {most} bytes"),
+        )
+    };
     // A Content-Length that is too large is refused before the body arrives.
     if body.size_hint().lower() > most as u64 {
         return Err(too_large());

@@ -72,7 +72,9 @@ impl Control {
                 Some(Serving { path, task })
             }
             Err(error) => {
-                warn!("there is no control socket, so `op25b reload` and `op25b exempt` do not work: {error:#}");
+                warn!(
+                    "there is no control socket, so `op25b reload` and `op25b exempt` do not work: {error:#}"
+                );
                 None
             }
         };

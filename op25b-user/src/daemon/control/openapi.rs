@@ -1,17 +1,20 @@
-//! The parts of the OpenAPI document that the routes do not bring: its head, the problems, the limits.
+//! The parts of the API's description that the routes do not bring: its head, the problems, the limits.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use utoipa::{
     IntoResponses, OpenApi, ToSchema as _,
     openapi::{
-        Content, Ref, RefOr, Response, ResponseBuilder,
+        self, Content, Ref, RefOr, Response, ResponseBuilder,
         schema::{KnownFormat, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type},
     },
 };
 
 use super::problem;
-use crate::api::{Problem, ProblemKind};
+use crate::{
+    api::{Problem, ProblemKind},
+    exemption::limits,
+};
 
 /// The document's head; the routes bring the rest.
 #[derive(OpenApi)]
@@ -35,12 +38,46 @@ pub(super) struct Head;
 #[derive(Clone)]
 pub(super) struct Document(pub(super) Arc<str>);
 
+/// The limits of properties of schemas. The attributes of the types take literals only.
+const LIMITS: [(&str, &str, usize); 9] = [
+    ("NewExemption", "customer", limits::NAME),
+    ("NewExemption", "prefixes", limits::PREFIXES),
+    ("NewExemption", "destinations", limits::PREFIXES),
+    ("NewExemption", "ticket", limits::NAME),
+    ("NewExemption", "note", limits::PROSE),
+    ("NewExemption", "expires", limits::EXPIRY),
+    ("ExtendExemption", "expires", limits::EXPIRY),
+    ("ExtendExemption", "reason", limits::PROSE),
+    ("ImportExemptions", "exemptions", limits::ROWS),
+];
+
 impl Document {
-    /// The text of a document.
-    pub(super) fn new(document: &utoipa::openapi::OpenApi) -> Self {
+    /// The text of a document, with the limits.
+    pub(super) fn new(mut document: openapi::OpenApi) -> Self {
+        if let Some(components) = &mut document.components {
+            for (schema, property, limit) in LIMITS {
+                if let Some(RefOr::T(Schema::Object(schema))) = components.schemas.get_mut(schema)
+                    && let Some(property) = schema.properties.get_mut(property)
+                {
+                    set_limit(property, limit);
+                }
+            }
+            if let Some(prefix) = components.schemas.get_mut("Prefix") {
+                set_limit(prefix, limits::PREFIX);
+            }
+        }
         let mut text = document.to_pretty_json().unwrap_or_default();
         text.push('\n');
         Self(text.into())
+    }
+}
+
+/// Sets the most characters of a text, or the most items of a list.
+fn set_limit(schema: &mut RefOr<Schema>, limit: usize) {
+    match schema {
+        RefOr::T(Schema::Object(text)) => text.max_length = Some(limit),
+        RefOr::T(Schema::Array(list)) => list.max_items = Some(limit),
+        _ => {}
     }
 }
 
@@ -135,3 +172,34 @@ impl utoipa::PartialSchema for Address {
 }
 
 impl utoipa::ToSchema for Address {}
+
+/// The most characters of a customer's name in a filter: the policy file does not limit the name.
+pub(super) const CUSTOMER: usize = 1000;
+
+/// A customer's name in a filter.
+pub(super) struct CustomerText;
+
+/// The reason of a change.
+pub(super) struct ReasonText;
+
+impl utoipa::PartialSchema for CustomerText {
+    fn schema() -> RefOr<Schema> {
+        text(CUSTOMER)
+    }
+}
+
+impl utoipa::ToSchema for CustomerText {}
+
+impl utoipa::PartialSchema for ReasonText {
+    fn schema() -> RefOr<Schema> {
+        text(limits::PROSE)
+    }
+}
+
+impl utoipa::ToSchema for ReasonText {}
+
+/// A text that is not empty.
+fn text(limit: usize) -> RefOr<Schema> {
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    Schema::Object(text.min_length(Some(1)).max_length(Some(limit)).build()).into()
+}

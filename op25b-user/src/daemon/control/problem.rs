@@ -64,10 +64,7 @@ fn causes(error: &dyn std::error::Error) -> String {
 
 /// The response to an unknown path.
 pub(super) async fn unknown_path(uri: Uri) -> Problem {
-    let detail = format!(
-        "there is no {}; GET /v1/openapi.json lists the paths",
-        uri.path()
-    );
+    let detail = format!("there is no {}; GET /v1/openapi.json lists the paths", uri.path());
     Problem::not_found(detail)
 }
 

@@ -36,7 +36,9 @@ impl Readers {
     ) -> Result<T, Problem> {
         let turn = timeout(limits::TURN, Arc::clone(&self.turns).acquire_owned()).await;
         let Ok(Ok(turn)) = turn else {
-            return Err(Problem::busy("too many requests read the store at once; try again"));
+            return Err(Problem::busy(
+                "too many requests read the store at once; try again",
+            ));
         };
         let open = Arc::clone(&self.open);
         let read = spawn_blocking(move || {
@@ -47,7 +49,9 @@ impl Readers {
             Ok(result) => result.map_err(Problem::from),
             Err(error) => {
                 error!(%error, "reading exemptions failed");
-                Err(Problem::internal("reading the store failed; see the daemon's log"))
+                Err(Problem::internal(
+                    "reading the store failed; see the daemon's log",
+                ))
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::{
     daemon::{Daemon, load, policy_file::PolicyFile},
     datapath::ChangeError,
     policy::CompileError,
-    store::{ChangeKind, Actor, Change, Commit, Record, RequestKey},
+    store::{Actor, Change, ChangeKind, Commit, Record, RequestKey},
 };
 
 /// With more changes than this, a new generation is faster.

@@ -9,6 +9,7 @@ use op25b_common::values::RuleIndex;
 use ulid::Ulid;
 
 use crate::{
+    exemption::Terms,
     policy::{self, CompileError, Exemption, Policy, Position, Prefix, Rules},
     store::Record,
 };
@@ -60,7 +61,7 @@ impl Effective {
             .exemptions_in_file()
             .iter()
             .map(|exemption| exemption.expires);
-        let stored = self.stored.iter().flatten().map(|record| record.expires_at);
+        let stored = self.stored.iter().flatten().map(|record| record.terms.expires_at);
         in_file.chain(stored).fold((0, 0), |(active, expired), end| {
             if end.is_none_or(|end| now < end) {
                 (active + 1, expired)
@@ -156,7 +157,7 @@ impl Effective {
     pub(super) fn destinations(&self) -> Vec<IpNet> {
         let stored = self.stored.iter().flatten();
         stored
-            .flat_map(|record| record.destinations.iter().copied())
+            .flat_map(|record| record.terms.destinations.iter().copied())
             .collect()
     }
 
@@ -166,7 +167,7 @@ impl Effective {
         Ok(numbers
             .into_iter()
             .filter_map(|number| self.other(number))
-            .filter(|other| other.expires_at.is_none_or(|end| now < end))
+            .filter(|other| !other.terms.have_expired(now))
             .collect())
     }
 
@@ -175,24 +176,21 @@ impl Effective {
             let nets = |prefixes: &[Prefix]| prefixes.iter().map(|prefix| prefix.net).collect();
             return Some(Other {
                 name: format!("line {} of the policy file", exemption.at.line),
-                customer: exemption.customer.to_string(),
-                prefixes: nets(&exemption.prefixes),
-                destinations: nets(&exemption.destinations),
-                expires_at: exemption.expires,
-                ticket: exemption.ticket.as_deref().map(str::to_owned),
-                note: exemption.note.as_deref().map(str::to_owned),
+                terms: Terms {
+                    customer: exemption.customer.clone(),
+                    prefixes: nets(&exemption.prefixes),
+                    destinations: nets(&exemption.destinations),
+                    ticket: exemption.ticket.clone(),
+                    note: exemption.note.clone(),
+                    expires_at: exemption.expires,
+                },
                 id: None,
             });
         }
         let record = self.by_number(number)?;
         Some(Other {
             name: record.id.to_string(),
-            customer: record.customer.clone(),
-            prefixes: record.prefixes.clone(),
-            destinations: record.destinations.clone(),
-            expires_at: record.expires_at,
-            ticket: record.ticket.clone(),
-            note: record.note.clone(),
+            terms: record.terms.clone(),
             id: Some(record.id),
         })
     }
@@ -202,29 +200,24 @@ impl Effective {
 #[derive(Clone, Debug)]
 pub(super) struct Other {
     pub(super) name: String,
-    pub(super) customer: String,
-    pub(super) prefixes: Vec<IpNet>,
-    pub(super) destinations: Vec<IpNet>,
-    pub(super) expires_at: Option<Timestamp>,
-    pub(super) ticket: Option<String>,
-    pub(super) note: Option<String>,
+    pub(super) terms: Terms,
     pub(super) id: Option<Ulid>,
 }
 
 /// A record as the policy's compiler takes it.
 pub(in crate::daemon) fn exemption(record: &Record) -> Exemption {
-    let boxed = |text: &Option<String>| text.as_deref().map(Into::into);
     let at = Position::default();
     let prefixes = |nets: &[IpNet]| nets.iter().map(|net| Prefix { net: *net, at }).collect();
+    let terms = &record.terms;
     Exemption {
         id: Some(record.id.to_string().into()),
-        customer: record.customer.as_str().into(),
-        prefixes: prefixes(&record.prefixes),
-        destinations: prefixes(&record.destinations),
-        ticket: boxed(&record.ticket),
-        note: boxed(&record.note),
+        customer: terms.customer.clone(),
+        prefixes: prefixes(&terms.prefixes),
+        destinations: prefixes(&terms.destinations),
+        ticket: terms.ticket.clone(),
+        note: terms.note.clone(),
         created: Some(record.created_at),
-        expires: record.expires_at,
+        expires: terms.expires_at,
         at,
     }
 }

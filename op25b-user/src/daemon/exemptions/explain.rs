@@ -62,11 +62,12 @@ impl Daemon {
     /// What the program does with a connection from the first prefix of an exemption to where it may connect.
     pub(super) fn verdict(&mut self, record: &Record) -> Result<Explained, Refusal> {
         let first = record
+            .terms
             .prefixes
             .first()
             .ok_or_else(|| broken("an exemption without prefixes"))?;
         let source = first.addr();
-        let mut destinations = record.destinations.iter().map(IpNet::addr);
+        let mut destinations = record.terms.destinations.iter().map(IpNet::addr);
         let destination = destinations.find(|destination| destination.is_ipv4() == source.is_ipv4());
         let ports = &self.effective.policy().block.ports;
         let port = ports.first().copied().unwrap_or(SMTP);
@@ -138,12 +139,16 @@ impl Daemon {
 }
 
 fn stored_rule(record: &Record, flow: &Flow) -> Rule {
-    let around = record.prefixes.iter().filter(|net| net.contains(&flow.source));
+    let around = record
+        .terms
+        .prefixes
+        .iter()
+        .filter(|net| net.contains(&flow.source));
     Rule {
         kind: RuleKind::Exemption,
-        name: record.customer.clone(),
+        name: record.terms.customer.to_string(),
         id: Some(record.id.to_string()),
-        ticket: record.ticket.clone(),
+        ticket: record.terms.ticket.as_deref().map(str::to_owned),
         prefix: around.max_by_key(|net| net.prefix_len()).map(ToString::to_string),
         place: None,
     }

@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use jiff::{Span, Timestamp, tz::TimeZone};
+use jiff::{Timestamp, tz::TimeZone};
 use tokio::task::spawn_blocking;
 use ulid::Generator;
 
 use super::{
     Effective, Refusal,
-    draft::{Draft, Judge},
     overlap::{is_same, taken, there_already},
     repeated::Fingerprint,
 };
 use crate::{
     api::{ImportExemptions, ImportRow, Imported, RowProblem},
     daemon::{Daemon, request::Caller},
+    exemption::{Terms, Valid, Validator},
     policy::Policy,
-    store::{ChangeKind, Actor, Change, Commit, Record},
+    store::{Actor, Change, ChangeKind, Commit, Record},
 };
 
 /// The most problems, and the most warnings, that are told.
@@ -125,12 +125,12 @@ struct Planner {
 
 impl Planner {
     fn take(&mut self, row: &ImportRow) {
-        let taken = self.draft(row).and_then(|draft| {
-            if self.is_there(&draft)? {
+        let taken = self.validate(row).and_then(|valid| {
+            if self.is_there(&valid.terms)? {
                 self.plan.unchanged += 1;
                 Ok(())
             } else {
-                self.add(row.line, draft)
+                self.add(row.line, valid)
             }
         });
         if let Err(refusal) = taken {
@@ -144,34 +144,27 @@ impl Planner {
         }
     }
 
-    fn draft(&mut self, row: &ImportRow) -> Result<Draft, Refusal> {
-        let expires = row.exemption.expires.as_deref();
-        if expires.is_some_and(|text| text.parse::<Span>().is_ok()) {
-            return Err(Refusal::Invalid(
-                "expires: a file that says how long would mean another end each time; write a date or a time"
-                    .to_owned(),
-            ));
-        }
-        let judge = Judge {
+    fn validate(&mut self, row: &ImportRow) -> Result<Valid, Refusal> {
+        let validator = Validator {
             limits: self.policy.exemption_limits,
             unlisted: self.policy.block.unlisted,
             rules: self.rehearsal.rules()?,
             now: self.now,
             time_zone: &self.time_zone,
         };
-        judge.draft(&row.exemption)
+        Ok(validator.validate_import(&row.exemption)?)
     }
 
     /// Whether the very exemption is there already; refuses what contradicts another one.
-    fn is_there(&mut self, draft: &Draft) -> Result<bool, Refusal> {
-        for prefix in &draft.prefixes {
+    fn is_there(&mut self, terms: &Terms) -> Result<bool, Refusal> {
+        for prefix in &terms.prefixes {
             for other in self.rehearsal.overlapping(*prefix, self.now)? {
-                if other.customer != draft.customer {
+                if other.terms.customer != terms.customer {
                     return Err(Refusal::Conflict(taken(*prefix, &other)));
                 }
-                if is_same(&other, &draft.prefixes, &draft.destinations) {
-                    if (other.expires_at, &other.ticket, &other.note)
-                        == (draft.expires_at, &draft.ticket, &draft.note)
+                if is_same(&other.terms, terms) {
+                    if (other.terms.expires_at, &other.terms.ticket, &other.terms.note)
+                        == (terms.expires_at, &terms.ticket, &terms.note)
                     {
                         return Ok(true);
                     }
@@ -182,16 +175,16 @@ impl Planner {
         Ok(false)
     }
 
-    fn add(&mut self, line: u32, draft: Draft) -> Result<(), Refusal> {
+    fn add(&mut self, line: u32, valid: Valid) -> Result<(), Refusal> {
         let id = self
             .ids
             .generate()
             .map_err(|error| Refusal::Broken(format!("cannot make an id: {error}")))?;
         let room = MOST_TOLD.saturating_sub(self.plan.warnings.len());
-        let warnings = draft.warnings.iter().take(room);
+        let warnings = valid.warnings.iter().take(room);
         let warnings = warnings.map(|warning| format!("line {line}: {warning}"));
         self.plan.warnings.extend(warnings);
-        let record = draft.record(id, self.now, self.by.clone());
+        let record = Record::new(id, valid.terms, self.now, self.by.clone());
         self.rehearsal.rehearse(record.clone())?;
         self.plan.records.push(record);
         Ok(())

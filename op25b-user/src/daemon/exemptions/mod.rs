@@ -3,7 +3,6 @@
 //! Whatever happens between two of these steps, the store is what counts: a start makes the kernel equal to it.
 
 mod change;
-mod draft;
 mod effective;
 mod explain;
 mod import;
@@ -12,7 +11,7 @@ mod refusal;
 mod repeated;
 
 use std::{
-    mem, slice,
+    slice,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -21,7 +20,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use tokio::task::spawn_blocking;
 use ulid::Ulid;
 
-use self::{draft::Judge, repeated::Fingerprint};
+use self::repeated::Fingerprint;
 pub(super) use self::{
     effective::{Effective, exemption},
     refusal::Refusal,
@@ -29,8 +28,9 @@ pub(super) use self::{
 use super::{Daemon, request::Caller};
 use crate::{
     api::{Added, Exemption, ExtendExemption, Extended, NewExemption, Removed},
+    exemption::{Invalid, Valid, Validator, reason as valid_reason},
     report::exemptions::policy_id,
-    store::{ChangeKind, Change, Commit, Record, Records as _, Store, StoreError, sqlite::SqliteStore},
+    store::{Change, ChangeKind, Commit, Record, Records as _, Store, StoreError, sqlite::SqliteStore},
 };
 
 /// The store, as the threads share it that wait for the disk.
@@ -38,17 +38,19 @@ pub(super) type SharedStore = Arc<Mutex<SqliteStore>>;
 
 impl Daemon {
     /// Adds an exemption, and says what the kernel does now.
-    pub(super) async fn add_exemption(&mut self, new: NewExemption, caller: &Caller) -> Result<Added, Refusal> {
+    pub(super) async fn add_exemption(
+        &mut self,
+        new: NewExemption,
+        caller: &Caller,
+    ) -> Result<Added, Refusal> {
         let fingerprint = Fingerprint::new("add", &new);
         if let Some(record) = self.repeated(caller, &fingerprint).await? {
             return self.added(record, Vec::new());
         }
         let now = Timestamp::now();
-        let mut draft = self.judge(now, |judge| judge.draft(&new))?;
-        let overlaps = self.check_overlaps(&draft.customer, &draft.prefixes, &draft.destinations, now)?;
-        let mut warnings = mem::take(&mut draft.warnings);
-        warnings.extend(overlaps);
-        let record = draft.record(self.new_id()?, now, caller.actor.clone());
+        let Valid { terms, mut warnings } = self.validate(now, |validator| validator.validate(&new))?;
+        warnings.extend(self.check_overlaps(&terms, now)?);
+        let record = Record::new(self.new_id()?, terms, now, caller.actor.clone());
         let record = self
             .commit_one(ChangeKind::Add, None, record, None, caller, &fingerprint)
             .await?;
@@ -70,21 +72,26 @@ impl Daemon {
         }
         let before = self.stored(id)?;
         let now = Timestamp::now();
-        let (expires_at, warnings) = self.judge(now, |judge| {
-            let end = judge.end(&extend.expires)?;
-            Ok((end, judge.warnings_of_end(end)))
+        let (expires_at, warnings) = self.validate(now, |validator| {
+            let expiry = validator.expiry(&extend.expires)?;
+            Ok((expiry, validator.expiry_warnings(expiry)))
         })?;
-        if before.expires_at.is_some_and(|end| end <= now) {
-            // Meanwhile the addresses may have become somebody else's.
-            self.check_overlaps(&before.customer, &before.prefixes, &before.destinations, now)?;
+        if before.terms.have_expired(now) {
+            // Another customer may have got the addresses since.
+            self.check_overlaps(&before.terms, now)?;
         }
-        let reason = extend.reason.as_deref().map(draft::reason).transpose()?;
-        let after = Record {
-            expires_at,
-            ..before.clone()
-        };
+        let reason = extend.reason.as_deref().map(valid_reason).transpose()?;
+        let mut after = before.clone();
+        after.terms.expires_at = expires_at;
         let record = self
-            .commit_one(ChangeKind::Extend, Some(before), after, reason, caller, &fingerprint)
+            .commit_one(
+                ChangeKind::Extend,
+                Some(before),
+                after,
+                reason,
+                caller,
+                &fingerprint,
+            )
             .await?;
         self.enforce(slice::from_ref(&record), ChangeKind::Extend, None)
             .await?;
@@ -103,7 +110,7 @@ impl Daemon {
             return self.removed(record);
         }
         let before = self.stored(id)?;
-        let reason = draft::reason(reason)?;
+        let reason = valid_reason(reason)?;
         let after = Record {
             removed_at: Some(Timestamp::now()),
             ..before.clone()
@@ -146,22 +153,22 @@ impl Daemon {
         })
     }
 
-    /// Asks the judge of what makes sense.
-    fn judge<T>(
+    /// Validates terms against the policy that is enforced.
+    fn validate<T>(
         &mut self,
         now: Timestamp,
-        ask: impl FnOnce(&Judge<'_>) -> Result<T, Refusal>,
+        validate: impl FnOnce(&Validator<'_>) -> Result<T, Invalid>,
     ) -> Result<T, Refusal> {
         let policy = Arc::clone(self.effective.policy());
         let rules = self.effective.rules()?;
         let time_zone = TimeZone::system();
-        ask(&Judge {
+        Ok(validate(&Validator {
             limits: policy.exemption_limits,
             unlisted: policy.block.unlisted,
             rules,
             now,
             time_zone: &time_zone,
-        })
+        })?)
     }
 
     /// The stored exemption of an id that somebody gave.

@@ -4,27 +4,21 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::{Refusal, effective::Other};
-use crate::daemon::Daemon;
+use crate::{daemon::Daemon, exemption::Terms};
 
 impl Daemon {
     /// Refuses what another customer has, and what is there already; warns of what changes nothing.
-    pub(super) fn check_overlaps(
-        &mut self,
-        customer: &str,
-        prefixes: &[IpNet],
-        destinations: &[IpNet],
-        now: Timestamp,
-    ) -> Result<Vec<String>, Refusal> {
+    pub(super) fn check_overlaps(&mut self, terms: &Terms, now: Timestamp) -> Result<Vec<String>, Refusal> {
         let mut warnings = Vec::new();
-        for prefix in prefixes {
+        for prefix in &terms.prefixes {
             for other in self.effective.overlapping(*prefix, now)? {
-                if other.customer != customer {
+                if other.terms.customer != terms.customer {
                     return Err(Refusal::Conflict(taken(*prefix, &other)));
                 }
-                if is_same(&other, prefixes, destinations) {
+                if is_same(&other.terms, terms) {
                     return Err(Refusal::Conflict(there_already(&other)));
                 }
-                if other.destinations.is_empty() && covers(&other.prefixes, *prefix) {
+                if other.terms.destinations.is_empty() && covers(&other.terms.prefixes, *prefix) {
                     let warning = format!("{prefix} is exempt already by {}", other.name);
                     if !warnings.contains(&warning) {
                         warnings.push(warning);
@@ -39,19 +33,20 @@ impl Daemon {
 /// Another customer has it.
 pub(super) fn taken(prefix: IpNet, other: &Other) -> String {
     let overlapping = other
+        .terms
         .prefixes
         .iter()
         .find(|net| net.contains(&prefix) || prefix.contains(*net));
     let with = overlapping.map_or_else(String::new, |net| format!("{net} of "));
     format!(
-        "{prefix} overlaps {with}{} ({}): nobody's addresses are two customers'",
-        other.customer, other.name
+        "{prefix} overlaps {with}{} ({}): a prefix can belong to only one customer",
+        other.terms.customer, other.name
     )
 }
 
 /// The customer has it.
 pub(super) fn there_already(other: &Other) -> String {
-    let until = match other.expires_at {
+    let until = match other.terms.expires_at {
         None => "without an end".to_owned(),
         Some(end) => format!("until {end}"),
     };
@@ -62,12 +57,12 @@ pub(super) fn there_already(other: &Other) -> String {
     format!("this is exempt already by {}, {until}; {how}", other.name)
 }
 
-/// Whether another exemption is for the same prefixes and destinations.
-pub(super) fn is_same(other: &Other, prefixes: &[IpNet], destinations: &[IpNet]) -> bool {
+/// Whether two exemptions are for the same prefixes and destinations.
+pub(super) fn is_same(one: &Terms, other: &Terms) -> bool {
     let same = |ours: &[IpNet], theirs: &[IpNet]| {
         ours.len() == theirs.len() && ours.iter().all(|net| theirs.contains(net))
     };
-    same(prefixes, &other.prefixes) && same(destinations, &other.destinations)
+    same(&one.prefixes, &other.prefixes) && same(&one.destinations, &other.destinations)
 }
 
 fn covers(nets: &[IpNet], net: IpNet) -> bool {

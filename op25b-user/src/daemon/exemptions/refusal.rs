@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use crate::{
     api::{Problem, ProblemKind, RowProblem},
+    exemption::Invalid,
     policy::CompileError,
     store::StoreError,
 };
@@ -11,7 +12,7 @@ use crate::{
 /// Why something was not done.
 #[derive(Debug, Error)]
 pub(in crate::daemon) enum Refusal {
-    /// It makes no sense, or is too much without `force`.
+    /// It is not valid, or not valid without `force`.
     #[error("{0}")]
     Invalid(String),
     /// It contradicts another exemption.
@@ -46,6 +47,12 @@ pub(in crate::daemon) enum Refusal {
     /// A fault of this program or the system.
     #[error("{0}")]
     Broken(String),
+}
+
+impl From<Invalid> for Refusal {
+    fn from(invalid: Invalid) -> Self {
+        Self::Invalid(invalid.to_string())
+    }
 }
 
 impl From<Refusal> for Problem {

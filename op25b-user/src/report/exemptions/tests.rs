@@ -30,7 +30,7 @@ fn store() -> Fake {
     let mut removed = record(3, "Gone", "198.51.100.32/29");
     removed.removed_at = Some(now());
     let mut ending = record(2, "Second", "198.51.100.40/29");
-    ending.expires_at = Some(now() + days(7));
+    ending.terms.expires_at = Some(now() + days(7));
     Fake::of([record(1, "First", "198.51.100.24/29"), ending, removed])
 }
 

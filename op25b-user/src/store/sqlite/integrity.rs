@@ -1,7 +1,7 @@
-//! Whether a file is still what was written.
+//! Checks that a file is still as it was written.
 //!
-//! SQLite notices pages that make no sense, and not a byte of a prefix that has become another one. But each record
-//! stands in the file twice, as a row of its own and as what the audit says of its last change: the two have to agree.
+//! SQLite detects malformed pages, but not a flipped bit in a prefix. Each record is in the file twice, as a row of its own
+//! and in the audit's row of its last change: the two must be equal.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -10,10 +10,10 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::{error::Trouble, read, row, schema};
 use crate::store::{Record, StoreError};
 
-/// How many columns a record has; what the audit says comes after them.
-const TOLD: usize = 12;
+/// The column of the audit's record, after the 12 of the record itself.
+const AUDITED: usize = 12;
 
-/// Looks through all pages and all records of a file that has our tables.
+/// Checks all pages and all records of a file that has the tables.
 pub(super) fn check(connection: &Connection, file: &Path) -> Result<(), StoreError> {
     match first_fault(connection).map_err(Trouble::with(connection, file))? {
         None => Ok(()),
@@ -25,11 +25,11 @@ pub(super) fn check(connection: &Connection, file: &Path) -> Result<(), StoreErr
 }
 
 fn first_fault(connection: &Connection) -> rusqlite::Result<Option<String>> {
-    // Its name of a table may have become another one, or a trigger may be gone.
+    // A table's name may have changed, or a trigger may be missing.
     if schema::definitions(connection)? != schema::expected()? {
-        return Ok(Some("its tables are not those that were made".to_owned()));
+        return Ok(Some("its schema is not as it was created".to_owned()));
     }
-    // Not `quick_check`: that does not compare indexes with their tables, and a write would then fail.
+    // Not `quick_check`: it does not compare indexes with their tables, and a later write would fail.
     let pages: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     if pages != "ok" {
         return Ok(Some(pages.replace('\n', " ")));
@@ -38,20 +38,18 @@ fn first_fault(connection: &Connection) -> rusqlite::Result<Option<String>> {
         row.get(0)
     })?;
     if read::revision(connection)? < last {
-        return Ok(Some(
-            "the number of the last change is not the last one".to_owned(),
-        ));
+        return Ok(Some("the sequence of revisions is behind the audit".to_owned()));
     }
     if let Some(record) = first_difference(connection)? {
         return Ok(Some(format!(
-            "exemption {} is not what its last change made of it",
+            "exemption {} differs from the audit of its last change",
             record.id
         )));
     }
     Ok(None)
 }
 
-/// The first record that the audit says something else of. After a recovery it may say nothing.
+/// The first record that differs from the audit. After a recovery the audit may lack a record.
 fn first_difference(connection: &Connection) -> rusqlite::Result<Option<Record>> {
     let columns = row::RECORD.replace("revision", "exemptions.revision");
     let mut statement = connection.prepare(&format!(
@@ -60,19 +58,25 @@ fn first_difference(connection: &Connection) -> rusqlite::Result<Option<Record>>
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let record = row::record(row)?;
-        if told(row)?.is_some_and(|told| told != record) || !is_found(connection, &record)? {
+        if audited(row)?.is_some_and(|audited| audited != record) || !is_found(connection, &record)? {
             return Ok(Some(record));
         }
     }
     Ok(None)
 }
 
-/// Whether each prefix of a record leads to it.
+/// Whether a record is found by each of its prefixes.
 fn is_found(connection: &Connection, record: &Record) -> rusqlite::Result<bool> {
     let mut statement = connection.prepare_cached(
         "SELECT TRUE FROM exemption_prefixes WHERE family = ? AND first = ? AND last = ? AND id = ?",
     )?;
-    for (family, first, last) in record.prefixes.iter().map(row::bounds).collect::<BTreeSet<_>>() {
+    for (family, first, last) in record
+        .terms
+        .prefixes
+        .iter()
+        .map(row::bounds)
+        .collect::<BTreeSet<_>>()
+    {
         let row = statement
             .query_row(params![family, first, last, record.id.to_string()], |_| Ok(()))
             .optional()?;
@@ -83,9 +87,10 @@ fn is_found(connection: &Connection, record: &Record) -> rusqlite::Result<bool> 
     Ok(true)
 }
 
-fn told(row: &Row<'_>) -> rusqlite::Result<Option<Record>> {
-    match row.get_ref(TOLD)?.as_str_or_null()? {
+/// The record in the audit's row.
+fn audited(row: &Row<'_>) -> rusqlite::Result<Option<Record>> {
+    match row.get_ref(AUDITED)?.as_str_or_null()? {
         None => Ok(None),
-        Some(_) => row::json(row, TOLD).map(Some),
+        Some(_) => row::json(row, AUDITED).map(Some),
     }
 }

@@ -1,4 +1,4 @@
-//! A record and an event as rows, and back.
+//! Converts records and events to rows, and back.
 
 use std::{error::Error, net::IpAddr, str::FromStr};
 
@@ -6,8 +6,12 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use rusqlite::{Row, types::Type};
 use serde::{Serialize, de::DeserializeOwned};
+use smol_str::SmolStr;
 
-use crate::store::{ChangeKind, Actor, Event, Record};
+use crate::{
+    exemption::Terms,
+    store::{Actor, ChangeKind, Event, Record},
+};
 
 /// The columns that [`record`] reads, in its order.
 pub(super) const RECORD: &str = "id, customer, prefixes, destinations, ticket, note, created_at, created_uid, \
@@ -19,23 +23,25 @@ pub(super) const EVENT: &str = "revision, at, uid, name, action, reason, before,
 pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
     Ok(Record {
         id: parsed(row, 0)?,
-        customer: row.get(1)?,
-        prefixes: json(row, 2)?,
-        destinations: json(row, 3)?,
-        ticket: row.get(4)?,
-        note: row.get(5)?,
+        terms: Terms {
+            customer: row.get_ref(1)?.as_str()?.into(),
+            prefixes: json(row, 2)?,
+            destinations: json(row, 3)?,
+            ticket: text(row, 4)?,
+            note: text(row, 5)?,
+            expires_at: parsed_if_any(row, 9)?,
+        },
         created_at: parsed(row, 6)?,
         created_by: Actor {
             uid: row.get(7)?,
             name: row.get(8)?,
         },
-        expires_at: parsed_if_any(row, 9)?,
         removed_at: parsed_if_any(row, 10)?,
         revision: row.get(11)?,
     })
 }
 
-/// An event from its row, which says twice which change of which exemption it is.
+/// An event from its row. The row names the exemption and the revision twice.
 pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
     let before: Option<String> = row.get(6)?;
     let event = Event {
@@ -45,25 +51,25 @@ pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
             uid: row.get(2)?,
             name: row.get(3)?,
         },
-        action: action(row, 4)?,
+        action: change_kind(row, 4)?,
         reason: row.get(5)?,
         before: before.map(|_| json(row, 6)).transpose()?,
         after: json(row, 7)?,
     };
     if (event.after.id, event.after.revision) != (parsed(row, 8)?, event.revision) {
-        return Err(damaged(7, "it is of another change"));
+        return Err(damaged(7, "it belongs to another change"));
     }
     Ok(event)
 }
 
-/// A time as text that sorts as times do.
+/// A time as text that sorts by time.
 pub(super) fn time(at: Timestamp) -> String {
     format!("{at:.9}")
 }
 
-/// What an action is called in the audit.
-pub(super) fn word(action: ChangeKind) -> &'static str {
-    match action {
+/// The word for a kind of change in the audit.
+pub(super) fn word(kind: ChangeKind) -> &'static str {
+    match kind {
         ChangeKind::Add => "add",
         ChangeKind::Extend => "extend",
         ChangeKind::Remove => "remove",
@@ -75,13 +81,18 @@ pub(super) fn to_json<T: Serialize>(value: &T) -> rusqlite::Result<String> {
     serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
+/// A column that may be empty.
+fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<SmolStr>> {
+    Ok(row.get_ref(column)?.as_str_or_null()?.map(SmolStr::from))
+}
+
 /// A column that holds JSON.
 pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
     let text = row.get_ref(column)?.as_str()?;
     serde_json::from_str(text).map_err(|error| damaged(column, error))
 }
 
-/// What `exemption_prefixes` says of a prefix: its family, and its first and last address.
+/// A prefix in `exemption_prefixes`: its family, its first and its last address.
 pub(super) fn bounds(net: &IpNet) -> (u8, Vec<u8>, Vec<u8>) {
     let family = if net.network().is_ipv4() { 4 } else { 6 };
     (family, octets(net.network()), octets(net.broadcast()))
@@ -95,12 +106,12 @@ pub(super) fn octets(address: IpAddr) -> Vec<u8> {
     }
 }
 
-fn action(row: &Row<'_>, column: usize) -> rusqlite::Result<ChangeKind> {
+fn change_kind(row: &Row<'_>, column: usize) -> rusqlite::Result<ChangeKind> {
     let found = row.get_ref(column)?.as_str()?;
     [ChangeKind::Add, ChangeKind::Extend, ChangeKind::Remove]
         .into_iter()
-        .find(|action| word(*action) == found)
-        .ok_or_else(|| damaged(column, format!("no action is called {found}")))
+        .find(|kind| word(*kind) == found)
+        .ok_or_else(|| damaged(column, format!("unknown kind of change {found}")))
 }
 
 fn parsed<T: FromStr<Err: Error + Send + Sync + 'static>>(

@@ -1,4 +1,4 @@
-//! Writing changes: all of a commit or nothing.
+//! Writes commits: all changes of one, or none.
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, TransactionBehavior, params};
@@ -7,15 +7,15 @@ use ulid::Ulid;
 use super::{read, row};
 use crate::store::{Change, Commit, Event, Record, RequestKey, Revision};
 
-/// For how long it is known what became of a request.
+/// How long the outcome of a request is kept.
 const REQUESTS_ARE_KEPT: SignedDuration = SignedDuration::from_hours(24);
 
-/// Why nothing was written.
+/// Why a commit was not written.
 #[derive(Debug)]
 pub(super) enum Refusal {
     /// A record is not what it was when the change was decided.
     Conflict(Ulid),
-    /// SQLite's answer.
+    /// SQLite's error.
     Sqlite(rusqlite::Error),
 }
 
@@ -25,9 +25,9 @@ impl From<rusqlite::Error> for Refusal {
     }
 }
 
-/// Writes a commit, and says the number of its last change.
+/// Writes a commit; returns the revision of its last change.
 pub(super) fn commit(connection: &mut Connection, commit: &Commit) -> Result<Revision, Refusal> {
-    // From here on nobody else writes: what is read is what will be changed.
+    // From here on no other connection writes: what is read is what will be changed.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut revision = read::revision(&transaction)?;
     for change in &commit.changes {
@@ -63,7 +63,7 @@ pub(super) fn commit(connection: &mut Connection, commit: &Commit) -> Result<Rev
     Ok(revision)
 }
 
-/// Looks whether the record is as it was.
+/// Checks that a record is as the change assumes.
 fn compare(connection: &Connection, change: &Change) -> Result<(), Refusal> {
     let id = change.after.id;
     let same_record = change.before.as_ref().is_none_or(|before| before.id == id);
@@ -74,7 +74,7 @@ fn compare(connection: &Connection, change: &Change) -> Result<(), Refusal> {
     }
 }
 
-/// Writes a record that was not there.
+/// Inserts a record.
 pub(super) fn insert(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
     connection
         .prepare_cached(&format!(
@@ -83,37 +83,37 @@ pub(super) fn insert(connection: &Connection, record: &Record) -> rusqlite::Resu
         ))?
         .execute(params![
             record.id.to_string(),
-            record.customer,
-            row::to_json(&record.prefixes)?,
-            row::to_json(&record.destinations)?,
-            record.ticket,
-            record.note,
+            record.terms.customer.as_str(),
+            row::to_json(&record.terms.prefixes)?,
+            row::to_json(&record.terms.destinations)?,
+            record.terms.ticket.as_deref(),
+            record.terms.note.as_deref(),
             row::time(record.created_at),
             record.created_by.uid,
             record.created_by.name,
-            record.expires_at.map(row::time),
+            record.terms.expires_at.map(row::time),
             record.removed_at.map(row::time),
             record.revision,
         ])?;
-    // The same prefix may be in it twice.
+    // A record may contain the same prefix twice.
     let mut statement = connection.prepare_cached(
         "INSERT OR IGNORE INTO exemption_prefixes (family, first, last, id) VALUES (?, ?, ?, ?)",
     )?;
-    for net in &record.prefixes {
+    for net in &record.terms.prefixes {
         let (family, first, last) = row::bounds(net);
         statement.execute(params![family, first, last, record.id.to_string()])?;
     }
     Ok(())
 }
 
-/// Writes a record in place of what there is of it.
+/// Replaces a record, or inserts it.
 pub(super) fn replace(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
     let id = record.id.to_string();
     if let Some(before) = read::get(connection, record.id)? {
         let mut statement = connection.prepare_cached(
             "DELETE FROM exemption_prefixes WHERE family = ? AND first = ? AND last = ? AND id = ?",
         )?;
-        for net in &before.prefixes {
+        for net in &before.terms.prefixes {
             let (family, first, last) = row::bounds(net);
             statement.execute(params![family, first, last, id])?;
         }
@@ -124,7 +124,7 @@ pub(super) fn replace(connection: &Connection, record: &Record) -> rusqlite::Res
     insert(connection, record)
 }
 
-/// Adds a row to the audit.
+/// Appends a row to the audit.
 pub(super) fn append(connection: &Connection, event: &Event) -> rusqlite::Result<()> {
     connection
         .prepare_cached(&format!(
@@ -145,7 +145,7 @@ pub(super) fn append(connection: &Connection, event: &Event) -> rusqlite::Result
     Ok(())
 }
 
-/// Lets the next change's number be above this one.
+/// Makes the next revision larger than this one.
 pub(super) fn leave_out_up_to(connection: &Connection, revision: Revision) -> rusqlite::Result<()> {
     let changed = connection.execute(
         "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'audit'",

@@ -45,7 +45,7 @@ pub(super) async fn add(
     caller: Caller,
     body::Json(exemption): body::Json<NewExemption>,
 ) -> Result<impl IntoResponse, Problem> {
-    exemption.check_bounds().map_err(Problem::invalid)?;
+    exemption.check_limits()?;
     let added = shared.requests.send(|answer| Request::Add {
         exemption,
         caller,
@@ -70,7 +70,7 @@ pub(super) async fn extend(
     Path(id): Path<String>,
     body::Json(extend): body::Json<ExtendExemption>,
 ) -> Result<Json<Extended>, Problem> {
-    extend.check_bounds().map_err(Problem::invalid)?;
+    extend.check_limits()?;
     let extended = shared.requests.send(|answer| Request::Extend {
         id,
         extend,
@@ -141,18 +141,21 @@ pub(super) async fn import(
 
 /// Checks the limits of an import and its rows.
 fn checked(import: ImportExemptions) -> Result<ImportExemptions, Problem> {
-    import.check_bounds().map_err(Problem::invalid)?;
+    import.check_limits()?;
     let wrong = import.exemptions.iter().filter_map(|row| {
-        let detail = row.exemption.check_bounds().err()?;
+        let invalid = row.exemption.check_limits().err()?;
         Some(RowProblem {
             line: row.line,
-            detail,
+            detail: invalid.to_string(),
         })
     });
     let rows: Vec<_> = wrong.take(limits::ROWS_REPORTED).collect();
     if rows.is_empty() {
         Ok(import)
     } else {
-        Err(Problem::invalid_rows("nothing was imported: some rows exceed a limit", rows))
+        Err(Problem::invalid_rows(
+            "nothing was imported: some rows exceed a limit",
+            rows,
+        ))
     }
 }

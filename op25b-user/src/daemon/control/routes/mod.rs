@@ -22,7 +22,7 @@ pub(super) fn router(shared: Shared) -> Router {
     router
         .fallback(problem::unknown_path)
         .method_not_allowed_fallback(problem::unknown_method)
-        .layer(Extension(Document::new(&document)))
+        .layer(Extension(Document::new(document)))
         .with_state(shared)
 }
 
@@ -44,5 +44,5 @@ fn documented() -> OpenApiRouter<Shared> {
 /// The routes' description.
 #[cfg(test)]
 pub(super) fn document() -> Document {
-    Document::new(&documented().into_openapi())
+    Document::new(documented().into_openapi())
 }

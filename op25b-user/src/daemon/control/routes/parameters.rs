@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::super::openapi::Address;
+use super::super::openapi::{Address, CUSTOMER, CustomerText, ReasonText};
 use crate::{
-    api::{Problem, bounds, duration},
+    api::{Problem, duration},
+    exemption::{Invalid, limits},
     report::exemptions::{Cursor, Wanted},
     store::Revision,
 };
@@ -42,7 +43,7 @@ pub(super) struct IdempotencyKey {
 #[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
     /// Only those of this customer; the name must match exactly.
-    #[param(value_type = String, required = false, min_length = 1, max_length = 1000)]
+    #[param(value_type = CustomerText, inline, required = false)]
     customer: Option<String>,
     /// Only active ones that expire within this time, such as `14d` (`s`, `m`, `h`, `d` or `w`).
     #[param(value_type = String, required = false, pattern = "^[0-9]{1,5}[smhdw]$", example = "14d")]
@@ -96,7 +97,7 @@ pub(super) struct ReloadQuery {
 #[into_params(parameter_in = Query)]
 pub(super) struct RemoveQuery {
     /// The reason, for the history.
-    #[param(min_length = 1, max_length = 1000, example = "OPS-1100: contract ended")]
+    #[param(value_type = ReasonText, inline, example = "OPS-1100: contract ended")]
     reason: String,
 }
 
@@ -134,7 +135,7 @@ impl ListQuery {
     /// Parses the filters, as of an instant.
     pub(super) fn read(self, now: Timestamp) -> Result<Wanted, Problem> {
         if let Some(customer) = &self.customer {
-            bounds::text("customer", customer, 1).map_err(Problem::bad_request)?;
+            limits::text("customer", customer, CUSTOMER).map_err(|invalid| bad_request(&invalid))?;
         }
         let expiring_before = match &self.expiring {
             None => None,
@@ -171,7 +172,7 @@ impl HistoryQuery {
 impl RemoveQuery {
     /// The reason.
     pub(super) fn read(self) -> Result<String, Problem> {
-        bounds::text("reason", &self.reason, 1).map_err(Problem::bad_request)?;
+        limits::text("reason", &self.reason, limits::PROSE).map_err(|invalid| bad_request(&invalid))?;
         Ok(self.reason)
     }
 }
@@ -189,6 +190,10 @@ impl ExplainQuery {
             _ => Ok(()),
         }
     }
+}
+
+fn bad_request(invalid: &Invalid) -> Problem {
+    Problem::bad_request(invalid.to_string())
 }
 
 fn limit(limit: u32) -> Result<usize, Problem> {

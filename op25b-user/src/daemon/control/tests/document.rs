@@ -6,7 +6,7 @@ use axum::http::Method;
 use serde_json::Value;
 
 use super::{super::routes, Fixture};
-use crate::api::bounds;
+use crate::exemption::limits;
 
 /// If set, the file is written instead of compared.
 const WRITE: &str = "OP25B_WRITE_OPENAPI";
@@ -120,26 +120,30 @@ fn the_bounds_that_are_described_are_those_that_are_checked() {
     let document = document();
     let schemas = &document["components"]["schemas"];
     let new = &schemas["NewExemption"]["properties"];
-    for name in ["customer", "ticket", "note", "expires"] {
-        assert_eq!(new[name]["maxLength"], bounds::TEXT, "{name}");
+    for (name, limit) in [
+        ("customer", limits::NAME),
+        ("ticket", limits::NAME),
+        ("note", limits::PROSE),
+        ("expires", limits::EXPIRY),
+    ] {
+        assert_eq!(new[name]["maxLength"], limit, "{name}");
         assert_eq!(new[name]["minLength"], 1, "{name}");
     }
     for name in ["prefixes", "destinations"] {
-        assert_eq!(new[name]["maxItems"], bounds::PREFIXES, "{name}");
+        assert_eq!(new[name]["maxItems"], limits::PREFIXES, "{name}");
         assert_eq!(
             new[name]["items"]["$ref"], "#/components/schemas/Prefix",
             "{name}"
         );
     }
-    assert_eq!(schemas["Prefix"]["maxLength"], bounds::PREFIX);
+    assert_eq!(schemas["Prefix"]["maxLength"], limits::PREFIX);
     assert_eq!(
         schemas["ImportExemptions"]["properties"]["exemptions"]["maxItems"],
-        bounds::ROWS
+        limits::ROWS
     );
-    for name in ["expires", "reason"] {
+    for (name, limit) in [("expires", limits::EXPIRY), ("reason", limits::PROSE)] {
         assert_eq!(
-            schemas["ExtendExemption"]["properties"][name]["maxLength"],
-            bounds::TEXT,
+            schemas["ExtendExemption"]["properties"][name]["maxLength"], limit,
             "{name}"
         );
     }

@@ -1,9 +1,9 @@
-//! Exemptions from comma-separated values with a header line.
+//! Reads exemptions from comma-separated values (RFC 4180) with a header line.
 
 use csv::{ByteRecord, ReaderBuilder, StringRecord};
 
 use super::Mistakes;
-use crate::api::{ImportRow, NewExemption};
+use crate::exemption::{ImportRow, NewExemption};
 
 /// The columns, in the order in which they are written.
 pub(super) const COLUMNS: [&str; 6] = [
@@ -14,16 +14,17 @@ pub(super) const COLUMNS: [&str; 6] = [
     "note",
     "expires",
 ];
-/// Those that must be there.
+/// The columns that a file must have.
 const REQUIRED: [&str; 2] = ["customer", "prefixes"];
 
-/// The place of each of [`COLUMNS`] in a file.
+/// The index in a file of each of [`COLUMNS`], and the number of its columns.
 struct Header([Option<usize>; COLUMNS.len()], usize);
 
-pub(super) fn read(text: &str, seen: &dyn Fn(u64)) -> Result<Vec<ImportRow>, Mistakes> {
+/// Reads a file. `progress` is called with the number of bytes read so far.
+pub(super) fn read(text: &str, progress: &dyn Fn(u64)) -> Result<Vec<ImportRow>, Mistakes> {
     let mut reader = ReaderBuilder::new()
         .has_headers(false)
-        // Rows that are too short or too long are told of as such.
+        // Rows that are too short or too long are reported below.
         .flexible(true)
         .from_reader(text.as_bytes());
     let mut lines = Lines::new(text);
@@ -34,9 +35,9 @@ pub(super) fn read(text: &str, seen: &dyn Fn(u64)) -> Result<Vec<ImportRow>, Mis
     // Reading from memory cannot fail, and a byte record takes any bytes.
     while reader.read_byte_record(&mut record).unwrap_or(false) {
         let offset = record.position().map_or(0, csv::Position::byte);
-        seen(offset);
+        progress(offset);
         let line = lines.of_record(usize::try_from(offset).unwrap_or(usize::MAX));
-        // It was text as a whole, and is cut at commas and quotes.
+        // The file is UTF-8 text, and it is split at ASCII characters.
         let Ok(row) = StringRecord::from_byte_record(record.clone()) else {
             continue;
         };
@@ -47,18 +48,18 @@ pub(super) fn read(text: &str, seen: &dyn Fn(u64)) -> Result<Vec<ImportRow>, Mis
     }
     if lines.has_open_quote() {
         mistakes.add(lines.line, || {
-            "a quote (\") is opened in this row and never closed; write two for one that is meant".into()
+            "a quote (\") in this row is never closed; write \"\" for a literal quote".into()
         });
     }
-    if header.is_none() && mistakes.count == 0 {
+    if header.is_none() && mistakes.count() == 0 {
         mistakes.add(0, || {
             format!(
-                "this file is empty; it begins with the line {}",
+                "this file is empty; it must begin with the line {}",
                 COLUMNS.join(",")
             )
         });
     }
-    if mistakes.count == 0 {
+    if mistakes.count() == 0 {
         Ok(rows)
     } else {
         Err(mistakes)
@@ -70,7 +71,7 @@ impl Header {
         let mut mistakes = Mistakes::default();
         let mut places = [None; COLUMNS.len()];
         if names.len() == 1 && names[0].contains([';', '\t']) {
-            return Err(Mistakes::one(line, "columns are separated by commas here"));
+            return Err(Mistakes::one(line, "columns must be separated by commas"));
         }
         for (place, name) in names.iter().enumerate() {
             let name = name.trim();
@@ -85,7 +86,7 @@ impl Header {
                     )
                 }),
                 Some(column) if places[column].is_some() => {
-                    mistakes.add(line, || format!("the column `{name}` is there twice"));
+                    mistakes.add(line, || format!("the column `{name}` is given twice"));
                 }
                 Some(column) => places[column] = Some(place),
             }
@@ -96,7 +97,7 @@ impl Header {
                 mistakes.add(line, || format!("the column `{column}` is missing"));
             }
         }
-        if mistakes.count == 0 {
+        if mistakes.count() == 0 {
             Ok(Self(places, names.len()))
         } else {
             Err(mistakes)
@@ -108,17 +109,17 @@ impl Header {
         if row.len() != *columns {
             mistakes.add(line, || {
                 format!(
-                    "the header has {columns} columns, and this row {}; put a cell with a comma in it into quotes",
+                    "the header has {columns} columns, but this row has {}; quote a cell that contains a comma",
                     row.len()
                 )
             });
             return None;
         }
-        // A spreadsheet's empty rows are commas alone.
+        // Spreadsheets write empty rows as commas.
         if row.iter().all(|cell| cell.trim().is_empty()) {
             return None;
         }
-        let before = mistakes.count;
+        let before = mistakes.count();
         let [customer, prefixes, destinations, ticket, note, expires] =
             places.map(|place| place.and_then(|place| row.get(place)).unwrap_or_default().trim());
         for (column, cell) in REQUIRED.iter().zip([customer, prefixes]) {
@@ -131,18 +132,17 @@ impl Header {
             ("ticket", ticket, &[]),
             ("note", note, &['\n', '\r', '\t']),
         ] {
-            // These texts end up in logs and on terminals, which obey control characters.
             let bad = cell.chars().find(|c| c.is_control() && !allowed.contains(c));
             if let Some(bad) = bad {
                 mistakes.add(line, || {
                     format!(
-                        "`{column}` has a control character (U+{:04X}) in it",
+                        "`{column}` contains a control character (U+{:04X})",
                         u32::from(bad)
                     )
                 });
             }
         }
-        if mistakes.count > before {
+        if mistakes.count() > before {
             return None;
         }
         let optional = |cell: &str| (!cell.is_empty()).then(|| cell.to_owned());
@@ -161,7 +161,7 @@ impl Header {
     }
 }
 
-/// Several prefixes in one cell.
+/// The prefixes in a cell.
 fn list(cell: &str) -> Vec<String> {
     cell.split(|c: char| c == ';' || c.is_whitespace())
         .filter(|prefix| !prefix.is_empty())
@@ -169,7 +169,7 @@ fn list(cell: &str) -> Vec<String> {
         .collect()
 }
 
-/// Counts lines up to a row: the library's count is behind by the newline of CR LF, and by empty lines.
+/// Counts lines up to a row: the csv crate counts neither the LF of a CR LF nor empty lines.
 struct Lines<'t> {
     text: &'t str,
     offset: usize,
@@ -185,7 +185,7 @@ impl<'t> Lines<'t> {
         }
     }
 
-    /// The line of the row that the library found from `offset` on; offsets ascend.
+    /// The line of the row that begins at `offset` or after empty lines there; offsets ascend.
     fn of_record(&mut self, offset: usize) -> u32 {
         let bytes = self.text.as_bytes();
         let start = bytes[offset.min(bytes.len())..]
@@ -198,7 +198,7 @@ impl<'t> Lines<'t> {
         self.line
     }
 
-    /// Whether the text ends within quotes, if the last row was found.
+    /// Whether the text ends within quotes, once the last row is read.
     fn has_open_quote(&self) -> bool {
         self.text[self.offset..].matches('"').count() % 2 == 1
     }
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_has_what_its_cells_say_in_whatever_order() {
+    fn a_row_is_read_with_its_columns_in_any_order() {
         let text = "ticket,Prefixes,customer,note,expires,destinations\r\n\
             OPS-1,198.51.100.8/29;2001:db8::/48 192.0.2.1,\"Example, KK\",\"said \"\"yes\"\"\ntwice\",2028-03-31,\r\n";
         assert_eq!(
@@ -262,16 +262,16 @@ mod tests {
     }
 
     #[test]
-    fn every_bad_row_is_told_with_its_line() {
+    fn every_bad_row_is_reported_with_its_line() {
         let text =
             "customer,prefixes\nA,192.0.2.1\n,192.0.2.2\nB\nC,192.0.2.3,x\nD, \nE\u{1b}[2J,192.0.2.4\n";
         let mistakes = read(text).unwrap_err();
         insta::assert_snapshot!(mistakes.in_file("x.csv").to_string(), @r"
         x.csv:3: `customer` is empty
-        x.csv:4: the header has 2 columns, and this row 1; put a cell with a comma in it into quotes
-        x.csv:5: the header has 2 columns, and this row 3; put a cell with a comma in it into quotes
+        x.csv:4: the header has 2 columns, but this row has 1; quote a cell that contains a comma
+        x.csv:5: the header has 2 columns, but this row has 3; quote a cell that contains a comma
         x.csv:6: `prefixes` is empty
-        x.csv:7: `customer` has a control character (U+001B) in it
+        x.csv:7: `customer` contains a control character (U+001B)
         ");
     }
 
@@ -280,12 +280,12 @@ mod tests {
         let text = "customer,prefix,Ticket,ticket\nA,192.0.2.1,,\n";
         insta::assert_snapshot!(read(text).unwrap_err().in_file("x.csv").to_string(), @r"
         x.csv:1: there is no column `prefix`; the columns are customer, prefixes, destinations, ticket, note, expires
-        x.csv:1: the column `ticket` is there twice
+        x.csv:1: the column `ticket` is given twice
         x.csv:1: the column `prefixes` is missing
         ");
         let text = "customer;prefixes\n";
-        insta::assert_snapshot!(read(text).unwrap_err().in_file("x.csv").to_string(), @"x.csv:1: columns are separated by commas here");
-        insta::assert_snapshot!(read("").unwrap_err().in_file("x.csv").to_string(), @"x.csv: this file is empty; it begins with the line customer,prefixes,destinations,ticket,note,expires");
+        insta::assert_snapshot!(read(text).unwrap_err().in_file("x.csv").to_string(), @"x.csv:1: columns must be separated by commas");
+        insta::assert_snapshot!(read("").unwrap_err().in_file("x.csv").to_string(), @"x.csv: this file is empty; it must begin with the line customer,prefixes,destinations,ticket,note,expires");
     }
 
     #[test]
@@ -297,15 +297,10 @@ mod tests {
     }
 
     #[test]
-    fn of_very_many_mistakes_the_first_are_told_and_the_others_counted() {
+    fn of_very_many_mistakes_the_first_are_listed_and_the_others_counted() {
         let text = format!("customer,prefixes\n{}", "x\n".repeat(50));
         let mistakes = read(&text).unwrap_err();
         assert_eq!((mistakes.count(), mistakes.first().len()), (50, 20));
-        assert!(
-            mistakes
-                .in_file("x")
-                .to_string()
-                .ends_with("… and 30 more like these\n")
-        );
+        assert!(mistakes.in_file("x").to_string().ends_with("… and 30 more\n"));
     }
 }

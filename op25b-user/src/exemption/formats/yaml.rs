@@ -1,13 +1,14 @@
-//! Exemptions from YAML, of which JSON is a part.
+//! Reads exemptions from YAML, of which JSON is a subset.
 
 use super::Mistakes;
 use crate::{
-    api::{ImportRow, NewExemption},
+    exemption::{ImportRow, NewExemption},
     policy::written::{self, Written},
 };
 
-pub(super) fn read(text: &str, seen: &dyn Fn(u64)) -> Result<Vec<ImportRow>, Mistakes> {
-    match written::read("", text, seen) {
+/// Reads a file. `progress` is called with the number of bytes read so far.
+pub(super) fn read(text: &str, progress: &dyn Fn(u64)) -> Result<Vec<ImportRow>, Mistakes> {
+    match written::read("", text, progress) {
         Ok(exemptions) => Ok(exemptions.into_iter().map(row).collect()),
         Err(report) => {
             let mut mistakes = Mistakes::default();
@@ -22,8 +23,8 @@ pub(super) fn read(text: &str, seen: &dyn Fn(u64)) -> Result<Vec<ImportRow>, Mis
                         .join("; ")
                 });
             }
-            // Those that the report itself only counts.
-            mistakes.count += report.omitted();
+            // Those that the report only counts.
+            mistakes.add_unlisted(report.omitted());
             Err(mistakes)
         }
     }

@@ -1,4 +1,4 @@
-//! Exemptions to a file, such that reading it says the same again.
+//! Writes exemptions so that reading the file yields the same terms.
 
 use std::io::{self, Write};
 
@@ -9,9 +9,9 @@ use serde::Serialize;
 use serde_yaml::FlowSeq;
 
 use super::{Format, csv::COLUMNS};
-use crate::api::Exemption;
+use crate::exemption::Terms;
 
-/// What a file says of an exemption.
+/// An exemption in a file.
 #[derive(Serialize)]
 struct Item<'a, L> {
     customer: &'a str,
@@ -31,16 +31,8 @@ struct Document<I> {
     exemptions: Vec<I>,
 }
 
-/// Writes exemptions, all of them or what went wrong.
-///
-/// # Errors
-///
-/// The writer's.
-pub(in super::super) fn write(
-    format: Format,
-    exemptions: &[Exemption],
-    out: &mut impl Write,
-) -> anyhow::Result<()> {
+/// Writes exemptions.
+pub(crate) fn write(format: Format, exemptions: &[Terms], out: &mut impl Write) -> anyhow::Result<()> {
     match format {
         Format::Csv => csv(exemptions, out).context("cannot write CSV"),
         Format::Json => {
@@ -51,7 +43,7 @@ pub(in super::super) fn write(
         Format::Yaml => {
             let items = document(exemptions, FlowSeq);
             let options = serde_yaml::ser_options! {
-                // One line for each key, however long: a note that is folded is a note that is hard to find.
+                // One line for each key, however long: a folded note is hard to search.
                 prefer_block_scalars: false,
                 compact_list_indent: false,
             };
@@ -61,8 +53,8 @@ pub(in super::super) fn write(
     }
 }
 
-fn document<'a, L>(exemptions: &'a [Exemption], list: impl Fn(&'a [IpNet]) -> L) -> Document<Item<'a, L>> {
-    let item = |exemption: &'a Exemption| Item {
+fn document<'a, L>(exemptions: &'a [Terms], list: impl Fn(&'a [IpNet]) -> L) -> Document<Item<'a, L>> {
+    let item = |exemption: &'a Terms| Item {
         customer: &exemption.customer,
         prefixes: list(&exemption.prefixes),
         destinations: (!exemption.destinations.is_empty()).then(|| list(&exemption.destinations)),
@@ -75,18 +67,17 @@ fn document<'a, L>(exemptions: &'a [Exemption], list: impl Fn(&'a [IpNet]) -> L)
     }
 }
 
-fn csv(exemptions: &[Exemption], out: &mut impl Write) -> io::Result<()> {
+fn csv(exemptions: &[Terms], out: &mut impl Write) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record(COLUMNS)?;
     for exemption in exemptions {
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
         writer.write_record([
-            exemption.customer.clone(),
-            list(&exemption.prefixes),
-            list(&exemption.destinations),
-            text(&exemption.ticket),
-            text(&exemption.note),
-            exemption.expires_at.map_or(String::new(), |end| end.to_string()),
+            exemption.customer.as_str(),
+            &list(&exemption.prefixes),
+            &list(&exemption.destinations),
+            exemption.ticket.as_deref().unwrap_or_default(),
+            exemption.note.as_deref().unwrap_or_default(),
+            &exemption.expires_at.map_or(String::new(), |end| end.to_string()),
         ])?;
     }
     writer.flush()
@@ -102,13 +93,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{
-        api::{ImportRow, NewExemption, Origin},
-        cli::exempt::file,
-        store::State,
-    };
+    use crate::exemption::{ImportRow, NewExemption, formats};
 
-    fn exemption() -> impl Strategy<Value = Exemption> {
+    fn terms() -> impl Strategy<Value = Terms> {
         // What the store takes: no control characters, no blanks around.
         let line = r"[ -~£Ωあ客🙂]{0,12}"
             .prop_map(|text| text.trim().to_owned())
@@ -170,77 +157,58 @@ mod tests {
             proptest::option::of(note),
             proptest::option::of(0..4_294_967_294_i64),
         )
-            .prop_map(
-                |(customer, prefixes, destinations, ticket, note, end)| Exemption {
-                    id: String::new(),
-                    origin: Origin::Store,
-                    customer,
-                    prefixes,
-                    destinations,
-                    ticket,
-                    note,
-                    created_at: None,
-                    created_by: None,
-                    expires_at: end.map(|end| Timestamp::from_second(end).unwrap()),
-                    removed_at: None,
-                    state: State::Active,
-                    revision: None,
-                    place: None,
-                },
-            )
+            .prop_map(|(customer, prefixes, destinations, ticket, note, end)| Terms {
+                customer: customer.into(),
+                prefixes: prefixes.into(),
+                destinations: destinations.into(),
+                ticket: ticket.map(Into::into),
+                note: note.map(Into::into),
+                expires_at: end.map(|end| Timestamp::from_second(end).unwrap()),
+            })
     }
 
-    fn asked_for(exemption: &Exemption) -> NewExemption {
+    fn as_text(terms: &Terms) -> NewExemption {
         let texts = |nets: &[IpNet]| nets.iter().map(ToString::to_string).collect();
         NewExemption {
-            customer: exemption.customer.clone(),
-            prefixes: texts(&exemption.prefixes),
-            destinations: texts(&exemption.destinations),
-            ticket: exemption.ticket.clone(),
-            note: exemption.note.clone(),
-            expires: exemption.expires_at.map(|end| end.to_string()),
+            customer: terms.customer.to_string(),
+            prefixes: texts(&terms.prefixes),
+            destinations: texts(&terms.destinations),
+            ticket: terms.ticket.as_deref().map(str::to_owned),
+            note: terms.note.as_deref().map(str::to_owned),
+            expires: terms.expires_at.map(|end| end.to_string()),
             force: false,
         }
     }
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_as_the_same(exemptions in proptest::collection::vec(exemption(), 0..4)) {
+        fn what_is_written_is_read_as_the_same(exemptions in proptest::collection::vec(terms(), 0..4)) {
             for format in [Format::Csv, Format::Yaml, Format::Json] {
                 let mut bytes = Vec::new();
                 write(format, &exemptions, &mut bytes).unwrap();
-                let read = file::read(format, &bytes, &|_| {});
+                let read = formats::read(format, &bytes, &|_| {});
                 let text = String::from_utf8_lossy(&bytes);
                 let read: Vec<_> = read
                     .unwrap_or_else(|mistakes| panic!("{}\n{text}", mistakes.in_file("x")))
                     .into_iter()
                     .map(|ImportRow { exemption, .. }| exemption)
                     .collect();
-                let asked: Vec<_> = exemptions.iter().map(asked_for).collect();
-                prop_assert_eq!(read, asked, "{}", text);
+                let expected: Vec<_> = exemptions.iter().map(as_text).collect();
+                prop_assert_eq!(read, expected, "{}", text);
             }
         }
     }
 
     #[test]
     fn files_are_as_people_write_them() {
-        let exemption = Exemption {
-            id: String::new(),
-            origin: Origin::Store,
-            customer: "Example KK".into(),
-            prefixes: ["198.51.100.8/29", "2001:db8:100::/48"]
-                .map(|net| net.parse().unwrap())
-                .into(),
-            destinations: Vec::new(),
+        let exemption = Terms {
             ticket: Some("OPS-1042".into()),
             note: Some("until they have moved\nto the new relay".into()),
-            created_at: None,
-            created_by: None,
             expires_at: Some("2028-03-31T15:00:00Z".parse().unwrap()),
-            removed_at: None,
-            state: State::Active,
-            revision: Some(1),
-            place: None,
+            ..Terms::new(
+                "Example KK",
+                ["198.51.100.8/29", "2001:db8:100::/48"].map(|net| net.parse().unwrap()),
+            )
         };
         let written = |format| {
             let mut bytes = Vec::new();

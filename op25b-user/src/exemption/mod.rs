@@ -1,0 +1,18 @@
+//! The terms of an exemption: the one type of them, their limits, their validation and their file formats.
+//!
+//! A request or a file brings [`NewExemption`]s, which are text. [`Validator`] turns one into [`Terms`]; everything after
+//! that (the store, the API's responses, the daemon) has valid terms.
+
+pub(crate) mod formats;
+mod invalid;
+pub mod limits;
+mod new;
+mod terms;
+mod validate;
+
+pub use self::{
+    invalid::Invalid,
+    new::{ImportRow, NewExemption},
+    terms::Terms,
+    validate::{Valid, Validator, reason},
+};

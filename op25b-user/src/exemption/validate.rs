@@ -1,0 +1,336 @@
+//! Validates the terms of a new exemption: everything that can be checked without the other exemptions.
+
+use ipnet::IpNet;
+use jiff::{Span, Timestamp, tz::TimeZone};
+use smol_str::SmolStr;
+
+use super::{Invalid, NewExemption, Terms, limits};
+use crate::policy::{self, ExemptionLimits, Handling, Rules};
+
+/// Valid terms, and warnings about them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Valid {
+    /// The terms.
+    pub terms: Terms,
+    /// What in them is probably a mistake.
+    pub warnings: Vec<String>,
+}
+
+/// What terms are validated against.
+pub struct Validator<'a> {
+    /// The policy's limits for exemptions that are added at run time.
+    pub limits: ExemptionLimits,
+    /// What happens to sources in no pool.
+    pub unlisted: Handling,
+    /// The policy's pools.
+    pub rules: &'a Rules,
+    /// The instant from which times are counted.
+    pub now: Timestamp,
+    /// The time zone of dates.
+    pub time_zone: &'a TimeZone,
+}
+
+impl Validator<'_> {
+    /// Validates the terms of a new exemption.
+    ///
+    /// # Errors
+    ///
+    /// The first part that is invalid.
+    pub fn validate(&self, new: &NewExemption) -> Result<Valid, Invalid> {
+        new.check_limits()?;
+        let customer = line("customer", &new.customer)?;
+        let ticket = optional(new.ticket.as_ref(), |text| line("ticket", text))?;
+        let note = optional(new.note.as_ref(), |text| prose("note", text))?;
+        let prefixes = nets("prefixes", &new.prefixes)?;
+        let destinations = nets("destinations", &new.destinations)?;
+        if !new.force {
+            for prefix in &prefixes {
+                self.check_width(*prefix)?;
+                self.check_pool(*prefix)?;
+            }
+        }
+        let expires_at = match &new.expires {
+            None => None,
+            Some(text) => self.expiry(text)?,
+        };
+        let mut warnings = self.expiry_warnings(expires_at);
+        warnings.extend(family_warnings(&prefixes, &destinations));
+        Ok(Valid {
+            terms: Terms {
+                customer,
+                prefixes: prefixes.into(),
+                destinations: destinations.into(),
+                ticket,
+                note,
+                expires_at,
+            },
+            warnings,
+        })
+    }
+
+    /// Validates the terms of an exemption from a file, whose expiry must be absolute.
+    ///
+    /// # Errors
+    ///
+    /// The first part that is invalid.
+    pub fn validate_import(&self, new: &NewExemption) -> Result<Valid, Invalid> {
+        let expires = new.expires.as_deref();
+        if expires.is_some_and(|text| text.parse::<Span>().is_ok()) {
+            return Err(Invalid::new(
+                "`expires`: a length of time in a file would mean another instant at each import; write a date or a time",
+            ));
+        }
+        self.validate(new)
+    }
+
+    /// Parses an expiry.
+    ///
+    /// # Errors
+    ///
+    /// If it is not a time, or has passed.
+    pub fn expiry(&self, text: &str) -> Result<Option<Timestamp>, Invalid> {
+        policy::end(text, self.now, self.time_zone).map_err(|why| Invalid::new(format!("`expires`: {why}")))
+    }
+
+    /// The warnings about an expiry: if it is later than the policy's `exemption_max_age`.
+    #[must_use]
+    pub fn expiry_warnings(&self, expires_at: Option<Timestamp>) -> Vec<String> {
+        let Some(most) = self.limits.max_age else {
+            return Vec::new();
+        };
+        let days = most.as_hours() / 24;
+        let limit = format!("the policy recommends at most {days} days (exemption_max_age)");
+        match expires_at {
+            None => vec![format!("this exemption never expires; {limit}")],
+            Some(end) if end.duration_since(self.now) > most => {
+                vec![format!("this exemption expires at {end}; {limit}")]
+            }
+            Some(_) => Vec::new(),
+        }
+    }
+
+    fn check_width(&self, net: IpNet) -> Result<(), Invalid> {
+        let widest = match net {
+            IpNet::V4(_) => self.limits.widest_v4,
+            IpNet::V6(_) => self.limits.widest_v6,
+        };
+        if net.prefix_len() >= widest {
+            return Ok(());
+        }
+        Err(Invalid::new(format!(
+            "{net} is wider than /{widest} (exemption_widest in the policy); if all of it is this customer's, add it with \
+             force (`--force`)"
+        )))
+    }
+
+    fn check_pool(&self, net: IpNet) -> Result<(), Invalid> {
+        // With `unlisted: drop` it is blocked without a pool.
+        if self.unlisted == Handling::Drop || self.rules.is_pooled(net) {
+            return Ok(());
+        }
+        Err(Invalid::new(format!(
+            "{net} is in no pool: it is not blocked, so an exemption has no effect. If a pool will be added, add it with \
+             force (`--force`)"
+        )))
+    }
+}
+
+/// Validates the reason of a change.
+///
+/// # Errors
+///
+/// If it is empty, too long or contains control characters.
+pub fn reason(text: &str) -> Result<String, Invalid> {
+    limits::text("reason", text, limits::PROSE)?;
+    prose("reason", text).map(Into::into)
+}
+
+/// Reads an optional text. One of spaces only, such as a table's empty cell, counts as absent.
+fn optional(
+    text: Option<&String>,
+    read: impl FnOnce(&str) -> Result<SmolStr, Invalid>,
+) -> Result<Option<SmolStr>, Invalid> {
+    let present = text.filter(|text| !text.trim().is_empty());
+    present.map(|text| read(text)).transpose()
+}
+
+/// Reads a text of one line.
+fn line(name: &str, text: &str) -> Result<SmolStr, Invalid> {
+    readable(name, text, &[])
+}
+
+/// Reads a text of several lines.
+fn prose(name: &str, text: &str) -> Result<SmolStr, Invalid> {
+    readable(name, text, &['\n', '\t'])
+}
+
+/// Reads a text without control characters: it is printed to logs and terminals, which obey them.
+fn readable(name: &str, text: &str, allowed: &[char]) -> Result<SmolStr, Invalid> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Invalid::new(format!("`{name}` is empty")));
+    }
+    if let Some(bad) = text.chars().find(|c| c.is_control() && !allowed.contains(c)) {
+        let code = u32::from(bad);
+        return Err(Invalid::new(format!(
+            "`{name}` contains a control character (U+{code:04X})"
+        )));
+    }
+    Ok(text.into())
+}
+
+fn nets(name: &str, texts: &[String]) -> Result<Vec<IpNet>, Invalid> {
+    let mut nets = Vec::with_capacity(texts.len());
+    for text in texts {
+        let net = policy::prefix(text.trim()).map_err(|why| Invalid::new(format!("`{name}`: {why}")))?;
+        if nets.contains(&net) {
+            return Err(Invalid::new(format!("`{name}`: {net} is given twice")));
+        }
+        nets.push(net);
+    }
+    Ok(nets)
+}
+
+/// The warnings about prefixes that no destination is of the address family of.
+fn family_warnings(prefixes: &[IpNet], destinations: &[IpNet]) -> Vec<String> {
+    let is_v4 = |net: &IpNet| net.addr().is_ipv4();
+    let has_destination = |prefix: &IpNet| {
+        destinations
+            .iter()
+            .any(|destination| is_v4(destination) == is_v4(prefix))
+    };
+    if destinations.is_empty() {
+        return Vec::new();
+    }
+    let without = prefixes.iter().filter(|prefix| !has_destination(prefix));
+    without
+        .map(|prefix| format!("{prefix} is never exempt: no destination is of its address family"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::parse;
+
+    const POLICY: &str = "\
+version: 1
+interfaces: [{ name: eth1, role: subscriber }]
+pools: [{ name: homes, prefixes: [198.51.100.0/22, 2001:db8:100::/40] }]
+exemption_max_age: 30d
+exemption_widest: { ipv4: 26 }
+";
+
+    fn new(prefixes: &[&str]) -> NewExemption {
+        NewExemption {
+            customer: "Example KK".into(),
+            prefixes: prefixes.iter().map(|prefix| (*prefix).to_owned()).collect(),
+            expires: Some("20d".into()),
+            ..NewExemption::default()
+        }
+    }
+
+    fn validated(new: &NewExemption) -> Result<Valid, String> {
+        let policy = parse("policy.yaml", POLICY).unwrap().policy;
+        let validator = Validator {
+            limits: policy.exemption_limits,
+            unlisted: policy.block.unlisted,
+            rules: &Rules::new(&policy).unwrap(),
+            now: "2027-01-31T10:00:00Z".parse().unwrap(),
+            time_zone: &TimeZone::UTC,
+        };
+        validator.validate(new).map_err(|invalid| invalid.to_string())
+    }
+
+    #[test]
+    fn what_makes_sense_is_taken_as_it_is() {
+        let valid = validated(&NewExemption {
+            destinations: vec!["192.0.2.0/24".into()],
+            ticket: Some(" OPS-1 ".into()),
+            note: Some(" ".into()),
+            ..new(&["198.51.100.8/29", "198.51.101.7"])
+        });
+        let Valid { terms, warnings } = valid.unwrap();
+        let texts: Vec<_> = terms.prefixes.iter().map(ToString::to_string).collect();
+        assert_eq!(texts, ["198.51.100.8/29", "198.51.101.7/32"]);
+        assert_eq!((terms.ticket.as_deref(), terms.note), (Some("OPS-1"), None));
+        assert_eq!(terms.expires_at, Some("2027-02-20T10:00:00Z".parse().unwrap()));
+        assert_eq!(warnings, [""; 0]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_refused_with_what_to_do() {
+        for (prefixes, why) in [
+            (&["198.51.100.9/29"][..], "write 198.51.100.8/29"),
+            (&["198.51.100.0/25"], "wider than /26"),
+            (&["203.0.113.8/29"], "is in no pool"),
+            (&["198.51.96.0/20"], "wider than /26"),
+            (&["2001:db8:100::/47"], "wider than /48"),
+            (&["198.51.100.8/29", "198.51.100.8/29"], "given twice"),
+            (&["mail.example.com"], "is not an IP prefix"),
+            (&["::ffff:198.51.100.8"], "write 198.51.100.8/32"),
+            (&[], "at least one prefix"),
+        ] {
+            let invalid = validated(&new(prefixes)).unwrap_err();
+            assert!(invalid.contains(why), "{prefixes:?}: {invalid}");
+        }
+        for (customer, why) in [
+            ("", "empty"),
+            ("a\u{1b}[2J", "U+001B"),
+            (&*"x".repeat(201), "200 characters"),
+        ] {
+            let invalid = validated(&NewExemption {
+                customer: customer.to_owned(),
+                ..new(&["198.51.100.8"])
+            });
+            assert!(invalid.unwrap_err().contains(why), "{customer}");
+        }
+    }
+
+    #[test]
+    fn force_lets_through_what_is_wide_or_in_no_pool_and_nothing_else() {
+        for (prefix, is_taken) in [
+            ("198.51.100.0/25", true),
+            ("203.0.113.0/29", true),
+            ("203.0.113.1/29", false),
+        ] {
+            let valid = validated(&NewExemption {
+                force: true,
+                ..new(&[prefix])
+            });
+            assert_eq!(valid.is_ok(), is_taken, "{prefix}: {valid:?}");
+        }
+    }
+
+    #[test]
+    fn an_expiry_later_than_the_policy_recommends_is_warned_of() {
+        for (expires, warning) in [
+            (Some("31d"), "expires at 2027-03-03"),
+            (None, "never expires"),
+            (Some("never"), "never expires"),
+        ] {
+            let valid = validated(&NewExemption {
+                expires: expires.map(str::to_owned),
+                ..new(&["198.51.100.8"])
+            });
+            let warnings = valid.unwrap().warnings;
+            assert!(
+                warnings[0].contains(warning) && warnings[0].contains("exemption_max_age"),
+                "{warnings:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_prefix_that_meets_no_destination_is_warned_of() {
+        let valid = validated(&NewExemption {
+            destinations: vec!["2001:db8::/32".into()],
+            ..new(&["198.51.100.8", "2001:db8:100::/64"])
+        });
+        let warnings = valid.unwrap().warnings;
+        assert_eq!(
+            warnings,
+            ["198.51.100.8/32 is never exempt: no destination is of its address family"]
+        );
+    }
+}
