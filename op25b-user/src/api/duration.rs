@@ -1,11 +1,11 @@
-//! How long is `90d`?
+//! Lengths of time such as `90d` in queries.
 
 use jiff::SignedDuration;
 
-/// What [`duration`] reads, as a regular expression.
+/// What [`duration`] accepts, as a regular expression.
 pub const DURATION: &str = "^[0-9]{1,5}[smhdw]$";
 
-/// A time such as `30s`, `15m`, `12h`, `90d` or `2w`. Days have 24 hours.
+/// Parses a length of time such as `30s`, `15m`, `12h`, `90d` or `2w`. A day has 24 hours.
 #[must_use]
 pub fn duration(text: &str) -> Option<SignedDuration> {
     let (count, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;

@@ -1,4 +1,4 @@
-//! What happens to one connection, as the control socket says it.
+//! The verdict on a connection, in responses of the control socket.
 
 use std::net::IpAddr;
 
@@ -7,20 +7,20 @@ use utoipa::ToSchema;
 
 use super::FilePosition;
 
-/// What the program in the kernel does with a connection.
+/// The verdict of the program in the kernel on a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Explained {
-    /// Who opens it.
+    /// The source address.
     #[schema(value_type = String)]
     pub source: IpAddr,
-    /// To whom.
+    /// The destination address.
     #[schema(value_type = String)]
     pub destination: IpAddr,
-    /// To which TCP port.
+    /// The TCP destination port.
     pub port: u16,
     /// `pass`, `drop` or `reject`.
     pub verdict: String,
-    /// The row of the verdict table.
+    /// The reason: the row of the verdict table.
     pub reason: String,
     /// The rule that decided.
     pub rule: Option<Rule>,
@@ -29,7 +29,7 @@ pub struct Explained {
 /// A rule of the policy or the store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Rule {
-    /// What it is.
+    /// The kind of rule.
     pub kind: RuleKind,
     /// The pool's or relay's name, or the exemption's customer.
     pub name: String,
@@ -37,13 +37,13 @@ pub struct Rule {
     pub id: Option<String>,
     /// The exemption's ticket.
     pub ticket: Option<String>,
-    /// Its prefix that decided.
+    /// The prefix that decided.
     pub prefix: Option<String>,
-    /// Where the policy file says so; nothing if it is stored.
+    /// Its position in the policy file; null if it is stored.
     pub place: Option<FilePosition>,
 }
 
-/// What a rule is.
+/// The kind of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleKind {

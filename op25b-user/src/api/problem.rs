@@ -1,17 +1,17 @@
-//! Why something was not done, as RFC 9457 has it said.
+//! Problems: errors in responses, as RFC 9457 defines them.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{exemption::Invalid, store::StoreError};
 
-/// What the type of every problem begins with.
+/// The prefix of every problem's type.
 const URN: &str = "urn:op25b:problem:";
 
 /// A problem (`application/problem+json`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// What kind it is: `urn:op25b:problem:` and a word that a script may go by.
+    /// The kind: `urn:op25b:problem:` and a word that scripts can rely on.
     #[serde(rename = "type")]
     #[schema(
         pattern = "^urn:op25b:problem:[a-z-]+$",
@@ -23,63 +23,63 @@ pub struct Problem {
     /// The HTTP status.
     #[schema(minimum = 400, maximum = 599)]
     pub status: u16,
-    /// What of it happened here, and what to do.
+    /// What happened, and what to do.
     pub detail: String,
-    /// The rows that an import was refused for; the first of them.
+    /// The invalid rows of an import; the first of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rows: Vec<RowProblem>,
 }
 
-/// What is wrong with a row of an import.
+/// An invalid row of an import.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RowProblem {
     /// Its line.
     pub line: u32,
-    /// What is wrong, and what to do.
+    /// What is invalid, and what to write instead.
     pub detail: String,
 }
 
-/// The kinds of problems that there are.
+/// The kinds of problems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProblemKind {
-    /// The request cannot be read.
+    /// The request cannot be parsed.
     BadRequest,
-    /// This user may not.
+    /// The user is not authorised.
     Forbidden,
-    /// There is no such thing.
+    /// The resource does not exist.
     NotFound,
-    /// The thing is there, and this cannot be done to it.
+    /// The resource does not support the method.
     MethodNotAllowed,
-    /// The request was not sent to its end in time.
+    /// The request did not arrive in time.
     RequestTimeout,
-    /// Somebody else changed it, or it is there already.
+    /// It was changed by another request, or exists already.
     Conflict,
-    /// Only an edit of the policy file changes it.
+    /// It is in the policy file, and only an edit of the file changes it.
     ReadOnly,
     /// The body is too large.
     TooLarge,
-    /// The body is no JSON, by its own account.
+    /// The media type of the body is not JSON.
     UnsupportedMediaType,
-    /// The request can be read, and what it asks for is not possible.
+    /// The request can be parsed, but is not valid.
     Invalid,
     /// The policy file has errors.
     PolicyRefused,
-    /// The key was used for another request.
+    /// The idempotency key was used for another request.
     KeyReused,
-    /// Something in the daemon failed.
+    /// An internal failure of the daemon.
     Internal,
-    /// The daemon has too much to do, or is about to end.
+    /// The daemon is overloaded or shutting down.
     Busy,
-    /// The exemption store does not work.
+    /// The exemption store cannot be used.
     StoreUnavailable,
     /// The daemon did not answer in time.
     Timeout,
-    /// There is no room on the disk.
+    /// There is no space left, on the disk or in the kernel's maps.
     InsufficientStorage,
 }
 
 impl ProblemKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 17] = [
         Self::BadRequest,
         Self::Forbidden,
@@ -103,23 +103,31 @@ impl ProblemKind {
     /// Its HTTP status, the word in its type, and its title.
     const fn row(self) -> (u16, &'static str, &'static str) {
         match self {
-            Self::BadRequest => (400, "bad-request", "The request cannot be read"),
-            Self::Forbidden => (403, "forbidden", "This user may not do that"),
-            Self::NotFound => (404, "not-found", "There is no such thing"),
-            Self::MethodNotAllowed => (405, "method-not-allowed", "That cannot be done here"),
-            Self::RequestTimeout => (408, "request-timeout", "The request took too long to arrive"),
-            Self::Conflict => (409, "conflict", "It is not as the request supposes"),
-            Self::ReadOnly => (409, "read-only", "Only an edit of the policy file changes that"),
+            Self::BadRequest => (400, "bad-request", "The request cannot be parsed"),
+            Self::Forbidden => (403, "forbidden", "The user is not authorised"),
+            Self::NotFound => (404, "not-found", "The resource does not exist"),
+            Self::MethodNotAllowed => (
+                405,
+                "method-not-allowed",
+                "The resource does not support the method",
+            ),
+            Self::RequestTimeout => (408, "request-timeout", "The request did not arrive in time"),
+            Self::Conflict => (409, "conflict", "The request conflicts with the current state"),
+            Self::ReadOnly => (409, "read-only", "Only an edit of the policy file changes this"),
             Self::TooLarge => (413, "too-large", "The body is too large"),
             Self::UnsupportedMediaType => (415, "unsupported-media-type", "The body is not JSON"),
-            Self::Invalid => (422, "invalid", "The request asks for something that cannot be"),
+            Self::Invalid => (422, "invalid", "The request is not valid"),
             Self::PolicyRefused => (422, "policy-refused", "The policy was refused"),
-            Self::KeyReused => (422, "key-reused", "The key was used for another request"),
-            Self::Internal => (500, "internal", "Something in the daemon failed"),
-            Self::Busy => (503, "busy", "The daemon has too much to do"),
-            Self::StoreUnavailable => (503, "store-unavailable", "The exemption store does not work"),
+            Self::KeyReused => (
+                422,
+                "key-reused",
+                "The idempotency key was used for another request",
+            ),
+            Self::Internal => (500, "internal", "Internal failure of the daemon"),
+            Self::Busy => (503, "busy", "The daemon is overloaded or shutting down"),
+            Self::StoreUnavailable => (503, "store-unavailable", "The exemption store cannot be used"),
             Self::Timeout => (504, "timeout", "The daemon did not answer in time"),
-            Self::InsufficientStorage => (507, "insufficient-storage", "There is no room on the disk"),
+            Self::InsufficientStorage => (507, "insufficient-storage", "No space left"),
         }
     }
 
@@ -143,7 +151,7 @@ impl ProblemKind {
 }
 
 impl Problem {
-    /// A problem of a kind; `detail` says what of it happened, and what to do.
+    /// A problem of a kind; `detail` states what happened and what to do.
     pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
         Self {
             kind: format!("{URN}{}", kind.word()),
@@ -160,22 +168,22 @@ impl Problem {
         self.kind.strip_prefix(URN) == Some(kind.word())
     }
 
-    /// The request cannot be read (400).
+    /// The request cannot be parsed (400).
     pub fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(ProblemKind::BadRequest, detail)
     }
 
-    /// This user may not (403).
+    /// The user is not authorised (403).
     pub fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(ProblemKind::Forbidden, detail)
     }
 
-    /// There is no such thing (404).
+    /// The resource does not exist (404).
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(ProblemKind::NotFound, detail)
     }
 
-    /// It is not as the request supposes (409).
+    /// The request conflicts with the current state (409).
     pub fn conflict(detail: impl Into<String>) -> Self {
         Self::new(ProblemKind::Conflict, detail)
     }
@@ -185,12 +193,12 @@ impl Problem {
         Self::new(ProblemKind::ReadOnly, detail)
     }
 
-    /// What is asked for is not possible (422).
+    /// The request is not valid (422).
     pub fn invalid(detail: impl Into<String>) -> Self {
         Self::new(ProblemKind::Invalid, detail)
     }
 
-    /// An import is not possible because of these rows (422).
+    /// Rows of an import are not valid (422).
     pub fn invalid_rows(detail: impl Into<String>, rows: Vec<RowProblem>) -> Self {
         Self {
             rows,
@@ -198,22 +206,22 @@ impl Problem {
         }
     }
 
-    /// Something in the daemon failed (500).
+    /// Internal failure of the daemon (500).
     pub fn internal(detail: impl Into<String>) -> Self {
         Self::new(ProblemKind::Internal, detail)
     }
 
-    /// The daemon has too much to do (503).
+    /// The daemon is overloaded or shutting down (503).
     pub fn busy(detail: impl Into<String>) -> Self {
         Self::new(ProblemKind::Busy, detail)
     }
 
-    /// The exemption store does not work (503).
+    /// The exemption store cannot be used (503).
     pub fn store_unavailable(detail: impl Into<String>) -> Self {
         Self::new(ProblemKind::StoreUnavailable, detail)
     }
 
-    /// There is no room on the disk (507).
+    /// There is no space left (507).
     pub fn insufficient_storage(detail: impl Into<String>) -> Self {
         Self::new(ProblemKind::InsufficientStorage, detail)
     }
