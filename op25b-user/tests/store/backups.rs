@@ -115,7 +115,7 @@ fn a_store_that_is_missing_beside_its_backup_is_restored() {
     fs::remove_file(dir.path().join("exemptions.db")).unwrap();
     let opened = sqlite::open(dir.path()).unwrap();
     assert!(
-        opened.remarks[0].ends_with("was missing, and its backup was not"),
+        opened.remarks[0].ends_with("was missing, but its backup was not"),
         "{:?}",
         opened.remarks
     );

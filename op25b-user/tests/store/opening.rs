@@ -69,7 +69,7 @@ fn another_programs_database_is_moved_aside() {
     let before = fs::read(dir.path().join("exemptions.db")).unwrap();
     let opened = sqlite::open(dir.path()).unwrap();
     assert!(
-        opened.remarks[0].contains("it is a database, but not one of op25b's"),
+        opened.remarks[0].contains("it is a database, but not of op25b"),
         "{:?}",
         opened.remarks
     );

@@ -1,4 +1,4 @@
-//! Copies of the store that a damaged one is restored from.
+//! Backups of the store, from which a damaged one is restored.
 
 use std::{
     fs, io,
@@ -12,21 +12,21 @@ use rusqlite::{
 };
 
 use super::{
-    error::Trouble,
+    error::ErrorMap,
     files::{self, Files},
     integrity, read, read_only,
 };
 use crate::store::{Records as _, Revision, StoreError};
 
-/// How long to leave between two backups, and after one that failed.
+/// The time between two backups, and after one that failed.
 const INTERVAL: SignedDuration = SignedDuration::from_hours(1);
 
-/// What is backed up already.
+/// The state of the backups.
 #[derive(Debug, Default)]
 pub(super) struct Backups {
-    /// The last change that is.
+    /// The last revision that is in a backup.
     revision: Option<Revision>,
-    /// When it was tried last.
+    /// When the last backup was tried.
     tried: Option<Timestamp>,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Intact {
 }
 
 impl Backups {
-    /// Takes one if anything has changed since the last one.
+    /// Takes a backup if anything has changed since the last one.
     pub(super) fn take_if_changed(
         &mut self,
         connection: &Connection,
@@ -50,8 +50,8 @@ impl Backups {
         if self.revision.is_none() {
             self.revision = newest_intact(files).map(|backup| backup.revision);
         }
-        let revision = read::revision(connection).map_err(Trouble::with(connection, &files.store()))?;
-        // Nothing was ever written to a store at revision 0.
+        let revision = read::revision(connection).map_err(ErrorMap::with(connection, &files.store()))?;
+        // A store at revision 0 was never written to.
         if revision > 0 && self.revision != Some(revision) {
             take(connection, files)?;
             self.revision = Some(revision);
@@ -59,14 +59,14 @@ impl Backups {
         Ok(())
     }
 
-    /// Whether it is time to look. A clock that was put back does not put it off.
+    /// Whether a backup is due. A clock that was set back does not delay it.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
         self.tried
             .is_none_or(|tried| now.duration_since(tried).abs() >= INTERVAL)
     }
 }
 
-/// The newest backup that can be read whole.
+/// The newest intact backup.
 pub(super) fn newest_intact(files: &Files) -> Option<Intact> {
     [files.backup(), files.backup_before()]
         .into_iter()
@@ -80,7 +80,7 @@ pub(super) fn is_any(files: &Files) -> bool {
 }
 
 fn intact(path: PathBuf) -> Result<Intact, StoreError> {
-    let system = Trouble::of_system(&path);
+    let system = ErrorMap::of_system(&path);
     let taken = fs::metadata(&path)
         .and_then(|data| data.modified())
         .map_err(&system)?;
@@ -98,16 +98,16 @@ fn intact(path: PathBuf) -> Result<Intact, StoreError> {
     })
 }
 
-/// Makes a copy, looks whether it is whole, and only then puts it in place of the one before.
+/// Makes a copy, checks it, and only then replaces the previous backup.
 fn take(connection: &Connection, files: &Files) -> Result<(), StoreError> {
     let draft = files.backup_draft();
-    let system = Trouble::of_system(&draft);
+    let system = ErrorMap::of_system(&draft);
     files::remove(&draft).map_err(&system)?;
     let taken = Files::make(&draft)
         .map_err(&system)
         .and_then(|()| copy(connection, &draft));
     if let Err(error) = taken {
-        // What is half done would only take room.
+        // An incomplete copy would only take up space.
         let _ = files::remove(&draft);
         return Err(error);
     }
@@ -120,20 +120,20 @@ fn take(connection: &Connection, files: &Files) -> Result<(), StoreError> {
 }
 
 fn copy(from: &Connection, draft: &Path) -> Result<(), StoreError> {
-    let trouble = Trouble::at(draft);
+    let trouble = ErrorMap::at(draft);
     let mut to = Connection::open(draft).map_err(&trouble)?;
-    // Nobody needs half a draft after a crash.
+    // After a crash an incomplete draft is of no use.
     to.pragma_update(None, "journal_mode", "OFF").map_err(&trouble)?;
     let step = Backup::new(from, &mut to)
         .and_then(|backup| backup.step(-1))
-        .map_err(Trouble::with(from, draft))?;
+        .map_err(ErrorMap::with(from, draft))?;
     if !matches!(step, StepResult::Done) {
         return Err(StoreError::Failed {
             path: draft.to_owned(),
-            why: "somebody else has locked the store".to_owned(),
+            why: "another process has locked the store".to_owned(),
         });
     }
-    // One file, which needs no other beside it.
+    // A single file, without a log beside it.
     to.pragma_update(None, "journal_mode", "DELETE")
         .map_err(&trouble)?;
     integrity::check(&to, draft)

@@ -1,4 +1,4 @@
-//! What an error of SQLite's or of the system's means to who uses the store.
+//! Maps errors of SQLite and the system to [`StoreError`].
 
 use std::{
     io,
@@ -10,11 +10,11 @@ use rusqlite::{Connection, ErrorCode, ffi};
 
 use crate::store::StoreError;
 
-/// Turns errors about one file into [`StoreError`]s.
-pub(super) struct Trouble;
+/// Maps errors about one file.
+pub(super) struct ErrorMap;
 
-impl Trouble {
-    /// Errors of a connection, which knows the system's last answer.
+impl ErrorMap {
+    /// Maps errors of a connection, which has the system's last error.
     pub(super) fn with<'a>(
         connection: &'a Connection,
         file: &'a Path,
@@ -22,16 +22,16 @@ impl Trouble {
         move |error| {
             // SAFETY: the handle is that of an open connection, which outlives the call.
             let system = unsafe { ffi::sqlite3_system_errno(connection.handle()) };
-            meaning(file, &error, Errno::from_raw(system))
+            map(file, &error, Errno::from_raw(system))
         }
     }
 
-    /// Errors where there is no connection.
+    /// Maps errors without a connection.
     pub(super) fn at(file: &Path) -> impl Fn(rusqlite::Error) -> StoreError + '_ {
-        move |error| meaning(file, &error, Errno::UnknownErrno)
+        move |error| map(file, &error, Errno::UnknownErrno)
     }
 
-    /// The system's own errors.
+    /// Maps errors of the system.
     pub(super) fn of_system(file: &Path) -> impl Fn(io::Error) -> StoreError + '_ {
         move |error| {
             let (path, why) = (file.to_owned(), error.to_string());
@@ -46,7 +46,7 @@ impl Trouble {
     }
 }
 
-fn meaning(file: &Path, error: &rusqlite::Error, system: Errno) -> StoreError {
+fn map(file: &Path, error: &rusqlite::Error, system: Errno) -> StoreError {
     let path: PathBuf = file.to_owned();
     let why = match system {
         Errno::UnknownErrno => error.to_string(),
@@ -54,7 +54,7 @@ fn meaning(file: &Path, error: &rusqlite::Error, system: Errno) -> StoreError {
     };
     let Some(code) = error.sqlite_error_code() else {
         return match error {
-            // A value that is not what was written.
+            // A malformed value.
             rusqlite::Error::FromSqlConversionFailure(..)
             | rusqlite::Error::IntegralValueOutOfRange(..)
             | rusqlite::Error::InvalidColumnType(..)
@@ -75,7 +75,7 @@ fn meaning(file: &Path, error: &rusqlite::Error, system: Errno) -> StoreError {
             path,
             why: why_of_sqlite,
         },
-        // These say what failed, and not why.
+        // These codes do not state the cause.
         ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly => match system {
             Errno::ENOSPC | Errno::EDQUOT => StoreError::Full { path, why },
             Errno::EROFS | Errno::EACCES | Errno::EPERM => StoreError::ReadOnly { path, why },
@@ -96,12 +96,12 @@ fn meaning(file: &Path, error: &rusqlite::Error, system: Errno) -> StoreError {
     }
 }
 
-/// Whether the disk that a file is on, or would be on, has no room for more, or for more files.
+/// Whether a file's disk has no space left, or no inodes.
 fn is_full(file: &Path) -> bool {
     file.parent()
         .and_then(|dir| statvfs(dir).ok())
         .is_some_and(|disk| {
-            // Some file systems make inodes as needed, and count none.
+            // Some file systems create inodes as needed, and report none.
             disk.blocks_available() == 0 || (disk.files() > 0 && disk.files_available() == 0)
         })
 }

@@ -10,11 +10,11 @@ use std::{
 
 use jiff::Timestamp;
 
-/// Members of the daemon's group may read.
+/// Readable for members of the daemon's group.
 const DIR_MODE: u32 = 0o750;
 pub(super) const FILE_MODE: u32 = 0o640;
 
-/// Where everything is.
+/// The paths of the files.
 #[derive(Clone, Debug)]
 pub(super) struct Files {
     dir: PathBuf,
@@ -35,7 +35,7 @@ impl Files {
         self.dir.join("exemptions.db.backup")
     }
 
-    /// The one before.
+    /// The backup before the last.
     pub(super) fn backup_before(&self) -> PathBuf {
         self.dir.join("exemptions.db.backup.1")
     }
@@ -55,14 +55,14 @@ impl Files {
         self.dir.join("exemptions.db.recovered")
     }
 
-    /// Makes the directory if it is missing.
+    /// Creates the directory if it is missing.
     pub(super) fn make_dir(&self) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(DIR_MODE).create(&self.dir)
     }
 
-    /// Makes a file if it is missing. SQLite gives what it puts beside it the same mode.
+    /// Creates a file if it is missing. SQLite gives the files that it creates beside it the same mode.
     ///
-    /// One that is there is not opened: closing it would end the locks that SQLite has on it in this process.
+    /// An existing file is not opened: closing it would release the locks that SQLite holds on it in this process.
     pub(super) fn make(path: &Path) -> io::Result<()> {
         let made = OpenOptions::new()
             .write(true)
@@ -71,7 +71,7 @@ impl Files {
             .open(path);
         match made {
             Ok(file) => {
-                // Whatever the umask says.
+                // Whatever the umask is.
                 file.set_permissions(Permissions::from_mode(FILE_MODE))?;
                 path.parent().map_or(Ok(()), sync)
             }
@@ -80,14 +80,14 @@ impl Files {
         }
     }
 
-    /// Puts a complete file in the place of another, so that either of them is there after a crash.
+    /// Replaces a file by a complete one, so that after a crash one of the two is there.
     pub(super) fn put(&self, from: &Path, to: &Path) -> io::Result<()> {
         File::open(from)?.sync_all()?;
         fs::rename(from, to)?;
         sync(&self.dir)
     }
 
-    /// Moves the store aside with what belongs to it, and says where to.
+    /// Moves the store and the files beside it aside; returns the new path.
     pub(super) fn move_aside(&self, now: Timestamp) -> io::Result<PathBuf> {
         let store = self.store();
         let at = now.strftime("%Y%m%dT%H%M%SZ").to_string();
@@ -106,30 +106,30 @@ impl Files {
     }
 }
 
-/// Makes what was done in a directory last.
+/// Makes the changes of a directory durable.
 fn sync(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// The name of a file that SQLite puts beside another.
+/// The path of a file that SQLite creates beside another.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     name.into()
 }
 
-/// Whether SQLite would write to a file of this format, as far as that can be read. If not, it only says that the file
-/// cannot be written.
+/// Whether SQLite would write to a file of this format, as far as its header can be read. SQLite itself reports only that
+/// the file cannot be written.
 ///
-/// This ends locks of readers that this process has on the file; nobody else writes to it.
+/// This releases the locks of readers in this process; no other process writes to the file.
 pub(super) fn is_writable_format(path: &Path) -> bool {
     let mut header = [0; 20];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut header));
-    // The versions for writing and for reading.
+    // The versions of the format for writing and for reading.
     read.is_err() || header[18..].iter().all(|version| matches!(version, 1 | 2))
 }
 
-/// Removes a file with all that SQLite puts beside it, if there is any.
+/// Removes a file with those that SQLite creates beside it, if they exist.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
     for suffix in ["", "-wal", "-shm", "-journal"] {
         if_any(fs::remove_file(beside(path, suffix)))?;
@@ -137,7 +137,7 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a file is there; an error if that cannot be told.
+/// Whether a file exists; an error if that cannot be determined.
 pub(super) fn exists(path: &Path) -> io::Result<bool> {
     match fs::metadata(path) {
         Ok(_) => Ok(true),
@@ -146,18 +146,18 @@ pub(super) fn exists(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// What tells a file from another that has taken its place, and from itself before it was written to.
+/// What distinguishes a file from one that has replaced it, and from itself before a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
     /// The device and the inode.
     pub(super) identity: (u64, u64),
-    /// How many bytes it has.
+    /// The size in bytes.
     pub(super) len: u64,
     modified: (i64, i64),
 }
 
 impl Seen {
-    /// How a file is now; `None` if it is missing.
+    /// The state of a file now; `None` if it is missing.
     pub(super) fn at(path: &Path) -> io::Result<Option<Self>> {
         match fs::metadata(path) {
             Ok(data) => Ok(Some(Self {

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, path::Path};
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::{error::Trouble, read, row, schema};
+use super::{error::ErrorMap, read, row, schema};
 use crate::store::{Record, StoreError};
 
 /// The column of the audit's record, after the 12 of the record itself.
@@ -15,7 +15,7 @@ const AUDITED: usize = 12;
 
 /// Checks all pages and all records of a file that has the tables.
 pub(super) fn check(connection: &Connection, file: &Path) -> Result<(), StoreError> {
-    match first_fault(connection).map_err(Trouble::with(connection, file))? {
+    match first_fault(connection).map_err(ErrorMap::with(connection, file))? {
         None => Ok(()),
         Some(why) => Err(StoreError::Damaged {
             path: file.to_owned(),

@@ -21,7 +21,7 @@ use ulid::Ulid;
 
 use self::{
     backup::Backups,
-    error::Trouble,
+    error::ErrorMap,
     files::{Files, Seen},
     write::Refusal,
 };
@@ -29,38 +29,38 @@ use super::{Commit, Earlier, Event, Query, Record, Records, Revision, Store, Sto
 
 pub use self::read_only::{SqliteReader, open_read_only};
 
-/// How long to wait before what cannot be read is tried again.
+/// How often a store that cannot be read is opened again.
 const READ_AGAIN: SignedDuration = SignedDuration::from_secs(10);
 
 /// The store of one daemon.
 #[derive(Debug)]
 pub struct SqliteStore {
     files: Files,
-    /// What is read. It also writes, unless there is trouble.
+    /// The reader. It also writes, unless there is trouble.
     records: Result<SqliteReader, StoreError>,
     /// Why nothing can be written.
     trouble: Option<StoreError>,
-    /// Which file was opened for writing, as a device and an inode.
+    /// The device and the inode of the file that was opened for writing.
     identity: Option<(u64, u64)>,
-    /// When it was last tried to read what cannot be read.
+    /// When a store that cannot be read was opened last.
     tried_at: Option<Timestamp>,
     backups: Backups,
 }
 
-/// A store that was opened.
+/// An opened store.
 #[derive(Debug)]
 pub struct Opened {
     /// The store.
     pub store: SqliteStore,
-    /// What the operator has to know of it.
+    /// What the operator has to know about it.
     pub remarks: Vec<String>,
 }
 
-/// Opens the store in a state directory, and makes it if there is none.
+/// Opens the store in a state directory, and creates it if there is none.
 ///
-/// A damaged store is recovered. One that cannot be written is read; each commit then tries to open it again. If there
-/// is something that cannot even be read, each question is answered with the reason: it does not pass for empty. Then
-/// [`Store::earlier`] and, every 10 seconds, [`Store::look_after`] try to open it again, too.
+/// A damaged store is recovered. A store that cannot be written is opened for reading, and each commit tries to open it
+/// again. If it exists and cannot even be read, each call fails with the reason: it does not count as empty. Then
+/// [`Store::earlier`] and, every 10 seconds, [`Store::look_after`] try to open it again as well.
 ///
 /// # Errors
 ///
@@ -103,8 +103,8 @@ impl SqliteStore {
         self.trouble.as_ref()
     }
 
-    /// A connection of its own for another thread. It reads what there is now, also from the file that a later
-    /// [`Self::reopen`] leaves: it is meant for one answer, not to be kept.
+    /// A reader for another thread, with a connection of its own. It keeps reading the file that is open now, even after
+    /// [`Self::reopen`]: it is meant for one response.
     ///
     /// # Errors
     ///
@@ -113,15 +113,15 @@ impl SqliteStore {
         self.records()?.another()
     }
 
-    /// Tries to open it for writing once more. Each commit does by itself, if there was trouble, and [`Store::earlier`]
-    /// if it cannot even be read.
+    /// Tries to open the store for writing again. Each commit does so if there was trouble, and [`Store::earlier`] if it
+    /// cannot even be read.
     ///
     /// # Errors
     ///
     /// [`StoreError`], if there still is.
     pub fn reopen(&mut self) -> Result<(), StoreError> {
         let mut remarks = Vec::new();
-        // What SQLite has open of a file it shares within a process: as long as that is read-only, all is.
+        // SQLite shares an open file within a process: as long as one connection is read-only, all are.
         if let (Ok(records), Some(trouble)) = (&self.records, &self.trouble)
             && records.is_direct()
         {
@@ -144,7 +144,7 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError`] if it fails: the one before is still there, and the next is tried in an hour.
+    /// [`StoreError`] if it fails: the previous backup is kept, and the next one is tried in an hour.
     pub fn backup_if_due(&mut self, now: Timestamp) -> Result<(), StoreError> {
         if self.trouble.is_none() && self.backups.is_due(now) {
             self.back_up(now)
@@ -153,7 +153,7 @@ impl SqliteStore {
         }
     }
 
-    /// Who only reads opens nothing, and would go on to hear of a fault that has been put right.
+    /// Opens a store again that could not be read: calls that only read do not, and would keep failing.
     fn read_again(&mut self, now: Timestamp) -> Result<(), StoreError> {
         // The clock may have been set back.
         let was_tried = |at: Timestamp| now.duration_since(at).abs() < READ_AGAIN;
@@ -217,7 +217,7 @@ impl Records for SqliteStore {
 
 impl Store for SqliteStore {
     fn commit(&mut self, commit: &Commit) -> Result<Revision, StoreError> {
-        // A file that was moved away or replaced would take the commit with it.
+        // The commit must not go to a file that was moved away or replaced.
         if self.trouble.is_some() || self.identity != self.identity_now() {
             self.reopen()?;
         }
@@ -230,17 +230,17 @@ impl Store for SqliteStore {
         };
         write::commit(connection, commit).map_err(|refusal| match refusal {
             Refusal::Conflict(id) => StoreError::Conflict { id },
-            Refusal::Sqlite(error) => Trouble::with(connection, &file)(error),
+            Refusal::Sqlite(error) => ErrorMap::with(connection, &file)(error),
         })
     }
 
     fn earlier(&mut self, uid: u32, key: &str) -> Result<Option<Earlier>, StoreError> {
         if self.records.is_err() {
-            // Whoever asks must not be kept from the commit by which it would be opened again. To be read is enough here.
+            // The commit that follows opens it again for writing. Reading is enough here.
             let _ = self.reopen();
         }
         self.records()?
-            .ask(|connection| read::earlier(connection, uid, key))
+            .query(|connection| read::earlier(connection, uid, key))
     }
 
     fn look_after(&mut self, now: Timestamp) -> Result<(), StoreError> {

@@ -1,4 +1,4 @@
-//! Reading records, events and requests.
+//! Reads records, events and requests.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use ulid::Ulid;
 use super::row;
 use crate::store::{Earlier, Event, Query, Record, Revision};
 
-/// The number of the last change. The sequence knows it also after a recovery, when numbers were left out.
+/// The revision of the last change. The sequence also has it after a recovery, which skips numbers.
 pub(super) fn revision(connection: &Connection) -> rusqlite::Result<Revision> {
     connection
         .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'audit'")?
@@ -60,8 +60,8 @@ pub(super) fn list(connection: &Connection, query: &Query, now: Timestamp) -> ru
         parameters.push((":after", after));
     }
     if let Some(((family, first, last), around)) = &within {
-        // Two prefixes have addresses in common only if one contains the other: what lies inside is a range of the
-        // index, and what lies around begins at one of few addresses.
+        // Two prefixes overlap only if one contains the other: those inside are a range of the index, and those around
+        // begin at one of few addresses.
         sql += " AND id IN (
                 SELECT id FROM exemption_prefixes WHERE family = :family AND first BETWEEN :first AND :last
                 UNION ALL
@@ -84,7 +84,7 @@ pub(super) fn events(
     after: Revision,
     limit: usize,
 ) -> rusqlite::Result<Vec<Event>> {
-    // SQLite's numbers end at half of ours.
+    // SQLite's integers are signed.
     let after = i64::try_from(after).unwrap_or(i64::MAX);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let of = of.map(|id| id.to_string());
@@ -112,7 +112,7 @@ pub(super) fn earlier(connection: &Connection, uid: u32, key: &str) -> rusqlite:
         .optional()
 }
 
-/// Where the prefixes begin that contain this one, in hexadecimal, as JSON.
+/// The first addresses of the prefixes that contain this one, in hexadecimal, as JSON.
 fn around(net: &IpNet) -> String {
     let mut firsts: Vec<_> = (0..=net.prefix_len())
         .filter_map(|len| IpNet::new(net.addr(), len).ok())

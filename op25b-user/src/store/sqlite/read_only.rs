@@ -1,7 +1,7 @@
-//! Reading a store without writing to it, from wherever that is possible.
+//! Reads a store without writing to it: the file itself, or a copy.
 //!
-//! What was committed last stands in the write-ahead log beside the file. SQLite reads the two together only with a third
-//! file, which it cannot always make: then a private copy of them is read.
+//! The last commits are in the write-ahead log beside the file. SQLite reads the two together only with a third file,
+//! which it cannot always create: then a private copy of both is read.
 
 use std::{
     env, fs, io,
@@ -17,44 +17,44 @@ use tempfile::TempDir;
 use ulid::Ulid;
 
 use super::{
-    error::Trouble,
+    error::ErrorMap,
     files::{Files, Seen, beside, exists},
     integrity, read,
     schema::{self, Contents},
 };
 use crate::store::{Event, Query, Record, Records, Revision, StoreError};
 
-/// How long to wait for somebody else who is writing.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-/// How often to copy files again that change meanwhile.
+/// How long to wait for another process that writes.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often files are copied again that change meanwhile.
 const COPIES: usize = 5;
 
 /// A connection that reads.
 #[derive(Debug)]
 pub struct SqliteReader {
-    /// Whose errors they are.
+    /// The file that errors name.
     file: PathBuf,
-    /// None for a store that is empty since nothing is there.
+    /// `None` for a store that does not exist.
     connection: Option<Connection>,
-    /// What the connection is to; it goes after the connection.
-    place: Place,
+    /// What the connection is to; it is dropped after the connection.
+    source: Source,
 }
 
 /// What a connection is to.
 #[derive(Clone, Debug)]
-enum Place {
+enum Source {
     /// The file itself.
-    Itself,
+    File,
     /// A copy, which is removed with the last of its readers.
     Copy(Arc<TempDir>),
 }
 
-/// Whether everything is looked through first.
+/// Whether the file is checked when it is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Check {
-    /// It is.
+    /// It is checked.
     All,
-    /// Somebody did.
+    /// It was checked before.
     No,
 }
 
@@ -64,7 +64,7 @@ impl SqliteReader {
         Self {
             file,
             connection: Some(connection),
-            place: Place::Itself,
+            source: Source::File,
         }
     }
 
@@ -73,7 +73,7 @@ impl SqliteReader {
         Self {
             file,
             connection: None,
-            place: Place::Itself,
+            source: Source::File,
         }
     }
 
@@ -83,28 +83,28 @@ impl SqliteReader {
     }
 
     fn of_shared_copy(file: PathBuf, copy: Arc<TempDir>) -> Result<Self, StoreError> {
-        let connection = connect_to_copy(copy.path()).map_err(Trouble::at(&file))?;
+        let connection = connect_to_copy(copy.path()).map_err(ErrorMap::at(&file))?;
         let reader = Self {
             file,
             connection: Some(connection),
-            place: Place::Copy(copy),
+            source: Source::Copy(copy),
         };
         reader.unless_blank()
     }
 
-    /// Another one that reads the same.
+    /// Another reader of the same store.
     pub(super) fn another(&self) -> Result<Self, StoreError> {
         let file = self.file.clone();
-        match (&self.connection, &self.place) {
+        match (&self.connection, &self.source) {
             (None, _) => Ok(Self::empty(file)),
-            (Some(_), Place::Itself) => directly(&file, Check::No),
-            (Some(_), Place::Copy(copy)) => Self::of_shared_copy(file, Arc::clone(copy)),
+            (Some(_), Source::File) => directly(&file, Check::No),
+            (Some(_), Source::Copy(copy)) => Self::of_shared_copy(file, Arc::clone(copy)),
         }
     }
 
-    /// Whether the store's own file is open, and not a copy.
+    /// Whether the file itself is open, not a copy.
     pub(super) fn is_direct(&self) -> bool {
-        self.connection.is_some() && matches!(self.place, Place::Itself)
+        self.connection.is_some() && matches!(self.source, Source::File)
     }
 
     /// The connection, if there is one.
@@ -133,12 +133,13 @@ impl SqliteReader {
         Ok(self)
     }
 
-    pub(super) fn ask<T: Default>(
+    /// Runs a query; the default value if the store does not exist.
+    pub(super) fn query<T: Default>(
         &self,
-        question: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         match &self.connection {
-            Some(connection) => question(connection).map_err(Trouble::with(connection, &self.file)),
+            Some(connection) => query(connection).map_err(ErrorMap::with(connection, &self.file)),
             None => Ok(T::default()),
         }
     }
@@ -146,23 +147,23 @@ impl SqliteReader {
 
 impl Records for SqliteReader {
     fn revision(&self) -> Result<Revision, StoreError> {
-        self.ask(read::revision)
+        self.query(read::revision)
     }
 
     fn standing(&self) -> Result<Vec<Record>, StoreError> {
-        self.ask(read::standing)
+        self.query(read::standing)
     }
 
     fn get(&self, id: Ulid) -> Result<Option<Record>, StoreError> {
-        self.ask(|connection| read::get(connection, id))
+        self.query(|connection| read::get(connection, id))
     }
 
     fn list(&self, query: &Query, now: Timestamp) -> Result<Vec<Record>, StoreError> {
-        self.ask(|connection| read::list(connection, query, now))
+        self.query(|connection| read::list(connection, query, now))
     }
 
     fn events(&self, of: Option<Ulid>, after: Revision, limit: usize) -> Result<Vec<Event>, StoreError> {
-        self.ask(|connection| read::events(connection, of, after, limit))
+        self.query(|connection| read::events(connection, of, after, limit))
     }
 }
 
@@ -173,11 +174,11 @@ impl Records for SqliteReader {
 /// [`StoreError`].
 pub fn open_read_only(state_dir: &Path) -> Result<Option<SqliteReader>, StoreError> {
     let file = Files::in_dir(state_dir).store();
-    if !exists(&file).map_err(Trouble::of_system(&file))? {
+    if !exists(&file).map_err(ErrorMap::of_system(&file))? {
         return Ok(None);
     }
-    // A daemon that ended has put everything into the file, and so nothing needs to be made beside it.
-    let log = Seen::at(&beside(&file, "-wal")).map_err(Trouble::of_system(&file))?;
+    // A daemon that has stopped has moved the log into the file, so SQLite needs to create nothing beside it.
+    let log = Seen::at(&beside(&file, "-wal")).map_err(ErrorMap::of_system(&file))?;
     if log.is_none_or(|log| log.len == 0)
         && let Ok(reader) = unchanging(&file)
     {
@@ -186,7 +187,7 @@ pub fn open_read_only(state_dir: &Path) -> Result<Option<SqliteReader>, StoreErr
     by_any_means(&file, Check::No).map(Some)
 }
 
-/// Reads the store itself, or else a copy.
+/// Reads the file itself, or else a copy.
 pub(super) fn by_any_means(file: &Path, check: Check) -> Result<SqliteReader, StoreError> {
     match directly(file, check) {
         Ok(reader) => Ok(reader),
@@ -200,14 +201,16 @@ pub(super) fn by_any_means(file: &Path, check: Check) -> Result<SqliteReader, St
 
 fn directly(file: &Path, check: Check) -> Result<SqliteReader, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(file, flags).map_err(Trouble::at(file))?;
-    connection.busy_timeout(PATIENCE).map_err(Trouble::at(file))?;
+    let connection = Connection::open_with_flags(file, flags).map_err(ErrorMap::at(file))?;
+    connection
+        .busy_timeout(BUSY_TIMEOUT)
+        .map_err(ErrorMap::at(file))?;
     SqliteReader::of(file.to_owned(), connection)
         .unless_blank()?
         .checked(check)
 }
 
-/// Reads a file that nobody changes, alone.
+/// Reads a file that does not change, without a log.
 pub(super) fn unchanging(file: &Path) -> Result<SqliteReader, StoreError> {
     let path: String = file
         .as_os_str()
@@ -218,7 +221,7 @@ pub(super) fn unchanging(file: &Path) -> Result<SqliteReader, StoreError> {
     let address = format!("file:{path}?immutable=1");
     let flags =
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-    let connection = Connection::open_with_flags(address, flags).map_err(Trouble::at(file))?;
+    let connection = Connection::open_with_flags(address, flags).map_err(ErrorMap::at(file))?;
     SqliteReader::of(file.to_owned(), connection).unless_blank()
 }
 
@@ -226,35 +229,35 @@ fn digit(half: u8) -> char {
     char::from_digit(half.into(), 16).unwrap_or('0')
 }
 
-/// Where the store is in a directory with a copy of it.
+/// The path of the store in a directory with a copy of it.
 pub(super) fn in_copy(dir: &Path) -> PathBuf {
     dir.join("exemptions.db")
 }
 
-/// Opens a copy. It is ours alone, so SQLite may put beside it what it needs.
+/// Opens a copy. It is private, so SQLite may create beside it what it needs.
 pub(super) fn connect_to_copy(dir: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(in_copy(dir), flags)?;
-    connection.busy_timeout(PATIENCE)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
 }
 
-/// An empty directory that only we can read, where there is room for something.
+/// Creates a private directory, where there is space, and fills it.
 pub(super) fn elsewhere<T>(
     fill: impl Fn(&Path) -> Result<T, StoreError>,
 ) -> Result<(TempDir, T), StoreError> {
-    let mut refusal = None;
+    let mut last = None;
     for dir in [env::temp_dir(), PathBuf::from("/dev/shm")] {
         let filled = TempDir::with_prefix_in("op25b-", &dir)
-            .map_err(Trouble::of_system(&dir))
+            .map_err(ErrorMap::of_system(&dir))
             .and_then(|dir| fill(dir.path()).map(|what| (dir, what)));
         match filled {
             Ok(filled) => return Ok(filled),
-            Err(error) => refusal = Some(error),
+            Err(error) => last = Some(error),
         }
     }
-    Err(refusal.unwrap_or_else(|| StoreError::Failed {
+    Err(last.unwrap_or_else(|| StoreError::Failed {
         path: env::temp_dir(),
         why: "there is no temporary directory".to_owned(),
     }))
@@ -262,7 +265,7 @@ pub(super) fn elsewhere<T>(
 
 /// Copies the store with its log.
 pub(super) fn copy(file: &Path) -> Result<TempDir, StoreError> {
-    elsewhere(|dir| copy_to(file, dir).map_err(Trouble::of_system(file))).map(|(dir, ())| dir)
+    elsewhere(|dir| copy_to(file, dir).map_err(ErrorMap::of_system(file))).map(|(dir, ())| dir)
 }
 
 fn copy_to(file: &Path, dir: &Path) -> io::Result<()> {
@@ -278,7 +281,7 @@ fn copy_to(file: &Path, dir: &Path) -> io::Result<()> {
             return Ok(());
         }
     }
-    Err(io::Error::other("somebody writes to it all the time"))
+    Err(io::Error::other("another process keeps writing to it"))
 }
 
 fn copy_one(from: &Path, to: &Path) -> io::Result<()> {

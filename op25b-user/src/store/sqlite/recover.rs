@@ -1,4 +1,4 @@
-//! Making a store of the newest backup and of what can still be read of a damaged one.
+//! Recovers a damaged store: from the newest backup and from what can still be read of it.
 
 use std::{
     fs::{self, Permissions},
@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::{
     backup::{self, Intact},
-    error::Trouble,
+    error::ErrorMap,
     files::{self, FILE_MODE, Files},
     integrity, read,
     read_only::{self, SqliteReader},
@@ -21,24 +21,24 @@ use super::{
 };
 use crate::store::{Revision, StoreError};
 
-/// How many numbers are left out after a loss. Who has seen a change that was lost must not take another one for it.
+/// How many revisions are skipped after a loss, so that a lost revision is not assigned to another change.
 const LEFT_OUT: Revision = 1_000_000;
 
-/// What became of everything.
-struct Account {
+/// What was recovered.
+struct Outcome {
     backup: Option<Intact>,
-    /// How many exemptions the backup has that are not removed.
+    /// The number of exemptions in the backup that are not removed.
     restored: usize,
-    /// What was read of the damaged store; `None` if nothing was.
+    /// What was read of the damaged store, if anything.
     salvage: Option<Salvage>,
 }
 
-/// Recovers the store where it is. The damaged one is kept beside it.
+/// Recovers the store in place. The damaged one is kept beside it.
 pub(super) fn in_place(files: &Files, why: &str, remarks: &mut Vec<String>) -> Result<(), StoreError> {
     let (store, draft) = (files.store(), files.recovery_draft());
-    let system = Trouble::of_system(&store);
-    let account = build(files, &draft).inspect_err(|_| {
-        // What is half done would only take room.
+    let system = ErrorMap::of_system(&store);
+    let outcome = build(files, &draft).inspect_err(|_| {
+        // An incomplete draft would only take up space.
         let _ = files::remove(&draft);
     })?;
     // From here on a crash loses nothing that was recovered: see `finish`.
@@ -54,57 +54,57 @@ pub(super) fn in_place(files: &Files, why: &str, remarks: &mut Vec<String>) -> R
         )
     } else {
         format!(
-            "the exemption store {} was missing, and its backup was not",
+            "the exemption store {} was missing, but its backup was not",
             store.display()
         )
     });
-    account.say(remarks);
+    outcome.describe(remarks);
     Ok(())
 }
 
-/// Recovers the store to a place where it can be read, since it cannot be written where it is.
+/// Recovers the store to a temporary directory, because its own cannot be written.
 pub(super) fn elsewhere(
     files: &Files,
     why: &str,
     remarks: &mut Vec<String>,
 ) -> Result<SqliteReader, StoreError> {
-    let (dir, account) = read_only::elsewhere(|dir| build(files, &read_only::in_copy(dir)))?;
+    let (dir, outcome) = read_only::elsewhere(|dir| build(files, &read_only::in_copy(dir)))?;
     let reader = SqliteReader::of_copy(files.store(), dir)?;
     remarks.push(format!(
-        "the exemption store {} is damaged ({why}), and there is no writing beside it: what follows is in memory only",
+        "the exemption store {} is damaged ({why}), and its directory cannot be written: the recovered store is temporary",
         files.store().display()
     ));
-    account.say(remarks);
+    outcome.describe(remarks);
     Ok(reader)
 }
 
-/// Ends a recovery that was interrupted.
+/// Completes a recovery that was interrupted.
 pub(super) fn finish(files: &Files) -> Result<(), StoreError> {
     let (store, recovered) = (files.store(), files.recovered());
-    let system = Trouble::of_system(&store);
+    let system = ErrorMap::of_system(&store);
     if !files::exists(&recovered).map_err(&system)? {
         return Ok(());
     }
     if files::exists(&store).map_err(&system)? {
-        // Nothing was moved yet: it begins again.
+        // Nothing has been moved yet: the recovery begins again.
         return files::remove(&recovered).map_err(&system);
     }
-    // The log of the damaged one may not have been moved, and must not be taken for that of the recovered one.
+    // The damaged store's log may not have been moved yet, and must not be used with the recovered one.
     files.move_aside(Timestamp::now()).map_err(&system)?;
     files.put(&recovered, &store).map_err(&system)
 }
 
-fn build(files: &Files, draft: &Path) -> Result<Account, StoreError> {
+fn build(files: &Files, draft: &Path) -> Result<Outcome, StoreError> {
     let backup = backup::newest_intact(files);
     let salvage = salvage(files, backup.as_ref().map_or(0, |backup| backup.revision));
     match build_of(backup.as_ref(), salvage.as_ref(), draft) {
-        Ok(restored) => Ok(Account {
+        Ok(restored) => Ok(Outcome {
             backup,
             restored,
             salvage,
         }),
-        // What was read does not even agree with itself.
-        Err(StoreError::Damaged { .. }) if salvage.is_some() => Ok(Account {
+        // What was read is inconsistent.
+        Err(StoreError::Damaged { .. }) if salvage.is_some() => Ok(Outcome {
             restored: build_of(backup.as_ref(), None, draft)?,
             salvage: None,
             backup,
@@ -113,9 +113,9 @@ fn build(files: &Files, draft: &Path) -> Result<Account, StoreError> {
     }
 }
 
-/// Makes a store of its parts, and says how many exemptions of the backup's stand.
+/// Builds a store from its parts; returns the number of exemptions in the backup that are not removed.
 fn build_of(backup: Option<&Intact>, salvage: Option<&Salvage>, draft: &Path) -> Result<usize, StoreError> {
-    let system = Trouble::of_system(draft);
+    let system = ErrorMap::of_system(draft);
     files::remove(draft).map_err(&system)?;
     match backup {
         Some(backup) => {
@@ -125,12 +125,12 @@ fn build_of(backup: Option<&Intact>, salvage: Option<&Salvage>, draft: &Path) ->
         None => Files::make(draft).map_err(&system)?,
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(draft, flags).map_err(Trouble::at(draft))?;
+    let mut connection = Connection::open_with_flags(draft, flags).map_err(ErrorMap::at(draft))?;
     if schema::contents(&connection, draft)? == Contents::Blank {
-        schema::create(&mut connection).map_err(Trouble::with(&connection, draft))?;
+        schema::create(&mut connection).map_err(ErrorMap::with(&connection, draft))?;
     }
-    let trouble = Trouble::at(draft);
-    // A copy that somebody made by hand may still want a log; only one file is moved.
+    let trouble = ErrorMap::at(draft);
+    // A backup that was copied by hand may still have a log; only one file is moved.
     connection
         .pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))
         .map_err(&trouble)?;
@@ -141,7 +141,7 @@ fn build_of(backup: Option<&Intact>, salvage: Option<&Salvage>, draft: &Path) ->
     Ok(restored)
 }
 
-/// Reads a copy: the damaged one itself stays as it is, for who wants to look at it.
+/// Reads a copy: the damaged store itself is kept unchanged for inspection.
 fn salvage(files: &Files, after: Revision) -> Option<Salvage> {
     let copy = read_only::copy(&files.store()).ok()?;
     let connection = read_only::connect_to_copy(copy.path()).ok()?;
@@ -160,15 +160,15 @@ fn apply(connection: &mut Connection, restored: Revision, salvage: Option<&Salva
         }
         newest = newest.max(salvage.newest());
     }
-    // Nobody knows how many changes were lost with a store of which nothing is left, but they were fewer than one a
-    // second.
+    // The number of changes that were lost with a store of which nothing is left is not known, but there were fewer than
+    // one a second.
     let seconds = Revision::try_from(Timestamp::now().as_second()).unwrap_or_default();
     write::leave_out_up_to(&transaction, seconds.max(newest + LEFT_OUT))?;
     transaction.commit()
 }
 
-impl Account {
-    fn say(&self, remarks: &mut Vec<String>) {
+impl Outcome {
+    fn describe(&self, remarks: &mut Vec<String>) {
         let revision = self.backup.as_ref().map_or(0, |backup| backup.revision);
         remarks.push(match &self.backup {
             Some(backup) => format!(
@@ -180,18 +180,18 @@ impl Account {
             None => "there is no intact backup to restore exemptions from".to_owned(),
         });
         let Some(salvage) = &self.salvage else {
-            remarks.push("nothing could be read of the store itself: later changes are lost".to_owned());
+            remarks.push("nothing could be read of the damaged store: later changes are lost".to_owned());
             return;
         };
         let salvaged = salvage.events.len();
         remarks.push(format!(
-            "of the store itself, {} and {} could be read that are not in a backup",
+            "{} and {} could be read from the damaged store that are not in the backup",
             counted(salvaged, "change"),
             counted(salvage.records.len(), "changed exemption")
         ));
         for id in &salvage.doubtful {
             remarks.push(format!(
-                "there are two different accounts of exemption {id}: its later changes were not taken over"
+                "there are two different accounts of exemption {id}: its later changes were not recovered"
             ));
         }
         let salvaged = Revision::try_from(salvaged).unwrap_or(Revision::MAX);

@@ -1,4 +1,4 @@
-//! What can still be read of a damaged store, row by row.
+//! Reads a damaged store row by row, as far as possible.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,26 +8,26 @@ use ulid::Ulid;
 use super::{read, row};
 use crate::store::{Event, Record, Revision};
 
-/// No store ever has that many changes: a larger number is damage.
+/// More changes than any store has: a larger number is damage.
 const LAST: Revision = 1 << 53;
-/// How many single rows are looked for between those that can be read from either end.
+/// The most single rows that are looked up between those that are read from either end.
 const PROBES: Revision = 1_000_000;
 
-/// What was read, of what is newer than a revision.
+/// What was read of the changes after a revision.
 #[derive(Debug, Default)]
 pub(super) struct Salvage {
-    /// Of the audit.
+    /// The rows of the audit.
     pub(super) events: BTreeMap<Revision, Event>,
-    /// The newest of each record.
+    /// The newest state of each record.
     pub(super) records: BTreeMap<Ulid, Record>,
-    /// Records of which there are two different accounts.
+    /// Records whose row and audit differ.
     pub(super) doubtful: BTreeSet<Ulid>,
-    /// The last change of all, if that can be read.
+    /// The last revision, if it can be read.
     pub(super) last: Option<Revision>,
 }
 
 impl Salvage {
-    /// Reads what there is after a revision.
+    /// Reads the changes after a revision.
     pub(super) fn after(connection: &Connection, revision: Revision) -> Self {
         let last = read::revision(connection).ok();
         let mut salvage = Self {
@@ -63,7 +63,7 @@ impl Salvage {
         salvage
     }
 
-    /// The last change that anything tells of.
+    /// The last revision in anything that was read.
     pub(super) fn newest(&self) -> Revision {
         let of_events = self.events.keys().next_back().copied();
         let of_records = self.records.values().map(|record| record.revision).max();
@@ -75,8 +75,8 @@ impl Salvage {
     }
 }
 
-/// Whether a record's row and the audit, as far as it could be read, say the same. A page may read, but wrongly: if they
-/// do not, neither is believed.
+/// Whether a record's row agrees with the audit, as far as it could be read. A damaged page may be readable: if the two
+/// differ, neither is used.
 fn agree(row: &Record, events: &BTreeMap<Revision, Event>, newest: Option<Revision>) -> bool {
     match (events.get(&row.revision), newest) {
         (Some(event), newest) => event.after == *row && newest == Some(row.revision),
@@ -107,7 +107,7 @@ fn events(connection: &Connection, after: Revision) -> BTreeMap<Revision, Event>
     events
 }
 
-/// Rows from the first one up to where it no longer goes on, and then from the last one down.
+/// Reads rows from the first one up to a damaged page, and then from the last one down.
 fn rows<T>(
     connection: &Connection,
     table: &str,
@@ -125,7 +125,7 @@ fn rows<T>(
     found
 }
 
-/// Goes on past a row that makes no sense, as far as SQLite does.
+/// Reads rows and skips malformed ones, as far as SQLite continues.
 fn read_on<T>(
     connection: &Connection,
     sql: &str,

@@ -1,21 +1,21 @@
-//! What the store's tables are, and whether a file has them.
+//! The schema of the store.
 
 use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::error::Trouble;
+use super::error::ErrorMap;
 use crate::store::StoreError;
 
-/// The newest format that is known, in SQLite's `user_version`.
+/// The newest supported format, in SQLite's `user_version`.
 pub(super) const FORMAT: u32 = 1;
-/// What tells our files from other programs': `OP25`.
+/// SQLite's `application_id` of the store: `OP25`.
 const APPLICATION: u32 = 0x4f50_3235;
 
 /// Times are text of one width, so that they sort; prefixes and destinations are arrays in JSON.
 ///
-/// The audit says who did what: nothing in it may be changed, also not by who has the file in a shell. `INSERT OR
-/// REPLACE` removes rows without asking the trigger for that, hence the third one.
+/// The audit must not be changed, not even with the sqlite3 shell. `INSERT OR REPLACE` removes rows without firing the
+/// trigger for deletions, hence the third one.
 const TABLES: &str = "
     CREATE TABLE exemptions (
         id TEXT PRIMARY KEY,
@@ -79,13 +79,13 @@ const TABLES: &str = "
 pub(super) enum Contents {
     /// Nothing yet.
     Blank,
-    /// Our tables.
+    /// The tables of a store.
     Store,
 }
 
-/// What an open file holds.
+/// The contents of an open file.
 pub(super) fn contents(connection: &Connection, file: &Path) -> Result<Contents, StoreError> {
-    let trouble = Trouble::with(connection, file);
+    let trouble = ErrorMap::with(connection, file);
     let number = |sql| connection.query_row(sql, [], |row| row.get::<_, u32>(0));
     let tables = number("SELECT count(*) FROM sqlite_schema").map_err(&trouble)?;
     let application = number("PRAGMA application_id").map_err(&trouble)?;
@@ -96,7 +96,7 @@ pub(super) fn contents(connection: &Connection, file: &Path) -> Result<Contents,
     if application != APPLICATION || format == 0 {
         return Err(StoreError::Damaged {
             path: file.to_owned(),
-            why: "it is a database, but not one of op25b's".to_owned(),
+            why: "it is a database, but not of op25b".to_owned(),
         });
     }
     if format > FORMAT {
@@ -109,7 +109,7 @@ pub(super) fn contents(connection: &Connection, file: &Path) -> Result<Contents,
     Ok(Contents::Store)
 }
 
-/// Makes the tables in a blank file, all or none. An older format would be brought up to date here.
+/// Creates the tables in a blank file, all or none. An older format would be upgraded here.
 pub(super) fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(TABLES)?;
@@ -118,7 +118,7 @@ pub(super) fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-/// What SQLite has written down of the tables of a file.
+/// The definitions of a file's tables, as SQLite stores them.
 pub(super) fn definitions(connection: &Connection) -> rusqlite::Result<Vec<[Option<String>; 4]>> {
     connection
         .prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%' ORDER BY name")?
@@ -126,7 +126,7 @@ pub(super) fn definitions(connection: &Connection) -> rusqlite::Result<Vec<[Opti
         .collect()
 }
 
-/// What it writes down of ours.
+/// The definitions that a store must have.
 pub(super) fn expected() -> rusqlite::Result<Vec<[Option<String>; 4]>> {
     let mut connection = Connection::open_in_memory()?;
     create(&mut connection)?;
