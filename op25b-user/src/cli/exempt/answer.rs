@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::{
     api::{Explained, Problem},
     cli::{EXIT_FAILED, EXIT_NO, places::Places},
-    daemon::client::{AskError, Client},
+    daemon::client::{Client, ClientError},
 };
 
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -30,12 +30,12 @@ pub(super) enum Answer<T> {
 /// Sends a request that changes nothing.
 pub(super) fn ask<T>(
     places: &Places,
-    question: impl AsyncFnOnce(Client) -> Result<T, AskError>,
+    question: impl AsyncFnOnce(Client) -> Result<T, ClientError>,
 ) -> anyhow::Result<Answer<T>> {
     let client = Client::new(&places.runtime_dir);
     match block_on(question(client))? {
         Ok(answer) => Ok(Answer::Done(answer)),
-        Err(AskError::Refused(problem)) => Ok(Answer::Refused(problem)),
+        Err(ClientError::Refused(problem)) => Ok(Answer::Refused(problem)),
         Err(error) if error.is_absence() => Ok(Answer::NoDaemon),
         Err(error) if error.is_forbidden() => Err(forbidden(error)),
         Err(error) => Err(error.into()),
@@ -45,12 +45,12 @@ pub(super) fn ask<T>(
 /// Sends a request that makes a change; without a daemon that is an error.
 pub(super) fn change<T>(
     places: &Places,
-    question: impl AsyncFnOnce(Client) -> Result<T, AskError>,
+    question: impl AsyncFnOnce(Client) -> Result<T, ClientError>,
 ) -> anyhow::Result<Result<T, Box<Problem>>> {
     let client = Client::new(&places.runtime_dir);
     let error = match block_on(question(client))? {
         Ok(answer) => return Ok(Ok(answer)),
-        Err(AskError::Refused(problem)) => return Ok(Err(problem)),
+        Err(ClientError::Refused(problem)) => return Ok(Err(problem)),
         Err(error) => error,
     };
     Err(if error.is_absence() {
@@ -59,7 +59,7 @@ pub(super) fn change<T>(
         )
     } else if error.is_forbidden() {
         forbidden(error).context("nothing was changed")
-    } else if error.is_unasked() {
+    } else if error.is_unsent() {
         anyhow::Error::new(error).context("nothing was changed")
     } else {
         anyhow::Error::new(error).context(
@@ -68,7 +68,7 @@ pub(super) fn change<T>(
     })
 }
 
-fn forbidden(error: AskError) -> anyhow::Error {
+fn forbidden(error: ClientError) -> anyhow::Error {
     anyhow::Error::new(error).context("only root and members of the group op25b may use the control socket")
 }
 

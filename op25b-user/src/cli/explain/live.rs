@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use super::{Answer, Args, Explanation, RuleAnswer};
 use crate::{
     api::{Explained, Rule, RuleKind},
-    daemon::client::{self, AskError, Client},
+    daemon::client::{self, Client, ClientError},
     policy::Position,
 };
 
@@ -27,14 +27,14 @@ pub(super) fn ask(args: &Args) -> anyhow::Result<Option<Explanation>> {
         Ok((explained, policy_file)) => Ok(Some(explanation(explained, policy_file))),
         // Whoever may not ask a daemon may still be able to ask the kernel.
         Err(error) if is_nobodys(&error) => Ok(None),
-        Err(AskError::Refused(problem)) => bail!("{}", problem.detail),
+        Err(ClientError::Refused(problem)) => bail!("{}", problem.detail),
         Err(error) => Err(error.into()),
     }
 }
 
 /// Whether there is no daemon to ask; one of an earlier version does not know the question, and has nothing stored.
-fn is_nobodys(error: &AskError) -> bool {
-    error.is_absence() || error.is_forbidden() || matches!(error, AskError::Unexpected { status: 404, .. })
+fn is_nobodys(error: &ClientError) -> bool {
+    error.is_absence() || error.is_forbidden() || matches!(error, ClientError::Unexpected { status: 404, .. })
 }
 
 fn explanation(explained: Explained, policy_file: PathBuf) -> Explanation {

@@ -1,4 +1,4 @@
-//! The body of a request, in pieces, and how much of it is on its way.
+//! The body of a request, sent in chunks whose progress is reported.
 
 use std::{
     convert::Infallible,
@@ -10,10 +10,10 @@ use hyper::body::{Body, Bytes, Frame, SizeHint};
 
 use super::Sent;
 
-/// Large enough that hyper has work, small enough that somebody who watches sees it go.
-const PIECE: usize = 64 << 10;
+/// The size of a chunk: large enough for throughput, small enough for a progress bar.
+const CHUNK: usize = 64 << 10;
 
-/// A body that is counted as it is taken.
+/// A body that counts the bytes that are taken from it.
 pub(super) struct Counted {
     rest: Bytes,
     length: usize,
@@ -21,7 +21,7 @@ pub(super) struct Counted {
 }
 
 impl Counted {
-    /// The body; `sent` learns how many bytes of it were taken so far.
+    /// `sent` is called with the number of bytes taken so far.
     pub(super) fn new(bytes: Bytes, sent: Sent) -> Self {
         Self {
             length: bytes.len(),
@@ -42,11 +42,11 @@ impl Body for Counted {
         if self.rest.is_empty() {
             return Poll::Ready(None);
         }
-        let length = self.rest.len().min(PIECE);
-        let piece = self.rest.split_to(length);
+        let length = self.rest.len().min(CHUNK);
+        let chunk = self.rest.split_to(length);
         let sent = self.length - self.rest.len();
         (self.sent)(sent as u64);
-        Poll::Ready(Some(Ok(Frame::data(piece))))
+        Poll::Ready(Some(Ok(Frame::data(chunk))))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -1,4 +1,4 @@
-//! What can be asked of a daemon about exemptions and connections.
+//! The client's requests about exemptions and connections.
 
 use std::{fmt::Display, net::IpAddr, path::PathBuf};
 
@@ -6,44 +6,44 @@ use form_urlencoded::Serializer;
 use hyper::Method;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{AskError, Question, Sent};
+use super::{Call, ClientError, Sent};
 use crate::api::{
     Added, Exemption, Explained, ExtendExemption, Extended, HistoryEntry, ImportExemptions, Imported,
     NewExemption, Page, Removed,
 };
 
-/// So many items are asked for at once.
+/// The items of a page.
 const PAGE: usize = 1000;
 
-/// Somebody who asks the daemon at one place.
+/// A client of the daemon in a runtime directory.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     runtime_dir: PathBuf,
 }
 
-/// Which exemptions are asked for; what is not said does not matter.
+/// The filters of a list; a field without a value matches all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Listing {
     /// Those of this customer.
     pub(crate) customer: Option<String>,
-    /// Those that end within this time.
+    /// Those that expire within this time.
     pub(crate) expiring: Option<String>,
-    /// Those with an address in this prefix.
+    /// Those with a prefix that overlaps this one.
     pub(crate) within: Option<String>,
-    /// Expired and removed ones, too.
+    /// Expired and removed ones as well.
     pub(crate) all: bool,
 }
 
 impl Client {
-    /// Asks the daemon whose socket is here.
+    /// A client of the daemon whose socket is in this directory.
     pub(crate) fn new(runtime_dir: impl Into<PathBuf>) -> Self {
         Self {
             runtime_dir: runtime_dir.into(),
         }
     }
 
-    /// The exemptions, of the policy file and the store.
-    pub(crate) async fn list(&self, listing: &Listing) -> Result<Vec<Exemption>, AskError> {
+    /// The exemptions of the policy file and the store.
+    pub(crate) async fn list(&self, listing: &Listing) -> Result<Vec<Exemption>, ClientError> {
         let mut query: Vec<(&str, &str)> = Vec::new();
         query.extend(listing.customer.as_deref().map(|customer| ("customer", customer)));
         query.extend(listing.expiring.as_deref().map(|time| ("expiring", time)));
@@ -57,7 +57,7 @@ impl Client {
             let page: Page<Exemption> = self.page("/v1/exemptions", &query, after.as_deref()).await?;
             exemptions.extend(page.items);
             match page.next {
-                // A place that does not move on would be asked for for ever.
+                // A cursor that does not advance would make this loop endless.
                 Some(next) if Some(&next) != after.as_ref() => after = Some(next),
                 _ => return Ok(exemptions),
             }
@@ -65,60 +65,61 @@ impl Client {
     }
 
     /// One exemption.
-    pub(crate) async fn show(&self, id: &str) -> Result<Exemption, AskError> {
-        Question::get(of(id, "")).ask(&self.runtime_dir).await
+    pub(crate) async fn show(&self, id: &str) -> Result<Exemption, ClientError> {
+        Call::get(of(id, "")).send(&self.runtime_dir).await
     }
 
-    /// A part of what happened, to one exemption or to all.
+    /// A page of the history of one exemption or of all.
     pub(crate) async fn history(
         &self,
         id: Option<&str>,
         after: Option<&str>,
-    ) -> Result<Page<HistoryEntry>, AskError> {
+    ) -> Result<Page<HistoryEntry>, ClientError> {
         let path = id.map_or_else(|| "/v1/history".to_owned(), |id| of(id, "/history"));
         self.page(&path, &[], after).await
     }
 
     /// Adds an exemption.
-    pub(crate) async fn add(&self, exemption: &NewExemption) -> Result<Added, AskError> {
-        Question::change(Method::POST, "/v1/exemptions", Some(exemption))?
-            .ask(&self.runtime_dir)
+    pub(crate) async fn add(&self, exemption: &NewExemption) -> Result<Added, ClientError> {
+        Call::change(Method::POST, "/v1/exemptions", Some(exemption))?
+            .send(&self.runtime_dir)
             .await
     }
 
-    /// Changes when an exemption ends.
-    pub(crate) async fn extend(&self, id: &str, extend: &ExtendExemption) -> Result<Extended, AskError> {
-        Question::change(Method::PATCH, of(id, ""), Some(extend))?
-            .ask(&self.runtime_dir)
+    /// Changes the expiry of an exemption.
+    pub(crate) async fn extend(&self, id: &str, extend: &ExtendExemption) -> Result<Extended, ClientError> {
+        Call::change(Method::PATCH, of(id, ""), Some(extend))?
+            .send(&self.runtime_dir)
             .await
     }
 
     /// Removes an exemption.
-    pub(crate) async fn remove(&self, id: &str, reason: &str) -> Result<Removed, AskError> {
+    pub(crate) async fn remove(&self, id: &str, reason: &str) -> Result<Removed, ClientError> {
         let uri = with_query(&of(id, ""), &[("reason", reason)]);
-        Question::change(Method::DELETE, uri, None::<&()>)?
-            .ask(&self.runtime_dir)
+        Call::change(Method::DELETE, uri, None::<&()>)?
+            .send(&self.runtime_dir)
             .await
     }
 
-    /// Adds many exemptions at once; `sent` learns how many bytes are on their way, of how many.
+    /// Adds many exemptions at once. `sent` gets the size of the request, and returns what is called with the number of
+    /// bytes sent so far.
     pub(crate) async fn import(
         &self,
         import: &ImportExemptions,
         sent: impl FnOnce(u64) -> Sent,
-    ) -> Result<Imported, AskError> {
-        let mut question = Question::change(Method::POST, "/v1/exemptions/import", Some(import))?;
-        question.sent = sent(question.body.len() as u64);
-        question.ask(&self.runtime_dir).await
+    ) -> Result<Imported, ClientError> {
+        let mut call = Call::change(Method::POST, "/v1/exemptions/import", Some(import))?;
+        call.sent = sent(call.body.len() as u64);
+        call.send(&self.runtime_dir).await
     }
 
-    /// What the program in the kernel does with a connection.
+    /// The verdict of the program in the kernel on a connection.
     pub(crate) async fn explain(
         &self,
         source: IpAddr,
         destination: Option<IpAddr>,
         port: u16,
-    ) -> Result<Explained, AskError> {
+    ) -> Result<Explained, ClientError> {
         let text = |value: &dyn Display| value.to_string();
         let mut query = vec![("source", text(&source)), ("port", text(&port))];
         query.extend(destination.map(|destination| ("destination", text(&destination))));
@@ -126,8 +127,8 @@ impl Client {
             .iter()
             .map(|(name, value)| (*name, value.as_str()))
             .collect();
-        Question::get(with_query("/v1/explain", &query))
-            .ask(&self.runtime_dir)
+        Call::get(with_query("/v1/explain", &query))
+            .send(&self.runtime_dir)
             .await
     }
 
@@ -136,14 +137,12 @@ impl Client {
         path: &str,
         query: &[(&str, &str)],
         after: Option<&str>,
-    ) -> Result<Page<T>, AskError> {
+    ) -> Result<Page<T>, ClientError> {
         let limit = PAGE.to_string();
         let mut query = query.to_vec();
         query.extend(after.map(|after| ("after", after)));
         query.push(("limit", &limit));
-        Question::get(with_query(path, &query))
-            .ask(&self.runtime_dir)
-            .await
+        Call::get(with_query(path, &query)).send(&self.runtime_dir).await
     }
 }
 

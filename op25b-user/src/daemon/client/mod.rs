@@ -1,4 +1,4 @@
-//! The other end of the control socket: asking a daemon.
+//! The client of the control socket.
 
 mod body;
 mod exemptions;
@@ -34,57 +34,57 @@ use crate::{
     report::{DaemonReport, ReloadAnswer},
 };
 
-/// How long a daemon may take to answer what changes nothing.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How long one that went away may take to come back, which a service manager has it do.
-const RETURN: Duration = Duration::from_secs(5);
+/// How long a daemon may take to answer a request that changes nothing.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a daemon that stopped may take to be restarted by a service manager.
+const RESTART: Duration = Duration::from_secs(5);
 
-/// Why a daemon did not answer.
+/// Why a request failed.
 #[derive(Debug, Error)]
-pub(crate) enum AskError {
-    /// Nobody listens, or not to this user.
+pub(crate) enum ClientError {
+    /// No daemon listens, or this user may not connect.
     #[error("no daemon answers at {}", path.display())]
     Connect {
         /// The socket.
         path: PathBuf,
-        /// The system's answer.
+        /// The system's error.
         source: io::Error,
     },
     /// The connection broke.
     #[error("the daemon did not answer")]
     Broken(#[from] hyper::Error),
-    /// There are no metrics to be had.
+    /// The response is not the metrics.
     #[error("the daemon answered {status} instead of its metrics")]
     NoMetrics {
         /// The HTTP status.
         status: u16,
     },
-    /// It takes too long.
-    #[error("the daemon did not answer within {} s", PATIENCE.as_secs())]
+    /// The daemon did not answer in time.
+    #[error("the daemon did not answer within {} s", TIMEOUT.as_secs())]
     Silent,
-    /// It does not do what it was asked for.
+    /// The daemon refused.
     #[error("{}", .0.detail)]
     Refused(Box<Problem>),
-    /// The question cannot be put.
-    #[error("this cannot be asked of a daemon")]
-    Unspeakable(#[source] anyhow::Error),
-    /// The answer is none of this version's.
-    #[error("the daemon answered {status} with something else than expected")]
+    /// The request cannot be made.
+    #[error("the request cannot be made")]
+    Unsendable(#[source] anyhow::Error),
+    /// The response cannot be parsed.
+    #[error("the daemon's response (status {status}) cannot be parsed")]
     Unexpected {
         /// The HTTP status.
         status: u16,
-        /// Why it cannot be read.
+        /// Why it cannot be parsed.
         source: serde_json::Error,
     },
 }
 
-impl AskError {
-    /// Whether nobody can have been asked.
-    pub(crate) fn is_unasked(&self) -> bool {
-        matches!(self, Self::Connect { .. } | Self::Unspeakable(_))
+impl ClientError {
+    /// Whether the request cannot have reached a daemon.
+    pub(crate) fn is_unsent(&self) -> bool {
+        matches!(self, Self::Connect { .. } | Self::Unsendable(_))
     }
 
-    /// Whether there is no daemon at all, as opposed to one that does not answer, or not this user.
+    /// Whether no daemon runs, as opposed to one that does not answer or refuses this user.
     pub(crate) fn is_absence(&self) -> bool {
         let Self::Connect { source, .. } = self else {
             return false;
@@ -95,49 +95,49 @@ impl AskError {
         )
     }
 
-    /// Whether the socket is not for this user.
+    /// Whether this user may not use the socket.
     pub(crate) fn is_forbidden(&self) -> bool {
         matches!(self, Self::Connect { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
     }
 }
 
-/// Asks a daemon for its metrics.
-pub(crate) async fn metrics(runtime_dir: &Path) -> Result<String, AskError> {
-    let (status, _, body) = Question::get("/v1/metrics")
+/// Fetches a daemon's metrics.
+pub(crate) async fn metrics(runtime_dir: &Path) -> Result<String, ClientError> {
+    let (status, _, body) = Call::get("/v1/metrics")
         .exchange(connect(runtime_dir).await?)
         .await?;
     match String::from_utf8(body.into()) {
         Ok(text) if status == StatusCode::OK => Ok(text),
-        _ => Err(AskError::NoMetrics {
+        _ => Err(ClientError::NoMetrics {
             status: status.as_u16(),
         }),
     }
 }
 
-/// Asks a daemon how it is.
-pub(crate) async fn status(runtime_dir: &Path) -> Result<DaemonReport, AskError> {
-    let question = Question {
-        // Whoever asks decides how long to wait, and has something to say if it is for nothing.
+/// Fetches a daemon's status.
+pub(crate) async fn status(runtime_dir: &Path) -> Result<DaemonReport, ClientError> {
+    let call = Call {
+        // The caller sets a timeout of its own.
         is_patient: true,
-        ..Question::get("/v1/status")
+        ..Call::get("/v1/status")
     };
-    question.ask(runtime_dir).await
+    call.send(runtime_dir).await
 }
 
-/// Has a daemon reload its policy, or only look at it.
-pub(crate) async fn reload(runtime_dir: &Path, dry_run: bool) -> Result<ReloadAnswer, AskError> {
+/// Makes a daemon reload its policy, or only report what would change.
+pub(crate) async fn reload(runtime_dir: &Path, dry_run: bool) -> Result<ReloadAnswer, ClientError> {
     let path = if dry_run {
         "/v1/reload?dry_run=true"
     } else {
         "/v1/reload"
     };
-    let question = Question {
+    let call = Call {
         method: Method::POST,
         is_patient: true,
-        ..Question::get(path)
+        ..Call::get(path)
     };
-    let (status, is_problem, body) = question.exchange(connect(runtime_dir).await?).await?;
-    // A refused policy is a problem that says everything that a reload says.
+    let (status, is_problem, body) = call.exchange(connect(runtime_dir).await?).await?;
+    // A refused policy is a problem with the members of a reload's answer.
     let is_refused_policy = || {
         let problem = serde_json::from_slice(&body);
         problem.is_ok_and(|problem: Problem| problem.is(ProblemKind::PolicyRefused))
@@ -145,24 +145,24 @@ pub(crate) async fn reload(runtime_dir: &Path, dry_run: bool) -> Result<ReloadAn
     read(status, is_problem && !is_refused_policy(), &body)
 }
 
-/// What is asked of a daemon.
-struct Question {
+/// A request to a daemon.
+struct Call {
     method: Method,
     /// The path, and the query if there is one.
     uri: String,
     body: Bytes,
-    /// By this the daemon knows a repetition from a second request.
+    /// The idempotency key.
     key: Option<Ulid>,
-    /// Whether to wait as long as it takes.
+    /// Whether to wait without a timeout.
     is_patient: bool,
-    /// Learns how many bytes of the body are on their way.
+    /// Called with the number of the body's bytes sent so far.
     sent: Sent,
 }
 
-/// Learns how many bytes of a body are on their way.
+/// Called with the number of a body's bytes sent so far.
 pub(crate) type Sent = Arc<dyn Fn(u64) + Send + Sync>;
 
-impl Question {
+impl Call {
     fn get(uri: impl Into<String>) -> Self {
         Self {
             method: Method::GET,
@@ -174,55 +174,57 @@ impl Question {
         }
     }
 
-    /// One that changes something, and does so once even if it has to be asked twice.
+    /// A request that makes a change, once even if it is sent twice.
     fn change(
         method: Method,
         uri: impl Into<String>,
         body: Option<&impl Serialize>,
-    ) -> Result<Self, AskError> {
+    ) -> Result<Self, ClientError> {
         let body = match body {
-            Some(body) => serde_json::to_vec(body).map_err(|error| AskError::Unspeakable(error.into()))?,
+            Some(body) => serde_json::to_vec(body).map_err(|error| ClientError::Unsendable(error.into()))?,
             None => Vec::new(),
         };
         Ok(Self {
             method,
             body: body.into(),
             key: Some(Ulid::generate()),
-            // What is large takes its time; giving up would not say whether it was done.
+            // A large change takes time, and a timeout would leave its outcome unknown.
             is_patient: true,
             ..Self::get(uri)
         })
     }
 
-    /// Puts the question, and once more if the connection breaks and asking again does no harm.
-    async fn ask<T: DeserializeOwned>(&self, runtime_dir: &Path) -> Result<T, AskError> {
-        let answer = self.ask_at(connect(runtime_dir).await?).await;
+    /// Sends the request, and once more if the connection breaks and a repetition is harmless.
+    async fn send<T: DeserializeOwned>(&self, runtime_dir: &Path) -> Result<T, ClientError> {
+        let answer = self.send_over(connect(runtime_dir).await?).await;
         let is_harmless = self.method == Method::GET || self.key.is_some();
         match answer {
-            Err(AskError::Broken(why)) if is_harmless => match connect_again(runtime_dir).await {
-                Ok(stream) => self.ask_at(stream).await,
-                // Not that there is no daemon: one was asked, and may have done it.
-                Err(_) => Err(AskError::Broken(why)),
+            Err(ClientError::Broken(why)) if is_harmless => match connect_again(runtime_dir).await {
+                Ok(stream) => self.send_over(stream).await,
+                // Not that no daemon runs: one got the request, and may have executed it.
+                Err(_) => Err(ClientError::Broken(why)),
             },
             answer => answer,
         }
     }
 
-    async fn ask_at<T: DeserializeOwned>(&self, stream: UnixStream) -> Result<T, AskError> {
+    async fn send_over<T: DeserializeOwned>(&self, stream: UnixStream) -> Result<T, ClientError> {
         let answer = self.exchange(stream);
         let (status, is_problem, body) = if self.is_patient {
             answer.await?
         } else {
-            timeout(PATIENCE, answer).await.map_err(|_| AskError::Silent)??
+            timeout(TIMEOUT, answer)
+                .await
+                .map_err(|_| ClientError::Silent)??
         };
         read(status, is_problem, &body)
     }
 
-    /// The status, whether it is a problem that is answered, and the answer.
-    async fn exchange(&self, stream: UnixStream) -> Result<(StatusCode, bool, Bytes), AskError> {
+    /// The status, whether the response is a problem, and its body.
+    async fn exchange(&self, stream: UnixStream) -> Result<(StatusCode, bool, Bytes), ClientError> {
         let request = self.request()?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // It ends with the sender; what breaks it is the sender's error as well.
+        // It ends with the sender, which also returns its errors.
         tokio::spawn(connection);
         let response = sender.send_request(request).await?;
         let (status, is_problem) = (response.status(), is_problem(&response));
@@ -230,7 +232,7 @@ impl Question {
         Ok((status, is_problem, body))
     }
 
-    fn request(&self) -> Result<Request<Counted>, AskError> {
+    fn request(&self) -> Result<Request<Counted>, ClientError> {
         let mut request = Request::builder()
             .method(&self.method)
             .uri(&self.uri)
@@ -243,19 +245,19 @@ impl Question {
         }
         request
             .body(Counted::new(self.body.clone(), self.sent.clone()))
-            .map_err(|error| AskError::Unspeakable(error.into()))
+            .map_err(|error| ClientError::Unsendable(error.into()))
     }
 }
 
-/// What an answer says.
-fn read<T: DeserializeOwned>(status: StatusCode, is_problem: bool, body: &[u8]) -> Result<T, AskError> {
-    let unexpected = |source| AskError::Unexpected {
+/// Parses a response.
+fn read<T: DeserializeOwned>(status: StatusCode, is_problem: bool, body: &[u8]) -> Result<T, ClientError> {
+    let unexpected = |source| ClientError::Unexpected {
         status: status.as_u16(),
         source,
     };
     if is_problem {
         let problem = serde_json::from_slice(body).map_err(unexpected)?;
-        return Err(AskError::Refused(Box::new(problem)));
+        return Err(ClientError::Refused(Box::new(problem)));
     }
     serde_json::from_slice(body).map_err(unexpected)
 }
@@ -268,16 +270,16 @@ fn is_problem(response: &Response<Incoming>) -> bool {
         .is_some_and(|kind| kind.starts_with("application/problem+json"))
 }
 
-async fn connect(runtime_dir: &Path) -> Result<UnixStream, AskError> {
+async fn connect(runtime_dir: &Path) -> Result<UnixStream, ClientError> {
     let path = socket(runtime_dir);
     UnixStream::connect(&path)
         .await
-        .map_err(|source| AskError::Connect { path, source })
+        .map_err(|source| ClientError::Connect { path, source })
 }
 
-/// Connects to a daemon that was there just now: it may be starting again.
-async fn connect_again(runtime_dir: &Path) -> Result<UnixStream, AskError> {
-    let deadline = Instant::now() + RETURN;
+/// Connects to a daemon that has just stopped: it may be restarting.
+async fn connect_again(runtime_dir: &Path) -> Result<UnixStream, ClientError> {
+    let deadline = Instant::now() + RESTART;
     loop {
         match connect(runtime_dir).await {
             Err(error) if error.is_absence() && Instant::now() < deadline => {
