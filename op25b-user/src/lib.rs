@@ -9,6 +9,7 @@ pub mod api;
 pub mod cli;
 pub mod daemon;
 pub mod datapath;
+mod enforcer;
 pub mod exemption;
 pub mod policy;
 pub mod report;

@@ -46,7 +46,7 @@ impl Daemon {
     fn metrics(&mut self) -> anyhow::Result<Metrics> {
         let report = self.report();
         let now = Timestamp::now();
-        let (active_exemptions, expired_exemptions) = self.effective.count(now);
+        let (active_exemptions, expired_exemptions) = self.active_set.count(now);
         let filter = self.enforced.filter().context("nothing is enforced yet")?;
         let counters = roles(&self.policy)
             .map(|role| Ok((role, filter.counters(role)?)))

@@ -5,17 +5,15 @@
 pub(crate) mod client;
 mod clock;
 pub(crate) mod control;
-mod exemptions;
 pub(crate) mod memory;
 mod metrics;
 mod packet_log;
 pub(crate) mod policy_file;
 mod privileges;
 mod reload;
-mod request;
+pub(crate) mod request;
 mod service;
 mod signals;
-mod upkeep;
 mod watch;
 
 use std::{
@@ -36,12 +34,10 @@ use ulid::Generator;
 use self::{
     clock::Clock,
     control::{Control, OpenReader},
-    exemptions::{Effective, SharedStore, exemption, standing},
     metrics::Scrapes,
     packet_log::PacketLog,
     policy_file::PolicyFile,
     signals::{Asked, Signals},
-    upkeep::Upkeep,
     watch::Watch,
 };
 use crate::{
@@ -49,6 +45,7 @@ use crate::{
         Description, Enforced, Filter, InterfaceEvents, Interfaces, LoadOptions, LogLevel, Pins, Replacement,
         Reused, Target, TestRunner,
     },
+    enforcer::{ActiveSet, Reconcile, SharedStore, exemption, standing},
     policy::{Policy, Role, Wait, Word as _},
     report::LastReload,
     store::{
@@ -87,34 +84,34 @@ pub(crate) async fn run(options: &Options, file: PolicyFile) -> anyhow::Result<(
 /// that backs it up, and those of the control socket; so none waits for another kind.
 pub(crate) const THREADS: usize = 3 + control::THREADS;
 
-struct Daemon {
-    options: Options,
-    enforced: Enforced,
+pub(crate) struct Daemon {
+    pub(crate) options: Options,
+    pub(crate) enforced: Enforced,
     /// The policy that is enforced, as it was loaded: with the exemptions of the store behind those of the file.
-    policy: Arc<Policy>,
+    pub(crate) policy: Arc<Policy>,
     /// Its exemptions, as they are now.
-    effective: Effective,
-    store: SharedStore,
-    ids: Generator,
+    pub(crate) active_set: ActiveSet,
+    pub(crate) store: SharedStore,
+    pub(crate) ids: Generator,
     /// The program that is asked about connections; loaded when it is first needed.
-    questions: Option<TestRunner>,
+    pub(crate) questions: Option<TestRunner>,
     /// Since when the kernel does not have what the store has; when that is tried again.
-    behind: Option<Instant>,
-    description: Description,
+    pub(crate) behind: Option<Instant>,
+    pub(crate) description: Description,
     control: Control,
     scrapes: Scrapes,
     watch: Watch,
-    events: InterfaceEvents,
-    upkeep: Upkeep,
+    pub(crate) events: InterfaceEvents,
+    pub(crate) reconcile: Reconcile,
     packet_log: PacketLog,
     clock: Clock,
-    ticks: Interval,
+    pub(crate) ticks: Interval,
     /// The digest of the file when it was looked at last.
-    seen: Option<String>,
-    started_at: Timestamp,
-    reloads: u64,
-    refused_reloads: u64,
-    last_reload: Option<LastReload>,
+    pub(crate) seen: Option<String>,
+    pub(crate) started_at: Timestamp,
+    pub(crate) reloads: u64,
+    pub(crate) refused_reloads: u64,
+    pub(crate) last_reload: Option<LastReload>,
 }
 
 impl Daemon {
@@ -144,7 +141,7 @@ impl Daemon {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut daemon = Self {
             policy: Arc::clone(&next.policy),
-            effective: Effective::new(Arc::clone(&next.policy), Vec::new()),
+            active_set: ActiveSet::new(Arc::clone(&next.policy), Vec::new()),
             store,
             ids: Generator::new(),
             questions: None,
@@ -156,7 +153,7 @@ impl Daemon {
             scrapes,
             watch: Watch::off(),
             events: InterfaceEvents::listen()?,
-            upkeep: Upkeep::default(),
+            reconcile: Reconcile::default(),
             packet_log: PacketLog::off(),
             clock: Clock::new()?,
             ticks,
@@ -326,7 +323,7 @@ impl Daemon {
 }
 
 /// A filter that is loaded and runs nowhere yet.
-struct Next {
+pub(crate) struct Next {
     filter: Filter,
     policy: Arc<Policy>,
     /// The store's records whose exemptions are in the policy.
@@ -370,7 +367,12 @@ fn load_with(
     load(file, records, options, reused)
 }
 
-fn load(file: PolicyFile, records: Vec<Record>, options: &Options, reused: &Reused) -> anyhow::Result<Next> {
+pub(crate) fn load(
+    file: PolicyFile,
+    records: Vec<Record>,
+    options: &Options,
+    reused: &Reused,
+) -> anyhow::Result<Next> {
     let load_options = LoadOptions {
         log: options.datapath_log,
         trace: false,
@@ -406,7 +408,7 @@ fn open_reader(store: &SharedStore) -> OpenReader {
     })
 }
 
-fn targets(policy: &Policy) -> Vec<Target> {
+pub(crate) fn targets(policy: &Policy) -> Vec<Target> {
     let interfaces = policy.interfaces.iter();
     interfaces
         .map(|interface| Target {

@@ -10,7 +10,6 @@ use tracing::{error, info, warn};
 use super::{
     Daemon, Next,
     control::View,
-    exemptions::{Effective, standing},
     load_with,
     packet_log::PacketLog,
     policy_file::{self, PolicyFile, Refused},
@@ -19,6 +18,7 @@ use super::{
 };
 use crate::{
     datapath::{Interfaces, LinkState, Target},
+    enforcer::{ActiveSet, standing},
     policy::{Diff, Policy, Severity},
     report::{DaemonReport, ExemptionReport, LastReload, ReloadAnswer},
 };
@@ -181,7 +181,7 @@ impl Daemon {
         for target in &mut targets {
             // An interface that has disappeared is no reason to refuse a policy for those that are there.
             let attached = self.enforced.link_state(&target.interface);
-            target.may_be_missing |= attached.is_ok_and(|state| state != LinkState::Absent);
+            target.may_be_missing |= attached.is_ok_and(|standing| standing != LinkState::Absent);
         }
         targets
     }
@@ -206,7 +206,7 @@ impl Daemon {
     }
 
     /// Goes on with what is to be done every second while something takes long elsewhere: reading and loading a large policy takes seconds.
-    pub(super) async fn meanwhile<T>(&mut self, mut work: JoinHandle<T>) -> anyhow::Result<T> {
+    pub(crate) async fn meanwhile<T>(&mut self, mut work: JoinHandle<T>) -> anyhow::Result<T> {
         loop {
             tokio::select! {
                 result = &mut work => return result.context("a thread of the daemon's failed"),
@@ -217,7 +217,7 @@ impl Daemon {
     }
 
     /// Puts a loaded filter in the place of the one that runs.
-    pub(super) async fn switch(&mut self, next: Next) -> anyhow::Result<()> {
+    pub(crate) async fn switch(&mut self, next: Next) -> anyhow::Result<()> {
         let Next {
             mut filter,
             policy,
@@ -232,7 +232,7 @@ impl Daemon {
         let switched = self.enforced.replace(filter, &interfaces, &targets)?;
         self.packet_log = packet_log;
         self.policy = policy;
-        self.effective = Effective::new(Arc::clone(&self.policy), records);
+        self.active_set = ActiveSet::new(Arc::clone(&self.policy), records);
         self.questions = None;
         self.behind = None;
         self.description = description;
@@ -241,7 +241,7 @@ impl Daemon {
     }
 
     /// Has the control socket tell how the daemon is now.
-    pub(super) fn publish(&self) {
+    pub(crate) fn publish(&self) {
         let (report, policy) = (self.report(), Arc::clone(&self.policy));
         self.control.publish(View { report, policy });
     }
@@ -259,7 +259,7 @@ impl Daemon {
             last_reload: self.last_reload.clone(),
             exemptions: ExemptionReport {
                 in_file: self.policy.exemptions_in_file().len(),
-                stored: self.effective.stored(),
+                stored: self.active_set.stored(),
                 kernel_is_behind: self.behind.is_some(),
             },
             interfaces: self.interface_reports(),

@@ -14,19 +14,19 @@ use crate::{
 };
 
 /// Where an answer goes; whoever waited for it may have gone away.
-pub(super) type Answer<T> = oneshot::Sender<Result<T, Problem>>;
+pub(crate) type Answer<T> = oneshot::Sender<Result<T, Problem>>;
 
 /// Who asks for a change.
 #[derive(Clone, Debug)]
-pub(super) struct Caller {
+pub(crate) struct Caller {
     /// The user.
-    pub(super) actor: Actor,
+    pub(crate) actor: Actor,
     /// The key by which a repetition of the request is known (`Idempotency-Key`).
-    pub(super) key: Option<String>,
+    pub(crate) key: Option<String>,
 }
 
 /// What is asked for.
-pub(super) enum Request {
+pub(crate) enum Request {
     /// Reloading the policy.
     Reload {
         /// Only saying what would change.

@@ -7,9 +7,9 @@ use tokio::task::spawn_blocking;
 use ulid::Generator;
 
 use super::{
-    Effective, Refusal,
+    ActiveSet, Refusal,
+    idempotency::Fingerprint,
     overlap::{is_same, taken, there_already},
-    repeated::Fingerprint,
 };
 use crate::{
     api::{ImportExemptions, ImportRow, Imported, RowProblem},
@@ -32,7 +32,7 @@ struct Plan {
 
 impl Daemon {
     /// Adds exemptions, or says what would be done.
-    pub(in crate::daemon) async fn import_exemptions(
+    pub(crate) async fn import_exemptions(
         &mut self,
         import: ImportExemptions,
         caller: &Caller,
@@ -86,9 +86,9 @@ impl Daemon {
 
     /// Looks at all rows, on a thread of its own: there may be very many.
     async fn plan(&mut self, rows: Vec<ImportRow>, by: Actor) -> Result<Plan, Refusal> {
-        let policy = Arc::clone(self.effective.policy());
+        let policy = Arc::clone(self.active_set.policy());
         let mut planner = Planner {
-            rehearsal: self.effective.rehearsal()?,
+            rehearsal: self.active_set.rehearsal()?,
             policy,
             ids: Generator::new(),
             by,
@@ -112,7 +112,7 @@ impl Daemon {
 
 /// Looks at rows, as if those before were added already.
 struct Planner {
-    rehearsal: Effective,
+    rehearsal: ActiveSet,
     policy: Arc<Policy>,
     ids: Generator,
     by: Actor,

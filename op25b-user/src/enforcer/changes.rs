@@ -2,17 +2,9 @@
 //!
 //! Whatever happens between two of these steps, the store is what counts: a start makes the kernel equal to it.
 
-mod change;
-mod effective;
-mod explain;
-mod import;
-mod overlap;
-mod refusal;
-mod repeated;
-
 use std::{
     slice,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, PoisonError},
 };
 
 use anyhow::Context as _;
@@ -20,25 +12,18 @@ use jiff::{Timestamp, tz::TimeZone};
 use tokio::task::spawn_blocking;
 use ulid::Ulid;
 
-use self::repeated::Fingerprint;
-pub(super) use self::{
-    effective::{Effective, exemption},
-    refusal::Refusal,
-};
-use super::{Daemon, request::Caller};
+use super::{Refusal, SharedStore, idempotency::Fingerprint};
 use crate::{
     api::{Added, Exemption, ExtendExemption, Extended, NewExemption, Removed},
+    daemon::{Daemon, request::Caller},
     exemption::{Invalid, Valid, Validator, reason as valid_reason},
     report::exemptions::policy_id,
-    store::{Change, ChangeKind, Commit, Record, Records as _, Store, StoreError, sqlite::SqliteStore},
+    store::{Change, ChangeKind, Commit, Record, Records as _, Store, StoreError},
 };
-
-/// The store, as the threads share it that wait for the disk.
-pub(super) type SharedStore = Arc<Mutex<SqliteStore>>;
 
 impl Daemon {
     /// Adds an exemption, and says what the kernel does now.
-    pub(super) async fn add_exemption(
+    pub(crate) async fn add_exemption(
         &mut self,
         new: NewExemption,
         caller: &Caller,
@@ -60,7 +45,7 @@ impl Daemon {
     }
 
     /// Changes when an exemption ends.
-    pub(super) async fn extend_exemption(
+    pub(crate) async fn extend_exemption(
         &mut self,
         id: &str,
         extend: ExtendExemption,
@@ -99,7 +84,7 @@ impl Daemon {
     }
 
     /// Removes an exemption.
-    pub(super) async fn remove_exemption(
+    pub(crate) async fn remove_exemption(
         &mut self,
         id: &str,
         reason: &str,
@@ -159,8 +144,8 @@ impl Daemon {
         now: Timestamp,
         validate: impl FnOnce(&Validator<'_>) -> Result<T, Invalid>,
     ) -> Result<T, Refusal> {
-        let policy = Arc::clone(self.effective.policy());
-        let rules = self.effective.rules()?;
+        let policy = Arc::clone(self.active_set.policy());
+        let rules = self.active_set.rules()?;
         let time_zone = TimeZone::system();
         Ok(validate(&Validator {
             limits: policy.exemption_limits,
@@ -180,12 +165,12 @@ impl Daemon {
         }
         let unknown = || Refusal::Unknown(id.to_owned());
         let id = Ulid::from_string(id).map_err(|_| unknown())?;
-        self.effective.record(id).cloned().ok_or_else(unknown)
+        self.active_set.record(id).cloned().ok_or_else(unknown)
     }
 
     /// Where the policy file has an exemption: its file, line and column.
     fn place_in_file(&self, id: &str) -> Option<String> {
-        let exemptions = self.effective.policy().exemptions_in_file();
+        let exemptions = self.active_set.policy().exemptions_in_file();
         let index = (0..exemptions.len()).find(|index| policy_id(exemptions, *index) == id)?;
         let found = &exemptions[index];
         Some(format!(
@@ -228,12 +213,12 @@ impl Daemon {
     }
 
     /// Writes to the store. Nothing else is done meanwhile but what is to be done every second.
-    async fn commit(&mut self, commit: Commit) -> Result<u64, Refusal> {
+    pub(super) async fn commit(&mut self, commit: Commit) -> Result<u64, Refusal> {
         Ok(self.with_store(move |store| store.commit(&commit)).await??)
     }
 
     /// Does something with the store, which may wait for the disk.
-    async fn with_store<T: Send + 'static>(
+    pub(super) async fn with_store<T: Send + 'static>(
         &mut self,
         work: impl FnOnce(&mut dyn Store) -> T + Send + 'static,
     ) -> Result<T, Refusal> {
@@ -249,7 +234,7 @@ impl Daemon {
 }
 
 /// The records that the kernel is to let through.
-pub(super) fn standing(store: &SharedStore) -> Result<Vec<Record>, StoreError> {
+pub(crate) fn standing(store: &SharedStore) -> Result<Vec<Record>, StoreError> {
     // Whoever died while it was locked, died while reading or writing: both are whole or not at all.
     let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
     store.standing().or_else(|_| {

@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::{Refusal, effective::Other};
+use super::{Refusal, active_set::Other};
 use crate::{daemon::Daemon, exemption::Terms};
 
 impl Daemon {
@@ -11,7 +11,7 @@ impl Daemon {
     pub(super) fn check_overlaps(&mut self, terms: &Terms, now: Timestamp) -> Result<Vec<String>, Refusal> {
         let mut warnings = Vec::new();
         for prefix in &terms.prefixes {
-            for other in self.effective.overlapping(*prefix, now)? {
+            for other in self.active_set.overlapping(*prefix, now)? {
                 if other.terms.customer != terms.customer {
                     return Err(Refusal::Conflict(taken(*prefix, &other)));
                 }

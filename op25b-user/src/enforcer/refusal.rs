@@ -11,7 +11,7 @@ use crate::{
 
 /// Why something was not done.
 #[derive(Debug, Error)]
-pub(in crate::daemon) enum Refusal {
+pub(crate) enum Refusal {
     /// It is not valid, or not valid without `force`.
     #[error("{0}")]
     Invalid(String),

@@ -16,7 +16,7 @@ use crate::{
 
 /// The exemptions of the generation that runs, and of the changes that it has seen.
 #[derive(Clone, Debug)]
-pub(in crate::daemon) struct Effective {
+pub(crate) struct ActiveSet {
     /// The policy as it was loaded, with the store's exemptions behind the file's.
     policy: Arc<Policy>,
     /// The store's exemptions from the number behind the file's last one on; nothing for one that was removed.
@@ -26,22 +26,22 @@ pub(in crate::daemon) struct Effective {
     rules: Option<Rules>,
 }
 
-impl Effective {
+impl ActiveSet {
     /// Those of a policy that was loaded with these records.
-    pub(in crate::daemon) fn new(policy: Arc<Policy>, records: Vec<Record>) -> Self {
-        let mut effective = Self {
+    pub(crate) fn new(policy: Arc<Policy>, records: Vec<Record>) -> Self {
+        let mut active_set = Self {
             policy,
             stored: Vec::with_capacity(records.len()),
             numbers: HashMap::with_capacity(records.len()),
             rules: None,
         };
         for record in records {
-            effective.push(record);
+            active_set.push(record);
         }
-        effective
+        active_set
     }
 
-    pub(in crate::daemon) fn policy(&self) -> &Arc<Policy> {
+    pub(crate) fn policy(&self) -> &Arc<Policy> {
         &self.policy
     }
 
@@ -50,12 +50,12 @@ impl Effective {
     }
 
     /// How many of the store's there are.
-    pub(in crate::daemon) fn stored(&self) -> usize {
+    pub(crate) fn stored(&self) -> usize {
         self.numbers.len()
     }
 
     /// How many hold at an instant, and how many have ended by themselves.
-    pub(in crate::daemon) fn count(&self, now: Timestamp) -> (usize, usize) {
+    pub(crate) fn count(&self, now: Timestamp) -> (usize, usize) {
         let in_file = self
             .policy
             .exemptions_in_file()
@@ -205,7 +205,7 @@ pub(super) struct Other {
 }
 
 /// A record as the policy's compiler takes it.
-pub(in crate::daemon) fn exemption(record: &Record) -> Exemption {
+pub(crate) fn exemption(record: &Record) -> Exemption {
     let at = Position::default();
     let prefixes = |nets: &[IpNet]| nets.iter().map(|net| Prefix { net: *net, at }).collect();
     let terms = &record.terms;

@@ -82,11 +82,11 @@ impl Daemon {
             return Err(LiveError::IsBehind);
         }
         for record in records {
-            let is_known = self.effective.record(record.id).is_some();
+            let is_known = self.active_set.record(record.id).is_some();
             let changes = match (record.removed_at, is_known) {
-                (Some(_), _) => self.effective.remove(record.id)?.into_iter().collect(),
-                (None, true) => self.effective.replace(record.clone())?,
-                (None, false) => vec![self.effective.add(record.clone())?],
+                (Some(_), _) => self.active_set.remove(record.id)?.into_iter().collect(),
+                (None, true) => self.active_set.replace(record.clone())?,
+                (None, false) => vec![self.active_set.add(record.clone())?],
             };
             let filter = self.enforced.filter().ok_or(LiveError::NoFilter)?;
             for change in &changes {
@@ -97,7 +97,7 @@ impl Daemon {
     }
 
     /// Loads the policy that is enforced once more, with the store's exemptions as they are now.
-    pub(in crate::daemon) async fn load_anew(&mut self) -> anyhow::Result<()> {
+    pub(crate) async fn load_anew(&mut self) -> anyhow::Result<()> {
         let (policy, store) = (Arc::clone(&self.policy), Arc::clone(&self.store));
         let before = self.description.clone();
         let work = spawn_blocking(move || {
@@ -117,7 +117,7 @@ impl Daemon {
     }
 
     /// Tries again what the kernel did not take.
-    pub(in crate::daemon) async fn catch_up(&mut self) {
+    pub(crate) async fn catch_up(&mut self) {
         if self.behind.is_some_and(|again| again <= Instant::now()) {
             self.behind = Some(Instant::now() + RETRY);
             match self.load_anew().await {

@@ -20,7 +20,7 @@ const SMTP: u16 = 25;
 
 impl Daemon {
     /// What the program does with a connection: asked of one that reads the maps of the generation that runs.
-    pub(in crate::daemon) fn explain(
+    pub(crate) fn explain(
         &mut self,
         source: IpAddr,
         destination: Option<IpAddr>,
@@ -69,16 +69,16 @@ impl Daemon {
         let source = first.addr();
         let mut destinations = record.terms.destinations.iter().map(IpNet::addr);
         let destination = destinations.find(|destination| destination.is_ipv4() == source.is_ipv4());
-        let ports = &self.effective.policy().block.ports;
+        let ports = &self.active_set.policy().block.ports;
         let port = ports.first().copied().unwrap_or(SMTP);
         self.explain(source, destination, port)
     }
 
     /// An address that no relay and no exemption names.
     fn somewhere(&self, source: IpAddr) -> Result<IpAddr, Refusal> {
-        let stored = self.effective.destinations();
+        let stored = self.active_set.destinations();
         let is_named = |address: &IpAddr| stored.iter().any(|net| net.contains(address));
-        policy::somewhere(self.effective.policy(), source, is_named).ok_or_else(|| {
+        policy::somewhere(self.active_set.policy(), source, is_named).ok_or_else(|| {
             Refusal::Invalid(
                 "the policy names every destination that could stand for the others: say which one"
                     .to_owned(),
@@ -95,7 +95,7 @@ impl Daemon {
             }
             Reason::Exempt => {
                 let stored = RuleIndex::try_from(number).ok();
-                match stored.and_then(|number| self.effective.by_number(number)) {
+                match stored.and_then(|number| self.active_set.by_number(number)) {
                     Some(record) => Some(stored_rule(record, flow)),
                     None => self.in_file(policy::Rule::Exemption(number), flow),
                 }
@@ -110,7 +110,7 @@ impl Daemon {
     }
 
     fn in_file(&self, rule: policy::Rule, flow: &Flow) -> Option<Rule> {
-        let policy = self.effective.policy();
+        let policy = self.active_set.policy();
         let described = rule.describe(policy, flow)?;
         let (kind, exemption) = match rule {
             policy::Rule::Pool(_) => (RuleKind::Pool, None),

@@ -7,8 +7,8 @@ use std::{
 
 use tracing::{error, info, warn};
 
-use super::{Daemon, targets};
 use crate::{
+    daemon::{Daemon, targets},
     datapath::{Interfaces, LinkState, Target},
     report::{InterfaceReport, InterfaceState},
 };
@@ -18,7 +18,7 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_secs(10), Duration::from_
 
 /// What is remembered of the interfaces of the policy.
 #[derive(Debug, Default)]
-pub(super) struct Upkeep(BTreeMap<String, Watched>);
+pub(crate) struct Reconcile(BTreeMap<String, Watched>);
 
 /// What is remembered of one of them.
 #[derive(Debug, Default)]
@@ -85,27 +85,27 @@ impl Watched {
 
 impl Daemon {
     /// Whether an interface is one of the policy's.
-    pub(super) fn is_ours(&self, interface: &str) -> bool {
+    pub(crate) fn is_ours(&self, interface: &str) -> bool {
         let mut interfaces = self.policy.interfaces.iter();
         interfaces.any(|ours| ours.name == interface)
     }
 
     /// Looks at every interface of the policy, and attaches where the filter should run and does not.
-    pub(super) async fn look_after_interfaces(&mut self) {
+    pub(crate) async fn look_after_interfaces(&mut self) {
         let targets = targets(&self.policy);
-        self.upkeep
+        self.reconcile
             .0
             .retain(|name, _| targets.iter().any(|target| target.interface == *name));
         let mut interfaces = None;
         for target in &targets {
-            let state = match self.enforced.link_state(&target.interface) {
-                Ok(state) => state,
+            let standing = match self.enforced.link_state(&target.interface) {
+                Ok(standing) => standing,
                 Err(error) => {
                     error!(interface = target.interface, %error, "cannot tell whether the filter runs");
                     continue;
                 }
             };
-            let index = match state {
+            let index = match standing {
                 LinkState::Runs => {
                     self.watched(target).runs(Instant::now());
                     continue;
@@ -145,7 +145,7 @@ impl Daemon {
     }
 
     fn watched(&mut self, target: &Target) -> &mut Watched {
-        self.upkeep.0.entry(target.interface.clone()).or_default()
+        self.reconcile.0.entry(target.interface.clone()).or_default()
     }
 
     /// Somebody has put another program on the filter's own link.
@@ -209,11 +209,11 @@ impl Daemon {
     }
 
     /// How it stands with each interface of the policy, for the control socket.
-    pub(super) fn interface_reports(&self) -> Vec<InterfaceReport> {
+    pub(crate) fn interface_reports(&self) -> Vec<InterfaceReport> {
         let interfaces = self.policy.interfaces.iter();
         interfaces
             .map(|interface| {
-                let watched = self.upkeep.0.get(&interface.name);
+                let watched = self.reconcile.0.get(&interface.name);
                 let state = match self.enforced.link_state(&interface.name) {
                     Ok(LinkState::Runs | LinkState::Unpinned) => InterfaceState::Enforced,
                     _ if watched.is_some_and(Watched::is_away) => InterfaceState::Lost,

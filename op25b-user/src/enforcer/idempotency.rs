@@ -3,9 +3,9 @@
 use serde::Serialize;
 use ulid::Ulid;
 
-use super::{super::policy_file, Refusal, change::not_enforced_yet};
+use super::{Refusal, apply::not_enforced_yet};
 use crate::{
-    daemon::{Daemon, request::Caller},
+    daemon::{Daemon, policy_file, request::Caller},
     store::{Earlier, Record, RequestKey},
 };
 
