@@ -2,15 +2,18 @@
 
 use std::net::IpAddr;
 
+use serde::Serialize;
 use tokio::sync::oneshot;
 
+use super::policy_file;
 use crate::{
     api::{
         Added, Explained, ExtendExemption, Extended, ImportExemptions, Imported, NewExemption, Problem,
         Removed,
     },
+    enforcer::Requester,
     report::ReloadAnswer,
-    store::Actor,
+    store::{Actor, RequestKey},
 };
 
 /// Where an answer goes; whoever waited for it may have gone away.
@@ -23,6 +26,23 @@ pub(crate) struct Caller {
     pub(crate) actor: Actor,
     /// The key by which a repetition of the request is known (`Idempotency-Key`).
     pub(crate) key: Option<String>,
+}
+
+impl Caller {
+    /// The same for one request, which is known again by a digest of what it asks for.
+    pub(super) fn requests(self, what: &str, request: &impl Serialize) -> Requester {
+        let Self { actor, key } = self;
+        let request = key.map(|key| RequestKey {
+            uid: actor.uid,
+            key,
+            digest: {
+                // What came as JSON can be written as JSON.
+                let text = serde_json::to_string(request).unwrap_or_default();
+                policy_file::digest(format!("{what} {text}").as_bytes())
+            },
+        });
+        Requester { actor, request }
+    }
 }
 
 /// What is asked for.

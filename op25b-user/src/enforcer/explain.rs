@@ -1,14 +1,12 @@
-//! What the program in the kernel does with a connection, and by which exemption, pool or relay.
+//! Explaining what the program in the kernel does with a connection, and by which exemption, pool or relay.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use op25b_common::{Reason, values::RuleIndex};
+use op25b_common::{Reason, Verdict, values::RuleIndex};
 
-use super::Refusal;
+use super::{exemptions::refusal::Refusal, state::Enforcer};
 use crate::{
-    api::{Explained, FilePosition, Rule, RuleKind},
-    daemon::Daemon,
     datapath::{Decision, probe},
     policy::{self, Exemption, Flow, Position},
     report::exemptions::policy_id,
@@ -18,14 +16,55 @@ use crate::{
 /// The port that an answer to a change is about: a policy may block others as well.
 const SMTP: u16 = 25;
 
-impl Daemon {
+/// What the program in the kernel does with a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Explanation {
+    /// The connection.
+    pub(crate) flow: Flow,
+    /// What happens to its SYN.
+    pub(crate) verdict: Verdict,
+    /// The row of the verdict table.
+    pub(crate) reason: Reason,
+    /// The rule that decided.
+    pub(crate) rule: Option<MatchedRule>,
+}
+
+/// A rule of the policy or the store that decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MatchedRule {
+    /// What it is.
+    pub(crate) kind: RuleKind,
+    /// The pool's or relay's name, or the exemption's customer.
+    pub(crate) name: String,
+    /// The exemption's id.
+    pub(crate) id: Option<String>,
+    /// The exemption's ticket.
+    pub(crate) ticket: Option<String>,
+    /// Its prefix that decided.
+    pub(crate) prefix: Option<IpNet>,
+    /// Where it is in the policy file; nothing if it is stored.
+    pub(crate) position: Option<Position>,
+}
+
+/// What a rule is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RuleKind {
+    /// A pool.
+    Pool,
+    /// A relay.
+    Relay,
+    /// An exemption.
+    Exemption,
+}
+
+impl Enforcer {
     /// What the program does with a connection: asked of one that reads the maps of the generation that runs.
     pub(crate) fn explain(
         &mut self,
         source: IpAddr,
         destination: Option<IpAddr>,
         port: u16,
-    ) -> Result<Explained, Refusal> {
+    ) -> Result<Explanation, Refusal> {
         let destination = match destination {
             Some(destination) if destination.is_ipv4() == source.is_ipv4() => destination,
             Some(destination) => {
@@ -36,10 +75,10 @@ impl Daemon {
             None => self.somewhere(source)?,
         };
         let frame = probe::syn(source, destination, port).map_err(broken)?;
-        let runner = match &mut self.questions {
+        let runner = match &mut self.test_runner {
             Some(runner) => runner,
             none => {
-                let runner = self.enforced.test_runner().map_err(broken)?;
+                let runner = self.datapath.test_runner().map_err(broken)?;
                 none.insert(runner.ok_or_else(|| broken("no filter runs"))?)
             }
         };
@@ -49,18 +88,16 @@ impl Daemon {
             destination,
             destination_port: port,
         };
-        Ok(Explained {
-            source,
-            destination,
-            port,
-            verdict: decision.verdict.name().to_owned(),
-            reason: decision.reason.name().to_owned(),
+        Ok(Explanation {
+            flow,
+            verdict: decision.verdict,
+            reason: decision.reason,
             rule: self.rule(decision, &flow),
         })
     }
 
     /// What the program does with a connection from the first prefix of an exemption to where it may connect.
-    pub(super) fn verdict(&mut self, record: &Record) -> Result<Explained, Refusal> {
+    pub(super) fn explain_exemption(&mut self, record: &Record) -> Result<Explanation, Refusal> {
         let first = record
             .terms
             .prefixes
@@ -86,7 +123,7 @@ impl Daemon {
         })
     }
 
-    fn rule(&self, decision: Decision, flow: &Flow) -> Option<Rule> {
+    fn rule(&self, decision: Decision, flow: &Flow) -> Option<MatchedRule> {
         let number = decision.rule?;
         match decision.reason {
             Reason::Relay => self.in_file(policy::Rule::Relay(number), flow),
@@ -109,7 +146,7 @@ impl Daemon {
         }
     }
 
-    fn in_file(&self, rule: policy::Rule, flow: &Flow) -> Option<Rule> {
+    fn in_file(&self, rule: policy::Rule, flow: &Flow) -> Option<MatchedRule> {
         let policy = self.active_set.policy();
         let described = rule.describe(policy, flow)?;
         let (kind, exemption) = match rule {
@@ -119,38 +156,30 @@ impl Daemon {
         };
         let exemptions = policy.exemptions_in_file();
         let ticket = |exemption: &Exemption| exemption.ticket.as_deref().map(str::to_owned);
-        Some(Rule {
+        Some(MatchedRule {
             kind,
             name: described.name.to_owned(),
             id: exemption.map(|index| policy_id(exemptions, index)),
             ticket: exemption.and_then(|index| ticket(&exemptions[index])),
-            prefix: described.prefix.map(|prefix| prefix.to_string()),
-            place: Some(self.place(described.at)),
+            prefix: described.prefix,
+            position: Some(described.at),
         })
-    }
-
-    fn place(&self, at: Position) -> FilePosition {
-        FilePosition {
-            file: self.description.policy_file.clone(),
-            line: at.line,
-            column: at.column,
-        }
     }
 }
 
-fn stored_rule(record: &Record, flow: &Flow) -> Rule {
+fn stored_rule(record: &Record, flow: &Flow) -> MatchedRule {
     let around = record
         .terms
         .prefixes
         .iter()
         .filter(|net| net.contains(&flow.source));
-    Rule {
+    MatchedRule {
         kind: RuleKind::Exemption,
         name: record.terms.customer.to_string(),
         id: Some(record.id.to_string()),
         ticket: record.terms.ticket.as_deref().map(str::to_owned),
-        prefix: around.max_by_key(|net| net.prefix_len()).map(ToString::to_string),
-        place: None,
+        prefix: around.max_by_key(|net| net.prefix_len()).copied(),
+        position: None,
     }
 }
 

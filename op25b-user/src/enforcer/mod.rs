@@ -1,24 +1,31 @@
-//! What is enforced now, and how that is changed: the policy, the active exemptions, the store, the filter in the kernel.
+//! What is enforced now, and every change of it: the policy, the active exemptions, the store and the filter in the kernel.
+//!
+//! [`Enforcer`] is this state. It has no event loop, no sockets and no signals: long work is a closure that the process around
+//! it, a [`Host`], runs in another thread, and interfaces are examined when the host calls for it.
+//!
+//! A change of the exemptions is decided, stored, enforced, verified with the program in the kernel and answered, in this order.
+//! Whatever happens between two of these steps, the store is authoritative: a start makes the kernel equal to it.
 
-mod active_set;
-mod apply;
-mod changes;
+mod exemptions;
 mod explain;
-mod idempotency;
-mod import;
-mod overlap;
+mod host;
+mod log;
+mod prepare;
 mod reconcile;
-mod refusal;
-
-use std::sync::{Arc, Mutex};
+mod replace;
+mod state;
+mod store;
+mod takeover;
 
 pub(crate) use self::{
-    active_set::{ActiveSet, exemption},
-    changes::standing,
-    reconcile::Reconcile,
-    refusal::Refusal,
+    exemptions::{
+        outcome::{Changed, Imported},
+        refusal::Refusal,
+        requester::Requester,
+    },
+    explain::{Explanation, MatchedRule, RuleKind},
+    host::Host,
+    reconcile::{InterfaceHealth, InterfaceState},
+    state::Enforcer,
+    takeover::{Takeover, TakeoverOptions},
 };
-use crate::store::sqlite::SqliteStore;
-
-/// The store, as the threads share it that wait for the disk.
-pub(crate) type SharedStore = Arc<Mutex<SqliteStore>>;

@@ -36,7 +36,7 @@ use tracing::warn;
 use self::shared::Shared;
 pub(crate) use self::socket::socket;
 pub(super) use self::{limits::THREADS, reads::OpenReader, shared::View};
-use super::{metrics::Scrape, request::Request};
+use super::{events::scrapes::Scrape, request::Request};
 
 /// How long a daemon may take to report its status.
 pub(crate) const PROMPT: Duration = Duration::from_secs(2);

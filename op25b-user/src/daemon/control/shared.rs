@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     api::Problem,
-    daemon::{metrics::Scrape, request::Request},
+    daemon::{events::scrapes::Scrape, request::Request},
     policy::Policy,
     report::{DaemonReport, exemptions::InFile},
 };

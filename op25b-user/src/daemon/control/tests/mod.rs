@@ -22,7 +22,7 @@ use ulid::Ulid;
 use super::{View, limits, reads::OpenReader, routes::router, server::Credentials, shared::Shared};
 use crate::{
     api::{Added, Exemption, Explained, Extended, Imported, Problem, Removed},
-    daemon::{metrics::Scrape, request::Request},
+    daemon::{events::scrapes::Scrape, request::Request},
     policy::parse,
     report::{DaemonReport, ExemptionReport, ReloadAnswer},
     store::{

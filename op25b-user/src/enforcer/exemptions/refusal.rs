@@ -1,13 +1,17 @@
-//! Why a change of the exemptions is not made, and how that is said at the control socket.
+//! The reasons for which a change of the exemptions is refused.
 
 use thiserror::Error;
 
-use crate::{
-    api::{Problem, ProblemKind, RowProblem},
-    exemption::Invalid,
-    policy::CompileError,
-    store::StoreError,
-};
+use crate::{enforcer::state::RETRY, exemption::Invalid, policy::CompileError, store::StoreError};
+
+/// A row of an import that is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RowRefusal {
+    /// The line that the request names it by.
+    pub(crate) line: u32,
+    /// Why it is refused.
+    pub(crate) detail: String,
+}
 
 /// Why something was not done.
 #[derive(Debug, Error)]
@@ -28,7 +32,7 @@ pub(crate) enum Refusal {
     #[error("{total} of the rows are refused, and none was added")]
     Rows {
         /// The first of them.
-        rows: Vec<RowProblem>,
+        rows: Vec<RowRefusal>,
         /// How many there are.
         total: usize,
     },
@@ -55,25 +59,11 @@ impl From<Invalid> for Refusal {
     }
 }
 
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
-        let detail = refusal.to_string();
-        let kind = match refusal {
-            Refusal::Invalid(_) => ProblemKind::Invalid,
-            Refusal::Conflict(_) => ProblemKind::Conflict,
-            Refusal::Unknown(_) => ProblemKind::NotFound,
-            Refusal::InFile(_) => ProblemKind::ReadOnly,
-            Refusal::KeyReused => ProblemKind::KeyReused,
-            Refusal::Compile(_) | Refusal::Kernel(_) => ProblemKind::InsufficientStorage,
-            Refusal::Broken(_) => ProblemKind::Internal,
-            Refusal::Rows { rows, .. } => return Self::invalid_rows(detail, rows),
-            Refusal::Store(error) => {
-                return Self {
-                    detail,
-                    ..Self::from(error)
-                };
-            }
-        };
-        Self::new(kind, detail)
+impl Refusal {
+    /// What is answered about a change until the kernel has it, however often it is asked for.
+    pub(super) fn not_enforced_yet(error: &anyhow::Error) -> Self {
+        Self::Broken(format!(
+            "it is stored, and the kernel does not have it yet: {error:#}; this is tried again every {RETRY:?}"
+        ))
     }
 }

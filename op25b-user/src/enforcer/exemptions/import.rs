@@ -1,20 +1,20 @@
-//! Many exemptions at once: all or none, and those that are there already are no reason to do anything.
+//! Importing many exemptions: all or none. Those that exist already are skipped.
 
 use std::sync::Arc;
 
 use jiff::{Timestamp, tz::TimeZone};
-use tokio::task::spawn_blocking;
 use ulid::Generator;
 
 use super::{
-    ActiveSet, Refusal,
-    idempotency::Fingerprint,
+    active_set::ActiveSet,
+    outcome::Imported,
     overlap::{is_same, taken, there_already},
+    refusal::{Refusal, RowRefusal},
+    requester::Requester,
 };
 use crate::{
-    api::{ImportExemptions, ImportRow, Imported, RowProblem},
-    daemon::{Daemon, request::Caller},
-    exemption::{Terms, Valid, Validator},
+    enforcer::{host::Host, state::Enforcer},
+    exemption::{ImportRow, Terms, Valid, Validator},
     policy::Policy,
     store::{Actor, Change, ChangeKind, Commit, Record},
 };
@@ -30,19 +30,20 @@ struct Plan {
     warnings: Vec<String>,
 }
 
-impl Daemon {
+impl Enforcer {
     /// Adds exemptions, or says what would be done.
-    pub(crate) async fn import_exemptions(
+    pub(crate) async fn import(
         &mut self,
-        import: ImportExemptions,
-        caller: &Caller,
+        rows: Vec<ImportRow>,
+        dry_run: bool,
+        requester: &Requester,
+        host: &mut impl Host,
     ) -> Result<Imported, Refusal> {
-        let fingerprint = Fingerprint::new("import", &import);
-        if let Some(changed) = self.changed_earlier(caller, &fingerprint).await? {
+        if let Some(changed) = self.all_changed_by(requester, host).await? {
             return Ok(Imported {
                 dry_run: false,
                 added: changed.len(),
-                unchanged: import.exemptions.len().saturating_sub(changed.len()),
+                unchanged: rows.len().saturating_sub(changed.len()),
                 warnings: Vec::new(),
             });
         }
@@ -50,14 +51,14 @@ impl Daemon {
             records,
             unchanged,
             warnings,
-        } = self.plan(import.exemptions, caller.actor.clone()).await?;
+        } = self.plan(rows, requester.actor.clone(), host).await?;
         let imported = Imported {
-            dry_run: import.dry_run,
+            dry_run,
             added: records.len(),
             unchanged,
             warnings,
         };
-        if import.dry_run || records.is_empty() {
+        if dry_run || records.is_empty() {
             return Ok(imported);
         }
         let changes = records.iter().map(|record| Change {
@@ -67,25 +68,25 @@ impl Daemon {
         });
         let commit = Commit {
             at: Timestamp::now(),
-            by: caller.actor.clone(),
+            by: requester.actor.clone(),
             reason: None,
             changes: changes.collect(),
-            request: fingerprint.key(caller),
+            request: requester.request.clone(),
             taken_back: None,
         };
-        let last = self.commit(commit).await?;
+        let last = self.commit(commit, host).await?;
         let count = records.len() as u64;
         let numbered = (last + 1 - count..).zip(records);
         let records: Vec<_> = numbered
             .map(|(revision, record)| Record { revision, ..record })
             .collect();
-        self.enforce(&records, ChangeKind::Add, fingerprint.key(caller))
+        self.enforce(&records, ChangeKind::Add, requester.request.clone(), host)
             .await?;
         Ok(imported)
     }
 
     /// Looks at all rows, on a thread of its own: there may be very many.
-    async fn plan(&mut self, rows: Vec<ImportRow>, by: Actor) -> Result<Plan, Refusal> {
+    async fn plan(&mut self, rows: Vec<ImportRow>, by: Actor, host: &mut impl Host) -> Result<Plan, Refusal> {
         let policy = Arc::clone(self.active_set.policy());
         let mut planner = Planner {
             rehearsal: self.active_set.rehearsal()?,
@@ -98,13 +99,13 @@ impl Daemon {
             problems: Vec::new(),
             refused: 0,
         };
-        let work = spawn_blocking(move || {
+        let work = move || {
             for row in &rows {
                 planner.take(row);
             }
             planner.finish()
-        });
-        self.meanwhile(work)
+        };
+        host.run_while_waiting(self, work)
             .await
             .map_err(|error| Refusal::Broken(format!("{error:#}")))?
     }
@@ -119,7 +120,7 @@ struct Planner {
     now: Timestamp,
     time_zone: TimeZone,
     plan: Plan,
-    problems: Vec<RowProblem>,
+    problems: Vec<RowRefusal>,
     refused: usize,
 }
 
@@ -136,7 +137,7 @@ impl Planner {
         if let Err(refusal) = taken {
             self.refused += 1;
             if self.problems.len() < MOST_TOLD {
-                self.problems.push(RowProblem {
+                self.problems.push(RowRefusal {
                     line: row.line,
                     detail: refusal.to_string(),
                 });

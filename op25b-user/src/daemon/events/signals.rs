@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// All of them, taken over.
-pub(super) struct Signals {
+pub(in crate::daemon) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
@@ -12,7 +12,7 @@ pub(super) struct Signals {
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(in crate::daemon) enum Asked {
     /// To end; by the signal of this name.
     Stop(&'static str),
     /// To reload the policy.
@@ -20,7 +20,7 @@ pub(super) enum Asked {
 }
 
 impl Signals {
-    pub(super) fn take_over() -> anyhow::Result<Self> {
+    pub(in crate::daemon) fn take_over() -> anyhow::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt()).context("cannot handle SIGINT")?,
             terminate: signal(SignalKind::terminate()).context("cannot handle SIGTERM")?,
@@ -29,7 +29,7 @@ impl Signals {
     }
 
     /// Waits for the next one.
-    pub(super) async fn next(&mut self) -> Asked {
+    pub(in crate::daemon) async fn next(&mut self) -> Asked {
         tokio::select! {
             _ = self.interrupt.recv() => Asked::Stop("SIGINT"),
             _ = self.terminate.recv() => Asked::Stop("SIGTERM"),

@@ -9,15 +9,15 @@ use tokio::io::{Interest, unix::AsyncFd};
 use crate::datapath::{Filter, LogLevel};
 
 /// The reader of one filter's diagnostics; of none, if they are off.
-pub(super) struct PacketLog(Option<AsyncFd<EbpfLogger<&'static dyn log::Log>>>);
+pub(in crate::daemon) struct PacketLog(Option<AsyncFd<EbpfLogger<&'static dyn log::Log>>>);
 
 impl PacketLog {
     /// Of nothing.
-    pub(super) fn off() -> Self {
+    pub(in crate::daemon) fn off() -> Self {
         Self(None)
     }
 
-    pub(super) fn of(filter: &mut Filter, level: LogLevel) -> anyhow::Result<Self> {
+    pub(in crate::daemon) fn of(filter: &mut Filter, level: LogLevel) -> anyhow::Result<Self> {
         if level == LogLevel::Off {
             return Ok(Self::off());
         }
@@ -30,7 +30,7 @@ impl PacketLog {
     }
 
     /// Passes on what has come; waits for ever if there is nothing to come.
-    pub(super) async fn pass_on(&mut self) -> io::Result<()> {
+    pub(in crate::daemon) async fn pass_on(&mut self) -> io::Result<()> {
         match &mut self.0 {
             Some(reader) => {
                 let mut guard = reader.readable_mut().await?;

@@ -16,7 +16,7 @@ const NEEDED: [Capability; 4] = [
 ];
 
 /// Keeps what is needed, of what this thread has, for good. Threads that it starts from now on have no more than that.
-pub(super) fn drop_what_is_not_needed() -> anyhow::Result<()> {
+pub(in crate::daemon) fn drop_what_is_not_needed() -> anyhow::Result<()> {
     let held = caps::read(None, CapSet::Permitted).context("cannot read this process's capabilities")?;
     let mut kept: CapsHashSet = NEEDED
         .into_iter()

@@ -16,7 +16,7 @@ use crate::{
 
 /// The exemptions of the generation that runs, and of the changes that it has seen.
 #[derive(Clone, Debug)]
-pub(crate) struct ActiveSet {
+pub(in crate::enforcer) struct ActiveSet {
     /// The policy as it was loaded, with the store's exemptions behind the file's.
     policy: Arc<Policy>,
     /// The store's exemptions from the number behind the file's last one on; nothing for one that was removed.
@@ -28,7 +28,7 @@ pub(crate) struct ActiveSet {
 
 impl ActiveSet {
     /// Those of a policy that was loaded with these records.
-    pub(crate) fn new(policy: Arc<Policy>, records: Vec<Record>) -> Self {
+    pub(in crate::enforcer) fn new(policy: Arc<Policy>, records: Vec<Record>) -> Self {
         let mut active_set = Self {
             policy,
             stored: Vec::with_capacity(records.len()),
@@ -41,7 +41,7 @@ impl ActiveSet {
         active_set
     }
 
-    pub(crate) fn policy(&self) -> &Arc<Policy> {
+    pub(in crate::enforcer) fn policy(&self) -> &Arc<Policy> {
         &self.policy
     }
 
@@ -50,12 +50,12 @@ impl ActiveSet {
     }
 
     /// How many of the store's there are.
-    pub(crate) fn stored(&self) -> usize {
+    pub(in crate::enforcer) fn stored(&self) -> usize {
         self.numbers.len()
     }
 
     /// How many hold at an instant, and how many have ended by themselves.
-    pub(crate) fn count(&self, now: Timestamp) -> (usize, usize) {
+    pub(in crate::enforcer) fn count(&self, now: Timestamp) -> (usize, usize) {
         let in_file = self
             .policy
             .exemptions_in_file()
@@ -95,13 +95,13 @@ impl ActiveSet {
     }
 
     /// The stored exemption that the program knows by a number.
-    pub(super) fn by_number(&self, number: RuleIndex) -> Option<&Record> {
+    pub(in crate::enforcer) fn by_number(&self, number: RuleIndex) -> Option<&Record> {
         let place = (number as usize).checked_sub(self.in_file())?;
         self.stored.get(place)?.as_ref()
     }
 
     /// The file's exemption that the program knows by a number.
-    pub(super) fn in_file_by_number(&self, number: RuleIndex) -> Option<&Exemption> {
+    pub(in crate::enforcer) fn in_file_by_number(&self, number: RuleIndex) -> Option<&Exemption> {
         self.policy.exemptions_in_file().get(number as usize)
     }
 
@@ -154,7 +154,7 @@ impl ActiveSet {
     }
 
     /// All destinations of stored exemptions.
-    pub(super) fn destinations(&self) -> Vec<IpNet> {
+    pub(in crate::enforcer) fn destinations(&self) -> Vec<IpNet> {
         let stored = self.stored.iter().flatten();
         stored
             .flat_map(|record| record.terms.destinations.iter().copied())
@@ -205,7 +205,7 @@ pub(super) struct Other {
 }
 
 /// A record as the policy's compiler takes it.
-pub(crate) fn exemption(record: &Record) -> Exemption {
+pub(in crate::enforcer) fn exemption(record: &Record) -> Exemption {
     let at = Position::default();
     let prefixes = |nets: &[IpNet]| nets.iter().map(|net| Prefix { net: *net, at }).collect();
     let terms = &record.terms;

@@ -1,33 +1,38 @@
-//! Does an exemption go together with those that there are?
+//! Comparing a new exemption with those that overlap with it.
 
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::{Refusal, active_set::Other};
-use crate::{daemon::Daemon, exemption::Terms};
+use super::{
+    active_set::{ActiveSet, Other},
+    refusal::Refusal,
+};
+use crate::exemption::Terms;
 
-impl Daemon {
-    /// Refuses what another customer has, and what is there already; warns of what changes nothing.
-    pub(super) fn check_overlaps(&mut self, terms: &Terms, now: Timestamp) -> Result<Vec<String>, Refusal> {
-        let mut warnings = Vec::new();
-        for prefix in &terms.prefixes {
-            for other in self.active_set.overlapping(*prefix, now)? {
-                if other.terms.customer != terms.customer {
-                    return Err(Refusal::Conflict(taken(*prefix, &other)));
-                }
-                if is_same(&other.terms, terms) {
-                    return Err(Refusal::Conflict(there_already(&other)));
-                }
-                if other.terms.destinations.is_empty() && covers(&other.terms.prefixes, *prefix) {
-                    let warning = format!("{prefix} is exempt already by {}", other.name);
-                    if !warnings.contains(&warning) {
-                        warnings.push(warning);
-                    }
+/// Refuses what another customer has, and what exists already; the warnings name what changes nothing.
+pub(super) fn check(
+    active_set: &mut ActiveSet,
+    terms: &Terms,
+    now: Timestamp,
+) -> Result<Vec<String>, Refusal> {
+    let mut warnings = Vec::new();
+    for prefix in &terms.prefixes {
+        for other in active_set.overlapping(*prefix, now)? {
+            if other.terms.customer != terms.customer {
+                return Err(Refusal::Conflict(taken(*prefix, &other)));
+            }
+            if is_same(&other.terms, terms) {
+                return Err(Refusal::Conflict(there_already(&other)));
+            }
+            if other.terms.destinations.is_empty() && covers(&other.terms.prefixes, *prefix) {
+                let warning = format!("{prefix} is exempt already by {}", other.name);
+                if !warnings.contains(&warning) {
+                    warnings.push(warning);
                 }
             }
         }
-        Ok(warnings)
     }
+    Ok(warnings)
 }
 
 /// Another customer has it.

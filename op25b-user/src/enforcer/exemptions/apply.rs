@@ -1,27 +1,23 @@
 //! From the store to the kernel: a few records at once into the generation that runs, or all of them into a new one.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::Instant;
 
 use jiff::Timestamp;
-use tokio::task::spawn_blocking;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
-use super::{Refusal, exemption, standing};
+use super::refusal::Refusal;
 use crate::{
-    daemon::{Daemon, load, policy_file::PolicyFile},
     datapath::ChangeError,
+    enforcer::{
+        host::Host,
+        state::{Enforcer, RETRY},
+    },
     policy::CompileError,
     store::{Actor, Change, ChangeKind, Commit, Record, RequestKey},
 };
 
 /// With more changes than this, a new generation is faster.
 const MOST_LIVE_CHANGES: usize = 256;
-
-/// How long to wait before what the kernel did not take is tried again.
-const RETRY: Duration = Duration::from_secs(10);
 
 /// Why a change could not be made to the generation that runs.
 #[derive(Debug, thiserror::Error)]
@@ -36,14 +32,7 @@ enum LiveError {
     IsBehind,
 }
 
-/// What is said of a change until the kernel has it, however often it is asked for.
-pub(super) fn not_enforced_yet(error: &anyhow::Error) -> Refusal {
-    Refusal::Broken(format!(
-        "it is stored, and the kernel does not have it yet: {error:#}; this is tried again every {RETRY:?}"
-    ))
-}
-
-impl Daemon {
+impl Enforcer {
     /// Has the kernel do what the store says now of these records.
     ///
     /// # Errors
@@ -55,6 +44,7 @@ impl Daemon {
         records: &[Record],
         change: ChangeKind,
         request: Option<RequestKey>,
+        host: &mut impl Host,
     ) -> Result<(), Refusal> {
         let live = if records.len() > MOST_LIVE_CHANGES {
             None
@@ -68,17 +58,17 @@ impl Daemon {
             info!(%error, "loading a new generation for a change of the exemptions");
         }
         // From here on the generation that runs may have half of the change.
-        self.behind = Some(Instant::now() + RETRY);
-        match self.load_anew().await {
+        self.retry_at = Some(Instant::now() + RETRY);
+        match self.load_again(host).await {
             Ok(()) => Ok(()),
-            Err(error) if change == ChangeKind::Add => self.take_back(records, request, &error).await,
-            Err(error) => Err(not_enforced_yet(&error)),
+            Err(error) if change == ChangeKind::Add => self.take_back(records, request, &error, host).await,
+            Err(error) => Err(Refusal::not_enforced_yet(&error)),
         }
     }
 
     /// Changes the generation that runs.
     fn change_live(&mut self, records: &[Record]) -> Result<(), LiveError> {
-        if self.behind.is_some() {
+        if self.kernel_is_behind() {
             return Err(LiveError::IsBehind);
         }
         for record in records {
@@ -88,43 +78,12 @@ impl Daemon {
                 (None, true) => self.active_set.replace(record.clone())?,
                 (None, false) => vec![self.active_set.add(record.clone())?],
             };
-            let filter = self.enforced.filter().ok_or(LiveError::NoFilter)?;
+            let filter = self.datapath.filter().ok_or(LiveError::NoFilter)?;
             for change in &changes {
                 filter.apply(change)?;
             }
         }
         Ok(())
-    }
-
-    /// Loads the policy that is enforced once more, with the store's exemptions as they are now.
-    pub(crate) async fn load_anew(&mut self) -> anyhow::Result<()> {
-        let (policy, store) = (Arc::clone(&self.policy), Arc::clone(&self.store));
-        let before = self.description.clone();
-        let work = spawn_blocking(move || {
-            let records = standing(&store)?;
-            let mut policy = (*policy).clone();
-            let in_file = policy.exemptions_in_file().len();
-            policy.exemptions.truncate(in_file);
-            policy.exemptions.extend(records.iter().map(exemption));
-            anyhow::Ok((PolicyFile::again(policy, &before)?, records))
-        });
-        let (file, records) = self.meanwhile(work).await??;
-        let reused = self.enforced.reusable(&file.compiled)?;
-        let options = self.options.clone();
-        let work = spawn_blocking(move || load(file, records, &options, &reused));
-        let next = self.meanwhile(work).await??;
-        self.switch(next).await
-    }
-
-    /// Tries again what the kernel did not take.
-    pub(crate) async fn catch_up(&mut self) {
-        if self.behind.is_some_and(|again| again <= Instant::now()) {
-            self.behind = Some(Instant::now() + RETRY);
-            match self.load_anew().await {
-                Ok(()) => info!("the kernel has the exemptions of the store again"),
-                Err(error) => error!("the kernel does not have the exemptions of the store: {error:#}"),
-            }
-        }
     }
 
     /// Takes additions back that cannot be enforced, so that the same request can be sent again, to be done.
@@ -133,6 +92,7 @@ impl Daemon {
         records: &[Record],
         request: Option<RequestKey>,
         error: &anyhow::Error,
+        host: &mut impl Host,
     ) -> Result<(), Refusal> {
         let at = Timestamp::now();
         let changes = records
@@ -153,14 +113,17 @@ impl Daemon {
             name: "op25b".to_owned(),
         };
         let taken_back = self
-            .commit(Commit {
-                at,
-                by,
-                reason: Some(reason),
-                changes,
-                request: None,
-                taken_back: request,
-            })
+            .commit(
+                Commit {
+                    at,
+                    by,
+                    reason: Some(reason),
+                    changes,
+                    request: None,
+                    taken_back: request,
+                },
+                host,
+            )
             .await;
         if let Err(refusal) = taken_back {
             return Err(Refusal::Broken(format!(

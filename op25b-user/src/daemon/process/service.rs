@@ -11,12 +11,12 @@ fn say(states: &[NotifyState<'_>]) {
 }
 
 /// It enforces; `status` is shown by `systemctl status`.
-pub(super) fn ready(status: &str) {
+pub(in crate::daemon) fn ready(status: &str) {
     say(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
 
 /// It reads its policy anew, until [`ready`].
-pub(super) fn reloading() {
+pub(in crate::daemon) fn reloading() {
     // The manager wants to know when; the clock it means can always be read.
     match NotifyState::monotonic_usec_now() {
         Ok(now) => say(&[NotifyState::Reloading, now]),
@@ -25,12 +25,12 @@ pub(super) fn reloading() {
 }
 
 /// It ends.
-pub(super) fn stopping() {
+pub(in crate::daemon) fn stopping() {
     say(&[NotifyState::Stopping]);
 }
 
 /// It lives, for a manager that wants to hear so from time to time.
-pub(super) fn alive() {
+pub(in crate::daemon) fn alive() {
     if sd_notify::watchdog_enabled().is_some() {
         say(&[NotifyState::Watchdog]);
     }

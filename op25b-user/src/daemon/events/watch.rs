@@ -15,7 +15,7 @@ use tracing::warn;
 const QUIET: Duration = Duration::from_millis(200);
 
 /// Tells of changes around a file; of none, if it is off.
-pub(super) struct Watch(Option<Watching>);
+pub(in crate::daemon) struct Watch(Option<Watching>);
 
 struct Watching {
     events: mpsc::UnboundedReceiver<()>,
@@ -26,12 +26,12 @@ struct Watching {
 
 impl Watch {
     /// Tells of nothing.
-    pub(super) fn off() -> Self {
+    pub(in crate::daemon) fn off() -> Self {
         Self(None)
     }
 
     /// Watches the directories that a file lies in: the file itself may be replaced by another.
-    pub(super) fn file(path: &Path) -> anyhow::Result<Self> {
+    pub(in crate::daemon) fn file(path: &Path) -> anyhow::Result<Self> {
         let (sender, events) = mpsc::unbounded_channel();
         let mut watcher =
             notify::recommended_watcher(move |event: notify::Result<notify::Event>| match event {
@@ -57,7 +57,7 @@ impl Watch {
     }
 
     /// Waits until something has happened there, and then nothing more for a moment. Whoever stops waiting misses nothing.
-    pub(super) async fn changed(&mut self) {
+    pub(in crate::daemon) async fn changed(&mut self) {
         let Some(Watching {
             events, is_pending, ..
         }) = &mut self.0

@@ -1,0 +1,108 @@
+//! Answers of the control socket, made of the enforcer's outcomes.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use crate::{
+    api::{
+        Added, Exemption, Explained, Extended, FilePosition, Imported, Problem, ProblemKind, Removed,
+        RowProblem, Rule, RuleKind,
+    },
+    enforcer::{self, Changed, Explanation, MatchedRule, Refusal},
+};
+
+/// The answer to an added exemption.
+pub(super) fn added(changed: Changed, policy_file: &Path) -> Added {
+    Added {
+        exemption: Exemption::stored(changed.record, Timestamp::now()),
+        verdict: explained(changed.explanation, policy_file),
+        warnings: changed.warnings,
+    }
+}
+
+/// The answer to an extended exemption.
+pub(super) fn extended(changed: Changed, policy_file: &Path) -> Extended {
+    Extended {
+        exemption: Exemption::stored(changed.record, Timestamp::now()),
+        verdict: explained(changed.explanation, policy_file),
+        warnings: changed.warnings,
+    }
+}
+
+/// The answer to a removed exemption.
+pub(super) fn removed(changed: Changed, policy_file: &Path) -> Removed {
+    Removed {
+        exemption: Exemption::stored(changed.record, Timestamp::now()),
+        verdict: explained(changed.explanation, policy_file),
+    }
+}
+
+/// The answer to an import.
+pub(super) fn imported(imported: enforcer::Imported) -> Imported {
+    Imported {
+        dry_run: imported.dry_run,
+        added: imported.added,
+        unchanged: imported.unchanged,
+        warnings: imported.warnings,
+    }
+}
+
+/// The answer to a question about a connection.
+pub(super) fn explained(explanation: Explanation, policy_file: &Path) -> Explained {
+    Explained {
+        source: explanation.flow.source,
+        destination: explanation.flow.destination,
+        port: explanation.flow.destination_port,
+        verdict: explanation.verdict.name().to_owned(),
+        reason: explanation.reason.name().to_owned(),
+        rule: explanation.rule.map(|rule| matched_rule(rule, policy_file)),
+    }
+}
+
+fn matched_rule(rule: MatchedRule, policy_file: &Path) -> Rule {
+    Rule {
+        kind: match rule.kind {
+            enforcer::RuleKind::Pool => RuleKind::Pool,
+            enforcer::RuleKind::Relay => RuleKind::Relay,
+            enforcer::RuleKind::Exemption => RuleKind::Exemption,
+        },
+        name: rule.name,
+        id: rule.id,
+        ticket: rule.ticket,
+        prefix: rule.prefix.map(|prefix| prefix.to_string()),
+        place: rule.position.map(|position| FilePosition {
+            file: policy_file.to_owned(),
+            line: position.line,
+            column: position.column,
+        }),
+    }
+}
+
+/// The problem that a refusal is reported as.
+pub(super) fn problem(refusal: Refusal) -> Problem {
+    let detail = refusal.to_string();
+    let kind = match refusal {
+        Refusal::Invalid(_) => ProblemKind::Invalid,
+        Refusal::Conflict(_) => ProblemKind::Conflict,
+        Refusal::Unknown(_) => ProblemKind::NotFound,
+        Refusal::InFile(_) => ProblemKind::ReadOnly,
+        Refusal::KeyReused => ProblemKind::KeyReused,
+        Refusal::Compile(_) | Refusal::Kernel(_) => ProblemKind::InsufficientStorage,
+        Refusal::Broken(_) => ProblemKind::Internal,
+        Refusal::Rows { rows, .. } => {
+            let rows = rows.into_iter().map(|row| RowProblem {
+                line: row.line,
+                detail: row.detail,
+            });
+            return Problem::invalid_rows(detail, rows.collect());
+        }
+        Refusal::Store(error) => {
+            return Problem {
+                detail,
+                ..Problem::from(error)
+            };
+        }
+    };
+    Problem::new(kind, detail)
+}

@@ -1,0 +1,78 @@
+//! Dispatching the requests of the control socket to the enforcer, one after the other.
+
+use super::{
+    answers::{added, explained, extended, imported, problem, removed},
+    request::Request,
+    state::Daemon,
+};
+use crate::enforcer::Enforcer;
+
+impl Daemon {
+    /// Does what a request asks for, and sends the answer. A client that has gone away gets none, which is no error.
+    pub(super) async fn dispatch(&mut self, enforcer: &mut Enforcer, request: Request) {
+        match request {
+            Request::Reload { dry_run, answer } => {
+                let reload = if dry_run {
+                    self.dry_run(enforcer).await
+                } else {
+                    self.reload(enforcer, "reload").await
+                };
+                let _ = answer.send(reload);
+            }
+            Request::Add {
+                exemption,
+                caller,
+                answer,
+            } => {
+                let requester = caller.requests("add", &exemption);
+                let result = enforcer.add(&exemption, &requester, self).await;
+                let result = result.map(|changed| added(changed, enforcer.policy_file()));
+                let _ = answer.send(result.map_err(problem));
+            }
+            Request::Extend {
+                id,
+                extend,
+                caller,
+                answer,
+            } => {
+                let requester = caller.requests("extend", &(&id, &extend));
+                let (expires, reason) = (&extend.expires, extend.reason.as_deref());
+                let result = enforcer.extend(&id, expires, reason, &requester, self).await;
+                let result = result.map(|changed| extended(changed, enforcer.policy_file()));
+                let _ = answer.send(result.map_err(problem));
+            }
+            Request::Remove {
+                id,
+                reason,
+                caller,
+                answer,
+            } => {
+                let requester = caller.requests("remove", &(&id, &reason));
+                let result = enforcer.remove(&id, &reason, &requester, self).await;
+                let result = result.map(|changed| removed(changed, enforcer.policy_file()));
+                let _ = answer.send(result.map_err(problem));
+            }
+            Request::Import {
+                import,
+                caller,
+                answer,
+            } => {
+                let requester = caller.requests("import", &import);
+                let result = enforcer
+                    .import(import.exemptions, import.dry_run, &requester, self)
+                    .await;
+                let _ = answer.send(result.map(imported).map_err(problem));
+            }
+            Request::Explain {
+                source,
+                destination,
+                port,
+                answer,
+            } => {
+                let result = enforcer.explain(source, destination, port);
+                let result = result.map(|explanation| explained(explanation, enforcer.policy_file()));
+                let _ = answer.send(result.map_err(problem));
+            }
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The event loop over an enforcer: signals, requests, scrapes, ticks, changes of the policy file and of interfaces.
+
+use anyhow::Context as _;
+use tracing::info;
+
+use super::{
+    events::signals::{Asked, Signals},
+    options::Options,
+    policy_file::PolicyFile,
+    process::service,
+    state::Daemon,
+};
+use crate::enforcer::Enforcer;
+
+/// Enforces the policy in `file` until SIGINT or SIGTERM; the filter goes on after that.
+pub(crate) async fn run(options: &Options, file: PolicyFile) -> anyhow::Result<()> {
+    // Signals are taken over first: one that comes while interfaces are being attached ends in a clean stop too.
+    let mut signals = Signals::take_over()?;
+    let (mut daemon, mut enforcer) = Daemon::start(options.clone(), file).await?;
+    daemon.handle_events(&mut enforcer, &mut signals).await?;
+    enforcer.log_final_counters()
+}
+
+impl Daemon {
+    /// Handles events until a signal ends the daemon. None of this is needed for the filter to go on.
+    async fn handle_events(&mut self, enforcer: &mut Enforcer, signals: &mut Signals) -> anyhow::Result<()> {
+        loop {
+            tokio::select! {
+                asked = signals.next() => match asked {
+                    Asked::Stop(signal) => {
+                        info!(signal, "stopping");
+                        service::stopping();
+                        return Ok(());
+                    }
+                    Asked::Reload => drop(self.reload(enforcer, "SIGHUP").await),
+                },
+                request = self.control.request() => self.dispatch(enforcer, request).await,
+                scrape = self.scrapes.next() => self.answer_scrape(enforcer, scrape),
+                () = self.watch.changed() => self.reload_if_changed(enforcer).await,
+                name = self.interface_events.next() => if enforcer.has_interface(&name) {
+                    self.reconcile(enforcer).await;
+                },
+                _ = self.ticks.tick() => {
+                    self.tick(enforcer).await;
+                    enforcer.catch_up(self).await;
+                }
+                ready = self.packet_log.pass_on() => ready.context("cannot read the program's diagnostics")?,
+            }
+        }
+    }
+}

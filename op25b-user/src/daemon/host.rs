@@ -1,0 +1,59 @@
+//! The daemon as the host of an enforcer, and what it does every second.
+
+use anyhow::Context as _;
+use tokio::task::spawn_blocking;
+use tracing::error;
+
+use super::{events::packet_log::PacketLog, process::service, state::Daemon};
+use crate::{
+    datapath::Filter,
+    enforcer::{Enforcer, Host},
+};
+
+impl Daemon {
+    /// Does what has to be done every second.
+    pub(super) async fn tick(&mut self, enforcer: &mut Enforcer) {
+        if let Some(filter) = enforcer.filter()
+            && let Err(error) = self.clock.tell(filter)
+        {
+            error!(%error, "cannot tell the program the time: expiries hold by the clock as it was");
+        }
+        // Also without an event: the kernel sends none when a link is detached.
+        self.reconcile(enforcer).await;
+        spawn_blocking(enforcer.store_maintenance());
+        service::alive();
+    }
+
+    /// Reconciles the interfaces with the policy, and publishes the outcome.
+    pub(super) async fn reconcile(&self, enforcer: &mut Enforcer) {
+        enforcer.reconcile().await;
+        self.publish(enforcer);
+    }
+}
+
+impl Host for Daemon {
+    type PacketLog = PacketLog;
+
+    fn open_packet_log(&self, filter: &mut Filter) -> anyhow::Result<PacketLog> {
+        PacketLog::of(filter, self.options.datapath_log)
+    }
+
+    fn use_packet_log(&mut self, packet_log: PacketLog) {
+        self.packet_log = packet_log;
+    }
+
+    async fn run_while_waiting<T: Send + 'static>(
+        &mut self,
+        enforcer: &mut Enforcer,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> anyhow::Result<T> {
+        let mut work = spawn_blocking(work);
+        loop {
+            tokio::select! {
+                result = &mut work => return result.context("a thread of the daemon's failed"),
+                _ = self.ticks.tick() => self.tick(enforcer).await,
+                scrape = self.scrapes.next() => self.answer_scrape(enforcer, scrape),
+            }
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The options of a daemon.
+
+use std::path::PathBuf;
+
+use crate::datapath::LogLevel;
+
+/// What a daemon is started with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The policy file.
+    pub policy: PathBuf,
+    /// Where the filter is pinned.
+    pub bpffs: PathBuf,
+    /// Where the control socket is.
+    pub runtime_dir: PathBuf,
+    /// Where exemptions are stored.
+    pub state_dir: PathBuf,
+    /// What the program logs about single packets.
+    pub datapath_log: LogLevel,
+    /// Whether the policy is reloaded whenever its file changes.
+    pub watch: bool,
+}

@@ -1,0 +1,84 @@
+//! Starting a daemon: everything that may fail happens before the filter of an earlier process is replaced.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{error, info, warn};
+
+use super::{
+    clock::{self, Clock},
+    control::{self, Control, OpenReader},
+    events::{packet_log::PacketLog, scrapes::Scrapes, watch::Watch},
+    options::Options,
+    policy_file::PolicyFile,
+    process::{privileges, service},
+    state::{Daemon, Reloads},
+};
+use crate::{
+    datapath::InterfaceEvents,
+    enforcer::{Enforcer, Takeover, TakeoverOptions},
+};
+
+/// How many threads may be at work at once beside the event loop: one that loads a policy, one that writes to the store, one
+/// that backs it up, and those of the control socket; so none waits for another kind.
+pub(crate) const THREADS: usize = 3 + control::THREADS;
+
+impl Daemon {
+    /// Enforces a policy in the place of whatever an earlier process left.
+    pub(super) async fn start(options: Options, file: PolicyFile) -> anyhow::Result<(Self, Enforcer)> {
+        let takeover_options = TakeoverOptions {
+            bpffs: options.bpffs.clone(),
+            state_dir: options.state_dir.clone(),
+            datapath_log: options.datapath_log,
+        };
+        // What can be known to fail fails before a large policy is loaded.
+        let takeover = Takeover::begin(&takeover_options, &file.policy).await?;
+        let store = takeover.store().clone();
+        let open_reader: OpenReader = Arc::new(move || store.reader());
+        let (metrics, scrapes) = Scrapes::new();
+        let control = Control::listen(&options.runtime_dir, open_reader, metrics)?;
+        let interface_events = InterfaceEvents::listen()?;
+        let clock = Clock::new()?;
+        let reloads = Reloads {
+            digest: Some(file.description.policy_sha256.clone()),
+            ..Reloads::default()
+        };
+        let (enforcer, packet_log) = takeover
+            .enforce(file, |filter| PacketLog::of(filter, options.datapath_log))
+            .await?;
+        let mut ticks = interval(clock::CHECK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut daemon = Self {
+            options,
+            control,
+            started_at: Timestamp::now(),
+            reloads,
+            scrapes,
+            watch: Watch::off(),
+            interface_events,
+            packet_log,
+            clock,
+            ticks,
+        };
+        // No thread is started before this: each would keep what this one gives up.
+        if let Err(error) = privileges::drop_what_is_not_needed() {
+            warn!("running with more privileges than are needed: {error:#}");
+        }
+        daemon.start_watch();
+        daemon.publish(&enforcer);
+        service::ready(&enforcer.summary());
+        info!(policy = %daemon.options.policy.display(), "enforcing");
+        Ok((daemon, enforcer))
+    }
+
+    /// Begins to watch the policy file, if that is asked for.
+    fn start_watch(&mut self) {
+        if self.options.watch {
+            match Watch::file(&self.options.policy) {
+                Ok(watch) => self.watch = watch,
+                Err(error) => error!("changes of the policy file go unnoticed: {error:#}"),
+            }
+        }
+    }
+}

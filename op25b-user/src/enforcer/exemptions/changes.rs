@@ -1,0 +1,160 @@
+//! Adding, extending and removing an exemption.
+
+use std::{slice, sync::Arc};
+
+use jiff::{Timestamp, tz::TimeZone};
+use ulid::Ulid;
+
+use super::{outcome::Changed, overlap, refusal::Refusal, requester::Requester};
+use crate::{
+    enforcer::{host::Host, state::Enforcer},
+    exemption::{Invalid, NewExemption, Valid, Validator, reason as valid_reason},
+    report::exemptions::policy_id,
+    store::{Change, ChangeKind, Record},
+};
+
+impl Enforcer {
+    /// Adds an exemption.
+    pub(crate) async fn add(
+        &mut self,
+        new: &NewExemption,
+        requester: &Requester,
+        host: &mut impl Host,
+    ) -> Result<Changed, Refusal> {
+        if let Some(record) = self.changed_by(requester, host).await? {
+            return self.changed(record, Vec::new());
+        }
+        let now = Timestamp::now();
+        let Valid { terms, mut warnings } = self.validate(now, |validator| validator.validate(new))?;
+        warnings.extend(overlap::check(&mut self.active_set, &terms, now)?);
+        let change = Change {
+            action: ChangeKind::Add,
+            before: None,
+            after: Record::new(self.new_id()?, terms, now, requester.actor.clone()),
+        };
+        let record = self.commit_one(change, None, requester, host).await?;
+        let request = requester.request.clone();
+        self.enforce(slice::from_ref(&record), ChangeKind::Add, request, host)
+            .await?;
+        self.changed(record, warnings)
+    }
+
+    /// Changes when an exemption expires.
+    pub(crate) async fn extend(
+        &mut self,
+        id: &str,
+        expires: &str,
+        reason: Option<&str>,
+        requester: &Requester,
+        host: &mut impl Host,
+    ) -> Result<Changed, Refusal> {
+        if let Some(record) = self.changed_by(requester, host).await? {
+            return self.changed(record, Vec::new());
+        }
+        let before = self.stored(id)?;
+        let now = Timestamp::now();
+        let (expires_at, warnings) = self.validate(now, |validator| {
+            let expiry = validator.expiry(expires)?;
+            Ok((expiry, validator.expiry_warnings(expiry)))
+        })?;
+        if before.terms.have_expired(now) {
+            // Another customer may have got the addresses since.
+            overlap::check(&mut self.active_set, &before.terms, now)?;
+        }
+        let reason = reason.map(valid_reason).transpose()?;
+        let mut after = before.clone();
+        after.terms.expires_at = expires_at;
+        let change = Change {
+            action: ChangeKind::Extend,
+            before: Some(before),
+            after,
+        };
+        let record = self.commit_one(change, reason, requester, host).await?;
+        self.enforce(slice::from_ref(&record), ChangeKind::Extend, None, host)
+            .await?;
+        self.changed(record, warnings)
+    }
+
+    /// Removes an exemption.
+    pub(crate) async fn remove(
+        &mut self,
+        id: &str,
+        reason: &str,
+        requester: &Requester,
+        host: &mut impl Host,
+    ) -> Result<Changed, Refusal> {
+        if let Some(record) = self.changed_by(requester, host).await? {
+            return self.changed(record, Vec::new());
+        }
+        let before = self.stored(id)?;
+        let reason = valid_reason(reason)?;
+        let change = Change {
+            action: ChangeKind::Remove,
+            after: Record {
+                removed_at: Some(Timestamp::now()),
+                ..before.clone()
+            },
+            before: Some(before),
+        };
+        let record = self.commit_one(change, Some(reason), requester, host).await?;
+        self.enforce(slice::from_ref(&record), ChangeKind::Remove, None, host)
+            .await?;
+        self.changed(record, Vec::new())
+    }
+
+    fn changed(&mut self, record: Record, warnings: Vec<String>) -> Result<Changed, Refusal> {
+        Ok(Changed {
+            explanation: self.explain_exemption(&record)?,
+            record,
+            warnings,
+        })
+    }
+
+    /// Validates terms against the policy that is enforced.
+    fn validate<T>(
+        &mut self,
+        now: Timestamp,
+        validate: impl FnOnce(&Validator<'_>) -> Result<T, Invalid>,
+    ) -> Result<T, Refusal> {
+        let policy = Arc::clone(self.active_set.policy());
+        let rules = self.active_set.rules()?;
+        let time_zone = TimeZone::system();
+        Ok(validate(&Validator {
+            limits: policy.exemption_limits,
+            unlisted: policy.block.unlisted,
+            rules,
+            now,
+            time_zone: &time_zone,
+        })?)
+    }
+
+    /// The stored exemption of an id that somebody gave.
+    fn stored(&self, id: &str) -> Result<Record, Refusal> {
+        if let Some(place) = self.place_in_file(id) {
+            return Err(Refusal::InFile(format!(
+                "{id} is an exemption of the policy file: edit {place}, then `op25b reload`"
+            )));
+        }
+        let unknown = || Refusal::Unknown(id.to_owned());
+        let id = Ulid::from_string(id).map_err(|_| unknown())?;
+        self.active_set.record(id).cloned().ok_or_else(unknown)
+    }
+
+    /// Where the policy file has an exemption: its file, line and column.
+    fn place_in_file(&self, id: &str) -> Option<String> {
+        let exemptions = self.active_set.policy().exemptions_in_file();
+        let index = (0..exemptions.len()).find(|index| policy_id(exemptions, *index) == id)?;
+        let found = &exemptions[index];
+        Some(format!(
+            "{}:{}",
+            self.description.policy_file.display(),
+            found.at.line
+        ))
+    }
+
+    fn new_id(&mut self) -> Result<Ulid, Refusal> {
+        self.ids
+            .generate()
+            .map_err(|error| Refusal::Broken(format!("cannot make an id: {error}")))
+    }
+}

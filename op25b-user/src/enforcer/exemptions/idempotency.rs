@@ -1,0 +1,120 @@
+//! Idempotency: a request that is sent again, because its answer was lost, is not done again.
+
+use ulid::Ulid;
+
+use super::{refusal::Refusal, requester::Requester};
+use crate::{
+    enforcer::{host::Host, state::Enforcer},
+    store::{Earlier, Record, RequestKey},
+};
+
+impl Enforcer {
+    /// The record that an earlier request with the same key has changed.
+    pub(super) async fn changed_by(
+        &mut self,
+        requester: &Requester,
+        host: &mut impl Host,
+    ) -> Result<Option<Record>, Refusal> {
+        let Some(changed) = self.all_changed_by(requester, host).await? else {
+            return Ok(None);
+        };
+        let Some(id) = changed.first().copied() else {
+            return Ok(None);
+        };
+        Ok(self.with_store(host, move |store| store.get(id)).await??)
+    }
+
+    /// The records that an earlier request with the same key has changed.
+    ///
+    /// This is the first step of every change, after which the kernel has caught up with the store: what is stored and not
+    /// enforced must not be answered as done, and nothing must be decided without what could not be read before.
+    pub(super) async fn all_changed_by(
+        &mut self,
+        requester: &Requester,
+        host: &mut impl Host,
+    ) -> Result<Option<Vec<Ulid>>, Refusal> {
+        let caught_up = if self.kernel_is_behind() {
+            self.load_again(host).await
+        } else {
+            Ok(())
+        };
+        let Some(request) = requester.request.clone() else {
+            return outcome(None, caught_up);
+        };
+        let (uid, key) = (request.uid, request.key.clone());
+        let earlier = self
+            .with_store(host, move |store| store.earlier(uid, &key))
+            .await??;
+        outcome(earlier.map(|earlier| (request, earlier)), caught_up)
+    }
+}
+
+/// The records that an earlier request with the same key has changed, given whether the kernel has what is stored.
+fn outcome(
+    earlier: Option<(RequestKey, Earlier)>,
+    caught_up: anyhow::Result<()>,
+) -> Result<Option<Vec<Ulid>>, Refusal> {
+    match (earlier, caught_up) {
+        (Some((request, earlier)), _) if earlier.digest != request.digest => Err(Refusal::KeyReused),
+        (earlier, Ok(())) => Ok(earlier.map(|(_, earlier)| earlier.changed)),
+        (Some(_), Err(error)) => Err(Refusal::not_enforced_yet(&error)),
+        (None, Err(error)) => Err(Refusal::Broken(format!(
+            "nothing was changed: the kernel does not have yet what is stored already: {error:#}"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(digest: &str) -> RequestKey {
+        RequestKey {
+            uid: 0,
+            key: "k".to_owned(),
+            digest: digest.to_owned(),
+        }
+    }
+
+    fn earlier(digest: &str) -> Earlier {
+        Earlier {
+            digest: digest.to_owned(),
+            changed: vec![Ulid::from(7_u128)],
+        }
+    }
+
+    fn failure() -> anyhow::Result<()> {
+        Err(anyhow::anyhow!("sub0 has another program"))
+    }
+
+    #[test]
+    fn a_repeated_request_is_done_only_if_the_kernel_has_it() {
+        let repeated = || Some((request("remove"), earlier("remove")));
+        let done = outcome(repeated(), Ok(())).unwrap();
+        assert_eq!(done, Some(vec![Ulid::from(7_u128)]));
+        let Err(Refusal::Broken(why)) = outcome(repeated(), failure()) else {
+            panic!("it passes for done");
+        };
+        assert!(
+            why.starts_with("it is stored, and the kernel does not have it yet: sub0 has another program"),
+            "{why}"
+        );
+    }
+
+    #[test]
+    fn a_request_that_was_never_stored_is_told_so_while_the_kernel_is_behind() {
+        assert_eq!(outcome(None, Ok(())).unwrap(), None);
+        let Err(Refusal::Broken(why)) = outcome(None, failure()) else {
+            panic!("it would be judged by what is not known");
+        };
+        assert!(why.starts_with("nothing was changed: "), "{why}");
+    }
+
+    #[test]
+    fn a_key_that_was_used_for_something_else_is_refused_whatever_the_kernel_has() {
+        for caught_up in [Ok(()), failure()] {
+            let outcome = outcome(Some((request("add 1"), earlier("add 2"))), caught_up);
+            assert!(matches!(outcome, Err(Refusal::KeyReused)), "{outcome:?}");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Changing exemptions while the filter runs: decided, stored, enforced, verified and answered.
+
+pub(super) mod active_set;
+mod apply;
+mod changes;
+mod commit;
+mod idempotency;
+mod import;
+pub(super) mod outcome;
+mod overlap;
+pub(super) mod refusal;
+pub(super) mod requester;

@@ -1,0 +1,27 @@
+//! The outcomes of changes of the exemptions.
+
+use crate::{enforcer::explain::Explanation, store::Record};
+
+/// A change of one exemption that is stored and enforced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Changed {
+    /// The exemption as it is stored now.
+    pub(crate) record: Record,
+    /// What the program in the kernel does now with a connection from its first prefix.
+    pub(crate) explanation: Explanation,
+    /// What is probably a mistake.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// An import that is stored and enforced, or that could be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Imported {
+    /// Whether nothing was changed.
+    pub(crate) dry_run: bool,
+    /// How many exemptions were added, or would be.
+    pub(crate) added: usize,
+    /// How many existed already.
+    pub(crate) unchanged: usize,
+    /// What is probably a mistake: the first of them.
+    pub(crate) warnings: Vec<String>,
+}

@@ -1,0 +1,76 @@
+//! What an enforcer logs: the outcome of a replacement, and the final counters.
+
+use tracing::{info, warn};
+
+use super::state::Enforcer;
+use crate::datapath::Replacement;
+
+impl Enforcer {
+    /// Logs what the replacement of a filter did.
+    pub(super) fn log_replacement(&self, switched: &Replacement) {
+        for attached in self.datapath.attachments() {
+            if let Some(reason) = &attached.fallback {
+                warn!(
+                    interface = attached.interface,
+                    %reason,
+                    "the driver does not do native XDP: falling back to generic mode, which is several times slower"
+                );
+            }
+            info!(
+                interface = attached.interface,
+                role = attached.role.name(),
+                xdp = attached.mode,
+                program_id = attached.program_id,
+                "{}",
+                if attached.was_enforced {
+                    "switched"
+                } else {
+                    "attached"
+                }
+            );
+        }
+        for interface in &switched.interrupted {
+            warn!(
+                interface,
+                "its XDP mode changed: it was without a filter for a moment"
+            );
+        }
+        for interface in &switched.released {
+            info!(interface, "detached: the policy does not name it any more");
+        }
+        if let Some((layout, carried)) = &switched.other_layout {
+            warn!(
+                layout,
+                "the filter before kept its counters in another way: {}",
+                if *carried {
+                    "they were carried over"
+                } else {
+                    "they begin anew"
+                }
+            );
+        }
+        if switched.records.moved > 0 {
+            info!(
+                subscribers = switched.records.moved,
+                "the pools have changed: the records of subscribers follow their addresses"
+            );
+        }
+        for (family, why) in &switched.records.reset {
+            warn!(family, why, "the records of subscribers begin anew");
+        }
+        for error in &switched.cleanup_errors {
+            warn!("{:#}", anyhow::anyhow!("{error}"));
+        }
+    }
+
+    /// Logs what was counted until now. The filter goes on without this process.
+    pub(crate) fn log_final_counters(&mut self) -> anyhow::Result<()> {
+        for (role, counters) in self.counters()? {
+            for (reason, packets) in counters.iter() {
+                info!(role = role.name(), reason = reason.name(), packets, "counted");
+            }
+        }
+        info!("the filter goes on enforcing; `op25b stop --detach` removes it");
+        Ok(())
+    }
+}

@@ -1,0 +1,120 @@
+//! The state of enforcement: what is enforced now, with what is needed to change it.
+
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use ulid::Generator;
+
+use super::{exemptions::active_set::ActiveSet, reconcile::Reconcile, store::SharedStore};
+use crate::{
+    datapath::{Counters, Description, Enforced, Filter, LoadError, LogLevel, Target, TestRunner},
+    policy::{Policy, Role, Wait, Word as _},
+};
+
+/// How long the kernel stays behind the store before the next attempt.
+pub(super) const RETRY: Duration = Duration::from_secs(10);
+
+/// What is enforced now.
+pub(crate) struct Enforcer {
+    pub(super) datapath: Enforced,
+    /// What a filter is loaded with.
+    pub(super) datapath_log: LogLevel,
+    pub(super) description: Description,
+    pub(super) active_set: ActiveSet,
+    pub(super) store: SharedStore,
+    pub(super) ids: Generator,
+    /// The program that answers questions about connections; loaded when it is first needed.
+    pub(super) test_runner: Option<TestRunner>,
+    /// When the kernel is to be given again what the store has; `None` unless the kernel is behind the store.
+    pub(super) retry_at: Option<Instant>,
+    pub(super) reconcile: Reconcile,
+}
+
+impl Enforcer {
+    /// The policy as it was loaded: the exemptions of the file, then those that the store had.
+    pub(crate) fn policy(&self) -> &Arc<Policy> {
+        self.active_set.policy()
+    }
+
+    /// What the filter in the kernel is described by.
+    pub(crate) fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// The file that the policy was read from.
+    pub(crate) fn policy_file(&self) -> &Path {
+        &self.description.policy_file
+    }
+
+    /// How many exemptions of the store are active or have expired.
+    pub(crate) fn stored_exemptions(&self) -> usize {
+        self.active_set.stored()
+    }
+
+    /// How many exemptions are active at an instant, and how many have expired.
+    pub(crate) fn count_exemptions(&self, now: Timestamp) -> (usize, usize) {
+        self.active_set.count(now)
+    }
+
+    /// Whether the kernel lacks what the store has.
+    pub(crate) fn kernel_is_behind(&self) -> bool {
+        self.retry_at.is_some()
+    }
+
+    /// The filter in the kernel.
+    pub(crate) fn filter(&mut self) -> Option<&mut Filter> {
+        self.datapath.filter()
+    }
+
+    /// What the filter has counted, for each role that an interface of the policy has.
+    pub(crate) fn counters(&mut self) -> Result<Vec<(Role, Counters)>, LoadError> {
+        let roles: Vec<Role> = roles(self.active_set.policy()).collect();
+        let Some(filter) = self.datapath.filter() else {
+            return Ok(Vec::new());
+        };
+        let counters = roles.into_iter().map(|role| Ok((role, filter.counters(role)?)));
+        counters.collect()
+    }
+
+    /// What is enforced, in one line.
+    pub(crate) fn summary(&self) -> String {
+        let policy = self.policy();
+        let attached = self.datapath.attachments().len();
+        format!(
+            "enforcing on {attached} of {} interfaces: {} pools, {} relays, {} exemptions",
+            policy.interfaces.len(),
+            policy.pools.len(),
+            policy.relays.len(),
+            policy.exemptions.len(),
+        )
+    }
+
+    /// Work for a thread that may wait for the disk: what the store has to do from time to time, such as a backup.
+    pub(crate) fn store_maintenance(&self) -> impl FnOnce() + Send + use<> {
+        let store = self.store.clone();
+        move || store.maintain()
+    }
+}
+
+/// Where a policy is to be enforced.
+pub(super) fn targets(policy: &Policy) -> Vec<Target> {
+    let interfaces = policy.interfaces.iter();
+    interfaces
+        .map(|interface| Target {
+            interface: interface.name.clone(),
+            role: interface.role,
+            xdp: interface.xdp,
+            may_be_missing: interface.wait == Wait::Yes,
+        })
+        .collect()
+}
+
+/// The roles that the policy's interfaces have.
+fn roles(policy: &Policy) -> impl Iterator<Item = Role> {
+    let has = |role: Role| policy.interfaces.iter().any(|interface| interface.role == role);
+    Role::ALL.iter().copied().filter(move |role| has(*role))
+}

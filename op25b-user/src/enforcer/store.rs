@@ -1,0 +1,64 @@
+//! The store of exemptions, shared by the threads that wait for the disk.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use jiff::Timestamp;
+use tracing::warn;
+
+use crate::store::{
+    Record, Records, Store, StoreError,
+    sqlite::{self, Opened, SqliteStore},
+};
+
+/// A handle of the store.
+#[derive(Clone)]
+pub(crate) struct SharedStore(Arc<Mutex<SqliteStore>>);
+
+impl SharedStore {
+    /// Opens the store, whatever state it is in: what is wrong with it is logged, and the filter runs all the same.
+    pub(super) fn open(state_dir: &Path) -> anyhow::Result<Self> {
+        let Opened { store, remarks } = sqlite::open(state_dir)?;
+        for remark in remarks {
+            warn!("{remark}");
+        }
+        Ok(Self(Arc::new(Mutex::new(store))))
+    }
+
+    /// A connection of its own, which waits for no writer's disk.
+    pub(crate) fn reader(&self) -> Result<Box<dyn Records>, StoreError> {
+        let store = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Box::new(store.reader()?))
+    }
+
+    /// The records that the kernel is to let through.
+    pub(super) fn standing(&self) -> Result<Vec<Record>, StoreError> {
+        // A thread that panicked while it held the lock was reading or writing, and both happen completely or not at all.
+        let mut store = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        store.standing().or_else(|_| {
+            // It may have been repaired meanwhile. One that can be read and not written to is enough here.
+            let _ = store.reopen();
+            store.standing()
+        })
+    }
+
+    /// Uses the store, unless a thread panicked while it did.
+    pub(super) fn with<T>(&self, work: impl FnOnce(&mut dyn Store) -> T) -> Result<T, &'static str> {
+        let mut store = self
+            .0
+            .lock()
+            .map_err(|_| "a thread that used the store has panicked")?;
+        Ok(work(&mut *store))
+    }
+
+    /// Does what has to be done from time to time, unless the store is in use.
+    pub(super) fn maintain(&self) {
+        if let Ok(mut store) = self.0.try_lock()
+            && let Err(error) = store.look_after(Timestamp::now())
+        {
+            warn!("maintenance of the exemption store failed: {error}");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Starting to enforce: taking over what an earlier process left pinned, with the exemptions of the store.
+
+use std::{path::PathBuf, sync::Arc, time::Instant};
+
+use anyhow::Context as _;
+use tracing::{error, info};
+use ulid::Generator;
+
+use super::{
+    exemptions::active_set::ActiveSet,
+    prepare::load_with,
+    reconcile::Reconcile,
+    state::{Enforcer, targets},
+    store::SharedStore,
+};
+use crate::{
+    daemon::policy_file::PolicyFile,
+    datapath::{Enforced, Filter, Interfaces, LogLevel, Pins},
+    policy::Policy,
+    store::Record,
+};
+
+/// Where an enforcer keeps its state, and how it loads filters.
+#[derive(Clone, Debug)]
+pub(crate) struct TakeoverOptions {
+    /// Where the filter is pinned.
+    pub(crate) bpffs: PathBuf,
+    /// Where exemptions are stored.
+    pub(crate) state_dir: PathBuf,
+    /// What the program logs about single packets.
+    pub(crate) datapath_log: LogLevel,
+}
+
+/// The pins and the store, held by this process before it enforces anything.
+pub(crate) struct Takeover {
+    datapath: Enforced,
+    datapath_log: LogLevel,
+    store: SharedStore,
+}
+
+impl Takeover {
+    /// Locks the pins and opens the store. A policy that cannot be attached is refused here, before it is loaded.
+    pub(crate) async fn begin(options: &TakeoverOptions, policy: &Policy) -> anyhow::Result<Self> {
+        let datapath = Enforced::new(Pins::take(&options.bpffs)?);
+        if let Some(before) = datapath.description()? {
+            info!(
+                pins = %options.bpffs.display(),
+                version = before.version,
+                pid = before.pid,
+                policy = %before.policy_file.display(),
+                loaded_at = %before.loaded_at,
+                "taking over a filter"
+            );
+        }
+        datapath.check(&Interfaces::list().await?, &targets(policy))?;
+        Ok(Self {
+            datapath,
+            datapath_log: options.datapath_log,
+            store: SharedStore::open(&options.state_dir)?,
+        })
+    }
+
+    /// The store.
+    pub(crate) fn store(&self) -> &SharedStore {
+        &self.store
+    }
+
+    /// Enforces a policy in the place of what is pinned. It is loaded in this thread: until a process has given up its
+    /// privileges, it must start no other one.
+    ///
+    /// `open_packet_log` gets the filter before it is attached, and may prevent that.
+    pub(crate) async fn enforce<L>(
+        self,
+        file: PolicyFile,
+        open_packet_log: impl FnOnce(&mut Filter) -> anyhow::Result<L>,
+    ) -> anyhow::Result<(Enforcer, L)> {
+        let (records, is_unread) = self.first_records()?;
+        let reused = self.datapath.reusable(&file.compiled)?;
+        let prepared = load_with(file, records, self.datapath_log, &reused)?;
+        let mut enforcer = Enforcer {
+            datapath: self.datapath,
+            datapath_log: self.datapath_log,
+            description: prepared.description.clone(),
+            active_set: ActiveSet::new(Arc::clone(&prepared.policy), Vec::new()),
+            store: self.store,
+            ids: Generator::new(),
+            test_runner: None,
+            retry_at: None,
+            reconcile: Reconcile::default(),
+        };
+        let packet_log = enforcer.switch(prepared, open_packet_log).await?;
+        enforcer.retry_at = is_unread.then(Instant::now);
+        Ok((enforcer, packet_log))
+    }
+
+    /// The records to begin with, and whether they could not be read.
+    ///
+    /// A filter that runs has them, and one without them would block who is exempt: then it is left as it is. If none runs,
+    /// one without them is better than none, and they are read again later.
+    fn first_records(&self) -> anyhow::Result<(Vec<Record>, bool)> {
+        match self.store.standing() {
+            Ok(records) => Ok((records, false)),
+            Err(error) if self.datapath.description()?.is_some() => Err(error).context(
+                "the filter that runs goes on with the exemptions that it has, and without a daemon",
+            ),
+            Err(error) => {
+                error!("ENFORCING WITHOUT THE STORED EXEMPTIONS, until they can be read: {error}");
+                Ok((Vec::new(), true))
+            }
+        }
+    }
+}
