@@ -1,7 +1,7 @@
-//! Telling the program the time of day: its deadlines are times of day, its clock counts from the boot.
+//! Keeping the clock of the program right: its expiries are times of day, its clock counts from the boot.
 //!
-//! Somebody may set the system's clock, and a suspended machine's boot-time clock goes on: either way the offset between
-//! the two is all that the program has to learn.
+//! The system clock may be set, and the boot-time clock continues while the machine is suspended: in both cases the offset
+//! between the two is all that the program needs.
 
 use std::time::Duration;
 
@@ -9,30 +9,30 @@ use tracing::warn;
 
 use crate::datapath::{Filter, LoadError, clock};
 
-/// How often the system's clock is compared with the one that the program keeps.
+/// How often the offset is read.
 pub(super) const CHECK: Duration = Duration::from_secs(1);
-/// A step smaller than this is the clocks' ordinary drift.
+/// A smaller change than this is drift.
 const STEP: Duration = Duration::from_millis(500);
 
 /// Nanoseconds from the boot-time clock to the Unix time, now.
 type Source = Box<dyn FnMut() -> nix::Result<i64>>;
 
-/// The offset that was last told.
+/// The offset that was set last.
 pub(super) struct Clock {
     source: Source,
     offset: i64,
 }
 
-/// What was found out about the time.
+/// One reading of the offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Reading {
     offset: i64,
-    /// By how many nanoseconds the system's clock was set, if it was.
+    /// By how many nanoseconds the system clock was set, if it was.
     step: Option<i64>,
 }
 
 impl Clock {
-    /// The system's.
+    /// The clock of the system.
     pub(super) fn new() -> nix::Result<Self> {
         Self::of(Box::new(clock::boot_to_unix))
     }
@@ -42,14 +42,14 @@ impl Clock {
         Ok(Self { source, offset })
     }
 
-    /// Tells the program anew.
-    pub(super) fn tell(&mut self, filter: &mut Filter) -> Result<(), LoadError> {
+    /// Sets the clock of the program.
+    pub(super) fn update(&mut self, filter: &mut Filter) -> Result<(), LoadError> {
         let Reading { offset, step } = self.read()?;
         filter.set_clock(offset)?;
         if let Some(step) = step {
             warn!(
                 seconds = step / 1_000_000_000,
-                "the system's clock was set: expiries follow it"
+                "the system clock was set: expiries follow it"
             );
         }
         Ok(())
@@ -73,9 +73,9 @@ mod tests {
     const SECOND: i64 = 1_000_000_000;
 
     #[test]
-    fn drift_is_followed_in_silence_and_a_step_with_a_word() {
+    fn drift_is_followed_silently_and_a_step_is_logged() {
         let start = 1_700_000_000 * SECOND;
-        // Drift, NTP putting the clock right by an hour, drift, and somebody setting it back by a day.
+        // Drift, NTP putting the clock right by an hour, drift, and an operator setting it back by a day.
         let offsets = [0, 1_000, 3_600 * SECOND, 3_600 * SECOND + 400, -86_400 * SECOND];
         let mut clock = std::iter::once(0).chain(offsets);
         let source = move || Ok(start + clock.next().unwrap());

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use tracing::info;
 
 use super::{
-    events::signals::{Asked, Signals},
+    events::signals::{SignalRequest, Signals},
     options::Options,
     policy_file::PolicyFile,
     process::service,
@@ -12,27 +12,27 @@ use super::{
 };
 use crate::enforcer::Enforcer;
 
-/// Enforces the policy in `file` until SIGINT or SIGTERM; the filter goes on after that.
+/// Enforces the policy in `file` until SIGINT or SIGTERM; the filter continues after that.
 pub(crate) async fn run(options: &Options, file: PolicyFile) -> anyhow::Result<()> {
-    // Signals are taken over first: one that comes while interfaces are being attached ends in a clean stop too.
-    let mut signals = Signals::take_over()?;
+    // Handlers come first: a signal that arrives while interfaces are being attached leads to a clean stop, too.
+    let mut signals = Signals::install()?;
     let (mut daemon, mut enforcer) = Daemon::start(options.clone(), file).await?;
     daemon.handle_events(&mut enforcer, &mut signals).await?;
     enforcer.log_final_counters()
 }
 
 impl Daemon {
-    /// Handles events until a signal ends the daemon. None of this is needed for the filter to go on.
+    /// Handles events until a signal ends the daemon. The filter needs none of this to continue.
     async fn handle_events(&mut self, enforcer: &mut Enforcer, signals: &mut Signals) -> anyhow::Result<()> {
         loop {
             tokio::select! {
-                asked = signals.next() => match asked {
-                    Asked::Stop(signal) => {
+                request = signals.next() => match request {
+                    SignalRequest::Stop(signal) => {
                         info!(signal, "stopping");
                         service::stopping();
                         return Ok(());
                     }
-                    Asked::Reload => drop(self.reload(enforcer, "SIGHUP").await),
+                    SignalRequest::Reload => drop(self.reload(enforcer, "SIGHUP").await),
                 },
                 request = self.control.request() => self.dispatch(enforcer, request).await,
                 scrape = self.scrapes.next() => self.answer_scrape(enforcer, scrape),
@@ -44,7 +44,7 @@ impl Daemon {
                     self.tick(enforcer).await;
                     enforcer.catch_up(self).await;
                 }
-                ready = self.packet_log.pass_on() => ready.context("cannot read the program's diagnostics")?,
+                ready = self.packet_log.log_entries() => ready.context("cannot read the packet log")?,
             }
         }
     }

@@ -14,9 +14,9 @@ impl Daemon {
     /// Does what has to be done every second.
     pub(super) async fn tick(&mut self, enforcer: &mut Enforcer) {
         if let Some(filter) = enforcer.filter()
-            && let Err(error) = self.clock.tell(filter)
+            && let Err(error) = self.clock.update(filter)
         {
-            error!(%error, "cannot tell the program the time: expiries hold by the clock as it was");
+            error!(%error, "cannot set the clock of the program: expiries follow the previous setting");
         }
         // Also without an event: the kernel sends none when a link is detached.
         self.reconcile(enforcer).await;
@@ -50,7 +50,7 @@ impl Host for Daemon {
         let mut work = spawn_blocking(work);
         loop {
             tokio::select! {
-                result = &mut work => return result.context("a thread of the daemon's failed"),
+                result = &mut work => return result.context("a thread of the daemon failed"),
                 _ = self.ticks.tick() => self.tick(enforcer).await,
                 scrape = self.scrapes.next() => self.answer_scrape(enforcer, scrape),
             }

@@ -13,7 +13,7 @@ impl Daemon {
         match self.metrics(enforcer).and_then(|metrics| Ok(metrics.to_text()?)) {
             // The client may have gone away.
             Ok(text) => drop(scrape.send(text)),
-            Err(error) => error!("cannot tell the metrics: {error:#}"),
+            Err(error) => error!("cannot collect the metrics: {error:#}"),
         }
     }
 
@@ -22,7 +22,7 @@ impl Daemon {
         let (active_exemptions, expired_exemptions) = enforcer.count_exemptions(Timestamp::now());
         let (pools, relays) = (enforcer.policy().pools.len(), enforcer.policy().relays.len());
         let counters = enforcer.counters()?;
-        let filter = enforcer.filter().context("nothing is enforced yet")?;
+        let filter = enforcer.filter().context("no filter is running")?;
         Ok(Metrics {
             report,
             started_at: self.started_at,

@@ -40,7 +40,7 @@ impl Daemon {
             }
             Err(error) => {
                 self.reloads.refused += 1;
-                error!("the policy was not reloaded, the one before goes on: {error:#}");
+                error!("the policy was not reloaded, the previous one stays in force: {error:#}");
             }
         }
         answer.refused = result.err().map(|error| format!("{error:#}"));
@@ -121,7 +121,7 @@ async fn interruption_warnings(enforcer: &Enforcer, policy: &Policy) -> Vec<Stri
     let interrupted = enforcer.predict_interruptions(policy).await.into_iter();
     let warnings = interrupted.map(|interface| {
         format!(
-            "interface {interface} changes its XDP mode, for which the kernel leaves it without a filter for a moment"
+            "interface {interface} changes its XDP mode: the kernel leaves it without a filter for a moment"
         )
     });
     warnings.collect()

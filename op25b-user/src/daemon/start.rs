@@ -62,8 +62,8 @@ impl Daemon {
             ticks,
         };
         // No thread is started before this: each would keep what this one gives up.
-        if let Err(error) = privileges::drop_what_is_not_needed() {
-            warn!("running with more privileges than are needed: {error:#}");
+        if let Err(error) = privileges::drop_unneeded() {
+            warn!("running with more privileges than needed: {error:#}");
         }
         daemon.start_watch();
         daemon.publish(&enforcer);
@@ -72,12 +72,12 @@ impl Daemon {
         Ok((daemon, enforcer))
     }
 
-    /// Begins to watch the policy file, if that is asked for.
+    /// Watches the policy file, if the options ask for it.
     fn start_watch(&mut self) {
         if self.options.watch {
             match Watch::file(&self.options.policy) {
                 Ok(watch) => self.watch = watch,
-                Err(error) => error!("changes of the policy file go unnoticed: {error:#}"),
+                Err(error) => error!("cannot watch the policy file: {error:#}"),
             }
         }
     }

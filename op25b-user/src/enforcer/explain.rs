@@ -13,7 +13,7 @@ use crate::{
     store::Record,
 };
 
-/// The port that an answer to a change is about: a policy may block others as well.
+/// The port of an explanation if the policy blocks none.
 const SMTP: u16 = 25;
 
 /// What the program in the kernel does with a connection.
@@ -58,7 +58,7 @@ pub(crate) enum RuleKind {
 }
 
 impl Enforcer {
-    /// What the program does with a connection: asked of one that reads the maps of the generation that runs.
+    /// What the program does with a connection. A second instance of it is run, which reads the maps of the running generation.
     pub(crate) fn explain(
         &mut self,
         source: IpAddr,
@@ -72,14 +72,14 @@ impl Enforcer {
                     "{source} and {destination} are of different address families"
                 )));
             }
-            None => self.somewhere(source)?,
+            None => self.sample_destination(source)?,
         };
         let frame = probe::syn(source, destination, port).map_err(broken)?;
         let runner = match &mut self.test_runner {
             Some(runner) => runner,
             none => {
                 let runner = self.datapath.test_runner().map_err(broken)?;
-                none.insert(runner.ok_or_else(|| broken("no filter runs"))?)
+                none.insert(runner.ok_or_else(|| broken("no filter is running"))?)
             }
         };
         let decision = runner.run(&frame).map_err(broken)?;
@@ -96,7 +96,7 @@ impl Enforcer {
         })
     }
 
-    /// What the program does with a connection from the first prefix of an exemption to where it may connect.
+    /// What the program does with a connection from the first prefix of an exemption to one of its destinations.
     pub(super) fn explain_exemption(&mut self, record: &Record) -> Result<Explanation, Refusal> {
         let first = record
             .terms
@@ -111,30 +111,27 @@ impl Enforcer {
         self.explain(source, destination, port)
     }
 
-    /// An address that no relay and no exemption names.
-    fn somewhere(&self, source: IpAddr) -> Result<IpAddr, Refusal> {
+    /// A sample destination: an address that no relay and no exemption names.
+    fn sample_destination(&self, source: IpAddr) -> Result<IpAddr, Refusal> {
         let stored = self.active_set.destinations();
         let is_named = |address: &IpAddr| stored.iter().any(|net| net.contains(address));
         policy::somewhere(self.active_set.policy(), source, is_named).ok_or_else(|| {
-            Refusal::Invalid(
-                "the policy names every destination that could stand for the others: say which one"
-                    .to_owned(),
-            )
+            Refusal::Invalid("the rules name every sample destination: give a destination".to_owned())
         })
     }
 
     fn rule(&self, decision: Decision, flow: &Flow) -> Option<MatchedRule> {
         let number = decision.rule?;
         match decision.reason {
-            Reason::Relay => self.in_file(policy::Rule::Relay(number), flow),
+            Reason::Relay => self.rule_in_policy(policy::Rule::Relay(number), flow),
             Reason::Uninspectable | Reason::Monitored | Reason::Blocked => {
-                self.in_file(policy::Rule::Pool(number), flow)
+                self.rule_in_policy(policy::Rule::Pool(number), flow)
             }
             Reason::Exempt => {
                 let stored = RuleIndex::try_from(number).ok();
                 match stored.and_then(|number| self.active_set.by_number(number)) {
                     Some(record) => Some(stored_rule(record, flow)),
-                    None => self.in_file(policy::Rule::Exemption(number), flow),
+                    None => self.rule_in_policy(policy::Rule::Exemption(number), flow),
                 }
             }
             Reason::NotIp
@@ -146,7 +143,7 @@ impl Enforcer {
         }
     }
 
-    fn in_file(&self, rule: policy::Rule, flow: &Flow) -> Option<MatchedRule> {
+    fn rule_in_policy(&self, rule: policy::Rule, flow: &Flow) -> Option<MatchedRule> {
         let policy = self.active_set.policy();
         let described = rule.describe(policy, flow)?;
         let (kind, exemption) = match rule {
@@ -185,5 +182,5 @@ fn stored_rule(record: &Record, flow: &Flow) -> MatchedRule {
 
 fn broken(error: impl Into<Box<dyn std::error::Error>>) -> Refusal {
     let error: Box<dyn std::error::Error> = error.into();
-    Refusal::Broken(format!("the program cannot be asked: {error}"))
+    Refusal::Broken(format!("cannot run the program: {error}"))
 }

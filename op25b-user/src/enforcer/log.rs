@@ -13,7 +13,7 @@ impl Enforcer {
                 warn!(
                     interface = attached.interface,
                     %reason,
-                    "the driver does not do native XDP: falling back to generic mode, which is several times slower"
+                    "the driver does not support native XDP: falling back to generic mode, which is several times slower"
                 );
             }
             info!(
@@ -32,45 +32,45 @@ impl Enforcer {
         for interface in &switched.interrupted {
             warn!(
                 interface,
-                "its XDP mode changed: it was without a filter for a moment"
+                "the XDP mode changed: the interface was without a filter for a moment"
             );
         }
         for interface in &switched.released {
-            info!(interface, "detached: the policy does not name it any more");
+            info!(interface, "detached: the policy no longer has this interface");
         }
         if let Some((layout, carried)) = &switched.other_layout {
             warn!(
                 layout,
-                "the filter before kept its counters in another way: {}",
+                "the previous filter has another counter layout: {}",
                 if *carried {
-                    "they were carried over"
+                    "the counters were migrated"
                 } else {
-                    "they begin anew"
+                    "the counters start at zero"
                 }
             );
         }
         if switched.records.moved > 0 {
             info!(
                 subscribers = switched.records.moved,
-                "the pools have changed: the records of subscribers follow their addresses"
+                "the pools have changed: subscriber records were migrated"
             );
         }
         for (family, why) in &switched.records.reset {
-            warn!(family, why, "the records of subscribers begin anew");
+            warn!(family, why, "subscriber records start empty");
         }
         for error in &switched.cleanup_errors {
             warn!("{:#}", anyhow::anyhow!("{error}"));
         }
     }
 
-    /// Logs what was counted until now. The filter goes on without this process.
+    /// Logs the counters. The filter continues without this process.
     pub(crate) fn log_final_counters(&mut self) -> anyhow::Result<()> {
         for (role, counters) in self.counters()? {
             for (reason, packets) in counters.iter() {
                 info!(role = role.name(), reason = reason.name(), packets, "counted");
             }
         }
-        info!("the filter goes on enforcing; `op25b stop --detach` removes it");
+        info!("the filter continues to enforce; `op25b stop --detach` removes it");
         Ok(())
     }
 }

@@ -51,21 +51,21 @@ impl Enforcer {
         self.install(prepared, host).await
     }
 
-    /// Gives the kernel what the store has, if the kernel is behind the store and the time for another attempt has come.
+    /// Makes the kernel equal to the store, if it is behind the store and the next attempt is due.
     pub(crate) async fn catch_up(&mut self, host: &mut impl Host) {
         if self.retry_at.is_some_and(|again| again <= Instant::now()) {
             self.retry_at = Some(Instant::now() + RETRY);
             match self.load_again(host).await {
-                Ok(()) => info!("the kernel has the exemptions of the store again"),
-                Err(error) => error!("the kernel does not have the exemptions of the store: {error:#}"),
+                Ok(()) => info!("the kernel has caught up with the exemption store"),
+                Err(error) => error!("the kernel is behind the exemption store: {error:#}"),
             }
         }
     }
 
-    /// The interfaces that a switch to a policy would leave without a filter for a moment, as far as that is known beforehand.
+    /// The interfaces that a replacement would leave without a filter for a moment, as far as that can be predicted.
     pub(crate) async fn predict_interruptions(&self, policy: &Policy) -> Vec<String> {
         let Ok(interfaces) = Interfaces::list().await else {
-            // The switch lists them again, and reports the error.
+            // The replacement lists them again, and reports the error.
             return Vec::new();
         };
         let interrupted = self
@@ -95,7 +95,7 @@ impl Enforcer {
             description,
         } = prepared;
         let targets = self.next_targets(&policy);
-        // Before the switch: after it nothing may fail. What the reader has not read of the old filter's log is lost.
+        // Before the replacement: after it nothing may fail. What the reader has not read of the old filter's log is lost.
         let packet_log = open_packet_log(&mut filter)?;
         // Listed late: loading a large policy takes a while.
         let interfaces = Interfaces::list().await?;
@@ -108,7 +108,7 @@ impl Enforcer {
         Ok(packet_log)
     }
 
-    /// Where a policy is to be enforced in the place of the one that is.
+    /// The targets of a policy that replaces the one that is enforced.
     fn next_targets(&self, policy: &Policy) -> Vec<Target> {
         let mut targets = targets(policy);
         for target in &mut targets {

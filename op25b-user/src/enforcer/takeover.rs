@@ -65,8 +65,8 @@ impl Takeover {
         &self.store
     }
 
-    /// Enforces a policy in the place of what is pinned. It is loaded in this thread: until a process has given up its
-    /// privileges, it must start no other one.
+    /// Enforces a policy in the place of what is pinned. It is loaded in this thread: a thread that is started before the
+    /// process drops its privileges keeps them.
     ///
     /// `open_packet_log` gets the filter before it is attached, and may prevent that.
     pub(crate) async fn enforce<L>(
@@ -93,18 +93,18 @@ impl Takeover {
         Ok((enforcer, packet_log))
     }
 
-    /// The records to begin with, and whether they could not be read.
+    /// The records to start with, and whether they could not be read.
     ///
-    /// A filter that runs has them, and one without them would block who is exempt: then it is left as it is. If none runs,
-    /// one without them is better than none, and they are read again later.
+    /// A filter that runs already has them, and a new one without them would block exempt customers: the start fails, and the
+    /// old one stays. If no filter runs, one without the records is better than none, and they are read again later.
     fn first_records(&self) -> anyhow::Result<(Vec<Record>, bool)> {
         match self.store.standing() {
             Ok(records) => Ok((records, false)),
-            Err(error) if self.datapath.description()?.is_some() => Err(error).context(
-                "the filter that runs goes on with the exemptions that it has, and without a daemon",
-            ),
+            Err(error) if self.datapath.description()?.is_some() => {
+                Err(error).context("the running filter keeps its exemptions, and no daemon runs")
+            }
             Err(error) => {
-                error!("ENFORCING WITHOUT THE STORED EXEMPTIONS, until they can be read: {error}");
+                error!("ENFORCING WITHOUT THE STORED EXEMPTIONS until they can be read: {error}");
                 Ok((Vec::new(), true))
             }
         }

@@ -19,7 +19,7 @@ fn with_a_warning() -> String {
 fn whole(filter: Filter) -> String {
     filter.signal(nix::sys::signal::Signal::SIGTERM).unwrap();
     eventually("the last line is written", || {
-        filter.log().contains("goes on enforcing")
+        filter.log().contains("continues to enforce")
     });
     let log = filter.log();
     assert_eq!(filter.stop().unwrap().code(), Some(0));

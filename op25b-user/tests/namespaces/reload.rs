@@ -109,8 +109,7 @@ fn interfaces_come_and_go_with_the_policy_and_change_their_mode() {
     let dry = scene.op25b(&["reload", "--dry-run", "--json"]);
     assert_eq!(dry.json()["warnings"], serde_json::json!([]), "it stays native");
     scene.policy(&only("sub0", "generic"));
-    let warning =
-        "interface sub0 changes its XDP mode, for which the kernel leaves it without a filter for a moment";
+    let warning = "interface sub0 changes its XDP mode: the kernel leaves it without a filter for a moment";
     let dry = scene.op25b(&["reload", "--dry-run"]);
     assert_eq!((dry.code, dry.stderr), (Some(0), format!("op25b: {warning}\n")));
     assert_eq!(scene.modes(), [("sub0".to_owned(), "native")]);

@@ -1,4 +1,4 @@
-//! Passing on what the program says about single packets.
+//! Logging what the program reports about single packets.
 
 use std::io;
 
@@ -8,11 +8,11 @@ use tokio::io::{Interest, unix::AsyncFd};
 
 use crate::datapath::{Filter, LogLevel};
 
-/// The reader of one filter's diagnostics; of none, if they are off.
+/// The reader of one filter's packet log; of none, if it is off.
 pub(in crate::daemon) struct PacketLog(Option<AsyncFd<EbpfLogger<&'static dyn log::Log>>>);
 
 impl PacketLog {
-    /// Of nothing.
+    /// A reader of nothing.
     pub(in crate::daemon) fn off() -> Self {
         Self(None)
     }
@@ -21,20 +21,18 @@ impl PacketLog {
         if level == LogLevel::Off {
             return Ok(Self::off());
         }
-        let reader = filter
-            .take_diagnostics()
-            .context("cannot read the program's diagnostics")?;
-        // SAFETY: the reader owns its ring buffer, whose descriptor stays open and the same while it lives.
+        let reader = filter.take_diagnostics().context("cannot read the packet log")?;
+        // SAFETY: the reader owns its ring buffer, whose descriptor stays open and unchanged during its lifetime.
         let reader = unsafe { AsyncFd::register_with_interest(reader, Interest::READABLE) };
-        Ok(Self(Some(reader.context("cannot wait for diagnostics")?)))
+        Ok(Self(Some(reader.context("cannot wait for the packet log")?)))
     }
 
-    /// Passes on what has come; waits for ever if there is nothing to come.
-    pub(in crate::daemon) async fn pass_on(&mut self) -> io::Result<()> {
+    /// Waits for entries and logs them; waits for ever if the packet log is off.
+    pub(in crate::daemon) async fn log_entries(&mut self) -> io::Result<()> {
         match &mut self.0 {
             Some(reader) => {
                 let mut guard = reader.readable_mut().await?;
-                // In this order: what comes while the others are read makes it ready again.
+                // In this order: an entry that arrives during the flush makes the reader ready again.
                 guard.clear_ready();
                 guard.get_inner_mut().flush();
                 Ok(())

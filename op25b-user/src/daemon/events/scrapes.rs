@@ -2,23 +2,23 @@
 
 use tokio::sync::{mpsc, oneshot};
 
-/// More than so many who ask at once wait for their turn.
+/// The length of the queue; further scrapes wait for a place in it.
 const QUEUE: usize = 4;
 
-/// Somebody who wants to know.
+/// A client that waits for the metrics.
 pub(in crate::daemon) type Scrape = oneshot::Sender<String>;
 
-/// Those who ask, one after the other.
+/// The queue of scrapes.
 pub(in crate::daemon) struct Scrapes(mpsc::Receiver<Scrape>);
 
 impl Scrapes {
-    /// Where they ask, and where they are answered.
+    /// Both ends of a new queue.
     pub(in crate::daemon) fn new() -> (mpsc::Sender<Scrape>, Self) {
         let (sender, scrapes) = mpsc::channel(QUEUE);
         (sender, Self(scrapes))
     }
 
-    /// Waits for the next one; for ever, without a socket.
+    /// Waits for the next scrape; for ever, without a control socket.
     pub(in crate::daemon) async fn next(&mut self) -> Scrape {
         match self.0.recv().await {
             Some(scrape) => scrape,

@@ -1,26 +1,26 @@
-//! The signals that would end the process: those that are to end it, and one that is to reload the policy.
+//! Signals: SIGINT and SIGTERM end the daemon, SIGHUP reloads the policy.
 
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// All of them, taken over.
+/// The handlers of all of them.
 pub(in crate::daemon) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
 }
 
-/// What a signal asks for.
+/// What a signal requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::daemon) enum Asked {
-    /// To end; by the signal of this name.
+pub(in crate::daemon) enum SignalRequest {
+    /// To end; the name of the signal.
     Stop(&'static str),
     /// To reload the policy.
     Reload,
 }
 
 impl Signals {
-    pub(in crate::daemon) fn take_over() -> anyhow::Result<Self> {
+    pub(in crate::daemon) fn install() -> anyhow::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt()).context("cannot handle SIGINT")?,
             terminate: signal(SignalKind::terminate()).context("cannot handle SIGTERM")?,
@@ -29,11 +29,11 @@ impl Signals {
     }
 
     /// Waits for the next one.
-    pub(in crate::daemon) async fn next(&mut self) -> Asked {
+    pub(in crate::daemon) async fn next(&mut self) -> SignalRequest {
         tokio::select! {
-            _ = self.interrupt.recv() => Asked::Stop("SIGINT"),
-            _ = self.terminate.recv() => Asked::Stop("SIGTERM"),
-            _ = self.hangup.recv() => Asked::Reload,
+            _ = self.interrupt.recv() => SignalRequest::Stop("SIGINT"),
+            _ = self.terminate.recv() => SignalRequest::Stop("SIGTERM"),
+            _ = self.hangup.recv() => SignalRequest::Reload,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Noticing that the policy file has changed, however an editor or a deployment writes it.
+//! Watching the policy file, however an editor or a deployment tool writes it.
 
 use std::{
     collections::BTreeSet,
@@ -11,21 +11,21 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::{sync::mpsc, time::timeout};
 use tracing::warn;
 
-/// How long nothing more may happen before a change is taken to be complete.
+/// A change is complete when nothing has happened for this long.
 const QUIET: Duration = Duration::from_millis(200);
 
-/// Tells of changes around a file; of none, if it is off.
+/// A watch of a file; it reports nothing if it is off.
 pub(in crate::daemon) struct Watch(Option<Watching>);
 
 struct Watching {
     events: mpsc::UnboundedReceiver<()>,
-    /// Whether something has happened that was not told yet.
+    /// Whether a change is not reported yet.
     is_pending: bool,
     _watcher: RecommendedWatcher,
 }
 
 impl Watch {
-    /// Tells of nothing.
+    /// A watch of nothing.
     pub(in crate::daemon) fn off() -> Self {
         Self(None)
     }
@@ -35,13 +35,13 @@ impl Watch {
         let (sender, events) = mpsc::unbounded_channel();
         let mut watcher =
             notify::recommended_watcher(move |event: notify::Result<notify::Event>| match event {
-                // Reading it, which the daemon does itself, is no change.
+                // Reading the file, which the daemon does itself, is no change.
                 Ok(event) if matches!(event.kind, EventKind::Access(_)) => {}
                 Ok(_) => {
-                    // Afterwards nobody listens any more.
+                    // The receiver is gone when the daemon ends.
                     let _ = sender.send(());
                 }
-                Err(error) => warn!(%error, "changes of the policy file may go unnoticed"),
+                Err(error) => warn!(%error, "the watch of the policy file has failed"),
             })
             .context("cannot watch files")?;
         for directory in directories(path)? {
@@ -56,7 +56,7 @@ impl Watch {
         })))
     }
 
-    /// Waits until something has happened there, and then nothing more for a moment. Whoever stops waiting misses nothing.
+    /// Waits for a change, and then until nothing more happens for a moment. Cancellation loses no change.
     pub(in crate::daemon) async fn changed(&mut self) {
         let Some(Watching {
             events, is_pending, ..
@@ -75,12 +75,13 @@ impl Watch {
     }
 }
 
-/// Where the file lies, and where what it points to lies if it is a link.
+/// The directory of the file and, if it is a symbolic link, the directory of its target.
 fn directories(path: &Path) -> anyhow::Result<BTreeSet<PathBuf>> {
-    let absolute = std::path::absolute(path).context("cannot tell where the policy file is")?;
+    let absolute =
+        std::path::absolute(path).context("cannot determine the absolute path of the policy file")?;
     let real = absolute
         .canonicalize()
-        .with_context(|| format!("cannot follow {}", path.display()))?;
+        .with_context(|| format!("cannot resolve {}", path.display()))?;
     Ok([absolute, real]
         .iter()
         .filter_map(|path| path.parent().map(Path::to_owned))

@@ -1,4 +1,4 @@
-//! Giving up what a daemon does not need any more once it enforces.
+//! Dropping the privileges that a daemon does not need once it enforces.
 
 use std::collections::HashSet;
 
@@ -6,23 +6,23 @@ use anyhow::Context as _;
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::sys::prctl::set_no_new_privs;
 
-/// What reloading and re-attaching take.
+/// What reloading and reattaching need.
 const NEEDED: [Capability; 4] = [
     Capability::CAP_BPF,
     Capability::CAP_NET_ADMIN,
     Capability::CAP_PERFMON,
-    // A policy may belong to someone else, and root without this is nobody special.
+    // The policy file may belong to another user, and root without this capability cannot read it.
     Capability::CAP_DAC_READ_SEARCH,
 ];
 
-/// Keeps what is needed, of what this thread has, for good. Threads that it starts from now on have no more than that.
-pub(in crate::daemon) fn drop_what_is_not_needed() -> anyhow::Result<()> {
+/// Drops all capabilities but the needed ones that this thread has, for good. Threads that it starts later inherit them.
+pub(in crate::daemon) fn drop_unneeded() -> anyhow::Result<()> {
     let held = caps::read(None, CapSet::Permitted).context("cannot read this process's capabilities")?;
     let mut kept: CapsHashSet = NEEDED
         .into_iter()
         .filter(|capability| held.contains(capability))
         .collect();
-    // CAP_SYS_ADMIN may stand for these two (`bpf_capable`, `perfmon_capable`), but is a thousand other things, too.
+    // CAP_SYS_ADMIN implies these two (`bpf_capable`, `perfmon_capable`), and much else.
     let stand_ins = [Capability::CAP_BPF, Capability::CAP_PERFMON];
     if !stand_ins.iter().all(|capability| held.contains(capability)) {
         kept.extend(
@@ -31,7 +31,7 @@ pub(in crate::daemon) fn drop_what_is_not_needed() -> anyhow::Result<()> {
         );
     }
     set_no_new_privs().context("cannot forbid new privileges")?;
-    // Takes a privilege itself; without it there is nothing that could be regained.
+    // This needs a capability itself; without it nothing can be regained.
     if caps::has_cap(None, CapSet::Effective, Capability::CAP_SETPCAP).unwrap_or(false) {
         for capability in caps::runtime::thread_all_supported() {
             if !kept.contains(&capability) {

@@ -1,4 +1,4 @@
-//! From the store to the kernel: a few records at once into the generation that runs, or all of them into a new one.
+//! Applying stored changes to the kernel: a few to the maps of the running generation, many by a new generation.
 
 use std::time::Instant;
 
@@ -16,29 +16,26 @@ use crate::{
     store::{Actor, Change, ChangeKind, Commit, Record, RequestKey},
 };
 
-/// With more changes than this, a new generation is faster.
+/// For more changes than this, loading a new generation is faster.
 const MOST_LIVE_CHANGES: usize = 256;
 
-/// Why a change could not be made to the generation that runs.
+/// Why a change could not be made to the running generation.
 #[derive(Debug, thiserror::Error)]
-enum LiveError {
+enum ChangeLiveError {
     #[error(transparent)]
     Compile(#[from] CompileError),
     #[error(transparent)]
     Change(#[from] ChangeError),
-    #[error("there is no generation that runs")]
+    #[error("no filter is running")]
     NoFilter,
-    #[error("an earlier change failed half-way")]
+    #[error("an earlier change was applied only in part")]
     IsBehind,
 }
 
 impl Enforcer {
-    /// Has the kernel do what the store says now of these records.
+    /// Makes the kernel equal to the store for these records.
     ///
-    /// # Errors
-    ///
-    /// Why not: then what was added is taken back, with the `request` for it, and what was removed or changed is tried again
-    /// every 10 seconds.
+    /// If that fails, additions are withdrawn, with the `request` for them; an expiry or a removal is retried every 10 seconds.
     pub(super) async fn enforce(
         &mut self,
         records: &[Record],
@@ -57,19 +54,19 @@ impl Enforcer {
         if let Some(error) = live {
             info!(%error, "loading a new generation for a change of the exemptions");
         }
-        // From here on the generation that runs may have half of the change.
+        // From here on the running generation may have a part of the change.
         self.retry_at = Some(Instant::now() + RETRY);
         match self.load_again(host).await {
             Ok(()) => Ok(()),
-            Err(error) if change == ChangeKind::Add => self.take_back(records, request, &error, host).await,
+            Err(error) if change == ChangeKind::Add => self.withdraw(records, request, &error, host).await,
             Err(error) => Err(Refusal::not_enforced_yet(&error)),
         }
     }
 
-    /// Changes the generation that runs.
-    fn change_live(&mut self, records: &[Record]) -> Result<(), LiveError> {
+    /// Changes the maps of the running generation.
+    fn change_live(&mut self, records: &[Record]) -> Result<(), ChangeLiveError> {
         if self.kernel_is_behind() {
-            return Err(LiveError::IsBehind);
+            return Err(ChangeLiveError::IsBehind);
         }
         for record in records {
             let is_known = self.active_set.record(record.id).is_some();
@@ -78,7 +75,7 @@ impl Enforcer {
                 (None, true) => self.active_set.replace(record.clone())?,
                 (None, false) => vec![self.active_set.add(record.clone())?],
             };
-            let filter = self.datapath.filter().ok_or(LiveError::NoFilter)?;
+            let filter = self.datapath.filter().ok_or(ChangeLiveError::NoFilter)?;
             for change in &changes {
                 filter.apply(change)?;
             }
@@ -86,8 +83,8 @@ impl Enforcer {
         Ok(())
     }
 
-    /// Takes additions back that cannot be enforced, so that the same request can be sent again, to be done.
-    async fn take_back(
+    /// Withdraws additions that cannot be enforced, so that the same request can be sent again.
+    async fn withdraw(
         &mut self,
         records: &[Record],
         request: Option<RequestKey>,
@@ -107,7 +104,7 @@ impl Enforcer {
             })
             .collect();
         let reason = format!("could not be enforced: {error:#}");
-        warn!("taking an exemption back: {reason}");
+        warn!("withdrawing an exemption: {reason}");
         let by = Actor {
             uid: nix::unistd::Uid::effective().as_raw(),
             name: "op25b".to_owned(),
@@ -127,7 +124,7 @@ impl Enforcer {
             .await;
         if let Err(refusal) = taken_back {
             return Err(Refusal::Broken(format!(
-                "it is stored, and could neither be enforced ({error:#}) nor taken back ({refusal}); this is tried again \
+                "the exemption is stored, but could be neither enforced ({error:#}) nor withdrawn ({refusal}); this is retried \
                  every {RETRY:?}"
             )));
         }

@@ -128,11 +128,11 @@ impl Enforcer {
         })?)
     }
 
-    /// The stored exemption of an id that somebody gave.
+    /// The stored exemption with the id of a request.
     fn stored(&self, id: &str) -> Result<Record, Refusal> {
-        if let Some(place) = self.place_in_file(id) {
+        if let Some(position) = self.position_in_file(id) {
             return Err(Refusal::InFile(format!(
-                "{id} is an exemption of the policy file: edit {place}, then `op25b reload`"
+                "{id} is an exemption of the policy file: edit {position}, then run `op25b reload`"
             )));
         }
         let unknown = || Refusal::Unknown(id.to_owned());
@@ -140,8 +140,8 @@ impl Enforcer {
         self.active_set.record(id).cloned().ok_or_else(unknown)
     }
 
-    /// Where the policy file has an exemption: its file, line and column.
-    fn place_in_file(&self, id: &str) -> Option<String> {
+    /// The position of an exemption in the policy file: its file and line.
+    fn position_in_file(&self, id: &str) -> Option<String> {
         let exemptions = self.active_set.policy().exemptions_in_file();
         let index = (0..exemptions.len()).find(|index| policy_id(exemptions, *index) == id)?;
         let found = &exemptions[index];
@@ -155,6 +155,6 @@ impl Enforcer {
     fn new_id(&mut self) -> Result<Ulid, Refusal> {
         self.ids
             .generate()
-            .map_err(|error| Refusal::Broken(format!("cannot make an id: {error}")))
+            .map_err(|error| Refusal::Broken(format!("cannot generate an id: {error}")))
     }
 }

@@ -59,7 +59,7 @@ fn outcome(
         (earlier, Ok(())) => Ok(earlier.map(|(_, earlier)| earlier.changed)),
         (Some(_), Err(error)) => Err(Refusal::not_enforced_yet(&error)),
         (None, Err(error)) => Err(Refusal::Broken(format!(
-            "nothing was changed: the kernel does not have yet what is stored already: {error:#}"
+            "nothing was changed: the kernel is behind the exemption store: {error:#}"
         ))),
     }
 }
@@ -96,7 +96,7 @@ mod tests {
             panic!("it passes for done");
         };
         assert!(
-            why.starts_with("it is stored, and the kernel does not have it yet: sub0 has another program"),
+            why.starts_with("the change is stored but not yet in the kernel: sub0 has another program"),
             "{why}"
         );
     }

@@ -8,7 +8,7 @@ use ulid::Generator;
 use super::{
     active_set::ActiveSet,
     outcome::Imported,
-    overlap::{is_same, taken, there_already},
+    overlap::{exists_already, is_same, taken},
     refusal::{Refusal, RowRefusal},
     requester::Requester,
 };
@@ -19,10 +19,10 @@ use crate::{
     store::{Actor, Change, ChangeKind, Commit, Record},
 };
 
-/// The most problems, and the most warnings, that are told.
-const MOST_TOLD: usize = 100;
+/// The most problems, and the most warnings, that are reported.
+const MOST_REPORTED: usize = 100;
 
-/// What an import comes to.
+/// What an import adds.
 #[derive(Default)]
 struct Plan {
     records: Vec<Record>,
@@ -31,7 +31,7 @@ struct Plan {
 }
 
 impl Enforcer {
-    /// Adds exemptions, or says what would be done.
+    /// Adds exemptions, or reports what would be added.
     pub(crate) async fn import(
         &mut self,
         rows: Vec<ImportRow>,
@@ -85,7 +85,7 @@ impl Enforcer {
         Ok(imported)
     }
 
-    /// Looks at all rows, on a thread of its own: there may be very many.
+    /// Validates all rows, in another thread: there may be very many.
     async fn plan(&mut self, rows: Vec<ImportRow>, by: Actor, host: &mut impl Host) -> Result<Plan, Refusal> {
         let policy = Arc::clone(self.active_set.policy());
         let mut planner = Planner {
@@ -111,7 +111,7 @@ impl Enforcer {
     }
 }
 
-/// Looks at rows, as if those before were added already.
+/// Validates rows, each as if those before it were already added.
 struct Planner {
     rehearsal: ActiveSet,
     policy: Arc<Policy>,
@@ -127,7 +127,7 @@ struct Planner {
 impl Planner {
     fn take(&mut self, row: &ImportRow) {
         let taken = self.validate(row).and_then(|valid| {
-            if self.is_there(&valid.terms)? {
+            if self.exists(&valid.terms)? {
                 self.plan.unchanged += 1;
                 Ok(())
             } else {
@@ -136,7 +136,7 @@ impl Planner {
         });
         if let Err(refusal) = taken {
             self.refused += 1;
-            if self.problems.len() < MOST_TOLD {
+            if self.problems.len() < MOST_REPORTED {
                 self.problems.push(RowRefusal {
                     line: row.line,
                     detail: refusal.to_string(),
@@ -156,8 +156,8 @@ impl Planner {
         Ok(validator.validate_import(&row.exemption)?)
     }
 
-    /// Whether the very exemption is there already; refuses what contradicts another one.
-    fn is_there(&mut self, terms: &Terms) -> Result<bool, Refusal> {
+    /// Whether the same exemption exists; refuses one that conflicts with another.
+    fn exists(&mut self, terms: &Terms) -> Result<bool, Refusal> {
         for prefix in &terms.prefixes {
             for other in self.rehearsal.overlapping(*prefix, self.now)? {
                 if other.terms.customer != terms.customer {
@@ -169,7 +169,7 @@ impl Planner {
                     {
                         return Ok(true);
                     }
-                    return Err(Refusal::Conflict(there_already(&other)));
+                    return Err(Refusal::Conflict(exists_already(&other)));
                 }
             }
         }
@@ -180,8 +180,8 @@ impl Planner {
         let id = self
             .ids
             .generate()
-            .map_err(|error| Refusal::Broken(format!("cannot make an id: {error}")))?;
-        let room = MOST_TOLD.saturating_sub(self.plan.warnings.len());
+            .map_err(|error| Refusal::Broken(format!("cannot generate an id: {error}")))?;
+        let room = MOST_REPORTED.saturating_sub(self.plan.warnings.len());
         let warnings = valid.warnings.iter().take(room);
         let warnings = warnings.map(|warning| format!("line {line}: {warning}"));
         self.plan.warnings.extend(warnings);

@@ -22,10 +22,10 @@ pub(super) fn check(
                 return Err(Refusal::Conflict(taken(*prefix, &other)));
             }
             if is_same(&other.terms, terms) {
-                return Err(Refusal::Conflict(there_already(&other)));
+                return Err(Refusal::Conflict(exists_already(&other)));
             }
             if other.terms.destinations.is_empty() && covers(&other.terms.prefixes, *prefix) {
-                let warning = format!("{prefix} is exempt already by {}", other.name);
+                let warning = format!("{prefix} is already exempt by {}", other.name);
                 if !warnings.contains(&warning) {
                     warnings.push(warning);
                 }
@@ -35,7 +35,7 @@ pub(super) fn check(
     Ok(warnings)
 }
 
-/// Another customer has it.
+/// The conflict of a prefix with another customer's exemption.
 pub(super) fn taken(prefix: IpNet, other: &Other) -> String {
     let overlapping = other
         .terms
@@ -49,17 +49,17 @@ pub(super) fn taken(prefix: IpNet, other: &Other) -> String {
     )
 }
 
-/// The customer has it.
-pub(super) fn there_already(other: &Other) -> String {
+/// The conflict with the same exemption.
+pub(super) fn exists_already(other: &Other) -> String {
     let until = match other.terms.expires_at {
-        None => "without an end".to_owned(),
+        None => "without an expiry".to_owned(),
         Some(end) => format!("until {end}"),
     };
     let how = match other.id {
-        Some(id) => format!("`op25b exempt extend {id}` changes when it ends"),
-        None => "the policy file says when it ends".to_owned(),
+        Some(id) => format!("`op25b exempt extend {id}` changes its expiry"),
+        None => "its expiry is set in the policy file".to_owned(),
     };
-    format!("this is exempt already by {}, {until}; {how}", other.name)
+    format!("this is already exempt by {}, {until}; {how}", other.name)
 }
 
 /// Whether two exemptions are for the same prefixes and destinations.

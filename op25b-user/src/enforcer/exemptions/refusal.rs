@@ -13,39 +13,39 @@ pub(crate) struct RowRefusal {
     pub(crate) detail: String,
 }
 
-/// Why something was not done.
+/// Why a request is refused.
 #[derive(Debug, Error)]
 pub(crate) enum Refusal {
     /// It is not valid, or not valid without `force`.
     #[error("{0}")]
     Invalid(String),
-    /// It contradicts another exemption.
+    /// It conflicts with another exemption.
     #[error("{0}")]
     Conflict(String),
     /// There is no such exemption.
-    #[error("there is no exemption {0}; `op25b exempt list` shows all")]
+    #[error("there is no exemption {0}; `op25b exempt list` lists them")]
     Unknown(String),
-    /// It is the policy file's.
+    /// The exemption is in the policy file.
     #[error("{0}")]
     InFile(String),
-    /// Rows of an import make no sense; the first of them, and how many there are.
-    #[error("{total} of the rows are refused, and none was added")]
+    /// Rows of an import are refused.
+    #[error("{total} rows are refused, and none was added")]
     Rows {
         /// The first of them.
         rows: Vec<RowRefusal>,
         /// How many there are.
         total: usize,
     },
-    /// The key of an earlier request that asked for something else.
-    #[error("this Idempotency-Key was used for another request before; use a new one")]
+    /// An earlier request with the same key asked for something else.
+    #[error("this Idempotency-Key was already used for another request; use a new one")]
     KeyReused,
-    /// The store does not take it.
+    /// The store cannot be read or written.
     #[error("nothing was changed: {0}")]
     Store(#[from] StoreError),
-    /// It does not go together with all the others.
+    /// The exemptions together cannot be compiled.
     #[error("nothing was changed: {0}")]
     Compile(#[from] CompileError),
-    /// The kernel does not take it.
+    /// The kernel refuses it.
     #[error("{0}")]
     Kernel(String),
     /// A fault of this program or the system.
@@ -60,10 +60,10 @@ impl From<Invalid> for Refusal {
 }
 
 impl Refusal {
-    /// What is answered about a change until the kernel has it, however often it is asked for.
+    /// The answer about a change until the kernel has it, however often it is requested.
     pub(super) fn not_enforced_yet(error: &anyhow::Error) -> Self {
         Self::Broken(format!(
-            "it is stored, and the kernel does not have it yet: {error:#}; this is tried again every {RETRY:?}"
+            "the change is stored but not yet in the kernel: {error:#}; this is retried every {RETRY:?}"
         ))
     }
 }

@@ -1,70 +1,70 @@
-//! How often the filter is put back on an interface from which somebody takes it away: less and less often.
+//! The back-off with which the filter is restored on an interface from which another process removes it.
 
 use std::time::{Duration, Instant};
 
-/// How long to wait before putting back what was taken away a second time, and at most.
+/// The delay before the filter is restored a second time, and the longest delay.
 const BACK_OFF: (Duration, Duration) = (Duration::from_secs(10), Duration::from_mins(10));
 
-/// What is remembered of one of them.
+/// The history of one interface.
 #[derive(Debug, Default)]
-pub(super) struct Watched {
-    /// Whether there is no such interface, and this was said.
+pub(super) struct LinkHistory {
+    /// Whether there is no such interface, which is logged once.
     pub(super) is_missing: bool,
-    /// How often somebody took the filter away.
+    /// How often another process removed the filter.
     pub(super) interferences: u64,
-    trouble: Option<Trouble>,
+    interference: Option<Interference>,
 }
 
-/// Somebody else wants the interface, too.
+/// A recent interference of another process.
 #[derive(Clone, Copy, Debug)]
-struct Trouble {
-    /// How long it is waited after the next time.
+struct Interference {
+    /// The delay after the next attempt.
     delay: Duration,
-    /// When the filter may be put back.
-    again: Instant,
-    /// Whether it is away now.
-    is_away: bool,
+    /// When the next attempt is due.
+    next_attempt: Instant,
+    /// Whether the filter is removed now.
+    is_lost: bool,
 }
 
-impl Watched {
-    /// Whether the filter may be put back now: at once the first time, later and later after that.
+impl LinkHistory {
+    /// Whether the filter may be restored now: at once the first time, with growing delays after that.
     pub(super) fn may_try(&mut self, now: Instant) -> bool {
         let (first, longest) = BACK_OFF;
-        match &mut self.trouble {
+        match &mut self.interference {
             None => {
-                self.trouble = Some(Trouble {
+                self.interference = Some(Interference {
                     delay: first,
-                    again: now + first,
-                    is_away: true,
+                    next_attempt: now + first,
+                    is_lost: true,
                 });
                 true
             }
-            Some(trouble) => {
-                trouble.is_away = true;
-                let may = now >= trouble.again;
+            Some(interference) => {
+                interference.is_lost = true;
+                let may = now >= interference.next_attempt;
                 if may {
-                    trouble.delay = (trouble.delay * 2).min(longest);
-                    trouble.again = now + trouble.delay;
+                    interference.delay = (interference.delay * 2).min(longest);
+                    interference.next_attempt = now + interference.delay;
                 }
                 may
             }
         }
     }
 
-    /// The filter runs: once it has for long enough, what was is forgotten.
+    /// Notes that the filter runs. Once it has run for long enough, earlier interference is forgotten.
     pub(super) fn runs(&mut self, now: Instant) {
         self.is_missing = false;
-        if let Some(trouble) = &mut self.trouble {
-            trouble.is_away = false;
-            if now > trouble.again + BACK_OFF.1 {
-                self.trouble = None;
+        if let Some(interference) = &mut self.interference {
+            interference.is_lost = false;
+            if now > interference.next_attempt + BACK_OFF.1 {
+                self.interference = None;
             }
         }
     }
 
-    /// Whether the filter is known to have been taken away.
-    pub(super) fn is_away(&self) -> bool {
-        self.trouble.is_some_and(|trouble| trouble.is_away)
+    /// Whether another process has removed the filter.
+    pub(super) fn is_lost(&self) -> bool {
+        self.interference.is_some_and(|interference| interference.is_lost)
     }
 }
 
@@ -74,36 +74,36 @@ mod tests {
 
     #[test]
     fn the_filter_is_put_back_at_once_and_then_later_and_later() {
-        let mut watched = Watched::default();
+        let mut history = LinkHistory::default();
         let start = Instant::now();
         let tries =
-            |watched: &mut Watched, seconds: u64| watched.may_try(start + Duration::from_secs(seconds));
-        assert!(tries(&mut watched, 0));
-        watched.runs(start + Duration::from_secs(1));
-        assert!(!tries(&mut watched, 2));
-        assert!(!tries(&mut watched, 9));
-        assert!(tries(&mut watched, 10));
-        assert!(!tries(&mut watched, 29));
-        assert!(tries(&mut watched, 30));
+            |history: &mut LinkHistory, seconds: u64| history.may_try(start + Duration::from_secs(seconds));
+        assert!(tries(&mut history, 0));
+        history.runs(start + Duration::from_secs(1));
+        assert!(!tries(&mut history, 2));
+        assert!(!tries(&mut history, 9));
+        assert!(tries(&mut history, 10));
+        assert!(!tries(&mut history, 29));
+        assert!(tries(&mut history, 30));
         let mut at = 30;
         for delay in [40, 80, 160, 320, 600, 600] {
-            assert!(!tries(&mut watched, at + delay - 1), "{delay}");
+            assert!(!tries(&mut history, at + delay - 1), "{delay}");
             at += delay;
-            assert!(tries(&mut watched, at), "{delay}");
+            assert!(tries(&mut history, at), "{delay}");
         }
     }
 
     #[test]
     fn what_was_is_forgotten_after_it_has_run_for_long() {
-        let mut watched = Watched::default();
+        let mut history = LinkHistory::default();
         let start = Instant::now();
-        assert!(watched.may_try(start));
-        assert!(watched.is_away());
-        watched.runs(start + Duration::from_secs(20));
-        assert!(!watched.is_away());
-        assert!(watched.trouble.is_some());
-        watched.runs(start + Duration::from_secs(611));
-        assert!(watched.trouble.is_none());
-        assert!(watched.may_try(start + Duration::from_secs(612)));
+        assert!(history.may_try(start));
+        assert!(history.is_lost());
+        history.runs(start + Duration::from_secs(20));
+        assert!(!history.is_lost());
+        assert!(history.interference.is_some());
+        history.runs(start + Duration::from_secs(611));
+        assert!(history.interference.is_none());
+        assert!(history.may_try(start + Duration::from_secs(612)));
     }
 }

@@ -1,4 +1,4 @@
-//! Reconciling the interfaces with the policy: attaching to those that appear, and putting back what somebody takes away.
+//! Reconciling the interfaces with the policy: attaching to those that appear, and restoring what another process removed.
 
 mod back_off;
 
@@ -6,13 +6,13 @@ use std::{collections::BTreeMap, time::Instant};
 
 use tracing::{error, info, warn};
 
-use self::back_off::Watched;
+use self::back_off::LinkHistory;
 use super::state::{Enforcer, targets};
 use crate::datapath::{Interfaces, LinkState, Target};
 
-/// What is remembered of the interfaces of the policy.
+/// The history of the policy's interfaces, by name.
 #[derive(Debug, Default)]
-pub(super) struct Reconcile(BTreeMap<String, Watched>);
+pub(super) struct Reconcile(BTreeMap<String, LinkHistory>);
 
 /// Whether the filter runs on one interface of the policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,29 +21,29 @@ pub(crate) struct InterfaceHealth {
     pub(crate) name: String,
     /// Whether the filter runs there.
     pub(crate) state: InterfaceState,
-    /// How often somebody else has detached or replaced the filter.
+    /// How often another process has detached or replaced the filter.
     pub(crate) interferences: u64,
 }
 
 /// Whether the filter runs on an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum InterfaceState {
-    /// It does.
+    /// It runs.
     Enforced,
     /// There is no such interface.
     Missing,
-    /// Somebody else has taken it away.
+    /// Another process has detached or replaced it.
     Lost,
 }
 
 impl Enforcer {
-    /// Whether an interface is one of the policy's.
+    /// Whether the policy has an interface of this name.
     pub(crate) fn has_interface(&self, interface: &str) -> bool {
         let mut interfaces = self.policy().interfaces.iter();
         interfaces.any(|ours| ours.name == interface)
     }
 
-    /// Looks at every interface of the policy, and attaches where the filter should run and does not.
+    /// Examines every interface of the policy, and attaches the filter where it should run and does not.
     pub(crate) async fn reconcile(&mut self) {
         let targets = targets(self.policy());
         self.reconcile
@@ -54,19 +54,19 @@ impl Enforcer {
             let standing = match self.datapath.link_state(&target.interface) {
                 Ok(standing) => standing,
                 Err(error) => {
-                    error!(interface = target.interface, %error, "cannot tell whether the filter runs");
+                    error!(interface = target.interface, %error, "cannot determine whether the filter is attached");
                     continue;
                 }
             };
             let index = match standing {
                 LinkState::Runs => {
-                    self.watched(target).runs(Instant::now());
+                    self.history(target).runs(Instant::now());
                     continue;
                 }
                 LinkState::Unpinned => {
                     warn!(
                         interface = target.interface,
-                        "somebody has removed the link's pin: pinning it again"
+                        "the pin of the link was removed: pinning it again"
                     );
                     if let Err(error) = self.datapath.repin(&target.interface) {
                         error!(interface = target.interface, "{:#}", anyhow::Error::from(error));
@@ -74,13 +74,13 @@ impl Enforcer {
                     continue;
                 }
                 LinkState::Replaced { program_id } => {
-                    self.put_back(target, program_id);
+                    self.restore(target, program_id);
                     continue;
                 }
                 LinkState::Detached { index } => Some(index),
                 LinkState::Absent => None,
             };
-            // Asked only if something is amiss: a router may have thousands.
+            // Listed only if something is wrong: a router may have thousands.
             if interfaces.is_none() {
                 interfaces = match Interfaces::list().await {
                     Ok(list) => Some(list),
@@ -91,71 +91,67 @@ impl Enforcer {
                 };
             }
             if let Some(interfaces) = &interfaces {
-                self.attach_again(target, index, interfaces);
+                self.reattach(target, index, interfaces);
             }
         }
     }
 
-    fn watched(&mut self, target: &Target) -> &mut Watched {
+    fn history(&mut self, target: &Target) -> &mut LinkHistory {
         self.reconcile.0.entry(target.interface.clone()).or_default()
     }
 
-    /// Somebody has put another program on the filter's own link.
-    fn put_back(&mut self, target: &Target, program_id: u32) {
+    /// Restores the filter on its own link, on which another program was put.
+    fn restore(&mut self, target: &Target, program_id: u32) {
         let interface = &target.interface;
-        let watched = self.watched(target);
-        if !watched.is_away() {
-            watched.interferences += 1;
+        let history = self.history(target);
+        if !history.is_lost() {
+            history.interferences += 1;
             error!(
                 interface,
-                program_id, "SOMEBODY HAS REPLACED THE FILTER by another program"
+                program_id, "THE FILTER WAS REPLACED by another program"
             );
         }
-        if watched.may_try(Instant::now()) {
+        if history.may_try(Instant::now()) {
             match self.datapath.restore(interface) {
-                Ok(()) => warn!(interface, "the filter is put back"),
+                Ok(()) => warn!(interface, "the filter is restored"),
                 Err(error) => error!(interface, "{:#}", anyhow::Error::from(error)),
             }
         }
     }
 
-    /// The filter does not run on an interface; `index` is that of the one on which it did.
-    fn attach_again(&mut self, target: &Target, index: Option<u32>, interfaces: &Interfaces) {
+    /// Attaches the filter to an interface on which it does not run; `index` is that of the interface on which it did.
+    fn reattach(&mut self, target: &Target, index: Option<u32>, interfaces: &Interfaces) {
         let interface = &target.interface;
         let Some(found) = interfaces.named(interface) else {
-            let watched = self.watched(target);
-            if !watched.is_missing {
-                watched.is_missing = true;
-                warn!(interface, "the interface is not there: waiting for it");
+            let history = self.history(target);
+            if !history.is_missing {
+                history.is_missing = true;
+                warn!(interface, "the interface does not exist: waiting for it");
             }
             return;
         };
         let other = found.xdp.first().map(|other| other.program_id);
-        let watched = self.watched(target);
+        let history = self.history(target);
         let is_interference = index == Some(found.index) || other.is_some();
         if is_interference {
-            if !watched.is_away() {
-                watched.interferences += 1;
-                error!(
-                    interface,
-                    other_program_id = other,
-                    "SOMEBODY HAS DETACHED THE FILTER"
-                );
+            if !history.is_lost() {
+                history.interferences += 1;
+                error!(interface, other_program_id = other, "THE FILTER WAS DETACHED");
             }
-            if !watched.may_try(Instant::now()) {
+            if !history.may_try(Instant::now()) {
                 return;
             }
         }
         match self.datapath.reattach(interfaces, target) {
             Ok(()) => {
-                info!(interface, ifindex = found.index, "attached again");
-                self.watched(target).runs(Instant::now());
+                info!(interface, ifindex = found.index, "reattached");
+                self.history(target).runs(Instant::now());
             }
             Err(error) => {
                 let error = anyhow::Error::from(error);
-                error!(interface, "cannot attach to it again: {error:#}");
-                // As if somebody had: not every second.
-                self.watched(target).may_try(Instant::now());
+                error!(interface, "cannot reattach: {error:#}");
+                // Retried with the same delays, not every second.
+                self.history(target).may_try(Instant::now());
             }
         }
     }
@@ -165,16 +161,16 @@ impl Enforcer {
         let interfaces = self.policy().interfaces.iter();
         interfaces
             .map(|interface| {
-                let watched = self.reconcile.0.get(&interface.name);
+                let history = self.reconcile.0.get(&interface.name);
                 let state = match self.datapath.link_state(&interface.name) {
                     Ok(LinkState::Runs | LinkState::Unpinned) => InterfaceState::Enforced,
-                    _ if watched.is_some_and(Watched::is_away) => InterfaceState::Lost,
+                    _ if history.is_some_and(LinkHistory::is_lost) => InterfaceState::Lost,
                     _ => InterfaceState::Missing,
                 };
                 InterfaceHealth {
                     name: interface.name.clone(),
                     state,
-                    interferences: watched.map_or(0, |watched| watched.interferences),
+                    interferences: history.map_or(0, |history| history.interferences),
                 }
             })
             .collect()
