@@ -10,10 +10,12 @@ use std::{
 };
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use op25b::policy::{
-    self, Block, Compiled, Exemption, ExemptionLimits, Policy, Pool, PoolMode, Position, Prefix, Relay,
-    Subscribers,
-    table::{Live, Used, Words},
+use op25b::{
+    lpm::{LiveTables, Used, Words},
+    policy::{
+        self, Block, Compiled, Exemption, ExemptionLimits, Policy, Pool, PoolMode, Position, Prefix, Relay,
+        Subscribers,
+    },
 };
 use op25b_common::{
     TableRoot,
@@ -386,7 +388,7 @@ impl Heap {
             self.classes.push(*class);
         }
         // SAFETY: nobody else has this memory, and `used` has followed every change.
-        let mut live = unsafe { Live::new(self.memory.words(), &mut self.used) };
+        let mut live = unsafe { LiveTables::new(self.memory.words(), &mut self.used) };
         for part in &change.tables {
             part.write(&mut live).unwrap();
         }
@@ -394,7 +396,7 @@ impl Heap {
 
     fn class(&mut self, address: IpAddr) -> Class {
         // SAFETY: as above.
-        let live = unsafe { Live::new(self.memory.words(), &mut self.used) };
+        let live = unsafe { LiveTables::new(self.memory.words(), &mut self.used) };
         let number = match address {
             IpAddr::V4(address) => live.find(
                 TableRoot::SourcesV4,

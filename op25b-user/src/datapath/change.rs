@@ -10,9 +10,9 @@ use op25b_common::{
 use thiserror::Error;
 
 use super::{Filter, LoadError, load, mapping};
-use crate::policy::{
-    Change,
-    table::{Full, Live, Used, Words},
+use crate::{
+    lpm::{Full, LiveTables, Used, Words},
+    policy::Change,
 };
 
 /// Why a filter could not be changed.
@@ -81,7 +81,7 @@ impl Filter {
         memory.write_classes(&change.classes)?;
         // SAFETY: this process alone writes to the maps, `used` has followed every change, and the program in the kernel
         // reads only what entries lead to.
-        let mut live = unsafe { Live::new(memory.words(), used) };
+        let mut live = unsafe { LiveTables::new(memory.words(), used) };
         for part in &change.tables {
             part.write(&mut live)?;
         }

@@ -27,7 +27,10 @@ use super::{
     mapping,
     records::Records,
 };
-use crate::policy::{Compiled, Role, table::Used};
+use crate::{
+    lpm::Used,
+    policy::{Compiled, Role},
+};
 
 /// A program with its policy in the kernel. Dropping it removes it, unless a link or a pin holds it.
 #[derive(Debug)]

@@ -14,9 +14,8 @@ use super::{
     classes::{Classes, Places, Pooled},
     compile::{Entry, Sources, destinations},
     fold::{Sets, Terms, fold},
-    nesting::{AddressFamily, Bits},
-    table::{Full, Leaf, Live},
 };
+use crate::lpm::{AddressFamily, Bits, Full, Leaf, LiveTables};
 
 /// A policy's prefixes in an order that answers what holds in a part of the address space, whoever else is exempt.
 ///
@@ -61,12 +60,12 @@ pub struct Rewritten {
 }
 
 impl Rewritten {
-    /// Writes it to tables that are looked at meanwhile; see [`Live::write`].
+    /// Writes it to tables that are looked at meanwhile; see [`LiveTables::write`].
     ///
     /// # Errors
     ///
     /// [`Full`]; nothing has changed then.
-    pub fn write(&self, tables: &mut Live<'_>) -> Result<(), Full> {
+    pub fn write(&self, tables: &mut LiveTables<'_>) -> Result<(), Full> {
         tables.write(self.root, self.prefix, &self.leaves)
     }
 }

@@ -7,11 +7,8 @@ use op25b_common::values::{Class, NEVER, NO_RULE, RuleIndex, UnixSeconds};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{
-    fold::{Grant, Sources},
-    nesting::{AddressFamily, Bits, Covering},
-    table::Leaf,
-};
+use super::fold::{Grant, Sources};
+use crate::lpm::{AddressFamily, Bits, Covering, Leaf};
 
 /// The classes of both families by number. Number 0 is of those in no pool and in no exemption.
 #[derive(Clone, Debug)]

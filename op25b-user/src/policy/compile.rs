@@ -11,9 +11,8 @@ use super::{
     Action, Handling, Inbound, Match, Policy, Pool, Prefix, Prohibit,
     classes::{Classes, Places, PoolPrefix, Pooled},
     fold::{Destination, Sets, Terms, fold},
-    nesting::{AddressFamily, Bits},
-    table::{Draft, Full, Leaf},
 };
+use crate::lpm::{AddressFamily, Bits, Full, Leaf, TableSet};
 
 /// What the program for a policy reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +40,7 @@ pub struct Compiled {
     /// The interfaces on which tunnels are looked into, with the bits of their [`Tunnel`](super::Tunnel)s.
     pub tunnels: Vec<(String, u8)>,
     /// The prefix tables, by [`TableRoot`]: sources by the number of their class, destinations by relay.
-    pub tables: Draft,
+    pub tables: TableSet,
     /// The classes by number.
     pub classes: Vec<Class>,
     /// Which record belongs to which subscriber.
@@ -61,7 +60,7 @@ impl Compiled {
         Self {
             blocked_ports: self.blocked_ports.clone(),
             tunnels: self.tunnels.clone(),
-            tables: Draft::new(),
+            tables: TableSet::new(),
             classes: Vec::new(),
             places: Places::default(),
             destinations_v4: Vec::new(),
@@ -133,7 +132,7 @@ pub fn compile(policy: &Policy) -> Result<Compiled, CompileError> {
         return Err(CompileError::TooManyRules);
     }
     let mut sets = Sets::default();
-    let mut tables = Draft::new();
+    let mut tables = TableSet::new();
     let mut classes = Classes::new();
     let mut places = Places::default();
     for (family, sources, relays) in [

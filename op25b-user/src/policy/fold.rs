@@ -6,10 +6,8 @@ use op25b_common::values::{
     ALWAYS_PAST, DestinationEntry, NEVER, NO_DESTINATIONS, NO_RULE, RuleIndex, UnixSeconds,
 };
 
-use super::{
-    CompileError, Exemption,
-    nesting::{AddressFamily, Bits, Covering},
-};
+use super::{CompileError, Exemption};
+use crate::lpm::{AddressFamily, Bits, Covering};
 
 /// The most destination entries for one address family: half a gigabyte of kernel memory.
 const MOST_DESTINATIONS: usize = 4 << 20;

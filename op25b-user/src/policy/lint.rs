@@ -7,8 +7,8 @@ use super::{
     context::Context,
     diagnostic::{Code, Diagnostic},
     fold::Terms,
-    nesting::{AddressFamily, Bits, Covering},
 };
+use crate::lpm::{AddressFamily, Bits, Covering};
 
 /// Reports what exemptions do not do, or do too much.
 pub(super) fn lint(context: &mut Context<'_>, policy: &Policy) {

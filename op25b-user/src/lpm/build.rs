@@ -2,7 +2,11 @@
 
 use op25b_common::lpm::{BitmapNode, CompressedPath, Entry, PAGE_ENTRIES, Target};
 
-use super::{Full, Leaf, Space, lists::LONGEST};
+use super::{
+    leaf::Leaf,
+    lists::LONGEST,
+    space::{Full, Space},
+};
 
 /// How many bits a step behind the root takes.
 pub(super) const STEP: u32 = 8;

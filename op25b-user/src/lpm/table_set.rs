@@ -5,11 +5,16 @@ use op25b_common::{
     lpm::{BitmapNode, CompressedPath, Entry, Memory, PAGE, PAGE_ENTRIES, ROOT_BITS, ROOT_ENTRIES, find},
 };
 
-use super::{Full, Leaf, Space, address_parts, build, lists::Lists};
+use super::{
+    build,
+    leaf::Leaf,
+    lists::Lists,
+    space::{Full, Space, address_parts},
+};
 
 /// The tables of a policy, each with its own root and all with the rest in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Draft {
+pub struct TableSet {
     /// The roots, [`ROOT_ENTRIES`] words for each [`TableRoot`].
     pub roots: Vec<Entry>,
     /// The pages.
@@ -21,7 +26,7 @@ pub struct Draft {
     pub(super) lists: Lists,
 }
 
-impl Draft {
+impl TableSet {
     /// Tables in which every address has class 0.
     #[must_use]
     pub fn new() -> Self {
@@ -39,7 +44,7 @@ impl Draft {
     /// # Errors
     ///
     /// [`Full`] if there are more parts than entries can number.
-    pub(in super::super) fn fill(&mut self, root: TableRoot, leaves: &[Leaf]) -> Result<(), Full> {
+    pub(crate) fn fill(&mut self, root: TableRoot, leaves: &[Leaf]) -> Result<(), Full> {
         let start = root.index() as usize * ROOT_ENTRIES;
         let mut entries = self.roots[start..start + ROOT_ENTRIES].to_vec();
         build::fill(self, leaves, 0, ROOT_BITS, &mut entries)?;
@@ -65,13 +70,13 @@ impl Draft {
     }
 }
 
-impl Default for Draft {
+impl Default for TableSet {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Memory for Draft {
+impl Memory for TableSet {
     fn entry(&self, page: u32, index: u32) -> Option<Entry> {
         self.pages.get(page as usize)?.get(index as usize).copied()
     }
@@ -85,7 +90,7 @@ impl Memory for Draft {
     }
 }
 
-impl Space for Draft {
+impl Space for TableSet {
     fn add_page(&mut self, entries: &[Entry; PAGE_ENTRIES]) -> Result<u32, Full> {
         add(&mut self.pages, *entries)
     }

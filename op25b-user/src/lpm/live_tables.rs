@@ -19,11 +19,13 @@ use op25b_common::{
 };
 
 use super::{
-    Draft, Full, Leaf, Space, address_parts,
     build::{self, STEP},
+    leaf::Leaf,
     lists::Lists,
+    prefix_order::Bits,
+    space::{Full, Space, address_parts},
+    table_set::TableSet,
 };
-use crate::policy::nesting::Bits;
 
 /// The memory of tables, of which some is used.
 #[derive(Clone, Copy, Debug)]
@@ -48,27 +50,27 @@ pub struct Used {
 }
 
 impl Used {
-    /// What a draft takes that was copied there.
+    /// What a tables takes that was copied there.
     #[must_use]
-    pub fn by(draft: &Draft) -> Self {
+    pub fn by(tables: &TableSet) -> Self {
         let count = |items: usize| u32::try_from(items).unwrap_or(u32::MAX);
         Self {
-            pages: count(draft.pages.len()),
-            sparse: count(draft.sparse.len()),
-            paths: count(draft.paths.len()),
-            lists: draft.lists.clone(),
+            pages: count(tables.pages.len()),
+            sparse: count(tables.sparse.len()),
+            paths: count(tables.paths.len()),
+            lists: tables.lists.clone(),
         }
     }
 }
 
 /// Tables that may be changed.
 #[derive(Debug)]
-pub struct Live<'m> {
+pub struct LiveTables<'m> {
     words: Words<'m>,
     used: &'m mut Used,
 }
 
-impl<'m> Live<'m> {
+impl<'m> LiveTables<'m> {
     /// The tables in this memory.
     ///
     /// # Safety
@@ -96,12 +98,7 @@ impl<'m> Live<'m> {
     /// # Errors
     ///
     /// [`Full`]; nothing has changed then.
-    pub(in super::super) fn write(
-        &mut self,
-        root: TableRoot,
-        prefix: Bits,
-        leaves: &[Leaf],
-    ) -> Result<(), Full> {
+    pub(crate) fn write(&mut self, root: TableRoot, prefix: Bits, leaves: &[Leaf]) -> Result<(), Full> {
         let start = root.index() as usize * ROOT_ENTRIES;
         let roots = &self.words.roots[start..start + ROOT_ENTRIES];
         let first = prefix.part(0, ROOT_BITS);
@@ -204,7 +201,7 @@ impl<'m> Live<'m> {
     }
 }
 
-impl Memory for Live<'_> {
+impl Memory for LiveTables<'_> {
     fn entry(&self, page: u32, index: u32) -> Option<Entry> {
         let word = self
             .words
@@ -230,7 +227,7 @@ impl Memory for Live<'_> {
     }
 }
 
-impl Space for Live<'_> {
+impl Space for LiveTables<'_> {
     fn add_page(&mut self, entries: &[Entry; PAGE_ENTRIES]) -> Result<u32, Full> {
         let number = take(&mut self.used.pages, self.words.pages.len() / PAGE_ENTRIES)?;
         self.store_entries(number * PAGE, entries);

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 ///
 /// In ascending order, each prefix comes right before everything that lies in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Bits {
+pub(crate) struct Bits {
     // Two halves: a whole u128 would be aligned to 16 bytes, and there may be a million of these.
     address: [u64; 2],
     length: u8,
@@ -14,14 +14,14 @@ pub(super) struct Bits {
 
 /// One of the address families.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AddressFamily {
+pub(crate) enum AddressFamily {
     V4,
     V6,
 }
 
 impl Bits {
     /// The prefix and its family.
-    pub(super) fn new(net: IpNet) -> (AddressFamily, Self) {
+    pub(crate) fn new(net: IpNet) -> (AddressFamily, Self) {
         let length = net.prefix_len();
         match net {
             IpNet::V4(net) => (
@@ -36,66 +36,66 @@ impl Bits {
     }
 
     /// The prefix, if it is of that family.
-    pub(super) fn of(family: AddressFamily, net: IpNet) -> Option<Self> {
+    pub(crate) fn of(family: AddressFamily, net: IpNet) -> Option<Self> {
         let (found, bits) = Self::new(net);
         (found == family).then_some(bits)
     }
 
     /// The address, at the left of 128 bits in network byte order.
-    pub(super) fn octets(self) -> [u8; 16] {
+    pub(crate) fn octets(self) -> [u8; 16] {
         self.first().to_be_bytes()
     }
 
     /// The address of an IPv4 prefix in network byte order.
-    pub(super) fn v4_octets(self) -> [u8; 4] {
+    pub(crate) fn v4_octets(self) -> [u8; 4] {
         self.v4_range().0.to_be_bytes()
     }
 
     /// The prefix length.
-    pub(super) fn length(self) -> u8 {
+    pub(crate) fn length(self) -> u8 {
         self.length
     }
 
     /// The prefix of that length around this one, which is no shorter.
-    pub(super) fn shortened(self, length: u8) -> Self {
+    pub(crate) fn shortened(self, length: u8) -> Self {
         let shorter = Self { length, ..self };
         Self::from_parts(self.first() & shorter.mask(), length)
     }
 
     /// Whether `other` lies in this prefix or is the same.
-    pub(super) fn covers(self, other: Self) -> bool {
+    pub(crate) fn covers(self, other: Self) -> bool {
         self.length <= other.length && (self.first() ^ other.first()) & self.mask() == 0
     }
 
     /// The first and the last address of an IPv4 prefix.
-    pub(super) fn v4_range(self) -> (u32, u32) {
+    pub(crate) fn v4_range(self) -> (u32, u32) {
         ((self.first() >> 96) as u32, (self.last() >> 96) as u32)
     }
 
     /// The last address of the prefix.
-    pub(super) fn last(self) -> u128 {
+    pub(crate) fn last(self) -> u128 {
         self.first() | !self.mask()
     }
 
     /// The first address of the prefix.
-    pub(super) fn first(self) -> u128 {
+    pub(crate) fn first(self) -> u128 {
         let [high, low] = self.address;
         (u128::from(high) << 64) | u128::from(low)
     }
 
     /// The `width` bits behind the first `depth`, as a number; zeros behind the prefix.
-    pub(super) fn part(self, depth: u32, width: u32) -> usize {
+    pub(crate) fn part(self, depth: u32, width: u32) -> usize {
         (self.first() << depth >> (128 - width)) as usize
     }
 
     /// Up to 64 bits behind the first `depth`, at the left of a number, with zeros behind them.
-    pub(super) fn bytes(self, depth: u32, bits: u32) -> u64 {
+    pub(crate) fn bytes(self, depth: u32, bits: u32) -> u64 {
         let value = (self.first() << depth >> 64) as u64;
         value & u64::MAX << (u64::BITS - bits)
     }
 
     /// How many bits this prefix and one that does not come before it have in common.
-    pub(super) fn common(self, other: Self) -> u32 {
+    pub(crate) fn common(self, other: Self) -> u32 {
         let same = (self.first() ^ other.first()).leading_zeros();
         same.min(u32::from(self.length.min(other.length)))
     }
@@ -118,21 +118,21 @@ impl Bits {
 ///
 /// At most 129 deep, so walking a list is linear.
 #[derive(Debug)]
-pub(super) struct Covering<T>(Vec<(Bits, T)>);
+pub(crate) struct Covering<T>(Vec<(Bits, T)>);
 
 impl<T> Covering<T> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Vec::new())
     }
 
     /// Goes on to a prefix; the answer is the value of the longest shorter or equal prefix that covers it.
-    pub(super) fn enter(&mut self, bits: Bits) -> Option<&T> {
+    pub(crate) fn enter(&mut self, bits: Bits) -> Option<&T> {
         while self.0.pop_if(|(outer, _)| !outer.covers(bits)).is_some() {}
         self.0.last().map(|(_, value)| value)
     }
 
     /// Puts the present prefix on top, for those that lie in it.
-    pub(super) fn push(&mut self, bits: Bits, value: T) {
+    pub(crate) fn push(&mut self, bits: Bits, value: T) {
         self.0.push((bits, value));
     }
 }

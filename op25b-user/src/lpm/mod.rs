@@ -1,0 +1,20 @@
+//! Prefix tables in flat memory, built and changed in user space; [`op25b_common::lpm`] is their layout and look-up.
+//!
+//! [`TableSet`] holds the tables of a whole policy in vectors; [`LiveTables`] are tables that the program in the kernel
+//! reads while they are changed.
+
+mod build;
+mod leaf;
+mod lists;
+mod live_tables;
+mod prefix_order;
+mod space;
+mod table_set;
+
+pub(crate) use self::prefix_order::{AddressFamily, Bits, Covering};
+pub use self::{
+    leaf::Leaf,
+    live_tables::{LiveTables, Used, Words},
+    space::Full,
+    table_set::TableSet,
+};

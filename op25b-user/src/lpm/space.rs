@@ -1,0 +1,26 @@
+//! Memory to which parts of tables are added.
+
+use op25b_common::lpm::{BitmapNode, CompressedPath, Entry, KeyCursor, Memory};
+
+/// Memory has been used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the tables have no room left")]
+pub struct Full;
+
+/// Memory to which parts of tables are added. Nothing leads to a part before its entry is stored.
+pub(super) trait Space: Memory {
+    /// Adds a page for a full node.
+    fn add_page(&mut self, entries: &[Entry; 256]) -> Result<u32, Full>;
+    /// Adds a list of at most [`super::lists::LONGEST`] entries, which lie in one page; the result counts over all pages.
+    fn add_list(&mut self, entries: &[Entry]) -> Result<u32, Full>;
+    /// Adds a bitmap node.
+    fn add_sparse(&mut self, node: BitmapNode) -> Result<u32, Full>;
+    /// Adds a compressed path.
+    fn add_path(&mut self, path: CompressedPath) -> Result<u32, Full>;
+}
+
+/// The parts of an address, given in the leftmost of 128 bits, as a look-up takes them.
+pub(super) fn address_parts(address: u128) -> KeyCursor {
+    #[expect(clippy::cast_possible_truncation, reason = "each is a half of 128 bits")]
+    KeyCursor::new((address >> 64) as u64, address as u64)
+}
