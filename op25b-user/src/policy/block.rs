@@ -88,7 +88,7 @@ fn interface_name<'t>(
             })
     };
     if let Some(problem) = problem {
-        context.error(
+        context.reporter.error(
             span,
             Code::InterfaceName,
             format!("no interface can be called `{name}`: the name {problem}"),
@@ -152,8 +152,8 @@ pub(super) fn subscribers<'t>(context: &mut Context<'t>, node: Located<Node<'t>>
     };
     let ipv6_prefix = length.filter(|length| Subscribers::IPV6_PREFIXES.contains(length));
     if ipv6_prefix.is_none() {
-        let text = context.source.slice(node.span);
-        context.error(
+        let text = context.reporter.slice(node.span);
+        context.reporter.error(
             node.span,
             Code::BadLength,
             format!("`{text}` is not the length of an IPv6 subscriber's prefix"),
@@ -184,7 +184,7 @@ fn tunnels<'t>(
         value: Role::Uplink, ..
     }) = role
     {
-        context.error(
+        context.reporter.error(
             list,
             Code::Misplaced,
             "tunnels are looked into on subscriber interfaces only",
@@ -204,7 +204,7 @@ fn prohibit<'t>(
     let (from, rate) = (record.optional("prohibit_from"), record.optional("prohibit_rate"));
     let Some(asks) = asks else {
         for node in [from, rate].into_iter().flatten() {
-            context.error(
+            context.reporter.error(
                 node.span,
                 Code::Misplaced,
                 "this is for `action: prohibit`, which the policy does not ask for",
@@ -242,7 +242,7 @@ fn routers<'t>(context: &mut Context<'t>, node: Located<Node<'t>>, prohibit: &mu
             IpAddr::V6(address) => prohibit.router_v6.replace(address).is_some(),
         };
         if !is_host || is_taken {
-            context.error(
+            context.reporter.error(
                 list,
                 Code::NoRouter,
                 "`prohibit_from` is one address of this router for IPv4, one for IPv6, or both",
@@ -256,8 +256,8 @@ fn answer_rate(context: &mut Context<'_>, node: &Located<Node<'_>>) -> Option<u3
     match &node.value {
         Node::Integer(rate) if RATES.contains(rate) => u32::try_from(*rate).ok(),
         _ => {
-            let text = context.source.slice(node.span);
-            context.error(
+            let text = context.reporter.slice(node.span);
+            context.reporter.error(
                 node.span,
                 Code::BadRate,
                 format!("`{text}` is not a number of ICMP errors a second"),
@@ -282,7 +282,7 @@ fn ports<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> Vec<u16> {
     }
     if ports.len() > MAX_BLOCKED_PORTS {
         let found = ports.len();
-        context.error(
+        context.reporter.error(
             list,
             Code::TooManyPorts,
             format!("{found} ports are to be blocked, and at most {MAX_BLOCKED_PORTS} can be"),
@@ -297,7 +297,7 @@ fn port(context: &mut Context<'_>, node: &Located<Node<'_>>) -> Option<u16> {
     let number = match &node.value {
         Node::Integer(number) if PORTS.contains(number) => u16::try_from(*number).ok()?,
         Node::Text(text) if text.parse::<u16>().is_ok() => {
-            context.error(
+            context.reporter.error(
                 span,
                 Code::WrongType,
                 "a port is a number, and this is a text",
@@ -310,9 +310,9 @@ fn port(context: &mut Context<'_>, node: &Located<Node<'_>>) -> Option<u16> {
             return None;
         }
         Node::Plain | Node::Integer(_) | Node::Text(_) => {
-            let text = context.source.slice(span);
+            let text = context.reporter.slice(span);
             let message = format!("`{text}` is not a TCP port");
-            context.error(
+            context.reporter.error(
                 span,
                 Code::BadPort,
                 message,
@@ -329,7 +329,7 @@ fn port(context: &mut Context<'_>, node: &Located<Node<'_>>) -> Option<u16> {
 }
 
 fn refuse_submission(context: &mut Context<'_>, span: Span, port: u16, rfc: &str) -> Option<u16> {
-    context.say(span, Code::SubmissionPort, || {
+    context.reporter.report(span, Code::SubmissionPort, || {
         Diagnostic::new(Code::SubmissionPort, format!("port {port} is where customers submit their mail ({rfc})"))
             .note("customers whose port 25 is blocked must still be able to send mail, with authentication, on 465 and 587")
             .hint(format!("leave {port} out"))

@@ -1,4 +1,4 @@
-//! What readers of values share: the text, the report they write to, and the clock they go by.
+//! The context in which a text is read: its report and the clock, and how scalars, words and lists are read in it.
 
 use std::borrow::Cow;
 
@@ -6,50 +6,36 @@ use hashbrown::HashMap;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
-    Position, Report, Word,
-    diagnostic::{Code, Diagnostic, Severity},
-    source::{Source, Span},
+    Position, Word,
+    diagnostic::{Code, Diagnostic},
+    reporter::Reporter,
+    source::Span,
     yaml::{Located, Node},
 };
 
-/// The hands of everything that reads a policy.
-pub(super) struct Context<'t> {
-    pub(super) source: Source<'t>,
-    pub(super) report: Report,
-    pub(super) now: Timestamp,
-    pub(super) time_zone: TimeZone,
+/// What everything that reads a value needs.
+pub(crate) struct Context<'t> {
+    pub(crate) reporter: Reporter<'t>,
+    /// The instant as of which the text is read.
+    pub(crate) now: Timestamp,
+    /// The time zone of dates.
+    pub(crate) time_zone: TimeZone,
 }
 
 impl<'t> Context<'t> {
-    /// Reports something about a place.
-    pub(super) fn say(&mut self, span: Span, code: Code, diagnostic: impl FnOnce() -> Diagnostic) {
-        let source = &self.source;
-        self.report.add(code.severity(), || diagnostic().at(source, span));
-    }
-
-    /// Reports something about the word, such as a prefix, that begins at a position.
-    pub(super) fn say_at(&mut self, at: Position, code: Code, diagnostic: impl FnOnce() -> Diagnostic) {
-        let source = &self.source;
-        self.report
-            .add(code.severity(), || diagnostic().at(source, source.word(at)));
-    }
-
-    /// Reports a simple error: a message and what to write instead.
-    pub(super) fn error(
-        &mut self,
-        span: Span,
-        code: Code,
-        message: impl Into<String>,
-        hint: impl Into<String>,
-    ) {
-        debug_assert_eq!(code.severity(), Severity::Error);
-        self.say(span, code, || Diagnostic::new(code, message).hint(hint));
+    /// The context of a text; `file` names it in the report.
+    pub(crate) fn new(file: &str, text: &'t str, now: Timestamp, time_zone: TimeZone) -> Self {
+        Self {
+            reporter: Reporter::new(file, text),
+            now,
+            time_zone,
+        }
     }
 
     /// Reports a value of the wrong type.
-    pub(super) fn wrong_type(&mut self, span: Span, key: &str, wanted: &str, found: &Node<'_>) {
+    pub(crate) fn wrong_type(&mut self, span: Span, key: &str, wanted: &str, found: &Node<'_>) {
         if matches!(found, Node::Null) {
-            self.error(
+            self.reporter.error(
                 span,
                 Code::EmptyValue,
                 format!("`{key}` has no value"),
@@ -57,7 +43,7 @@ impl<'t> Context<'t> {
             );
         } else {
             let kind = found.kind();
-            self.error(
+            self.reporter.error(
                 span,
                 Code::WrongType,
                 format!("`{key}` must be {wanted}, and this is {kind}"),
@@ -67,7 +53,7 @@ impl<'t> Context<'t> {
     }
 
     /// The text of a scalar, of any type: a ticket may be just a number.
-    pub(super) fn scalar(
+    pub(crate) fn scalar(
         &mut self,
         key: &str,
         wanted: &str,
@@ -76,7 +62,7 @@ impl<'t> Context<'t> {
         let span = node.span;
         let value = match node.value {
             Node::Text(text) => text,
-            Node::Plain | Node::Integer(_) => Cow::Borrowed(self.source.slice(span)),
+            Node::Plain | Node::Integer(_) => Cow::Borrowed(self.reporter.slice(span)),
             found => {
                 self.wrong_type(span, key, wanted, &found);
                 return None;
@@ -86,12 +72,12 @@ impl<'t> Context<'t> {
     }
 
     /// A text for people, in one line.
-    pub(super) fn text(&mut self, key: &str, node: Located<Node<'t>>) -> Option<Located<Cow<'t, str>>> {
+    pub(crate) fn text(&mut self, key: &str, node: Located<Node<'t>>) -> Option<Located<Cow<'t, str>>> {
         self.readable(key, node, &[])
     }
 
     /// A text for people, in as many lines as they like.
-    pub(super) fn prose(&mut self, key: &str, node: Located<Node<'t>>) -> Option<Located<Cow<'t, str>>> {
+    pub(crate) fn prose(&mut self, key: &str, node: Located<Node<'t>>) -> Option<Located<Cow<'t, str>>> {
         self.readable(key, node, &['\n', '\t'])
     }
 
@@ -103,7 +89,7 @@ impl<'t> Context<'t> {
     ) -> Option<Located<Cow<'t, str>>> {
         let Located { value, span } = self.scalar(key, "a text", node)?;
         if value.trim().is_empty() {
-            self.error(
+            self.reporter.error(
                 span,
                 Code::EmptyValue,
                 format!("`{key}` is empty"),
@@ -114,7 +100,7 @@ impl<'t> Context<'t> {
         // These texts end up in logs and on terminals, which obey control characters.
         if let Some(bad) = value.chars().find(|c| c.is_control() && !allowed.contains(c)) {
             let code = u32::from(bad);
-            self.error(
+            self.reporter.error(
                 span,
                 Code::ControlCharacter,
                 format!("`{key}` has a control character (U+{code:04X}) in it"),
@@ -126,7 +112,7 @@ impl<'t> Context<'t> {
     }
 
     /// One of a few words.
-    pub(super) fn word<W: Word>(&mut self, key: &str, node: Located<Node<'t>>) -> Option<Located<W>> {
+    pub(crate) fn word<W: Word>(&mut self, key: &str, node: Located<Node<'t>>) -> Option<Located<W>> {
         let names = || W::ALL.iter().map(|word| word.name());
         let Located { value, span } = self.scalar(key, &one_of(names()), node)?;
         let word = W::ALL.iter().find(|word| word.name() == value);
@@ -135,7 +121,7 @@ impl<'t> Context<'t> {
                 Some(name) => format!("did you mean `{name}`?"),
                 None => format!("write {}", one_of(names())),
             };
-            self.error(
+            self.reporter.error(
                 span,
                 Code::UnknownValue,
                 format!("`{key}` cannot be `{value}`, only {}", one_of(names())),
@@ -146,11 +132,11 @@ impl<'t> Context<'t> {
     }
 
     /// The items of a list that has some.
-    pub(super) fn list(&mut self, key: &str, of: &str, node: Located<Node<'t>>) -> Vec<Located<Node<'t>>> {
+    pub(crate) fn list(&mut self, key: &str, of: &str, node: Located<Node<'t>>) -> Vec<Located<Node<'t>>> {
         match node.value {
             Node::List(items) => {
                 if items.is_empty() {
-                    self.error(
+                    self.reporter.error(
                         node.span,
                         Code::EmptyList,
                         format!("`{key}` is an empty list"),
@@ -169,7 +155,7 @@ impl<'t> Context<'t> {
 
 /// Where names and prefixes were given first.
 #[derive(Debug)]
-pub(super) struct Seen<K>(HashMap<K, Position>);
+pub(crate) struct Seen<K>(HashMap<K, Position>);
 
 impl<K> Default for Seen<K> {
     fn default() -> Self {
@@ -179,7 +165,7 @@ impl<K> Default for Seen<K> {
 
 impl<K: Eq + std::hash::Hash> Seen<K> {
     /// Notes a key; reports it if it was noted before.
-    pub(super) fn note(
+    pub(crate) fn note(
         &mut self,
         context: &mut Context<'_>,
         span: Span,
@@ -189,7 +175,7 @@ impl<K: Eq + std::hash::Hash> Seen<K> {
         if let Some(first) = self.0.get(&key) {
             let message = what(&key);
             let note = format!("it is first given on line {}", first.line);
-            context.say(span, Code::Duplicate, || {
+            context.reporter.report(span, Code::Duplicate, || {
                 Diagnostic::new(Code::Duplicate, message)
                     .note(note)
                     .hint("remove one of the two")
@@ -202,7 +188,7 @@ impl<K: Eq + std::hash::Hash> Seen<K> {
 }
 
 /// `a`, `b` or `c`.
-pub(super) fn one_of<'a>(names: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn one_of<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
     match names.split_last() {
         Some((last, [])) => last.clone(),
@@ -212,7 +198,7 @@ pub(super) fn one_of<'a>(names: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// The name that was probably meant.
-pub(super) fn closest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn closest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let text = text.to_lowercase().replace('-', "_");
     names
         .map(|name| (strsim::damerau_levenshtein(&text, name), name))

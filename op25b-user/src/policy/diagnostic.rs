@@ -143,7 +143,7 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    pub(super) fn new(code: Code, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
             message: message.into(),
@@ -153,7 +153,7 @@ impl Diagnostic {
         }
     }
 
-    pub(super) fn at(mut self, source: &Source<'_>, span: Span) -> Self {
+    pub(crate) fn at(mut self, source: &Source<'_>, span: Span) -> Self {
         let place = Place {
             position: span.at,
             excerpt: source.excerpt(span),
@@ -162,12 +162,12 @@ impl Diagnostic {
         self
     }
 
-    pub(super) fn note(mut self, note: impl Into<String>) -> Self {
+    pub(crate) fn note(mut self, note: impl Into<String>) -> Self {
         self.note = Some(note.into());
         self
     }
 
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -184,7 +184,7 @@ impl Diagnostic {
 pub struct Place {
     /// Line and column.
     pub position: Position,
-    pub(super) excerpt: Excerpt,
+    pub(crate) excerpt: Excerpt,
 }
 
 impl Place {
@@ -228,7 +228,7 @@ impl Report {
     }
 
     /// Adds a diagnostic; the argument makes it only if it is going to be kept.
-    pub(super) fn add(&mut self, severity: Severity, diagnostic: impl FnOnce() -> Diagnostic) {
+    pub(crate) fn add(&mut self, severity: Severity, diagnostic: impl FnOnce() -> Diagnostic) {
         let count = match severity {
             Severity::Error => &mut self.errors,
             Severity::Warning => &mut self.warnings,
@@ -240,7 +240,7 @@ impl Report {
     }
 
     /// Puts the diagnostics in the order of the file's lines; what is about the whole file comes last.
-    pub(super) fn sort(&mut self) {
+    pub(crate) fn sort(&mut self) {
         self.diagnostics
             .sort_by_key(|diagnostic| match &diagnostic.place {
                 Some(place) => (false, place.position),

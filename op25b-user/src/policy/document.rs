@@ -8,11 +8,11 @@ use super::{
     Block, Exemption, ExemptionLimits, Interface, Loaded, Policy, Pool, Relay, Report, Role, Subscribers,
     block,
     context::{Context, Seen},
-    diagnostic::{Code, Diagnostic, Severity},
+    diagnostic::{Code, Diagnostic},
     entries::{self, Taken},
     limits, lint,
     record::{duplicate_key, known_key},
-    source::{Source, Span},
+    source::Span,
     yaml::{self, Items, Located, Node, Reading},
 };
 
@@ -42,21 +42,13 @@ const VERSION: u64 = 1;
 
 /// Reads a policy as of an instant and a time zone.
 pub(super) fn read(file: &str, text: &str, now: Timestamp, time_zone: &TimeZone) -> Result<Loaded, Report> {
-    let new = || {
-        Document::new(Context {
-            source: Source::new(text),
-            report: Report::new(file),
-            now,
-            time_zone: time_zone.clone(),
-        })
-    };
+    let new = || Document::new(Context::new(file, text, now, time_zone.clone()));
     match yaml::read(text, new) {
         Ok(document) => document.finish(),
         Err((document, diagnostic)) => {
-            let mut report = document.context.report;
-            report.add(Severity::Error, || diagnostic);
-            report.sort();
-            Err(report)
+            let mut reporter = document.context.reporter;
+            reporter.report_file(diagnostic);
+            Err(reporter.finish())
         }
     }
 }
@@ -167,7 +159,7 @@ impl<'t> Items<'t> for Document<'t> {
             ),
         };
         let hint = "begin with `version: 1`; policies/reference.yaml shows every key";
-        self.context.report.add(Severity::Error, || diagnostic.hint(hint));
+        self.context.reporter.report_file(diagnostic.hint(hint));
     }
 }
 
@@ -206,7 +198,7 @@ impl<'t> Document<'t> {
             Node::Integer(other) => {
                 let message =
                     format!("this op25b reads version {VERSION} of the policy format, and this is {other}");
-                self.context.error(
+                self.context.reporter.error(
                     value.span,
                     Code::Version,
                     message,
@@ -228,7 +220,7 @@ impl<'t> Document<'t> {
             self.report_missing_subscriber();
         }
         let Self {
-            mut context,
+            context,
             interfaces,
             block,
             subscribers,
@@ -248,12 +240,14 @@ impl<'t> Document<'t> {
             exemptions,
             exemption_limits: limits,
         };
-        if context.report.errors() == 0 {
-            // What was left out because of an error would only make lint say wrong things.
-            lint::lint(&mut context, &policy);
+        let Context {
+            mut reporter, now, ..
+        } = context;
+        if reporter.errors() == 0 {
+            // Without what was left out because of an error, warnings would be wrong.
+            lint::lint(&mut reporter, &policy, now);
         }
-        let mut report = context.report;
-        report.sort();
+        let report = reporter.finish();
         if report.errors() == 0 {
             Ok(Loaded {
                 policy,
@@ -274,10 +268,10 @@ impl<'t> Document<'t> {
             ),
         ] {
             if !self.has(key) && !self.meant.contains(&key) {
-                self.context.report.add(Severity::Error, || {
+                self.context.reporter.report_file(
                     Diagnostic::new(Code::MissingKey, format!("a policy needs the key `{key}`"))
-                        .hint(format!("add `{example}`"))
-                });
+                        .hint(format!("add `{example}`")),
+                );
             }
         }
     }
@@ -289,8 +283,12 @@ impl<'t> Document<'t> {
                     "relays" | "exemptions" => format!("leave `{key}` out if there are none"),
                     _ => format!("list your {key}"),
                 };
-                self.context
-                    .error(*span, Code::EmptyList, format!("`{key}` is an empty list"), hint);
+                self.context.reporter.error(
+                    *span,
+                    Code::EmptyList,
+                    format!("`{key}` is an empty list"),
+                    hint,
+                );
             }
         }
     }
@@ -307,13 +305,17 @@ impl<'t> Document<'t> {
             ("IPv6", has_v6, prohibit.router_v6.is_some()),
         ] {
             if has_pools && !has_router {
-                self.context.say_at(prohibit.at, Code::NoRouter, || {
-                    Diagnostic::new(
-                        Code::NoRouter,
-                        format!("`action: prohibit` needs an {family} address of this router to answer from"),
-                    )
-                    .hint("add it to `prohibit_from`, such as prohibit_from: [192.0.2.1, 2001:db8::1]")
-                });
+                self.context
+                    .reporter
+                    .report_word(prohibit.at, Code::NoRouter, || {
+                        Diagnostic::new(
+                            Code::NoRouter,
+                            format!(
+                                "`action: prohibit` needs an {family} address of this router to answer from"
+                            ),
+                        )
+                        .hint("add it to `prohibit_from`, such as prohibit_from: [192.0.2.1, 2001:db8::1]")
+                    });
             }
         }
     }
@@ -329,7 +331,7 @@ impl<'t> Document<'t> {
                 .iter()
                 .all(|interface| interface.role != Role::Subscriber)
         {
-            self.context.error(
+            self.context.reporter.error(
                 *span,
                 Code::NoSubscriber,
                 "none of the interfaces is one where subscribers come in",

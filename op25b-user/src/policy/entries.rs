@@ -92,7 +92,7 @@ fn warn_of_wide_relay(context: &mut Context<'_>, prefix: Prefix) {
         SHORTEST_RELAY.1
     };
     if prefix.net.prefix_len() < shortest {
-        context.say_at(prefix.at, Code::WideRelay, || {
+        context.reporter.report_word(prefix.at, Code::WideRelay, || {
             Diagnostic::new(
                 Code::WideRelay,
                 format!("everyone may reach all of {prefix} on the blocked ports, bots included"),
@@ -141,7 +141,7 @@ pub(super) fn exemption<'t>(
     if let Some(Located { value, span }) = expires
         && value <= context.now
     {
-        context.say(span, Code::ExemptionExpired, || {
+        context.reporter.report(span, Code::ExemptionExpired, || {
             Diagnostic::new(
                 Code::ExemptionExpired,
                 "this exemption has expired: it no longer lets anything through",
@@ -174,13 +174,15 @@ fn warn_of_families_that_never_meet(context: &mut Context<'_>, prefixes: &[Prefi
     }
     let family = if any_v4 { "IPv4" } else { "IPv6" };
     for prefix in prefixes.iter().filter(|prefix| is_v4(prefix) != any_v4) {
-        context.say_at(prefix.at, Code::ExemptionNeverMatches, || {
-            Diagnostic::new(
-                Code::ExemptionNeverMatches,
-                format!("{prefix} is never let through: all destinations of its exemption are {family}"),
-            )
-            .hint("add destinations of the same address family, or remove this prefix")
-        });
+        context
+            .reporter
+            .report_word(prefix.at, Code::ExemptionNeverMatches, || {
+                Diagnostic::new(
+                    Code::ExemptionNeverMatches,
+                    format!("{prefix} is never let through: all destinations of its exemption are {family}"),
+                )
+                .hint("add destinations of the same address family, or remove this prefix")
+            });
     }
 }
 
@@ -221,7 +223,7 @@ fn instant<'t>(
     let Located { value: text, span } = context.scalar(key, "a date such as 2028-03-31", node)?;
     match time::parse(&text, day_end, &context.time_zone) {
         Ok(value) if value.as_second() >= i64::from(NEVER) => {
-            context.error(
+            context.reporter.error(
                 span,
                 Code::LateTime,
                 format!("`{text}` is too late: the kernel's clock here ends on 2106-02-07"),
@@ -231,7 +233,7 @@ fn instant<'t>(
         }
         Ok(value) => Some(Located { value, span }),
         Err(TimeError::NoOffset(likely)) => {
-            context.error(
+            context.reporter.error(
                 span,
                 Code::BadTime,
                 format!("`{text}` does not say in which time zone"),
@@ -240,7 +242,7 @@ fn instant<'t>(
             None
         }
         Err(TimeError::Unreadable) => {
-            context.error(
+            context.reporter.error(
                 span,
                 Code::BadTime,
                 format!("`{text}` is not a date or time"),

@@ -38,7 +38,7 @@ pub(super) fn max_age<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) ->
     let Located { value, span } = context.scalar("exemption_max_age", "a time such as 365d", node)?;
     let age = duration(&value);
     if age.is_none() {
-        context.error(
+        context.reporter.error(
             span,
             Code::BadTime,
             format!("`{value}` is no length of time"),
@@ -71,7 +71,7 @@ pub(super) fn widest<'t>(context: &mut Context<'t>, node: Located<Node<'t>>, lim
             Node::Integer(number) if number <= most => {
                 *length = u8::try_from(number).unwrap_or(u8::MAX);
             }
-            _ => context.error(
+            _ => context.reporter.error(
                 node.span,
                 Code::BadPrefix,
                 format!("`{key}` must be a prefix length from 0 to {most}"),

@@ -1,26 +1,27 @@
 //! What in a valid policy is probably not what was meant?
 
+use jiff::Timestamp;
 use op25b_common::values::UnixSeconds;
 
 use super::{
     Handling, Inbound, Policy, Position, Role,
-    context::Context,
     diagnostic::{Code, Diagnostic},
     fold::Terms,
+    reporter::Reporter,
 };
 use crate::lpm::{AddressFamily, Bits, Covering};
 
 /// Reports what exemptions do not do, or do too much.
-pub(super) fn lint(context: &mut Context<'_>, policy: &Policy) {
-    warn_of_inbound_without_uplink(context, policy);
-    warn_of_exemptions_without_end(context, policy);
+pub(super) fn lint(reporter: &mut Reporter<'_>, policy: &Policy, now: Timestamp) {
+    warn_of_inbound_without_uplink(reporter, policy);
+    warn_of_exemptions_without_end(reporter, policy);
     for family in [AddressFamily::V4, AddressFamily::V6] {
-        warn_of_exemptions_beside_pools(context, policy, family);
-        warn_of_covered_exemptions(context, policy, family);
+        warn_of_exemptions_beside_pools(reporter, policy, family);
+        warn_of_covered_exemptions(reporter, policy, now, family);
     }
 }
 
-fn warn_of_inbound_without_uplink(context: &mut Context<'_>, policy: &Policy) {
+fn warn_of_inbound_without_uplink(reporter: &mut Reporter<'_>, policy: &Policy) {
     let has_uplink = policy
         .interfaces
         .iter()
@@ -30,7 +31,7 @@ fn warn_of_inbound_without_uplink(context: &mut Context<'_>, policy: &Policy) {
         && let Some(interface) = policy.interfaces.first()
     {
         warn_at(
-            context,
+            reporter,
             interface.at,
             Code::InboundWithoutUplink,
             || "`inbound: block` does nothing: no interface is one where the Internet comes in".to_owned(),
@@ -39,7 +40,7 @@ fn warn_of_inbound_without_uplink(context: &mut Context<'_>, policy: &Policy) {
     }
 }
 
-fn warn_of_exemptions_without_end(context: &mut Context<'_>, policy: &Policy) {
+fn warn_of_exemptions_without_end(reporter: &mut Reporter<'_>, policy: &Policy) {
     if policy.exemption_limits.max_age.is_none() {
         return;
     }
@@ -49,7 +50,7 @@ fn warn_of_exemptions_without_end(context: &mut Context<'_>, policy: &Policy) {
         .filter(|exemption| exemption.expires.is_none())
     {
         warn_at(
-            context,
+            reporter,
             exemption.at,
             Code::ExemptionWithoutEnd,
             || {
@@ -63,7 +64,7 @@ fn warn_of_exemptions_without_end(context: &mut Context<'_>, policy: &Policy) {
     }
 }
 
-fn warn_of_exemptions_beside_pools(context: &mut Context<'_>, policy: &Policy, family: AddressFamily) {
+fn warn_of_exemptions_beside_pools(reporter: &mut Reporter<'_>, policy: &Policy, family: AddressFamily) {
     let mut pools: Vec<(Bits, usize)> = policy
         .pools
         .iter()
@@ -99,7 +100,7 @@ fn warn_of_exemptions_beside_pools(context: &mut Context<'_>, policy: &Policy, f
                 let whole = if *pool == bits { "is" } else { "contains" };
                 let name = &policy.pools[*index].name;
                 warn_at(
-                    context,
+                    reporter,
                     prefix.at,
                     Code::ExemptionCoversPool,
                     || format!("{prefix} {whole} a whole prefix of pool `{name}`: none of it is blocked"),
@@ -113,7 +114,7 @@ fn warn_of_exemptions_beside_pools(context: &mut Context<'_>, policy: &Policy, f
         // With `unlisted: drop` an exemption is how a static customer gets out: it needs no pool.
         if !in_pool && policy.block.unlisted == Handling::Pass {
             warn_at(
-                context,
+                reporter,
                 prefix.at,
                 Code::ExemptionInNoPool,
                 || format!("{prefix} is in no pool, so there is nothing to exempt it from"),
@@ -132,7 +133,12 @@ struct Cover {
     prefix: usize,
 }
 
-fn warn_of_covered_exemptions(context: &mut Context<'_>, policy: &Policy, family: AddressFamily) {
+fn warn_of_covered_exemptions(
+    reporter: &mut Reporter<'_>,
+    policy: &Policy,
+    now: Timestamp,
+    family: AddressFamily,
+) {
     // Indices instead of prefixes: there may be a million.
     let mut prefixes: Vec<(Bits, u32, u32)> = Vec::new();
     for (index, exemption) in (0..).zip(&policy.exemptions) {
@@ -165,9 +171,9 @@ fn warn_of_covered_exemptions(context: &mut Context<'_>, policy: &Policy, family
                 .filter(lasts)
                 .or(here.filter(|cover| cover.exemption != index && lasts(cover)));
             if let Some(cover) = cover
-                && policy.exemptions[index].holds_at(context.now)
+                && policy.exemptions[index].holds_at(now)
             {
-                warn_of_cover(context, policy, (index, number), cover);
+                warn_of_cover(reporter, policy, (index, number), cover);
             }
         }
         let longest = match (outer, here) {
@@ -180,7 +186,7 @@ fn warn_of_covered_exemptions(context: &mut Context<'_>, policy: &Policy, family
     }
 }
 
-fn warn_of_cover(context: &mut Context<'_>, policy: &Policy, covered: (usize, usize), cover: Cover) {
+fn warn_of_cover(reporter: &mut Reporter<'_>, policy: &Policy, covered: (usize, usize), cover: Cover) {
     let (index, number) = covered;
     let exemption = &policy.exemptions[index];
     let prefix = exemption.prefixes[number];
@@ -199,7 +205,7 @@ fn warn_of_cover(context: &mut Context<'_>, policy: &Policy, covered: (usize, us
         "restricts nothing"
     };
     warn_at(
-        context,
+        reporter,
         prefix.at,
         Code::ExemptionCovered,
         || format!("{prefix} is covered by {whose} on line {line}, which lasts as long: this one {effect}"),
@@ -208,11 +214,11 @@ fn warn_of_cover(context: &mut Context<'_>, policy: &Policy, covered: (usize, us
 }
 
 fn warn_at(
-    context: &mut Context<'_>,
+    reporter: &mut Reporter<'_>,
     at: Position,
     code: Code,
     message: impl FnOnce() -> String,
     hint: &str,
 ) {
-    context.say_at(at, code, || Diagnostic::new(code, message()).hint(hint));
+    reporter.report_word(at, code, || Diagnostic::new(code, message()).hint(hint));
 }

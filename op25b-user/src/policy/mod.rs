@@ -25,6 +25,7 @@ mod model;
 mod prefix;
 mod record;
 mod render;
+mod reporter;
 mod somewhere;
 mod source;
 mod time;

@@ -13,12 +13,12 @@ use super::{
 };
 
 /// How prefixes are asked for in messages.
-pub(super) const PREFIXES: &str = "prefixes such as 198.51.100.0/24 or 2001:db8::/32";
+pub(crate) const PREFIXES: &str = "prefixes such as 198.51.100.0/24 or 2001:db8::/32";
 
 impl<'t> Context<'t> {
     /// A list of prefixes; those that are wrong are reported and left out, as are those seen before: in this list, or in
     /// those that share what has been seen.
-    pub(super) fn prefixes(
+    pub(crate) fn prefixes(
         &mut self,
         key: &str,
         node: Located<Node<'t>>,
@@ -55,7 +55,7 @@ impl<'t> Context<'t> {
         match parse(&text) {
             Ok(net) => Some(Prefix { net, at: span.at }),
             Err(diagnostic) => {
-                self.say(span, diagnostic.code, || diagnostic);
+                self.reporter.report(span, diagnostic.code, || diagnostic);
                 None
             }
         }
@@ -78,11 +78,11 @@ impl<'t> Context<'t> {
             if text.parse::<Ipv6Addr>().is_ok() {
                 let message = "YAML takes an address that ends with a colon for a key";
                 let hint = format!("write {text}/128, or the prefix length you mean");
-                return self.error(span, Code::BadPrefix, message, hint);
+                return self.reporter.error(span, Code::BadPrefix, message, hint);
             }
         }
         let message = format!("here must be a prefix, and this is {}", found.kind());
-        self.error(
+        self.reporter.error(
             span,
             Code::WrongType,
             message,

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// A record of which every key is known and given once.
-pub(super) struct Record<'t> {
+pub(crate) struct Record<'t> {
     what: &'static str,
     /// What to underline when something is missing.
     span: Span,
@@ -21,7 +21,7 @@ pub(super) struct Record<'t> {
 
 impl<'t> Record<'t> {
     /// The record in `node`; `what` names it in messages.
-    pub(super) fn new(
+    pub(crate) fn new(
         context: &mut Context<'t>,
         what: &'static str,
         known: &'static [&'static str],
@@ -31,7 +31,7 @@ impl<'t> Record<'t> {
             Node::Record(entries) => entries,
             found => {
                 let names = known.join(", ");
-                context.error(
+                context.reporter.error(
                     node.span,
                     Code::WrongType,
                     format!(
@@ -68,13 +68,13 @@ impl<'t> Record<'t> {
     }
 
     /// The value of a key that may be left out.
-    pub(super) fn optional(&mut self, key: &str) -> Option<Located<Node<'t>>> {
+    pub(crate) fn optional(&mut self, key: &str) -> Option<Located<Node<'t>>> {
         let index = self.fields.iter().position(|(name, _)| *name == key)?;
         Some(self.fields.swap_remove(index).1)
     }
 
     /// The value of a key that must be there.
-    pub(super) fn required(
+    pub(crate) fn required(
         &mut self,
         context: &mut Context<'t>,
         key: &str,
@@ -83,7 +83,7 @@ impl<'t> Record<'t> {
         let value = self.optional(key);
         if value.is_none() && !self.meant.contains(&key) {
             let what = self.what;
-            context.error(
+            context.reporter.error(
                 self.span,
                 Code::MissingKey,
                 format!("{what} needs the key `{key}`"),
@@ -95,7 +95,7 @@ impl<'t> Record<'t> {
 }
 
 /// The name of a key, if it is one of the known ones; else it is reported, and this is the one that was meant.
-pub(super) fn known_key<'t>(
+pub(crate) fn known_key<'t>(
     context: &mut Context<'t>,
     what: &str,
     known: &[&'static str],
@@ -104,13 +104,13 @@ pub(super) fn known_key<'t>(
     let name = match &key.value {
         Node::Text(name) => name.clone(),
         // A key like `25:`; it is unknown, and shown as it is written.
-        _ => Cow::Borrowed(context.source.slice(key.span)),
+        _ => Cow::Borrowed(context.reporter.slice(key.span)),
     };
     if let Some(name) = known.iter().find(|known| **known == name) {
         return Ok(name);
     }
     let meant = closest(&name, known.iter().copied());
-    context.say(key.span, Code::UnknownKey, || {
+    context.reporter.report(key.span, Code::UnknownKey, || {
         let hint = match meant {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("the keys here are {}", one_of(known.iter().copied())),
@@ -121,8 +121,8 @@ pub(super) fn known_key<'t>(
 }
 
 /// Reports a key that is given again.
-pub(super) fn duplicate_key(context: &mut Context<'_>, name: &str, span: Span) {
-    context.error(
+pub(crate) fn duplicate_key(context: &mut Context<'_>, name: &str, span: Span) {
+    context.reporter.error(
         span,
         Code::DuplicateKey,
         format!("`{name}` is given twice here"),

@@ -6,24 +6,24 @@ use super::Position;
 
 /// A stretch of the text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Span {
+pub(crate) struct Span {
     /// Where it begins, for people.
-    pub(super) at: Position,
+    pub(crate) at: Position,
     /// Where it begins, in bytes.
-    pub(super) offset: usize,
+    pub(crate) offset: usize,
     /// How many bytes it takes.
-    pub(super) length: usize,
+    pub(crate) length: usize,
 }
 
 /// A line of the text and the part of it that a diagnostic is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Excerpt {
+pub(crate) struct Excerpt {
     /// The line, or a window of it if it is very long.
-    pub(super) line: String,
+    pub(crate) line: String,
     /// The bytes of [`Self::line`] before the underlined part.
-    pub(super) before: usize,
+    pub(crate) before: usize,
     /// The bytes of the underlined part; it ends with the line.
-    pub(super) underlined: usize,
+    pub(crate) underlined: usize,
 }
 
 /// A policy that lists a million prefixes on one line is legal: this many bytes of it, on each side, are shown.
@@ -31,13 +31,13 @@ const WINDOW: usize = 160;
 
 /// The text of a policy file.
 #[derive(Debug)]
-pub(super) struct Source<'t> {
+pub(crate) struct Source<'t> {
     text: &'t str,
     line_starts: OnceCell<Vec<usize>>,
 }
 
 impl<'t> Source<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
+    pub(crate) fn new(text: &'t str) -> Self {
         Self {
             text,
             line_starts: OnceCell::new(),
@@ -45,14 +45,14 @@ impl<'t> Source<'t> {
     }
 
     /// The text of a span; empty if there is no such span.
-    pub(super) fn slice(&self, span: Span) -> &'t str {
+    pub(crate) fn slice(&self, span: Span) -> &'t str {
         self.text
             .get(span.offset..span.offset + span.length)
             .unwrap_or_default()
     }
 
     /// The line in which a span begins.
-    pub(super) fn excerpt(&self, span: Span) -> Excerpt {
+    pub(crate) fn excerpt(&self, span: Span) -> Excerpt {
         let offset = floor(self.text, span.offset);
         let line_start = self.text[..offset].rfind('\n').map_or(0, |newline| newline + 1);
         let line_end = self.text[offset..]
@@ -75,7 +75,7 @@ impl<'t> Source<'t> {
     }
 
     /// The word, such as a prefix, that begins at a position.
-    pub(super) fn word(&self, at: Position) -> Span {
+    pub(crate) fn word(&self, at: Position) -> Span {
         let starts = self.line_starts.get_or_init(|| {
             let newlines = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
             std::iter::once(0)
@@ -104,7 +104,7 @@ impl<'t> Source<'t> {
     }
 
     /// The position of a byte.
-    pub(super) fn position(&self, offset: usize) -> Position {
+    pub(crate) fn position(&self, offset: usize) -> Position {
         let before = &self.text[..floor(self.text, offset)];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Position {
@@ -120,7 +120,7 @@ fn floor(text: &str, offset: usize) -> usize {
 }
 
 /// Lines and columns past 4 thousand million are all the same to us.
-pub(super) fn number(value: usize) -> u32 {
+pub(crate) fn number(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }
 

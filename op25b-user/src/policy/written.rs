@@ -7,10 +7,10 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::{
     Report,
     context::Context,
-    diagnostic::{Code, Diagnostic, Severity},
+    diagnostic::{Code, Diagnostic},
     prefix::PREFIXES,
     record::{Record, duplicate_key, known_key},
-    source::{Source, Span},
+    source::Span,
     yaml::{self, Items, Located, Node, Reading},
 };
 
@@ -46,13 +46,8 @@ pub(crate) struct Written {
 /// Reads a list of exemptions, or a policy's `exemptions:` alone; `seen` learns how many bytes were read.
 pub(crate) fn read(file: &str, text: &str, seen: &dyn Fn(u64)) -> Result<Vec<Written>, Report> {
     let new = || List {
-        context: Context {
-            source: Source::new(text),
-            report: Report::new(file),
-            // Nothing here has to do with time, as it is only handed on.
-            now: Timestamp::UNIX_EPOCH,
-            time_zone: TimeZone::UTC,
-        },
+        // Nothing here has to do with time, as it is only handed on.
+        context: Context::new(file, text, Timestamp::UNIX_EPOCH, TimeZone::UTC),
         exemptions: Vec::new(),
         first: None,
         seen,
@@ -61,15 +56,14 @@ pub(crate) fn read(file: &str, text: &str, seen: &dyn Fn(u64)) -> Result<Vec<Wri
         Ok(list) => (list, None),
         Err((list, diagnostic)) => (list, Some(diagnostic)),
     };
-    let mut report = list.context.report;
+    let mut reporter = list.context.reporter;
     if let Some(diagnostic) = wrong {
-        report.add(Severity::Error, || diagnostic);
+        reporter.report_file(diagnostic);
     }
-    if report.errors() == 0 {
+    if reporter.errors() == 0 {
         return Ok(list.exemptions);
     }
-    report.sort();
-    Err(report)
+    Err(reporter.finish())
 }
 
 /// The list as far as it is read.
@@ -122,13 +116,13 @@ impl<'t> Items<'t> for List<'t, '_> {
             Node::Null => {}
             found => {
                 let kind = found.kind();
-                self.context.report.add(Severity::Error, || {
+                self.context.reporter.report_file(
                     Diagnostic::new(
                         Code::WrongType,
                         format!("this must be a list of exemptions, and it is {kind}"),
                     )
-                    .hint("write `- { customer: Example KK, prefixes: [198.51.100.8/29] }`")
-                });
+                    .hint("write `- { customer: Example KK, prefixes: [198.51.100.8/29] }`"),
+                );
             }
         }
     }

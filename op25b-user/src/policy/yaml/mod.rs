@@ -15,14 +15,14 @@ use super::{
 
 /// A value and where it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Located<T> {
-    pub(super) value: T,
-    pub(super) span: Span,
+pub(crate) struct Located<T> {
+    pub(crate) value: T,
+    pub(crate) span: Span,
 }
 
 /// One YAML value. Numbers and the like keep no value: their text is in the source.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Node<'t> {
+pub(crate) enum Node<'t> {
     /// Nothing, `~` or `null`.
     Null,
     /// `true` or `false`, or a number that is not a whole one.
@@ -39,7 +39,7 @@ pub(super) enum Node<'t> {
 
 impl Node<'_> {
     /// What it is, for messages.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "nothing",
             Self::Plain => "a true, false or fractional number",
@@ -52,7 +52,7 @@ impl Node<'_> {
 }
 
 /// The value of one key of the document, before it is read.
-pub(super) trait Items<'t> {
+pub(crate) trait Items<'t> {
     /// A key of the document; says how its value is to be read.
     fn key(&mut self, key: &Located<Node<'t>>) -> Reading;
 
@@ -71,7 +71,7 @@ pub(super) trait Items<'t> {
 
 /// How the value of a key is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reading {
+pub(crate) enum Reading {
     Whole,
     ItemByItem,
     NotAtAll,
@@ -79,7 +79,7 @@ pub(super) enum Reading {
 
 /// Reads the document into items that `new` makes: again, if what was read first turns out not to be simple YAML. With
 /// an error, which is what the YAML library says, come the items up to there.
-pub(super) fn read<'t, I: Items<'t>>(text: &'t str, new: impl Fn() -> I) -> Result<I, (I, Diagnostic)> {
+pub(crate) fn read<'t, I: Items<'t>>(text: &'t str, new: impl Fn() -> I) -> Result<I, (I, Diagnostic)> {
     let mut items = new();
     if simple::read(text, &mut items).is_some() {
         return Ok(items);
