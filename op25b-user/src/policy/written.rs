@@ -5,13 +5,11 @@ use std::borrow::Cow;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
-    Report,
-    context::Context,
-    diagnostic::{Code, Diagnostic},
-    prefix::PREFIXES,
-    record::{Record, duplicate_key, known_key},
-    source::Span,
-    yaml::{self, Items, Located, Node, Reading},
+    diagnostics::{Code, Diagnostic, Report, Span},
+    parse::{
+        Context, PREFIXES, Record, duplicate_key, known_key,
+        yaml::{self, Items, Located, Node, Reading},
+    },
 };
 
 /// What is not said here is the store's to say: it gives ids, and knows when something was added.

@@ -1,0 +1,103 @@
+//! From pools and folded exemptions to what one look-up says of a source address.
+
+use std::hash::BuildHasher as _;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+use op25b_common::values::Class;
+
+use super::{
+    merge::{Grant, Sources},
+    record_index::Pooled,
+};
+use crate::lpm::{Bits, Covering, Leaf};
+
+/// The classes of both families by number. Number 0 is of those in no pool and in no exemption.
+#[derive(Clone, Debug)]
+pub(crate) struct Classes {
+    pub(crate) all: Vec<Class>,
+    /// The numbers, found by their classes: which are not kept twice, as there may be a million.
+    numbers: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+impl Classes {
+    pub(crate) fn new() -> Self {
+        let mut classes = Self {
+            all: Vec::new(),
+            numbers: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+        };
+        classes.number(class(Pooled::NONE, Grant::NOTHING));
+        classes
+    }
+
+    fn number(&mut self, class: Class) -> u32 {
+        let Self { all, numbers, hasher } = self;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "as many as prefixes in a policy, which are counted in 32 bits"
+        )]
+        let next = all.len() as u32;
+        let number = *numbers
+            .entry(
+                hasher.hash_one(class),
+                |number| all[*number as usize] == class,
+                |number| hasher.hash_one(all[*number as usize]),
+            )
+            .or_insert(next)
+            .get();
+        if number == next {
+            all.push(class);
+        }
+        number
+    }
+
+    /// What holds at each prefix of one family; both lists are in ascending order.
+    pub(crate) fn leaves(&mut self, pools: &[(Bits, Pooled)], exemptions: &Sources) -> Vec<Leaf> {
+        let most = pools.len() + exemptions.len();
+        let mut leaves = Vec::with_capacity(most);
+        let Self { all, numbers, hasher } = self;
+        // Nearly all are different in a large policy.
+        all.reserve(most);
+        numbers.reserve(most, |number| hasher.hash_one(all[*number as usize]));
+        let mut around_pools: Covering<Pooled> = Covering::new();
+        let mut around_grants: Covering<Grant> = Covering::new();
+        let (mut pools, mut exemptions) = (pools.iter().peekable(), exemptions.iter().peekable());
+        loop {
+            let next = [
+                pools.peek().map(|(bits, _)| *bits),
+                exemptions.peek().map(|(bits, _)| *bits),
+            ];
+            let Some(bits) = next.into_iter().flatten().min() else {
+                return leaves;
+            };
+            let mut pooled = around_pools.enter(bits).copied().unwrap_or(Pooled::NONE);
+            if let Some((_, inner)) = pools.next_if(|(pool, _)| *pool == bits) {
+                pooled = *inner;
+                around_pools.push(bits, pooled);
+            }
+            let mut grant = around_grants.enter(bits).copied().unwrap_or(Grant::NOTHING);
+            if let Some((_, inner)) = exemptions.next_if(|(exempt, _)| *exempt == bits) {
+                grant = *inner;
+                around_grants.push(bits, grant);
+            }
+            leaves.push(Leaf {
+                prefix: bits,
+                class: self.number(class(pooled, grant)),
+            });
+        }
+    }
+}
+
+fn class(pooled: Pooled, grant: Grant) -> Class {
+    Class {
+        pool: pooled.pool,
+        enforce_from: pooled.enforce_from,
+        until: grant.until,
+        exemption: grant.rule,
+        destinations: grant.destinations,
+        subscribers: pooled.subscribers,
+        is_counted: u32::from(pooled.is_counted),
+        unused: 0,
+    }
+}

@@ -1,0 +1,173 @@
+//! From a policy to what its program reads: tables, classes, destination sets and constants.
+
+use op25b_common::{
+    TableRoot,
+    keys::{AddressV4, AddressV6, DestinationKey},
+    values::{Class, DestinationEntry, NEVER, RuleIndex, UnixSeconds},
+};
+
+use super::{
+    classes::Classes,
+    entry::{Entry, destinations},
+    error::{CompileError, MOST_TABLE_BYTES},
+    merge::Sets,
+    record_index::Places,
+    sources::{Sources, rules},
+};
+use crate::{
+    lpm::{AddressFamily, Bits, Leaf, TableSet},
+    policy::model::{Action, Handling, Inbound, Match, Policy, Pool, Prohibit},
+};
+
+/// What the program for a policy reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each becomes a global of the program, and any combination has a meaning"
+)]
+pub struct Compiled {
+    /// The blocked destination ports.
+    pub blocked_ports: Vec<u16>,
+    /// Whether what cannot be inspected is dropped if it comes from a pool.
+    pub drop_uninspectable: bool,
+    /// Whether blocked ports from a source in no pool are dropped.
+    pub drop_unlisted: bool,
+    /// From when on any pool is enforced, as in [`Class::enforce_from`].
+    pub enforced_from: UnixSeconds,
+    /// Whether only segments that open a connection are blocked.
+    pub match_new: bool,
+    /// Whether connections from the Internet to blocked ports are blocked.
+    pub block_inbound: bool,
+    /// How a segment is blocked.
+    pub action: Action,
+    /// How its sender is told, with [`Action::Prohibit`].
+    pub prohibit: Option<Prohibit>,
+    /// The interfaces on which tunnels are looked into, with the bits of their [`op25b_common::Tunnel`]s.
+    pub tunnels: Vec<(String, u8)>,
+    /// The tables of [`root`]: sources by the number of their class, destinations by relay.
+    pub tables: TableSet,
+    /// The classes by number.
+    pub classes: Vec<Class>,
+    /// Which record belongs to which subscriber.
+    pub places: Places,
+    /// How many bits of an IPv6 address are its subscriber's.
+    pub ipv6_prefix: u8,
+    /// The IPv4 destinations of all sets, in ascending order; the prefix length counts [`DestinationKey::SET_BITS`].
+    pub destinations_v4: Vec<Entry<DestinationKey<AddressV4>, DestinationEntry>>,
+    /// The IPv6 destinations of all sets.
+    pub destinations_v6: Vec<Entry<DestinationKey<AddressV6>, DestinationEntry>>,
+}
+
+impl Compiled {
+    /// What of it is in the program itself, without what its maps hold.
+    #[must_use]
+    pub fn without_tables(&self) -> Self {
+        Self {
+            blocked_ports: self.blocked_ports.clone(),
+            tunnels: self.tunnels.clone(),
+            tables: TableSet::new(),
+            classes: Vec::new(),
+            places: Places::default(),
+            destinations_v4: Vec::new(),
+            destinations_v6: Vec::new(),
+            ..*self
+        }
+    }
+}
+
+fn check_size(bytes: usize) -> Result<(), CompileError> {
+    if bytes > MOST_TABLE_BYTES {
+        return Err(CompileError::TooLarge);
+    }
+    Ok(())
+}
+
+/// Compiles a policy. Nothing but the policy goes in: expiries are judged in the kernel, when a packet comes.
+///
+/// # Errors
+///
+/// [`CompileError`]; a policy from [`crate::policy::parse()`] can only have too much of something.
+pub fn compile(policy: &Policy) -> Result<Compiled, CompileError> {
+    let lists = [policy.pools.len(), policy.relays.len(), policy.exemptions.len()];
+    if lists.into_iter().any(|length| length >= RuleIndex::MAX as usize) {
+        return Err(CompileError::TooManyRules);
+    }
+    let mut sets = Sets::default();
+    let mut tables = TableSet::new();
+    let mut classes = Classes::new();
+    let mut places = Places::default();
+    for (family, sources, relays) in [
+        (AddressFamily::V4, TableRoot::SourcesV4, TableRoot::RelaysV4),
+        (AddressFamily::V6, TableRoot::SourcesV6, TableRoot::RelaysV6),
+    ] {
+        // What they were made of is large, too, and not needed any more.
+        let Sources { leaves, .. } = Sources::of(policy, family, &mut classes, &mut sets, &mut places)?;
+        tables.fill(sources, &leaves)?;
+        drop(leaves);
+        tables.fill(relays, &relay_leaves(policy, family))?;
+    }
+    check_size(tables.bytes() + size_of_val(&classes.all[..]))?;
+    Ok(Compiled {
+        blocked_ports: policy.block.ports.clone(),
+        drop_uninspectable: policy.block.uninspectable == Handling::Drop,
+        drop_unlisted: policy.block.unlisted == Handling::Drop,
+        enforced_from: policy
+            .pools
+            .iter()
+            .map(Pool::enforced_from)
+            .min()
+            .unwrap_or(NEVER),
+        match_new: policy.block.match_ == Match::New,
+        block_inbound: policy.block.inbound == Inbound::Block,
+        action: policy.block.action,
+        prohibit: policy.block.prohibit,
+        tunnels: tunnels(policy),
+        tables,
+        classes: classes.all,
+        places,
+        ipv6_prefix: policy.subscribers.ipv6_prefix,
+        destinations_v4: destinations(sets.v4.into_iter(), Bits::v4_octets),
+        destinations_v6: destinations(sets.v6.into_iter(), Bits::octets),
+    })
+}
+
+/// Every tunnel that some interface looks into.
+fn tunnels(policy: &Policy) -> Vec<(String, u8)> {
+    let looking = policy
+        .interfaces
+        .iter()
+        .filter(|interface| !interface.tunnels.is_empty());
+    looking
+        .map(|interface| {
+            let kinds = interface
+                .tunnels
+                .iter()
+                .fold(0, |kinds, tunnel| kinds | tunnel.bit());
+            (interface.name.clone(), kinds)
+        })
+        .collect()
+}
+
+/// The relays' prefixes of one family, in ascending order, with what their table answers.
+fn relay_leaves(policy: &Policy, family: AddressFamily) -> Vec<Leaf> {
+    let prefixes = rules(policy.relays.iter().map(|relay| &relay.prefixes[..]), family);
+    prefixes
+        .into_iter()
+        .map(|(prefix, relay)| Leaf {
+            prefix,
+            class: relay + 1,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_over_the_limit_are_refused() {
+        assert_eq!(check_size(MOST_TABLE_BYTES), Ok(()));
+        let refusal = check_size(MOST_TABLE_BYTES + 1).unwrap_err();
+        assert!(refusal.to_string().contains("1024 MiB of tables"), "{refusal}");
+    }
+}

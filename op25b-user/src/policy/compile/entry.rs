@@ -1,0 +1,31 @@
+//! Entries of the destinations' tries.
+
+use op25b_common::{keys::DestinationKey, values::DestinationEntry};
+
+use super::merge::Destination;
+use crate::lpm::Bits;
+
+/// One entry of a trie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry<K, V> {
+    /// How many bits of the key count.
+    pub prefix_len: u32,
+    /// The key.
+    pub key: K,
+    /// The value.
+    pub value: V,
+}
+
+/// A trie's entries; `address` makes its addresses.
+pub(crate) fn destinations<A>(
+    destinations: impl Iterator<Item = Destination>,
+    address: fn(Bits) -> A,
+) -> Vec<Entry<DestinationKey<A>, DestinationEntry>> {
+    destinations
+        .map(|(set, bits, value)| Entry {
+            prefix_len: DestinationKey::<A>::SET_BITS + u32::from(bits.length()),
+            key: DestinationKey::new(set, address(bits)),
+            value,
+        })
+        .collect()
+}

@@ -1,0 +1,198 @@
+//! What do all exemptions around a prefix grant together?
+
+use std::{collections::HashMap, rc::Rc};
+
+use op25b_common::values::{
+    ALWAYS_PAST, DestinationEntry, NEVER, NO_DESTINATIONS, NO_RULE, RuleIndex, UnixSeconds,
+};
+
+use super::error::CompileError;
+use crate::{
+    lpm::{AddressFamily, Bits, Covering},
+    policy::model::{Exemption, Precedence},
+};
+
+/// The most destination entries for one address family: half a gigabyte of kernel memory.
+const MOST_DESTINATIONS: usize = 4 << 20;
+
+/// What the exemptions grant at their source prefixes of one address family, in ascending order.
+pub(crate) type Sources = Vec<(Bits, Grant)>;
+
+/// What sets of exemptions grant at destination prefixes of one address family, by set and prefix.
+pub(crate) type Destinations = Vec<Destination>;
+
+/// What a set grants at a destination prefix.
+pub(crate) type Destination = (u32, Bits, DestinationEntry);
+
+/// What all exemptions that cover a source prefix grant together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Grant {
+    /// Until when every destination is allowed.
+    pub(crate) until: UnixSeconds,
+    /// The exemption that grants `until`.
+    pub(crate) rule: RuleIndex,
+    /// Which set of destinations is allowed besides.
+    pub(crate) destinations: u32,
+}
+
+impl Grant {
+    /// Where no exemption is.
+    pub(crate) const NOTHING: Self = Self {
+        until: ALWAYS_PAST,
+        rule: NO_RULE,
+        destinations: NO_DESTINATIONS,
+    };
+}
+
+/// What holds at a source prefix, for those that lie in it.
+#[derive(Clone)]
+struct Held {
+    entry: Grant,
+    /// The exemptions with destinations that cover the prefix, in ascending order.
+    restricted: Rc<[RuleIndex]>,
+}
+
+/// Folds what covering exemptions grant into each exempt prefix.
+///
+/// Among exemptions without destinations, the one that lasts longest is named, and of several the first in the file.
+///
+/// `prefixes` are those of one family, in ascending order, each with its exemption; `precedence` is an
+/// exemption's. The destinations go to `sets`, which both families share.
+pub(crate) fn fold(
+    exemptions: &[Exemption],
+    precedence: impl Fn(RuleIndex) -> Precedence,
+    prefixes: &[(Bits, RuleIndex)],
+    sets: &mut Sets,
+) -> Result<Sources, CompileError> {
+    let mut sources = Vec::with_capacity(prefixes.len());
+    let mut covering: Covering<Held> = Covering::new();
+    let nothing = Held {
+        entry: Grant::NOTHING,
+        restricted: Rc::default(),
+    };
+    for same in prefixes.chunk_by(|one, next| one.0 == next.0) {
+        let bits = same[0].0;
+        let outer = covering.enter(bits).unwrap_or(&nothing);
+        let mut held = outer.clone();
+        let mut restricted = Vec::new();
+        for (_, rule) in same {
+            let precedence = precedence(*rule);
+            if precedence.is_restricted {
+                restricted.push(*rule);
+            } else if is_better((precedence.until, *rule), (held.entry.until, held.entry.rule)) {
+                (held.entry.until, held.entry.rule) = (precedence.until, *rule);
+            }
+        }
+        if !restricted.is_empty() {
+            restricted.extend(held.restricted.iter());
+            restricted.sort_unstable();
+            restricted.dedup();
+            held.restricted = restricted.into();
+        }
+        // Where neither has changed, the set is that of the prefix around this one.
+        if held.entry.until != outer.entry.until || !Rc::ptr_eq(&held.restricted, &outer.restricted) {
+            held.entry.destinations = sets.number(exemptions, &held.restricted, held.entry.until)?;
+        }
+        // Without an entry of its own, a prefix has that of the one around it.
+        if held.entry != outer.entry {
+            sources.push((bits, held.entry));
+        }
+        covering.push(bits, held);
+    }
+    Ok(sources)
+}
+
+/// Whether a grant wins over another: the one that lasts longer, of two the first in the file.
+fn is_better(one: (UnixSeconds, RuleIndex), other: (UnixSeconds, RuleIndex)) -> bool {
+    one.0 > other.0 || (one.0 == other.0 && one.1 < other.1)
+}
+
+/// The destination sets made so far.
+///
+/// A set has destinations of both families, whatever the source's: in DS-Lite an IPv6 source talks to IPv4 destinations.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sets {
+    numbers: HashMap<Vec<RuleIndex>, u32>,
+    /// IPv4 destinations.
+    pub(crate) v4: Destinations,
+    /// IPv6 destinations.
+    pub(crate) v6: Destinations,
+}
+
+impl Sets {
+    /// The set of what these exemptions grant beyond `until`, up to which everything is granted anyway.
+    fn number(
+        &mut self,
+        exemptions: &[Exemption],
+        restricted: &[RuleIndex],
+        until: UnixSeconds,
+    ) -> Result<u32, CompileError> {
+        if until == NEVER {
+            return Ok(NO_DESTINATIONS);
+        }
+        let lasting: Vec<RuleIndex> = restricted
+            .iter()
+            .copied()
+            .filter(|rule| exemptions[*rule as usize].until() > until)
+            .collect();
+        if lasting.is_empty() {
+            return Ok(NO_DESTINATIONS);
+        }
+        if let Some(number) = self.numbers.get(&lasting) {
+            return Ok(*number);
+        }
+        let too_many = CompileError::TooManyDestinations {
+            limit: MOST_DESTINATIONS,
+        };
+        let number = u32::try_from(self.numbers.len() + 1).map_err(|_| too_many.clone())?;
+        self.v4
+            .extend(entries(exemptions, number, &lasting, AddressFamily::V4));
+        self.v6
+            .extend(entries(exemptions, number, &lasting, AddressFamily::V6));
+        if self.v4.len().max(self.v6.len()) > MOST_DESTINATIONS {
+            return Err(too_many);
+        }
+        self.numbers.insert(lasting, number);
+        Ok(number)
+    }
+}
+
+/// The set's entries, each with the best grant among those of the destinations around it.
+fn entries(
+    exemptions: &[Exemption],
+    number: u32,
+    rules: &[RuleIndex],
+    family: AddressFamily,
+) -> Destinations {
+    let mut entries = Destinations::new();
+    let mut grants: Vec<(Bits, UnixSeconds, RuleIndex)> = Vec::new();
+    for rule in rules {
+        let exemption = &exemptions[*rule as usize];
+        let until = exemption.until();
+        let destinations = exemption.destinations.iter();
+        grants.extend(destinations.filter_map(|prefix| Some((Bits::of(family, prefix.net)?, until, *rule))));
+    }
+    grants.sort_unstable();
+    let mut covering: Covering<DestinationEntry> = Covering::new();
+    for same in grants.chunk_by(|one, next| one.0 == next.0) {
+        let bits = same[0].0;
+        let outer = covering.enter(bits).copied();
+        let mut best = outer.unwrap_or(DestinationEntry {
+            until: ALWAYS_PAST,
+            rule: NO_RULE,
+        });
+        for (_, until, rule) in same {
+            if is_better((*until, *rule), (best.until, best.rule)) {
+                best = DestinationEntry {
+                    until: *until,
+                    rule: *rule,
+                };
+            }
+        }
+        if outer != Some(best) {
+            entries.push((number, bits, best));
+        }
+        covering.push(bits, best);
+    }
+    entries
+}

@@ -1,0 +1,221 @@
+//! Which record belongs to which subscriber of the IPv4 pools.
+
+use std::net::Ipv4Addr;
+
+use op25b_common::values::{NEVER, NO_RULE, RuleIndex, UnixSeconds};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::lpm::{AddressFamily, Bits, Covering};
+
+/// A pool's prefix.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PoolPrefix {
+    pub(crate) bits: Bits,
+    pub(crate) pool: RuleIndex,
+    pub(crate) enforce_from: UnixSeconds,
+}
+
+/// What of a class comes from pools.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pooled {
+    pub(crate) pool: RuleIndex,
+    pub(crate) enforce_from: UnixSeconds,
+    pub(crate) subscribers: u32,
+    pub(crate) is_counted: bool,
+}
+
+impl Pooled {
+    pub(crate) const NONE: Self = Self {
+        pool: NO_RULE,
+        enforce_from: NEVER,
+        subscribers: 0,
+        is_counted: false,
+    };
+}
+
+/// Which record belongs to which subscriber.
+///
+/// Addresses of IPv4 pools follow one another in the order of the outermost pools' prefixes.
+///
+/// Written down as the first and the last address of each range.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Vec<(Ipv4Addr, Ipv4Addr)>", try_from = "Vec<(Ipv4Addr, Ipv4Addr)>")]
+pub struct Places {
+    /// The first address of each range, its last one, and the first one's record; in ascending order, and neighbours are one
+    /// range.
+    pub ranges: Vec<(u32, u32, u32)>,
+    /// How many IPv4 addresses have a record.
+    pub addresses: usize,
+}
+
+/// What was written down is no [`Places`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the ranges of addresses are not in ascending order, or too many")]
+pub struct NoPlaces;
+
+impl From<Places> for Vec<(Ipv4Addr, Ipv4Addr)> {
+    fn from(places: Places) -> Self {
+        let ranges = places.ranges.into_iter();
+        ranges
+            .map(|(first, last, _)| (Ipv4Addr::from_bits(first), Ipv4Addr::from_bits(last)))
+            .collect()
+    }
+}
+
+impl TryFrom<Vec<(Ipv4Addr, Ipv4Addr)>> for Places {
+    type Error = NoPlaces;
+
+    fn try_from(ranges: Vec<(Ipv4Addr, Ipv4Addr)>) -> Result<Self, NoPlaces> {
+        let mut places = Self::default();
+        for (first, last) in ranges {
+            let (first, last) = (first.to_bits(), last.to_bits());
+            let is_behind = places.ranges.last().is_none_or(|(_, end, _)| *end < first);
+            let count = last.checked_sub(first).ok_or(NoPlaces)? as usize + 1;
+            if !is_behind || places.addresses + count > MOST_ADDRESSES {
+                return Err(NoPlaces);
+            }
+            places.append(first, last);
+        }
+        Ok(places)
+    }
+}
+
+impl Places {
+    /// Gives records to the addresses of one family's pools, which are in ascending order.
+    pub(crate) fn place(&mut self, family: AddressFamily, pools: &[PoolPrefix]) -> Vec<(Bits, Pooled)> {
+        let mut around: Covering<Pooled> = Covering::new();
+        let pooled = pools.iter().map(|pool| {
+            let (subscribers, is_counted) = match (family, around.enter(pool.bits)) {
+                (_, Some(outer)) => (outer.subscribers, outer.is_counted),
+                (AddressFamily::V6, None) => (0, true),
+                (AddressFamily::V4, None) => self.add(pool.bits),
+            };
+            let pooled = Pooled {
+                pool: pool.pool,
+                enforce_from: pool.enforce_from,
+                subscribers,
+                is_counted,
+            };
+            around.push(pool.bits, pooled);
+            (pool.bits, pooled)
+        });
+        pooled.collect()
+    }
+
+    /// Places a range behind those before it, if there is room for it.
+    fn add(&mut self, bits: Bits) -> (u32, bool) {
+        let (first, last) = bits.v4_range();
+        let count = (last - first) as usize + 1;
+        if self.addresses + count > MOST_ADDRESSES {
+            return (0, false);
+        }
+        let place = self.append(first, last);
+        (place.wrapping_sub(first), true)
+    }
+
+    /// Gives a range that fits in the records behind those that are given; the first one's.
+    fn append(&mut self, first: u32, last: u32) -> u32 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "far below 32 bits, see MOST_ADDRESSES"
+        )]
+        let place = self.addresses as u32;
+        self.addresses += (last - first) as usize + 1;
+        match self.ranges.last_mut() {
+            // Neighbours are one range: how the pools' prefixes are cut makes no difference to who has which record.
+            Some((_, end, _)) if end.checked_add(1) == Some(first) => *end = last,
+            _ => self.ranges.push((first, last, place)),
+        }
+        place
+    }
+
+    /// The addresses that have a record here and there: the first record here, the first one there, and how many.
+    #[must_use]
+    pub fn in_common(&self, other: &Self) -> Vec<(u32, u32, u32)> {
+        let (mut mine, mut theirs) = (self.ranges.iter().peekable(), other.ranges.iter().peekable());
+        let mut common = Vec::new();
+        while let (Some((first, last, record)), Some((their_first, their_last, their_record))) =
+            (mine.peek(), theirs.peek())
+        {
+            let (from, to) = (*first.max(their_first), *last.min(their_last));
+            if from <= to {
+                common.push((
+                    record + (from - first),
+                    their_record + (from - their_first),
+                    to - from + 1,
+                ));
+            }
+            if last < their_last {
+                mine.next();
+            } else {
+                theirs.next();
+            }
+        }
+        common
+    }
+}
+
+/// The most IPv4 addresses that have a record each: half a gigabyte of them.
+pub const MOST_ADDRESSES: usize = 1 << 24;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(ranges: &[(u32, u32)]) -> Result<Places, NoPlaces> {
+        let ranges = ranges.iter();
+        ranges
+            .map(|(first, last)| (Ipv4Addr::from_bits(*first), Ipv4Addr::from_bits(*last)))
+            .collect::<Vec<_>>()
+            .try_into()
+    }
+
+    #[test]
+    fn what_is_written_down_is_read_back() {
+        let whole = places(&[(8, 15), (16, 19), (100, 100), (u32::MAX, u32::MAX)]).unwrap();
+        assert_eq!(
+            whole.ranges,
+            [(8, 19, 0), (100, 100, 12), (u32::MAX, u32::MAX, 13)]
+        );
+        assert_eq!(whole.addresses, 14);
+        let text = serde_json::to_string(&whole).unwrap();
+        assert_eq!(serde_json::from_str::<Places>(&text).unwrap(), whole);
+    }
+
+    #[test]
+    fn ranges_out_of_order_or_too_large_are_refused() {
+        for bad in [
+            &[(8, 7)][..],
+            &[(8, 15), (15, 16)],
+            &[(8, 15), (0, 1)],
+            &[(0, u32::MAX)],
+            &[(0, 1 << 23), (1 << 24, (1 << 24) + (1 << 23))],
+        ] {
+            assert_eq!(places(bad), Err(NoPlaces), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_in_common_are_found_with_both_their_records() {
+        let one = places(&[(10, 19), (30, 39), (50, 59)]).unwrap();
+        let other = places(&[(0, 11), (15, 34), (36, 36), (59, 70)]).unwrap();
+        // By looking each address up.
+        let record = |places: &Places, address: u32| {
+            let mut ranges = places.ranges.iter();
+            let range = ranges.find(|(first, last, _)| (*first..=*last).contains(&address));
+            range.map(|(first, _, record)| record + (address - first))
+        };
+        let expected: Vec<_> = (0..100)
+            .filter_map(|address| Some((record(&one, address)?, record(&other, address)?)))
+            .collect();
+        let found: Vec<_> = one
+            .in_common(&other)
+            .into_iter()
+            .flat_map(|(from, to, count)| (0..count).map(move |step| (from + step, to + step)))
+            .collect();
+        assert_eq!(found, expected);
+        assert_eq!(one.in_common(&one), [(0, 0, 10), (10, 10, 10), (20, 20, 10)]);
+        assert!(one.in_common(&Places::default()).is_empty());
+    }
+}

@@ -1,0 +1,291 @@
+//! What of a compiled policy changes when one exemption comes or goes?
+
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+use op25b_common::{
+    TableRoot,
+    keys::{AddressV4, AddressV6, DestinationKey},
+    values::{Class, DestinationEntry, RuleIndex},
+};
+
+use super::{
+    classes::Classes,
+    entry::{Entry, destinations},
+    error::CompileError,
+    merge::{Sets, fold},
+    record_index::{Places, Pooled},
+    sources::Sources,
+};
+use crate::{
+    lpm::{AddressFamily, Bits, Full, Leaf, LiveTables},
+    policy::model::{Exemption, Policy, Precedence, Prefix},
+};
+
+/// A policy's prefixes in an order that answers what holds in a part of the address space, whoever else is exempt.
+///
+/// It numbers classes and destination sets as [`crate::policy::compile()`] did, and goes on from there.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    exemptions: Vec<Exemption>,
+    v4: Prefixes,
+    v6: Prefixes,
+    classes: Classes,
+    sets: Sets,
+}
+
+/// One family's prefixes.
+#[derive(Clone, Debug)]
+struct Prefixes {
+    pools: BTreeMap<Bits, Pooled>,
+    exempt: BTreeMap<Bits, Vec<RuleIndex>>,
+}
+
+/// What is to be written, in this order: classes and destinations first, as what is written to the tables leads there.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// New classes and their numbers.
+    pub classes: Vec<(u32, Class)>,
+    /// New IPv4 destinations.
+    pub destinations_v4: Vec<Entry<DestinationKey<AddressV4>, DestinationEntry>>,
+    /// New IPv6 destinations.
+    pub destinations_v6: Vec<Entry<DestinationKey<AddressV6>, DestinationEntry>>,
+    /// What holds from now on.
+    pub tables: Vec<Rewritten>,
+}
+
+/// A part of a table.
+#[derive(Clone, Debug)]
+pub struct Rewritten {
+    /// Which table.
+    root: TableRoot,
+    prefix: Bits,
+    /// The first is for the prefix itself.
+    leaves: Vec<Leaf>,
+}
+
+impl Rewritten {
+    /// Writes it to tables that are looked at meanwhile; see [`LiveTables::write`].
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]; nothing has changed then.
+    pub fn write(&self, tables: &mut LiveTables<'_>) -> Result<(), Full> {
+        tables.write(self.root, self.prefix, &self.leaves)
+    }
+}
+
+impl Rules {
+    /// The rules of a policy that was compiled.
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::policy::compile()`].
+    pub fn new(policy: &Policy) -> Result<Self, CompileError> {
+        let (mut classes, mut sets, mut places) = (Classes::new(), Sets::default(), Places::default());
+        let mut family = |family| -> Result<Prefixes, CompileError> {
+            let sources = Sources::of(policy, family, &mut classes, &mut sets, &mut places)?;
+            let mut by_prefix: BTreeMap<Bits, Vec<RuleIndex>> = BTreeMap::new();
+            for (bits, rule) in sources.exempt {
+                by_prefix.entry(bits).or_default().push(rule);
+            }
+            Ok(Prefixes {
+                pools: sources.pools.into_iter().collect(),
+                exempt: by_prefix,
+            })
+        };
+        let (v4, v6) = (family(AddressFamily::V4)?, family(AddressFamily::V6)?);
+        Ok(Self {
+            exemptions: policy.exemptions.clone(),
+            v4,
+            v6,
+            classes,
+            sets,
+        })
+    }
+
+    /// Adds an exemption behind the others; the answer is its index in their list, and what changes.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileError`]; the rules are as before then.
+    pub fn add(&mut self, exemption: Exemption) -> Result<(RuleIndex, Change), CompileError> {
+        let prefixes = exemption.prefixes.clone();
+        let rule = self.list(exemption)?;
+        match self.change(&prefixes) {
+            Ok(change) => Ok((rule, change)),
+            Err(error) => {
+                self.forget(rule, &prefixes);
+                self.exemptions.pop();
+                Err(error)
+            }
+        }
+    }
+
+    /// Adds an exemption without asking what that changes: to see how it goes together with others.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileError::TooManyRules`].
+    pub fn list(&mut self, exemption: Exemption) -> Result<RuleIndex, CompileError> {
+        let rule = RuleIndex::try_from(self.exemptions.len()).map_err(|_| CompileError::TooManyRules)?;
+        let prefixes = exemption.prefixes.clone();
+        self.exemptions.push(exemption);
+        self.remember(rule, &prefixes);
+        Ok(rule)
+    }
+
+    /// Takes an exemption away; its index stays taken. `None` if there is no such exemption.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileError`]; the rules are as before then.
+    pub fn remove(&mut self, rule: RuleIndex) -> Result<Option<Change>, CompileError> {
+        let Some(exemption) = self.exemptions.get(rule as usize) else {
+            return Ok(None);
+        };
+        let prefixes = exemption.prefixes.clone();
+        if !self.forget(rule, &prefixes) {
+            return Ok(None);
+        }
+        let change = self.change(&prefixes);
+        if change.is_err() {
+            self.remember(rule, &prefixes);
+        }
+        change.map(Some)
+    }
+
+    /// The exemptions that have an address in common with a prefix, in no order.
+    #[must_use]
+    pub fn overlapping(&self, net: IpNet) -> Vec<RuleIndex> {
+        let (family, bits) = Bits::new(net);
+        let exempt = &self.of(family).exempt;
+        let mut rules: Vec<_> = touching(exempt, bits)
+            .flat_map(|(_, rules)| rules.iter().copied())
+            .collect();
+        rules.dedup();
+        rules
+    }
+
+    /// Whether a prefix lies in a pool as a whole.
+    #[must_use]
+    pub fn is_pooled(&self, net: IpNet) -> bool {
+        let (family, bits) = Bits::new(net);
+        let pools = &self.of(family).pools;
+        (0..=bits.length()).any(|length| pools.contains_key(&bits.shortened(length)))
+    }
+
+    /// An exemption; also one that was removed.
+    #[must_use]
+    pub fn exemption(&self, rule: RuleIndex) -> Option<&Exemption> {
+        self.exemptions.get(rule as usize)
+    }
+
+    /// Puts an exemption among the prefixes.
+    fn remember(&mut self, rule: RuleIndex, prefixes: &[Prefix]) {
+        for prefix in prefixes {
+            let (family, bits) = Bits::new(prefix.net);
+            let rules = self.family(family).exempt.entry(bits).or_default();
+            if let Err(place) = rules.binary_search(&rule) {
+                rules.insert(place, rule);
+            }
+        }
+    }
+
+    /// Takes an exemption out of the prefixes; false if it was in none.
+    fn forget(&mut self, rule: RuleIndex, prefixes: &[Prefix]) -> bool {
+        let mut was_there = false;
+        for prefix in prefixes {
+            let (family, bits) = Bits::new(prefix.net);
+            let exempt = &mut self.family(family).exempt;
+            if let Some(rules) = exempt.get_mut(&bits) {
+                was_there |= rules.contains(&rule);
+                rules.retain(|other| *other != rule);
+                if rules.is_empty() {
+                    exempt.remove(&bits);
+                }
+            }
+        }
+        was_there
+    }
+
+    fn of(&self, family: AddressFamily) -> &Prefixes {
+        match family {
+            AddressFamily::V4 => &self.v4,
+            AddressFamily::V6 => &self.v6,
+        }
+    }
+
+    fn family(&mut self, family: AddressFamily) -> &mut Prefixes {
+        match family {
+            AddressFamily::V4 => &mut self.v4,
+            AddressFamily::V6 => &mut self.v6,
+        }
+    }
+
+    /// What holds now at these prefixes.
+    fn change(&mut self, prefixes: &[Prefix]) -> Result<Change, CompileError> {
+        let classes = self.classes.all.len();
+        let (sets_v4, sets_v6) = (self.sets.v4.len(), self.sets.v6.len());
+        let mut change = Change::default();
+        for prefix in prefixes {
+            let (family, bits) = Bits::new(prefix.net);
+            let (root, rules) = match family {
+                AddressFamily::V4 => (TableRoot::SourcesV4, &self.v4),
+                AddressFamily::V6 => (TableRoot::SourcesV6, &self.v6),
+            };
+            let grants = fold(
+                &self.exemptions,
+                |rule| Precedence::of(&self.exemptions[rule as usize]),
+                &rules.exempt_at(bits),
+                &mut self.sets,
+            )?;
+            let pools: Vec<_> = touching(&rules.pools, bits)
+                .map(|(bits, pooled)| (bits, *pooled))
+                .collect();
+            let leaves = self.classes.leaves(&pools, &grants);
+            let (around, inside): (Vec<Leaf>, Vec<Leaf>) =
+                leaves.into_iter().partition(|leaf| leaf.prefix.covers(bits));
+            let whole = Leaf {
+                prefix: bits,
+                class: around.last().map_or(0, |leaf| leaf.class),
+            };
+            let leaves = std::iter::once(whole).chain(inside).collect();
+            change.tables.push(Rewritten {
+                root,
+                prefix: bits,
+                leaves,
+            });
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "classes are numbered in 32 bits")]
+        let first = classes as u32;
+        change.classes = (first..)
+            .zip(self.classes.all[classes..].iter().copied())
+            .collect();
+        change.destinations_v4 = destinations(self.sets.v4[sets_v4..].iter().copied(), Bits::v4_octets);
+        change.destinations_v6 = destinations(self.sets.v6[sets_v6..].iter().copied(), Bits::octets);
+        Ok(change)
+    }
+}
+
+impl Prefixes {
+    /// The exemptions around a prefix and in it, in ascending order.
+    fn exempt_at(&self, bits: Bits) -> Vec<(Bits, RuleIndex)> {
+        touching(&self.exempt, bits)
+            .flat_map(|(bits, rules)| rules.iter().map(move |rule| (bits, *rule)))
+            .collect()
+    }
+}
+
+/// What is listed at the prefixes around one, at itself and at those in it, in ascending order.
+fn touching<T>(list: &BTreeMap<Bits, T>, bits: Bits) -> impl Iterator<Item = (Bits, &T)> {
+    let around = (0..bits.length()).filter_map(move |length| {
+        let outer = bits.shortened(length);
+        list.get(&outer).map(|value| (outer, value))
+    });
+    let inside = list
+        .range(bits..)
+        .map(|(inner, value)| (*inner, value))
+        .take_while(move |(inner, _)| bits.covers(*inner));
+    around.chain(inside)
+}

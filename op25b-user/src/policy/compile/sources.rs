@@ -1,0 +1,81 @@
+//! What holds at the source prefixes of a policy.
+
+use op25b_common::values::RuleIndex;
+
+use super::{
+    classes::Classes,
+    error::CompileError,
+    merge::{Sets, fold},
+    record_index::{Places, PoolPrefix, Pooled},
+};
+use crate::{
+    lpm::{AddressFamily, Bits, Leaf},
+    policy::model::{Policy, Precedence, Prefix},
+};
+
+/// What holds at the source prefixes of one family, and what it was made of. All lists are in ascending order.
+pub(crate) struct Sources {
+    pub(crate) pools: Vec<(Bits, Pooled)>,
+    pub(crate) exempt: Vec<(Bits, RuleIndex)>,
+    pub(crate) leaves: Vec<Leaf>,
+}
+
+impl Sources {
+    /// Numbers classes, sets and places as they come: IPv4 first.
+    pub(crate) fn of(
+        policy: &Policy,
+        family: AddressFamily,
+        classes: &mut Classes,
+        sets: &mut Sets,
+        places: &mut Places,
+    ) -> Result<Self, CompileError> {
+        let exempt = rules(
+            policy.exemptions.iter().map(|exemption| &exemption.prefixes[..]),
+            family,
+        );
+        let pools = places.place(family, &pools(policy, family));
+        let precedence = Precedence::of_all(&policy.exemptions);
+        let grants = fold(
+            &policy.exemptions,
+            |rule| precedence[rule as usize],
+            &exempt,
+            sets,
+        )?;
+        let leaves = classes.leaves(&pools, &grants);
+        Ok(Self {
+            pools,
+            exempt,
+            leaves,
+        })
+    }
+}
+
+/// The pools' prefixes of one family, in ascending order.
+fn pools(policy: &Policy, family: AddressFamily) -> Vec<PoolPrefix> {
+    let prefixes = rules(policy.pools.iter().map(|pool| &pool.prefixes[..]), family);
+    prefixes
+        .into_iter()
+        .map(|(bits, pool)| PoolPrefix {
+            bits,
+            pool,
+            enforce_from: policy.pools[pool as usize].enforced_from(),
+        })
+        .collect()
+}
+
+/// The prefixes of one family with the items that they belong to.
+pub(crate) fn rules<'a>(
+    items: impl Iterator<Item = &'a [Prefix]>,
+    family: AddressFamily,
+) -> Vec<(Bits, RuleIndex)> {
+    let mut rules = Vec::new();
+    for (rule, prefixes) in (0..).zip(items) {
+        rules.extend(
+            prefixes
+                .iter()
+                .filter_map(|prefix| Some((Bits::of(family, prefix.net)?, rule))),
+        );
+    }
+    rules.sort_unstable();
+    rules
+}

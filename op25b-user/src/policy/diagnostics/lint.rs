@@ -1,0 +1,222 @@
+//! What in a valid policy is probably not what was meant?
+
+use jiff::Timestamp;
+use op25b_common::values::UnixSeconds;
+
+use super::{code::Code, diagnostic::Diagnostic, reporter::Reporter};
+use crate::{
+    lpm::{AddressFamily, Bits, Covering},
+    policy::model::{Handling, Inbound, Policy, Position, Precedence, Role},
+};
+
+/// Reports what exemptions do not do, or do too much.
+pub(crate) fn lint(reporter: &mut Reporter<'_>, policy: &Policy, now: Timestamp) {
+    warn_of_inbound_without_uplink(reporter, policy);
+    warn_of_exemptions_without_end(reporter, policy);
+    for family in [AddressFamily::V4, AddressFamily::V6] {
+        warn_of_exemptions_beside_pools(reporter, policy, family);
+        warn_of_covered_exemptions(reporter, policy, now, family);
+    }
+}
+
+fn warn_of_inbound_without_uplink(reporter: &mut Reporter<'_>, policy: &Policy) {
+    let has_uplink = policy
+        .interfaces
+        .iter()
+        .any(|interface| interface.role == Role::Uplink);
+    if policy.block.inbound == Inbound::Block
+        && !has_uplink
+        && let Some(interface) = policy.interfaces.first()
+    {
+        warn_at(
+            reporter,
+            interface.at,
+            Code::InboundWithoutUplink,
+            || "`inbound: block` does nothing: no interface is one where the Internet comes in".to_owned(),
+            "add it with `role: uplink`",
+        );
+    }
+}
+
+fn warn_of_exemptions_without_end(reporter: &mut Reporter<'_>, policy: &Policy) {
+    if policy.exemption_limits.max_age.is_none() {
+        return;
+    }
+    for exemption in policy
+        .exemptions
+        .iter()
+        .filter(|exemption| exemption.expires.is_none())
+    {
+        warn_at(
+            reporter,
+            exemption.at,
+            Code::ExemptionWithoutEnd,
+            || {
+                format!(
+                    "the exemption of `{}` never ends, and `exemption_max_age` asks for an end",
+                    exemption.customer
+                )
+            },
+            "add `expires`",
+        );
+    }
+}
+
+fn warn_of_exemptions_beside_pools(reporter: &mut Reporter<'_>, policy: &Policy, family: AddressFamily) {
+    let mut pools: Vec<(Bits, usize)> = policy
+        .pools
+        .iter()
+        .enumerate()
+        .flat_map(|(index, pool)| pool.prefixes.iter().map(move |prefix| (prefix, index)))
+        .filter_map(|(prefix, index)| Some((Bits::of(family, prefix.net)?, index)))
+        .collect();
+    pools.sort_unstable();
+    // Those in no other: they do not overlap, so the last one that begins before an address is the one it is in.
+    let mut outermost: Vec<Bits> = Vec::new();
+    for (bits, _) in &pools {
+        if outermost.last().is_none_or(|outer| !outer.covers(*bits)) {
+            outermost.push(*bits);
+        }
+    }
+
+    let exempt = policy.exemptions.iter().flat_map(|exemption| {
+        exemption
+            .prefixes
+            .iter()
+            .map(move |prefix| (prefix, exemption.destinations.is_empty()))
+    });
+    for (prefix, is_unrestricted) in exempt {
+        let Some(bits) = Bits::of(family, prefix.net) else {
+            continue;
+        };
+        // A prefix and those that lie in it stand side by side, this one's equal first.
+        let inside = pools.partition_point(|(pool, _)| *pool < bits);
+        if let Some((pool, index)) = pools.get(inside)
+            && pool.first() <= bits.last()
+        {
+            if is_unrestricted {
+                let whole = if *pool == bits { "is" } else { "contains" };
+                let name = &policy.pools[*index].name;
+                warn_at(
+                    reporter,
+                    prefix.at,
+                    Code::ExemptionCoversPool,
+                    || format!("{prefix} {whole} a whole prefix of pool `{name}`: none of it is blocked"),
+                    "exempt only the customer's own addresses, or take the prefix out of the pool",
+                );
+            }
+            continue;
+        }
+        let before = outermost.partition_point(|pool| *pool <= bits);
+        let in_pool = before > 0 && outermost[before - 1].covers(bits);
+        // With `unlisted: drop` an exemption is how a static customer gets out: it needs no pool.
+        if !in_pool && policy.block.unlisted == Handling::Pass {
+            warn_at(
+                reporter,
+                prefix.at,
+                Code::ExemptionInNoPool,
+                || format!("{prefix} is in no pool, so there is nothing to exempt it from"),
+                "remove it, or check the prefix",
+            );
+        }
+    }
+}
+
+/// An exemption without destinations, as something that may cover others.
+#[derive(Clone, Copy)]
+struct Cover {
+    until: UnixSeconds,
+    exemption: usize,
+    /// Which of its prefixes.
+    prefix: usize,
+}
+
+fn warn_of_covered_exemptions(
+    reporter: &mut Reporter<'_>,
+    policy: &Policy,
+    now: Timestamp,
+    family: AddressFamily,
+) {
+    // Indices instead of prefixes: there may be a million.
+    let mut prefixes: Vec<(Bits, u32, u32)> = Vec::new();
+    for (index, exemption) in (0..).zip(&policy.exemptions) {
+        for (number, prefix) in (0..).zip(&exemption.prefixes) {
+            prefixes.extend(Bits::of(family, prefix.net).map(|bits| (bits, index, number)));
+        }
+    }
+    prefixes.sort_unstable();
+
+    let precedence = Precedence::of_all(&policy.exemptions);
+    let mut covering = Covering::new();
+    for same in prefixes.chunk_by(|one, next| one.0 == next.0) {
+        let bits = same[0].0;
+        let outer: Option<Cover> = covering.enter(bits).copied();
+        let here = same
+            .iter()
+            .map(|(_, index, number)| (*index as usize, *number as usize))
+            .filter(|(index, _)| !precedence[*index].is_restricted)
+            .map(|(index, number)| Cover {
+                until: precedence[index].until,
+                exemption: index,
+                prefix: number,
+            })
+            // Of several that last equally long, the first in the file stays, and the others are covered by it.
+            .reduce(|best, next| if next.until > best.until { next } else { best });
+        for (_, index, number) in same {
+            let (index, number) = (*index as usize, *number as usize);
+            let lasts = |cover: &Cover| cover.until >= precedence[index].until;
+            let cover = outer
+                .filter(lasts)
+                .or(here.filter(|cover| cover.exemption != index && lasts(cover)));
+            if let Some(cover) = cover
+                && policy.exemptions[index].holds_at(now)
+            {
+                warn_of_cover(reporter, policy, (index, number), cover);
+            }
+        }
+        let longest = match (outer, here) {
+            (Some(outer), Some(here)) => Some(if here.until > outer.until { here } else { outer }),
+            (outer, here) => outer.or(here),
+        };
+        if let Some(longest) = longest {
+            covering.push(bits, longest);
+        }
+    }
+}
+
+fn warn_of_cover(reporter: &mut Reporter<'_>, policy: &Policy, covered: (usize, usize), cover: Cover) {
+    let (index, number) = covered;
+    let exemption = &policy.exemptions[index];
+    let prefix = exemption.prefixes[number];
+    let line = policy.exemptions[cover.exemption].prefixes[cover.prefix].at.line;
+    let whose = if cover.exemption == index {
+        "the same exemption".to_owned()
+    } else {
+        format!(
+            "the exemption of `{}`",
+            policy.exemptions[cover.exemption].customer
+        )
+    };
+    let effect = if exemption.destinations.is_empty() {
+        "has no effect"
+    } else {
+        "restricts nothing"
+    };
+    warn_at(
+        reporter,
+        prefix.at,
+        Code::ExemptionCovered,
+        || format!("{prefix} is covered by {whose} on line {line}, which lasts as long: this one {effect}"),
+        "remove one of the two",
+    );
+}
+
+fn warn_at(
+    reporter: &mut Reporter<'_>,
+    at: Position,
+    code: Code,
+    message: impl FnOnce() -> String,
+    hint: &str,
+) {
+    reporter.report_word(at, code, || Diagnostic::new(code, message()).hint(hint));
+}

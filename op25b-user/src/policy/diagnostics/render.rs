@@ -1,0 +1,111 @@
+//! How does a diagnostic look to the person who has to act on it?
+
+use std::{
+    fmt,
+    io::{self, Write},
+};
+
+use anstyle::{AnsiColor, Style};
+use unicode_width::UnicodeWidthStr as _;
+
+use super::{
+    code::Severity,
+    diagnostic::{Diagnostic, Place},
+    report::Report,
+};
+
+const ERROR: Style = AnsiColor::BrightRed.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+const FRAME: Style = AnsiColor::BrightBlue.on_default().bold();
+const BOLD: Style = Style::new().bold();
+
+impl Report {
+    /// Prints every diagnostic to stderr, in colour if it is a terminal and `NO_COLOR` is not set.
+    ///
+    /// # Errors
+    ///
+    /// stderr's.
+    pub fn print_to_stderr(&self) -> io::Result<()> {
+        let mut stderr = anstream::stderr().lock();
+        write!(stderr, "{self:#}")
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>, colours: bool) -> fmt::Result {
+        for diagnostic in self.diagnostics() {
+            write_diagnostic(f, self.file(), diagnostic, colours)?;
+            writeln!(f)?;
+        }
+        match self.omitted() {
+            0 => Ok(()),
+            more => writeln!(f, "… and {more} more like these\n"),
+        }
+    }
+}
+
+/// The diagnostics as text; `{:#}` writes them with ANSI colours.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, f.alternate())
+    }
+}
+
+fn write_diagnostic(
+    f: &mut fmt::Formatter<'_>,
+    file: &str,
+    diagnostic: &Diagnostic,
+    colours: bool,
+) -> fmt::Result {
+    let paint = |style: Style| if colours { style } else { Style::new() };
+    let (word, style) = match diagnostic.severity() {
+        Severity::Error => ("error", paint(ERROR)),
+        Severity::Warning => ("warning", paint(WARNING)),
+    };
+    let (frame, bold) = (paint(FRAME), paint(BOLD));
+    let code = diagnostic.code;
+    writeln!(
+        f,
+        "{style}{word}[{code}]{style:#}{bold}: {}{bold:#}",
+        diagnostic.message
+    )?;
+
+    let number = diagnostic
+        .place
+        .as_ref()
+        .map_or(String::new(), |place| place.position.line.to_string());
+    let margin = " ".repeat(number.len());
+    match &diagnostic.place {
+        Some(place) => {
+            let column = place.position.column;
+            writeln!(f, "{margin}{frame}-->{frame:#} {file}:{number}:{column}")?;
+            writeln!(f, "{margin} {frame}|{frame:#}")?;
+            writeln!(f, "{frame}{number} |{frame:#} {}", without_tabs(place.line()))?;
+            writeln!(f, "{margin} {frame}|{frame:#} {}", underline(place, style))?;
+        }
+        None => writeln!(f, "{margin} {frame}-->{frame:#} {file}")?,
+    }
+    let remarks = [("note", &diagnostic.note), ("hint", &diagnostic.hint)];
+    for (word, text) in remarks {
+        if let Some(text) = text {
+            writeln!(f, "{margin} {frame}={frame:#} {bold}{word}{bold:#}: {text}")?;
+        }
+    }
+    Ok(())
+}
+
+/// The carets under the part that is meant; customers' names take two columns a character in some scripts.
+fn underline(place: &Place, style: Style) -> String {
+    let before = without_tabs(place.line().get(..place.excerpt.before).unwrap_or_default()).width();
+    let carets = without_tabs(place.underlined()).width().max(1);
+    format!("{}{style}{}{style:#}", " ".repeat(before), "^".repeat(carets))
+}
+
+/// Text whose width can be told, and that does nothing to a terminal.
+fn without_tabs(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\t' => ' ',
+            c if c.is_control() => '\u{fffd}',
+            c => c,
+        })
+        .collect()
+}

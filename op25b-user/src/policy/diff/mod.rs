@@ -1,0 +1,6 @@
+//! What is different between two policies.
+
+mod delta;
+mod item;
+
+pub use self::delta::{Changes, Diff, Item, Items};

@@ -1,0 +1,24 @@
+//! Limits of exemptions that are added at run time: how long they may last, and how wide they may be.
+
+use jiff::SignedDuration;
+
+/// Limits of exemptions that are added at run time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExemptionLimits {
+    /// After how long an exemption should have ended; those that last longer are warned of.
+    pub max_age: Option<SignedDuration>,
+    /// The shortest IPv4 prefix length that needs no `--force`.
+    pub widest_v4: u8,
+    /// The same for IPv6.
+    pub widest_v6: u8,
+}
+
+impl Default for ExemptionLimits {
+    fn default() -> Self {
+        Self {
+            max_age: None,
+            widest_v4: 24,
+            widest_v6: 48,
+        }
+    }
+}

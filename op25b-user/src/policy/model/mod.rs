@@ -1,0 +1,18 @@
+//! The types of a policy; only what has been checked becomes one.
+
+mod exemption;
+mod limits;
+mod policy;
+mod position;
+mod rule;
+mod word;
+
+pub(crate) use self::exemption::Precedence;
+pub use self::{
+    exemption::Exemption,
+    limits::ExemptionLimits,
+    policy::{Block, Interface, Policy, Pool, Prohibit, Relay, Subscribers},
+    position::{Position, Prefix},
+    rule::{Flow, Rule, RuleDescription},
+    word::{Action, Handling, Inbound, Match, PoolMode, Role, Tunnel, Wait, Word, XdpMode},
+};

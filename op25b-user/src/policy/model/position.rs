@@ -1,0 +1,47 @@
+//! Positions in the policy file, and prefixes with theirs.
+
+use std::{fmt, net::IpAddr};
+
+use ipnet::IpNet;
+
+/// A place in the policy file, counted from 1; columns count characters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub struct Position {
+    /// The line.
+    pub line: u32,
+    /// The column.
+    pub column: u32,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}", self.line, self.column)
+    }
+}
+
+/// A prefix without host bits, and where it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Prefix {
+    /// The prefix.
+    pub net: IpNet,
+    /// Where the file says so.
+    pub at: Position,
+}
+
+impl Prefix {
+    /// The longest of the prefixes that an address is in.
+    #[must_use]
+    pub(crate) fn longest(prefixes: &[Self], address: IpAddr) -> Option<Self> {
+        prefixes
+            .iter()
+            .copied()
+            .filter(|prefix| prefix.net.contains(&address))
+            .max_by_key(|prefix| prefix.net.prefix_len())
+    }
+}
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.net.fmt(f)
+    }
+}

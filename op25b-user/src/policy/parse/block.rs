@@ -1,0 +1,236 @@
+//! From YAML to what is blocked and to what a subscriber is.
+
+use std::{net::IpAddr, ops::RangeInclusive};
+
+use op25b_common::MAX_BLOCKED_PORTS;
+
+use super::{
+    context::Context,
+    mapping::Record,
+    seen::Seen,
+    yaml::{Located, Node},
+};
+use crate::policy::{
+    diagnostics::{Code, Diagnostic, Span},
+    model::{Action, Block, Prohibit, Subscribers},
+};
+
+const BLOCK_KEYS: &[&str] = &[
+    "ports",
+    "match",
+    "action",
+    "prohibit_from",
+    "prohibit_rate",
+    "uninspectable",
+    "unlisted",
+    "inbound",
+];
+const SUBSCRIBERS_KEYS: &[&str] = &["ipv6_prefix"];
+const PORTS: RangeInclusive<u64> = 1..=65_535;
+/// ICMP errors a second and CPU.
+const RATES: RangeInclusive<u64> = 1..=1_000_000;
+
+/// The value of `block`.
+pub(crate) fn block<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> Option<Block> {
+    let mut record = Record::new(context, "`block`", BLOCK_KEYS, node)?;
+    let mut block = Block::default();
+    if let Some(node) = record.optional("ports") {
+        block.ports = ports(context, node);
+    }
+    if let Some(node) = record.optional("match")
+        && let Some(word) = context.word("match", node)
+    {
+        block.match_ = word.value;
+    }
+    let action = record
+        .optional("action")
+        .and_then(|node| context.word("action", node));
+    if let Some(Located { value, .. }) = action {
+        block.action = value;
+    }
+    block.prohibit = prohibit(context, &mut record, action);
+    if let Some(node) = record.optional("uninspectable")
+        && let Some(word) = context.word("uninspectable", node)
+    {
+        block.uninspectable = word.value;
+    }
+    if let Some(node) = record.optional("unlisted")
+        && let Some(word) = context.word("unlisted", node)
+    {
+        block.unlisted = word.value;
+    }
+    if let Some(node) = record.optional("inbound")
+        && let Some(word) = context.word("inbound", node)
+    {
+        block.inbound = word.value;
+    }
+    Some(block)
+}
+
+/// The value of `subscribers`.
+pub(crate) fn subscribers<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> Option<Subscribers> {
+    let mut record = Record::new(context, "`subscribers`", SUBSCRIBERS_KEYS, node)?;
+    let Some(node) = record.optional("ipv6_prefix") else {
+        return Some(Subscribers::default());
+    };
+    let length = match &node.value {
+        Node::Integer(length) => u8::try_from(*length).ok(),
+        _ => None,
+    };
+    let ipv6_prefix = length.filter(|length| Subscribers::IPV6_PREFIXES.contains(length));
+    if ipv6_prefix.is_none() {
+        let text = context.reporter.slice(node.span);
+        context.reporter.error(
+            node.span,
+            Code::BadLength,
+            format!("`{text}` is not the length of an IPv6 subscriber's prefix"),
+            "write a number from 32 to 64, such as 56, if each subscriber has a /56",
+        );
+    }
+    Some(Subscribers {
+        ipv6_prefix: ipv6_prefix?,
+    })
+}
+
+/// What `action: prohibit` needs to know.
+fn prohibit<'t>(
+    context: &mut Context<'t>,
+    record: &mut Record<'t>,
+    action: Option<Located<Action>>,
+) -> Option<Prohibit> {
+    let asks = action.filter(|action| action.value == Action::Prohibit);
+    let (from, rate) = (record.optional("prohibit_from"), record.optional("prohibit_rate"));
+    let Some(asks) = asks else {
+        for node in [from, rate].into_iter().flatten() {
+            context.reporter.error(
+                node.span,
+                Code::Misplaced,
+                "this is for `action: prohibit`, which the policy does not ask for",
+                "remove it, or write `action: prohibit`",
+            );
+        }
+        return None;
+    };
+    let mut prohibit = Prohibit {
+        router_v4: None,
+        router_v6: None,
+        rate: Prohibit::DEFAULT_RATE,
+        at: asks.span.at,
+    };
+    if let Some(node) = from {
+        routers(context, node, &mut prohibit);
+    }
+    if let Some(node) = rate {
+        prohibit.rate = answer_rate(context, &node).unwrap_or(prohibit.rate);
+    }
+    Some(prohibit)
+}
+
+/// The router's addresses, at most one of each family.
+fn routers<'t>(context: &mut Context<'t>, node: Located<Node<'t>>, prohibit: &mut Prohibit) {
+    let list = node.span;
+    for prefix in context.prefixes("prohibit_from", node, None) {
+        let address = prefix.net.addr();
+        let is_host = prefix.net.prefix_len() == prefix.net.max_prefix_len()
+            && !address.is_multicast()
+            && !address.is_unspecified()
+            && !address.is_loopback();
+        let is_taken = match address {
+            IpAddr::V4(address) => prohibit.router_v4.replace(address).is_some(),
+            IpAddr::V6(address) => prohibit.router_v6.replace(address).is_some(),
+        };
+        if !is_host || is_taken {
+            context.reporter.error(
+                list,
+                Code::NoRouter,
+                "`prohibit_from` is one address of this router for IPv4, one for IPv6, or both",
+                "write such as [192.0.2.1, 2001:db8::1]",
+            );
+        }
+    }
+}
+
+fn answer_rate(context: &mut Context<'_>, node: &Located<Node<'_>>) -> Option<u32> {
+    match &node.value {
+        Node::Integer(rate) if RATES.contains(rate) => u32::try_from(*rate).ok(),
+        _ => {
+            let text = context.reporter.slice(node.span);
+            context.reporter.error(
+                node.span,
+                Code::BadRate,
+                format!("`{text}` is not a number of ICMP errors a second"),
+                "write a number from 1 to 1000000, such as 1000",
+            );
+            None
+        }
+    }
+}
+
+fn ports<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> Vec<u16> {
+    let list = node.span;
+    let mut seen = Seen::default();
+    let mut ports = Vec::new();
+    for item in context.list("ports", "port numbers, such as [25]", node) {
+        let span = item.span;
+        if let Some(port) = port(context, &item)
+            && seen.note(context, span, port, |port| format!("port {port} is given twice"))
+        {
+            ports.push(port);
+        }
+    }
+    if ports.len() > MAX_BLOCKED_PORTS {
+        let found = ports.len();
+        context.reporter.error(
+            list,
+            Code::TooManyPorts,
+            format!("{found} ports are to be blocked, and at most {MAX_BLOCKED_PORTS} can be"),
+            "leave some out; OP25B needs only port 25",
+        );
+    }
+    ports
+}
+
+fn port(context: &mut Context<'_>, node: &Located<Node<'_>>) -> Option<u16> {
+    let span = node.span;
+    let number = match &node.value {
+        Node::Integer(number) if PORTS.contains(number) => u16::try_from(*number).ok()?,
+        Node::Text(text) if text.parse::<u16>().is_ok() => {
+            context.reporter.error(
+                span,
+                Code::WrongType,
+                "a port is a number, and this is a text",
+                format!("write {text}"),
+            );
+            return None;
+        }
+        Node::Null | Node::Record(_) | Node::List(_) => {
+            context.wrong_type(span, "ports", "a list of port numbers, such as [25]", &node.value);
+            return None;
+        }
+        Node::Plain | Node::Integer(_) | Node::Text(_) => {
+            let text = context.reporter.slice(span);
+            let message = format!("`{text}` is not a TCP port");
+            context.reporter.error(
+                span,
+                Code::BadPort,
+                message,
+                "write a number from 1 to 65535, such as 25",
+            );
+            return None;
+        }
+    };
+    match number {
+        465 => refuse_submission(context, span, number, "RFC 8314"),
+        587 => refuse_submission(context, span, number, "RFC 6409"),
+        _ => Some(number),
+    }
+}
+
+fn refuse_submission(context: &mut Context<'_>, span: Span, port: u16, rfc: &str) -> Option<u16> {
+    context.reporter.report(span, Code::SubmissionPort, || {
+        Diagnostic::new(Code::SubmissionPort, format!("port {port} is where customers submit their mail ({rfc})"))
+            .note("customers whose port 25 is blocked must still be able to send mail, with authentication, on 465 and 587")
+            .hint(format!("leave {port} out"))
+    });
+    None
+}

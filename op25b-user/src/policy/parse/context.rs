@@ -1,0 +1,154 @@
+//! The context in which a text is read: its report and the clock, and how scalars, words and lists are read in it.
+
+use std::borrow::Cow;
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::{
+    spelling::{closest, one_of},
+    yaml::{Located, Node},
+};
+use crate::policy::{
+    diagnostics::{Code, Reporter, Span},
+    model::Word,
+};
+
+/// What everything that reads a value needs.
+pub(crate) struct Context<'t> {
+    pub(crate) reporter: Reporter<'t>,
+    /// The instant as of which the text is read.
+    pub(crate) now: Timestamp,
+    /// The time zone of dates.
+    pub(crate) time_zone: TimeZone,
+}
+
+impl<'t> Context<'t> {
+    /// The context of a text; `file` names it in the report.
+    pub(crate) fn new(file: &str, text: &'t str, now: Timestamp, time_zone: TimeZone) -> Self {
+        Self {
+            reporter: Reporter::new(file, text),
+            now,
+            time_zone,
+        }
+    }
+
+    /// Reports a value of the wrong type.
+    pub(crate) fn wrong_type(&mut self, span: Span, key: &str, wanted: &str, found: &Node<'_>) {
+        if matches!(found, Node::Null) {
+            self.reporter.error(
+                span,
+                Code::EmptyValue,
+                format!("`{key}` has no value"),
+                format!("write {wanted}, or remove the key where it is optional"),
+            );
+        } else {
+            let kind = found.kind();
+            self.reporter.error(
+                span,
+                Code::WrongType,
+                format!("`{key}` must be {wanted}, and this is {kind}"),
+                format!("write {wanted}"),
+            );
+        }
+    }
+
+    /// The text of a scalar, of any type: a ticket may be just a number.
+    pub(crate) fn scalar(
+        &mut self,
+        key: &str,
+        wanted: &str,
+        node: Located<Node<'t>>,
+    ) -> Option<Located<Cow<'t, str>>> {
+        let span = node.span;
+        let value = match node.value {
+            Node::Text(text) => text,
+            Node::Plain | Node::Integer(_) => Cow::Borrowed(self.reporter.slice(span)),
+            found => {
+                self.wrong_type(span, key, wanted, &found);
+                return None;
+            }
+        };
+        Some(Located { value, span })
+    }
+
+    /// A text for people, in one line.
+    pub(crate) fn text(&mut self, key: &str, node: Located<Node<'t>>) -> Option<Located<Cow<'t, str>>> {
+        self.readable(key, node, &[])
+    }
+
+    /// A text for people, in as many lines as they like.
+    pub(crate) fn prose(&mut self, key: &str, node: Located<Node<'t>>) -> Option<Located<Cow<'t, str>>> {
+        self.readable(key, node, &['\n', '\t'])
+    }
+
+    fn readable(
+        &mut self,
+        key: &str,
+        node: Located<Node<'t>>,
+        allowed: &[char],
+    ) -> Option<Located<Cow<'t, str>>> {
+        let Located { value, span } = self.scalar(key, "a text", node)?;
+        if value.trim().is_empty() {
+            self.reporter.error(
+                span,
+                Code::EmptyValue,
+                format!("`{key}` is empty"),
+                "write a text, or remove the key where it is optional",
+            );
+            return None;
+        }
+        // These texts end up in logs and on terminals, which obey control characters.
+        if let Some(bad) = value.chars().find(|c| c.is_control() && !allowed.contains(c)) {
+            let code = u32::from(bad);
+            self.reporter.error(
+                span,
+                Code::ControlCharacter,
+                format!("`{key}` has a control character (U+{code:04X}) in it"),
+                "write it in one line of plain text",
+            );
+            return None;
+        }
+        Some(Located { value, span })
+    }
+
+    /// One of a few words.
+    pub(crate) fn word<W: Word>(&mut self, key: &str, node: Located<Node<'t>>) -> Option<Located<W>> {
+        let names = || W::ALL.iter().map(|word| word.name());
+        let Located { value, span } = self.scalar(key, &one_of(names()), node)?;
+        let word = W::ALL.iter().find(|word| word.name() == value);
+        if word.is_none() {
+            let hint = match closest(&value, names()) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => format!("write {}", one_of(names())),
+            };
+            self.reporter.error(
+                span,
+                Code::UnknownValue,
+                format!("`{key}` cannot be `{value}`, only {}", one_of(names())),
+                hint,
+            );
+        }
+        word.map(|word| Located { value: *word, span })
+    }
+
+    /// The items of a list that has some.
+    pub(crate) fn list(&mut self, key: &str, of: &str, node: Located<Node<'t>>) -> Vec<Located<Node<'t>>> {
+        match node.value {
+            Node::List(items) => {
+                if items.is_empty() {
+                    self.reporter.error(
+                        node.span,
+                        Code::EmptyList,
+                        format!("`{key}` is an empty list"),
+                        format!("list {of}"),
+                    );
+                }
+                items
+            }
+            found => {
+                self.wrong_type(node.span, key, &format!("a list of {of}"), &found);
+                Vec::new()
+            }
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! From a policy file's text to a policy: the whole document, its lists and what must be in it.
+
+use std::borrow::Cow;
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::{
+    block,
+    context::Context,
+    interface, limits,
+    mapping::{duplicate_key, known_key},
+    rules::{self, Taken},
+    seen::Seen,
+    yaml::{self, Items, Located, Node, Reading},
+};
+use crate::policy::{
+    diagnostics::{Code, Diagnostic, Report, Span, lint},
+    model::{Block, Exemption, ExemptionLimits, Interface, Policy, Pool, Relay, Role, Subscribers},
+};
+
+const KEYS: &[&str] = &[
+    "version",
+    "interfaces",
+    "block",
+    "subscribers",
+    "pools",
+    "relays",
+    "exemptions",
+    "exemption_max_age",
+    "exemption_widest",
+];
+
+/// Those whose value is no list: it is read as a whole.
+const WHOLE: &[&str] = &[
+    "version",
+    "block",
+    "subscribers",
+    "exemption_max_age",
+    "exemption_widest",
+];
+
+/// The only version of the policy format there is.
+const VERSION: u64 = 1;
+
+/// A policy that can be enforced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// The policy.
+    pub policy: Policy,
+    /// What in it is probably not what was meant.
+    pub warnings: Report,
+}
+
+/// Reads a policy as of an instant and a time zone.
+pub(crate) fn read(file: &str, text: &str, now: Timestamp, time_zone: &TimeZone) -> Result<Loaded, Report> {
+    let new = || Document::new(Context::new(file, text, now, time_zone.clone()));
+    match yaml::read(text, new) {
+        Ok(document) => document.finish(),
+        Err((document, diagnostic)) => {
+            let mut reporter = document.context.reporter;
+            reporter.report_file(diagnostic);
+            Err(reporter.finish())
+        }
+    }
+}
+
+/// The document as far as it is read.
+struct Document<'t> {
+    context: Context<'t>,
+    /// The keys met so far, with the number of their items.
+    keys: Vec<(&'static str, Span, usize)>,
+    /// Known keys that an unknown one was probably meant to be.
+    meant: Vec<&'static str>,
+    is_record: bool,
+
+    interfaces: Vec<Interface>,
+    block: Block,
+    subscribers: Subscribers,
+    pools: Vec<Pool>,
+    relays: Vec<Relay>,
+    exemptions: Vec<Exemption>,
+    limits: ExemptionLimits,
+
+    interface_names: Seen<String>,
+    pools_taken: Taken,
+    relays_taken: Taken,
+    exemption_ids: Seen<Cow<'t, str>>,
+}
+
+impl<'t> Items<'t> for Document<'t> {
+    fn key(&mut self, key: &Located<Node<'t>>) -> Reading {
+        let name = match known_key(&mut self.context, "a policy", KEYS, key) {
+            Ok(name) => name,
+            Err(meant) => {
+                self.meant.extend(meant);
+                return Reading::NotAtAll;
+            }
+        };
+        if self.has(name) {
+            duplicate_key(&mut self.context, name, key.span);
+            return Reading::NotAtAll;
+        }
+        self.keys.push((name, key.span, 0));
+        if WHOLE.contains(&name) {
+            Reading::Whole
+        } else {
+            Reading::ItemByItem
+        }
+    }
+
+    fn value(&mut self, value: Located<Node<'t>>) {
+        match self.current() {
+            "version" => self.version(&value),
+            "subscribers" => {
+                if let Some(subscribers) = block::subscribers(&mut self.context, value) {
+                    self.subscribers = subscribers;
+                }
+            }
+            "exemption_max_age" => self.limits.max_age = limits::max_age(&mut self.context, value),
+            "exemption_widest" => limits::widest(&mut self.context, value, &mut self.limits),
+            _ => {
+                if let Some(block) = block::block(&mut self.context, value) {
+                    self.block = block;
+                }
+            }
+        }
+    }
+
+    fn item(&mut self, item: Located<Node<'t>>) {
+        if let Some((_, _, items)) = self.keys.last_mut() {
+            *items += 1;
+        }
+        let context = &mut self.context;
+        match self.keys.last().map_or("", |(name, ..)| *name) {
+            "interfaces" => {
+                self.interfaces
+                    .extend(interface::interface(context, item, &mut self.interface_names));
+            }
+            "pools" => self
+                .pools
+                .extend(rules::pool(context, item, &mut self.pools_taken)),
+            "relays" => self
+                .relays
+                .extend(rules::relay(context, item, &mut self.relays_taken)),
+            _ => self
+                .exemptions
+                .extend(rules::exemption(context, item, &mut self.exemption_ids)),
+        }
+    }
+
+    fn not_a_list(&mut self, found: &Node<'_>) {
+        if let Some((name, span, items)) = self.keys.last_mut() {
+            // Reported here: it is not an empty list besides.
+            *items += 1;
+            self.context
+                .wrong_type(*span, name, &format!("a list of {name}"), found);
+        }
+    }
+
+    fn not_a_record(&mut self, found: &Node<'_>) {
+        self.is_record = false;
+        let diagnostic = match found {
+            Node::Null => Diagnostic::new(Code::EmptyFile, "there is no policy in this file"),
+            found => Diagnostic::new(
+                Code::WrongType,
+                format!(
+                    "a policy must be a record of keys and values, and this is {}",
+                    found.kind()
+                ),
+            ),
+        };
+        let hint = "begin with `version: 1`; policies/reference.yaml shows every key";
+        self.context.reporter.report_file(diagnostic.hint(hint));
+    }
+}
+
+impl<'t> Document<'t> {
+    fn new(context: Context<'t>) -> Self {
+        Self {
+            context,
+            keys: Vec::new(),
+            meant: Vec::new(),
+            is_record: true,
+            interfaces: Vec::new(),
+            block: Block::default(),
+            subscribers: Subscribers::default(),
+            pools: Vec::new(),
+            relays: Vec::new(),
+            exemptions: Vec::new(),
+            limits: ExemptionLimits::default(),
+            interface_names: Seen::default(),
+            pools_taken: Taken::default(),
+            relays_taken: Taken::default(),
+            exemption_ids: Seen::default(),
+        }
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.keys.iter().any(|(name, ..)| *name == key)
+    }
+
+    fn current(&self) -> &'static str {
+        self.keys.last().map_or("", |(name, ..)| *name)
+    }
+
+    fn version(&mut self, value: &Located<Node<'t>>) {
+        match &value.value {
+            Node::Integer(VERSION) => {}
+            Node::Integer(other) => {
+                let message =
+                    format!("this op25b reads version {VERSION} of the policy format, and this is {other}");
+                self.context.reporter.error(
+                    value.span,
+                    Code::Version,
+                    message,
+                    format!("write `version: {VERSION}`"),
+                );
+            }
+            found => self
+                .context
+                .wrong_type(value.span, "version", &format!("the number {VERSION}"), found),
+        }
+    }
+
+    /// What can be said only after everything is read.
+    fn finish(mut self) -> Result<Loaded, Report> {
+        if self.is_record {
+            self.report_missing_router();
+            self.report_missing_keys();
+            self.report_empty_lists();
+            self.report_missing_subscriber();
+        }
+        let Self {
+            context,
+            interfaces,
+            block,
+            subscribers,
+            pools,
+            relays,
+            mut exemptions,
+            limits,
+            ..
+        } = self;
+        exemptions.shrink_to_fit();
+        let policy = Policy {
+            interfaces,
+            block,
+            subscribers,
+            pools,
+            relays,
+            exemptions,
+            exemption_limits: limits,
+        };
+        let Context {
+            mut reporter, now, ..
+        } = context;
+        if reporter.errors() == 0 {
+            // Without what was left out because of an error, warnings would be wrong.
+            lint(&mut reporter, &policy, now);
+        }
+        let report = reporter.finish();
+        if report.errors() == 0 {
+            Ok(Loaded {
+                policy,
+                warnings: report,
+            })
+        } else {
+            Err(report)
+        }
+    }
+
+    fn report_missing_keys(&mut self) {
+        for (key, example) in [
+            ("version", "version: 1"),
+            ("interfaces", "interfaces: [{ name: eth1, role: subscriber }]"),
+            (
+                "pools",
+                "pools: [{ name: residential, prefixes: [198.51.100.0/24] }]",
+            ),
+        ] {
+            if !self.has(key) && !self.meant.contains(&key) {
+                self.context.reporter.report_file(
+                    Diagnostic::new(Code::MissingKey, format!("a policy needs the key `{key}`"))
+                        .hint(format!("add `{example}`")),
+                );
+            }
+        }
+    }
+
+    fn report_empty_lists(&mut self) {
+        for (key, span, items) in &self.keys {
+            if *items == 0 && !WHOLE.contains(key) {
+                let hint = match *key {
+                    "relays" | "exemptions" => format!("leave `{key}` out if there are none"),
+                    _ => format!("list your {key}"),
+                };
+                self.context.reporter.error(
+                    *span,
+                    Code::EmptyList,
+                    format!("`{key}` is an empty list"),
+                    hint,
+                );
+            }
+        }
+    }
+
+    fn report_missing_router(&mut self) {
+        let Some(prohibit) = self.block.prohibit else {
+            return;
+        };
+        let prefixes = || self.pools.iter().flat_map(|pool| &pool.prefixes);
+        let has_v4 = prefixes().any(|prefix| prefix.net.addr().is_ipv4());
+        let has_v6 = prefixes().any(|prefix| prefix.net.addr().is_ipv6());
+        for (family, has_pools, has_router) in [
+            ("IPv4", has_v4, prohibit.router_v4.is_some()),
+            ("IPv6", has_v6, prohibit.router_v6.is_some()),
+        ] {
+            if has_pools && !has_router {
+                self.context
+                    .reporter
+                    .report_word(prohibit.at, Code::NoRouter, || {
+                        Diagnostic::new(
+                            Code::NoRouter,
+                            format!(
+                                "`action: prohibit` needs an {family} address of this router to answer from"
+                            ),
+                        )
+                        .hint("add it to `prohibit_from`, such as prohibit_from: [192.0.2.1, 2001:db8::1]")
+                    });
+            }
+        }
+    }
+
+    fn report_missing_subscriber(&mut self) {
+        let Some((_, span, items)) = self.keys.iter().find(|(key, ..)| *key == "interfaces") else {
+            return;
+        };
+        let is_known = self.interfaces.len() == *items && *items > 0;
+        if is_known
+            && self
+                .interfaces
+                .iter()
+                .all(|interface| interface.role != Role::Subscriber)
+        {
+            self.context.reporter.error(
+                *span,
+                Code::NoSubscriber,
+                "none of the interfaces is one where subscribers come in",
+                "give at least one interface `role: subscriber`",
+            );
+        }
+    }
+}

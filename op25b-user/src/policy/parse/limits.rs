@@ -1,0 +1,61 @@
+//! From YAML to the limits of exemptions that are added at run time.
+
+use jiff::{SignedDuration, Span, SpanRelativeTo};
+
+use super::{
+    context::Context,
+    mapping::Record,
+    yaml::{Located, Node},
+};
+use crate::policy::{diagnostics::Code, model::ExemptionLimits};
+
+const WIDEST_KEYS: &[&str] = &["ipv4", "ipv6"];
+const EXAMPLE: &str = "365d";
+
+/// The value of `exemption_max_age`.
+pub(crate) fn max_age<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> Option<SignedDuration> {
+    let Located { value, span } = context.scalar("exemption_max_age", "a time such as 365d", node)?;
+    let age = duration(&value);
+    if age.is_none() {
+        context.reporter.error(
+            span,
+            Code::BadTime,
+            format!("`{value}` is no length of time"),
+            format!("write weeks, days or hours, such as {EXAMPLE}"),
+        );
+    }
+    age
+}
+
+/// A length of time that is the same whenever it begins, such as `90d`.
+fn duration(text: &str) -> Option<SignedDuration> {
+    let span: Span = text.parse().ok()?;
+    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+    duration.is_positive().then_some(duration)
+}
+
+/// The value of `exemption_widest`.
+pub(crate) fn widest<'t>(context: &mut Context<'t>, node: Located<Node<'t>>, limits: &mut ExemptionLimits) {
+    let Some(mut record) = Record::new(context, "`exemption_widest`", WIDEST_KEYS, node) else {
+        return;
+    };
+    for (key, most, length) in [
+        ("ipv4", 32, &mut limits.widest_v4),
+        ("ipv6", 128, &mut limits.widest_v6),
+    ] {
+        let Some(node) = record.optional(key) else {
+            continue;
+        };
+        match node.value {
+            Node::Integer(number) if number <= most => {
+                *length = u8::try_from(number).unwrap_or(u8::MAX);
+            }
+            _ => context.reporter.error(
+                node.span,
+                Code::BadPrefix,
+                format!("`{key}` must be a prefix length from 0 to {most}"),
+                format!("write {key}: {length}"),
+            ),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! From a policy file's text to a policy.
+
+mod block;
+mod context;
+mod document;
+mod expiry;
+mod interface;
+mod limits;
+mod mapping;
+mod prefix;
+mod rules;
+mod seen;
+mod spelling;
+mod text;
+mod time;
+pub(crate) mod yaml;
+
+pub(crate) use self::{
+    context::Context,
+    mapping::{Record, duplicate_key, known_key},
+    prefix::PREFIXES,
+};
+pub use self::{
+    document::Loaded,
+    expiry::end,
+    prefix::prefix,
+    text::{parse, parse_at, parse_bytes},
+};

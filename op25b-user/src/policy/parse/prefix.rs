@@ -1,0 +1,204 @@
+//! From a text in the policy file to an IP prefix, and what to write instead if it is none.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv6Net};
+
+use super::{
+    context::Context,
+    seen::Seen,
+    yaml::{Located, Node},
+};
+use crate::policy::{
+    diagnostics::{Code, Diagnostic, Span},
+    model::Prefix,
+};
+
+/// How prefixes are asked for in messages.
+pub(crate) const PREFIXES: &str = "prefixes such as 198.51.100.0/24 or 2001:db8::/32";
+
+impl<'t> Context<'t> {
+    /// A list of prefixes; those that are wrong are reported and left out, as are those seen before: in this list, or in
+    /// those that share what has been seen.
+    pub(crate) fn prefixes(
+        &mut self,
+        key: &str,
+        node: Located<Node<'t>>,
+        seen: Option<&mut Seen<IpNet>>,
+    ) -> Vec<Prefix> {
+        let items = self.list(key, PREFIXES, node);
+        let mut own = Seen::default();
+        // The only prefix of a list is none that it has twice; nearly all exemptions have one.
+        let mut seen = seen.or((items.len() > 1).then_some(&mut own));
+        // Counted first: a vector that grows would keep room for four, a million times.
+        let mut prefixes = Vec::with_capacity(items.len());
+        for item in items {
+            let span = item.span;
+            if let Some(prefix) = self.prefix(key, item)
+                && seen.as_mut().is_none_or(|seen| {
+                    seen.note(self, span, prefix.net, |net| format!("{net} is given twice"))
+                })
+            {
+                prefixes.push(prefix);
+            }
+        }
+        prefixes
+    }
+
+    fn prefix(&mut self, key: &str, node: Located<Node<'t>>) -> Option<Prefix> {
+        match &node.value {
+            Node::Null | Node::List(_) | Node::Record(_) => {
+                self.not_a_prefix(node.span, &node.value);
+                return None;
+            }
+            Node::Plain | Node::Integer(_) | Node::Text(_) => {}
+        }
+        let Located { value: text, span } = self.scalar(key, "a prefix", node)?;
+        match parse(&text) {
+            Ok(net) => Some(Prefix { net, at: span.at }),
+            Err(diagnostic) => {
+                self.reporter.report(span, diagnostic.code, || diagnostic);
+                None
+            }
+        }
+    }
+
+    fn not_a_prefix(&mut self, span: Span, found: &Node<'_>) {
+        // `2001:db8::` without a length reads as a key of YAML, because of the colon at its end.
+        if let Node::Record(entries) = found
+            && let [
+                (
+                    Located {
+                        value: Node::Text(name),
+                        ..
+                    },
+                    _,
+                ),
+            ] = &entries[..]
+        {
+            let text = format!("{name}:");
+            if text.parse::<Ipv6Addr>().is_ok() {
+                let message = "YAML takes an address that ends with a colon for a key";
+                let hint = format!("write {text}/128, or the prefix length you mean");
+                return self.reporter.error(span, Code::BadPrefix, message, hint);
+            }
+        }
+        let message = format!("here must be a prefix, and this is {}", found.kind());
+        self.reporter.error(
+            span,
+            Code::WrongType,
+            message,
+            "write one such as 198.51.100.0/24 or 2001:db8::/32",
+        );
+    }
+}
+
+/// The prefix in a text; an address alone is the prefix that holds only that address.
+///
+/// # Errors
+///
+/// What is wrong, and what to write instead.
+pub fn prefix(text: &str) -> Result<IpNet, String> {
+    parse(text).map_err(|diagnostic| match diagnostic.hint {
+        Some(hint) => format!("{}; {hint}", diagnostic.message),
+        None => diagnostic.message,
+    })
+}
+
+/// The prefix; an address alone is the prefix that holds only that address.
+fn parse(text: &str) -> Result<IpNet, Diagnostic> {
+    let net = match text.split_once('/') {
+        None => text
+            .parse::<IpAddr>()
+            .map(IpNet::from)
+            .map_err(|_| unreadable(text))?,
+        Some((address, length)) => {
+            let address: IpAddr = address.parse().map_err(|_| unreadable(text))?;
+            let most = if address.is_ipv4() { 32 } else { 128 };
+            length
+                .parse()
+                .ok()
+                // `+24` and `024` are numbers to Rust and slips of the pen to us.
+                .filter(|number: &u8| number.to_string() == length)
+                .and_then(|length| IpNet::new(address, length).ok())
+                .ok_or_else(|| {
+                    let message = format!("`{text}` has no prefix length from 0 to {most}");
+                    let hint = format!("write {address}/{most} for this one address");
+                    Diagnostic::new(Code::BadPrefix, message).hint(hint)
+                })?
+        }
+    };
+    if net != net.trunc() {
+        let message = format!("`{net}` has bits set behind its prefix length");
+        let (prefix, address) = (net.trunc(), IpNet::from(net.addr()));
+        let hint = format!("write {prefix} for the prefix, or {address} for this one address");
+        return Err(Diagnostic::new(Code::HostBits, message).hint(hint));
+    }
+    if let IpNet::V6(net) = net
+        && is_mapped(net)
+    {
+        let diagnostic = Diagnostic::new(Code::Ipv4Mapped, format!("`{net}` is IPv4 in IPv6 notation"))
+            .note("no packet carries such an address: on the wire it is IPv4")
+            .hint(format!("write {}", unmapped(net)));
+        return Err(diagnostic);
+    }
+    Ok(net)
+}
+
+fn unreadable(text: &str) -> Diagnostic {
+    let diagnostic = Diagnostic::new(Code::BadPrefix, format!("`{text}` is not an IP prefix"));
+    diagnostic.hint("write an address and a prefix length, such as 198.51.100.8/29 or 2001:db8::/48")
+}
+
+/// Whether the prefix lies in `::ffff:0:0/96`.
+fn is_mapped(net: Ipv6Net) -> bool {
+    net.prefix_len() >= 96 && net.addr().to_ipv4_mapped().is_some()
+}
+
+fn unmapped(net: Ipv6Net) -> String {
+    match net.addr().to_ipv4_mapped() {
+        Some(address) => format!("{address}/{}", net.prefix_len().saturating_sub(96)),
+        None => net.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_and_bare_addresses_are_read() {
+        for (text, net) in [
+            ("198.51.100.0/22", "198.51.100.0/22"),
+            ("192.0.2.25", "192.0.2.25/32"),
+            ("2001:db8::25", "2001:db8::25/128"),
+            ("0.0.0.0/0", "0.0.0.0/0"),
+            ("::/0", "::/0"),
+            ("2001:DB8:0:0::/40", "2001:db8::/40"),
+        ] {
+            assert_eq!(parse(text).unwrap().to_string(), net);
+        }
+    }
+
+    #[test]
+    fn what_is_no_prefix_is_refused_with_what_to_write() {
+        for (text, code, hint) in [
+            ("198.51.100.9/29", Code::HostBits, "198.51.100.8/29"),
+            ("2001:db8::1/64", Code::HostBits, "2001:db8::/64"),
+            ("198.51.100.0/33", Code::BadPrefix, "198.51.100.0/32"),
+            ("198.51.100.0/", Code::BadPrefix, "198.51.100.0/32"),
+            ("198.51.100.0/024", Code::BadPrefix, "198.51.100.0/32"),
+            ("198.51.100.0/255.255.255.0", Code::BadPrefix, "198.51.100.0/32"),
+            ("2001:db8::/129", Code::BadPrefix, "2001:db8::/128"),
+            ("198.51.100/24", Code::BadPrefix, "198.51.100.8/29"),
+            ("", Code::BadPrefix, "198.51.100.8/29"),
+            ("fe80::1%eth0", Code::BadPrefix, "198.51.100.8/29"),
+            ("::ffff:0:0/96", Code::Ipv4Mapped, "0.0.0.0/0"),
+            ("::ffff:192.0.2.25", Code::Ipv4Mapped, "192.0.2.25/32"),
+        ] {
+            let diagnostic = parse(text).unwrap_err();
+            assert_eq!(diagnostic.code, code, "{text}");
+            assert!(diagnostic.hint.unwrap().contains(hint), "{text}");
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! From YAML to pools, relays and exemptions: the parts of a policy that name prefixes.
+
+use std::borrow::Cow;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use op25b_common::values::NEVER;
+use smol_str::SmolStr;
+
+use super::{
+    context::Context,
+    mapping::Record,
+    seen::Seen,
+    time::{self, DayEnd, TimeError},
+    yaml::{Located, Node},
+};
+use crate::policy::{
+    diagnostics::{Code, Diagnostic},
+    model::{Exemption, Pool, PoolMode, Prefix, Relay},
+};
+
+const POOL_KEYS: &[&str] = &["name", "prefixes", "mode", "enforce_from"];
+const RELAY_KEYS: &[&str] = &["name", "prefixes"];
+const EXEMPTION_KEYS: &[&str] = &[
+    "id",
+    "customer",
+    "prefixes",
+    "destinations",
+    "ticket",
+    "note",
+    "created",
+    "expires",
+];
+
+/// A relay prefix shorter than this reaches far beyond anybody's own mail servers.
+const SHORTEST_RELAY: (u8, u8) = (8, 16);
+
+/// The names and prefixes that items of one list may not share.
+#[derive(Default)]
+pub(crate) struct Taken {
+    names: Seen<String>,
+    prefixes: Seen<IpNet>,
+}
+
+/// One item of `pools`.
+pub(crate) fn pool<'t>(
+    context: &mut Context<'t>,
+    node: Located<Node<'t>>,
+    taken: &mut Taken,
+) -> Option<Pool> {
+    let at = node.span.at;
+    let mut record = Record::new(context, "a pool", POOL_KEYS, node)?;
+    let name = name(context, &mut record, "pool", "residential", &mut taken.names);
+    let prefixes = prefixes(context, &mut record, Some(&mut taken.prefixes));
+    let mode = record
+        .optional("mode")
+        .and_then(|node| context.word::<PoolMode>("mode", node));
+    let enforce_from = record
+        .optional("enforce_from")
+        .and_then(|node| instant(context, "enforce_from", DayEnd::First, node));
+    let mode = mode.map_or(PoolMode::Enforce, |mode| mode.value);
+    Some(Pool {
+        name: name?,
+        prefixes,
+        mode,
+        enforce_from: enforce_from.map(|from| from.value),
+        at,
+    })
+}
+
+/// One item of `relays`.
+pub(crate) fn relay<'t>(
+    context: &mut Context<'t>,
+    node: Located<Node<'t>>,
+    taken: &mut Taken,
+) -> Option<Relay> {
+    let at = node.span.at;
+    let mut record = Record::new(context, "a relay", RELAY_KEYS, node)?;
+    let name = name(context, &mut record, "relay", "post1", &mut taken.names);
+    let prefixes = prefixes(context, &mut record, Some(&mut taken.prefixes));
+    for prefix in &prefixes {
+        warn_of_wide_relay(context, *prefix);
+    }
+    Some(Relay {
+        name: name?,
+        prefixes,
+        at,
+    })
+}
+
+fn warn_of_wide_relay(context: &mut Context<'_>, prefix: Prefix) {
+    let shortest = if prefix.net.addr().is_ipv4() {
+        SHORTEST_RELAY.0
+    } else {
+        SHORTEST_RELAY.1
+    };
+    if prefix.net.prefix_len() < shortest {
+        context.reporter.report_word(prefix.at, Code::WideRelay, || {
+            Diagnostic::new(
+                Code::WideRelay,
+                format!("everyone may reach all of {prefix} on the blocked ports, bots included"),
+            )
+            .hint("list the addresses of your own mail servers only")
+        });
+    }
+}
+
+/// One item of `exemptions`.
+pub(crate) fn exemption<'t>(
+    context: &mut Context<'t>,
+    node: Located<Node<'t>>,
+    ids: &mut Seen<Cow<'t, str>>,
+) -> Option<Exemption> {
+    let at = node.span.at;
+    let mut record = Record::new(context, "an exemption", EXEMPTION_KEYS, node)?;
+    let customer = record
+        .required(context, "customer", "Example KK")
+        .and_then(|value| context.text("customer", value));
+    let prefixes = prefixes(context, &mut record, None);
+    let destinations = match record.optional("destinations") {
+        Some(node) => context.prefixes("destinations", node, None),
+        None => Vec::new(),
+    };
+    warn_of_families_that_never_meet(context, &prefixes, &destinations);
+
+    let id = record.optional("id").and_then(|value| context.text("id", value));
+    if let Some(Located { value, span }) = &id {
+        ids.note(context, *span, value.clone(), |id| {
+            format!("the exemption id `{id}` is given twice")
+        });
+    }
+    let ticket = record
+        .optional("ticket")
+        .and_then(|value| context.text("ticket", value));
+    let remark = record
+        .optional("note")
+        .and_then(|value| context.prose("note", value));
+    let created = record
+        .optional("created")
+        .and_then(|value| instant(context, "created", DayEnd::First, value));
+    let expires = record
+        .optional("expires")
+        .and_then(|value| instant(context, "expires", DayEnd::Last, value));
+    if let Some(Located { value, span }) = expires
+        && value <= context.now
+    {
+        context.reporter.report(span, Code::ExemptionExpired, || {
+            Diagnostic::new(
+                Code::ExemptionExpired,
+                "this exemption has expired: it no longer lets anything through",
+            )
+            .hint("remove it, or renew `expires`")
+        });
+    }
+    let kept = |text: Located<Cow<'t, str>>| SmolStr::from(text.value);
+    Some(Exemption {
+        id: id.map(kept),
+        customer: customer.map(kept)?,
+        prefixes: prefixes.into(),
+        destinations: destinations.into(),
+        ticket: ticket.map(kept),
+        note: remark.map(kept),
+        created: created.map(|created| created.value),
+        expires: expires.map(|expires| expires.value),
+        at,
+    })
+}
+
+fn warn_of_families_that_never_meet(context: &mut Context<'_>, prefixes: &[Prefix], destinations: &[Prefix]) {
+    let is_v4 = |prefix: &Prefix| prefix.net.addr().is_ipv4();
+    let (any_v4, any_v6) = (
+        destinations.iter().any(is_v4),
+        destinations.iter().any(|prefix| !is_v4(prefix)),
+    );
+    if destinations.is_empty() || (any_v4 && any_v6) {
+        return;
+    }
+    let family = if any_v4 { "IPv4" } else { "IPv6" };
+    for prefix in prefixes.iter().filter(|prefix| is_v4(prefix) != any_v4) {
+        context
+            .reporter
+            .report_word(prefix.at, Code::ExemptionNeverMatches, || {
+                Diagnostic::new(
+                    Code::ExemptionNeverMatches,
+                    format!("{prefix} is never let through: all destinations of its exemption are {family}"),
+                )
+                .hint("add destinations of the same address family, or remove this prefix")
+            });
+    }
+}
+
+fn name<'t>(
+    context: &mut Context<'t>,
+    record: &mut Record<'t>,
+    what: &str,
+    example: &str,
+    seen: &mut Seen<String>,
+) -> Option<String> {
+    let node = record.required(context, "name", example)?;
+    let Located { value, span } = context.text("name", node)?;
+    let value = value.into_owned();
+    seen.note(context, span, value.clone(), |name| {
+        format!("there are two {what}s called `{name}`")
+    });
+    Some(value)
+}
+
+fn prefixes<'t>(
+    context: &mut Context<'t>,
+    record: &mut Record<'t>,
+    seen: Option<&mut Seen<IpNet>>,
+) -> Vec<Prefix> {
+    match record.required(context, "prefixes", "[198.51.100.0/24]") {
+        Some(node) => context.prefixes("prefixes", node, seen),
+        None => Vec::new(),
+    }
+}
+
+/// A date or time.
+fn instant<'t>(
+    context: &mut Context<'t>,
+    key: &str,
+    day_end: DayEnd,
+    node: Located<Node<'t>>,
+) -> Option<Located<Timestamp>> {
+    let Located { value: text, span } = context.scalar(key, "a date such as 2028-03-31", node)?;
+    match time::parse(&text, day_end, &context.time_zone) {
+        Ok(value) if value.as_second() >= i64::from(NEVER) => {
+            context.reporter.error(
+                span,
+                Code::LateTime,
+                format!("`{text}` is too late: the kernel's clock here ends on 2106-02-07"),
+                "leave the key out for something without an end",
+            );
+            None
+        }
+        Ok(value) => Some(Located { value, span }),
+        Err(TimeError::NoOffset(likely)) => {
+            context.reporter.error(
+                span,
+                Code::BadTime,
+                format!("`{text}` does not say in which time zone"),
+                format!("add the offset, such as {likely}"),
+            );
+            None
+        }
+        Err(TimeError::Unreadable) => {
+            context.reporter.error(
+                span,
+                Code::BadTime,
+                format!("`{text}` is not a date or time"),
+                "write a date such as 2028-03-31, or a time with its offset such as 2028-03-31T18:00:00+09:00",
+            );
+            None
+        }
+    }
+}

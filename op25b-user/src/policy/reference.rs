@@ -1,0 +1,151 @@
+//! What should happen to a connection: the verdict table, written as plainly as can be.
+//!
+//! This is the model that the program in the kernel is compared with. So it shares nothing with [`super::compile`]:
+//! it looks through the policy's lists one by one.
+
+use std::{cmp::Reverse, net::IpAddr};
+
+use jiff::Timestamp;
+use op25b_common::{Reason, Verdict};
+
+use super::model::{Action, Exemption, Flow, Handling, Policy, PoolMode, Prefix, Rule};
+
+/// What happens to a connection, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// What happens.
+    pub verdict: Verdict,
+    /// The row of the verdict table.
+    pub reason: Reason,
+    /// The rule that decided, if the row has one.
+    pub rule: Option<Rule>,
+}
+
+/// Judges a connection at an instant.
+#[must_use]
+pub fn judge(policy: &Policy, flow: &Flow, now: Timestamp) -> Judgement {
+    if !policy.block.ports.contains(&flow.destination_port) {
+        return Judgement {
+            verdict: Verdict::Pass,
+            reason: Reason::OtherPort,
+            rule: None,
+        };
+    }
+    let pool = pool_of(policy, flow.source);
+    let exemption = exemption_of(policy, flow, now);
+    if pool.is_none() && exemption.is_none() {
+        let verdict = match policy.block.unlisted {
+            Handling::Pass => Verdict::Pass,
+            Handling::Drop => Verdict::Drop,
+        };
+        return Judgement {
+            verdict,
+            reason: Reason::NotPooled,
+            rule: None,
+        };
+    }
+    if let Some(relay) = relay_of(policy, flow.destination) {
+        return Judgement {
+            verdict: Verdict::Pass,
+            reason: Reason::Relay,
+            rule: Some(Rule::Relay(relay)),
+        };
+    }
+    if let Some(exemption) = exemption {
+        let rule = Some(Rule::Exemption(exemption));
+        return Judgement {
+            verdict: Verdict::Pass,
+            reason: Reason::Exempt,
+            rule,
+        };
+    }
+    let rule = pool.map(Rule::Pool);
+    if pool.is_some_and(|index| is_only_watched(policy, index, now)) {
+        return Judgement {
+            verdict: Verdict::Pass,
+            reason: Reason::Monitored,
+            rule,
+        };
+    }
+    let is_answered = match policy.block.action {
+        Action::Drop => false,
+        Action::Reset => are_hosts(flow),
+        Action::Prohibit => are_hosts(flow) && has_router(policy, flow),
+    };
+    Judgement {
+        verdict: if is_answered {
+            Verdict::Reject
+        } else {
+            Verdict::Drop
+        },
+        reason: Reason::Blocked,
+        rule,
+    }
+}
+
+/// Whether both ends can be single hosts: nobody else is told anything (RFC 1812 section 4.3.2.7, RFC 4443 section 2.4).
+fn are_hosts(flow: &Flow) -> bool {
+    let is_host = |address: IpAddr| match address {
+        IpAddr::V4(address) => address.octets()[0] != 0 && address.octets()[0] < 224,
+        IpAddr::V6(address) => !address.is_unspecified() && !address.is_multicast(),
+    };
+    is_host(flow.source) && is_host(flow.destination) && !flow.source.is_loopback()
+}
+
+fn has_router(policy: &Policy, flow: &Flow) -> bool {
+    policy.block.prohibit.is_some_and(|prohibit| match flow.source {
+        IpAddr::V4(_) => prohibit.router_v4.is_some(),
+        IpAddr::V6(_) => prohibit.router_v6.is_some(),
+    })
+}
+
+/// The pool with the longest prefix that the source is in.
+fn pool_of(policy: &Policy, source: IpAddr) -> Option<usize> {
+    with_longest(policy.pools.iter().map(|pool| &pool.prefixes[..]), source)
+}
+
+/// The relay with the longest prefix that the destination is in.
+fn relay_of(policy: &Policy, destination: IpAddr) -> Option<usize> {
+    with_longest(policy.relays.iter().map(|relay| &relay.prefixes[..]), destination)
+}
+
+/// The exemption that lets the connection through. Of several it is one without destinations if there is one, then the
+/// one that lasts longest, then the first in the file.
+fn exemption_of(policy: &Policy, flow: &Flow, now: Timestamp) -> Option<usize> {
+    let grants = |exemption: &Exemption| {
+        exemption.holds_at(now)
+            && Prefix::longest(&exemption.prefixes, flow.source).is_some()
+            && (exemption.destinations.is_empty()
+                || Prefix::longest(&exemption.destinations, flow.destination).is_some())
+    };
+    let granting = policy
+        .exemptions
+        .iter()
+        .enumerate()
+        .filter(|(_, exemption)| grants(exemption));
+    granting
+        .min_by_key(|(index, exemption)| {
+            (
+                !exemption.destinations.is_empty(),
+                Reverse(exemption.until()),
+                *index,
+            )
+        })
+        .map(|(index, _)| index)
+}
+
+fn is_only_watched(policy: &Policy, pool: usize, now: Timestamp) -> bool {
+    let pool = &policy.pools[pool];
+    pool.mode == PoolMode::Monitor || pool.enforce_from.is_some_and(|from| now < from)
+}
+
+/// The item with the longest prefix that holds the address.
+fn with_longest<'p>(items: impl Iterator<Item = &'p [Prefix]>, address: IpAddr) -> Option<usize> {
+    let lengths =
+        items.map(|prefixes| Prefix::longest(prefixes, address).map(|prefix| prefix.net.prefix_len()));
+    lengths
+        .enumerate()
+        .filter(|(_, length)| length.is_some())
+        .max_by_key(|(_, length)| *length)
+        .map(|(index, _)| index)
+}

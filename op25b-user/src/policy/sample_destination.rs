@@ -1,0 +1,55 @@
+//! Which destination stands for all those that a policy says nothing about?
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::model::Policy;
+
+/// An address of the source's family that neither the policy nor somebody else names; nothing if all of them are named.
+pub fn somewhere(policy: &Policy, source: IpAddr, is_named: impl Fn(&IpAddr) -> bool) -> Option<IpAddr> {
+    let in_policy = |address: &IpAddr| {
+        let relays = policy.relays.iter().flat_map(|relay| &relay.prefixes);
+        let destinations = policy
+            .exemptions
+            .iter()
+            .flat_map(|exemption| &exemption.destinations);
+        relays
+            .chain(destinations)
+            .any(|prefix| prefix.net.contains(address))
+    };
+    // Documentation prefixes (RFC 5737, RFC 9637): nobody's servers.
+    let mut candidates = (1..=254).map(|last: u8| match source {
+        IpAddr::V4(_) => IpAddr::from(Ipv4Addr::new(203, 0, 113, last)),
+        IpAddr::V6(_) => IpAddr::from(Ipv6Addr::new(0x3fff, u16::from(last), 0, 0, 0, 0, 0, 0x25)),
+    });
+    candidates.find(|address| !in_policy(address) && !is_named(address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::parse;
+
+    #[test]
+    fn an_unnamed_destination_is_in_no_relay_and_no_exemption() {
+        let text = "version: 1\ninterfaces: [{ name: eth1, role: subscriber }]\n\
+                    pools: [{ name: p, prefixes: [198.51.100.0/24, 2001:db8::/32] }]\n\
+                    relays: [{ name: r, prefixes: [203.0.113.0/30, '3fff:1::/32'] }]\n\
+                    exemptions: [{ customer: C, prefixes: [198.51.100.8/29], destinations: [203.0.113.4/31] }]\n";
+        let policy = parse("p.yaml", text).unwrap().policy;
+        let v4 = somewhere(&policy, Ipv4Addr::LOCALHOST.into(), |_| false).unwrap();
+        assert_eq!(v4, IpAddr::from([203, 0, 113, 6]));
+        let next = somewhere(&policy, Ipv4Addr::LOCALHOST.into(), |address| *address == v4).unwrap();
+        assert_eq!(next, IpAddr::from([203, 0, 113, 7]));
+        let v6 = somewhere(&policy, Ipv6Addr::LOCALHOST.into(), |_| false).unwrap();
+        assert_eq!(v6.to_string(), "3fff:2::25");
+    }
+
+    #[test]
+    fn a_policy_that_names_every_destination_has_no_other() {
+        let text = "version: 1\ninterfaces: [{ name: eth1, role: subscriber }]\n\
+                    pools: [{ name: p, prefixes: [198.51.100.0/24] }]\n\
+                    relays: [{ name: r, prefixes: [203.0.113.0/24] }]\n";
+        let policy = parse("p.yaml", text).unwrap().policy;
+        assert_eq!(somewhere(&policy, Ipv4Addr::LOCALHOST.into(), |_| false), None);
+    }
+}
