@@ -151,7 +151,7 @@ fn each_mistake_is_reported_with_its_code() {
 fn each_error_says_where_and_what_to_write() {
     for (case, _) in CASES {
         for diagnostic in report_on(&completed(case)).diagnostics() {
-            assert!(diagnostic.place.is_some(), "{case}: {diagnostic:?}");
+            assert!(diagnostic.location.is_some(), "{case}: {diagnostic:?}");
             assert!(
                 diagnostic.hint.is_some() || diagnostic.code == Code::YamlSyntax,
                 "{case}: {diagnostic:?}"
@@ -195,9 +195,10 @@ fn a_file_without_a_policy_is_an_error() {
 #[test]
 fn a_file_that_is_not_utf_8_is_an_error_with_its_place() {
     let report = policy::parse_bytes("policy.yaml", b"version: 1\n# \x8f\x5a\n").unwrap_err();
-    let place = report.diagnostics()[0].place.as_ref().unwrap();
+    let location = report.diagnostics()[0].location.as_ref().unwrap();
     assert_eq!(report.diagnostics()[0].code, Code::NotUtf8);
-    assert_eq!((place.position.line, place.position.column), (2, 3));
+    let position = location.position;
+    assert_eq!((position.line, position.column), (2, 3));
 }
 
 #[test]

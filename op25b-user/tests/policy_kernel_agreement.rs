@@ -8,7 +8,7 @@ use std::{
 };
 
 use jiff::{Timestamp, tz::TimeZone};
-use op25b::policy::{self, Compiled, Entry, Flow, Judgement, Policy, Rule};
+use op25b::policy::{self, Compiled, Entry, Flow, Policy, Rule, reference};
 use op25b_common::{
     Reason, TableRoot, Verdict,
     keys::DestinationKey,
@@ -54,9 +54,9 @@ fn find(compiled: &Compiled, [root_v4, root_v6]: [TableRoot; 2], address: IpAddr
 }
 
 /// The program's steps for TCP, as in its own source.
-fn as_the_kernel(compiled: &Compiled, flow: &Flow, now: Timestamp) -> Judgement {
+fn as_the_kernel(compiled: &Compiled, flow: &Flow, now: Timestamp) -> reference::Decision {
     if !compiled.blocked_ports.contains(&flow.destination_port) {
-        return Judgement {
+        return reference::Decision {
             verdict: Verdict::Pass,
             reason: Reason::OtherPort,
             rule: None,
@@ -90,7 +90,7 @@ fn as_the_kernel(compiled: &Compiled, flow: &Flow, now: Timestamp) -> Judgement 
             .filter(|allowed| holds(allowed.until))
             .map(|allowed| allowed.rule)
     };
-    let judgement = |verdict, reason, rule| Judgement {
+    let decision = |verdict, reason, rule| reference::Decision {
         verdict,
         reason,
         rule,
@@ -101,7 +101,7 @@ fn as_the_kernel(compiled: &Compiled, flow: &Flow, now: Timestamp) -> Judgement 
         } else {
             Verdict::Pass
         };
-        return judgement(verdict, Reason::NotPooled, None);
+        return decision(verdict, Reason::NotPooled, None);
     }
     let relay = find(
         compiled,
@@ -109,16 +109,16 @@ fn as_the_kernel(compiled: &Compiled, flow: &Flow, now: Timestamp) -> Judgement 
         flow.destination,
     );
     if let Some(relay) = relay.checked_sub(1) {
-        return judgement(Verdict::Pass, Reason::Relay, Some(Rule::Relay(relay as usize)));
+        return decision(Verdict::Pass, Reason::Relay, Some(Rule::Relay(relay as usize)));
     }
     if let Some(rule) = exemption {
-        return judgement(
+        return decision(
             Verdict::Pass,
             Reason::Exempt,
             Some(Rule::Exemption(rule as usize)),
         );
     }
-    judgement(
+    decision(
         Verdict::Drop,
         Reason::Blocked,
         pool.map(|pool| Rule::Pool(pool as usize)),
@@ -285,7 +285,7 @@ proptest! {
         let compiled = policy::compile(&policy).unwrap();
         let now = Timestamp::from_second(MOMENTS[moment] - early).unwrap();
         for flow in flows() {
-            let model = policy::judge(&policy, &flow, now);
+            let model = reference::decide(&policy, &flow, now);
             prop_assert_eq!(as_the_kernel(&compiled, &flow, now), model, "{:?} at {}", flow, now);
         }
     }
@@ -366,15 +366,15 @@ fn the_table_of_flows_is_judged_as_it_says() {
                 destination: destination.parse().unwrap(),
                 destination_port: 25,
             };
-            let judgement = policy::judge(&policy, &flow, now);
+            let decision = reference::decide(&policy, &flow, now);
             assert_eq!(
-                (judgement.reason, judgement.rule),
+                (decision.reason, decision.rule),
                 (*reason, *rule),
                 "{exemptions} {flow:?}"
             );
             assert_eq!(
                 as_the_kernel(&compiled, &flow, now),
-                judgement,
+                decision,
                 "{exemptions} {flow:?}"
             );
         }
@@ -396,8 +396,8 @@ fn an_exemption_ends_with_its_last_second() {
         destination_port: 25,
     };
     let before = Timestamp::new(end.as_second() - 1, 999_999_999).unwrap();
-    assert_eq!(policy::judge(&policy, &flow, before).reason, Reason::Exempt);
-    assert_eq!(policy::judge(&policy, &flow, end).reason, Reason::Blocked);
+    assert_eq!(reference::decide(&policy, &flow, before).reason, Reason::Exempt);
+    assert_eq!(reference::decide(&policy, &flow, end).reason, Reason::Blocked);
 }
 
 #[test]
@@ -409,7 +409,9 @@ fn a_rule_is_described_with_its_prefix_and_line() {
         destination: Ipv4Addr::new(192, 0, 2, 1).into(),
         destination_port: 25,
     };
-    let rule = policy::judge(&policy, &flow, Timestamp::UNIX_EPOCH).rule.unwrap();
+    let rule = reference::decide(&policy, &flow, Timestamp::UNIX_EPOCH)
+        .rule
+        .unwrap();
     assert_eq!(
         rule.describe(&policy, &flow).unwrap().to_string(),
         "pool residential (198.51.100.0/24), line 7"

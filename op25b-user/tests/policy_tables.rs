@@ -176,7 +176,7 @@ fn check(pools: &[Vec<IpNet>], exempt: &[IpNet], relays: &[IpNet], more: &[IpAdd
 /// Every pool's address has a record of its own, as far as records go.
 fn check_places(compiled: &Compiled, policy: &Policy) {
     let mut ends: Vec<(u32, u32)> = Vec::new();
-    for (first, last, record) in &compiled.places.ranges {
+    for (first, last, record) in &compiled.record_index.ranges {
         ends.push((*record, record + (last - first)));
         for address in [*first, *last] {
             let class = class(compiled, IpAddr::V4(address.into()));
@@ -191,9 +191,9 @@ fn check_places(compiled: &Compiled, policy: &Policy) {
     assert!(ends.is_sorted_by(|one, next| one.1 < next.0), "{ends:?} overlap");
     assert!(
         ends.last()
-            .is_none_or(|(_, last)| (*last as usize) < compiled.places.addresses)
+            .is_none_or(|(_, last)| (*last as usize) < compiled.record_index.addresses)
     );
-    assert!(policy.pools.is_empty() || compiled.places.addresses <= policy::MOST_ADDRESSES);
+    assert!(policy.pools.is_empty() || compiled.record_index.addresses <= policy::MOST_ADDRESSES);
 }
 
 /// Addresses with few different bits in few places, so that prefixes nest and collide.
@@ -382,7 +382,7 @@ impl Heap {
         }
     }
 
-    fn apply(&mut self, change: &policy::Change) {
+    fn apply(&mut self, change: &policy::RuleChange) {
         for (number, class) in &change.classes {
             assert_eq!(*number as usize, self.classes.len());
             self.classes.push(*class);

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use op25b::policy::{Flow, Policy, judge, parse};
+use op25b::policy::{Flow, Policy, parse, reference};
 use op25b_common::Verdict;
 use op25b_testlab::soak::{
     policies::{BOT, CUSTOMER, SERVER, policy},
@@ -19,7 +19,7 @@ fn verdicts(policy: &Policy) -> [Verdict; 2] {
             destination: SERVER.into(),
             destination_port: 25,
         };
-        judge(policy, &flow, Timestamp::now()).verdict
+        reference::decide(policy, &flow, Timestamp::now()).verdict
     })
 }
 

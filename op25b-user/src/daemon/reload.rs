@@ -139,11 +139,11 @@ fn refusal(refused: Refused, answer: &mut ReloadAnswer) -> anyhow::Error {
         .find(|diagnostic| diagnostic.severity() == Severity::Error);
     match first {
         Some(first) => {
-            let place = first
-                .place
+            let position = first
+                .location
                 .as_ref()
-                .map_or_else(String::new, |place| format!("{}: ", place.position));
-            let message = format!("{refused}: {place}{}", first.message);
+                .map_or_else(String::new, |location| format!("{}: ", location.position));
+            let message = format!("{refused}: {position}{}", first.message);
             anyhow::Error::msg(message)
         }
         None => refused.into(),

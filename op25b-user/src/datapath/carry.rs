@@ -11,13 +11,13 @@ use aya::maps::MapData;
 use memmap2::{MmapOptions, MmapRaw};
 use op25b_common::values::{Cold, Hot, Subscriber, SubscriberBlock};
 
-use crate::policy::Places;
+use crate::policy::RecordIndex;
 
 /// The records of IPv4 addresses in one filter's map.
 #[derive(Clone, Copy)]
 pub(super) struct Side<'a> {
     pub(super) map: &'a MapData,
-    pub(super) places: &'a Places,
+    pub(super) record_index: &'a RecordIndex,
 }
 
 /// Moves what was counted of addresses that have a record on both sides; of how many there was one.
@@ -135,7 +135,7 @@ fn add(counter: &AtomicU32, count: u32) {
 fn each(from: Side<'_>, to: Side<'_>, mut visit: impl FnMut(Shared<'_>, Shared<'_>)) -> io::Result<()> {
     /// How many are mapped at once, which is 16 MiB of either map: what is mapped counts as this process's memory.
     const WINDOW: u32 = 1 << 19;
-    for (mut old, mut new, mut count) in from.places.in_common(to.places) {
+    for (mut old, mut new, mut count) in from.record_index.in_common(to.record_index) {
         while count > 0 {
             let length = count.min(WINDOW);
             let (olds, news) = (

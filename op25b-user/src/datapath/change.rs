@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::{Filter, LoadError, load, mapping};
 use crate::{
     lpm::{Full, LiveTables, Used, Words},
-    policy::Change,
+    policy::RuleChange,
 };
 
 /// Why a filter could not be changed.
@@ -59,7 +59,7 @@ impl Filter {
     /// # Errors
     ///
     /// [`ChangeError`]; those of the change's parts before the one that failed hold then, each as a whole.
-    pub fn apply(&mut self, change: &Change) -> Result<(), ChangeError> {
+    pub fn apply(&mut self, change: &RuleChange) -> Result<(), ChangeError> {
         if self.tables.memory.is_none() {
             self.tables.memory = Some(Memory {
                 roots: mapping::map(self.array(ROOTS)?)?,

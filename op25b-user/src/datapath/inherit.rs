@@ -102,9 +102,9 @@ fn records_v4(before: &Before, previous: &Generation, filter: &Filter) -> io::Re
     }
     let to = Side {
         map: filter.map_data(SUBSCRIBERS_V4).map_err(io::Error::other)?,
-        places: &filter.records.ipv4,
+        record_index: &filter.records.ipv4,
     };
-    let sides = || maps.iter().map(|(map, places)| Side { map, places });
+    let sides = || maps.iter().map(|(map, record_index)| Side { map, record_index });
     let mut moved = 0;
     wait_for_the_last_packet();
     for from in sides() {

@@ -212,7 +212,7 @@ fn create(
     } else {
         usize::MAX
     };
-    let subscribers_v4 = most.min(compiled.places.addresses);
+    let subscribers_v4 = most.min(compiled.record_index.addresses);
     let subscribers_v6 = most.min(SUBSCRIBERS_V6_ENTRIES);
 
     let mut loader = EbpfLoader::new();

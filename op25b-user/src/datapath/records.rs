@@ -11,7 +11,7 @@ use op25b_common::{
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::load::{SUBSCRIBERS_V6_ENTRIES, size};
-use crate::policy::{Compiled, Places};
+use crate::policy::{Compiled, RecordIndex};
 
 /// The maps with the records and what belongs to them.
 pub(super) const MAPS: [&str; 3] = [SUBSCRIBERS_V4, SUBSCRIBERS_V6, MISSES_V6];
@@ -24,7 +24,7 @@ pub(super) struct Records {
     /// How many bits of an IPv6 address are its subscriber's.
     pub(super) ipv6_prefix: u8,
     /// Which IPv4 addresses have a record, in the order of the records.
-    pub(super) ipv4: Places,
+    pub(super) ipv4: RecordIndex,
 }
 
 impl Records {
@@ -33,7 +33,7 @@ impl Records {
         Self {
             version: RECORD_VERSION,
             ipv6_prefix: compiled.ipv6_prefix,
-            ipv4: compiled.places.clone(),
+            ipv4: compiled.record_index.clone(),
         }
     }
 
@@ -43,7 +43,7 @@ impl Records {
         Self {
             version: RECORD_VERSION,
             ipv6_prefix: 64,
-            ipv4: Places::default(),
+            ipv4: RecordIndex::default(),
         }
     }
 

@@ -13,7 +13,7 @@ use op25b_common::{
 };
 
 use super::{Filter, LoadError, mapping, records::Records};
-use crate::policy::Places;
+use crate::policy::RecordIndex;
 
 /// How often IPv6 packets found no record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,11 +73,18 @@ impl Filter {
     /// # Errors
     ///
     /// The kernel's answer.
-    pub fn subscribers_v4(&self, places: &Places) -> Result<Vec<(Ipv4Addr, Subscriber)>, LoadError> {
+    pub fn subscribers_v4(
+        &self,
+        record_index: &RecordIndex,
+    ) -> Result<Vec<(Ipv4Addr, Subscriber)>, LoadError> {
         let mut found = Vec::new();
-        each_v4(self.array(SUBSCRIBERS_V4)?, places, |address, subscriber| {
-            found.push((address, subscriber));
-        })?;
+        each_v4(
+            self.array(SUBSCRIBERS_V4)?,
+            record_index,
+            |address, subscriber| {
+                found.push((address, subscriber));
+            },
+        )?;
         Ok(found)
     }
 
@@ -106,13 +113,13 @@ impl Filter {
 
 fn each_v4(
     data: &MapData,
-    places: &Places,
+    record_index: &RecordIndex,
     mut visit: impl FnMut(Ipv4Addr, Subscriber),
 ) -> Result<(), LoadError> {
     const RECORDS: usize = SubscriberBlock::RECORDS;
     // Not all of it at once: what is mapped counts as this process's memory.
     let blocks = (data.info().map_err(io::Error::other)?).max_entries() as usize;
-    for (first, last, record) in &places.ranges {
+    for (first, last, record) in &record_index.ranges {
         let begin = *record as usize;
         let end = (begin + (last - first) as usize + 1).min(blocks * RECORDS);
         let mut number = begin / RECORDS;

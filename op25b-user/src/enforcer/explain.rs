@@ -115,7 +115,7 @@ impl Enforcer {
     fn sample_destination(&self, source: IpAddr) -> Result<IpAddr, Refusal> {
         let stored = self.active_set.destinations();
         let is_named = |address: &IpAddr| stored.iter().any(|net| net.contains(address));
-        policy::somewhere(self.active_set.policy(), source, is_named).ok_or_else(|| {
+        policy::sample_destination(self.active_set.policy(), source, is_named).ok_or_else(|| {
             Refusal::Invalid("the rules name every sample destination: give a destination".to_owned())
         })
     }

@@ -15,21 +15,22 @@ mod diff;
 mod model;
 pub(crate) mod parse;
 mod read;
-mod reference;
+pub mod reference;
 mod sample_destination;
 pub(crate) mod written;
 
 pub use self::{
-    compile::{Change, CompileError, Compiled, Entry, MOST_ADDRESSES, Places, Rewritten, Rules, compile},
-    diagnostics::{Code, Diagnostic, Place, Report, Severity},
-    diff::{Changes, Diff, Item, Items},
+    compile::{
+        CompileError, Compiled, Entry, MOST_ADDRESSES, RecordIndex, Rewritten, RuleChange, Rules, compile,
+    },
+    diagnostics::{Code, Diagnostic, Location, Report, Severity},
+    diff::{Delta, Diff, Item, Items},
     model::{
         Action, Block, Exemption, ExemptionLimits, Flow, Handling, Inbound, Interface, Match, Policy, Pool,
         PoolMode, Position, Prefix, Prohibit, Relay, Role, Rule, RuleDescription, Subscribers, Tunnel, Wait,
         Word, XdpMode,
     },
-    parse::{Loaded, end, parse, parse_at, parse_bytes, prefix},
+    parse::{Loaded, parse, parse_at, parse_bytes, parse_expiry, parse_prefix},
     read::{LoadError, load},
-    reference::{Judgement, judge},
-    sample_destination::somewhere,
+    sample_destination::sample_destination,
 };

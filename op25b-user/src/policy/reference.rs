@@ -12,7 +12,7 @@ use super::model::{Action, Exemption, Flow, Handling, Policy, PoolMode, Prefix, 
 
 /// What happens to a connection, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Judgement {
+pub struct Decision {
     /// What happens.
     pub verdict: Verdict,
     /// The row of the verdict table.
@@ -21,11 +21,11 @@ pub struct Judgement {
     pub rule: Option<Rule>,
 }
 
-/// Judges a connection at an instant.
+/// Decides about a connection at an instant.
 #[must_use]
-pub fn judge(policy: &Policy, flow: &Flow, now: Timestamp) -> Judgement {
+pub fn decide(policy: &Policy, flow: &Flow, now: Timestamp) -> Decision {
     if !policy.block.ports.contains(&flow.destination_port) {
-        return Judgement {
+        return Decision {
             verdict: Verdict::Pass,
             reason: Reason::OtherPort,
             rule: None,
@@ -38,14 +38,14 @@ pub fn judge(policy: &Policy, flow: &Flow, now: Timestamp) -> Judgement {
             Handling::Pass => Verdict::Pass,
             Handling::Drop => Verdict::Drop,
         };
-        return Judgement {
+        return Decision {
             verdict,
             reason: Reason::NotPooled,
             rule: None,
         };
     }
     if let Some(relay) = relay_of(policy, flow.destination) {
-        return Judgement {
+        return Decision {
             verdict: Verdict::Pass,
             reason: Reason::Relay,
             rule: Some(Rule::Relay(relay)),
@@ -53,7 +53,7 @@ pub fn judge(policy: &Policy, flow: &Flow, now: Timestamp) -> Judgement {
     }
     if let Some(exemption) = exemption {
         let rule = Some(Rule::Exemption(exemption));
-        return Judgement {
+        return Decision {
             verdict: Verdict::Pass,
             reason: Reason::Exempt,
             rule,
@@ -61,7 +61,7 @@ pub fn judge(policy: &Policy, flow: &Flow, now: Timestamp) -> Judgement {
     }
     let rule = pool.map(Rule::Pool);
     if pool.is_some_and(|index| is_only_watched(policy, index, now)) {
-        return Judgement {
+        return Decision {
             verdict: Verdict::Pass,
             reason: Reason::Monitored,
             rule,
@@ -72,7 +72,7 @@ pub fn judge(policy: &Policy, flow: &Flow, now: Timestamp) -> Judgement {
         Action::Reset => are_hosts(flow),
         Action::Prohibit => are_hosts(flow) && has_router(policy, flow),
     };
-    Judgement {
+    Decision {
         verdict: if is_answered {
             Verdict::Reject
         } else {

@@ -5,7 +5,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::model::Policy;
 
 /// An address of the source's family that neither the policy nor somebody else names; nothing if all of them are named.
-pub fn somewhere(policy: &Policy, source: IpAddr, is_named: impl Fn(&IpAddr) -> bool) -> Option<IpAddr> {
+pub fn sample_destination(
+    policy: &Policy,
+    source: IpAddr,
+    is_named: impl Fn(&IpAddr) -> bool,
+) -> Option<IpAddr> {
     let in_policy = |address: &IpAddr| {
         let relays = policy.relays.iter().flat_map(|relay| &relay.prefixes);
         let destinations = policy
@@ -36,11 +40,11 @@ mod tests {
                     relays: [{ name: r, prefixes: [203.0.113.0/30, '3fff:1::/32'] }]\n\
                     exemptions: [{ customer: C, prefixes: [198.51.100.8/29], destinations: [203.0.113.4/31] }]\n";
         let policy = parse("p.yaml", text).unwrap().policy;
-        let v4 = somewhere(&policy, Ipv4Addr::LOCALHOST.into(), |_| false).unwrap();
+        let v4 = sample_destination(&policy, Ipv4Addr::LOCALHOST.into(), |_| false).unwrap();
         assert_eq!(v4, IpAddr::from([203, 0, 113, 6]));
-        let next = somewhere(&policy, Ipv4Addr::LOCALHOST.into(), |address| *address == v4).unwrap();
+        let next = sample_destination(&policy, Ipv4Addr::LOCALHOST.into(), |address| *address == v4).unwrap();
         assert_eq!(next, IpAddr::from([203, 0, 113, 7]));
-        let v6 = somewhere(&policy, Ipv6Addr::LOCALHOST.into(), |_| false).unwrap();
+        let v6 = sample_destination(&policy, Ipv6Addr::LOCALHOST.into(), |_| false).unwrap();
         assert_eq!(v6.to_string(), "3fff:2::25");
     }
 
@@ -50,6 +54,9 @@ mod tests {
                     pools: [{ name: p, prefixes: [198.51.100.0/24] }]\n\
                     relays: [{ name: r, prefixes: [203.0.113.0/24] }]\n";
         let policy = parse("p.yaml", text).unwrap().policy;
-        assert_eq!(somewhere(&policy, Ipv4Addr::LOCALHOST.into(), |_| false), None);
+        assert_eq!(
+            sample_destination(&policy, Ipv4Addr::LOCALHOST.into(), |_| false),
+            None
+        );
     }
 }

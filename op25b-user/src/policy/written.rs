@@ -7,7 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::{
     diagnostics::{Code, Diagnostic, Report, Span},
     parse::{
-        Context, PREFIXES, Record, duplicate_key, known_key,
+        Context, Mapping, PREFIXES, duplicate_key, known_key,
         yaml::{self, Items, Located, Node, Reading},
     },
 };
@@ -99,7 +99,7 @@ impl<'t> Items<'t> for List<'t, '_> {
             .wrong_type(span, "exemptions", "a list of exemptions", found);
     }
 
-    fn not_a_record(&mut self, found: &Node<'_>) {
+    fn not_a_mapping(&mut self, found: &Node<'_>) {
         match found {
             Node::List(items) => {
                 for item in items {
@@ -138,7 +138,7 @@ fn owned<'t>(node: &Node<'_>) -> Node<'t> {
         Node::Integer(value) => Node::Integer(*value),
         Node::Text(text) => Node::Text(Cow::Owned(text.clone().into_owned())),
         Node::List(items) => Node::List(items.iter().map(located).collect()),
-        Node::Record(entries) => Node::Record(
+        Node::Mapping(entries) => Node::Mapping(
             entries
                 .iter()
                 .map(|(key, value)| (located(key), located(value)))
@@ -149,23 +149,23 @@ fn owned<'t>(node: &Node<'_>) -> Node<'t> {
 
 fn exemption<'t>(context: &mut Context<'t>, item: Located<Node<'t>>) -> Option<Written> {
     let line = item.span.at.line;
-    let mut record = Record::new(context, "an exemption", KEYS, item)?;
-    let customer = record
+    let mut mapping = Mapping::new(context, "an exemption", KEYS, item)?;
+    let customer = mapping
         .required(context, "customer", "Example KK")
         .and_then(|value| context.text("customer", value));
-    let prefixes = record
+    let prefixes = mapping
         .required(context, "prefixes", "[198.51.100.0/24]")
         .map(|value| prefixes(context, "prefixes", value));
-    let destinations = record
+    let destinations = mapping
         .optional("destinations")
         .map(|value| prefixes_or_none(context, value));
-    let ticket = record
+    let ticket = mapping
         .optional("ticket")
         .and_then(|value| context.text("ticket", value));
-    let note = record
+    let note = mapping
         .optional("note")
         .and_then(|value| context.prose("note", value));
-    let expires = record
+    let expires = mapping
         .optional("expires")
         .and_then(|value| context.scalar("expires", "a date such as 2028-03-31", value));
     Some(Written {
@@ -209,7 +209,10 @@ mod tests {
             let diagnostics = report.diagnostics().iter();
             diagnostics
                 .map(|diagnostic| {
-                    let line = diagnostic.place.as_ref().map_or(0, |place| place.position.line);
+                    let line = diagnostic
+                        .location
+                        .as_ref()
+                        .map_or(0, |location| location.position.line);
                     (line, diagnostic.message.clone())
                 })
                 .collect()

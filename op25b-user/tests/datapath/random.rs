@@ -207,7 +207,7 @@ fn the_program_and_the_model_agree_about_whole_segments_however_they_are_wrapped
                     destination: ends.destination,
                     destination_port: port,
                 };
-                let model = policy::judge(&policy, &flow, Timestamp::now());
+                let model = policy::reference::decide(&policy, &flow, Timestamp::now());
                 let expected = Decision {
                     verdict: model.verdict,
                     reason: model.reason,

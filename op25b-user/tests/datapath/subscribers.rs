@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use aya::maps::MapInfo;
 use op25b::{
     datapath::{Filter, LoadOptions, Misses, destinations},
-    policy::{Places, Role},
+    policy::{RecordIndex, Role},
 };
 use op25b_common::{
     names::{COUNTERS, DESCRIPTION, MISSES_V6, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
@@ -18,10 +18,10 @@ use crate::support::{
     world::{V4, V6, WORLDS, bare, policy},
 };
 
-fn loaded(sections: &str) -> (Filter, Places) {
+fn loaded(sections: &str) -> (Filter, RecordIndex) {
     let (compiled, description) = prepared(&parse(sections));
     let filter = Filter::load(&compiled, &description, LoadOptions::default()).unwrap();
-    (filter, compiled.places)
+    (filter, compiled.record_index)
 }
 
 /// A SYN to port 25, or a segment of a connection.
@@ -69,7 +69,7 @@ fn records_are_found_through_the_program_of_any_interface() {
 
 #[test]
 fn blocked_packets_are_remembered_by_subscriber_and_no_others() {
-    let (mut filter, places) = loaded(&policy(""));
+    let (mut filter, record_index) = loaded(&policy(""));
     for world in WORLDS {
         for (source, destination) in [
             (world.exempt, world.server),
@@ -86,7 +86,7 @@ fn blocked_packets_are_remembered_by_subscriber_and_no_others() {
         header.source_port = 25;
         filter.run(Role::Uplink, &bare(&answer.tcp(header))).unwrap();
     }
-    assert!(filter.subscribers_v4(&places).unwrap().is_empty());
+    assert!(filter.subscribers_v4(&record_index).unwrap().is_empty());
     assert!(filter.subscribers_v6().unwrap().is_empty());
 
     for world in WORLDS {
@@ -101,7 +101,7 @@ fn blocked_packets_are_remembered_by_subscriber_and_no_others() {
         .run(Role::Subscriber, &frame(neighbour.into(), V4.server, true))
         .unwrap();
 
-    let v4 = filter.subscribers_v4(&places).unwrap();
+    let v4 = filter.subscribers_v4(&record_index).unwrap();
     let v4: Vec<_> = v4
         .iter()
         .map(|(address, subscriber)| (IpAddr::V4(*address), counts(subscriber)))
@@ -119,7 +119,7 @@ fn blocked_packets_are_remembered_by_subscriber_and_no_others() {
 #[test]
 fn what_would_have_been_blocked_is_remembered_apart() {
     let monitored = "pools: [{ name: p, mode: monitor, prefixes: [198.51.100.0/22, 2001:db8:100::/40] }]\n";
-    let (mut filter, places) = loaded(monitored);
+    let (mut filter, record_index) = loaded(monitored);
     for world in WORLDS {
         for is_syn in [true, false] {
             filter
@@ -127,7 +127,7 @@ fn what_would_have_been_blocked_is_remembered_apart() {
                 .unwrap();
         }
     }
-    let v4 = filter.subscribers_v4(&places).unwrap();
+    let v4 = filter.subscribers_v4(&record_index).unwrap();
     assert_eq!(counts(&v4[0].1), [0, 0, 1, 1]);
     assert_eq!(counts(&filter.subscribers_v6().unwrap()[0].1), [0, 0, 1, 1]);
 }
@@ -171,7 +171,7 @@ fn the_policy_says_how_long_an_ipv6_subscribers_prefix_is() {
 
 #[test]
 fn destinations_are_counted_about_right() {
-    let (mut filter, places) = loaded(&policy(""));
+    let (mut filter, record_index) = loaded(&policy(""));
     for count in [1_u8, 10, 100] {
         let source = Ipv4Addr::new(198, 51, 102, count);
         for host in 0..count {
@@ -182,7 +182,7 @@ fn destinations_are_counted_about_right() {
                     .unwrap();
             }
         }
-        let found = filter.subscribers_v4(&places).unwrap();
+        let found = filter.subscribers_v4(&record_index).unwrap();
         let (_, subscriber) = found.iter().find(|(address, _)| *address == source).unwrap();
         let estimate = destinations(subscriber.hot.destinations);
         assert!(
@@ -196,7 +196,7 @@ fn destinations_are_counted_about_right() {
 fn every_address_of_the_pools_has_its_own_record() {
     let pools = "pools:\n- { name: outer, prefixes: [198.51.100.0/24, 203.0.113.0/28] }\n\
                  - { name: inner, prefixes: [198.51.100.64/26] }\n";
-    let (mut filter, places) = loaded(pools);
+    let (mut filter, record_index) = loaded(pools);
     let addresses: Vec<Ipv4Addr> = (0..=255)
         .map(|host| Ipv4Addr::new(198, 51, 100, host))
         .chain((0..16).map(|host| Ipv4Addr::new(203, 0, 113, host)))
@@ -208,7 +208,7 @@ fn every_address_of_the_pools_has_its_own_record() {
                 .unwrap();
         }
     }
-    let found = filter.subscribers_v4(&places).unwrap();
+    let found = filter.subscribers_v4(&record_index).unwrap();
     assert_eq!(found.len(), addresses.len());
     for ((times, address), (found, subscriber)) in addresses.iter().enumerate().zip(&found) {
         assert_eq!(

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use nix::mount::{MntFlags, umount2};
 use op25b::{
     datapath::{Enforced, Filter, Interfaces, LoadOptions, MigratedRecords, Pins, destinations},
-    policy::{Places, Role},
+    policy::{RecordIndex, Role},
 };
 use op25b_common::values::{Subscriber, SubscriberBlock};
 use tempfile::TempDir;
@@ -38,7 +38,7 @@ impl Place {
     fn process(&self) -> Process {
         Process {
             enforced: Enforced::new(Pins::take(&self.pins()).unwrap()),
-            places: Places::default(),
+            record_index: RecordIndex::default(),
         }
     }
 }
@@ -53,7 +53,7 @@ impl Drop for Place {
 /// Somebody who switches from filter to filter; what is pinned stays when it is dropped.
 struct Process {
     enforced: Enforced,
-    places: Places,
+    record_index: RecordIndex,
 }
 
 impl Process {
@@ -69,7 +69,7 @@ impl Process {
             .replace(filter, &Interfaces::default(), &[])
             .unwrap();
         assert!(replacement.cleanup_errors.is_empty(), "{replacement:?}");
-        self.places = compiled.places;
+        self.record_index = compiled.record_index;
         replacement.records
     }
 
@@ -91,7 +91,7 @@ impl Process {
 
     fn v4(&mut self) -> Vec<(Ipv4Addr, Subscriber)> {
         let filter = self.enforced.filter().unwrap();
-        filter.subscribers_v4(&self.places).unwrap()
+        filter.subscribers_v4(&self.record_index).unwrap()
     }
 
     fn v6(&mut self) -> Vec<(u64, Subscriber)> {

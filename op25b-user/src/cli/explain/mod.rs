@@ -27,7 +27,7 @@ use crate::{
         discover::{self, Found},
         probe, requirements,
     },
-    policy::{self, Flow, Judgement, Policy, Position, Rule},
+    policy::{self, Flow, Policy, Position, Rule, reference},
     report::exemptions::policy_id,
     store::{Records as _, State, sqlite},
 };
@@ -167,7 +167,7 @@ fn ask_a_copy(args: &Args) -> anyhow::Result<Explanation> {
         source: args.src,
         destination: match args.dst {
             Some(destination) => destination,
-            None => policy::somewhere(&file.policy, args.src, |_| false)
+            None => policy::sample_destination(&file.policy, args.src, |_| false)
                 .context("the policy names every sample destination: give `--dst IP`")?,
         },
         destination_port: args.port,
@@ -235,20 +235,20 @@ fn enforced() -> anyhow::Result<Description> {
     Ok(filter.description)
 }
 
-/// The program's answer and the model's.
-fn ask(file: &PolicyFile, flow: &Flow) -> anyhow::Result<(Judgement, Judgement)> {
+/// The program's answer and the reference's.
+fn ask(file: &PolicyFile, flow: &Flow) -> anyhow::Result<(reference::Decision, reference::Decision)> {
     let frame = probe::syn(flow.source, flow.destination, flow.destination_port)?;
     let mut runner = TestRunner::load(&file.compiled, &file.description)?;
-    let before = policy::judge(&file.policy, flow, Timestamp::now());
-    let decision = judgement(runner.run(&frame)?);
-    let after = policy::judge(&file.policy, flow, Timestamp::now());
+    let before = reference::decide(&file.policy, flow, Timestamp::now());
+    let decision = as_reference(runner.run(&frame)?);
+    let after = reference::decide(&file.policy, flow, Timestamp::now());
     // Something may end just now: then either answer is right.
     let model = if decision == before { before } else { after };
     Ok((decision, model))
 }
 
-/// The program's decision in the model's words.
-fn judgement(decision: Decision) -> Judgement {
+/// The program's decision in the terms of the reference.
+fn as_reference(decision: Decision) -> reference::Decision {
     let list = match decision.reason {
         Reason::Relay => Some(Rule::Relay as fn(usize) -> Rule),
         Reason::Exempt => Some(Rule::Exemption as fn(usize) -> Rule),
@@ -260,7 +260,7 @@ fn judgement(decision: Decision) -> Judgement {
         | Reason::NotPooled
         | Reason::Established => None,
     };
-    Judgement {
+    reference::Decision {
         verdict: decision.verdict,
         reason: decision.reason,
         rule: list.zip(decision.rule).map(|(rule, index)| rule(index)),
@@ -268,13 +268,11 @@ fn judgement(decision: Decision) -> Judgement {
 }
 
 impl Answer {
-    fn new(judgement: Judgement, policy: &Policy, flow: &Flow) -> Self {
+    fn new(decision: reference::Decision, policy: &Policy, flow: &Flow) -> Self {
         Self {
-            verdict: judgement.verdict.name().into(),
-            reason: judgement.reason.name().into(),
-            rule: judgement
-                .rule
-                .and_then(|rule| RuleAnswer::new(rule, policy, flow)),
+            verdict: decision.verdict.name().into(),
+            reason: decision.reason.name().into(),
+            rule: decision.rule.and_then(|rule| RuleAnswer::new(rule, policy, flow)),
         }
     }
 }

@@ -106,7 +106,7 @@ impl ActiveSet {
     }
 
     /// What is to be written for a new exemption.
-    pub(super) fn add(&mut self, record: Record) -> Result<policy::Change, CompileError> {
+    pub(super) fn add(&mut self, record: Record) -> Result<policy::RuleChange, CompileError> {
         let (_, change) = self.rules()?.add(exemption(&record))?;
         self.push(record);
         Ok(change)
@@ -126,7 +126,7 @@ impl ActiveSet {
     }
 
     /// What is to be written without one; nothing if there is none.
-    pub(super) fn remove(&mut self, id: Ulid) -> Result<Option<policy::Change>, CompileError> {
+    pub(super) fn remove(&mut self, id: Ulid) -> Result<Option<policy::RuleChange>, CompileError> {
         let Some(number) = self.numbers.get(&id).copied() else {
             return Ok(None);
         };
@@ -140,7 +140,7 @@ impl ActiveSet {
     }
 
     /// What is to be written for one whose record is another now: the new one first, so that nobody is blocked between.
-    pub(super) fn replace(&mut self, record: Record) -> Result<Vec<policy::Change>, CompileError> {
+    pub(super) fn replace(&mut self, record: Record) -> Result<Vec<policy::RuleChange>, CompileError> {
         let before = self.numbers.get(&record.id).copied();
         let mut changes = vec![self.add(record)?];
         if let Some(before) = before {

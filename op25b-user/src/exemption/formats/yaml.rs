@@ -13,7 +13,10 @@ pub(super) fn read(text: &str, progress: &dyn Fn(u64)) -> Result<Vec<ImportRow>,
         Err(report) => {
             let mut mistakes = Mistakes::default();
             for diagnostic in report.diagnostics() {
-                let line = diagnostic.place.as_ref().map_or(0, |place| place.position.line);
+                let line = diagnostic
+                    .location
+                    .as_ref()
+                    .map_or(0, |location| location.position.line);
                 mistakes.add(line, || {
                     let remarks = [&diagnostic.note, &diagnostic.hint];
                     let texts = remarks.into_iter().flatten().map(String::as_str);

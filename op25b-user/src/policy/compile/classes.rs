@@ -6,7 +6,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use op25b_common::values::Class;
 
 use super::{
-    merge::{Grant, Sources},
+    merge::{Grant, Grants},
     record_index::Pooled,
 };
 use crate::lpm::{Bits, Covering, Leaf};
@@ -53,7 +53,7 @@ impl Classes {
     }
 
     /// What holds at each prefix of one family; both lists are in ascending order.
-    pub(crate) fn leaves(&mut self, pools: &[(Bits, Pooled)], exemptions: &Sources) -> Vec<Leaf> {
+    pub(crate) fn leaves(&mut self, pools: &[(Bits, Pooled)], exemptions: &Grants) -> Vec<Leaf> {
         let most = pools.len() + exemptions.len();
         let mut leaves = Vec::with_capacity(most);
         let Self { all, numbers, hasher } = self;

@@ -10,8 +10,8 @@ use super::{
     classes::Classes,
     entry::{Entry, destinations},
     error::{CompileError, MOST_TABLE_BYTES},
-    merge::Sets,
-    record_index::Places,
+    merge::DestinationSets,
+    record_index::RecordIndex,
     sources::{Sources, rules},
 };
 use crate::{
@@ -49,7 +49,7 @@ pub struct Compiled {
     /// The classes by number.
     pub classes: Vec<Class>,
     /// Which record belongs to which subscriber.
-    pub places: Places,
+    pub record_index: RecordIndex,
     /// How many bits of an IPv6 address are its subscriber's.
     pub ipv6_prefix: u8,
     /// The IPv4 destinations of all sets, in ascending order; the prefix length counts [`DestinationKey::SET_BITS`].
@@ -67,7 +67,7 @@ impl Compiled {
             tunnels: self.tunnels.clone(),
             tables: TableSet::new(),
             classes: Vec::new(),
-            places: Places::default(),
+            record_index: RecordIndex::default(),
             destinations_v4: Vec::new(),
             destinations_v6: Vec::new(),
             ..*self
@@ -92,16 +92,16 @@ pub fn compile(policy: &Policy) -> Result<Compiled, CompileError> {
     if lists.into_iter().any(|length| length >= RuleIndex::MAX as usize) {
         return Err(CompileError::TooManyRules);
     }
-    let mut sets = Sets::default();
+    let mut sets = DestinationSets::default();
     let mut tables = TableSet::new();
     let mut classes = Classes::new();
-    let mut places = Places::default();
+    let mut record_index = RecordIndex::default();
     for (family, sources, relays) in [
         (AddressFamily::V4, TableRoot::SourcesV4, TableRoot::RelaysV4),
         (AddressFamily::V6, TableRoot::SourcesV6, TableRoot::RelaysV6),
     ] {
         // What they were made of is large, too, and not needed any more.
-        let Sources { leaves, .. } = Sources::of(policy, family, &mut classes, &mut sets, &mut places)?;
+        let Sources { leaves, .. } = Sources::of(policy, family, &mut classes, &mut sets, &mut record_index)?;
         tables.fill(sources, &leaves)?;
         drop(leaves);
         tables.fill(relays, &relay_leaves(policy, family))?;
@@ -124,7 +124,7 @@ pub fn compile(policy: &Policy) -> Result<Compiled, CompileError> {
         tunnels: tunnels(policy),
         tables,
         classes: classes.all,
-        places,
+        record_index,
         ipv6_prefix: policy.subscribers.ipv6_prefix,
         destinations_v4: destinations(sets.v4.into_iter(), Bits::v4_octets),
         destinations_v6: destinations(sets.v6.into_iter(), Bits::octets),

@@ -16,7 +16,7 @@ use crate::{
 const MOST_DESTINATIONS: usize = 4 << 20;
 
 /// What the exemptions grant at their source prefixes of one address family, in ascending order.
-pub(crate) type Sources = Vec<(Bits, Grant)>;
+pub(crate) type Grants = Vec<(Bits, Grant)>;
 
 /// What sets of exemptions grant at destination prefixes of one address family, by set and prefix.
 pub(crate) type Destinations = Vec<Destination>;
@@ -58,12 +58,12 @@ struct Held {
 ///
 /// `prefixes` are those of one family, in ascending order, each with its exemption; `precedence` is an
 /// exemption's. The destinations go to `sets`, which both families share.
-pub(crate) fn fold(
+pub(crate) fn merge(
     exemptions: &[Exemption],
     precedence: impl Fn(RuleIndex) -> Precedence,
     prefixes: &[(Bits, RuleIndex)],
-    sets: &mut Sets,
-) -> Result<Sources, CompileError> {
+    sets: &mut DestinationSets,
+) -> Result<Grants, CompileError> {
     let mut sources = Vec::with_capacity(prefixes.len());
     let mut covering: Covering<Held> = Covering::new();
     let nothing = Held {
@@ -111,7 +111,7 @@ fn is_better(one: (UnixSeconds, RuleIndex), other: (UnixSeconds, RuleIndex)) -> 
 ///
 /// A set has destinations of both families, whatever the source's: in DS-Lite an IPv6 source talks to IPv4 destinations.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Sets {
+pub(crate) struct DestinationSets {
     numbers: HashMap<Vec<RuleIndex>, u32>,
     /// IPv4 destinations.
     pub(crate) v4: Destinations,
@@ -119,7 +119,7 @@ pub(crate) struct Sets {
     pub(crate) v6: Destinations,
 }
 
-impl Sets {
+impl DestinationSets {
     /// The set of what these exemptions grant beyond `until`, up to which everything is granted anyway.
     fn number(
         &mut self,

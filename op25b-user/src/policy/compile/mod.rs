@@ -13,6 +13,6 @@ pub use self::{
     compiled::{Compiled, compile},
     entry::Entry,
     error::CompileError,
-    record_index::{MOST_ADDRESSES, Places},
-    rule_changes::{Change, Rewritten, Rules},
+    record_index::{MOST_ADDRESSES, RecordIndex},
+    rule_changes::{Rewritten, RuleChange, Rules},
 };

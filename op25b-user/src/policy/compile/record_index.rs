@@ -41,7 +41,7 @@ impl Pooled {
 /// Written down as the first and the last address of each range.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Vec<(Ipv4Addr, Ipv4Addr)>", try_from = "Vec<(Ipv4Addr, Ipv4Addr)>")]
-pub struct Places {
+pub struct RecordIndex {
     /// The first address of each range, its last one, and the first one's record; in ascending order, and neighbours are one
     /// range.
     pub ranges: Vec<(u32, u32, u32)>,
@@ -49,41 +49,41 @@ pub struct Places {
     pub addresses: usize,
 }
 
-/// What was written down is no [`Places`].
+/// What was written down is no [`RecordIndex`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the ranges of addresses are not in ascending order, or too many")]
-pub struct NoPlaces;
+pub struct InvalidRecordIndex;
 
-impl From<Places> for Vec<(Ipv4Addr, Ipv4Addr)> {
-    fn from(places: Places) -> Self {
-        let ranges = places.ranges.into_iter();
+impl From<RecordIndex> for Vec<(Ipv4Addr, Ipv4Addr)> {
+    fn from(index: RecordIndex) -> Self {
+        let ranges = index.ranges.into_iter();
         ranges
             .map(|(first, last, _)| (Ipv4Addr::from_bits(first), Ipv4Addr::from_bits(last)))
             .collect()
     }
 }
 
-impl TryFrom<Vec<(Ipv4Addr, Ipv4Addr)>> for Places {
-    type Error = NoPlaces;
+impl TryFrom<Vec<(Ipv4Addr, Ipv4Addr)>> for RecordIndex {
+    type Error = InvalidRecordIndex;
 
-    fn try_from(ranges: Vec<(Ipv4Addr, Ipv4Addr)>) -> Result<Self, NoPlaces> {
-        let mut places = Self::default();
+    fn try_from(ranges: Vec<(Ipv4Addr, Ipv4Addr)>) -> Result<Self, InvalidRecordIndex> {
+        let mut index = Self::default();
         for (first, last) in ranges {
             let (first, last) = (first.to_bits(), last.to_bits());
-            let is_behind = places.ranges.last().is_none_or(|(_, end, _)| *end < first);
-            let count = last.checked_sub(first).ok_or(NoPlaces)? as usize + 1;
-            if !is_behind || places.addresses + count > MOST_ADDRESSES {
-                return Err(NoPlaces);
+            let is_behind = index.ranges.last().is_none_or(|(_, end, _)| *end < first);
+            let count = last.checked_sub(first).ok_or(InvalidRecordIndex)? as usize + 1;
+            if !is_behind || index.addresses + count > MOST_ADDRESSES {
+                return Err(InvalidRecordIndex);
             }
-            places.append(first, last);
+            index.append(first, last);
         }
-        Ok(places)
+        Ok(index)
     }
 }
 
-impl Places {
+impl RecordIndex {
     /// Gives records to the addresses of one family's pools, which are in ascending order.
-    pub(crate) fn place(&mut self, family: AddressFamily, pools: &[PoolPrefix]) -> Vec<(Bits, Pooled)> {
+    pub(crate) fn assign(&mut self, family: AddressFamily, pools: &[PoolPrefix]) -> Vec<(Bits, Pooled)> {
         let mut around: Covering<Pooled> = Covering::new();
         let pooled = pools.iter().map(|pool| {
             let (subscribers, is_counted) = match (family, around.enter(pool.bits)) {
@@ -103,31 +103,31 @@ impl Places {
         pooled.collect()
     }
 
-    /// Places a range behind those before it, if there is room for it.
+    /// Gives records to a range, if there is room for it.
     fn add(&mut self, bits: Bits) -> (u32, bool) {
         let (first, last) = bits.v4_range();
         let count = (last - first) as usize + 1;
         if self.addresses + count > MOST_ADDRESSES {
             return (0, false);
         }
-        let place = self.append(first, last);
-        (place.wrapping_sub(first), true)
+        let record = self.append(first, last);
+        (record.wrapping_sub(first), true)
     }
 
-    /// Gives a range that fits in the records behind those that are given; the first one's.
+    /// Gives a range that fits in the records after those that are given; returns the first one's.
     fn append(&mut self, first: u32, last: u32) -> u32 {
         #[expect(
             clippy::cast_possible_truncation,
             reason = "far below 32 bits, see MOST_ADDRESSES"
         )]
-        let place = self.addresses as u32;
+        let record = self.addresses as u32;
         self.addresses += (last - first) as usize + 1;
         match self.ranges.last_mut() {
             // Neighbours are one range: how the pools' prefixes are cut makes no difference to who has which record.
             Some((_, end, _)) if end.checked_add(1) == Some(first) => *end = last,
-            _ => self.ranges.push((first, last, place)),
+            _ => self.ranges.push((first, last, record)),
         }
-        place
+        record
     }
 
     /// The addresses that have a record here and there: the first record here, the first one there, and how many.
@@ -163,7 +163,7 @@ pub const MOST_ADDRESSES: usize = 1 << 24;
 mod tests {
     use super::*;
 
-    fn places(ranges: &[(u32, u32)]) -> Result<Places, NoPlaces> {
+    fn index(ranges: &[(u32, u32)]) -> Result<RecordIndex, InvalidRecordIndex> {
         let ranges = ranges.iter();
         ranges
             .map(|(first, last)| (Ipv4Addr::from_bits(*first), Ipv4Addr::from_bits(*last)))
@@ -173,14 +173,14 @@ mod tests {
 
     #[test]
     fn what_is_written_down_is_read_back() {
-        let whole = places(&[(8, 15), (16, 19), (100, 100), (u32::MAX, u32::MAX)]).unwrap();
+        let whole = index(&[(8, 15), (16, 19), (100, 100), (u32::MAX, u32::MAX)]).unwrap();
         assert_eq!(
             whole.ranges,
             [(8, 19, 0), (100, 100, 12), (u32::MAX, u32::MAX, 13)]
         );
         assert_eq!(whole.addresses, 14);
         let text = serde_json::to_string(&whole).unwrap();
-        assert_eq!(serde_json::from_str::<Places>(&text).unwrap(), whole);
+        assert_eq!(serde_json::from_str::<RecordIndex>(&text).unwrap(), whole);
     }
 
     #[test]
@@ -192,17 +192,17 @@ mod tests {
             &[(0, u32::MAX)],
             &[(0, 1 << 23), (1 << 24, (1 << 24) + (1 << 23))],
         ] {
-            assert_eq!(places(bad), Err(NoPlaces), "{bad:?}");
+            assert_eq!(index(bad), Err(InvalidRecordIndex), "{bad:?}");
         }
     }
 
     #[test]
     fn addresses_in_common_are_found_with_both_their_records() {
-        let one = places(&[(10, 19), (30, 39), (50, 59)]).unwrap();
-        let other = places(&[(0, 11), (15, 34), (36, 36), (59, 70)]).unwrap();
+        let one = index(&[(10, 19), (30, 39), (50, 59)]).unwrap();
+        let other = index(&[(0, 11), (15, 34), (36, 36), (59, 70)]).unwrap();
         // By looking each address up.
-        let record = |places: &Places, address: u32| {
-            let mut ranges = places.ranges.iter();
+        let record = |index: &RecordIndex, address: u32| {
+            let mut ranges = index.ranges.iter();
             let range = ranges.find(|(first, last, _)| (*first..=*last).contains(&address));
             range.map(|(first, _, record)| record + (address - first))
         };
@@ -216,6 +216,6 @@ mod tests {
             .collect();
         assert_eq!(found, expected);
         assert_eq!(one.in_common(&one), [(0, 0, 10), (10, 10, 10), (20, 20, 10)]);
-        assert!(one.in_common(&Places::default()).is_empty());
+        assert!(one.in_common(&RecordIndex::default()).is_empty());
     }
 }

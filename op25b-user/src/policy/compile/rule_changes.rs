@@ -13,8 +13,8 @@ use super::{
     classes::Classes,
     entry::{Entry, destinations},
     error::CompileError,
-    merge::{Sets, fold},
-    record_index::{Places, Pooled},
+    merge::{DestinationSets, merge},
+    record_index::{Pooled, RecordIndex},
     sources::Sources,
 };
 use crate::{
@@ -31,7 +31,7 @@ pub struct Rules {
     v4: Prefixes,
     v6: Prefixes,
     classes: Classes,
-    sets: Sets,
+    sets: DestinationSets,
 }
 
 /// One family's prefixes.
@@ -43,7 +43,7 @@ struct Prefixes {
 
 /// What is to be written, in this order: classes and destinations first, as what is written to the tables leads there.
 #[derive(Clone, Debug, Default)]
-pub struct Change {
+pub struct RuleChange {
     /// New classes and their numbers.
     pub classes: Vec<(u32, Class)>,
     /// New IPv4 destinations.
@@ -82,9 +82,10 @@ impl Rules {
     ///
     /// As [`crate::policy::compile()`].
     pub fn new(policy: &Policy) -> Result<Self, CompileError> {
-        let (mut classes, mut sets, mut places) = (Classes::new(), Sets::default(), Places::default());
+        let (mut classes, mut sets, mut record_index) =
+            (Classes::new(), DestinationSets::default(), RecordIndex::default());
         let mut family = |family| -> Result<Prefixes, CompileError> {
-            let sources = Sources::of(policy, family, &mut classes, &mut sets, &mut places)?;
+            let sources = Sources::of(policy, family, &mut classes, &mut sets, &mut record_index)?;
             let mut by_prefix: BTreeMap<Bits, Vec<RuleIndex>> = BTreeMap::new();
             for (bits, rule) in sources.exempt {
                 by_prefix.entry(bits).or_default().push(rule);
@@ -109,7 +110,7 @@ impl Rules {
     /// # Errors
     ///
     /// [`CompileError`]; the rules are as before then.
-    pub fn add(&mut self, exemption: Exemption) -> Result<(RuleIndex, Change), CompileError> {
+    pub fn add(&mut self, exemption: Exemption) -> Result<(RuleIndex, RuleChange), CompileError> {
         let prefixes = exemption.prefixes.clone();
         let rule = self.list(exemption)?;
         match self.change(&prefixes) {
@@ -140,7 +141,7 @@ impl Rules {
     /// # Errors
     ///
     /// [`CompileError`]; the rules are as before then.
-    pub fn remove(&mut self, rule: RuleIndex) -> Result<Option<Change>, CompileError> {
+    pub fn remove(&mut self, rule: RuleIndex) -> Result<Option<RuleChange>, CompileError> {
         let Some(exemption) = self.exemptions.get(rule as usize) else {
             return Ok(None);
         };
@@ -224,17 +225,17 @@ impl Rules {
     }
 
     /// What holds now at these prefixes.
-    fn change(&mut self, prefixes: &[Prefix]) -> Result<Change, CompileError> {
+    fn change(&mut self, prefixes: &[Prefix]) -> Result<RuleChange, CompileError> {
         let classes = self.classes.all.len();
         let (sets_v4, sets_v6) = (self.sets.v4.len(), self.sets.v6.len());
-        let mut change = Change::default();
+        let mut change = RuleChange::default();
         for prefix in prefixes {
             let (family, bits) = Bits::new(prefix.net);
             let (root, rules) = match family {
                 AddressFamily::V4 => (TableRoot::SourcesV4, &self.v4),
                 AddressFamily::V6 => (TableRoot::SourcesV6, &self.v6),
             };
-            let grants = fold(
+            let grants = merge(
                 &self.exemptions,
                 |rule| Precedence::of(&self.exemptions[rule as usize]),
                 &rules.exempt_at(bits),

@@ -5,8 +5,8 @@ use op25b_common::values::RuleIndex;
 use super::{
     classes::Classes,
     error::CompileError,
-    merge::{Sets, fold},
-    record_index::{Places, PoolPrefix, Pooled},
+    merge::{DestinationSets, merge},
+    record_index::{PoolPrefix, Pooled, RecordIndex},
 };
 use crate::{
     lpm::{AddressFamily, Bits, Leaf},
@@ -21,21 +21,21 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// Numbers classes, sets and places as they come: IPv4 first.
+    /// Numbers classes, sets and record_index as they come: IPv4 first.
     pub(crate) fn of(
         policy: &Policy,
         family: AddressFamily,
         classes: &mut Classes,
-        sets: &mut Sets,
-        places: &mut Places,
+        sets: &mut DestinationSets,
+        record_index: &mut RecordIndex,
     ) -> Result<Self, CompileError> {
         let exempt = rules(
             policy.exemptions.iter().map(|exemption| &exemption.prefixes[..]),
             family,
         );
-        let pools = places.place(family, &pools(policy, family));
+        let pools = record_index.assign(family, &pools(policy, family));
         let precedence = Precedence::of_all(&policy.exemptions);
-        let grants = fold(
+        let grants = merge(
             &policy.exemptions,
             |rule| precedence[rule as usize],
             &exempt,

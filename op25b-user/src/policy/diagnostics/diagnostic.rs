@@ -14,8 +14,8 @@ pub struct Diagnostic {
     /// What, in one sentence.
     pub message: String,
     /// Where, unless it is about the whole file.
-    pub place: Option<Box<Place>>,
-    /// What else one has to know, such as the other place.
+    pub location: Option<Box<Location>>,
+    /// What else one has to know, such as the other location.
     pub note: Option<String>,
     /// What to write instead.
     pub hint: Option<String>,
@@ -26,18 +26,18 @@ impl Diagnostic {
         Self {
             code,
             message: message.into(),
-            place: None,
+            location: None,
             note: None,
             hint: None,
         }
     }
 
     pub(crate) fn at(mut self, source: &Source<'_>, span: Span) -> Self {
-        let place = Place {
+        let location = Location {
             position: span.at,
             excerpt: source.excerpt(span),
         };
-        self.place = Some(Box::new(place));
+        self.location = Some(Box::new(location));
         self
     }
 
@@ -60,13 +60,13 @@ impl Diagnostic {
 
 /// Where something is, and what is written there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     /// Line and column.
     pub position: Position,
     pub(crate) excerpt: Excerpt,
 }
 
-impl Place {
+impl Location {
     /// The line; a window of it if it is very long.
     #[must_use]
     pub fn line(&self) -> &str {

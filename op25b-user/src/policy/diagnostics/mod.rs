@@ -10,7 +10,7 @@ mod source;
 
 pub use self::{
     code::{Code, Severity},
-    diagnostic::{Diagnostic, Place},
+    diagnostic::{Diagnostic, Location},
     report::Report,
 };
 pub(crate) use self::{

@@ -10,7 +10,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::{
     code::Severity,
-    diagnostic::{Diagnostic, Place},
+    diagnostic::{Diagnostic, Location},
     report::Report,
 };
 
@@ -69,17 +69,17 @@ fn write_diagnostic(
     )?;
 
     let number = diagnostic
-        .place
+        .location
         .as_ref()
-        .map_or(String::new(), |place| place.position.line.to_string());
+        .map_or(String::new(), |location| location.position.line.to_string());
     let margin = " ".repeat(number.len());
-    match &diagnostic.place {
-        Some(place) => {
-            let column = place.position.column;
+    match &diagnostic.location {
+        Some(location) => {
+            let column = location.position.column;
             writeln!(f, "{margin}{frame}-->{frame:#} {file}:{number}:{column}")?;
             writeln!(f, "{margin} {frame}|{frame:#}")?;
-            writeln!(f, "{frame}{number} |{frame:#} {}", without_tabs(place.line()))?;
-            writeln!(f, "{margin} {frame}|{frame:#} {}", underline(place, style))?;
+            writeln!(f, "{frame}{number} |{frame:#} {}", without_tabs(location.line()))?;
+            writeln!(f, "{margin} {frame}|{frame:#} {}", underline(location, style))?;
         }
         None => writeln!(f, "{margin} {frame}-->{frame:#} {file}")?,
     }
@@ -93,9 +93,9 @@ fn write_diagnostic(
 }
 
 /// The carets under the part that is meant; customers' names take two columns a character in some scripts.
-fn underline(place: &Place, style: Style) -> String {
-    let before = without_tabs(place.line().get(..place.excerpt.before).unwrap_or_default()).width();
-    let carets = without_tabs(place.underlined()).width().max(1);
+fn underline(location: &Location, style: Style) -> String {
+    let before = without_tabs(location.line().get(..location.excerpt.before).unwrap_or_default()).width();
+    let carets = without_tabs(location.underlined()).width().max(1);
     format!("{}{style}{}{style:#}", " ".repeat(before), "^".repeat(carets))
 }
 

@@ -42,8 +42,8 @@ impl Report {
     /// Puts the diagnostics in the order of the file's lines; what is about the whole file comes last.
     pub(crate) fn sort(&mut self) {
         self.diagnostics
-            .sort_by_key(|diagnostic| match &diagnostic.place {
-                Some(place) => (false, place.position),
+            .sort_by_key(|diagnostic| match &diagnostic.location {
+                Some(location) => (false, location.position),
                 None => (true, Position::default()),
             });
     }
@@ -111,16 +111,16 @@ struct JsonDiagnostic<'a> {
 
 impl<'a> JsonDiagnostic<'a> {
     fn new(file: &'a str, diagnostic: &'a Diagnostic) -> Self {
-        let place = diagnostic.place.as_ref();
+        let location = diagnostic.location.as_ref();
         Self {
             severity: diagnostic.severity(),
             code: diagnostic.code.name(),
             message: &diagnostic.message,
             file,
-            line: place.map(|place| place.position.line),
-            column: place.map(|place| place.position.column),
-            source: place.map(|place| place.line()),
-            underlined: place.map(|place| place.underlined()),
+            line: location.map(|location| location.position.line),
+            column: location.map(|location| location.position.column),
+            source: location.map(|location| location.line()),
+            underlined: location.map(|location| location.underlined()),
             note: diagnostic.note.as_deref(),
             hint: diagnostic.hint.as_deref(),
         }

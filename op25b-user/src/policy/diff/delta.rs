@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::item::{Listed, Said};
+use super::item::{DiffItem, Value};
 use crate::policy::model::Policy;
 
 /// A script can change a million exemptions: no one reads more than this many of each kind.
@@ -18,26 +18,27 @@ const KEPT: usize = 200;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Diff {
     /// Of `interfaces`, by name.
-    pub interfaces: Changes,
+    pub interfaces: Delta,
     /// Of `block`: one item, which is there always.
-    pub block: Changes,
+    pub block: Delta,
     /// Of `subscribers`: one item, which is there always.
     #[serde(default)]
-    pub subscribers: Changes,
+    pub subscribers: Delta,
     /// Of `pools`, by name.
-    pub pools: Changes,
+    pub pools: Delta,
     /// Of `relays`, by name.
-    pub relays: Changes,
+    pub relays: Delta,
     /// Of `exemptions`, by id, or by customer and prefixes.
-    pub exemptions: Changes,
+    pub exemptions: Delta,
     /// Of `exemption_max_age` and `exemption_widest`: one item, which is there always.
     #[serde(default)]
-    pub exemption_limits: Changes,
+    pub exemption_limits: Delta,
 }
 
 /// What changes in one list of a policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Changes {
+#[schema(as = Changes)]
+pub struct Delta {
     /// What is only in the new one.
     pub added: Items,
     /// What is only in the old one.
@@ -60,7 +61,7 @@ pub struct Items {
 pub struct Item {
     /// What it is called.
     pub name: String,
-    /// What it says, or what of that changes; a line each.
+    /// What it fields, or what of that changes; a line each.
     pub details: Vec<String>,
 }
 
@@ -91,7 +92,7 @@ impl Diff {
         self.lists().into_iter().all(|(_, changes)| changes.is_empty())
     }
 
-    fn lists(&self) -> [(&'static str, &Changes); 7] {
+    fn lists(&self) -> [(&'static str, &Delta); 7] {
         [
             ("interfaces", &self.interfaces),
             ("block", &self.block),
@@ -104,7 +105,7 @@ impl Diff {
     }
 }
 
-impl Changes {
+impl Delta {
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -162,8 +163,8 @@ impl fmt::Display for Diff {
     }
 }
 
-fn changes<T: Listed>(old: &[T], new: &[T]) -> Changes {
-    let mut changes = Changes::default();
+fn changes<T: DiffItem>(old: &[T], new: &[T]) -> Delta {
+    let mut changes = Delta::default();
     // Several may have the same key, such as two exemptions of a customer for different destinations.
     let mut before: HashMap<T::Key<'_>, VecDeque<&T>> = HashMap::with_capacity(old.len());
     for item in old {
@@ -172,12 +173,12 @@ fn changes<T: Listed>(old: &[T], new: &[T]) -> Changes {
     for item in new {
         match before.get_mut(&item.key()).and_then(VecDeque::pop_front) {
             None => changes.added.add(|| whole(item)),
-            Some(was) if was.is_plainly(item) => {}
+            Some(was) if was.is_equal(item) => {}
             Some(was) => {
-                let details = differences(was.says(), item.says());
+                let details = differences(was.fields(), item.fields());
                 if !details.is_empty() {
                     changes.changed.add(|| Item {
-                        name: item.called(),
+                        name: item.label(),
                         details,
                     });
                 }
@@ -196,44 +197,44 @@ fn changes<T: Listed>(old: &[T], new: &[T]) -> Changes {
     changes
 }
 
-fn whole(item: &impl Listed) -> Item {
-    let says = item.says().into_iter().map(|(key, said)| match said {
-        Said::One(value) => format!("{key} {value}"),
-        Said::Many(values) => format!("{key} {}", values.join(", ")),
+fn whole(item: &impl DiffItem) -> Item {
+    let fields = item.fields().into_iter().map(|(key, value)| match value {
+        Value::One(value) => format!("{key} {value}"),
+        Value::Many(values) => format!("{key} {}", values.join(", ")),
     });
     Item {
-        name: item.called(),
-        details: says.collect(),
+        name: item.label(),
+        details: fields.collect(),
     }
 }
 
-fn differences(mut old: Vec<(&'static str, Said)>, new: Vec<(&'static str, Said)>) -> Vec<String> {
+fn differences(mut old: Vec<(&'static str, Value)>, new: Vec<(&'static str, Value)>) -> Vec<String> {
     let mut details = Vec::new();
     for (key, now) in new {
         let was = old.iter().position(|(old, _)| *old == key);
         let was = was.map(|index| old.swap_remove(index).1);
         match (was, now) {
-            (Some(Said::One(was)), Said::One(now)) if was == now => {}
-            (Some(Said::One(was)), Said::One(now)) => details.push(format!("{key} {was} -> {now}")),
-            (None, Said::One(now)) => details.push(format!("{key} {now}")),
+            (Some(Value::One(was)), Value::One(now)) if was == now => {}
+            (Some(Value::One(was)), Value::One(now)) => details.push(format!("{key} {was} -> {now}")),
+            (None, Value::One(now)) => details.push(format!("{key} {now}")),
             (was, now) => details.extend(exchanged(key, was, Some(now))),
         }
     }
     for (key, was) in old {
         match was {
-            Said::One(was) => details.push(format!("{key} {was} -> none")),
-            was @ Said::Many(_) => details.extend(exchanged(key, Some(was), None)),
+            Value::One(was) => details.push(format!("{key} {was} -> none")),
+            was @ Value::Many(_) => details.extend(exchanged(key, Some(was), None)),
         }
     }
     details
 }
 
 /// `prefixes + 203.0.113.0/24, - 198.51.100.0/24`, if anything is different.
-fn exchanged(key: &str, was: Option<Said>, now: Option<Said>) -> Option<String> {
-    let values = |said| match said {
+fn exchanged(key: &str, was: Option<Value>, now: Option<Value>) -> Option<String> {
+    let values = |value| match value {
         None => Vec::new(),
-        Some(Said::One(value)) => vec![value],
-        Some(Said::Many(mut values)) => {
+        Some(Value::One(value)) => vec![value],
+        Some(Value::Many(mut values)) => {
             values.sort();
             values
         }

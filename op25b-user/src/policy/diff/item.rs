@@ -1,42 +1,42 @@
-//! What makes two items of two policies the same one, and what each says.
+//! Items of a policy's lists, as two policies are compared: what identifies one, and its fields.
 
 use std::hash::Hash;
 
 use crate::policy::model::{Block, Exemption, ExemptionLimits, Interface, Pool, Prefix, Relay, Subscribers};
 
 /// An item of a policy's lists, as two policies are compared by it.
-pub(super) trait Listed {
-    /// What makes two items one that has changed.
+pub(super) trait DiffItem {
+    /// What identifies an item in both policies.
     type Key<'a>: Eq + Hash
     where
         Self: 'a;
 
     fn key(&self) -> Self::Key<'_>;
 
-    /// What it is called in output.
-    fn called(&self) -> String;
+    /// Its name in output.
+    fn label(&self) -> String;
 
-    /// What it says, key by key; what it does not say is left out.
-    fn says(&self) -> Vec<(&'static str, Said)>;
+    /// Its fields by their keys, without those that have no value.
+    fn fields(&self) -> Vec<(&'static str, Value)>;
 
-    /// Whether two say the same, as far as that can be told quickly: there may be a million of them.
-    fn is_plainly(&self, other: &Self) -> bool;
+    /// Whether all fields are equal, as far as a quick comparison finds: there may be a million of them.
+    fn is_equal(&self, other: &Self) -> bool;
 }
 
 /// The value of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Said {
+pub(super) enum Value {
     One(String),
     /// Without an order.
     Many(Vec<String>),
 }
 
-fn many<T: ToString>(items: &[T]) -> Said {
-    Said::Many(items.iter().map(ToString::to_string).collect())
+fn many<T: ToString>(items: &[T]) -> Value {
+    Value::Many(items.iter().map(ToString::to_string).collect())
 }
 
-fn one(value: &impl ToString) -> Said {
-    Said::One(value.to_string())
+fn one(value: &impl ToString) -> Value {
+    Value::One(value.to_string())
 }
 
 fn are_same(one: &[Prefix], other: &[Prefix]) -> bool {
@@ -44,18 +44,18 @@ fn are_same(one: &[Prefix], other: &[Prefix]) -> bool {
     nets(one) == nets(other)
 }
 
-impl Listed for Interface {
+impl DiffItem for Interface {
     type Key<'a> = &'a str;
 
     fn key(&self) -> &str {
         &self.name
     }
 
-    fn called(&self) -> String {
+    fn label(&self) -> String {
         self.name.clone()
     }
 
-    fn says(&self) -> Vec<(&'static str, Said)> {
+    fn fields(&self) -> Vec<(&'static str, Value)> {
         vec![
             ("role", one(&self.role)),
             ("xdp", one(&self.xdp)),
@@ -63,27 +63,27 @@ impl Listed for Interface {
             ("wait", one(&self.wait)),
         ]
         .into_iter()
-        .filter(|(_, said)| *said != Said::Many(Vec::new()))
+        .filter(|(_, value)| *value != Value::Many(Vec::new()))
         .collect()
     }
 
-    fn is_plainly(&self, other: &Self) -> bool {
+    fn is_equal(&self, other: &Self) -> bool {
         (self.role, self.xdp, self.wait) == (other.role, other.xdp, other.wait)
             && self.tunnels == other.tunnels
     }
 }
 
-impl Listed for Block {
+impl DiffItem for Block {
     type Key<'a> = ();
 
     fn key(&self) {}
 
-    fn called(&self) -> String {
+    fn label(&self) -> String {
         "block".into()
     }
 
-    fn says(&self) -> Vec<(&'static str, Said)> {
-        let mut says = vec![
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        let mut fields = vec![
             ("ports", many(&self.ports)),
             ("match", one(&self.match_)),
             ("action", one(&self.action)),
@@ -95,99 +95,99 @@ impl Listed for Block {
             let mut from: Vec<String> = Vec::new();
             from.extend(prohibit.router_v4.map(|address| address.to_string()));
             from.extend(prohibit.router_v6.map(|address| address.to_string()));
-            says.push(("prohibit_from", Said::Many(from)));
-            says.push(("prohibit_rate", one(&prohibit.rate)));
+            fields.push(("prohibit_from", Value::Many(from)));
+            fields.push(("prohibit_rate", one(&prohibit.rate)));
         }
-        says
+        fields
     }
 
-    fn is_plainly(&self, other: &Self) -> bool {
+    fn is_equal(&self, other: &Self) -> bool {
         self == other
     }
 }
 
-impl Listed for Subscribers {
+impl DiffItem for Subscribers {
     type Key<'a> = ();
 
     fn key(&self) {}
 
-    fn called(&self) -> String {
+    fn label(&self) -> String {
         "subscribers".into()
     }
 
-    fn says(&self) -> Vec<(&'static str, Said)> {
+    fn fields(&self) -> Vec<(&'static str, Value)> {
         vec![("ipv6_prefix", one(&self.ipv6_prefix))]
     }
 
-    fn is_plainly(&self, other: &Self) -> bool {
+    fn is_equal(&self, other: &Self) -> bool {
         self == other
     }
 }
 
-impl Listed for ExemptionLimits {
+impl DiffItem for ExemptionLimits {
     type Key<'a> = ();
 
     fn key(&self) {}
 
-    fn called(&self) -> String {
+    fn label(&self) -> String {
         "limits".into()
     }
 
-    fn says(&self) -> Vec<(&'static str, Said)> {
-        let mut says: Vec<_> = self
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        let mut fields: Vec<_> = self
             .max_age
-            .map(|age| ("exemption_max_age", Said::One(format!("{age:#}"))))
+            .map(|age| ("exemption_max_age", Value::One(format!("{age:#}"))))
             .into_iter()
             .collect();
         let widest = format!("ipv4 /{}, ipv6 /{}", self.widest_v4, self.widest_v6);
-        says.push(("exemption_widest", Said::One(widest)));
-        says
+        fields.push(("exemption_widest", Value::One(widest)));
+        fields
     }
 
-    fn is_plainly(&self, other: &Self) -> bool {
+    fn is_equal(&self, other: &Self) -> bool {
         self == other
     }
 }
 
-impl Listed for Pool {
+impl DiffItem for Pool {
     type Key<'a> = &'a str;
 
     fn key(&self) -> &str {
         &self.name
     }
 
-    fn called(&self) -> String {
+    fn label(&self) -> String {
         self.name.clone()
     }
 
-    fn says(&self) -> Vec<(&'static str, Said)> {
-        let mut says = vec![("prefixes", many(&self.prefixes)), ("mode", one(&self.mode))];
-        says.extend(self.enforce_from.map(|from| ("enforce_from", one(&from))));
-        says
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        let mut fields = vec![("prefixes", many(&self.prefixes)), ("mode", one(&self.mode))];
+        fields.extend(self.enforce_from.map(|from| ("enforce_from", one(&from))));
+        fields
     }
 
-    fn is_plainly(&self, other: &Self) -> bool {
+    fn is_equal(&self, other: &Self) -> bool {
         (self.mode, self.enforce_from) == (other.mode, other.enforce_from)
             && are_same(&self.prefixes, &other.prefixes)
     }
 }
 
-impl Listed for Relay {
+impl DiffItem for Relay {
     type Key<'a> = &'a str;
 
     fn key(&self) -> &str {
         &self.name
     }
 
-    fn called(&self) -> String {
+    fn label(&self) -> String {
         self.name.clone()
     }
 
-    fn says(&self) -> Vec<(&'static str, Said)> {
+    fn fields(&self) -> Vec<(&'static str, Value)> {
         vec![("prefixes", many(&self.prefixes))]
     }
 
-    fn is_plainly(&self, other: &Self) -> bool {
+    fn is_equal(&self, other: &Self) -> bool {
         are_same(&self.prefixes, &other.prefixes)
     }
 }
@@ -199,7 +199,7 @@ pub(super) enum ExemptionKey<'a> {
     Of(&'a str, Vec<ipnet::IpNet>),
 }
 
-impl Listed for Exemption {
+impl DiffItem for Exemption {
     type Key<'a> = ExemptionKey<'a>;
 
     fn key(&self) -> ExemptionKey<'_> {
@@ -211,29 +211,29 @@ impl Listed for Exemption {
         ExemptionKey::Of(&self.customer, nets)
     }
 
-    fn called(&self) -> String {
+    fn label(&self) -> String {
         match &self.id {
             Some(id) => format!("{id} ({})", self.customer),
             None => self.customer.to_string(),
         }
     }
 
-    fn says(&self) -> Vec<(&'static str, Said)> {
-        let mut says = vec![("prefixes", many(&self.prefixes))];
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        let mut fields = vec![("prefixes", many(&self.prefixes))];
         if self.id.is_some() {
-            says.push(("customer", one(&self.customer)));
+            fields.push(("customer", one(&self.customer)));
         }
         if !self.destinations.is_empty() {
-            says.push(("destinations", many(&self.destinations)));
+            fields.push(("destinations", many(&self.destinations)));
         }
-        says.extend(self.ticket.as_ref().map(|ticket| ("ticket", one(ticket))));
-        says.extend(self.note.as_ref().map(|note| ("note", one(note))));
-        says.extend(self.created.map(|created| ("created", one(&created))));
-        says.extend(self.expires.map(|expires| ("expires", one(&expires))));
-        says
+        fields.extend(self.ticket.as_ref().map(|ticket| ("ticket", one(ticket))));
+        fields.extend(self.note.as_ref().map(|note| ("note", one(note))));
+        fields.extend(self.created.map(|created| ("created", one(&created))));
+        fields.extend(self.expires.map(|expires| ("expires", one(&expires))));
+        fields
     }
 
-    fn is_plainly(&self, other: &Self) -> bool {
+    fn is_equal(&self, other: &Self) -> bool {
         let texts = |exemption: &Self| {
             (
                 exemption.customer.clone(),

@@ -3,4 +3,4 @@
 mod delta;
 mod item;
 
-pub use self::delta::{Changes, Diff, Item, Items};
+pub use self::delta::{Delta, Diff, Item, Items};

@@ -6,7 +6,7 @@ use op25b_common::MAX_BLOCKED_PORTS;
 
 use super::{
     context::Context,
-    mapping::Record,
+    mapping::Mapping,
     seen::Seen,
     yaml::{Located, Node},
 };
@@ -32,34 +32,34 @@ const RATES: RangeInclusive<u64> = 1..=1_000_000;
 
 /// The value of `block`.
 pub(crate) fn block<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> Option<Block> {
-    let mut record = Record::new(context, "`block`", BLOCK_KEYS, node)?;
+    let mut mapping = Mapping::new(context, "`block`", BLOCK_KEYS, node)?;
     let mut block = Block::default();
-    if let Some(node) = record.optional("ports") {
+    if let Some(node) = mapping.optional("ports") {
         block.ports = ports(context, node);
     }
-    if let Some(node) = record.optional("match")
+    if let Some(node) = mapping.optional("match")
         && let Some(word) = context.word("match", node)
     {
         block.match_ = word.value;
     }
-    let action = record
+    let action = mapping
         .optional("action")
         .and_then(|node| context.word("action", node));
     if let Some(Located { value, .. }) = action {
         block.action = value;
     }
-    block.prohibit = prohibit(context, &mut record, action);
-    if let Some(node) = record.optional("uninspectable")
+    block.prohibit = prohibit(context, &mut mapping, action);
+    if let Some(node) = mapping.optional("uninspectable")
         && let Some(word) = context.word("uninspectable", node)
     {
         block.uninspectable = word.value;
     }
-    if let Some(node) = record.optional("unlisted")
+    if let Some(node) = mapping.optional("unlisted")
         && let Some(word) = context.word("unlisted", node)
     {
         block.unlisted = word.value;
     }
-    if let Some(node) = record.optional("inbound")
+    if let Some(node) = mapping.optional("inbound")
         && let Some(word) = context.word("inbound", node)
     {
         block.inbound = word.value;
@@ -69,8 +69,8 @@ pub(crate) fn block<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> O
 
 /// The value of `subscribers`.
 pub(crate) fn subscribers<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> Option<Subscribers> {
-    let mut record = Record::new(context, "`subscribers`", SUBSCRIBERS_KEYS, node)?;
-    let Some(node) = record.optional("ipv6_prefix") else {
+    let mut mapping = Mapping::new(context, "`subscribers`", SUBSCRIBERS_KEYS, node)?;
+    let Some(node) = mapping.optional("ipv6_prefix") else {
         return Some(Subscribers::default());
     };
     let length = match &node.value {
@@ -95,11 +95,14 @@ pub(crate) fn subscribers<'t>(context: &mut Context<'t>, node: Located<Node<'t>>
 /// What `action: prohibit` needs to know.
 fn prohibit<'t>(
     context: &mut Context<'t>,
-    record: &mut Record<'t>,
+    mapping: &mut Mapping<'t>,
     action: Option<Located<Action>>,
 ) -> Option<Prohibit> {
     let asks = action.filter(|action| action.value == Action::Prohibit);
-    let (from, rate) = (record.optional("prohibit_from"), record.optional("prohibit_rate"));
+    let (from, rate) = (
+        mapping.optional("prohibit_from"),
+        mapping.optional("prohibit_rate"),
+    );
     let Some(asks) = asks else {
         for node in [from, rate].into_iter().flatten() {
             context.reporter.error(
@@ -203,7 +206,7 @@ fn port(context: &mut Context<'_>, node: &Located<Node<'_>>) -> Option<u16> {
             );
             return None;
         }
-        Node::Null | Node::Record(_) | Node::List(_) => {
+        Node::Null | Node::Mapping(_) | Node::List(_) => {
             context.wrong_type(span, "ports", "a list of port numbers, such as [25]", &node.value);
             return None;
         }

@@ -71,7 +71,7 @@ struct Document<'t> {
     keys: Vec<(&'static str, Span, usize)>,
     /// Known keys that an unknown one was probably meant to be.
     meant: Vec<&'static str>,
-    is_record: bool,
+    is_mapping: bool,
 
     interfaces: Vec<Interface>,
     block: Block,
@@ -157,8 +157,8 @@ impl<'t> Items<'t> for Document<'t> {
         }
     }
 
-    fn not_a_record(&mut self, found: &Node<'_>) {
-        self.is_record = false;
+    fn not_a_mapping(&mut self, found: &Node<'_>) {
+        self.is_mapping = false;
         let diagnostic = match found {
             Node::Null => Diagnostic::new(Code::EmptyFile, "there is no policy in this file"),
             found => Diagnostic::new(
@@ -180,7 +180,7 @@ impl<'t> Document<'t> {
             context,
             keys: Vec::new(),
             meant: Vec::new(),
-            is_record: true,
+            is_mapping: true,
             interfaces: Vec::new(),
             block: Block::default(),
             subscribers: Subscribers::default(),
@@ -224,7 +224,7 @@ impl<'t> Document<'t> {
 
     /// What can be said only after everything is read.
     fn finish(mut self) -> Result<Loaded, Report> {
-        if self.is_record {
+        if self.is_mapping {
             self.report_missing_router();
             self.report_missing_keys();
             self.report_empty_lists();

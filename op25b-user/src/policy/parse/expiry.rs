@@ -13,7 +13,7 @@ const LAST: i64 = u32::MAX as i64 - 1;
 /// # Errors
 ///
 /// What is wrong, and what to write instead.
-pub fn end(text: &str, now: Timestamp, time_zone: &TimeZone) -> Result<Option<Timestamp>, String> {
+pub fn parse_expiry(text: &str, now: Timestamp, time_zone: &TimeZone) -> Result<Option<Timestamp>, String> {
     if text == "never" {
         return Ok(None);
     }
@@ -56,7 +56,7 @@ mod tests {
 
     fn ended(text: &str) -> Result<Option<String>, String> {
         let now: Timestamp = "2027-01-31T10:00:00.5Z".parse().unwrap();
-        end(text, now, &TimeZone::UTC).map(|end| end.map(|end| end.to_string()))
+        parse_expiry(text, now, &TimeZone::UTC).map(|end| end.map(|end| end.to_string()))
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{
     context::Context,
-    mapping::Record,
+    mapping::Mapping,
     seen::Seen,
     yaml::{Located, Node},
 };
@@ -23,19 +23,19 @@ pub(crate) fn interface<'t>(
     seen: &mut Seen<String>,
 ) -> Option<Interface> {
     let at = node.span.at;
-    let mut record = Record::new(context, "an interface", INTERFACE_KEYS, node)?;
-    let name = record.required(context, "name", "eth1");
-    let role = record.required(context, "role", "subscriber");
-    let xdp = record
+    let mut mapping = Mapping::new(context, "an interface", INTERFACE_KEYS, node)?;
+    let name = mapping.required(context, "name", "eth1");
+    let role = mapping.required(context, "role", "subscriber");
+    let xdp = mapping
         .optional("xdp")
         .and_then(|node| context.word::<XdpMode>("xdp", node));
 
     let name = name.and_then(|node| interface_name(context, node, seen));
     let role = role.and_then(|node| context.word::<Role>("role", node));
-    let tunnels = record
+    let tunnels = mapping
         .optional("tunnels")
         .map_or_else(Vec::new, |node| tunnels(context, node, role.as_ref()));
-    let wait = record
+    let wait = mapping
         .optional("wait")
         .and_then(|node| context.word::<Wait>("wait", node));
     let wait = wait.map_or(Wait::No, |wait| wait.value);

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Span, SpanRelativeTo};
 
 use super::{
     context::Context,
-    mapping::Record,
+    mapping::Mapping,
     yaml::{Located, Node},
 };
 use crate::policy::{diagnostics::Code, model::ExemptionLimits};
@@ -36,14 +36,14 @@ fn duration(text: &str) -> Option<SignedDuration> {
 
 /// The value of `exemption_widest`.
 pub(crate) fn widest<'t>(context: &mut Context<'t>, node: Located<Node<'t>>, limits: &mut ExemptionLimits) {
-    let Some(mut record) = Record::new(context, "`exemption_widest`", WIDEST_KEYS, node) else {
+    let Some(mut mapping) = Mapping::new(context, "`exemption_widest`", WIDEST_KEYS, node) else {
         return;
     };
     for (key, most, length) in [
         ("ipv4", 32, &mut limits.widest_v4),
         ("ipv6", 128, &mut limits.widest_v6),
     ] {
-        let Some(node) = record.optional(key) else {
+        let Some(node) = mapping.optional(key) else {
             continue;
         };
         match node.value {

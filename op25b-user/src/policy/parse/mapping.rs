@@ -1,4 +1,4 @@
-//! The keys of one record: known ones to be taken, unknown and repeated ones reported.
+//! The keys of one mapping: known ones to be taken, unknown and repeated ones reported.
 
 use std::borrow::Cow;
 
@@ -9,8 +9,8 @@ use super::{
 };
 use crate::policy::diagnostics::{Code, Diagnostic, Span};
 
-/// A record of which every key is known and given once.
-pub(crate) struct Record<'t> {
+/// A mapping of which every key is known and given once.
+pub(crate) struct Mapping<'t> {
     what: &'static str,
     /// What to underline when something is missing.
     span: Span,
@@ -19,8 +19,8 @@ pub(crate) struct Record<'t> {
     fields: Vec<(&'static str, Located<Node<'t>>)>,
 }
 
-impl<'t> Record<'t> {
-    /// The record in `node`; `what` names it in messages.
+impl<'t> Mapping<'t> {
+    /// The mapping in `node`; `what` names it in messages.
     pub(crate) fn new(
         context: &mut Context<'t>,
         what: &'static str,
@@ -28,7 +28,7 @@ impl<'t> Record<'t> {
         node: Located<Node<'t>>,
     ) -> Option<Self> {
         let entries = match node.value {
-            Node::Record(entries) => entries,
+            Node::Mapping(entries) => entries,
             found => {
                 let names = known.join(", ");
                 context.reporter.error(
@@ -44,7 +44,7 @@ impl<'t> Record<'t> {
             }
         };
         let span = entries.first().map_or(node.span, |(key, _)| key.span);
-        let mut record = Self {
+        let mut mapping = Self {
             what,
             span,
             meant: Vec::new(),
@@ -52,11 +52,11 @@ impl<'t> Record<'t> {
         };
         for (key, value) in entries {
             match known_key(context, what, known, &key) {
-                Ok(name) => record.add(context, name, key.span, value),
-                Err(meant) => record.meant.extend(meant),
+                Ok(name) => mapping.add(context, name, key.span, value),
+                Err(meant) => mapping.meant.extend(meant),
             }
         }
-        Some(record)
+        Some(mapping)
     }
 
     fn add(&mut self, context: &mut Context<'t>, name: &'static str, span: Span, value: Located<Node<'t>>) {

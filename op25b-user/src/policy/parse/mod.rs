@@ -17,12 +17,12 @@ pub(crate) mod yaml;
 
 pub(crate) use self::{
     context::Context,
-    mapping::{Record, duplicate_key, known_key},
+    mapping::{Mapping, duplicate_key, known_key},
     prefix::PREFIXES,
 };
 pub use self::{
     document::Loaded,
-    expiry::end,
-    prefix::prefix,
+    expiry::parse_expiry,
+    prefix::parse_prefix,
     text::{parse, parse_at, parse_bytes},
 };

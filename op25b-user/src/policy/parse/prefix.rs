@@ -47,7 +47,7 @@ impl<'t> Context<'t> {
 
     fn prefix(&mut self, key: &str, node: Located<Node<'t>>) -> Option<Prefix> {
         match &node.value {
-            Node::Null | Node::List(_) | Node::Record(_) => {
+            Node::Null | Node::List(_) | Node::Mapping(_) => {
                 self.not_a_prefix(node.span, &node.value);
                 return None;
             }
@@ -65,7 +65,7 @@ impl<'t> Context<'t> {
 
     fn not_a_prefix(&mut self, span: Span, found: &Node<'_>) {
         // `2001:db8::` without a length reads as a key of YAML, because of the colon at its end.
-        if let Node::Record(entries) = found
+        if let Node::Mapping(entries) = found
             && let [
                 (
                     Located {
@@ -98,7 +98,7 @@ impl<'t> Context<'t> {
 /// # Errors
 ///
 /// What is wrong, and what to write instead.
-pub fn prefix(text: &str) -> Result<IpNet, String> {
+pub fn parse_prefix(text: &str) -> Result<IpNet, String> {
     parse(text).map_err(|diagnostic| match diagnostic.hint {
         Some(hint) => format!("{}; {hint}", diagnostic.message),
         None => diagnostic.message,

@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 
 use super::{
     context::Context,
-    mapping::Record,
+    mapping::Mapping,
     seen::Seen,
     time::{self, DayEnd, TimeError},
     yaml::{Located, Node},
@@ -49,13 +49,13 @@ pub(crate) fn pool<'t>(
     taken: &mut Taken,
 ) -> Option<Pool> {
     let at = node.span.at;
-    let mut record = Record::new(context, "a pool", POOL_KEYS, node)?;
-    let name = name(context, &mut record, "pool", "residential", &mut taken.names);
-    let prefixes = prefixes(context, &mut record, Some(&mut taken.prefixes));
-    let mode = record
+    let mut mapping = Mapping::new(context, "a pool", POOL_KEYS, node)?;
+    let name = name(context, &mut mapping, "pool", "residential", &mut taken.names);
+    let prefixes = prefixes(context, &mut mapping, Some(&mut taken.prefixes));
+    let mode = mapping
         .optional("mode")
         .and_then(|node| context.word::<PoolMode>("mode", node));
-    let enforce_from = record
+    let enforce_from = mapping
         .optional("enforce_from")
         .and_then(|node| instant(context, "enforce_from", DayEnd::First, node));
     let mode = mode.map_or(PoolMode::Enforce, |mode| mode.value);
@@ -75,9 +75,9 @@ pub(crate) fn relay<'t>(
     taken: &mut Taken,
 ) -> Option<Relay> {
     let at = node.span.at;
-    let mut record = Record::new(context, "a relay", RELAY_KEYS, node)?;
-    let name = name(context, &mut record, "relay", "post1", &mut taken.names);
-    let prefixes = prefixes(context, &mut record, Some(&mut taken.prefixes));
+    let mut mapping = Mapping::new(context, "a relay", RELAY_KEYS, node)?;
+    let name = name(context, &mut mapping, "relay", "post1", &mut taken.names);
+    let prefixes = prefixes(context, &mut mapping, Some(&mut taken.prefixes));
     for prefix in &prefixes {
         warn_of_wide_relay(context, *prefix);
     }
@@ -112,33 +112,33 @@ pub(crate) fn exemption<'t>(
     ids: &mut Seen<Cow<'t, str>>,
 ) -> Option<Exemption> {
     let at = node.span.at;
-    let mut record = Record::new(context, "an exemption", EXEMPTION_KEYS, node)?;
-    let customer = record
+    let mut mapping = Mapping::new(context, "an exemption", EXEMPTION_KEYS, node)?;
+    let customer = mapping
         .required(context, "customer", "Example KK")
         .and_then(|value| context.text("customer", value));
-    let prefixes = prefixes(context, &mut record, None);
-    let destinations = match record.optional("destinations") {
+    let prefixes = prefixes(context, &mut mapping, None);
+    let destinations = match mapping.optional("destinations") {
         Some(node) => context.prefixes("destinations", node, None),
         None => Vec::new(),
     };
     warn_of_families_that_never_meet(context, &prefixes, &destinations);
 
-    let id = record.optional("id").and_then(|value| context.text("id", value));
+    let id = mapping.optional("id").and_then(|value| context.text("id", value));
     if let Some(Located { value, span }) = &id {
         ids.note(context, *span, value.clone(), |id| {
             format!("the exemption id `{id}` is given twice")
         });
     }
-    let ticket = record
+    let ticket = mapping
         .optional("ticket")
         .and_then(|value| context.text("ticket", value));
-    let remark = record
+    let remark = mapping
         .optional("note")
         .and_then(|value| context.prose("note", value));
-    let created = record
+    let created = mapping
         .optional("created")
         .and_then(|value| instant(context, "created", DayEnd::First, value));
-    let expires = record
+    let expires = mapping
         .optional("expires")
         .and_then(|value| instant(context, "expires", DayEnd::Last, value));
     if let Some(Located { value, span }) = expires
@@ -191,12 +191,12 @@ fn warn_of_families_that_never_meet(context: &mut Context<'_>, prefixes: &[Prefi
 
 fn name<'t>(
     context: &mut Context<'t>,
-    record: &mut Record<'t>,
+    mapping: &mut Mapping<'t>,
     what: &str,
     example: &str,
     seen: &mut Seen<String>,
 ) -> Option<String> {
-    let node = record.required(context, "name", example)?;
+    let node = mapping.required(context, "name", example)?;
     let Located { value, span } = context.text("name", node)?;
     let value = value.into_owned();
     seen.note(context, span, value.clone(), |name| {
@@ -207,10 +207,10 @@ fn name<'t>(
 
 fn prefixes<'t>(
     context: &mut Context<'t>,
-    record: &mut Record<'t>,
+    mapping: &mut Mapping<'t>,
     seen: Option<&mut Seen<IpNet>>,
 ) -> Vec<Prefix> {
-    match record.required(context, "prefixes", "[198.51.100.0/24]") {
+    match mapping.required(context, "prefixes", "[198.51.100.0/24]") {
         Some(node) => context.prefixes("prefixes", node, seen),
         None => Vec::new(),
     }

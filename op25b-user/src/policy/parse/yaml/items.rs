@@ -17,7 +17,7 @@ pub(crate) trait Items<'t> {
     fn not_a_list(&mut self, found: &Node<'_>);
 
     /// The whole document is not a record of keys.
-    fn not_a_record(&mut self, found: &Node<'_>);
+    fn not_a_mapping(&mut self, found: &Node<'_>);
 }
 
 /// How the value of a key is read.

@@ -89,11 +89,11 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-        let mut record = Vec::new();
+        let mut mapping = Vec::new();
         while let Some(entry) = entries.next_entry()? {
-            record.push(entry);
+            mapping.push(entry);
         }
-        Ok(Node::Record(record))
+        Ok(Node::Mapping(mapping))
     }
 }
 
@@ -218,7 +218,7 @@ enum Whole {
 impl Pieces<'_, '_> {
     fn wrong(self, found: &Node<'_>) {
         match self.of {
-            Whole::Document => self.items.not_a_record(found),
+            Whole::Document => self.items.not_a_mapping(found),
             Whole::List => self.items.not_a_list(found),
         }
     }

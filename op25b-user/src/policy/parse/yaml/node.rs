@@ -25,7 +25,7 @@ pub(crate) enum Node<'t> {
     /// A sequence.
     List(Vec<Located<Node<'t>>>),
     /// A mapping, with duplicate keys if the file has them.
-    Record(Vec<(Located<Node<'t>>, Located<Node<'t>>)>),
+    Mapping(Vec<(Located<Node<'t>>, Located<Node<'t>>)>),
 }
 
 impl Node<'_> {
@@ -37,7 +37,7 @@ impl Node<'_> {
             Self::Integer(_) => "a number",
             Self::Text(_) => "a text",
             Self::List(_) => "a list",
-            Self::Record(_) => "a record of keys and values",
+            Self::Mapping(_) => "a record of keys and values",
         }
     }
 }

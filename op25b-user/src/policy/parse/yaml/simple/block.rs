@@ -1,4 +1,4 @@
-//! Records and lists in lines.
+//! Mappings and lists in lines.
 
 use super::{
     super::node::{Located, Node},
@@ -17,7 +17,7 @@ impl<'t> Cursor<'t> {
         self.colon(&key)?.then_some(key)
     }
 
-    /// The value of a key in a record that is indented by `indent`.
+    /// The value of a key in a mapping that is indented by `indent`.
     pub(super) fn value(&mut self, indent: usize, depth: usize) -> Option<Located<Node<'t>>> {
         if self.is_inline() {
             self.spaces();
@@ -36,14 +36,14 @@ impl<'t> Cursor<'t> {
             }
         } else if self.indent? > indent {
             let key = self.key()?;
-            self.block_record(key, self.indent?, depth)?
+            self.block_mapping(key, self.indent?, depth)?
         } else {
             return None;
         };
         self.is_over(indent).then_some(value)
     }
 
-    /// The place of a list in lines that begins here, in a record that is indented by `indent`. The library takes a list
+    /// The place of a list in lines that begins here, in a mapping that is indented by `indent`. The library takes a list
     /// that is indented no farther for one that begins with the first item.
     fn list_span(&mut self, indent: usize) -> Option<Span> {
         let mut start = self.at();
@@ -53,7 +53,7 @@ impl<'t> Cursor<'t> {
         Some(self.span(start, 0))
     }
 
-    /// The value of a key in a record that is indented by `indent`, which must be a list.
+    /// The value of a key in a mapping that is indented by `indent`, which must be a list.
     pub(super) fn list(&mut self, indent: usize, each: Each<'_, 't>) -> Option<()> {
         if self.is_inline() {
             self.spaces();
@@ -88,7 +88,7 @@ impl<'t> Cursor<'t> {
         let column = self.column();
         let value = self.inline(indent, depth + 1, Place::Block)?;
         let item = if self.colon(&value)? {
-            self.block_record(value, column, depth + 1)?
+            self.block_mapping(value, column, depth + 1)?
         } else {
             self.end_line()?;
             value
@@ -96,8 +96,8 @@ impl<'t> Cursor<'t> {
         self.is_over(indent).then_some(item)
     }
 
-    /// A record in lines that are indented by `indent`, behind its first key.
-    fn block_record(
+    /// A mapping in lines that are indented by `indent`, behind its first key.
+    fn block_mapping(
         &mut self,
         first: Located<Node<'t>>,
         indent: usize,
@@ -108,19 +108,19 @@ impl<'t> Cursor<'t> {
         }
         let mut span = first.span;
         span.length = 0;
-        let mut record = Vec::with_capacity(MOST_KEYS);
-        record.push((first, self.value(indent, depth + 1)?));
+        let mut mapping = Vec::with_capacity(MOST_KEYS);
+        mapping.push((first, self.value(indent, depth + 1)?));
         while self.indent == Some(indent) {
             let key = self.key()?;
-            record.push((key, self.value(indent, depth + 1)?));
+            mapping.push((key, self.value(indent, depth + 1)?));
         }
         Some(Located {
-            value: Node::Record(record),
+            value: Node::Mapping(mapping),
             span,
         })
     }
 
-    /// Whether an item of a list begins here, in a record that is indented by `indent`.
+    /// Whether an item of a list begins here, in a mapping that is indented by `indent`.
     fn is_item(&self, indent: usize) -> bool {
         self.indent >= Some(indent) && self.bytes().starts_with(b"- ")
     }

@@ -1,4 +1,4 @@
-//! Lists in brackets and records in braces.
+//! Lists in brackets and mappings in braces.
 
 use super::{
     super::node::{Located, Node},
@@ -20,7 +20,7 @@ impl<'t> Cursor<'t> {
                     span,
                 })
             }
-            b'{' => self.flow_record(indent, depth),
+            b'{' => self.flow_mapping(indent, depth),
             _ => self.scalar(place),
         }
     }
@@ -46,11 +46,11 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    fn flow_record(&mut self, indent: usize, depth: usize) -> Option<Located<Node<'t>>> {
+    fn flow_mapping(&mut self, indent: usize, depth: usize) -> Option<Located<Node<'t>>> {
         let start = self.at();
         let span = self.span(start, 1);
         self.opened(depth)?;
-        let mut record = Vec::with_capacity(MOST_KEYS);
+        let mut mapping = Vec::with_capacity(MOST_KEYS);
         loop {
             self.gap(indent)?;
             if self.take(b'}') {
@@ -61,7 +61,7 @@ impl<'t> Cursor<'t> {
             if !self.colon(&key)? || !self.spaces() {
                 return None;
             }
-            record.push((key, self.inline(indent, depth + 1, Place::Flow)?));
+            mapping.push((key, self.inline(indent, depth + 1, Place::Flow)?));
             self.gap(indent)?;
             if !self.take(b',') {
                 if self.take(b'}') {
@@ -71,7 +71,7 @@ impl<'t> Cursor<'t> {
             }
         }
         Some(Located {
-            value: Node::Record(record),
+            value: Node::Mapping(mapping),
             span,
         })
     }

@@ -43,7 +43,7 @@ impl<'t> Items<'t> for Said<'t> {
         self.other.push(format!("{found:?}"));
     }
 
-    fn not_a_record(&mut self, found: &Node<'_>) {
+    fn not_a_mapping(&mut self, found: &Node<'_>) {
         self.other.push(format!("{found:?}"));
     }
 }
