@@ -21,9 +21,9 @@ fn every_example_loads_and_compiles_without_a_warning() {
     let files = examples();
     assert!(files.len() >= 2, "{files:?}");
     for file in files {
-        let loaded = policy::load(&file).unwrap_or_else(|error| match error {
-            policy::LoadError::Invalid(report) => panic!("{report}"),
-            error @ policy::LoadError::Unreadable { .. } => panic!("{error}"),
+        let loaded = policy::read(&file).unwrap_or_else(|error| match error {
+            policy::ReadError::Invalid(report) => panic!("{report}"),
+            error => panic!("{error}"),
         });
         assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
         policy::compile(&loaded.policy).unwrap();

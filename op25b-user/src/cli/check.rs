@@ -11,7 +11,7 @@ use clap::Args as ClapArgs;
 use serde_json::json;
 
 use super::EXIT_NO;
-use crate::policy::{self, LoadError, Loaded, Policy, Prefix, Report};
+use crate::policy::{self, Policy, Prefix, ReadError, Report};
 
 /// Check a policy file and report every error and warning.
 ///
@@ -43,16 +43,15 @@ pub struct Args {
 ///
 /// The file cannot be read, or the output cannot be written.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let (policy, report) = match policy::load(&args.file) {
-        Ok(Loaded { policy, warnings }) => (Some(policy), warnings),
-        Err(LoadError::Invalid(report)) => (None, report),
-        Err(error @ LoadError::Unreadable { .. }) => return Err(error.into()),
+    let (policy, report, too_much) = match policy::read(&args.file) {
+        Ok(file) => (Some(file.policy), file.warnings, None),
+        Err(ReadError::Invalid(report)) => (None, report, None),
+        // What the kernel's maps have no room for is found here too, before a router is asked to enforce it.
+        Err(ReadError::TooLarge { loaded, source, .. }) => {
+            (Some(loaded.policy), loaded.warnings, Some(source.to_string()))
+        }
+        Err(error @ ReadError::Unreadable { .. }) => return Err(error.into()),
     };
-    // What the kernel's maps have no room for is found here too, before a router is asked to enforce it.
-    let too_much = policy
-        .as_ref()
-        .and_then(|policy| policy::compile(policy).err())
-        .map(|error| error.to_string());
     let is_ok = policy.is_some() && too_much.is_none() && !(args.strict && report.warnings() > 0);
 
     let outcome = Outcome {

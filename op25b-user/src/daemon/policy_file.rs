@@ -1,18 +1,15 @@
-//! Reading a policy to enforce or explain it: once, so that what is checked, enforced and described is the same text.
+//! A policy that may be enforced, with the description that the loaded program has of it.
 
 use std::{
-    fs, io,
-    path::{self, Path, PathBuf},
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
 use jiff::Timestamp;
-use sha2::{Digest as _, Sha256};
-use thiserror::Error;
 
 use crate::{
     datapath::{Description, PoolSummary},
-    policy::{self, CompileError, Compiled, Exemption, Loaded, Policy, Report},
+    policy::{self, CompileError, Compiled, Exemption, Policy, ReadError, Report},
 };
 
 /// A policy that may be enforced.
@@ -25,28 +22,15 @@ pub(crate) struct PolicyFile {
     pub(crate) warnings: Report,
 }
 
-/// Why a policy may not be enforced.
-#[derive(Debug, Error)]
-pub(crate) enum Refused {
-    /// It cannot be read.
-    #[error("cannot read {}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The system's answer.
-        source: io::Error,
-    },
-    /// It is none.
-    #[error("{}: the policy has errors; nothing was changed", .0.file())]
-    Invalid(Report),
-    /// It does not fit into the kernel.
-    #[error("{}", path.display())]
-    TooMuch {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: CompileError,
-    },
+impl From<policy::File> for PolicyFile {
+    fn from(file: policy::File) -> Self {
+        Self {
+            description: describe(file.path, file.sha256, &file.policy),
+            policy: Arc::new(file.policy),
+            compiled: file.compiled,
+            warnings: file.warnings,
+        }
+    }
 }
 
 impl PolicyFile {
@@ -77,49 +61,18 @@ impl PolicyFile {
     }
 }
 
-/// Reads, checks and compiles the policy at `path`.
-pub(crate) fn read(path: &Path) -> Result<PolicyFile, Refused> {
-    let unreadable = |source| Refused::Unreadable {
-        path: path.to_owned(),
-        source,
-    };
-    let bytes = fs::read(path).map_err(unreadable)?;
-    let Loaded { policy, warnings } =
-        policy::parse_bytes(&path.display().to_string(), &bytes).map_err(Refused::Invalid)?;
-    let policy_sha256 = digest(&bytes);
-    // A large policy's text is as large as its tables: not both at once.
-    drop(bytes);
-    let compiled = policy::compile(&policy).map_err(|source| Refused::TooMuch {
-        path: path.to_owned(),
-        source,
-    })?;
-    let absolute = path::absolute(path).map_err(unreadable)?;
-    let description = describe(absolute, policy_sha256, &policy);
-    Ok(PolicyFile {
-        policy: Arc::new(policy),
-        compiled,
-        description,
-        warnings,
-    })
-}
-
-/// The same for a command: what is wrong with the policy goes to stderr.
+/// Reads a policy for a command: its errors and warnings go to stderr.
 pub(crate) fn read_aloud(path: &Path) -> anyhow::Result<PolicyFile> {
-    let result = read(path);
+    let result = policy::read(path);
     match &result {
         Ok(file) => file.warnings.print_to_stderr()?,
-        Err(Refused::Invalid(report)) => report.print_to_stderr()?,
+        Err(ReadError::Invalid(report)) => report.print_to_stderr()?,
         Err(_) => {}
     }
-    Ok(result?)
+    Ok(result?.into())
 }
 
-/// The SHA-256 of a policy's text, in hexadecimal.
-pub(crate) fn digest(bytes: &[u8]) -> String {
-    format!("{:x}", Sha256::digest(bytes))
-}
-
-/// What the loaded program will say of itself.
+/// The description of a program that enforces this policy.
 fn describe(policy_file: PathBuf, policy_sha256: String, policy: &Policy) -> Description {
     let mut description = Description {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -149,7 +102,7 @@ fn describe(policy_file: PathBuf, policy_sha256: String, policy: &Policy) -> Des
     description
 }
 
-/// Says how many exemptions there are.
+/// Counts the policy's exemptions.
 fn count(description: &mut Description, policy: &Policy) {
     let ends = policy.exemptions.iter().filter_map(|exemption| exemption.expires);
     description.exemption_ends = ends.collect();

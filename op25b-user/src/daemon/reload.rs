@@ -5,14 +5,10 @@ use std::fs;
 use jiff::Timestamp;
 use tracing::{error, info, warn};
 
-use super::{
-    policy_file::{self, PolicyFile, Refused},
-    process::service,
-    state::Daemon,
-};
+use super::{policy_file::PolicyFile, process::service, state::Daemon};
 use crate::{
     enforcer::{Enforcer, Host as _},
-    policy::{Diff, Policy, Severity},
+    policy::{self, Diff, Policy, ReadError, Severity},
     report::{LastReload, ReloadAnswer},
 };
 
@@ -95,7 +91,7 @@ impl Daemon {
         let path = self.options.policy.clone();
         let before = enforcer.policy().clone();
         let read = move || {
-            let file = policy_file::read(&path)?;
+            let file = PolicyFile::from(policy::read(&path)?);
             let changes = Diff::between(&before, &file.policy);
             Ok((file, changes))
         };
@@ -112,7 +108,7 @@ impl Daemon {
     /// The digest of the policy file as it is now, if it can be read.
     fn digest(&self) -> Option<String> {
         let bytes = fs::read(&self.options.policy).ok()?;
-        Some(policy_file::digest(&bytes))
+        Some(policy::digest(&bytes))
     }
 }
 
@@ -128,8 +124,8 @@ async fn interruption_warnings(enforcer: &Enforcer, policy: &Policy) -> Vec<Stri
 }
 
 /// The reason for which a policy is refused, in one line with its first error; all of it goes to the answer.
-fn refusal(refused: Refused, answer: &mut ReloadAnswer) -> anyhow::Error {
-    let Refused::Invalid(report) = &refused else {
+fn refusal(refused: ReadError, answer: &mut ReloadAnswer) -> anyhow::Error {
+    let ReadError::Invalid(report) = &refused else {
         return refused.into();
     };
     answer.diagnostics = report.to_string();

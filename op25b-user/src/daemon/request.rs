@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use super::policy_file;
 use crate::{
     api::{
         Added, Explained, ExtendExemption, Extended, ImportExemptions, Imported, NewExemption, Problem,
         Removed,
     },
     enforcer::Requester,
+    policy,
     report::ReloadAnswer,
     store::{Actor, RequestKey},
 };
@@ -38,7 +38,7 @@ impl Caller {
             digest: {
                 // What came as JSON can be written as JSON.
                 let text = serde_json::to_string(request).unwrap_or_default();
-                policy_file::digest(format!("{what} {text}").as_bytes())
+                policy::digest(format!("{what} {text}").as_bytes())
             },
         });
         Requester { actor, request }

@@ -89,7 +89,8 @@ impl Validator<'_> {
     ///
     /// If it is not a time, or has passed.
     pub fn expiry(&self, text: &str) -> Result<Option<Timestamp>, Invalid> {
-        policy::parse_expiry(text, self.now, self.time_zone).map_err(|why| Invalid::new(format!("`expires`: {why}")))
+        policy::parse_expiry(text, self.now, self.time_zone)
+            .map_err(|why| Invalid::new(format!("`expires`: {why}")))
     }
 
     /// The warnings about an expiry: if it is later than the policy's `exemption_max_age`.
@@ -182,7 +183,8 @@ fn readable(name: &str, text: &str, allowed: &[char]) -> Result<SmolStr, Invalid
 fn nets(name: &str, texts: &[String]) -> Result<Vec<IpNet>, Invalid> {
     let mut nets = Vec::with_capacity(texts.len());
     for text in texts {
-        let net = policy::parse_prefix(text.trim()).map_err(|why| Invalid::new(format!("`{name}`: {why}")))?;
+        let net =
+            policy::parse_prefix(text.trim()).map_err(|why| Invalid::new(format!("`{name}`: {why}")))?;
         if nets.contains(&net) {
             return Err(Invalid::new(format!("`{name}`: {net} is given twice")));
         }

@@ -31,6 +31,6 @@ pub use self::{
         Word, XdpMode,
     },
     parse::{Loaded, parse, parse_at, parse_bytes, parse_expiry, parse_prefix},
-    read::{LoadError, load},
+    read::{File, ReadError, digest, read},
     sample_destination::sample_destination,
 };

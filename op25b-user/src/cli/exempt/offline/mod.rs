@@ -16,15 +16,12 @@ use super::answer::block_on;
 use crate::{
     api::{self, Exemption, HistoryEntry, Page},
     cli::places::Places,
-    daemon::{
-        client::Listing,
-        policy_file::{self, PolicyFile},
-    },
+    daemon::client::Listing,
     datapath::{
         discover::{self, Found, FoundFilter},
         pinned_programs,
     },
-    policy::Policy,
+    policy::{self, Policy},
     report::exemptions::{self, InFile, Wanted},
     store::{Records, sqlite},
 };
@@ -48,11 +45,9 @@ impl Offline {
     pub(super) fn open(places: &Places) -> anyhow::Result<Self> {
         let mut offline = Self::store_only(places)?;
         match enforced(&places.bpffs) {
-            Ok(Some(PolicyFile {
-                policy, description, ..
-            })) => {
-                offline.file = description.policy_file;
-                offline.policy = Some(policy);
+            Ok(Some(file)) => {
+                offline.file = file.path;
+                offline.policy = Some(Arc::new(file.policy));
             }
             Ok(None) => {}
             Err(why) => offline
@@ -154,7 +149,7 @@ fn open(state_dir: &Path) -> anyhow::Result<Box<dyn Records>> {
 }
 
 /// The policy file that the running filter was loaded from; `None` if no filter runs.
-fn enforced(bpffs: &Path) -> anyhow::Result<Option<PolicyFile>> {
+fn enforced(bpffs: &Path) -> anyhow::Result<Option<policy::File>> {
     let Found { filters, unreadable } = block_on(discover::find())??;
     let pinned = pinned_programs(bpffs)
         .with_context(|| format!("cannot read what is pinned at {}", bpffs.display()))?;
@@ -172,9 +167,9 @@ fn enforced(bpffs: &Path) -> anyhow::Result<Option<PolicyFile>> {
     };
     let description = filter.description;
     let path = &description.policy_file;
-    let file = policy_file::read(path)?;
+    let file = policy::read(path)?;
     ensure!(
-        file.description.policy_sha256 == description.policy_sha256,
+        file.sha256 == description.policy_sha256,
         "{} has been changed since it was loaded",
         path.display()
     );
