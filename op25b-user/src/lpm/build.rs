@@ -1,4 +1,4 @@
-//! From prefixes in ascending order to the parts of a table.
+//! Builds the parts of a table from leaves in ascending order.
 
 use op25b_common::lpm::{BitmapNode, CompressedPath, Entry, PAGE_ENTRIES, Target};
 
@@ -8,12 +8,12 @@ use super::{
     space::{Full, Space},
 };
 
-/// How many bits a step behind the root takes.
+/// How many bits a step takes after the root.
 pub(super) const STEP: u32 = 8;
 
-/// Fills the slots of a step that starts behind `depth` bits and takes `width` of them.
+/// Fills the slots of a step that starts after `depth` bits and takes `width` bits.
 ///
-/// All leaves lie in the prefix that the step is for. The slots hold what shorter prefixes say.
+/// All leaves are inside the prefix of the step. The slots already hold the entries of shorter prefixes.
 pub(super) fn fill<S: Space>(
     space: &mut S,
     mut leaves: &[Leaf],
@@ -22,28 +22,29 @@ pub(super) fn fill<S: Space>(
     slots: &mut [Entry],
 ) -> Result<(), Full> {
     let end = depth + width;
-    while let [leaf, behind @ ..] = leaves {
+    while let [leaf, rest @ ..] = leaves {
         let slot = leaf.prefix.part(depth, width);
         let length = u32::from(leaf.prefix.length());
         if length <= end {
             let count = 1 << (end - length.max(depth));
             slots[slot..slot + count].fill(Entry::new(Target::Class(leaf.class)));
-            leaves = behind;
+            leaves = rest;
         } else {
-            // Those in one slot follow one another, as no shorter prefix comes between them.
+            // The leaves of a slot are contiguous, as no shorter prefix comes between them.
             let count = leaves
                 .iter()
                 .take_while(|leaf| leaf.prefix.part(depth, width) == slot)
                 .count();
-            let (inside, behind) = leaves.split_at(count);
+            let (inside, rest) = leaves.split_at(count);
             slots[slot] = subtree(space, inside, end, slots[slot])?;
-            leaves = behind;
+            leaves = rest;
         }
     }
     Ok(())
 }
 
-/// What leads to these leaves, all longer than the `depth` bits that they have in common; `outer` holds around them.
+/// The entry that leads to these leaves, all longer than the `depth` bits that they have in common; `outer` is the entry
+/// around them.
 pub(super) fn subtree<S: Space>(
     space: &mut S,
     leaves: &[Leaf],
@@ -53,7 +54,7 @@ pub(super) fn subtree<S: Space>(
     let (Some(first), Some(last)) = (leaves.first(), leaves.last()) else {
         return Ok(outer);
     };
-    // A leaf that covers others comes before them, so none is shorter than the first and has these bits in common.
+    // A leaf that covers others comes before them, so these bits are common to all, and none is shorter than the first.
     let common = first.prefix.common(last.prefix);
     let bits = (common - depth) / STEP * STEP;
     if bits == 0 {
@@ -72,7 +73,7 @@ pub(super) fn subtree<S: Space>(
     path(space, first.prefix.bytes(depth, bits), bits, then, outer)
 }
 
-/// The entry for bytes that lead on, where everything else is `other`.
+/// The entry of a path: `then` for one value of the next bits, `other` for all others.
 pub(super) fn path<S: Space>(
     space: &mut S,
     mut value: u64,
@@ -83,7 +84,7 @@ pub(super) fn path<S: Space>(
     if then == other {
         return Ok(other);
     }
-    // Two paths in a row are one.
+    // Consecutive paths are joined.
     if let Target::Path(number) = then.target()
         && let Some(next) = space.path(number)
         && next.default == other
@@ -105,7 +106,7 @@ pub(super) fn path<S: Space>(
         .map(|number| Entry::new(Target::Path(number)))
 }
 
-/// The entry for a step with these slots.
+/// The entry of a step with these slots.
 pub(super) fn node<S: Space>(space: &mut S, slots: &[Entry; PAGE_ENTRIES]) -> Result<Entry, Full> {
     let other = most_frequent(slots);
     let differing: Vec<Entry> = slots.iter().copied().filter(|slot| *slot != other).collect();
@@ -142,9 +143,9 @@ pub(super) fn node<S: Space>(space: &mut S, slots: &[Entry; PAGE_ENTRIES]) -> Re
         .map(|number| Entry::new(Target::BitmapNode(number)))
 }
 
-/// The entry that most of the slots hold, if at least half of them do; else some entry.
+/// The most frequent entry, if at least half of the slots hold it; else any entry.
 ///
-/// Of two candidates at a time, every entry that more than a third hold is one in the end (Misra and Gries).
+/// With two candidates, every entry that more than a third of the slots hold is one of them at the end (Misra and Gries).
 fn most_frequent(slots: &[Entry; PAGE_ENTRIES]) -> Entry {
     let mut candidates = [(slots[0], 0_u32); 2];
     for slot in slots {

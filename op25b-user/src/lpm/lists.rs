@@ -1,22 +1,22 @@
-//! Where does the next list go? Lists of one size share pages, so that none crosses the end of one.
+//! Allocates lists of entries in pages. Lists of one size share pages, so that no list crosses the end of one.
 
 use op25b_common::lpm::PAGE;
 
-/// The longest list: with more entries, a page of its own is shorter to walk and hardly larger.
+/// The longest list: for more entries a full page takes one step less and is hardly larger.
 pub(super) const LONGEST: usize = 128;
 
 /// Sizes are powers of two: 1 to [`LONGEST`].
 const SIZES: usize = LONGEST.ilog2() as usize + 1;
 
-/// The pages that are partly used, one for each size of list.
+/// The partly used pages, one for each size of list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Lists {
-    /// The next free entry, counted over all pages; a multiple of [`PAGE`] for none.
+    /// The next free entry, counted over all pages; a multiple of [`PAGE`] if there is none.
     next: [u32; SIZES],
 }
 
 impl Lists {
-    /// The place for a list of that many entries, 1 to [`LONGEST`]; `new_page` makes a page.
+    /// Allocates a list of 1 to [`LONGEST`] entries; `new_page` allocates a page.
     pub(super) fn place<E>(
         &mut self,
         entries: usize,

@@ -1,10 +1,10 @@
 //! Tables that the program in the kernel reads while they are changed.
 //!
-//! Why no packet is judged wrongly meanwhile: what an entry leads to is written completely before the entry is stored,
-//! and is never written again but for entries in pages. Storing an entry is one aligned store of 32 bits, so a look-up
-//! finds the old one or the new one, each leading to something whole; the store has release ordering, and the look-up's
-//! next load depends on the entry by its address, which orders them on every processor that Linux runs on. Room is never
-//! used twice, so a look-up that still holds an old entry finds what it led to.
+//! Every look-up during a change finds the old answer or the new one: what an entry leads to is written completely before
+//! the entry is stored, and never again except for entries in pages. Storing an entry is one aligned store of 32 bits, so a
+//! look-up finds the old one or the new one, each leading to complete data; the store has release ordering, and the
+//! look-up's next load has an address dependency on the entry, which orders them on every processor that Linux supports.
+//! Memory is never reused, so a look-up that still holds an old entry finds what it led to.
 
 use std::{
     cell::UnsafeCell,
@@ -27,7 +27,7 @@ use super::{
     table_set::TableSet,
 };
 
-/// The memory of tables, of which some is used.
+/// The memory of tables, part of which is used.
 #[derive(Clone, Copy, Debug)]
 pub struct Words<'m> {
     /// The roots.
@@ -50,7 +50,7 @@ pub struct Used {
 }
 
 impl Used {
-    /// What a tables takes that was copied there.
+    /// The memory that a copy of these tables uses.
     #[must_use]
     pub fn by(tables: &TableSet) -> Self {
         let count = |items: usize| u32::try_from(items).unwrap_or(u32::MAX);
@@ -63,7 +63,7 @@ impl Used {
     }
 }
 
-/// Tables that may be changed.
+/// Tables that can be changed while they are in use.
 #[derive(Debug)]
 pub struct LiveTables<'m> {
     words: Words<'m>,
@@ -75,13 +75,13 @@ impl<'m> LiveTables<'m> {
     ///
     /// # Safety
     ///
-    /// `used` tells what of the memory is used. Nobody else writes to it, and nobody reads parts of it to which no entry
-    /// leads.
+    /// `used` describes the memory that is in use. Nothing else writes to the memory, and nothing reads parts of it to which
+    /// no entry leads.
     pub unsafe fn new(words: Words<'m>, used: &'m mut Used) -> Self {
         Self { words, used }
     }
 
-    /// The class of an address, given at the left of 128 bits, as the program looks it up.
+    /// Looks up the class of an address, given in the leftmost of 128 bits, as the program does.
     #[must_use]
     pub fn find(&self, root: TableRoot, address: u128, steps: u32) -> Option<u32> {
         let mut rest = address_parts(address);
@@ -90,14 +90,11 @@ impl<'m> LiveTables<'m> {
         find(self, entry, rest, steps)
     }
 
-    /// Makes a table say, for all addresses of a prefix, what these leaves say. The first is for the prefix itself and
-    /// all others lie in it.
+    /// Replaces everything inside a prefix by these leaves. The first one is for the prefix itself, and all others are inside
+    /// it.
     ///
-    /// Each address goes from the old to the new answer at once. Prefixes longer than [`ROOT_BITS`] do so as a whole.
-    ///
-    /// # Errors
-    ///
-    /// [`Full`]; nothing has changed then.
+    /// For each address the answer changes atomically, and for prefixes longer than [`ROOT_BITS`] the whole prefix does. After
+    /// an error nothing has changed.
     pub(crate) fn write(&mut self, root: TableRoot, prefix: Bits, leaves: &[Leaf]) -> Result<(), Full> {
         let start = root.index() as usize * ROOT_ENTRIES;
         let roots = &self.words.roots[start..start + ROOT_ENTRIES];
@@ -114,7 +111,7 @@ impl<'m> LiveTables<'m> {
         }
         let (mut word, mut depth) = (&roots[first], ROOT_BITS);
         let mut entry = Entry::from_word(word.load(Ordering::Relaxed));
-        // As long as the prefix lies in one slot that has a word of its own, only that has to change.
+        // While the prefix is inside one slot that has a word of its own, only that word has to change.
         while length >= depth + STEP
             && let Some(slot) = self.slot(entry, prefix.part(depth, STEP))
         {
@@ -127,7 +124,7 @@ impl<'m> LiveTables<'m> {
         Ok(())
     }
 
-    /// The word that holds what a value of the next byte leads to, if it has its own.
+    /// The word of the entry for a value of the next byte, if there is one.
     fn slot(&self, entry: Entry, byte: usize) -> Option<&'m AtomicU32> {
         let at = match entry.target() {
             Target::FullNode(number) => number as usize * PAGE_ENTRIES + byte,
@@ -139,7 +136,7 @@ impl<'m> LiveTables<'m> {
         self.words.pages.get(at)
     }
 
-    /// A new entry for one whose step starts behind `depth` bits, with the leaves in it.
+    /// A copy of an entry whose step starts after `depth` bits, with the leaves in it.
     fn rebuild(&mut self, entry: Entry, depth: u32, prefix: Bits, leaves: &[Leaf]) -> Result<Entry, Full> {
         let length = u32::from(prefix.length());
         if length <= depth {
@@ -158,7 +155,7 @@ impl<'m> LiveTables<'m> {
         build::node(self, &slots)
     }
 
-    /// What each value of the next byte leads to.
+    /// The entries for each value of the next byte.
     fn expand(&mut self, entry: Entry) -> Result<[Entry; PAGE_ENTRIES], Full> {
         let mut slots = [entry; PAGE_ENTRIES];
         match entry.target() {
@@ -211,7 +208,7 @@ impl Memory for LiveTables<'_> {
     }
 
     fn bitmap_node(&self, number: u32) -> Option<&BitmapNode> {
-        // SAFETY: a node is written before there is a number of it, and never again.
+        // SAFETY: a node is written before an entry leads to it, and never again.
         self.words
             .sparse
             .get(number as usize)
@@ -243,7 +240,7 @@ impl Space for LiveTables<'_> {
 
     fn add_sparse(&mut self, node: BitmapNode) -> Result<u32, Full> {
         let number = take(&mut self.used.sparse, self.words.sparse.len())?;
-        // SAFETY: nobody reads what no entry leads to yet, and nobody else writes.
+        // SAFETY: no entry leads to it yet, so nothing reads it, and nothing else writes.
         unsafe { *self.words.sparse[number as usize].get() = node };
         Ok(number)
     }
@@ -256,7 +253,7 @@ impl Space for LiveTables<'_> {
     }
 }
 
-/// Takes the next item, of as many as there is room for.
+/// Allocates the next item, if there is room for one.
 fn take(used: &mut u32, room: usize) -> Result<u32, Full> {
     let number = *used;
     if number as usize >= room {

@@ -1,4 +1,5 @@
-//! Prefix tables in flat memory, built and changed in user space; [`op25b_common::lpm`] is their layout and look-up.
+//! Prefix tables in flat memory, as user space builds and changes them; see [`op25b_common::lpm`] for their layout and
+//! look-up.
 //!
 //! [`TableSet`] holds the tables of a whole policy in vectors; [`LiveTables`] are tables that the program in the kernel
 //! reads while they are changed.

@@ -1,18 +1,18 @@
-//! Which prefixes lie in which? Prefixes of both families as numbers, in the order that answers it in one pass.
+//! Prefixes in an order in which each one comes right before those inside it, so that one pass finds what covers what.
 
 use ipnet::IpNet;
 
-/// A prefix of either family as a number: its address at the left of 128 bits.
+/// A prefix of either family, its address in the leftmost of 128 bits.
 ///
-/// In ascending order, each prefix comes right before everything that lies in it.
+/// In ascending order, each prefix comes right before those inside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Bits {
-    // Two halves: a whole u128 would be aligned to 16 bytes, and there may be a million of these.
+    // Two halves, as a u128 is aligned to 16 bytes and there may be a million prefixes.
     address: [u64; 2],
     length: u8,
 }
 
-/// One of the address families.
+/// An address family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AddressFamily {
     V4,
@@ -41,7 +41,7 @@ impl Bits {
         (found == family).then_some(bits)
     }
 
-    /// The address, at the left of 128 bits in network byte order.
+    /// The address in network byte order, in the leftmost of 128 bits.
     pub(crate) fn octets(self) -> [u8; 16] {
         self.first().to_be_bytes()
     }
@@ -56,13 +56,13 @@ impl Bits {
         self.length
     }
 
-    /// The prefix of that length around this one, which is no shorter.
+    /// The prefix of a length around this one, which is not shorter.
     pub(crate) fn shortened(self, length: u8) -> Self {
         let shorter = Self { length, ..self };
         Self::from_parts(self.first() & shorter.mask(), length)
     }
 
-    /// Whether `other` lies in this prefix or is the same.
+    /// Whether `other` is inside this prefix or equal to it.
     pub(crate) fn covers(self, other: Self) -> bool {
         self.length <= other.length && (self.first() ^ other.first()) & self.mask() == 0
     }
@@ -83,18 +83,18 @@ impl Bits {
         (u128::from(high) << 64) | u128::from(low)
     }
 
-    /// The `width` bits behind the first `depth`, as a number; zeros behind the prefix.
+    /// The `width` bits after the first `depth`, as a number; bits after the prefix are zero.
     pub(crate) fn part(self, depth: u32, width: u32) -> usize {
         (self.first() << depth >> (128 - width)) as usize
     }
 
-    /// Up to 64 bits behind the first `depth`, at the left of a number, with zeros behind them.
+    /// Up to 64 bits after the first `depth`, leftmost in a number, with zeros after them.
     pub(crate) fn bytes(self, depth: u32, bits: u32) -> u64 {
         let value = (self.first() << depth >> 64) as u64;
         value & u64::MAX << (u64::BITS - bits)
     }
 
-    /// How many bits this prefix and one that does not come before it have in common.
+    /// How many bits this prefix and one that does not come before it in order have in common.
     pub(crate) fn common(self, other: Self) -> u32 {
         let same = (self.first() ^ other.first()).leading_zeros();
         same.min(u32::from(self.length.min(other.length)))
@@ -114,9 +114,9 @@ impl Bits {
     }
 }
 
-/// The prefixes that cover the present one, while a sorted list is walked through; each carries a value.
+/// The stack of prefixes that cover the current one during a walk through a sorted list, each with a value.
 ///
-/// At most 129 deep, so walking a list is linear.
+/// It is at most 129 deep, so a walk takes linear time.
 #[derive(Debug)]
 pub(crate) struct Covering<T>(Vec<(Bits, T)>);
 
@@ -125,13 +125,13 @@ impl<T> Covering<T> {
         Self(Vec::new())
     }
 
-    /// Goes on to a prefix; the answer is the value of the longest shorter or equal prefix that covers it.
+    /// Moves to a prefix; returns the value of the longest prefix on the stack that covers it.
     pub(crate) fn enter(&mut self, bits: Bits) -> Option<&T> {
         while self.0.pop_if(|(outer, _)| !outer.covers(bits)).is_some() {}
         self.0.last().map(|(_, value)| value)
     }
 
-    /// Puts the present prefix on top, for those that lie in it.
+    /// Pushes the current prefix, for those inside it.
     pub(crate) fn push(&mut self, bits: Bits, value: T) {
         self.0.push((bits, value));
     }

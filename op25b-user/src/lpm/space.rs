@@ -2,9 +2,9 @@
 
 use op25b_common::lpm::{BitmapNode, CompressedPath, Entry, KeyCursor, Memory};
 
-/// Memory has been used up.
+/// No memory is left for a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the tables have no room left")]
+#[error("the prefix tables are full")]
 pub struct Full;
 
 /// Memory to which parts of tables are added. Nothing leads to a part before its entry is stored.

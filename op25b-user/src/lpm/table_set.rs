@@ -1,4 +1,4 @@
-//! A set of tables in vectors, to be brought into the kernel as a whole.
+//! A set of tables in vectors, to be copied into the kernel as a whole.
 
 use op25b_common::{
     TableRoot,
@@ -12,7 +12,7 @@ use super::{
     space::{Full, Space, address_parts},
 };
 
-/// The tables of a policy, each with its own root and all with the rest in common.
+/// The tables of a policy: each has its own root, and all share the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableSet {
     /// The roots, [`ROOT_ENTRIES`] words for each [`TableRoot`].
@@ -39,11 +39,7 @@ impl TableSet {
         }
     }
 
-    /// Fills one of the tables, from prefixes in ascending order.
-    ///
-    /// # Errors
-    ///
-    /// [`Full`] if there are more parts than entries can number.
+    /// Fills one of the tables from leaves in ascending order. Fails if there are more parts than entries can number.
     pub(crate) fn fill(&mut self, root: TableRoot, leaves: &[Leaf]) -> Result<(), Full> {
         let start = root.index() as usize * ROOT_ENTRIES;
         let mut entries = self.roots[start..start + ROOT_ENTRIES].to_vec();
@@ -52,7 +48,7 @@ impl TableSet {
         Ok(())
     }
 
-    /// The class of an address, given at the left of 128 bits, as the program looks it up.
+    /// Looks up the class of an address, given in the leftmost of 128 bits, as the program does.
     #[must_use]
     pub fn find(&self, root: TableRoot, address: u128, steps: u32) -> Option<u32> {
         let mut rest = address_parts(address);
@@ -114,7 +110,7 @@ impl Space for TableSet {
     }
 }
 
-/// Adds to a list whose items an entry can number; lists count entries over all pages in 32 bits.
+/// Appends an item that an entry can number; lists count entries over all pages in 32 bits.
 fn add<T>(items: &mut Vec<T>, item: T) -> Result<u32, Full> {
     const MOST: u32 = u32::MAX / PAGE;
     let number = u32::try_from(items.len()).map_err(|_| Full)?;
