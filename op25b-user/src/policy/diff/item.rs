@@ -27,7 +27,7 @@ pub(super) trait DiffItem {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Value {
     One(String),
-    /// Without an order.
+    /// Values in no particular order.
     Many(Vec<String>),
 }
 
@@ -192,7 +192,7 @@ impl DiffItem for Relay {
     }
 }
 
-/// An exemption's id, or what it has instead.
+/// An exemption's id, or its customer and prefixes if it has none.
 #[derive(PartialEq, Eq, Hash)]
 pub(super) enum ExemptionKey<'a> {
     Id(&'a str),

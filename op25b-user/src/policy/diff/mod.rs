@@ -1,5 +1,6 @@
-//! What is different between two policies.
+//! Compares two policies.
 
+mod compare;
 mod delta;
 mod item;
 
