@@ -1,4 +1,4 @@
-//! Do any bytes make the reader of policies panic, or pass as something that then cannot be handled?
+//! Fuzzes the policy reader with arbitrary bytes: it must not panic, and what it accepts must compile.
 #![no_main]
 
 #[path = "../../op25b-user/tests/policy_robustness/harness.rs"]

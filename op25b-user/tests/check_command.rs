@@ -86,7 +86,7 @@ fn an_error_exits_with_1_and_no_colour_in_a_pipe() {
     assert!(out(&output).ends_with("not ok: 1 error\n"), "{}", out(&output));
     let errors = err(&output);
     assert!(
-        errors.contains("error[host-bits]: `192.0.2.25/24` has bits set"),
+        errors.contains("error[host-bits]: `192.0.2.25/24` has host bits set"),
         "{errors}"
     );
     assert!(

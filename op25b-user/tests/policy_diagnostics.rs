@@ -1,4 +1,4 @@
-//! What is wrong with a policy is said with its place, and with what to write instead.
+//! Each diagnostic has a location and a hint.
 #![allow(clippy::unwrap_used, reason = "in a test, a failed helper is a failed test")]
 
 use std::{collections::HashSet, fmt::Write as _};

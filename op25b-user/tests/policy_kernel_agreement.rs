@@ -1,4 +1,4 @@
-//! The compiled tables, looked up as the kernel does, agree with the model that reads the policy's lists.
+//! Compiled tables, looked up as the kernel does, agree with the reference.
 #![allow(clippy::unwrap_used, reason = "in a test, a failed helper is a failed test")]
 
 use std::{

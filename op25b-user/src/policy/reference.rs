@@ -1,7 +1,7 @@
-//! What should happen to a connection: the verdict table, written as plainly as can be.
+//! The reference: what should happen to a connection, by the verdict table in its plainest form.
 //!
-//! This is the model that the program in the kernel is compared with. So it shares nothing with [`super::compile`]:
-//! it looks through the policy's lists one by one.
+//! The program in the kernel is compared with it, so it shares no code with the compiler: it searches the policy's lists one
+//! by one.
 
 use std::{cmp::Reverse, net::IpAddr};
 
@@ -10,10 +10,10 @@ use op25b_common::{Reason, Verdict};
 
 use super::model::{Action, Exemption, Flow, Handling, Policy, PoolMode, Prefix, Rule};
 
-/// What happens to a connection, and why.
+/// The verdict on a connection and its reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// What happens.
+    /// The verdict.
     pub verdict: Verdict,
     /// The row of the verdict table.
     pub reason: Reason,
@@ -21,7 +21,7 @@ pub struct Decision {
     pub rule: Option<Rule>,
 }
 
-/// Decides about a connection at an instant.
+/// Decides about a flow at an instant.
 #[must_use]
 pub fn decide(policy: &Policy, flow: &Flow, now: Timestamp) -> Decision {
     if !policy.block.ports.contains(&flow.destination_port) {
@@ -60,7 +60,7 @@ pub fn decide(policy: &Policy, flow: &Flow, now: Timestamp) -> Decision {
         };
     }
     let rule = pool.map(Rule::Pool);
-    if pool.is_some_and(|index| is_only_watched(policy, index, now)) {
+    if pool.is_some_and(|index| is_only_monitored(policy, index, now)) {
         return Decision {
             verdict: Verdict::Pass,
             reason: Reason::Monitored,
@@ -83,7 +83,8 @@ pub fn decide(policy: &Policy, flow: &Flow, now: Timestamp) -> Decision {
     }
 }
 
-/// Whether both ends can be single hosts: nobody else is told anything (RFC 1812 section 4.3.2.7, RFC 4443 section 2.4).
+/// Whether both addresses can be those of single hosts; no other source is sent an answer (RFC 1812 section 4.3.2.7, RFC
+/// 4443 section 2.4).
 fn are_hosts(flow: &Flow) -> bool {
     let is_host = |address: IpAddr| match address {
         IpAddr::V4(address) => address.octets()[0] != 0 && address.octets()[0] < 224,
@@ -99,18 +100,18 @@ fn has_router(policy: &Policy, flow: &Flow) -> bool {
     })
 }
 
-/// The pool with the longest prefix that the source is in.
+/// The pool with the longest prefix that contains the source.
 fn pool_of(policy: &Policy, source: IpAddr) -> Option<usize> {
     with_longest(policy.pools.iter().map(|pool| &pool.prefixes[..]), source)
 }
 
-/// The relay with the longest prefix that the destination is in.
+/// The relay with the longest prefix that contains the destination.
 fn relay_of(policy: &Policy, destination: IpAddr) -> Option<usize> {
     with_longest(policy.relays.iter().map(|relay| &relay.prefixes[..]), destination)
 }
 
-/// The exemption that lets the connection through. Of several it is one without destinations if there is one, then the
-/// one that lasts longest, then the first in the file.
+/// The exemption that applies to the flow. Of several it is one without destinations, then the one that lasts longest, then
+/// the first in the file.
 fn exemption_of(policy: &Policy, flow: &Flow, now: Timestamp) -> Option<usize> {
     let grants = |exemption: &Exemption| {
         exemption.holds_at(now)
@@ -134,12 +135,12 @@ fn exemption_of(policy: &Policy, flow: &Flow, now: Timestamp) -> Option<usize> {
         .map(|(index, _)| index)
 }
 
-fn is_only_watched(policy: &Policy, pool: usize, now: Timestamp) -> bool {
+fn is_only_monitored(policy: &Policy, pool: usize, now: Timestamp) -> bool {
     let pool = &policy.pools[pool];
     pool.mode == PoolMode::Monitor || pool.enforce_from.is_some_and(|from| now < from)
 }
 
-/// The item with the longest prefix that holds the address.
+/// The item with the longest prefix that contains the address.
 fn with_longest<'p>(items: impl Iterator<Item = &'p [Prefix]>, address: IpAddr) -> Option<usize> {
     let lengths =
         items.map(|prefixes| Prefix::longest(prefixes, address).map(|prefix| prefix.net.prefix_len()));

@@ -1,10 +1,11 @@
-//! Which destination stands for all those that a policy says nothing about?
+//! Finds a sample destination: an address that stands for all those that no rule names.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::model::Policy;
 
-/// An address of the source's family that neither the policy nor somebody else names; nothing if all of them are named.
+/// An address of the source's family that is in no relay and no destination of the policy, and for which `is_named` is
+/// false. `None` if there is no such address.
 pub fn sample_destination(
     policy: &Policy,
     source: IpAddr,
@@ -20,7 +21,7 @@ pub fn sample_destination(
             .chain(destinations)
             .any(|prefix| prefix.net.contains(address))
     };
-    // Documentation prefixes (RFC 5737, RFC 9637): nobody's servers.
+    // Documentation prefixes (RFC 5737, RFC 9637), which no server has.
     let mut candidates = (1..=254).map(|last: u8| match source {
         IpAddr::V4(_) => IpAddr::from(Ipv4Addr::new(203, 0, 113, last)),
         IpAddr::V6(_) => IpAddr::from(Ipv6Addr::new(0x3fff, u16::from(last), 0, 0, 0, 0, 0, 0x25)),

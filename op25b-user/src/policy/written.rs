@@ -117,7 +117,7 @@ impl<'t> Items<'t> for List<'t, '_> {
                 self.context.reporter.report_file(
                     Diagnostic::new(
                         Code::WrongType,
-                        format!("this must be a list of exemptions, and it is {kind}"),
+                        format!("this must be a list of exemptions, not {kind}"),
                     )
                     .hint("write `- { customer: Example KK, prefixes: [198.51.100.8/29] }`"),
                 );
@@ -239,13 +239,13 @@ mod tests {
         assert_eq!(
             read(text).unwrap_err(),
             [
-                (3, "an exemption has no key `expired`".into()),
+                (3, "unknown key `expired` in an exemption".into()),
                 (4, "an exemption needs the key `customer`".into()),
                 (4, "`prefixes` is an empty list".into()),
                 (5, "an exemption needs the key `prefixes`".into()),
                 (
                     6,
-                    "an exemption must be a record of keys and values, and this is a text".into()
+                    "an exemption must be a mapping of keys to values, not a string".into()
                 ),
             ]
         );
@@ -253,22 +253,18 @@ mod tests {
             read("exemptions: 5\n").unwrap_err(),
             [(
                 1,
-                "`exemptions` must be a list of exemptions, and this is a number".into()
+                "`exemptions` must be a list of exemptions, not a number".into()
             )]
         );
         assert_eq!(
             read("pools: []\nexemptions: []\n").unwrap_err(),
-            [(1, "a file of exemptions has no key `pools`".into())]
+            [(1, "unknown key `pools` in a file of exemptions".into())]
         );
         assert_eq!(
             read("text").unwrap_err(),
-            [(0, "this must be a list of exemptions, and it is a text".into())]
+            [(0, "this must be a list of exemptions, not a string".into())]
         );
-        assert!(
-            read("- {").unwrap_err()[0]
-                .1
-                .starts_with("this is not valid YAML")
-        );
+        assert!(read("- {").unwrap_err()[0].1.starts_with("invalid YAML"));
     }
 
     #[test]

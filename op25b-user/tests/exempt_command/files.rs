@@ -100,7 +100,7 @@ fn every_mistake_in_a_file_is_told_and_nothing_is_asked_of_the_daemon() {
     assert_eq!(answer.code, Some(1));
     assert!(
         answer.stderr.starts_with(&format!(
-            "{yaml}:1: an exemption has no key `prefix`; did you mean `prefixes`?\n"
+            "{yaml}:1: unknown key `prefix` in an exemption; did you mean `prefixes`?\n"
         )),
         "{answer:?}"
     );

@@ -1,4 +1,4 @@
-//! What must hold of whatever the reader of policies makes of any bytes? Also run by `cargo fuzz`, in `fuzz`.
+//! Checks the properties of the policy reader for arbitrary bytes. Also run by `cargo fuzz`, in `fuzz`.
 
 use op25b::policy;
 

@@ -1,4 +1,4 @@
-//! From pools and folded exemptions to what one look-up says of a source address.
+//! Classes: everything that one look-up of a source address returns, from pools and merged exemptions.
 
 use std::hash::BuildHasher as _;
 
@@ -11,11 +11,11 @@ use super::{
 };
 use crate::lpm::{Bits, Covering, Leaf};
 
-/// The classes of both families by number. Number 0 is of those in no pool and in no exemption.
+/// The classes of both families by number. Number 0 is the class of addresses in no pool and no exemption.
 #[derive(Clone, Debug)]
 pub(crate) struct Classes {
     pub(crate) all: Vec<Class>,
-    /// The numbers, found by their classes: which are not kept twice, as there may be a million.
+    /// The numbers by class. It holds no classes itself, as there may be a million.
     numbers: HashTable<u32>,
     hasher: DefaultHashBuilder,
 }
@@ -52,12 +52,12 @@ impl Classes {
         number
     }
 
-    /// What holds at each prefix of one family; both lists are in ascending order.
+    /// The class at each prefix of one family; both lists are in ascending order.
     pub(crate) fn leaves(&mut self, pools: &[(Bits, Pooled)], exemptions: &Grants) -> Vec<Leaf> {
         let most = pools.len() + exemptions.len();
         let mut leaves = Vec::with_capacity(most);
         let Self { all, numbers, hasher } = self;
-        // Nearly all are different in a large policy.
+        // In a large policy nearly all classes differ.
         all.reserve(most);
         numbers.reserve(most, |number| hasher.hash_one(all[*number as usize]));
         let mut around_pools: Covering<Pooled> = Covering::new();

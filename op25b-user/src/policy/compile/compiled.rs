@@ -1,4 +1,4 @@
-//! From a policy to what its program reads: tables, classes, destination sets and constants.
+//! Compiles a policy to what its program reads: tables, classes, destination sets and constants.
 
 use op25b_common::{
     TableRoot,
@@ -28,11 +28,11 @@ use crate::{
 pub struct Compiled {
     /// The blocked destination ports.
     pub blocked_ports: Vec<u16>,
-    /// Whether what cannot be inspected is dropped if it comes from a pool.
+    /// Whether packets from a pool that cannot be inspected are dropped.
     pub drop_uninspectable: bool,
     /// Whether blocked ports from a source in no pool are dropped.
     pub drop_unlisted: bool,
-    /// From when on any pool is enforced, as in [`Class::enforce_from`].
+    /// The earliest time from which a pool is enforced, as in [`Class::enforce_from`].
     pub enforced_from: UnixSeconds,
     /// Whether only segments that open a connection are blocked.
     pub match_new: bool,
@@ -40,17 +40,17 @@ pub struct Compiled {
     pub block_inbound: bool,
     /// How a segment is blocked.
     pub action: Action,
-    /// How its sender is told, with [`Action::Prohibit`].
+    /// How its sender is notified, with [`Action::Prohibit`].
     pub prohibit: Option<Prohibit>,
-    /// The interfaces on which tunnels are looked into, with the bits of their [`op25b_common::Tunnel`]s.
+    /// The interfaces on which tunnels are inspected, with the bits of their [`op25b_common::Tunnel`]s.
     pub tunnels: Vec<(String, u8)>,
     /// The tables of [`root`]: sources by the number of their class, destinations by relay.
     pub tables: TableSet,
     /// The classes by number.
     pub classes: Vec<Class>,
-    /// Which record belongs to which subscriber.
+    /// The record of each address of the IPv4 pools.
     pub record_index: RecordIndex,
-    /// How many bits of an IPv6 address are its subscriber's.
+    /// The length of the IPv6 prefixes that are subscribers'.
     pub ipv6_prefix: u8,
     /// The IPv4 destinations of all sets, in ascending order; the prefix length counts [`DestinationKey::SET_BITS`].
     pub destinations_v4: Vec<Entry<DestinationKey<AddressV4>, DestinationEntry>>,
@@ -59,7 +59,7 @@ pub struct Compiled {
 }
 
 impl Compiled {
-    /// What of it is in the program itself, without what its maps hold.
+    /// The part that is in the program itself, without the contents of its maps.
     #[must_use]
     pub fn without_tables(&self) -> Self {
         Self {
@@ -82,11 +82,8 @@ fn check_size(bytes: usize) -> Result<(), CompileError> {
     Ok(())
 }
 
-/// Compiles a policy. Nothing but the policy goes in: expiries are judged in the kernel, when a packet comes.
-///
-/// # Errors
-///
-/// [`CompileError`]; a policy from [`crate::policy::parse()`] can only have too much of something.
+/// Compiles a policy. The result depends on nothing else, as the program compares expiries with the clock itself. A policy
+/// from [`crate::policy::parse()`] fails to compile only if it is too large.
 pub fn compile(policy: &Policy) -> Result<Compiled, CompileError> {
     let lists = [policy.pools.len(), policy.relays.len(), policy.exemptions.len()];
     if lists.into_iter().any(|length| length >= RuleIndex::MAX as usize) {
@@ -100,7 +97,7 @@ pub fn compile(policy: &Policy) -> Result<Compiled, CompileError> {
         (AddressFamily::V4, TableRoot::SourcesV4, TableRoot::RelaysV4),
         (AddressFamily::V6, TableRoot::SourcesV6, TableRoot::RelaysV6),
     ] {
-        // What they were made of is large, too, and not needed any more.
+        // What they were made from is large as well, and no longer needed.
         let Sources { leaves, .. } = Sources::of(policy, family, &mut classes, &mut sets, &mut record_index)?;
         tables.fill(sources, &leaves)?;
         drop(leaves);
@@ -131,7 +128,7 @@ pub fn compile(policy: &Policy) -> Result<Compiled, CompileError> {
     })
 }
 
-/// Every tunnel that some interface looks into.
+/// The interfaces with tunnels, and the bits of these.
 fn tunnels(policy: &Policy) -> Vec<(String, u8)> {
     let looking = policy
         .interfaces
@@ -148,7 +145,7 @@ fn tunnels(policy: &Policy) -> Vec<(String, u8)> {
         .collect()
 }
 
-/// The relays' prefixes of one family, in ascending order, with what their table answers.
+/// The leaves of the relays' table of one family, in ascending order.
 fn relay_leaves(policy: &Policy, family: AddressFamily) -> Vec<Leaf> {
     let prefixes = rules(policy.relays.iter().map(|relay| &relay.prefixes[..]), family);
     prefixes

@@ -1,4 +1,4 @@
-//! Entries of the destinations' tries.
+//! Entries of the tries of destinations.
 
 use op25b_common::{keys::DestinationKey, values::DestinationEntry};
 
@@ -8,7 +8,7 @@ use crate::lpm::Bits;
 /// One entry of a trie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry<K, V> {
-    /// How many bits of the key count.
+    /// The length of the key in bits.
     pub prefix_len: u32,
     /// The key.
     pub key: K,
@@ -16,7 +16,7 @@ pub struct Entry<K, V> {
     pub value: V,
 }
 
-/// A trie's entries; `address` makes its addresses.
+/// The entries of a trie; `address` converts its addresses.
 pub(crate) fn destinations<A>(
     destinations: impl Iterator<Item = Destination>,
     address: fn(Bits) -> A,

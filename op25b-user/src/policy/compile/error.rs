@@ -1,35 +1,35 @@
-//! Why a valid policy does not fit into the kernel.
+//! The reasons why a valid policy does not fit into the kernel.
 
 use op25b_common::values::RuleIndex;
 use thiserror::Error;
 
 use crate::lpm::Full;
 
-/// Why a valid policy cannot be brought into the kernel.
+/// Why a valid policy does not fit into the kernel.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum CompileError {
-    /// More items than an index has room for.
+    /// A list has more items than an index can number.
     #[error("a list of the policy has more than {} items", RuleIndex::MAX - 1)]
     TooManyRules,
-    /// Prefixes so long and so far from one another that tables for them grow beyond all measure.
+    /// Prefixes are so long and so far apart that their tables are too large.
     #[error(
-        "the policy's prefixes need more than {} MiB of tables in the kernel; merge neighbouring exemptions, or shorten \
+        "the policy's prefixes need more than {} MiB of tables in the kernel; aggregate adjacent exemptions, or shorten \
          their prefixes",
         MOST_TABLE_BYTES >> 20
     )]
     TooLarge,
-    /// Exemptions with destinations, nested in one another, multiply.
+    /// Nested exemptions with destinations multiply.
     #[error(
-        "exemptions with destinations lie in one another so often that they need more than {limit} destination \
-         entries; give the outer ones no destinations, or separate them"
+        "nested exemptions with destinations need more than {limit} destination entries; remove the destinations of the \
+         outer ones, or separate them"
     )]
     TooManyDestinations {
-        /// The most there may be, for one address family.
+        /// The limit for one address family.
         limit: usize,
     },
 }
 
-/// The most memory that tables and classes may take.
+/// The limit on the memory of tables and classes.
 pub(crate) const MOST_TABLE_BYTES: usize = 1 << 30;
 
 impl From<Full> for CompileError {

@@ -1,4 +1,4 @@
-//! What do all exemptions around a prefix grant together?
+//! Merges exemptions: what all exemptions around a prefix grant together.
 
 use std::{collections::HashMap, rc::Rc};
 
@@ -12,16 +12,16 @@ use crate::{
     policy::model::{Exemption, Precedence},
 };
 
-/// The most destination entries for one address family: half a gigabyte of kernel memory.
+/// The limit on destination entries of one address family, which is half a gigabyte of kernel memory.
 const MOST_DESTINATIONS: usize = 4 << 20;
 
-/// What the exemptions grant at their source prefixes of one address family, in ascending order.
+/// The grants at the source prefixes of one address family, in ascending order.
 pub(crate) type Grants = Vec<(Bits, Grant)>;
 
-/// What sets of exemptions grant at destination prefixes of one address family, by set and prefix.
+/// The grants at the destination prefixes of one address family, by set and prefix.
 pub(crate) type Destinations = Vec<Destination>;
 
-/// What a set grants at a destination prefix.
+/// A set, a destination prefix and what the set grants there.
 pub(crate) type Destination = (u32, Bits, DestinationEntry);
 
 /// What all exemptions that cover a source prefix grant together.
@@ -31,12 +31,12 @@ pub(crate) struct Grant {
     pub(crate) until: UnixSeconds,
     /// The exemption that grants `until`.
     pub(crate) rule: RuleIndex,
-    /// Which set of destinations is allowed besides.
+    /// The set of destinations that are allowed in addition.
     pub(crate) destinations: u32,
 }
 
 impl Grant {
-    /// Where no exemption is.
+    /// The grant outside all exemptions.
     pub(crate) const NOTHING: Self = Self {
         until: ALWAYS_PAST,
         rule: NO_RULE,
@@ -44,7 +44,7 @@ impl Grant {
     };
 }
 
-/// What holds at a source prefix, for those that lie in it.
+/// The grant at a source prefix, for the prefixes inside it.
 #[derive(Clone)]
 struct Held {
     entry: Grant,
@@ -52,12 +52,12 @@ struct Held {
     restricted: Rc<[RuleIndex]>,
 }
 
-/// Folds what covering exemptions grant into each exempt prefix.
+/// Merges at each exempt prefix what the exemptions that cover it grant.
 ///
-/// Among exemptions without destinations, the one that lasts longest is named, and of several the first in the file.
+/// Of exemptions without destinations, the grant names the one that lasts longest, and of several the first in the file.
 ///
-/// `prefixes` are those of one family, in ascending order, each with its exemption; `precedence` is an
-/// exemption's. The destinations go to `sets`, which both families share.
+/// `prefixes` are those of one family in ascending order, each with its exemption; `precedence` returns an exemption's
+/// precedence. The destinations are added to `sets`, which both families share.
 pub(crate) fn merge(
     exemptions: &[Exemption],
     precedence: impl Fn(RuleIndex) -> Precedence,
@@ -89,11 +89,11 @@ pub(crate) fn merge(
             restricted.dedup();
             held.restricted = restricted.into();
         }
-        // Where neither has changed, the set is that of the prefix around this one.
+        // If neither has changed, the set is that of the prefix around this one.
         if held.entry.until != outer.entry.until || !Rc::ptr_eq(&held.restricted, &outer.restricted) {
             held.entry.destinations = sets.number(exemptions, &held.restricted, held.entry.until)?;
         }
-        // Without an entry of its own, a prefix has that of the one around it.
+        // A prefix without a grant of its own has that of the prefix around it.
         if held.entry != outer.entry {
             sources.push((bits, held.entry));
         }
@@ -102,14 +102,15 @@ pub(crate) fn merge(
     Ok(sources)
 }
 
-/// Whether a grant wins over another: the one that lasts longer, of two the first in the file.
+/// Whether a grant takes precedence over another: the one that lasts longer, of two the first in the file.
 fn is_better(one: (UnixSeconds, RuleIndex), other: (UnixSeconds, RuleIndex)) -> bool {
     one.0 > other.0 || (one.0 == other.0 && one.1 < other.1)
 }
 
 /// The destination sets made so far.
 ///
-/// A set has destinations of both families, whatever the source's: in DS-Lite an IPv6 source talks to IPv4 destinations.
+/// A set has destinations of both families, whatever the family of the source: with DS-Lite an IPv6 source connects to IPv4
+/// destinations.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DestinationSets {
     numbers: HashMap<Vec<RuleIndex>, u32>,
@@ -120,7 +121,7 @@ pub(crate) struct DestinationSets {
 }
 
 impl DestinationSets {
-    /// The set of what these exemptions grant beyond `until`, up to which everything is granted anyway.
+    /// The set of the destinations that these exemptions grant for longer than `until`, until which all are granted.
     fn number(
         &mut self,
         exemptions: &[Exemption],
@@ -157,7 +158,7 @@ impl DestinationSets {
     }
 }
 
-/// The set's entries, each with the best grant among those of the destinations around it.
+/// The entries of a set, each with the best grant of the destinations around it.
 fn entries(
     exemptions: &[Exemption],
     number: u32,

@@ -1,4 +1,4 @@
-//! From a policy to what its program reads, and what of that one exemption changes.
+//! Compiles policies: from the model to what the program reads, as a whole or for one exemption.
 
 mod classes;
 mod compiled;

@@ -1,4 +1,4 @@
-//! Which record belongs to which subscriber of the IPv4 pools.
+//! The index of subscriber records: the record of each address of the IPv4 pools.
 
 use std::net::Ipv4Addr;
 
@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::lpm::{AddressFamily, Bits, Covering};
 
-/// A pool's prefix.
+/// A prefix of a pool.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PoolPrefix {
     pub(crate) bits: Bits,
@@ -16,7 +16,7 @@ pub(crate) struct PoolPrefix {
     pub(crate) enforce_from: UnixSeconds,
 }
 
-/// What of a class comes from pools.
+/// The part of a class that pools determine.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pooled {
     pub(crate) pool: RuleIndex,
@@ -34,22 +34,21 @@ impl Pooled {
     };
 }
 
-/// Which record belongs to which subscriber.
+/// The record of each address of the IPv4 pools.
 ///
-/// Addresses of IPv4 pools follow one another in the order of the outermost pools' prefixes.
-///
-/// Written down as the first and the last address of each range.
+/// Records are in the order of the outermost pools' prefixes and their addresses. The serialized form is the first and the
+/// last address of each range.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Vec<(Ipv4Addr, Ipv4Addr)>", try_from = "Vec<(Ipv4Addr, Ipv4Addr)>")]
 pub struct RecordIndex {
-    /// The first address of each range, its last one, and the first one's record; in ascending order, and neighbours are one
-    /// range.
+    /// The first address of each range, its last one, and the record of the first one; in ascending order, and adjacent
+    /// ranges are one.
     pub ranges: Vec<(u32, u32, u32)>,
     /// How many IPv4 addresses have a record.
     pub addresses: usize,
 }
 
-/// What was written down is no [`RecordIndex`].
+/// The serialized form of a [`RecordIndex`] is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the ranges of addresses are not in ascending order, or too many")]
 pub struct InvalidRecordIndex;
@@ -70,9 +69,9 @@ impl TryFrom<Vec<(Ipv4Addr, Ipv4Addr)>> for RecordIndex {
         let mut index = Self::default();
         for (first, last) in ranges {
             let (first, last) = (first.to_bits(), last.to_bits());
-            let is_behind = index.ranges.last().is_none_or(|(_, end, _)| *end < first);
+            let is_after = index.ranges.last().is_none_or(|(_, end, _)| *end < first);
             let count = last.checked_sub(first).ok_or(InvalidRecordIndex)? as usize + 1;
-            if !is_behind || index.addresses + count > MOST_ADDRESSES {
+            if !is_after || index.addresses + count > MOST_ADDRESSES {
                 return Err(InvalidRecordIndex);
             }
             index.append(first, last);
@@ -82,7 +81,7 @@ impl TryFrom<Vec<(Ipv4Addr, Ipv4Addr)>> for RecordIndex {
 }
 
 impl RecordIndex {
-    /// Gives records to the addresses of one family's pools, which are in ascending order.
+    /// Assigns records to the addresses of one family's pools, which are in ascending order.
     pub(crate) fn assign(&mut self, family: AddressFamily, pools: &[PoolPrefix]) -> Vec<(Bits, Pooled)> {
         let mut around: Covering<Pooled> = Covering::new();
         let pooled = pools.iter().map(|pool| {
@@ -103,7 +102,7 @@ impl RecordIndex {
         pooled.collect()
     }
 
-    /// Gives records to a range, if there is room for it.
+    /// Assigns records to a range, if enough are left.
     fn add(&mut self, bits: Bits) -> (u32, bool) {
         let (first, last) = bits.v4_range();
         let count = (last - first) as usize + 1;
@@ -114,7 +113,7 @@ impl RecordIndex {
         (record.wrapping_sub(first), true)
     }
 
-    /// Gives a range that fits in the records after those that are given; returns the first one's.
+    /// Assigns the next records to a range, for which enough are left; returns the first one.
     fn append(&mut self, first: u32, last: u32) -> u32 {
         #[expect(
             clippy::cast_possible_truncation,
@@ -123,14 +122,15 @@ impl RecordIndex {
         let record = self.addresses as u32;
         self.addresses += (last - first) as usize + 1;
         match self.ranges.last_mut() {
-            // Neighbours are one range: how the pools' prefixes are cut makes no difference to who has which record.
+            // Adjacent ranges are one: the index depends on the addresses, not on how they are divided into prefixes.
             Some((_, end, _)) if end.checked_add(1) == Some(first) => *end = last,
             _ => self.ranges.push((first, last, record)),
         }
         record
     }
 
-    /// The addresses that have a record here and there: the first record here, the first one there, and how many.
+    /// The ranges of addresses that have a record in both indexes: the first record in this one, the first one in the other,
+    /// and the number of addresses.
     #[must_use]
     pub fn in_common(&self, other: &Self) -> Vec<(u32, u32, u32)> {
         let (mut mine, mut theirs) = (self.ranges.iter().peekable(), other.ranges.iter().peekable());
@@ -156,7 +156,7 @@ impl RecordIndex {
     }
 }
 
-/// The most IPv4 addresses that have a record each: half a gigabyte of them.
+/// The limit on IPv4 addresses with a record, which is half a gigabyte of records.
 pub const MOST_ADDRESSES: usize = 1 << 24;
 
 #[cfg(test)]
@@ -200,7 +200,7 @@ mod tests {
     fn addresses_in_common_are_found_with_both_their_records() {
         let one = index(&[(10, 19), (30, 39), (50, 59)]).unwrap();
         let other = index(&[(0, 11), (15, 34), (36, 36), (59, 70)]).unwrap();
-        // By looking each address up.
+        // By looking up each address.
         let record = |index: &RecordIndex, address: u32| {
             let mut ranges = index.ranges.iter();
             let range = ranges.find(|(first, last, _)| (*first..=*last).contains(&address));

@@ -1,4 +1,4 @@
-//! What of a compiled policy changes when one exemption comes or goes?
+//! The changes of a compiled policy when one exemption is added or removed.
 
 use std::collections::BTreeMap;
 
@@ -22,9 +22,9 @@ use crate::{
     policy::model::{Exemption, Policy, Precedence, Prefix},
 };
 
-/// A policy's prefixes in an order that answers what holds in a part of the address space, whoever else is exempt.
+/// The rules of a policy, in an order in which those of a part of the address space are found without the others.
 ///
-/// It numbers classes and destination sets as [`crate::policy::compile()`] did, and goes on from there.
+/// It numbers classes and destination sets as [`crate::policy::compile()`] does, and continues from there.
 #[derive(Clone, Debug)]
 pub struct Rules {
     exemptions: Vec<Exemption>,
@@ -41,7 +41,7 @@ struct Prefixes {
     exempt: BTreeMap<Bits, Vec<RuleIndex>>,
 }
 
-/// What is to be written, in this order: classes and destinations first, as what is written to the tables leads there.
+/// What is to be written, in this order: the tables refer to classes and destinations, which are written first.
 #[derive(Clone, Debug, Default)]
 pub struct RuleChange {
     /// New classes and their numbers.
@@ -50,37 +50,29 @@ pub struct RuleChange {
     pub destinations_v4: Vec<Entry<DestinationKey<AddressV4>, DestinationEntry>>,
     /// New IPv6 destinations.
     pub destinations_v6: Vec<Entry<DestinationKey<AddressV6>, DestinationEntry>>,
-    /// What holds from now on.
+    /// The changed parts of tables.
     pub tables: Vec<Rewritten>,
 }
 
-/// A part of a table.
+/// A part of a table that is written anew.
 #[derive(Clone, Debug)]
 pub struct Rewritten {
-    /// Which table.
+    /// The table.
     root: TableRoot,
     prefix: Bits,
-    /// The first is for the prefix itself.
+    /// The first one is for the prefix itself.
     leaves: Vec<Leaf>,
 }
 
 impl Rewritten {
-    /// Writes it to tables that are looked at meanwhile; see [`LiveTables::write`].
-    ///
-    /// # Errors
-    ///
-    /// [`Full`]; nothing has changed then.
+    /// Writes it to tables that are in use; see [`LiveTables::write`]. After an error nothing has changed.
     pub fn write(&self, tables: &mut LiveTables<'_>) -> Result<(), Full> {
         tables.write(self.root, self.prefix, &self.leaves)
     }
 }
 
 impl Rules {
-    /// The rules of a policy that was compiled.
-    ///
-    /// # Errors
-    ///
-    /// As [`crate::policy::compile()`].
+    /// The rules of a policy; the errors are those of [`crate::policy::compile()`].
     pub fn new(policy: &Policy) -> Result<Self, CompileError> {
         let (mut classes, mut sets, mut record_index) =
             (Classes::new(), DestinationSets::default(), RecordIndex::default());
@@ -105,11 +97,7 @@ impl Rules {
         })
     }
 
-    /// Adds an exemption behind the others; the answer is its index in their list, and what changes.
-    ///
-    /// # Errors
-    ///
-    /// [`CompileError`]; the rules are as before then.
+    /// Appends an exemption; returns its index and what changes. After an error the rules are as before.
     pub fn add(&mut self, exemption: Exemption) -> Result<(RuleIndex, RuleChange), CompileError> {
         let prefixes = exemption.prefixes.clone();
         let rule = self.list(exemption)?;
@@ -123,11 +111,7 @@ impl Rules {
         }
     }
 
-    /// Adds an exemption without asking what that changes: to see how it goes together with others.
-    ///
-    /// # Errors
-    ///
-    /// [`CompileError::TooManyRules`].
+    /// Appends an exemption without computing what changes, so that others can be checked against it.
     pub fn list(&mut self, exemption: Exemption) -> Result<RuleIndex, CompileError> {
         let rule = RuleIndex::try_from(self.exemptions.len()).map_err(|_| CompileError::TooManyRules)?;
         let prefixes = exemption.prefixes.clone();
@@ -136,11 +120,8 @@ impl Rules {
         Ok(rule)
     }
 
-    /// Takes an exemption away; its index stays taken. `None` if there is no such exemption.
-    ///
-    /// # Errors
-    ///
-    /// [`CompileError`]; the rules are as before then.
+    /// Removes an exemption; its index is not used again. `None` if there is no such exemption. After an error the rules are
+    /// as before.
     pub fn remove(&mut self, rule: RuleIndex) -> Result<Option<RuleChange>, CompileError> {
         let Some(exemption) = self.exemptions.get(rule as usize) else {
             return Ok(None);
@@ -156,7 +137,7 @@ impl Rules {
         change.map(Some)
     }
 
-    /// The exemptions that have an address in common with a prefix, in no order.
+    /// The exemptions that overlap with a prefix, in no particular order.
     #[must_use]
     pub fn overlapping(&self, net: IpNet) -> Vec<RuleIndex> {
         let (family, bits) = Bits::new(net);
@@ -168,7 +149,7 @@ impl Rules {
         rules
     }
 
-    /// Whether a prefix lies in a pool as a whole.
+    /// Whether a pool contains the whole prefix.
     #[must_use]
     pub fn is_pooled(&self, net: IpNet) -> bool {
         let (family, bits) = Bits::new(net);
@@ -176,13 +157,13 @@ impl Rules {
         (0..=bits.length()).any(|length| pools.contains_key(&bits.shortened(length)))
     }
 
-    /// An exemption; also one that was removed.
+    /// An exemption, including removed ones.
     #[must_use]
     pub fn exemption(&self, rule: RuleIndex) -> Option<&Exemption> {
         self.exemptions.get(rule as usize)
     }
 
-    /// Puts an exemption among the prefixes.
+    /// Adds an exemption to its prefixes.
     fn remember(&mut self, rule: RuleIndex, prefixes: &[Prefix]) {
         for prefix in prefixes {
             let (family, bits) = Bits::new(prefix.net);
@@ -193,7 +174,7 @@ impl Rules {
         }
     }
 
-    /// Takes an exemption out of the prefixes; false if it was in none.
+    /// Removes an exemption from its prefixes; returns whether it was in any.
     fn forget(&mut self, rule: RuleIndex, prefixes: &[Prefix]) -> bool {
         let mut was_there = false;
         for prefix in prefixes {
@@ -224,7 +205,7 @@ impl Rules {
         }
     }
 
-    /// What holds now at these prefixes.
+    /// The classes at these prefixes as they are now.
     fn change(&mut self, prefixes: &[Prefix]) -> Result<RuleChange, CompileError> {
         let classes = self.classes.all.len();
         let (sets_v4, sets_v6) = (self.sets.v4.len(), self.sets.v6.len());
@@ -270,7 +251,7 @@ impl Rules {
 }
 
 impl Prefixes {
-    /// The exemptions around a prefix and in it, in ascending order.
+    /// The exemptions around a prefix and inside it, in ascending order.
     fn exempt_at(&self, bits: Bits) -> Vec<(Bits, RuleIndex)> {
         touching(&self.exempt, bits)
             .flat_map(|(bits, rules)| rules.iter().map(move |rule| (bits, *rule)))
@@ -278,7 +259,7 @@ impl Prefixes {
     }
 }
 
-/// What is listed at the prefixes around one, at itself and at those in it, in ascending order.
+/// The values at the prefixes around one, at itself and at those inside it, in ascending order.
 fn touching<T>(list: &BTreeMap<Bits, T>, bits: Bits) -> impl Iterator<Item = (Bits, &T)> {
     let around = (0..bits.length()).filter_map(move |length| {
         let outer = bits.shortened(length);

@@ -1,4 +1,4 @@
-//! What holds at the source prefixes of a policy.
+//! The leaves of the source tables, from pools and exemptions.
 
 use op25b_common::values::RuleIndex;
 
@@ -13,7 +13,7 @@ use crate::{
     policy::model::{Policy, Precedence, Prefix},
 };
 
-/// What holds at the source prefixes of one family, and what it was made of. All lists are in ascending order.
+/// The leaves of the source table of one family, and what they are made from. All lists are in ascending order.
 pub(crate) struct Sources {
     pub(crate) pools: Vec<(Bits, Pooled)>,
     pub(crate) exempt: Vec<(Bits, RuleIndex)>,
@@ -21,7 +21,7 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// Numbers classes, sets and record_index as they come: IPv4 first.
+    /// Numbers classes, sets and records in the order of calls, so IPv4 has to come first.
     pub(crate) fn of(
         policy: &Policy,
         family: AddressFamily,
@@ -63,7 +63,7 @@ fn pools(policy: &Policy, family: AddressFamily) -> Vec<PoolPrefix> {
         .collect()
 }
 
-/// The prefixes of one family with the items that they belong to.
+/// The prefixes of one family in ascending order, each with the index of its item.
 pub(crate) fn rules<'a>(
     items: impl Iterator<Item = &'a [Prefix]>,
     family: AddressFamily,

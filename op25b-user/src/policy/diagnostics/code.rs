@@ -4,19 +4,19 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// Whether a policy can be enforced all the same.
+/// Whether a policy can be enforced in spite of the diagnostic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// It cannot.
     Error,
-    /// It can, but probably does not do what was meant.
+    /// It can, but probably does not do what was intended.
     Warning,
 }
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $severity:ident $variant:ident = $name:literal,)*) => {
-        /// What kind of thing is wrong. The names are stable: scripts may rely on them.
+        /// The kind of a diagnostic. The names are stable: scripts may rely on them.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Code { $($(#[$doc])* $variant,)* }
 
@@ -30,7 +30,7 @@ macro_rules! codes {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// How bad it is.
+            /// The severity.
             #[must_use]
             pub const fn severity(self) -> Severity {
                 match self { $(Self::$variant => Severity::$severity,)* }
@@ -44,75 +44,75 @@ codes! {
     Error NotUtf8 = "not-utf8",
     /// The text is not YAML.
     Error YamlSyntax = "yaml-syntax",
-    /// The YAML is legal, but too deep or too much repeated.
+    /// The YAML is valid, but nested too deeply or has too many aliases.
     Error YamlLimit = "yaml-limit",
-    /// There is nothing in the file.
+    /// The file is empty.
     Error EmptyFile = "empty-file",
-    /// There is more than one YAML document in the file.
+    /// The file has more than one YAML document.
     Error MultipleDocuments = "multiple-documents",
     /// A key is given twice.
     Error DuplicateKey = "duplicate-key",
-    /// There is no such key here.
+    /// A key that is not part of the format.
     Error UnknownKey = "unknown-key",
-    /// A key that must be there is not.
+    /// A required key that is missing.
     Error MissingKey = "missing-key",
-    /// A list where a text should be, or the like.
+    /// A value of the wrong type, such as a list instead of a string.
     Error WrongType = "wrong-type",
-    /// None of the words that are allowed here.
+    /// A word that is not a value of the key.
     Error UnknownValue = "unknown-value",
     /// A key without a value.
     Error EmptyValue = "empty-value",
     /// A list without items.
     Error EmptyList = "empty-list",
-    /// A text with control characters.
+    /// A string with control characters.
     Error ControlCharacter = "control-character",
     /// The file is for another version of the policy format.
     Error Version = "version",
-    /// A key that means nothing next to the others.
+    /// A key that does not apply next to the others.
     Error Misplaced = "misplaced",
     /// The same interface, name, port or prefix twice.
     Error Duplicate = "duplicate",
-    /// No Linux interface can have this name.
+    /// Not a valid name of a Linux interface.
     Error InterfaceName = "interface-name",
-    /// No interface on which there are subscribers.
+    /// No interface has `role: subscriber`.
     Error NoSubscriber = "no-subscriber",
     /// Not a TCP port.
     Error BadPort = "bad-port",
-    /// A port on which customers submit mail.
+    /// A port of message submission.
     Error SubmissionPort = "submission-port",
-    /// `action: prohibit` without an address to answer from.
+    /// `action: prohibit` without a source address for its ICMP errors.
     Error NoRouter = "no-router",
-    /// Not a rate of answers.
+    /// Not a rate of ICMP errors.
     Error BadRate = "bad-rate",
-    /// Not the length of a subscriber's prefix.
+    /// Not a length of subscribers' prefixes.
     Error BadLength = "bad-length",
-    /// More ports than the program compares with.
+    /// More ports than the program can block.
     Error TooManyPorts = "too-many-ports",
     /// Not an IP prefix.
     Error BadPrefix = "bad-prefix",
-    /// An IP prefix with bits set behind its length.
+    /// An IP prefix with host bits set.
     Error HostBits = "host-bits",
-    /// IPv4 addresses written as IPv6.
+    /// An IPv4-mapped IPv6 prefix.
     Error Ipv4Mapped = "ipv4-mapped",
     /// Not a date or time.
     Error BadTime = "bad-time",
-    /// A time later than the kernel's clock can say.
+    /// A time later than the program can represent.
     Error LateTime = "late-time",
-    /// An exemption for addresses that are not blocked.
+    /// An exemption for addresses in no pool.
     Warning ExemptionInNoPool = "exemption-in-no-pool",
-    /// An exemption that no longer holds.
+    /// An exemption that has expired.
     Warning ExemptionExpired = "exemption-expired",
-    /// An exemption that another one makes useless.
+    /// An exemption that another one makes redundant.
     Warning ExemptionCovered = "exemption-covered",
     /// An exemption for a whole pool prefix.
     Warning ExemptionCoversPool = "exemption-covers-pool",
     /// An exemption whose sources and destinations are of different address families.
     Warning ExemptionNeverMatches = "exemption-never-matches",
-    /// An exemption without an end, although the policy asks for one.
+    /// An exemption without an end, although `exemption_max_age` is set.
     Warning ExemptionWithoutEnd = "exemption-without-end",
-    /// `inbound: block` without an interface where the Internet comes in.
+    /// `inbound: block` without an interface that has `role: uplink`.
     Warning InboundWithoutUplink = "inbound-without-uplink",
-    /// A relay prefix that lets everyone reach a large part of the Internet.
+    /// A relay prefix that opens the blocked ports to a large part of the Internet.
     Warning WideRelay = "wide-relay",
 }
 

@@ -1,4 +1,4 @@
-//! A diagnostic: one thing that is wrong with a policy file, and where.
+//! A diagnostic: an error or warning about a file, with its location.
 
 use super::{
     code::{Code, Severity},
@@ -6,16 +6,16 @@ use super::{
 };
 use crate::policy::model::Position;
 
-/// One thing that is wrong.
+/// An error or a warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// What kind of thing.
+    /// Its kind.
     pub code: Code,
-    /// What, in one sentence.
+    /// The problem in one sentence.
     pub message: String,
-    /// Where, unless it is about the whole file.
+    /// Its location, unless it is about the whole file.
     pub location: Option<Box<Location>>,
-    /// What else one has to know, such as the other location.
+    /// Context, such as another location.
     pub note: Option<String>,
     /// What to write instead.
     pub hint: Option<String>,
@@ -51,17 +51,17 @@ impl Diagnostic {
         self
     }
 
-    /// How bad it is.
+    /// The severity.
     #[must_use]
     pub const fn severity(&self) -> Severity {
         self.code.severity()
     }
 }
 
-/// Where something is, and what is written there.
+/// A position and the line around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
-    /// Line and column.
+    /// The line and column.
     pub position: Position,
     pub(crate) excerpt: Excerpt,
 }
@@ -73,7 +73,7 @@ impl Location {
         &self.excerpt.line
     }
 
-    /// The part of the line that is meant, cut at the line's end.
+    /// The part of the line that the diagnostic is about, cut off at the line's end.
     #[must_use]
     pub fn underlined(&self) -> &str {
         let start = self.excerpt.before;

@@ -1,4 +1,4 @@
-//! What in a valid policy is probably not what was meant?
+//! Warnings about valid policies that are probably not what was intended.
 
 use jiff::Timestamp;
 use op25b_common::values::UnixSeconds;
@@ -9,7 +9,7 @@ use crate::{
     policy::model::{Handling, Inbound, Policy, Position, Precedence, Role},
 };
 
-/// Reports what exemptions do not do, or do too much.
+/// Warns about exemptions that have no effect, or too much of it, and about the like.
 pub(crate) fn lint(reporter: &mut Reporter<'_>, policy: &Policy, now: Timestamp) {
     warn_of_inbound_without_uplink(reporter, policy);
     warn_of_exemptions_without_end(reporter, policy);
@@ -32,8 +32,8 @@ fn warn_of_inbound_without_uplink(reporter: &mut Reporter<'_>, policy: &Policy) 
             reporter,
             interface.at,
             Code::InboundWithoutUplink,
-            || "`inbound: block` does nothing: no interface is one where the Internet comes in".to_owned(),
-            "add it with `role: uplink`",
+            || "`inbound: block` has no effect: no interface has `role: uplink`".to_owned(),
+            "add the interface towards the Internet with `role: uplink`",
         );
     }
 }
@@ -53,7 +53,7 @@ fn warn_of_exemptions_without_end(reporter: &mut Reporter<'_>, policy: &Policy) 
             Code::ExemptionWithoutEnd,
             || {
                 format!(
-                    "the exemption of `{}` never ends, and `exemption_max_age` asks for an end",
+                    "the exemption of `{}` has no end, and `exemption_max_age` is set",
                     exemption.customer
                 )
             },
@@ -71,7 +71,7 @@ fn warn_of_exemptions_beside_pools(reporter: &mut Reporter<'_>, policy: &Policy,
         .filter_map(|(prefix, index)| Some((Bits::of(family, prefix.net)?, index)))
         .collect();
     pools.sort_unstable();
-    // Those in no other: they do not overlap, so the last one that begins before an address is the one it is in.
+    // The prefixes inside no other: they do not overlap, so only the last one that begins before an address can contain it.
     let mut outermost: Vec<Bits> = Vec::new();
     for (bits, _) in &pools {
         if outermost.last().is_none_or(|outer| !outer.covers(*bits)) {
@@ -89,7 +89,7 @@ fn warn_of_exemptions_beside_pools(reporter: &mut Reporter<'_>, policy: &Policy,
         let Some(bits) = Bits::of(family, prefix.net) else {
             continue;
         };
-        // A prefix and those that lie in it stand side by side, this one's equal first.
+        // A prefix is followed by the prefixes inside it; an equal one comes first.
         let inside = pools.partition_point(|(pool, _)| *pool < bits);
         if let Some((pool, index)) = pools.get(inside)
             && pool.first() <= bits.last()
@@ -101,33 +101,33 @@ fn warn_of_exemptions_beside_pools(reporter: &mut Reporter<'_>, policy: &Policy,
                     reporter,
                     prefix.at,
                     Code::ExemptionCoversPool,
-                    || format!("{prefix} {whole} a whole prefix of pool `{name}`: none of it is blocked"),
-                    "exempt only the customer's own addresses, or take the prefix out of the pool",
+                    || format!("{prefix} {whole} a whole prefix of pool `{name}`: nothing in it is blocked"),
+                    "exempt only the customer's own addresses, or remove the prefix from the pool",
                 );
             }
             continue;
         }
         let before = outermost.partition_point(|pool| *pool <= bits);
         let in_pool = before > 0 && outermost[before - 1].covers(bits);
-        // With `unlisted: drop` an exemption is how a static customer gets out: it needs no pool.
+        // With `unlisted: drop`, customers outside the pools need exemptions.
         if !in_pool && policy.block.unlisted == Handling::Pass {
             warn_at(
                 reporter,
                 prefix.at,
                 Code::ExemptionInNoPool,
-                || format!("{prefix} is in no pool, so there is nothing to exempt it from"),
+                || format!("{prefix} is in no pool: the exemption has no effect"),
                 "remove it, or check the prefix",
             );
         }
     }
 }
 
-/// An exemption without destinations, as something that may cover others.
+/// An exemption without destinations, which may cover others.
 #[derive(Clone, Copy)]
 struct Cover {
     until: UnixSeconds,
     exemption: usize,
-    /// Which of its prefixes.
+    /// The index of its prefix.
     prefix: usize,
 }
 
@@ -160,7 +160,7 @@ fn warn_of_covered_exemptions(
                 exemption: index,
                 prefix: number,
             })
-            // Of several that last equally long, the first in the file stays, and the others are covered by it.
+            // Of several that last equally long, the first in the file covers the others.
             .reduce(|best, next| if next.until > best.until { next } else { best });
         for (_, index, number) in same {
             let (index, number) = (*index as usize, *number as usize);
@@ -206,7 +206,11 @@ fn warn_of_cover(reporter: &mut Reporter<'_>, policy: &Policy, covered: (usize, 
         reporter,
         prefix.at,
         Code::ExemptionCovered,
-        || format!("{prefix} is covered by {whose} on line {line}, which lasts as long: this one {effect}"),
+        || {
+            format!(
+                "{prefix} is covered by {whose} on line {line}, which lasts at least as long: this one {effect}"
+            )
+        },
         "remove one of the two",
     );
 }

@@ -1,4 +1,4 @@
-//! What is wrong with a policy file, or probably not meant, and how that is shown.
+//! Errors and warnings about policy files: their kinds, their locations, the report and its text.
 
 mod code;
 mod diagnostic;

@@ -1,4 +1,4 @@
-//! How does a diagnostic look to the person who has to act on it?
+//! Renders reports as text.
 
 use std::{
     fmt,
@@ -21,10 +21,6 @@ const BOLD: Style = Style::new().bold();
 
 impl Report {
     /// Prints every diagnostic to stderr, in colour if it is a terminal and `NO_COLOR` is not set.
-    ///
-    /// # Errors
-    ///
-    /// stderr's.
     pub fn print_to_stderr(&self) -> io::Result<()> {
         let mut stderr = anstream::stderr().lock();
         write!(stderr, "{self:#}")
@@ -92,14 +88,14 @@ fn write_diagnostic(
     Ok(())
 }
 
-/// The carets under the part that is meant; customers' names take two columns a character in some scripts.
+/// The carets under the underlined part. Characters of some scripts are two columns wide.
 fn underline(location: &Location, style: Style) -> String {
     let before = without_tabs(location.line().get(..location.excerpt.before).unwrap_or_default()).width();
     let carets = without_tabs(location.underlined()).width().max(1);
     format!("{}{style}{}{style:#}", " ".repeat(before), "^".repeat(carets))
 }
 
-/// Text whose width can be told, and that does nothing to a terminal.
+/// The text without characters that have no width of their own or control a terminal.
 fn without_tabs(text: &str) -> String {
     text.chars()
         .map(|c| match c {

@@ -1,14 +1,14 @@
-//! Everything that is wrong with a file, and its form in JSON.
+//! A report: all diagnostics about a file, and their form in JSON.
 
 use serde::Serialize;
 
 use super::{code::Severity, diagnostic::Diagnostic};
 use crate::policy::model::Position;
 
-/// A broken script can make a million errors: no one reads more than this many of each severity.
+/// How many diagnostics of each severity are kept: a broken script can cause a million.
 const KEPT: usize = 200;
 
-/// Everything that is wrong with a file, in the order of its lines.
+/// The diagnostics about a file, in the order of its lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     file: String,
@@ -18,7 +18,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// One that says nothing yet of a file.
+    /// An empty report on a file.
     #[must_use]
     pub fn new(file: &str) -> Self {
         Self {
@@ -27,7 +27,7 @@ impl Report {
         }
     }
 
-    /// Adds a diagnostic; the argument makes it only if it is going to be kept.
+    /// Adds a diagnostic, which is made only if it is kept.
     pub(crate) fn add(&mut self, severity: Severity, diagnostic: impl FnOnce() -> Diagnostic) {
         let count = match severity {
             Severity::Error => &mut self.errors,
@@ -39,7 +39,7 @@ impl Report {
         }
     }
 
-    /// Puts the diagnostics in the order of the file's lines; what is about the whole file comes last.
+    /// Sorts the diagnostics by line; those about the whole file come last.
     pub(crate) fn sort(&mut self) {
         self.diagnostics
             .sort_by_key(|diagnostic| match &diagnostic.location {
@@ -48,7 +48,7 @@ impl Report {
             });
     }
 
-    /// The file, as it was named.
+    /// The name of the file.
     #[must_use]
     pub fn file(&self) -> &str {
         &self.file
@@ -72,13 +72,13 @@ impl Report {
         self.warnings
     }
 
-    /// Whether nothing is wrong at all.
+    /// Whether there are no diagnostics.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.errors + self.warnings == 0
     }
 
-    /// How many were found, but not kept.
+    /// How many diagnostics were not kept.
     #[must_use]
     pub fn omitted(&self) -> usize {
         self.errors + self.warnings - self.diagnostics.len()
@@ -94,7 +94,7 @@ impl Report {
     }
 }
 
-/// A diagnostic in JSON. Adding a member is compatible, changing one is not.
+/// A diagnostic in JSON. Adding a member is a compatible change, changing one is not.
 #[derive(Serialize)]
 struct JsonDiagnostic<'a> {
     severity: Severity,

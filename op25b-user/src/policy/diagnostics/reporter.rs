@@ -1,4 +1,4 @@
-//! Reports what is wrong with a text, each diagnostic with its place in it.
+//! Reports errors and warnings about a text, each with its location.
 
 use super::{
     code::{Code, Severity},
@@ -42,7 +42,7 @@ impl<'t> Reporter<'t> {
             .add(code.severity(), || diagnostic().at(source, source.word(at)));
     }
 
-    /// Reports something about the whole file, or a diagnostic that has its place already.
+    /// Reports something about the whole file, or a diagnostic that already has its location.
     pub(crate) fn report_file(&mut self, diagnostic: Diagnostic) {
         self.report.add(diagnostic.severity(), || diagnostic);
     }

@@ -1,17 +1,17 @@
-//! Where in the policy's text is something, and what does the line around it say?
+//! Spans of a text, and the lines around them.
 
 use std::cell::OnceCell;
 
 use crate::policy::model::Position;
 
-/// A stretch of the text.
+/// A part of the text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Span {
-    /// Where it begins, for people.
+    /// Its beginning as line and column.
     pub(crate) at: Position,
-    /// Where it begins, in bytes.
+    /// Its beginning in bytes.
     pub(crate) offset: usize,
-    /// How many bytes it takes.
+    /// Its length in bytes.
     pub(crate) length: usize,
 }
 
@@ -26,7 +26,7 @@ pub(crate) struct Excerpt {
     pub(crate) underlined: usize,
 }
 
-/// A policy that lists a million prefixes on one line is legal: this many bytes of it, on each side, are shown.
+/// How many bytes of a line are shown on each side: a policy may list a million prefixes on one line.
 const WINDOW: usize = 160;
 
 /// The text of a policy file.
@@ -119,7 +119,7 @@ fn floor(text: &str, offset: usize) -> usize {
     text.floor_char_boundary(offset)
 }
 
-/// Lines and columns past 4 thousand million are all the same to us.
+/// The number of a line or column; the largest for those that do not fit.
 pub(crate) fn number(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }

@@ -1,4 +1,4 @@
-//! An exemption, as the policy file or the store has it.
+//! Exemptions of the policy file and of the store.
 
 use jiff::Timestamp;
 use op25b_common::values::{NEVER, UnixSeconds};
@@ -6,42 +6,42 @@ use smol_str::SmolStr;
 
 use super::position::{Position, Prefix};
 
-/// Somebody who may use the blocked ports.
+/// A customer's right to use the blocked ports.
 ///
-/// There may be a million of them, so nothing here has room to grow, and short texts are in it and not elsewhere.
+/// There may be a million exemptions, so no field has spare capacity, and short strings are stored inline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exemption {
-    /// The operator's own key for it, unique among exemptions.
+    /// The operator's key, unique among exemptions.
     pub id: Option<SmolStr>,
-    /// Who it is.
+    /// The customer.
     pub customer: SmolStr,
-    /// Their source addresses.
+    /// The customer's source prefixes.
     pub prefixes: Box<[Prefix]>,
-    /// Where they may connect to; everywhere if empty.
+    /// The destinations that the customer may connect to; all if empty.
     pub destinations: Box<[Prefix]>,
-    /// The ticket that asked for it.
+    /// The ticket of the request.
     pub ticket: Option<SmolStr>,
-    /// Anything else worth knowing.
+    /// Remarks.
     pub note: Option<SmolStr>,
-    /// When it was agreed.
+    /// When it was agreed on.
     pub created: Option<Timestamp>,
     /// The first instant at which it no longer holds, in whole seconds.
     pub expires: Option<Timestamp>,
-    /// Where the file says so; line 0 if it is not the file that does, but the store of those added at run time.
+    /// Its position in the policy file; line 0 if it is from the store.
     pub at: Position,
 }
 
 impl Exemption {
-    /// Until when it holds, as the kernel counts: it holds while `now < until`.
+    /// Its end as the program represents it: it holds while `now < until`.
     #[must_use]
     pub fn until(&self) -> UnixSeconds {
-        // Validation refuses what is too late for 32 bits; what is too early for them has passed anyway.
+        // Validation refuses times too late for 32 bits; times too early for them are in the past in any case.
         self.expires.map_or(NEVER, |end| {
             u32::try_from(end.as_second().max(0)).unwrap_or(NEVER)
         })
     }
 
-    /// Whether the policy file has it, rather than the store.
+    /// Whether it is from the policy file and not from the store.
     #[must_use]
     pub fn is_in_file(&self) -> bool {
         self.at != Position::default()
@@ -54,9 +54,9 @@ impl Exemption {
     }
 }
 
-/// What of an exemption decides which of several wins.
+/// The part of an exemption that decides which of several applies.
 ///
-/// Prefixes are walked through in their order, which jumps about in a million exemptions; these lie close together.
+/// Walking prefixes in their order accesses exemptions at random; these copies are small and close together.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Precedence {
     pub(crate) until: UnixSeconds,

@@ -5,9 +5,9 @@ use jiff::SignedDuration;
 /// Limits of exemptions that are added at run time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExemptionLimits {
-    /// After how long an exemption should have ended; those that last longer are warned of.
+    /// The longest duration of an exemption without a warning.
     pub max_age: Option<SignedDuration>,
-    /// The shortest IPv4 prefix length that needs no `--force`.
+    /// The shortest IPv4 prefix length that is accepted without `--force`.
     pub widest_v4: u8,
     /// The same for IPv6.
     pub widest_v6: u8,

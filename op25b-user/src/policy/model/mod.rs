@@ -1,4 +1,4 @@
-//! The types of a policy; only what has been checked becomes one.
+//! The types of a policy; parsing checks everything, so that a policy is valid.
 
 mod exemption;
 mod limits;

@@ -1,4 +1,4 @@
-//! A policy whose every part has been checked.
+//! A policy and its parts.
 
 use std::{
     net::{Ipv4Addr, Ipv6Addr},
@@ -15,27 +15,27 @@ use super::{
     word::{Action, Handling, Inbound, Match, PoolMode, Role, Tunnel, Wait, XdpMode},
 };
 
-/// A whole policy file.
+/// A policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Where subscribers and the Internet come in.
+    /// The interfaces towards subscribers and the Internet.
     pub interfaces: Vec<Interface>,
-    /// What is blocked, and how.
+    /// What is blocked and how.
     pub block: Block,
-    /// What a subscriber is, where that is remembered.
+    /// What counts as one subscriber.
     pub subscribers: Subscribers,
-    /// Whose addresses are dynamic.
+    /// The prefixes whose addresses are dynamic.
     pub pools: Vec<Pool>,
-    /// Mail servers that everyone may reach.
+    /// The mail servers that everyone may reach.
     pub relays: Vec<Relay>,
-    /// Who may use the blocked ports: the file's in its order, then those of the store.
+    /// The exemptions: those of the file in its order, then those of the store.
     pub exemptions: Vec<Exemption>,
-    /// What exemptions may be added at run time.
+    /// The limits of exemptions that are added at run time.
     pub exemption_limits: ExemptionLimits,
 }
 
 impl Policy {
-    /// The exemptions of the policy file: those of the store come after them.
+    /// The exemptions of the policy file, without those of the store.
     #[must_use]
     pub fn exemptions_in_file(&self) -> &[Exemption] {
         let in_file = self.exemptions.partition_point(Exemption::is_in_file);
@@ -46,30 +46,30 @@ impl Policy {
 /// A network interface to attach to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interface {
-    /// The kernel's name for it.
+    /// Its name.
     pub name: String,
-    /// What comes in there.
+    /// Whose packets it receives.
     pub role: Role,
     /// How the program is attached.
     pub xdp: XdpMode,
-    /// The tunnels that are looked into there; none on an uplink interface.
+    /// The tunnels whose inner packets are inspected; none on an uplink interface.
     pub tunnels: Vec<Tunnel>,
-    /// Whether the policy is enforced elsewhere before there is such an interface.
+    /// Whether the interface may be missing when the filter starts.
     pub wait: Wait,
-    /// Where the file says so.
+    /// Its position in the file.
     pub at: Position,
 }
 
-/// What is blocked, and how.
+/// What is blocked and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
     /// TCP destination ports, at most [`op25b_common::MAX_BLOCKED_PORTS`].
     pub ports: Vec<u16>,
     /// Which segments are blocked.
     pub match_: Match,
-    /// How they are blocked.
+    /// How segments are blocked.
     pub action: Action,
-    /// How the sender is told, with [`Action::Prohibit`].
+    /// How the sender is notified, with [`Action::Prohibit`].
     pub prohibit: Option<Prohibit>,
     /// What happens to TCP from a pool whose ports cannot be read.
     pub uninspectable: Handling,
@@ -93,15 +93,15 @@ impl Default for Block {
     }
 }
 
-/// What a subscriber is, where it is remembered who was blocked.
+/// What counts as one subscriber.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Subscribers {
-    /// How many bits of an IPv6 address are its subscriber's: the length of the prefixes that are delegated.
+    /// The length of the IPv6 prefixes that are delegated to subscribers.
     pub ipv6_prefix: u8,
 }
 
 impl Subscribers {
-    /// What can be told apart: shorter prefixes are whole providers', and the program looks at no more than 64 bits.
+    /// The valid lengths: shorter prefixes are those of whole providers, and the program distinguishes at most 64 bits.
     pub const IPV6_PREFIXES: RangeInclusive<u8> = 32..=64;
 }
 
@@ -111,21 +111,21 @@ impl Default for Subscribers {
     }
 }
 
-/// How senders are told by ICMP that they are blocked.
+/// How blocked senders are notified by ICMP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Prohibit {
-    /// The router's address that IPv4 errors come from.
+    /// The source address of IPv4 errors.
     pub router_v4: Option<Ipv4Addr>,
-    /// The router's address that IPv6 errors come from.
+    /// The source address of IPv6 errors.
     pub router_v6: Option<Ipv6Addr>,
-    /// How many errors each CPU sends a second at most, in the long run.
+    /// The highest sustained rate of errors, per second and CPU.
     pub rate: u32,
-    /// Where the file asks for it.
+    /// The position of `action` in the file.
     pub at: Position,
 }
 
 impl Prohibit {
-    /// The rate if the policy does not say: what Linux itself allows (`icmp_msgs_per_sec`).
+    /// The default rate, which is Linux's own (`icmp_msgs_per_sec`).
     pub const DEFAULT_RATE: u32 = 1000;
 }
 
@@ -134,35 +134,35 @@ impl Prohibit {
 pub struct Pool {
     /// Its name, unique among pools.
     pub name: String,
-    /// The prefixes; no other pool has one of them.
+    /// The prefixes, unique among pools.
     pub prefixes: Vec<Prefix>,
-    /// Whether it is enforced or only watched.
+    /// Whether it is enforced or only monitored.
     pub mode: PoolMode,
-    /// From when on it is enforced.
+    /// The instant from which it is enforced.
     pub enforce_from: Option<Timestamp>,
-    /// Where the file says so.
+    /// Its position in the file.
     pub at: Position,
 }
 
-/// One of the ISP's own mail servers.
+/// A mail server of the ISP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relay {
     /// Its name, unique among relays.
     pub name: String,
-    /// Its addresses; no other relay has one of these prefixes.
+    /// Its prefixes, unique among relays.
     pub prefixes: Vec<Prefix>,
-    /// Where the file says so.
+    /// Its position in the file.
     pub at: Position,
 }
 
 impl Pool {
-    /// From when on it is enforced, as the kernel counts: [`ALWAYS_PAST`] for a pool that is, [`NEVER`] for one that is
-    /// only watched.
+    /// When enforcement begins, as the program represents it: [`ALWAYS_PAST`] for a pool that is enforced, [`NEVER`] for one
+    /// that is only monitored.
     #[must_use]
     pub fn enforced_from(&self) -> UnixSeconds {
         match self.mode {
             PoolMode::Monitor => NEVER,
-            // Validation refuses what is too late for 32 bits; what is too early for them has passed anyway.
+            // Validation refuses times too late for 32 bits; times too early for them are in the past in any case.
             PoolMode::Enforce => self.enforce_from.map_or(ALWAYS_PAST, |from| {
                 u32::try_from(from.as_second().max(0)).unwrap_or(NEVER)
             }),

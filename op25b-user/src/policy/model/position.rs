@@ -1,10 +1,10 @@
-//! Positions in the policy file, and prefixes with theirs.
+//! Positions in the policy file, and prefixes with their positions.
 
 use std::{fmt, net::IpAddr};
 
 use ipnet::IpNet;
 
-/// A place in the policy file, counted from 1; columns count characters.
+/// A position in the policy file, counted from 1; columns count characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Position {
     /// The line.
@@ -19,17 +19,17 @@ impl fmt::Display for Position {
     }
 }
 
-/// A prefix without host bits, and where it is written.
+/// A prefix without host bits, and its position in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Prefix {
     /// The prefix.
     pub net: IpNet,
-    /// Where the file says so.
+    /// Its position in the file.
     pub at: Position,
 }
 
 impl Prefix {
-    /// The longest of the prefixes that an address is in.
+    /// The longest of the prefixes that contain an address.
     #[must_use]
     pub(crate) fn longest(prefixes: &[Self], address: IpAddr) -> Option<Self> {
         prefixes

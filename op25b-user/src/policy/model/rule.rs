@@ -1,4 +1,4 @@
-//! A connection, and the rule of a policy that decides about it.
+//! A flow, and the rule of a policy that decides about it.
 
 use std::{fmt, net::IpAddr};
 
@@ -9,7 +9,7 @@ use super::{
     position::{Position, Prefix},
 };
 
-/// A connection that is being opened: a whole TCP SYN that can be inspected.
+/// A connection that is being opened, by a TCP SYN that can be inspected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flow {
     /// The subscriber.
@@ -20,7 +20,7 @@ pub struct Flow {
     pub destination_port: u16,
 }
 
-/// An item of the policy, by its index in its list.
+/// A rule of the policy, by its index in its list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rule {
     /// One of `pools`.
@@ -31,16 +31,16 @@ pub enum Rule {
     Exemption(usize),
 }
 
-/// A rule for people. Displays as `pool residential (198.51.100.0/22), line 12`.
+/// A description of a rule. Displays as `pool residential (198.51.100.0/22), line 12`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RuleDescription<'p> {
     /// `pool`, `relay` or `exemption`.
     pub kind: &'static str,
     /// The pool's or relay's name, or the exemption's customer.
     pub name: &'p str,
-    /// The longest of the rule's prefixes that the flow is in.
+    /// The longest of the rule's prefixes that matches the flow.
     pub prefix: Option<IpNet>,
-    /// Where the file says so: that prefix, or else the rule.
+    /// The position in the file of that prefix, or of the rule if there is none.
     pub at: Position,
 }
 
@@ -55,7 +55,7 @@ impl fmt::Display for RuleDescription<'_> {
 }
 
 impl Rule {
-    /// The rule in words; nothing if the policy has no such item.
+    /// Describes the rule; `None` if the policy has no such item.
     #[must_use]
     pub fn describe<'p>(self, policy: &'p Policy, flow: &Flow) -> Option<RuleDescription<'p>> {
         let (kind, name, prefixes, address, at): (_, &str, &[Prefix], _, _) = match self {

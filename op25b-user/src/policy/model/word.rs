@@ -1,15 +1,15 @@
-//! Values that the policy file writes as one of a few words.
+//! Enumerations that the policy file writes as words.
 
 use std::fmt;
 
 pub use op25b_common::{Action, Tunnel};
 
-/// A value that the file writes as one of a few words.
+/// An enumeration that the policy file writes as words.
 pub trait Word: Copy + 'static {
-    /// Every value, in the order in which the documents name them.
+    /// Every value, in the order of the documentation.
     const ALL: &'static [Self];
 
-    /// The word in the file.
+    /// The word in the policy file.
     fn name(self) -> &'static str;
 }
 
@@ -59,51 +59,51 @@ macro_rules! words {
 }
 
 words! {
-    /// What comes in on an interface.
+    /// Whose packets an interface receives.
     pub enum Role {
-        /// Subscribers' packets.
+        /// Subscribers'.
         Subscriber = "subscriber",
-        /// The Internet's packets.
+        /// The Internet's.
         Uplink = "uplink",
     }
 
     /// Whether an interface may be missing when the filter starts.
     pub enum Wait {
-        /// It may: it is waited for.
+        /// It may be missing: the filter is attached once it exists.
         Yes = "true",
-        /// The policy is refused then.
+        /// It must exist.
         No = "false",
     }
 
     /// How the XDP program is attached.
     pub enum XdpMode {
-        /// Native if the driver can, else generic with a warning.
+        /// Native if the driver supports it, else generic with a warning.
         Auto = "auto",
-        /// Only in the driver.
+        /// In the driver.
         Native = "native",
-        /// Only behind the driver, in the kernel's network stack.
+        /// In the kernel's network stack, after the driver.
         Generic = "generic",
     }
 
     /// Which segments are blocked.
     pub enum Match {
-        /// Every one.
+        /// All.
         All = "all",
-        /// Only those that open a connection.
+        /// Those that open a connection.
         New = "new",
     }
 
-    /// What happens to packets that are neither clearly allowed nor clearly blocked.
+    /// What happens to packets about which no rule decides.
     pub enum Handling {
-        /// They are discarded.
+        /// They are dropped.
         Drop = "drop",
-        /// They go on.
+        /// They pass.
         Pass = "pass",
     }
 
     /// What happens to connections from the Internet to subscribers' blocked ports.
     pub enum Inbound {
-        /// They are not touched.
+        /// They pass.
         Allow = "allow",
         /// They are blocked.
         Block = "block",
@@ -111,9 +111,9 @@ words! {
 
     /// Whether a pool is enforced.
     pub enum PoolMode {
-        /// It is.
+        /// It is enforced.
         Enforce = "enforce",
-        /// It is only watched.
+        /// It is only monitored.
         Monitor = "monitor",
     }
 }

@@ -1,4 +1,4 @@
-//! From YAML to what is blocked and to what a subscriber is.
+//! Reads `block` and `subscribers`.
 
 use std::{net::IpAddr, ops::RangeInclusive};
 
@@ -27,7 +27,7 @@ const BLOCK_KEYS: &[&str] = &[
 ];
 const SUBSCRIBERS_KEYS: &[&str] = &["ipv6_prefix"];
 const PORTS: RangeInclusive<u64> = 1..=65_535;
-/// ICMP errors a second and CPU.
+/// ICMP errors per second and CPU.
 const RATES: RangeInclusive<u64> = 1..=1_000_000;
 
 /// The value of `block`.
@@ -83,8 +83,8 @@ pub(crate) fn subscribers<'t>(context: &mut Context<'t>, node: Located<Node<'t>>
         context.reporter.error(
             node.span,
             Code::BadLength,
-            format!("`{text}` is not the length of an IPv6 subscriber's prefix"),
-            "write a number from 32 to 64, such as 56, if each subscriber has a /56",
+            format!("`{text}` is not a valid `ipv6_prefix`"),
+            "write the prefix length that subscribers are delegated, from 32 to 64, such as 56",
         );
     }
     Some(Subscribers {
@@ -92,7 +92,7 @@ pub(crate) fn subscribers<'t>(context: &mut Context<'t>, node: Located<Node<'t>>
     })
 }
 
-/// What `action: prohibit` needs to know.
+/// The settings of `action: prohibit`.
 fn prohibit<'t>(
     context: &mut Context<'t>,
     mapping: &mut Mapping<'t>,
@@ -108,8 +108,8 @@ fn prohibit<'t>(
             context.reporter.error(
                 node.span,
                 Code::Misplaced,
-                "this is for `action: prohibit`, which the policy does not ask for",
-                "remove it, or write `action: prohibit`",
+                "this key applies to `action: prohibit` only",
+                "remove it, or set `action: prohibit`",
             );
         }
         return None;
@@ -146,8 +146,8 @@ fn routers<'t>(context: &mut Context<'t>, node: Located<Node<'t>>, prohibit: &mu
             context.reporter.error(
                 list,
                 Code::NoRouter,
-                "`prohibit_from` is one address of this router for IPv4, one for IPv6, or both",
-                "write such as [192.0.2.1, 2001:db8::1]",
+                "`prohibit_from` must be at most one IPv4 and one IPv6 unicast address of this router",
+                "write one address of each family, such as [192.0.2.1, 2001:db8::1]",
             );
         }
     }
@@ -161,7 +161,7 @@ fn answer_rate(context: &mut Context<'_>, node: &Located<Node<'_>>) -> Option<u3
             context.reporter.error(
                 node.span,
                 Code::BadRate,
-                format!("`{text}` is not a number of ICMP errors a second"),
+                format!("`{text}` is not a valid rate of ICMP errors per second"),
                 "write a number from 1 to 1000000, such as 1000",
             );
             None
@@ -186,8 +186,8 @@ fn ports<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> Vec<u16> {
         context.reporter.error(
             list,
             Code::TooManyPorts,
-            format!("{found} ports are to be blocked, and at most {MAX_BLOCKED_PORTS} can be"),
-            "leave some out; OP25B needs only port 25",
+            format!("`ports` lists {found} ports, and at most {MAX_BLOCKED_PORTS} can be blocked"),
+            "remove some; OP25B needs only port 25",
         );
     }
     ports
@@ -201,7 +201,7 @@ fn port(context: &mut Context<'_>, node: &Located<Node<'_>>) -> Option<u16> {
             context.reporter.error(
                 span,
                 Code::WrongType,
-                "a port is a number, and this is a text",
+                "a port must be a number, not a string",
                 format!("write {text}"),
             );
             return None;
@@ -231,9 +231,12 @@ fn port(context: &mut Context<'_>, node: &Located<Node<'_>>) -> Option<u16> {
 
 fn refuse_submission(context: &mut Context<'_>, span: Span, port: u16, rfc: &str) -> Option<u16> {
     context.reporter.report(span, Code::SubmissionPort, || {
-        Diagnostic::new(Code::SubmissionPort, format!("port {port} is where customers submit their mail ({rfc})"))
-            .note("customers whose port 25 is blocked must still be able to send mail, with authentication, on 465 and 587")
-            .hint(format!("leave {port} out"))
+        Diagnostic::new(
+            Code::SubmissionPort,
+            format!("port {port} is the port of message submission ({rfc})"),
+        )
+        .note("customers whose port 25 is blocked submit their mail with authentication on ports 465 and 587")
+        .hint(format!("remove {port}"))
     });
     None
 }

@@ -1,4 +1,4 @@
-//! The context in which a text is read: its report and the clock, and how scalars, words and lists are read in it.
+//! Reads scalars, words and lists, and keeps what that takes: the report, the time and the time zone.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use crate::policy::{
     model::Word,
 };
 
-/// What everything that reads a value needs.
+/// A text that is being read.
 pub(crate) struct Context<'t> {
     pub(crate) reporter: Reporter<'t>,
     /// The instant as of which the text is read.
@@ -39,20 +39,20 @@ impl<'t> Context<'t> {
                 span,
                 Code::EmptyValue,
                 format!("`{key}` has no value"),
-                format!("write {wanted}, or remove the key where it is optional"),
+                format!("write {wanted}, or remove the key if it is optional"),
             );
         } else {
             let kind = found.kind();
             self.reporter.error(
                 span,
                 Code::WrongType,
-                format!("`{key}` must be {wanted}, and this is {kind}"),
+                format!("`{key}` must be {wanted}, not {kind}"),
                 format!("write {wanted}"),
             );
         }
     }
 
-    /// The text of a scalar, of any type: a ticket may be just a number.
+    /// The text of a scalar of any type: a ticket may be a number.
     pub(crate) fn scalar(
         &mut self,
         key: &str,
@@ -71,12 +71,12 @@ impl<'t> Context<'t> {
         Some(Located { value, span })
     }
 
-    /// A text for people, in one line.
+    /// A string for people, on one line.
     pub(crate) fn text(&mut self, key: &str, node: Located<Node<'t>>) -> Option<Located<Cow<'t, str>>> {
         self.readable(key, node, &[])
     }
 
-    /// A text for people, in as many lines as they like.
+    /// A string for people, on any number of lines.
     pub(crate) fn prose(&mut self, key: &str, node: Located<Node<'t>>) -> Option<Located<Cow<'t, str>>> {
         self.readable(key, node, &['\n', '\t'])
     }
@@ -87,31 +87,31 @@ impl<'t> Context<'t> {
         node: Located<Node<'t>>,
         allowed: &[char],
     ) -> Option<Located<Cow<'t, str>>> {
-        let Located { value, span } = self.scalar(key, "a text", node)?;
+        let Located { value, span } = self.scalar(key, "a string", node)?;
         if value.trim().is_empty() {
             self.reporter.error(
                 span,
                 Code::EmptyValue,
                 format!("`{key}` is empty"),
-                "write a text, or remove the key where it is optional",
+                "write a string, or remove the key if it is optional",
             );
             return None;
         }
-        // These texts end up in logs and on terminals, which obey control characters.
+        // These strings end up in logs and on terminals, which interpret control characters.
         if let Some(bad) = value.chars().find(|c| c.is_control() && !allowed.contains(c)) {
             let code = u32::from(bad);
             self.reporter.error(
                 span,
                 Code::ControlCharacter,
-                format!("`{key}` has a control character (U+{code:04X}) in it"),
-                "write it in one line of plain text",
+                format!("`{key}` contains a control character (U+{code:04X})"),
+                "write plain text on one line",
             );
             return None;
         }
         Some(Located { value, span })
     }
 
-    /// One of a few words.
+    /// A word of an enumeration.
     pub(crate) fn word<W: Word>(&mut self, key: &str, node: Located<Node<'t>>) -> Option<Located<W>> {
         let names = || W::ALL.iter().map(|word| word.name());
         let Located { value, span } = self.scalar(key, &one_of(names()), node)?;
@@ -124,14 +124,14 @@ impl<'t> Context<'t> {
             self.reporter.error(
                 span,
                 Code::UnknownValue,
-                format!("`{key}` cannot be `{value}`, only {}", one_of(names())),
+                format!("`{key}` must be {}, not `{value}`", one_of(names())),
                 hint,
             );
         }
         word.map(|word| Located { value: *word, span })
     }
 
-    /// The items of a list that has some.
+    /// The items of a list, which must not be empty.
     pub(crate) fn list(&mut self, key: &str, of: &str, node: Located<Node<'t>>) -> Vec<Located<Node<'t>>> {
         match node.value {
             Node::List(items) => {

@@ -1,4 +1,4 @@
-//! From a policy file's text to a policy: the whole document, its lists and what must be in it.
+//! Reads a whole policy document and checks that it is complete.
 
 use std::borrow::Cow;
 
@@ -30,7 +30,7 @@ const KEYS: &[&str] = &[
     "exemption_widest",
 ];
 
-/// Those whose value is no list: it is read as a whole.
+/// The keys whose value is not a list: it is read as a whole.
 const WHOLE: &[&str] = &[
     "version",
     "block",
@@ -39,7 +39,7 @@ const WHOLE: &[&str] = &[
     "exemption_widest",
 ];
 
-/// The only version of the policy format there is.
+/// The only version of the policy format.
 const VERSION: u64 = 1;
 
 /// A policy that can be enforced.
@@ -47,7 +47,7 @@ const VERSION: u64 = 1;
 pub struct Loaded {
     /// The policy.
     pub policy: Policy,
-    /// What in it is probably not what was meant.
+    /// The warnings about it.
     pub warnings: Report,
 }
 
@@ -69,7 +69,7 @@ struct Document<'t> {
     context: Context<'t>,
     /// The keys met so far, with the number of their items.
     keys: Vec<(&'static str, Span, usize)>,
-    /// Known keys that an unknown one was probably meant to be.
+    /// Known keys for which an unknown one is probably a misspelling.
     meant: Vec<&'static str>,
     is_mapping: bool,
 
@@ -150,7 +150,7 @@ impl<'t> Items<'t> for Document<'t> {
 
     fn not_a_list(&mut self, found: &Node<'_>) {
         if let Some((name, span, items)) = self.keys.last_mut() {
-            // Reported here: it is not an empty list besides.
+            // Reported here, so not reported as an empty list as well.
             *items += 1;
             self.context
                 .wrong_type(*span, name, &format!("a list of {name}"), found);
@@ -160,11 +160,11 @@ impl<'t> Items<'t> for Document<'t> {
     fn not_a_mapping(&mut self, found: &Node<'_>) {
         self.is_mapping = false;
         let diagnostic = match found {
-            Node::Null => Diagnostic::new(Code::EmptyFile, "there is no policy in this file"),
+            Node::Null => Diagnostic::new(Code::EmptyFile, "the file is empty"),
             found => Diagnostic::new(
                 Code::WrongType,
                 format!(
-                    "a policy must be a record of keys and values, and this is {}",
+                    "a policy must be a mapping of keys to values, not {}",
                     found.kind()
                 ),
             ),
@@ -207,8 +207,9 @@ impl<'t> Document<'t> {
         match &value.value {
             Node::Integer(VERSION) => {}
             Node::Integer(other) => {
-                let message =
-                    format!("this op25b reads version {VERSION} of the policy format, and this is {other}");
+                let message = format!(
+                    "version {other} of the policy format is not supported: this op25b reads version {VERSION}"
+                );
                 self.context.reporter.error(
                     value.span,
                     Code::Version,
@@ -222,7 +223,7 @@ impl<'t> Document<'t> {
         }
     }
 
-    /// What can be said only after everything is read.
+    /// Checks what can be checked only after everything is read.
     fn finish(mut self) -> Result<Loaded, Report> {
         if self.is_mapping {
             self.report_missing_router();
@@ -255,7 +256,7 @@ impl<'t> Document<'t> {
             mut reporter, now, ..
         } = context;
         if reporter.errors() == 0 {
-            // Without what was left out because of an error, warnings would be wrong.
+            // After an error something is missing, and warnings would be wrong.
             lint(&mut reporter, &policy, now);
         }
         let report = reporter.finish();
@@ -291,7 +292,7 @@ impl<'t> Document<'t> {
         for (key, span, items) in &self.keys {
             if *items == 0 && !WHOLE.contains(key) {
                 let hint = match *key {
-                    "relays" | "exemptions" => format!("leave `{key}` out if there are none"),
+                    "relays" | "exemptions" => format!("remove `{key}` if there are none"),
                     _ => format!("list your {key}"),
                 };
                 self.context.reporter.error(
@@ -322,10 +323,10 @@ impl<'t> Document<'t> {
                         Diagnostic::new(
                             Code::NoRouter,
                             format!(
-                                "`action: prohibit` needs an {family} address of this router to answer from"
+                                "`action: prohibit` needs an {family} source address for its ICMP errors"
                             ),
                         )
-                        .hint("add it to `prohibit_from`, such as prohibit_from: [192.0.2.1, 2001:db8::1]")
+                        .hint("add an address of this router to `prohibit_from`, such as prohibit_from: [192.0.2.1, 2001:db8::1]")
                     });
             }
         }
@@ -345,8 +346,8 @@ impl<'t> Document<'t> {
             self.context.reporter.error(
                 *span,
                 Code::NoSubscriber,
-                "none of the interfaces is one where subscribers come in",
-                "give at least one interface `role: subscriber`",
+                "no interface has `role: subscriber`",
+                "set `role: subscriber` on at least one interface",
             );
         }
     }

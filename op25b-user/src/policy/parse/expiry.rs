@@ -1,37 +1,35 @@
-//! When does an exemption end that somebody adds now?
+//! Reads the expiry of an exemption that is added at run time.
 
 use jiff::{Span, Timestamp, tz::TimeZone};
 
 use super::time::{self, DayEnd, TimeError};
 
-/// The last second that the kernel can count to, in 2106.
+/// The last second that the program can represent, in 2106.
 const LAST: i64 = u32::MAX as i64 - 1;
 
-/// The first instant at which an exemption no longer holds: after a time such as `90d` from now, after the last second of a
-/// date, at an instant, or `never`.
-///
-/// # Errors
-///
-/// What is wrong, and what to write instead.
+/// Parses the first instant at which an exemption no longer holds: a duration from now such as `90d`, a date, after whose
+/// last second it ends, an instant, or `never`. The error is a message with what to write instead.
 pub fn parse_expiry(text: &str, now: Timestamp, time_zone: &TimeZone) -> Result<Option<Timestamp>, String> {
     if text == "never" {
         return Ok(None);
     }
     let end = match text.parse::<Span>() {
-        Ok(span) if !span.is_positive() => Err(format!("`{text}` is over already; write a time such as 90d")),
+        Ok(span) if !span.is_positive() => Err(format!(
+            "`{text}` is not in the future; write a duration such as 90d"
+        )),
         Ok(span) => after(span, now, time_zone),
         Err(_) => match time::parse(text, DayEnd::Last, time_zone) {
             Ok(end) => Ok(end),
             Err(TimeError::NoOffset(with)) => Err(format!(
-                "`{text}` does not say in which time zone; with this system's it is {with}"
+                "`{text}` has no time zone offset; with this system's it is {with}"
             )),
             Err(TimeError::Unreadable) => Err(format!(
-                "`{text}` is no time; write one such as 90d, 2028-03-31, 2028-03-31T12:00:00+09:00 or never"
+                "`{text}` is not a date, time or duration; write one such as 90d, 2028-03-31, 2028-03-31T12:00:00+09:00 or never"
             )),
         },
     }?;
     if end <= now {
-        return Err(format!("`{text}` is over already: it was until {end}"));
+        return Err(format!("`{text}` is not in the future: it ended at {end}"));
     }
     if end.as_second() > LAST {
         return Err(format!("`{text}` is after 2106; write `never`"));
@@ -43,11 +41,11 @@ fn after(span: Span, now: Timestamp, time_zone: &TimeZone) -> Result<Timestamp, 
     let end = now
         .to_zoned_datetime(time_zone.clone())
         .checked_add(span)
-        .map_err(|error| format!("that is too long: {error}"))?
+        .map_err(|error| format!("the duration is too long: {error}"))?
         .timestamp();
-    // Rounded up: who is promised two seconds has them.
+    // Rounded up: a duration of two seconds is never shorter.
     let seconds = end.as_second() + i64::from(end.subsec_nanosecond() > 0);
-    Timestamp::from_second(seconds).map_err(|error| format!("that is too long: {error}"))
+    Timestamp::from_second(seconds).map_err(|error| format!("the duration is too long: {error}"))
 }
 
 #[cfg(test)]
@@ -77,16 +75,16 @@ mod tests {
     #[test]
     fn what_is_over_too_far_away_or_no_time_is_refused() {
         for (text, why) in [
-            ("2027-01-30", "over already"),
-            ("-1d", "over already"),
-            ("0d", "over already"),
+            ("2027-01-30", "not in the future"),
+            ("-1d", "not in the future"),
+            ("0d", "not in the future"),
             ("2107-01-01", "after 2106"),
             ("200y", "after 2106"),
             ("9000y", "too long"),
             ("2028-03-31T12:00:00", "2028-03-31T12:00:00+00:00"),
-            ("soon", "no time"),
-            ("", "no time"),
-            ("90", "no time"),
+            ("soon", "not a date, time or duration"),
+            ("", "not a date, time or duration"),
+            ("90", "not a date, time or duration"),
         ] {
             let error = ended(text).unwrap_err();
             assert!(error.contains(why), "{text}: {error}");

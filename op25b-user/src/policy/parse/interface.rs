@@ -1,4 +1,4 @@
-//! From YAML to interfaces.
+//! Reads `interfaces`.
 
 use super::{
     context::Context,
@@ -13,7 +13,7 @@ use crate::policy::{
 
 const INTERFACE_KEYS: &[&str] = &["name", "role", "xdp", "tunnels", "wait"];
 
-/// Linux keeps interface names in 16 bytes with a zero at the end (IFNAMSIZ).
+/// Linux stores interface names in 16 bytes with a terminating zero (IFNAMSIZ).
 const MAX_INTERFACE_NAME: usize = 15;
 
 /// One item of `interfaces`.
@@ -75,7 +75,7 @@ fn interface_name<'t>(
         context.reporter.error(
             span,
             Code::InterfaceName,
-            format!("no interface can be called `{name}`: the name {problem}"),
+            format!("`{name}` is not a valid interface name: it {problem}"),
             "write a name that `ip link` shows",
         );
         return None;
@@ -97,7 +97,9 @@ fn tunnels<'t>(
     let mut tunnels = Vec::new();
     for item in context.list("tunnels", "tunnels, such as [4in6]", node) {
         if let Some(Located { value, span }) = context.word::<Tunnel>("tunnels", item)
-            && seen.note(context, span, value, |tunnel| format!("{tunnel} is given twice"))
+            && seen.note(context, span, value, |tunnel| {
+                format!("tunnel `{tunnel}` is given twice")
+            })
         {
             tunnels.push(value);
         }
@@ -109,7 +111,7 @@ fn tunnels<'t>(
         context.reporter.error(
             list,
             Code::Misplaced,
-            "tunnels are looked into on subscriber interfaces only",
+            "`tunnels` applies to subscriber interfaces only",
             "remove `tunnels` from this uplink interface",
         );
     }

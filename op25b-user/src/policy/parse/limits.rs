@@ -1,4 +1,4 @@
-//! From YAML to the limits of exemptions that are added at run time.
+//! Reads the limits of exemptions that are added at run time.
 
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 
@@ -14,20 +14,20 @@ const EXAMPLE: &str = "365d";
 
 /// The value of `exemption_max_age`.
 pub(crate) fn max_age<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> Option<SignedDuration> {
-    let Located { value, span } = context.scalar("exemption_max_age", "a time such as 365d", node)?;
+    let Located { value, span } = context.scalar("exemption_max_age", "a duration such as 365d", node)?;
     let age = duration(&value);
     if age.is_none() {
         context.reporter.error(
             span,
             Code::BadTime,
-            format!("`{value}` is no length of time"),
+            format!("`{value}` is not a duration"),
             format!("write weeks, days or hours, such as {EXAMPLE}"),
         );
     }
     age
 }
 
-/// A length of time that is the same whenever it begins, such as `90d`.
+/// A duration that does not depend on when it begins, such as `90d`.
 fn duration(text: &str) -> Option<SignedDuration> {
     let span: Span = text.parse().ok()?;
     let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;

@@ -1,4 +1,4 @@
-//! The keys of one mapping: known ones to be taken, unknown and repeated ones reported.
+//! Reads the keys of a mapping, and reports unknown, duplicate and missing ones.
 
 use std::borrow::Cow;
 
@@ -9,12 +9,12 @@ use super::{
 };
 use crate::policy::diagnostics::{Code, Diagnostic, Span};
 
-/// A mapping of which every key is known and given once.
+/// A mapping whose keys are known and unique.
 pub(crate) struct Mapping<'t> {
     what: &'static str,
-    /// What to underline when something is missing.
+    /// The span to underline when a key is missing.
     span: Span,
-    /// Known keys that an unknown one was probably meant to be: they are not reported as missing.
+    /// Known keys for which an unknown one is probably a misspelling: they are not reported as missing.
     meant: Vec<&'static str>,
     fields: Vec<(&'static str, Located<Node<'t>>)>,
 }
@@ -34,10 +34,7 @@ impl<'t> Mapping<'t> {
                 context.reporter.error(
                     node.span,
                     Code::WrongType,
-                    format!(
-                        "{what} must be a record of keys and values, and this is {}",
-                        found.kind()
-                    ),
+                    format!("{what} must be a mapping of keys to values, not {}", found.kind()),
                     format!("write {{ key: value, … }} with the keys {names}"),
                 );
                 return None;
@@ -67,13 +64,13 @@ impl<'t> Mapping<'t> {
         }
     }
 
-    /// The value of a key that may be left out.
+    /// Takes the value of an optional key.
     pub(crate) fn optional(&mut self, key: &str) -> Option<Located<Node<'t>>> {
         let index = self.fields.iter().position(|(name, _)| *name == key)?;
         Some(self.fields.swap_remove(index).1)
     }
 
-    /// The value of a key that must be there.
+    /// Takes the value of a required key.
     pub(crate) fn required(
         &mut self,
         context: &mut Context<'t>,
@@ -94,7 +91,7 @@ impl<'t> Mapping<'t> {
     }
 }
 
-/// The name of a key, if it is one of the known ones; else it is reported, and this is the one that was meant.
+/// The name of a known key. An unknown one is reported; the error is the known key that was probably meant.
 pub(crate) fn known_key<'t>(
     context: &mut Context<'t>,
     what: &str,
@@ -103,7 +100,7 @@ pub(crate) fn known_key<'t>(
 ) -> Result<&'static str, Option<&'static str>> {
     let name = match &key.value {
         Node::Text(name) => name.clone(),
-        // A key like `25:`; it is unknown, and shown as it is written.
+        // A key such as `25:` is unknown, and shown as it is written.
         _ => Cow::Borrowed(context.reporter.slice(key.span)),
     };
     if let Some(name) = known.iter().find(|known| **known == name) {
@@ -113,19 +110,19 @@ pub(crate) fn known_key<'t>(
     context.reporter.report(key.span, Code::UnknownKey, || {
         let hint = match meant {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("the keys here are {}", one_of(known.iter().copied())),
+            None => format!("write {}", one_of(known.iter().copied())),
         };
-        Diagnostic::new(Code::UnknownKey, format!("{what} has no key `{name}`")).hint(hint)
+        Diagnostic::new(Code::UnknownKey, format!("unknown key `{name}` in {what}")).hint(hint)
     });
     Err(meant)
 }
 
-/// Reports a key that is given again.
+/// Reports a duplicate key.
 pub(crate) fn duplicate_key(context: &mut Context<'_>, name: &str, span: Span) {
     context.reporter.error(
         span,
         Code::DuplicateKey,
-        format!("`{name}` is given twice here"),
-        "keep one of the two; YAML does not say which one counts",
+        format!("the key `{name}` is given twice"),
+        "remove one of the two: YAML does not define which one applies",
     );
 }

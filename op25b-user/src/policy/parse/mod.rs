@@ -1,4 +1,4 @@
-//! From a policy file's text to a policy.
+//! Parses policies: from the text of a policy file to the types of the model.
 
 mod block;
 mod context;

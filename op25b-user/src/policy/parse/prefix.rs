@@ -1,4 +1,4 @@
-//! From a text in the policy file to an IP prefix, and what to write instead if it is none.
+//! Parses IP prefixes.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -14,12 +14,12 @@ use crate::policy::{
     model::Prefix,
 };
 
-/// How prefixes are asked for in messages.
+/// Prefixes, as messages ask for them.
 pub(crate) const PREFIXES: &str = "prefixes such as 198.51.100.0/24 or 2001:db8::/32";
 
 impl<'t> Context<'t> {
-    /// A list of prefixes; those that are wrong are reported and left out, as are those seen before: in this list, or in
-    /// those that share what has been seen.
+    /// A list of prefixes. Invalid ones are reported and left out, as are duplicates: within this list, or among all lists
+    /// that share `seen`.
     pub(crate) fn prefixes(
         &mut self,
         key: &str,
@@ -28,9 +28,9 @@ impl<'t> Context<'t> {
     ) -> Vec<Prefix> {
         let items = self.list(key, PREFIXES, node);
         let mut own = Seen::default();
-        // The only prefix of a list is none that it has twice; nearly all exemptions have one.
+        // A list of one has no duplicates, and nearly all exemptions have one prefix.
         let mut seen = seen.or((items.len() > 1).then_some(&mut own));
-        // Counted first: a vector that grows would keep room for four, a million times.
+        // With its exact capacity: a vector that grows reserves four, a million times.
         let mut prefixes = Vec::with_capacity(items.len());
         for item in items {
             let span = item.span;
@@ -64,7 +64,7 @@ impl<'t> Context<'t> {
     }
 
     fn not_a_prefix(&mut self, span: Span, found: &Node<'_>) {
-        // `2001:db8::` without a length reads as a key of YAML, because of the colon at its end.
+        // In YAML, `2001:db8::` without a length is a key, because of the colon at its end.
         if let Node::Mapping(entries) = found
             && let [
                 (
@@ -78,12 +78,12 @@ impl<'t> Context<'t> {
         {
             let text = format!("{name}:");
             if text.parse::<Ipv6Addr>().is_ok() {
-                let message = "YAML takes an address that ends with a colon for a key";
-                let hint = format!("write {text}/128, or the prefix length you mean");
+                let message = "YAML reads an address that ends with a colon as a key";
+                let hint = format!("write {text}/128, or another prefix length");
                 return self.reporter.error(span, Code::BadPrefix, message, hint);
             }
         }
-        let message = format!("here must be a prefix, and this is {}", found.kind());
+        let message = format!("a prefix is expected here, not {}", found.kind());
         self.reporter.error(
             span,
             Code::WrongType,
@@ -93,11 +93,7 @@ impl<'t> Context<'t> {
     }
 }
 
-/// The prefix in a text; an address alone is the prefix that holds only that address.
-///
-/// # Errors
-///
-/// What is wrong, and what to write instead.
+/// Parses a prefix; an address alone is a prefix of full length. The error is a message with what to write instead.
 pub fn parse_prefix(text: &str) -> Result<IpNet, String> {
     parse(text).map_err(|diagnostic| match diagnostic.hint {
         Some(hint) => format!("{}; {hint}", diagnostic.message),
@@ -105,7 +101,7 @@ pub fn parse_prefix(text: &str) -> Result<IpNet, String> {
     })
 }
 
-/// The prefix; an address alone is the prefix that holds only that address.
+/// Parses a prefix; an address alone is a prefix of full length.
 fn parse(text: &str) -> Result<IpNet, Diagnostic> {
     let net = match text.split_once('/') {
         None => text
@@ -118,18 +114,19 @@ fn parse(text: &str) -> Result<IpNet, Diagnostic> {
             length
                 .parse()
                 .ok()
-                // `+24` and `024` are numbers to Rust and slips of the pen to us.
+                // Rust parses `+24` and `024` as numbers; in a policy they are probably mistakes.
                 .filter(|number: &u8| number.to_string() == length)
                 .and_then(|length| IpNet::new(address, length).ok())
                 .ok_or_else(|| {
-                    let message = format!("`{text}` has no prefix length from 0 to {most}");
+                    let message =
+                        format!("`{text}` has an invalid prefix length: it must be from 0 to {most}");
                     let hint = format!("write {address}/{most} for this one address");
                     Diagnostic::new(Code::BadPrefix, message).hint(hint)
                 })?
         }
     };
     if net != net.trunc() {
-        let message = format!("`{net}` has bits set behind its prefix length");
+        let message = format!("`{net}` has host bits set");
         let (prefix, address) = (net.trunc(), IpNet::from(net.addr()));
         let hint = format!("write {prefix} for the prefix, or {address} for this one address");
         return Err(Diagnostic::new(Code::HostBits, message).hint(hint));
@@ -137,8 +134,8 @@ fn parse(text: &str) -> Result<IpNet, Diagnostic> {
     if let IpNet::V6(net) = net
         && is_mapped(net)
     {
-        let diagnostic = Diagnostic::new(Code::Ipv4Mapped, format!("`{net}` is IPv4 in IPv6 notation"))
-            .note("no packet carries such an address: on the wire it is IPv4")
+        let diagnostic = Diagnostic::new(Code::Ipv4Mapped, format!("`{net}` is an IPv4-mapped IPv6 prefix"))
+            .note("packets do not carry IPv4-mapped addresses: on the wire they are IPv4")
             .hint(format!("write {}", unmapped(net)));
         return Err(diagnostic);
     }

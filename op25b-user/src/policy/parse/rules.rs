@@ -1,4 +1,4 @@
-//! From YAML to pools, relays and exemptions: the parts of a policy that name prefixes.
+//! Reads `pools`, `relays` and `exemptions`: the rules of a policy.
 
 use std::borrow::Cow;
 
@@ -32,10 +32,10 @@ const EXEMPTION_KEYS: &[&str] = &[
     "expires",
 ];
 
-/// A relay prefix shorter than this reaches far beyond anybody's own mail servers.
+/// A relay prefix shorter than this is certainly more than an ISP's own mail servers.
 const SHORTEST_RELAY: (u8, u8) = (8, 16);
 
-/// The names and prefixes that items of one list may not share.
+/// The names and prefixes of a list that must be unique.
 #[derive(Default)]
 pub(crate) struct Taken {
     names: Seen<String>,
@@ -98,9 +98,9 @@ fn warn_of_wide_relay(context: &mut Context<'_>, prefix: Prefix) {
         context.reporter.report_word(prefix.at, Code::WideRelay, || {
             Diagnostic::new(
                 Code::WideRelay,
-                format!("everyone may reach all of {prefix} on the blocked ports, bots included"),
+                format!("relay prefix {prefix} opens the blocked ports to a large part of the Internet"),
             )
-            .hint("list the addresses of your own mail servers only")
+            .hint("list only the addresses of your own mail servers")
         });
     }
 }
@@ -126,7 +126,7 @@ pub(crate) fn exemption<'t>(
     let id = mapping.optional("id").and_then(|value| context.text("id", value));
     if let Some(Located { value, span }) = &id {
         ids.note(context, *span, value.clone(), |id| {
-            format!("the exemption id `{id}` is given twice")
+            format!("exemption id `{id}` is given twice")
         });
     }
     let ticket = mapping
@@ -147,9 +147,9 @@ pub(crate) fn exemption<'t>(
         context.reporter.report(span, Code::ExemptionExpired, || {
             Diagnostic::new(
                 Code::ExemptionExpired,
-                "this exemption has expired: it no longer lets anything through",
+                "this exemption has expired and has no effect",
             )
-            .hint("remove it, or renew `expires`")
+            .hint("remove it, or extend `expires`")
         });
     }
     let kept = |text: Located<Cow<'t, str>>| SmolStr::from(text.value);
@@ -182,7 +182,7 @@ fn warn_of_families_that_never_meet(context: &mut Context<'_>, prefixes: &[Prefi
             .report_word(prefix.at, Code::ExemptionNeverMatches, || {
                 Diagnostic::new(
                     Code::ExemptionNeverMatches,
-                    format!("{prefix} is never let through: all destinations of its exemption are {family}"),
+                    format!("{prefix} never matches: all destinations of its exemption are {family}"),
                 )
                 .hint("add destinations of the same address family, or remove this prefix")
             });
@@ -200,7 +200,7 @@ fn name<'t>(
     let Located { value, span } = context.text("name", node)?;
     let value = value.into_owned();
     seen.note(context, span, value.clone(), |name| {
-        format!("there are two {what}s called `{name}`")
+        format!("{what} `{name}` is given twice")
     });
     Some(value)
 }
@@ -216,7 +216,7 @@ fn prefixes<'t>(
     }
 }
 
-/// A date or time.
+/// A date or a time.
 fn instant<'t>(
     context: &mut Context<'t>,
     key: &str,
@@ -229,8 +229,8 @@ fn instant<'t>(
             context.reporter.error(
                 span,
                 Code::LateTime,
-                format!("`{text}` is too late: the kernel's clock here ends on 2106-02-07"),
-                "leave the key out for something without an end",
+                format!("`{text}` is too late: the last date that the program can represent is 2106-02-07"),
+                "remove the key if there is no end",
             );
             None
         }
@@ -239,7 +239,7 @@ fn instant<'t>(
             context.reporter.error(
                 span,
                 Code::BadTime,
-                format!("`{text}` does not say in which time zone"),
+                format!("`{text}` has no time zone offset"),
                 format!("add the offset, such as {likely}"),
             );
             None

@@ -1,4 +1,4 @@
-//! Reports names and prefixes that are given twice.
+//! Reports duplicate names and prefixes.
 
 use hashbrown::HashMap;
 
@@ -8,7 +8,7 @@ use crate::policy::{
     model::Position,
 };
 
-/// Where names and prefixes were given first.
+/// The positions at which names and prefixes are first given.
 #[derive(Debug)]
 pub(crate) struct Seen<K>(HashMap<K, Position>);
 
@@ -19,7 +19,7 @@ impl<K> Default for Seen<K> {
 }
 
 impl<K: Eq + std::hash::Hash> Seen<K> {
-    /// Notes a key; reports it if it was noted before.
+    /// Records a key; reports a duplicate and returns false for it.
     pub(crate) fn note(
         &mut self,
         context: &mut Context<'_>,
@@ -29,7 +29,7 @@ impl<K: Eq + std::hash::Hash> Seen<K> {
     ) -> bool {
         if let Some(first) = self.0.get(&key) {
             let message = what(&key);
-            let note = format!("it is first given on line {}", first.line);
+            let note = format!("first given on line {}", first.line);
             context.reporter.report(span, Code::Duplicate, || {
                 Diagnostic::new(Code::Duplicate, message)
                     .note(note)

@@ -1,6 +1,6 @@
-//! Lists of names in messages, and the name that a misspelt one was meant to be.
+//! Lists names in messages, and finds the name for which another one is a misspelling.
 
-/// `a`, `b` or `c`.
+/// The names as `a`, `b` or `c`.
 pub(crate) fn one_of<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
     match names.split_last() {
@@ -10,7 +10,7 @@ pub(crate) fn one_of<'a>(names: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
-/// The name that was probably meant.
+/// The name that was probably meant by a text.
 pub(crate) fn closest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let text = text.to_lowercase().replace('-', "_");
     names

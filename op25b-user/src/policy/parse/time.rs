@@ -1,4 +1,4 @@
-//! What instant does a date or time in the policy file mean?
+//! Parses dates and times.
 
 use jiff::{
     Timestamp,
@@ -6,25 +6,25 @@ use jiff::{
     tz::TimeZone,
 };
 
-/// Which end of a day a plain date means.
+/// The end of the day that a date stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DayEnd {
-    /// Something begins with the day.
+    /// The beginning: something starts with the day.
     First,
-    /// Something holds through the whole day.
+    /// The end: something holds through the whole day.
     Last,
 }
 
 /// Why a text is not an instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TimeError {
-    /// It is no date or time at all.
+    /// It is not a date or time.
     Unreadable,
-    /// It does not say in which time zone; with the offset of the system's it would be this.
+    /// It has no time zone offset; this is the text with the system's.
     NoOffset(String),
 }
 
-/// The instant, in whole seconds.
+/// Parses an instant, in whole seconds.
 pub(crate) fn parse(text: &str, day_end: DayEnd, time_zone: &TimeZone) -> Result<Timestamp, TimeError> {
     let instant = if is_date(text) {
         let date: Date = text.parse().map_err(|_| TimeError::Unreadable)?;
@@ -42,11 +42,11 @@ pub(crate) fn parse(text: &str, day_end: DayEnd, time_zone: &TimeZone) -> Result
                 _ => TimeError::Unreadable,
             })?
     };
-    // Cut, not rounded: the kernel counts whole seconds.
+    // Truncated, as the kernel counts whole seconds.
     Timestamp::from_second(instant.as_second()).map_err(|_| TimeError::Unreadable)
 }
 
-/// The date library also reads other forms of dates, such as 20280331; one form is enough for people.
+/// Whether a text has the form of a date. The date library accepts others, such as 20280331; policies have one form.
 fn is_date(text: &str) -> bool {
     text.len() == 10
         && text.bytes().enumerate().all(|(index, byte)| match index {

@@ -1,10 +1,10 @@
-//! What takes a document, one key and one list item at a time.
+//! The receiver of a document: one key and one list item at a time.
 
 use super::node::{Located, Node};
 
-/// The value of one key of the document, before it is read.
+/// Receives the keys, values and list items of a document.
 pub(crate) trait Items<'t> {
-    /// A key of the document; says how its value is to be read.
+    /// A key of the document; returns how its value is to be read.
     fn key(&mut self, key: &Located<Node<'t>>) -> Reading;
 
     /// The value of a key that is read as a whole.
@@ -13,10 +13,10 @@ pub(crate) trait Items<'t> {
     /// One item of a list that is read item by item.
     fn item(&mut self, item: Located<Node<'t>>);
 
-    /// The value is not the list that it should be.
+    /// The value that was to be read item by item is not a list.
     fn not_a_list(&mut self, found: &Node<'_>);
 
-    /// The whole document is not a record of keys.
+    /// The document is not a mapping.
     fn not_a_mapping(&mut self, found: &Node<'_>);
 }
 

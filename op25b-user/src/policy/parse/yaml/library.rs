@@ -1,8 +1,8 @@
-//! From any YAML to nodes, by the YAML library.
+//! Reads any YAML with the YAML library.
 //!
-//! `derive(Deserialize)` stops at the first error and forgets where things were. So items are read as small trees of
-//! [`Node`], which anything fits in, and what they ought to be is decided one layer up, where errors are collected.
-//! Only one item is a tree at any time: a million exemptions never are.
+//! `derive(Deserialize)` stops at the first error and does not keep spans. So items are read as small trees of [`Node`],
+//! which can hold anything, and are checked one layer up, where errors are collected. Only one item is a tree at any time,
+//! never a million exemptions.
 
 use std::{borrow::Cow, fmt};
 
@@ -110,7 +110,7 @@ fn span(location: Location) -> Span {
     }
 }
 
-/// Reads the document into `items`. The error is what the YAML library says.
+/// Reads the document into `items`. The error is the YAML library's.
 pub(super) fn read<'t>(
     source: &Source<'t>,
     text: &'t str,
@@ -126,24 +126,24 @@ pub(super) fn read<'t>(
     .map_err(|error| diagnose(source, &error))
 }
 
-/// The library's limits are made for configuration files. Ours may hold a million exemptions, and the file's size
-/// bounds the work by itself, except where YAML lets a short text stand for a long one: aliases stay limited.
+/// The library's default limits suit configuration files. A policy may hold a million exemptions, and the size of the file
+/// bounds the work, except through aliases, with which a short text stands for a long one: they stay limited.
 fn options() -> Options {
     let budget = serde_yaml::budget! {
         max_events: usize::MAX,
         max_nodes: usize::MAX,
         max_total_scalar_bytes: usize::MAX,
-        // interfaces > item > list > value is all there is; the rest is room for good messages about mistakes.
+        // The deepest value is interfaces > item > list > value; the rest allows for good messages about mistakes.
         max_depth: 16,
         flow_nesting_limit: 16,
-        // The second one is reported as such, not as too much.
+        // A second one is reported as such, not as a limit.
         max_documents: 2,
         max_aliases: 10_000,
         max_anchors: 10_000,
     };
     serde_yaml::options! {
         budget: budget,
-        // Reported one layer up, all of them, with both places.
+        // Reported one layer up, with both positions.
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         merge_keys: MergeKeyPolicy::Error,
         // A customer called `No` is not false.
@@ -157,24 +157,24 @@ fn options() -> Options {
 fn diagnose(source: &Source<'_>, error: &Error) -> Diagnostic {
     let error = error.without_snippet();
     let text = error.to_string();
-    // The library ends its messages with the place, which we show ourselves.
+    // The library's messages end with the position, which the report shows itself.
     let message = text.split(" at line ").next().unwrap_or(&text).trim();
     let diagnostic = match error {
         Error::MultipleDocuments { .. } => Diagnostic::new(
             Code::MultipleDocuments,
-            "a policy file is one YAML document, and here a second one begins",
+            "the file must be a single YAML document; a second one begins here",
         )
         .hint("remove the `---` and what follows"),
         Error::MergeKeyNotAllowed { .. } => {
-            Diagnostic::new(Code::YamlSyntax, "`<<` merges are not part of the policy format")
+            Diagnostic::new(Code::YamlSyntax, "merge keys (`<<`) are not supported")
                 .hint("write the keys out")
         }
         error if is_limit(error, message) => Diagnostic::new(
             Code::YamlLimit,
-            "this YAML is nested too deeply, or repeats itself too often",
+            "this YAML is nested too deeply, or has too many aliases",
         )
         .hint("write lists out instead of using anchors (`&`) and aliases (`*`)"),
-        _ => Diagnostic::new(Code::YamlSyntax, format!("this is not valid YAML: {message}")),
+        _ => Diagnostic::new(Code::YamlSyntax, format!("invalid YAML: {message}")),
     };
     let Some(location) = error.location().filter(|location| location.line() > 0) else {
         return diagnostic;
@@ -203,7 +203,7 @@ fn is_limit(error: &Error, message: &str) -> bool {
         || message.contains("recursion limit")
 }
 
-/// What is read piece by piece: the document, or a list in it.
+/// Reads the document, or a list in it, piece by piece.
 struct Pieces<'a, 't> {
     items: &'a mut dyn Items<'t>,
     of: Whole,

@@ -1,7 +1,7 @@
-//! From text to YAML nodes with their places, one list item at a time.
+//! Reads YAML as nodes with their spans, one list item at a time.
 //!
-//! Two readers make the same of a text. [`simple`] knows only the YAML in which policies are mostly written, and is many
-//! times faster; whatever it does not know, [`library`] reads, and it alone says what is wrong with a text.
+//! There are two readers with the same results. [`simple`] supports only the YAML in which policies are mostly written, and
+//! is many times faster; [`library`] reads everything else, and it alone reports what is wrong with a text.
 
 mod items;
 mod library;
@@ -14,8 +14,8 @@ pub(crate) use self::{
 };
 use crate::policy::diagnostics::{Diagnostic, Source};
 
-/// Reads the document into items that `new` makes: again, if what was read first turns out not to be simple YAML. With
-/// an error, which is what the YAML library says, come the items up to there.
+/// Reads the document into items that `new` makes; once more, if it turns out not to be simple YAML. An error is the YAML
+/// library's, and comes with the items before it.
 pub(crate) fn read<'t, I: Items<'t>>(text: &'t str, new: impl Fn() -> I) -> Result<I, (I, Diagnostic)> {
     let mut items = new();
     if simple::read(text, &mut items).is_some() {

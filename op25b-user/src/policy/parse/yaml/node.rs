@@ -1,24 +1,24 @@
-//! YAML nodes and where they are written.
+//! YAML nodes and their spans.
 
 use std::borrow::Cow;
 
 use crate::policy::diagnostics::Span;
 
-/// A value and where it is written.
+/// A value and its span.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Located<T> {
     pub(crate) value: T,
     pub(crate) span: Span,
 }
 
-/// One YAML value. Numbers and the like keep no value: their text is in the source.
+/// A YAML value. Scalars other than integers and strings keep no value: their text is in the source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Node<'t> {
-    /// Nothing, `~` or `null`.
+    /// An empty value, `~` or `null`.
     Null,
-    /// `true` or `false`, or a number that is not a whole one.
+    /// A boolean, a negative number or a fractional one.
     Plain,
-    /// A whole number from 0 on.
+    /// A non-negative integer.
     Integer(u64),
     /// Any other scalar.
     Text(Cow<'t, str>),
@@ -29,15 +29,15 @@ pub(crate) enum Node<'t> {
 }
 
 impl Node<'_> {
-    /// What it is, for messages.
+    /// The kind of value, for messages.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
-            Self::Null => "nothing",
-            Self::Plain => "a true, false or fractional number",
+            Self::Null => "an empty value",
+            Self::Plain => "a boolean or a fractional number",
             Self::Integer(_) => "a number",
-            Self::Text(_) => "a text",
+            Self::Text(_) => "a string",
             Self::List(_) => "a list",
-            Self::Mapping(_) => "a record of keys and values",
+            Self::Mapping(_) => "a mapping",
         }
     }
 }

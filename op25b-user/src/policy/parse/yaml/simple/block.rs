@@ -1,4 +1,4 @@
-//! Mappings and lists in lines.
+//! Block mappings and block sequences.
 
 use super::{
     super::node::{Located, Node},
@@ -7,7 +7,7 @@ use super::{
 };
 use crate::policy::diagnostics::Span;
 
-/// What is done with each item of a list.
+/// Receives each item of a list.
 type Each<'e, 't> = &'e mut dyn FnMut(Located<Node<'t>>);
 
 impl<'t> Cursor<'t> {
@@ -43,8 +43,8 @@ impl<'t> Cursor<'t> {
         self.is_over(indent).then_some(value)
     }
 
-    /// The place of a list in lines that begins here, in a mapping that is indented by `indent`. The library takes a list
-    /// that is indented no farther for one that begins with the first item.
+    /// The span of a block sequence that begins here, in a mapping that is indented by `indent`. For the library, a sequence
+    /// that is not indented further begins with its first item.
     fn list_span(&mut self, indent: usize) -> Option<Span> {
         let mut start = self.at();
         if self.indent? == indent {
@@ -72,7 +72,7 @@ impl<'t> Cursor<'t> {
         self.is_over(indent).then_some(())
     }
 
-    /// The items of a list in lines, the first of which begins here.
+    /// The items of a block sequence, the first of which begins here.
     fn block_list(&mut self, depth: usize, each: Each<'_, 't>) -> Option<()> {
         let indent = self.indent?;
         while self.indent == Some(indent) && self.is_item(indent) {
@@ -81,7 +81,7 @@ impl<'t> Cursor<'t> {
         Some(())
     }
 
-    /// An item of a list in lines, behind its dash.
+    /// An item of a block sequence, from its dash on.
     fn block_item(&mut self, indent: usize, depth: usize) -> Option<Located<Node<'t>>> {
         self.skip(1);
         self.spaces();
@@ -96,7 +96,7 @@ impl<'t> Cursor<'t> {
         self.is_over(indent).then_some(item)
     }
 
-    /// A mapping in lines that are indented by `indent`, behind its first key.
+    /// A block mapping whose lines are indented by `indent`, after its first key.
     fn block_mapping(
         &mut self,
         first: Located<Node<'t>>,
@@ -125,7 +125,7 @@ impl<'t> Cursor<'t> {
         self.indent >= Some(indent) && self.bytes().starts_with(b"- ")
     }
 
-    /// Whether what is indented farther than `indent` has ended.
+    /// Whether everything that is indented further than `indent` has ended.
     fn is_over(&self, indent: usize) -> bool {
         self.indent.is_none_or(|next| next <= indent)
     }

@@ -1,31 +1,31 @@
-//! A place in the text: its line and column, and what is skipped between values.
+//! A position in the text that moves forward, and what is skipped between values.
 
 use crate::policy::{
     diagnostics::{Span, number},
     model::Position,
 };
 
-/// Anything deeper is the library's to refuse.
+/// Deeper nesting is left to the library, which may refuse it.
 pub(super) const MOST_DEPTH: usize = 6;
 
-/// Room for as many keys is made at once: a record that grows costs more than everything else about it.
+/// The initial capacity of a mapping: growing would cost more than everything else about it.
 pub(super) const MOST_KEYS: usize = 8;
 
-/// A place that only moves forward.
+/// A position in the text that only moves forward.
 pub(super) struct Cursor<'t> {
     text: &'t str,
     at: usize,
     /// The number of lines before this one.
     line: usize,
     line_start: usize,
-    /// A place on this line, and how many characters of the line are before it.
+    /// A position on this line, and how many characters of the line are before it.
     counted: (usize, usize),
-    /// By how much the line is indented that has been come to last; nothing at the end of the text.
+    /// The indentation of the current line; `None` at the end of the text.
     pub(super) indent: Option<usize>,
 }
 
 impl<'t> Cursor<'t> {
-    /// The first line that says something.
+    /// A cursor at the first line with content.
     pub(super) fn new(text: &'t str) -> Option<Self> {
         let mut cursor = Self {
             text,
@@ -43,7 +43,7 @@ impl<'t> Cursor<'t> {
         self.at
     }
 
-    /// How many bytes of the line are before this place; of its indentation each is a character.
+    /// How many bytes of the line are before this position; within the indentation these are characters.
     pub(super) fn column(&self) -> usize {
         self.at - self.line_start
     }
@@ -53,42 +53,42 @@ impl<'t> Cursor<'t> {
         self.bytes().first().copied()
     }
 
-    /// What is still to come.
+    /// The rest of the text.
     pub(super) fn bytes(&self) -> &'t [u8] {
         &self.text.as_bytes()[self.at..]
     }
 
-    /// The text from a place up to here.
+    /// The text from a position up to here.
     pub(super) fn text_from(&self, start: usize) -> Option<&'t str> {
         self.text.get(start..self.at)
     }
 
-    /// Goes on by some bytes of this line.
+    /// Skips some bytes of this line.
     pub(super) fn skip(&mut self, bytes: usize) {
         self.at += bytes;
     }
 
-    /// Goes on to the byte, if it is the next one.
+    /// Skips the byte if it is the next one; returns whether it was.
     pub(super) fn take(&mut self, byte: u8) -> bool {
         let is_next = self.byte() == Some(byte);
         self.at += usize::from(is_next);
         is_next
     }
 
-    /// Whether something follows on this line.
+    /// Whether a value follows on this line.
     pub(super) fn is_inline(&self) -> bool {
         let value = self.bytes().iter().find(|byte| **byte != b' ');
         !matches!(value, None | Some(b'\n' | b'\r' | b'#'))
     }
 
-    /// Skips spaces; says whether there were some.
+    /// Skips spaces; returns whether there were any.
     pub(super) fn spaces(&mut self) -> bool {
         let start = self.at;
         while self.take(b' ') {}
         self.at > start
     }
 
-    /// The span from a place on this line, which is no earlier than the last one that was asked for.
+    /// The span from a position on this line, which is no earlier than that of the last call.
     pub(super) fn span(&mut self, start: usize, length: usize) -> Span {
         let (offset, characters) = self.counted;
         let characters = characters
@@ -107,8 +107,7 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// Behind a value: skips what else is on its line, which may only be a comment, and goes on to the next line that
-    /// says something.
+    /// After a value: skips the rest of its line, which may only be a comment, and moves to the next line with content.
     pub(super) fn end_line(&mut self) -> Option<()> {
         let spaced = self.spaces();
         self.rest_of_line(spaced)?;
@@ -137,7 +136,7 @@ impl<'t> Cursor<'t> {
         Some(())
     }
 
-    /// At the beginning of a line: goes on to the first that says something.
+    /// At the beginning of a line: moves to the first line with content.
     fn next_line(&mut self) -> Option<()> {
         loop {
             self.spaces();
@@ -154,7 +153,7 @@ impl<'t> Cursor<'t> {
     }
 }
 
-/// Whether there are only characters that YAML has anywhere, none of which ends a line or is invisible to some.
+/// Whether all characters are allowed anywhere in YAML, and none ends a line or is a byte order mark.
 pub(super) fn is_readable(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
         || text.chars().all(|c| {

@@ -1,4 +1,4 @@
-//! Lists in brackets and mappings in braces.
+//! Flow sequences and flow mappings.
 
 use super::{
     super::node::{Located, Node},
@@ -7,7 +7,7 @@ use super::{
 };
 
 impl<'t> Cursor<'t> {
-    /// The value that begins here, in brackets or braces or in lines whose blocks are indented by `indent`.
+    /// The flow collection or scalar that begins here, in a block that is indented by `indent`.
     pub(super) fn inline(&mut self, indent: usize, depth: usize, place: Place) -> Option<Located<Node<'t>>> {
         let start = self.at();
         match self.byte()? {
@@ -25,7 +25,7 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// The items of a list in brackets, which begins here.
+    /// The items of a flow sequence, which begins here.
     pub(super) fn flow_list(
         &mut self,
         indent: usize,
@@ -57,7 +57,7 @@ impl<'t> Cursor<'t> {
                 break;
             }
             let key = self.scalar(Place::Flow)?;
-            // On the line of its key, as anything else is not easily told from nothing.
+            // On the line of its key: anything else is hard to tell from an empty value.
             if !self.colon(&key)? || !self.spaces() {
                 return None;
             }
@@ -76,13 +76,13 @@ impl<'t> Cursor<'t> {
         })
     }
 
-    /// Behind the bracket or brace that opens something.
+    /// Skips the bracket or brace that opens a collection.
     fn opened(&mut self, depth: usize) -> Option<()> {
         self.skip(1);
         (depth < MOST_DEPTH).then_some(())
     }
 
-    /// Skips spaces, and ends of lines that go on farther right than the block around them.
+    /// Skips spaces and line ends, if the next line is indented further than the block around it.
     fn gap(&mut self, indent: usize) -> Option<()> {
         if self.is_inline() {
             self.spaces();

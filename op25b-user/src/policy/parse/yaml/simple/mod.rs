@@ -1,10 +1,9 @@
-//! From the YAML in which policies are mostly written to nodes, many times faster than the library does it.
+//! Reads the YAML in which policies are mostly written, many times faster than the library.
 //!
-//! This knows records and lists in lines, one value a line, lists and records in brackets and braces, plain and quoted
-//! scalars on one line, comments. It makes of them exactly what the library makes of them, places included, and tests
-//! hold it to that. Whatever else YAML has, and whatever is wrong, it answers with nothing, and the library reads the
-//! text: so this neither has to know all of YAML, nor what to say about mistakes. A misread policy is worse than a slow
-//! one, so in doubt it is nothing.
+//! It supports block mappings and sequences with one value per line, flow mappings and sequences, plain and quoted scalars
+//! on one line, and comments. For these its results equal the library's, spans included, which tests verify. For everything
+//! else, and for anything wrong, it returns `None`, and the library reads the text: so this reader needs neither all of YAML
+//! nor messages about mistakes. A misread policy is worse than a slow one, so in doubt it returns `None`.
 
 mod block;
 mod cursor;
@@ -16,14 +15,14 @@ mod tests;
 use self::cursor::Cursor;
 use super::items::{Items, Reading};
 
-/// Reads the document into `items`; nothing if it is not this kind of YAML, and then `items` is of no use.
+/// Reads the document into `items`. `None` if it is not this kind of YAML; then `items` is incomplete.
 pub(super) fn read<'t>(text: &'t str, items: &mut dyn Items<'t>) -> Option<()> {
     let mut cursor = Cursor::new(text)?;
     if cursor.indent == Some(0) && cursor.bytes().starts_with(b"---") {
         cursor.skip(3);
         cursor.end_line()?;
     }
-    // A document without a key is no record, and the library says so.
+    // A document without a key is not a mapping, which the library reports.
     cursor.indent?;
     while let Some(indent) = cursor.indent {
         if indent > 0 {

@@ -1,4 +1,4 @@
-//! Scalars on one line: where does one end, and what is it?
+//! Scalars on one line.
 
 use std::borrow::Cow;
 
@@ -7,16 +7,16 @@ use super::{
     cursor::{Cursor, is_readable},
 };
 
-/// Where a scalar stands.
+/// The context of a scalar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// In lines of keys and items.
+    /// In a block collection.
     Block,
-    /// Within brackets or braces.
+    /// In a flow collection.
     Flow,
 }
 
-/// YAML takes nothing for a key whose colon comes after 1024 characters; ours are far shorter.
+/// YAML limits implicit keys to 1024 characters; those of policies are far shorter.
 const LONGEST_KEY: usize = 256;
 
 impl<'t> Cursor<'t> {
@@ -29,7 +29,7 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// Takes the colon behind what is a key then, with a space or the end of the line behind it.
+    /// Skips the colon that makes a scalar a key, which a space or the end of the line follows; returns whether there was one.
     pub(super) fn colon(&mut self, key: &Located<Node<'t>>) -> Option<bool> {
         if self.byte() != Some(b':') {
             return Some(false);
@@ -43,7 +43,7 @@ impl<'t> Cursor<'t> {
         Some(true)
     }
 
-    /// A quoted text without escapes, except for a quote that is given twice.
+    /// A quoted scalar without escapes, except for a doubled single quote.
     fn quoted(&mut self, quote: u8) -> Option<Located<Node<'t>>> {
         let start = self.at();
         self.skip(1);
@@ -81,12 +81,12 @@ impl<'t> Cursor<'t> {
         })
     }
 
-    /// A scalar without quotes. It ends with the line, before a comment or a colon that makes it a key, and in brackets
-    /// and braces before what delimits it there.
+    /// A plain scalar. It ends with the line, before a comment or the colon of a key, and in a flow collection before a
+    /// delimiter.
     fn plain(&mut self, place: Place) -> Option<Located<Node<'t>>> {
         let start = self.at();
         let rest = self.bytes();
-        // All that YAML gives a meaning begins with something else.
+        // YAML's indicators begin with other characters.
         if !matches!(rest[0], b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'/' | b'(' | 0x80..) {
             return None;
         }
@@ -122,7 +122,7 @@ impl<'t> Cursor<'t> {
     }
 }
 
-/// What a scalar without quotes is, by the core schema of YAML 1.2; nothing for what is not plainly one thing.
+/// The node of a plain scalar by the core schema of YAML 1.2; `None` if that is not obvious.
 fn resolve(text: &str) -> Option<Node<'_>> {
     const WORDS: [&str; 6] = ["null", "true", "false", "nan", "inf", "infinity"];
     let first = *text.as_bytes().first()?;
@@ -139,7 +139,8 @@ fn resolve(text: &str) -> Option<Node<'_>> {
     Some(Node::Text(text.into()))
 }
 
-/// What begins with a digit: a whole number, or a text such as an address or a date that cannot be any number.
+/// The node of a plain scalar that begins with a digit: an integer, or a string such as an address or a date that cannot be
+/// a number.
 fn number(text: &str) -> Option<Node<'_>> {
     let (mut only_digits, mut is_text, mut dots, mut has_exponent, mut has_sign) =
         (true, false, 0, false, false);
@@ -149,9 +150,9 @@ fn number(text: &str) -> Option<Node<'_>> {
             b'.' => dots += 1,
             b'-' => has_sign = true,
             b'e' | b'E' => has_exponent = true,
-            // Nothing but a number with its base before it has these for digits: `365d` is a text.
+            // Only a number with a base prefix has these as digits: `365d` is a string.
             b'a'..=b'd' | b'f' if !text.starts_with('0') => is_text = true,
-            // Digits, also of other bases, and what goes with them.
+            // Digits, also of other bases, signs and prefixes.
             b'0'..=b'9' | b'+' | b'_' | b'a'..=b'f' | b'A'..=b'F' | b'x' | b'X' | b'o' | b'O' => {}
             _ => is_text = true,
         }
@@ -161,7 +162,7 @@ fn number(text: &str) -> Option<Node<'_>> {
         let starts_with_zero = text.len() > 1 && text.starts_with('0');
         return match text.parse() {
             _ if text.len() > MOST_DIGITS => None,
-            // It is a fractional number to the library, as YAML 1.1 had it for an octal one.
+            // The library reads it as a fractional number, because of octal numbers in YAML 1.1.
             Ok(_) if starts_with_zero => Some(Node::Plain),
             Ok(number) => Some(Node::Integer(number)),
             Err(_) => None,

@@ -1,4 +1,4 @@
-//! Do both readers make the same of a text, whenever the fast one makes anything of it?
+//! Compares both readers: whatever the fast one reads, the library reads the same.
 
 #[rustfmt::skip]
 mod odd;
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::policy::diagnostics::Source;
 
-/// Everything that a reader says, in order.
+/// Everything that a reader passes on, in order.
 #[derive(Debug, Default, PartialEq)]
 struct Said<'t> {
     all: Vec<(&'static str, Located<Node<'t>>)>,
@@ -76,7 +76,7 @@ fn the_example_policies_are_simple() {
     }
 }
 
-/// Keys whose value is no list.
+/// Keys whose value is not a list.
 const WHOLE: &[&str] = &[
     "version",
     "block",
@@ -109,7 +109,7 @@ exemptions:
     }
 ";
 
-/// As many as are asked for by `PROPTEST_CASES`, and no fewer than these.
+/// The number of cases that `PROPTEST_CASES` asks for, and at least this many.
 fn config() -> ProptestConfig {
     const LEAST: u32 = 4096;
     let default = ProptestConfig::default();

@@ -1,8 +1,8 @@
-//! Odd documents, most of them nearly simple: what is written by hand, by programs and by slips.
+//! Odd documents, most of them nearly simple, as people, programs and mistakes write them.
 
 use proptest::{prelude::*, sample::Index};
 
-/// Scalars that are not what they seem, and others. Those in front are the ones that policies have.
+/// Scalars that are not what they seem, and others. The first ones are those of policies.
 const SCALARS: &[&str] = &[
     "Example KK", "customer", "198.51.100.8/29", "2001:db8::/40", "192.0.2.1", "2028-03-31", "7", "25", "客",
     "2028-03-31T18:00:00+09:00", "2027-04-01 00:00:00Z", "株式会社 客", "\"a: b\"", "'it''s'", "a:b", "A & B",
@@ -42,7 +42,7 @@ pub(super) fn document() -> impl Strategy<Value = String> {
     prop::collection::vec(any::<u16>(), 0..300).prop_map(|choices| Writer::document(&choices))
 }
 
-/// A document with slips of the hand in it.
+/// A document with mistakes.
 pub(super) fn slipped(document: &'static str) -> impl Strategy<Value = String> {
     let scraps = prop::sample::select([SCALARS, SPACES, ENDS, BETWEEN, SIGNS].concat());
     let slip = (any::<Index>(), prop_oneof![Just(0), 0_usize..12], scraps);
@@ -57,7 +57,7 @@ pub(super) fn slipped(document: &'static str) -> impl Strategy<Value = String> {
     })
 }
 
-/// Writes documents by choices that proptest makes and shrinks.
+/// Writes documents from choices that proptest makes and shrinks.
 struct Writer<'c> {
     choices: std::slice::Iter<'c, u16>,
     text: String,
@@ -78,7 +78,7 @@ impl Writer<'_> {
             "", "---\n", "# c\n", "\n", "\u{feff}", " ", "--- # c\n", "--- ", "---\n---\n", "# c\n---\n", "%YAML 1.2\n---\n",
         ];
         writer.seldom(&starts);
-        // Also none at all: then there is no policy in the document.
+        // Also none: then the document has no policy.
         for _ in 0..writer.choose(5) {
             let keys = ["exemptions:", "pools:", "block:", "version:", "x:"];
             writer.one_of(&keys);
