@@ -5,7 +5,7 @@ use std::{io::Write as _, process::ExitCode};
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
 
-use super::places::Places;
+use super::paths::Paths;
 use crate::daemon::client;
 
 /// Print the daemon's metrics in Prometheus's text format.
@@ -22,7 +22,7 @@ Requires root or membership in the group op25b, and a running daemon (`op25b run
 Exit codes: 0 printed; 2 no daemon answered.")]
 pub struct Args {
     #[command(flatten)]
-    places: Places,
+    paths: Paths,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -30,7 +30,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the event loop")?
-        .block_on(client::metrics(&args.places.runtime_dir))?;
+        .block_on(client::metrics(&args.paths.runtime_dir))?;
     anstream::stdout().lock().write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -5,7 +5,7 @@ mod exempt;
 mod explain;
 pub mod logging;
 mod metrics;
-mod places;
+mod paths;
 mod reload;
 mod run;
 mod status;

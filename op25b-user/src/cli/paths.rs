@@ -6,7 +6,7 @@ use clap::Args as ClapArgs;
 
 /// The directories; several filters on one machine have different ones.
 #[derive(Clone, Debug, ClapArgs)]
-pub(super) struct Places {
+pub(super) struct Paths {
     /// Directory of the filter's pins, in a BPF file system, which is mounted if there is none.
     #[arg(
         long,

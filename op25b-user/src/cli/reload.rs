@@ -5,7 +5,7 @@ use std::{io::Write as _, process::ExitCode};
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
 
-use super::{EXIT_NO, places::Places};
+use super::{EXIT_NO, paths::Paths};
 use crate::daemon::client;
 
 /// Make the daemon reload its policy file.
@@ -30,7 +30,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    places: Places,
+    paths: Paths,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -38,7 +38,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the event loop")?
-        .block_on(client::reload(&args.places.runtime_dir, args.dry_run))?;
+        .block_on(client::reload(&args.paths.runtime_dir, args.dry_run))?;
     let mut stdout = anstream::stdout().lock();
     if args.json {
         serde_json::to_writer_pretty(&mut stdout, &answer)?;

@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
 
-use super::places::Places;
+use super::paths::Paths;
 use crate::{
     daemon::{self, Options, policy_file},
     datapath::{LogLevel, requirements},
@@ -40,7 +40,7 @@ pub struct Args {
     #[arg(long)]
     watch: bool,
     #[command(flatten)]
-    places: Places,
+    paths: Paths,
 }
 
 impl Args {
@@ -59,9 +59,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     requirements::check()?;
     let options = Options {
         policy: args.policy.clone(),
-        bpffs: args.places.bpffs.clone(),
-        runtime_dir: args.places.runtime_dir.clone(),
-        state_dir: args.places.state_dir.clone(),
+        bpffs: args.paths.bpffs.clone(),
+        runtime_dir: args.paths.runtime_dir.clone(),
+        state_dir: args.paths.state_dir.clone(),
         datapath_log: args.datapath_log,
         watch: args.watch,
     };

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use tokio::time::timeout;
 
-use super::{EXIT_NOT_RUNNING, places::Places};
+use super::{EXIT_NOT_RUNNING, paths::Paths};
 use crate::{
     daemon::{client, control::PROMPT},
     report::{State, Status, status},
@@ -31,7 +31,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    places: Places,
+    paths: Paths,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -39,7 +39,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the event loop")?
-        .block_on(ask(&args.places))?;
+        .block_on(ask(&args.paths))?;
     let mut stdout = anstream::stdout().lock();
     if args.json {
         serde_json::to_writer_pretty(&mut stdout, &status)?;
@@ -55,11 +55,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// What the kernel says and, if there is a daemon, what it says.
-async fn ask(places: &Places) -> anyhow::Result<Status> {
-    let mut status = status(&places.bpffs).await?;
+async fn ask(paths: &Paths) -> anyhow::Result<Status> {
+    let mut status = status(&paths.bpffs).await?;
     if status.daemon.is_some() {
         // Whoever may not ask it, or finds it stopped, still learns what the kernel says.
-        let report = timeout(PROMPT, client::status(&places.runtime_dir)).await;
+        let report = timeout(PROMPT, client::status(&paths.runtime_dir)).await;
         let report = report.ok().and_then(Result::ok);
         let report = report.filter(|report| Some(report.pid) == status.daemon);
         let reload = report.and_then(|report| report.last_reload);

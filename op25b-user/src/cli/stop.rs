@@ -18,7 +18,7 @@ use nix::{
     unistd::Pid,
 };
 
-use super::{EXIT_NOT_RUNNING, places::Places};
+use super::{EXIT_NOT_RUNNING, paths::Paths};
 use crate::{
     daemon::control,
     datapath::{Pins, holder},
@@ -42,11 +42,11 @@ pub struct Args {
     #[arg(long)]
     detach: bool,
     #[command(flatten)]
-    places: Places,
+    paths: Paths,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let bpffs = &args.places.bpffs;
+    let bpffs = &args.paths.bpffs;
     let mut stdout = anstream::stdout().lock();
     let ended = end_daemon(bpffs)?;
     if let Some(pid) = ended {
@@ -59,7 +59,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         writeln!(stdout, "no daemon is running at {}", bpffs.display())?;
         return Ok(EXIT_NOT_RUNNING.into());
     }
-    remove_socket(&args.places.runtime_dir)?;
+    remove_socket(&args.paths.runtime_dir)?;
     match Pins::take_existing(bpffs)? {
         Some(pins) => {
             let interfaces = pins.remove()?;

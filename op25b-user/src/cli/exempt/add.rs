@@ -5,7 +5,7 @@ use std::{io::Write as _, process::ExitCode};
 use clap::Args as ClapArgs;
 
 use super::answer::{change, print_json, refuse, verdict, warn};
-use crate::{api::NewExemption, cli::places::Places};
+use crate::{api::NewExemption, cli::paths::Paths};
 
 /// Add an exemption: allow a customer's prefixes to use the blocked ports.
 ///
@@ -48,7 +48,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    places: Places,
+    paths: Paths,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -61,7 +61,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         expires: Some(args.expires.clone()),
         force: args.force,
     };
-    let added = match change(&args.places, async |client| client.add(&exemption).await)? {
+    let added = match change(&args.paths, async |client| client.add(&exemption).await)? {
         Ok(added) => added,
         Err(problem) => return refuse(&problem, args.json, None),
     };

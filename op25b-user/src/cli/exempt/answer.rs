@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::{
     api::{Explained, Problem},
-    cli::{EXIT_FAILED, EXIT_NO, places::Places},
+    cli::{EXIT_FAILED, EXIT_NO, paths::Paths},
     daemon::client::{Client, ClientError},
 };
 
@@ -29,10 +29,10 @@ pub(super) enum Answer<T> {
 
 /// Sends a request that changes nothing.
 pub(super) fn ask<T>(
-    places: &Places,
+    paths: &Paths,
     question: impl AsyncFnOnce(Client) -> Result<T, ClientError>,
 ) -> anyhow::Result<Answer<T>> {
-    let client = Client::new(&places.runtime_dir);
+    let client = Client::new(&paths.runtime_dir);
     match block_on(question(client))? {
         Ok(answer) => Ok(Answer::Done(answer)),
         Err(ClientError::Refused(problem)) => Ok(Answer::Refused(problem)),
@@ -44,10 +44,10 @@ pub(super) fn ask<T>(
 
 /// Sends a request that makes a change; without a daemon that is an error.
 pub(super) fn change<T>(
-    places: &Places,
+    paths: &Paths,
     question: impl AsyncFnOnce(Client) -> Result<T, ClientError>,
 ) -> anyhow::Result<Result<T, Box<Problem>>> {
-    let client = Client::new(&places.runtime_dir);
+    let client = Client::new(&paths.runtime_dir);
     let error = match block_on(question(client))? {
         Ok(answer) => return Ok(Ok(answer)),
         Err(ClientError::Refused(problem)) => return Ok(Err(problem)),

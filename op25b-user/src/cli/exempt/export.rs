@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     api::{Exemption, Origin},
-    cli::places::Places,
+    cli::paths::Paths,
     daemon::client::Listing,
     exemption::formats::{self, Format},
     store::State,
@@ -40,16 +40,16 @@ pub struct Args {
     #[arg(long, conflicts_with = "format")]
     json: bool,
     #[command(flatten)]
-    places: Places,
+    paths: Paths,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let listing = Listing::default();
-    let exemptions = match ask(&args.places, async |client| client.list(&listing).await)? {
+    let exemptions = match ask(&args.paths, async |client| client.list(&listing).await)? {
         Answer::Done(exemptions) => exemptions,
         Answer::Refused(problem) => return refuse(&problem, args.json, None),
         Answer::NoDaemon => {
-            let offline = Offline::store_only(&args.places)?;
+            let offline = Offline::store_only(&args.paths)?;
             offline.say_so();
             offline.list(&listing)?
         }

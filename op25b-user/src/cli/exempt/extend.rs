@@ -9,7 +9,7 @@ use super::{
     answer::{change, print_json, refuse, verdict, warn},
     words,
 };
-use crate::{api::ExtendExemption, cli::places::Places};
+use crate::{api::ExtendExemption, cli::paths::Paths};
 
 /// Change the expiry of an exemption.
 ///
@@ -36,7 +36,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    places: Places,
+    paths: Paths,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -44,9 +44,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         expires: args.expires.clone(),
         reason: args.reason.clone(),
     };
-    let extended = match change(&args.places, async |client| {
-        client.extend(&args.id, &extend).await
-    })? {
+    let extended = match change(&args.paths, async |client| client.extend(&args.id, &extend).await)? {
         Ok(extended) => extended,
         Err(problem) => return refuse(&problem, args.json, None),
     };

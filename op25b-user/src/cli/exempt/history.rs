@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     api::{Exemption, HistoryEntry, Page},
-    cli::places::Places,
+    cli::paths::Paths,
     store::ChangeKind,
 };
 
@@ -37,7 +37,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    places: Places,
+    paths: Paths,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -49,13 +49,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     loop {
         let page = match &offline {
             Some(offline) => Offline::history(offline, id, after.as_deref())?,
-            None => match ask(&args.places, async |client| {
+            None => match ask(&args.paths, async |client| {
                 client.history(id, after.as_deref()).await
             })? {
                 Answer::Done(page) => page,
                 Answer::Refused(problem) => return refuse(&problem, args.json, None),
                 Answer::NoDaemon => {
-                    let opened = Offline::open(&args.places)?;
+                    let opened = Offline::open(&args.paths)?;
                     opened.say_so();
                     offline = Some(opened);
                     continue;

@@ -16,7 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::answer::{change, print_json, refuse, warn};
 use crate::{
     api::{ImportExemptions, ImportRow, Imported, Problem, ProblemKind, RowProblem},
-    cli::places::Places,
+    cli::paths::Paths,
     exemption::formats::{self, Format, Mistakes},
 };
 
@@ -56,7 +56,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    places: Places,
+    paths: Paths,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -140,7 +140,7 @@ fn upload(args: &Args, exemptions: Vec<ImportRow>) -> anyhow::Result<Result<Impo
     };
     let bar = bar("sending", 0);
     let shown = bar.clone();
-    let answer = change(&args.places, async move |client| {
+    let answer = change(&args.paths, async move |client| {
         client
             .import(&import, |length| {
                 shown.set_length(length);

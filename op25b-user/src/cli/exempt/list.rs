@@ -18,7 +18,7 @@ use super::{
     offline::Offline,
     table::table,
 };
-use crate::{api::duration, cli::places::Places, daemon::client::Listing};
+use crate::{api::duration, cli::paths::Paths, daemon::client::Listing};
 
 const BOLD: Style = Style::new().bold();
 
@@ -52,7 +52,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    places: Places,
+    paths: Paths,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -62,11 +62,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         within: args.within.map(|net| net.to_string()),
         all: args.all,
     };
-    let (exemptions, left_out) = match ask(&args.places, async |client| client.list(&listing).await)? {
+    let (exemptions, left_out) = match ask(&args.paths, async |client| client.list(&listing).await)? {
         Answer::Done(exemptions) => (exemptions, Vec::new()),
         Answer::Refused(problem) => return refuse(&problem, args.json, None),
         Answer::NoDaemon => {
-            let offline = Offline::open(&args.places)?;
+            let offline = Offline::open(&args.paths)?;
             offline.say_so();
             (offline.list(&listing)?, offline.left_out)
         }

@@ -8,7 +8,7 @@ use super::{
     answer::{change, print_json, refuse, verdict},
     words,
 };
-use crate::cli::places::Places;
+use crate::cli::paths::Paths;
 
 /// Remove an exemption.
 ///
@@ -31,11 +31,11 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    places: Places,
+    paths: Paths,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let removed = match change(&args.places, async |client| {
+    let removed = match change(&args.paths, async |client| {
         client.remove(&args.id, &args.reason).await
     })? {
         Ok(removed) => removed,

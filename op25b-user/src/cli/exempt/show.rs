@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     api::Exemption,
-    cli::{EXIT_NO, places::Places},
+    cli::{EXIT_NO, paths::Paths},
 };
 
 /// Show one exemption in detail.
@@ -37,15 +37,15 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    places: Places,
+    paths: Paths,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let exemption = match ask(&args.places, async |client| client.show(&args.id).await)? {
+    let exemption = match ask(&args.paths, async |client| client.show(&args.id).await)? {
         Answer::Done(exemption) => exemption,
         Answer::Refused(problem) => return refuse(&problem, args.json, None),
         Answer::NoDaemon => {
-            let offline = Offline::open(&args.places)?;
+            let offline = Offline::open(&args.paths)?;
             offline.say_so();
             let Some(exemption) = offline.show(&args.id)? else {
                 anstream::eprintln!("op25b: there is no exemption {}", words::printable(&args.id));

@@ -13,7 +13,7 @@ use crate::{
 
 /// The answer of the daemon, if there is one that may be asked.
 pub(super) fn ask(args: &Args) -> anyhow::Result<Option<Explanation>> {
-    let runtime_dir = &args.places.runtime_dir;
+    let runtime_dir = &args.paths.runtime_dir;
     let client = Client::new(runtime_dir);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use op25b_common::Reason;
 use serde::Serialize;
 
-use super::{EXIT_NO, places::Places};
+use super::{EXIT_NO, paths::Paths};
 use crate::{
     daemon::policy_file::{self, PolicyFile},
     datapath::{
@@ -66,7 +66,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    places: Places,
+    paths: Paths,
 }
 
 /// The answer, as `--json` writes it.
@@ -119,7 +119,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         let explanation = ask_a_copy(args)?;
         if args.policy.is_none() {
-            say_what_is_not_asked(&args.places.state_dir);
+            say_what_is_not_asked(&args.paths.state_dir);
         }
         explanation
     };

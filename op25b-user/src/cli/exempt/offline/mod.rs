@@ -15,7 +15,7 @@ use self::empty::EmptyStore;
 use super::answer::block_on;
 use crate::{
     api::{self, Exemption, HistoryEntry, Page},
-    cli::places::Places,
+    cli::paths::Paths,
     daemon::client::Listing,
     datapath::{
         discover::{self, Found, FoundFilter},
@@ -42,9 +42,9 @@ pub(super) struct Offline {
 
 impl Offline {
     /// Opens the store and the policy file.
-    pub(super) fn open(places: &Places) -> anyhow::Result<Self> {
-        let mut offline = Self::store_only(places)?;
-        match enforced(&places.bpffs) {
+    pub(super) fn open(paths: &Paths) -> anyhow::Result<Self> {
+        let mut offline = Self::store_only(paths)?;
+        match enforced(&paths.bpffs) {
             Ok(Some(file)) => {
                 offline.file = file.path;
                 offline.policy = Some(Arc::new(file.policy));
@@ -58,10 +58,10 @@ impl Offline {
     }
 
     /// Opens the store alone.
-    pub(super) fn store_only(places: &Places) -> anyhow::Result<Self> {
+    pub(super) fn store_only(paths: &Paths) -> anyhow::Result<Self> {
         Ok(Self {
             now: Timestamp::now(),
-            store: open(&places.state_dir)?,
+            store: open(&paths.state_dir)?,
             file: PathBuf::new(),
             policy: None,
             left_out: Vec::new(),
