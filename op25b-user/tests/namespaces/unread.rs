@@ -66,7 +66,7 @@ fn what_could_not_be_read_at_the_start_is_enforced_though_nobody_asks() {
     });
     let log = filter.log();
     assert!(
-        log.contains("the kernel has the exemptions of the store again"),
+        log.contains("the kernel has caught up with the exemption store"),
         "{log}"
     );
     let explained = scene.op25b(&["explain", "--src", "198.51.100.10"]);
