@@ -6,6 +6,7 @@ mod explain;
 pub mod logging;
 mod metrics;
 mod paths;
+mod policy_file;
 mod reload;
 mod run;
 mod status;

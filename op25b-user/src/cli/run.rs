@@ -5,9 +5,9 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
 
-use super::paths::Paths;
+use super::{paths::Paths, policy_file};
 use crate::{
-    daemon::{self, Options, policy_file},
+    daemon::{self, Options},
     datapath::{LogLevel, requirements},
 };
 
@@ -55,7 +55,7 @@ impl Args {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     daemon::memory::share_heap();
-    let file = policy_file::read_aloud(&args.policy)?;
+    let file = policy_file::read(&args.policy)?;
     requirements::check()?;
     let options = Options {
         policy: args.policy.clone(),

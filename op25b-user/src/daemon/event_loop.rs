@@ -6,14 +6,13 @@ use tracing::info;
 use super::{
     events::signals::{SignalRequest, Signals},
     options::Options,
-    policy_file::PolicyFile,
     process::service,
     state::Daemon,
 };
-use crate::enforcer::Enforcer;
+use crate::{enforcer::Enforcer, policy};
 
 /// Enforces the policy in `file` until SIGINT or SIGTERM; the filter continues after that.
-pub(crate) async fn run(options: &Options, file: PolicyFile) -> anyhow::Result<()> {
+pub(crate) async fn run(options: &Options, file: policy::File) -> anyhow::Result<()> {
     // Handlers come first: a signal that arrives while interfaces are being attached leads to a clean stop, too.
     let mut signals = Signals::install()?;
     let (mut daemon, mut enforcer) = Daemon::start(options.clone(), file).await?;

@@ -13,7 +13,6 @@ mod events;
 mod host;
 mod metrics;
 mod options;
-pub(crate) mod policy_file;
 mod process;
 mod reload;
 mod report;

@@ -5,7 +5,7 @@ use std::fs;
 use jiff::Timestamp;
 use tracing::{error, info, warn};
 
-use super::{policy_file::PolicyFile, process::service, state::Daemon};
+use super::{process::service, state::Daemon};
 use crate::{
     enforcer::{Enforcer, Host as _},
     policy::{self, Diff, Policy, ReadError, Severity},
@@ -87,11 +87,11 @@ impl Daemon {
         &mut self,
         enforcer: &mut Enforcer,
         answer: &mut ReloadAnswer,
-    ) -> anyhow::Result<PolicyFile> {
+    ) -> anyhow::Result<policy::File> {
         let path = self.options.policy.clone();
         let before = enforcer.policy().clone();
         let read = move || {
-            let file = PolicyFile::from(policy::read(&path)?);
+            let file = policy::read(&path)?;
             let changes = Diff::between(&before, &file.policy);
             Ok((file, changes))
         };

@@ -11,13 +11,13 @@ use super::{
     control::{self, Control, OpenReader},
     events::{packet_log::PacketLog, scrapes::Scrapes, watch::Watch},
     options::Options,
-    policy_file::PolicyFile,
     process::{privileges, service},
     state::{Daemon, Reloads},
 };
 use crate::{
     datapath::InterfaceEvents,
     enforcer::{Enforcer, Takeover, TakeoverOptions},
+    policy,
 };
 
 /// How many threads may be at work at once beside the event loop: one that loads a policy, one that writes to the store, one
@@ -26,7 +26,7 @@ pub(crate) const THREADS: usize = 3 + control::THREADS;
 
 impl Daemon {
     /// Enforces a policy in the place of whatever an earlier process left.
-    pub(super) async fn start(options: Options, file: PolicyFile) -> anyhow::Result<(Self, Enforcer)> {
+    pub(super) async fn start(options: Options, file: policy::File) -> anyhow::Result<(Self, Enforcer)> {
         let takeover_options = TakeoverOptions {
             bpffs: options.bpffs.clone(),
             state_dir: options.state_dir.clone(),
@@ -41,7 +41,7 @@ impl Daemon {
         let interface_events = InterfaceEvents::listen()?;
         let clock = Clock::new()?;
         let reloads = Reloads {
-            digest: Some(file.description.policy_sha256.clone()),
+            digest: Some(file.sha256.clone()),
             ..Reloads::default()
         };
         let (enforcer, packet_log) = takeover

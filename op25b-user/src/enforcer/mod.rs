@@ -6,6 +6,7 @@
 //! A change of the exemptions is decided, stored, enforced, verified with the program in the kernel and answered, in this order.
 //! Whatever happens between two of these steps, the store is authoritative: a start makes the kernel equal to it.
 
+mod described;
 mod exemptions;
 mod explain;
 mod host;
@@ -18,6 +19,7 @@ mod store;
 mod takeover;
 
 pub(crate) use self::{
+    described::describe,
     exemptions::{
         outcome::{Changed, Imported},
         refusal::Refusal,

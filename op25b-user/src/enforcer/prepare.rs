@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use tracing::info;
 
-use super::exemptions::active_set::exemption;
+use super::{described::DescribedPolicy, exemptions::active_set::exemption};
 use crate::{
-    daemon::policy_file::PolicyFile,
     datapath::{Description, Filter, LoadOptions, LogLevel, Reused},
-    policy::Policy,
+    policy::{self, Policy},
     store::Record,
 };
 
@@ -21,30 +20,29 @@ pub(super) struct Prepared {
     pub(super) description: Description,
 }
 
-/// Loads a policy with the exemptions of these records.
+/// Loads the policy of a file with the exemptions of these records.
 pub(super) fn load_with(
-    file: PolicyFile,
+    file: policy::File,
     records: Vec<Record>,
     log: LogLevel,
     reused: &Reused,
 ) -> anyhow::Result<Prepared> {
-    let file = file.with(records.iter().map(exemption))?;
-    load(file, records, log, reused)
+    let policy = DescribedPolicy::from(file).with(records.iter().map(exemption))?;
+    load(policy, records, log, reused)
 }
 
 /// Loads a policy that has the exemptions of these records.
 pub(super) fn load(
-    file: PolicyFile,
+    policy: DescribedPolicy,
     records: Vec<Record>,
     log: LogLevel,
     reused: &Reused,
 ) -> anyhow::Result<Prepared> {
-    let PolicyFile {
+    let DescribedPolicy {
         policy,
         compiled,
         description,
-        ..
-    } = file;
+    } = policy;
     let filter = Filter::load_with(&compiled, &description, LoadOptions { log, trace: false }, reused)?;
     info!(
         policy = %description.policy_file.display(),

@@ -5,20 +5,20 @@ use std::{sync::Arc, time::Instant};
 use tracing::{error, info};
 
 use super::{
+    described::DescribedPolicy,
     exemptions::active_set::{ActiveSet, exemption},
     host::Host,
     prepare::{self, Prepared},
     state::{Enforcer, RETRY, targets},
 };
 use crate::{
-    daemon::policy_file::PolicyFile,
     datapath::{Filter, Interfaces, LinkState, Target},
-    policy::Policy,
+    policy::{self, Policy},
 };
 
 impl Enforcer {
     /// Enforces a policy in the place of the one that is enforced. If that fails, nothing has changed.
-    pub(crate) async fn replace(&mut self, file: PolicyFile, host: &mut impl Host) -> anyhow::Result<()> {
+    pub(crate) async fn replace(&mut self, file: policy::File, host: &mut impl Host) -> anyhow::Result<()> {
         let (store, log) = (self.store.clone(), self.datapath_log);
         let reused = self.datapath.reusable(&file.compiled)?;
         let prepared = host
@@ -40,7 +40,7 @@ impl Enforcer {
                 let in_file = policy.exemptions_in_file().len();
                 policy.exemptions.truncate(in_file);
                 policy.exemptions.extend(records.iter().map(exemption));
-                anyhow::Ok((PolicyFile::again(policy, &before)?, records))
+                anyhow::Ok((DescribedPolicy::again(policy, &before)?, records))
             })
             .await??;
         let reused = self.datapath.reusable(&file.compiled)?;

@@ -14,9 +14,8 @@ use super::{
     store::SharedStore,
 };
 use crate::{
-    daemon::policy_file::PolicyFile,
     datapath::{Enforced, Filter, Interfaces, LogLevel, Pins},
-    policy::Policy,
+    policy::{self, Policy},
     store::Record,
 };
 
@@ -71,7 +70,7 @@ impl Takeover {
     /// `open_packet_log` gets the filter before it is attached, and may prevent that.
     pub(crate) async fn enforce<L>(
         self,
-        file: PolicyFile,
+        file: policy::File,
         open_packet_log: impl FnOnce(&mut Filter) -> anyhow::Result<L>,
     ) -> anyhow::Result<(Enforcer, L)> {
         let (records, is_unread) = self.first_records()?;

@@ -19,14 +19,14 @@ use jiff::Timestamp;
 use op25b_common::Reason;
 use serde::Serialize;
 
-use super::{EXIT_NO, paths::Paths};
+use super::{EXIT_NO, paths::Paths, policy_file};
 use crate::{
-    daemon::policy_file::{self, PolicyFile},
     datapath::{
         Decision, Description, TestRunner,
         discover::{self, Found},
         probe, requirements,
     },
+    enforcer,
     policy::{self, Flow, Policy, Position, Rule, reference},
     report::exemptions::policy_id,
     store::{Records as _, State, sqlite},
@@ -180,7 +180,7 @@ fn ask_a_copy(args: &Args) -> anyhow::Result<Explanation> {
         source: flow.source,
         destination: flow.destination,
         port: flow.destination_port,
-        policy_file: file.description.policy_file,
+        policy_file: file.path,
         program,
         model: differ.then_some(model),
         is_live: false,
@@ -188,20 +188,20 @@ fn ask_a_copy(args: &Args) -> anyhow::Result<Explanation> {
 }
 
 /// The policy that the question is about.
-fn policy(args: &Args) -> anyhow::Result<PolicyFile> {
+fn policy(args: &Args) -> anyhow::Result<policy::File> {
     if let Some(path) = &args.policy {
-        return policy_file::read_aloud(path);
+        return policy_file::read(path);
     }
     let description = enforced()?;
     let path = &description.policy_file;
-    let file = policy_file::read_aloud(path).with_context(|| {
+    let file = policy_file::read(path).with_context(|| {
         format!(
             "cannot explain what is enforced here since {}; `--policy FILE` explains another file",
             description.loaded_at
         )
     })?;
     ensure!(
-        file.description.policy_sha256 == description.policy_sha256,
+        file.sha256 == description.policy_sha256,
         "{path} has been changed since it was loaded at {}: `op25b reload` enforces it, \
          or explain the file as it is now with `--policy {path}`",
         description.loaded_at,
@@ -236,9 +236,9 @@ fn enforced() -> anyhow::Result<Description> {
 }
 
 /// The program's answer and the reference's.
-fn ask(file: &PolicyFile, flow: &Flow) -> anyhow::Result<(reference::Decision, reference::Decision)> {
+fn ask(file: &policy::File, flow: &Flow) -> anyhow::Result<(reference::Decision, reference::Decision)> {
     let frame = probe::syn(flow.source, flow.destination, flow.destination_port)?;
-    let mut runner = TestRunner::load(&file.compiled, &file.description)?;
+    let mut runner = TestRunner::load(&file.compiled, &enforcer::describe(file))?;
     let before = reference::decide(&file.policy, flow, Timestamp::now());
     let decision = as_reference(runner.run(&frame)?);
     let after = reference::decide(&file.policy, flow, Timestamp::now());

@@ -1,41 +1,34 @@
-//! A policy that may be enforced, with the description that the loaded program has of it.
+//! The description of a policy, which the filter in the kernel carries.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::{
     datapath::{Description, PoolSummary},
-    policy::{self, CompileError, Compiled, Exemption, Policy, ReadError, Report},
+    policy::{self, CompileError, Compiled, Exemption, Policy},
 };
 
-/// A policy that may be enforced.
-#[derive(Debug)]
-pub(crate) struct PolicyFile {
-    pub(crate) policy: Arc<Policy>,
-    pub(crate) compiled: Compiled,
-    pub(crate) description: Description,
-    /// What in it is probably not what was meant.
-    pub(crate) warnings: Report,
+/// A compiled policy and its description.
+pub(super) struct DescribedPolicy {
+    pub(super) policy: Arc<Policy>,
+    pub(super) compiled: Compiled,
+    pub(super) description: Description,
 }
 
-impl From<policy::File> for PolicyFile {
+impl From<policy::File> for DescribedPolicy {
     fn from(file: policy::File) -> Self {
         Self {
-            description: describe(file.path, file.sha256, &file.policy),
+            description: describe(&file),
             policy: Arc::new(file.policy),
             compiled: file.compiled,
-            warnings: file.warnings,
         }
     }
 }
 
-impl PolicyFile {
-    /// The same with exemptions that the file does not have.
-    pub(crate) fn with(mut self, more: impl Iterator<Item = Exemption>) -> Result<Self, CompileError> {
+impl DescribedPolicy {
+    /// The policy with exemptions that the file does not have.
+    pub(super) fn with(mut self, more: impl Iterator<Item = Exemption>) -> Result<Self, CompileError> {
         let mut more = more.peekable();
         if more.peek().is_some() {
             Arc::make_mut(&mut self.policy).exemptions.extend(more);
@@ -45,8 +38,8 @@ impl PolicyFile {
         Ok(self)
     }
 
-    /// A policy that was enforced before, with other exemptions.
-    pub(crate) fn again(policy: Policy, before: &Description) -> Result<Self, CompileError> {
+    /// The policy that is enforced, with other exemptions.
+    pub(super) fn again(policy: Policy, before: &Description) -> Result<Self, CompileError> {
         let mut description = Description {
             loaded_at: Timestamp::now(),
             ..before.clone()
@@ -54,32 +47,21 @@ impl PolicyFile {
         count(&mut description, &policy);
         Ok(Self {
             compiled: policy::compile(&policy)?,
-            warnings: Report::new(&description.policy_file.display().to_string()),
             policy: Arc::new(policy),
             description,
         })
     }
 }
 
-/// Reads a policy for a command: its errors and warnings go to stderr.
-pub(crate) fn read_aloud(path: &Path) -> anyhow::Result<PolicyFile> {
-    let result = policy::read(path);
-    match &result {
-        Ok(file) => file.warnings.print_to_stderr()?,
-        Err(ReadError::Invalid(report)) => report.print_to_stderr()?,
-        Err(_) => {}
-    }
-    Ok(result?.into())
-}
-
-/// The description of a program that enforces this policy.
-fn describe(policy_file: PathBuf, policy_sha256: String, policy: &Policy) -> Description {
+/// The description of a policy file that this process loads now.
+pub(crate) fn describe(file: &policy::File) -> Description {
+    let policy = &file.policy;
     let mut description = Description {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         loaded_at: Timestamp::now(),
-        policy_file,
-        policy_sha256,
+        policy_file: file.path.clone(),
+        policy_sha256: file.sha256.clone(),
         pools: policy
             .pools
             .iter()
