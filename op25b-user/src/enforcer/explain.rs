@@ -9,7 +9,6 @@ use super::{exemptions::refusal::Refusal, state::Enforcer};
 use crate::{
     datapath::{Decision, probe},
     policy::{self, Exemption, Flow, Position},
-    report::exemptions::policy_id,
     store::Record,
 };
 
@@ -156,7 +155,7 @@ impl Enforcer {
         Some(MatchedRule {
             kind,
             name: described.name.to_owned(),
-            id: exemption.map(|index| policy_id(exemptions, index)),
+            id: exemption.map(|index| policy::exemption_id(exemptions, index)),
             ticket: exemption.and_then(|index| ticket(&exemptions[index])),
             prefix: described.prefix,
             position: Some(described.at),

@@ -28,7 +28,7 @@ pub use self::{
     model::{
         Action, Block, Exemption, ExemptionLimits, Flow, Handling, Inbound, Interface, Match, Policy, Pool,
         PoolMode, Position, Prefix, Prohibit, Relay, Role, Rule, RuleDescription, Subscribers, Tunnel, Wait,
-        Word, XdpMode,
+        Word, XdpMode, exemption_id,
     },
     parse::{Loaded, parse, parse_at, parse_bytes, parse_expiry, parse_prefix},
     read::{File, ReadError, digest, read},

@@ -152,23 +152,6 @@ fn entry(event: Event, now: Timestamp) -> HistoryEntry {
     }
 }
 
-/// What the policy's exemption at an index is known by: its id, or `line-` and its line, with the column for all but the
-/// first of a line.
-#[must_use]
-pub fn policy_id(exemptions: &[policy::Exemption], index: usize) -> String {
-    let exemption = &exemptions[index];
-    if let Some(id) = &exemption.id {
-        return id.to_string();
-    }
-    let Position { line, column } = exemption.at;
-    let before = index.checked_sub(1).map(|before| exemptions[before].at.line);
-    if before == Some(line) {
-        format!("line-{line}-{column}")
-    } else {
-        format!("line-{line}")
-    }
-}
-
 impl InFile<'_> {
     fn wanted(self, wanted: &Wanted, now: Timestamp, most: usize) -> Vec<(Cursor, Exemption)> {
         let after = match wanted.after {
@@ -191,7 +174,7 @@ impl InFile<'_> {
             .find(|index| {
                 let exemption = &self.exemptions[*index];
                 let may_be = exemption.id.as_deref().is_none_or(|it| it == id);
-                exemption.at.line > 0 && may_be && policy_id(self.exemptions, *index) == id
+                exemption.at.line > 0 && may_be && policy::exemption_id(self.exemptions, *index) == id
             })
             .map(|index| self.exemption(index, now))
     }
@@ -200,7 +183,7 @@ impl InFile<'_> {
         let exemption = &self.exemptions[index];
         let nets = |prefixes: &[Prefix]| prefixes.iter().map(|prefix| prefix.net).collect();
         Exemption {
-            id: policy_id(self.exemptions, index),
+            id: policy::exemption_id(self.exemptions, index),
             origin: Origin::Policy,
             terms: Terms {
                 customer: exemption.customer.clone(),

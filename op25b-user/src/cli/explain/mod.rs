@@ -28,7 +28,6 @@ use crate::{
     },
     enforcer,
     policy::{self, Flow, Policy, Position, Rule, reference},
-    report::exemptions::policy_id,
     store::{Records as _, State, sqlite},
 };
 
@@ -288,7 +287,7 @@ impl RuleAnswer {
         Some(Self {
             kind: described.kind,
             name: described.name.to_owned(),
-            id: index.map(|index| policy_id(&policy.exemptions, index)),
+            id: index.map(|index| policy::exemption_id(&policy.exemptions, index)),
             ticket: index.and_then(|index| ticket(policy.exemptions.get(index)?)),
             prefix: described.prefix.map(|prefix| prefix.to_string()),
             at: Some(described.at),

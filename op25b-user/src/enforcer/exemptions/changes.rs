@@ -9,7 +9,7 @@ use super::{outcome::Changed, overlap, refusal::Refusal, requester::Requester};
 use crate::{
     enforcer::{host::Host, state::Enforcer},
     exemption::{Invalid, NewExemption, Valid, Validator, reason as valid_reason},
-    report::exemptions::policy_id,
+    policy,
     store::{Change, ChangeKind, Record},
 };
 
@@ -143,7 +143,7 @@ impl Enforcer {
     /// The position of an exemption in the policy file: its file and line.
     fn position_in_file(&self, id: &str) -> Option<String> {
         let exemptions = self.active_set.policy().exemptions_in_file();
-        let index = (0..exemptions.len()).find(|index| policy_id(exemptions, *index) == id)?;
+        let index = (0..exemptions.len()).find(|index| policy::exemption_id(exemptions, *index) == id)?;
         let found = &exemptions[index];
         Some(format!(
             "{}:{}",

@@ -76,3 +76,20 @@ impl Precedence {
         exemptions.iter().map(Self::of).collect()
     }
 }
+
+/// The id of a policy file's exemption at an index: its `id`, or `line-` and its line, with the column for all but the first of
+/// a line.
+#[must_use]
+pub fn exemption_id(exemptions: &[Exemption], index: usize) -> String {
+    let exemption = &exemptions[index];
+    if let Some(id) = &exemption.id {
+        return id.to_string();
+    }
+    let Position { line, column } = exemption.at;
+    let before = index.checked_sub(1).map(|before| exemptions[before].at.line);
+    if before == Some(line) {
+        format!("line-{line}-{column}")
+    } else {
+        format!("line-{line}")
+    }
+}
