@@ -39,7 +39,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the event loop")?
-        .block_on(ask(&args.paths))?;
+        .block_on(read_status(&args.paths))?;
     let mut stdout = anstream::stdout().lock();
     if args.json {
         serde_json::to_writer_pretty(&mut stdout, &status)?;
@@ -54,11 +54,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// What the kernel says and, if there is a daemon, what it says.
-async fn ask(paths: &Paths) -> anyhow::Result<Status> {
+/// The status from the kernel and, if a daemon runs, its last reload.
+async fn read_status(paths: &Paths) -> anyhow::Result<Status> {
     let mut status = status(&paths.bpffs).await?;
     if status.daemon.is_some() {
-        // Whoever may not ask it, or finds it stopped, still learns what the kernel says.
+        // Without permission to ask the daemon, or if it hangs, the status from the kernel is shown all the same.
         let report = timeout(PROMPT, client::status(&paths.runtime_dir)).await;
         let report = report.ok().and_then(Result::ok);
         let report = report.filter(|report| Some(report.pid) == status.daemon);

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// How long a daemon may take to end; it may be loading a large policy.
-const PATIENCE: Duration = Duration::from_secs(30);
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Stop the daemon and, with `--detach`, remove the filter.
 ///
@@ -82,33 +82,33 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Removes what a killed daemon left of its control socket, and the directory if there is nothing else in it.
+/// Removes the control socket that a killed daemon left, and the directory if it is empty then.
 fn remove_socket(runtime_dir: &Path) -> anyhow::Result<()> {
     let socket = control::socket(runtime_dir);
-    // One that is answered at belongs to a daemon with other pins.
+    // A socket that accepts connections belongs to a daemon with other pins.
     if socket.exists() && UnixStream::connect(&socket).is_err() {
         fs::remove_file(&socket).with_context(|| format!("cannot remove {}", socket.display()))?;
     }
-    // It may be systemd's, or hold somebody else's files.
+    // It may belong to systemd, or contain other files.
     let _ = fs::remove_dir(runtime_dir);
     Ok(())
 }
 
-/// Ends the process that holds the pins, if there is one; its id.
+/// Ends the process that holds the pins, if there is one; returns its id.
 fn end_daemon(bpffs: &Path) -> anyhow::Result<Option<u32>> {
     let Some(pid) = holder(bpffs) else {
         return Ok(None);
     };
     let process = Pid::from_raw(i32::try_from(pid).context("not a process id")?);
     match kill(process, Signal::SIGTERM) {
-        // It has just ended by itself.
+        // ESRCH: it has just ended by itself.
         Ok(()) | Err(Errno::ESRCH) => {}
         Err(error) => return Err(error).with_context(|| format!("cannot end process {pid}")),
     }
     let asked = Instant::now();
     while holder(bpffs) == Some(pid) {
-        if asked.elapsed() > PATIENCE {
-            bail!("process {pid} has not ended within {PATIENCE:?} after SIGTERM");
+        if asked.elapsed() > STOP_TIMEOUT {
+            bail!("process {pid} has not ended within {STOP_TIMEOUT:?} after SIGTERM");
         }
         thread::sleep(Duration::from_millis(10));
     }

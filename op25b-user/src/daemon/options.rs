@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::datapath::LogLevel;
 
-/// What a daemon is started with.
+/// The options of a daemon.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The policy file.

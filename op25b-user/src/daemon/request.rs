@@ -1,4 +1,4 @@
-//! What is asked of the daemon at its control socket, and where the answers go.
+//! The requests of the control socket to the daemon, each with the channel for its answer.
 
 use std::net::IpAddr;
 
@@ -16,27 +16,27 @@ use crate::{
     store::{Actor, RequestKey},
 };
 
-/// Where an answer goes; whoever waited for it may have gone away.
+/// The channel for an answer. The client that waits for it may have gone away.
 pub(crate) type Answer<T> = oneshot::Sender<Result<T, Problem>>;
 
-/// Who asks for a change.
+/// The authenticated client of a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     /// The user.
     pub(crate) actor: Actor,
-    /// The key by which a repetition of the request is known (`Idempotency-Key`).
+    /// The `Idempotency-Key` of the request.
     pub(crate) key: Option<String>,
 }
 
 impl Caller {
-    /// The same for one request, which is known again by a digest of what it asks for.
+    /// The requester of a change. The digest of the request tells whether the key is used for another one.
     pub(super) fn requests(self, what: &str, request: &impl Serialize) -> Requester {
         let Self { actor, key } = self;
         let request = key.map(|key| RequestKey {
             uid: actor.uid,
             key,
             digest: {
-                // What came as JSON can be written as JSON.
+                // A request that was parsed from JSON can be serialized.
                 let text = serde_json::to_string(request).unwrap_or_default();
                 policy::digest(format!("{what} {text}").as_bytes())
             },
@@ -45,64 +45,64 @@ impl Caller {
     }
 }
 
-/// What is asked for.
+/// A request.
 pub(crate) enum Request {
-    /// Reloading the policy.
+    /// Reload the policy.
     Reload {
-        /// Only saying what would change.
+        /// Only report what would change.
         dry_run: bool,
-        /// Where the answer goes.
+        /// The channel for the answer.
         answer: oneshot::Sender<ReloadAnswer>,
     },
-    /// Adding an exemption.
+    /// Add an exemption.
     Add {
         /// The exemption.
         exemption: NewExemption,
-        /// By whom.
+        /// The client.
         caller: Caller,
-        /// Where the answer goes.
+        /// The channel for the answer.
         answer: Answer<Added>,
     },
-    /// Changing when an exemption ends.
+    /// Change the expiry of an exemption.
     Extend {
-        /// Which one.
+        /// Its id.
         id: String,
-        /// To when.
+        /// The new expiry.
         extend: ExtendExemption,
-        /// By whom.
+        /// The client.
         caller: Caller,
-        /// Where the answer goes.
+        /// The channel for the answer.
         answer: Answer<Extended>,
     },
-    /// Removing an exemption.
+    /// Remove an exemption.
     Remove {
-        /// Which one.
+        /// Its id.
         id: String,
-        /// Why.
+        /// The reason, for the history.
         reason: String,
-        /// By whom.
+        /// The client.
         caller: Caller,
-        /// Where the answer goes.
+        /// The channel for the answer.
         answer: Answer<Removed>,
     },
-    /// Adding many exemptions at once.
+    /// Add many exemptions: all or none.
     Import {
         /// The exemptions.
         import: ImportExemptions,
-        /// By whom.
+        /// The client.
         caller: Caller,
-        /// Where the answer goes.
+        /// The channel for the answer.
         answer: Answer<Imported>,
     },
-    /// Asking the program in the kernel about a connection.
+    /// Explain what the program in the kernel does with a connection.
     Explain {
-        /// From whom.
+        /// The source address.
         source: IpAddr,
-        /// To whom; to somebody whom no rule names, if not said.
+        /// The destination address; a sample destination if none is given.
         destination: Option<IpAddr>,
-        /// To which port.
+        /// The destination port.
         port: u16,
-        /// Where the answer goes.
+        /// The channel for the answer.
         answer: Answer<Explained>,
     },
 }

@@ -15,10 +15,6 @@ pub(crate) trait Host {
     fn use_packet_log(&mut self, packet_log: Self::PacketLog);
 
     /// Runs work that takes long in another thread. Meanwhile the host does with the enforcer what has to be done every second.
-    ///
-    /// # Errors
-    ///
-    /// The thread failed.
     async fn run_while_waiting<T: Send + 'static>(
         &mut self,
         enforcer: &mut Enforcer,

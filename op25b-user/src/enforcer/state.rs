@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 use ulid::Generator;
 
-use super::{exemptions::active_set::ActiveSet, reconcile::Reconcile, store::SharedStore};
+use super::{exemptions::active_set::ActiveSet, reconcile::history::LinkHistories, store::SharedStore};
 use crate::{
     datapath::{Counters, Description, Enforced, Filter, LoadError, LogLevel, Target, TestRunner},
     policy::{Policy, Role, Wait, Word as _},
@@ -21,7 +21,7 @@ pub(super) const RETRY: Duration = Duration::from_secs(10);
 /// What is enforced now.
 pub(crate) struct Enforcer {
     pub(super) datapath: Enforced,
-    /// What a filter is loaded with.
+    /// The level of the packet log with which filters are loaded.
     pub(super) datapath_log: LogLevel,
     pub(super) description: Description,
     pub(super) active_set: ActiveSet,
@@ -31,7 +31,7 @@ pub(crate) struct Enforcer {
     pub(super) test_runner: Option<TestRunner>,
     /// When the kernel is to be given again what the store has; `None` unless the kernel is behind the store.
     pub(super) retry_at: Option<Instant>,
-    pub(super) reconcile: Reconcile,
+    pub(super) link_histories: LinkHistories,
 }
 
 impl Enforcer {
@@ -40,7 +40,7 @@ impl Enforcer {
         self.active_set.policy()
     }
 
-    /// What the filter in the kernel is described by.
+    /// The description of the filter in the kernel.
     pub(crate) fn description(&self) -> &Description {
         &self.description
     }
@@ -50,12 +50,12 @@ impl Enforcer {
         &self.description.policy_file
     }
 
-    /// How many exemptions of the store are active or have expired.
+    /// The number of stored exemptions that are not removed.
     pub(crate) fn stored_exemptions(&self) -> usize {
         self.active_set.stored()
     }
 
-    /// How many exemptions are active at an instant, and how many have expired.
+    /// The numbers of active and of expired exemptions at an instant.
     pub(crate) fn count_exemptions(&self, now: Timestamp) -> (usize, usize) {
         self.active_set.count(now)
     }
@@ -70,7 +70,7 @@ impl Enforcer {
         self.datapath.filter()
     }
 
-    /// What the filter has counted, for each role that an interface of the policy has.
+    /// The counters of the filter, for each role that an interface of the policy has.
     pub(crate) fn counters(&mut self) -> Result<Vec<(Role, Counters)>, LoadError> {
         let roles: Vec<Role> = roles(self.active_set.policy()).collect();
         let Some(filter) = self.datapath.filter() else {
@@ -93,7 +93,7 @@ impl Enforcer {
         )
     }
 
-    /// Work for a thread that may wait for the disk: what the store has to do from time to time, such as a backup.
+    /// Periodic work of the store, such as a backup, for a thread that may wait for the disk.
     pub(crate) fn store_maintenance(&self) -> impl FnOnce() + Send + use<> {
         let store = self.store.clone();
         move || store.maintain()

@@ -53,7 +53,7 @@ impl SharedStore {
         Ok(work(&mut *store))
     }
 
-    /// Does what has to be done from time to time, unless the store is in use.
+    /// Does periodic work, such as a backup, unless the store is in use.
     pub(super) fn maintain(&self) {
         if let Ok(mut store) = self.0.try_lock()
             && let Err(error) = store.look_after(Timestamp::now())

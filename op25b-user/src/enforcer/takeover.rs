@@ -9,7 +9,7 @@ use ulid::Generator;
 use super::{
     exemptions::active_set::ActiveSet,
     prepare::load_with,
-    reconcile::Reconcile,
+    reconcile::history::LinkHistories,
     state::{Enforcer, targets},
     store::SharedStore,
 };
@@ -85,7 +85,7 @@ impl Takeover {
             ids: Generator::new(),
             test_runner: None,
             retry_at: None,
-            reconcile: Reconcile::default(),
+            link_histories: LinkHistories::new(),
         };
         let packet_log = enforcer.switch(prepared, open_packet_log).await?;
         enforcer.retry_at = is_unread.then(Instant::now);

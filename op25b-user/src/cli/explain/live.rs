@@ -1,4 +1,4 @@
-//! What the program that is enforced does with a connection, asked through its daemon.
+//! Explains a connection through the daemon, which runs the enforced program.
 
 use std::path::PathBuf;
 
@@ -11,8 +11,8 @@ use crate::{
     policy::Position,
 };
 
-/// The answer of the daemon, if there is one that may be asked.
-pub(super) fn ask(args: &Args) -> anyhow::Result<Option<Explanation>> {
+/// The explanation of the daemon; nothing if there is none, or none that this user may ask.
+pub(super) fn explain(args: &Args) -> anyhow::Result<Option<Explanation>> {
     let runtime_dir = &args.paths.runtime_dir;
     let client = Client::new(runtime_dir);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -25,15 +25,15 @@ pub(super) fn ask(args: &Args) -> anyhow::Result<Option<Explanation>> {
     });
     match answer {
         Ok((explained, policy_file)) => Ok(Some(explanation(explained, policy_file))),
-        // Whoever may not ask a daemon may still be able to ask the kernel.
-        Err(error) if is_nobodys(&error) => Ok(None),
+        // A user without access to the daemon may still have access to the kernel.
+        Err(error) if has_no_daemon(&error) => Ok(None),
         Err(ClientError::Refused(problem)) => bail!("{}", problem.detail),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Whether there is no daemon to ask; one of an earlier version does not know the question, and has nothing stored.
-fn is_nobodys(error: &ClientError) -> bool {
+/// Whether there is no daemon that can explain. One of an earlier version, without this route, has no stored exemptions.
+fn has_no_daemon(error: &ClientError) -> bool {
     error.is_absence() || error.is_forbidden() || matches!(error, ClientError::Unexpected { status: 404, .. })
 }
 

@@ -77,10 +77,10 @@ struct Explanation {
     policy_file: PathBuf,
     #[serde(flatten)]
     program: Answer,
-    /// The model's answer, if it is another one.
+    /// The reference's answer, if it differs.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<Answer>,
-    /// Whether it is the answer of the program that is enforced, which no model stands beside.
+    /// Whether it is the answer of the enforced program, which is not compared with the reference.
     #[serde(skip)]
     is_live: bool,
 }
@@ -110,15 +110,15 @@ struct RuleAnswer {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let live = match args.policy {
-        None => live::ask(args)?,
+        None => live::explain(args)?,
         Some(_) => None,
     };
     let explanation = if let Some(explanation) = live {
         explanation
     } else {
-        let explanation = ask_a_copy(args)?;
+        let explanation = run_second_instance(args)?;
         if args.policy.is_none() {
-            say_what_is_not_asked(&args.paths.state_dir);
+            warn_of_stored_exemptions(&args.paths.state_dir);
         }
         explanation
     };
@@ -137,7 +137,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// The kernel enforces stored exemptions also while no daemon runs, and the policy file does not know them.
-fn say_what_is_not_asked(state_dir: &Path) {
+fn warn_of_stored_exemptions(state_dir: &Path) {
     let now = Timestamp::now();
     let standing = match sqlite::open_read_only(state_dir) {
         Ok(None) => return,
@@ -158,8 +158,8 @@ fn say_what_is_not_asked(state_dir: &Path) {
     anstream::eprintln!("op25b: no daemon is running: {what}");
 }
 
-/// Asks a program that is loaded for the question, and the model.
-fn ask_a_copy(args: &Args) -> anyhow::Result<Explanation> {
+/// Explains with an instance of the program that is loaded for this, and compares with the reference.
+fn run_second_instance(args: &Args) -> anyhow::Result<Explanation> {
     requirements::check()?;
     let file = policy(args)?;
     let flow = Flow {
@@ -171,7 +171,7 @@ fn ask_a_copy(args: &Args) -> anyhow::Result<Explanation> {
         },
         destination_port: args.port,
     };
-    let (program, model) = ask(&file, &flow)?;
+    let (program, model) = decide(&file, &flow)?;
     let program = Answer::new(program, &file.policy, &flow);
     let model = Answer::new(model, &file.policy, &flow);
     let differ = program != model;
@@ -186,7 +186,7 @@ fn ask_a_copy(args: &Args) -> anyhow::Result<Explanation> {
     })
 }
 
-/// The policy that the question is about.
+/// The policy to explain.
 fn policy(args: &Args) -> anyhow::Result<policy::File> {
     if let Some(path) = &args.policy {
         return policy_file::read(path);
@@ -209,7 +209,7 @@ fn policy(args: &Args) -> anyhow::Result<policy::File> {
     Ok(file)
 }
 
-/// What the filter in this network namespace says of itself.
+/// The description of the filter in this network namespace.
 fn enforced() -> anyhow::Result<Description> {
     let Found {
         mut filters,
@@ -235,13 +235,13 @@ fn enforced() -> anyhow::Result<Description> {
 }
 
 /// The program's answer and the reference's.
-fn ask(file: &policy::File, flow: &Flow) -> anyhow::Result<(reference::Decision, reference::Decision)> {
+fn decide(file: &policy::File, flow: &Flow) -> anyhow::Result<(reference::Decision, reference::Decision)> {
     let frame = probe::syn(flow.source, flow.destination, flow.destination_port)?;
     let mut runner = TestRunner::load(&file.compiled, &enforcer::describe(file))?;
     let before = reference::decide(&file.policy, flow, Timestamp::now());
     let decision = as_reference(runner.run(&frame)?);
     let after = reference::decide(&file.policy, flow, Timestamp::now());
-    // Something may end just now: then either answer is right.
+    // An exemption may expire between the two: then either answer is right.
     let model = if decision == before { before } else { after };
     Ok((decision, model))
 }

@@ -1,5 +1,4 @@
-//! Which exemptions hold in the kernel: those of the policy file and those of the store, by the number that the program
-//! knows each by.
+//! The active set: the exemptions in the kernel, of the policy file and of the store, by their numbers in the program.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -14,12 +13,12 @@ use crate::{
     store::Record,
 };
 
-/// The exemptions of the generation that runs, and of the changes that it has seen.
+/// The exemptions of the running generation, with the changes that were made to it.
 #[derive(Clone, Debug)]
 pub(in crate::enforcer) struct ActiveSet {
-    /// The policy as it was loaded, with the store's exemptions behind the file's.
+    /// The policy as it was loaded: the file's exemptions, then the store's.
     policy: Arc<Policy>,
-    /// The store's exemptions from the number behind the file's last one on; nothing for one that was removed.
+    /// The store's exemptions; the number of the first follows that of the file's last. `None` for a removed one.
     stored: Vec<Option<Record>>,
     numbers: HashMap<Ulid, RuleIndex>,
     /// Made when they are first needed: they take as much memory as the policy.
@@ -27,7 +26,7 @@ pub(in crate::enforcer) struct ActiveSet {
 }
 
 impl ActiveSet {
-    /// Those of a policy that was loaded with these records.
+    /// The set of a policy that was loaded with these records.
     pub(in crate::enforcer) fn new(policy: Arc<Policy>, records: Vec<Record>) -> Self {
         let mut active_set = Self {
             policy,
@@ -49,12 +48,12 @@ impl ActiveSet {
         self.policy.exemptions_in_file().len()
     }
 
-    /// How many of the store's there are.
+    /// The number of the store's exemptions.
     pub(in crate::enforcer) fn stored(&self) -> usize {
         self.numbers.len()
     }
 
-    /// How many hold at an instant, and how many have ended by themselves.
+    /// The numbers of active and of expired exemptions at an instant.
     pub(in crate::enforcer) fn count(&self, now: Timestamp) -> (usize, usize) {
         let in_file = self
             .policy
@@ -81,7 +80,7 @@ impl ActiveSet {
         self.stored.push(Some(record));
     }
 
-    /// The rules behind what is in the kernel.
+    /// The rules that the tables in the kernel are made of.
     pub(super) fn rules(&mut self) -> Result<&mut Rules, CompileError> {
         if self.rules.is_none() {
             self.rules = Some(Rules::new(&self.policy)?);
@@ -89,71 +88,72 @@ impl ActiveSet {
         self.rules.as_mut().ok_or(CompileError::TooManyRules)
     }
 
-    /// A stored exemption that was not removed.
+    /// A stored exemption that is not removed.
     pub(super) fn record(&self, id: Ulid) -> Option<&Record> {
         self.by_number(*self.numbers.get(&id)?)
     }
 
-    /// The stored exemption that the program knows by a number.
+    /// The stored exemption with a number.
     pub(in crate::enforcer) fn by_number(&self, number: RuleIndex) -> Option<&Record> {
-        let place = (number as usize).checked_sub(self.in_file())?;
-        self.stored.get(place)?.as_ref()
+        let index = (number as usize).checked_sub(self.in_file())?;
+        self.stored.get(index)?.as_ref()
     }
 
-    /// The file's exemption that the program knows by a number.
+    /// The file's exemption with a number.
     pub(in crate::enforcer) fn in_file_by_number(&self, number: RuleIndex) -> Option<&Exemption> {
         self.policy.exemptions_in_file().get(number as usize)
     }
 
-    /// What is to be written for a new exemption.
+    /// Adds an exemption; returns what changes in the maps.
     pub(super) fn add(&mut self, record: Record) -> Result<policy::RuleChange, CompileError> {
         let (_, change) = self.rules()?.add(exemption(&record))?;
         self.push(record);
         Ok(change)
     }
 
-    /// A copy to see how additions go together.
-    pub(super) fn rehearsal(&mut self) -> Result<Self, CompileError> {
+    /// A copy, for validating additions one after the other.
+    pub(super) fn trial(&mut self) -> Result<Self, CompileError> {
         self.rules()?;
         Ok(self.clone())
     }
 
-    /// Takes an exemption in without a word on what that changes.
-    pub(super) fn rehearse(&mut self, record: Record) -> Result<(), CompileError> {
+    /// Adds an exemption without computing what changes in the maps.
+    pub(super) fn add_to_trial(&mut self, record: Record) -> Result<(), CompileError> {
         self.rules()?.list(exemption(&record))?;
         self.push(record);
         Ok(())
     }
 
-    /// What is to be written without one; nothing if there is none.
+    /// Removes an exemption; returns what changes in the maps, or nothing if there is no such exemption.
     pub(super) fn remove(&mut self, id: Ulid) -> Result<Option<policy::RuleChange>, CompileError> {
         let Some(number) = self.numbers.get(&id).copied() else {
             return Ok(None);
         };
         let change = self.rules()?.remove(number)?;
         self.numbers.remove(&id);
-        let place = number as usize - self.in_file();
-        if let Some(stored) = self.stored.get_mut(place) {
+        let index = number as usize - self.in_file();
+        if let Some(stored) = self.stored.get_mut(index) {
             *stored = None;
         }
         Ok(change)
     }
 
-    /// What is to be written for one whose record is another now: the new one first, so that nobody is blocked between.
+    /// Replaces the record of an exemption; returns what changes in the maps: the addition first, so that the customer is never
+    /// blocked in between.
     pub(super) fn replace(&mut self, record: Record) -> Result<Vec<policy::RuleChange>, CompileError> {
         let before = self.numbers.get(&record.id).copied();
         let mut changes = vec![self.add(record)?];
         if let Some(before) = before {
             changes.extend(self.rules()?.remove(before)?);
-            let place = before as usize - self.in_file();
-            if let Some(stored) = self.stored.get_mut(place) {
+            let index = before as usize - self.in_file();
+            if let Some(stored) = self.stored.get_mut(index) {
                 *stored = None;
             }
         }
         Ok(changes)
     }
 
-    /// All destinations of stored exemptions.
+    /// The destinations of all stored exemptions.
     pub(in crate::enforcer) fn destinations(&self) -> Vec<IpNet> {
         let stored = self.stored.iter().flatten();
         stored
@@ -161,7 +161,7 @@ impl ActiveSet {
             .collect()
     }
 
-    /// Those that hold at an instant and have an address in common with a prefix.
+    /// The active exemptions that overlap with a prefix.
     pub(super) fn overlapping(&mut self, net: IpNet, now: Timestamp) -> Result<Vec<Other>, CompileError> {
         let numbers = self.rules()?.overlapping(net);
         Ok(numbers
@@ -196,15 +196,17 @@ impl ActiveSet {
     }
 }
 
-/// Another exemption, as one that is added is compared with it.
+/// An existing exemption that a new one is compared with.
 #[derive(Clone, Debug)]
 pub(super) struct Other {
+    /// Its id, or its line in the policy file.
     pub(super) name: String,
     pub(super) terms: Terms,
+    /// Its id, if it is stored.
     pub(super) id: Option<Ulid>,
 }
 
-/// A record as the policy's compiler takes it.
+/// A record as an exemption of the policy.
 pub(in crate::enforcer) fn exemption(record: &Record) -> Exemption {
     let at = Position::default();
     let prefixes = |nets: &[IpNet]| nets.iter().map(|net| Prefix { net: *net, at }).collect();

@@ -109,7 +109,7 @@ impl Enforcer {
             uid: nix::unistd::Uid::effective().as_raw(),
             name: "op25b".to_owned(),
         };
-        let taken_back = self
+        let withdrawn = self
             .commit(
                 Commit {
                     at,
@@ -122,7 +122,7 @@ impl Enforcer {
                 host,
             )
             .await;
-        if let Err(refusal) = taken_back {
+        if let Err(refusal) = withdrawn {
             return Err(Refusal::Broken(format!(
                 "the exemption is stored, but could be neither enforced ({error:#}) nor withdrawn ({refusal}); this is retried \
                  every {RETRY:?}"

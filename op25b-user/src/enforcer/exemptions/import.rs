@@ -89,7 +89,7 @@ impl Enforcer {
     async fn plan(&mut self, rows: Vec<ImportRow>, by: Actor, host: &mut impl Host) -> Result<Plan, Refusal> {
         let policy = Arc::clone(self.active_set.policy());
         let mut planner = Planner {
-            rehearsal: self.active_set.rehearsal()?,
+            trial: self.active_set.trial()?,
             policy,
             ids: Generator::new(),
             by,
@@ -113,7 +113,7 @@ impl Enforcer {
 
 /// Validates rows, each as if those before it were already added.
 struct Planner {
-    rehearsal: ActiveSet,
+    trial: ActiveSet,
     policy: Arc<Policy>,
     ids: Generator,
     by: Actor,
@@ -149,7 +149,7 @@ impl Planner {
         let validator = Validator {
             limits: self.policy.exemption_limits,
             unlisted: self.policy.block.unlisted,
-            rules: self.rehearsal.rules()?,
+            rules: self.trial.rules()?,
             now: self.now,
             time_zone: &self.time_zone,
         };
@@ -159,7 +159,7 @@ impl Planner {
     /// Whether the same exemption exists; refuses one that conflicts with another.
     fn exists(&mut self, terms: &Terms) -> Result<bool, Refusal> {
         for prefix in &terms.prefixes {
-            for other in self.rehearsal.overlapping(*prefix, self.now)? {
+            for other in self.trial.overlapping(*prefix, self.now)? {
                 if other.terms.customer != terms.customer {
                     return Err(Refusal::Conflict(taken(*prefix, &other)));
                 }
@@ -186,7 +186,7 @@ impl Planner {
         let warnings = warnings.map(|warning| format!("line {line}: {warning}"));
         self.plan.warnings.extend(warnings);
         let record = Record::new(id, valid.terms, self.now, self.by.clone());
-        self.rehearsal.rehearse(record.clone())?;
+        self.trial.add_to_trial(record.clone())?;
         self.plan.records.push(record);
         Ok(())
     }

@@ -22,7 +22,7 @@ pub(crate) enum Refusal {
     /// It conflicts with another exemption.
     #[error("{0}")]
     Conflict(String),
-    /// There is no such exemption.
+    /// There is no exemption with this id.
     #[error("there is no exemption {0}; `op25b exempt list` lists them")]
     Unknown(String),
     /// The exemption is in the policy file.

@@ -1,18 +1,14 @@
 //! Reconciling the interfaces with the policy: attaching to those that appear, and restoring what another process removed.
 
-mod back_off;
+pub(super) mod history;
 
-use std::{collections::BTreeMap, time::Instant};
+use std::time::Instant;
 
 use tracing::{error, info, warn};
 
-use self::back_off::LinkHistory;
+use self::history::LinkHistory;
 use super::state::{Enforcer, targets};
 use crate::datapath::{Interfaces, LinkState, Target};
-
-/// The history of the policy's interfaces, by name.
-#[derive(Debug, Default)]
-pub(super) struct Reconcile(BTreeMap<String, LinkHistory>);
 
 /// Whether the filter runs on one interface of the policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,21 +42,20 @@ impl Enforcer {
     /// Examines every interface of the policy, and attaches the filter where it should run and does not.
     pub(crate) async fn reconcile(&mut self) {
         let targets = targets(self.policy());
-        self.reconcile
-            .0
+        self.link_histories
             .retain(|name, _| targets.iter().any(|target| target.interface == *name));
         let mut interfaces = None;
         for target in &targets {
-            let standing = match self.datapath.link_state(&target.interface) {
-                Ok(standing) => standing,
+            let state = match self.datapath.link_state(&target.interface) {
+                Ok(state) => state,
                 Err(error) => {
                     error!(interface = target.interface, %error, "cannot determine whether the filter is attached");
                     continue;
                 }
             };
-            let index = match standing {
+            let index = match state {
                 LinkState::Runs => {
-                    self.history(target).runs(Instant::now());
+                    self.history(target).note_running(Instant::now());
                     continue;
                 }
                 LinkState::Unpinned => {
@@ -97,7 +92,7 @@ impl Enforcer {
     }
 
     fn history(&mut self, target: &Target) -> &mut LinkHistory {
-        self.reconcile.0.entry(target.interface.clone()).or_default()
+        self.link_histories.entry(target.interface.clone()).or_default()
     }
 
     /// Restores the filter on its own link, on which another program was put.
@@ -145,7 +140,7 @@ impl Enforcer {
         match self.datapath.reattach(interfaces, target) {
             Ok(()) => {
                 info!(interface, ifindex = found.index, "reattached");
-                self.history(target).runs(Instant::now());
+                self.history(target).note_running(Instant::now());
             }
             Err(error) => {
                 let error = anyhow::Error::from(error);
@@ -161,7 +156,7 @@ impl Enforcer {
         let interfaces = self.policy().interfaces.iter();
         interfaces
             .map(|interface| {
-                let history = self.reconcile.0.get(&interface.name);
+                let history = self.link_histories.get(&interface.name);
                 let state = match self.datapath.link_state(&interface.name) {
                     Ok(LinkState::Runs | LinkState::Unpinned) => InterfaceState::Enforced,
                     _ if history.is_some_and(LinkHistory::is_lost) => InterfaceState::Lost,

@@ -1,13 +1,19 @@
-//! The back-off with which the filter is restored on an interface from which another process removes it.
+//! The history of the interfaces: who interfered with the filter, and when it may be restored next.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 /// The delay before the filter is restored a second time, and the longest delay.
 const BACK_OFF: (Duration, Duration) = (Duration::from_secs(10), Duration::from_mins(10));
 
+/// The history of the policy's interfaces, by name.
+pub(in crate::enforcer) type LinkHistories = BTreeMap<String, LinkHistory>;
+
 /// The history of one interface.
 #[derive(Debug, Default)]
-pub(super) struct LinkHistory {
+pub(in crate::enforcer) struct LinkHistory {
     /// Whether there is no such interface, which is logged once.
     pub(super) is_missing: bool,
     /// How often another process removed the filter.
@@ -52,7 +58,7 @@ impl LinkHistory {
     }
 
     /// Notes that the filter runs. Once it has run for long enough, earlier interference is forgotten.
-    pub(super) fn runs(&mut self, now: Instant) {
+    pub(super) fn note_running(&mut self, now: Instant) {
         self.is_missing = false;
         if let Some(interference) = &mut self.interference {
             interference.is_lost = false;
@@ -73,13 +79,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_filter_is_put_back_at_once_and_then_later_and_later() {
+    fn the_filter_is_restored_at_once_and_then_with_growing_delays() {
         let mut history = LinkHistory::default();
         let start = Instant::now();
         let tries =
             |history: &mut LinkHistory, seconds: u64| history.may_try(start + Duration::from_secs(seconds));
         assert!(tries(&mut history, 0));
-        history.runs(start + Duration::from_secs(1));
+        history.note_running(start + Duration::from_secs(1));
         assert!(!tries(&mut history, 2));
         assert!(!tries(&mut history, 9));
         assert!(tries(&mut history, 10));
@@ -94,15 +100,15 @@ mod tests {
     }
 
     #[test]
-    fn what_was_is_forgotten_after_it_has_run_for_long() {
+    fn interference_is_forgotten_once_the_filter_has_run_for_long() {
         let mut history = LinkHistory::default();
         let start = Instant::now();
         assert!(history.may_try(start));
         assert!(history.is_lost());
-        history.runs(start + Duration::from_secs(20));
+        history.note_running(start + Duration::from_secs(20));
         assert!(!history.is_lost());
         assert!(history.interference.is_some());
-        history.runs(start + Duration::from_secs(611));
+        history.note_running(start + Duration::from_secs(611));
         assert!(history.interference.is_none());
         assert!(history.may_try(start + Duration::from_secs(612)));
     }
