@@ -1,9 +1,10 @@
-//! Outbound port 25 blocking (OP25B) in XDP: the library behind the `op25b` command.
+//! Outbound port 25 blocking (OP25B) in XDP: the library of the `op25b` command.
 //!
-//! [`policy`] turns YAML into a validated policy and map entries and knows nothing of the kernel, [`lpm`] builds its prefix tables; [`datapath`]
-//! loads, attaches and reads the XDP program and knows nothing of YAML; [`report`] says what a filter in the
-//! kernel is doing; [`store`] keeps exemptions that were added at run time; [`daemon`] joins them to keep a filter up to
-//! date; [`api`] is what it is asked and answers; [`cli`] is what people type.
+//! [`policy`] turns YAML into a validated policy and map entries, without the kernel; [`lpm`] builds its prefix tables;
+//! [`datapath`] loads, attaches and reads the XDP program, without YAML; [`exemption`] is the type of an exemption's terms,
+//! [`store`] keeps those that were added at run time; `enforcer` is what is enforced now, and every change of it;
+//! [`daemon`] is the event loop over it, with the control socket, whose bodies are in [`api`]; [`report`] reads what a filter
+//! does; [`cli`] is the command line.
 
 pub mod api;
 pub mod cli;

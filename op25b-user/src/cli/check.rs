@@ -46,7 +46,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (policy, report, too_much) = match policy::read(&args.file) {
         Ok(file) => (Some(file.policy), file.warnings, None),
         Err(ReadError::Invalid(report)) => (None, report, None),
-        // What the kernel's maps have no room for is found here too, before a router is asked to enforce it.
+        // A policy that exceeds the kernel's maps is reported here too, before it reaches a router.
         Err(ReadError::TooLarge { loaded, source, .. }) => {
             (Some(loaded.policy), loaded.warnings, Some(source.to_string()))
         }

@@ -21,7 +21,7 @@ use clap::{Parser, Subcommand};
 pub const EXIT_NO: u8 = 1;
 /// Exit code of a command that failed; clap uses the same for wrong usage.
 pub const EXIT_FAILED: u8 = 2;
-/// Exit code of `status` without a running filter (as in the Linux Standard Base).
+/// Exit code of `status` and others without a running filter, as in the Linux Standard Base.
 pub const EXIT_NOT_RUNNING: u8 = 3;
 
 /// Block outbound port 25 (OP25B) from dynamic address pools, in XDP.

@@ -47,7 +47,7 @@ impl Args {
     pub(super) fn log_filter(&self) -> &'static str {
         match self.datapath_log {
             LogLevel::Off => "info",
-            // The libraries' own diagnostics would drown the packets'.
+            // Debug lines of libraries would hide those of packets.
             LogLevel::Debug => "info,op25b=debug",
         }
     }
@@ -71,7 +71,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .build()
         .context("cannot start the event loop")?;
     let ended = runtime.block_on(daemon::run(&options, file));
-    // A directory service that is asked for a user's name may never answer.
+    // A look-up of a user's name in a directory service may never return.
     runtime.shutdown_background();
     ended?;
     Ok(ExitCode::SUCCESS)

@@ -58,7 +58,7 @@ fn prefix(text: &str) -> Result<IpNet, String> {
 
 fn duration(text: &str) -> Result<SignedDuration, String> {
     let span = text.parse::<Span>().map_err(|error| error.to_string())?;
-    // A day more or less in an hour does not matter here.
+    // Days of 23 or 25 hours do not matter here.
     let duration = span.to_duration(SpanRelativeTo::days_are_24_hours());
     match duration {
         Ok(duration) if !duration.is_negative() => Ok(duration),
