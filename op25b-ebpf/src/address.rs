@@ -5,7 +5,7 @@ use op25b_common::{
     lpm::KeyCursor,
 };
 
-use crate::packet::Bytes;
+use crate::parse::Bytes;
 
 /// Where an address stands in the frame, and of which family it is.
 #[derive(Clone, Copy)]

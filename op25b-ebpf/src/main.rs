@@ -23,23 +23,17 @@
     reason = "lengths and offsets are below 64 KiB; no conversion may panic here"
 )]
 
-mod account;
-mod act;
 mod address;
-mod classify;
-mod clock;
+mod bpf;
+mod fast_path;
 mod flow;
-mod frame;
-mod glance;
-mod inspect;
-mod instructions;
-mod judge;
 mod maps;
-mod ordinary;
-mod packet;
-mod policy;
+mod parse;
+mod reject;
 mod segment;
-mod start;
+mod slow_path;
+mod stats;
+mod verdict;
 
 use core::ptr;
 
@@ -49,7 +43,7 @@ use op25b_common::{
     values::{Decision, NO_RULE},
 };
 
-use crate::glance::Seen;
+use crate::{fast_path::Seen, verdict::decide};
 
 #[unsafe(link_section = "license")]
 #[unsafe(no_mangle)]
@@ -65,35 +59,35 @@ fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
 /// Judges what subscribers send.
 #[xdp(frags)]
 pub fn op25b_subscribe(ctx: XdpContext) -> u32 {
-    match glance::glance(ctx.ctx) {
+    match fast_path::glance(ctx.ctx) {
         Seen::Untouched(reason) => untouched(reason),
-        Seen::Segment(ports, _) if !policy::is_blocked_port(ports & 0xffff) => untouched(Reason::OtherPort),
+        Seen::Segment(ports, _) if !decide::is_blocked_port(ports & 0xffff) => untouched(Reason::OtherPort),
         // One of the two is not in the program that the kernel keeps: the action is a constant to the verifier.
         Seen::Segment(_, segment) if maps::ACTION.load() == Action::Drop as u8 => {
-            judge::judge(ctx.ctx, segment.bits(), ptr::null())
+            verdict::judge(ctx.ctx, segment.bits(), ptr::null())
         }
-        Seen::Segment(_, segment) => judge::judge_and_answer(ctx.ctx, segment.bits()),
-        Seen::Unclear => inspect::inspect(ctx.ctx),
+        Seen::Segment(_, segment) => verdict::judge_and_answer(ctx.ctx, segment.bits()),
+        Seen::Unclear => slow_path::inspect(ctx.ctx),
     }
 }
 
 /// Judges what the Internet sends: the mirror of that.
 #[xdp(frags)]
 pub fn op25b_uplink(ctx: XdpContext) -> u32 {
-    match glance::glance(ctx.ctx) {
+    match fast_path::glance(ctx.ctx) {
         Seen::Untouched(reason) => untouched(reason),
-        Seen::Segment(ports, _) if !policy::matters_on_uplink(ports >> 16, ports & 0xffff) => {
+        Seen::Segment(ports, _) if !decide::matters_on_uplink(ports >> 16, ports & 0xffff) => {
             untouched(Reason::OtherPort)
         }
-        Seen::Segment(_, segment) => judge::judge_on_uplink(ctx.ctx, segment.bits(), ptr::null()),
-        Seen::Unclear => inspect::inspect_on_uplink(ctx.ctx),
+        Seen::Segment(_, segment) => verdict::judge_on_uplink(ctx.ctx, segment.bits(), ptr::null()),
+        Seen::Unclear => slow_path::inspect_on_uplink(ctx.ctx),
     }
 }
 
 /// Ends a packet that is none of our business: nothing is counted, no map is read.
 #[inline(always)]
 fn untouched(reason: Reason) -> u32 {
-    account::trace(Decision {
+    stats::trace(Decision {
         reason: reason as u32,
         verdict: Verdict::Pass as u32,
         rule: NO_RULE,

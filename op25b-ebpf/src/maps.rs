@@ -58,7 +58,7 @@ pub static CLOCK: Array<i64, 1> = Array::new();
 pub static MOMENT: PerCpuArray<Moment, 1> = PerCpuArray::new();
 #[btf_map]
 pub static DECISION: Array<Decision, 1> = Array::new();
-/// Written and read by user space alone; see [`crate::account::name_maps`] for why the program names it.
+/// Written and read by user space alone; see [`crate::stats::name_maps`] for why the program names it.
 #[btf_map]
 pub static DESCRIPTION: Array<DescriptionChunk, 1> = Array::new();
 

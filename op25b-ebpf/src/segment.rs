@@ -8,9 +8,9 @@ use op25b_common::{Reason, Tunnel};
 
 use crate::{
     address::{Halves, Place},
+    bpf::frame::Fetched,
     flow::{Flow, UNKNOWN_FLAGS},
-    frame::Fetched,
-    packet::{Bytes as _, Network, Ports, Upper, ethernet::Link, ipv4, ipv6, tunnel},
+    parse::{Bytes as _, Network, Ports, Upper, ethernet::Link, ipv4, ipv6, tunnel},
 };
 
 /// A TCP segment in a frame.

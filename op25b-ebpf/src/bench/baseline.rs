@@ -15,7 +15,7 @@ use op25b_common::{
 use crate::{
     dropped,
     in_place::{Frame, Reread},
-    program::packet::{Bytes as _, Network, Ports, ethernet, ipv4, ipv6},
+    program::parse::{Bytes as _, Network, Ports, ethernet, ipv4, ipv6},
 };
 
 const BLOCKED_PORT: u16 = 25;

@@ -3,9 +3,11 @@
 use aya_ebpf::bindings::xdp_md;
 
 use crate::program::{
-    frame::{Fetched, place},
-    instructions::{load_u16_at, load_u32_at, load_u64_at, opaque},
-    packet::{Bytes, MAX_OFFSET},
+    bpf::{
+        frame::{Fetched, place},
+        instructions::{load_u16_at, load_u32_at, load_u64_at, opaque},
+    },
+    parse::{Bytes, MAX_OFFSET},
 };
 
 /// A frame that is read where it lies, at offsets that the verifier can follow.

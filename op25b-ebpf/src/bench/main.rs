@@ -23,9 +23,8 @@ mod in_place;
 )]
 #[path = ".."]
 mod program {
-    pub mod frame;
-    pub mod instructions;
-    pub mod packet;
+    pub mod bpf;
+    pub mod parse;
 }
 
 use aya_ebpf::{
@@ -33,7 +32,7 @@ use aya_ebpf::{
 };
 
 // Where the shared sources expect it.
-use crate::program::{instructions, packet};
+use crate::program::parse;
 
 #[unsafe(link_section = "license")]
 #[unsafe(no_mangle)]

@@ -11,12 +11,12 @@
 )]
 #[path = "../../../op25b-ebpf/src"]
 mod program {
-    pub mod packet;
+    pub mod parse;
 }
 
 use op25b_common::{Reason, Tunnel};
 
-use self::program::packet::{
+use self::program::parse::{
     Bytes, MAX_OFFSET, Network, OPEN_END, Ports, TCP, Upper,
     ethernet::{self, MAX_LINK_LENGTH},
     ipv4, ipv6,

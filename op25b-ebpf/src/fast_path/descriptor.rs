@@ -1,15 +1,17 @@
-//! A TCP segment that a glance has told ([`crate::glance`]): in no tunnel and no fragment, right behind an IP header without
+//! A TCP segment that a glance has told ([`crate::fast_path`]): in no tunnel and no fragment, right behind an IP header without
 //! options or extension headers.
 
 use aya_ebpf::bindings::xdp_md;
 
 use crate::{
-    act::TCP_HEADER_LENGTH,
     address::Halves,
+    bpf::{
+        frame::{Fetched, place},
+        instructions::{load_u8_at, load_u32_at, load_u64_at},
+    },
     flow::Flow,
-    frame::{Fetched, place},
-    instructions::{load_u8_at, load_u32_at, load_u64_at},
-    packet::{Network, Ports, ethernet::Link, ipv4, ipv6},
+    parse::{Network, Ports, ethernet::Link, ipv4, ipv6},
+    reject::TCP_HEADER_LENGTH,
     segment::Segment,
 };
 

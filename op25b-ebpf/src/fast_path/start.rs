@@ -2,7 +2,7 @@
 
 use aya_ebpf::bindings::xdp_md;
 
-use crate::instructions::{load_u8_at, load_u16_at, load_u32_at};
+use crate::bpf::instructions::{load_u8_at, load_u16_at, load_u32_at};
 
 /// The start of a frame's first buffer.
 ///

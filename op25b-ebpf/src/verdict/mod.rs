@@ -2,6 +2,10 @@
 //!
 //! Functions here that are not inlined are verified by themselves, each for any argument.
 
+pub mod classify;
+pub mod clock;
+pub mod decide;
+
 use core::ptr;
 
 use aya_ebpf::{
@@ -13,16 +17,13 @@ use op25b_common::{
     values::{Class, Decision},
 };
 
+use self::decide::Facts;
 use crate::{
-    account, act,
     address::Address,
-    classify,
+    bpf::frame::Fetched,
+    fast_path::descriptor::Ordinary,
     flow::{Flow, UNKNOWN_FLAGS},
-    frame::Fetched,
-    maps,
-    ordinary::Ordinary,
-    policy::{self, Facts},
-    untouched,
+    maps, reject, stats, untouched,
 };
 
 /// Judges a segment from a subscriber whose port is blocked or hidden; `XDP_TX` if it is to be answered.
@@ -52,16 +53,16 @@ pub extern "C" fn judge_and_answer(ctx: *mut xdp_md, bits: u32) -> u32 {
         return action;
     }
     if let Some(segment) = Ordinary::from_bits(bits).segment(ctx) {
-        act::answer_or_drop(&Fetched(ctx), &segment)
+        reject::answer_or_drop(&Fetched(ctx), &segment)
     } else {
-        account::trace_verdict(Verdict::Drop);
+        stats::trace_verdict(Verdict::Drop);
         xdp_action::XDP_DROP
     }
 }
 
 #[inline(always)]
 fn judge_from<const UPLINK: bool>(ctx: *mut xdp_md, bits: u32, flow: Option<&Flow>) -> u32 {
-    account::name_maps();
+    stats::name_maps();
     let flow = match flow {
         Some(flow) if flow.tunnels != 0 && !looks_into(ctx, flow.tunnels) => {
             return untouched(Reason::NotTcp);
@@ -80,14 +81,14 @@ fn judge_from<const UPLINK: bool>(ctx: *mut xdp_md, bits: u32, flow: Option<&Flo
     };
     let class = classify::source(local);
     let decision = if flow.has(Flow::UNADDRESSED) {
-        policy::judge_unaddressed()
+        decide::judge_unaddressed()
     } else if flow.has(Flow::HIDDEN) {
-        policy::judge_hidden(class)
+        decide::judge_hidden(class)
     } else {
         judge_ports(class, local, remote, facts(UPLINK, &flow))
     };
-    if account::is_logged() {
-        account::log(flow, &decision);
+    if stats::is_logged() {
+        stats::log(flow, &decision);
     }
     conclude(decision, UPLINK)
 }
@@ -96,9 +97,9 @@ fn judge_from<const UPLINK: bool>(ctx: *mut xdp_md, bits: u32, flow: Option<&Flo
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn judge_tags() -> u32 {
-    let decision = policy::judge_unaddressed();
-    account::count(&decision, false);
-    account::trace(decision);
+    let decision = decide::judge_unaddressed();
+    stats::count(&decision, false);
+    stats::trace(decision);
     if decision.verdict == Verdict::Drop as u32 {
         xdp_action::XDP_DROP
     } else {
@@ -114,8 +115,8 @@ fn conclude(mut decision: Decision, from_uplink: bool) -> u32 {
     {
         decision.verdict = Verdict::Reject as u32;
     }
-    account::count(&decision, from_uplink);
-    account::trace(decision);
+    stats::count(&decision, from_uplink);
+    stats::trace(decision);
     if decision.verdict == Verdict::Reject as u32 {
         xdp_action::XDP_TX
     } else if decision.verdict == Verdict::Drop as u32 {
@@ -138,14 +139,14 @@ fn looks_into(ctx: *mut xdp_md, tunnels: u32) -> bool {
 /// Judges a segment that shows its ports, and remembers it for its subscriber.
 #[inline(always)]
 fn judge_ports(class: Option<&'static Class>, local: &Address, remote: &Address, facts: Facts) -> Decision {
-    let decision = policy::judge(class, remote, facts);
+    let decision = decide::judge(class, remote, facts);
     let is_remembered =
         decision.reason == Reason::Blocked as u32 || decision.reason == Reason::Monitored as u32;
     if is_remembered
         && !facts.from_uplink
         && let Some(class) = class
     {
-        account::remember(class, local, remote, decision.reason, !facts.is_established);
+        stats::remember(class, local, remote, decision.reason, !facts.is_established);
     }
     decision
 }
@@ -154,9 +155,9 @@ fn judge_ports(class: Option<&'static Class>, local: &Address, remote: &Address,
 #[inline(always)]
 fn facts(from_uplink: bool, flow: &Flow) -> Facts {
     let flags = flow.tcp_flags;
-    let (syn, ack) = (flags & act::SYN != 0, flags & act::ACK != 0);
+    let (syn, ack) = (flags & reject::SYN != 0, flags & reject::ACK != 0);
     // A server's answer opens a connection as much as the SYN that it answers.
-    let is_answer = from_uplink && policy::is_blocked_port(flow.source_port);
+    let is_answer = from_uplink && decide::is_blocked_port(flow.source_port);
     let opens = syn && (is_answer || !ack);
     let is_established = flags != UNKNOWN_FLAGS && !opens;
     Facts {

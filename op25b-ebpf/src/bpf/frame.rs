@@ -10,7 +10,8 @@ use aya_ebpf::{
     },
 };
 
-use crate::{instructions, packet::Bytes};
+use super::instructions;
+use crate::parse::Bytes;
 
 /// Where `length` bytes of the frame's first buffer start.
 #[inline(always)]

@@ -7,12 +7,12 @@ use op25b_common::{
 };
 
 use crate::{
-    account,
+    bpf::frame::Fetched,
     flow::Flow,
-    frame::Fetched,
     maps,
-    packet::{Bytes as _, Network, ipv4, ipv6},
+    parse::{Bytes as _, Network, ipv4, ipv6},
     segment::Segment,
+    stats,
 };
 
 mod checksum;
@@ -43,7 +43,7 @@ pub fn answer_or_drop(frame: &Fetched, segment: &Segment) -> u32 {
     if answer(frame, segment) {
         return xdp_action::XDP_TX;
     }
-    account::trace_verdict(Verdict::Drop);
+    stats::trace_verdict(Verdict::Drop);
     xdp_action::XDP_DROP
 }
 

@@ -10,9 +10,9 @@ use super::{
     turn_link,
 };
 use crate::{
-    frame::Fetched,
+    bpf::frame::Fetched,
     maps,
-    packet::{Network, ethernet::MAX_LINK_LENGTH, ipv4, ipv6},
+    parse::{Network, ethernet::MAX_LINK_LENGTH, ipv4, ipv6},
     segment::Segment,
 };
 

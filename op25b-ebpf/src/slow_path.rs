@@ -7,18 +7,18 @@ use aya_ebpf::bindings::{xdp_action, xdp_md};
 use op25b_common::Reason;
 
 use crate::{
-    act,
+    bpf::frame::Fetched,
     flow::Flow,
-    frame::Fetched,
-    judge, maps,
-    packet::{
+    maps,
+    parse::{
         Network, Ports, TCP,
         ethernet::{self, Link},
         ipv4, ipv6,
     },
-    policy,
+    reject,
     segment::{Segment, skip_extensions},
     untouched,
+    verdict::{self, decide},
 };
 
 /// Judges any frame that a subscriber sent.
@@ -27,7 +27,7 @@ use crate::{
 pub extern "C" fn inspect(ctx: *mut xdp_md) -> u32 {
     let (network, link) = match ethernet::network_layer(&Fetched(ctx)) {
         Ok(found) => found,
-        Err(Reason::Uninspectable) => return judge::judge_tags(),
+        Err(Reason::Uninspectable) => return verdict::judge_tags(),
         Err(reason) => return untouched(reason),
     };
     let mut segment = match outermost(ctx, network, link, maps::TUNNELS.load()) {
@@ -42,13 +42,13 @@ pub extern "C" fn inspect(ctx: *mut xdp_md) -> u32 {
             return untouched(Reason::NotTcp);
         }
     }
-    if !segment.flow.has(Flow::HIDDEN) && !policy::is_blocked_port(segment.flow.destination_port) {
+    if !segment.flow.has(Flow::HIDDEN) && !decide::is_blocked_port(segment.flow.destination_port) {
         return untouched(Reason::OtherPort);
     }
     read_rest(ctx, &raw mut segment);
-    let action = judge::judge(ctx, 0, &raw const segment.flow);
+    let action = verdict::judge(ctx, 0, &raw const segment.flow);
     if action == xdp_action::XDP_TX {
-        act::answer_or_drop(&Fetched(ctx), &segment)
+        reject::answer_or_drop(&Fetched(ctx), &segment)
     } else {
         action
     }
@@ -67,12 +67,12 @@ pub extern "C" fn inspect_on_uplink(ctx: *mut xdp_md) -> u32 {
         Err(reason) => return untouched(reason),
     };
     if !segment.flow.has(Flow::HIDDEN)
-        && !policy::matters_on_uplink(segment.flow.source_port, segment.flow.destination_port)
+        && !decide::matters_on_uplink(segment.flow.source_port, segment.flow.destination_port)
     {
         return untouched(Reason::OtherPort);
     }
     read_rest(ctx, &raw mut segment);
-    judge::judge_on_uplink(ctx, 0, &raw const segment.flow)
+    verdict::judge_on_uplink(ctx, 0, &raw const segment.flow)
 }
 
 /// What stands behind the frame's first IP header: a TCP segment, or something else if it may be one of these tunnels.

@@ -3,23 +3,25 @@
 //!
 //! Each such framing is compiled by itself, so every header is at a place that is known beforehand: a packet that is none
 //! of our business costs some twenty instructions, no stack and no call. This only ever says what the long way
-//! ([`crate::inspect`]) would say as well; all that is not quite ordinary goes there.
+//! ([`crate::slow_path`]) would say as well; all that is not quite ordinary goes there.
+
+pub mod descriptor;
+mod start;
 
 use aya_ebpf::bindings::xdp_md;
 use op25b_common::Reason;
 
+use self::{descriptor::Ordinary, start::Start};
 use crate::{
-    act::TCP_HEADER_LENGTH,
     maps,
-    ordinary::Ordinary,
-    packet::{
+    parse::{
         Network, TCP,
         ethernet::{
             ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_PPPOE_SESSION, PPP_IPV4, PPP_IPV6, is_vlan_tag,
         },
         ipv4, ipv6, tunnel,
     },
-    start::Start,
+    reject::TCP_HEADER_LENGTH,
 };
 
 const UDP: u32 = 17;

@@ -12,7 +12,8 @@ use op25b_common::{
     },
 };
 
-use crate::{address::Address, classify, clock, maps};
+use super::{classify, clock};
+use crate::{address::Address, maps};
 
 /// Whether the policy blocks this port.
 #[inline(always)]

@@ -8,8 +8,8 @@ use super::{
     turn_link,
 };
 use crate::{
-    frame::Fetched,
-    packet::{Network, TCP, ipv4, ipv6},
+    bpf::frame::Fetched,
+    parse::{Network, TCP, ipv4, ipv6},
     segment::Segment,
 };
 

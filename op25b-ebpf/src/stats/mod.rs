@@ -10,7 +10,7 @@ use op25b_common::{
     values::{Class, Cold, Decision, Hot, Subscriber, SubscriberBlock},
 };
 
-use crate::{address::Address, clock, flow::Flow, instructions, maps};
+use crate::{address::Address, bpf::instructions, flow::Flow, maps, verdict::clock};
 
 /// Counts the packet under its reason, on this CPU.
 #[inline(always)]
