@@ -1,10 +1,14 @@
-//! The XDP programs for subscriber and uplink interfaces: which packets leave, decided packet by packet.
+//! The XDP programs for subscriber and uplink interfaces: the verdict on each packet.
 //!
-//! A packet runs through the steps below; each ends it or hands the next what it needs. No map is touched
-//! before a packet is known to be TCP to a blocked port (or TCP that hides its port).
+//! A frame goes through these steps; each ends it or hands the next one what it needs. No map is touched before a packet is
+//! known to be TCP to a blocked port, or TCP that hides its port.
+//!
+//! 1. [`fast_path`] parses usual frames; [`slow_path`] parses all others.
+//! 2. [`verdict`] looks the addresses up and decides.
+//! 3. [`stats`] counts the decision.
+//! 4. [`reject`] turns a rejected segment into a reply to its sender.
 #![no_std]
 #![no_main]
-#![feature(asm_experimental_arch)]
 #![allow(
     missing_docs,
     clippy::needless_pass_by_value,
@@ -23,27 +27,22 @@
     reason = "lengths and offsets are below 64 KiB; no conversion may panic here"
 )]
 
-mod address;
-mod bpf;
 mod fast_path;
-mod flow;
 mod maps;
-mod parse;
 mod reject;
-mod segment;
 mod slow_path;
 mod stats;
 mod verdict;
 
 use core::ptr;
 
-use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
-use op25b_common::{
-    Action, Reason, Verdict,
-    values::{Decision, NO_RULE},
-};
+use aya_ebpf::{macros::xdp, programs::XdpContext};
+use op25b_common::{Action, Reason};
 
-use crate::{fast_path::Seen, verdict::decide};
+use crate::{
+    fast_path::Parsed,
+    verdict::{decide, pass},
+};
 
 #[unsafe(link_section = "license")]
 #[unsafe(no_mangle)]
@@ -56,41 +55,30 @@ fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
     loop {}
 }
 
-/// Judges what subscribers send.
+/// The program for subscriber interfaces.
 #[xdp(frags)]
 pub fn op25b_subscribe(ctx: XdpContext) -> u32 {
-    match fast_path::glance(ctx.ctx) {
-        Seen::Untouched(reason) => untouched(reason),
-        Seen::Segment(ports, _) if !decide::is_blocked_port(ports & 0xffff) => untouched(Reason::OtherPort),
+    match fast_path::parse(ctx.ctx) {
+        Parsed::Pass(reason) => pass(reason),
+        Parsed::Segment(ports, _) if !decide::is_blocked_port(ports & 0xffff) => pass(Reason::OtherPort),
         // One of the two is not in the program that the kernel keeps: the action is a constant to the verifier.
-        Seen::Segment(_, segment) if maps::ACTION.load() == Action::Drop as u8 => {
+        Parsed::Segment(_, segment) if maps::ACTION.load() == Action::Drop as u8 => {
             verdict::judge(ctx.ctx, segment.bits(), ptr::null())
         }
-        Seen::Segment(_, segment) => verdict::judge_and_answer(ctx.ctx, segment.bits()),
-        Seen::Unclear => slow_path::inspect(ctx.ctx),
+        Parsed::Segment(_, segment) => verdict::judge_and_answer(ctx.ctx, segment.bits()),
+        Parsed::SlowPath => slow_path::inspect(ctx.ctx),
     }
 }
 
-/// Judges what the Internet sends: the mirror of that.
+/// The program for uplink interfaces: the mirror of that.
 #[xdp(frags)]
 pub fn op25b_uplink(ctx: XdpContext) -> u32 {
-    match fast_path::glance(ctx.ctx) {
-        Seen::Untouched(reason) => untouched(reason),
-        Seen::Segment(ports, _) if !decide::matters_on_uplink(ports >> 16, ports & 0xffff) => {
-            untouched(Reason::OtherPort)
+    match fast_path::parse(ctx.ctx) {
+        Parsed::Pass(reason) => pass(reason),
+        Parsed::Segment(ports, _) if !decide::matters_on_uplink(ports >> 16, ports & 0xffff) => {
+            pass(Reason::OtherPort)
         }
-        Seen::Segment(_, segment) => verdict::judge_on_uplink(ctx.ctx, segment.bits(), ptr::null()),
-        Seen::Unclear => slow_path::inspect_on_uplink(ctx.ctx),
+        Parsed::Segment(_, segment) => verdict::judge_on_uplink(ctx.ctx, segment.bits(), ptr::null()),
+        Parsed::SlowPath => slow_path::inspect_on_uplink(ctx.ctx),
     }
-}
-
-/// Ends a packet that is none of our business: nothing is counted, no map is read.
-#[inline(always)]
-fn untouched(reason: Reason) -> u32 {
-    stats::trace(Decision {
-        reason: reason as u32,
-        verdict: Verdict::Pass as u32,
-        rule: NO_RULE,
-    });
-    xdp_action::XDP_PASS
 }

@@ -188,6 +188,23 @@ fn steps(through_sudo: bool) -> anyhow::Result<Vec<Step>> {
             work: Work::Run(bpf_clippy()?),
         },
         Step {
+            name: "lints of its parsers, for the host",
+            work: Work::Run(cargo(&[
+                "clippy",
+                "--package",
+                "op25b-ebpf",
+                "--lib",
+                "--tests",
+                "--",
+                "-D",
+                "warnings",
+            ])),
+        },
+        Step {
+            name: "unit tests of its parsers",
+            work: Work::Run(cargo(&["test", "--package", "op25b-ebpf", "--lib"])),
+        },
+        Step {
             name: "documentation",
             work: Work::Run(documentation),
         },

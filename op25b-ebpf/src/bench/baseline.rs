@@ -1,5 +1,4 @@
-//! The filter as one writes it first: the kernel's tries for the pool and the exemptions, and one counter. What op25b's
-//! own tables are compared with.
+//! A plain filter to compare op25b's tables with: the kernel's tries for the pool and the exemptions, and one counter.
 
 use aya_ebpf::{
     bindings::{xdp_action, xdp_md},
@@ -12,10 +11,17 @@ use op25b_common::{
     keys::{AddressV4, AddressV6},
 };
 
+use op25b_ebpf::parse::{
+    Bytes as _, Network,
+    ethernet::parse_link,
+    ipv4::{self, parse_ipv4},
+    ipv6::{self, parse_ipv6},
+    tcp::{Ports, parse_ports},
+};
+
 use crate::{
     dropped,
     in_place::{Frame, Reread},
-    program::parse::{Bytes as _, Network, Ports, ethernet, ipv4, ipv6},
 };
 
 const BLOCKED_PORT: u16 = 25;
@@ -42,15 +48,15 @@ pub fn baseline(ctx: XdpContext) -> u32 {
 #[inline(always)]
 fn is_blocked(ctx: *mut xdp_md) -> Result<bool, Reason> {
     let frame = Frame(ctx);
-    let (network, link) = ethernet::network_layer(&frame)?;
+    let (network, link) = parse_link(&frame)?;
     let upper = match network {
-        Network::V4 => ipv4::upper(&frame, link.length)?,
-        Network::V6 => ipv6::header(&frame, link.length)?,
+        Network::V4 => parse_ipv4(&frame, link.length)?,
+        Network::V6 => parse_ipv6(&frame, link.length)?,
     };
     let Ports::Known {
         destination: BLOCKED_PORT,
         ..
-    } = upper.ports(&Reread(ctx))?
+    } = parse_ports(&Reread(ctx), &upper)?
     else {
         return Ok(false);
     };

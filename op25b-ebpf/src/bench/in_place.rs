@@ -2,9 +2,9 @@
 
 use aya_ebpf::bindings::xdp_md;
 
-use crate::program::{
+use op25b_ebpf::{
     bpf::{
-        frame::{Fetched, place},
+        frame::{self, Fetched},
         instructions::{load_u16_at, load_u32_at, load_u64_at, opaque},
     },
     parse::{Bytes, MAX_OFFSET},
@@ -25,9 +25,9 @@ impl Bytes for Frame {
 /// Bytes of the frame's first buffer.
 #[inline(always)]
 fn in_place<const N: usize>(ctx: *mut xdp_md, offset: usize) -> Option<[u8; N]> {
-    let from = place(ctx, offset, N)?;
+    let from = frame::in_place(ctx, offset, N)?;
     let mut bytes = [0; N];
-    // SAFETY: the comparison in `place` proves to the verifier that N bytes are inside the frame.
+    // SAFETY: the comparison in `frame::in_place` proves to the verifier that N bytes are inside the frame.
     unsafe {
         // One instruction where there is one for so many bytes.
         match N {

@@ -1,8 +1,7 @@
-//! Programs that op25b is measured with: what makes the frames, and what to compare it with. Embedded by the benchmark
-//! alone.
+//! The programs that op25b is measured with: what makes the frames, and what to compare it with, which uses the real
+//! program's parsers. Embedded by the benchmark alone.
 #![no_std]
 #![no_main]
-#![feature(asm_experimental_arch)]
 #![allow(
     missing_docs,
     clippy::needless_pass_by_value,
@@ -14,25 +13,9 @@ mod baseline;
 mod generate;
 mod in_place;
 
-/// The parsers of the real program, so that a comparison is about what comes behind them.
-#[allow(
-    dead_code,
-    missing_docs,
-    clippy::cast_possible_truncation,
-    reason = "the real program's sources, whose reasons stand there; not all of it is used here"
-)]
-#[path = ".."]
-mod program {
-    pub mod bpf;
-    pub mod parse;
-}
-
 use aya_ebpf::{
     bindings::xdp_action, btf_maps::PerCpuArray, macros::btf_map, macros::xdp, programs::XdpContext,
 };
-
-// Where the shared sources expect it.
-use crate::program::parse;
 
 #[unsafe(link_section = "license")]
 #[unsafe(no_mangle)]

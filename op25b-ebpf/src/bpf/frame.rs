@@ -1,4 +1,4 @@
-//! The frame that the kernel hands over, as bytes to read and write.
+//! The frame that the kernel hands over, as bytes to read and to write.
 
 use core::mem::MaybeUninit;
 
@@ -13,9 +13,9 @@ use aya_ebpf::{
 use super::instructions;
 use crate::parse::Bytes;
 
-/// Where `length` bytes of the frame's first buffer start.
+/// A pointer to `length` bytes of the frame's first buffer; `None` if it has not so many.
 #[inline(always)]
-pub fn place(ctx: *mut xdp_md, offset: usize, length: usize) -> Option<*const u8> {
+pub fn in_place(ctx: *mut xdp_md, offset: usize, length: usize) -> Option<*const u8> {
     // SAFETY: the kernel gives every program a valid context.
     let (data, end) = unsafe { ((*ctx).data as usize, (*ctx).data_end as usize) };
     // What is compared is what is read from.
@@ -23,8 +23,8 @@ pub fn place(ctx: *mut xdp_md, offset: usize, length: usize) -> Option<*const u8
     (start + length <= end).then_some(start as *const u8)
 }
 
-/// A frame whose bytes the kernel fetches: slower, and any offset will do, so that the verifier need not follow how it
-/// came about.
+/// A frame whose bytes the kernel copies: slower, but with any offset, so that the verifier need not follow how that came
+/// about.
 pub struct Fetched(pub *mut xdp_md);
 
 // What the kernel fills is not filled with zeros before: that would be a call of `memset`, and such a call takes 32 bytes of
@@ -42,13 +42,15 @@ impl Bytes for Fetched {
 
 impl Fetched {
     /// The whole frame's length.
+    #[must_use]
     #[inline(always)]
     pub fn length(&self) -> u32 {
-        // SAFETY: the helper has no preconditions but a valid context. Frames are far shorter than 4 GiB.
+        // SAFETY: the helper needs only a valid context. Frames are far shorter than 4 GiB.
         unsafe { bpf_xdp_get_buff_len(self.0) as u32 }
     }
 
     /// The `N` 32-bit words at `offset`, in network byte order.
+    #[must_use]
     #[inline(always)]
     pub fn words<const N: usize>(&self, offset: u32) -> Option<[u32; N]> {
         let mut words = MaybeUninit::<[u32; N]>::uninit();
@@ -88,13 +90,15 @@ impl Fetched {
     }
 
     /// Makes room for `length` bytes in front; false if there is none.
+    #[must_use]
     #[inline(always)]
     pub fn grow_front(&self, length: u32) -> bool {
-        // SAFETY: the helper has no preconditions but a valid context; no pointer into the frame is kept.
+        // SAFETY: the helper needs only a valid context; no pointer into the frame is kept.
         unsafe { bpf_xdp_adjust_head(self.0, -length.cast_signed()) == 0 }
     }
 
     /// Cuts off the last `length` bytes; false if that cannot be.
+    #[must_use]
     #[inline(always)]
     pub fn cut_back(&self, length: u32) -> bool {
         // SAFETY: as for the front.
@@ -104,8 +108,8 @@ impl Fetched {
 
 /// The length of a part that is not empty and no longer than `whole`.
 ///
-/// One comparison leaves both ends of the range, and so the compiler must not know where it comes from: that something is
-/// not 0 is nothing that verifiers before Linux 6.8 learn a lower end from.
+/// One comparison gives both ends of the range, so the compiler must not know where the number comes from: verifiers before
+/// Linux 6.8 learn no lower end from a comparison with 0.
 #[inline(always)]
 fn part(length: u32, whole: usize) -> Option<u32> {
     let before_last = instructions::opaque(u64::from(length).wrapping_sub(1));

@@ -1,11 +1,11 @@
-//! Instructions that Rust does not offer for BPF: its atomic types have only loads and stores there, and it reads numbers
-//! that may not be aligned byte by byte.
+//! Instructions that Rust does not offer for BPF: its atomic types have only loads and stores there, and it reads unaligned
+//! numbers byte by byte.
 
 use core::arch::asm;
 
 /// The same number, of which the compiler knows nothing from here on.
 ///
-/// For the verifier, which follows less than the compiler: what is compared and what is used has to be the same register.
+/// The verifier follows less than the compiler: what is compared and what is used has to be the same register.
 #[inline(always)]
 pub fn opaque(mut number: u64) -> u64 {
     // SAFETY: a move that changes nothing. (With no instruction at all, two lines of source would share an offset in the
@@ -40,13 +40,13 @@ pub unsafe fn atomic_or(number: *mut u64, bits: u64) {
 
 macro_rules! load_at {
     ($name:ident, $number:ty, $instruction:literal) => {
-        /// Reads a number that need not be aligned, so many bytes behind a place.
+        /// Reads a number that need not be aligned, `BASE + AT` bytes after a pointer.
         ///
-        /// The distance is part of the instruction: all that is read from one place takes one register.
+        /// The distance is part of the instruction: all that is read from one pointer takes one register.
         ///
         /// # Safety
         ///
-        /// There are that many bytes to be read.
+        /// The bytes there can be read.
         #[inline(always)]
         pub unsafe fn $name<const BASE: usize, const AT: isize>(from: *const u8) -> $number {
             let number: u64;

@@ -1,25 +1,29 @@
-//! A TCP segment that a glance has told ([`crate::fast_path`]): in no tunnel and no fragment, right behind an IP header without
-//! options or extension headers.
+//! The fast path's packet descriptor: a TCP segment in no tunnel and no fragment, right after an IP header without options or
+//! extension headers.
 
 use aya_ebpf::bindings::xdp_md;
-
-use crate::{
-    address::Halves,
+use op25b_ebpf::{
     bpf::{
-        frame::{Fetched, place},
+        frame::{Fetched, in_place},
         instructions::{load_u8_at, load_u32_at, load_u64_at},
     },
-    flow::Flow,
-    parse::{Network, Ports, ethernet::Link, ipv4, ipv6},
-    reject::TCP_HEADER_LENGTH,
-    segment::Segment,
+    parse::{
+        Network,
+        address::AddressBits,
+        ethernet::Link,
+        flow::Flow,
+        ipv4::{self, parse_ipv4},
+        ipv6::{self, parse_ipv6},
+        segment::Segment,
+        tcp,
+    },
 };
 
 /// Where such a segment is, in one number, as the program's functions hand it on.
 #[derive(Clone, Copy)]
-pub struct Ordinary(u32);
+pub struct Descriptor(u32);
 
-impl Ordinary {
+impl Descriptor {
     /// The bytes before the IP header.
     const LINK_LENGTH: u32 = 0x3f;
     /// How many of those are the PPP protocol's.
@@ -63,7 +67,7 @@ impl Ordinary {
         }
     }
 
-    /// What there is to judge; `None` if the frame does not hold both headers, which it did at a glance.
+    /// What the verdict table asks for; `None` if the frame does not hold both headers, which it did when it was parsed.
     #[inline(always)]
     pub fn flow(self, ctx: *mut xdp_md) -> Option<Flow> {
         if self.is_v6() {
@@ -82,9 +86,9 @@ impl Ordinary {
         unsafe {
             let addresses = u64::from_be(load_u64_at::<ADDRESSES, 0>(start));
             Some(Flow {
-                source: Halves::v4((addresses >> 32) as u32),
-                destination: Halves::v4(addresses as u32),
-                ..tcp::<HEADER>(start, 0)
+                source: AddressBits::v4((addresses >> 32) as u32),
+                destination: AddressBits::v4(addresses as u32),
+                ..read_tcp::<HEADER>(start, 0)
             })
         }
     }
@@ -98,52 +102,51 @@ impl Ordinary {
         // SAFETY: as for IPv4.
         unsafe {
             Some(Flow {
-                source: Halves {
+                source: AddressBits {
                     high: u64::from_be(load_u64_at::<SOURCE, 0>(start)),
                     low: u64::from_be(load_u64_at::<SOURCE, 8>(start)),
                 },
-                destination: Halves {
+                destination: AddressBits {
                     high: u64::from_be(load_u64_at::<DESTINATION, 0>(start)),
                     low: u64::from_be(load_u64_at::<DESTINATION, 8>(start)),
                 },
-                ..tcp::<HEADER>(start, Flow::V6)
+                ..read_tcp::<HEADER>(start, Flow::V6)
             })
         }
     }
 
-    /// Where the IP header starts, with a TCP header behind it.
+    /// The IP header, which a TCP header follows.
     #[inline(always)]
     fn headers(self, ctx: *mut xdp_md, network_header: usize) -> Option<*const u8> {
-        place(
+        in_place(
             ctx,
             self.link().length as usize,
-            network_header + TCP_HEADER_LENGTH as usize,
+            network_header + tcp::HEADER_LENGTH as usize,
         )
     }
 
-    /// The segment with its place, to be answered; `None` as for the flow.
+    /// The segment with its place, to be rejected; `None` as for the flow.
     #[inline(always)]
     pub fn segment(self, ctx: *mut xdp_md) -> Option<Segment> {
         let link = self.link();
         let frame = Fetched(ctx);
         let (network, upper) = if self.is_v6() {
-            (Network::V6, ipv6::header(&frame, link.length))
+            (Network::V6, parse_ipv6(&frame, link.length))
         } else {
-            (Network::V4, ipv4::upper(&frame, link.length))
+            (Network::V4, parse_ipv4(&frame, link.length))
         };
-        Some(Segment::new(link, network, upper.ok()?, Ports::NONE))
+        Some(Segment::new(link, network, upper.ok()?))
     }
 }
 
-/// What the TCP header behind a network header says, in a flow whose addresses are still missing.
+/// Reads the TCP header after a network header, into a flow whose addresses are still missing.
 ///
 /// # Safety
 ///
 /// Both headers are there.
 #[inline(always)]
-unsafe fn tcp<const HEADER: usize>(start: *const u8, flags: u32) -> Flow {
-    /// RFC 9293 section 3.1.
-    const FLAGS: isize = 13;
+unsafe fn read_tcp<const HEADER: usize>(start: *const u8, flags: u32) -> Flow {
+    const FLAGS: isize = tcp::FLAGS_OFFSET as isize;
     // SAFETY: the caller's.
     let (ports, tcp_flags) = unsafe {
         (

@@ -1,19 +1,19 @@
-//! The start of a frame, whose bytes are read at places that are known when the program is compiled.
+//! The start of a frame, whose bytes are read at offsets that are known at compile time.
 
 use aya_ebpf::bindings::xdp_md;
-
-use crate::bpf::instructions::{load_u8_at, load_u16_at, load_u32_at};
+use op25b_ebpf::bpf::instructions::{load_u8_at, load_u16_at, load_u32_at};
 
 /// The start of a frame's first buffer.
 ///
-/// What is read has to be there: the verifier refuses a program that reads what it has not asked for with
-/// [`Self::holds`]. Numbers are as they lie in the frame.
+/// What is read has to be there: the verifier refuses a program that reads without [`Self::holds`] before. Numbers are in
+/// the frame's byte order.
 pub struct Start {
     data: usize,
     end: usize,
 }
 
 impl Start {
+    /// The start of this frame.
     #[inline(always)]
     pub fn of(ctx: *mut xdp_md) -> Self {
         // SAFETY: the kernel gives every program a valid context.
@@ -21,7 +21,7 @@ impl Start {
         Self { data, end }
     }
 
-    /// Whether there are so many bytes.
+    /// Whether the buffer holds so many bytes.
     #[inline(always)]
     pub fn holds(&self, length: usize) -> bool {
         self.data + length <= self.end
@@ -30,7 +30,7 @@ impl Start {
     /// The byte at `BASE + AT`.
     #[inline(always)]
     pub fn u8<const BASE: usize, const AT: isize>(&self) -> u8 {
-        // SAFETY: the verifier lets no program in that reads what may not be there.
+        // SAFETY: the verifier loads no program that reads what may not be there.
         unsafe { load_u8_at::<BASE, AT>(self.data as *const u8) }
     }
 

@@ -2,14 +2,19 @@
 
 use op25b_common::Reason;
 
-use super::{Bytes, Network};
+use super::{
+    Bytes, Network,
+    ppp::{MAX_PPP_LENGTH, PPPOE_LENGTH, parse_pppoe},
+};
 
 const ETHERNET_LENGTH: u32 = 14;
 const ETHERTYPE_OFFSET: u32 = 12;
 const VLAN_TAG_LENGTH: u32 = 4;
 const MAX_VLAN_TAGS: usize = 4;
 
+/// IPv4 (RFC 791).
 pub const ETHERTYPE_IPV4: u16 = 0x0800;
+/// IPv6 (RFC 8200).
 pub const ETHERTYPE_IPV6: u16 = 0x86dd;
 /// A customer's tag (IEEE 802.1Q).
 const ETHERTYPE_VLAN: u16 = 0x8100;
@@ -17,40 +22,33 @@ const ETHERTYPE_VLAN: u16 = 0x8100;
 const ETHERTYPE_QINQ: u16 = 0x88a8;
 /// A second tag as equipment older than 802.1ad writes it.
 const ETHERTYPE_QINQ_OLD: u16 = 0x9100;
-/// RFC 2516: a `PPPoE` session's data.
+/// The data of a `PPPoE` session (RFC 2516).
 pub const ETHERTYPE_PPPOE_SESSION: u16 = 0x8864;
 
-/// RFC 2516 section 4: version, type, code, session and length, before the PPP protocol.
-const PPPOE_LENGTH: u32 = 6;
-pub const PPP_IPV4: u8 = 0x21;
-pub const PPP_IPV6: u8 = 0x57;
+/// The longest link header that is parsed: Ethernet, four tags, `PPPoE` and the PPP protocol.
+pub const MAX_LINK_LENGTH: u32 =
+    ETHERNET_LENGTH + MAX_VLAN_TAGS as u32 * VLAN_TAG_LENGTH + PPPOE_LENGTH + MAX_PPP_LENGTH;
 
-/// The longest link header that is understood: Ethernet, four tags, `PPPoE` and the PPP protocol.
-pub const MAX_LINK_LENGTH: u32 = ETHERNET_LENGTH + MAX_VLAN_TAGS as u32 * VLAN_TAG_LENGTH + PPPOE_LENGTH + 2;
-
-/// Where the network layer starts.
-#[derive(Clone, Copy)]
+/// The headers before the network layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// The bytes before it.
+    /// Their bytes.
     pub length: u32,
-    /// How many of them are the PPP protocol's, 0 without `PPPoE`.
+    /// How many of these are the PPP protocol's, 0 without `PPPoE`.
     pub ppp: u32,
 }
 
-/// Finds the network layer and where it starts.
-///
-/// # Errors
-///
-/// [`Reason::NotIp`] if there is none that we know; [`Reason::Uninspectable`] if there are more tags than we look behind.
+/// Finds the network layer; an error if there is none that is known (`not_ip`), or if there are more tags than are skipped
+/// (`uninspectable`).
 #[inline(always)]
-pub fn network_layer<B: Bytes>(bytes: &B) -> Result<(Network, Link), Reason> {
+pub fn parse_link<B: Bytes>(bytes: &B) -> Result<(Network, Link), Reason> {
     let mut ethertype = bytes.be16(ETHERTYPE_OFFSET).ok_or(Reason::NotIp)?;
     let mut length = ETHERNET_LENGTH;
     for _ in 0..MAX_VLAN_TAGS {
-        if !is_vlan_tag(ethertype) {
+        if !proto_is_vlan(ethertype) {
             break;
         }
-        // The tag's control information comes first, the next EtherType behind it.
+        // The tag's control information comes first, then the next EtherType.
         ethertype = bytes.be16(length + 2).ok_or(Reason::NotIp)?;
         length += VLAN_TAG_LENGTH;
     }
@@ -58,41 +56,87 @@ pub fn network_layer<B: Bytes>(bytes: &B) -> Result<(Network, Link), Reason> {
         ETHERTYPE_IPV4 => Ok((Network::V4, Link { length, ppp: 0 })),
         ETHERTYPE_IPV6 => Ok((Network::V6, Link { length, ppp: 0 })),
         ETHERTYPE_PPPOE_SESSION => {
-            // Both bytes at once: a frame that ends behind the first holds no IP, whatever that says.
-            let protocol: [u8; 2] = bytes.bytes(length + PPPOE_LENGTH).ok_or(Reason::NotIp)?;
-            let (network, ppp) = ppp(|at| protocol.get(at as usize).copied()).ok_or(Reason::NotIp)?;
-            let network = network.ok_or(Reason::NotIp)?;
-            Ok((
-                network,
-                Link {
-                    length: length + PPPOE_LENGTH + ppp,
-                    ppp,
-                },
-            ))
+            let (network, ppp) = parse_pppoe(bytes, length).ok_or(Reason::NotIp)?;
+            let length = length + PPPOE_LENGTH + ppp;
+            Ok((network, Link { length, ppp }))
         }
-        // Linux takes off any number of tags whose VLAN is 0: what stands behind them may well be received.
-        _ if is_vlan_tag(ethertype) => Err(Reason::Uninspectable),
+        // Linux takes off any number of tags whose VLAN is 0: such a frame may well be received.
+        _ if proto_is_vlan(ethertype) => Err(Reason::Uninspectable),
         _ => Err(Reason::NotIp),
     }
 }
 
-/// Whether behind this `EtherType` stand a tag's control information and another one.
+/// Whether this `EtherType` is a VLAN tag's: control information and another `EtherType` follow.
+#[must_use]
 #[inline(always)]
-pub fn is_vlan_tag(ethertype: u16) -> bool {
+pub fn proto_is_vlan(ethertype: u16) -> bool {
     matches!(ethertype, ETHERTYPE_VLAN | ETHERTYPE_QINQ | ETHERTYPE_QINQ_OLD)
 }
 
-/// Reads the PPP protocol, byte by byte from its first one on, and how many bytes it takes; the network layer is `None` for
-/// another one than IP, and all of it `None` if there are not so many bytes.
-#[inline(always)]
-pub(super) fn ppp(byte: impl Fn(u32) -> Option<u8>) -> Option<(Option<Network>, u32)> {
-    // RFC 1661 section 6.5: a compressed protocol field is one odd byte; a whole one starts with an even byte. Of both, the
-    // last byte says which protocol it is, as far as IP is concerned.
-    let length = if byte(0)? == 0 { 2 } else { 1 };
-    let network = match byte(length - 1)? {
-        PPP_IPV4 => Some(Network::V4),
-        PPP_IPV6 => Some(Network::V6),
-        _ => None,
-    };
-    Some((network, length))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(ethertypes: &[u16], rest: &[u8]) -> Result<(Network, Link), Reason> {
+        let mut frame = vec![0; 12];
+        for (index, ethertype) in ethertypes.iter().enumerate() {
+            if index > 0 {
+                frame.extend([0x00, 0x2a]);
+            }
+            frame.extend(ethertype.to_be_bytes());
+        }
+        frame.extend(rest);
+        parse_link(&&frame[..])
+    }
+
+    fn link(length: u32, ppp: u32) -> Link {
+        Link { length, ppp }
+    }
+
+    #[test]
+    fn ip_is_found_after_up_to_four_tags_of_any_kind() {
+        assert_eq!(parse(&[0x0800], &[]), Ok((Network::V4, link(14, 0))));
+        assert_eq!(parse(&[0x86dd], &[]), Ok((Network::V6, link(14, 0))));
+        assert_eq!(
+            parse(&[0x88a8, 0x8100, 0x0800], &[]),
+            Ok((Network::V4, link(22, 0)))
+        );
+        assert_eq!(
+            parse(&[0x8100, 0x9100, 0x88a8, 0x8100, 0x86dd], &[]),
+            Ok((Network::V6, link(30, 0)))
+        );
+    }
+
+    #[test]
+    fn a_fifth_tag_is_uninspectable() {
+        let tags = [0x8100; 5];
+        assert_eq!(
+            parse(&[&tags[..], &[0x0800]].concat(), &[]),
+            Err(Reason::Uninspectable)
+        );
+    }
+
+    #[test]
+    fn ip_is_found_in_pppoe() {
+        let whole = [0x11, 0, 0, 1, 0, 42, 0x00, 0x21];
+        assert_eq!(parse(&[0x8864], &whole), Ok((Network::V4, link(22, 2))));
+        let compressed = [0x11, 0, 0, 1, 0, 42, 0x57, 0x60];
+        assert_eq!(
+            parse(&[0x8100, 0x8864], &compressed),
+            Ok((Network::V6, link(25, 1)))
+        );
+        assert_eq!(
+            parse(&[0x8100, 0x8100, 0x8100, 0x8100, 0x8864], &whole),
+            Ok((Network::V4, link(MAX_LINK_LENGTH, 2)))
+        );
+    }
+
+    #[test]
+    fn other_ethertypes_and_frames_that_end_too_early_are_not_ip() {
+        assert_eq!(parse(&[0x0806], &[]), Err(Reason::NotIp));
+        assert_eq!(parse(&[0x8863], &[0; 8]), Err(Reason::NotIp));
+        assert_eq!(parse(&[0x8100], &[0, 1]), Err(Reason::NotIp));
+        assert_eq!(parse(&[0x8864], &[0x11, 0, 0, 1, 0, 42, 0]), Err(Reason::NotIp));
+        assert_eq!(parse_link(&&[0; 13][..]), Err(Reason::NotIp));
+    }
 }

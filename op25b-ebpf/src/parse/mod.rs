@@ -1,21 +1,20 @@
-//! From the bytes of a frame to the TCP segment in it: what the parsers answer, and how they read.
+//! Parsers: from the bytes of a frame to the TCP segment in it.
 //!
-//! Nothing in here knows of XDP: the parsers read through [`Bytes`], so that they also run on plain memory.
+//! `parse_*` reads a header, `skip_*` goes past headers whose contents do not matter, `proto_is_*` classifies a protocol
+//! number. All read through [`Bytes`], so they run on plain memory as well as on a frame in the kernel.
 
-use op25b_common::Reason;
-
+pub mod address;
 pub mod ethernet;
+pub mod extensions;
+pub mod flow;
 pub mod ipv4;
 pub mod ipv6;
+pub mod ppp;
+pub mod segment;
+pub mod tcp;
 pub mod tunnel;
 
-/// Protocol number of TCP, in IPv4's protocol and IPv6's next header field.
-pub const TCP: u32 = 6;
-
-/// Bytes of the TCP header that hold the ports (RFC 9293 section 3.1).
-const PORTS_LENGTH: u32 = 4;
-
-/// No header that we look for starts behind this; it also keeps offsets inside what the verifier accepts for packet
+/// No header that is parsed starts at a higher offset; it also keeps offsets inside what the verifier accepts for packet
 /// pointers (`MAX_PACKET_OFF`, 65535).
 pub const MAX_OFFSET: u32 = 0x3fff;
 
@@ -33,7 +32,7 @@ pub trait Bytes {
         self.bytes::<1>(offset).map(|[byte]| byte)
     }
 
-    /// The 16 bytes at `offset` as two words, as they lie there.
+    /// The 16 bytes at `offset` as two words, in memory order.
     #[inline(always)]
     fn halves(&self, offset: u32) -> Option<[u64; 2]> {
         let bytes: [u8; 16] = self.bytes(offset)?;
@@ -48,73 +47,38 @@ pub trait Bytes {
     }
 }
 
+/// A frame in memory.
+impl Bytes for &[u8] {
+    #[inline(always)]
+    fn bytes<const N: usize>(&self, offset: u32) -> Option<[u8; N]> {
+        let start = offset as usize;
+        self.get(start..start.checked_add(N)?)?.try_into().ok()
+    }
+}
+
 /// A network layer that the program understands.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Network {
+    /// IPv4.
     V4,
+    /// IPv6.
     V6,
 }
 
-/// What stands behind an IP header and its extension headers.
-#[derive(Clone, Copy, Default)]
+/// The upper layer of an IP packet: the protocol after the IP header and its extension headers (RFC 8200 section 2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
-pub struct Upper {
+pub struct UpperLayer {
     /// Where it starts.
     pub offset: u32,
     /// Where the packet ends by its own length field, or [`OPEN_END`].
     pub end: u32,
     /// Where the fragment starts in its packet, in units of 8 bytes.
     pub fragment_offset: u32,
-    /// Its protocol number; [`TCP`] for a later fragment that may be TCP.
+    /// Its protocol number; [`tcp::TCP`] for a later fragment that may be TCP.
     pub protocol: u32,
-    /// Whether it is a fragment, also one that is the whole packet (RFC 6946).
+    /// 1 for a fragment, also one that is the whole packet (RFC 6946); else 0.
     pub is_fragment: u32,
-    /// Whether the headers before it leave open what it is: a TCP segment may hide here.
+    /// 1 if the headers before it leave open what it is, so that a TCP segment may hide here; else 0.
     pub is_hidden: u32,
-}
-
-/// The ports of a TCP segment, or that they cannot be read: row `uninspectable` of the verdict table.
-#[derive(Clone, Copy)]
-pub enum Ports {
-    Known { source: u16, destination: u16 },
-    Hidden,
-}
-
-impl Ports {
-    /// Of what has no ports.
-    pub const NONE: Self = Self::Known {
-        source: 0,
-        destination: 0,
-    };
-}
-
-impl Upper {
-    /// The ports, if this is TCP.
-    ///
-    /// # Errors
-    ///
-    /// Why there are none to ask for: `not_tcp` or `later_fragment`.
-    #[inline(always)]
-    pub fn ports<B: Bytes>(&self, bytes: &B) -> Result<Ports, Reason> {
-        if self.protocol != TCP {
-            return Err(Reason::NotTcp);
-        }
-        match self.fragment_offset {
-            0 => {}
-            // RFC 3128: 8 bytes in, a TCP header is not over; it could overwrite a harmless first fragment's flags.
-            1 => return Ok(Ports::Hidden),
-            _ => return Err(Reason::LaterFragment),
-        }
-        // RFC 1858: what lies behind the packet's own end is padding, not ports.
-        if self.is_hidden != 0 || self.offset > MAX_OFFSET || self.offset + PORTS_LENGTH > self.end {
-            return Ok(Ports::Hidden);
-        }
-        match bytes.bytes(self.offset) {
-            Some([a, b, c, d]) => Ok(Ports::Known {
-                source: u16::from_be_bytes([a, b]),
-                destination: u16::from_be_bytes([c, d]),
-            }),
-            None => Ok(Ports::Hidden),
-        }
-    }
 }

@@ -6,26 +6,22 @@ use op25b_common::{
     keys::{AddressV4, AddressV6},
 };
 
-use crate::{
+use op25b_ebpf::{
     bpf::frame::Fetched,
-    flow::Flow,
-    maps,
-    parse::{Bytes as _, Network, ipv4, ipv6},
-    segment::Segment,
-    stats,
+    parse::{
+        Bytes as _, Network,
+        flow::Flow,
+        ipv4, ipv6,
+        segment::Segment,
+        tcp::{HEADER_LENGTH as TCP_HEADER_LENGTH, RST},
+    },
 };
+
+use crate::{maps, stats};
 
 mod checksum;
 mod prohibit;
 mod reset;
-
-/// Of TCP's header without options (RFC 9293 section 3.1).
-pub const TCP_HEADER_LENGTH: u32 = 20;
-
-const FIN: u32 = 0x01;
-pub const SYN: u32 = 0x02;
-const RST: u32 = 0x04;
-pub const ACK: u32 = 0x10;
 
 /// Turns the frame into an answer to its sender; false if there is none, and then the frame is of no use any more.
 #[inline(always)]

@@ -4,17 +4,17 @@ use core::mem::MaybeUninit;
 
 use aya_ebpf::{bindings::xdp_md, helpers::bpf_ktime_get_boot_ns};
 
+use op25b_ebpf::{
+    bpf::frame::Fetched,
+    parse::{Network, ethernet::MAX_LINK_LENGTH, ipv4, ipv6, segment::Segment},
+};
+
 use super::{
     Question,
     checksum::{Sum, word},
     turn_link,
 };
-use crate::{
-    bpf::frame::Fetched,
-    maps,
-    parse::{Network, ethernet::MAX_LINK_LENGTH, ipv4, ipv6},
-    segment::Segment,
-};
+use crate::maps;
 
 const HOP_LIMIT: u32 = 64;
 const ICMP_LENGTH: u32 = 8;

@@ -2,15 +2,19 @@
 
 use aya_ebpf::bindings::xdp_md;
 
+use op25b_ebpf::{
+    bpf::frame::Fetched,
+    parse::{
+        Network, ipv4, ipv6,
+        segment::Segment,
+        tcp::{ACK, FIN, HEADER_LENGTH as TCP_HEADER_LENGTH, RST, SYN, TCP},
+    },
+};
+
 use super::{
-    ACK, FIN, Question, RST, SYN, TCP_HEADER_LENGTH,
+    Question,
     checksum::{Sum, word},
     turn_link,
-};
-use crate::{
-    bpf::frame::Fetched,
-    parse::{Network, TCP, ipv4, ipv6},
-    segment::Segment,
 };
 
 /// What the sender is told about the way back; the router's own packets start with the same.

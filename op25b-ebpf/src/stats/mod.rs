@@ -10,7 +10,12 @@ use op25b_common::{
     values::{Class, Cold, Decision, Hot, Subscriber, SubscriberBlock},
 };
 
-use crate::{address::Address, bpf::instructions, flow::Flow, maps, verdict::clock};
+use op25b_ebpf::{
+    bpf::instructions,
+    parse::{address::Address, flow::Flow},
+};
+
+use crate::{maps, verdict::clock};
 
 /// Counts the packet under its reason, on this CPU.
 #[inline(always)]

@@ -5,8 +5,9 @@ use op25b_common::{
     lpm::{BitmapNode, CompressedPath, Entry, KeyCursor, Memory, STEPS_V4, STEPS_V6, Target, find},
     values::{Class, RuleIndex},
 };
+use op25b_ebpf::parse::address::Address;
 
-use crate::{address::Address, maps};
+use crate::maps;
 
 /// The tables' maps.
 struct Maps;
@@ -32,7 +33,7 @@ impl Memory for Maps {
 /// What the policy says of a subscriber's address; `None` if nothing.
 #[inline(always)]
 pub fn source(address: &Address) -> Option<&'static Class> {
-    let mut key = address.key();
+    let mut key = key_of(address);
     let number = if address.is_v6 {
         let entry = root_entry(TableRoot::SourcesV6, &mut key)?;
         behind_root(entry, address)
@@ -54,7 +55,7 @@ pub fn relay(address: &Address) -> Option<RuleIndex> {
     } else {
         TableRoot::RelaysV4
     };
-    let entry = root_entry(root, &mut address.key())?;
+    let entry = root_entry(root, &mut key_of(address))?;
     behind_root(entry, address).checked_sub(1)
 }
 
@@ -76,6 +77,12 @@ pub extern "C" fn walk(entry: u32, high: u64, low: u64) -> u32 {
     let mut key = KeyCursor::new(high, low);
     key.root_index();
     find(&Maps, Entry::from_word(entry), key, STEPS_V6).unwrap_or(0)
+}
+
+/// An address as the key of a look-up.
+#[inline(always)]
+fn key_of(address: &Address) -> KeyCursor {
+    KeyCursor::new(address.high, address.low)
 }
 
 #[inline(always)]

@@ -11,9 +11,10 @@ use op25b_common::{
         UnixSeconds,
     },
 };
+use op25b_ebpf::parse::address::Address;
 
 use super::{classify, clock};
-use crate::{address::Address, maps};
+use crate::maps;
 
 /// Whether the policy blocks this port.
 #[inline(always)]

@@ -14,17 +14,30 @@ use aya_ebpf::{
 };
 use op25b_common::{
     Action, Reason, Verdict,
-    values::{Class, Decision},
+    values::{Class, Decision, NO_RULE},
+};
+use op25b_ebpf::{
+    bpf::frame::Fetched,
+    parse::{
+        address::Address,
+        flow::{Flow, UNKNOWN_FLAGS},
+        tcp,
+    },
 };
 
 use self::decide::Facts;
-use crate::{
-    address::Address,
-    bpf::frame::Fetched,
-    fast_path::descriptor::Ordinary,
-    flow::{Flow, UNKNOWN_FLAGS},
-    maps, reject, stats, untouched,
-};
+use crate::{fast_path::descriptor::Descriptor, maps, reject, stats};
+
+/// Ends a packet that is not filtered: nothing is counted, no map is read.
+#[inline(always)]
+pub fn pass(reason: Reason) -> u32 {
+    stats::trace(Decision {
+        reason: reason as u32,
+        verdict: Verdict::Pass as u32,
+        rule: NO_RULE,
+    });
+    xdp_action::XDP_PASS
+}
 
 /// Judges a segment from a subscriber whose port is blocked or hidden; `XDP_TX` if it is to be answered.
 ///
@@ -52,7 +65,7 @@ pub extern "C" fn judge_and_answer(ctx: *mut xdp_md, bits: u32) -> u32 {
     if action != xdp_action::XDP_TX {
         return action;
     }
-    if let Some(segment) = Ordinary::from_bits(bits).segment(ctx) {
+    if let Some(segment) = Descriptor::from_bits(bits).segment(ctx) {
         reject::answer_or_drop(&Fetched(ctx), &segment)
     } else {
         stats::trace_verdict(Verdict::Drop);
@@ -65,10 +78,10 @@ fn judge_from<const UPLINK: bool>(ctx: *mut xdp_md, bits: u32, flow: Option<&Flo
     stats::name_maps();
     let flow = match flow {
         Some(flow) if flow.tunnels != 0 && !looks_into(ctx, flow.tunnels) => {
-            return untouched(Reason::NotTcp);
+            return pass(Reason::NotTcp);
         }
         Some(flow) => *flow,
-        None => match Ordinary::from_bits(bits).flow(ctx) {
+        None => match Descriptor::from_bits(bits).flow(ctx) {
             Some(flow) => flow,
             None => return xdp_action::XDP_PASS,
         },
@@ -155,7 +168,7 @@ fn judge_ports(class: Option<&'static Class>, local: &Address, remote: &Address,
 #[inline(always)]
 fn facts(from_uplink: bool, flow: &Flow) -> Facts {
     let flags = flow.tcp_flags;
-    let (syn, ack) = (flags & reject::SYN != 0, flags & reject::ACK != 0);
+    let (syn, ack) = (flags & tcp::SYN != 0, flags & tcp::ACK != 0);
     // A server's answer opens a connection as much as the SYN that it answers.
     let is_answer = from_uplink && decide::is_blocked_port(flow.source_port);
     let opens = syn && (is_answer || !ack);

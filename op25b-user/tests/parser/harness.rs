@@ -1,59 +1,36 @@
-//! What must hold of whatever the XDP program's parsers read out of any bytes? Also run by `cargo fuzz`, in `fuzz`.
+//! What must hold of whatever the XDP program's parsers read out of any bytes. Also run by `cargo fuzz`, in `fuzz`.
 //!
-//! They are the program's own sources, compiled for this machine, where arithmetic that overflows panics.
-
-#[allow(
-    dead_code,
-    missing_docs,
-    clippy::inline_always,
-    clippy::cast_possible_truncation,
-    reason = "written for the BPF target, where other rules hold"
-)]
-#[path = "../../../op25b-ebpf/src"]
-mod program {
-    pub mod parse;
-}
+//! They are the program's own, compiled for this machine, where arithmetic that overflows panics.
 
 use op25b_common::{Reason, Tunnel};
-
-use self::program::parse::{
-    Bytes, MAX_OFFSET, Network, OPEN_END, Ports, TCP, Upper,
-    ethernet::{self, MAX_LINK_LENGTH},
-    ipv4, ipv6,
-    tunnel::inner,
+use op25b_ebpf::parse::{
+    MAX_OFFSET, Network, OPEN_END, UpperLayer,
+    ethernet::{MAX_LINK_LENGTH, parse_link},
+    extensions::{proto_is_extension, skip_extensions},
+    ipv4::{self, parse_ipv4},
+    ipv6::{self, parse_ipv6},
+    tcp::{Ports, TCP, parse_ports},
+    tunnel::parse_tunnel,
 };
-
-/// A frame in memory.
-struct Memory<'a>(&'a [u8]);
-
-impl Bytes for Memory<'_> {
-    fn bytes<const N: usize>(&self, offset: u32) -> Option<[u8; N]> {
-        let start = usize::try_from(offset).ok()?;
-        self.0.get(start..start.checked_add(N)?)?.try_into().ok()
-    }
-}
-
-impl Memory<'_> {
-    fn length(&self) -> u32 {
-        self.0.len().try_into().expect("a frame is shorter than 4 GiB")
-    }
-}
 
 /// Runs all parsers on a frame, and those for IP on the same bytes as packets of both versions.
 pub fn check(frame: &[u8]) {
-    let frame = Memory(frame);
-    if let Ok((network, link)) = ethernet::network_layer(&frame) {
+    if let Ok((network, link)) = parse_link(&frame) {
         assert!(link.ppp <= 2);
-        assert!(link.length <= MAX_LINK_LENGTH && link.length <= frame.length());
-        packet(&frame, network, link.length);
+        assert!(link.length <= MAX_LINK_LENGTH && link.length <= length(frame));
+        packet(frame, network, link.length);
     }
     for network in [Network::V4, Network::V6] {
-        packet(&frame, network, 0);
+        packet(frame, network, 0);
     }
 }
 
+fn length(frame: &[u8]) -> u32 {
+    frame.len().try_into().expect("a frame is shorter than 4 GiB")
+}
+
 /// The IP packet at `offset`, and what is in it.
-fn packet(frame: &Memory<'_>, network: Network, offset: u32) {
+fn packet(frame: &[u8], network: Network, offset: u32) {
     let Some(upper) = upper(frame, network, offset) else {
         return;
     };
@@ -64,17 +41,17 @@ fn packet(frame: &Memory<'_>, network: Network, offset: u32) {
     }
 }
 
-/// What stands behind the IP header at `offset`.
-fn upper(frame: &Memory<'_>, network: Network, offset: u32) -> Option<Upper> {
+/// The upper layer of the IP packet at `offset`.
+fn upper(frame: &[u8], network: Network, offset: u32) -> Option<UpperLayer> {
     let (read, header_length) = match network {
-        Network::V4 => (ipv4::upper(frame, offset), ipv4::HEADER_LENGTH),
-        Network::V6 => (ipv6::header(frame, offset), ipv6::HEADER_LENGTH),
+        Network::V4 => (parse_ipv4(&frame, offset), ipv4::HEADER_LENGTH),
+        Network::V6 => (parse_ipv6(&frame, offset), ipv6::HEADER_LENGTH),
     };
     let Ok(mut upper) = read else {
         return None;
     };
     assert!(
-        offset + header_length <= frame.length(),
+        offset + header_length <= length(frame),
         "a header that is not there"
     );
     let start = match network {
@@ -84,9 +61,9 @@ fn upper(frame: &Memory<'_>, network: Network, offset: u32) -> Option<Upper> {
     assert!(upper.end == OPEN_END || (start..=start + 0xffff).contains(&upper.end));
     if network == Network::V6 {
         assert_eq!(upper.offset, start);
-        ipv6::behind_extensions(frame, &mut upper);
+        skip_extensions(&frame, &mut upper);
         assert!(
-            !ipv6::is_extension(upper.protocol),
+            !proto_is_extension(upper.protocol),
             "the walk ended before the chain"
         );
     }
@@ -101,16 +78,16 @@ fn upper(frame: &Memory<'_>, network: Network, offset: u32) -> Option<Upper> {
 }
 
 /// The ports, which lie inside the frame and before `end`.
-fn ports(frame: &Memory<'_>, upper: &Upper, end: u32) {
-    match upper.ports(frame) {
+fn ports(frame: &[u8], upper: &UpperLayer, end: u32) {
+    match parse_ports(&frame, upper) {
         Ok(ports) => in_range(frame, upper, ports, end),
         Err(Reason::NotTcp) => assert_ne!(upper.protocol, TCP),
         Err(Reason::LaterFragment) => assert!(upper.fragment_offset > 1),
-        Err(other) => panic!("{other:?} is no answer to that"),
+        Err(other) => panic!("{other:?} is not a reason for that"),
     }
 }
 
-fn in_range(frame: &Memory<'_>, upper: &Upper, ports: Ports, end: u32) {
+fn in_range(frame: &[u8], upper: &UpperLayer, ports: Ports, end: u32) {
     let Ports::Known { source, destination } = ports else {
         return;
     };
@@ -118,21 +95,21 @@ fn in_range(frame: &Memory<'_>, upper: &Upper, ports: Ports, end: u32) {
         (upper.protocol, upper.fragment_offset, upper.is_hidden),
         (TCP, 0, 0)
     );
-    assert!(upper.offset <= MAX_OFFSET && upper.offset + 4 <= end.min(frame.length()));
+    assert!(upper.offset <= MAX_OFFSET && upper.offset + 4 <= end.min(length(frame)));
     let at = usize::try_from(upper.offset).expect("an offset fits");
     let [a, b] = source.to_be_bytes();
     let [c, d] = destination.to_be_bytes();
-    assert_eq!(frame.0[at..at + 4], [a, b, c, d]);
+    assert_eq!(frame[at..at + 4], [a, b, c, d]);
 }
 
 /// What is in the tunnel that an outer packet may be.
-fn tunnel(frame: &Memory<'_>, outer: Network, upper: &Upper, enabled: u8) {
-    let found = match inner(frame, outer, upper, enabled, |upper| {
-        ipv6::behind_extensions(frame, upper);
+fn tunnel(frame: &[u8], outer: Network, upper: &UpperLayer, enabled: u8) {
+    let found = match parse_tunnel(&frame, outer, upper, enabled, |upper| {
+        skip_extensions(&frame, upper);
     }) {
         Ok(found) => found,
         Err(Reason::NotTcp | Reason::LaterFragment) => return,
-        Err(other) => panic!("{other:?} is no answer to that"),
+        Err(other) => panic!("{other:?} is not a reason for that"),
     };
     assert!(found.kind.bit() & enabled != 0);
     assert!(found.nested.is_none_or(|nested| nested.bit() & enabled != 0));
@@ -145,7 +122,7 @@ fn tunnel(frame: &Memory<'_>, outer: Network, upper: &Upper, enabled: u8) {
         Network::V6 => ipv6::HEADER_LENGTH,
     };
     assert!(offset >= upper.offset && offset <= MAX_OFFSET);
-    assert!(offset + header_length <= upper.end.min(frame.length()));
+    assert!(offset + header_length <= upper.end.min(length(frame)));
     assert!(
         found.upper.end <= upper.end,
         "an inner packet that is longer than the outer one"

@@ -1,4 +1,4 @@
-//! Do the XDP program's parsers hold what they promise, on any bytes? Without a kernel, by the harness that is fuzzed too.
+//! The XDP program's parsers hold what they promise on any bytes: without a kernel, by the harness that is fuzzed too.
 
 mod harness;
 

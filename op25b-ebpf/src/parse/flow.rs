@@ -1,16 +1,18 @@
-//! What there is to judge of a TCP segment: who sends to whom, and what its header says.
+//! A TCP segment as the verdict table sees it: addresses, ports and flags.
 
-use crate::address::{Address, Halves};
+use super::address::{Address, AddressBits};
 
 /// A TCP segment, without its place in the frame.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct Flow {
-    /// Its addresses.
-    pub source: Halves,
-    pub destination: Halves,
-    /// TCP's ports.
+    /// Its source address.
+    pub source: AddressBits,
+    /// Its destination address.
+    pub destination: AddressBits,
+    /// TCP's source port.
     pub source_port: u32,
+    /// TCP's destination port.
     pub destination_port: u32,
     /// Facts about it, see the constants.
     pub flags: u32,
@@ -30,19 +32,20 @@ impl Flow {
     pub const SOURCE_V6: u32 = 1;
     /// The destination address is IPv6.
     pub const DESTINATION_V6: u32 = 1 << 1;
-    /// Of both.
+    /// Both addresses are IPv6.
     pub const V6: u32 = Self::SOURCE_V6 | Self::DESTINATION_V6;
     /// The ports cannot be read.
     pub const HIDDEN: u32 = 1 << 2;
     /// The source that counts is in another fragment.
     pub const UNADDRESSED: u32 = 1 << 3;
 
-    /// One of which nothing is known but the facts.
+    /// A flow of which nothing is known but these facts.
+    #[must_use]
     #[inline(always)]
     pub fn new(flags: u32) -> Self {
         Self {
-            source: Halves::default(),
-            destination: Halves::default(),
+            source: AddressBits::default(),
+            destination: AddressBits::default(),
             source_port: 0,
             destination_port: 0,
             flags,
@@ -52,18 +55,22 @@ impl Flow {
         }
     }
 
+    /// Whether one of these facts holds.
+    #[must_use]
     #[inline(always)]
-    pub fn has(&self, flag: u32) -> bool {
-        self.flags & flag != 0
+    pub fn has(&self, flags: u32) -> bool {
+        self.flags & flags != 0
     }
 
     /// Its source address.
+    #[must_use]
     #[inline(always)]
     pub fn source(&self) -> Address {
         Address::new(self.source, self.has(Self::SOURCE_V6))
     }
 
     /// Its destination address.
+    #[must_use]
     #[inline(always)]
     pub fn destination(&self) -> Address {
         Address::new(self.destination, self.has(Self::DESTINATION_V6))

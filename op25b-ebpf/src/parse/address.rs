@@ -1,0 +1,124 @@
+//! Addresses of both IP versions as numbers.
+
+use op25b_common::keys::{AddressV4, AddressV6};
+
+use super::Bytes;
+
+/// The bits of an address, at the left of 128 bits in two halves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct AddressBits {
+    /// The first 64 bits.
+    pub high: u64,
+    /// The last 64 bits.
+    pub low: u64,
+}
+
+impl AddressBits {
+    /// An IPv4 address.
+    #[must_use]
+    #[inline(always)]
+    pub fn v4(address: u32) -> Self {
+        Self {
+            high: u64::from(address) << 32,
+            low: 0,
+        }
+    }
+
+    /// Reads the address at `offset`. It was in the frame when its header was parsed; zero stands for one that is not any
+    /// more.
+    #[inline(always)]
+    pub fn read<B: Bytes>(bytes: &B, offset: u32, is_v6: bool) -> Self {
+        if is_v6 {
+            let [high, low] = bytes.halves(offset).unwrap_or_default();
+            Self {
+                high: u64::from_be(high),
+                low: u64::from_be(low),
+            }
+        } else {
+            let address: AddressV4 = bytes.bytes(offset).unwrap_or_default();
+            Self::v4(u32::from_be_bytes(address))
+        }
+    }
+}
+
+/// An address of either IP version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// The first 64 bits.
+    pub high: u64,
+    /// The last 64 bits.
+    pub low: u64,
+    /// Whether it is IPv6.
+    pub is_v6: bool,
+}
+
+impl Address {
+    /// These bits as an address.
+    #[must_use]
+    #[inline(always)]
+    pub fn new(bits: AddressBits, is_v6: bool) -> Self {
+        Self {
+            high: bits.high,
+            low: bits.low,
+            is_v6,
+        }
+    }
+
+    /// An IPv4 address as a number.
+    #[must_use]
+    #[inline(always)]
+    pub fn v4(&self) -> u32 {
+        (self.high >> 32) as u32
+    }
+
+    /// An IPv4 address as a trie's key.
+    #[must_use]
+    #[inline(always)]
+    pub fn v4_key(&self) -> AddressV4 {
+        self.v4().to_be_bytes()
+    }
+
+    /// An IPv6 address as a trie's key.
+    #[must_use]
+    #[inline(always)]
+    pub fn v6_key(&self) -> AddressV6 {
+        let mut key = [0; 16];
+        let (high, low) = key.split_at_mut(8);
+        high.copy_from_slice(&self.high.to_be_bytes());
+        low.copy_from_slice(&self.low.to_be_bytes());
+        key
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use super::*;
+
+    const V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 1, 2, 3, 4, 5, 6);
+
+    #[test]
+    fn an_ipv4_address_is_read_and_written_as_it_stands_in_a_packet() {
+        let frame = [0, 192, 0, 2, 25];
+        let address = Address::new(AddressBits::read(&&frame[..], 1, false), false);
+        assert_eq!(address.v4(), Ipv4Addr::new(192, 0, 2, 25).to_bits());
+        assert_eq!(address.v4_key(), [192, 0, 2, 25]);
+    }
+
+    #[test]
+    fn an_ipv6_address_is_read_and_written_as_it_stands_in_a_packet() {
+        let frame = [&[0; 3][..], &V6.octets()].concat();
+        let address = Address::new(AddressBits::read(&&frame[..], 3, true), true);
+        let number = u128::from(address.high) << 64 | u128::from(address.low);
+        assert_eq!(number, V6.to_bits());
+        assert_eq!(address.v6_key(), V6.octets());
+    }
+
+    #[test]
+    fn an_address_after_the_frames_end_is_zero() {
+        assert_eq!(AddressBits::read(&&[1; 3][..], 0, false), AddressBits::default());
+        assert_eq!(AddressBits::read(&&[1; 15][..], 0, true), AddressBits::default());
+    }
+}
