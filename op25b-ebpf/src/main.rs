@@ -30,11 +30,10 @@
 mod fast_path;
 mod maps;
 mod reject;
+mod scratch;
 mod slow_path;
 mod stats;
 mod verdict;
-
-use core::ptr;
 
 use aya_ebpf::{macros::xdp, programs::XdpContext};
 use op25b_common::{Action, Reason};
@@ -63,10 +62,10 @@ pub fn op25b_subscribe(ctx: XdpContext) -> u32 {
         Parsed::Segment(ports, _) if !decide::is_blocked_port(ports & 0xffff) => pass(Reason::OtherPort),
         // One of the two is not in the program that the kernel keeps: the action is a constant to the verifier.
         Parsed::Segment(_, segment) if maps::ACTION.load() == Action::Drop as u8 => {
-            verdict::judge(ctx.ctx, segment.bits(), ptr::null())
+            verdict::op25b_fast_verdict(ctx.ctx, segment.bits())
         }
-        Parsed::Segment(_, segment) => verdict::judge_and_answer(ctx.ctx, segment.bits()),
-        Parsed::SlowPath => slow_path::inspect(ctx.ctx),
+        Parsed::Segment(_, segment) => reject::op25b_fast_reject(ctx.ctx, segment.bits()),
+        Parsed::SlowPath => slow_path::op25b_slow_path(ctx.ctx),
     }
 }
 
@@ -75,10 +74,10 @@ pub fn op25b_subscribe(ctx: XdpContext) -> u32 {
 pub fn op25b_uplink(ctx: XdpContext) -> u32 {
     match fast_path::parse(ctx.ctx) {
         Parsed::Pass(reason) => pass(reason),
-        Parsed::Segment(ports, _) if !decide::matters_on_uplink(ports >> 16, ports & 0xffff) => {
+        Parsed::Segment(ports, _) if !decide::is_filtered_on_uplink(ports >> 16, ports & 0xffff) => {
             pass(Reason::OtherPort)
         }
-        Parsed::Segment(_, segment) => verdict::judge_on_uplink(ctx.ctx, segment.bits(), ptr::null()),
-        Parsed::SlowPath => slow_path::inspect_on_uplink(ctx.ctx),
+        Parsed::Segment(_, segment) => verdict::op25b_up_fast_verdict(ctx.ctx, segment.bits()),
+        Parsed::SlowPath => slow_path::op25b_up_slow_path(ctx.ctx),
     }
 }

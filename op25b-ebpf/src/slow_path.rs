@@ -1,6 +1,7 @@
 //! The slow path: frames that the fast path does not parse, with any tags, fragments, extension headers and tunnels.
 //!
-//! Functions here that are not inlined are verified by themselves, each for any argument.
+//! Functions here that are not inlined are verified by themselves, each for any argument. Proving one program in which all
+//! is inlined takes the verifier nearly a million instructions, the most that the kernel allows.
 
 use aya_ebpf::bindings::{xdp_action, xdp_md};
 use op25b_common::Reason;
@@ -9,7 +10,7 @@ use op25b_ebpf::{
     parse::{
         Network, UpperLayer,
         ethernet::{Link, parse_link},
-        extensions::{self, proto_is_extension},
+        extensions::{proto_is_extension, skip_extensions},
         flow::Flow,
         ipv4::parse_ipv4,
         ipv6::parse_ipv6,
@@ -20,24 +21,99 @@ use op25b_ebpf::{
 
 use crate::{
     maps, reject,
+    scratch::{self, Scratch},
     verdict::{self, decide, pass},
 };
 
-/// Judges any frame that a subscriber sent.
+/// The verdict on any frame from a subscriber.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn inspect(ctx: *mut xdp_md) -> u32 {
+pub extern "C" fn op25b_slow_path(ctx: *mut xdp_md) -> u32 {
     let (network, link) = match parse_link(&Fetched(ctx)) {
         Ok(found) => found,
-        Err(Reason::Uninspectable) => return verdict::judge_tags(),
+        Err(Reason::Uninspectable) => return verdict::op25b_tags_verdict(),
         Err(reason) => return pass(reason),
     };
-    let mut segment = match outermost(ctx, network, link, maps::TUNNELS.load()) {
-        Ok(segment) => segment,
+    let outer = match Outer::parse(ctx, network, link, maps::TUNNELS.load()) {
+        Ok(outer) => outer,
         Err(reason) => return pass(reason),
     };
-    if segment.upper.protocol != TCP {
-        let reason = enter_tunnel(ctx, &raw mut segment);
+    let Some(scratch) = scratch::claim() else {
+        return xdp_action::XDP_PASS;
+    };
+    let action = filter(ctx, &outer, scratch);
+    scratch::release(scratch);
+    action
+}
+
+/// The verdict on any frame from the Internet.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn op25b_up_slow_path(ctx: *mut xdp_md) -> u32 {
+    // Mail servers do not hide what they send: a frame with many tags is not filtered.
+    let Ok((network, link)) = parse_link(&Fetched(ctx)) else {
+        return pass(Reason::NotIp);
+    };
+    let outer = match Outer::parse(ctx, network, link, 0) {
+        Ok(outer) => outer,
+        Err(reason) => return pass(reason),
+    };
+    let Some(scratch) = scratch::claim() else {
+        return xdp_action::XDP_PASS;
+    };
+    let action = filter_uplink(ctx, &outer, scratch);
+    scratch::release(scratch);
+    action
+}
+
+/// The frame's first IP packet: a TCP segment, or something else if that may be a tunnel.
+struct Outer {
+    link: Link,
+    network: Network,
+    upper: UpperLayer,
+    ports: Ports,
+}
+
+impl Outer {
+    /// Parses the packet; an error if it is neither TCP nor may be one of these tunnels.
+    #[inline(always)]
+    fn parse(ctx: *mut xdp_md, network: Network, link: Link, tunnels: u8) -> Result<Self, Reason> {
+        let frame = Fetched(ctx);
+        let mut upper = match network {
+            Network::V4 => parse_ipv4(&frame, link.length)?,
+            Network::V6 => parse_ipv6(&frame, link.length)?,
+        };
+        if network == Network::V6 && proto_is_extension(upper.protocol) {
+            op25b_skip_extensions(ctx, &raw mut upper);
+        }
+        let ports = if tunnels == 0 || upper.protocol == TCP {
+            parse_ports(&frame, &upper)?
+        } else {
+            Ports::NONE
+        };
+        Ok(Self {
+            link,
+            network,
+            upper,
+            ports,
+        })
+    }
+
+    /// Its descriptor.
+    #[inline(always)]
+    fn describe(&self, segment: &mut Segment) {
+        *segment = Segment::new(self.link, self.network, self.upper);
+        segment.set_ports(self.ports);
+    }
+}
+
+/// Filters a packet from a subscriber: the action on its frame.
+#[inline(always)]
+fn filter(ctx: *mut xdp_md, outer: &Outer, scratch: &mut Scratch) -> u32 {
+    let segment = &mut scratch.segment;
+    outer.describe(segment);
+    if outer.upper.protocol != TCP {
+        let reason = op25b_enter_tunnel(ctx, segment);
         if reason == Reason::LaterFragment as u32 {
             return pass(Reason::LaterFragment);
         } else if reason != FOUND {
@@ -47,70 +123,42 @@ pub extern "C" fn inspect(ctx: *mut xdp_md) -> u32 {
     if !segment.flow.has(Flow::HIDDEN) && !decide::is_blocked_port(segment.flow.destination_port) {
         return pass(Reason::OtherPort);
     }
-    read_flow(ctx, &raw mut segment);
-    let action = verdict::judge(ctx, 0, &raw const segment.flow);
+    op25b_read_flow(ctx, segment);
+    let action = verdict::op25b_slow_verdict(ctx, &raw const segment.flow);
     if action == xdp_action::XDP_TX {
-        reject::answer_or_drop(&Fetched(ctx), &segment)
+        reject::reply_or_drop(ctx, scratch)
     } else {
         action
     }
 }
 
-/// Judges any frame that came from the Internet.
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub extern "C" fn inspect_on_uplink(ctx: *mut xdp_md) -> u32 {
-    // Nobody hides what a mail server sends: a frame with many tags is no matter of ours.
-    let Ok((network, link)) = parse_link(&Fetched(ctx)) else {
-        return pass(Reason::NotIp);
-    };
-    let mut segment = match outermost(ctx, network, link, 0) {
-        Ok(segment) => segment,
-        Err(reason) => return pass(reason),
-    };
+/// Filters a packet from the Internet: the action on its frame.
+#[inline(always)]
+fn filter_uplink(ctx: *mut xdp_md, outer: &Outer, scratch: &mut Scratch) -> u32 {
+    let segment = &mut scratch.segment;
+    outer.describe(segment);
     if !segment.flow.has(Flow::HIDDEN)
-        && !decide::matters_on_uplink(segment.flow.source_port, segment.flow.destination_port)
+        && !decide::is_filtered_on_uplink(segment.flow.source_port, segment.flow.destination_port)
     {
         return pass(Reason::OtherPort);
     }
-    read_flow(ctx, &raw mut segment);
-    verdict::judge_on_uplink(ctx, 0, &raw const segment.flow)
+    op25b_read_flow(ctx, segment);
+    verdict::op25b_up_slow_verdict(ctx, &raw const segment.flow)
 }
 
-/// What stands behind the frame's first IP header: a TCP segment, or something else if it may be one of these tunnels.
-#[inline(always)]
-fn outermost(ctx: *mut xdp_md, network: Network, link: Link, tunnels: u8) -> Result<Segment, Reason> {
-    let frame = Fetched(ctx);
-    let mut upper = match network {
-        Network::V4 => parse_ipv4(&frame, link.length)?,
-        Network::V6 => parse_ipv6(&frame, link.length)?,
-    };
-    if network == Network::V6 && proto_is_extension(upper.protocol) {
-        skip_extensions(ctx, &raw mut upper);
-    }
-    let ports = if tunnels == 0 || upper.protocol == TCP {
-        parse_ports(&frame, &upper)?
-    } else {
-        Ports::NONE
-    };
-    let mut segment = Segment::new(link, network, upper);
-    segment.set_ports(ports);
-    Ok(segment)
-}
-
-/// What [`enter_tunnel`] answers for a segment; a [`Reason`] otherwise.
+/// The result of [`op25b_enter_tunnel`] for a segment; a [`Reason`] otherwise.
 const FOUND: u32 = u32::MAX;
 
 /// Goes from a tunnel's outer packet to the segment inside.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn enter_tunnel(ctx: *mut xdp_md, segment: *mut Segment) -> u32 {
+pub extern "C" fn op25b_enter_tunnel(ctx: *mut xdp_md, segment: *mut Segment) -> u32 {
     // SAFETY: the verifier holds callers to a valid pointer, and this function to the null check.
     let Some(segment) = (unsafe { segment.as_mut() }) else {
         return Reason::NotTcp as u32;
     };
     let skip_extensions = |upper: &mut UpperLayer| {
-        skip_extensions(ctx, upper);
+        op25b_skip_extensions(ctx, upper);
     };
     match segment.enter_tunnel(&Fetched(ctx), maps::TUNNELS.load(), skip_extensions) {
         Ok(()) => FOUND,
@@ -121,7 +169,7 @@ pub extern "C" fn enter_tunnel(ctx: *mut xdp_md, segment: *mut Segment) -> u32 {
 /// Reads a segment's addresses and flags.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn read_flow(ctx: *mut xdp_md, segment: *mut Segment) -> u32 {
+pub extern "C" fn op25b_read_flow(ctx: *mut xdp_md, segment: *mut Segment) -> u32 {
     // SAFETY: as above.
     if let Some(segment) = unsafe { segment.as_mut() } {
         segment.read_flow(&Fetched(ctx));
@@ -132,10 +180,10 @@ pub extern "C" fn read_flow(ctx: *mut xdp_md, segment: *mut Segment) -> u32 {
 /// Goes from an IPv6 extension header to what follows the last one.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn skip_extensions(ctx: *mut xdp_md, upper: *mut UpperLayer) -> u32 {
+pub extern "C" fn op25b_skip_extensions(ctx: *mut xdp_md, upper: *mut UpperLayer) -> u32 {
     // SAFETY: as above.
     if let Some(upper) = unsafe { upper.as_mut() } {
-        extensions::skip_extensions(&Fetched(ctx), upper);
+        skip_extensions(&Fetched(ctx), upper);
     }
     0
 }

@@ -44,7 +44,6 @@ struct Report {
 
 #[derive(Deserialize)]
 struct Limits {
-    instructions: u32,
     verified: u32,
     stack: u32,
 }
@@ -119,16 +118,10 @@ fn table(report: &Report) -> String {
             thousands(measured.jited.into()),
         );
     }
-    let Limits {
-        instructions,
-        verified,
-        stack,
-    } = report.limits;
+    let Limits { verified, stack } = report.limits;
     let _ = writeln!(
         text,
-        "\nLimits: instructions under {} without diagnostics, verified under {}, stack at most {stack} bytes. \
-         The object has {} bytes, debug information included.",
-        thousands(instructions.into()),
+        "\nLimits: verified under {}, stack at most {stack} bytes. The object has {} bytes, debug information included.",
         thousands(verified.into()),
         thousands(report.object_bytes),
     );

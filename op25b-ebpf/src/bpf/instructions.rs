@@ -6,6 +6,7 @@ use core::arch::asm;
 /// The same number, of which the compiler knows nothing from here on.
 ///
 /// The verifier follows less than the compiler: what is compared and what is used has to be the same register.
+#[must_use]
 #[inline(always)]
 pub fn opaque(mut number: u64) -> u64 {
     // SAFETY: a move that changes nothing. (With no instruction at all, two lines of source would share an offset in the
@@ -36,6 +37,18 @@ pub unsafe fn atomic_add(number: *mut u32, value: u32) {
 pub unsafe fn atomic_or(number: *mut u64, bits: u64) {
     // SAFETY: the caller's; the instruction touches nothing else.
     unsafe { asm!("lock *(u64 *)({0} + 0) |= {1}", in(reg) number, in(reg) bits, options(nostack)) };
+}
+
+/// Replaces a number at once, also for programs that preempt this one: its value before (`BPF_XCHG`, Linux 5.12).
+///
+/// # Safety
+///
+/// The pointer is valid for reads and writes, and aligned.
+#[inline(always)]
+pub unsafe fn exchange(number: *mut u64, mut value: u64) -> u64 {
+    // SAFETY: the caller's. As the block may touch any memory, the compiler moves no access to the other side of it.
+    unsafe { asm!("{0} = xchg_64({1} + 0, {0})", inout(reg) value, in(reg) number, options(nostack)) };
+    value
 }
 
 macro_rules! load_at {

@@ -4,18 +4,17 @@
 use aya_ebpf::bindings::xdp_md;
 use op25b_ebpf::{
     bpf::{
-        frame::{Fetched, in_place},
-        instructions::{load_u8_at, load_u32_at, load_u64_at},
+        frame::in_place,
+        instructions::{load_u8_at, load_u16_at, load_u32_at, load_u64_at},
     },
     parse::{
-        Network,
+        Network, UpperLayer,
         address::AddressBits,
         ethernet::Link,
         flow::Flow,
-        ipv4::{self, parse_ipv4},
-        ipv6::{self, parse_ipv6},
+        ipv4, ipv6,
         segment::Segment,
-        tcp,
+        tcp::{self, TCP},
     },
 };
 
@@ -125,17 +124,42 @@ impl Descriptor {
         )
     }
 
-    /// The segment with its place, to be rejected; `None` as for the flow.
+    /// The segment with its place, to be rejected; `None` as for the flow. Nothing is parsed again.
     #[inline(always)]
     pub fn segment(self, ctx: *mut xdp_md) -> Option<Segment> {
         let link = self.link();
-        let frame = Fetched(ctx);
-        let (network, upper) = if self.is_v6() {
-            (Network::V6, parse_ipv6(&frame, link.length))
+        let (network, header_length) = if self.is_v6() {
+            (Network::V6, ipv6::HEADER_LENGTH)
         } else {
-            (Network::V4, parse_ipv4(&frame, link.length))
+            (Network::V4, ipv4::HEADER_LENGTH)
         };
-        Some(Segment::new(link, network, upper.ok()?))
+        let upper = UpperLayer {
+            offset: link.length + header_length,
+            end: link.length + self.packet_length(ctx)?,
+            protocol: TCP,
+            ..UpperLayer::default()
+        };
+        let mut segment = Segment::new(link, network, upper);
+        segment.flow = self.flow(ctx)?;
+        Some(segment)
+    }
+
+    /// The length of the IP packet by its own header.
+    #[inline(always)]
+    fn packet_length(self, ctx: *mut xdp_md) -> Option<u32> {
+        const TOTAL_LENGTH: usize = ipv4::TOTAL_LENGTH_OFFSET as usize;
+        const PAYLOAD_LENGTH: usize = ipv6::PAYLOAD_LENGTH_OFFSET as usize;
+        // SAFETY: both headers are inside the frame, as the verifier has seen.
+        unsafe {
+            if self.is_v6() {
+                let start = self.headers(ctx, ipv6::HEADER_LENGTH as usize)?;
+                let payload_length = u16::from_be(load_u16_at::<PAYLOAD_LENGTH, 0>(start));
+                Some(ipv6::HEADER_LENGTH + u32::from(payload_length))
+            } else {
+                let start = self.headers(ctx, ipv4::HEADER_LENGTH as usize)?;
+                Some(u32::from(u16::from_be(load_u16_at::<TOTAL_LENGTH, 0>(start))))
+            }
+        }
     }
 }
 
@@ -146,7 +170,7 @@ impl Descriptor {
 /// Both headers are there.
 #[inline(always)]
 unsafe fn read_tcp<const HEADER: usize>(start: *const u8, flags: u32) -> Flow {
-    const FLAGS: isize = tcp::FLAGS_OFFSET as isize;
+    const FLAGS: isize = (tcp::FLAGS_OFFSET as usize).cast_signed();
     // SAFETY: the caller's.
     let (ports, tcp_flags) = unsafe {
         (

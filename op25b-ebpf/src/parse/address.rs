@@ -91,6 +91,48 @@ impl Address {
     }
 }
 
+impl Address {
+    /// Whether it can be one host's: of IPv4, neither multicast, reserved or broadcast (224.0.0.0/3) nor "this network"
+    /// (0.0.0.0/8); of IPv6, neither multicast nor unspecified.
+    #[must_use]
+    #[inline(always)]
+    pub fn is_host(&self) -> bool {
+        let first = self.high >> 56;
+        if self.is_v6 {
+            first != 0xff && self.high | self.low != 0
+        } else {
+            first < 224 && first != 0
+        }
+    }
+
+    /// Whether it is the host's own (127.0.0.0/8, `::1`).
+    #[must_use]
+    #[inline(always)]
+    pub fn is_loopback(&self) -> bool {
+        if self.is_v6 {
+            self.high == 0 && self.low == 1
+        } else {
+            self.high >> 56 == 127
+        }
+    }
+
+    /// An IPv4 address as a word of network byte order.
+    #[must_use]
+    #[inline(always)]
+    pub fn v4_word(&self) -> u32 {
+        self.v4().to_be()
+    }
+
+    /// An IPv6 address as words of network byte order.
+    #[must_use]
+    #[inline(always)]
+    pub fn v6_words(&self) -> [u32; 4] {
+        let halves = [self.high.to_be(), self.low.to_be()];
+        // SAFETY: both are 16 bytes without padding, and any bits are numbers.
+        unsafe { core::mem::transmute::<[u64; 2], [u32; 4]>(halves) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr};
@@ -114,6 +156,51 @@ mod tests {
         let number = u128::from(address.high) << 64 | u128::from(address.low);
         assert_eq!(number, V6.to_bits());
         assert_eq!(address.v6_key(), V6.octets());
+    }
+
+    fn v4(address: [u8; 4]) -> Address {
+        Address::new(AddressBits::v4(u32::from_be_bytes(address)), false)
+    }
+
+    fn v6(address: u128) -> Address {
+        let (high, low) = ((address >> 64) as u64, address as u64);
+        Address::new(AddressBits { high, low }, true)
+    }
+
+    #[test]
+    fn words_are_in_network_byte_order() {
+        assert_eq!(v4([192, 0, 2, 25]).v4_word().to_ne_bytes(), [192, 0, 2, 25]);
+        let bytes = v6(V6.to_bits()).v6_words().map(u32::to_ne_bytes);
+        assert_eq!(bytes.as_flattened(), V6.octets());
+    }
+
+    #[test]
+    fn groups_reserved_and_unspecified_addresses_are_no_hosts() {
+        for address in [
+            [1, 0, 0, 0],
+            [127, 0, 0, 1],
+            [192, 0, 2, 25],
+            [223, 255, 255, 255],
+        ] {
+            assert!(v4(address).is_host(), "{address:?}");
+        }
+        for address in [
+            [0, 0, 0, 0],
+            [0, 1, 2, 3],
+            [224, 0, 0, 1],
+            [240, 0, 0, 1],
+            [255; 4],
+        ] {
+            assert!(!v4(address).is_host(), "{address:?}");
+        }
+        assert!(v6(1).is_host() && v6(V6.to_bits()).is_host());
+        assert!(!v6(0).is_host() && !v6(0xff02 << 112 | 1).is_host());
+    }
+
+    #[test]
+    fn loopback_addresses_are_recognized() {
+        assert!(v4([127, 0, 0, 1]).is_loopback() && v6(1).is_loopback());
+        assert!(!v4([128, 0, 0, 1]).is_loopback() && !v6(2).is_loopback() && !v6(1 << 64 | 1).is_loopback());
     }
 
     #[test]

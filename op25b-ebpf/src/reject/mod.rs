@@ -1,72 +1,98 @@
-//! What becomes of a blocked segment: discarded, or answered where the policy says so and an answer is right.
+//! Rejection: a blocked segment is turned into a reply to its sender, or dropped where there must be none.
 
-use aya_ebpf::bindings::xdp_action;
-use op25b_common::{
-    Action, Verdict,
-    keys::{AddressV4, AddressV6},
-};
-
+use aya_ebpf::bindings::{xdp_action, xdp_md};
+use op25b_common::{Action, Verdict};
 use op25b_ebpf::{
     bpf::frame::Fetched,
     parse::{
-        Bytes as _, Network,
-        flow::Flow,
-        ipv4, ipv6,
+        Bytes as _,
         segment::Segment,
         tcp::{HEADER_LENGTH as TCP_HEADER_LENGTH, RST},
     },
 };
 
-use crate::{maps, stats};
+use crate::{
+    fast_path::descriptor::Descriptor,
+    maps,
+    scratch::{self, Scratch},
+    stats::events,
+    verdict,
+};
 
 mod checksum;
 mod prohibit;
 mod reset;
 
-/// Turns the frame into an answer to its sender; false if there is none, and then the frame is of no use any more.
+/// The action on the fast path's segment from a subscriber, where a policy rejects; its frame is the reply if there is one.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn op25b_fast_reject(ctx: *mut xdp_md, descriptor: u32) -> u32 {
+    let action = verdict::op25b_fast_verdict(ctx, descriptor);
+    if action != xdp_action::XDP_TX {
+        return action;
+    }
+    let Some(scratch) = scratch::claim() else {
+        return drop_unanswered();
+    };
+    let action = if let Some(segment) = Descriptor::from_bits(descriptor).segment(ctx) {
+        scratch.segment = segment;
+        reply_or_drop(ctx, scratch)
+    } else {
+        drop_unanswered()
+    };
+    scratch::release(scratch);
+    action
+}
+
+/// Turns the frame of a rejected segment into a reply, or drops it if there must be none: the action on it.
 #[inline(always)]
-fn answer(frame: &Fetched, segment: &Segment) -> bool {
-    match Action::from_u8(maps::ACTION.load()) {
-        Some(Action::Reset) => reset::reset(frame.0, segment) != 0,
-        Some(Action::Prohibit) => prohibit::prohibit(frame.0, segment) != 0,
+pub fn reply_or_drop(ctx: *mut xdp_md, scratch: &mut Scratch) -> u32 {
+    let has_reply = match Action::from_u8(maps::ACTION.load()) {
+        Some(Action::Reset) => reset::op25b_reset(ctx, &raw const scratch.segment) != 0,
+        Some(Action::Prohibit) => prohibit::op25b_prohibit(ctx, scratch) != 0,
         Some(Action::Drop) | None => false,
+    };
+    if has_reply {
+        xdp_action::XDP_TX
+    } else {
+        drop_unanswered()
     }
 }
 
-/// Answers a rejected segment, or drops it if there must be no answer: the action for its frame.
+/// Drops a rejected segment; the frame may be half a reply.
 #[inline(always)]
-pub fn answer_or_drop(frame: &Fetched, segment: &Segment) -> u32 {
-    if answer(frame, segment) {
-        return xdp_action::XDP_TX;
-    }
-    stats::trace_verdict(Verdict::Drop);
+fn drop_unanswered() -> u32 {
+    events::trace_verdict(Verdict::Drop);
     xdp_action::XDP_DROP
 }
 
-/// What an answer has to know of the segment that it answers.
-struct Question {
-    network: Network,
+/// The invoking packet (RFC 4443 section 2.4): what a reply takes from the rejected segment besides its descriptor.
+struct Invoking {
     /// The TCP header, in 32-bit words of network byte order.
     tcp: [u32; TCP_HEADER_LENGTH as usize / 4],
     /// The TCP flags.
     flags: u32,
     /// Where the segment's data starts.
     data: u32,
-    /// Where the packet ends, padding left out.
+    /// Where the packet ends, without padding.
     end: u32,
     /// The frame's length.
     length: u32,
 }
 
-impl Question {
-    /// Looks at the segment; `None` if it must not be answered.
+impl Invoking {
+    /// Reads it; `None` if there must be no reply.
     ///
-    /// Answers go to one known sender only and never to an answer (RFC 1812 section 4.3.2.7, RFC 4443 section 2.4(e),
-    /// RFC 9293 section 3.10.7.1).
+    /// Replies go to one known sender only and never to a reply (RFC 1812 section 4.3.2.7, RFC 4443 section 2.4(e), RFC 9293
+    /// section 3.10.7.1).
     #[inline(always)]
     fn read(frame: &Fetched, segment: &Segment) -> Option<Self> {
         let upper = &segment.upper;
         if segment.flow.tunnels != 0 || upper.is_fragment != 0 {
+            return None;
+        }
+        let (source, destination) = (segment.flow.source(), segment.flow.destination());
+        if !source.is_host() || source.is_loopback() || !destination.is_host() {
             return None;
         }
         let length = frame.length();
@@ -77,31 +103,12 @@ impl Question {
         let data = upper.offset + (control >> 28) * 4;
         let flags = control >> 16;
         let has_header = data >= upper.offset + TCP_HEADER_LENGTH && data <= end;
-        // No station sends from a group's address: the answer would go to all of the group.
+        // No station sends from a group's address: the reply would go to all of the group.
         let is_to_or_from_group = (frame.byte(0)? | frame.byte(6)?) & GROUP_BIT != 0;
         if !has_header || flags & RST != 0 || is_to_or_from_group {
             return None;
         }
-        let network = if segment.flow.has(Flow::SOURCE_V6) {
-            Network::V6
-        } else {
-            Network::V4
-        };
-        let at = segment.source_network;
-        let are_hosts = match network {
-            Network::V4 => {
-                let source: AddressV4 = frame.bytes(at + ipv4::SOURCE_OFFSET)?;
-                let destination: AddressV4 = frame.bytes(at + ipv4::DESTINATION_OFFSET)?;
-                is_host_v4(source) && source[0] != 127 && is_host_v4(destination)
-            }
-            Network::V6 => {
-                let source: AddressV6 = frame.bytes(at + ipv6::SOURCE_OFFSET)?;
-                let destination: AddressV6 = frame.bytes(at + ipv6::DESTINATION_OFFSET)?;
-                is_host_v6(source) && u128::from_be_bytes(source) != 1 && is_host_v6(destination)
-            }
-        };
-        are_hosts.then_some(Self {
-            network,
+        Some(Self {
             tcp,
             flags,
             data,
@@ -113,19 +120,6 @@ impl Question {
 
 /// The bit of a MAC address that makes it a group's (IEEE 802 section 8.2).
 const GROUP_BIT: u8 = 0x01;
-
-/// Whether an address can be one host's: neither multicast, reserved or broadcast (224.0.0.0/3) nor "this network"
-/// (0.0.0.0/8).
-#[inline(always)]
-fn is_host_v4(address: AddressV4) -> bool {
-    address[0] < 224 && address[0] != 0
-}
-
-/// Whether an address can be one host's: neither multicast nor unspecified.
-#[inline(always)]
-fn is_host_v6(address: AddressV6) -> bool {
-    address[0] != 0xff && u128::from_be_bytes(address) != 0
-}
 
 /// Makes the link header at the frame's start lead back to where it came from: MAC addresses change places, VLAN tags
 /// stay, and `PPPoE` counts `packet_length` bytes of IP.

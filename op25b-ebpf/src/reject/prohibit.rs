@@ -1,20 +1,20 @@
-//! `action: prohibit`: the sender is told by ICMP that its packet is administratively prohibited.
-
-use core::mem::MaybeUninit;
+//! `action: prohibit`: the reply is an ICMP error, "communication administratively prohibited".
 
 use aya_ebpf::{bindings::xdp_md, helpers::bpf_ktime_get_boot_ns};
-
 use op25b_ebpf::{
     bpf::frame::Fetched,
-    parse::{Network, ethernet::MAX_LINK_LENGTH, ipv4, ipv6, segment::Segment},
+    parse::{address::Address, ethernet::MAX_LINK_LENGTH, flow::Flow, ipv4, ipv6},
 };
 
 use super::{
-    Question,
+    Invoking,
     checksum::{Sum, word},
     turn_link,
 };
-use crate::maps;
+use crate::{
+    maps,
+    scratch::{Chunk, Scratch},
+};
 
 const HOP_LIMIT: u32 = 64;
 const ICMP_LENGTH: u32 = 8;
@@ -35,41 +35,45 @@ const QUOTED_V4: u32 = 576 - FRONT_V4;
 const QUOTED_V6: u32 = 1280 - FRONT_V6;
 
 /// How many bytes are added to the checksum at a time.
-const CHUNK: usize = 40;
-const CHUNKS: u32 = QUOTED_V6.div_ceil(CHUNK as u32);
+const CHUNK: u32 = Chunk::LENGTH as u32;
+const CHUNKS: u32 = QUOTED_V6.div_ceil(CHUNK);
 
-/// Turns the frame into an ICMP error to its sender; 0 if that must not be, or not now.
+/// Turns the frame into an ICMP error to its sender; 0 if there must be none, or not now.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn prohibit(ctx: *mut xdp_md, segment: *const Segment) -> u32 {
-    // SAFETY: the verifier holds callers to a valid segment, and this function to the null check.
-    let Some(segment) = (unsafe { segment.as_ref() }) else {
+pub extern "C" fn op25b_prohibit(ctx: *mut xdp_md, scratch: *mut Scratch) -> u32 {
+    // SAFETY: the verifier holds callers to a valid pointer, and this function to the null check.
+    let Some(scratch) = (unsafe { scratch.as_mut() }) else {
         return 0;
     };
-    u32::from(turn_around(&Fetched(ctx), segment).is_some())
+    u32::from(turn_around(&Fetched(ctx), scratch).is_some())
 }
 
 #[inline(always)]
-fn turn_around(frame: &Fetched, segment: &Segment) -> Option<()> {
-    let question = Question::read(frame, segment)?;
-    let (front, most) = match question.network {
-        Network::V4 if maps::ROUTER_V4.load() != [0; 4] => (FRONT_V4, QUOTED_V4),
-        Network::V6 if maps::ROUTER_V6.load() != [0; 16] => (FRONT_V6, QUOTED_V6),
-        _ => return None,
+fn turn_around(frame: &Fetched, Scratch { segment, chunk, .. }: &mut Scratch) -> Option<()> {
+    let invoking = Invoking::read(frame, segment)?;
+    let is_v6 = segment.flow.has(Flow::SOURCE_V6);
+    let (front, most) = if is_v6 {
+        if maps::ROUTER_V6.load() == [0; 16] {
+            return None;
+        }
+        (FRONT_V6, QUOTED_V6)
+    } else {
+        if maps::ROUTER_V4.load() == [0; 4] {
+            return None;
+        }
+        (FRONT_V4, QUOTED_V4)
     };
     let network = segment.source_network;
-    let quoted = (question.end - network).min(most);
-    if !may_answer() {
+    let quoted = (invoking.end - network).min(most);
+    if !may_reply() {
         return None;
     }
     // From here on the frame is not the packet that came in any more: everything has moved by `front`.
     if !frame.grow_front(front) {
         return None;
     }
-    let mut chunk = Chunk::EMPTY;
-    chunk.clear();
-    // SAFETY: any bit pattern is valid for both fields; a link header is shorter than a chunk.
-    let link = unsafe { &mut chunk.bytes };
+    let link = chunk.bytes();
     if !frame.load_part(front, link, network) || !frame.store_part(0, link, network) {
         return None;
     }
@@ -78,20 +82,22 @@ fn turn_around(frame: &Fetched, segment: &Segment) -> Option<()> {
         at: network + front,
         length: quoted,
     };
-    match question.network {
-        Network::V4 => write_v4(frame, network, &quote, &mut chunk)?,
-        Network::V6 => write_v6(frame, network, &quote, &mut chunk)?,
+    let sender = segment.flow.source();
+    if is_v6 {
+        write_v6(frame, network, &sender, &quote, chunk)?;
+    } else {
+        write_v4(frame, network, &sender, &quote, chunk)?;
     }
     let kept = network + quoted;
-    frame.cut_back(question.length.checked_sub(kept)?).then_some(())
+    frame.cut_back(invoking.length.checked_sub(kept)?).then_some(())
 }
 
-const _: () = assert!(MAX_LINK_LENGTH as usize <= CHUNK);
+const _: () = assert!(MAX_LINK_LENGTH <= CHUNK);
 
-/// Takes one answer from what this CPU may send (RFC 1812 section 4.3.2.8): a token bucket, kept as the time at which it
+/// Takes one reply from what this CPU may send (RFC 1812 section 4.3.2.8): a token bucket, kept as the time at which it
 /// would be full again.
 #[inline(always)]
-fn may_answer() -> bool {
+fn may_reply() -> bool {
     let (interval, burst) = (maps::ANSWER_INTERVAL.load(), maps::ANSWER_BURST.load());
     let Some(full_at) = maps::ANSWERS.get_ptr_mut(0) else {
         return false;
@@ -108,7 +114,7 @@ fn may_answer() -> bool {
     }
 }
 
-/// The part of the packet that the error quotes.
+/// The part of the invoking packet that the error carries.
 struct Quote {
     at: u32,
     length: u32,
@@ -123,51 +129,23 @@ impl Quote {
             if done >= self.length {
                 break;
             }
-            let length = (self.length - done).min(CHUNK as u32);
-            // Zeros behind the end change no sum.
+            let length = (self.length - done).min(CHUNK);
+            // Zeros after the end change no sum.
             chunk.clear();
-            // SAFETY: any bit pattern is valid for both fields.
-            if !frame.load_part(self.at + done, unsafe { &mut chunk.bytes }, length) {
+            if !frame.load_part(self.at + done, chunk.bytes(), length) {
                 return None;
             }
-            // SAFETY: as above.
-            sum = sum.add(unsafe { &chunk.words });
-            done += CHUNK as u32;
+            sum = sum.add(chunk.words());
+            done += CHUNK;
         }
         Some(sum)
     }
 }
 
-/// The same memory as bytes to load and as words to add up.
-union Chunk {
-    bytes: [u8; CHUNK],
-    words: [u32; CHUNK / 4],
-    /// For filling.
-    cells: [MaybeUninit<u64>; CHUNK / 8],
-}
-
-impl Chunk {
-    /// With nothing in it yet. Not filled here: it would be filled again where it is moved to.
-    const EMPTY: Self = Self {
-        cells: [MaybeUninit::uninit(); CHUNK / 8],
-    };
-
-    /// Fills it with zeros, without a call of `memset`: the stack has no room for one on kernels before 6.9.
-    #[inline(always)]
-    fn clear(&mut self) {
-        // SAFETY: any bit pattern is valid for all fields.
-        for cell in unsafe { &mut self.cells } {
-            // SAFETY: a valid reference.
-            unsafe { core::ptr::write_volatile(cell, MaybeUninit::new(0)) };
-        }
-    }
-}
-
-/// Writes what stands before the quote, an IPv4 and an ICMP header, to `at`.
+/// Writes what comes before the quoted part, an IPv4 and an ICMP header, to `at`.
 #[inline(always)]
-fn write_v4(frame: &Fetched, at: u32, quote: &Quote, chunk: &mut Chunk) -> Option<()> {
+fn write_v4(frame: &Fetched, at: u32, sender: &Address, quote: &Quote, chunk: &mut Chunk) -> Option<()> {
     const DONT_FRAGMENT: u32 = 0x4000;
-    let [sender] = frame.words(quote.at + ipv4::SOURCE_OFFSET)?;
     let life = (HOP_LIMIT << 8 | ICMP) as u16;
     let start = 0x4500_0000 | TOS << 16 | (FRONT_V4 + quote.length);
     let router = u32::from_ne_bytes(maps::ROUTER_V4.load());
@@ -176,7 +154,7 @@ fn write_v4(frame: &Fetched, at: u32, quote: &Quote, chunk: &mut Chunk) -> Optio
         DONT_FRAGMENT.to_be(),
         word(life, 0),
         router,
-        sender,
+        sender.v4_word(),
     ];
     header[2] = word(life, Sum::ZERO.add(&header).finish());
     let sum = quote.sum(frame, chunk, Sum::ZERO.add(&[word(ICMP_TYPE_CODE, 0)]))?;
@@ -185,10 +163,10 @@ fn write_v4(frame: &Fetched, at: u32, quote: &Quote, chunk: &mut Chunk) -> Optio
     is_written.then_some(())
 }
 
-/// Writes what stands before the quote, an IPv6 and an `ICMPv6` header, to `at`.
+/// Writes what comes before the quoted part, an IPv6 and an `ICMPv6` header, to `at`.
 #[inline(always)]
-fn write_v6(frame: &Fetched, at: u32, quote: &Quote, chunk: &mut Chunk) -> Option<()> {
-    let sender: [u32; 4] = frame.words(quote.at + ipv6::SOURCE_OFFSET)?;
+fn write_v6(frame: &Fetched, at: u32, sender: &Address, quote: &Quote, chunk: &mut Chunk) -> Option<()> {
+    let sender = sender.v6_words();
     let length = ICMP_LENGTH + quote.length;
     let router = maps::ROUTER_V6.load();
     let router = [0, 4, 8, 12].map(|at| {

@@ -1,4 +1,4 @@
-//! From an address to its class: the tables of [`op25b_common::lpm`] in this program's maps.
+//! From an address to its class: the prefix tables ([`op25b_common::lpm`]) in the program's maps.
 
 use op25b_common::{
     TableRoot,
@@ -9,7 +9,7 @@ use op25b_ebpf::parse::address::Address;
 
 use crate::maps;
 
-/// The tables' maps.
+/// The maps of the tables.
 struct Maps;
 
 impl Memory for Maps {
@@ -30,13 +30,13 @@ impl Memory for Maps {
     }
 }
 
-/// What the policy says of a subscriber's address; `None` if nothing.
+/// The class of a subscriber's address; `None` for one in no pool and in no exemption.
 #[inline(always)]
 pub fn source(address: &Address) -> Option<&'static Class> {
     let mut key = key_of(address);
     let number = if address.is_v6 {
         let entry = root_entry(TableRoot::SourcesV6, &mut key)?;
-        behind_root(entry, address)
+        follow(entry, address)
     } else {
         let entry = root_entry(TableRoot::SourcesV4, &mut key)?;
         find(&Maps, entry, key, STEPS_V4)?
@@ -56,24 +56,24 @@ pub fn relay(address: &Address) -> Option<RuleIndex> {
         TableRoot::RelaysV4
     };
     let entry = root_entry(root, &mut key_of(address))?;
-    behind_root(entry, address).checked_sub(1)
+    follow(entry, address).checked_sub(1)
 }
 
-/// The number that a root's entry leads to; most lead there at once.
+/// The number that a root's entry leads to; most are classes themselves.
 #[inline(always)]
-fn behind_root(entry: Entry, address: &Address) -> u32 {
+fn follow(entry: Entry, address: &Address) -> u32 {
     match entry.target() {
         Target::Class(number) => number,
-        _ => walk(entry.word(), address.high, address.low),
+        _ => op25b_lpm_find(entry.word(), address.high, address.low),
     }
 }
 
-/// Goes from a root's entry to the number for an address of either family, 0 if a table is not there.
+/// The number for an address of either IP version, from its entry in the root on; 0 if a table is not there.
 ///
-/// Verified by itself: its loop is long, and no way through it matters to its callers.
+/// Verified by itself: its loop is long, and no path through it matters to its callers.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn walk(entry: u32, high: u64, low: u64) -> u32 {
+pub extern "C" fn op25b_lpm_find(entry: u32, high: u64, low: u64) -> u32 {
     let mut key = KeyCursor::new(high, low);
     key.root_index();
     find(&Maps, Entry::from_word(entry), key, STEPS_V6).unwrap_or(0)

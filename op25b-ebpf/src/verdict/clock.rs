@@ -1,4 +1,4 @@
-//! What time is it? The boot-time clock, looked at once for each tick of the kernel's timer and not for each packet.
+//! The time: the boot-time clock, read once for each tick of the kernel's timer and not for each packet.
 
 use aya_ebpf::helpers::{bpf_jiffies64, bpf_ktime_get_boot_ns};
 use op25b_common::values::Moment;
@@ -9,8 +9,8 @@ const NANOSECONDS_A_SECOND: u64 = 1_000_000_000;
 
 /// The time since the system was booted, suspended time included, as of this tick (1 to 10 ms).
 ///
-/// Reading the clock takes as long as everything else that is done with a packet together; counting ticks is one load
-/// (the verifier puts it in the helper's place).
+/// Reading the clock takes as long as all other work on a packet together; reading the tick is one load (the verifier
+/// replaces the helper by it).
 #[inline(always)]
 pub fn moment() -> Moment {
     // SAFETY: the helpers have no preconditions.
@@ -31,10 +31,10 @@ pub fn moment() -> Moment {
 
 /// The Unix time in seconds: the boot-time clock (which no one can set) plus the offset that user space keeps.
 ///
-/// Verified by itself; only what has an end asks for it.
+/// A function of its own, as only what expires needs it.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn unix_seconds() -> u64 {
+pub extern "C" fn op25b_unix_seconds() -> u64 {
     let offset = maps::CLOCK.get(0).copied().unwrap_or(0);
     moment().since_boot.wrapping_add_signed(offset) / NANOSECONDS_A_SECOND
 }

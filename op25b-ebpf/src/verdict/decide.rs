@@ -1,6 +1,6 @@
-//! From a segment's addresses to a decision: rows 4 and 6 to 11 of the verdict table.
+//! Rows 4 and 6 to 11 of the verdict table: from a segment's addresses to a decision.
 //!
-//! "Local" is the subscriber's address and "remote" the other end's; in DS-Lite they are of two families.
+//! "Local" is the subscriber's address and "remote" the other end's; in DS-Lite they are of different IP versions.
 
 use aya_ebpf::btf_maps::lpm_trie::Key;
 use op25b_common::{
@@ -19,20 +19,20 @@ use crate::maps;
 /// Whether the policy blocks this port.
 #[inline(always)]
 pub fn is_blocked_port(port: u32) -> bool {
-    // Nearly every policy blocks one port. The count is a constant to the verifier, which removes the rest then. Those that
-    // a policy leaves over repeat the first one.
+    // Nearly every policy blocks one port. The count is a constant to the verifier, which removes the rest then. Unused
+    // ones repeat the first.
     u32::from(maps::BLOCKED_PORTS[0].load()) == port
         || maps::BLOCKED_PORT_COUNT.load() > 1
             && (maps::BLOCKED_PORTS.iter().skip(1)).any(|blocked| u32::from(blocked.load()) == port)
 }
 
-/// Whether it is our business what comes from the Internet from this port, or to this one.
+/// Whether a segment from the Internet, from this port or to this one, is filtered.
 #[inline(always)]
-pub fn matters_on_uplink(source: u32, destination: u32) -> bool {
+pub fn is_filtered_on_uplink(source: u32, destination: u32) -> bool {
     is_blocked_port(source) || maps::BLOCK_INBOUND.load() == 1 && is_blocked_port(destination)
 }
 
-/// What rows beyond the addresses need to know of a segment.
+/// What the rows ask for besides the addresses.
 #[derive(Clone, Copy)]
 pub struct Facts {
     /// It came from the Internet.
@@ -41,10 +41,10 @@ pub struct Facts {
     pub is_established: bool,
 }
 
-/// Judges a segment with a blocked port, by the class of the subscriber's address: rows `not_pooled` to `blocked`.
+/// Decides on a segment with a blocked port, by the class of the subscriber's address: rows `not_pooled` to `blocked`.
 #[inline(always)]
-pub fn judge(class: Option<&Class>, remote: &Address, facts: Facts) -> Decision {
-    // Default-deny is about what subscribers send; nobody in no pool is guarded from the Internet.
+pub fn segment(class: Option<&Class>, remote: &Address, facts: Facts) -> Decision {
+    // `unlisted: drop` is about what subscribers send; addresses in no pool are not protected from the Internet.
     let not_pooled = || {
         let is_dropped = !facts.from_uplink && maps::DROP_UNLISTED.load() == 1;
         decision(Reason::NotPooled, is_dropped, NO_RULE)
@@ -72,9 +72,9 @@ pub fn judge(class: Option<&Class>, remote: &Address, facts: Facts) -> Decision 
     }
 }
 
-/// Judges TCP that hides its ports: row `uninspectable`.
+/// Decides on TCP that hides its ports: row `uninspectable`.
 #[inline(always)]
-pub fn judge_hidden(class: Option<&Class>) -> Decision {
+pub fn hidden(class: Option<&Class>) -> Decision {
     match class {
         Some(class) if class.pool != NO_RULE => {
             let is_dropped = maps::DROP_UNINSPECTABLE.load() == 1 && is_enforced(class.enforce_from);
@@ -84,14 +84,15 @@ pub fn judge_hidden(class: Option<&Class>) -> Decision {
     }
 }
 
-/// Judges what hides its addresses, too: row `uninspectable`, as if it came from the pool that is enforced first.
+/// Decides on a packet that hides its addresses, too: row `uninspectable`, as if it came from the pool that is enforced
+/// first.
 #[inline(always)]
-pub fn judge_unaddressed() -> Decision {
+pub fn unaddressed() -> Decision {
     let is_dropped = maps::DROP_UNINSPECTABLE.load() == 1 && is_enforced(maps::ENFORCED_FROM.load());
     decision(Reason::Uninspectable, is_dropped, NO_RULE)
 }
 
-/// The exemption that lets a source of this class talk to `remote` now, if one does.
+/// The exemption that lets a source of this class reach `remote` now, if one does.
 #[inline(always)]
 fn granted(class: &Class, remote: &Address) -> Option<RuleIndex> {
     if holds(class.until) {
@@ -116,24 +117,24 @@ fn destination(set: u32, remote: &Address) -> Option<&'static DestinationEntry> 
     }
 }
 
-/// How many bits of key data there are: a look-up asks with all of them.
+/// How many bits of key data there are: a look-up compares all of them.
 const fn bits<T>() -> u32 {
     size_of::<T>() as u32 * 8
 }
 
-/// Whether a pool that is enforced from then on is enforced now, rather than only watched.
+/// Whether a pool that is enforced from then on is enforced now, rather than monitored.
 #[inline(always)]
 fn is_enforced(from: UnixSeconds) -> bool {
     !holds(from)
 }
 
-/// Whether something that ends at `until` still holds; for what has no end, no clock is read.
+/// Whether something that expires at `until` still holds; for what has no expiry, no clock is read.
 #[inline(always)]
 fn holds(until: UnixSeconds) -> bool {
     match until {
         NEVER => true,
         ALWAYS_PAST => false,
-        until => clock::unix_seconds() < u64::from(until),
+        until => clock::op25b_unix_seconds() < u64::from(until),
     }
 }
 

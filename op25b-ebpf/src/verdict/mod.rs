@@ -1,12 +1,13 @@
-//! From a segment whose port is blocked or hidden to an action: judged, remembered, counted, and answered if it is to be.
+//! From a segment whose port is blocked or hidden to an XDP action: its addresses are looked up, the verdict table is
+//! applied, and the decision is counted and recorded.
 //!
-//! Functions here that are not inlined are verified by themselves, each for any argument.
+//! [`verdict`] is compiled into one function for each path: [`op25b_fast_verdict`] reads a segment in the frame where the
+//! fast path's descriptor says, [`op25b_slow_verdict`] has the slow path's flow; both exist once more for uplinks. Functions
+//! here that are not inlined are verified by themselves, each for any argument.
 
 pub mod classify;
 pub mod clock;
 pub mod decide;
-
-use core::ptr;
 
 use aya_ebpf::{
     bindings::{xdp_action, xdp_md},
@@ -16,22 +17,23 @@ use op25b_common::{
     Action, Reason, Verdict,
     values::{Class, Decision, NO_RULE},
 };
-use op25b_ebpf::{
-    bpf::frame::Fetched,
-    parse::{
-        address::Address,
-        flow::{Flow, UNKNOWN_FLAGS},
-        tcp,
-    },
+use op25b_ebpf::parse::{
+    address::Address,
+    flow::{Flow, UNKNOWN_FLAGS},
+    tcp,
 };
 
 use self::decide::Facts;
-use crate::{fast_path::descriptor::Descriptor, maps, reject, stats};
+use crate::{
+    fast_path::descriptor::Descriptor,
+    maps,
+    stats::{self, counters, events, subscribers},
+};
 
 /// Ends a packet that is not filtered: nothing is counted, no map is read.
 #[inline(always)]
 pub fn pass(reason: Reason) -> u32 {
-    stats::trace(Decision {
+    events::trace(Decision {
         reason: reason as u32,
         verdict: Verdict::Pass as u32,
         rule: NO_RULE,
@@ -39,53 +41,67 @@ pub fn pass(reason: Reason) -> u32 {
     xdp_action::XDP_PASS
 }
 
-/// Judges a segment from a subscriber whose port is blocked or hidden; `XDP_TX` if it is to be answered.
-///
-/// What there is to judge is the flow, or without one an ordinary segment, of which `bits` say where it is.
+/// The action on the fast path's segment from a subscriber; `XDP_TX` if it is to be rejected.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn judge(ctx: *mut xdp_md, bits: u32, flow: *const Flow) -> u32 {
-    // SAFETY: the verifier holds callers to a valid pointer or none.
-    judge_from::<false>(ctx, bits, unsafe { flow.as_ref() })
+pub extern "C" fn op25b_fast_verdict(ctx: *mut xdp_md, descriptor: u32) -> u32 {
+    fast_verdict::<false>(ctx, descriptor)
 }
 
-/// Judges a segment from the Internet, likewise.
+/// The action on the fast path's segment from the Internet.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn judge_on_uplink(ctx: *mut xdp_md, bits: u32, flow: *const Flow) -> u32 {
+pub extern "C" fn op25b_up_fast_verdict(ctx: *mut xdp_md, descriptor: u32) -> u32 {
+    fast_verdict::<true>(ctx, descriptor)
+}
+
+/// The action on the slow path's flow from a subscriber; `XDP_TX` if it is to be rejected.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn op25b_slow_verdict(ctx: *mut xdp_md, flow: *const Flow) -> u32 {
+    // SAFETY: the verifier holds callers to a valid pointer, and this function to the null check.
+    slow_verdict::<false>(ctx, unsafe { flow.as_ref() })
+}
+
+/// The action on the slow path's flow from the Internet.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn op25b_up_slow_verdict(ctx: *mut xdp_md, flow: *const Flow) -> u32 {
     // SAFETY: as above.
-    judge_from::<true>(ctx, bits, unsafe { flow.as_ref() })
+    slow_verdict::<true>(ctx, unsafe { flow.as_ref() })
 }
 
-/// Judges an ordinary segment from a subscriber, where a policy rejects, and answers it if it is to be.
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub extern "C" fn judge_and_answer(ctx: *mut xdp_md, bits: u32) -> u32 {
-    let action = judge(ctx, bits, ptr::null());
-    if action != xdp_action::XDP_TX {
-        return action;
-    }
-    if let Some(segment) = Descriptor::from_bits(bits).segment(ctx) {
-        reject::answer_or_drop(&Fetched(ctx), &segment)
-    } else {
-        stats::trace_verdict(Verdict::Drop);
-        xdp_action::XDP_DROP
+#[inline(always)]
+fn fast_verdict<const UPLINK: bool>(ctx: *mut xdp_md, descriptor: u32) -> u32 {
+    match Descriptor::from_bits(descriptor).flow(ctx) {
+        Some(flow) => verdict::<UPLINK, false>(&flow),
+        None => xdp_action::XDP_PASS,
     }
 }
 
 #[inline(always)]
-fn judge_from<const UPLINK: bool>(ctx: *mut xdp_md, bits: u32, flow: Option<&Flow>) -> u32 {
+fn slow_verdict<const UPLINK: bool>(ctx: *mut xdp_md, flow: Option<&Flow>) -> u32 {
+    match flow {
+        Some(flow) if flow.tunnels != 0 && !are_enabled_here(ctx, flow.tunnels) => pass(Reason::NotTcp),
+        Some(flow) => verdict::<UPLINK, true>(flow),
+        None => xdp_action::XDP_PASS,
+    }
+}
+
+/// Whether these tunnels are enabled on the interface that the packet came in on.
+///
+/// Looked up only now: before, the packet was not known to be TCP to a blocked port, and no map is read for others.
+#[inline(always)]
+fn are_enabled_here(ctx: *mut xdp_md, tunnels: u32) -> bool {
+    let interface = XdpContext::new(ctx).ingress_ifindex() as u32;
+    // SAFETY: nobody changes the entry while the program is attached.
+    unsafe { maps::TUNNELS_BY_IF.get(interface) }.is_some_and(|enabled| tunnels & !enabled == 0)
+}
+
+/// Applies the verdict table to a flow whose port is blocked or hidden, and counts and records the decision.
+#[inline(always)]
+fn verdict<const UPLINK: bool, const IN_MEMORY: bool>(flow: &Flow) -> u32 {
     stats::name_maps();
-    let flow = match flow {
-        Some(flow) if flow.tunnels != 0 && !looks_into(ctx, flow.tunnels) => {
-            return pass(Reason::NotTcp);
-        }
-        Some(flow) => *flow,
-        None => match Descriptor::from_bits(bits).flow(ctx) {
-            Some(flow) => flow,
-            None => return xdp_action::XDP_PASS,
-        },
-    };
     let (source, destination) = (flow.source(), flow.destination());
     let (local, remote) = if UPLINK {
         (&destination, &source)
@@ -94,25 +110,29 @@ fn judge_from<const UPLINK: bool>(ctx: *mut xdp_md, bits: u32, flow: Option<&Flo
     };
     let class = classify::source(local);
     let decision = if flow.has(Flow::UNADDRESSED) {
-        decide::judge_unaddressed()
+        decide::unaddressed()
     } else if flow.has(Flow::HIDDEN) {
-        decide::judge_hidden(class)
+        decide::hidden(class)
     } else {
-        judge_ports(class, local, remote, facts(UPLINK, &flow))
+        decide_and_record(class, local, remote, facts(UPLINK, flow))
     };
-    if stats::is_logged() {
-        stats::log(flow, &decision);
+    if events::is_logged() {
+        if IN_MEMORY {
+            events::log(flow, &decision);
+        } else {
+            events::log_copy(*flow, &decision);
+        }
     }
     conclude(decision, UPLINK)
 }
 
-/// Judges a frame with more tags than are looked behind.
+/// The action on a frame with more tags than are skipped.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn judge_tags() -> u32 {
-    let decision = decide::judge_unaddressed();
-    stats::count(&decision, false);
-    stats::trace(decision);
+pub extern "C" fn op25b_tags_verdict() -> u32 {
+    let decision = decide::unaddressed();
+    counters::count(&decision, false);
+    events::trace(decision);
     if decision.verdict == Verdict::Drop as u32 {
         xdp_action::XDP_DROP
     } else {
@@ -120,16 +140,16 @@ pub extern "C" fn judge_tags() -> u32 {
     }
 }
 
-/// Counts a decision and says what comes of it; `XDP_TX` for what is to be answered.
+/// Counts a decision; the result is its action, `XDP_TX` for what is to be rejected.
 #[inline(always)]
 fn conclude(mut decision: Decision, from_uplink: bool) -> u32 {
-    // The Internet is told nothing: what comes from there may be forged.
+    // The Internet gets no reply: the source of what comes from there may be forged.
     if decision.reason == Reason::Blocked as u32 && !from_uplink && maps::ACTION.load() != Action::Drop as u8
     {
         decision.verdict = Verdict::Reject as u32;
     }
-    stats::count(&decision, from_uplink);
-    stats::trace(decision);
+    counters::count(&decision, from_uplink);
+    events::trace(decision);
     if decision.verdict == Verdict::Reject as u32 {
         xdp_action::XDP_TX
     } else if decision.verdict == Verdict::Drop as u32 {
@@ -139,37 +159,32 @@ fn conclude(mut decision: Decision, from_uplink: bool) -> u32 {
     }
 }
 
-/// Whether these tunnels are looked into on the interface that the packet came in on.
-///
-/// Asked only now: before, the packet was not known to be TCP to a blocked port, and no map is for others.
+/// Decides on a segment that shows its ports, and records it for its subscriber.
 #[inline(always)]
-fn looks_into(ctx: *mut xdp_md, tunnels: u32) -> bool {
-    let interface = XdpContext::new(ctx).ingress_ifindex() as u32;
-    // SAFETY: nobody changes the entry while the program is attached.
-    unsafe { maps::TUNNELS_BY_IF.get(interface) }.is_some_and(|enabled| tunnels & !enabled == 0)
-}
-
-/// Judges a segment that shows its ports, and remembers it for its subscriber.
-#[inline(always)]
-fn judge_ports(class: Option<&'static Class>, local: &Address, remote: &Address, facts: Facts) -> Decision {
-    let decision = decide::judge(class, remote, facts);
-    let is_remembered =
+fn decide_and_record(
+    class: Option<&'static Class>,
+    local: &Address,
+    remote: &Address,
+    facts: Facts,
+) -> Decision {
+    let decision = decide::segment(class, remote, facts);
+    let is_recorded =
         decision.reason == Reason::Blocked as u32 || decision.reason == Reason::Monitored as u32;
-    if is_remembered
+    if is_recorded
         && !facts.from_uplink
         && let Some(class) = class
     {
-        stats::remember(class, local, remote, decision.reason, !facts.is_established);
+        subscribers::record(class, local, remote, decision.reason, !facts.is_established);
     }
     decision
 }
 
-/// What row `established` needs to know.
+/// What row `established` asks for.
 #[inline(always)]
 fn facts(from_uplink: bool, flow: &Flow) -> Facts {
     let flags = flow.tcp_flags;
     let (syn, ack) = (flags & tcp::SYN != 0, flags & tcp::ACK != 0);
-    // A server's answer opens a connection as much as the SYN that it answers.
+    // A server's SYN-ACK opens a connection as much as the SYN that it answers.
     let is_answer = from_uplink && decide::is_blocked_port(flow.source_port);
     let opens = syn && (is_answer || !ack);
     let is_established = flags != UNKNOWN_FLAGS && !opens;

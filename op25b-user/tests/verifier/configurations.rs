@@ -1,4 +1,4 @@
-//! Which configurations are looked at? Each takes other branches of the program, as the verifier knows the globals.
+//! The configurations that are measured: each takes other branches of the program, as the verifier knows the globals.
 
 use op25b::datapath::{LoadOptions, LogLevel};
 
@@ -60,10 +60,6 @@ pub fn all() -> Vec<Configuration> {
 }
 
 impl Configuration {
-    pub fn has_diagnostics(&self) -> bool {
-        self.options.trace || self.options.log != LogLevel::Off
-    }
-
     /// As a policy's text.
     pub fn policy(&self) -> String {
         format!(

@@ -1,4 +1,4 @@
-//! What does the kernel tell of a loaded program?
+//! What the kernel reports of a loaded program.
 
 use std::{
     collections::BTreeSet,
@@ -84,9 +84,17 @@ pub fn is_jit_on() -> bool {
     setting.trim() != "0"
 }
 
-/// How large the object is that the build script made and the library holds.
+/// The object that the build script made and the library holds.
+const OBJECT: &str = concat!(env!("OUT_DIR"), "/op25b");
+
+/// Its contents.
+pub fn object() -> Vec<u8> {
+    fs::read(OBJECT).unwrap()
+}
+
+/// Its size in bytes.
 pub fn object_size() -> u64 {
-    fs::metadata(concat!(env!("OUT_DIR"), "/op25b")).unwrap().len()
+    fs::metadata(OBJECT).unwrap().len()
 }
 
 /// An instruction of a loaded program (`struct bpf_insn`).

@@ -1,7 +1,7 @@
-//! How much stack does a loaded program take, with the functions that it calls?
+//! The stack that a loaded program takes, with the functions that it calls.
 //!
-//! The verifier knows, but says so only in a log that is not to be had for a program that loads. So this is what can be
-//! read off its instructions: for each function, the lowest address under the frame pointer that it computes or
+//! The verifier computes it, but reports it only in a log that is not available for a program that loads. So it is read off
+//! the instructions: for each function, the lowest address under the frame pointer that it computes or
 //! touches; then the deepest way through the calls, added up as the kernel does (`check_max_stack_depth`).
 
 use std::collections::BTreeMap;

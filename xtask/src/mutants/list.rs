@@ -1,4 +1,4 @@
-//! Which ways of breaking the program have to be noticed?
+//! The ways of breaking the program that tests have to notice.
 
 use super::Mutant;
 
@@ -35,14 +35,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "frames with five tags are not counted",
         "verdict/mod.rs",
-        "    stats::count(&decision, false);\n",
+        "    counters::count(&decision, false);\n",
         "",
     ),
     mutant(
-        "uplinks judge frames with five tags as if subscribers sent them",
+        "uplinks treat frames with five tags as if subscribers sent them",
         "slow_path.rs",
         "else {\n        return pass(Reason::NotIp);",
-        "else {\n        return verdict::judge_tags();",
+        "else {\n        return verdict::op25b_tags_verdict();",
     ),
     mutant(
         "a compressed PPP protocol takes two bytes",
@@ -93,7 +93,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "",
     ),
     mutant(
-        "DS-Lite is judged by the inner source",
+        "DS-Lite is filtered by the inner source",
         "parse/segment.rs",
         "if !is_ds_lite {",
         "if inner.kind.bit() != 0 {",
@@ -125,14 +125,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "tunnels are looked into on every interface",
         "verdict/mod.rs",
-        "flow.tunnels != 0 && !looks_into(ctx, flow.tunnels)",
-        "flow.tunnels == u32::MAX && !looks_into(ctx, flow.tunnels)",
+        "flow.tunnels != 0 && !are_enabled_here(ctx, flow.tunnels)",
+        "flow.tunnels == u32::MAX && !are_enabled_here(ctx, flow.tunnels)",
     ),
     mutant(
         "an exemption holds once it has expired",
         "verdict/decide.rs",
-        "clock::unix_seconds() < u64::from(until)",
-        "clock::unix_seconds() >= u64::from(until)",
+        "clock::op25b_unix_seconds() < u64::from(until)",
+        "clock::op25b_unix_seconds() >= u64::from(until)",
     ),
     mutant(
         "exemptions are not looked up",
@@ -165,7 +165,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "is_blocked_port(destination) || source == u32::MAX || maps::BLOCK_INBOUND",
     ),
     mutant(
-        "inbound connections are judged though the policy does not ask for it",
+        "inbound connections are filtered though the policy does not ask for it",
         "verdict/decide.rs",
         "maps::BLOCK_INBOUND.load() == 1 && ",
         "",
@@ -178,7 +178,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     ),
     mutant(
         "uplinks' packets are counted as subscribers'",
-        "stats/mod.rs",
+        "stats/counters.rs",
         "if from_uplink { Reason::COUNT as u32 } else { 0 }",
         "if from_uplink { 0 } else { 0 }",
     ),
@@ -190,9 +190,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     ),
     mutant(
         "multicast and broadcast addresses are answered",
-        "reject/mod.rs",
-        "address[0] < 224 && address[0] != 0",
-        "address[0] != 0",
+        "parse/address.rs",
+        "first < 224 && first != 0",
+        "first != 0",
     ),
     mutant(
         "a reset's checksum leaves the length out",
@@ -209,8 +209,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "an ICMP error's checksum leaves the quote out",
         "reject/prohibit.rs",
-        "sum = sum.add(unsafe { &chunk.words });",
-        "let _ = sum.add(unsafe { &chunk.words });",
+        "sum = sum.add(chunk.words());",
+        "let _ = sum.add(chunk.words());",
     ),
     mutant(
         "ICMP errors know no rate",
@@ -280,13 +280,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
     ),
     mutant(
         "every segment is counted for its subscriber as one that opens a connection",
-        "stats/mod.rs",
+        "stats/subscribers.rs",
         "match (reason == Reason::Blocked as u32, is_syn) {",
         "match (reason == Reason::Blocked as u32, is_syn || reason != u32::MAX) {",
     ),
     mutant(
         "subscribers' records are shared by neighbours",
-        "stats/mod.rs",
+        "stats/subscribers.rs",
         "local.v4().wrapping_add(class.subscribers)",
         "(local.v4() & !1).wrapping_add(class.subscribers)",
     ),
