@@ -13,7 +13,10 @@ use op25b_common::{
 };
 use thiserror::Error;
 
-use super::{Counters, Description, Filter, LoadError, LoadOptions, LogLevel};
+use super::{
+    object::{Description, Filter, LoadError, LoadOptions, LogLevel},
+    stats::Counters,
+};
 use crate::policy::{Compiled, Role};
 
 /// What the program did with a packet.

@@ -9,10 +9,11 @@ use op25b_common::{
     values::DescriptionChunk,
 };
 
-use super::{DiscoverError, FoundFilter, FoundInterface};
+use super::find::{DiscoverError, FoundFilter, FoundInterface};
 use crate::{
     datapath::{
-        counters::CounterTable, description::Described, records::Records, subscribers::SubscriberRecords,
+        object::Described,
+        stats::{CounterTable, Records, SubscriberRecords},
     },
     policy::Role,
 };
@@ -104,7 +105,7 @@ impl Maps {
 }
 
 /// What a map holds, which the kernel allots when it is made. Per-CPU maps are small, and counted once.
-pub(in crate::datapath) fn bytes(map: &MapInfo) -> u64 {
+pub(crate) fn bytes(map: &MapInfo) -> u64 {
     let is_array = map.map_type().is_ok_and(|kind| kind == MapType::Array);
     let key = if is_array { 0 } else { u64::from(map.key_size()) };
     u64::from(map.max_entries()) * (key + u64::from(map.value_size())).next_multiple_of(8)

@@ -17,12 +17,12 @@ use nix::{
 
 /// The lock; dropping it opens it.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     _held: Flock<File>,
 }
 
 /// Takes the lock on a directory; `None` if somebody else has it.
-pub(super) fn take(directory: &Path) -> io::Result<Option<Lock>> {
+pub(crate) fn take(directory: &Path) -> io::Result<Option<Lock>> {
     loop {
         let file = File::open(directory)?;
         let held = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
@@ -38,7 +38,7 @@ pub(super) fn take(directory: &Path) -> io::Result<Option<Lock>> {
 }
 
 /// The process that holds the lock on a directory, as far as the system tells.
-pub(super) fn holder(directory: &Path) -> Option<u32> {
+pub(crate) fn holder(directory: &Path) -> Option<u32> {
     let directory = fs::metadata(directory).ok()?;
     let locks = fs::read_to_string("/proc/locks").ok()?;
     holder_in(&locks, directory.dev(), directory.ino())

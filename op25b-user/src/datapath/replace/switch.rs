@@ -5,17 +5,21 @@ use std::{io, path::PathBuf};
 use thiserror::Error;
 
 use super::{
-    AttachError, Description, Filter, Interfaces, LoadError, TestRunner,
-    generation::Generation,
-    inherit::{self, MigratedRecords},
-    link::Link,
-    load::Reused,
-    pins::{Pins, PinsError},
+    attach::AttachError,
     plan::{Before, How, plan},
-    records::Records,
     transition::Transition,
 };
-use crate::policy::{Compiled, Role, XdpMode};
+use crate::{
+    datapath::{
+        migrate::{self, MigratedRecords},
+        object::{Description, Filter, LoadError, Reused},
+        pins::{Generation, Link, Pins, PinsError},
+        stats::Records,
+        sys::interfaces::Interfaces,
+        test_run::TestRunner,
+    },
+    policy::{Compiled, Role, XdpMode},
+};
 
 /// What is to run where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -231,8 +235,8 @@ impl Enforced {
 
         // The filter runs everywhere. What follows is tidying up: it fails no switch.
         self.release(&before, &mut replacement);
-        replacement.other_layout = inherit::counters(&before, &mut filter);
-        replacement.records = inherit::records(&before, &filter);
+        replacement.other_layout = migrate::counters(&before, &mut filter);
+        replacement.records = migrate::records(&before, &filter);
         for old in before.generations.into_iter().filter(|old| !old.is(&generation)) {
             replacement.cleanup_errors.extend(old.remove().err());
         }

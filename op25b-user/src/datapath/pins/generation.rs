@@ -12,20 +12,19 @@ use op25b_common::{
     values::DescriptionChunk,
 };
 
-use super::{
-    Description, Filter, bpf,
-    counters::CounterTable,
-    description::Described,
-    layout::LONG_LIVED,
-    load::{POLICY_MAPS, Reused},
-    pins::{self, Pins, PinsError},
-    records::{self, Records},
+use super::directory::{self, Pins, PinsError};
+use crate::{
+    datapath::{
+        object::{Described, Description, Filter, LONG_LIVED, POLICY_MAPS, Reused, program_name},
+        stats::{CounterTable, RECORD_MAPS, Records},
+        sys::bpf,
+    },
+    policy::Role,
 };
-use crate::policy::Role;
 
 /// A pinned generation.
 #[derive(Debug)]
-pub(super) struct Generation {
+pub(crate) struct Generation {
     path: PathBuf,
     /// Its programs by their ids.
     programs: Vec<(u32, OwnedFd)>,
@@ -35,7 +34,7 @@ pub(super) struct Generation {
 
 impl Generation {
     /// Pins a filter.
-    pub(super) fn pin(pins: &Pins, filter: &mut Filter) -> Result<Self, PinsError> {
+    pub(crate) fn pin(pins: &Pins, filter: &mut Filter) -> Result<Self, PinsError> {
         let id = filter
             .program_info(Role::Subscriber)
             .map_err(|error| {
@@ -46,20 +45,20 @@ impl Generation {
         // A number that is used again is of a generation that was left behind by a kernel that is gone: there is none,
         // since pins go with it. What is there is half of one that a process died over.
         if path.exists() {
-            pins::remove_directory(&path)?;
+            directory::remove_directory(&path)?;
         }
         fs::create_dir(&path).map_err(PinsError::refused("make", &path))?;
         let pinned = Self::pin_at(&path, filter).and_then(|()| Self::open(path.clone()));
         if pinned.is_err() {
             // The first error is the one to be told.
-            let _ = pins::remove_directory(&path);
+            let _ = directory::remove_directory(&path);
         }
         pinned
     }
 
     fn pin_at(path: &Path, filter: &mut Filter) -> Result<(), PinsError> {
         for role in [Role::Subscriber, Role::Uplink] {
-            let to = path.join(super::filter::program_name(role));
+            let to = path.join(program_name(role));
             let failed = PinsError::refused("pin to", &to);
             let pinned = filter
                 .program_fd(role)
@@ -69,7 +68,7 @@ impl Generation {
         }
         let counters = LONG_LIVED.iter().map(|map| map.name);
         let policy_maps = POLICY_MAPS.into_iter().chain([DESCRIPTION]);
-        for name in counters.chain(records::MAPS).chain(policy_maps) {
+        for name in counters.chain(RECORD_MAPS).chain(policy_maps) {
             let to = path.join(name);
             let failed = PinsError::refused("pin to", &to);
             let pinned = filter
@@ -82,8 +81,8 @@ impl Generation {
     }
 
     /// All that are pinned, also those that a process died over.
-    pub(super) fn all(pins: &Pins) -> Result<Vec<Self>, PinsError> {
-        pins::entries(&pins.generations_directory())?
+    pub(crate) fn all(pins: &Pins) -> Result<Vec<Self>, PinsError> {
+        directory::entries(&pins.generations_directory())?
             .into_iter()
             .map(Self::open)
             .collect()
@@ -112,7 +111,7 @@ impl Generation {
     }
 
     /// The program of this id, if it is one of this generation's.
-    pub(super) fn program(&self, id: u32) -> Option<BorrowedFd<'_>> {
+    pub(crate) fn program(&self, id: u32) -> Option<BorrowedFd<'_>> {
         self.programs
             .iter()
             .find(|(program, _)| *program == id)
@@ -120,24 +119,24 @@ impl Generation {
     }
 
     /// Where it is pinned.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// What it says of itself.
-    pub(super) fn description(&self) -> Option<&Description> {
+    pub(crate) fn description(&self) -> Option<&Description> {
         self.described.as_ref().map(|described| &described.description)
     }
 
     /// The layout of its maps, for people.
-    pub(super) fn layout_name(&self) -> String {
+    pub(crate) fn layout_name(&self) -> String {
         self.described
             .as_ref()
             .map_or_else(|| "unknown".into(), |described| described.layout.name())
     }
 
     /// The maps that a filter of this op25b, with records like these, can go on with.
-    pub(super) fn reusable(&self, next: &Records) -> Reused {
+    pub(crate) fn reusable(&self, next: &Records) -> Reused {
         let mut maps = Vec::new();
         if self.has_our_counters() {
             maps.extend(LONG_LIVED.iter().map(|map| map.name));
@@ -150,7 +149,7 @@ impl Generation {
     }
 
     /// Whether a filter of this op25b can go on with the maps of [`LONG_LIVED`]: all or none.
-    pub(super) fn has_our_counters(&self) -> bool {
+    pub(crate) fn has_our_counters(&self) -> bool {
         let described = self.described.as_ref();
         described.is_some_and(|described| described.layout.is_ours())
             && LONG_LIVED.iter().all(|map| {
@@ -160,25 +159,25 @@ impl Generation {
     }
 
     /// Whose records are where, if this op25b understands it.
-    pub(super) fn records(&self) -> Option<&Records> {
+    pub(crate) fn records(&self) -> Option<&Records> {
         self.described.as_ref()?.records.as_ref()
     }
 
     /// The map of IPv4 records, if it is as the description says.
-    pub(super) fn records_v4(&self) -> Option<Result<MapData, MapError>> {
+    pub(crate) fn records_v4(&self) -> Option<Result<MapData, MapError>> {
         let records = self.records()?;
         let fits = records.v4_fits(&self.path);
         fits.then(|| MapData::from_pin(self.path.join(SUBSCRIBERS_V4)))
     }
 
     /// The kernel's number of the map that is pinned under this name.
-    pub(super) fn map_id(&self, name: &str) -> Option<u32> {
+    pub(crate) fn map_id(&self, name: &str) -> Option<u32> {
         let info = MapInfo::from_pin(self.path.join(name));
         info.ok().map(|info| info.id())
     }
 
     /// The counters, as far as their layout is understood.
-    pub(super) fn counters(&self) -> Option<Result<CounterTable, MapError>> {
+    pub(crate) fn counters(&self) -> Option<Result<CounterTable, MapError>> {
         let reasons = &self.described.as_ref()?.layout.reasons;
         let map = match MapData::from_pin(self.path.join(COUNTERS)) {
             Ok(map) => Map::PerCpuArray(map),
@@ -188,12 +187,12 @@ impl Generation {
     }
 
     /// Unpins it.
-    pub(super) fn remove(self) -> Result<(), PinsError> {
-        pins::remove_directory(&self.path)
+    pub(crate) fn remove(self) -> Result<(), PinsError> {
+        directory::remove_directory(&self.path)
     }
 
     /// Whether it is pinned at the same place as another.
-    pub(super) fn is(&self, other: &Self) -> bool {
+    pub(crate) fn is(&self, other: &Self) -> bool {
         self.path == other.path
     }
 }

@@ -3,12 +3,12 @@
 use std::io;
 
 use super::{
-    Enforced, Interfaces, ReplaceError, Target,
     attach::vacant,
-    pins::PinsError,
     plan::{Before, How, Step},
+    switch::{Enforced, ReplaceError, Target},
     transition::Transition,
 };
+use crate::datapath::{pins::PinsError, sys::interfaces::Interfaces};
 
 /// How it stands with an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,8 +24,14 @@ use op25b_common::{
 };
 use thiserror::Error;
 
-use super::{Description, clock, description::Described, mapping, records::Records};
-use crate::policy::{Compiled, Entry, Prohibit};
+use super::description::{Described, Description};
+use crate::{
+    datapath::{
+        stats::Records,
+        sys::{clock, mapping},
+    },
+    policy::{Compiled, Entry, Prohibit},
+};
 
 /// The program, compiled by the build script; aligned as the ELF parser wants it.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/op25b"));
@@ -35,7 +41,7 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/op
 pub struct LoadOptions {
     /// Which diagnostics the program writes; without any they cost nothing, because the verifier removes them.
     pub log: LogLevel,
-    /// Whether each decision is kept for [`super::TestRunner`].
+    /// Whether each decision is kept for [`crate::datapath::TestRunner`].
     pub trace: bool,
 }
 
@@ -105,10 +111,10 @@ pub enum LoadError {
 
 /// Maps that a filter goes on with, by their names and pins; without any it makes its own.
 #[derive(Clone, Debug, Default)]
-pub struct Reused(pub(super) Vec<(&'static str, PathBuf)>);
+pub struct Reused(pub(crate) Vec<(&'static str, PathBuf)>);
 
 /// Loads the program with these tables.
-pub(super) fn load(
+pub(crate) fn load(
     compiled: &Compiled,
     description: &Description,
     options: LoadOptions,
@@ -138,7 +144,7 @@ pub(super) fn load(
 }
 
 /// Maps that hold the policy: another program that reads them judges by it as well.
-pub(super) const POLICY_MAPS: [&str; 9] = [
+pub(crate) const POLICY_MAPS: [&str; 9] = [
     ROOTS,
     PAGES,
     SPARSE,
@@ -151,7 +157,7 @@ pub(super) const POLICY_MAPS: [&str; 9] = [
 ];
 
 /// Loads the program for subscribers to read the policy of another one from its maps, keeping each decision.
-pub(super) fn load_beside(compiled: &Compiled, policy_maps: &Reused) -> Result<Ebpf, LoadError> {
+pub(crate) fn load_beside(compiled: &Compiled, policy_maps: &Reused) -> Result<Ebpf, LoadError> {
     let options = LoadOptions {
         log: LogLevel::Off,
         trace: true,
@@ -278,12 +284,12 @@ impl Answers {
 }
 
 /// A map's size: the kernel refuses empty maps.
-pub(super) fn size(entries: usize) -> u32 {
+pub(crate) fn size(entries: usize) -> u32 {
     u32::try_from(entries.max(1)).unwrap_or(u32::MAX)
 }
 
 /// How many IPv6 subscribers are remembered.
-pub(super) const SUBSCRIBERS_V6_ENTRIES: usize = 1 << 18;
+pub(crate) const SUBSCRIBERS_V6_ENTRIES: usize = 1 << 18;
 /// How many of each family are when packets come one by one, from a person or a test; more would only take time to make.
 const TRACED_SUBSCRIBERS: usize = 1 << 12;
 
@@ -293,7 +299,7 @@ fn with_room(entries: usize) -> u32 {
     size(entries + (entries / 8).max(LEAST))
 }
 
-pub(super) fn fill_trie<K: Pod, V: Pod>(
+pub(crate) fn fill_trie<K: Pod, V: Pod>(
     ebpf: &mut Ebpf,
     map: &'static str,
     entries: &[Entry<K, V>],
@@ -309,7 +315,7 @@ pub(super) fn fill_trie<K: Pod, V: Pod>(
 }
 
 /// Says on which interface which tunnels are looked into.
-pub(super) fn fill_tunnels(ebpf: &mut Ebpf, interface: u32, kinds: u8) -> Result<(), LoadError> {
+pub(crate) fn fill_tunnels(ebpf: &mut Ebpf, interface: u32, kinds: u8) -> Result<(), LoadError> {
     let map = TUNNELS_BY_IF;
     let failed = |source| LoadError::Fill { map, source };
     let data = ebpf.map_mut(map).ok_or(LoadError::Missing { name: map })?;
@@ -318,7 +324,7 @@ pub(super) fn fill_tunnels(ebpf: &mut Ebpf, interface: u32, kinds: u8) -> Result
 }
 
 /// Forgets an interface that is gone, so that there is room for the one that comes instead.
-pub(super) fn forget_tunnels(ebpf: &mut Ebpf, interface: u32) -> Result<(), LoadError> {
+pub(crate) fn forget_tunnels(ebpf: &mut Ebpf, interface: u32) -> Result<(), LoadError> {
     let map = TUNNELS_BY_IF;
     let failed = |source| LoadError::Fill { map, source };
     let data = ebpf.map_mut(map).ok_or(LoadError::Missing { name: map })?;
@@ -330,7 +336,7 @@ pub(super) fn forget_tunnels(ebpf: &mut Ebpf, interface: u32) -> Result<(), Load
     }
 }
 
-pub(super) fn fill_array<V: Pod>(ebpf: &mut Ebpf, map: &'static str, values: &[V]) -> Result<(), LoadError> {
+pub(crate) fn fill_array<V: Pod>(ebpf: &mut Ebpf, map: &'static str, values: &[V]) -> Result<(), LoadError> {
     let failed = |source| LoadError::Fill { map, source };
     let data = ebpf.map_mut(map).ok_or(LoadError::Missing { name: map })?;
     let mut array = Array::<_, V>::try_from(data).map_err(failed)?;
@@ -341,7 +347,7 @@ pub(super) fn fill_array<V: Pod>(ebpf: &mut Ebpf, map: &'static str, values: &[V
 }
 
 /// One of the programs inside the object.
-pub(super) fn program<'e>(ebpf: &'e mut Ebpf, name: &'static str) -> Result<&'e mut Xdp, LoadError> {
+pub(crate) fn program<'e>(ebpf: &'e mut Ebpf, name: &'static str) -> Result<&'e mut Xdp, LoadError> {
     let program = ebpf.program_mut(name).ok_or(LoadError::Missing { name })?;
     Ok(program.try_into()?)
 }

@@ -12,8 +12,14 @@ use op25b_common::{
     values::{Subscriber, SubscriberBlock},
 };
 
-use super::{Filter, LoadError, mapping, records::Records};
-use crate::policy::RecordIndex;
+use super::record_layout::Records;
+use crate::{
+    datapath::{
+        object::{Filter, LoadError},
+        sys::mapping,
+    },
+    policy::RecordIndex,
+};
 
 /// How often IPv6 packets found no record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,10 +33,10 @@ pub struct Misses {
 /// What one filter remembers of subscribers, wherever it was loaded.
 #[derive(Debug)]
 pub struct SubscriberRecords {
-    pub(super) layout: Records,
-    pub(super) v4: MapData,
-    pub(super) v6: Map,
-    pub(super) misses: Map,
+    pub(crate) layout: Records,
+    pub(crate) v4: MapData,
+    pub(crate) v6: Map,
+    pub(crate) misses: Map,
 }
 
 impl SubscriberRecords {

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use op25b_common::values::DescriptionChunk;
 use serde::{Deserialize, Serialize};
 
-use super::{layout::Layout, records::Records};
+use super::layout::Layout;
+use crate::datapath::stats::Records;
 
 /// The policy behind a loaded filter, and who loaded it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,20 +51,20 @@ pub struct PoolSummary {
 
 /// What the map says: the description, and how the maps beside it are laid out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Described {
+pub(crate) struct Described {
     /// The description.
     #[serde(flatten)]
-    pub(super) description: Description,
+    pub(crate) description: Description,
     /// The layout.
-    pub(super) layout: Layout,
+    pub(crate) layout: Layout,
     /// Whose records are where; nothing if this op25b does not understand that.
     #[serde(default, deserialize_with = "Records::if_understood")]
-    pub(super) records: Option<Records>,
+    pub(crate) records: Option<Records>,
 }
 
 impl Described {
     /// A description of a filter that this op25b loads.
-    pub(super) fn new(description: Description, records: Records) -> Self {
+    pub(crate) fn new(description: Description, records: Records) -> Self {
         Self {
             description,
             layout: Layout::current(),
@@ -76,7 +77,7 @@ impl Described {
     /// # Errors
     ///
     /// The JSON library's, if a path is not UTF-8.
-    pub(super) fn to_chunks(&self) -> serde_json::Result<Vec<DescriptionChunk>> {
+    pub(crate) fn to_chunks(&self) -> serde_json::Result<Vec<DescriptionChunk>> {
         let text = serde_json::to_vec(self)?;
         let size = size_of::<DescriptionChunk>();
         Ok(text
@@ -94,7 +95,7 @@ impl Described {
     /// # Errors
     ///
     /// The JSON library's, if another version wrote something else there.
-    pub(super) fn from_chunks(chunks: impl Iterator<Item = DescriptionChunk>) -> serde_json::Result<Self> {
+    pub(crate) fn from_chunks(chunks: impl Iterator<Item = DescriptionChunk>) -> serde_json::Result<Self> {
         let mut text: Vec<u8> = chunks.flatten().collect();
         // The filling of the last chunk; JSON text holds no zero byte.
         text.truncate(text.iter().position(|byte| *byte == 0).unwrap_or(text.len()));

@@ -25,10 +25,10 @@ use std::{
 use thiserror::Error;
 
 use super::{
-    bpffs::{self, BpffsError},
     link::Link,
     lock::{self, Lock},
 };
+use crate::datapath::sys::bpffs::{self, BpffsError};
 
 /// Why the pins cannot be used.
 #[derive(Debug, Error)]
@@ -61,7 +61,7 @@ pub enum PinsError {
 }
 
 impl PinsError {
-    pub(super) fn refused(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn refused(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Refused { what, path, source }
     }
@@ -127,17 +127,17 @@ impl Pins {
         self.directory.join("links")
     }
 
-    pub(super) fn generations_directory(&self) -> PathBuf {
+    pub(crate) fn generations_directory(&self) -> PathBuf {
         self.directory.join("generations")
     }
 
     /// Where the link of an interface is pinned.
-    pub(super) fn link_path(&self, interface: &str) -> PathBuf {
+    pub(crate) fn link_path(&self, interface: &str) -> PathBuf {
         self.links_directory().join(escaped(interface))
     }
 
     /// The pinned links, each with its interface's name.
-    pub(super) fn links(&self) -> Result<Vec<(String, Link)>, PinsError> {
+    pub(crate) fn links(&self) -> Result<Vec<(String, Link)>, PinsError> {
         let mut links = Vec::new();
         for path in entries(&self.links_directory())? {
             let link = Link::open(&path).map_err(PinsError::refused("open", &path))?;
@@ -148,7 +148,7 @@ impl Pins {
     }
 
     /// Removes the pin of an interface's link; it is no error if there is none.
-    pub(super) fn forget_link(&self, interface: &str) -> Result<(), PinsError> {
+    pub(crate) fn forget_link(&self, interface: &str) -> Result<(), PinsError> {
         remove_file(&self.link_path(interface))
     }
 
@@ -216,7 +216,7 @@ pub fn pinned_programs(directory: &Path) -> io::Result<Vec<u32>> {
 }
 
 /// What is in a directory, by name.
-pub(super) fn entries(directory: &Path) -> Result<Vec<PathBuf>, PinsError> {
+pub(crate) fn entries(directory: &Path) -> Result<Vec<PathBuf>, PinsError> {
     let read = || -> io::Result<Vec<PathBuf>> {
         let mut paths = fs::read_dir(directory)?
             .map(|entry| Ok(entry?.path()))
@@ -228,7 +228,7 @@ pub(super) fn entries(directory: &Path) -> Result<Vec<PathBuf>, PinsError> {
 }
 
 /// Removes a directory of pins.
-pub(super) fn remove_directory(directory: &Path) -> Result<(), PinsError> {
+pub(crate) fn remove_directory(directory: &Path) -> Result<(), PinsError> {
     for path in entries(directory)? {
         remove_file(&path)?;
     }

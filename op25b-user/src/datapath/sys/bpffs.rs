@@ -32,7 +32,7 @@ pub enum BpffsError {
 
 /// Makes `directory` on a BPF file system: on the one that is there, on one mounted at `/sys/fs/bpf` if it lies below
 /// that, or else on one mounted at `directory` itself.
-pub(super) fn make(directory: &Path) -> Result<(), BpffsError> {
+pub(crate) fn make(directory: &Path) -> Result<(), BpffsError> {
     let refused = |what, path: &Path| {
         let path = path.to_owned();
         move |source: io::Error| BpffsError::Refused { what, path, source }
@@ -67,6 +67,6 @@ pub(super) fn make(directory: &Path) -> Result<(), BpffsError> {
 }
 
 /// Whether a path lies on a BPF file system.
-pub(super) fn is_bpffs(path: &Path) -> io::Result<bool> {
+pub(crate) fn is_bpffs(path: &Path) -> io::Result<bool> {
     Ok(statfs(path)?.filesystem_type() == BPF_FS_MAGIC)
 }

@@ -9,8 +9,12 @@ use op25b_common::{
 };
 use thiserror::Error;
 
-use super::{Filter, LoadError, load, mapping};
+use super::{
+    filter::Filter,
+    load::{self, LoadError},
+};
 use crate::{
+    datapath::sys::mapping,
     lpm::{Full, LiveTables, Used, Words},
     policy::RuleChange,
 };
@@ -31,7 +35,7 @@ pub enum ChangeError {
 
 /// The tables of a filter as memory, and how much of it is used.
 #[derive(Debug)]
-pub(super) struct Tables {
+pub(crate) struct Tables {
     used: Used,
     /// Mapped when they are first changed.
     memory: Option<Memory>,
@@ -47,7 +51,7 @@ struct Memory {
 }
 
 impl Tables {
-    pub(super) fn new(used: Used) -> Self {
+    pub(crate) fn new(used: Used) -> Self {
         Self { used, memory: None }
     }
 }

@@ -7,9 +7,9 @@ use sha2::{Digest as _, Sha256};
 
 /// A map that outlives the program it was made for: the next one goes on with it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct LongLived {
+pub(crate) struct LongLived {
     /// Its name.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// Its type, as the kernel numbers them.
     kind: MapType,
     key_size: u32,
@@ -19,7 +19,7 @@ pub(super) struct LongLived {
 
 /// All of them. Their shapes are part of [`Layout::abi`].
 #[expect(clippy::cast_possible_truncation, reason = "a few dozen counters")]
-pub(super) const LONG_LIVED: [LongLived; 1] = [LongLived {
+pub(crate) const LONG_LIVED: [LongLived; 1] = [LongLived {
     name: COUNTERS,
     kind: MapType::PerCpuArray,
     key_size: 4,
@@ -37,7 +37,7 @@ impl LongLived {
     }
 
     /// Whether a map has this shape.
-    pub(super) fn fits(&self, map: &MapInfo) -> bool {
+    pub(crate) fn fits(&self, map: &MapInfo) -> bool {
         map.map_type().is_ok_and(|kind| kind == self.kind)
             && (map.key_size(), map.value_size(), map.max_entries())
                 == (self.key_size, self.value_size, self.max_entries)
@@ -46,18 +46,18 @@ impl LongLived {
 
 /// How the long-lived maps of a filter are laid out. It stands in the filter's description, next to them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Layout {
+pub(crate) struct Layout {
     /// What the words of this record mean.
     version: u32,
     /// A digest of the maps' shapes and of what their slots stand for.
     abi: String,
-    /// What the counters' slots stand for, in order: see [`super::Counters`].
-    pub(super) reasons: Vec<String>,
+    /// What the counters' slots stand for, in order: see [`crate::datapath::Counters`].
+    pub(crate) reasons: Vec<String>,
 }
 
 impl Layout {
     /// The one of this op25b.
-    pub(super) fn current() -> Self {
+    pub(crate) fn current() -> Self {
         let reasons: Vec<String> = Reason::ALL.map(|reason| reason.name().to_owned()).into();
         let maps = LONG_LIVED.map(LongLived::shape);
         let digest = Sha256::digest(format!("{} {}", maps.join(" "), reasons.join(" ")));
@@ -70,12 +70,12 @@ impl Layout {
     }
 
     /// Whether a program of this op25b can go on with the maps.
-    pub(super) fn is_ours(&self) -> bool {
+    pub(crate) fn is_ours(&self) -> bool {
         *self == Self::current()
     }
 
     /// For people: `1-0123456789abcdef`.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!("{}-{}", self.version, self.abi)
     }
 }

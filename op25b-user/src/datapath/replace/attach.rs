@@ -5,11 +5,14 @@ use std::io;
 use aya::programs::loaded_programs;
 use thiserror::Error;
 
-use super::{
-    Filter, Interface, Interfaces, LoadError,
-    link::{Link, Mode},
+use crate::{
+    datapath::{
+        object::{Filter, LoadError},
+        pins::{Link, Mode},
+        sys::interfaces::{Interface, Interfaces},
+    },
+    policy::{Role, XdpMode},
 };
-use crate::policy::{Role, XdpMode};
 
 /// How an interface was attached.
 #[derive(Debug)]

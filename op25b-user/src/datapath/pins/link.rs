@@ -6,11 +6,11 @@ use std::{
     path::Path,
 };
 
-use super::bpf::{self, XdpLinkInfo};
+use crate::datapath::sys::bpf::{self, XdpLinkInfo};
 
 /// How a link is made: in the driver, or behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(crate) enum Mode {
     /// In the driver.
     Native,
     /// In the network stack.
@@ -19,7 +19,7 @@ pub(super) enum Mode {
 
 impl Mode {
     /// The word in output and in the policy.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Native => "native",
             Self::Generic => "generic",
@@ -39,36 +39,36 @@ impl Mode {
 
 /// An XDP link. Dropping it detaches the program, unless the link is pinned.
 #[derive(Debug)]
-pub(super) struct Link(OwnedFd);
+pub(crate) struct Link(OwnedFd);
 
 impl Link {
     /// Attaches a program to the interface of this index.
-    pub(super) fn create(program: BorrowedFd<'_>, interface: u32, mode: Mode) -> io::Result<Self> {
+    pub(crate) fn create(program: BorrowedFd<'_>, interface: u32, mode: Mode) -> io::Result<Self> {
         bpf::create_xdp_link(program, interface, mode.flags()).map(Self)
     }
 
     /// The link pinned at `path`, whoever pinned it.
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         bpf::open_pin(path).map(Self)
     }
 
     /// Has it outlive this process.
-    pub(super) fn pin(&self, path: &Path) -> io::Result<()> {
+    pub(crate) fn pin(&self, path: &Path) -> io::Result<()> {
         bpf::pin(self.0.as_fd(), path)
     }
 
     /// Puts `program` in the place of `old`, between one packet and the next; of any program if that is not given.
-    pub(super) fn replace(&self, program: BorrowedFd<'_>, old: Option<BorrowedFd<'_>>) -> io::Result<()> {
+    pub(crate) fn replace(&self, program: BorrowedFd<'_>, old: Option<BorrowedFd<'_>>) -> io::Result<()> {
         bpf::update_link(self.0.as_fd(), program, old)
     }
 
     /// Detaches the program, also if the link is pinned.
-    pub(super) fn detach(&self) -> io::Result<()> {
+    pub(crate) fn detach(&self) -> io::Result<()> {
         bpf::detach_link(self.0.as_fd())
     }
 
     /// What it ties together now.
-    pub(super) fn info(&self) -> io::Result<XdpLinkInfo> {
+    pub(crate) fn info(&self) -> io::Result<XdpLinkInfo> {
         bpf::xdp_link_info(self.0.as_fd())?
             .ok_or_else(|| io::Error::other("what is pinned there is not an XDP link"))
     }

@@ -34,14 +34,14 @@ impl Serialize for Counters {
 
 /// A whole map of counters, of whichever version: packets by role and by the reason's name.
 #[derive(Debug)]
-pub(super) struct CounterTable(Vec<(Role, String, u64)>);
+pub(crate) struct CounterTable(Vec<(Role, String, u64)>);
 
 impl CounterTable {
     /// Reads a map whose slots stand for these reasons: for each role one slot for each, which the program counts in, and
     /// then, if the map has them, as many with what was carried over from other maps.
     ///
     /// This much is the same in every layout.
-    pub(super) fn read(map: &Map, reasons: &[String]) -> Result<Self, MapError> {
+    pub(crate) fn read(map: &Map, reasons: &[String]) -> Result<Self, MapError> {
         let map = PerCpuArray::<&MapData, u64>::try_from(map)?;
         let sum = |slot| -> Result<u64, MapError> { Ok(map.get(&slot, 0)?.iter().sum()) };
         let slots = Role::ALL
@@ -60,7 +60,7 @@ impl CounterTable {
     }
 
     /// The packets judged on interfaces of this role, by the reasons that this version counts.
-    pub(super) fn of(&self, role: Role) -> Counters {
+    pub(crate) fn of(&self, role: Role) -> Counters {
         let counted = Reason::ALL.into_iter().filter(|reason| reason.is_counted());
         let packets = |reason: Reason| {
             let slots = self
@@ -74,7 +74,7 @@ impl CounterTable {
 
     /// Adds them to the slots for what was carried over, in a map of this version's layout. The program, which counts in
     /// the others meanwhile, is not disturbed. Packets of a reason that this version does not have are left behind.
-    pub(super) fn carry_to(&self, map: &mut Map) -> Result<(), MapError> {
+    pub(crate) fn carry_to(&self, map: &mut Map) -> Result<(), MapError> {
         let mut map = PerCpuArray::<&mut MapData, u64>::try_from(map)?;
         for (role, reason, packets) in &self.0 {
             let Some(reason) = Reason::ALL.into_iter().find(|known| known.name() == reason) else {

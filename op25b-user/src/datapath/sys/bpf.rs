@@ -86,15 +86,15 @@ struct ProgramInfo {
 
 /// What the kernel says of an XDP link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct XdpLinkInfo {
+pub(crate) struct XdpLinkInfo {
     /// The program that runs.
-    pub(super) program_id: u32,
+    pub(crate) program_id: u32,
     /// The interface's index; none once it is gone or the link was detached.
-    pub(super) interface: Option<u32>,
+    pub(crate) interface: Option<u32>,
 }
 
 /// Opens what is pinned at `path`.
-pub(super) fn open_pin(path: &Path) -> io::Result<OwnedFd> {
+pub(crate) fn open_pin(path: &Path) -> io::Result<OwnedFd> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     let object = Object {
         path: path.as_ptr() as u64,
@@ -105,7 +105,7 @@ pub(super) fn open_pin(path: &Path) -> io::Result<OwnedFd> {
 }
 
 /// Pins an object at `path`.
-pub(super) fn pin(fd: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
+pub(crate) fn pin(fd: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     let object = Object {
         path: path.as_ptr() as u64,
@@ -116,7 +116,7 @@ pub(super) fn pin(fd: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
 }
 
 /// Attaches a program to the interface of this index.
-pub(super) fn create_xdp_link(program: BorrowedFd<'_>, interface: u32, flags: u32) -> io::Result<OwnedFd> {
+pub(crate) fn create_xdp_link(program: BorrowedFd<'_>, interface: u32, flags: u32) -> io::Result<OwnedFd> {
     let create = LinkCreate {
         program: number(program),
         interface,
@@ -128,7 +128,7 @@ pub(super) fn create_xdp_link(program: BorrowedFd<'_>, interface: u32, flags: u3
 
 /// Puts a program in the place of another, between one packet and the next. If `old` is given and is not what runs there,
 /// nothing happens.
-pub(super) fn update_link(
+pub(crate) fn update_link(
     link: BorrowedFd<'_>,
     program: BorrowedFd<'_>,
     old: Option<BorrowedFd<'_>>,
@@ -143,12 +143,12 @@ pub(super) fn update_link(
 }
 
 /// Ends a link, whoever else has it open or pinned.
-pub(super) fn detach_link(link: BorrowedFd<'_>) -> io::Result<()> {
+pub(crate) fn detach_link(link: BorrowedFd<'_>) -> io::Result<()> {
     call(BPF_LINK_DETACH, &LinkDetach { link: number(link) }).map(drop)
 }
 
 /// What the kernel says of a link; `None` if it is not one of XDP.
-pub(super) fn xdp_link_info(link: BorrowedFd<'_>) -> io::Result<Option<XdpLinkInfo>> {
+pub(crate) fn xdp_link_info(link: BorrowedFd<'_>) -> io::Result<Option<XdpLinkInfo>> {
     let info: LinkInfo = info(link)?;
     Ok((info.kind == BPF_LINK_TYPE_XDP).then_some(XdpLinkInfo {
         program_id: info.program,
@@ -157,7 +157,7 @@ pub(super) fn xdp_link_info(link: BorrowedFd<'_>) -> io::Result<Option<XdpLinkIn
 }
 
 /// A program's id.
-pub(super) fn program_id(program: BorrowedFd<'_>) -> io::Result<u32> {
+pub(crate) fn program_id(program: BorrowedFd<'_>) -> io::Result<u32> {
     info::<ProgramInfo>(program).map(|info| info.id)
 }
 

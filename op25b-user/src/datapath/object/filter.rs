@@ -18,16 +18,17 @@ use op25b_common::{
 };
 
 use super::{
-    Counters, Description, LoadError, LoadOptions,
     change::Tables,
-    counters::CounterTable,
-    discover,
+    description::Description,
     layout::Layout,
-    load::{self, Reused},
-    mapping,
-    records::Records,
+    load::{self, LoadError, LoadOptions, Reused},
 };
 use crate::{
+    datapath::{
+        discover,
+        stats::{CounterTable, Counters, Records},
+        sys::mapping,
+    },
     lpm::Used,
     policy::{Compiled, Role},
 };
@@ -39,8 +40,8 @@ pub struct Filter {
     /// What is looked into, by the interface's name: the program goes by indices, which are known when it is attached.
     tunnels: Vec<(String, u8)>,
     /// Whose records are where.
-    pub(super) records: Records,
-    pub(super) tables: Tables,
+    pub(crate) records: Records,
+    pub(crate) tables: Tables,
     /// What was compiled into the program.
     constants: Compiled,
 }
@@ -80,7 +81,7 @@ impl Filter {
     }
 
     /// Loads the program once more to read this one's policy, from the maps that are pinned in a directory.
-    pub(super) fn beside(&self, pinned: &Path) -> Result<Self, LoadError> {
+    pub(crate) fn beside(&self, pinned: &Path) -> Result<Self, LoadError> {
         let maps = load::POLICY_MAPS.map(|name| (name, pinned.join(name)));
         let policy_maps = Reused(maps.into());
         Ok(Self {
@@ -101,25 +102,25 @@ impl Filter {
         Ok(self.program(role)?.info()?)
     }
 
-    pub(super) fn program(&mut self, role: Role) -> Result<&mut aya::programs::Xdp, LoadError> {
+    pub(crate) fn program(&mut self, role: Role) -> Result<&mut aya::programs::Xdp, LoadError> {
         load::program(&mut self.ebpf, program_name(role))
     }
 
-    pub(super) fn program_fd(&mut self, role: Role) -> Result<BorrowedFd<'_>, LoadError> {
+    pub(crate) fn program_fd(&mut self, role: Role) -> Result<BorrowedFd<'_>, LoadError> {
         Ok(self.program(role)?.fd()?.as_fd())
     }
 
-    pub(super) fn map_fd(&self, name: &'static str) -> Result<BorrowedFd<'_>, LoadError> {
+    pub(crate) fn map_fd(&self, name: &'static str) -> Result<BorrowedFd<'_>, LoadError> {
         Ok(self.map_data(name)?.fd().as_fd())
     }
 
     /// One of the maps that outlive a filter or describe it.
-    pub(super) fn map_data(&self, name: &'static str) -> Result<&MapData, LoadError> {
+    pub(crate) fn map_data(&self, name: &'static str) -> Result<&MapData, LoadError> {
         map_data(self.map(name)?).ok_or(LoadError::Missing { name })
     }
 
     /// Looks into tunnels on the interface of this name and index as the policy says.
-    pub(super) fn set_tunnels(&mut self, name: &str, index: u32) -> Result<(), LoadError> {
+    pub(crate) fn set_tunnels(&mut self, name: &str, index: u32) -> Result<(), LoadError> {
         match self.tunnels.iter().find(|(interface, _)| interface == name) {
             Some((_, kinds)) => load::fill_tunnels(&mut self.ebpf, index, *kinds),
             None => Ok(()),
@@ -127,25 +128,25 @@ impl Filter {
     }
 
     /// Forgets the tunnels of an interface that is gone.
-    pub(super) fn forget_tunnels(&mut self, index: u32) -> Result<(), LoadError> {
+    pub(crate) fn forget_tunnels(&mut self, index: u32) -> Result<(), LoadError> {
         load::forget_tunnels(&mut self.ebpf, index)
     }
 
     /// Looks into all tunnels that any interface does on the one of this index.
-    pub(super) fn set_all_tunnels(&mut self, index: u32) -> Result<(), LoadError> {
+    pub(crate) fn set_all_tunnels(&mut self, index: u32) -> Result<(), LoadError> {
         let kinds = self.tunnels.iter().fold(0, |all, (_, kinds)| all | kinds);
         load::fill_tunnels(&mut self.ebpf, index, kinds)
     }
 
-    pub(super) fn ebpf_mut(&mut self) -> &mut Ebpf {
+    pub(crate) fn ebpf_mut(&mut self) -> &mut Ebpf {
         &mut self.ebpf
     }
 
-    pub(super) fn array(&self, name: &'static str) -> Result<&MapData, LoadError> {
+    pub(crate) fn array(&self, name: &'static str) -> Result<&MapData, LoadError> {
         mapping::array(self.ebpf.map(name), name)
     }
 
-    pub(super) fn map(&self, name: &'static str) -> Result<&Map, LoadError> {
+    pub(crate) fn map(&self, name: &'static str) -> Result<&Map, LoadError> {
         self.ebpf.map(name).ok_or(LoadError::Missing { name })
     }
 
@@ -175,7 +176,7 @@ impl Filter {
     }
 
     /// Counts in what was counted in a map that this filter does not have.
-    pub(super) fn carry_counters(&mut self, counters: &CounterTable) -> Result<(), LoadError> {
+    pub(crate) fn carry_counters(&mut self, counters: &CounterTable) -> Result<(), LoadError> {
         let map = self
             .ebpf
             .map_mut(COUNTERS)
@@ -195,7 +196,7 @@ impl Filter {
         load::fill_array(&mut self.ebpf, CLOCK, &[boot_to_unix])
     }
 
-    pub(super) fn set_decision(&mut self, decision: Decision) -> Result<(), LoadError> {
+    pub(crate) fn set_decision(&mut self, decision: Decision) -> Result<(), LoadError> {
         load::fill_array(&mut self.ebpf, DECISION, &[decision])
     }
 
@@ -210,7 +211,7 @@ impl Filter {
 }
 
 /// The name of the program for interfaces of this role.
-pub(super) fn program_name(role: Role) -> &'static str {
+pub(crate) fn program_name(role: Role) -> &'static str {
     match role {
         Role::Subscriber => SUBSCRIBER_PROGRAM,
         Role::Uplink => UPLINK_PROGRAM,

@@ -4,11 +4,11 @@ use std::{io, time::Duration};
 
 use op25b_common::names::{COUNTERS, SUBSCRIBERS_V4, SUBSCRIBERS_V6};
 
-use super::{
-    Filter, LoadError,
-    carry::{self, Side},
-    generation::Generation,
-    plan::Before,
+use super::transfer::{self, Side};
+use crate::datapath::{
+    object::{Filter, LoadError},
+    pins::Generation,
+    replace::Before,
 };
 
 /// What has become of the records of subscribers.
@@ -27,7 +27,7 @@ impl MigratedRecords {
 }
 
 /// Goes on counting where a filter whose counters have another layout ended: that layout's name, and whether it worked.
-pub(super) fn counters(before: &Before, filter: &mut Filter) -> Option<(String, bool)> {
+pub(crate) fn counters(before: &Before, filter: &mut Filter) -> Option<(String, bool)> {
     let previous = before.latest()?;
     if previous.has_our_counters() {
         return None;
@@ -49,7 +49,7 @@ fn carry_counters(from: &Generation, to: &mut Filter) -> Result<bool, LoadError>
 }
 
 /// Goes on with the records of subscribers, as far as what is said of the maps before is understood.
-pub(super) fn records(before: &Before, filter: &Filter) -> MigratedRecords {
+pub(crate) fn records(before: &Before, filter: &Filter) -> MigratedRecords {
     let mut migrated = MigratedRecords::default();
     let Some(previous) = before.latest() else {
         return migrated;
@@ -108,11 +108,11 @@ fn records_v4(before: &Before, previous: &Generation, filter: &Filter) -> io::Re
     let mut moved = 0;
     wait_for_the_last_packet();
     for from in sides() {
-        moved += carry::move_counts(from, to)?;
+        moved += transfer::move_counts(from, to)?;
     }
     wait_for_the_last_packet();
     for from in sides() {
-        carry::move_beginnings(from, to)?;
+        transfer::move_beginnings(from, to)?;
     }
     Ok(moved)
 }

@@ -3,32 +3,37 @@
 use std::os::fd::BorrowedFd;
 
 use super::{
-    AttachError, Interface, Interfaces, Target,
-    attach::{usable, vacant},
-    bpf::XdpLinkInfo,
-    generation::Generation,
-    link::{Link, Mode},
-    pins::{Pins, PinsError},
+    attach::{AttachError, usable, vacant},
+    switch::Target,
 };
-use crate::policy::XdpMode;
+use crate::{
+    datapath::{
+        pins::{Generation, Link, Mode, Pins, PinsError},
+        sys::{
+            bpf::XdpLinkInfo,
+            interfaces::{Interface, Interfaces},
+        },
+    },
+    policy::XdpMode,
+};
 
 /// What is pinned when a switch begins.
-pub(super) struct Before {
-    pub(super) links: Vec<Pinned>,
-    pub(super) generations: Vec<Generation>,
+pub(crate) struct Before {
+    pub(crate) links: Vec<Pinned>,
+    pub(crate) generations: Vec<Generation>,
 }
 
 /// A link that is pinned.
-pub(super) struct Pinned {
-    pub(super) interface: String,
-    pub(super) link: Link,
-    pub(super) info: XdpLinkInfo,
+pub(crate) struct Pinned {
+    pub(crate) interface: String,
+    pub(crate) link: Link,
+    pub(crate) info: XdpLinkInfo,
     /// Whether another link takes its pin.
-    pub(super) is_replaced: bool,
+    pub(crate) is_replaced: bool,
 }
 
 impl Before {
-    pub(super) fn read(pins: &Pins) -> Result<Self, PinsError> {
+    pub(crate) fn read(pins: &Pins) -> Result<Self, PinsError> {
         let links = pins.links()?.into_iter().map(|(interface, link)| {
             let info = link
                 .info()
@@ -47,14 +52,14 @@ impl Before {
     }
 
     /// The program of this id, if it is one of ours.
-    pub(super) fn program(&self, id: u32) -> Option<BorrowedFd<'_>> {
+    pub(crate) fn program(&self, id: u32) -> Option<BorrowedFd<'_>> {
         self.generations
             .iter()
             .find_map(|generation| generation.program(id))
     }
 
     /// The generation that was switched to last. Several run only if a process died in the midst of a switch.
-    pub(super) fn latest(&self) -> Option<&Generation> {
+    pub(crate) fn latest(&self) -> Option<&Generation> {
         self.generations.iter().max_by_key(|generation| {
             let runs = self
                 .links

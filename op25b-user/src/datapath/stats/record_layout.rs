@@ -10,26 +10,28 @@ use op25b_common::{
 };
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::load::{SUBSCRIBERS_V6_ENTRIES, size};
-use crate::policy::{Compiled, RecordIndex};
+use crate::{
+    datapath::object::{SUBSCRIBERS_V6_ENTRIES, size},
+    policy::{Compiled, RecordIndex},
+};
 
 /// The maps with the records and what belongs to them.
-pub(super) const MAPS: [&str; 3] = [SUBSCRIBERS_V4, SUBSCRIBERS_V6, MISSES_V6];
+pub(crate) const RECORD_MAPS: [&str; 3] = [SUBSCRIBERS_V4, SUBSCRIBERS_V6, MISSES_V6];
 
 /// Whose records are where. It stands in the filter's description, next to them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Records {
+pub(crate) struct Records {
     /// What the fields of a record mean.
     version: u32,
     /// How many bits of an IPv6 address are its subscriber's.
-    pub(super) ipv6_prefix: u8,
+    pub(crate) ipv6_prefix: u8,
     /// Which IPv4 addresses have a record, in the order of the records.
-    pub(super) ipv4: RecordIndex,
+    pub(crate) ipv4: RecordIndex,
 }
 
 impl Records {
     /// Those of a filter that this op25b loads.
-    pub(super) fn of(compiled: &Compiled) -> Self {
+    pub(crate) fn of(compiled: &Compiled) -> Self {
         Self {
             version: RECORD_VERSION,
             ipv6_prefix: compiled.ipv6_prefix,
@@ -39,7 +41,7 @@ impl Records {
 
     /// Of nobody.
     #[cfg(test)]
-    pub(super) fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self {
             version: RECORD_VERSION,
             ipv6_prefix: 64,
@@ -48,7 +50,7 @@ impl Records {
     }
 
     /// Reads what a filter says; nothing if another version of op25b means something else by it.
-    pub(super) fn if_understood<'de, D: Deserializer<'de>>(json: D) -> Result<Option<Self>, D::Error> {
+    pub(crate) fn if_understood<'de, D: Deserializer<'de>>(json: D) -> Result<Option<Self>, D::Error> {
         // Whatever it is, the rest of the description is to be read.
         let told = serde_json::Value::deserialize(json)?;
         let records = serde_json::from_value::<Self>(told).ok();
@@ -56,7 +58,7 @@ impl Records {
     }
 
     /// The maps in a directory of pins with which a filter with records like `next` can go on, laid out like this.
-    pub(super) fn reusable(&self, directory: &Path, next: &Self) -> Vec<&'static str> {
+    pub(crate) fn reusable(&self, directory: &Path, next: &Self) -> Vec<&'static str> {
         let mut maps = Vec::new();
         if self.ipv4 == next.ipv4 && self.v4_fits(directory) {
             maps.push(SUBSCRIBERS_V4);
@@ -68,7 +70,7 @@ impl Records {
     }
 
     /// Whether the map of IPv4 records has the shape that it should have.
-    pub(super) fn v4_fits(&self, directory: &Path) -> bool {
+    pub(crate) fn v4_fits(&self, directory: &Path) -> bool {
         let shape = (
             MapType::Array,
             4,

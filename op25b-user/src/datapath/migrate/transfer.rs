@@ -15,9 +15,9 @@ use crate::policy::RecordIndex;
 
 /// The records of IPv4 addresses in one filter's map.
 #[derive(Clone, Copy)]
-pub(super) struct Side<'a> {
-    pub(super) map: &'a MapData,
-    pub(super) record_index: &'a RecordIndex,
+pub(crate) struct Side<'a> {
+    pub(crate) map: &'a MapData,
+    pub(crate) record_index: &'a RecordIndex,
 }
 
 /// Moves what was counted of addresses that have a record on both sides; of how many there was one.
@@ -25,7 +25,7 @@ pub(super) struct Side<'a> {
 /// What is counted leaves the old record as it comes into the new one, and of the rest repeating it changes nothing: so
 /// who died over this can be followed by someone who does it again, and one number of one record is lost at most. No packet
 /// may come to the old map any more.
-pub(super) fn move_counts(from: Side<'_>, to: Side<'_>) -> io::Result<u64> {
+pub(crate) fn move_counts(from: Side<'_>, to: Side<'_>) -> io::Result<u64> {
     let mut moved = 0;
     each(from, to, |old, new| {
         moved += 1;
@@ -47,7 +47,7 @@ pub(super) fn move_counts(from: Side<'_>, to: Side<'_>) -> io::Result<u64> {
 
 /// Has the records begin as early as they did before. To be done once more when no processor is in the midst of a packet
 /// that it began before [`move_counts`]: the program that found no beginning writes one.
-pub(super) fn move_beginnings(from: Side<'_>, to: Side<'_>) -> io::Result<()> {
+pub(crate) fn move_beginnings(from: Side<'_>, to: Side<'_>) -> io::Result<()> {
     each(from, to, |old, new| {
         new.cold.begin_at(old.cold.first_seen.load(Relaxed));
     })

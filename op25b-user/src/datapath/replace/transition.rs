@@ -3,13 +3,18 @@
 use std::io;
 
 use super::{
-    Attachment, Filter, Interface, LoadError, ReplaceError, Target,
     attach::{Attached, attach},
-    link::{Link, Mode},
-    pins::{Pins, PinsError},
     plan::{Before, How, Step},
+    switch::{Attachment, ReplaceError, Target},
 };
-use crate::policy::Role;
+use crate::{
+    datapath::{
+        object::{Filter, LoadError},
+        pins::{Link, Mode, Pins, PinsError},
+        sys::interfaces::Interface,
+    },
+    policy::Role,
+};
 
 /// A switch under way.
 pub(super) struct Transition<'a> {

@@ -8,10 +8,10 @@ use aya::{
 };
 use memmap2::{MmapOptions, MmapRaw};
 
-use super::LoadError;
+use crate::datapath::object::LoadError;
 
 /// An array map, as aya hands out maps.
-pub(super) fn array<'m>(map: Option<&'m Map>, name: &'static str) -> Result<&'m MapData, LoadError> {
+pub(crate) fn array<'m>(map: Option<&'m Map>, name: &'static str) -> Result<&'m MapData, LoadError> {
     match map {
         Some(Map::Array(data)) => Ok(data),
         _ => Err(LoadError::Missing { name }),
@@ -19,7 +19,7 @@ pub(super) fn array<'m>(map: Option<&'m Map>, name: &'static str) -> Result<&'m 
 }
 
 /// The values of an array map that was made with `BPF_F_MMAPABLE` (Linux 5.5).
-pub(super) fn map(data: &MapData) -> io::Result<MmapRaw> {
+pub(crate) fn map(data: &MapData) -> io::Result<MmapRaw> {
     MmapOptions::new().len(length(data)?).map_raw(&data.fd().as_fd())
 }
 
@@ -35,7 +35,7 @@ fn length(data: &MapData) -> io::Result<usize> {
 const WINDOW_BYTES: usize = 16 << 20;
 
 /// Copies values to the beginning of an array map.
-pub(super) fn copy<T: Copy>(data: &MapData, values: &[T]) -> io::Result<()> {
+pub(crate) fn copy<T: Copy>(data: &MapData, values: &[T]) -> io::Result<()> {
     let bytes = size_of_val(values);
     if bytes > length(data)? {
         return Err(io::Error::other("the table is longer than its map"));
@@ -59,7 +59,7 @@ pub(super) fn copy<T: Copy>(data: &MapData, values: &[T]) -> io::Result<()> {
 const PAGE: usize = 4096;
 
 /// A part of an array map's values, each of which takes whole pages.
-pub(super) struct Window<T> {
+pub(crate) struct Window<T> {
     mapping: MmapRaw,
     first: usize,
     count: usize,
@@ -68,7 +68,7 @@ pub(super) struct Window<T> {
 
 impl<T: Pod> Window<T> {
     /// The values from `first` on, up to `end` or as many as are mapped at once.
-    pub(super) fn new(data: &MapData, first: usize, end: usize) -> io::Result<Self> {
+    pub(crate) fn new(data: &MapData, first: usize, end: usize) -> io::Result<Self> {
         const { assert!(size_of::<T>().is_multiple_of(PAGE) && WINDOW_BYTES.is_multiple_of(size_of::<T>())) };
         let start = first * size_of::<T>();
         let stop = (end * size_of::<T>()).min(start + WINDOW_BYTES);
@@ -85,12 +85,12 @@ impl<T: Pod> Window<T> {
     }
 
     /// The index behind the last value.
-    pub(super) fn end(&self) -> usize {
+    pub(crate) fn end(&self) -> usize {
         self.first + self.count
     }
 
     /// The values, each as it was when it was looked at.
-    pub(super) fn iter(&self) -> impl Iterator<Item = T> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = T> {
         let values = self.mapping.as_ptr().cast::<T>();
         (0..self.count).map(move |index| {
             // SAFETY: within the mapping; any bytes are a value, and one that changes meanwhile is torn at worst.
