@@ -1,6 +1,6 @@
 //! What a filter that has just been switched to takes over from the maps of those before, if it does not share them.
 
-use std::{io, time::Duration};
+use std::io;
 
 use op25b_common::names::{COUNTERS, SUBSCRIBERS_V4, SUBSCRIBERS_V6};
 
@@ -9,6 +9,7 @@ use crate::datapath::{
     object::{Filter, LoadError},
     pins::Generation,
     replace::Before,
+    sys::membarrier::wait_for_running_programs,
 };
 
 /// What has become of the records of subscribers.
@@ -32,7 +33,7 @@ pub(crate) fn counters(before: &Before, filter: &mut Filter) -> Option<(String, 
     if previous.has_our_counters() {
         return None;
     }
-    wait_for_the_last_packet();
+    wait_for_running_programs();
     let carried = carry_counters(previous, filter).unwrap_or(false);
     Some((previous.layout_name(), carried))
 }
@@ -106,11 +107,11 @@ fn records_v4(before: &Before, previous: &Generation, filter: &Filter) -> io::Re
     };
     let sides = || maps.iter().map(|(map, record_index)| Side { map, record_index });
     let mut moved = 0;
-    wait_for_the_last_packet();
+    wait_for_running_programs();
     for from in sides() {
         moved += transfer::move_counts(from, to)?;
     }
-    wait_for_the_last_packet();
+    wait_for_running_programs();
     for from in sides() {
         transfer::move_beginnings(from, to)?;
     }
@@ -121,15 +122,4 @@ fn records_v4(before: &Before, previous: &Generation, filter: &Filter) -> io::Re
 fn shares(generation: &Generation, filter: &Filter, map: &'static str) -> bool {
     let data = filter.map_data(map).ok().and_then(|data| data.info().ok());
     data.is_some_and(|info| generation.map_id(map) == Some(info.id()))
-}
-
-/// Waits until no processor is in the midst of a packet that it began before.
-fn wait_for_the_last_packet() {
-    const MEMBARRIER_CMD_GLOBAL: libc::c_int = 1;
-    // SAFETY: takes no pointers; it waits for an RCU grace period, within which every program run ends.
-    let result = unsafe { libc::syscall(libc::SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) };
-    if result != 0 {
-        // Some kernels do not offer it. A packet takes microseconds.
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }

@@ -6,6 +6,8 @@ use std::{
     path::Path,
 };
 
+use aya_obj::generated::{XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
+
 use crate::datapath::sys::bpf::{self, XdpLinkInfo};
 
 /// How a link is made: in the driver, or behind it.
@@ -26,10 +28,8 @@ impl Mode {
         }
     }
 
-    /// Of `linux/if_link.h`.
+    /// The flags of `linux/if_link.h`.
     fn flags(self) -> u32 {
-        const XDP_FLAGS_SKB_MODE: u32 = 1 << 1;
-        const XDP_FLAGS_DRV_MODE: u32 = 1 << 2;
         match self {
             Self::Native => XDP_FLAGS_DRV_MODE,
             Self::Generic => XDP_FLAGS_SKB_MODE,

@@ -1,191 +1,154 @@
-//! The system calls on pins and XDP links for which aya has no public call.
+//! The bpf(2) commands on pins and XDP links for which aya has no public call.
 //!
-//! aya's own links know neither their interface nor which program an update is meant to replace, and cannot be detached
-//! while they are pinned.
+//! aya's own links know neither their interface nor the program that an update is meant to replace, and cannot be
+//! detached while they are pinned. The layouts are those of `linux/bpf.h`, as aya-obj generates them.
 
 use std::{
     ffi::CString,
-    io,
+    io, mem,
     os::{
         fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
         unix::ffi::OsStrExt as _,
     },
     path::Path,
+    ptr,
 };
 
-// Numbers of `linux/bpf.h`.
-const BPF_OBJ_PIN: libc::c_int = 6;
-const BPF_OBJ_GET: libc::c_int = 7;
-const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
-const BPF_LINK_CREATE: libc::c_int = 28;
-const BPF_LINK_UPDATE: libc::c_int = 29;
-const BPF_LINK_DETACH: libc::c_int = 34;
-const BPF_F_REPLACE: u32 = 1 << 2;
-const BPF_XDP: u32 = 37;
-const BPF_LINK_TYPE_XDP: u32 = 6;
+use aya_obj::generated::{
+    BPF_F_REPLACE, bpf_attach_type::BPF_XDP, bpf_attr, bpf_cmd, bpf_link_info,
+    bpf_link_type::BPF_LINK_TYPE_XDP, bpf_prog_info,
+};
 
-/// The parts of `union bpf_attr` for `BPF_OBJ_PIN` and `BPF_OBJ_GET`.
-#[repr(C)]
-struct Object {
-    path: u64,
-    fd: u32,
-    flags: u32,
-}
-
-/// For `BPF_LINK_CREATE`.
-#[repr(C)]
-struct LinkCreate {
-    program: u32,
-    interface: u32,
-    attach_type: u32,
-    flags: u32,
-}
-
-/// For `BPF_LINK_UPDATE`.
-#[repr(C)]
-struct LinkUpdate {
-    link: u32,
-    new_program: u32,
-    flags: u32,
-    old_program: u32,
-}
-
-/// For `BPF_LINK_DETACH`.
-#[repr(C)]
-struct LinkDetach {
-    link: u32,
-}
-
-/// For `BPF_OBJ_GET_INFO_BY_FD`.
-#[repr(C)]
-struct GetInfo {
-    fd: u32,
-    length: u32,
-    info: u64,
-}
-
-/// The head of `struct bpf_link_info`, up to what it says of an XDP link.
-#[repr(C)]
-#[derive(Default)]
-struct LinkInfo {
-    kind: u32,
-    id: u32,
-    program: u32,
-    _padding: u32,
-    interface: u32,
-    _end: u32,
-}
-
-/// The head of `struct bpf_prog_info`.
-#[repr(C)]
-#[derive(Default)]
-struct ProgramInfo {
-    kind: u32,
-    id: u32,
-}
-
-/// What the kernel says of an XDP link.
+/// The state of an XDP link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct XdpLinkInfo {
     /// The program that runs.
     pub(crate) program_id: u32,
-    /// The interface's index; none once it is gone or the link was detached.
+    /// The interface's index; none once the interface is gone or the link was detached.
     pub(crate) interface: Option<u32>,
+}
+
+/// Whether this kernel has bpf(2).
+pub(crate) fn is_available() -> bool {
+    // An impossible command: EINVAL or EPERM from a kernel that has the system call, ENOSYS from one that does not.
+    // SAFETY: a null attribute of size 0 is never read.
+    let result = unsafe { libc::syscall(libc::SYS_bpf, u32::MAX, ptr::null::<u8>(), 0) };
+    result != -1 || io::Error::last_os_error().raw_os_error() != Some(libc::ENOSYS)
 }
 
 /// Opens what is pinned at `path`.
 pub(crate) fn open_pin(path: &Path) -> io::Result<OwnedFd> {
     let path = CString::new(path.as_os_str().as_bytes())?;
-    let object = Object {
-        path: path.as_ptr() as u64,
-        fd: 0,
-        flags: 0,
-    };
-    descriptor(call(BPF_OBJ_GET, &object)?)
+    let mut attributes = zeroed::<bpf_attr>();
+    attributes.__bindgen_anon_4.pathname = path.as_ptr() as u64;
+    descriptor(call(bpf_cmd::BPF_OBJ_GET, &attributes)?)
 }
 
 /// Pins an object at `path`.
 pub(crate) fn pin(fd: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
     let path = CString::new(path.as_os_str().as_bytes())?;
-    let object = Object {
-        path: path.as_ptr() as u64,
-        fd: number(fd),
-        flags: 0,
-    };
-    call(BPF_OBJ_PIN, &object).map(drop)
+    let mut attributes = zeroed::<bpf_attr>();
+    attributes.__bindgen_anon_4.pathname = path.as_ptr() as u64;
+    attributes.__bindgen_anon_4.bpf_fd = number(fd);
+    call(bpf_cmd::BPF_OBJ_PIN, &attributes).map(drop)
 }
 
 /// Attaches a program to the interface of this index.
 pub(crate) fn create_xdp_link(program: BorrowedFd<'_>, interface: u32, flags: u32) -> io::Result<OwnedFd> {
-    let create = LinkCreate {
-        program: number(program),
-        interface,
-        attach_type: BPF_XDP,
-        flags,
-    };
-    descriptor(call(BPF_LINK_CREATE, &create)?)
+    let mut attributes = zeroed::<bpf_attr>();
+    attributes.link_create.__bindgen_anon_1.prog_fd = number(program);
+    attributes.link_create.__bindgen_anon_2.target_ifindex = interface;
+    attributes.link_create.attach_type = BPF_XDP as u32;
+    attributes.link_create.flags = flags;
+    descriptor(call(bpf_cmd::BPF_LINK_CREATE, &attributes)?)
 }
 
-/// Puts a program in the place of another, between one packet and the next. If `old` is given and is not what runs there,
-/// nothing happens.
+/// Replaces the program of a link between two packets. If `old` is given and another program runs, nothing is changed.
 pub(crate) fn update_link(
     link: BorrowedFd<'_>,
     program: BorrowedFd<'_>,
     old: Option<BorrowedFd<'_>>,
 ) -> io::Result<()> {
-    let update = LinkUpdate {
-        link: number(link),
-        new_program: number(program),
-        flags: if old.is_some() { BPF_F_REPLACE } else { 0 },
-        old_program: old.map_or(0, number),
-    };
-    call(BPF_LINK_UPDATE, &update).map(drop)
+    let mut attributes = zeroed::<bpf_attr>();
+    attributes.link_update.link_fd = number(link);
+    attributes.link_update.__bindgen_anon_1.new_prog_fd = number(program);
+    if let Some(old) = old {
+        attributes.link_update.flags = BPF_F_REPLACE;
+        attributes.link_update.__bindgen_anon_2.old_prog_fd = number(old);
+    }
+    call(bpf_cmd::BPF_LINK_UPDATE, &attributes).map(drop)
 }
 
-/// Ends a link, whoever else has it open or pinned.
+/// Ends a link, whichever other process has it open or pinned.
 pub(crate) fn detach_link(link: BorrowedFd<'_>) -> io::Result<()> {
-    call(BPF_LINK_DETACH, &LinkDetach { link: number(link) }).map(drop)
+    let mut attributes = zeroed::<bpf_attr>();
+    attributes.link_detach.link_fd = number(link);
+    call(bpf_cmd::BPF_LINK_DETACH, &attributes).map(drop)
 }
 
-/// What the kernel says of a link; `None` if it is not one of XDP.
+/// The state of a link; `None` if it is not one of XDP.
 pub(crate) fn xdp_link_info(link: BorrowedFd<'_>) -> io::Result<Option<XdpLinkInfo>> {
-    let info: LinkInfo = info(link)?;
-    Ok((info.kind == BPF_LINK_TYPE_XDP).then_some(XdpLinkInfo {
-        program_id: info.program,
-        interface: (info.interface != 0).then_some(info.interface),
+    let info: bpf_link_info = info(link)?;
+    if info.type_ != BPF_LINK_TYPE_XDP as u32 {
+        return Ok(None);
+    }
+    // SAFETY: the type says that this member of the union is the one that the kernel has written.
+    let interface = unsafe { info.__bindgen_anon_1.xdp.ifindex };
+    Ok(Some(XdpLinkInfo {
+        program_id: info.prog_id,
+        interface: (interface != 0).then_some(interface),
     }))
 }
 
 /// A program's id.
 pub(crate) fn program_id(program: BorrowedFd<'_>) -> io::Result<u32> {
-    info::<ProgramInfo>(program).map(|info| info.id)
+    info::<bpf_prog_info>(program).map(|info| info.id)
 }
 
-fn info<T: Default>(fd: BorrowedFd<'_>) -> io::Result<T> {
-    let mut info = T::default();
-    let get = GetInfo {
-        fd: number(fd),
-        length: u32::try_from(size_of::<T>()).map_err(io::Error::other)?,
-        info: (&raw mut info) as u64,
-    };
-    // The kernel writes to `info` behind the compiler's back, through the pointer made above.
-    call(BPF_OBJ_GET_INFO_BY_FD, &get)?;
+fn info<T: Plain>(fd: BorrowedFd<'_>) -> io::Result<T> {
+    let mut info = zeroed::<T>();
+    let mut attributes = zeroed::<bpf_attr>();
+    attributes.info.bpf_fd = number(fd);
+    attributes.info.info_len = u32::try_from(size_of::<T>()).map_err(io::Error::other)?;
+    // The kernel writes to `info` during the call, through this pointer.
+    attributes.info.info = (&raw mut info) as u64;
+    call(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &attributes)?;
     Ok(info)
+}
+
+/// A layout of `linux/bpf.h`: integers, and unions and arrays of them.
+///
+/// # Safety
+///
+/// Any bytes are a value of it.
+unsafe trait Plain {}
+
+// SAFETY: generated from `linux/bpf.h`; all members are integers, or unions and structures of integers.
+unsafe impl Plain for bpf_attr {}
+// SAFETY: as above.
+unsafe impl Plain for bpf_link_info {}
+// SAFETY: as above.
+unsafe impl Plain for bpf_prog_info {}
+
+/// All bytes zero, also those between and after the members that are set: the kernel refuses others (E2BIG, EINVAL).
+fn zeroed<T: Plain>() -> T {
+    // SAFETY: any bytes are a value of a plain layout.
+    unsafe { mem::zeroed() }
 }
 
 fn number(fd: BorrowedFd<'_>) -> u32 {
     fd.as_raw_fd().cast_unsigned()
 }
 
-fn call<T>(command: libc::c_int, attributes: &T) -> io::Result<libc::c_long> {
-    // SAFETY: the kernel reads as many bytes as it is told the structure has; what the structure points to, its maker
-    // keeps alive and, where the kernel writes there, leaves alone until this returns.
+fn call(command: bpf_cmd, attributes: &bpf_attr) -> io::Result<libc::c_long> {
+    // SAFETY: the kernel reads as many bytes as the union has; what it points to, the caller keeps alive and, where the
+    // kernel writes there, leaves alone until this returns.
     let result = unsafe {
         libc::syscall(
             libc::SYS_bpf,
-            command,
-            std::ptr::from_ref(attributes),
-            size_of::<T>(),
+            command as u32,
+            ptr::from_ref(attributes),
+            size_of::<bpf_attr>(),
         )
     };
     if result < 0 {
@@ -197,6 +160,6 @@ fn call<T>(command: libc::c_int, attributes: &T) -> io::Result<libc::c_long> {
 
 fn descriptor(result: libc::c_long) -> io::Result<OwnedFd> {
     let fd = i32::try_from(result).map_err(io::Error::other)?;
-    // SAFETY: the kernel has just handed out this descriptor, and nobody else has it.
+    // SAFETY: the kernel has just returned this descriptor, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }

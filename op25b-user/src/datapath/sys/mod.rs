@@ -7,4 +7,5 @@ pub(crate) mod bpffs;
 pub mod clock;
 pub(crate) mod interfaces;
 pub(crate) mod mapping;
+pub(crate) mod membarrier;
 pub mod requirements;

@@ -4,6 +4,8 @@ use caps::{CapSet, Capability};
 use nix::sys::utsname::uname;
 use thiserror::Error;
 
+use super::bpf;
+
 /// The first kernel with multi-buffer XDP programs (`BPF_F_XDP_HAS_FRAGS`), the newest thing that the filter needs.
 pub const OLDEST_KERNEL: (u32, u32) = (5, 18);
 
@@ -82,13 +84,11 @@ fn check_kernel(release: &str) -> Result<(), Missing> {
 }
 
 fn check_bpf() -> Result<(), Missing> {
-    // An impossible command: EINVAL or EPERM from a kernel with the system call, ENOSYS from one without.
-    // SAFETY: a null attribute of size 0 is never read.
-    let result = unsafe { libc::syscall(libc::SYS_bpf, u32::MAX, std::ptr::null::<u8>(), 0) };
-    if result == -1 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ENOSYS) {
-        return Err(Missing::Bpf);
+    if bpf::is_available() {
+        Ok(())
+    } else {
+        Err(Missing::Bpf)
     }
-    Ok(())
 }
 
 #[cfg(test)]
