@@ -20,6 +20,7 @@ pub use stats::{Counters, Misses, SubscriberRecords, destinations};
 pub use sys::{
     clock,
     interfaces::{Interface, InterfaceEvents, Interfaces, InterfacesError, XdpAttachment},
+    map::{MapError, MapOp},
     requirements,
 };
 pub use test_run::{Decision, TestRunError, TestRunner};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use aya::{
-    maps::{Array, MapData, MapError},
+    maps::{Array, MapData},
     programs::{ProgramError, TestRun as _, TestRunOptions},
 };
 use op25b_common::{
@@ -16,6 +16,7 @@ use thiserror::Error;
 use super::{
     object::{Description, Filter, LoadError, LoadOptions, LogLevel},
     stats::Counters,
+    sys::map::MapError,
 };
 use crate::policy::{Compiled, Role};
 
@@ -37,8 +38,8 @@ pub enum TestRunError {
     #[error("the kernel did not run the program on the packet (BPF_PROG_TEST_RUN)")]
     Run(#[from] ProgramError),
     /// The decision cannot be read.
-    #[error("cannot read the program's decision")]
-    Read(#[from] MapError),
+    #[error(transparent)]
+    Map(#[from] MapError),
     /// The program or its map is not there.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -142,8 +143,9 @@ impl TestRunner {
     }
 
     fn decision(&self) -> Result<values::Decision, TestRunError> {
-        let array = Array::<&MapData, values::Decision>::try_from(self.filter.map(DECISION)?)?;
-        Ok(array.get(&0, 0)?)
+        let failed = MapError::read(DECISION);
+        let array = Array::<&MapData, values::Decision>::try_from(self.filter.map(DECISION)?);
+        Ok(array.and_then(|array| array.get(&0, 0)).map_err(failed)?)
     }
 }
 

@@ -2,10 +2,7 @@
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
-use aya::{
-    maps::MapError,
-    programs::{ProgramError, loaded_programs},
-};
+use aya::programs::{ProgramError, loaded_programs};
 use op25b_common::names::{DESCRIPTION, SUBSCRIBER_PROGRAM, UPLINK_PROGRAM};
 use thiserror::Error;
 
@@ -14,7 +11,10 @@ use crate::{
     datapath::{
         object::Description,
         stats::{Counters, SubscriberRecords},
-        sys::interfaces::{Interfaces, InterfacesError},
+        sys::{
+            interfaces::{Interfaces, InterfacesError},
+            map::MapError,
+        },
     },
     policy::Role,
 };

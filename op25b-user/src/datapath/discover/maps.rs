@@ -1,19 +1,19 @@
 //! The maps of a loaded program, opened by their names, and what they say.
 
+use std::error::Error;
+
 use aya::{
-    maps::{Array, Map, MapData, MapError, MapInfo, MapType},
+    maps::{Map, MapData, MapInfo},
     programs::ProgramInfo,
 };
-use op25b_common::{
-    names::{COUNTERS, DESCRIPTION, MISSES_V6, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
-    values::DescriptionChunk,
-};
+use op25b_common::names::{COUNTERS, DESCRIPTION, MISSES_V6, SUBSCRIBERS_V4, SUBSCRIBERS_V6};
 
 use super::find::{DiscoverError, FoundFilter, FoundInterface};
 use crate::{
     datapath::{
         object::Described,
-        stats::{CounterTable, Records, SubscriberRecords},
+        stats::{CounterTable, RecordLayout, SubscriberRecords},
+        sys::map::{self, MapError, MapOp},
     },
     policy::Role,
 };
@@ -33,8 +33,15 @@ impl Maps {
         let ids = program.map_ids()?.unwrap_or_default();
         let all = ids
             .into_iter()
-            .map(|id| Ok((id, MapInfo::from_id(id)?)))
-            .collect::<Result<_, MapError>>()
+            .map(|id| match MapInfo::from_id(id) {
+                Ok(info) => Ok((id, info)),
+                Err(source) => Err(MapError {
+                    op: MapOp::Read,
+                    name: id.to_string().into(),
+                    source,
+                }),
+            })
+            .collect::<Result<_, _>>()
             .map_err(|source| DiscoverError::Maps { program_id, source })?;
         Ok(Self { program_id, all })
     }
@@ -50,12 +57,11 @@ impl Maps {
         let Some(id) = self.id(name) else {
             return Ok(Err(format!("it has no map {name}")));
         };
-        MapData::from_id(id)
-            .map(Ok)
-            .map_err(|source| DiscoverError::Maps {
-                program_id: self.program_id,
-                source,
-            })
+        let opened = MapData::from_id(id).map_err(MapError::read(name));
+        opened.map(Ok).map_err(|source| DiscoverError::Maps {
+            program_id: self.program_id,
+            source,
+        })
     }
 
     /// What the filter says of itself, and has counted.
@@ -68,23 +74,19 @@ impl Maps {
             (Err(unreadable), _) | (_, Err(unreadable)) => return Ok(Err(unreadable)),
         };
         let read = || -> Result<FoundFilter, Unreadable> {
-            let text = |error: MapError| format!("map {DESCRIPTION}: {error}");
-            let chunks = Array::<_, DescriptionChunk>::try_from(Map::Array(description)).map_err(text)?;
-            let chunks = chunks.iter().collect::<Result<Vec<_>, _>>().map_err(text)?;
             let Described {
                 description,
                 layout,
                 records,
-            } = Described::from_chunks(chunks.into_iter())
-                .map_err(|error| format!("map {DESCRIPTION}: {error}"))?;
+            } = Described::read(description).map_err(|error| full_text(&error))?;
             let counters = CounterTable::read(&Map::PerCpuArray(counters), &layout.reasons)
-                .map_err(|error| format!("map {COUNTERS}: {error}"))?;
+                .map_err(|error| full_text(&error))?;
             Ok(FoundFilter {
                 interfaces: interfaces.to_vec(),
                 description,
                 subscriber: counters.of(Role::Subscriber),
                 uplink: counters.of(Role::Uplink),
-                map_bytes: self.all.iter().map(|(_, info)| bytes(info)).sum(),
+                map_bytes: self.all.iter().map(|(_, info)| map::bytes(info)).sum(),
                 records: self.records(records),
             })
         };
@@ -92,7 +94,7 @@ impl Maps {
     }
 
     /// The records of subscribers, if they are laid out as this op25b knows.
-    fn records(&self, layout: Option<Records>) -> Option<SubscriberRecords> {
+    fn records(&self, layout: Option<RecordLayout>) -> Option<SubscriberRecords> {
         let layout = layout?;
         let open = |name| self.open(name).ok()?.ok();
         Some(SubscriberRecords {
@@ -104,9 +106,13 @@ impl Maps {
     }
 }
 
-/// What a map holds, which the kernel allots when it is made. Per-CPU maps are small, and counted once.
-pub(crate) fn bytes(map: &MapInfo) -> u64 {
-    let is_array = map.map_type().is_ok_and(|kind| kind == MapType::Array);
-    let key = if is_array { 0 } else { u64::from(map.key_size()) };
-    u64::from(map.max_entries()) * (key + u64::from(map.value_size())).next_multiple_of(8)
+/// An error with all its sources.
+fn full_text(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
 }

@@ -4,4 +4,3 @@ mod find;
 mod maps;
 
 pub use find::{DiscoverError, Found, FoundFilter, FoundInterface, UnreadableFilter, find};
-pub(crate) use maps::bytes;

@@ -1,15 +1,14 @@
 //! What a filter that has just been switched to takes over from the maps of those before, if it does not share them.
 
-use std::io;
-
-use op25b_common::names::{COUNTERS, SUBSCRIBERS_V4, SUBSCRIBERS_V6};
+use op25b_common::names::{SUBSCRIBERS_V4, SUBSCRIBERS_V6};
+use thiserror::Error;
 
 use super::transfer::{self, Side};
 use crate::datapath::{
     object::{Filter, LoadError},
     pins::Generation,
     replace::Before,
-    sys::membarrier::wait_for_running_programs,
+    sys::{map::MapError, membarrier::wait_for_running_programs},
 };
 
 /// What has become of the records of subscribers.
@@ -39,12 +38,8 @@ pub(crate) fn counters(before: &Before, filter: &mut Filter) -> Option<(String, 
 }
 
 fn carry_counters(from: &Generation, to: &mut Filter) -> Result<bool, LoadError> {
-    let failed = |source| LoadError::Fill {
-        map: COUNTERS,
-        source,
-    };
     match from.counters() {
-        Some(counters) => to.carry_counters(&counters.map_err(failed)?).map(|()| true),
+        Some(counters) => to.carry_counters(&counters?).map(|()| true),
         None => Ok(false),
     }
 }
@@ -81,18 +76,29 @@ pub(crate) fn records(before: &Before, filter: &Filter) -> MigratedRecords {
     migrated
 }
 
+/// Why IPv4 records were not moved.
+#[derive(Debug, Error)]
+enum NotMoved {
+    #[error("their map does not have the shape in the description of the filter before")]
+    OtherShape,
+    #[error(transparent)]
+    Map(#[from] MapError),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+}
+
 /// Takes over the IPv4 records of all filters before that kept them elsewhere. More than one did, with something left in it,
 /// if a process died over this: the one that ran last is followed by the one that it had not emptied.
-fn records_v4(before: &Before, previous: &Generation, filter: &Filter) -> io::Result<u64> {
+fn records_v4(before: &Before, previous: &Generation, filter: &Filter) -> Result<u64, NotMoved> {
     let mut maps = Vec::new();
     for generation in &before.generations {
         if shares(generation, filter, SUBSCRIBERS_V4) {
             continue;
         }
         match (generation.records_v4(), generation.records()) {
-            (Some(map), Some(records)) => maps.push((map.map_err(io::Error::other)?, &records.ipv4)),
+            (Some(map), Some(records)) => maps.push((map?, &records.ipv4)),
             _ if previous.is(generation) => {
-                return Err(io::Error::other("their map is not as the filter before says"));
+                return Err(NotMoved::OtherShape);
             }
             // It never ran, or is of another version.
             _ => {}
@@ -102,7 +108,7 @@ fn records_v4(before: &Before, previous: &Generation, filter: &Filter) -> io::Re
         return Ok(0);
     }
     let to = Side {
-        map: filter.map_data(SUBSCRIBERS_V4).map_err(io::Error::other)?,
+        map: filter.map_data(SUBSCRIBERS_V4)?,
         record_index: &filter.records.ipv4,
     };
     let sides = || maps.iter().map(|(map, record_index)| Side { map, record_index });

@@ -9,9 +9,12 @@ use std::{
 
 use aya::maps::MapData;
 use memmap2::{MmapOptions, MmapRaw};
-use op25b_common::values::{Cold, Hot, Subscriber, SubscriberBlock};
+use op25b_common::{
+    names::SUBSCRIBERS_V4,
+    values::{Cold, Hot, Subscriber, SubscriberBlock},
+};
 
-use crate::policy::RecordIndex;
+use crate::{datapath::sys::map::MapError, policy::RecordIndex};
 
 /// The records of IPv4 addresses in one filter's map.
 #[derive(Clone, Copy)]
@@ -25,7 +28,7 @@ pub(crate) struct Side<'a> {
 /// What is counted leaves the old record as it comes into the new one, and of the rest repeating it changes nothing: so
 /// who died over this can be followed by someone who does it again, and one number of one record is lost at most. No packet
 /// may come to the old map any more.
-pub(crate) fn move_counts(from: Side<'_>, to: Side<'_>) -> io::Result<u64> {
+pub(crate) fn move_counts(from: Side<'_>, to: Side<'_>) -> Result<u64, MapError> {
     let mut moved = 0;
     each(from, to, |old, new| {
         moved += 1;
@@ -47,7 +50,7 @@ pub(crate) fn move_counts(from: Side<'_>, to: Side<'_>) -> io::Result<u64> {
 
 /// Has the records begin as early as they did before. To be done once more when no processor is in the midst of a packet
 /// that it began before [`move_counts`]: the program that found no beginning writes one.
-pub(crate) fn move_beginnings(from: Side<'_>, to: Side<'_>) -> io::Result<()> {
+pub(crate) fn move_beginnings(from: Side<'_>, to: Side<'_>) -> Result<(), MapError> {
     each(from, to, |old, new| {
         new.cold.begin_at(old.cold.first_seen.load(Relaxed));
     })
@@ -132,16 +135,14 @@ fn add(counter: &AtomicU32, count: u32) {
 }
 
 /// Goes through the records that hold something on the old side and have a place on the new one.
-fn each(from: Side<'_>, to: Side<'_>, mut visit: impl FnMut(Shared<'_>, Shared<'_>)) -> io::Result<()> {
+fn each(from: Side<'_>, to: Side<'_>, mut visit: impl FnMut(Shared<'_>, Shared<'_>)) -> Result<(), MapError> {
     /// How many are mapped at once, which is 16 MiB of either map: what is mapped counts as this process's memory.
     const WINDOW: u32 = 1 << 19;
     for (mut old, mut new, mut count) in from.record_index.in_common(to.record_index) {
         while count > 0 {
             let length = count.min(WINDOW);
-            let (olds, news) = (
-                Window::new(from.map, old, length)?,
-                Window::new(to.map, new, length)?,
-            );
+            let open = |map, first| Window::new(map, first, length).map_err(MapError::write(SUBSCRIBERS_V4));
+            let (olds, news) = (open(from.map, old)?, open(to.map, new)?);
             for (old, new) in olds.records().zip(news.records()) {
                 if old.cold.first_seen.load(Relaxed) != 0 {
                     visit(old, new);

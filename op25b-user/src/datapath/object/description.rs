@@ -4,13 +4,15 @@
 
 use std::path::PathBuf;
 
+use aya::maps::{Array, Map, MapData};
 use ipnet::IpNet;
 use jiff::Timestamp;
-use op25b_common::values::DescriptionChunk;
+use op25b_common::{names::DESCRIPTION, values::DescriptionChunk};
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use super::layout::Layout;
-use crate::datapath::stats::Records;
+use crate::datapath::{stats::RecordLayout, sys::map::MapError};
 
 /// The policy behind a loaded filter, and who loaded it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +51,17 @@ pub struct PoolSummary {
     pub prefixes: usize,
 }
 
+/// Why a description could not be read.
+#[derive(Debug, Error)]
+pub(crate) enum DescriptionError {
+    /// Its map cannot be read.
+    #[error(transparent)]
+    Map(#[from] MapError),
+    /// Another version wrote something else there.
+    #[error("map {DESCRIPTION}: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
 /// What the map says: the description, and how the maps beside it are laid out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Described {
@@ -58,13 +71,13 @@ pub(crate) struct Described {
     /// The layout.
     pub(crate) layout: Layout,
     /// Whose records are where; nothing if this op25b does not understand that.
-    #[serde(default, deserialize_with = "Records::if_understood")]
-    pub(crate) records: Option<Records>,
+    #[serde(default, deserialize_with = "RecordLayout::if_understood")]
+    pub(crate) records: Option<RecordLayout>,
 }
 
 impl Described {
     /// A description of a filter that this op25b loads.
-    pub(crate) fn new(description: Description, records: Records) -> Self {
+    pub(crate) fn new(description: Description, records: RecordLayout) -> Self {
         Self {
             description,
             layout: Layout::current(),
@@ -72,11 +85,7 @@ impl Described {
         }
     }
 
-    /// The text in the pieces that the map holds.
-    ///
-    /// # Errors
-    ///
-    /// The JSON library's, if a path is not UTF-8.
+    /// The text in the pieces that the map holds. Fails if a path is not UTF-8.
     pub(crate) fn to_chunks(&self) -> serde_json::Result<Vec<DescriptionChunk>> {
         let text = serde_json::to_vec(self)?;
         let size = size_of::<DescriptionChunk>();
@@ -90,12 +99,18 @@ impl Described {
             .collect())
     }
 
+    /// Reads the description from its map.
+    pub(crate) fn read(map: MapData) -> Result<Self, DescriptionError> {
+        let read = || -> Result<Vec<DescriptionChunk>, aya::maps::MapError> {
+            let chunks = Array::<_, DescriptionChunk>::try_from(Map::Array(map))?;
+            chunks.iter().collect()
+        };
+        let chunks = read().map_err(MapError::read(DESCRIPTION))?;
+        Ok(Self::from_chunks(chunks.into_iter())?)
+    }
+
     /// The description from the map's pieces.
-    ///
-    /// # Errors
-    ///
-    /// The JSON library's, if another version wrote something else there.
-    pub(crate) fn from_chunks(chunks: impl Iterator<Item = DescriptionChunk>) -> serde_json::Result<Self> {
+    fn from_chunks(chunks: impl Iterator<Item = DescriptionChunk>) -> serde_json::Result<Self> {
         let mut text: Vec<u8> = chunks.flatten().collect();
         // The filling of the last chunk; JSON text holds no zero byte.
         text.truncate(text.iter().position(|byte| *byte == 0).unwrap_or(text.len()));
@@ -126,7 +141,7 @@ mod tests {
                 exemptions: 1,
                 exemption_ends: vec![Timestamp::UNIX_EPOCH],
             };
-            let described = Described::new(description, Records::none());
+            let described = Described::new(description, RecordLayout::empty());
             let chunks = described.to_chunks().unwrap();
             assert_eq!(Described::from_chunks(chunks.into_iter()).unwrap(), described);
         }

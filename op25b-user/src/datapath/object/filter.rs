@@ -1,7 +1,6 @@
 //! A filter loaded by this process, which is gone with the value unless it is pinned.
 
 use std::{
-    io,
     os::fd::{AsFd as _, BorrowedFd},
     path::Path,
 };
@@ -13,22 +12,19 @@ use aya::{
 };
 use aya_log::EbpfLogger;
 use op25b_common::{
-    names::{CLOCK, COUNTERS, DECISION, SUBSCRIBER_PROGRAM, UPLINK_PROGRAM},
+    names::{CLOCK, DECISION, SUBSCRIBER_PROGRAM, UPLINK_PROGRAM},
     values::Decision,
 };
 
 use super::{
-    change::Tables,
     description::Description,
-    layout::Layout,
-    load::{self, LoadError, LoadOptions, Reused},
+    error::LoadError,
+    load::{self, LoadOptions, Reused},
+    maps,
+    tables::Tables,
 };
 use crate::{
-    datapath::{
-        discover,
-        stats::{CounterTable, Counters, Records},
-        sys::mapping,
-    },
+    datapath::stats::RecordLayout,
     lpm::Used,
     policy::{Compiled, Role},
 };
@@ -40,8 +36,8 @@ pub struct Filter {
     /// What is looked into, by the interface's name: the program goes by indices, which are known when it is attached.
     tunnels: Vec<(String, u8)>,
     /// Whose records are where.
-    pub(crate) records: Records,
-    pub(crate) tables: Tables,
+    pub(crate) records: RecordLayout,
+    tables: Tables,
     /// What was compiled into the program.
     constants: Compiled,
 }
@@ -74,7 +70,7 @@ impl Filter {
         Ok(Self {
             ebpf: load::load(compiled, description, options, reused)?,
             tunnels: compiled.tunnels.clone(),
-            records: Records::of(compiled),
+            records: RecordLayout::of(compiled),
             tables: Tables::new(Used::by(&compiled.tables)),
             constants: compiled.without_tables(),
         })
@@ -87,7 +83,7 @@ impl Filter {
         Ok(Self {
             ebpf: load::load_beside(&self.constants, &policy_maps)?,
             tunnels: Vec::new(),
-            records: Records::of(&self.constants),
+            records: RecordLayout::of(&self.constants),
             tables: Tables::new(Used::by(&self.constants.tables)),
             constants: self.constants.clone(),
         })
@@ -116,75 +112,43 @@ impl Filter {
 
     /// One of the maps that outlive a filter or describe it.
     pub(crate) fn map_data(&self, name: &'static str) -> Result<&MapData, LoadError> {
-        map_data(self.map(name)?).ok_or(LoadError::Missing { name })
+        maps::data(self.map(name)?).ok_or(LoadError::Missing { name })
     }
 
     /// Looks into tunnels on the interface of this name and index as the policy says.
     pub(crate) fn set_tunnels(&mut self, name: &str, index: u32) -> Result<(), LoadError> {
         match self.tunnels.iter().find(|(interface, _)| interface == name) {
-            Some((_, kinds)) => load::fill_tunnels(&mut self.ebpf, index, *kinds),
+            Some((_, kinds)) => maps::fill_tunnels(&mut self.ebpf, index, *kinds),
             None => Ok(()),
         }
     }
 
     /// Forgets the tunnels of an interface that is gone.
     pub(crate) fn forget_tunnels(&mut self, index: u32) -> Result<(), LoadError> {
-        load::forget_tunnels(&mut self.ebpf, index)
+        maps::forget_tunnels(&mut self.ebpf, index)
     }
 
     /// Looks into all tunnels that any interface does on the one of this index.
     pub(crate) fn set_all_tunnels(&mut self, index: u32) -> Result<(), LoadError> {
         let kinds = self.tunnels.iter().fold(0, |all, (_, kinds)| all | kinds);
-        load::fill_tunnels(&mut self.ebpf, index, kinds)
+        maps::fill_tunnels(&mut self.ebpf, index, kinds)
     }
 
-    pub(crate) fn ebpf_mut(&mut self) -> &mut Ebpf {
+    pub(super) fn ebpf_mut(&mut self) -> &mut Ebpf {
         &mut self.ebpf
     }
 
-    pub(crate) fn array(&self, name: &'static str) -> Result<&MapData, LoadError> {
-        mapping::array(self.ebpf.map(name), name)
+    /// The object and its tables.
+    pub(super) fn parts_mut(&mut self) -> (&mut Ebpf, &mut Tables) {
+        (&mut self.ebpf, &mut self.tables)
+    }
+
+    pub(super) fn ebpf(&self) -> &Ebpf {
+        &self.ebpf
     }
 
     pub(crate) fn map(&self, name: &'static str) -> Result<&Map, LoadError> {
-        self.ebpf.map(name).ok_or(LoadError::Missing { name })
-    }
-
-    /// Bytes of kernel memory that the maps take, about.
-    ///
-    /// # Errors
-    ///
-    /// The kernel's answer.
-    pub fn map_bytes(&self) -> Result<u64, LoadError> {
-        let maps = self.ebpf.maps().filter_map(|(_, map)| map_data(map));
-        let bytes = maps.map(|map| Ok(discover::bytes(&map.info().map_err(io::Error::other)?)));
-        bytes.sum()
-    }
-
-    /// The packets judged so far on interfaces of this role.
-    ///
-    /// # Errors
-    ///
-    /// The kernel's answer.
-    pub fn counters(&self, role: Role) -> Result<Counters, LoadError> {
-        let counters = CounterTable::read(self.map(COUNTERS)?, &Layout::current().reasons);
-        let counters = counters.map_err(|source| LoadError::Fill {
-            map: COUNTERS,
-            source,
-        })?;
-        Ok(counters.of(role))
-    }
-
-    /// Counts in what was counted in a map that this filter does not have.
-    pub(crate) fn carry_counters(&mut self, counters: &CounterTable) -> Result<(), LoadError> {
-        let map = self
-            .ebpf
-            .map_mut(COUNTERS)
-            .ok_or(LoadError::Missing { name: COUNTERS })?;
-        counters.carry_to(map).map_err(|source| LoadError::Fill {
-            map: COUNTERS,
-            source,
-        })
+        maps::map(&self.ebpf, name)
     }
 
     /// Tells the program by how much the time of day, as Unix time in nanoseconds, is ahead of the boot-time clock.
@@ -193,11 +157,11 @@ impl Filter {
     ///
     /// The kernel's answer.
     pub fn set_clock(&mut self, boot_to_unix: i64) -> Result<(), LoadError> {
-        load::fill_array(&mut self.ebpf, CLOCK, &[boot_to_unix])
+        maps::fill_array(&mut self.ebpf, CLOCK, &[boot_to_unix])
     }
 
     pub(crate) fn set_decision(&mut self, decision: Decision) -> Result<(), LoadError> {
-        load::fill_array(&mut self.ebpf, DECISION, &[decision])
+        maps::fill_array(&mut self.ebpf, DECISION, &[decision])
     }
 
     /// The reader of the program's diagnostics, which writes to the process's logger.
@@ -215,18 +179,5 @@ pub(crate) fn program_name(role: Role) -> &'static str {
     match role {
         Role::Subscriber => SUBSCRIBER_PROGRAM,
         Role::Uplink => UPLINK_PROGRAM,
-    }
-}
-
-/// The map behind one of the kinds that a filter has.
-fn map_data(map: &Map) -> Option<&MapData> {
-    match map {
-        Map::Array(data)
-        | Map::PerCpuArray(data)
-        | Map::HashMap(data)
-        | Map::LruHashMap(data)
-        | Map::LpmTrie(data)
-        | Map::RingBuf(data) => Some(data),
-        _ => None,
     }
 }

@@ -1,46 +1,46 @@
 //! What a later op25b has to know of the maps that outlive a program, and how it tells whether it does.
 
-use aya::maps::{MapInfo, MapType};
+use aya::maps::MapType;
 use op25b_common::{LAYOUT_VERSION, Reason, names::COUNTERS, values::COUNTER_SLOTS};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// A map that outlives the program it was made for: the next one goes on with it.
+use crate::datapath::sys::map::Shape;
+
+/// A map that outlives the program it was created for: the next one shares it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LongLived {
     /// Its name.
     pub(crate) name: &'static str,
-    /// Its type, as the kernel numbers them.
-    kind: MapType,
-    key_size: u32,
-    value_size: u32,
-    max_entries: u32,
+    /// Its shape.
+    pub(crate) shape: Shape,
 }
 
 /// All of them. Their shapes are part of [`Layout::abi`].
 #[expect(clippy::cast_possible_truncation, reason = "a few dozen counters")]
 pub(crate) const LONG_LIVED: [LongLived; 1] = [LongLived {
     name: COUNTERS,
-    kind: MapType::PerCpuArray,
-    key_size: 4,
-    value_size: 8,
-    max_entries: COUNTER_SLOTS as u32,
+    shape: Shape {
+        kind: MapType::PerCpuArray,
+        key_size: 4,
+        value_size: 8,
+        max_entries: COUNTER_SLOTS as u32,
+    },
 }];
 
 impl LongLived {
-    fn shape(self) -> String {
-        let kind = self.kind as u32;
+    /// The shape as it enters the digest.
+    fn digested(self) -> String {
+        let Shape {
+            kind,
+            key_size,
+            value_size,
+            max_entries,
+        } = self.shape;
         format!(
-            "{} {kind} {} {} {}",
-            self.name, self.key_size, self.value_size, self.max_entries
+            "{} {} {key_size} {value_size} {max_entries}",
+            self.name, kind as u32
         )
-    }
-
-    /// Whether a map has this shape.
-    pub(crate) fn fits(&self, map: &MapInfo) -> bool {
-        map.map_type().is_ok_and(|kind| kind == self.kind)
-            && (map.key_size(), map.value_size(), map.max_entries())
-                == (self.key_size, self.value_size, self.max_entries)
     }
 }
 
@@ -59,7 +59,7 @@ impl Layout {
     /// The one of this op25b.
     pub(crate) fn current() -> Self {
         let reasons: Vec<String> = Reason::ALL.map(|reason| reason.name().to_owned()).into();
-        let maps = LONG_LIVED.map(LongLived::shape);
+        let maps = LONG_LIVED.map(LongLived::digested);
         let digest = Sha256::digest(format!("{} {}", maps.join(" "), reasons.join(" ")));
         Self {
             version: LAYOUT_VERSION,

@@ -1,13 +1,9 @@
 //! From compiled tables to a program and its maps in the kernel, attached to nothing yet.
 
-use std::{io, path::PathBuf};
+use std::path::PathBuf;
 
 use aya::{
-    Ebpf, EbpfError, EbpfLoader, Pod,
-    maps::{
-        Array, HashMap, MapError,
-        lpm_trie::{Key, LpmTrie},
-    },
+    Ebpf, EbpfLoader,
     programs::{ProgramError, Xdp},
 };
 use op25b_common::{
@@ -22,15 +18,18 @@ use op25b_common::{
     },
     values::SubscriberBlock,
 };
-use thiserror::Error;
 
-use super::description::{Described, Description};
+use super::{
+    description::{Described, Description},
+    error::LoadError,
+    maps::{copy_to_array, fill_array, fill_trie},
+};
 use crate::{
     datapath::{
-        stats::Records,
-        sys::{clock, mapping},
+        stats::{RecordLayout, SUBSCRIBERS_V6_ENTRIES},
+        sys::{clock, map::max_entries},
     },
-    policy::{Compiled, Entry, Prohibit},
+    policy::{Compiled, Prohibit},
 };
 
 /// The program, compiled by the build script; aligned as the ELF parser wants it.
@@ -65,50 +64,6 @@ impl LogLevel {
     }
 }
 
-/// Why a filter could not be loaded; nothing is left in the kernel.
-#[derive(Debug, Error)]
-pub enum LoadError {
-    /// The kernel refused the object or a map.
-    #[error("cannot create the filter's maps in the kernel")]
-    Object(#[from] EbpfError),
-    /// The verifier refused the program.
-    #[error("the kernel refused the XDP program {program}: {source}; it says: {says}")]
-    Refused {
-        /// The program's name.
-        program: &'static str,
-        /// The kernel's answer.
-        source: io::Error,
-        /// The last words of the verifier, which has very many.
-        says: String,
-    },
-    /// The kernel does not do something with the program.
-    #[error("cannot use the XDP program")]
-    Program(#[from] ProgramError),
-    /// A map could not be filled.
-    #[error("cannot fill map {map}")]
-    Fill {
-        /// The map's name.
-        map: &'static str,
-        /// The kernel's answer.
-        source: MapError,
-    },
-    /// A map cannot be written as memory.
-    #[error("cannot map a table into memory")]
-    Map(#[from] io::Error),
-    /// The object in this binary lacks something: the build is broken.
-    #[error("the embedded eBPF object has no {name}: this build of op25b is broken")]
-    Missing {
-        /// What is missing.
-        name: &'static str,
-    },
-    /// The description cannot be written as JSON.
-    #[error("cannot describe the policy")]
-    Description(#[from] serde_json::Error),
-    /// The system's clocks cannot be read.
-    #[error("cannot read the system's clocks")]
-    Clock(#[from] nix::Error),
-}
-
 /// Maps that a filter goes on with, by their names and pins; without any it makes its own.
 #[derive(Clone, Debug, Default)]
 pub struct Reused(pub(crate) Vec<(&'static str, PathBuf)>);
@@ -120,16 +75,16 @@ pub(crate) fn load(
     options: LoadOptions,
     reused: &Reused,
 ) -> Result<Ebpf, LoadError> {
-    let described = Described::new(description.clone(), Records::of(compiled));
+    let described = Described::new(description.clone(), RecordLayout::of(compiled));
     let chunks = described.to_chunks()?;
     let mut ebpf = create(compiled, chunks.len(), options, reused)?;
 
     let tables = &compiled.tables;
-    mapping::copy(mapping::array(ebpf.map(ROOTS), ROOTS)?, &tables.roots)?;
-    mapping::copy(mapping::array(ebpf.map(PAGES), PAGES)?, &tables.pages)?;
-    mapping::copy(mapping::array(ebpf.map(SPARSE), SPARSE)?, &tables.sparse)?;
-    mapping::copy(mapping::array(ebpf.map(PATHS), PATHS)?, &tables.paths)?;
-    mapping::copy(mapping::array(ebpf.map(CLASSES), CLASSES)?, &compiled.classes)?;
+    copy_to_array(&ebpf, ROOTS, &tables.roots)?;
+    copy_to_array(&ebpf, PAGES, &tables.pages)?;
+    copy_to_array(&ebpf, SPARSE, &tables.sparse)?;
+    copy_to_array(&ebpf, PATHS, &tables.paths)?;
+    copy_to_array(&ebpf, CLASSES, &compiled.classes)?;
     fill_trie(&mut ebpf, DESTINATIONS_V4, &compiled.destinations_v4)?;
     fill_trie(&mut ebpf, DESTINATIONS_V6, &compiled.destinations_v6)?;
     fill_array(&mut ebpf, DESCRIPTION, &chunks)?;
@@ -182,7 +137,7 @@ fn refusal(program: &'static str, error: ProgramError) -> LoadError {
             LoadError::Refused {
                 program,
                 source: io_error,
-                says: lines[lines.len().saturating_sub(LAST_WORDS)..].join(" / "),
+                log: lines[lines.len().saturating_sub(LAST_WORDS)..].join(" / "),
             }
         }
         error => error.into(),
@@ -201,7 +156,7 @@ fn create(
     for (slot, port) in ports.iter_mut().zip(&compiled.blocked_ports) {
         *slot = *port;
     }
-    let port_count = size(compiled.blocked_ports.len().min(MAX_BLOCKED_PORTS));
+    let port_count = max_entries(compiled.blocked_ports.len().min(MAX_BLOCKED_PORTS));
     let drop_uninspectable = u8::from(compiled.drop_uninspectable);
     let drop_unlisted = u8::from(compiled.drop_unlisted);
     let match_new = u8::from(compiled.match_new);
@@ -243,12 +198,15 @@ fn create(
         .map_max_entries(SPARSE, with_room(compiled.tables.sparse.len()))
         .map_max_entries(PATHS, with_room(compiled.tables.paths.len()))
         .map_max_entries(CLASSES, with_room(compiled.classes.len()))
-        .map_max_entries(SUBSCRIBERS_V4, size(SubscriberBlock::count(subscribers_v4)))
-        .map_max_entries(SUBSCRIBERS_V6, size(subscribers_v6))
+        .map_max_entries(
+            SUBSCRIBERS_V4,
+            max_entries(SubscriberBlock::count(subscribers_v4)),
+        )
+        .map_max_entries(SUBSCRIBERS_V6, max_entries(subscribers_v6))
         .map_max_entries(DESTINATIONS_V4, with_room(compiled.destinations_v4.len()))
         .map_max_entries(DESTINATIONS_V6, with_room(compiled.destinations_v6.len()))
-        .map_max_entries(TUNNELS_BY_IF, size(compiled.tunnels.len()))
-        .map_max_entries(DESCRIPTION, size(chunks));
+        .map_max_entries(TUNNELS_BY_IF, max_entries(compiled.tunnels.len()))
+        .map_max_entries(DESCRIPTION, max_entries(chunks));
     for (name, path) in &reused.0 {
         loader.map_pin_path(name, path.as_path());
     }
@@ -283,67 +241,13 @@ impl Answers {
     }
 }
 
-/// A map's size: the kernel refuses empty maps.
-pub(crate) fn size(entries: usize) -> u32 {
-    u32::try_from(entries.max(1)).unwrap_or(u32::MAX)
-}
-
-/// How many IPv6 subscribers are remembered.
-pub(crate) const SUBSCRIBERS_V6_ENTRIES: usize = 1 << 18;
 /// How many of each family are when packets come one by one, from a person or a test; more would only take time to make.
 const TRACED_SUBSCRIBERS: usize = 1 << 12;
 
 /// A map's size, with room for changes while the program runs: an eighth, and at least this many.
 fn with_room(entries: usize) -> u32 {
     const LEAST: usize = 4096;
-    size(entries + (entries / 8).max(LEAST))
-}
-
-pub(crate) fn fill_trie<K: Pod, V: Pod>(
-    ebpf: &mut Ebpf,
-    map: &'static str,
-    entries: &[Entry<K, V>],
-) -> Result<(), LoadError> {
-    let failed = |source| LoadError::Fill { map, source };
-    let data = ebpf.map_mut(map).ok_or(LoadError::Missing { name: map })?;
-    let mut trie = LpmTrie::<_, K, V>::try_from(data).map_err(failed)?;
-    for entry in entries {
-        trie.insert(&Key::new(entry.prefix_len, entry.key), entry.value, 0)
-            .map_err(failed)?;
-    }
-    Ok(())
-}
-
-/// Says on which interface which tunnels are looked into.
-pub(crate) fn fill_tunnels(ebpf: &mut Ebpf, interface: u32, kinds: u8) -> Result<(), LoadError> {
-    let map = TUNNELS_BY_IF;
-    let failed = |source| LoadError::Fill { map, source };
-    let data = ebpf.map_mut(map).ok_or(LoadError::Missing { name: map })?;
-    let mut tunnels = HashMap::<_, u32, u32>::try_from(data).map_err(failed)?;
-    tunnels.insert(interface, u32::from(kinds), 0).map_err(failed)
-}
-
-/// Forgets an interface that is gone, so that there is room for the one that comes instead.
-pub(crate) fn forget_tunnels(ebpf: &mut Ebpf, interface: u32) -> Result<(), LoadError> {
-    let map = TUNNELS_BY_IF;
-    let failed = |source| LoadError::Fill { map, source };
-    let data = ebpf.map_mut(map).ok_or(LoadError::Missing { name: map })?;
-    let mut tunnels = HashMap::<_, u32, u32>::try_from(data).map_err(failed)?;
-    match tunnels.remove(&interface) {
-        // Most interfaces have none.
-        Err(MapError::SyscallError(error)) if error.io_error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
-        result => result.map_err(failed),
-    }
-}
-
-pub(crate) fn fill_array<V: Pod>(ebpf: &mut Ebpf, map: &'static str, values: &[V]) -> Result<(), LoadError> {
-    let failed = |source| LoadError::Fill { map, source };
-    let data = ebpf.map_mut(map).ok_or(LoadError::Missing { name: map })?;
-    let mut array = Array::<_, V>::try_from(data).map_err(failed)?;
-    for (index, value) in (0..).zip(values) {
-        array.set(index, value, 0).map_err(failed)?;
-    }
-    Ok(())
+    max_entries(entries + (entries / 8).max(LEAST))
 }
 
 /// One of the programs inside the object.

@@ -1,18 +1,18 @@
 //! The program and its maps: loads them with a compiled policy, describes them and changes them while they run.
 
 mod change;
+mod counts;
 mod description;
+mod error;
 mod filter;
 mod layout;
 mod load;
+mod maps;
+mod tables;
 
 pub use change::ChangeError;
 pub use description::{Description, PoolSummary};
+pub use error::LoadError;
 pub use filter::Filter;
-pub use load::{LoadError, LoadOptions, LogLevel, Reused};
-pub(crate) use {
-    description::Described,
-    filter::program_name,
-    layout::LONG_LIVED,
-    load::{POLICY_MAPS, SUBSCRIBERS_V6_ENTRIES, size},
-};
+pub use load::{LoadOptions, LogLevel, Reused};
+pub(crate) use {description::Described, filter::program_name, layout::LONG_LIVED, load::POLICY_MAPS};

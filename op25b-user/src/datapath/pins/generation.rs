@@ -6,18 +6,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use aya::maps::{Array, Map, MapData, MapError, MapInfo};
-use op25b_common::{
-    names::{COUNTERS, DESCRIPTION, SUBSCRIBER_PROGRAM, SUBSCRIBERS_V4, UPLINK_PROGRAM},
-    values::DescriptionChunk,
-};
+use aya::maps::{Map, MapData, MapInfo};
+use op25b_common::names::{COUNTERS, DESCRIPTION, SUBSCRIBER_PROGRAM, SUBSCRIBERS_V4, UPLINK_PROGRAM};
 
 use super::directory::{self, Pins, PinsError};
 use crate::{
     datapath::{
         object::{Described, Description, Filter, LONG_LIVED, POLICY_MAPS, Reused, program_name},
-        stats::{CounterTable, RECORD_MAPS, Records},
-        sys::bpf,
+        stats::{CounterTable, RECORD_MAPS, RecordLayout},
+        sys::{bpf, map::MapError},
     },
     policy::Role,
 };
@@ -102,7 +99,8 @@ impl Generation {
                 Err(error) => return Err(PinsError::refused("open", &path)(error)),
             }
         }
-        let described = describe(&path);
+        let described = MapData::from_pin(path.join(DESCRIPTION));
+        let described = described.ok().and_then(|map| Described::read(map).ok());
         Ok(Self {
             path,
             programs,
@@ -136,7 +134,7 @@ impl Generation {
     }
 
     /// The maps that a filter of this op25b, with records like these, can go on with.
-    pub(crate) fn reusable(&self, next: &Records) -> Reused {
+    pub(crate) fn reusable(&self, next: &RecordLayout) -> Reused {
         let mut maps = Vec::new();
         if self.has_our_counters() {
             maps.extend(LONG_LIVED.iter().map(|map| map.name));
@@ -152,14 +150,13 @@ impl Generation {
     pub(crate) fn has_our_counters(&self) -> bool {
         let described = self.described.as_ref();
         described.is_some_and(|described| described.layout.is_ours())
-            && LONG_LIVED.iter().all(|map| {
-                let path = self.path.join(map.name);
-                MapInfo::from_pin(&path).is_ok_and(|info| map.fits(&info))
-            })
+            && LONG_LIVED
+                .iter()
+                .all(|map| map.shape.is_pinned_at(&self.path.join(map.name)))
     }
 
     /// Whose records are where, if this op25b understands it.
-    pub(crate) fn records(&self) -> Option<&Records> {
+    pub(crate) fn records(&self) -> Option<&RecordLayout> {
         self.described.as_ref()?.records.as_ref()
     }
 
@@ -167,7 +164,7 @@ impl Generation {
     pub(crate) fn records_v4(&self) -> Option<Result<MapData, MapError>> {
         let records = self.records()?;
         let fits = records.v4_fits(&self.path);
-        fits.then(|| MapData::from_pin(self.path.join(SUBSCRIBERS_V4)))
+        fits.then(|| self.open_map(SUBSCRIBERS_V4))
     }
 
     /// The kernel's number of the map that is pinned under this name.
@@ -179,11 +176,12 @@ impl Generation {
     /// The counters, as far as their layout is understood.
     pub(crate) fn counters(&self) -> Option<Result<CounterTable, MapError>> {
         let reasons = &self.described.as_ref()?.layout.reasons;
-        let map = match MapData::from_pin(self.path.join(COUNTERS)) {
-            Ok(map) => Map::PerCpuArray(map),
-            Err(error) => return Some(Err(error)),
-        };
-        Some(CounterTable::read(&map, reasons))
+        let map = self.open_map(COUNTERS);
+        Some(map.and_then(|map| CounterTable::read(&Map::PerCpuArray(map), reasons)))
+    }
+
+    fn open_map(&self, name: &'static str) -> Result<MapData, MapError> {
+        MapData::from_pin(self.path.join(name)).map_err(MapError::read(name))
     }
 
     /// Unpins it.
@@ -195,12 +193,4 @@ impl Generation {
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.path == other.path
     }
-}
-
-/// What is pinned as a description in a generation's directory, if it is understood.
-fn describe(directory: &Path) -> Option<Described> {
-    let map = MapData::from_pin(directory.join(DESCRIPTION)).ok()?;
-    let chunks = Array::<_, DescriptionChunk>::try_from(Map::Array(map)).ok()?;
-    let chunks = chunks.iter().collect::<Result<Vec<_>, _>>().ok()?;
-    Described::from_chunks(chunks.into_iter()).ok()
 }

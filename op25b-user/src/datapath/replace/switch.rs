@@ -14,7 +14,7 @@ use crate::{
         migrate::{self, MigratedRecords},
         object::{Description, Filter, LoadError, Reused},
         pins::{Generation, Link, Pins, PinsError},
-        stats::Records,
+        stats::RecordLayout,
         sys::interfaces::Interfaces,
         test_run::TestRunner,
     },
@@ -142,7 +142,7 @@ impl Enforced {
     /// [`PinsError`].
     pub fn reusable(&self, compiled: &Compiled) -> Result<Reused, PinsError> {
         let before = Before::read(&self.pins)?;
-        let next = Records::of(compiled);
+        let next = RecordLayout::of(compiled);
         let reused = before.latest().map(|generation| generation.reusable(&next));
         Ok(reused.unwrap_or_default())
     }

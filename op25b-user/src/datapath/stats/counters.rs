@@ -1,10 +1,13 @@
-//! Packets by reason, as the program counts them and as they are carried from one layout of the maps to another.
+//! Packets by reason, as the program counts them and as they are carried from one layout of the counters to another.
 
-use aya::maps::{Map, MapData, MapError, PerCpuArray, PerCpuValues};
-use op25b_common::Reason;
+use aya::maps::{Map, MapData, PerCpuArray, PerCpuValues};
+use op25b_common::{Reason, names::COUNTERS};
 use serde::{Serialize, Serializer};
 
-use crate::policy::{Role, Word as _};
+use crate::{
+    datapath::sys::map::MapError,
+    policy::{Role, Word as _},
+};
 
 /// Packets by reason, summed over all CPUs; only counted reasons appear.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,26 +40,26 @@ impl Serialize for Counters {
 pub(crate) struct CounterTable(Vec<(Role, String, u64)>);
 
 impl CounterTable {
-    /// Reads a map whose slots stand for these reasons: for each role one slot for each, which the program counts in, and
-    /// then, if the map has them, as many with what was carried over from other maps.
+    /// Reads the map of counters, whose slots stand for these reasons: for each role one slot for each reason, in which the
+    /// program counts, and then, if the map has them, as many with what was carried over from other maps.
     ///
     /// This much is the same in every layout.
     pub(crate) fn read(map: &Map, reasons: &[String]) -> Result<Self, MapError> {
-        let map = PerCpuArray::<&MapData, u64>::try_from(map)?;
-        let sum = |slot| -> Result<u64, MapError> { Ok(map.get(&slot, 0)?.iter().sum()) };
-        let slots = Role::ALL
-            .iter()
-            .flat_map(|role| reasons.iter().map(move |reason| (*role, reason.clone())));
-        let (len, counted) = (map.len(), slot(Role::ALL.len() * reasons.len()));
-        (0..)
-            .zip(slots)
-            .map(|(slot, (role, reason))| {
+        let read = || -> Result<Self, aya::maps::MapError> {
+            let map = PerCpuArray::<&MapData, u64>::try_from(map)?;
+            let sum = |slot| Ok::<u64, aya::maps::MapError>(map.get(&slot, 0)?.iter().sum());
+            let slots = Role::ALL
+                .iter()
+                .flat_map(|role| reasons.iter().map(move |reason| (*role, reason.clone())));
+            let (len, counted) = (map.len(), slot(Role::ALL.len() * reasons.len()));
+            let packets = (0..).zip(slots).map(|(slot, (role, reason))| {
                 let carried = slot + counted;
                 let carried = if carried < len { sum(carried)? } else { 0 };
                 Ok((role, reason, sum(slot)? + carried))
-            })
-            .collect::<Result<_, MapError>>()
-            .map(Self)
+            });
+            packets.collect::<Result<_, aya::maps::MapError>>().map(Self)
+        };
+        read().map_err(MapError::read(COUNTERS))
     }
 
     /// The packets judged on interfaces of this role, by the reasons that this version counts.
@@ -73,25 +76,28 @@ impl CounterTable {
     }
 
     /// Adds them to the slots for what was carried over, in a map of this version's layout. The program, which counts in
-    /// the others meanwhile, is not disturbed. Packets of a reason that this version does not have are left behind.
+    /// the others meanwhile, is not disturbed. Packets of a reason that this version does not have are left out.
     pub(crate) fn carry_to(&self, map: &mut Map) -> Result<(), MapError> {
-        let mut map = PerCpuArray::<&mut MapData, u64>::try_from(map)?;
-        for (role, reason, packets) in &self.0 {
-            let Some(reason) = Reason::ALL.into_iter().find(|known| known.name() == reason) else {
-                continue;
-            };
-            let first = match role {
-                Role::Subscriber => 0,
-                Role::Uplink => Reason::COUNT,
-            };
-            let slot = slot(Role::ALL.len() * Reason::COUNT + first + reason as usize);
-            let mut values: Vec<u64> = map.get(&slot, 0)?.iter().copied().collect();
-            if let Some(value) = values.first_mut() {
-                *value += packets;
+        let mut write = || -> Result<(), aya::maps::MapError> {
+            let mut map = PerCpuArray::<&mut MapData, u64>::try_from(&mut *map)?;
+            for (role, reason, packets) in &self.0 {
+                let Some(reason) = Reason::ALL.into_iter().find(|known| known.name() == reason) else {
+                    continue;
+                };
+                let first = match role {
+                    Role::Subscriber => 0,
+                    Role::Uplink => Reason::COUNT,
+                };
+                let slot = slot(Role::ALL.len() * Reason::COUNT + first + reason as usize);
+                let mut values: Vec<u64> = map.get(&slot, 0)?.iter().copied().collect();
+                if let Some(value) = values.first_mut() {
+                    *value += packets;
+                }
+                map.set(slot, PerCpuValues::try_from(values)?, 0)?;
             }
-            map.set(slot, PerCpuValues::try_from(values)?, 0)?;
-        }
-        Ok(())
+            Ok(())
+        };
+        write().map_err(MapError::write(COUNTERS))
     }
 }
 

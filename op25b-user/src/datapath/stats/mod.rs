@@ -8,5 +8,6 @@ pub use counters::Counters;
 pub use subscribers::{Misses, SubscriberRecords, destinations};
 pub(crate) use {
     counters::CounterTable,
-    record_layout::{RECORD_MAPS, Records},
+    record_layout::{RECORD_MAPS, RecordLayout, SUBSCRIBERS_V6_ENTRIES},
+    subscribers::{misses_v6, records_v4, records_v6},
 };

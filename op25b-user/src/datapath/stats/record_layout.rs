@@ -1,8 +1,8 @@
-//! How the records of subscribers are laid out, and which of their maps the next filter can go on with.
+//! The layout of the subscribers' records, and which of their maps the next filter can share.
 
 use std::path::Path;
 
-use aya::maps::{MapInfo, MapType};
+use aya::maps::MapType;
 use op25b_common::{
     RECORD_VERSION,
     names::{MISSES_V6, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
@@ -11,26 +11,29 @@ use op25b_common::{
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
-    datapath::object::{SUBSCRIBERS_V6_ENTRIES, size},
+    datapath::sys::map::{Shape, max_entries},
     policy::{Compiled, RecordIndex},
 };
 
 /// The maps with the records and what belongs to them.
 pub(crate) const RECORD_MAPS: [&str; 3] = [SUBSCRIBERS_V4, SUBSCRIBERS_V6, MISSES_V6];
 
-/// Whose records are where. It stands in the filter's description, next to them.
+/// How many IPv6 subscribers have a record at most.
+pub(crate) const SUBSCRIBERS_V6_ENTRIES: usize = 1 << 18;
+
+/// Which subscriber's record is where. It is part of the filter's description.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Records {
-    /// What the fields of a record mean.
+pub(crate) struct RecordLayout {
+    /// The version of a record's fields.
     version: u32,
-    /// How many bits of an IPv6 address are its subscriber's.
+    /// How many bits of an IPv6 address identify its subscriber.
     pub(crate) ipv6_prefix: u8,
     /// Which IPv4 addresses have a record, in the order of the records.
     pub(crate) ipv4: RecordIndex,
 }
 
-impl Records {
-    /// Those of a filter that this op25b loads.
+impl RecordLayout {
+    /// The layout of a filter that this op25b loads.
     pub(crate) fn of(compiled: &Compiled) -> Self {
         Self {
             version: RECORD_VERSION,
@@ -39,9 +42,9 @@ impl Records {
         }
     }
 
-    /// Of nobody.
+    /// One without a record.
     #[cfg(test)]
-    pub(crate) fn none() -> Self {
+    pub(crate) fn empty() -> Self {
         Self {
             version: RECORD_VERSION,
             ipv6_prefix: 64,
@@ -49,15 +52,15 @@ impl Records {
         }
     }
 
-    /// Reads what a filter says; nothing if another version of op25b means something else by it.
+    /// Reads the layout from a description; `None` if it is of another version.
     pub(crate) fn if_understood<'de, D: Deserializer<'de>>(json: D) -> Result<Option<Self>, D::Error> {
-        // Whatever it is, the rest of the description is to be read.
-        let told = serde_json::Value::deserialize(json)?;
-        let records = serde_json::from_value::<Self>(told).ok();
-        Ok(records.filter(|records| records.version == RECORD_VERSION))
+        // Through a value: whatever stands here, the rest of the description is read.
+        let value = serde_json::Value::deserialize(json)?;
+        let layout = serde_json::from_value::<Self>(value).ok();
+        Ok(layout.filter(|layout| layout.version == RECORD_VERSION))
     }
 
-    /// The maps in a directory of pins with which a filter with records like `next` can go on, laid out like this.
+    /// The maps that are pinned in a directory, laid out like this, which a filter with the layout `next` can share.
     pub(crate) fn reusable(&self, directory: &Path, next: &Self) -> Vec<&'static str> {
         let mut maps = Vec::new();
         if self.ipv4 == next.ipv4 && self.v4_fits(directory) {
@@ -69,33 +72,35 @@ impl Records {
         maps
     }
 
-    /// Whether the map of IPv4 records has the shape that it should have.
+    /// Whether the map of IPv4 records that is pinned in a directory has the shape of this layout.
     pub(crate) fn v4_fits(&self, directory: &Path) -> bool {
-        let shape = (
+        let shape = shape(
             MapType::Array,
             4,
             size_of::<SubscriberBlock>(),
-            size(SubscriberBlock::count(self.ipv4.addresses)),
+            SubscriberBlock::count(self.ipv4.addresses),
         );
-        has_shape(&directory.join(SUBSCRIBERS_V4), shape)
+        shape.is_pinned_at(&directory.join(SUBSCRIBERS_V4))
     }
 }
 
 fn v6_fits(directory: &Path) -> bool {
-    let records = (
+    let records = shape(
         MapType::LruHash,
         8,
         size_of::<Subscriber>(),
-        size(SUBSCRIBERS_V6_ENTRIES),
+        SUBSCRIBERS_V6_ENTRIES,
     );
-    let misses = (MapType::PerCpuArray, 4, 8, 2);
-    has_shape(&directory.join(SUBSCRIBERS_V6), records) && has_shape(&directory.join(MISSES_V6), misses)
+    let misses = shape(MapType::PerCpuArray, 4, 8, 2);
+    records.is_pinned_at(&directory.join(SUBSCRIBERS_V6)) && misses.is_pinned_at(&directory.join(MISSES_V6))
 }
 
-/// Whether what is pinned at `path` is a map of this type, with keys and values of these sizes, and so many of them.
-fn has_shape(path: &Path, (kind, key, value, entries): (MapType, u32, usize, u32)) -> bool {
-    MapInfo::from_pin(path).is_ok_and(|map| {
-        map.map_type().is_ok_and(|found| found == kind)
-            && (map.key_size(), map.value_size() as usize, map.max_entries()) == (key, value, entries)
-    })
+#[expect(clippy::cast_possible_truncation, reason = "a value has a few KiB")]
+fn shape(kind: MapType, key_size: u32, value_size: usize, entries: usize) -> Shape {
+    Shape {
+        kind,
+        key_size,
+        value_size: value_size as u32,
+        max_entries: max_entries(entries),
+    }
 }

@@ -1,62 +1,55 @@
-//! What the program remembers of single subscribers, read from its maps.
+//! The records of single subscribers, read from the program's maps.
 
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray};
+use aya::maps::{HashMap, Map, MapData, PerCpuArray};
 use ipnet::{IpNet, Ipv6Net};
 use op25b_common::{
     names::{MISSES_V6, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
     values::{Subscriber, SubscriberBlock},
 };
 
-use super::record_layout::Records;
+use super::record_layout::RecordLayout;
 use crate::{
-    datapath::{
-        object::{Filter, LoadError},
-        sys::mapping,
-    },
+    datapath::sys::{map::MapError, mapping},
     policy::RecordIndex,
 };
 
 /// How often IPv6 packets found no record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Misses {
-    /// A record was begun: as many as that, less those that there are, had to make room for others.
+    /// A record was created: as many as that, less those that exist, were evicted for others.
     pub begun: u64,
-    /// There was no room for a record, and the packet is in none.
+    /// There was no room for a record: the packet is in none.
     pub lost: u64,
 }
 
-/// What one filter remembers of subscribers, wherever it was loaded.
+/// The subscribers' records of one filter, whichever process loaded it.
 #[derive(Debug)]
 pub struct SubscriberRecords {
-    pub(crate) layout: Records,
+    pub(crate) layout: RecordLayout,
     pub(crate) v4: MapData,
     pub(crate) v6: Map,
     pub(crate) misses: Map,
 }
 
 impl SubscriberRecords {
-    /// How many bits of an IPv6 address are its subscriber's.
+    /// How many bits of an IPv6 address identify its subscriber.
     #[must_use]
     pub fn ipv6_prefix(&self) -> u8 {
         self.layout.ipv6_prefix
     }
 
-    /// Shows each address or IPv6 prefix of which anything is remembered: IPv4 in ascending order, IPv6 in none.
-    ///
-    /// # Errors
-    ///
-    /// The kernel's answer.
-    pub fn each(&self, mut visit: impl FnMut(IpNet, Subscriber)) -> Result<(), LoadError> {
-        each_v4(&self.v4, &self.layout.ipv4, |address, subscriber| {
+    /// Visits each address or IPv6 prefix that has a record: IPv4 in ascending order, IPv6 in none.
+    pub fn each(&self, mut visit: impl FnMut(IpNet, Subscriber)) -> Result<(), MapError> {
+        records_v4(&self.v4, &self.layout.ipv4, |address, subscriber| {
             visit(IpNet::from(IpAddr::V4(address)), subscriber);
         })?;
         let length = self.ipv6_prefix();
-        each_v6(&self.v6, |prefix, subscriber| {
+        records_v6(&self.v6, |prefix, subscriber| {
             let address = Ipv6Addr::from_bits(u128::from(prefix) << 64);
             let net = Ipv6Net::new(address, length).unwrap_or_else(|_| Ipv6Net::from(address));
             visit(net.into(), subscriber);
@@ -64,73 +57,29 @@ impl SubscriberRecords {
     }
 
     /// How often IPv6 packets found no record.
-    ///
-    /// # Errors
-    ///
-    /// The kernel's answer.
-    pub fn misses_v6(&self) -> Result<Misses, LoadError> {
-        misses(&self.misses)
+    pub fn misses_v6(&self) -> Result<Misses, MapError> {
+        misses_v6(&self.misses)
     }
 }
 
-impl Filter {
-    /// The IPv4 addresses of which anything is remembered, in ascending order by pool.
-    ///
-    /// # Errors
-    ///
-    /// The kernel's answer.
-    pub fn subscribers_v4(
-        &self,
-        record_index: &RecordIndex,
-    ) -> Result<Vec<(Ipv4Addr, Subscriber)>, LoadError> {
-        let mut found = Vec::new();
-        each_v4(
-            self.array(SUBSCRIBERS_V4)?,
-            record_index,
-            |address, subscriber| {
-                found.push((address, subscriber));
-            },
-        )?;
-        Ok(found)
-    }
-
-    /// The IPv6 prefixes of which anything is remembered, each as its first 64 bits, in no order.
-    ///
-    /// # Errors
-    ///
-    /// The kernel's answer.
-    pub fn subscribers_v6(&self) -> Result<Vec<(u64, Subscriber)>, LoadError> {
-        let mut found = Vec::new();
-        each_v6(self.map(SUBSCRIBERS_V6)?, |prefix, subscriber| {
-            found.push((prefix, subscriber));
-        })?;
-        Ok(found)
-    }
-
-    /// How often IPv6 packets found no record.
-    ///
-    /// # Errors
-    ///
-    /// The kernel's answer.
-    pub fn misses_v6(&self) -> Result<Misses, LoadError> {
-        misses(self.map(MISSES_V6)?)
-    }
-}
-
-fn each_v4(
-    data: &MapData,
+/// Visits the IPv4 addresses that have a record, in ascending order.
+pub(crate) fn records_v4(
+    map: &MapData,
     record_index: &RecordIndex,
     mut visit: impl FnMut(Ipv4Addr, Subscriber),
-) -> Result<(), LoadError> {
+) -> Result<(), MapError> {
     const RECORDS: usize = SubscriberBlock::RECORDS;
-    // Not all of it at once: what is mapped counts as this process's memory.
-    let blocks = (data.info().map_err(io::Error::other)?).max_entries() as usize;
+    let failed = MapError::read::<io::Error>(SUBSCRIBERS_V4);
+    let info = map.info().map_err(MapError::read(SUBSCRIBERS_V4))?;
+    let blocks = info.max_entries() as usize;
     for (first, last, record) in &record_index.ranges {
         let begin = *record as usize;
         let end = (begin + (last - first) as usize + 1).min(blocks * RECORDS);
         let mut number = begin / RECORDS;
+        // Not all of it at once: mapped pages count as memory of this process.
         while number * RECORDS < end {
-            let window = mapping::Window::<SubscriberBlock>::new(data, number, end.div_ceil(RECORDS))?;
+            let window = mapping::Window::<SubscriberBlock>::new(map, number, end.div_ceil(RECORDS));
+            let window = window.map_err(&failed)?;
             for (number, block) in (number..).zip(window.iter()) {
                 let records = (number * RECORDS..).zip(block.hot.into_iter().zip(block.cold));
                 for (index, (hot, cold)) in records {
@@ -152,36 +101,32 @@ fn each_v4(
     Ok(())
 }
 
-fn each_v6(map: &Map, mut visit: impl FnMut(u64, Subscriber)) -> Result<(), LoadError> {
-    let failed = |source| LoadError::Fill {
-        map: SUBSCRIBERS_V6,
-        source,
-    };
-    let map = HashMap::<&MapData, u64, Subscriber>::try_from(map).map_err(failed)?;
+/// Visits the IPv6 prefixes that have a record, each as its first 64 bits, in no order.
+pub(crate) fn records_v6(map: &Map, mut visit: impl FnMut(u64, Subscriber)) -> Result<(), MapError> {
+    let failed = MapError::read::<aya::maps::MapError>(SUBSCRIBERS_V6);
+    let map = HashMap::<&MapData, u64, Subscriber>::try_from(map).map_err(&failed)?;
     for entry in &map {
         match entry {
             Ok((prefix, subscriber)) => visit(prefix, subscriber),
-            // It has made room for another meanwhile.
-            Err(MapError::KeyNotFound) => {}
+            // It was evicted meanwhile.
+            Err(aya::maps::MapError::KeyNotFound) => {}
             Err(error) => return Err(failed(error)),
         }
     }
     Ok(())
 }
 
-fn misses(map: &Map) -> Result<Misses, LoadError> {
-    let read = || -> Result<Misses, MapError> {
+/// How often IPv6 packets found no record.
+pub(crate) fn misses_v6(map: &Map) -> Result<Misses, MapError> {
+    let read = || -> Result<Misses, aya::maps::MapError> {
         let map = PerCpuArray::<&MapData, u64>::try_from(map)?;
-        let sum = |index| Ok::<u64, MapError>(map.get(&index, 0)?.iter().sum());
+        let sum = |index| Ok::<u64, aya::maps::MapError>(map.get(&index, 0)?.iter().sum());
         Ok(Misses {
             begun: sum(0)?,
             lost: sum(1)?,
         })
     };
-    read().map_err(|source| LoadError::Fill {
-        map: MISSES_V6,
-        source,
-    })
+    read().map_err(MapError::read(MISSES_V6))
 }
 
 /// How many destinations a subscriber's sketch stands for, about; more than some 250 cannot be told apart.

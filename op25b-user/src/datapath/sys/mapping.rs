@@ -1,24 +1,11 @@
-//! Array maps as memory of this process: what is written there, the program reads without a system call between.
+//! Array maps mapped into memory: the program reads what is written there without a system call in between.
 
 use std::{io, marker::PhantomData, os::fd::AsFd as _};
 
-use aya::{
-    Pod,
-    maps::{Map, MapData},
-};
+use aya::{Pod, maps::MapData};
 use memmap2::{MmapOptions, MmapRaw};
 
-use crate::datapath::object::LoadError;
-
-/// An array map, as aya hands out maps.
-pub(crate) fn array<'m>(map: Option<&'m Map>, name: &'static str) -> Result<&'m MapData, LoadError> {
-    match map {
-        Some(Map::Array(data)) => Ok(data),
-        _ => Err(LoadError::Missing { name }),
-    }
-}
-
-/// The values of an array map that was made with `BPF_F_MMAPABLE` (Linux 5.5).
+/// Maps the values of an array map that was created with `BPF_F_MMAPABLE` (Linux 5.5).
 pub(crate) fn map(data: &MapData) -> io::Result<MmapRaw> {
     MmapOptions::new().len(length(data)?).map_raw(&data.fd().as_fd())
 }
@@ -31,7 +18,7 @@ fn length(data: &MapData) -> io::Result<usize> {
     Ok(value * info.max_entries() as usize)
 }
 
-/// How many bytes are mapped at once where not all have to be: what is mapped counts as memory of this process.
+/// How many bytes are mapped at once where not all have to be: mapped pages count as memory of this process.
 const WINDOW_BYTES: usize = 16 << 20;
 
 /// Copies values to the beginning of an array map.
@@ -46,7 +33,7 @@ pub(crate) fn copy<T: Copy>(data: &MapData, values: &[T]) -> io::Result<()> {
             .offset(start as u64)
             .len(count)
             .map_raw(&data.fd().as_fd())?;
-        // SAFETY: so many bytes are behind both places, and no reference into the mapping exists.
+        // SAFETY: both places are at least `count` bytes long, and no reference into the mapping exists.
         unsafe {
             let values = values.as_ptr().cast::<u8>().add(start);
             values.copy_to_nonoverlapping(mapping.as_mut_ptr(), count);
@@ -55,7 +42,7 @@ pub(crate) fn copy<T: Copy>(data: &MapData, values: &[T]) -> io::Result<()> {
     Ok(())
 }
 
-/// What an array map is mapped in.
+/// The unit in which array maps are mapped.
 const PAGE: usize = 4096;
 
 /// A part of an array map's values, each of which takes whole pages.
@@ -84,12 +71,12 @@ impl<T: Pod> Window<T> {
         })
     }
 
-    /// The index behind the last value.
+    /// The index after the last value.
     pub(crate) fn end(&self) -> usize {
         self.first + self.count
     }
 
-    /// The values, each as it was when it was looked at.
+    /// The values, each as it is when the iterator reaches it.
     pub(crate) fn iter(&self) -> impl Iterator<Item = T> {
         let values = self.mapping.as_ptr().cast::<T>();
         (0..self.count).map(move |index| {

@@ -1,11 +1,12 @@
-//! What the system offers: bpf(2), the BPF file system, arrays mapped into memory, interfaces, clocks.
+//! The system's interfaces: bpf(2), the BPF file system, arrays mapped into memory, network interfaces, clocks.
 //!
-//! Nothing here knows the filter.
+//! Nothing in here depends on the filter.
 
 pub(crate) mod bpf;
 pub(crate) mod bpffs;
 pub mod clock;
 pub(crate) mod interfaces;
+pub(crate) mod map;
 pub(crate) mod mapping;
 pub(crate) mod membarrier;
 pub mod requirements;

@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use self::pools::Pools;
 use crate::datapath::{
-    LoadError, SubscriberRecords, clock, destinations,
+    MapError, SubscriberRecords, clock, destinations,
     discover::{self, DiscoverError, Found, FoundFilter, FoundInterface},
 };
 
@@ -107,7 +107,7 @@ pub enum SubscribersError {
     Discover(#[from] DiscoverError),
     /// The records cannot be read.
     #[error("cannot read the records of subscribers")]
-    Records(#[from] LoadError),
+    Records(#[from] MapError),
     /// The system's clocks cannot be read.
     #[error("cannot read the system's clocks")]
     Clock(#[from] nix::Error),

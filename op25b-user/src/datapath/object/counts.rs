@@ -1,0 +1,73 @@
+//! Reads what the program of a filter has counted, and how much memory its maps take.
+
+use std::net::Ipv4Addr;
+
+use op25b_common::{
+    names::{COUNTERS, MISSES_V6, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
+    values::Subscriber,
+};
+
+use super::{error::LoadError, filter::Filter, layout::Layout, maps};
+use crate::{
+    datapath::{
+        stats::{CounterTable, Counters, Misses, misses_v6, records_v4, records_v6},
+        sys::map::{self, MapError},
+    },
+    policy::{RecordIndex, Role},
+};
+
+impl Filter {
+    /// The packets judged so far on interfaces of this role.
+    pub fn counters(&self, role: Role) -> Result<Counters, LoadError> {
+        let counters = CounterTable::read(self.map(COUNTERS)?, &Layout::current().reasons)?;
+        Ok(counters.of(role))
+    }
+
+    /// Adds what was counted in a map that this filter does not share.
+    pub(crate) fn carry_counters(&mut self, counters: &CounterTable) -> Result<(), LoadError> {
+        Ok(counters.carry_to(maps::map_mut(self.ebpf_mut(), COUNTERS)?)?)
+    }
+
+    /// The IPv4 addresses that have a record, in ascending order by pool.
+    pub fn subscribers_v4(
+        &self,
+        record_index: &RecordIndex,
+    ) -> Result<Vec<(Ipv4Addr, Subscriber)>, LoadError> {
+        let mut found = Vec::new();
+        let map = maps::array(self.ebpf(), SUBSCRIBERS_V4)?;
+        records_v4(map, record_index, |address, subscriber| {
+            found.push((address, subscriber));
+        })?;
+        Ok(found)
+    }
+
+    /// The IPv6 prefixes that have a record, each as its first 64 bits, in no order.
+    pub fn subscribers_v6(&self) -> Result<Vec<(u64, Subscriber)>, LoadError> {
+        let mut found = Vec::new();
+        records_v6(self.map(SUBSCRIBERS_V6)?, |prefix, subscriber| {
+            found.push((prefix, subscriber));
+        })?;
+        Ok(found)
+    }
+
+    /// How often IPv6 packets found no record.
+    pub fn misses_v6(&self) -> Result<Misses, LoadError> {
+        Ok(misses_v6(self.map(MISSES_V6)?)?)
+    }
+
+    /// Bytes of kernel memory that the maps take, about.
+    pub fn map_bytes(&self) -> Result<u64, LoadError> {
+        let mut bytes = 0;
+        for (name, map) in self.ebpf().maps() {
+            if let Some(data) = maps::data(map) {
+                let info = data.info().map_err(|source| MapError {
+                    op: map::MapOp::Read,
+                    name: name.to_owned().into(),
+                    source,
+                })?;
+                bytes += map::bytes(&info);
+            }
+        }
+        Ok(bytes)
+    }
+}

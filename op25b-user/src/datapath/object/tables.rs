@@ -1,0 +1,109 @@
+//! The tables of a filter's policy mapped into memory, to change single entries while the program reads them.
+
+use std::{cell::UnsafeCell, slice, sync::atomic::AtomicU32};
+
+use aya::Ebpf;
+use memmap2::MmapRaw;
+use op25b_common::{
+    names::{CLASSES, PAGES, PATHS, ROOTS, SPARSE},
+    values::Class,
+};
+
+use super::{error::LoadError, maps};
+use crate::{
+    datapath::sys::{map::MapError, mapping},
+    lpm::{Full, LiveTables, Used, Words},
+};
+
+/// The tables, and how much of them is used.
+#[derive(Debug)]
+pub(crate) struct Tables {
+    used: Used,
+    /// Mapped when they are first changed.
+    memory: Option<Memory>,
+}
+
+impl Tables {
+    pub(super) fn new(used: Used) -> Self {
+        Self { used, memory: None }
+    }
+
+    /// The tables of the classes and the prefixes, to write to them.
+    pub(super) fn open(&mut self, ebpf: &Ebpf) -> Result<(&Memory, &mut Used), LoadError> {
+        let memory = match self.memory.take() {
+            Some(memory) => memory,
+            None => Memory::map(ebpf)?,
+        };
+        Ok((self.memory.insert(memory), &mut self.used))
+    }
+}
+
+/// The mapped arrays.
+#[derive(Debug)]
+pub(super) struct Memory {
+    roots: MmapRaw,
+    pages: MmapRaw,
+    sparse: MmapRaw,
+    paths: MmapRaw,
+    classes: MmapRaw,
+}
+
+impl Memory {
+    fn map(ebpf: &Ebpf) -> Result<Self, LoadError> {
+        let map = |name| -> Result<MmapRaw, LoadError> {
+            let mapped = mapping::map(maps::array(ebpf, name)?);
+            Ok(mapped.map_err(MapError::write(name))?)
+        };
+        Ok(Self {
+            roots: map(ROOTS)?,
+            pages: map(PAGES)?,
+            sparse: map(SPARSE)?,
+            paths: map(PATHS)?,
+            classes: map(CLASSES)?,
+        })
+    }
+
+    /// The tables of prefixes.
+    pub(super) fn prefixes<'m>(&'m self, used: &'m mut Used) -> LiveTables<'m> {
+        // SAFETY: this process alone writes to the maps, `used` has followed every change, and the program in the kernel
+        // reads only what entries lead to.
+        unsafe { LiveTables::new(self.words(), used) }
+    }
+
+    fn words(&self) -> Words<'_> {
+        // SAFETY: mappings are aligned to pages and live as long as the slices; the kernel only reads them, and all of
+        // this process's access is through atomics and cells.
+        unsafe {
+            Words {
+                roots: values::<AtomicU32>(&self.roots),
+                pages: values::<AtomicU32>(&self.pages),
+                sparse: values::<UnsafeCell<_>>(&self.sparse),
+                paths: values::<UnsafeCell<_>>(&self.paths),
+            }
+        }
+    }
+
+    /// Writes new classes, which no table's answer names yet.
+    pub(super) fn write_classes(&self, classes: &[(u32, Class)]) -> Result<(), Full> {
+        // SAFETY: as for words.
+        let room = unsafe { values::<UnsafeCell<Class>>(&self.classes) };
+        if classes.iter().any(|(number, _)| *number as usize >= room.len()) {
+            return Err(Full);
+        }
+        for (number, class) in classes {
+            // SAFETY: no reader reads a class before an answer names it, and no other process writes.
+            unsafe { *room[*number as usize].get() = *class };
+        }
+        Ok(())
+    }
+}
+
+/// A mapping's values.
+///
+/// # Safety
+///
+/// Any bytes are a `T`, and every other access to the mapping is compatible with shared references to them.
+unsafe fn values<T>(mapping: &MmapRaw) -> &[T] {
+    // SAFETY: a mapping is aligned to a page and has the length that it reports; the rest is the caller's.
+    unsafe { slice::from_raw_parts(mapping.as_ptr().cast(), mapping.len() / size_of::<T>()) }
+}

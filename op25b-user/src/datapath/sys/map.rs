@@ -1,0 +1,113 @@
+//! Kernel maps of any kind: their shapes, their sizes, and the error of an operation on one.
+
+use std::{borrow::Cow, fmt, path::Path};
+
+use aya::maps::{MapInfo, MapType};
+use thiserror::Error;
+
+/// An operation on a map failed.
+#[derive(Debug, Error)]
+#[error("cannot {op} map {name}")]
+pub struct MapError {
+    /// What was tried.
+    pub op: MapOp,
+    /// The map's name.
+    pub name: Cow<'static, str>,
+    /// The kernel's answer, or what aya found wrong with the map.
+    pub source: aya::maps::MapError,
+}
+
+/// What was tried on a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MapOp {
+    /// To read entries, or the map's shape.
+    Read,
+    /// To write entries.
+    Write,
+    /// To create the map.
+    Create,
+}
+
+impl fmt::Display for MapOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Create => "create",
+        })
+    }
+}
+
+impl MapError {
+    /// Turns the error of reading a map into one that names the map.
+    pub(crate) fn read<E: Into<aya::maps::MapError>>(name: &'static str) -> impl Fn(E) -> Self {
+        Self::of(MapOp::Read, name)
+    }
+
+    /// Turns the error of writing to a map into one that names the map.
+    pub(crate) fn write<E: Into<aya::maps::MapError>>(name: &'static str) -> impl Fn(E) -> Self {
+        Self::of(MapOp::Write, name)
+    }
+
+    fn of<E: Into<aya::maps::MapError>>(op: MapOp, name: &'static str) -> impl Fn(E) -> Self {
+        move |source| Self {
+            op,
+            name: Cow::Borrowed(name),
+            source: source.into(),
+        }
+    }
+}
+
+/// A map's type and sizes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Shape {
+    /// Its type, as the kernel numbers them.
+    pub(crate) kind: MapType,
+    pub(crate) key_size: u32,
+    pub(crate) value_size: u32,
+    pub(crate) max_entries: u32,
+}
+
+impl Shape {
+    /// Whether a map has this shape.
+    pub(crate) fn fits(self, map: &MapInfo) -> bool {
+        map.map_type().is_ok_and(|kind| kind == self.kind)
+            && (map.key_size(), map.value_size(), map.max_entries())
+                == (self.key_size, self.value_size, self.max_entries)
+    }
+
+    /// Whether what is pinned at `path` is a map of this shape.
+    pub(crate) fn is_pinned_at(self, path: &Path) -> bool {
+        MapInfo::from_pin(path).is_ok_and(|map| self.fits(&map))
+    }
+}
+
+/// The size of a map for so many entries: the kernel refuses empty maps.
+pub(crate) fn max_entries(entries: usize) -> u32 {
+    u32::try_from(entries.max(1)).unwrap_or(u32::MAX)
+}
+
+/// The bytes that a map's entries take, which the kernel allocates when it creates the map. Per-CPU maps are small, and
+/// counted once.
+pub(crate) fn bytes(map: &MapInfo) -> u64 {
+    let is_array = map.map_type().is_ok_and(|kind| kind == MapType::Array);
+    let key = if is_array { 0 } else { u64::from(map.key_size()) };
+    u64::from(map.max_entries()) * (key + u64::from(map.value_size())).next_multiple_of(8)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{error::Error as _, io};
+
+    use super::*;
+
+    #[test]
+    fn the_error_names_the_operation_and_the_map_and_leaves_the_rest_to_its_source() {
+        let refused = || io::Error::from_raw_os_error(libc::EPERM);
+        let error = MapError::read("COUNTERS")(refused());
+        assert_eq!(error.to_string(), "cannot read map COUNTERS");
+        assert_eq!(error.source().unwrap().to_string(), refused().to_string());
+        let error = MapError::write("PAGES")(refused());
+        assert_eq!(error.to_string(), "cannot write map PAGES");
+    }
+}
