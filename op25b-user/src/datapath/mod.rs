@@ -1,6 +1,12 @@
-//! The kernel's side: load the program, fill its maps, attach it, find it again and read what it counted.
+//! Loads the program, fills its maps, attaches it, finds it again and reads what it counted.
 //!
-//! Nothing here knows YAML; what to enforce arrives as the compiled tables of [`crate::policy`].
+//! Nothing in here depends on YAML: what to enforce arrives as the compiled tables of [`crate::policy`]. The folders depend on
+//! each other in one direction:
+//!
+//! ```text
+//! sys <- stats <- object <- pins <- migrate <- replace
+//!   discover reads programs and maps without pins; test_run runs a loaded object on one packet
+//! ```
 
 pub mod discover;
 mod migrate;

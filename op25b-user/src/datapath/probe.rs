@@ -1,11 +1,11 @@
-//! The packet that a question is asked with: a subscriber's TCP SYN, as it would arrive.
+//! Builds the packet of a test run: a subscriber's TCP SYN, as it arrives at the interface.
 
 use std::net::IpAddr;
 
 use etherparse::{PacketBuilder, PacketBuilderStep};
 use thiserror::Error;
 
-/// Source and destination are not of one address family: there is no such packet.
+/// Source and destination are not of one address family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{source_address} and {destination_address} are not of the same address family")]
 pub struct MixedFamilies {
@@ -14,10 +14,6 @@ pub struct MixedFamilies {
 }
 
 /// An Ethernet frame with a TCP SYN from `source` to `destination`.
-///
-/// # Errors
-///
-/// [`MixedFamilies`].
 ///
 /// # Panics
 ///

@@ -1,4 +1,4 @@
-//! Asks the real program about one packet: `BPF_PROG_TEST_RUN` on an instance that is attached to nothing.
+//! Runs the real program on one packet: `BPF_PROG_TEST_RUN` on an instance that is attached to no interface.
 
 use std::path::Path;
 
@@ -27,44 +27,40 @@ pub struct Decision {
     pub verdict: Verdict,
     /// The row of the verdict table.
     pub reason: Reason,
-    /// The rule that decided, as an index into the list that the reason speaks of.
+    /// The rule that decided, as an index into the policy's list that belongs to the reason.
     pub rule: Option<usize>,
 }
 
-/// Why the program could not be asked.
+/// Why there is no decision.
 #[derive(Debug, Error)]
 pub enum TestRunError {
-    /// The kernel does not run it.
+    /// The kernel does not run the program.
     #[error("the kernel did not run the program on the packet (BPF_PROG_TEST_RUN)")]
     Run(#[from] ProgramError),
     /// The decision cannot be read.
     #[error(transparent)]
     Map(#[from] MapError),
-    /// The program or its map is not there.
+    /// The program or its map cannot be used.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// The program's answer makes no sense.
-    #[error("the program answered action {action}, {decision:?}: this is a fault in op25b")]
-    Nonsense {
+    /// The program's action does not match the decision that it recorded.
+    #[error("the program returned action {action} and recorded {decision:?}: this is a fault in op25b")]
+    Inconsistent {
         /// The XDP action.
         action: u32,
-        /// The record it left.
+        /// The decision that it recorded.
         decision: values::Decision,
     },
 }
 
-/// A filter loaded for questions.
+/// A filter loaded for test runs.
 #[derive(Debug)]
 pub struct TestRunner {
     filter: Filter,
 }
 
 impl TestRunner {
-    /// Loads the program with this policy, keeping each decision.
-    ///
-    /// # Errors
-    ///
-    /// [`LoadError`].
+    /// Loads the program with this policy, recording each decision.
     pub fn load(compiled: &Compiled, description: &Description) -> Result<Self, LoadError> {
         let options = LoadOptions {
             log: LogLevel::Off,
@@ -75,64 +71,48 @@ impl TestRunner {
         Ok(Self { filter })
     }
 
-    /// Loads the program beside a filter that is pinned in a directory, to read the same policy, also when that changes.
+    /// Loads the program with the policy's maps of a filter that is pinned in a directory, so that it follows every change.
     pub(super) fn beside(filter: &Filter, pinned: &Path) -> Result<Self, LoadError> {
         Ok(Self {
             filter: filter.beside(pinned)?,
         })
     }
 
-    /// What the program for subscriber interfaces does with `frame`, an Ethernet frame of at least 14 bytes (the kernel
-    /// asks for them).
-    ///
-    /// # Errors
-    ///
-    /// [`TestRunError`].
+    /// Runs the program for subscriber interfaces on `frame`, an Ethernet frame of at least 14 bytes (the kernel requires
+    /// them).
     pub fn run(&mut self, frame: &[u8]) -> Result<Decision, TestRunError> {
         self.judge(Role::Subscriber, frame).map(|(decision, _)| decision)
     }
 
-    /// What the program for interfaces of this role does with `frame`, and the frame as the program leaves it.
-    ///
-    /// # Errors
-    ///
-    /// [`TestRunError`].
+    /// Runs the program for interfaces of this role on `frame`. Returns the decision and the frame as the program leaves it.
     pub fn judge(&mut self, role: Role, frame: &[u8]) -> Result<(Decision, Vec<u8>), TestRunError> {
         self.forget()?;
         let (action, output) = self.filter.run(role, frame)?;
         let decision = self.decision()?;
-        let nonsense = || TestRunError::Nonsense { action, decision };
-        let verdict = Verdict::from_u32(decision.verdict).ok_or_else(nonsense)?;
+        let inconsistent = || TestRunError::Inconsistent { action, decision };
+        let verdict = Verdict::from_u32(decision.verdict).ok_or_else(inconsistent)?;
         if action_of(verdict) != action {
-            return Err(nonsense());
+            return Err(inconsistent());
         }
         let decision = Decision {
             verdict,
-            reason: Reason::from_u32(decision.reason).ok_or_else(nonsense)?,
+            reason: Reason::from_u32(decision.reason).ok_or_else(inconsistent)?,
             rule: (decision.rule != NO_RULE).then_some(decision.rule as usize),
         };
         Ok((decision, output))
     }
 
-    /// Lets the program believe that the time of day is so many nanoseconds ahead of the boot-time clock.
-    ///
-    /// # Errors
-    ///
-    /// The kernel's answer.
+    /// Sets the offset of the time of day from the boot-time clock, in nanoseconds, in the program's map.
     pub fn set_clock(&mut self, boot_to_unix: i64) -> Result<(), LoadError> {
         self.filter.set_clock(boot_to_unix)
     }
 
-    /// The packets judged so far by the program for interfaces of this role.
-    ///
-    /// # Errors
-    ///
-    /// The kernel's answer.
+    /// The packets counted so far by the program for interfaces of this role.
     pub fn counters(&self, role: Role) -> Result<Counters, LoadError> {
         self.filter.counters(role)
     }
 
-    /// Overwrites the last decision, so that an answer is this packet's or nonsense.
+    /// Overwrites the last decision, so that what is read afterwards is this packet's decision or an invalid one.
     fn forget(&mut self) -> Result<(), TestRunError> {
         let nothing = values::Decision {
             reason: u32::MAX,
@@ -150,11 +130,7 @@ impl TestRunner {
 }
 
 impl Filter {
-    /// Runs the program for interfaces of this role once on `frame`; the XDP action, and the frame afterwards.
-    ///
-    /// # Errors
-    ///
-    /// [`TestRunError::Run`].
+    /// Runs the program for interfaces of this role once on `frame`. Returns the XDP action and the frame afterwards.
     pub fn run(&mut self, role: Role, frame: &[u8]) -> Result<(u32, Vec<u8>), TestRunError> {
         let mut output = vec![0; frame.len() + MOST_GROWTH];
         let options = TestRunOptions {
@@ -168,13 +144,13 @@ impl Filter {
     }
 }
 
-/// By how much the program makes a frame longer at most: the headers of an ICMP error, rounded up.
+/// The most bytes that the program adds to a frame: the headers of an ICMP error, rounded up.
 const MOST_GROWTH: usize = 64;
 
-/// The interface that test runs come in on: always the loopback's index (Linux `LOOPBACK_IFINDEX`).
+/// The interface on which the packets of test runs arrive: always the loopback's index (Linux `LOOPBACK_IFINDEX`).
 const LOOPBACK: u32 = 1;
 
-/// The XDP action (`linux/bpf.h`) behind a verdict.
+/// The XDP action (`linux/bpf.h`) of a verdict.
 fn action_of(verdict: Verdict) -> u32 {
     const XDP_DROP: u32 = 1;
     const XDP_PASS: u32 = 2;

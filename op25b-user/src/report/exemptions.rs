@@ -61,10 +61,6 @@ pub struct NoCursor;
 pub const CURSOR: &str = "^(p[0-9]{1,9}\\.[0-9]{1,9}|s[0-7][0-9A-HJKMNP-TV-Z]{25})$";
 
 /// A page of the exemptions that are wanted, as of `now`.
-///
-/// # Errors
-///
-/// [`StoreError`].
 pub fn list(
     policy: InFile<'_>,
     store: &dyn Records,
@@ -95,10 +91,6 @@ pub fn list(
 }
 
 /// The exemption with an id.
-///
-/// # Errors
-///
-/// [`StoreError`].
 pub fn find(
     policy: InFile<'_>,
     store: &dyn Records,
@@ -116,10 +108,6 @@ pub fn find(
 }
 
 /// A page of what happened after a revision, to one stored exemption or to all.
-///
-/// # Errors
-///
-/// [`StoreError`].
 pub fn history(
     store: &dyn Records,
     of: Option<Ulid>,

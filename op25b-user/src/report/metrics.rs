@@ -9,7 +9,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::{DaemonReport, InterfaceState};
+use super::daemon::{DaemonReport, InterfaceState};
 use crate::{
     datapath::{Counters, Misses},
     policy::Role,
@@ -81,10 +81,6 @@ fn signed(count: impl TryInto<i64>) -> i64 {
 
 impl Metrics {
     /// The page.
-    ///
-    /// # Errors
-    ///
-    /// Those of writing to a text, which has none.
     pub fn to_text(&self) -> Result<String, fmt::Error> {
         let mut page = Page(Registry::with_prefix("op25b"));
         self.packets(&mut page);

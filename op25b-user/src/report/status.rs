@@ -140,10 +140,6 @@ pub enum StatusError {
 }
 
 /// Asks the kernel about the filters here, and about the one that is pinned at `bpffs` in particular.
-///
-/// # Errors
-///
-/// [`StatusError`].
 pub async fn status(bpffs: &Path) -> Result<Status, StatusError> {
     let now = Timestamp::now();
     let Found { filters, unreadable } = discover::find().await?;

@@ -80,7 +80,7 @@ fn drivers_without_native_xdp_are_refused_as_native_with_a_hint_and_taken_as_aut
         let policy = scene.policy(&only(name, "native"));
         let answer = scene.op25b(&["run", "--policy", policy.to_str().unwrap()]);
         assert_eq!(answer.code, Some(2), "{answer:?}");
-        let hint = "its driver does not do that; `xdp: generic` works with every driver, slower";
+        let hint = "the driver does not support it; `xdp: generic` works with every driver, slower";
         assert!(answer.stderr.contains(hint), "{answer:?}");
         assert_eq!(scene.attached(), []);
 

@@ -124,7 +124,7 @@ fn an_interface_that_the_driver_refuses_leaves_the_first_one_free() {
     assert_eq!(
         answer.stderr.lines().last(),
         Some(
-            "op25b: cannot attach to interface br0 in native mode: its driver does not do that; \
+            "op25b: cannot attach to interface br0 in native mode: the driver does not support it; \
              `xdp: generic` works with every driver, slower: Operation not supported (os error 95)"
         )
     );

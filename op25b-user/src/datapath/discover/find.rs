@@ -1,110 +1,29 @@
-//! Finds the filters that run on interfaces of this network namespace, whichever process loaded them.
+//! Finds the filters on interfaces of this network namespace through the XDP programs that run there.
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
 use aya::programs::{ProgramError, loaded_programs};
 use op25b_common::names::{DESCRIPTION, SUBSCRIBER_PROGRAM, UPLINK_PROGRAM};
-use thiserror::Error;
 
-use super::maps::Maps;
-use crate::{
-    datapath::{
-        object::Description,
-        stats::{Counters, SubscriberRecords},
-        sys::{
-            interfaces::{Interfaces, InterfacesError},
-            map::MapError,
-        },
-    },
-    policy::Role,
+use super::{
+    found::{DiscoverError, Found, FoundFilter, FoundInterface, UnreadableFilter},
+    maps::Maps,
 };
+use crate::{datapath::sys::interfaces::Interfaces, policy::Role};
 
-/// The filters that run.
-#[derive(Debug, Default)]
-pub struct Found {
-    /// Those that this op25b understands, in the order in which they were loaded.
-    pub filters: Vec<FoundFilter>,
-    /// Those that another version has loaded, whose maps this one cannot read.
-    pub unreadable: Vec<UnreadableFilter>,
-}
-
-/// A filter of which nothing is known but where it runs.
-#[derive(Debug)]
-pub struct UnreadableFilter {
-    /// The interfaces it is attached to.
-    pub interfaces: Vec<FoundInterface>,
-    /// What of it cannot be read.
-    pub why: String,
-}
-
-/// A filter in the kernel: up to two programs with one set of maps.
-#[derive(Debug)]
-pub struct FoundFilter {
-    /// The interfaces it is attached to.
-    pub interfaces: Vec<FoundInterface>,
-    /// What it says of itself.
-    pub description: Description,
-    /// The packets it judged on subscriber interfaces.
-    pub subscriber: Counters,
-    /// The packets it judged on uplink interfaces.
-    pub uplink: Counters,
-    /// Bytes of kernel memory that its maps take, about: what they hold, without the kernel's own bookkeeping.
-    pub map_bytes: u64,
-    /// What it remembers of subscribers; nothing if this op25b does not understand how.
-    pub records: Option<SubscriberRecords>,
-}
-
-/// An interface with a filter on it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FoundInterface {
-    /// Its name.
-    pub name: String,
-    /// Its index.
-    pub index: u32,
-    /// What comes in there.
-    pub role: Role,
-    /// `native` or `generic`.
-    pub mode: &'static str,
-    /// The program's id.
-    pub program_id: u32,
-}
-
-/// Why running filters could not be read.
-#[derive(Debug, Error)]
-pub enum DiscoverError {
-    /// Interfaces cannot be listed.
-    #[error(transparent)]
-    Interfaces(#[from] InterfacesError),
-    /// Programs cannot be listed.
-    #[error("cannot list the loaded BPF programs (this needs root: CAP_SYS_ADMIN)")]
-    Programs(#[from] ProgramError),
-    /// A filter's maps cannot be read.
-    #[error("cannot read the maps of program {program_id} (this needs root: CAP_SYS_ADMIN)")]
-    Maps {
-        /// The program.
-        program_id: u32,
-        /// The kernel's answer.
-        source: MapError,
-    },
-}
-
-/// All filters on interfaces of this network namespace.
-///
-/// # Errors
-///
-/// [`DiscoverError`].
+/// Finds all filters on interfaces of this network namespace.
 pub async fn find() -> Result<Found, DiscoverError> {
     let interfaces = Interfaces::list().await?;
     if interfaces.iter().all(|interface| interface.xdp.is_empty()) {
         return Ok(Found::default());
     }
-    // Programs of one filter share its description: that map's id tells which belong together.
+    // The programs of one filter share its description: that map's id identifies the filter.
     let mut filters: BTreeMap<u32, FoundFilter> = BTreeMap::new();
-    // One without a description goes by its program.
+    // A filter without a description is identified by its program.
     let mut unreadable: BTreeMap<(Option<u32>, u32), UnreadableFilter> = BTreeMap::new();
     for program in loaded_programs() {
         let program = match program {
-            // Anybody's program may be unloaded between being listed and being opened.
+            // A program may be unloaded after it was listed and before it is opened.
             Err(error) if is_gone(&error) => continue,
             program => program?,
         };
@@ -139,7 +58,7 @@ pub async fn find() -> Result<Found, DiscoverError> {
                     }
                 }
             }
-            // What was read has a description.
+            // A filter that was read has a description.
             (Ok(_), None) => {}
         }
     }
@@ -149,7 +68,7 @@ pub async fn find() -> Result<Found, DiscoverError> {
     })
 }
 
-/// Whether the kernel's answer was that there is no program of this id.
+/// Whether the kernel has no program of this id any more.
 fn is_gone(error: &ProgramError) -> bool {
     matches!(error, ProgramError::SyscallError(error) if error.io_error.raw_os_error() == Some(libc::ENOENT))
 }

@@ -1,6 +1,4 @@
-//! The maps of a loaded program, opened by their names, and what they say.
-
-use std::error::Error;
+//! Opens the maps of a loaded program by their names and reads them.
 
 use aya::{
     maps::{Map, MapData, MapInfo},
@@ -8,7 +6,7 @@ use aya::{
 };
 use op25b_common::names::{COUNTERS, DESCRIPTION, MISSES_V6, SUBSCRIBERS_V4, SUBSCRIBERS_V6};
 
-use super::find::{DiscoverError, FoundFilter, FoundInterface};
+use super::found::{DiscoverError, FoundFilter, FoundInterface};
 use crate::{
     datapath::{
         object::Described,
@@ -18,7 +16,7 @@ use crate::{
     policy::Role,
 };
 
-/// Why this op25b does not understand what a filter says of itself: it is of another version.
+/// Why this op25b cannot read a filter's maps: the filter is of another version.
 pub(super) type Unreadable = String;
 
 /// The maps of one program.
@@ -64,7 +62,7 @@ impl Maps {
         })
     }
 
-    /// What the filter says of itself, and has counted.
+    /// Reads the filter's description, counters and records.
     pub(super) fn read(
         &self,
         interfaces: &[FoundInterface],
@@ -78,9 +76,9 @@ impl Maps {
                 description,
                 layout,
                 records,
-            } = Described::read(description).map_err(|error| full_text(&error))?;
-            let counters = CounterTable::read(&Map::PerCpuArray(counters), &layout.reasons)
-                .map_err(|error| full_text(&error))?;
+            } = Described::read(description).map_err(unreadable)?;
+            let counters =
+                CounterTable::read(&Map::PerCpuArray(counters), &layout.reasons).map_err(unreadable)?;
             Ok(FoundFilter {
                 interfaces: interfaces.to_vec(),
                 description,
@@ -93,7 +91,7 @@ impl Maps {
         Ok(read())
     }
 
-    /// The records of subscribers, if they are laid out as this op25b knows.
+    /// The subscribers' records, if this op25b knows their layout.
     fn records(&self, layout: Option<RecordLayout>) -> Option<SubscriberRecords> {
         let layout = layout?;
         let open = |name| self.open(name).ok()?.ok();
@@ -107,12 +105,6 @@ impl Maps {
 }
 
 /// An error with all its sources.
-fn full_text(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
+fn unreadable(error: impl Into<anyhow::Error>) -> Unreadable {
+    format!("{:#}", error.into())
 }

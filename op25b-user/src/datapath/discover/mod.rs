@@ -1,6 +1,8 @@
 //! Finds the filters that run in this network namespace, whichever process loaded them.
 
 mod find;
+mod found;
 mod maps;
 
-pub use find::{DiscoverError, Found, FoundFilter, FoundInterface, UnreadableFilter, find};
+pub use find::find;
+pub use found::{DiscoverError, Found, FoundFilter, FoundInterface, UnreadableFilter};

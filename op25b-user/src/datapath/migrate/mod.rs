@@ -1,7 +1,8 @@
-//! Takes over what the generation before has counted, if the next one has maps of its own.
+//! Migrates what the generations before have counted, as far as the new filter does not share their maps.
 
+mod counters;
 mod records;
 mod transfer;
 
 pub use records::MigratedRecords;
-pub(crate) use records::{counters, records};
+pub(crate) use {counters::counters, records::records};

@@ -1,4 +1,4 @@
-//! What a filter that has just been switched to takes over from the maps of those before, if it does not share them.
+//! Migrates the subscribers' records of the generations before, if the new filter does not share their maps.
 
 use op25b_common::names::{SUBSCRIBERS_V4, SUBSCRIBERS_V6};
 use thiserror::Error;
@@ -6,17 +6,16 @@ use thiserror::Error;
 use super::transfer::{self, Side};
 use crate::datapath::{
     object::{Filter, LoadError},
-    pins::Generation,
-    replace::Before,
+    pins::{Generation, Snapshot},
     sys::{map::MapError, membarrier::wait_for_running_programs},
 };
 
-/// What has become of the records of subscribers.
+/// What became of the subscribers' records.
 #[derive(Debug, Default)]
 pub struct MigratedRecords {
-    /// How many IPv4 addresses kept theirs because it was brought into another map: the pools have changed.
+    /// How many IPv4 addresses kept their record, which was moved into another map because the pools have changed.
     pub moved: u64,
-    /// The families whose records begin anew, and why.
+    /// The families whose records start from zero, and why.
     pub reset: Vec<(&'static str, String)>,
 }
 
@@ -26,33 +25,26 @@ impl MigratedRecords {
     }
 }
 
-/// Goes on counting where a filter whose counters have another layout ended: that layout's name, and whether it worked.
-pub(crate) fn counters(before: &Before, filter: &mut Filter) -> Option<(String, bool)> {
-    let previous = before.latest()?;
-    if previous.has_our_counters() {
-        return None;
-    }
-    wait_for_running_programs();
-    let carried = carry_counters(previous, filter).unwrap_or(false);
-    Some((previous.layout_name(), carried))
+/// Why IPv4 records were not moved.
+#[derive(Debug, Error)]
+enum NotMoved {
+    #[error("their map does not have the shape in the description of the filter before")]
+    OtherShape,
+    #[error(transparent)]
+    Map(#[from] MapError),
+    #[error(transparent)]
+    Load(#[from] LoadError),
 }
 
-fn carry_counters(from: &Generation, to: &mut Filter) -> Result<bool, LoadError> {
-    match from.counters() {
-        Some(counters) => to.carry_counters(&counters?).map(|()| true),
-        None => Ok(false),
-    }
-}
-
-/// Goes on with the records of subscribers, as far as what is said of the maps before is understood.
-pub(crate) fn records(before: &Before, filter: &Filter) -> MigratedRecords {
+/// Migrates the records as far as this op25b can read the description of the maps before.
+pub(crate) fn records(before: &Snapshot, filter: &Filter) -> MigratedRecords {
     let mut migrated = MigratedRecords::default();
     let Some(previous) = before.latest() else {
         return migrated;
     };
     if previous.records().is_none() {
         for family in ["IPv4", "IPv6"] {
-            migrated.reset(family, "the filter before kept them in another way");
+            migrated.reset(family, "the filter before kept them in another layout");
         }
         return migrated;
     }
@@ -71,25 +63,14 @@ pub(crate) fn records(before: &Before, filter: &Filter) -> MigratedRecords {
     }
     match records_v4(before, previous, filter) {
         Ok(moved) => migrated.moved = moved,
-        Err(error) => migrated.reset("IPv4", error.to_string()),
+        Err(error) => migrated.reset("IPv4", format!("{:#}", anyhow::Error::from(error))),
     }
     migrated
 }
 
-/// Why IPv4 records were not moved.
-#[derive(Debug, Error)]
-enum NotMoved {
-    #[error("their map does not have the shape in the description of the filter before")]
-    OtherShape,
-    #[error(transparent)]
-    Map(#[from] MapError),
-    #[error(transparent)]
-    Load(#[from] LoadError),
-}
-
-/// Takes over the IPv4 records of all filters before that kept them elsewhere. More than one did, with something left in it,
-/// if a process died over this: the one that ran last is followed by the one that it had not emptied.
-fn records_v4(before: &Before, previous: &Generation, filter: &Filter) -> Result<u64, NotMoved> {
+/// Moves the IPv4 records of all generations before that have a map of their own. Several have one, with records left in it,
+/// only if a process ended during an earlier migration.
+fn records_v4(before: &Snapshot, previous: &Generation, filter: &Filter) -> Result<u64, NotMoved> {
     let mut maps = Vec::new();
     for generation in &before.generations {
         if shares(generation, filter, SUBSCRIBERS_V4) {
@@ -97,9 +78,7 @@ fn records_v4(before: &Before, previous: &Generation, filter: &Filter) -> Result
         }
         match (generation.records_v4(), generation.records()) {
             (Some(map), Some(records)) => maps.push((map?, &records.ipv4)),
-            _ if previous.is(generation) => {
-                return Err(NotMoved::OtherShape);
-            }
+            _ if previous.is(generation) => return Err(NotMoved::OtherShape),
             // It never ran, or is of another version.
             _ => {}
         }
@@ -124,7 +103,7 @@ fn records_v4(before: &Before, previous: &Generation, filter: &Filter) -> Result
     Ok(moved)
 }
 
-/// Whether a filter has this map in common with a generation.
+/// Whether a filter and a generation share this map.
 fn shares(generation: &Generation, filter: &Filter, map: &'static str) -> bool {
     let data = filter.map_data(map).ok().and_then(|data| data.info().ok());
     data.is_some_and(|info| generation.map_id(map) == Some(info.id()))

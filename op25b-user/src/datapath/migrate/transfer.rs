@@ -1,4 +1,4 @@
-//! Subscribers' records from the maps of the filters before to the next one's, while the next one already counts.
+//! Moves the IPv4 records of one filter's map into another's, while the program of the other already counts.
 
 use std::{
     io,
@@ -23,16 +23,16 @@ pub(crate) struct Side<'a> {
     pub(crate) record_index: &'a RecordIndex,
 }
 
-/// Moves what was counted of addresses that have a record on both sides; of how many there was one.
+/// Moves the counters of addresses that have a record on both sides. Returns how many there are.
 ///
-/// What is counted leaves the old record as it comes into the new one, and of the rest repeating it changes nothing: so
-/// who died over this can be followed by someone who does it again, and one number of one record is lost at most. No packet
-/// may come to the old map any more.
+/// A counter is set to zero in the old record as it is added to the new one, and moving the rest twice changes nothing: if a
+/// process ends during this, the next one can repeat it, and at most one counter of one record is lost. No program may
+/// write to the old map any more.
 pub(crate) fn move_counts(from: Side<'_>, to: Side<'_>) -> Result<u64, MapError> {
     let mut moved = 0;
     each(from, to, |old, new| {
         moved += 1;
-        // First, since what has no beginning is no record: not to who does this again.
+        // First: a record without a beginning would be skipped if this is repeated.
         new.cold.begin_at(old.cold.first_seen.load(Relaxed));
         for (old, new) in old.counters().into_iter().zip(new.counters()) {
             add(new, old.swap(0, Relaxed));
@@ -48,15 +48,15 @@ pub(crate) fn move_counts(from: Side<'_>, to: Side<'_>) -> Result<u64, MapError>
     Ok(moved)
 }
 
-/// Has the records begin as early as they did before. To be done once more when no processor is in the midst of a packet
-/// that it began before [`move_counts`]: the program that found no beginning writes one.
+/// Sets the beginning of each record back to the earlier one. This is repeated once no program run is left that began before
+/// [`move_counts`]: a program that finds no beginning writes one.
 pub(crate) fn move_beginnings(from: Side<'_>, to: Side<'_>) -> Result<(), MapError> {
     each(from, to, |old, new| {
         new.cold.begin_at(old.cold.first_seen.load(Relaxed));
     })
 }
 
-/// A [`Subscriber`] that several processors and this process write.
+/// A [`Subscriber`] that processors and this process write at the same time.
 #[derive(Clone, Copy)]
 struct Shared<'a> {
     hot: &'a SharedHot,
@@ -115,28 +115,28 @@ impl<'a> Shared<'a> {
 }
 
 impl SharedCold {
-    /// 0 is never, as in [`Cold::first_seen`].
+    /// Sets the beginning to `seen` if that is earlier; 0 means never, as in [`Cold::first_seen`].
     fn begin_at(&self, seen: u32) {
         let earlier = |found: u32| (seen != 0 && (found == 0 || seen < found)).then_some(seen);
-        // Nothing to be done is no error.
+        // The error means that there was nothing to change.
         let _ = self.first_seen.fetch_update(Relaxed, Relaxed, earlier);
     }
 }
 
-/// Adds to a counter, which stops where the program's additions make it stop.
+/// Adds to a counter, which saturates where it does in the program.
 fn add(counter: &AtomicU32, count: u32) {
     let sum = |found: u32| {
-        // What several processors have added beyond it stays.
+        // Several processors may have counted beyond it: that stays.
         let most = Subscriber::MOST.max(found);
         (count != 0).then(|| found.saturating_add(count).min(most))
     };
-    // Nothing to be added is no error.
+    // The error means that there was nothing to add.
     let _ = counter.fetch_update(Relaxed, Relaxed, sum);
 }
 
-/// Goes through the records that hold something on the old side and have a place on the new one.
+/// Visits the addresses that have a record on the old side and a place on the new one.
 fn each(from: Side<'_>, to: Side<'_>, mut visit: impl FnMut(Shared<'_>, Shared<'_>)) -> Result<(), MapError> {
-    /// How many are mapped at once, which is 16 MiB of either map: what is mapped counts as this process's memory.
+    /// How many are mapped at once, which is 16 MiB of either map: mapped pages count as memory of this process.
     const WINDOW: u32 = 1 << 19;
     for (mut old, mut new, mut count) in from.record_index.in_common(to.record_index) {
         while count > 0 {
@@ -154,7 +154,7 @@ fn each(from: Side<'_>, to: Side<'_>, mut visit: impl FnMut(Shared<'_>, Shared<'
     Ok(())
 }
 
-/// Some records of a map as memory: the blocks that hold them.
+/// Some records of a map mapped into memory: the blocks that hold them.
 struct Window {
     mapping: MmapRaw,
     /// The first record, in the first block, and how many there are.
@@ -180,8 +180,8 @@ impl Window {
 
     fn records(&self) -> impl Iterator<Item = Shared<'_>> {
         let count = self.mapping.len() / size_of::<SharedBlock>();
-        // SAFETY: an array map's values begin at a page and follow one another, so that this one is aligned as blocks are;
-        // any bytes are a block of atomics, and nobody in this process has other references to them.
+        // SAFETY: an array map's values begin at a page and follow one another, so that these are aligned as blocks are;
+        // any bytes are a block of atomics, and this process has no other references to them.
         let blocks: &[SharedBlock] =
             unsafe { std::slice::from_raw_parts(self.mapping.as_ptr().cast(), count) };
         let records = blocks.iter().flat_map(|block| block.hot.iter().zip(&block.cold));

@@ -1,6 +1,6 @@
-//! What a loaded filter says about itself: JSON that lives in one of its maps and dies with it.
+//! The description of a loaded filter: JSON in one of its maps, which exists as long as the filter does.
 //!
-//! Whoever finds the program in the kernel learns which policy it enforces, without a file that could be stale.
+//! It names the policy that a program found in the kernel enforces, without a file that could be stale.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ use thiserror::Error;
 use super::layout::Layout;
 use crate::datapath::{stats::RecordLayout, sys::map::MapError};
 
-/// The policy behind a loaded filter, and who loaded it.
+/// The policy of a loaded filter, and the process that loaded it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
     /// Version of the op25b that loaded it.
@@ -36,7 +36,7 @@ pub struct Description {
     pub relays: usize,
     /// How many exemptions there are.
     pub exemptions: usize,
-    /// The ends of those exemptions that have one.
+    /// The expiry times of those exemptions that have one.
     pub exemption_ends: Vec<Timestamp>,
 }
 
@@ -45,7 +45,7 @@ pub struct Description {
 pub struct PoolSummary {
     /// The pool's name.
     pub name: String,
-    /// The pool's mode, in the policy's word.
+    /// The pool's mode, as in the policy.
     pub mode: String,
     /// How many prefixes it has.
     pub prefixes: usize,
@@ -62,7 +62,7 @@ pub(crate) enum DescriptionError {
     Json(#[from] serde_json::Error),
 }
 
-/// What the map says: the description, and how the maps beside it are laid out.
+/// The content of the map: the description, and the layout of the other maps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Described {
     /// The description.
@@ -70,13 +70,13 @@ pub(crate) struct Described {
     pub(crate) description: Description,
     /// The layout.
     pub(crate) layout: Layout,
-    /// Whose records are where; nothing if this op25b does not understand that.
+    /// The layout of the subscribers' records; none if this op25b cannot read it.
     #[serde(default, deserialize_with = "RecordLayout::if_understood")]
     pub(crate) records: Option<RecordLayout>,
 }
 
 impl Described {
-    /// A description of a filter that this op25b loads.
+    /// The content for a filter that this op25b loads.
     pub(crate) fn new(description: Description, records: RecordLayout) -> Self {
         Self {
             description,
@@ -85,7 +85,7 @@ impl Described {
         }
     }
 
-    /// The text in the pieces that the map holds. Fails if a path is not UTF-8.
+    /// Splits the text into the map's values. Fails if a path is not UTF-8.
     pub(crate) fn to_chunks(&self) -> serde_json::Result<Vec<DescriptionChunk>> {
         let text = serde_json::to_vec(self)?;
         let size = size_of::<DescriptionChunk>();
@@ -109,10 +109,10 @@ impl Described {
         Ok(Self::from_chunks(chunks.into_iter())?)
     }
 
-    /// The description from the map's pieces.
+    /// Joins the map's values.
     fn from_chunks(chunks: impl Iterator<Item = DescriptionChunk>) -> serde_json::Result<Self> {
         let mut text: Vec<u8> = chunks.flatten().collect();
-        // The filling of the last chunk; JSON text holds no zero byte.
+        // Cuts off the padding of the last chunk; JSON text contains no zero byte.
         text.truncate(text.iter().position(|byte| *byte == 0).unwrap_or(text.len()));
         serde_json::from_slice(&text)
     }

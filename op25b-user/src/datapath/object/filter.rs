@@ -1,4 +1,4 @@
-//! A filter loaded by this process, which is gone with the value unless it is pinned.
+//! A filter loaded by this process; dropping the value unloads it unless it is pinned or attached.
 
 use std::{
     os::fd::{AsFd as _, BorrowedFd},
@@ -29,25 +29,21 @@ use crate::{
     policy::{Compiled, Role},
 };
 
-/// A program with its policy in the kernel. Dropping it removes it, unless a link or a pin holds it.
+/// A program with its policy in the kernel. Dropping it unloads it, unless a link or a pin holds it.
 #[derive(Debug)]
 pub struct Filter {
     ebpf: Ebpf,
-    /// What is looked into, by the interface's name: the program goes by indices, which are known when it is attached.
+    /// The tunnels of each interface by its name: the program knows interfaces by index, which is known at attachment.
     tunnels: Vec<(String, u8)>,
-    /// Whose records are where.
+    /// The layout of the subscribers' records.
     pub(crate) records: RecordLayout,
     tables: Tables,
-    /// What was compiled into the program.
+    /// The policy's constants in the program.
     constants: Compiled,
 }
 
 impl Filter {
-    /// Loads the program with a compiled policy; nothing is attached yet.
-    ///
-    /// # Errors
-    ///
-    /// [`LoadError`]; nothing is left in the kernel then.
+    /// Loads the program with a compiled policy, attached to no interface.
     pub fn load(
         compiled: &Compiled,
         description: &Description,
@@ -56,11 +52,7 @@ impl Filter {
         Self::load_with(compiled, description, options, &Reused::default())
     }
 
-    /// The same with maps of a filter before.
-    ///
-    /// # Errors
-    ///
-    /// [`LoadError`]; nothing is left in the kernel then.
+    /// Loads the program, sharing maps of a filter before.
     pub fn load_with(
         compiled: &Compiled,
         description: &Description,
@@ -76,7 +68,7 @@ impl Filter {
         })
     }
 
-    /// Loads the program once more to read this one's policy, from the maps that are pinned in a directory.
+    /// Loads the program once more, with the maps of this filter's policy that are pinned in a directory.
     pub(crate) fn beside(&self, pinned: &Path) -> Result<Self, LoadError> {
         let maps = load::POLICY_MAPS.map(|name| (name, pinned.join(name)));
         let policy_maps = Reused(maps.into());
@@ -89,11 +81,7 @@ impl Filter {
         })
     }
 
-    /// What the kernel says of the loaded program for interfaces of this role.
-    ///
-    /// # Errors
-    ///
-    /// The kernel's answer.
+    /// The kernel's information on the loaded program for interfaces of this role.
     pub fn program_info(&mut self, role: Role) -> Result<ProgramInfo, LoadError> {
         Ok(self.program(role)?.info()?)
     }
@@ -115,7 +103,7 @@ impl Filter {
         maps::data(self.map(name)?).ok_or(LoadError::Missing { name })
     }
 
-    /// Looks into tunnels on the interface of this name and index as the policy says.
+    /// Decapsulates the policy's tunnels on the interface of this name and index.
     pub(crate) fn set_tunnels(&mut self, name: &str, index: u32) -> Result<(), LoadError> {
         match self.tunnels.iter().find(|(interface, _)| interface == name) {
             Some((_, kinds)) => maps::fill_tunnels(&mut self.ebpf, index, *kinds),
@@ -123,12 +111,12 @@ impl Filter {
         }
     }
 
-    /// Forgets the tunnels of an interface that is gone.
+    /// Removes the tunnels of an interface that is gone.
     pub(crate) fn forget_tunnels(&mut self, index: u32) -> Result<(), LoadError> {
         maps::forget_tunnels(&mut self.ebpf, index)
     }
 
-    /// Looks into all tunnels that any interface does on the one of this index.
+    /// Decapsulates the tunnels of all interfaces on the one of this index.
     pub(crate) fn set_all_tunnels(&mut self, index: u32) -> Result<(), LoadError> {
         let kinds = self.tunnels.iter().fold(0, |all, (_, kinds)| all | kinds);
         maps::fill_tunnels(&mut self.ebpf, index, kinds)
@@ -151,11 +139,7 @@ impl Filter {
         maps::map(&self.ebpf, name)
     }
 
-    /// Tells the program by how much the time of day, as Unix time in nanoseconds, is ahead of the boot-time clock.
-    ///
-    /// # Errors
-    ///
-    /// The kernel's answer.
+    /// Sets the offset of the time of day from the boot-time clock, in nanoseconds.
     pub fn set_clock(&mut self, boot_to_unix: i64) -> Result<(), LoadError> {
         maps::fill_array(&mut self.ebpf, CLOCK, &[boot_to_unix])
     }
@@ -164,11 +148,7 @@ impl Filter {
         maps::fill_array(&mut self.ebpf, DECISION, &[decision])
     }
 
-    /// The reader of the program's diagnostics, which writes to the process's logger.
-    ///
-    /// # Errors
-    ///
-    /// aya-log's, if it was taken before.
+    /// The reader of the program's diagnostics, which writes to the process's logger. It can be taken once.
     pub fn take_diagnostics(&mut self) -> Result<EbpfLogger<&'static dyn log::Log>, aya_log::Error> {
         EbpfLogger::init(&mut self.ebpf)
     }

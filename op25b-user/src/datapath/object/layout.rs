@@ -1,4 +1,4 @@
-//! What a later op25b has to know of the maps that outlive a program, and how it tells whether it does.
+//! The layout of the maps that outlive a program, by which a later op25b recognizes whether it can share them.
 
 use aya::maps::MapType;
 use op25b_common::{LAYOUT_VERSION, Reason, names::COUNTERS, values::COUNTER_SLOTS};
@@ -44,32 +44,32 @@ impl LongLived {
     }
 }
 
-/// How the long-lived maps of a filter are laid out. It stands in the filter's description, next to them.
+/// The layout of a filter's long-lived maps. It is part of the filter's description, which is pinned with them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Layout {
-    /// What the words of this record mean.
+    /// The version of this structure.
     version: u32,
-    /// A digest of the maps' shapes and of what their slots stand for.
+    /// A digest of the maps' shapes and of the meaning of their slots.
     abi: String,
-    /// What the counters' slots stand for, in order: see [`crate::datapath::Counters`].
+    /// The reasons that the counters' slots stand for, in order.
     pub(crate) reasons: Vec<String>,
 }
 
 impl Layout {
-    /// The one of this op25b.
+    /// The layout of this op25b.
     pub(crate) fn current() -> Self {
         let reasons: Vec<String> = Reason::ALL.map(|reason| reason.name().to_owned()).into();
         let maps = LONG_LIVED.map(LongLived::digested);
         let digest = Sha256::digest(format!("{} {}", maps.join(" "), reasons.join(" ")));
         Self {
             version: LAYOUT_VERSION,
-            // As many digits as nobody meets twice by chance.
+            // 64 bits: enough that two layouts do not collide by chance.
             abi: format!("{digest:x}")[..16].to_owned(),
             reasons,
         }
     }
 
-    /// Whether a program of this op25b can go on with the maps.
+    /// Whether a program of this op25b can share the maps.
     pub(crate) fn is_ours(&self) -> bool {
         *self == Self::current()
     }

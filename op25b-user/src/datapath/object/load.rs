@@ -1,4 +1,4 @@
-//! From compiled tables to a program and its maps in the kernel, attached to nothing yet.
+//! Loads the program with the tables of a compiled policy into the kernel, attached to no interface.
 
 use std::path::PathBuf;
 
@@ -32,19 +32,19 @@ use crate::{
     policy::{Compiled, Prohibit},
 };
 
-/// The program, compiled by the build script; aligned as the ELF parser wants it.
+/// The program, compiled by the build script; aligned as the ELF parser requires.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/op25b"));
 
-/// What the program does besides judging.
+/// What the program does besides enforcing the policy.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LoadOptions {
-    /// Which diagnostics the program writes; without any they cost nothing, because the verifier removes them.
+    /// Which diagnostics the program logs; none costs nothing, because the verifier removes the code.
     pub log: LogLevel,
-    /// Whether each decision is kept for [`crate::datapath::TestRunner`].
+    /// Whether the program records each decision, for [`crate::datapath::TestRunner`].
     pub trace: bool,
 }
 
-/// How much the program says about single packets, for finding a fault.
+/// How much the program logs about single packets, to find a fault.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogLevel {
     /// Nothing.
@@ -64,7 +64,7 @@ impl LogLevel {
     }
 }
 
-/// Maps that a filter goes on with, by their names and pins; without any it makes its own.
+/// Maps that a filter shares with the one before, by their names and pins; it creates all others.
 #[derive(Clone, Debug, Default)]
 pub struct Reused(pub(crate) Vec<(&'static str, PathBuf)>);
 
@@ -98,7 +98,7 @@ pub(crate) fn load(
     Ok(ebpf)
 }
 
-/// Maps that hold the policy: another program that reads them judges by it as well.
+/// Maps that hold the policy: another program that uses them enforces the same one.
 pub(crate) const POLICY_MAPS: [&str; 9] = [
     ROOTS,
     PAGES,
@@ -111,7 +111,7 @@ pub(crate) const POLICY_MAPS: [&str; 9] = [
     CLOCK,
 ];
 
-/// Loads the program for subscribers to read the policy of another one from its maps, keeping each decision.
+/// Loads the program for subscriber interfaces with the maps of another filter's policy, recording each decision.
 pub(crate) fn load_beside(compiled: &Compiled, policy_maps: &Reused) -> Result<Ebpf, LoadError> {
     let options = LoadOptions {
         log: LogLevel::Off,
@@ -124,9 +124,9 @@ pub(crate) fn load_beside(compiled: &Compiled, policy_maps: &Reused) -> Result<E
     Ok(ebpf)
 }
 
-/// The verifier's refusal, without its account of every instruction.
+/// The verifier's refusal with the last lines of its log, which lists every instruction.
 fn refusal(program: &'static str, error: ProgramError) -> LoadError {
-    const LAST_WORDS: usize = 4;
+    const LAST_LINES: usize = 4;
     match error {
         ProgramError::LoadError {
             io_error,
@@ -137,7 +137,7 @@ fn refusal(program: &'static str, error: ProgramError) -> LoadError {
             LoadError::Refused {
                 program,
                 source: io_error,
-                log: lines[lines.len().saturating_sub(LAST_WORDS)..].join(" / "),
+                log: lines[lines.len().saturating_sub(LAST_LINES)..].join(" / "),
             }
         }
         error => error.into(),
@@ -151,7 +151,7 @@ fn create(
     options: LoadOptions,
     reused: &Reused,
 ) -> Result<Ebpf, LoadError> {
-    // What is left over repeats the first one.
+    // Unused slots repeat the first port.
     let mut ports = [compiled.blocked_ports.first().copied().unwrap_or_default(); MAX_BLOCKED_PORTS];
     for (slot, port) in ports.iter_mut().zip(&compiled.blocked_ports) {
         *slot = *port;
@@ -213,11 +213,11 @@ fn create(
     Ok(loader.load(OBJECT)?)
 }
 
-/// How often and from where `action: prohibit` answers, as the program counts.
+/// The rate and the source addresses of the answers of `action: prohibit`, in the program's units.
 struct Answers {
     router_v4: AddressV4,
     router_v6: AddressV6,
-    /// Nanoseconds an answer takes from the bucket.
+    /// Nanoseconds that an answer takes from the token bucket.
     interval: u64,
     /// Nanoseconds that the bucket holds.
     burst: u64,
@@ -241,10 +241,10 @@ impl Answers {
     }
 }
 
-/// How many of each family are when packets come one by one, from a person or a test; more would only take time to make.
+/// How many subscribers of each family have a record in test runs, where creating larger maps would only take time.
 const TRACED_SUBSCRIBERS: usize = 1 << 12;
 
-/// A map's size, with room for changes while the program runs: an eighth, and at least this many.
+/// The size of a map with room for changes while the program runs: an eighth more, and at least `LEAST` entries more.
 fn with_room(entries: usize) -> u32 {
     const LEAST: usize = 4096;
     max_entries(entries + (entries / 8).max(LEAST))

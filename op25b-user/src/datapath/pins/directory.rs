@@ -1,4 +1,4 @@
-//! What is left in the BPF file system for the next op25b: links, and what runs on them.
+//! The pin directory in the BPF file system: what outlives a process for the next one to take over.
 //!
 //! ```text
 //! /sys/fs/bpf/op25b/
@@ -6,18 +6,18 @@
 //!   generations/217/          one for each filter that may run on a link, named after a program's id
 //!     op25b_subscribe         its programs,
 //!     op25b_uplink
-//!     DESCRIPTION             what it enforces, and the layout of
-//!     COUNTERS                the maps that its successor goes on with,
-//!     SUBSCRIBERS_V4          or takes over from
+//!     DESCRIPTION             the description of its policy, and of the layout of
+//!     COUNTERS                the maps that its successor shares,
+//!     SUBSCRIBERS_V4          or migrates
 //!     SUBSCRIBERS_V6
 //!     MISSES_V6
 //! ```
 //!
-//! A generation is pinned whole before the first link runs it, and its predecessor is unpinned after the last one has
-//! left it. So whenever a process ends, what runs on a link is there to be read and to be gone back to.
+//! A generation is pinned completely before the first link runs it, and its predecessor is unpinned after the last link
+//! has left it. Whenever a process ends, the programs and maps of what runs on a link are there to be read, and to be
+//! restored.
 
 use std::{
-    fmt::Write as _,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -27,13 +27,14 @@ use thiserror::Error;
 use super::{
     link::Link,
     lock::{self, Lock},
+    names::{escaped, unescaped},
 };
 use crate::datapath::sys::bpffs::{self, BpffsError};
 
 /// Why the pins cannot be used.
 #[derive(Debug, Error)]
 pub enum PinsError {
-    /// There is no place for them.
+    /// There is no BPF file system for them.
     #[error(transparent)]
     Bpffs(#[from] BpffsError),
     /// Another op25b uses them.
@@ -43,17 +44,17 @@ pub enum PinsError {
         directory.display()
     )]
     Held {
-        /// The place.
+        /// The directory.
         directory: PathBuf,
-        /// Who, if the system tells.
+        /// The process, if the system reports it.
         holder: Option<u32>,
     },
-    /// The system refused something.
-    #[error("cannot {what} {}", path.display())]
+    /// The system refused an operation.
+    #[error("cannot {operation} {}", path.display())]
     Refused {
         /// What was tried.
-        what: &'static str,
-        /// With what.
+        operation: &'static str,
+        /// On which path.
         path: PathBuf,
         /// The system's answer.
         source: io::Error,
@@ -61,13 +62,17 @@ pub enum PinsError {
 }
 
 impl PinsError {
-    pub(crate) fn refused(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn refused(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Refused { what, path, source }
+        move |source| Self::Refused {
+            operation,
+            path,
+            source,
+        }
     }
 }
 
-/// The pin directory, held: nobody else changes what is in it.
+/// The pin directory, locked: no other op25b changes what is in it.
 #[derive(Debug)]
 pub struct Pins {
     directory: PathBuf,
@@ -75,11 +80,7 @@ pub struct Pins {
 }
 
 impl Pins {
-    /// Takes the directory, which is made if it is not there.
-    ///
-    /// # Errors
-    ///
-    /// [`PinsError`], among them that another process has it.
+    /// Locks the directory, which is created if it does not exist.
     pub fn take(directory: &Path) -> Result<Self, PinsError> {
         bpffs::make(directory)?;
         let lock = lock::take(directory)
@@ -95,7 +96,7 @@ impl Pins {
         for part in [pins.links_directory(), pins.generations_directory()] {
             match fs::create_dir(&part) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(PinsError::refused("make", &part)(error));
+                    return Err(PinsError::refused("create", &part)(error));
                 }
                 _ => {}
             }
@@ -103,21 +104,17 @@ impl Pins {
         Ok(pins)
     }
 
-    /// The same, if the directory is there at all.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Self::take`].
+    /// Locks the directory if it exists.
     pub fn take_existing(directory: &Path) -> Result<Option<Self>, PinsError> {
         match bpffs::is_bpffs(directory) {
             Ok(true) => Self::take(directory).map(Some),
             Ok(false) => Ok(None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(PinsError::refused("look at", directory)(error)),
+            Err(error) => Err(PinsError::refused("examine", directory)(error)),
         }
     }
 
-    /// Where it is.
+    /// Its path.
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory
@@ -127,17 +124,17 @@ impl Pins {
         self.directory.join("links")
     }
 
-    pub(crate) fn generations_directory(&self) -> PathBuf {
+    pub(super) fn generations_directory(&self) -> PathBuf {
         self.directory.join("generations")
     }
 
-    /// Where the link of an interface is pinned.
+    /// The path at which the link of an interface is pinned.
     pub(crate) fn link_path(&self, interface: &str) -> PathBuf {
         self.links_directory().join(escaped(interface))
     }
 
     /// The pinned links, each with its interface's name.
-    pub(crate) fn links(&self) -> Result<Vec<(String, Link)>, PinsError> {
+    pub(super) fn links(&self) -> Result<Vec<(String, Link)>, PinsError> {
         let mut links = Vec::new();
         for path in entries(&self.links_directory())? {
             let link = Link::open(&path).map_err(PinsError::refused("open", &path))?;
@@ -147,22 +144,18 @@ impl Pins {
         Ok(links)
     }
 
-    /// Removes the pin of an interface's link; it is no error if there is none.
+    /// Removes the pin of an interface's link, if there is one.
     pub(crate) fn forget_link(&self, interface: &str) -> Result<(), PinsError> {
         remove_file(&self.link_path(interface))
     }
 
-    /// Detaches every filter whose link is pinned here, and removes every trace. The names of the interfaces that were
-    /// enforced on.
-    ///
-    /// # Errors
-    ///
-    /// The system's answer.
+    /// Detaches every filter whose link is pinned here, and removes all pins. Returns the names of the interfaces that
+    /// ran a filter.
     pub fn remove(self) -> Result<Vec<String>, PinsError> {
         let mut detached = Vec::new();
         for (interface, link) in self.links()? {
             let path = self.link_path(&interface);
-            let info = link.info().map_err(PinsError::refused("ask", &path))?;
+            let info = link.info().map_err(PinsError::refused("query", &path))?;
             if info.interface.is_some() {
                 link.detach().map_err(PinsError::refused("detach", &path))?;
                 detached.push(interface.clone());
@@ -176,7 +169,7 @@ impl Pins {
             fs::remove_dir(&part).map_err(PinsError::refused("remove", &part))?;
         }
         match fs::remove_dir(&self.directory) {
-            // A file system of its own stays: this process need not be the one that mounted it.
+            // A file system that is mounted here stays: another process may have mounted it.
             Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {}
             result => result.map_err(PinsError::refused("remove", &self.directory))?,
         }
@@ -184,17 +177,14 @@ impl Pins {
     }
 }
 
-/// The process that holds a pin directory, as far as the system tells.
+/// The process that holds the lock on a pin directory, if the system reports it.
 #[must_use]
 pub fn holder(directory: &Path) -> Option<u32> {
     lock::holder(directory)
 }
 
-/// The ids of the programs that run on links pinned in a directory, whoever holds it; none if there is no such directory.
-///
-/// # Errors
-///
-/// The system's answer.
+/// The ids of the programs that run on links pinned in a directory, whichever process holds it; none if there is no such
+/// directory.
 pub fn pinned_programs(directory: &Path) -> io::Result<Vec<u32>> {
     let gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
     let entries = match fs::read_dir(directory.join("links")) {
@@ -203,7 +193,7 @@ pub fn pinned_programs(directory: &Path) -> io::Result<Vec<u32>> {
     };
     let mut programs = Vec::new();
     for entry in entries {
-        // The holder may take a link away between its being listed and opened.
+        // The holder may remove a link after it was listed.
         match Link::open(&entry?.path()) {
             Err(error) if gone(&error) => {}
             link => {
@@ -215,8 +205,8 @@ pub fn pinned_programs(directory: &Path) -> io::Result<Vec<u32>> {
     Ok(programs)
 }
 
-/// What is in a directory, by name.
-pub(crate) fn entries(directory: &Path) -> Result<Vec<PathBuf>, PinsError> {
+/// The paths in a directory, sorted by name.
+pub(super) fn entries(directory: &Path) -> Result<Vec<PathBuf>, PinsError> {
     let read = || -> io::Result<Vec<PathBuf>> {
         let mut paths = fs::read_dir(directory)?
             .map(|entry| Ok(entry?.path()))
@@ -228,7 +218,7 @@ pub(crate) fn entries(directory: &Path) -> Result<Vec<PathBuf>, PinsError> {
 }
 
 /// Removes a directory of pins.
-pub(crate) fn remove_directory(directory: &Path) -> Result<(), PinsError> {
+pub(super) fn remove_directory(directory: &Path) -> Result<(), PinsError> {
     for path in entries(directory)? {
         remove_file(&path)?;
     }
@@ -241,48 +231,5 @@ fn remove_file(path: &Path) -> Result<(), PinsError> {
             Err(PinsError::refused("remove", path)(error))
         }
         _ => Ok(()),
-    }
-}
-
-/// An interface's name as a BPF file system takes it, which has no dots in its names.
-fn escaped(interface: &str) -> String {
-    let mut name = String::new();
-    for byte in interface.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_".contains(&byte) {
-            name.push(char::from(byte));
-        } else {
-            // Writing to a String does not fail.
-            let _ = write!(name, "%{byte:02x}");
-        }
-    }
-    name
-}
-
-/// The name behind an escaped one; what nobody escaped stays as it is.
-fn unescaped(name: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = name;
-    while let Some((plain, coded)) = rest.split_once('%') {
-        bytes.extend(plain.bytes());
-        let code = coded.get(..2).and_then(|code| u8::from_str_radix(code, 16).ok());
-        bytes.push(code.unwrap_or(b'%'));
-        rest = if code.is_some() { &coded[2..] } else { coded };
-    }
-    bytes.extend(rest.bytes());
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_interface_has_a_name_without_dots_and_its_own() {
-        for name in ["eth1", "eth0.100", "eth0%2e100", "a%", "br-lan_1", "イ"] {
-            let escaped = escaped(name);
-            assert!(!escaped.contains(['.', '/']), "{escaped}");
-            assert_eq!(unescaped(&escaped), name);
-        }
-        assert_eq!(escaped("eth0.100"), "eth0%2e100");
     }
 }

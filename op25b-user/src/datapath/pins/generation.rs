@@ -1,4 +1,4 @@
-//! One filter as it is pinned: its programs, its description and the maps that its successor goes on with.
+//! A filter as it is pinned: its programs, its description, its policy's maps and the maps that its successor goes on with.
 
 use std::{
     fs, io,
@@ -9,7 +9,7 @@ use std::{
 use aya::maps::{Map, MapData, MapInfo};
 use op25b_common::names::{COUNTERS, DESCRIPTION, SUBSCRIBER_PROGRAM, SUBSCRIBERS_V4, UPLINK_PROGRAM};
 
-use super::directory::{self, Pins, PinsError};
+use super::directory::{Pins, PinsError, entries, remove_directory};
 use crate::{
     datapath::{
         object::{Described, Description, Filter, LONG_LIVED, POLICY_MAPS, Reused, program_name},
@@ -25,7 +25,7 @@ pub(crate) struct Generation {
     path: PathBuf,
     /// Its programs by their ids.
     programs: Vec<(u32, OwnedFd)>,
-    /// What it says of itself; nothing if this op25b does not understand it.
+    /// Its description; none if this op25b cannot read it.
     described: Option<Described>,
 }
 
@@ -39,16 +39,16 @@ impl Generation {
             })?
             .id();
         let path = pins.generations_directory().join(id.to_string());
-        // A number that is used again is of a generation that was left behind by a kernel that is gone: there is none,
-        // since pins go with it. What is there is half of one that a process died over.
+        // A pinned program keeps its id from being used again. A directory of this name is incomplete: a process ended
+        // while it pinned a generation.
         if path.exists() {
-            directory::remove_directory(&path)?;
+            remove_directory(&path)?;
         }
-        fs::create_dir(&path).map_err(PinsError::refused("make", &path))?;
+        fs::create_dir(&path).map_err(PinsError::refused("create", &path))?;
         let pinned = Self::pin_at(&path, filter).and_then(|()| Self::open(path.clone()));
         if pinned.is_err() {
-            // The first error is the one to be told.
-            let _ = directory::remove_directory(&path);
+            // The first error is the one to report.
+            let _ = remove_directory(&path);
         }
         pinned
     }
@@ -77,9 +77,9 @@ impl Generation {
         Ok(())
     }
 
-    /// All that are pinned, also those that a process died over.
-    pub(crate) fn all(pins: &Pins) -> Result<Vec<Self>, PinsError> {
-        directory::entries(&pins.generations_directory())?
+    /// All that are pinned, including incomplete ones that a process left when it ended.
+    pub(super) fn all(pins: &Pins) -> Result<Vec<Self>, PinsError> {
+        entries(&pins.generations_directory())?
             .into_iter()
             .map(Self::open)
             .collect()
@@ -91,10 +91,10 @@ impl Generation {
             let path = path.join(name);
             match bpf::open_pin(&path) {
                 Ok(program) => {
-                    let id = bpf::program_id(program.as_fd()).map_err(PinsError::refused("ask", &path))?;
+                    let id = bpf::program_id(program.as_fd()).map_err(PinsError::refused("query", &path))?;
                     programs.push((id, program));
                 }
-                // The process that pinned it died over that, or it is of another version.
+                // The generation is incomplete, or of another version.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(PinsError::refused("open", &path)(error)),
             }
@@ -108,7 +108,7 @@ impl Generation {
         })
     }
 
-    /// The program of this id, if it is one of this generation's.
+    /// The program of this id, if it belongs to this generation.
     pub(crate) fn program(&self, id: u32) -> Option<BorrowedFd<'_>> {
         self.programs
             .iter()
@@ -116,24 +116,24 @@ impl Generation {
             .map(|(_, fd)| fd.as_fd())
     }
 
-    /// Where it is pinned.
+    /// The directory in which it is pinned.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What it says of itself.
+    /// Its description, if this op25b can read it.
     pub(crate) fn description(&self) -> Option<&Description> {
         self.described.as_ref().map(|described| &described.description)
     }
 
-    /// The layout of its maps, for people.
+    /// The name of the layout of its maps, for people.
     pub(crate) fn layout_name(&self) -> String {
         self.described
             .as_ref()
             .map_or_else(|| "unknown".into(), |described| described.layout.name())
     }
 
-    /// The maps that a filter of this op25b, with records like these, can go on with.
+    /// The maps that a filter of this op25b with this record layout can share.
     pub(crate) fn reusable(&self, next: &RecordLayout) -> Reused {
         let mut maps = Vec::new();
         if self.has_our_counters() {
@@ -146,7 +146,7 @@ impl Generation {
         Reused(pinned.collect())
     }
 
-    /// Whether a filter of this op25b can go on with the maps of [`LONG_LIVED`]: all or none.
+    /// Whether a filter of this op25b can share the maps of [`LONG_LIVED`]: all or none.
     pub(crate) fn has_our_counters(&self) -> bool {
         let described = self.described.as_ref();
         described.is_some_and(|described| described.layout.is_ours())
@@ -155,25 +155,25 @@ impl Generation {
                 .all(|map| map.shape.is_pinned_at(&self.path.join(map.name)))
     }
 
-    /// Whose records are where, if this op25b understands it.
+    /// The layout of the subscribers' records, if this op25b can read it.
     pub(crate) fn records(&self) -> Option<&RecordLayout> {
         self.described.as_ref()?.records.as_ref()
     }
 
-    /// The map of IPv4 records, if it is as the description says.
+    /// The map of IPv4 records, if it has the shape in the description.
     pub(crate) fn records_v4(&self) -> Option<Result<MapData, MapError>> {
         let records = self.records()?;
         let fits = records.v4_fits(&self.path);
         fits.then(|| self.open_map(SUBSCRIBERS_V4))
     }
 
-    /// The kernel's number of the map that is pinned under this name.
+    /// The kernel's id of the map that is pinned under this name.
     pub(crate) fn map_id(&self, name: &str) -> Option<u32> {
         let info = MapInfo::from_pin(self.path.join(name));
         info.ok().map(|info| info.id())
     }
 
-    /// The counters, as far as their layout is understood.
+    /// The counters, if this op25b can read the description of their layout.
     pub(crate) fn counters(&self) -> Option<Result<CounterTable, MapError>> {
         let reasons = &self.described.as_ref()?.layout.reasons;
         let map = self.open_map(COUNTERS);
@@ -186,10 +186,10 @@ impl Generation {
 
     /// Unpins it.
     pub(crate) fn remove(self) -> Result<(), PinsError> {
-        directory::remove_directory(&self.path)
+        remove_directory(&self.path)
     }
 
-    /// Whether it is pinned at the same place as another.
+    /// Whether it is pinned in the same directory as another.
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.path == other.path
     }

@@ -1,4 +1,4 @@
-//! The tie between a program and an interface, which outlives the process once it is pinned.
+//! XDP links: the attachment of a program to an interface, which outlives the process once the link is pinned.
 
 use std::{
     io,
@@ -10,17 +10,17 @@ use aya_obj::generated::{XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
 
 use crate::datapath::sys::bpf::{self, XdpLinkInfo};
 
-/// How a link is made: in the driver, or behind it.
+/// Where a linked program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// In the driver.
     Native,
-    /// In the network stack.
+    /// In the network stack, after the driver.
     Generic,
 }
 
 impl Mode {
-    /// The word in output and in the policy.
+    /// Its name in output and in the policy.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Native => "native",
@@ -47,29 +47,29 @@ impl Link {
         bpf::create_xdp_link(program, interface, mode.flags()).map(Self)
     }
 
-    /// The link pinned at `path`, whoever pinned it.
+    /// Opens the link pinned at `path`, whichever process pinned it.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         bpf::open_pin(path).map(Self)
     }
 
-    /// Has it outlive this process.
+    /// Pins it, so that it outlives this process.
     pub(crate) fn pin(&self, path: &Path) -> io::Result<()> {
         bpf::pin(self.0.as_fd(), path)
     }
 
-    /// Puts `program` in the place of `old`, between one packet and the next; of any program if that is not given.
+    /// Replaces `old` by `program` between two packets; whatever runs, if `old` is not given.
     pub(crate) fn replace(&self, program: BorrowedFd<'_>, old: Option<BorrowedFd<'_>>) -> io::Result<()> {
         bpf::update_link(self.0.as_fd(), program, old)
     }
 
-    /// Detaches the program, also if the link is pinned.
+    /// Detaches the program, even if the link is pinned.
     pub(crate) fn detach(&self) -> io::Result<()> {
         bpf::detach_link(self.0.as_fd())
     }
 
-    /// What it ties together now.
+    /// The program and the interface that it connects now.
     pub(crate) fn info(&self) -> io::Result<XdpLinkInfo> {
         bpf::xdp_link_info(self.0.as_fd())?
-            .ok_or_else(|| io::Error::other("what is pinned there is not an XDP link"))
+            .ok_or_else(|| io::Error::other("the pinned object is not an XDP link"))
     }
 }

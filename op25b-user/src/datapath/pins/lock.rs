@@ -1,6 +1,6 @@
-//! One daemon at a time: a lock on the pin directory itself, which ends with the process that holds it.
+//! The lock on the pin directory, which admits one daemon at a time and ends with the process that holds it.
 //!
-//! A file beside it could be another daemon's or on a full disk; what is to be protected is the directory.
+//! It is a lock on the directory itself: a lock file elsewhere could belong to another daemon, or be on a full disk.
 
 use std::{
     fs::{self, File},
@@ -15,13 +15,13 @@ use nix::{
     sys::stat::{major, minor},
 };
 
-/// The lock; dropping it opens it.
+/// The lock; dropping it releases it.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _held: Flock<File>,
 }
 
-/// Takes the lock on a directory; `None` if somebody else has it.
+/// Takes the lock on a directory; `None` if another process holds it.
 pub(crate) fn take(directory: &Path) -> io::Result<Option<Lock>> {
     loop {
         let file = File::open(directory)?;
@@ -30,26 +30,26 @@ pub(crate) fn take(directory: &Path) -> io::Result<Option<Lock>> {
             Err((_, Errno::EWOULDBLOCK)) => return Ok(None),
             Err((_, error)) => return Err(error.into()),
         };
-        // Between the two the directory may have been removed, by `op25b stop --detach`, and made anew.
+        // Between the two calls `op25b stop --detach` may have removed the directory, and another process created it anew.
         if is_same(&held.metadata()?, &fs::metadata(directory)?) {
             return Ok(Some(Lock { _held: held }));
         }
     }
 }
 
-/// The process that holds the lock on a directory, as far as the system tells.
+/// The process that holds the lock on a directory, if the system reports it.
 pub(crate) fn holder(directory: &Path) -> Option<u32> {
     let directory = fs::metadata(directory).ok()?;
     let locks = fs::read_to_string("/proc/locks").ok()?;
     holder_in(&locks, directory.dev(), directory.ino())
 }
 
-/// Lines such as `1: FLOCK  ADVISORY  WRITE 4168 00:27:87949 0 EOF`.
+/// Parses lines such as `1: FLOCK  ADVISORY  WRITE 4168 00:27:87949 0 EOF`.
 fn holder_in(locks: &str, device: u64, inode: u64) -> Option<u32> {
     let place = format!("{:02x}:{:02x}:{inode}", major(device), minor(device));
     locks.lines().find_map(|line| {
         let mut words = line.split_whitespace().skip(1);
-        // Who only waits has an arrow here.
+        // A process that waits for the lock has an arrow here.
         if words.next() != Some("FLOCK") {
             return None;
         }

@@ -4,9 +4,12 @@ mod directory;
 mod generation;
 mod link;
 mod lock;
+mod names;
+mod snapshot;
 
 pub use directory::{Pins, PinsError, holder, pinned_programs};
 pub(crate) use {
     generation::Generation,
     link::{Link, Mode},
+    snapshot::Snapshot,
 };

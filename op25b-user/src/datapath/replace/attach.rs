@@ -1,4 +1,4 @@
-//! Puts a filter on an interface, in the mode that the policy asks for, never over somebody else's program.
+//! Attaches a filter to an interface in the policy's mode, unless another program runs there.
 
 use std::io;
 
@@ -19,7 +19,7 @@ use crate::{
 pub(super) struct Attached {
     /// The link, not pinned yet.
     pub(super) link: Link,
-    /// In the driver, or behind it.
+    /// In the driver, or after it.
     pub(super) mode: Mode,
     /// Why it is generic although native was tried first.
     pub(super) fallback: Option<io::Error>,
@@ -36,13 +36,13 @@ pub enum AttachError {
         /// The names that exist.
         known: String,
     },
-    /// The program would understand nothing there.
+    /// The program can parse no packet there.
     #[error(
-        "interface {0} carries no Ethernet frames, which is what the filter reads; \
-         attach it to the Ethernet interface below or before it"
+        "interface {0} carries no Ethernet frames, which the filter requires; \
+         attach it to the underlying Ethernet interface"
     )]
     NotEthernet(String),
-    /// An XDP program is there already.
+    /// Another XDP program runs there.
     #[error(
         "interface {interface} already runs {} (id {id}, {mode}){}; \
          remove it first, for example with `ip link set dev {interface} xdp off`, or stop the process that holds it",
@@ -52,7 +52,7 @@ pub enum AttachError {
     Occupied {
         /// The interface.
         interface: String,
-        /// The other program's name, if this process may know it, which takes `CAP_SYS_ADMIN`.
+        /// The other program's name, if this process may read it, which takes `CAP_SYS_ADMIN`.
         name: Option<String>,
         /// The other program's id.
         id: u32,
@@ -68,21 +68,21 @@ pub enum AttachError {
         interface: String,
         /// The mode tried last.
         mode: &'static str,
-        /// What to do about it, if we know.
+        /// What to do about it, if that is known.
         hint: &'static str,
         /// The kernel's answer.
         source: io::Error,
     },
-    /// The program is not there to be attached.
+    /// The program cannot be used.
     #[error(transparent)]
     Program(#[from] LoadError),
 }
 
-/// What else there is to say of an interface that is taken.
+/// How to learn the program's name if it is not known, and why it is in the way if its mode is another one.
 fn also(name: Option<&str>, id: u32, is_other_mode: bool) -> String {
     let names = match name {
         Some(_) => String::new(),
-        // Netlink tells the id alone, and from there to the name the kernel asks for CAP_SYS_ADMIN.
+        // Netlink reports the id alone, and the kernel requires CAP_SYS_ADMIN to get the name from it.
         None => format!(", `bpftool prog show id {id}` names it"),
     };
     let why = if is_other_mode {
@@ -130,19 +130,15 @@ pub(super) fn attach(
     })
 }
 
-/// A program on an interface for as long as this value lives: nothing is pinned, and nobody looks after it.
+/// A program on an interface for as long as this value lives; nothing is pinned.
 #[derive(Debug)]
 pub struct Held {
     _link: Link,
 }
 
 impl Filter {
-    /// Runs the program for `role` on an interface in native mode until the answer is dropped: for measuring, where a daemon
-    /// would be in the way.
-    ///
-    /// # Errors
-    ///
-    /// [`AttachError`]; the interface is as it was.
+    /// Runs the program for `role` on an interface in native mode until the returned value is dropped, for measurements
+    /// without a daemon.
     pub fn hold(
         &mut self,
         interfaces: &Interfaces,
@@ -155,11 +151,7 @@ impl Filter {
     }
 }
 
-/// The interface, if a filter can be attached to it as far as one can tell without trying.
-///
-/// # Errors
-///
-/// [`AttachError::NoInterface`], [`AttachError::NotEthernet`] or [`AttachError::Occupied`].
+/// The interface, if nothing that is known before trying prevents a filter from being attached to it.
 pub(super) fn vacant<'a>(
     interfaces: &'a Interfaces,
     interface: &str,
@@ -182,11 +174,7 @@ pub(super) fn vacant<'a>(
     }
 }
 
-/// The interface, if a filter understands what comes in there.
-///
-/// # Errors
-///
-/// [`AttachError::NoInterface`] or [`AttachError::NotEthernet`].
+/// The interface, if it exists and its frames are Ethernet.
 pub(super) fn usable<'a>(interfaces: &'a Interfaces, interface: &str) -> Result<&'a Interface, AttachError> {
     let Some(found) = interfaces.named(interface) else {
         let mut known: Vec<_> = interfaces
@@ -205,7 +193,7 @@ pub(super) fn usable<'a>(interfaces: &'a Interfaces, interface: &str) -> Result<
     Ok(found)
 }
 
-/// Whether generic mode may work where native mode did not: the interface is ours to take, its driver is the obstacle.
+/// Whether generic mode may work where native mode did not: the interface is available, and its driver is the obstacle.
 fn is_about_the_driver(error: &io::Error) -> bool {
     !matches!(
         error.raw_os_error(),
@@ -219,7 +207,7 @@ fn hint(mode: Mode, error: &io::Error) -> &'static str {
         Some(libc::EPERM | libc::EACCES) => ": run as root or with CAP_BPF and CAP_NET_ADMIN",
         Some(libc::ENODEV) => ": it disappeared in the meantime",
         _ if mode == Mode::Native => {
-            ": its driver does not do that; `xdp: generic` works with every driver, slower"
+            ": the driver does not support it; `xdp: generic` works with every driver, slower"
         }
         _ => "",
     }

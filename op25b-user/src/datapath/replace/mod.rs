@@ -1,12 +1,17 @@
-//! Replaces the generation that runs by the next one on all interfaces, or on none.
+//! Replaces the generation that runs by the next one on all interfaces, or on none, and keeps it attached.
 
 mod attach;
+mod enforced;
+mod error;
 mod plan;
 mod reconcile;
 mod switch;
+mod target;
 mod transition;
 
 pub use attach::{AttachError, Held};
-pub(crate) use plan::Before;
+pub use enforced::Enforced;
+pub use error::ReplaceError;
 pub use reconcile::LinkState;
-pub use switch::{Attachment, Enforced, ReplaceError, Replacement, Target};
+pub use switch::Replacement;
+pub use target::{Attachment, Target};

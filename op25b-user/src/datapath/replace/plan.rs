@@ -1,14 +1,12 @@
-//! What is pinned and running, and what is to be done on which interface to have a filter run instead.
-
-use std::os::fd::BorrowedFd;
+//! Plans how a filter gets on each interface, from what is pinned and what runs there.
 
 use super::{
     attach::{AttachError, usable, vacant},
-    switch::Target,
+    target::Target,
 };
 use crate::{
     datapath::{
-        pins::{Generation, Link, Mode, Pins, PinsError},
+        pins::{Link, Mode, Snapshot},
         sys::{
             bpf::XdpLinkInfo,
             interfaces::{Interface, Interfaces},
@@ -17,61 +15,7 @@ use crate::{
     policy::XdpMode,
 };
 
-/// What is pinned when a switch begins.
-pub(crate) struct Before {
-    pub(crate) links: Vec<Pinned>,
-    pub(crate) generations: Vec<Generation>,
-}
-
-/// A link that is pinned.
-pub(crate) struct Pinned {
-    pub(crate) interface: String,
-    pub(crate) link: Link,
-    pub(crate) info: XdpLinkInfo,
-    /// Whether another link takes its pin.
-    pub(crate) is_replaced: bool,
-}
-
-impl Before {
-    pub(crate) fn read(pins: &Pins) -> Result<Self, PinsError> {
-        let links = pins.links()?.into_iter().map(|(interface, link)| {
-            let info = link
-                .info()
-                .map_err(PinsError::refused("ask", &pins.link_path(&interface)))?;
-            Ok(Pinned {
-                interface,
-                link,
-                info,
-                is_replaced: false,
-            })
-        });
-        Ok(Self {
-            links: links.collect::<Result<_, PinsError>>()?,
-            generations: Generation::all(pins)?,
-        })
-    }
-
-    /// The program of this id, if it is one of ours.
-    pub(crate) fn program(&self, id: u32) -> Option<BorrowedFd<'_>> {
-        self.generations
-            .iter()
-            .find_map(|generation| generation.program(id))
-    }
-
-    /// The generation that was switched to last. Several run only if a process died in the midst of a switch.
-    pub(crate) fn latest(&self) -> Option<&Generation> {
-        self.generations.iter().max_by_key(|generation| {
-            let runs = self
-                .links
-                .iter()
-                .any(|pinned| generation.program(pinned.info.program_id).is_some());
-            let loaded = generation.description().map(|description| description.loaded_at);
-            (runs, loaded)
-        })
-    }
-}
-
-/// What is to be done on one interface.
+/// What to do on one interface.
 pub(super) struct Step<'a> {
     pub(super) target: &'a Target,
     pub(super) interface: &'a Interface,
@@ -80,17 +24,18 @@ pub(super) struct Step<'a> {
 
 /// How the filter gets on an interface.
 pub(super) enum How {
-    /// It runs no filter of ours.
+    /// The interface runs no filter of ours: attach to it.
     Attach,
-    /// It runs one in the mode that is asked for.
+    /// It runs one in the mode of the policy: replace the link's program.
     Replace(Link, XdpLinkInfo, Mode),
-    /// It runs one in another mode, which the kernel lets nobody change.
+    /// It runs one in another mode, which the kernel does not change: detach it, then attach.
     Exchange(Link, XdpLinkInfo, Mode),
 }
 
-/// Finds out what is to be done, and refuses what can be known to fail: many drivers reset the link to attach in native mode.
+/// Plans a replacement. Refuses what is known to fail before anything is touched: many drivers reset the link when a program
+/// is attached in native mode.
 pub(super) fn plan<'a>(
-    before: &mut Before,
+    before: &mut Snapshot,
     interfaces: &'a Interfaces,
     targets: &'a [Target],
 ) -> Result<Vec<Step<'a>>, AttachError> {
@@ -113,7 +58,7 @@ pub(super) fn plan<'a>(
             }),
         }
     }
-    // Nothing is refused any more: now links may be taken from where they are listed.
+    // Nothing is refused from here on: links can be taken out of the snapshot.
     for (target, interface, info) in replaced {
         let Some(index) = before
             .links
@@ -145,7 +90,7 @@ pub(super) fn plan<'a>(
             pinned.is_replaced |= pinned.interface == step.interface.name;
         }
     }
-    // What is most likely to fail comes first, and what nobody should be without last.
+    // What is most likely to fail comes first, and what leaves a gap last.
     steps.sort_by_key(|step| match step.how {
         How::Attach => 0,
         How::Replace(..) => 1,

@@ -1,45 +1,45 @@
-//! Whether the filter still runs where it was attached, and putting it back.
+//! Reports whether the filter still runs where it was attached, and reattaches it.
 
 use std::io;
 
 use super::{
     attach::vacant,
-    plan::{Before, How, Step},
-    switch::{Enforced, ReplaceError, Target},
+    enforced::Enforced,
+    error::ReplaceError,
+    plan::{How, Step},
+    target::Target,
     transition::Transition,
 };
-use crate::datapath::{pins::PinsError, sys::interfaces::Interfaces};
+use crate::datapath::{
+    pins::{PinsError, Snapshot},
+    sys::interfaces::Interfaces,
+};
 
-/// How it stands with an interface.
+/// The state of the filter's link on an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkState {
-    /// The filter runs there.
+    /// The filter runs.
     Runs,
-    /// It does, and would not outlive this process: somebody has removed the pin.
+    /// The filter runs, but would not outlive this process: the pin was removed.
     Unpinned,
-    /// Somebody has put another program in its place.
+    /// Another program was put on the link.
     Replaced {
         /// The other program.
         program_id: u32,
     },
-    /// It runs there no more: somebody has detached it, or the interface is gone.
+    /// The link was detached, or its interface is gone.
     Detached {
-        /// The index of the interface that it ran on.
+        /// The index of the interface that it was attached to.
         index: u32,
     },
-    /// It has never run there.
+    /// This process has not attached the filter to the interface.
     Absent,
 }
 
 impl Enforced {
-    /// How it stands with an interface.
-    ///
-    /// # Errors
-    ///
-    /// The kernel's answer.
+    /// The state of the link on an interface.
     pub fn link_state(&self, interface: &str) -> io::Result<LinkState> {
-        let mut attachments = self.attachments().iter();
-        let Some(attachment) = attachments.find(|attachment| attachment.interface == interface) else {
+        let Some(attachment) = self.attachment(interface) else {
             return Ok(LinkState::Absent);
         };
         let info = attachment.link.info()?;
@@ -51,7 +51,7 @@ impl Enforced {
             LinkState::Replaced {
                 program_id: info.program_id,
             }
-        } else if !self.pins().link_path(interface).exists() {
+        } else if !self.pins.link_path(interface).exists() {
             LinkState::Unpinned
         } else {
             LinkState::Runs
@@ -59,14 +59,9 @@ impl Enforced {
     }
 
     /// Pins a link again.
-    ///
-    /// # Errors
-    ///
-    /// [`PinsError`].
     pub fn repin(&self, interface: &str) -> Result<(), PinsError> {
-        let path = self.pins().link_path(interface);
-        let mut attachments = self.attachments().iter();
-        match attachments.find(|attachment| attachment.interface == interface) {
+        let path = self.pins.link_path(interface);
+        match self.attachment(interface) {
             Some(attachment) => attachment
                 .link
                 .pin(&path)
@@ -75,11 +70,7 @@ impl Enforced {
         }
     }
 
-    /// Puts the filter's program back in the place of another on its own link.
-    ///
-    /// # Errors
-    ///
-    /// [`ReplaceError`].
+    /// Replaces another program on the filter's own link by the filter's.
     pub fn restore(&mut self, interface: &str) -> Result<(), ReplaceError> {
         let Some(running) = &mut self.running else {
             return Ok(());
@@ -92,23 +83,20 @@ impl Enforced {
         attachment
             .link
             .replace(program, None)
-            .map_err(|source| ReplaceError::Replace {
+            .map_err(|source| ReplaceError::Link {
                 interface: interface.to_owned(),
                 source,
             })
     }
 
-    /// Attaches the filter to an interface that it does not run on, be it a new one of an old name.
-    ///
-    /// # Errors
-    ///
-    /// [`ReplaceError`]; among them that another program is there.
+    /// Attaches the filter to an interface on which it does not run, which may be a new one of an old name. Refuses if
+    /// another program runs there.
     pub fn reattach(&mut self, interfaces: &Interfaces, target: &Target) -> Result<(), ReplaceError> {
         let interface = vacant(interfaces, &target.interface, target.xdp)?;
         let Some(running) = &mut self.running else {
             return Ok(());
         };
-        let before = Before::read(&self.pins)?;
+        let before = Snapshot::read(&self.pins)?;
         let old = running
             .attachments
             .iter()
@@ -128,7 +116,7 @@ impl Enforced {
             how: How::Attach,
         })?;
         let attached = transition.done.into_iter().map(|done| done.attachment);
-        // Not before it runs again: until then it is remembered that it did, and where.
+        // Only now that it runs again: until then its state stays that of the link before.
         if let Some(old) = old {
             running.attachments.swap_remove(old);
         }

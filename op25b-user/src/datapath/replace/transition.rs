@@ -1,36 +1,37 @@
-//! Switching interface by interface, and going back if one of them fails.
+//! Carries out a plan interface by interface, and undoes it if one of them fails.
 
 use std::io;
 
 use super::{
     attach::{Attached, attach},
-    plan::{Before, How, Step},
-    switch::{Attachment, ReplaceError, Target},
+    error::ReplaceError,
+    plan::{How, Step},
+    target::{Attachment, Target},
 };
 use crate::{
     datapath::{
         object::{Filter, LoadError},
-        pins::{Link, Mode, Pins, PinsError},
+        pins::{Link, Mode, Pins, PinsError, Snapshot},
         sys::interfaces::Interface,
     },
     policy::Role,
 };
 
-/// A switch under way.
+/// A replacement under way.
 pub(super) struct Transition<'a> {
     pub(super) pins: &'a Pins,
-    pub(super) before: &'a Before,
+    pub(super) before: &'a Snapshot,
     pub(super) filter: &'a mut Filter,
-    /// The steps that are taken.
+    /// The steps that have been taken.
     pub(super) done: Vec<Done>,
 }
 
-/// A step that is taken, and what ran before.
+/// A step that has been taken, and what ran before.
 pub(super) struct Done {
     pub(super) attachment: Attachment,
     /// The program that ran, and its mode.
     before: Option<(u32, Mode)>,
-    /// Whether nothing ran for a moment.
+    /// Whether no program ran for a moment.
     pub(super) interrupted: bool,
 }
 
@@ -53,7 +54,7 @@ impl Transition<'_> {
             How::Replace(link, info, mode) => {
                 let program = self.filter.program_fd(target.role)?;
                 link.replace(program, self.before.program(info.program_id))
-                    .map_err(|source| ReplaceError::Replace {
+                    .map_err(|source| ReplaceError::Link {
                         interface: interface.name.clone(),
                         source,
                     })?;
@@ -69,7 +70,7 @@ impl Transition<'_> {
                 }
             }
             How::Exchange(link, info, mode) => {
-                link.detach().map_err(|source| ReplaceError::Replace {
+                link.detach().map_err(|source| ReplaceError::Link {
                     interface: interface.name.clone(),
                     source,
                 })?;
@@ -98,7 +99,7 @@ impl Transition<'_> {
         Ok(())
     }
 
-    /// Pins a new link in the place of whatever was pinned under its name.
+    /// Pins a new link, instead of whatever was pinned under its name.
     fn pinned(
         &mut self,
         target: &Target,
@@ -138,7 +139,7 @@ impl Transition<'_> {
         })
     }
 
-    /// Goes back, the last step first.
+    /// Undoes the steps, the last one first.
     pub(super) fn undo(mut self, error: ReplaceError) -> ReplaceError {
         let mut failed = Vec::new();
         while let Some(done) = self.done.pop() {
@@ -173,29 +174,29 @@ impl Transition<'_> {
         }
     }
 
-    /// Puts the program that ran on a link back.
+    /// Replaces the program of a link by the one that ran before.
     fn give_back(&self, interface: &str, link: &Link, program: u32) -> Result<(), PinsError> {
         let path = self.pins.link_path(interface);
-        let gone = || io::Error::other("the program before was not one of op25b's");
+        let gone = || io::Error::other("the program before is not one of op25b's");
         let result = self
             .before
             .program(program)
             .ok_or_else(gone)
             .and_then(|program| link.replace(program, None));
-        result.map_err(PinsError::refused("give back", &path))
+        result.map_err(PinsError::refused("restore the program at", &path))
     }
 
-    /// Attaches the program that ran on an interface anew.
+    /// Attaches the program that ran on an interface before to it again.
     fn restore(&self, interface: &str, index: u32, program: u32, mode: Mode) -> Result<(), PinsError> {
         self.pins.forget_link(interface)?;
         let path = self.pins.link_path(interface);
-        let gone = || io::Error::other("the program before was not one of op25b's");
+        let gone = || io::Error::other("the program before is not one of op25b's");
         let result = self
             .before
             .program(program)
             .ok_or_else(gone)
             .and_then(|program| Link::create(program, index, mode))
             .and_then(|link| link.pin(&path));
-        result.map_err(PinsError::refused("give back", &path))
+        result.map_err(PinsError::refused("restore the program at", &path))
     }
 }

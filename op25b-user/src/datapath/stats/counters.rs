@@ -19,7 +19,7 @@ impl Counters {
         self.0.iter().copied()
     }
 
-    /// The packets judged for this reason, 0 for one that is not counted.
+    /// The packets with this reason; 0 for one that is not counted.
     #[must_use]
     pub fn packets(&self, reason: Reason) -> u64 {
         self.iter()
@@ -41,7 +41,7 @@ pub(crate) struct CounterTable(Vec<(Role, String, u64)>);
 
 impl CounterTable {
     /// Reads the map of counters, whose slots stand for these reasons: for each role one slot for each reason, in which the
-    /// program counts, and then, if the map has them, as many with what was carried over from other maps.
+    /// program counts, and then, if the map has them, as many for counts that were carried over from other maps.
     ///
     /// This much is the same in every layout.
     pub(crate) fn read(map: &Map, reasons: &[String]) -> Result<Self, MapError> {
@@ -62,7 +62,7 @@ impl CounterTable {
         read().map_err(MapError::read(COUNTERS))
     }
 
-    /// The packets judged on interfaces of this role, by the reasons that this version counts.
+    /// The packets of interfaces with this role, by the reasons that this version counts.
     pub(crate) fn of(&self, role: Role) -> Counters {
         let counted = Reason::ALL.into_iter().filter(|reason| reason.is_counted());
         let packets = |reason: Reason| {
@@ -75,8 +75,8 @@ impl CounterTable {
         Counters(counted.map(|reason| (reason, packets(reason))).collect())
     }
 
-    /// Adds them to the slots for what was carried over, in a map of this version's layout. The program, which counts in
-    /// the others meanwhile, is not disturbed. Packets of a reason that this version does not have are left out.
+    /// Adds them to the slots for carried counts, in a map of this version's layout. The program does not write to these
+    /// slots. Packets of a reason that this version does not have are left out.
     pub(crate) fn carry_to(&self, map: &mut Map) -> Result<(), MapError> {
         let mut write = || -> Result<(), aya::maps::MapError> {
             let mut map = PerCpuArray::<&mut MapData, u64>::try_from(&mut *map)?;

@@ -129,10 +129,10 @@ pub(crate) fn misses_v6(map: &Map) -> Result<Misses, MapError> {
     read().map_err(MapError::read(MISSES_V6))
 }
 
-/// How many destinations a subscriber's sketch stands for, about; more than some 250 cannot be told apart.
+/// Estimates the number of destinations from a subscriber's sketch; numbers above about 250 are not distinguished.
 ///
-/// Linear counting (Whang, Vander-Zanden and Taylor, 1990): of 64 bits, the share that is still clear tells how many
-/// hashes were drawn.
+/// Linear counting (Whang, Vander-Zanden and Taylor, 1990): the share of the 64 bits that is still clear gives the number of
+/// hashes that were drawn.
 #[must_use]
 pub fn destinations(sketch: u64) -> u32 {
     let clear = f64::from(sketch.count_zeros().max(1));

@@ -1,4 +1,4 @@
-//! A place for pins: a directory in a BPF file system, which is mounted if there is none.
+//! Creates the pin directory in a BPF file system, which is mounted if there is none.
 
 use std::{
     fs, io,
@@ -12,44 +12,48 @@ use nix::{
 };
 use thiserror::Error;
 
-/// Where the kernel's BPF file system belongs (systemd mounts it there).
+/// The conventional mount point of the BPF file system (systemd mounts it there).
 const USUAL: &str = "/sys/fs/bpf";
 
-/// Why there is no such place.
+/// Why there is no such directory.
 #[derive(Debug, Error)]
 pub enum BpffsError {
-    /// The system refused something.
-    #[error("cannot {what} {}", path.display())]
+    /// The system refused an operation.
+    #[error("cannot {operation} {}", path.display())]
     Refused {
         /// What was tried.
-        what: &'static str,
-        /// With what.
+        operation: &'static str,
+        /// On which path.
         path: PathBuf,
         /// The system's answer.
         source: io::Error,
     },
 }
 
-/// Makes `directory` on a BPF file system: on the one that is there, on one mounted at `/sys/fs/bpf` if it lies below
+/// Creates `directory` on a BPF file system: on the one that it lies on, on one mounted at `/sys/fs/bpf` if it lies below
 /// that, or else on one mounted at `directory` itself.
 pub(crate) fn make(directory: &Path) -> Result<(), BpffsError> {
-    let refused = |what, path: &Path| {
+    let refused = |operation, path: &Path| {
         let path = path.to_owned();
-        move |source: io::Error| BpffsError::Refused { what, path, source }
+        move |source: io::Error| BpffsError::Refused {
+            operation,
+            path,
+            source,
+        }
     };
     let existing = directory
         .ancestors()
         .find(|ancestor| ancestor.exists())
         .unwrap_or(Path::new("/"));
-    if !is_bpffs(existing).map_err(refused("look at", existing))? {
+    if !is_bpffs(existing).map_err(refused("examine", existing))? {
         let usual = Path::new(USUAL);
         let mount_point = if directory.starts_with(usual) && usual.exists() {
             usual
         } else {
-            fs::create_dir_all(directory).map_err(refused("make", directory))?;
+            fs::create_dir_all(directory).map_err(refused("create", directory))?;
             directory
         };
-        // Others may pass through it, as through every other file system: pins have permissions of their own.
+        // Readable and searchable for everyone, as other file systems are: pins have permissions of their own.
         mount(
             Some("bpf"),
             mount_point,
@@ -63,7 +67,7 @@ pub(crate) fn make(directory: &Path) -> Result<(), BpffsError> {
         .recursive(true)
         .mode(0o700)
         .create(directory)
-        .map_err(refused("make", directory))
+        .map_err(refused("create", directory))
 }
 
 /// Whether a path lies on a BPF file system.

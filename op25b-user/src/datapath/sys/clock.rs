@@ -1,17 +1,13 @@
-//! What the kernel needs to tell the time of day: the Unix time less the boot-time clock.
+//! The offset of the time of day from the boot-time clock, which the program adds to get the Unix time.
 //!
-//! The program reads the boot-time clock, which nobody can set, and adds this offset. Deadlines in the maps stay
-//! plain Unix times; when someone sets the system's clock, one number changes.
+//! The boot-time clock cannot be set. Expiry times in the maps are plain Unix times; when the system's clock is set, one
+//! number changes.
 
 use nix::time::{ClockId, clock_gettime};
 
 /// Nanoseconds to add to the boot-time clock to get the Unix time, as of now.
-///
-/// # Errors
-///
-/// The system's error if a clock cannot be read, which Linux documents for no process.
 pub fn boot_to_unix() -> nix::Result<i64> {
-    // Read twice around: the boot-time clock in the middle of two readings of the same Unix time is the closest.
+    // The Unix time is read before and after, and the middle is taken: that halves the error.
     let before = nanoseconds(ClockId::CLOCK_REALTIME)?;
     let boot = nanoseconds(ClockId::CLOCK_BOOTTIME)?;
     let after = nanoseconds(ClockId::CLOCK_REALTIME)?;

@@ -1,4 +1,4 @@
-//! The network interfaces of this network namespace, and the XDP programs on them.
+//! Lists the interfaces of this network namespace with the XDP programs on them, and reports when they change (rtnetlink).
 
 use std::{fmt, io};
 
@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 /// One XDP program on an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct XdpAttachment {
-    /// `native`, `generic` or `offloaded`: the words of the policy's `xdp:` where it has them.
+    /// `native`, `generic` or `offloaded`, as in the policy's `xdp:`.
     pub mode: &'static str,
     /// The program's id in the kernel.
     pub program_id: u32,
@@ -40,7 +40,7 @@ pub struct Interface {
 #[derive(Debug, Error)]
 #[error("cannot list the network interfaces")]
 pub enum InterfacesError {
-    /// There is no netlink socket to be had.
+    /// No netlink socket can be opened.
     Socket(#[from] io::Error),
     /// The kernel did not answer.
     Answer(#[from] rtnetlink::Error),
@@ -51,11 +51,7 @@ pub enum InterfacesError {
 pub struct Interfaces(Vec<Interface>);
 
 impl Interfaces {
-    /// Asks the kernel.
-    ///
-    /// # Errors
-    ///
-    /// The netlink socket's error.
+    /// Lists them.
     pub async fn list() -> Result<Self, InterfacesError> {
         let (connection, handle, _) = rtnetlink::new_connection()?;
         let connection = tokio::spawn(connection);
@@ -76,7 +72,7 @@ impl Interfaces {
     }
 }
 
-/// Tells when something happens to an interface.
+/// Reports changes of interfaces.
 pub struct InterfaceEvents {
     names: BoxStream<'static, String>,
     connection: JoinHandle<()>,
@@ -90,10 +86,6 @@ impl fmt::Debug for InterfaceEvents {
 
 impl InterfaceEvents {
     /// Listens from now on.
-    ///
-    /// # Errors
-    ///
-    /// The netlink socket's error.
     pub fn listen() -> Result<Self, InterfacesError> {
         let (connection, _, messages) = rtnetlink::new_multicast_connection(&[MulticastGroup::Link])?;
         let names = messages.filter_map(|(message, _)| async {
@@ -110,7 +102,7 @@ impl InterfaceEvents {
         })
     }
 
-    /// The name of the next interface that comes, goes or changes. After very many at once some are not told.
+    /// The name of the next interface that appears, disappears or changes. Of very many at once some are lost.
     pub async fn next(&mut self) -> String {
         match self.names.next().await {
             Some(name) => name,

@@ -1,4 +1,4 @@
-//! What the filter needs of the process and the kernel, checked before anything is touched.
+//! Checks the privileges and the kernel that the filter requires, before anything is touched.
 
 use caps::{CapSet, Capability};
 use nix::sys::utsname::uname;
@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::bpf;
 
-/// The first kernel with multi-buffer XDP programs (`BPF_F_XDP_HAS_FRAGS`), the newest thing that the filter needs.
+/// The first kernel with multi-buffer XDP programs (`BPF_F_XDP_HAS_FRAGS`), the newest feature that the filter needs.
 pub const OLDEST_KERNEL: (u32, u32) = (5, 18);
 
 /// Something that is missing, and what to do about it.
@@ -36,11 +36,7 @@ fn listed(names: &[&str]) -> String {
     }
 }
 
-/// Checks what loading and attaching need.
-///
-/// # Errors
-///
-/// The first thing that is missing.
+/// Checks what loading and attaching need. Reports the first thing that is missing.
 pub fn check() -> Result<(), Missing> {
     let release = uname()
         .map(|name| name.release().to_string_lossy().into_owned())
@@ -69,8 +65,8 @@ fn check_capabilities(has: impl Fn(Capability) -> bool) -> Result<(), Missing> {
     }
 }
 
-/// Compares a release like `6.1.0-18-amd64`; one that cannot be read is given the benefit of the doubt, because the
-/// kernel's own refusal comes next.
+/// Checks a release such as `6.1.0-18-amd64`. One that cannot be parsed passes: a kernel that is too old refuses the program
+/// itself.
 fn check_kernel(release: &str) -> Result<(), Missing> {
     let mut numbers = release
         .split(|c: char| !c.is_ascii_digit())

@@ -135,10 +135,6 @@ pub enum SubscribersError {
 }
 
 /// Asks the kernel for the subscribers of every filter on interfaces of this network namespace.
-///
-/// # Errors
-///
-/// [`SubscribersError`]
 pub async fn subscribers(question: &Question) -> Result<Vec<FilterSubscribers>, SubscribersError> {
     let Found { filters, unreadable } = discover::find().await?;
     let names = |interfaces: &[FoundInterface]| {

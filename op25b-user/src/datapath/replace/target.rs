@@ -1,0 +1,41 @@
+//! Where a filter is to run, and where it runs.
+
+use std::io;
+
+use crate::{
+    datapath::pins::Link,
+    policy::{Role, XdpMode},
+};
+
+/// An interface on which a program is to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The interface.
+    pub interface: String,
+    /// Which program.
+    pub role: Role,
+    /// How it is attached.
+    pub xdp: XdpMode,
+    /// Whether the interface may be missing.
+    pub may_be_missing: bool,
+}
+
+/// An interface on which the filter runs.
+#[derive(Debug)]
+pub struct Attachment {
+    /// Its name.
+    pub interface: String,
+    /// Its index.
+    pub index: u32,
+    /// Which packets it receives.
+    pub role: Role,
+    /// `native` or `generic`.
+    pub mode: &'static str,
+    /// The program's id.
+    pub program_id: u32,
+    /// Why it is generic although native was tried first.
+    pub fallback: Option<io::Error>,
+    /// Whether it ran a filter before.
+    pub was_enforced: bool,
+    pub(super) link: Link,
+}
