@@ -81,11 +81,12 @@ impl TestRunner {
     /// Runs the program for subscriber interfaces on `frame`, an Ethernet frame of at least 14 bytes (the kernel requires
     /// them).
     pub fn run(&mut self, frame: &[u8]) -> Result<Decision, TestRunError> {
-        self.judge(Role::Subscriber, frame).map(|(decision, _)| decision)
+        self.run_from(Role::Subscriber, frame)
+            .map(|(decision, _)| decision)
     }
 
     /// Runs the program for interfaces of this role on `frame`. Returns the decision and the frame as the program leaves it.
-    pub fn judge(&mut self, role: Role, frame: &[u8]) -> Result<(Decision, Vec<u8>), TestRunError> {
+    pub fn run_from(&mut self, role: Role, frame: &[u8]) -> Result<(Decision, Vec<u8>), TestRunError> {
         self.forget()?;
         let (action, output) = self.filter.run(role, frame)?;
         let decision = self.decision()?;

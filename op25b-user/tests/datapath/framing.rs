@@ -204,7 +204,7 @@ fn a_fifth_tag_on_an_uplink_interface_is_not_ip_and_nobody_counts_it() {
     let roles = [Role::Subscriber, Role::Uplink];
     let before = roles.map(|role| runner.counters(role).unwrap());
     for frame in behind_five_tags() {
-        let (decision, _) = runner.judge(Role::Uplink, &frame).unwrap();
+        let (decision, _) = runner.run_from(Role::Uplink, &frame).unwrap();
         assert_eq!(decision, NOT_IP);
     }
     for (role, before) in roles.into_iter().zip(&before) {

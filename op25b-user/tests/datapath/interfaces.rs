@@ -32,7 +32,7 @@ fn tunnels_are_looked_into_only_where_the_interface_asks_for_it() {
 
     let mut runner = TestRunner::load(&compiled, &description).unwrap();
     assert_eq!(runner.run(&frame).unwrap(), blocked(0));
-    let (decision, _) = runner.judge(Role::Uplink, &frame).unwrap();
+    let (decision, _) = runner.run_from(Role::Uplink, &frame).unwrap();
     assert_eq!(decision, NOT_TCP);
 }
 
@@ -47,10 +47,10 @@ fn what_comes_from_the_internet_is_counted_apart_from_what_subscribers_send() {
             let mut header = syn_header(40_000);
             (header.source_port, header.ack) = (25, true);
             let frame = bare(&between(world.server, to).tcp(header));
-            runner.judge(Role::Uplink, &frame).unwrap();
+            runner.run_from(Role::Uplink, &frame).unwrap();
         }
         runner
-            .judge(Role::Subscriber, &bare(&world.outbound().syn(25)))
+            .run_from(Role::Subscriber, &bare(&world.outbound().syn(25)))
             .unwrap();
     }
     let [subscriber, uplink] = roles.map(|role| runner.counters(role).unwrap());

@@ -23,7 +23,7 @@ fn answers_end_with_the_rate_and_the_segment_is_dropped_all_the_same() {
     let mut answered = 0;
     for index in 0..10 * buckets {
         let ends = [V4, V6][index % 2].outbound();
-        let (decision, _) = runner.judge(Role::Subscriber, &bare(&ends.syn(25))).unwrap();
+        let (decision, _) = runner.run_from(Role::Subscriber, &bare(&ends.syn(25))).unwrap();
         assert_eq!(decision.reason, Reason::Blocked);
         match decision.verdict {
             Verdict::Reject => answered += 1,

@@ -47,7 +47,7 @@ impl Program {
             Role::Subscriber => policy::Role::Subscriber,
             Role::Uplink => policy::Role::Uplink,
         };
-        let judged = self.runner.judge(role, frame);
+        let judged = self.runner.run_from(role, frame);
         let (decision, output) = judged.map_err(|error| format!("{error:?}"))?;
         let verdict = Verdict::named(decision.verdict.name()).ok_or("unknown verdict")?;
         let reason = Reason::named(decision.reason.name()).ok_or("unknown reason")?;
