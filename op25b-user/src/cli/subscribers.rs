@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde_json::json;
 
 use super::EXIT_NOT_RUNNING;
-use crate::report::{Question, SortBy, subscribers};
+use crate::report::{SortBy, SubscriberQuery, subscribers};
 
 /// List the subscribers whose packets were blocked.
 ///
@@ -67,7 +67,7 @@ fn duration(text: &str) -> Result<SignedDuration, String> {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let question = Question {
+    let query = SubscriberQuery {
         pool: args.pool.clone(),
         within: args.within,
         since: args.since,
@@ -78,7 +78,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the event loop")?
-        .block_on(subscribers(&question))?;
+        .block_on(subscribers(&query))?;
     let mut stdout = anstream::stdout().lock();
     if args.json {
         serde_json::to_writer_pretty(&mut stdout, &json!({ "filters": filters }))?;

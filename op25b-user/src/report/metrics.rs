@@ -1,4 +1,4 @@
-//! What a daemon tells a monitoring system: the answer to `GET /v1/metrics`, in Prometheus's text format.
+//! The metrics of a daemon, in Prometheus's text format: the answer to `GET /v1/metrics`.
 
 use std::fmt;
 
@@ -18,19 +18,19 @@ use crate::{
 /// The values at one moment.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    /// What the daemon says of itself.
+    /// The daemon's own report.
     pub report: DaemonReport,
-    /// When it was started.
+    /// When the daemon was started.
     pub started_at: Timestamp,
     /// How many pools its policy has.
     pub pools: usize,
     /// How many relays.
     pub relays: usize,
-    /// How many exemptions that hold.
+    /// How many exemptions are active.
     pub active_exemptions: usize,
-    /// How many that have ended.
+    /// How many exemptions have expired.
     pub expired_exemptions: usize,
-    /// Packets judged, by the role of the interface that they came in on.
+    /// Counters by the role of the interface.
     pub counters: Vec<(Role, Counters)>,
     /// How often IPv6 packets found no record of their subscriber.
     pub misses: Misses,
@@ -41,11 +41,11 @@ pub struct Metrics {
 /// The labels of one value.
 type Labels = Vec<(&'static str, String)>;
 
-/// A registry that takes values which somebody else has counted.
+/// A registry of values that were counted elsewhere.
 struct Page(Registry);
 
 impl Page {
-    /// The name goes without the `_total` that every counter gets.
+    /// Registers counters. The name has no `_total`: the encoder appends it.
     fn counters(&mut self, name: &str, help: &str, values: impl IntoIterator<Item = (Labels, u64)>) {
         let family = Family::<Labels, Counter>::default();
         for (labels, value) in values {
@@ -80,7 +80,7 @@ fn signed(count: impl TryInto<i64>) -> i64 {
 }
 
 impl Metrics {
-    /// The page.
+    /// The text of the page.
     pub fn to_text(&self) -> Result<String, fmt::Error> {
         let mut page = Page(Registry::with_prefix("op25b"));
         self.packets(&mut page);
@@ -89,12 +89,12 @@ impl Metrics {
         self.interfaces(&mut page);
         page.gauge(
             "map_bytes",
-            "Kernel memory that the filter's maps hold, about",
+            "Kernel memory of the filter's maps in bytes, about",
             signed(self.map_bytes),
         );
         page.gauge(
             "start_time_seconds",
-            "When the daemon was started, as Unix time",
+            "Unix time at which the daemon was started",
             self.started_at.as_second(),
         );
         let mut text = String::new();
@@ -114,12 +114,12 @@ impl Metrics {
         });
         page.counters(
             "packets",
-            "Packets that were judged, by the role of the interface and the reason",
+            "Packets by the role of the interface and the reason of the verdict",
             packets,
         );
         page.counters(
             "ipv6_subscriber_misses",
-            "IPv6 packets that found no record of their subscriber: one was begun, or the packet was lost to the records",
+            "IPv6 packets without a record of their subscriber: one was created (begun), or there was no room for one (lost)",
             [
                 (label("result", "begun"), self.misses.begun),
                 (label("result", "lost"), self.misses.lost),
@@ -136,19 +136,19 @@ impl Metrics {
         ];
         page.gauges(
             "policy_info",
-            "1, with the version of op25b, the policy file and the SHA-256 of the policy that is enforced",
+            "1, labelled with the version of op25b, the policy file and the SHA-256 of the policy that is enforced",
             [(labels, 1)],
         );
         page.gauge(
             "policy_loaded_timestamp_seconds",
-            "When the policy that is enforced was loaded, as Unix time",
+            "Unix time at which the policy that is enforced was loaded",
             report.loaded_at.as_second(),
         );
         page.gauge("pools", "Pools of the policy", signed(self.pools));
         page.gauge("relays", "Relays of the policy", signed(self.relays));
         page.gauges(
             "exemptions",
-            "Exemptions of the policy that hold and that have ended",
+            "Exemptions that are active and that have expired",
             [
                 (label("state", "active"), signed(self.active_exemptions)),
                 (label("state", "expired"), signed(self.expired_exemptions)),
@@ -158,22 +158,22 @@ impl Metrics {
 
     fn reloads(&self, page: &mut Page) {
         let report = &self.report;
-        page.counter("reloads", "Reloads that were done", report.reloads);
+        page.counter("reloads", "Reloads that succeeded", report.reloads);
         page.counter(
             "reloads_refused",
             "Reloads that were refused",
             report.refused_reloads,
         );
         let last = report.last_reload.as_ref();
-        // As long as there was none, the policy is that of the start.
+        // Without a reload, the policy is that of the start.
         page.gauge(
             "last_reload_successful",
-            "0 if the last reload was refused and an older policy is enforced, else 1",
+            "1 if the last reload succeeded or there was none; 0 if it was refused and an older policy is enforced",
             i64::from(last.is_none_or(|last| last.refused.is_none())),
         );
         page.gauge(
             "last_reload_timestamp_seconds",
-            "When the last reload was, whether done or refused, or else the start, as Unix time",
+            "Unix time of the last reload, whether it succeeded or was refused; of the start if there was none",
             last.map_or(report.loaded_at, |last| last.at).as_second(),
         );
     }
@@ -182,7 +182,7 @@ impl Metrics {
         let interfaces = || self.report.interfaces.iter();
         page.gauges(
             "interface_enforced",
-            "1 if the filter runs on the interface, else 0",
+            "1 if the filter runs on the interface, 0 if not",
             interfaces().map(|interface| {
                 let enforced = interface.state == InterfaceState::Enforced;
                 (label("interface", &interface.name), i64::from(enforced))
@@ -190,7 +190,7 @@ impl Metrics {
         );
         page.counters(
             "interface_interferences",
-            "How often somebody else has detached or replaced the filter on the interface",
+            "How often another process detached or replaced the filter on the interface",
             interfaces().map(|interface| (label("interface", &interface.name), interface.interferences)),
         );
     }

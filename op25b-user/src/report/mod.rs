@@ -1,4 +1,4 @@
-//! What filters in the kernel are doing, for people and for scripts.
+//! Reports for people and scripts: status, subscribers, exemptions and metrics, from what the other modules know.
 
 mod daemon;
 pub mod exemptions;
@@ -13,5 +13,5 @@ pub use status::{
     UnreadableStatus, status,
 };
 pub use subscribers::{
-    FilterSubscribers, MissesRow, Question, SortBy, SubscriberRow, SubscribersError, subscribers,
+    FilterSubscribers, MissesRow, SortBy, SubscriberQuery, SubscriberRow, SubscribersError, subscribers,
 };

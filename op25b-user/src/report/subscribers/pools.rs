@@ -1,4 +1,4 @@
-//! Which pool an address is in, by what the loaded policy says of itself.
+//! Finds the pool of an address in the description of the loaded policy.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -12,7 +12,7 @@ use crate::datapath::Description;
 /// The pools' names by prefix.
 pub(super) struct Pools<'a> {
     names: HashMap<IpNet, &'a str>,
-    /// Which lengths their prefixes have.
+    /// The lengths of their prefixes.
     v4: BTreeSet<u8>,
     v6: BTreeSet<u8>,
 }
@@ -50,7 +50,7 @@ mod tests {
     use crate::datapath::PoolSummary;
 
     #[test]
-    fn the_longest_prefix_says_which_pool_it_is() {
+    fn the_longest_prefix_decides_which_pool_it_is() {
         let pool = |name: &str| PoolSummary {
             name: name.into(),
             mode: "enforce".into(),

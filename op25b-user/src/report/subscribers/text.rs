@@ -1,10 +1,10 @@
-//! Subscribers as a table.
+//! Writes the report on subscribers as a table.
 
 use std::fmt;
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::FilterSubscribers;
+use super::row::{FilterSubscribers, SubscriberRow};
 
 impl fmt::Display for FilterSubscribers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -22,7 +22,7 @@ impl fmt::Display for FilterSubscribers {
         if self.ipv6_misses.lost > 0 {
             writeln!(
                 f,
-                "packets of IPv6 subscribers that are in no record, as there was no room: {}",
+                "packets of IPv6 subscribers without a record, because the map was full: {}",
                 self.ipv6_misses.lost
             )?;
         }
@@ -37,7 +37,7 @@ impl FilterSubscribers {
         };
         let rows = &self.subscribers;
         let first = width("subscriber", &mut rows.iter().map(|row| row.subscriber.len()));
-        let pool = |row: &super::SubscriberRow| row.pool.clone().unwrap_or_else(|| "-".into());
+        let pool = |row: &SubscriberRow| row.pool.clone().unwrap_or_else(|| "-".into());
         let second = width("pool", &mut rows.iter().map(|row| pool(row).chars().count()));
         writeln!(
             f,
@@ -64,7 +64,7 @@ impl FilterSubscribers {
     }
 }
 
-/// An estimate, as the sketch tells it.
+/// An estimate with the precision of the sketch.
 fn about(destinations: u32) -> String {
     match destinations {
         0..=4 => destinations.to_string(),

@@ -1,0 +1,127 @@
+//! Reads the state of the filters that run from the kernel.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+use thiserror::Error;
+
+use super::types::{
+    ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State, Status, UnreadableStatus,
+};
+use crate::{
+    datapath::{
+        discover::{self, DiscoverError, Found, FoundFilter, FoundInterface},
+        holder, pinned_programs,
+    },
+    policy::Role,
+};
+
+/// Why there is no report.
+#[derive(Debug, Error)]
+pub enum StatusError {
+    /// The filters cannot be found.
+    #[error(transparent)]
+    Discover(#[from] DiscoverError),
+    /// The pins cannot be read.
+    #[error("cannot read what is pinned at {}", path.display())]
+    Pins {
+        /// The pin directory.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+}
+
+/// Reports the filters of this network namespace from the kernel alone; `bpffs` is the pin directory whose state is reported.
+pub async fn status(bpffs: &Path) -> Result<Status, StatusError> {
+    let now = Timestamp::now();
+    let Found { filters, unreadable } = discover::find().await?;
+    let daemon = holder(bpffs);
+    let pinned = pinned_programs(bpffs).map_err(|source| StatusError::Pins {
+        path: bpffs.to_owned(),
+        source,
+    })?;
+    let state = |interfaces: &[FoundInterface]| {
+        let mut programs = interfaces.iter().map(|interface| interface.program_id);
+        if !programs.any(|program| pinned.contains(&program)) {
+            State::PinnedElsewhere
+        } else if daemon.is_some() {
+            State::Enforcing
+        } else {
+            State::EnforcingAlone
+        }
+    };
+    let filters: Vec<_> = filters
+        .into_iter()
+        .map(|found| filter_status(state(&found.interfaces), found, now))
+        .collect();
+    let unreadable: Vec<_> = unreadable
+        .into_iter()
+        .map(|found| UnreadableStatus {
+            state: state(&found.interfaces),
+            interfaces: interface_statuses(found.interfaces),
+            why: found.why,
+        })
+        .collect();
+    let here = filters.iter().map(|filter| filter.state);
+    let here = here.chain(unreadable.iter().map(|filter| filter.state));
+    Ok(Status {
+        state: here
+            .min_by_key(|state| *state as u8)
+            .unwrap_or(State::NotEnforcing),
+        daemon,
+        filters,
+        unreadable,
+    })
+}
+
+fn filter_status(state: State, found: FoundFilter, now: Timestamp) -> FilterStatus {
+    let description = found.description;
+    let expired = description
+        .exemption_ends
+        .iter()
+        .filter(|end| **end <= now)
+        .count();
+    let has_uplink = found
+        .interfaces
+        .iter()
+        .any(|interface| interface.role == Role::Uplink);
+    FilterStatus {
+        state,
+        pid: description.pid,
+        version: description.version,
+        last_reload: None,
+        policy: PolicyStatus {
+            file: description.policy_file,
+            sha256: description.policy_sha256,
+            loaded_at: description.loaded_at,
+        },
+        interfaces: interface_statuses(found.interfaces),
+        pools: description.pools,
+        relays: description.relays,
+        exemptions: ExemptionStatus {
+            total: description.exemptions,
+            active: description.exemptions - expired,
+            expired,
+        },
+        map_bytes: found.map_bytes,
+        counters: found.subscriber,
+        uplink_counters: has_uplink.then_some(found.uplink),
+    }
+}
+
+fn interface_statuses(interfaces: Vec<FoundInterface>) -> Vec<InterfaceStatus> {
+    let interfaces = interfaces.into_iter();
+    interfaces
+        .map(|interface| InterfaceStatus {
+            name: interface.name,
+            ifindex: interface.index,
+            role: interface.role.name(),
+            xdp: interface.mode,
+            program_id: interface.program_id,
+        })
+        .collect()
+}

@@ -1,0 +1,100 @@
+//! Writes the report of `op25b status` as text.
+
+use std::fmt;
+
+use jiff::tz::TimeZone;
+
+use super::types::{ExemptionStatus, FilterStatus, InterfaceStatus, State, UnreadableStatus};
+
+fn write_interfaces(f: &mut fmt::Formatter<'_>, interfaces: &[InterfaceStatus]) -> fmt::Result {
+    let mut label = "interfaces";
+    for interface in interfaces {
+        writeln!(
+            f,
+            "  {label:<10}  {} ({}, {}, program {})",
+            interface.name, interface.role, interface.xdp, interface.program_id
+        )?;
+        label = "";
+    }
+    Ok(())
+}
+
+impl fmt::Display for UnreadableStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "enforcing, loaded by another version of op25b than this one ({})",
+            env!("CARGO_PKG_VERSION")
+        )?;
+        let daemon = match self.state {
+            State::Enforcing => "runs",
+            State::EnforcingAlone => "none",
+            State::PinnedElsewhere | State::NotEnforcing => "in another pin directory",
+        };
+        writeln!(f, "  daemon      {daemon}")?;
+        write_interfaces(f, &self.interfaces)?;
+        writeln!(f, "  description not readable by this version: {}", self.why)
+    }
+}
+
+impl fmt::Display for FilterStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since = self
+            .policy
+            .loaded_at
+            .to_zoned_datetime(TimeZone::system())
+            .strftime("%Y-%m-%d %H:%M:%S %:z");
+        let (alone, daemon) = match self.state {
+            State::EnforcingAlone => (" alone", "none; last "),
+            State::PinnedElsewhere => ("", "in another pin directory; "),
+            State::Enforcing | State::NotEnforcing => ("", ""),
+        };
+        writeln!(f, "enforcing{alone} since {since}")?;
+        writeln!(
+            f,
+            "  daemon      {daemon}process {} (op25b {})",
+            self.pid, self.version
+        )?;
+        if let Some(reload) = &self.last_reload {
+            writeln!(f, "  reload      {reload}")?;
+        }
+        writeln!(f, "  policy      {}", self.policy.file.display())?;
+        write_interfaces(f, &self.interfaces)?;
+        let mut label = "pools";
+        for pool in &self.pools {
+            writeln!(
+                f,
+                "  {label:<10}  {} ({}, prefixes: {})",
+                pool.name, pool.mode, pool.prefixes
+            )?;
+            label = "";
+        }
+        writeln!(f, "  relays      {}", self.relays)?;
+        let ExemptionStatus {
+            total,
+            active,
+            expired,
+        } = self.exemptions;
+        writeln!(f, "  exemptions  {total} ({active} active, {expired} expired)")?;
+        writeln!(
+            f,
+            "  memory      {} MiB of kernel memory",
+            self.map_bytes.div_ceil(1 << 20)
+        )?;
+        match &self.uplink_counters {
+            None => {
+                writeln!(f, "  {:<13} {:>15}", "reason", "packets")?;
+                for (reason, packets) in self.counters.iter() {
+                    writeln!(f, "  {:<13} {packets:>15}", reason.name())?;
+                }
+            }
+            Some(uplink) => {
+                writeln!(f, "  {:<13} {:>15} {:>15}", "reason", "subscriber", "uplink")?;
+                for ((reason, packets), (_, from_uplink)) in self.counters.iter().zip(uplink.iter()) {
+                    writeln!(f, "  {:<13} {packets:>15} {from_uplink:>15}", reason.name())?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,115 @@
+//! The report of `op25b status`: one record for each filter.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::{
+    datapath::{Counters, PoolSummary},
+    report::daemon::LastReload,
+};
+
+/// The whole report.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// Whether the filter of the pin directory enforces.
+    pub state: State,
+    /// The daemon's process, if one holds the pin directory.
+    pub daemon: Option<u32>,
+    /// The filters on interfaces of this network namespace, wherever they are pinned.
+    pub filters: Vec<FilterStatus>,
+    /// Those of them that another version of op25b loaded, and that this one cannot read.
+    pub unreadable: Vec<UnreadableStatus>,
+}
+
+/// A filter whose description this version cannot read.
+#[derive(Clone, Debug, Serialize)]
+pub struct UnreadableStatus {
+    /// Whether it enforces, and whether a daemon runs.
+    pub state: State,
+    /// Where it is attached.
+    pub interfaces: Vec<InterfaceStatus>,
+    /// Which part of it cannot be read, and why.
+    pub why: String,
+}
+
+/// Whether a filter enforces, and whether a daemon keeps it up to date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It does, and a daemon runs.
+    Enforcing,
+    /// It does, and no daemon runs.
+    EnforcingAlone,
+    /// It is pinned in another directory: another daemon's, or one of another mount namespace.
+    PinnedElsewhere,
+    /// There is no filter.
+    NotEnforcing,
+}
+
+/// One filter.
+#[derive(Clone, Debug, Serialize)]
+pub struct FilterStatus {
+    /// Whether it enforces, and whether a daemon runs.
+    pub state: State,
+    /// The process that loaded it.
+    pub pid: u32,
+    /// The op25b that loaded it.
+    pub version: String,
+    /// Its daemon's last reload, if there was one and the daemon answers at its control socket.
+    pub last_reload: Option<LastReload>,
+    /// The policy it enforces.
+    pub policy: PolicyStatus,
+    /// Where it is attached.
+    pub interfaces: Vec<InterfaceStatus>,
+    /// The pools.
+    pub pools: Vec<PoolSummary>,
+    /// How many relays there are.
+    pub relays: usize,
+    /// The exemptions.
+    pub exemptions: ExemptionStatus,
+    /// Bytes of kernel memory that the filter's maps hold.
+    pub map_bytes: u64,
+    /// Packets from subscribers by the reasons of the verdict table.
+    pub counters: Counters,
+    /// Packets from the Internet by reason; none without an uplink interface.
+    pub uplink_counters: Option<Counters>,
+}
+
+/// Where a policy came from.
+#[derive(Clone, Debug, Serialize)]
+pub struct PolicyStatus {
+    /// The file.
+    pub file: PathBuf,
+    /// Its SHA-256 when it was read.
+    pub sha256: String,
+    /// When it was loaded into the kernel.
+    pub loaded_at: Timestamp,
+}
+
+/// One attachment.
+#[derive(Clone, Debug, Serialize)]
+pub struct InterfaceStatus {
+    /// The interface's name.
+    pub name: String,
+    /// The interface's index.
+    pub ifindex: u32,
+    /// Which packets it receives, as in the policy.
+    pub role: &'static str,
+    /// `native` or `generic`.
+    pub xdp: &'static str,
+    /// The XDP program's id in the kernel.
+    pub program_id: u32,
+}
+
+/// How many exemptions are active.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ExemptionStatus {
+    /// All of the policy's.
+    pub total: usize,
+    /// Those that are active now.
+    pub active: usize,
+    /// Those that have expired.
+    pub expired: usize,
+}

@@ -1,0 +1,120 @@
+//! Reads the subscribers' records of the filters that run.
+
+use thiserror::Error;
+
+use super::{
+    pools::Pools,
+    query::SubscriberQuery,
+    row::{FilterSubscribers, MissesRow, Times, row},
+    top::Top,
+};
+use crate::datapath::{
+    MapError, SubscriberRecords,
+    discover::{self, DiscoverError, Found, FoundFilter, FoundInterface},
+};
+
+/// Why there is no report on subscribers.
+#[derive(Debug, Error)]
+pub enum SubscribersError {
+    /// The filters cannot be found.
+    #[error(transparent)]
+    Discover(#[from] DiscoverError),
+    /// The records cannot be read.
+    #[error("cannot read the records of subscribers")]
+    Records(#[from] MapError),
+    /// The system's clocks cannot be read.
+    #[error("cannot read the system's clocks")]
+    Clock(#[from] nix::Error),
+    /// The records are of another version.
+    #[error(
+        "the filter on {interfaces} was loaded by another version of op25b, whose records of subscribers this one \
+         ({}) cannot read",
+        env!("CARGO_PKG_VERSION")
+    )]
+    OtherVersion {
+        /// Where the filter runs.
+        interfaces: String,
+    },
+    /// No filter has this pool.
+    #[error("no filter here has a pool {pool:?}; there {}", match .known.as_str() {
+        "" => "are none".to_owned(),
+        known => format!("is {known}"),
+    })]
+    NoPool {
+        /// The pool of the query.
+        pool: String,
+        /// The pools of the filters.
+        known: String,
+    },
+}
+
+/// Reports the subscribers of every filter on interfaces of this network namespace, from the kernel alone.
+pub async fn subscribers(query: &SubscriberQuery) -> Result<Vec<FilterSubscribers>, SubscribersError> {
+    let Found { filters, unreadable } = discover::find().await?;
+    if let Some(filter) = unreadable.first() {
+        let interfaces = names(&filter.interfaces);
+        return Err(SubscribersError::OtherVersion { interfaces });
+    }
+    if let Some(pool) = &query.pool {
+        let known = filters.iter().flat_map(|filter| &filter.description.pools);
+        let known: Vec<_> = known.map(|pool| pool.name.as_str()).collect();
+        if !filters.is_empty() && !known.contains(&pool.as_str()) {
+            return Err(SubscribersError::NoPool {
+                pool: pool.clone(),
+                known: known.join(", "),
+            });
+        }
+    }
+    let times = Times::now()?;
+    let reports = filters.iter().map(|filter| match &filter.records {
+        Some(records) => of_filter(filter, records, query, times),
+        None => Err(SubscribersError::OtherVersion {
+            interfaces: names(&filter.interfaces),
+        }),
+    });
+    reports.collect()
+}
+
+fn names(interfaces: &[FoundInterface]) -> String {
+    let names: Vec<_> = interfaces.iter().map(|interface| &*interface.name).collect();
+    names.join(", ")
+}
+
+fn of_filter(
+    filter: &FoundFilter,
+    records: &SubscriberRecords,
+    query: &SubscriberQuery,
+    times: Times,
+) -> Result<FilterSubscribers, SubscribersError> {
+    let pools = Pools::new(&filter.description);
+    let mut top = Top::new(query);
+    let (mut remembered, mut matching) = (0, 0);
+    records.each(|net, record| {
+        remembered += 1;
+        if query.matches(net, &record, &pools, times) {
+            matching += 1;
+            top.add(net, record);
+        }
+    })?;
+    let misses = records.misses_v6()?;
+    Ok(FilterSubscribers {
+        interfaces: filter
+            .interfaces
+            .iter()
+            .map(|interface| interface.name.clone())
+            .collect(),
+        policy_file: filter.description.policy_file.display().to_string(),
+        ipv6_prefix: records.ipv6_prefix(),
+        remembered,
+        matching,
+        subscribers: top
+            .take()
+            .into_iter()
+            .map(|(net, record)| row(net, &record, &pools, times))
+            .collect(),
+        ipv6_misses: MissesRow {
+            begun: misses.begun,
+            lost: misses.lost,
+        },
+    })
+}

@@ -1,0 +1,121 @@
+//! What is reported of one subscriber, and of the subscribers of one filter.
+
+use ipnet::IpNet;
+use jiff::{SignedDuration, Timestamp};
+use op25b_common::values::Subscriber;
+use serde::Serialize;
+
+use super::pools::Pools;
+use crate::datapath::{clock, destinations};
+
+/// The subscribers of one filter.
+#[derive(Clone, Debug, Serialize)]
+pub struct FilterSubscribers {
+    /// The interfaces that the filter runs on.
+    pub interfaces: Vec<String>,
+    /// The policy's file.
+    pub policy_file: String,
+    /// How many bits of an IPv6 address identify its subscriber.
+    pub ipv6_prefix: u8,
+    /// How many subscribers of both families have a record.
+    pub remembered: usize,
+    /// How many of them match the query.
+    pub matching: usize,
+    /// The first of those.
+    pub subscribers: Vec<SubscriberRow>,
+    /// How often an IPv6 packet found no record.
+    pub ipv6_misses: MissesRow,
+}
+
+/// How often IPv6 packets found no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct MissesRow {
+    /// A record was created, instead of the one unseen for longest if there were too many.
+    pub begun: u64,
+    /// There was no room for a record: the packet is in none.
+    pub lost: u64,
+}
+
+/// One subscriber.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SubscriberRow {
+    /// An IPv4 address, or an IPv6 prefix.
+    pub subscriber: String,
+    /// Its pool.
+    pub pool: Option<String>,
+    /// All packets that were blocked, or would have been in a monitored pool.
+    pub packets: u64,
+    /// Blocked segments that open a connection.
+    pub blocked_syns: u32,
+    /// Other blocked segments.
+    pub blocked_others: u32,
+    /// Segments that open a connection and would have been blocked, were the pool enforced.
+    pub monitored_syns: u32,
+    /// Other segments that would have been blocked.
+    pub monitored_others: u32,
+    /// The number of distinct destinations, about; numbers above about 250 are not distinguished.
+    pub destinations: u32,
+    /// The time of the first packet.
+    pub first_seen: Timestamp,
+    /// The time of the last packet.
+    pub last_seen: Timestamp,
+}
+
+/// All packets of a record.
+pub(super) fn packets(record: &Subscriber) -> u64 {
+    [
+        record.hot.blocked_syns,
+        record.cold.blocked_others,
+        record.cold.monitored_syns,
+        record.cold.monitored_others,
+    ]
+    .into_iter()
+    .map(u64::from)
+    .sum()
+}
+
+pub(super) fn row(net: IpNet, record: &Subscriber, pools: &Pools<'_>, times: Times) -> SubscriberRow {
+    SubscriberRow {
+        subscriber: match net {
+            IpNet::V4(net) => net.addr().to_string(),
+            IpNet::V6(net) => net.to_string(),
+        },
+        pool: pools.of(net.addr()).map(ToOwned::to_owned),
+        packets: packets(record),
+        blocked_syns: record.hot.blocked_syns,
+        blocked_others: record.cold.blocked_others,
+        monitored_syns: record.cold.monitored_syns,
+        monitored_others: record.cold.monitored_others,
+        destinations: destinations(record.hot.destinations),
+        first_seen: times.at(record.cold.first_seen),
+        last_seen: times.at(record.hot.last_seen),
+    }
+}
+
+/// Converts a record's time, which is of the boot-time clock, to the time of day as it is set now.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    now: Timestamp,
+    boot: Timestamp,
+}
+
+impl Times {
+    pub(super) fn now() -> nix::Result<Self> {
+        let offset = clock::boot_to_unix()?;
+        Ok(Self {
+            now: Timestamp::now(),
+            boot: Timestamp::from_nanosecond(offset.into()).unwrap_or(Timestamp::UNIX_EPOCH),
+        })
+    }
+
+    pub(super) fn at(self, seen: u32) -> Timestamp {
+        let since_boot = SignedDuration::from_secs(i64::from(seen) - 1);
+        let at = self.boot.checked_add(since_boot).unwrap_or(self.now);
+        // A record's times are whole seconds.
+        Timestamp::from_second(at.as_second()).unwrap_or(at)
+    }
+
+    pub(super) fn since(self, seen: u32) -> SignedDuration {
+        self.now.duration_since(self.at(seen))
+    }
+}
