@@ -17,7 +17,6 @@ pub(crate) mod parse;
 mod read;
 pub mod reference;
 mod sample_destination;
-pub(crate) mod written;
 
 pub use self::{
     compile::{

@@ -1,58 +1,287 @@
-//! Reads exemptions from YAML, of which JSON is a subset.
+//! Reads exemptions from YAML, of which JSON is a subset: a policy's `exemptions:`, or a list alone.
+
+use std::borrow::Cow;
+
+use jiff::{Timestamp, tz::TimeZone};
 
 use super::Mistakes;
 use crate::{
     exemption::{ImportRow, NewExemption},
-    policy::written::{self, Written},
+    policy::{
+        diagnostics::{Code, Diagnostic, Report, Span},
+        parse::{
+            Context, Mapping, PREFIXES, duplicate_key, known_key,
+            yaml::{self, Items, Located, Node, Reading},
+        },
+    },
 };
+
+/// The keys of an exemption. `id` and `created` are missing: the store assigns them.
+const KEYS: &[&str] = &[
+    "customer",
+    "prefixes",
+    "destinations",
+    "ticket",
+    "note",
+    "expires",
+];
 
 /// Reads a file. `progress` is called with the number of bytes read so far.
 pub(super) fn read(text: &str, progress: &dyn Fn(u64)) -> Result<Vec<ImportRow>, Mistakes> {
-    match written::read("", text, progress) {
-        Ok(exemptions) => Ok(exemptions.into_iter().map(row).collect()),
-        Err(report) => {
-            let mut mistakes = Mistakes::default();
-            for diagnostic in report.diagnostics() {
-                let line = diagnostic
-                    .location
-                    .as_ref()
-                    .map_or(0, |location| location.position.line);
-                mistakes.add(line, || {
-                    let remarks = [&diagnostic.note, &diagnostic.hint];
-                    let texts = remarks.into_iter().flatten().map(String::as_str);
-                    std::iter::once(diagnostic.message.as_str())
-                        .chain(texts)
-                        .collect::<Vec<_>>()
-                        .join("; ")
-                });
+    parse("", text, progress).map_err(|report| mistakes(&report))
+}
+
+/// The errors of a report as mistakes.
+fn mistakes(report: &Report) -> Mistakes {
+    let mut mistakes = Mistakes::default();
+    for diagnostic in report.diagnostics() {
+        let location = diagnostic.location.as_ref();
+        let line = location.map_or(0, |location| location.position.line);
+        mistakes.add(line, || {
+            let remarks = [&diagnostic.note, &diagnostic.hint];
+            let texts = remarks.into_iter().flatten().map(String::as_str);
+            std::iter::once(diagnostic.message.as_str())
+                .chain(texts)
+                .collect::<Vec<_>>()
+                .join("; ")
+        });
+    }
+    mistakes.add_unlisted(report.omitted());
+    mistakes
+}
+
+fn parse(file: &str, text: &str, progress: &dyn Fn(u64)) -> Result<Vec<ImportRow>, Report> {
+    let new = || List {
+        // Times are validated by the daemon.
+        context: Context::new(file, text, Timestamp::UNIX_EPOCH, TimeZone::UTC),
+        exemptions: Vec::new(),
+        first: None,
+        progress,
+    };
+    let (list, wrong) = match yaml::read(text, new) {
+        Ok(list) => (list, None),
+        Err((list, diagnostic)) => (list, Some(diagnostic)),
+    };
+    let mut reporter = list.context.reporter;
+    if let Some(diagnostic) = wrong {
+        reporter.report_file(diagnostic);
+    }
+    if reporter.errors() == 0 {
+        return Ok(list.exemptions);
+    }
+    Err(reporter.finish())
+}
+
+/// The exemptions that have been read so far.
+struct List<'t, 'p> {
+    context: Context<'t>,
+    exemptions: Vec<ImportRow>,
+    /// The span of the key `exemptions`, if there was one.
+    first: Option<Span>,
+    progress: &'p dyn Fn(u64),
+}
+
+impl<'t> Items<'t> for List<'t, '_> {
+    fn key(&mut self, key: &Located<Node<'t>>) -> Reading {
+        if known_key(&mut self.context, "a file of exemptions", &["exemptions"], key).is_err() {
+            return Reading::NotAtAll;
+        }
+        if self.first.is_some() {
+            duplicate_key(&mut self.context, "exemptions", key.span);
+            return Reading::NotAtAll;
+        }
+        self.first = Some(key.span);
+        Reading::ItemByItem
+    }
+
+    fn value(&mut self, _: Located<Node<'t>>) {}
+
+    fn item(&mut self, item: Located<Node<'t>>) {
+        (self.progress)(item.span.offset as u64);
+        self.exemptions.extend(exemption(&mut self.context, item));
+    }
+
+    fn not_a_list(&mut self, found: &Node<'_>) {
+        let span = self.first.unwrap_or_default();
+        self.context
+            .wrong_type(span, "exemptions", "a list of exemptions", found);
+    }
+
+    fn not_a_mapping(&mut self, found: &Node<'_>) {
+        match found {
+            Node::List(items) => {
+                for item in items {
+                    let value = owned(&item.value);
+                    self.item(Located {
+                        value,
+                        span: item.span,
+                    });
+                }
             }
-            // Those that the report only counts.
-            mistakes.add_unlisted(report.omitted());
-            Err(mistakes)
+            // An empty file has no exemptions, as an empty list.
+            Node::Null => {}
+            found => {
+                let kind = found.kind();
+                self.context.reporter.report_file(
+                    Diagnostic::new(
+                        Code::WrongType,
+                        format!("this must be a list of exemptions, not {kind}"),
+                    )
+                    .hint("write `- { customer: Example KK, prefixes: [198.51.100.8/29] }`"),
+                );
+            }
         }
     }
 }
 
-fn row(written: Written) -> ImportRow {
-    let Written {
-        line,
-        customer,
-        prefixes,
-        destinations,
-        ticket,
-        note,
-        expires,
-    } = written;
-    ImportRow {
+/// A copy with texts of its own.
+fn owned<'t>(node: &Node<'_>) -> Node<'t> {
+    let located = |node: &Located<Node<'_>>| Located {
+        value: owned(&node.value),
+        span: node.span,
+    };
+    match node {
+        Node::Null => Node::Null,
+        Node::Plain => Node::Plain,
+        Node::Integer(value) => Node::Integer(*value),
+        Node::Text(text) => Node::Text(Cow::Owned(text.clone().into_owned())),
+        Node::List(items) => Node::List(items.iter().map(located).collect()),
+        Node::Mapping(entries) => Node::Mapping(
+            entries
+                .iter()
+                .map(|(key, value)| (located(key), located(value)))
+                .collect(),
+        ),
+    }
+}
+
+fn exemption<'t>(context: &mut Context<'t>, item: Located<Node<'t>>) -> Option<ImportRow> {
+    let line = item.span.at.line;
+    let mut mapping = Mapping::new(context, "an exemption", KEYS, item)?;
+    let customer = mapping
+        .required(context, "customer", "Example KK")
+        .and_then(|value| context.text("customer", value));
+    let prefixes = mapping
+        .required(context, "prefixes", "[198.51.100.0/24]")
+        .map(|value| prefixes(context, "prefixes", value));
+    let destinations = mapping
+        .optional("destinations")
+        .map(|value| prefixes_or_none(context, value));
+    let ticket = mapping
+        .optional("ticket")
+        .and_then(|value| context.text("ticket", value));
+    let note = mapping
+        .optional("note")
+        .and_then(|value| context.prose("note", value));
+    let expires = mapping
+        .optional("expires")
+        .and_then(|value| context.scalar("expires", "a date such as 2028-03-31", value));
+    Some(ImportRow {
         line,
         exemption: NewExemption {
-            customer,
-            prefixes,
-            destinations,
-            ticket,
-            note,
-            expires,
+            customer: customer?.value.into_owned(),
+            prefixes: prefixes?,
+            destinations: destinations.unwrap_or_default(),
+            ticket: ticket.map(|ticket| ticket.value.into_owned()),
+            note: note.map(|note| note.value.into_owned()),
+            expires: expires.map(|expires| expires.value.into_owned()),
             force: false,
         },
+    })
+}
+
+fn prefixes<'t>(context: &mut Context<'t>, key: &str, node: Located<Node<'t>>) -> Vec<String> {
+    let items = context.list(key, PREFIXES, node);
+    let mut prefixes = Vec::with_capacity(items.len());
+    for item in items {
+        prefixes.extend(
+            context
+                .scalar(key, "a prefix", item)
+                .map(|text| text.value.into_owned()),
+        );
+    }
+    prefixes
+}
+
+/// JSON from programs has an empty list for all destinations.
+fn prefixes_or_none<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> Vec<String> {
+    if matches!(&node.value, Node::List(items) if items.is_empty()) {
+        return Vec::new();
+    }
+    prefixes(context, "destinations", node)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Vec<ImportRow>, Vec<(u32, String)>> {
+        parse("x.yaml", text, &|_| {}).map_err(|report| {
+            let diagnostics = report.diagnostics().iter();
+            diagnostics
+                .map(|diagnostic| {
+                    let line = diagnostic
+                        .location
+                        .as_ref()
+                        .map_or(0, |location| location.position.line);
+                    (line, diagnostic.message.clone())
+                })
+                .collect()
+        })
+    }
+
+    #[test]
+    fn a_list_and_a_policys_section_and_json_mean_the_same() {
+        let list = "- { customer: Example KK, prefixes: [198.51.100.8/29], ticket: 1042 }\n";
+        let section = format!("exemptions:\n{list}");
+        let json = r#"[{"customer": "Example KK", "prefixes": ["198.51.100.8/29"], "destinations": [], "ticket": "1042"}]"#;
+        let mut read = [list, &section, json].map(|text| read(text).unwrap());
+        assert_eq!(read[0][0].exemption.prefixes, ["198.51.100.8/29"]);
+        assert_eq!(read[0][0].exemption.ticket.as_deref(), Some("1042"));
+        assert_eq!(read.each_ref().map(|rows| rows[0].line), [1, 2, 1]);
+        read[1][0].line = 1;
+        assert_eq!(read[0], read[1]);
+        assert_eq!(read[0], read[2]);
+    }
+
+    #[test]
+    fn every_mistake_is_reported_with_its_line() {
+        let text = "- customer: A\n  prefixes: [192.0.2.1]\n  expired: 2028-03-31\n- prefixes: []\n- customer: B\n- just text\n";
+        assert_eq!(
+            read(text).unwrap_err(),
+            [
+                (3, "unknown key `expired` in an exemption".into()),
+                (4, "an exemption needs the key `customer`".into()),
+                (4, "`prefixes` is an empty list".into()),
+                (5, "an exemption needs the key `prefixes`".into()),
+                (
+                    6,
+                    "an exemption must be a mapping of keys to values, not a string".into()
+                ),
+            ]
+        );
+        assert_eq!(
+            read("exemptions: 5\n").unwrap_err(),
+            [(
+                1,
+                "`exemptions` must be a list of exemptions, not a number".into()
+            )]
+        );
+        assert_eq!(
+            read("pools: []\nexemptions: []\n").unwrap_err(),
+            [(1, "unknown key `pools` in a file of exemptions".into())]
+        );
+        assert_eq!(
+            read("text").unwrap_err(),
+            [(0, "this must be a list of exemptions, not a string".into())]
+        );
+        assert!(read("- {").unwrap_err()[0].1.starts_with("invalid YAML"));
+    }
+
+    #[test]
+    fn an_empty_file_has_no_exemptions() {
+        for text in ["", "# nothing\n", "[]", "exemptions: []"] {
+            assert_eq!(read(text), Ok(Vec::new()), "{text:?}");
+        }
     }
 }
