@@ -234,7 +234,7 @@ fn aliases_are_followed_and_bounded() {
         "exemptions:\n- { customer: A, prefixes: &office [198.51.100.8/29] }\n- { customer: B, prefixes: [198.51.100.16/29], destinations: *office }\n",
     ))
     .unwrap();
-    assert_eq!(loaded.policy.exemptions[1].destinations.len(), 1);
+    assert_eq!(loaded.policy.exemptions[1].terms.destinations.len(), 1);
 
     let mut bomb = String::from("a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n");
     for level in 1..10 {
@@ -258,10 +258,10 @@ fn texts_may_look_like_numbers_and_booleans() {
     ))
     .unwrap();
     let exemption = &loaded.policy.exemptions[0];
-    assert_eq!(&*exemption.customer, "No");
+    assert_eq!(exemption.terms.customer, "No");
     assert_eq!(exemption.id.as_deref(), Some("007"));
-    assert_eq!(exemption.ticket.as_deref(), Some("1042"));
-    assert_eq!(exemption.note.as_deref(), Some("true"));
+    assert_eq!(exemption.terms.ticket.as_deref(), Some("1042"));
+    assert_eq!(exemption.terms.note.as_deref(), Some("true"));
 }
 
 #[test]

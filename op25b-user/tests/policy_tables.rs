@@ -11,10 +11,11 @@ use std::{
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use op25b::{
+    exemption::Terms,
     lpm::{LiveTables, Used, Words},
     policy::{
-        self, Block, Compiled, Exemption, ExemptionLimits, Policy, Pool, PoolMode, Position, Prefix, Relay,
-        Subscribers,
+        self, Block, Compiled, Exemption, ExemptionLimits, Origin, Policy, Pool, PoolMode, Position,
+        Positions, Prefix, Relay, Subscribers,
     },
 };
 use op25b_common::{
@@ -45,14 +46,9 @@ fn policy(pools: Vec<Vec<IpNet>>, exempt: impl IntoIterator<Item = IpNet>, relay
     };
     let exemption = |net| Exemption {
         id: None,
-        customer: "A".into(),
-        prefixes: [prefix(net)].into(),
-        destinations: [].into(),
-        ticket: None,
-        note: None,
+        terms: Terms::new("A", [net]),
         created: None,
-        expires: None,
-        at: Position::default(),
+        origin: Origin::File(Positions::new(Position::default(), &[])),
     };
     let relay = |(index, net): (usize, IpNet)| Relay {
         name: format!("relay{index}"),

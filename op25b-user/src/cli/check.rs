@@ -116,7 +116,7 @@ impl Outcome<'_> {
                 "pool_prefixes": policy.pools.iter().map(|pool| pool.prefixes.len()).sum::<usize>(),
                 "relays": policy.relays.len(),
                 "exemptions": policy.exemptions.len(),
-                "exempt_prefixes": policy.exemptions.iter().map(|exemption| exemption.prefixes.len()).sum::<usize>(),
+                "exempt_prefixes": policy.exemptions.iter().map(|exemption| exemption.terms.prefixes.len()).sum::<usize>(),
             })),
             "diagnostics": self.report.to_json(),
         });

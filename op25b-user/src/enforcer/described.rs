@@ -86,7 +86,10 @@ pub(crate) fn describe(file: &policy::File) -> Description {
 
 /// Counts the policy's exemptions.
 fn count(description: &mut Description, policy: &Policy) {
-    let ends = policy.exemptions.iter().filter_map(|exemption| exemption.expires);
+    let ends = policy
+        .exemptions
+        .iter()
+        .filter_map(|exemption| exemption.terms.expires_at);
     description.exemption_ends = ends.collect();
     description.exemptions = policy.exemptions.len();
 }

@@ -151,14 +151,14 @@ impl Enforcer {
             policy::Rule::Exemption(index) => (RuleKind::Exemption, Some(index)),
         };
         let exemptions = policy.exemptions_in_file();
-        let ticket = |exemption: &Exemption| exemption.ticket.as_deref().map(str::to_owned);
+        let ticket = |exemption: &Exemption| exemption.terms.ticket.as_deref().map(str::to_owned);
         Some(MatchedRule {
             kind,
             name: described.name.to_owned(),
             id: exemption.map(|index| policy::exemption_id(exemptions, index)),
             ticket: exemption.and_then(|index| ticket(&exemptions[index])),
             prefix: described.prefix,
-            position: Some(described.at),
+            position: described.at,
         })
     }
 }

@@ -25,9 +25,9 @@ pub use self::{
     diagnostics::{Code, Diagnostic, Location, Report, Severity},
     diff::{Delta, Diff, Item, Items},
     model::{
-        Action, Block, Exemption, ExemptionLimits, Flow, Handling, Inbound, Interface, Match, Policy, Pool,
-        PoolMode, Position, Prefix, Prohibit, Relay, Role, Rule, RuleDescription, Subscribers, Tunnel, Wait,
-        Word, XdpMode, exemption_id,
+        Action, Block, Exemption, ExemptionLimits, Flow, Handling, Inbound, Interface, Match, Origin, Policy,
+        Pool, PoolMode, Position, Positions, Prefix, Prohibit, Relay, Role, Rule, RuleDescription,
+        Subscribers, Tunnel, Wait, Word, XdpMode, exemption_id,
     },
     parse::{Loaded, parse, parse_at, parse_bytes, parse_expiry, parse_prefix},
     read::{File, ReadError, digest, read},

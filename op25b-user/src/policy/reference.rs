@@ -5,6 +5,7 @@
 
 use std::{cmp::Reverse, net::IpAddr};
 
+use ipnet::IpNet;
 use jiff::Timestamp;
 use op25b_common::{Reason, Verdict};
 
@@ -115,9 +116,9 @@ fn relay_of(policy: &Policy, destination: IpAddr) -> Option<usize> {
 fn exemption_of(policy: &Policy, flow: &Flow, now: Timestamp) -> Option<usize> {
     let grants = |exemption: &Exemption| {
         exemption.holds_at(now)
-            && Prefix::longest(&exemption.prefixes, flow.source).is_some()
-            && (exemption.destinations.is_empty()
-                || Prefix::longest(&exemption.destinations, flow.destination).is_some())
+            && is_in(&exemption.terms.prefixes, flow.source)
+            && (exemption.terms.destinations.is_empty()
+                || is_in(&exemption.terms.destinations, flow.destination))
     };
     let granting = policy
         .exemptions
@@ -127,12 +128,17 @@ fn exemption_of(policy: &Policy, flow: &Flow, now: Timestamp) -> Option<usize> {
     granting
         .min_by_key(|(index, exemption)| {
             (
-                !exemption.destinations.is_empty(),
+                !exemption.terms.destinations.is_empty(),
                 Reverse(exemption.until()),
                 *index,
             )
         })
         .map(|(index, _)| index)
+}
+
+/// Whether one of the prefixes contains the address.
+fn is_in(prefixes: &[IpNet], address: IpAddr) -> bool {
+    prefixes.iter().any(|net| net.contains(&address))
 }
 
 fn is_only_monitored(policy: &Policy, pool: usize, now: Timestamp) -> bool {
@@ -142,8 +148,10 @@ fn is_only_monitored(policy: &Policy, pool: usize, now: Timestamp) -> bool {
 
 /// The item with the longest prefix that contains the address.
 fn with_longest<'p>(items: impl Iterator<Item = &'p [Prefix]>, address: IpAddr) -> Option<usize> {
-    let lengths =
-        items.map(|prefixes| Prefix::longest(prefixes, address).map(|prefix| prefix.net.prefix_len()));
+    let lengths = items.map(|prefixes| {
+        let containing = prefixes.iter().filter(|prefix| prefix.net.contains(&address));
+        containing.map(|prefix| prefix.net.prefix_len()).max()
+    });
     lengths
         .enumerate()
         .filter(|(_, length)| length.is_some())

@@ -12,8 +12,7 @@ use ulid::Ulid;
 
 use crate::{
     api::{Exemption, FilePosition, HistoryEntry, Origin, Page},
-    exemption::Terms,
-    policy::{self, Position, Prefix},
+    policy::{self, Position},
     store::{self, Event, Records, Revision, State, StoreError},
 };
 
@@ -144,43 +143,35 @@ impl InFile<'_> {
     fn wanted(self, wanted: &Wanted, now: Timestamp, most: usize) -> Vec<(Cursor, Exemption)> {
         let after = match wanted.after {
             Some(Cursor::Store(_)) => return Vec::new(),
-            Some(Cursor::File(after)) => after,
-            None => Position::default(),
+            Some(Cursor::File(after)) => Some(after),
+            None => None,
         };
         let exemptions = self.exemptions.iter().enumerate();
         exemptions
-            // What was stored has no place in the file, and so is never behind one.
-            .filter(|(_, exemption)| exemption.at > after && wanted.is(exemption, now))
+            // Those of the store have no position in the file.
+            .filter_map(|(index, exemption)| Some((index, exemption, exemption.positions()?.exemption)))
+            .filter(|(_, exemption, at)| Some(*at) > after && wanted.is(exemption, now))
             .take(most)
-            .map(|(index, exemption)| (Cursor::File(exemption.at), self.exemption(index, now)))
+            .map(|(index, _, at)| (Cursor::File(at), self.exemption(index, at, now)))
             .collect()
     }
 
     fn find(self, id: &str, now: Timestamp) -> Option<Exemption> {
-        let mut indices = 0..self.exemptions.len();
-        indices
-            .find(|index| {
-                let exemption = &self.exemptions[*index];
-                let may_be = exemption.id.as_deref().is_none_or(|it| it == id);
-                exemption.at.line > 0 && may_be && policy::exemption_id(self.exemptions, *index) == id
-            })
-            .map(|index| self.exemption(index, now))
+        (0..self.exemptions.len()).find_map(|index| {
+            let exemption = &self.exemptions[index];
+            let at = exemption.positions()?.exemption;
+            let may_be = exemption.id.as_deref().is_none_or(|it| it == id);
+            let is_found = may_be && policy::exemption_id(self.exemptions, index) == id;
+            is_found.then(|| self.exemption(index, at, now))
+        })
     }
 
-    fn exemption(self, index: usize, now: Timestamp) -> Exemption {
+    fn exemption(self, index: usize, at: Position, now: Timestamp) -> Exemption {
         let exemption = &self.exemptions[index];
-        let nets = |prefixes: &[Prefix]| prefixes.iter().map(|prefix| prefix.net).collect();
         Exemption {
             id: policy::exemption_id(self.exemptions, index),
             origin: Origin::Policy,
-            terms: Terms {
-                customer: exemption.customer.clone(),
-                prefixes: nets(&exemption.prefixes),
-                destinations: nets(&exemption.destinations),
-                ticket: exemption.ticket.clone(),
-                note: exemption.note.clone(),
-                expires_at: exemption.expires,
-            },
+            terms: exemption.terms.clone(),
             created_at: exemption.created,
             created_by: None,
             removed_at: None,
@@ -188,8 +179,8 @@ impl InFile<'_> {
             revision: None,
             place: Some(FilePosition {
                 file: self.file.to_owned(),
-                line: exemption.at.line,
-                column: exemption.at.column,
+                line: at.line,
+                column: at.column,
             }),
         }
     }
@@ -200,23 +191,23 @@ impl Wanted {
     fn is(&self, exemption: &policy::Exemption, now: Timestamp) -> bool {
         let active = state(exemption, now) == State::Active;
         let overlaps = |within: IpNet| {
-            let mut prefixes = exemption.prefixes.iter();
-            prefixes.any(|Prefix { net, .. }| net.contains(&within) || within.contains(net))
+            let mut prefixes = exemption.terms.prefixes.iter();
+            prefixes.any(|net| net.contains(&within) || within.contains(net))
         };
         let expires_before =
-            |before: Timestamp| active && exemption.expires.is_some_and(|expires| expires < before);
+            |before: Timestamp| active && exemption.terms.expires_at.is_some_and(|expires| expires < before);
         (self.all || active)
             && self
                 .customer
                 .as_deref()
-                .is_none_or(|customer| customer == &*exemption.customer)
+                .is_none_or(|customer| exemption.terms.customer == customer)
             && self.within.is_none_or(overlaps)
             && self.expiring_before.is_none_or(expires_before)
     }
 }
 
 fn state(exemption: &policy::Exemption, now: Timestamp) -> State {
-    if exemption.expires.is_some_and(|expires| expires <= now) {
+    if exemption.terms.have_expired(now) {
         State::Expired
     } else {
         State::Active

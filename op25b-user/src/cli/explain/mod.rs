@@ -283,14 +283,14 @@ impl RuleAnswer {
             Rule::Exemption(index) => Some(index),
             Rule::Pool(_) | Rule::Relay(_) => None,
         };
-        let ticket = |exemption: &policy::Exemption| exemption.ticket.as_deref().map(str::to_owned);
+        let ticket = |exemption: &policy::Exemption| exemption.terms.ticket.as_deref().map(str::to_owned);
         Some(Self {
             kind: described.kind,
             name: described.name.to_owned(),
             id: index.map(|index| policy::exemption_id(&policy.exemptions, index)),
             ticket: index.and_then(|index| ticket(policy.exemptions.get(index)?)),
             prefix: described.prefix.map(|prefix| prefix.to_string()),
-            at: Some(described.at),
+            at: described.at,
         })
     }
 

@@ -9,7 +9,7 @@ use ulid::Ulid;
 
 use crate::{
     exemption::Terms,
-    policy::{self, CompileError, Exemption, Policy, Position, Prefix, Rules},
+    policy::{self, CompileError, Exemption, Origin, Policy, Rules},
     store::Record,
 };
 
@@ -59,7 +59,7 @@ impl ActiveSet {
             .policy
             .exemptions_in_file()
             .iter()
-            .map(|exemption| exemption.expires);
+            .map(|exemption| exemption.terms.expires_at);
         let stored = self.stored.iter().flatten().map(|record| record.terms.expires_at);
         in_file.chain(stored).fold((0, 0), |(active, expired), end| {
             if end.is_none_or(|end| now < end) {
@@ -173,17 +173,10 @@ impl ActiveSet {
 
     fn other(&self, number: RuleIndex) -> Option<Other> {
         if let Some(exemption) = self.in_file_by_number(number) {
-            let nets = |prefixes: &[Prefix]| prefixes.iter().map(|prefix| prefix.net).collect();
+            let line = exemption.positions()?.exemption.line;
             return Some(Other {
-                name: format!("line {} of the policy file", exemption.at.line),
-                terms: Terms {
-                    customer: exemption.customer.clone(),
-                    prefixes: nets(&exemption.prefixes),
-                    destinations: nets(&exemption.destinations),
-                    ticket: exemption.ticket.clone(),
-                    note: exemption.note.clone(),
-                    expires_at: exemption.expires,
-                },
+                name: format!("line {line} of the policy file"),
+                terms: exemption.terms.clone(),
                 id: None,
             });
         }
@@ -208,18 +201,10 @@ pub(super) struct Other {
 
 /// A record as an exemption of the policy.
 pub(in crate::enforcer) fn exemption(record: &Record) -> Exemption {
-    let at = Position::default();
-    let prefixes = |nets: &[IpNet]| nets.iter().map(|net| Prefix { net: *net, at }).collect();
-    let terms = &record.terms;
     Exemption {
-        id: Some(record.id.to_string().into()),
-        customer: terms.customer.clone(),
-        prefixes: prefixes(&terms.prefixes),
-        destinations: prefixes(&terms.destinations),
-        ticket: terms.ticket.clone(),
-        note: terms.note.clone(),
+        id: None,
+        terms: record.terms.clone(),
         created: Some(record.created_at),
-        expires: terms.expires_at,
-        at,
+        origin: Origin::Store(record.id),
     }
 }

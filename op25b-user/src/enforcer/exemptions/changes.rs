@@ -148,7 +148,7 @@ impl Enforcer {
         Some(format!(
             "{}:{}",
             self.description.policy_file.display(),
-            found.at.line
+            found.positions()?.exemption.line
         ))
     }
 

@@ -12,7 +12,7 @@ use super::{
     error::{CompileError, MOST_TABLE_BYTES},
     merge::DestinationSets,
     record_index::RecordIndex,
-    sources::{Sources, rules},
+    sources::{Sources, nets, rules},
 };
 use crate::{
     lpm::{AddressFamily, Bits, Leaf, TableSet},
@@ -147,7 +147,7 @@ fn tunnels(policy: &Policy) -> Vec<(String, u8)> {
 
 /// The leaves of the relays' table of one family, in ascending order.
 fn relay_leaves(policy: &Policy, family: AddressFamily) -> Vec<Leaf> {
-    let prefixes = rules(policy.relays.iter().map(|relay| &relay.prefixes[..]), family);
+    let prefixes = rules(policy.relays.iter().map(|relay| nets(&relay.prefixes)), family);
     prefixes
         .into_iter()
         .map(|(prefix, relay)| Leaf {

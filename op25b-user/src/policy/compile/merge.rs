@@ -170,8 +170,8 @@ fn entries(
     for rule in rules {
         let exemption = &exemptions[*rule as usize];
         let until = exemption.until();
-        let destinations = exemption.destinations.iter();
-        grants.extend(destinations.filter_map(|prefix| Some((Bits::of(family, prefix.net)?, until, *rule))));
+        let destinations = exemption.terms.destinations.iter();
+        grants.extend(destinations.filter_map(|net| Some((Bits::of(family, *net)?, until, *rule))));
     }
     grants.sort_unstable();
     let mut covering: Covering<DestinationEntry> = Covering::new();

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     lpm::{AddressFamily, Bits, Full, Leaf, LiveTables},
-    policy::model::{Exemption, Policy, Precedence, Prefix},
+    policy::model::{Exemption, Policy, Precedence},
 };
 
 /// The rules of a policy, in an order in which those of a part of the address space are found without the others.
@@ -99,7 +99,7 @@ impl Rules {
 
     /// Appends an exemption; returns its index and what changes. After an error the rules are as before.
     pub fn add(&mut self, exemption: Exemption) -> Result<(RuleIndex, RuleChange), CompileError> {
-        let prefixes = exemption.prefixes.clone();
+        let prefixes = exemption.terms.prefixes.clone();
         let rule = self.list(exemption)?;
         match self.change(&prefixes) {
             Ok(change) => Ok((rule, change)),
@@ -114,7 +114,7 @@ impl Rules {
     /// Appends an exemption without computing what changes, so that others can be checked against it.
     pub fn list(&mut self, exemption: Exemption) -> Result<RuleIndex, CompileError> {
         let rule = RuleIndex::try_from(self.exemptions.len()).map_err(|_| CompileError::TooManyRules)?;
-        let prefixes = exemption.prefixes.clone();
+        let prefixes = exemption.terms.prefixes.clone();
         self.exemptions.push(exemption);
         self.remember(rule, &prefixes);
         Ok(rule)
@@ -126,7 +126,7 @@ impl Rules {
         let Some(exemption) = self.exemptions.get(rule as usize) else {
             return Ok(None);
         };
-        let prefixes = exemption.prefixes.clone();
+        let prefixes = exemption.terms.prefixes.clone();
         if !self.forget(rule, &prefixes) {
             return Ok(None);
         }
@@ -164,9 +164,9 @@ impl Rules {
     }
 
     /// Adds an exemption to its prefixes.
-    fn remember(&mut self, rule: RuleIndex, prefixes: &[Prefix]) {
-        for prefix in prefixes {
-            let (family, bits) = Bits::new(prefix.net);
+    fn remember(&mut self, rule: RuleIndex, nets: &[IpNet]) {
+        for net in nets {
+            let (family, bits) = Bits::new(*net);
             let rules = self.family(family).exempt.entry(bits).or_default();
             if let Err(place) = rules.binary_search(&rule) {
                 rules.insert(place, rule);
@@ -175,10 +175,10 @@ impl Rules {
     }
 
     /// Removes an exemption from its prefixes; returns whether it was in any.
-    fn forget(&mut self, rule: RuleIndex, prefixes: &[Prefix]) -> bool {
+    fn forget(&mut self, rule: RuleIndex, nets: &[IpNet]) -> bool {
         let mut was_there = false;
-        for prefix in prefixes {
-            let (family, bits) = Bits::new(prefix.net);
+        for net in nets {
+            let (family, bits) = Bits::new(*net);
             let exempt = &mut self.family(family).exempt;
             if let Some(rules) = exempt.get_mut(&bits) {
                 was_there |= rules.contains(&rule);
@@ -206,12 +206,12 @@ impl Rules {
     }
 
     /// The classes at these prefixes as they are now.
-    fn change(&mut self, prefixes: &[Prefix]) -> Result<RuleChange, CompileError> {
+    fn change(&mut self, nets: &[IpNet]) -> Result<RuleChange, CompileError> {
         let classes = self.classes.all.len();
         let (sets_v4, sets_v6) = (self.sets.v4.len(), self.sets.v6.len());
         let mut change = RuleChange::default();
-        for prefix in prefixes {
-            let (family, bits) = Bits::new(prefix.net);
+        for net in nets {
+            let (family, bits) = Bits::new(*net);
             let (root, rules) = match family {
                 AddressFamily::V4 => (TableRoot::SourcesV4, &self.v4),
                 AddressFamily::V6 => (TableRoot::SourcesV6, &self.v6),

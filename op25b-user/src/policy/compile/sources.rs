@@ -1,5 +1,6 @@
 //! The leaves of the source tables, from pools and exemptions.
 
+use ipnet::IpNet;
 use op25b_common::values::RuleIndex;
 
 use super::{
@@ -30,7 +31,10 @@ impl Sources {
         record_index: &mut RecordIndex,
     ) -> Result<Self, CompileError> {
         let exempt = rules(
-            policy.exemptions.iter().map(|exemption| &exemption.prefixes[..]),
+            policy
+                .exemptions
+                .iter()
+                .map(|exemption| exemption.terms.prefixes.iter().copied()),
             family,
         );
         let pools = record_index.assign(family, &pools(policy, family));
@@ -52,7 +56,7 @@ impl Sources {
 
 /// The pools' prefixes of one family, in ascending order.
 fn pools(policy: &Policy, family: AddressFamily) -> Vec<PoolPrefix> {
-    let prefixes = rules(policy.pools.iter().map(|pool| &pool.prefixes[..]), family);
+    let prefixes = rules(policy.pools.iter().map(|pool| nets(&pool.prefixes)), family);
     prefixes
         .into_iter()
         .map(|(bits, pool)| PoolPrefix {
@@ -64,18 +68,19 @@ fn pools(policy: &Policy, family: AddressFamily) -> Vec<PoolPrefix> {
 }
 
 /// The prefixes of one family in ascending order, each with the index of its item.
-pub(crate) fn rules<'a>(
-    items: impl Iterator<Item = &'a [Prefix]>,
+pub(crate) fn rules(
+    items: impl Iterator<Item = impl Iterator<Item = IpNet>>,
     family: AddressFamily,
 ) -> Vec<(Bits, RuleIndex)> {
     let mut rules = Vec::new();
-    for (rule, prefixes) in (0..).zip(items) {
-        rules.extend(
-            prefixes
-                .iter()
-                .filter_map(|prefix| Some((Bits::of(family, prefix.net)?, rule))),
-        );
+    for (rule, nets) in (0..).zip(items) {
+        rules.extend(nets.filter_map(|net| Some((Bits::of(family, net)?, rule))));
     }
     rules.sort_unstable();
     rules
+}
+
+/// Prefixes without their positions.
+pub(crate) fn nets(prefixes: &[Prefix]) -> impl Iterator<Item = IpNet> {
+    prefixes.iter().map(|prefix| prefix.net)
 }

@@ -6,7 +6,7 @@ use op25b_common::values::UnixSeconds;
 use super::{code::Code, diagnostic::Diagnostic, reporter::Reporter};
 use crate::{
     lpm::{AddressFamily, Bits, Covering},
-    policy::model::{Handling, Inbound, Policy, Position, Precedence, Role},
+    policy::model::{Exemption, Handling, Inbound, Policy, Position, Positions, Precedence, Role},
 };
 
 /// Warns about exemptions that have no effect, or too much of it, and about the like.
@@ -42,19 +42,17 @@ fn warn_of_exemptions_without_end(reporter: &mut Reporter<'_>, policy: &Policy) 
     if policy.exemption_limits.max_age.is_none() {
         return;
     }
-    for exemption in policy
-        .exemptions
-        .iter()
-        .filter(|exemption| exemption.expires.is_none())
+    for (exemption, positions) in
+        in_file(policy).filter(|(exemption, _)| exemption.terms.expires_at.is_none())
     {
         warn_at(
             reporter,
-            exemption.at,
+            positions.exemption,
             Code::ExemptionWithoutEnd,
             || {
                 format!(
                     "the exemption of `{}` has no end, and `exemption_max_age` is set",
-                    exemption.customer
+                    exemption.terms.customer
                 )
             },
             "add `expires`",
@@ -79,14 +77,13 @@ fn warn_of_exemptions_beside_pools(reporter: &mut Reporter<'_>, policy: &Policy,
         }
     }
 
-    let exempt = policy.exemptions.iter().flat_map(|exemption| {
-        exemption
-            .prefixes
-            .iter()
-            .map(move |prefix| (prefix, exemption.destinations.is_empty()))
+    let exempt = in_file(policy).flat_map(|(exemption, positions)| {
+        let is_unrestricted = exemption.terms.destinations.is_empty();
+        let prefixes = exemption.terms.prefixes.iter().enumerate();
+        prefixes.map(move |(number, net)| (*net, positions.prefix(number), is_unrestricted))
     });
-    for (prefix, is_unrestricted) in exempt {
-        let Some(bits) = Bits::of(family, prefix.net) else {
+    for (net, at, is_unrestricted) in exempt {
+        let Some(bits) = Bits::of(family, net) else {
             continue;
         };
         // A prefix is followed by the prefixes inside it; an equal one comes first.
@@ -99,9 +96,9 @@ fn warn_of_exemptions_beside_pools(reporter: &mut Reporter<'_>, policy: &Policy,
                 let name = &policy.pools[*index].name;
                 warn_at(
                     reporter,
-                    prefix.at,
+                    at,
                     Code::ExemptionCoversPool,
-                    || format!("{prefix} {whole} a whole prefix of pool `{name}`: nothing in it is blocked"),
+                    || format!("{net} {whole} a whole prefix of pool `{name}`: nothing in it is blocked"),
                     "exempt only the customer's own addresses, or remove the prefix from the pool",
                 );
             }
@@ -113,9 +110,9 @@ fn warn_of_exemptions_beside_pools(reporter: &mut Reporter<'_>, policy: &Policy,
         if !in_pool && policy.block.unlisted == Handling::Pass {
             warn_at(
                 reporter,
-                prefix.at,
+                at,
                 Code::ExemptionInNoPool,
-                || format!("{prefix} is in no pool: the exemption has no effect"),
+                || format!("{net} is in no pool: the exemption has no effect"),
                 "remove it, or check the prefix",
             );
         }
@@ -140,8 +137,8 @@ fn warn_of_covered_exemptions(
     // Indices instead of prefixes: there may be a million.
     let mut prefixes: Vec<(Bits, u32, u32)> = Vec::new();
     for (index, exemption) in (0..).zip(&policy.exemptions) {
-        for (number, prefix) in (0..).zip(&exemption.prefixes) {
-            prefixes.extend(Bits::of(family, prefix.net).map(|bits| (bits, index, number)));
+        for (number, net) in (0..).zip(&exemption.terms.prefixes) {
+            prefixes.extend(Bits::of(family, *net).map(|bits| (bits, index, number)));
         }
     }
     prefixes.sort_unstable();
@@ -186,33 +183,39 @@ fn warn_of_covered_exemptions(
 
 fn warn_of_cover(reporter: &mut Reporter<'_>, policy: &Policy, covered: (usize, usize), cover: Cover) {
     let (index, number) = covered;
-    let exemption = &policy.exemptions[index];
-    let prefix = exemption.prefixes[number];
-    let line = policy.exemptions[cover.exemption].prefixes[cover.prefix].at.line;
+    let (exemption, other) = (&policy.exemptions[index], &policy.exemptions[cover.exemption]);
+    let (Some(positions), Some(others)) = (exemption.positions(), other.positions()) else {
+        return;
+    };
+    let net = exemption.terms.prefixes[number];
+    let line = others.prefix(cover.prefix).line;
     let whose = if cover.exemption == index {
         "the same exemption".to_owned()
     } else {
-        format!(
-            "the exemption of `{}`",
-            policy.exemptions[cover.exemption].customer
-        )
+        format!("the exemption of `{}`", other.terms.customer)
     };
-    let effect = if exemption.destinations.is_empty() {
+    let effect = if exemption.terms.destinations.is_empty() {
         "has no effect"
     } else {
         "restricts nothing"
     };
     warn_at(
         reporter,
-        prefix.at,
+        positions.prefix(number),
         Code::ExemptionCovered,
         || {
             format!(
-                "{prefix} is covered by {whose} on line {line}, which lasts at least as long: this one {effect}"
+                "{net} is covered by {whose} on line {line}, which lasts at least as long: this one {effect}"
             )
         },
         "remove one of the two",
     );
+}
+
+/// The exemptions of the policy file, with their positions.
+fn in_file(policy: &Policy) -> impl Iterator<Item = (&Exemption, &Positions)> {
+    let exemptions = policy.exemptions.iter();
+    exemptions.filter_map(|exemption| Some((exemption, exemption.positions()?)))
 }
 
 fn warn_at(

@@ -206,44 +206,35 @@ impl DiffItem for Exemption {
         if let Some(id) = &self.id {
             return ExemptionKey::Id(id);
         }
-        let mut nets: Vec<_> = self.prefixes.iter().map(|prefix| prefix.net).collect();
+        let mut nets = self.terms.prefixes.to_vec();
         nets.sort();
-        ExemptionKey::Of(&self.customer, nets)
+        ExemptionKey::Of(&self.terms.customer, nets)
     }
 
     fn label(&self) -> String {
         match &self.id {
-            Some(id) => format!("{id} ({})", self.customer),
-            None => self.customer.to_string(),
+            Some(id) => format!("{id} ({})", self.terms.customer),
+            None => self.terms.customer.to_string(),
         }
     }
 
     fn fields(&self) -> Vec<(&'static str, Value)> {
-        let mut fields = vec![("prefixes", many(&self.prefixes))];
+        let terms = &self.terms;
+        let mut fields = vec![("prefixes", many(&terms.prefixes))];
         if self.id.is_some() {
-            fields.push(("customer", one(&self.customer)));
+            fields.push(("customer", one(&terms.customer)));
         }
-        if !self.destinations.is_empty() {
-            fields.push(("destinations", many(&self.destinations)));
+        if !terms.destinations.is_empty() {
+            fields.push(("destinations", many(&terms.destinations)));
         }
-        fields.extend(self.ticket.as_ref().map(|ticket| ("ticket", one(ticket))));
-        fields.extend(self.note.as_ref().map(|note| ("note", one(note))));
+        fields.extend(terms.ticket.as_ref().map(|ticket| ("ticket", one(ticket))));
+        fields.extend(terms.note.as_ref().map(|note| ("note", one(note))));
         fields.extend(self.created.map(|created| ("created", one(&created))));
-        fields.extend(self.expires.map(|expires| ("expires", one(&expires))));
+        fields.extend(terms.expires_at.map(|expires| ("expires", one(&expires))));
         fields
     }
 
     fn is_equal(&self, other: &Self) -> bool {
-        let texts = |exemption: &Self| {
-            (
-                exemption.customer.clone(),
-                exemption.ticket.clone(),
-                exemption.note.clone(),
-            )
-        };
-        (self.created, self.expires) == (other.created, other.expires)
-            && are_same(&self.prefixes, &other.prefixes)
-            && are_same(&self.destinations, &other.destinations)
-            && texts(self) == texts(other)
+        self.created == other.created && self.terms == other.terms
     }
 }

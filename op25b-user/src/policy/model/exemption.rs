@@ -3,54 +3,101 @@
 use jiff::Timestamp;
 use op25b_common::values::{NEVER, UnixSeconds};
 use smol_str::SmolStr;
+use ulid::Ulid;
 
 use super::position::{Position, Prefix};
+use crate::exemption::Terms;
 
 /// A customer's right to use the blocked ports.
 ///
 /// There may be a million exemptions, so no field has spare capacity, and short strings are stored inline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exemption {
-    /// The operator's key, unique among exemptions.
+    /// The operator's key, unique among the exemptions of the file.
     pub id: Option<SmolStr>,
-    /// The customer.
-    pub customer: SmolStr,
-    /// The customer's source prefixes.
-    pub prefixes: Box<[Prefix]>,
-    /// The destinations that the customer may connect to; all if empty.
-    pub destinations: Box<[Prefix]>,
-    /// The ticket of the request.
-    pub ticket: Option<SmolStr>,
-    /// Remarks.
-    pub note: Option<SmolStr>,
+    /// The terms.
+    pub terms: Terms,
     /// When it was agreed on.
     pub created: Option<Timestamp>,
-    /// The first instant at which it no longer holds, in whole seconds.
-    pub expires: Option<Timestamp>,
-    /// Its position in the policy file; line 0 if it is from the store.
-    pub at: Position,
+    /// Where it is kept.
+    pub origin: Origin,
+}
+
+/// Where an exemption is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// In the policy file, at these positions.
+    File(Positions),
+    /// In the store, under this id.
+    Store(Ulid),
+}
+
+/// The positions of an exemption and its prefixes in the policy file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Positions {
+    /// The position of the exemption.
+    pub exemption: Position,
+    prefixes: PrefixPositions,
+}
+
+/// The positions of prefixes. Nearly all exemptions have one prefix, and then take no allocation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum PrefixPositions {
+    One(Position),
+    Several(Box<[Position]>),
 }
 
 impl Exemption {
-    /// Its end as the program represents it: it holds while `now < until`.
+    /// The end of its term as the program represents it: it holds while `now < until`.
     #[must_use]
     pub fn until(&self) -> UnixSeconds {
         // Validation refuses times too late for 32 bits; times too early for them are in the past in any case.
-        self.expires.map_or(NEVER, |end| {
+        self.terms.expires_at.map_or(NEVER, |end| {
             u32::try_from(end.as_second().max(0)).unwrap_or(NEVER)
         })
+    }
+
+    /// Its positions in the policy file; `None` if it is from the store.
+    #[must_use]
+    pub fn positions(&self) -> Option<&Positions> {
+        match &self.origin {
+            Origin::File(positions) => Some(positions),
+            Origin::Store(_) => None,
+        }
     }
 
     /// Whether it is from the policy file and not from the store.
     #[must_use]
     pub fn is_in_file(&self) -> bool {
-        self.at != Position::default()
+        self.positions().is_some()
     }
 
     /// Whether it holds at `now`.
     #[must_use]
     pub fn holds_at(&self, now: Timestamp) -> bool {
-        self.expires.is_none_or(|end| now < end)
+        !self.terms.have_expired(now)
+    }
+}
+
+impl Positions {
+    /// The positions of an exemption with these prefixes.
+    #[must_use]
+    pub fn new(exemption: Position, prefixes: &[Prefix]) -> Self {
+        let prefixes = match prefixes {
+            [prefix] => PrefixPositions::One(prefix.at),
+            prefixes => PrefixPositions::Several(prefixes.iter().map(|prefix| prefix.at).collect()),
+        };
+        Self { exemption, prefixes }
+    }
+
+    /// The position of the prefix with an index; that of the exemption if there is no such prefix.
+    #[must_use]
+    pub fn prefix(&self, index: usize) -> Position {
+        let position = match &self.prefixes {
+            PrefixPositions::One(position) => (index == 0).then_some(position),
+            PrefixPositions::Several(positions) => positions.get(index),
+        };
+        position.copied().unwrap_or(self.exemption)
     }
 }
 
@@ -68,7 +115,7 @@ impl Precedence {
     pub(crate) fn of(exemption: &Exemption) -> Self {
         Self {
             until: exemption.until(),
-            is_restricted: !exemption.destinations.is_empty(),
+            is_restricted: !exemption.terms.destinations.is_empty(),
         }
     }
 
@@ -77,17 +124,21 @@ impl Precedence {
     }
 }
 
-/// The id of a policy file's exemption at an index: its `id`, or `line-` and its line, with the column for all but the first of
-/// a line.
+/// The id of the exemption at an index: the `id` in the policy file, or `line-` and its line, with the column for all but the
+/// first of a line; the ULID of one from the store.
 #[must_use]
 pub fn exemption_id(exemptions: &[Exemption], index: usize) -> String {
     let exemption = &exemptions[index];
     if let Some(id) = &exemption.id {
         return id.to_string();
     }
-    let Position { line, column } = exemption.at;
-    let before = index.checked_sub(1).map(|before| exemptions[before].at.line);
-    if before == Some(line) {
+    let Position { line, column } = match &exemption.origin {
+        Origin::File(positions) => positions.exemption,
+        Origin::Store(id) => return id.to_string(),
+    };
+    let before = index.checked_sub(1).map(|before| &exemptions[before]);
+    let before = before.and_then(Exemption::positions);
+    if before.is_some_and(|before| before.exemption.line == line) {
         format!("line-{line}-{column}")
     } else {
         format!("line-{line}")

@@ -9,7 +9,7 @@ mod word;
 
 pub(crate) use self::exemption::Precedence;
 pub use self::{
-    exemption::{Exemption, exemption_id},
+    exemption::{Exemption, Origin, Positions, exemption_id},
     limits::ExemptionLimits,
     policy::{Block, Interface, Policy, Pool, Prohibit, Relay, Subscribers},
     position::{Position, Prefix},

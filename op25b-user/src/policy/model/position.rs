@@ -1,6 +1,6 @@
 //! Positions in the policy file, and prefixes with their positions.
 
-use std::{fmt, net::IpAddr};
+use std::fmt;
 
 use ipnet::IpNet;
 
@@ -26,18 +26,6 @@ pub struct Prefix {
     pub net: IpNet,
     /// Its position in the file.
     pub at: Position,
-}
-
-impl Prefix {
-    /// The longest of the prefixes that contain an address.
-    #[must_use]
-    pub(crate) fn longest(prefixes: &[Self], address: IpAddr) -> Option<Self> {
-        prefixes
-            .iter()
-            .copied()
-            .filter(|prefix| prefix.net.contains(&address))
-            .max_by_key(|prefix| prefix.net.prefix_len())
-    }
 }
 
 impl fmt::Display for Prefix {

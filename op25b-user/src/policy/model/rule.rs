@@ -40,8 +40,8 @@ pub struct RuleDescription<'p> {
     pub name: &'p str,
     /// The longest of the rule's prefixes that matches the flow.
     pub prefix: Option<IpNet>,
-    /// The position in the file of that prefix, or of the rule if there is none.
-    pub at: Position,
+    /// The position in the file of that prefix, or of the rule if there is none; `None` for an exemption of the store.
+    pub at: Option<Position>,
 }
 
 impl fmt::Display for RuleDescription<'_> {
@@ -50,7 +50,10 @@ impl fmt::Display for RuleDescription<'_> {
         if let Some(prefix) = self.prefix {
             write!(f, " ({prefix})")?;
         }
-        write!(f, ", line {}", self.at.line)
+        match self.at {
+            Some(at) => write!(f, ", line {}", at.line),
+            None => Ok(()),
+        }
     }
 }
 
@@ -58,33 +61,54 @@ impl Rule {
     /// Describes the rule; `None` if the policy has no such item.
     #[must_use]
     pub fn describe<'p>(self, policy: &'p Policy, flow: &Flow) -> Option<RuleDescription<'p>> {
-        let (kind, name, prefixes, address, at): (_, &str, &[Prefix], _, _) = match self {
+        Some(match self {
             Self::Pool(index) => {
                 let pool = policy.pools.get(index)?;
-                ("pool", &pool.name, &pool.prefixes, flow.source, pool.at)
+                described("pool", &pool.name, &pool.prefixes, flow.source, pool.at)
             }
             Self::Relay(index) => {
                 let relay = policy.relays.get(index)?;
-                ("relay", &relay.name, &relay.prefixes, flow.destination, relay.at)
+                described("relay", &relay.name, &relay.prefixes, flow.destination, relay.at)
             }
             Self::Exemption(index) => {
                 let exemption = policy.exemptions.get(index)?;
-                (
-                    "exemption",
-                    &exemption.customer,
-                    &exemption.prefixes,
-                    flow.source,
-                    exemption.at,
-                )
+                let prefix = longest(exemption.terms.prefixes.iter().copied(), flow.source);
+                let positions = exemption.positions();
+                RuleDescription {
+                    kind: "exemption",
+                    name: &exemption.terms.customer,
+                    prefix: prefix.map(|(_, net)| net),
+                    at: positions.map(|positions| match prefix {
+                        Some((index, _)) => positions.prefix(index),
+                        None => positions.exemption,
+                    }),
+                }
             }
-        };
-        let prefix = Prefix::longest(prefixes, address);
-        let at = prefix.map_or(at, |prefix| prefix.at);
-        Some(RuleDescription {
-            kind,
-            name,
-            prefix: prefix.map(|prefix| prefix.net),
-            at,
         })
     }
+}
+
+/// Describes a rule of the policy file.
+fn described<'p>(
+    kind: &'static str,
+    name: &'p str,
+    prefixes: &[Prefix],
+    address: IpAddr,
+    at: Position,
+) -> RuleDescription<'p> {
+    let prefix = longest(prefixes.iter().map(|prefix| prefix.net), address);
+    RuleDescription {
+        kind,
+        name,
+        prefix: prefix.map(|(_, net)| net),
+        at: Some(prefix.map_or(at, |(index, _)| prefixes[index].at)),
+    }
+}
+
+/// The longest of the prefixes that contain an address, with its index.
+fn longest(prefixes: impl Iterator<Item = IpNet>, address: IpAddr) -> Option<(usize, IpNet)> {
+    prefixes
+        .enumerate()
+        .filter(|(_, net)| net.contains(&address))
+        .max_by_key(|(_, net)| net.prefix_len())
 }

@@ -14,9 +14,12 @@ use super::{
     time::{self, DayEnd, TimeError},
     yaml::{Located, Node},
 };
-use crate::policy::{
-    diagnostics::{Code, Diagnostic},
-    model::{Exemption, Pool, PoolMode, Prefix, Relay},
+use crate::{
+    exemption::Terms,
+    policy::{
+        diagnostics::{Code, Diagnostic},
+        model::{Exemption, Origin, Pool, PoolMode, Positions, Prefix, Relay},
+    },
 };
 
 const POOL_KEYS: &[&str] = &["name", "prefixes", "mode", "enforce_from"];
@@ -153,16 +156,19 @@ pub(crate) fn exemption<'t>(
         });
     }
     let kept = |text: Located<Cow<'t, str>>| SmolStr::from(text.value);
+    let nets = |prefixes: &[Prefix]| prefixes.iter().map(|prefix| prefix.net).collect();
     Some(Exemption {
         id: id.map(kept),
-        customer: customer.map(kept)?,
-        prefixes: prefixes.into(),
-        destinations: destinations.into(),
-        ticket: ticket.map(kept),
-        note: remark.map(kept),
+        terms: Terms {
+            customer: customer.map(kept)?,
+            prefixes: nets(&prefixes),
+            destinations: nets(&destinations),
+            ticket: ticket.map(kept),
+            note: remark.map(kept),
+            expires_at: expires.map(|expires| expires.value),
+        },
         created: created.map(|created| created.value),
-        expires: expires.map(|expires| expires.value),
-        at,
+        origin: Origin::File(Positions::new(at, &prefixes)),
     })
 }
 

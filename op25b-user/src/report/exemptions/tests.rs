@@ -143,8 +143,8 @@ fn a_page_of_the_file_does_not_ask_the_store() {
 fn what_the_policy_holds_without_a_place_in_the_file_is_not_listed_twice() {
     let mut exemptions = exemptions(POLICY);
     exemptions.push(policy::Exemption {
-        id: Some("00000000000000000000000001".into()),
-        at: Position::default(),
+        id: None,
+        origin: policy::Origin::Store(Ulid::from(1)),
         ..exemptions[0].clone()
     });
     let policy = InFile {
