@@ -12,7 +12,7 @@ use std::{
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use op25b::{
     exemption::Terms,
-    lpm::{LiveTables, Used, Words},
+    lpm::{LiveTables, Regions, Usage},
     policy::{
         self, Block, Compiled, Exemption, ExemptionLimits, Origin, Policy, Pool, PoolMode, Position,
         Positions, Prefix, Relay, Subscribers,
@@ -332,22 +332,22 @@ fn new_net(runner: &mut TestRunner) -> IpNet {
 struct Heap {
     memory: Memory,
     classes: Vec<Class>,
-    used: Used,
+    used: Usage,
 }
 
 struct Memory {
     roots: Vec<AtomicU32>,
     pages: Vec<AtomicU32>,
-    sparse: Vec<UnsafeCell<BitmapNode>>,
+    bitmap_nodes: Vec<UnsafeCell<BitmapNode>>,
     paths: Vec<UnsafeCell<CompressedPath>>,
 }
 
 impl Memory {
-    fn words(&self) -> Words<'_> {
-        Words {
+    fn regions(&self) -> Regions<'_> {
+        Regions {
             roots: &self.roots,
             pages: &self.pages,
-            sparse: &self.sparse,
+            bitmap_nodes: &self.bitmap_nodes,
             paths: &self.paths,
         }
     }
@@ -362,19 +362,19 @@ impl Heap {
         };
         let mut pages = words(&mut tables.pages.iter().flatten().copied());
         pages.resize_with(ROOM, Default::default);
-        let mut sparse: Vec<_> = tables.sparse.iter().map(|node| (*node).into()).collect();
-        sparse.resize_with(ROOM, Default::default);
+        let mut bitmap_nodes: Vec<_> = tables.bitmap_nodes.iter().map(|node| (*node).into()).collect();
+        bitmap_nodes.resize_with(ROOM, Default::default);
         let mut paths: Vec<_> = tables.paths.iter().map(|path| (*path).into()).collect();
         paths.resize_with(ROOM, Default::default);
         Self {
             memory: Memory {
                 roots: words(&mut tables.roots.iter().copied()),
                 pages,
-                sparse,
+                bitmap_nodes,
                 paths,
             },
             classes: compiled.classes.clone(),
-            used: Used::by(tables),
+            used: Usage::of(tables),
         }
     }
 
@@ -384,7 +384,7 @@ impl Heap {
             self.classes.push(*class);
         }
         // SAFETY: nobody else has this memory, and `used` has followed every change.
-        let mut live = unsafe { LiveTables::new(self.memory.words(), &mut self.used) };
+        let mut live = unsafe { LiveTables::new(self.memory.regions(), &mut self.used) };
         for part in &change.tables {
             part.write(&mut live).unwrap();
         }
@@ -392,7 +392,7 @@ impl Heap {
 
     fn class(&mut self, address: IpAddr) -> Class {
         // SAFETY: as above.
-        let live = unsafe { LiveTables::new(self.memory.words(), &mut self.used) };
+        let live = unsafe { LiveTables::new(self.memory.regions(), &mut self.used) };
         let number = match address {
             IpAddr::V4(address) => live.find(
                 TableRoot::SourcesV4,

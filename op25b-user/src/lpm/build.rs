@@ -5,7 +5,7 @@ use op25b_common::lpm::{BitmapNode, CompressedPath, Entry, PAGE_ENTRIES, Target}
 use super::{
     leaf::Leaf,
     lists::LONGEST,
-    space::{Full, Space},
+    space::{Space, TablesFull},
 };
 
 /// How many bits a step takes after the root.
@@ -20,7 +20,7 @@ pub(super) fn fill<S: Space>(
     depth: u32,
     width: u32,
     slots: &mut [Entry],
-) -> Result<(), Full> {
+) -> Result<(), TablesFull> {
     let end = depth + width;
     while let [leaf, rest @ ..] = leaves {
         let slot = leaf.prefix.part(depth, width);
@@ -50,7 +50,7 @@ pub(super) fn subtree<S: Space>(
     leaves: &[Leaf],
     depth: u32,
     outer: Entry,
-) -> Result<Entry, Full> {
+) -> Result<Entry, TablesFull> {
     let (Some(first), Some(last)) = (leaves.first(), leaves.last()) else {
         return Ok(outer);
     };
@@ -80,7 +80,7 @@ pub(super) fn path<S: Space>(
     mut bits: u32,
     mut then: Entry,
     other: Entry,
-) -> Result<Entry, Full> {
+) -> Result<Entry, TablesFull> {
     if then == other {
         return Ok(other);
     }
@@ -107,7 +107,7 @@ pub(super) fn path<S: Space>(
 }
 
 /// The entry of a step with these slots.
-pub(super) fn node<S: Space>(space: &mut S, slots: &[Entry; PAGE_ENTRIES]) -> Result<Entry, Full> {
+pub(super) fn node<S: Space>(space: &mut S, slots: &[Entry; PAGE_ENTRIES]) -> Result<Entry, TablesFull> {
     let other = most_frequent(slots);
     let differing: Vec<Entry> = slots.iter().copied().filter(|slot| *slot != other).collect();
     if differing.is_empty() {
@@ -120,7 +120,7 @@ pub(super) fn node<S: Space>(space: &mut S, slots: &[Entry; PAGE_ENTRIES]) -> Re
     }
     if differing.len() > LONGEST {
         return space
-            .add_page(slots)
+            .add_full_node(slots)
             .map(|number| Entry::new(Target::FullNode(number)));
     }
     let mut node = BitmapNode {
@@ -139,7 +139,7 @@ pub(super) fn node<S: Space>(space: &mut S, slots: &[Entry; PAGE_ENTRIES]) -> Re
         }
     }
     space
-        .add_sparse(node)
+        .add_bitmap_node(node)
         .map(|number| Entry::new(Target::BitmapNode(number)))
 }
 

@@ -23,40 +23,40 @@ use super::{
     leaf::Leaf,
     lists::Lists,
     prefix_order::Bits,
-    space::{Full, Space, address_parts},
+    space::{Space, TablesFull, address_parts},
     table_set::TableSet,
 };
 
 /// The memory of tables, part of which is used.
 #[derive(Clone, Copy, Debug)]
-pub struct Words<'m> {
+pub struct Regions<'m> {
     /// The roots.
     pub roots: &'m [AtomicU32],
     /// The pages, [`PAGE_ENTRIES`] words each.
     pub pages: &'m [AtomicU32],
     /// The bitmap nodes.
-    pub sparse: &'m [UnsafeCell<BitmapNode>],
+    pub bitmap_nodes: &'m [UnsafeCell<BitmapNode>],
     /// The compressed paths.
     pub paths: &'m [UnsafeCell<CompressedPath>],
 }
 
 /// How much of the memory is used.
 #[derive(Clone, Debug)]
-pub struct Used {
+pub struct Usage {
     pages: u32,
-    sparse: u32,
+    bitmap_nodes: u32,
     paths: u32,
     lists: Lists,
 }
 
-impl Used {
+impl Usage {
     /// The memory that a copy of these tables uses.
     #[must_use]
-    pub fn by(tables: &TableSet) -> Self {
+    pub fn of(tables: &TableSet) -> Self {
         let count = |items: usize| u32::try_from(items).unwrap_or(u32::MAX);
         Self {
             pages: count(tables.pages.len()),
-            sparse: count(tables.sparse.len()),
+            bitmap_nodes: count(tables.bitmap_nodes.len()),
             paths: count(tables.paths.len()),
             lists: tables.lists.clone(),
         }
@@ -66,8 +66,8 @@ impl Used {
 /// Tables that can be changed while they are in use.
 #[derive(Debug)]
 pub struct LiveTables<'m> {
-    words: Words<'m>,
-    used: &'m mut Used,
+    regions: Regions<'m>,
+    used: &'m mut Usage,
 }
 
 impl<'m> LiveTables<'m> {
@@ -77,8 +77,8 @@ impl<'m> LiveTables<'m> {
     ///
     /// `used` describes the memory that is in use. Nothing else writes to the memory, and nothing reads parts of it to which
     /// no entry leads.
-    pub unsafe fn new(words: Words<'m>, used: &'m mut Used) -> Self {
-        Self { words, used }
+    pub unsafe fn new(regions: Regions<'m>, used: &'m mut Usage) -> Self {
+        Self { regions, used }
     }
 
     /// Looks up the class of an address, given in the leftmost of 128 bits, as the program does.
@@ -86,7 +86,7 @@ impl<'m> LiveTables<'m> {
     pub fn find(&self, root: TableRoot, address: u128, steps: u32) -> Option<u32> {
         let mut rest = address_parts(address);
         let index = root.index() as usize * ROOT_ENTRIES + rest.root_index() as usize;
-        let entry = Entry::from_word(self.words.roots.get(index)?.load(Ordering::Relaxed));
+        let entry = Entry::from_word(self.regions.roots.get(index)?.load(Ordering::Relaxed));
         find(self, entry, rest, steps)
     }
 
@@ -95,9 +95,9 @@ impl<'m> LiveTables<'m> {
     ///
     /// For each address the answer changes atomically, and for prefixes longer than [`ROOT_BITS`] the whole prefix does. After
     /// an error nothing has changed.
-    pub(crate) fn write(&mut self, root: TableRoot, prefix: Bits, leaves: &[Leaf]) -> Result<(), Full> {
+    pub(crate) fn write(&mut self, root: TableRoot, prefix: Bits, leaves: &[Leaf]) -> Result<(), TablesFull> {
         let start = root.index() as usize * ROOT_ENTRIES;
-        let roots = &self.words.roots[start..start + ROOT_ENTRIES];
+        let roots = &self.regions.roots[start..start + ROOT_ENTRIES];
         let first = prefix.part(0, ROOT_BITS);
         let length = u32::from(prefix.length());
         if length <= ROOT_BITS {
@@ -133,11 +133,17 @@ impl<'m> LiveTables<'m> {
             }
             Target::Class(_) | Target::Path(_) => return None,
         };
-        self.words.pages.get(at)
+        self.regions.pages.get(at)
     }
 
     /// A copy of an entry whose step starts after `depth` bits, with the leaves in it.
-    fn rebuild(&mut self, entry: Entry, depth: u32, prefix: Bits, leaves: &[Leaf]) -> Result<Entry, Full> {
+    fn rebuild(
+        &mut self,
+        entry: Entry,
+        depth: u32,
+        prefix: Bits,
+        leaves: &[Leaf],
+    ) -> Result<Entry, TablesFull> {
         let length = u32::from(prefix.length());
         if length <= depth {
             let [whole, inside @ ..] = leaves else {
@@ -156,7 +162,7 @@ impl<'m> LiveTables<'m> {
     }
 
     /// The entries for each value of the next byte.
-    fn expand(&mut self, entry: Entry) -> Result<[Entry; PAGE_ENTRIES], Full> {
+    fn expand(&mut self, entry: Entry) -> Result<[Entry; PAGE_ENTRIES], TablesFull> {
         let mut slots = [entry; PAGE_ENTRIES];
         match entry.target() {
             Target::Class(_) => {}
@@ -167,7 +173,7 @@ impl<'m> LiveTables<'m> {
                     next: then,
                     default: other,
                     ..
-                } = *self.path(number).ok_or(Full)?;
+                } = *self.path(number).ok_or(TablesFull)?;
                 slots.fill(other);
                 let byte = (value >> (u64::BITS - STEP)) as usize;
                 slots[byte] = if bits == STEP {
@@ -178,7 +184,7 @@ impl<'m> LiveTables<'m> {
             }
             Target::FullNode(_) | Target::BitmapNode(_) => {
                 let other = match entry.target() {
-                    Target::BitmapNode(number) => self.bitmap_node(number).ok_or(Full)?.default,
+                    Target::BitmapNode(number) => self.bitmap_node(number).ok_or(TablesFull)?.default,
                     _ => Entry::default(),
                 };
                 for (byte, slot) in slots.iter_mut().enumerate() {
@@ -192,7 +198,7 @@ impl<'m> LiveTables<'m> {
     }
 
     fn store_entries(&self, place: u32, entries: &[Entry]) {
-        for (word, entry) in self.words.pages[place as usize..].iter().zip(entries) {
+        for (word, entry) in self.regions.pages[place as usize..].iter().zip(entries) {
             word.store(entry.word(), Ordering::Relaxed);
         }
     }
@@ -201,7 +207,7 @@ impl<'m> LiveTables<'m> {
 impl Memory for LiveTables<'_> {
     fn entry(&self, page: u32, index: u32) -> Option<Entry> {
         let word = self
-            .words
+            .regions
             .pages
             .get(page as usize * PAGE_ENTRIES + index as usize)?;
         Some(Entry::from_word(word.load(Ordering::Relaxed)))
@@ -209,15 +215,15 @@ impl Memory for LiveTables<'_> {
 
     fn bitmap_node(&self, number: u32) -> Option<&BitmapNode> {
         // SAFETY: a node is written before an entry leads to it, and never again.
-        self.words
-            .sparse
+        self.regions
+            .bitmap_nodes
             .get(number as usize)
             .map(|node| unsafe { &*node.get() })
     }
 
     fn path(&self, number: u32) -> Option<&CompressedPath> {
         // SAFETY: as for nodes.
-        self.words
+        self.regions
             .paths
             .get(number as usize)
             .map(|path| unsafe { &*path.get() })
@@ -225,39 +231,39 @@ impl Memory for LiveTables<'_> {
 }
 
 impl Space for LiveTables<'_> {
-    fn add_page(&mut self, entries: &[Entry; PAGE_ENTRIES]) -> Result<u32, Full> {
-        let number = take(&mut self.used.pages, self.words.pages.len() / PAGE_ENTRIES)?;
+    fn add_full_node(&mut self, entries: &[Entry; PAGE_ENTRIES]) -> Result<u32, TablesFull> {
+        let number = take(&mut self.used.pages, self.regions.pages.len() / PAGE_ENTRIES)?;
         self.store_entries(number * PAGE, entries);
         Ok(number)
     }
 
-    fn add_list(&mut self, entries: &[Entry]) -> Result<u32, Full> {
-        let (pages, room) = (&mut self.used.pages, self.words.pages.len() / PAGE_ENTRIES);
+    fn add_list(&mut self, entries: &[Entry]) -> Result<u32, TablesFull> {
+        let (pages, room) = (&mut self.used.pages, self.regions.pages.len() / PAGE_ENTRIES);
         let place = self.used.lists.place(entries.len(), || take(pages, room))?;
         self.store_entries(place, entries);
         Ok(place)
     }
 
-    fn add_sparse(&mut self, node: BitmapNode) -> Result<u32, Full> {
-        let number = take(&mut self.used.sparse, self.words.sparse.len())?;
+    fn add_bitmap_node(&mut self, node: BitmapNode) -> Result<u32, TablesFull> {
+        let number = take(&mut self.used.bitmap_nodes, self.regions.bitmap_nodes.len())?;
         // SAFETY: no entry leads to it yet, so nothing reads it, and nothing else writes.
-        unsafe { *self.words.sparse[number as usize].get() = node };
+        unsafe { *self.regions.bitmap_nodes[number as usize].get() = node };
         Ok(number)
     }
 
-    fn add_path(&mut self, path: CompressedPath) -> Result<u32, Full> {
-        let number = take(&mut self.used.paths, self.words.paths.len())?;
+    fn add_path(&mut self, path: CompressedPath) -> Result<u32, TablesFull> {
+        let number = take(&mut self.used.paths, self.regions.paths.len())?;
         // SAFETY: as for nodes.
-        unsafe { *self.words.paths[number as usize].get() = path };
+        unsafe { *self.regions.paths[number as usize].get() = path };
         Ok(number)
     }
 }
 
 /// Allocates the next item, if there is room for one.
-fn take(used: &mut u32, room: usize) -> Result<u32, Full> {
+fn take(used: &mut u32, room: usize) -> Result<u32, TablesFull> {
     let number = *used;
     if number as usize >= room {
-        return Err(Full);
+        return Err(TablesFull);
     }
     *used += 1;
     Ok(number)

@@ -15,7 +15,7 @@ mod table_set;
 pub(crate) use self::prefix_order::{AddressFamily, Bits, Covering};
 pub use self::{
     leaf::Leaf,
-    live_tables::{LiveTables, Used, Words},
-    space::Full,
+    live_tables::{LiveTables, Regions, Usage},
+    space::TablesFull,
     table_set::TableSet,
 };

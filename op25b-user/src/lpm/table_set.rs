@@ -9,7 +9,7 @@ use super::{
     build,
     leaf::Leaf,
     lists::Lists,
-    space::{Full, Space, address_parts},
+    space::{Space, TablesFull, address_parts},
 };
 
 /// The tables of a policy: each has its own root, and all share the rest.
@@ -20,7 +20,7 @@ pub struct TableSet {
     /// The pages.
     pub pages: Vec<[Entry; PAGE_ENTRIES]>,
     /// The bitmap nodes.
-    pub sparse: Vec<BitmapNode>,
+    pub bitmap_nodes: Vec<BitmapNode>,
     /// The compressed paths.
     pub paths: Vec<CompressedPath>,
     pub(super) lists: Lists,
@@ -33,14 +33,14 @@ impl TableSet {
         Self {
             roots: vec![Entry::default(); ROOT_ENTRIES * TableRoot::COUNT],
             pages: Vec::new(),
-            sparse: Vec::new(),
+            bitmap_nodes: Vec::new(),
             paths: Vec::new(),
             lists: Lists::default(),
         }
     }
 
     /// Fills one of the tables from leaves in ascending order. Fails if there are more parts than entries can number.
-    pub(crate) fn fill(&mut self, root: TableRoot, leaves: &[Leaf]) -> Result<(), Full> {
+    pub(crate) fn fill(&mut self, root: TableRoot, leaves: &[Leaf]) -> Result<(), TablesFull> {
         let start = root.index() as usize * ROOT_ENTRIES;
         let mut entries = self.roots[start..start + ROOT_ENTRIES].to_vec();
         build::fill(self, leaves, 0, ROOT_BITS, &mut entries)?;
@@ -61,7 +61,7 @@ impl TableSet {
     pub fn bytes(&self) -> usize {
         size_of_val(&self.roots[..])
             + size_of_val(&self.pages[..])
-            + size_of_val(&self.sparse[..])
+            + size_of_val(&self.bitmap_nodes[..])
             + size_of_val(&self.paths[..])
     }
 }
@@ -78,7 +78,7 @@ impl Memory for TableSet {
     }
 
     fn bitmap_node(&self, number: u32) -> Option<&BitmapNode> {
-        self.sparse.get(number as usize)
+        self.bitmap_nodes.get(number as usize)
     }
 
     fn path(&self, number: u32) -> Option<&CompressedPath> {
@@ -87,11 +87,11 @@ impl Memory for TableSet {
 }
 
 impl Space for TableSet {
-    fn add_page(&mut self, entries: &[Entry; PAGE_ENTRIES]) -> Result<u32, Full> {
+    fn add_full_node(&mut self, entries: &[Entry; PAGE_ENTRIES]) -> Result<u32, TablesFull> {
         add(&mut self.pages, *entries)
     }
 
-    fn add_list(&mut self, entries: &[Entry]) -> Result<u32, Full> {
+    fn add_list(&mut self, entries: &[Entry]) -> Result<u32, TablesFull> {
         let pages = &mut self.pages;
         let place = self
             .lists
@@ -101,21 +101,21 @@ impl Space for TableSet {
         Ok(place)
     }
 
-    fn add_sparse(&mut self, node: BitmapNode) -> Result<u32, Full> {
-        add(&mut self.sparse, node)
+    fn add_bitmap_node(&mut self, node: BitmapNode) -> Result<u32, TablesFull> {
+        add(&mut self.bitmap_nodes, node)
     }
 
-    fn add_path(&mut self, path: CompressedPath) -> Result<u32, Full> {
+    fn add_path(&mut self, path: CompressedPath) -> Result<u32, TablesFull> {
         add(&mut self.paths, path)
     }
 }
 
 /// Appends an item that an entry can number; lists count entries over all pages in 32 bits.
-fn add<T>(items: &mut Vec<T>, item: T) -> Result<u32, Full> {
+fn add<T>(items: &mut Vec<T>, item: T) -> Result<u32, TablesFull> {
     const MOST: u32 = u32::MAX / PAGE;
-    let number = u32::try_from(items.len()).map_err(|_| Full)?;
+    let number = u32::try_from(items.len()).map_err(|_| TablesFull)?;
     if number >= MOST {
-        return Err(Full);
+        return Err(TablesFull);
     }
     items.push(item);
     Ok(number)

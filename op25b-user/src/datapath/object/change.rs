@@ -4,14 +4,14 @@ use op25b_common::names::{DESTINATIONS_V4, DESTINATIONS_V6};
 use thiserror::Error;
 
 use super::{error::LoadError, filter::Filter, maps};
-use crate::{lpm::Full, policy::RuleChange};
+use crate::{lpm::TablesFull, policy::RuleChange};
 
 /// Why a filter could not be changed.
 #[derive(Debug, Error)]
 pub enum ChangeError {
     /// The maps were created with some room, which is used up: the policy has to be loaded anew.
     #[error("the filter's maps have no room left for changes; load the policy anew")]
-    Full(#[from] Full),
+    Full(#[from] TablesFull),
     /// A map could not be written or mapped.
     #[error(transparent)]
     Load(#[from] LoadError),

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     datapath::stats::RecordLayout,
-    lpm::Used,
+    lpm::Usage,
     policy::{Compiled, Role},
 };
 
@@ -63,7 +63,7 @@ impl Filter {
             ebpf: load::load(compiled, description, options, reused)?,
             tunnels: compiled.tunnels.clone(),
             records: RecordLayout::of(compiled),
-            tables: Tables::new(Used::by(&compiled.tables)),
+            tables: Tables::new(Usage::of(&compiled.tables)),
             constants: compiled.without_tables(),
         })
     }
@@ -76,7 +76,7 @@ impl Filter {
             ebpf: load::load_beside(&self.constants, &policy_maps)?,
             tunnels: Vec::new(),
             records: RecordLayout::of(&self.constants),
-            tables: Tables::new(Used::by(&self.constants.tables)),
+            tables: Tables::new(Usage::of(&self.constants.tables)),
             constants: self.constants.clone(),
         })
     }

@@ -82,7 +82,7 @@ pub(crate) fn load(
     let tables = &compiled.tables;
     copy_to_array(&ebpf, ROOTS, &tables.roots)?;
     copy_to_array(&ebpf, PAGES, &tables.pages)?;
-    copy_to_array(&ebpf, SPARSE, &tables.sparse)?;
+    copy_to_array(&ebpf, SPARSE, &tables.bitmap_nodes)?;
     copy_to_array(&ebpf, PATHS, &tables.paths)?;
     copy_to_array(&ebpf, CLASSES, &compiled.classes)?;
     fill_trie(&mut ebpf, DESTINATIONS_V4, &compiled.destinations_v4)?;
@@ -195,7 +195,7 @@ fn create(
         .override_global(TRACE, &trace, true)
         .override_global(LOG_LEVEL, &log_level, true)
         .map_max_entries(PAGES, with_room(compiled.tables.pages.len()))
-        .map_max_entries(SPARSE, with_room(compiled.tables.sparse.len()))
+        .map_max_entries(SPARSE, with_room(compiled.tables.bitmap_nodes.len()))
         .map_max_entries(PATHS, with_room(compiled.tables.paths.len()))
         .map_max_entries(CLASSES, with_room(compiled.classes.len()))
         .map_max_entries(

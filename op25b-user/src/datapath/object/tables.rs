@@ -12,24 +12,24 @@ use op25b_common::{
 use super::{error::LoadError, maps};
 use crate::{
     datapath::sys::{map::MapError, mapping},
-    lpm::{Full, LiveTables, Used, Words},
+    lpm::{LiveTables, Regions, TablesFull, Usage},
 };
 
 /// The tables, and how much of them is used.
 #[derive(Debug)]
 pub(crate) struct Tables {
-    used: Used,
+    used: Usage,
     /// Mapped when they are first changed.
     memory: Option<Memory>,
 }
 
 impl Tables {
-    pub(super) fn new(used: Used) -> Self {
+    pub(super) fn new(used: Usage) -> Self {
         Self { used, memory: None }
     }
 
     /// The tables of the classes and the prefixes, to write to them.
-    pub(super) fn open(&mut self, ebpf: &Ebpf) -> Result<(&Memory, &mut Used), LoadError> {
+    pub(super) fn open(&mut self, ebpf: &Ebpf) -> Result<(&Memory, &mut Usage), LoadError> {
         let memory = match self.memory.take() {
             Some(memory) => memory,
             None => Memory::map(ebpf)?,
@@ -43,7 +43,7 @@ impl Tables {
 pub(super) struct Memory {
     roots: MmapRaw,
     pages: MmapRaw,
-    sparse: MmapRaw,
+    bitmap_nodes: MmapRaw,
     paths: MmapRaw,
     classes: MmapRaw,
 }
@@ -57,38 +57,38 @@ impl Memory {
         Ok(Self {
             roots: map(ROOTS)?,
             pages: map(PAGES)?,
-            sparse: map(SPARSE)?,
+            bitmap_nodes: map(SPARSE)?,
             paths: map(PATHS)?,
             classes: map(CLASSES)?,
         })
     }
 
     /// The tables of prefixes.
-    pub(super) fn prefixes<'m>(&'m self, used: &'m mut Used) -> LiveTables<'m> {
+    pub(super) fn prefixes<'m>(&'m self, used: &'m mut Usage) -> LiveTables<'m> {
         // SAFETY: this process alone writes to the maps, `used` has followed every change, and the program in the kernel
         // reads only what entries lead to.
-        unsafe { LiveTables::new(self.words(), used) }
+        unsafe { LiveTables::new(self.regions(), used) }
     }
 
-    fn words(&self) -> Words<'_> {
+    fn regions(&self) -> Regions<'_> {
         // SAFETY: mappings are aligned to pages and live as long as the slices; the kernel only reads them, and all of
         // this process's access is through atomics and cells.
         unsafe {
-            Words {
+            Regions {
                 roots: values::<AtomicU32>(&self.roots),
                 pages: values::<AtomicU32>(&self.pages),
-                sparse: values::<UnsafeCell<_>>(&self.sparse),
+                bitmap_nodes: values::<UnsafeCell<_>>(&self.bitmap_nodes),
                 paths: values::<UnsafeCell<_>>(&self.paths),
             }
         }
     }
 
     /// Writes new classes, which no table's answer names yet.
-    pub(super) fn write_classes(&self, classes: &[(u32, Class)]) -> Result<(), Full> {
-        // SAFETY: as for words.
+    pub(super) fn write_classes(&self, classes: &[(u32, Class)]) -> Result<(), TablesFull> {
+        // SAFETY: as for the regions.
         let room = unsafe { values::<UnsafeCell<Class>>(&self.classes) };
         if classes.iter().any(|(number, _)| *number as usize >= room.len()) {
-            return Err(Full);
+            return Err(TablesFull);
         }
         for (number, class) in classes {
             // SAFETY: no reader reads a class before an answer names it, and no other process writes.

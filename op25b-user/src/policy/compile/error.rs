@@ -3,7 +3,7 @@
 use op25b_common::values::RuleIndex;
 use thiserror::Error;
 
-use crate::lpm::Full;
+use crate::lpm::TablesFull;
 
 /// Why a valid policy does not fit into the kernel.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -32,8 +32,8 @@ pub enum CompileError {
 /// The limit on the memory of tables and classes.
 pub(crate) const MOST_TABLE_BYTES: usize = 1 << 30;
 
-impl From<Full> for CompileError {
-    fn from(_: Full) -> Self {
+impl From<TablesFull> for CompileError {
+    fn from(_: TablesFull) -> Self {
         Self::TooLarge
     }
 }

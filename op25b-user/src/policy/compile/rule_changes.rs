@@ -18,7 +18,7 @@ use super::{
     sources::Sources,
 };
 use crate::{
-    lpm::{AddressFamily, Bits, Full, Leaf, LiveTables},
+    lpm::{AddressFamily, Bits, Leaf, LiveTables, TablesFull},
     policy::model::{Exemption, Policy, Precedence},
 };
 
@@ -66,7 +66,7 @@ pub struct Rewritten {
 
 impl Rewritten {
     /// Writes it to tables that are in use; see [`LiveTables::write`]. After an error nothing has changed.
-    pub fn write(&self, tables: &mut LiveTables<'_>) -> Result<(), Full> {
+    pub fn write(&self, tables: &mut LiveTables<'_>) -> Result<(), TablesFull> {
         tables.write(self.root, self.prefix, &self.leaves)
     }
 }
