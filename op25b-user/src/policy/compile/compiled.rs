@@ -44,7 +44,7 @@ pub struct Compiled {
     pub prohibit: Option<Prohibit>,
     /// The interfaces on which tunnels are inspected, with the bits of their [`op25b_common::Tunnel`]s.
     pub tunnels: Vec<(String, u8)>,
-    /// The tables of [`root`]: sources by the number of their class, destinations by relay.
+    /// The tables by [`TableRoot`]: sources by the number of their class, destinations by relay.
     pub tables: TableSet,
     /// The classes by number.
     pub classes: Vec<Class>,
