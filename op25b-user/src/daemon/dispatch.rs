@@ -24,7 +24,7 @@ impl Daemon {
                 caller,
                 answer,
             } => {
-                let requester = caller.requests("add", &exemption);
+                let requester = caller.requester("add", &exemption);
                 let result = enforcer.add(&exemption, &requester, self).await;
                 let result = result.map(|changed| added(changed, enforcer.policy_file()));
                 let _ = answer.send(result.map_err(problem));
@@ -35,7 +35,7 @@ impl Daemon {
                 caller,
                 answer,
             } => {
-                let requester = caller.requests("extend", &(&id, &extend));
+                let requester = caller.requester("extend", &(&id, &extend));
                 let (expires, reason) = (&extend.expires, extend.reason.as_deref());
                 let result = enforcer.extend(&id, expires, reason, &requester, self).await;
                 let result = result.map(|changed| extended(changed, enforcer.policy_file()));
@@ -47,7 +47,7 @@ impl Daemon {
                 caller,
                 answer,
             } => {
-                let requester = caller.requests("remove", &(&id, &reason));
+                let requester = caller.requester("remove", &(&id, &reason));
                 let result = enforcer.remove(&id, &reason, &requester, self).await;
                 let result = result.map(|changed| removed(changed, enforcer.policy_file()));
                 let _ = answer.send(result.map_err(problem));
@@ -57,7 +57,7 @@ impl Daemon {
                 caller,
                 answer,
             } => {
-                let requester = caller.requests("import", &import);
+                let requester = caller.requester("import", &import);
                 let result = enforcer
                     .import(import.exemptions, import.dry_run, &requester, self)
                     .await;

@@ -30,7 +30,7 @@ pub(crate) struct Caller {
 
 impl Caller {
     /// The requester of a change. The digest of the request tells whether the key is used for another one.
-    pub(super) fn requests(self, what: &str, request: &impl Serialize) -> Requester {
+    pub(super) fn requester(self, what: &str, request: &impl Serialize) -> Requester {
         let Self { actor, key } = self;
         let request = key.map(|key| RequestKey {
             uid: actor.uid,
