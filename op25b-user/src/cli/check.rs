@@ -37,11 +37,7 @@ pub struct Args {
     strict: bool,
 }
 
-/// Checks the file.
-///
-/// # Errors
-///
-/// The file cannot be read, or the output cannot be written.
+/// Checks the file. Fails if the file cannot be read or the output cannot be written.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (policy, report, too_much) = match policy::read(&args.file) {
         Ok(file) => (Some(file.policy), file.warnings, None),

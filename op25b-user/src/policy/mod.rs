@@ -6,8 +6,8 @@
 //!      reference <────┴────> compile (map entries)
 //! ```
 //!
-//! The modules depend on each other in one direction: `model` on none, `diagnostics`, `compile`, `diff` and `reference` on
-//! `model`, and `parse` on `diagnostics` and `model`.
+//! The modules depend on each other in one direction: `model` on none of them, `diagnostics`, `compile`, `diff` and
+//! `reference` on `model`, `parse` on `diagnostics` and `model`, and `read` on `parse` and `compile`.
 
 mod compile;
 pub(crate) mod diagnostics;

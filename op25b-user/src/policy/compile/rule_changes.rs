@@ -65,7 +65,7 @@ pub struct Rewritten {
 }
 
 impl Rewritten {
-    /// Writes it to tables that are in use; see [`LiveTables::write`]. After an error nothing has changed.
+    /// Writes it to tables that are in use. For each address the answer changes atomically. After an error nothing has changed.
     pub fn write(&self, tables: &mut LiveTables<'_>) -> Result<(), TablesFull> {
         tables.write(self.root, self.prefix, &self.leaves)
     }
