@@ -1,4 +1,4 @@
-//! Does any frame make the XDP program's parsers panic, or answer with something that is not in the frame?
+//! No frame makes the XDP program's parsers panic, or return something that is not in the frame.
 #![no_main]
 
 #[path = "../../op25b-user/tests/parser/harness.rs"]

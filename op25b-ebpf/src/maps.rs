@@ -18,7 +18,7 @@ use op25b_common::{
     },
 };
 
-/// User space writes these as memory: a policy's million entries are no million system calls.
+/// User space writes these as memory: a policy with a million entries does not take a million system calls.
 const MAPPED: usize = BPF_F_MMAPABLE as usize;
 
 #[btf_map]

@@ -3,10 +3,11 @@
 //! The stack has 512 bytes for all functions of a path together. A per-CPU map has room for more, and a slot of it belongs
 //! to one frame at a time: it is claimed before and released after.
 //!
-//! One slot would do where XDP programs run with softirqs disabled and so do not interrupt one another on a CPU: a driver's
-//! NAPI poll, generic XDP, the threads of cpumap. That is not so everywhere: `PREEMPT_RT` kernels from Linux 6.18 on may
-//! preempt softirqs by others on the same CPU (`PREEMPT_RT_NEEDS_BH_LOCK` is off by default), and older kernels run
-//! `BPF_PROG_TEST_RUN` with softirqs enabled. A frame that finds a slot claimed takes the next one.
+//! Where softirqs are disabled around XDP programs, they do not preempt one another on a CPU, and one slot would do: in a
+//! driver's NAPI poll, in generic XDP, in the threads of cpumap. That is not the case everywhere: `PREEMPT_RT` kernels
+//! without `PREEMPT_RT_NEEDS_BH_LOCK` let one softirq preempt another on the same CPU, and older kernels run
+//! `BPF_PROG_TEST_RUN` with softirqs enabled. So a frame that finds a slot claimed takes the next one. The map belongs to
+//! one loaded filter, so that a test run of another instance does not touch it.
 
 use aya_ebpf::{btf_maps::PerCpuArray, macros::btf_map};
 use op25b_ebpf::{bpf::instructions, parse::segment::Segment};
@@ -33,7 +34,7 @@ pub struct Scratch {
 pub fn claim() -> Option<&'static mut Scratch> {
     for slot in 0..SLOTS {
         let scratch = SCRATCH.get_ptr_mut(slot)?;
-        // SAFETY: a map's value; once the exchange has claimed it, nobody else uses it.
+        // SAFETY: a map's value; once the exchange has claimed it, no other frame uses it.
         unsafe {
             if instructions::exchange(&raw mut (*scratch).claimed, 1) == 0 {
                 return Some(&mut *scratch);
@@ -60,7 +61,7 @@ impl Chunk {
     /// How many bytes it has: enough for the longest link header.
     pub const LENGTH: usize = 40;
 
-    /// Fills it with zeros, without a call of `memset`: the kernel has none to offer, and a call takes stack.
+    /// Fills it with zeros, without a call of `memset`, which takes stack.
     #[inline(always)]
     pub fn clear(&mut self) {
         for cell in &mut self.cells {

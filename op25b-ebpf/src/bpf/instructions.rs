@@ -63,8 +63,8 @@ macro_rules! load_at {
         #[inline(always)]
         pub unsafe fn $name<const BASE: usize, const AT: isize>(from: *const u8) -> $number {
             let number: u64;
-            // SAFETY: the caller's; the verifier checks the access, and allows it wherever Linux says that the processor
-            // can do it (`HAVE_EFFICIENT_UNALIGNED_ACCESS`: x86-64, arm64, ...).
+            // SAFETY: the caller's; the verifier checks the access, and allows it where Linux has
+            // `HAVE_EFFICIENT_UNALIGNED_ACCESS` (x86-64, arm64, ...).
             unsafe {
                 asm!(
                     $instruction,

@@ -66,7 +66,7 @@ impl Descriptor {
         }
     }
 
-    /// What the verdict table asks for; `None` if the frame does not hold both headers, which it did when it was parsed.
+    /// What the verdict table depends on; `None` if the frame does not hold both headers, which it did when it was parsed.
     #[inline(always)]
     pub fn flow(self, ctx: *mut xdp_md) -> Option<Flow> {
         if self.is_v6() {

@@ -27,7 +27,7 @@ pub fn parse_pppoe<B: Bytes>(bytes: &B, offset: u32) -> Option<(Network, u32)> {
 #[inline(always)]
 pub fn parse_ppp(byte: impl Fn(u32) -> Option<u8>) -> Option<(Option<Network>, u32)> {
     // RFC 1661 section 6.5: a compressed protocol field is one odd byte; a whole one starts with an even byte. The last
-    // byte of either tells which protocol it is, as far as IP is concerned.
+    // byte of either identifies IPv4 and IPv6.
     let length = if byte(0)? == 0 { 2 } else { 1 };
     let network = match byte(length - 1)? {
         PPP_IPV4 => Some(Network::V4),

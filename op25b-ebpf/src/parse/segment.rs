@@ -26,7 +26,7 @@ pub struct Segment {
     pub destination_network: u32,
     /// The TCP header, and where the packet ends.
     pub upper: UpperLayer,
-    /// What the verdict table asks for.
+    /// What the verdict table depends on.
     pub flow: Flow,
 }
 

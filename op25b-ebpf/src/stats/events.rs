@@ -99,7 +99,7 @@ where
 
 const NAME_LENGTH: usize = 13;
 
-/// The reasons' names, all of one length: texts behind pointers would need relocations that the kernel does not do.
+/// The reasons' names, all of one length: pointers to texts would need relocations that the kernel does not do.
 static NAMES: [[u8; NAME_LENGTH]; Reason::COUNT.next_power_of_two()] = {
     let mut names = [[b' '; NAME_LENGTH]; Reason::COUNT.next_power_of_two()];
     let mut index = 0;

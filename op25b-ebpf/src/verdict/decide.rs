@@ -32,7 +32,7 @@ pub fn is_filtered_on_uplink(source: u32, destination: u32) -> bool {
     is_blocked_port(source) || maps::BLOCK_INBOUND.load() == 1 && is_blocked_port(destination)
 }
 
-/// What the rows ask for besides the addresses.
+/// What the rows depend on besides the addresses.
 #[derive(Clone, Copy)]
 pub struct Facts {
     /// It came from the Internet.

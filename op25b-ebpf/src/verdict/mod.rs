@@ -1,8 +1,8 @@
 //! From a segment whose port is blocked or hidden to an XDP action: its addresses are looked up, the verdict table is
 //! applied, and the decision is counted and recorded.
 //!
-//! [`verdict`] is compiled into one function for each path: [`op25b_fast_verdict`] reads a segment in the frame where the
-//! fast path's descriptor says, [`op25b_slow_verdict`] has the slow path's flow; both exist once more for uplinks. Functions
+//! [`verdict`] is compiled into one function for each path: [`op25b_fast_verdict`] reads the segment at the place in the
+//! fast path's descriptor, [`op25b_slow_verdict`] takes the slow path's flow; both exist once more for uplinks. Functions
 //! here that are not inlined are verified by themselves, each for any argument.
 
 pub mod classify;
@@ -94,7 +94,7 @@ fn slow_verdict<const UPLINK: bool>(ctx: *mut xdp_md, flow: Option<&Flow>) -> u3
 #[inline(always)]
 fn are_enabled_here(ctx: *mut xdp_md, tunnels: u32) -> bool {
     let interface = XdpContext::new(ctx).ingress_ifindex() as u32;
-    // SAFETY: nobody changes the entry while the program is attached.
+    // SAFETY: the entry is not changed while the program is attached.
     unsafe { maps::TUNNELS_BY_IF.get(interface) }.is_some_and(|enabled| tunnels & !enabled == 0)
 }
 
@@ -179,7 +179,7 @@ fn decide_and_record(
     decision
 }
 
-/// What row `established` asks for.
+/// What row `established` depends on.
 #[inline(always)]
 fn facts(from_uplink: bool, flow: &Flow) -> Facts {
     let flags = flow.tcp_flags;
