@@ -1,4 +1,4 @@
-//! What a daemon says of itself: the answers of its control socket.
+//! The daemon's report on itself: bodies of the responses of its control socket.
 
 use std::{fmt, path::PathBuf};
 
@@ -11,7 +11,7 @@ use crate::policy::Diff;
 /// The answer to `GET /v1/status`. Adding a member is compatible, changing one is not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DaemonReport {
-    /// The process.
+    /// Its process id.
     pub pid: u32,
     /// Its version.
     pub version: String,
@@ -23,13 +23,13 @@ pub struct DaemonReport {
     /// When the policy that is enforced was loaded.
     #[schema(value_type = String, format = DateTime)]
     pub loaded_at: Timestamp,
-    /// How many reloads were done.
+    /// How many reloads succeeded.
     pub reloads: u64,
     /// How many were refused.
     pub refused_reloads: u64,
-    /// The last one, whether done or refused.
+    /// The last one, whether it succeeded or was refused.
     pub last_reload: Option<LastReload>,
-    /// The exemptions that hold, or held until they ended.
+    /// The exemptions of the policy file and the store, expired ones included.
     #[serde(default)]
     pub exemptions: ExemptionReport,
     /// The interfaces of the policy.
@@ -43,18 +43,18 @@ pub struct ExemptionReport {
     pub in_file: usize,
     /// How many are stored and not removed.
     pub stored: usize,
-    /// Whether the kernel does not have what the store has: that is tried again every few seconds.
+    /// Whether the kernel does not enforce what the store holds; this is retried every few seconds.
     pub kernel_is_behind: bool,
 }
 
-/// How it stands with one interface.
+/// The state of one interface.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct InterfaceReport {
     /// Its name.
     pub name: String,
     /// Whether the filter runs there.
     pub state: InterfaceState,
-    /// How often somebody else has detached or replaced the filter.
+    /// How often another process detached or replaced the filter.
     pub interferences: u64,
 }
 
@@ -62,23 +62,23 @@ pub struct InterfaceReport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InterfaceState {
-    /// It does.
+    /// The filter runs.
     Enforced,
-    /// There is no such interface: it is waited for.
+    /// The interface does not exist; the daemon waits for it.
     Missing,
-    /// Somebody else has taken it away.
+    /// Another process detached or replaced the filter.
     Lost,
 }
 
-/// A reload that is over.
+/// A completed reload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LastReload {
-    /// When it was over.
+    /// When it ended.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// What asked for it: `SIGHUP`, `reload` or `watch`.
+    /// What requested it: `SIGHUP`, `reload` or `watch`.
     pub asked_by: String,
-    /// Why it was refused; nothing if it was not.
+    /// Why it was refused; none if it succeeded.
     pub refused: Option<String>,
 }
 
@@ -100,15 +100,15 @@ impl fmt::Display for LastReload {
 /// The answer to `POST /v1/reload`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReloadAnswer {
-    /// Whether nothing was to be done but looking.
+    /// Whether it was a dry run: the policy was only checked.
     pub dry_run: bool,
-    /// Why the policy was refused; nothing if it was not.
+    /// Why the policy was refused; none if it was not.
     pub refused: Option<String>,
     /// Errors and warnings in the policy, for people.
     pub diagnostics: String,
-    /// What else is to be known before it is done, for people.
+    /// Further effects of the reload, for people.
     #[serde(default)]
     pub warnings: Vec<String>,
-    /// What changes, or would change.
+    /// What changes, or would change in a dry run.
     pub changes: Option<Diff>,
 }

@@ -1,7 +1,7 @@
-//! Which exemptions are there, of the policy file and of the store together?
+//! Lists the exemptions of the policy file and of the store together, and the changes of the stored ones.
 //!
-//! The policy file's come first, in the order of the file; then the stored ones by ascending id. A [`Cursor`] goes
-//! through both.
+//! Those of the policy file come first, in the order of the file; then the stored ones by ascending id. A [`Cursor`] is a
+//! position in both.
 
 use std::{fmt, path::Path, str::FromStr};
 
@@ -16,66 +16,66 @@ use crate::{
     store::{self, Event, Records, Revision, State, StoreError},
 };
 
-/// The exemptions that a policy file names.
+/// The exemptions of a policy file.
 #[derive(Clone, Copy, Debug)]
-pub struct InFile<'a> {
+pub struct FileExemptions<'a> {
     /// The file.
     pub file: &'a Path,
     /// The policy's; those that have no place in the file are not the file's, and left out.
     pub exemptions: &'a [policy::Exemption],
 }
 
-/// Which exemptions are asked for; what is not said does not matter.
+/// Which exemptions are listed; a criterion that is absent selects all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub struct Selection {
     /// Those of this customer, exactly.
     pub customer: Option<String>,
-    /// Those that are active and end before this.
+    /// Those that are active and expire before this.
     pub expiring_before: Option<Timestamp>,
     /// Those with a prefix that has an address in common with this one.
     pub within: Option<IpNet>,
-    /// Expired and removed ones, too.
+    /// Expired and removed ones as well.
     pub all: bool,
-    /// Those behind this place.
+    /// Those after this position.
     pub after: Option<Cursor>,
-    /// At most so many.
+    /// The most that are listed.
     pub limit: usize,
 }
 
-/// A place in the list.
+/// A position in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cursor {
-    /// Behind what the policy file says there.
+    /// After the exemption at this position of the policy file.
     File(Position),
-    /// Behind a stored one.
+    /// After a stored exemption.
     Store(Ulid),
 }
 
-/// A text that is no cursor.
+/// The text is not a cursor.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-#[error("give back what was `next` in the page before")]
-pub struct NoCursor;
+#[error("not a cursor: pass the value of `next` from the page before")]
+pub struct InvalidCursor;
 
-/// What a [`Cursor`] looks like, as a regular expression.
+/// The syntax of a [`Cursor`], as a regular expression.
 pub const CURSOR: &str = "^(p[0-9]{1,9}\\.[0-9]{1,9}|s[0-7][0-9A-HJKMNP-TV-Z]{25})$";
 
-/// A page of the exemptions that are wanted, as of `now`.
+/// A page of the selected exemptions, as of `now`.
 pub fn list(
-    policy: InFile<'_>,
+    policy: FileExemptions<'_>,
     store: &dyn Records,
-    wanted: &Wanted,
+    selection: &Selection,
     now: Timestamp,
 ) -> Result<Page<Exemption>, StoreError> {
     // One more than fits tells whether there is a next page.
-    let most = wanted.limit.saturating_add(1);
-    let mut items = policy.wanted(wanted, now, most);
+    let most = selection.limit.saturating_add(1);
+    let mut items = policy.selected(selection, now, most);
     if items.len() < most {
         let query = store::Query {
-            customer: wanted.customer.clone(),
-            expiring_before: wanted.expiring_before,
-            within: wanted.within,
-            all: wanted.all,
-            after: match wanted.after {
+            customer: selection.customer.clone(),
+            expiring_before: selection.expiring_before,
+            within: selection.within,
+            all: selection.all,
+            after: match selection.after {
                 Some(Cursor::Store(id)) => Some(id),
                 Some(Cursor::File(_)) | None => None,
             },
@@ -84,14 +84,14 @@ pub fn list(
         let stored = store.list(&query, now)?.into_iter();
         items.extend(stored.map(|record| (Cursor::Store(record.id), Exemption::stored(record, now))));
     }
-    let next = cut(&mut items, wanted.limit).map(|(cursor, _)| cursor.to_string());
+    let next = cut(&mut items, selection.limit).map(|(cursor, _)| cursor.to_string());
     let items = items.into_iter().map(|(_, exemption)| exemption).collect();
     Ok(Page { items, next })
 }
 
 /// The exemption with an id.
 pub fn find(
-    policy: InFile<'_>,
+    policy: FileExemptions<'_>,
     store: &dyn Records,
     id: &str,
     now: Timestamp,
@@ -106,7 +106,7 @@ pub fn find(
     Ok(record.map(|record| Exemption::stored(record, now)))
 }
 
-/// A page of what happened after a revision, to one stored exemption or to all.
+/// A page of the changes after a revision, of one stored exemption or of all.
 pub fn history(
     store: &dyn Records,
     of: Option<Ulid>,
@@ -120,7 +120,7 @@ pub fn history(
     Ok(Page { items, next })
 }
 
-/// Cuts a list to what fits; the last that does, if some did not.
+/// Truncates a list to `limit` items. Returns the last one, if there were more.
 fn cut<T>(items: &mut Vec<T>, limit: usize) -> Option<&T> {
     let more = items.len() > limit;
     items.truncate(limit);
@@ -139,9 +139,9 @@ fn entry(event: Event, now: Timestamp) -> HistoryEntry {
     }
 }
 
-impl InFile<'_> {
-    fn wanted(self, wanted: &Wanted, now: Timestamp, most: usize) -> Vec<(Cursor, Exemption)> {
-        let after = match wanted.after {
+impl FileExemptions<'_> {
+    fn selected(self, selection: &Selection, now: Timestamp, most: usize) -> Vec<(Cursor, Exemption)> {
+        let after = match selection.after {
             Some(Cursor::Store(_)) => return Vec::new(),
             Some(Cursor::File(after)) => Some(after),
             None => None,
@@ -150,7 +150,7 @@ impl InFile<'_> {
         exemptions
             // Those of the store have no position in the file.
             .filter_map(|(index, exemption)| Some((index, exemption, exemption.positions()?.exemption)))
-            .filter(|(_, exemption, at)| Some(*at) > after && wanted.is(exemption, now))
+            .filter(|(_, exemption, at)| Some(*at) > after && selection.selects(exemption, now))
             .take(most)
             .map(|(index, _, at)| (Cursor::File(at), self.exemption(index, at, now)))
             .collect()
@@ -186,9 +186,9 @@ impl InFile<'_> {
     }
 }
 
-impl Wanted {
-    /// Whether an exemption of the policy's is; the store knows it of its own.
-    fn is(&self, exemption: &policy::Exemption, now: Timestamp) -> bool {
+impl Selection {
+    /// Whether an exemption of the policy file is selected; the store applies the criteria to its own.
+    fn selects(&self, exemption: &policy::Exemption, now: Timestamp) -> bool {
         let active = state(exemption, now) == State::Active;
         let overlaps = |within: IpNet| {
             let mut prefixes = exemption.terms.prefixes.iter();
@@ -224,20 +224,20 @@ impl fmt::Display for Cursor {
 }
 
 impl FromStr for Cursor {
-    type Err = NoCursor;
+    type Err = InvalidCursor;
 
-    fn from_str(text: &str) -> Result<Self, NoCursor> {
-        let digits = |text: &str| -> Result<u32, NoCursor> {
+    fn from_str(text: &str) -> Result<Self, InvalidCursor> {
+        let digits = |text: &str| -> Result<u32, InvalidCursor> {
             if !text.bytes().all(|byte| byte.is_ascii_digit()) {
-                return Err(NoCursor);
+                return Err(InvalidCursor);
             }
-            text.parse().map_err(|_| NoCursor)
+            text.parse().map_err(|_| InvalidCursor)
         };
         if let Some(id) = text.strip_prefix('s') {
-            return Ulid::from_string(id).map(Self::Store).map_err(|_| NoCursor);
+            return Ulid::from_string(id).map(Self::Store).map_err(|_| InvalidCursor);
         }
         let position = text.strip_prefix('p').and_then(|text| text.split_once('.'));
-        let (line, column) = position.ok_or(NoCursor)?;
+        let (line, column) = position.ok_or(InvalidCursor)?;
         Ok(Self::File(Position {
             line: digits(line)?,
             column: digits(column)?,

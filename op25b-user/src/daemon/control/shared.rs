@@ -13,7 +13,7 @@ use crate::{
     api::Problem,
     daemon::{events::scrapes::Scrape, request::Request},
     policy::Policy,
-    report::{DaemonReport, exemptions::InFile},
+    report::{DaemonReport, exemptions::FileExemptions},
 };
 
 /// The state that the daemon publishes to clients.
@@ -62,8 +62,8 @@ impl Shared {
 
 impl View {
     /// The exemptions of the policy file.
-    pub(super) fn in_file(&self) -> InFile<'_> {
-        InFile {
+    pub(super) fn in_file(&self) -> FileExemptions<'_> {
+        FileExemptions {
             file: &self.report.policy_file,
             exemptions: &self.policy.exemptions,
         }

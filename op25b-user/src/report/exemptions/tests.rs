@@ -38,13 +38,13 @@ fn days(count: i64) -> SignedDuration {
     SignedDuration::from_hours(24 * count)
 }
 
-fn ids(wanted: &Wanted) -> Vec<String> {
+fn ids(selection: &Selection) -> Vec<String> {
     let exemptions = exemptions(POLICY);
-    let policy = InFile {
+    let policy = FileExemptions {
         file: Path::new("policy.yaml"),
         exemptions: &exemptions,
     };
-    let page = list(policy, &store(), wanted, now()).unwrap();
+    let page = list(policy, &store(), selection, now()).unwrap();
     assert_eq!(page.next, None);
     page.items
         .into_iter()
@@ -57,28 +57,28 @@ fn short(exemption: &Exemption) -> String {
     exemption.id.trim_start_matches('0').to_owned()
 }
 
-fn some() -> Wanted {
-    Wanted {
+fn some() -> Selection {
+    Selection {
         limit: 100,
-        ..Wanted::default()
+        ..Selection::default()
     }
 }
 
 #[test]
 fn the_files_come_in_its_order_and_then_the_stored_ones() {
     assert_eq!(ids(&some()), ["line-5", "second", "line-7", "1", "2"]);
-    let all = Wanted { all: true, ..some() };
+    let all = Selection { all: true, ..some() };
     assert_eq!(ids(&all), ["line-5", "second", "line-7", "line-8", "1", "2", "3"]);
 }
 
 #[test]
 fn each_filter_is_for_both() {
-    let customer = Wanted {
+    let customer = Selection {
         customer: Some("First".to_owned()),
         ..some()
     };
     assert_eq!(ids(&customer), ["line-5", "1"]);
-    let within = |text: &str| Wanted {
+    let within = |text: &str| Selection {
         within: Some(text.parse().unwrap()),
         ..some()
     };
@@ -86,7 +86,7 @@ fn each_filter_is_for_both() {
     assert_eq!(ids(&within("198.51.100.25/32")), ["1"]);
     assert_eq!(ids(&within("2001:db8:100::7/128")), ["line-7"]);
     assert_eq!(ids(&within("192.0.2.0/24")), [""; 0]);
-    let expiring = |count| Wanted {
+    let expiring = |count| Selection {
         expiring_before: Some(now() + days(count)),
         all: true,
         ..some()
@@ -100,24 +100,24 @@ fn each_filter_is_for_both() {
 #[test]
 fn pages_of_any_size_go_through_everything_once() {
     let exemptions = exemptions(POLICY);
-    let policy = InFile {
+    let policy = FileExemptions {
         file: Path::new("policy.yaml"),
         exemptions: &exemptions,
     };
     let store = store();
     for limit in 1..8 {
-        let mut wanted = Wanted {
+        let mut selection = Selection {
             all: true,
             limit,
-            ..Wanted::default()
+            ..Selection::default()
         };
         let mut seen = Vec::new();
         loop {
-            let page = list(policy, &store, &wanted, now()).unwrap();
+            let page = list(policy, &store, &selection, now()).unwrap();
             assert!(!page.items.is_empty() && page.items.len() <= limit);
             seen.extend(page.items.iter().map(short));
             let Some(next) = page.next else { break };
-            wanted.after = Some(next.parse().unwrap());
+            selection.after = Some(next.parse().unwrap());
         }
         assert_eq!(
             seen,
@@ -130,12 +130,12 @@ fn pages_of_any_size_go_through_everything_once() {
 #[test]
 fn a_page_of_the_file_does_not_ask_the_store() {
     let exemptions = exemptions(POLICY);
-    let policy = InFile {
+    let policy = FileExemptions {
         file: Path::new("policy.yaml"),
         exemptions: &exemptions,
     };
     let store = store();
-    list(policy, &store, &Wanted { limit: 2, ..some() }, now()).unwrap();
+    list(policy, &store, &Selection { limit: 2, ..some() }, now()).unwrap();
     assert_eq!(store.lists.get(), 0);
 }
 
@@ -147,7 +147,7 @@ fn what_the_policy_holds_without_a_place_in_the_file_is_not_listed_twice() {
         origin: policy::Origin::Store(Ulid::from(1)),
         ..exemptions[0].clone()
     });
-    let policy = InFile {
+    let policy = FileExemptions {
         file: Path::new("policy.yaml"),
         exemptions: &exemptions,
     };
@@ -167,17 +167,17 @@ fn each_id_that_is_listed_is_found() {
     let (head, _) = POLICY.split_once("exemptions:").unwrap();
     for text in [text, format!("{head}{flow}")] {
         let exemptions = exemptions(&text);
-        let policy = InFile {
+        let policy = FileExemptions {
             file: Path::new("policy.yaml"),
             exemptions: &exemptions,
         };
-        let all = Wanted { all: true, ..some() };
+        let all = Selection { all: true, ..some() };
         for exemption in list(policy, &store(), &all, now()).unwrap().items {
             let found = find(policy, &store(), &exemption.id, now()).unwrap();
             assert_eq!(found, Some(exemption));
         }
     }
-    let policy = InFile {
+    let policy = FileExemptions {
         file: Path::new("policy.yaml"),
         exemptions: &[],
     };
@@ -220,6 +220,6 @@ fn a_cursor_reads_as_it_is_written() {
         "x1.2",
         "p99999999999.1",
     ] {
-        assert_eq!(text.parse::<Cursor>(), Err(NoCursor), "{text}");
+        assert_eq!(text.parse::<Cursor>(), Err(InvalidCursor), "{text}");
     }
 }

@@ -22,7 +22,7 @@ use crate::{
         pinned_programs,
     },
     policy::{self, Policy},
-    report::exemptions::{self, InFile, Wanted},
+    report::exemptions::{self, FileExemptions, Selection},
     store::{Records, sqlite},
 };
 
@@ -87,7 +87,7 @@ impl Offline {
             .within
             .as_deref()
             .map(|prefix| prefix.parse().context("not a prefix"));
-        let mut wanted = Wanted {
+        let mut selection = Selection {
             customer: listing.customer.clone(),
             expiring_before: expiring.transpose()?,
             within: within.transpose()?,
@@ -97,11 +97,11 @@ impl Offline {
         };
         let mut all = Vec::new();
         loop {
-            let Page { items, next } = exemptions::list(self.in_file(), &*self.store, &wanted, self.now)?;
+            let Page { items, next } = exemptions::list(self.in_file(), &*self.store, &selection, self.now)?;
             all.extend(items);
             match next {
                 None => return Ok(all),
-                Some(next) => wanted.after = Some(next.parse()?),
+                Some(next) => selection.after = Some(next.parse()?),
             }
         }
     }
@@ -132,8 +132,8 @@ impl Offline {
 }
 
 impl Offline {
-    fn in_file(&self) -> InFile<'_> {
-        InFile {
+    fn in_file(&self) -> FileExemptions<'_> {
+        FileExemptions {
             file: &self.file,
             exemptions: self.policy.as_ref().map_or(&[], |policy| &policy.exemptions),
         }

@@ -27,11 +27,11 @@ pub(super) async fn list(
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Page<Exemption>>, Problem> {
     let now = Timestamp::now();
-    let wanted = query.read(now)?;
+    let selection = query.read(now)?;
     let view = shared.view()?;
     let page = shared
         .readers
-        .read(move |store| exemptions::list(view.in_file(), store, &wanted, now));
+        .read(move |store| exemptions::list(view.in_file(), store, &selection, now));
     page.await.map(Json)
 }
 

@@ -12,7 +12,7 @@ use super::super::openapi::{Address, CUSTOMER, CustomerText, ReasonText};
 use crate::{
     api::{Problem, duration},
     exemption::{Invalid, limits},
-    report::exemptions::{Cursor, Wanted},
+    report::exemptions::{Cursor, Selection},
     store::Revision,
 };
 
@@ -133,7 +133,7 @@ fn smtp() -> u16 {
 
 impl ListQuery {
     /// Parses the filters, as of an instant.
-    pub(super) fn read(self, now: Timestamp) -> Result<Wanted, Problem> {
+    pub(super) fn read(self, now: Timestamp) -> Result<Selection, Problem> {
         if let Some(customer) = &self.customer {
             limits::text("customer", customer, CUSTOMER).map_err(|invalid| bad_request(&invalid))?;
         }
@@ -146,7 +146,7 @@ impl ListQuery {
             None => None,
             Some(text) => Some(cursor(text)?),
         };
-        Ok(Wanted {
+        Ok(Selection {
             customer: self.customer,
             expiring_before,
             within,
