@@ -1,19 +1,20 @@
 //! The API of the control socket: the bodies of requests and responses, as JSON.
 //!
-//! Adding a member to an answer is compatible, changing or removing one is not.
+//! Adding a member to a response is compatible; changing or removing one is not.
 
+mod changes;
 mod duration;
 mod exemption;
 mod explain;
+mod position;
 mod problem;
 
 pub use self::{
+    changes::{Added, ExtendExemption, Extended, ImportExemptions, Imported, Removed},
     duration::{DURATION, duration},
-    exemption::{
-        Added, Exemption, ExtendExemption, Extended, FilePosition, HistoryEntry, ImportExemptions, Imported,
-        Origin, Page, Removed,
-    },
+    exemption::{Exemption, HistoryEntry, Origin, Page},
     explain::{Explained, Rule, RuleKind},
+    position::FilePosition,
     problem::{Problem, ProblemKind, RowProblem},
 };
 pub use crate::exemption::{ImportRow, NewExemption};

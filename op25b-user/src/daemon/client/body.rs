@@ -3,15 +3,17 @@
 use std::{
     convert::Infallible,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 
-use super::Sent;
-
 /// The size of a chunk: large enough for throughput, small enough for a progress bar.
 const CHUNK: usize = 64 << 10;
+
+/// Called with the number of a body's bytes sent so far.
+pub(crate) type Sent = Arc<dyn Fn(u64) + Send + Sync>;
 
 /// A body that counts the bytes that are taken from it.
 pub(super) struct Counted {

@@ -6,7 +6,10 @@ use form_urlencoded::Serializer;
 use hyper::Method;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Call, ClientError, Sent};
+use super::{
+    body::Sent,
+    call::{Call, ClientError},
+};
 use crate::api::{
     Added, Exemption, Explained, ExtendExemption, Extended, HistoryEntry, ImportExemptions, Imported,
     NewExemption, Page, Removed,

@@ -1,105 +1,22 @@
 //! The client of the control socket.
 
 mod body;
+mod call;
 mod exemptions;
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::path::Path;
 
-use http_body_util::BodyExt as _;
-use hyper::{
-    Method, Request, Response, StatusCode,
-    body::{Bytes, Incoming},
-    client::conn::http1,
-    header::{CONTENT_TYPE, HOST, HeaderValue},
-};
-use hyper_util::rt::TokioIo;
-use serde::{Serialize, de::DeserializeOwned};
-use thiserror::Error;
-use tokio::{
-    net::UnixStream,
-    time::{Instant, sleep, timeout},
-};
-use ulid::Ulid;
+use hyper::{Method, StatusCode};
 
-use self::body::Counted;
-pub(crate) use self::exemptions::{Client, Listing};
-use super::control::socket;
+use self::call::{Call, connect, read};
+pub(crate) use self::{
+    call::ClientError,
+    exemptions::{Client, Listing},
+};
 use crate::{
     api::{Problem, ProblemKind},
     report::{DaemonReport, ReloadAnswer},
 };
-
-/// How long a daemon may take to answer a request that changes nothing.
-const TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a daemon that stopped may take to be restarted by a service manager.
-const RESTART: Duration = Duration::from_secs(5);
-
-/// Why a request failed.
-#[derive(Debug, Error)]
-pub(crate) enum ClientError {
-    /// No daemon listens, or this user may not connect.
-    #[error("no daemon answers at {}", path.display())]
-    Connect {
-        /// The socket.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
-    /// The connection broke.
-    #[error("the daemon did not answer")]
-    Broken(#[from] hyper::Error),
-    /// The response is not the metrics.
-    #[error("the daemon answered {status} instead of its metrics")]
-    NoMetrics {
-        /// The HTTP status.
-        status: u16,
-    },
-    /// The daemon did not answer in time.
-    #[error("the daemon did not answer within {} s", TIMEOUT.as_secs())]
-    Silent,
-    /// The daemon refused.
-    #[error("{}", .0.detail)]
-    Refused(Box<Problem>),
-    /// The request cannot be made.
-    #[error("the request cannot be made")]
-    Unsendable(#[source] anyhow::Error),
-    /// The response cannot be parsed.
-    #[error("the daemon's response (status {status}) cannot be parsed")]
-    Unexpected {
-        /// The HTTP status.
-        status: u16,
-        /// Why it cannot be parsed.
-        source: serde_json::Error,
-    },
-}
-
-impl ClientError {
-    /// Whether the request cannot have reached a daemon.
-    pub(crate) fn is_unsent(&self) -> bool {
-        matches!(self, Self::Connect { .. } | Self::Unsendable(_))
-    }
-
-    /// Whether no daemon runs, as opposed to one that does not answer or refuses this user.
-    pub(crate) fn is_absence(&self) -> bool {
-        let Self::Connect { source, .. } = self else {
-            return false;
-        };
-        matches!(
-            source.kind(),
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::NotADirectory
-        )
-    }
-
-    /// Whether this user may not use the socket.
-    pub(crate) fn is_forbidden(&self) -> bool {
-        matches!(self, Self::Connect { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
-    }
-}
 
 /// Fetches a daemon's metrics.
 pub(crate) async fn metrics(runtime_dir: &Path) -> Result<String, ClientError> {
@@ -143,149 +60,4 @@ pub(crate) async fn reload(runtime_dir: &Path, dry_run: bool) -> Result<ReloadAn
         problem.is_ok_and(|problem: Problem| problem.is(ProblemKind::PolicyRefused))
     };
     read(status, is_problem && !is_refused_policy(), &body)
-}
-
-/// A request to a daemon.
-struct Call {
-    method: Method,
-    /// The path, and the query if there is one.
-    uri: String,
-    body: Bytes,
-    /// The idempotency key.
-    key: Option<Ulid>,
-    /// Whether to wait without a timeout.
-    is_patient: bool,
-    /// Called with the number of the body's bytes sent so far.
-    sent: Sent,
-}
-
-/// Called with the number of a body's bytes sent so far.
-pub(crate) type Sent = Arc<dyn Fn(u64) + Send + Sync>;
-
-impl Call {
-    fn get(uri: impl Into<String>) -> Self {
-        Self {
-            method: Method::GET,
-            uri: uri.into(),
-            body: Bytes::new(),
-            key: None,
-            is_patient: false,
-            sent: Arc::new(|_| {}),
-        }
-    }
-
-    /// A request that makes a change, once even if it is sent twice.
-    fn change(
-        method: Method,
-        uri: impl Into<String>,
-        body: Option<&impl Serialize>,
-    ) -> Result<Self, ClientError> {
-        let body = match body {
-            Some(body) => serde_json::to_vec(body).map_err(|error| ClientError::Unsendable(error.into()))?,
-            None => Vec::new(),
-        };
-        Ok(Self {
-            method,
-            body: body.into(),
-            key: Some(Ulid::generate()),
-            // A large change takes time, and a timeout would leave its outcome unknown.
-            is_patient: true,
-            ..Self::get(uri)
-        })
-    }
-
-    /// Sends the request, and once more if the connection breaks and a repetition is harmless.
-    async fn send<T: DeserializeOwned>(&self, runtime_dir: &Path) -> Result<T, ClientError> {
-        let answer = self.send_over(connect(runtime_dir).await?).await;
-        let is_harmless = self.method == Method::GET || self.key.is_some();
-        match answer {
-            Err(ClientError::Broken(why)) if is_harmless => match connect_again(runtime_dir).await {
-                Ok(stream) => self.send_over(stream).await,
-                // Not that no daemon runs: one got the request, and may have executed it.
-                Err(_) => Err(ClientError::Broken(why)),
-            },
-            answer => answer,
-        }
-    }
-
-    async fn send_over<T: DeserializeOwned>(&self, stream: UnixStream) -> Result<T, ClientError> {
-        let answer = self.exchange(stream);
-        let (status, is_problem, body) = if self.is_patient {
-            answer.await?
-        } else {
-            timeout(TIMEOUT, answer)
-                .await
-                .map_err(|_| ClientError::Silent)??
-        };
-        read(status, is_problem, &body)
-    }
-
-    /// The status, whether the response is a problem, and its body.
-    async fn exchange(&self, stream: UnixStream) -> Result<(StatusCode, bool, Bytes), ClientError> {
-        let request = self.request()?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // It ends with the sender, which also returns its errors.
-        tokio::spawn(connection);
-        let response = sender.send_request(request).await?;
-        let (status, is_problem) = (response.status(), is_problem(&response));
-        let body = response.into_body().collect().await?.to_bytes();
-        Ok((status, is_problem, body))
-    }
-
-    fn request(&self) -> Result<Request<Counted>, ClientError> {
-        let mut request = Request::builder()
-            .method(&self.method)
-            .uri(&self.uri)
-            .header(HOST, HeaderValue::from_static("localhost"));
-        if !self.body.is_empty() {
-            request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        }
-        if let Some(key) = self.key {
-            request = request.header("Idempotency-Key", key.to_string());
-        }
-        request
-            .body(Counted::new(self.body.clone(), self.sent.clone()))
-            .map_err(|error| ClientError::Unsendable(error.into()))
-    }
-}
-
-/// Parses a response.
-fn read<T: DeserializeOwned>(status: StatusCode, is_problem: bool, body: &[u8]) -> Result<T, ClientError> {
-    let unexpected = |source| ClientError::Unexpected {
-        status: status.as_u16(),
-        source,
-    };
-    if is_problem {
-        let problem = serde_json::from_slice(body).map_err(unexpected)?;
-        return Err(ClientError::Refused(Box::new(problem)));
-    }
-    serde_json::from_slice(body).map_err(unexpected)
-}
-
-fn is_problem(response: &Response<Incoming>) -> bool {
-    response
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok())
-        .is_some_and(|kind| kind.starts_with("application/problem+json"))
-}
-
-async fn connect(runtime_dir: &Path) -> Result<UnixStream, ClientError> {
-    let path = socket(runtime_dir);
-    UnixStream::connect(&path)
-        .await
-        .map_err(|source| ClientError::Connect { path, source })
-}
-
-/// Connects to a daemon that has just stopped: it may be restarting.
-async fn connect_again(runtime_dir: &Path) -> Result<UnixStream, ClientError> {
-    let deadline = Instant::now() + RESTART;
-    loop {
-        match connect(runtime_dir).await {
-            Err(error) if error.is_absence() && Instant::now() < deadline => {
-                sleep(Duration::from_millis(50)).await;
-            }
-            result => return result,
-        }
-    }
 }

@@ -1,0 +1,102 @@
+//! Changes of exemptions: the requests, and the responses to them.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Exemption, Explained};
+use crate::exemption::{ImportRow, Invalid, limits};
+
+/// The response to an added exemption, which is in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Added {
+    /// The exemption.
+    pub exemption: Exemption,
+    /// The verdict of the program in the kernel on a connection from its first prefix.
+    pub verdict: Explained,
+    /// Warnings about probable mistakes.
+    pub warnings: Vec<String>,
+}
+
+/// A new expiry of an exemption.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExtendExemption {
+    /// The expiry, as of a new exemption; a time is counted from now.
+    #[schema(min_length = 1, example = "2028-03-31")]
+    pub expires: String,
+    /// The reason, for the history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1)]
+    pub reason: Option<String>,
+}
+
+/// The response to a changed expiry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Extended {
+    /// The exemption as it is now.
+    pub exemption: Exemption,
+    /// The verdict of the program in the kernel on a connection from its first prefix.
+    pub verdict: Explained,
+    /// Warnings about probable mistakes.
+    pub warnings: Vec<String>,
+}
+
+/// The response to a removed exemption.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Removed {
+    /// The exemption, with the time of its removal.
+    pub exemption: Exemption,
+    /// The verdict of the program in the kernel on a connection from its first prefix.
+    pub verdict: Explained,
+}
+
+/// Exemptions to add, all of them or none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImportExemptions {
+    /// The exemptions.
+    #[schema(min_items = 1)]
+    pub exemptions: Vec<ImportRow>,
+    /// Only report what would be done.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// The response to an import.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Imported {
+    /// Whether this only reports what would be done.
+    pub dry_run: bool,
+    /// The number of exemptions that were added, or would be.
+    pub added: usize,
+    /// The number of exemptions that exist already.
+    pub unchanged: usize,
+    /// Warnings about probable mistakes; the first of them.
+    pub warnings: Vec<String>,
+}
+
+impl ExtendExemption {
+    /// Checks that no text is empty or exceeds its limit.
+    ///
+    /// # Errors
+    ///
+    /// The first that does.
+    pub fn check_limits(&self) -> Result<(), Invalid> {
+        limits::text("expires", &self.expires, limits::EXPIRY)?;
+        match &self.reason {
+            Some(reason) => limits::text("reason", reason, limits::PROSE),
+            None => Ok(()),
+        }
+    }
+}
+
+impl ImportExemptions {
+    /// Checks that the number of rows is within its limit; the rows themselves are not checked.
+    ///
+    /// # Errors
+    ///
+    /// If it is not.
+    pub fn check_limits(&self) -> Result<(), Invalid> {
+        limits::rows("exemptions", self.exemptions.len())
+    }
+}
