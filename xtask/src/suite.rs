@@ -158,6 +158,8 @@ fn steps(through_sudo: bool) -> anyhow::Result<Vec<Step>> {
     let mut documentation = cargo(&["doc", "--workspace", "--exclude", "op25b-ebpf", "--no-deps"]);
     documentation.arg("--document-private-items");
     documentation.env("RUSTDOCFLAGS", "-D warnings");
+    let mut parsers = cargo(&["doc", "--package", "op25b-ebpf", "--lib", "--no-deps"]);
+    parsers.env("RUSTDOCFLAGS", "-D warnings");
     let mut test = cargo(&["test", "--workspace", "--exclude", "op25b-ebpf", "--no-fail-fast"]);
     run_tests_through(&mut test, through_sudo)?;
     let clippy = cargo(&[
@@ -203,6 +205,10 @@ fn steps(through_sudo: bool) -> anyhow::Result<Vec<Step>> {
         Step {
             name: "unit tests of its parsers",
             work: Work::Run(cargo(&["test", "--package", "op25b-ebpf", "--lib"])),
+        },
+        Step {
+            name: "documentation of its parsers",
+            work: Work::Run(parsers),
         },
         Step {
             name: "documentation",
