@@ -1,4 +1,4 @@
-//! Interfaces that come, go and return, and somebody who takes the filter away.
+//! Interfaces that appear, disappear and return, and other processes that detach or replace the filter.
 
 use std::{fs, path::PathBuf};
 
