@@ -1,4 +1,4 @@
-//! What of a frame of several buffers, and does the program leave a frame as it was?
+//! Frames of several buffers are filtered by their headers, and the program leaves frames unchanged.
 
 use etherparse::IpNumber;
 use op25b::{datapath::LoadOptions, policy::Role};

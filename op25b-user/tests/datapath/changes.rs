@@ -1,4 +1,4 @@
-//! Is a policy that is changed while its program is loaded judged as one that was loaded so?
+//! A policy that is changed while its program is loaded gives the verdicts of one that was loaded so.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! What is counted?
+//! What is counted.
 
 use op25b::policy::Role;
 use op25b_common::{Reason, Verdict};

@@ -1,4 +1,4 @@
-//! Do diagnostics cost nothing when they are off, and change nothing when they are on?
+//! Diagnostics cost nothing when they are off, and change nothing when they are on.
 
 use op25b::{
     datapath::{Filter, LoadOptions, LogLevel},

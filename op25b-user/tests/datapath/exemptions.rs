@@ -1,4 +1,4 @@
-//! Who is exempt, towards whom, until when?
+//! Exemptions by source, destination and time.
 
 use std::{
     thread,

@@ -1,4 +1,4 @@
-//! What is found under Ethernet, VLAN tags and `PPPoE`, and what is not IP?
+//! What is found under Ethernet, VLAN tags and `PPPoE`, and what is not IP.
 
 use etherparse::{ArpHardwareId, ArpOperation, ArpPacket, EtherType};
 use op25b::{datapath::Decision, policy::Role};

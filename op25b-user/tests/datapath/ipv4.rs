@@ -1,4 +1,4 @@
-//! Where are the ports in an IPv4 packet?
+//! Finding the ports in an IPv4 packet.
 
 use etherparse::{IpNumber, Ipv4Options};
 use op25b::datapath::TestRunner;

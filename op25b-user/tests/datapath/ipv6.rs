@@ -1,4 +1,4 @@
-//! Where are the ports in an IPv6 packet, behind its extension headers?
+//! Finding the ports in an IPv6 packet, after its extension headers.
 
 use etherparse::IpNumber;
 use op25b::datapath::TestRunner;

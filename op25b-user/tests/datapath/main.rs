@@ -1,4 +1,4 @@
-//! Does the real XDP program judge frames as the verdict table says? It runs in the kernel, attached to nothing.
+//! The real XDP program follows the verdict table. It runs in the kernel, attached to nothing.
 #![allow(clippy::unwrap_used, reason = "in a test, a failed helper is a failed test")]
 
 mod buffers;

@@ -1,4 +1,4 @@
-//! Which rule decides about a packet that can be inspected?
+//! The rule that decides on a packet whose ports can be read.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! Which ports are blocked, and in which segments?
+//! The ports that are blocked, and the segments in which they are.
 
 use etherparse::TcpHeader;
 

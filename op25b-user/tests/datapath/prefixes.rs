@@ -1,4 +1,4 @@
-//! Where exactly does a prefix begin and end, at every length, in every trie?
+//! The exact start and end of a prefix, at every length, in every table.
 
 use std::{
     fmt::Write as _,

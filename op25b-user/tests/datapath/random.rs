@@ -1,4 +1,4 @@
-//! Is there a frame that the program does not answer sensibly?
+//! Random frames: each gets a verdict that makes sense.
 
 use std::{cell::RefCell, net::IpAddr};
 

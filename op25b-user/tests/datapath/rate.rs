@@ -1,4 +1,4 @@
-//! Does `action: prohibit` answer as often as the policy says, and no more?
+//! `action: prohibit` replies as often as the policy says, and no more.
 
 use std::{thread, time::Instant};
 

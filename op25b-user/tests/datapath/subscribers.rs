@@ -1,4 +1,4 @@
-//! What is remembered of single subscribers?
+//! What is kept of single subscribers.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

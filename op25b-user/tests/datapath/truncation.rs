@@ -1,4 +1,4 @@
-//! What of a frame that ends too early, or a packet that says so?
+//! Frames that end too early, and packets that claim to.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! Does every kind of policy load, far from the verifier's limit?
+//! Every kind of policy loads, far from the verifier's limit.
 
 use op25b::{
     datapath::{LoadOptions, LogLevel},

@@ -1,4 +1,4 @@
-//! Does the program agree with the oracle, on policies and frames that nobody thought of?
+//! The program agrees with the oracle on random policies and frames.
 
 mod budget;
 mod shrink;

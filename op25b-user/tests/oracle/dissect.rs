@@ -1,4 +1,4 @@
-//! What is this frame, in words? For the report of a failing test.
+//! A frame in words, for the report of a failing test.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Does the program judge every packet as the contract says? The real program against a second opinion.
+//! The program follows its documents on every packet: the real program is compared with a second opinion.
 //!
 //! [`reference`] is that opinion: written from the contract alone, sharing no line with the datapath or the compiler.
 //! [`generate`] draws policies and frames, [`differential`] compares, [`cases`] are the ones worth a name.

@@ -1,4 +1,4 @@
-//! What does a policy say? The oracle's own model: lists, to be scanned from the front.
+//! The oracle's own model of a policy: lists, searched from the front.
 
 mod yaml;
 

@@ -1,4 +1,4 @@
-//! What does the real program say? The way from the policy's text to the kernel's answer, product code only.
+//! The real program: from the policy's text to the kernel's verdict, product code only.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! What does the contract say about a packet? Written for being read beside it, not for speed.
+//! The verdict on a packet by the documents, written to be read beside them and not for speed.
 //!
 //! The steps are those of the verdict table: the bytes ([`link`], [`network`], [`tunnel`], [`segment`]), the policy
 //! ([`judge`]), and what is sent back ([`answerable`], [`reply`]). etherparse takes the bytes apart wherever it is

@@ -1,4 +1,4 @@
-//! Does the oracle itself say what it should, about frames that etherparse builds?
+//! Tests of the oracle itself, on frames that etherparse builds.
 
 use std::net::IpAddr;
 

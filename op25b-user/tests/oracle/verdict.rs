@@ -1,4 +1,4 @@
-//! What can be said about a packet? The words of the verdict table, without a line from the product.
+//! The words of the verdict table, without a line from the product.
 
 use std::fmt;
 

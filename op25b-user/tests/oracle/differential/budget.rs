@@ -1,4 +1,4 @@
-//! How long does the differential test go on, and what has it seen?
+//! How long the differential test goes on, and what it has covered.
 
 use std::{
     collections::BTreeMap,

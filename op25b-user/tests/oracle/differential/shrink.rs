@@ -1,4 +1,4 @@
-//! What is the smallest case that shows a difference?
+//! Reduces a case that shows a difference to the smallest one.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Which addresses and ports are worth trying?
+//! Addresses and ports that are worth trying.
 //!
 //! Policies draw from a few dozen prefixes, frames from the edges of what the policy at hand has drawn.
 

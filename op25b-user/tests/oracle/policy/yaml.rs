@@ -1,4 +1,4 @@
-//! How is the oracle's policy written down? As YAML, which is also the form in which cases are kept.
+//! The oracle's policy as YAML, which is also the form in which cases are kept.
 
 use std::fmt;
 

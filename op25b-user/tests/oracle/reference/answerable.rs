@@ -1,4 +1,4 @@
-//! May a segment be answered at all?
+//! Whether a segment may be answered.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! Which bytes of a frame can be read?
+//! The bytes of a frame that can be read.
 
 /// Where the farthest header can begin: one that begins later cannot be read.
 pub const FARTHEST: usize = 0x3fff;

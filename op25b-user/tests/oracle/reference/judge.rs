@@ -1,4 +1,4 @@
-//! What does the policy say about a segment?
+//! The policy's decision on a segment.
 
 use jiff::Timestamp;
 

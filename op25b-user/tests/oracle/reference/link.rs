@@ -1,4 +1,4 @@
-//! Where does IP begin behind Ethernet, VLAN tags and `PPPoE`?
+//! Where IP starts after Ethernet, VLAN tags and `PPPoE`.
 
 use etherparse::{EtherType, Ethernet2Header, Ethernet2HeaderSlice, SingleVlanHeaderSlice, ether_type};
 

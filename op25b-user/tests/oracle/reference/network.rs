@@ -1,4 +1,4 @@
-//! What is above an IP header, and where?
+//! The upper layer of an IP packet.
 
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -1,4 +1,4 @@
-//! Which frame is sent back?
+//! The frame that is sent back.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -1,4 +1,4 @@
-//! Which TCP segment is in a frame, if any?
+//! The TCP segment in a frame.
 
 use std::net::IpAddr;
 

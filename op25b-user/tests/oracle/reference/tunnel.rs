@@ -1,4 +1,4 @@
-//! Which segment is inside a tunnel?
+//! The segment inside a tunnel.
 
 use etherparse::{IpNumber, ip_number};
 
