@@ -17,3 +17,7 @@
 #[cfg(target_arch = "bpf")]
 pub mod bpf;
 pub mod parse;
+
+/// This package's directory: op25b's build script compiles the programs there.
+#[cfg(not(target_arch = "bpf"))]
+pub const DIRECTORY: &str = env!("CARGO_MANIFEST_DIR");

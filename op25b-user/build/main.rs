@@ -6,6 +6,9 @@ mod toolchain;
 
 use std::{
     env,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
 };
 
@@ -21,14 +24,13 @@ fn main() -> ExitCode {
     if let Ok(toolchain) = env::var(INNER) {
         return compile(&toolchain);
     }
-    for file in [
-        "../op25b-ebpf",
-        "../op25b-common",
-        "../Cargo.toml",
-        "../Cargo.lock",
-        "build",
-    ] {
-        println!("cargo::rerun-if-changed={file}");
+    println!("cargo::rerun-if-changed=build");
+    println!("cargo::rerun-if-changed={}", op25b_ebpf::DIRECTORY);
+    // In a workspace of op25b's, what the program is compiled from also lies beside it.
+    for file in ["../op25b-common", "../Cargo.toml", "../Cargo.lock"] {
+        if Path::new(file).exists() {
+            println!("cargo::rerun-if-changed={file}");
+        }
     }
     for variable in [toolchain::OVERRIDE, "AYA_BUILD_SKIP"] {
         println!("cargo::rerun-if-env-changed={variable}");
@@ -49,9 +51,46 @@ fn main() -> ExitCode {
     }
 }
 
+/// Compiles in a directory that all builds share, whatever their profile and features: so Rust's core library is compiled
+/// for BPF once.
+fn build() -> Result<(), String> {
+    let own = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo has not set OUT_DIR")?);
+    let shared = own
+        .ancestors()
+        .find(|directory| directory.join("CACHEDIR.TAG").is_file())
+        .map_or_else(|| own.clone(), toolchain::bpf_directory);
+    let lock = lock(&shared).map_err(|error| format!("cannot lock {}: {error}", shared.display()))?;
+    run_compile(&shared)?;
+    if shared != own {
+        let copied = copy_files(&shared, &own);
+        copied.map_err(|error| format!("cannot copy from {}: {error}", shared.display()))?;
+    }
+    drop(lock);
+    Ok(())
+}
+
+/// Waits until no other build uses the directory, and keeps others out.
+fn lock(directory: &Path) -> io::Result<File> {
+    fs::create_dir_all(directory)?;
+    let directory = File::open(directory)?;
+    directory.lock()?;
+    Ok(directory)
+}
+
+/// Copies the programs, which are the files at the top of the directory.
+fn copy_files(from: &Path, to: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            fs::copy(entry.path(), to.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
+}
+
 /// Runs [`compile`] in a process of its own: what it needs in the environment is set for that call alone, and its
 /// cargo's progress, which would come out as warnings of this crate, can be left out.
-fn build() -> Result<(), String> {
+fn run_compile(directory: &Path) -> Result<(), String> {
     let toolchain = toolchain::find().map_err(|missing| missing.to_string())?;
     let linker = toolchain::find_linker(&toolchain).map_err(|missing| missing.to_string())?;
     println!("cargo::rerun-if-changed={}", linker.display());
@@ -64,6 +103,8 @@ fn build() -> Result<(), String> {
     };
     command
         .env(INNER, name)
+        .env("OUT_DIR", directory)
+        .current_dir(op25b_ebpf::DIRECTORY)
         .env("PATH", toolchain::path_with(&linker))
         .stderr(Stdio::inherit());
     if toolchain.needs_bootstrap {
@@ -102,7 +143,7 @@ fn compile(toolchain: &str) -> ExitCode {
     };
     let package = Package {
         name: "op25b-ebpf",
-        root_dir: "../op25b-ebpf",
+        root_dir: op25b_ebpf::DIRECTORY,
         no_default_features: false,
         features,
     };

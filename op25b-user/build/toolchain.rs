@@ -217,6 +217,12 @@ pub fn find_linker(toolchain: &Toolchain) -> Result<PathBuf, Missing> {
     }
 }
 
+/// Where the XDP program is compiled, below cargo's target directory.
+#[must_use]
+pub fn bpf_directory(target: &Path) -> PathBuf {
+    target.join("bpf")
+}
+
 /// Where `name` is on `PATH`.
 #[must_use]
 pub fn on_path(name: &str) -> Option<PathBuf> {

@@ -241,9 +241,9 @@ fn bpf_clippy() -> anyhow::Result<Command> {
         "build-std=core",
         "--target-dir",
     ]);
-    // Beside the other one: its lock is not waited for, nor are its files thrown away.
+    // Where the program is compiled, with macros in common; `aya-build` has chosen the rest of the path.
     command
-        .arg(paths::target()?.join("bpf-clippy"))
+        .arg(toolchain::bpf_directory(&paths::target()?).join("aya-build/target/op25b-ebpf"))
         .args(["--", "-D", "warnings"]);
     let flags = [
         format!("--cfg=bpf_target_arch=\"{}\"", env::consts::ARCH),
