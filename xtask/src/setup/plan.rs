@@ -230,7 +230,12 @@ fn linker(facts: &Facts, steps: &mut Vec<Step>) {
         why,
         takes: "1 min",
         action: Action::Run {
-            env: vec![("LLVM_PREFIX", llvm_prefix(llvm).display().to_string())],
+            env: vec![
+                ("LLVM_PREFIX", llvm_prefix(llvm).display().to_string()),
+                // LLVM does the work: what is compiled here need not be fast, nor carry debug information.
+                ("CARGO_PROFILE_RELEASE_DEBUG", "false".into()),
+                ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1".into()),
+            ],
             words,
         },
     });

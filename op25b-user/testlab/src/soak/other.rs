@@ -21,7 +21,16 @@ pub(super) fn build() -> anyhow::Result<PathBuf> {
     fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
     let mut command = Command::new("cargo");
     command
-        .args(["build", "--package", "op25b", "--bin", "op25b"])
+        // Both packages, as in the tests: so cargo chooses the same features of what they depend on.
+        .args([
+            "build",
+            "--package",
+            "op25b",
+            "--package",
+            "op25b-testlab",
+            "--bin",
+            "op25b",
+        ])
         .args(["--features", FEATURE, "--target-dir"])
         .arg(&directory)
         // What both have in common, nearly all of it, is built once.
