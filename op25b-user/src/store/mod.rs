@@ -15,10 +15,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 use ulid::Ulid;
 
-pub use self::record::{Actor, ChangeKind, Event, Record, State};
-
-/// The number of a change, larger than those of all earlier changes. 0 is before the first.
-pub type Revision = u64;
+pub use self::record::{Actor, ChangeKind, Event, Record, Revision, State};
 
 /// A filter for records; a field without a value matches all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -4,8 +4,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
-use super::Revision;
 use crate::exemption::Terms;
+
+/// The number of a change, larger than those of all earlier changes. 0 is before the first.
+pub type Revision = u64;
 
 /// An exemption that was added at run time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use csv::{ByteRecord, ReaderBuilder, StringRecord};
 
-use super::Mistakes;
+use super::mistakes::Mistakes;
 use crate::exemption::{ImportRow, NewExemption};
 
 /// The columns, in the order in which they are written.

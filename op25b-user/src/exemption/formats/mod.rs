@@ -1,40 +1,13 @@
 //! Files of exemptions: the formats that `op25b exempt import` reads and `export` writes.
 
 mod csv;
+mod format;
 mod mistakes;
 mod write;
 mod yaml;
 
-use std::{ffi::OsStr, path::Path};
-
-use clap::ValueEnum;
-
-pub(crate) use self::{mistakes::Mistakes, write::write};
+pub(crate) use self::{format::Format, mistakes::Mistakes, write::write};
 use super::ImportRow;
-
-/// The format of a file of exemptions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// Comma-separated values (RFC 4180) with a header line, as spreadsheets write them.
-    Csv,
-    /// The policy file's `exemptions:`.
-    Yaml,
-    /// The same, as JSON.
-    Json,
-}
-
-impl Format {
-    /// The format that the extension of a file's name stands for.
-    pub(crate) fn of(path: &Path) -> Option<Self> {
-        let extension = path.extension().and_then(OsStr::to_str)?;
-        match extension.to_ascii_lowercase().as_str() {
-            "csv" => Some(Self::Csv),
-            "yaml" | "yml" => Some(Self::Yaml),
-            "json" => Some(Self::Json),
-            _ => None,
-        }
-    }
-}
 
 /// Reads a file. `progress` is called with the number of bytes read so far.
 pub(crate) fn read(format: Format, bytes: &[u8], progress: &dyn Fn(u64)) -> Result<Vec<ImportRow>, Mistakes> {

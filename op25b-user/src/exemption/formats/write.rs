@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_yaml::FlowSeq;
 
-use super::{Format, csv::COLUMNS};
+use super::{csv::COLUMNS, format::Format};
 use crate::exemption::Terms;
 
 /// An exemption in a file.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::Mistakes;
+use super::mistakes::Mistakes;
 use crate::{
     exemption::{ImportRow, NewExemption},
     policy::{
