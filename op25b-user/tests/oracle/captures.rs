@@ -13,7 +13,7 @@ use std::{
 use jiff::Timestamp;
 use pcap_file::pcap::PcapReader;
 
-use crate::{differential::Difference, policy::Policy, program::Program, reference, verdict::Role};
+use crate::{differential::Difference, expected, policy::Policy, program::Program, verdict::Role};
 
 /// All of them together may have so many bytes in the repository.
 const MOST_BYTES: u64 = 100 * 1024;
@@ -53,7 +53,7 @@ fn replay(program: &mut Program, policy: &Policy, name: &str, role: Role) -> Str
         if let Some(difference) = Difference::find(program, policy, role, frame) {
             panic!("{name}, frame {number}\n{}", difference.report());
         }
-        let answer = reference::expect(policy, role, frame, Timestamp::now());
+        let answer = expected::expect(policy, role, frame, Timestamp::now());
         *counts
             .entry((answer.reason.name(), answer.verdict.name(), answer.rule))
             .or_default() += 1;

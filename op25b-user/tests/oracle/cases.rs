@@ -15,9 +15,9 @@ use serde::Deserialize;
 use crate::{
     differential::Difference,
     dissect::dissect,
+    expected,
     policy::Policy,
     program::Program,
-    reference,
     verdict::{Answer, Reason, Role, Verdict, hex},
 };
 
@@ -150,7 +150,7 @@ fn the_oracle_answers_the_written_cases_as_they_say() {
     let failures = cases.iter().filter_map(|case| {
         let frame = case.frame();
         let written = case.written().expect("a written case says what it expects");
-        let got = reference::expect(&case.policy(), case.role, &frame, Timestamp::now());
+        let got = expected::expect(&case.policy(), case.role, &frame, Timestamp::now());
         let text = dissect(&frame);
         (got != written).then(|| format!("{}\n{text}written: {written:?}\noracle:  {got:?}\n", case.name))
     });

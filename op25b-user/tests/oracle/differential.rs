@@ -14,10 +14,9 @@ use proptest::{
 
 use self::budget::Budget;
 use crate::{
-    cases, dissect, generate,
+    cases, dissect, expected, generate,
     policy::Policy,
     program::Program,
-    reference,
     verdict::{Answer, Role},
 };
 
@@ -39,7 +38,7 @@ pub struct Difference {
 impl Difference {
     /// What the two say, if it is not the same.
     pub fn find(program: &mut Program, policy: &Policy, role: Role, frame: &[u8]) -> Option<Self> {
-        let expected = reference::expect(policy, role, frame, Timestamp::now());
+        let expected = expected::expect(policy, role, frame, Timestamp::now());
         let got = program.judge(role, frame);
         (got.as_ref() != Ok(&expected)).then(|| Self {
             policy: policy.clone(),
@@ -82,7 +81,7 @@ fn the_program_agrees_with_the_oracle() {
             let mut tree = packets.new_tree(&mut runner).expect("nothing is rejected");
             let (role, frame) = tree.current();
             let Some(first) = Difference::find(&mut program, &policy, role, &frame) else {
-                budget.count(role, &reference::expect(&policy, role, &frame, Timestamp::now()));
+                budget.count(role, &expected::expect(&policy, role, &frame, Timestamp::now()));
                 continue;
             };
             assert!(

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use etherparse::LaxPacketHeaders;
 
-use crate::{reference::link, verdict::hex};
+use crate::{expected::link, verdict::hex};
 
 /// The frame's bytes by layer, as far as etherparse goes with it.
 pub fn dissect(frame: &[u8]) -> String {

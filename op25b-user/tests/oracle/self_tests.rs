@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
 
 use crate::{
+    expected,
     generate::{self, Universe},
     policy::{Policy, Tunnel},
-    reference,
     verdict::{Answer, Reason, Role, Verdict},
 };
 
@@ -17,7 +17,7 @@ const FROM: [u8; 6] = [0x02, 0, 0, 0, 0, 0x02];
 const TO: [u8; 6] = [0x02, 0, 0, 0, 0, 0x01];
 
 fn expect(policy: &str, role: Role, frame: &[u8]) -> Answer {
-    reference::expect(&Policy::read(policy), role, frame, Timestamp::now())
+    expected::expect(&Policy::read(policy), role, frame, Timestamp::now())
 }
 
 /// A policy with one pool of each family and these blocks.
@@ -198,7 +198,7 @@ fn drawn(policy: &Policy, is_meant: impl Fn(&Answer, &Answer) -> bool) -> usize 
     let now = Timestamp::now();
     let is_drawn = |_: &usize| {
         let frame = frames.new_tree(&mut runner).unwrap().current();
-        let answer = |policy| reference::expect(policy, Role::Subscriber, &frame, now);
+        let answer = |policy| expected::expect(policy, Role::Subscriber, &frame, now);
         is_meant(&answer(policy), &answer(&without_tunnels))
     };
     (0..3_000).filter(is_drawn).count()
@@ -239,7 +239,7 @@ proptest! {
         }),
     ) {
         for role in [Role::Subscriber, Role::Uplink] {
-            let answer = reference::expect(&policy, role, &frame, Timestamp::now());
+            let answer = expected::expect(&policy, role, &frame, Timestamp::now());
             prop_assert_eq!(answer.output.is_none(), answer.verdict == Verdict::Drop);
         }
     }

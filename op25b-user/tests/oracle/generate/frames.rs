@@ -8,7 +8,7 @@ use super::{
     transport::filler,
     tunnels::{self, Ppp},
 };
-use crate::reference::link::Family;
+use crate::expected::link::Family;
 
 /// Tunnels around a segment.
 const DEPTH: usize = 2;

@@ -8,7 +8,7 @@ use super::{
     transport::{self, Upper, filler},
     tunnels,
 };
-use crate::reference::link::Family;
+use crate::expected::link::Family;
 
 /// An IP packet.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use super::{
     network::Packet,
     transport::{Upper, filler},
 };
-use crate::{policy::Tunnel, reference::link::Family};
+use crate::{expected::link::Family, policy::Tunnel};
 
 /// A packet inside one of the tunnels, mostly one that is looked into.
 pub fn tunnel(universe: &Universe, packet: BoxedStrategy<Packet>) -> impl Strategy<Value = Upper> + use<> {

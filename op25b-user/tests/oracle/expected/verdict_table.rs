@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// What happens, and by which rule. `Reject` still depends on whether there can be an answer.
-pub struct Judgement {
+pub struct Decision {
     pub verdict: Verdict,
     pub rule: Option<usize>,
 }
@@ -18,7 +18,7 @@ const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
 
 /// A segment whose ports cannot be read.
-pub fn hidden(policy: &Policy, role: Role, addresses: Addresses, now: Timestamp) -> Judgement {
+pub fn hidden(policy: &Policy, role: Role, addresses: Addresses, now: Timestamp) -> Decision {
     let subscriber = match role {
         Role::Subscriber => addresses.source,
         Role::Uplink => addresses.destination,
@@ -30,21 +30,21 @@ pub fn hidden(policy: &Policy, role: Role, addresses: Addresses, now: Timestamp)
     } else {
         Verdict::Pass
     };
-    Judgement { verdict, rule: pool }
+    Decision { verdict, rule: pool }
 }
 
 /// A frame whose addresses cannot be read: it may come from any pool that is enforced.
-pub fn unaddressed(policy: &Policy, now: Timestamp) -> Judgement {
+pub fn unaddressed(policy: &Policy, now: Timestamp) -> Decision {
     let is_dropped =
         policy.block.uninspectable == Handling::Drop && policy.pools.iter().any(|pool| pool.enforces(now));
-    Judgement {
+    Decision {
         verdict: if is_dropped { Verdict::Drop } else { Verdict::Pass },
         rule: None,
     }
 }
 
 /// A segment whose ports are known; none if none of them is blocked.
-pub fn known(policy: &Policy, role: Role, segment: &Segment, now: Timestamp) -> Option<(Reason, Judgement)> {
+pub fn known(policy: &Policy, role: Role, segment: &Segment, now: Timestamp) -> Option<(Reason, Decision)> {
     let block = &policy.block;
     let is_mirror = role == Role::Uplink && block.ports.contains(&segment.source_port);
     let is_to_blocked = block.ports.contains(&segment.destination_port);
@@ -62,7 +62,7 @@ pub fn known(policy: &Policy, role: Role, segment: &Segment, now: Timestamp) -> 
     };
     let passed = |reason, rule| {
         let verdict = Verdict::Pass;
-        Some((reason, Judgement { verdict, rule }))
+        Some((reason, Decision { verdict, rule }))
     };
 
     let pool = policy.pool_of(subscriber);
@@ -74,7 +74,7 @@ pub fn known(policy: &Policy, role: Role, segment: &Segment, now: Timestamp) -> 
             (Role::Subscriber, Handling::Drop) => Verdict::Drop,
             _ => Verdict::Pass,
         };
-        return Some((Reason::NotPooled, Judgement { verdict, rule: None }));
+        return Some((Reason::NotPooled, Decision { verdict, rule: None }));
     }
     if let Some(relay) = policy.relay_at(remote) {
         return passed(Reason::Relay, Some(relay));
@@ -92,7 +92,7 @@ pub fn known(policy: &Policy, role: Role, segment: &Segment, now: Timestamp) -> 
         (Role::Uplink, _) | (_, Action::Drop) => Verdict::Drop,
         (Role::Subscriber, Action::Reset | Action::Prohibit) => Verdict::Reject,
     };
-    Some((Reason::Blocked, Judgement { verdict, rule: pool }))
+    Some((Reason::Blocked, Decision { verdict, rule: pool }))
 }
 
 /// Whether a segment with these flags is about opening a connection: it asks for one, or, coming back from where the

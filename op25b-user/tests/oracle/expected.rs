@@ -1,17 +1,17 @@
 //! The verdict on a packet by the documents, written to be read beside them and not for speed.
 //!
 //! The steps are those of the verdict table: the bytes ([`link`], [`network`], [`tunnel`], [`segment`]), the policy
-//! ([`judge`]), and what is sent back ([`answerable`], [`reply`]). etherparse takes the bytes apart wherever it is
+//! ([`verdict_table`]), and what is sent back ([`may_reply`], [`reply`]). etherparse takes the bytes apart wherever it is
 //! exactly as strict as the contract; where it is not, the bytes are read one by one and a comment says why.
 
-mod answerable;
 mod bytes;
-mod judge;
 pub mod link;
+mod may_reply;
 mod network;
 mod reply;
 mod segment;
 mod tunnel;
+mod verdict_table;
 
 use jiff::Timestamp;
 
@@ -30,43 +30,51 @@ pub fn expect(policy: &Policy, role: Role, frame: &[u8], now: Timestamp) -> Answ
         output: Some(frame.to_vec()),
     };
     if role == Role::Subscriber && link::has_too_many_tags(frame) {
-        return finished(frame, Reason::Uninspectable, &judge::unaddressed(policy, now));
+        return finished(
+            frame,
+            Reason::Uninspectable,
+            &verdict_table::unaddressed(policy, now),
+        );
     }
     match segment::read(policy, role, frame) {
         Reading::Ended(reason) => passed(reason),
         Reading::Hidden(addresses) => {
-            let judgement = judge::hidden(policy, role, addresses, now);
-            finished(frame, Reason::Uninspectable, &judgement)
+            let decision = verdict_table::hidden(policy, role, addresses, now);
+            finished(frame, Reason::Uninspectable, &decision)
         }
-        Reading::Unaddressed => finished(frame, Reason::Uninspectable, &judge::unaddressed(policy, now)),
-        Reading::Known(segment) => match judge::known(policy, role, &segment, now) {
+        Reading::Unaddressed => finished(
+            frame,
+            Reason::Uninspectable,
+            &verdict_table::unaddressed(policy, now),
+        ),
+        Reading::Known(segment) => match verdict_table::known(policy, role, &segment, now) {
             None => passed(Reason::OtherPort),
-            Some((reason, judgement)) if judgement.verdict == Verdict::Reject => {
+            Some((reason, decision)) if decision.verdict == Verdict::Reject => {
                 match reply::to(policy, frame, &segment) {
                     Some(reply) => Answer {
                         output: Some(reply),
-                        ..finished(frame, reason, &judgement)
+                        ..finished(frame, reason, &decision)
                     },
                     None => finished(
                         frame,
                         reason,
-                        &judge::Judgement {
+                        &verdict_table::Decision {
                             verdict: Verdict::Drop,
-                            ..judgement
+                            ..decision
                         },
                     ),
                 }
             }
-            Some((reason, judgement)) => finished(frame, reason, &judgement),
+            Some((reason, decision)) => finished(frame, reason, &decision),
         },
     }
 }
 
-fn finished(frame: &[u8], reason: Reason, judgement: &judge::Judgement) -> Answer {
+fn finished(frame: &[u8], reason: Reason, decision: &verdict_table::Decision) -> Answer {
     Answer {
-        verdict: judgement.verdict,
+        verdict: decision.verdict,
         reason,
-        rule: judgement.rule,
-        output: (judgement.verdict == Verdict::Pass).then(|| frame.to_vec()),
+        rule: decision.rule,
+        output: (decision.verdict == Verdict::Pass).then(|| frame.to_vec()),
     }
 }

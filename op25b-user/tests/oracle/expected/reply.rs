@@ -7,7 +7,7 @@ use etherparse::{
     TcpHeader, TcpHeaderSlice, icmpv4, icmpv6, ip_number,
 };
 
-use super::{answerable, bytes::Bytes, segment::Segment};
+use super::{bytes::Bytes, may_reply, segment::Segment};
 use crate::policy::{Action, Policy};
 
 /// The hop limit of everything that is sent.
@@ -21,7 +21,7 @@ const QUOTE_V6: usize = 1280 - 40 - 8;
 
 /// The frame that answers this segment; none if there is no answer to it.
 pub fn to(policy: &Policy, frame: &[u8], segment: &Segment) -> Option<Vec<u8>> {
-    let tcp = answerable::header(frame, segment)?;
+    let tcp = may_reply::header(frame, segment)?;
     let addresses = (segment.addresses.source, segment.addresses.destination);
     match policy.block.action {
         Action::Drop => None,
