@@ -19,6 +19,10 @@ fn the_table_of_evasions_names_every_test_in_here_and_no_other() {
     let mut tests = BTreeSet::new();
     for file in fs::read_dir(package.join("tests/evasions")).unwrap() {
         let path = file.unwrap().path();
+        // `support` holds no tests.
+        if path.is_dir() {
+            continue;
+        }
         let module = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let source = fs::read_to_string(&path).unwrap();
         let bodies = source.split("#[test]\nfn ").skip(1);

@@ -11,7 +11,7 @@ use op25b_testlab::{
     packet_socket::PacketSocket,
 };
 
-use crate::{
+use crate::support::{
     line::link_payload,
     packet::{IPV6_DESTINATION_OPTIONS, Piece, cut, destination_options, fragments},
     segment::{ACK, Flow, SYN, Segment, TCP},

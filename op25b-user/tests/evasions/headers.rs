@@ -8,7 +8,7 @@ use op25b_testlab::lab::{
     Host,
 };
 
-use crate::{
+use crate::support::{
     packet::{
         IPV6_DESTINATION_OPTIONS, IPV6_FRAGMENT, IPV6_ROUTING, destination_options, forge_ipv4, ip, ipv4,
     },

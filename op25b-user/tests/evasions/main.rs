@@ -2,20 +2,14 @@
 //! be refused by Linux itself, then with it.
 #![allow(clippy::unwrap_used, reason = "in a test, a failed helper is a failed test")]
 
-mod answers;
-mod bot;
-mod concentrator;
 mod documented;
 mod fragments;
 mod framing;
 mod headers;
-mod line;
 mod overlaps;
-mod packet;
+mod replies;
 mod roll_out;
-mod segment;
-mod segments;
-mod server;
 mod softwires;
 mod sources;
-mod stage;
+mod support;
+mod tcp_headers;

@@ -3,7 +3,7 @@
 use op25b_common::Reason::{self, Blocked};
 use op25b_testlab::lab::Family::{V4, V6};
 
-use crate::{
+use crate::support::{
     packet::{IPV6_DESTINATION_OPTIONS, Piece, destination_options, fragments},
     segment::{Flow, TCP},
     stage::{Evasion, Stage, plain},

@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use op25b_common::Reason::Monitored;
 use op25b_testlab::lab::{Family, Host};
 
-use crate::{
+use crate::support::{
     bot::Outcome,
     stage::{MAIL, PATIENCE, Stage, counters, eventually, growth, named, plain, policy},
 };

@@ -8,7 +8,7 @@ use op25b_testlab::lab::{
     Host,
 };
 
-use crate::{
+use crate::support::{
     bot::{Bot, Outcome},
     concentrator::end_tunnel,
     line::{Line, Tunnel},

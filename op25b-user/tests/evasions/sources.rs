@@ -9,7 +9,7 @@ use op25b_testlab::{
 };
 use socket2::{Domain, Socket, Type};
 
-use crate::{
+use crate::support::{
     bot::{Bot, Outcome},
     line::Line,
     segment::{ACK, Flow, SYN, Segment},

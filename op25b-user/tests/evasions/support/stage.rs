@@ -18,7 +18,7 @@ use op25b_testlab::{
 };
 use tempfile::{NamedTempFile, TempDir};
 
-use crate::{
+use super::{
     bot::{Bot, Outcome},
     line::{HOST, Line, Mac, ROUTER, TUNNEL4, TUNNEL6},
     segment::Flow,

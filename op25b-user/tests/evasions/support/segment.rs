@@ -7,7 +7,7 @@ use std::{
 
 use etherparse::{SlicedPacket, TransportSlice, checksum::Sum16BitWords};
 
-use crate::packet;
+use super::packet;
 
 pub const FIN: u16 = 0x01;
 pub const SYN: u16 = 0x02;

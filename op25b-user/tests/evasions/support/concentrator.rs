@@ -16,7 +16,7 @@ use op25b_testlab::{
 };
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::{
+use super::{
     line::{Line, ROUTER, Tunnel, link_payload},
     stage::ip,
 };

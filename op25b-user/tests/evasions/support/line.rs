@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use etherparse::SlicedPacket;
 use op25b_testlab::lab::{Family, Host};
 
-use crate::packet;
+use super::packet;
 
 /// A link-layer address.
 pub type Mac = [u8; 6];

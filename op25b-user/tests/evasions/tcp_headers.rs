@@ -5,7 +5,7 @@ use std::time::Duration;
 use op25b_common::Reason::{self, Blocked};
 use op25b_testlab::lab::{Family, Host};
 
-use crate::{
+use crate::support::{
     bot::Outcome,
     segment::{ACK, AE_AND_RESERVED, CWR, ECE, FIN, Flow, PSH, RST, SYN, Segment, URG},
     server::Server,

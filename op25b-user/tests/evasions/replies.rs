@@ -7,7 +7,7 @@ use std::{
 
 use op25b_testlab::lab::{Family, Host};
 
-use crate::stage::{MAIL, PATIENCE, PROBE, Stage, counters, growth, policy};
+use crate::support::stage::{MAIL, PATIENCE, PROBE, Stage, counters, growth, policy};
 
 /// `connect` on the subscriber's own kernel.
 fn connect(stage: &Stage, family: Family, port: u16) -> io::Result<TcpStream> {

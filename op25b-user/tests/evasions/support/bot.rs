@@ -10,7 +10,7 @@ use op25b_testlab::{
     packet_socket::PacketSocket,
 };
 
-use crate::{
+use super::{
     line::Line,
     segment::{Answer, Flow},
     server::Server,
