@@ -11,8 +11,8 @@ use op25b_testlab::{
 };
 use serde_json::{Value, json};
 
-use crate::{
-    foreign::ForeignProgram,
+use crate::support::{
+    foreign_program::ForeignProgram,
     scene::{Answer, SMALL, Scene, eventually},
 };
 

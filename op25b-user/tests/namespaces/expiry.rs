@@ -10,7 +10,7 @@ use op25b_testlab::{
     traffic::Path,
 };
 
-use crate::scene::{SMALL, Scene, eventually};
+use crate::support::scene::{SMALL, Scene, eventually};
 
 #[test]
 fn an_exemption_ends_in_the_kernel_at_its_time_while_the_process_is_stopped() {

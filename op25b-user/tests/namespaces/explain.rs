@@ -5,7 +5,7 @@ use std::fs;
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::scene::{SMALL, Scene, lab_policy};
+use crate::support::scene::{SMALL, Scene, lab_policy};
 
 #[test]
 fn without_policy_it_explains_what_is_enforced_here() {

@@ -8,7 +8,7 @@ use op25b_testlab::{
 };
 use serde_json::Value;
 
-use crate::scene::{SILENCE, SMALL, Scene, eventually};
+use crate::support::scene::{SILENCE, SMALL, Scene, eventually};
 
 /// A policy with something to warn about: nothing is exempt from no pool.
 fn with_a_warning() -> String {

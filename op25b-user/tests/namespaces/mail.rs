@@ -12,7 +12,7 @@ use op25b_testlab::{
     mta::{Mta, RECIPIENT},
 };
 
-use crate::scene::{Answer, PATIENCE, Scene, lab_policy};
+use crate::support::scene::{Answer, PATIENCE, Scene, lab_policy};
 
 /// How long swaks waits for each answer: a lost SYN would have been repeated after a second.
 const SWAKS_SECONDS: &str = "3";

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use op25b_testlab::{filter::Filter, lab::Servers};
 
-use crate::{
-    foreign,
+use crate::support::{
+    foreign_program,
     scene::{SMALL, Scene, eventually},
 };
 
@@ -137,7 +137,7 @@ fn packets_policy_reloads_and_interfaces_are_told_as_they_are() {
     assert_values(&scene, &done);
 
     let [(_, pins), ..] = scene.router().places();
-    foreign::detach(&pins.join("links/sub0"));
+    foreign_program::detach(&pins.join("links/sub0"));
     let interfered = "op25b_interface_interferences_total{interface=\"sub0\"}";
     eventually("the interference is told", || metrics(&scene)[interfered] == 1);
     assert_values(
@@ -148,7 +148,7 @@ fn packets_policy_reloads_and_interfaces_are_told_as_they_are() {
         ],
     );
     // It is put back at once the first time, and only later the second.
-    foreign::detach(&pins.join("links/sub0"));
+    foreign_program::detach(&pins.join("links/sub0"));
     let enforced = "op25b_interface_enforced{interface=\"sub0\"}";
     eventually("the loss is told", || metrics(&scene)[enforced] == 0);
 }

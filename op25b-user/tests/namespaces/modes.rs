@@ -3,7 +3,7 @@
 use op25b_testlab::lab::{Family, Servers};
 use op25b_testlab::{mail::Outcome, traffic::Path};
 
-use crate::scene::{SMALL, Scene};
+use crate::support::scene::{SMALL, Scene};
 
 /// The subscriber's port in a bridge, whose driver has no native XDP, with the router's addresses on it.
 const BRIDGE: [&str; 7] = [

@@ -9,7 +9,7 @@ use op25b_testlab::{
     traffic::{Path, Verdict, What},
 };
 
-use crate::scene::{PATIENCE, SILENCE, Scene, lab_policy};
+use crate::support::scene::{PATIENCE, SILENCE, Scene, lab_policy};
 
 /// A single crafted frame is there at once or never.
 const GLIMPSE: Duration = Duration::from_millis(500);

@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
 
 use op25b_testlab::{filter::Filter, lab::Servers};
 
-use crate::scene::{Answer, OP25B, SMALL, Scene};
+use crate::support::scene::{Answer, OP25B, SMALL, Scene};
 
 /// `setpriv` words for an ordinary user.
 const NOBODY: [&str; 3] = ["--reuid=65534", "--regid=65534", "--clear-groups"];

@@ -6,8 +6,8 @@ use nix::sys::signal::Signal;
 use op25b_testlab::{filter::Filter, lab::Servers};
 use serde_json::Value;
 
-use crate::{
-    foreign::{self, ForeignProgram},
+use crate::support::{
+    foreign_program::{self, ForeignProgram},
     scene::{SMALL, Scene, eventually},
 };
 
@@ -102,7 +102,7 @@ fn a_filter_that_somebody_detaches_is_put_back_at_once_and_loudly() {
     let scene = Scene::new();
     let servers = Servers::start(&scene.lab).unwrap();
     let filter = scene.filter(&scene.policy(SMALL));
-    foreign::detach(&pin(&scene, "sub0"));
+    foreign_program::detach(&pin(&scene, "sub0"));
     eventually("it is noticed", || says(&filter, "THE FILTER WAS DETACHED") == 1);
     eventually("it is put back", || runs_on(&scene, "sub0").is_some());
     assert_eq!(says(&filter, "cannot reattach"), 0, "{}", filter.log());
@@ -114,7 +114,7 @@ fn a_filter_that_somebody_detaches_is_put_back_at_once_and_loudly() {
     );
 
     // The second time it backs off first.
-    foreign::detach(&pin(&scene, "sub0"));
+    foreign_program::detach(&pin(&scene, "sub0"));
     eventually("it is noticed", || says(&filter, "THE FILTER WAS DETACHED") == 2);
     assert_eq!(runs_on(&scene, "sub0"), None);
     eventually("it is put back later", || runs_on(&scene, "sub0").is_some());
@@ -144,7 +144,7 @@ fn another_program_on_its_own_link_is_replaced_and_a_pin_that_is_removed_pinned_
     let servers = Servers::start(&scene.lab).unwrap();
     let filter = scene.filter(&scene.policy(SMALL));
     let program = runs_on(&scene, "sub0");
-    foreign::replace(&pin(&scene, "sub0"));
+    foreign_program::replace(&pin(&scene, "sub0"));
     eventually("it is noticed", || says(&filter, "THE FILTER WAS REPLACED") == 1);
     eventually("it is put back", || runs_on(&scene, "sub0") == program);
     scene.assert_blocked(&servers, &filter);

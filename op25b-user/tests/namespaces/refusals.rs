@@ -2,8 +2,8 @@
 
 use op25b_testlab::lab::Servers;
 
-use crate::{
-    foreign::{self, ForeignProgram},
+use crate::support::{
+    foreign_program::{self, ForeignProgram},
     scene::{Answer, SMALL, Scene},
 };
 
@@ -46,7 +46,7 @@ fn an_interface_with_another_xdp_program_is_refused_with_its_name_and_left_as_it
                 format!(
                     "op25b: interface corp0 already runs the XDP program {:?} (id {id}, {mode}){}; remove it \
                      first, for example with `ip link set dev corp0 xdp off`, or stop the process that holds it",
-                    foreign::NAME,
+                    foreign_program::NAME,
                     if [mode, "auto"].contains(&xdp) {
                         ""
                     } else {

@@ -10,7 +10,7 @@ use op25b_testlab::{
     traffic::Path,
 };
 
-use crate::scene::{SMALL, Scene, eventually};
+use crate::support::scene::{SMALL, Scene, eventually};
 
 const EXEMPTION: &str =
     "exemptions: [{ customer: Example KK, prefixes: [198.51.100.10, '2001:db8:100::10'] }]\n";

@@ -4,7 +4,7 @@ use std::{os::unix::net::UnixDatagram, process::Command, time::Duration};
 
 use nix::sys::signal::Signal;
 
-use crate::scene::{PATIENCE, SMALL, Scene};
+use crate::support::scene::{PATIENCE, SMALL, Scene};
 
 /// The next message that holds a line beginning with this.
 fn await_line(socket: &UnixDatagram, start: &str) -> String {
@@ -65,7 +65,11 @@ fn the_unit_is_one_that_systemd_understands() {
     // Where the command is not installed, another stands in.
     let scene = Scene::new();
     let copy = scene.path("op25b.service");
-    std::fs::write(&copy, text.replace("/usr/bin/op25b", crate::scene::OP25B)).unwrap();
+    std::fs::write(
+        &copy,
+        text.replace("/usr/bin/op25b", crate::support::scene::OP25B),
+    )
+    .unwrap();
     let output = match Command::new("systemd-analyze").arg("verify").arg(&copy).output() {
         // Without systemd there is nobody to understand it.
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,

@@ -3,7 +3,7 @@
 use op25b_testlab::lab::{Host, Servers};
 use serde_json::json;
 
-use crate::scene::{Mounted, SMALL, Scene, lab_policy};
+use crate::support::scene::{Mounted, SMALL, Scene, lab_policy};
 
 #[test]
 fn without_a_filter_it_exits_with_3_and_says_so() {
@@ -171,7 +171,7 @@ fn two_filters_on_different_interfaces_are_both_listed_and_counted_apart() {
 fn a_filter_in_another_namespace_is_not_listed() {
     let scene = Scene::new();
     let _filter = scene.filter(&scene.policy(SMALL));
-    let mut command = std::process::Command::new(crate::scene::OP25B);
+    let mut command = std::process::Command::new(crate::support::scene::OP25B);
     command.arg("status");
     let internet = scene.lab.host(Host::Internet);
     command.envs(internet.places());

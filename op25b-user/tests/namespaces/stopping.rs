@@ -6,7 +6,7 @@ use aya::programs::loaded_programs;
 use nix::sys::signal::Signal;
 use op25b_testlab::lab::Servers;
 
-use crate::scene::{SMALL, Scene, eventually};
+use crate::support::scene::{SMALL, Scene, eventually};
 
 /// Where the scene's op25b pins.
 fn pins(scene: &Scene) -> PathBuf {

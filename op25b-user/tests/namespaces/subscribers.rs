@@ -4,7 +4,7 @@ use nix::sys::signal::Signal;
 use op25b_testlab::lab::Servers;
 use serde_json::{Value, json};
 
-use crate::scene::{OP25B, SMALL, Scene};
+use crate::support::scene::{OP25B, SMALL, Scene};
 
 /// The lab's subscriber, in both families.
 const V4: &str = "198.51.100.10";
@@ -83,7 +83,7 @@ fn options_say_who_is_shown_and_in_which_order() {
     let _filter = scene.filter(&scene.policy(&policy));
     for family in op25b_testlab::lab::Family::BOTH {
         let way = op25b_testlab::traffic::Path::DIRECT;
-        way.attempt(&scene.lab, &servers, family, crate::scene::SILENCE)
+        way.attempt(&scene.lab, &servers, family, crate::support::scene::SILENCE)
             .unwrap();
     }
     let [v4, v6] = both(&scene);

@@ -16,7 +16,7 @@ use op25b_testlab::{
     packet_socket::PacketSocket,
 };
 
-use crate::scene::{PATIENCE, Scene, eventually};
+use crate::support::scene::{PATIENCE, Scene, eventually};
 
 fn policy(xdp: &str) -> String {
     format!(

@@ -8,7 +8,7 @@ use op25b_common::RECORD_VERSION;
 use op25b_testlab::lab::Servers;
 use serde_json::json;
 
-use crate::scene::{SMALL, Scene};
+use crate::support::scene::{SMALL, Scene};
 
 /// The only generation's directory.
 fn generation(scene: &Scene) -> PathBuf {

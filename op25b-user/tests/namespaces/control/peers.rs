@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use crate::scene::{SMALL, Scene};
+use crate::support::scene::{SMALL, Scene};
 
 /// An ordinary user, and a group that they are in.
 const NOBODY: libc::uid_t = 65_534;

@@ -13,7 +13,7 @@ use nix::{
 use op25b_testlab::lab::Servers;
 use serde_json::{Value, json};
 
-use crate::scene::{Mounted, SMALL, Scene, eventually};
+use crate::support::scene::{Mounted, SMALL, Scene, eventually};
 
 const EXEMPTION: &str =
     "exemptions: [{ customer: Example KK, prefixes: [198.51.100.10, '2001:db8:100::10'] }]\n";

@@ -8,7 +8,7 @@ use std::{
 use op25b_testlab::lab::Servers;
 use serde_json::Value;
 
-use crate::scene::{Answer, SMALL, Scene, eventually};
+use crate::support::scene::{Answer, SMALL, Scene, eventually};
 
 const FILE: &str = "exemptions.db";
 

@@ -2,7 +2,7 @@
 
 use std::{io::Write as _, os::unix::net::UnixStream};
 
-use crate::scene::{SMALL, Scene, eventually};
+use crate::support::scene::{SMALL, Scene, eventually};
 
 /// More than there are places at the socket.
 const CROWD: usize = 300;

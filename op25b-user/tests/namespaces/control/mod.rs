@@ -1,0 +1,5 @@
+//! The control socket: reloads, who may do what, and clients that misbehave.
+
+mod crowd;
+mod peers;
+mod reload;
