@@ -1,6 +1,6 @@
 //! `cargo xtask mutants`: breaks the XDP program in known ways, and checks that tests fail.
 
-mod copy;
+mod build_and_test;
 mod list;
 mod workspace_copy;
 
@@ -11,7 +11,7 @@ use clap::Args as ClapArgs;
 use op25b_host::paths;
 
 use self::{
-    copy::{Copy, Object},
+    build_and_test::{Copy, Object},
     list::MUTANTS,
 };
 use crate::{

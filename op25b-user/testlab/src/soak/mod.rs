@@ -1,9 +1,9 @@
 //! A soak: traffic through a filter during reloads, crashes, upgrades and churn, and a count of wrong verdicts.
 
 pub(crate) mod flood;
-mod holders;
+mod leaks;
 mod numbered;
-mod other;
+mod other_version;
 pub mod policies;
 mod receive_offload;
 mod stress;
@@ -45,7 +45,7 @@ pub struct Outcome {
 /// The soak with this op25b, each kind of churn as often as the full one has it divided by `share`.
 pub fn soak(op25b: &Path, share: usize) -> anyhow::Result<Outcome> {
     println!("==> building another version of op25b, with another layout of its maps");
-    let builds: [PathBuf; 2] = [op25b.to_owned(), other::build()?];
+    let builds: [PathBuf; 2] = [op25b.to_owned(), other_version::build()?];
     let lab = Lab::unique("soak")?;
     let router = lab.host(Host::Router);
     let start = Instant::now();

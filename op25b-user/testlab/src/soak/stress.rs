@@ -17,7 +17,7 @@ use nix::{
 use tempfile::TempDir;
 
 use super::{
-    holders::{Holders, is_loaded},
+    leaks::{Holders, is_loaded},
     policies::policy,
 };
 use crate::{
