@@ -96,7 +96,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// In Markdown, to be read here and pasted into docs/datapath.md.
+/// In Markdown, to be read here and pasted into docs/verifier.md.
 fn table(report: &Report) -> String {
     use std::fmt::Write as _;
 
