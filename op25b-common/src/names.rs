@@ -50,7 +50,7 @@ pub const DECISION: &str = "DECISION";
 pub const BLOCKED_PORTS: &str = "BLOCKED_PORTS";
 /// Global u32: how many of [`BLOCKED_PORTS`] are in use.
 pub const BLOCKED_PORT_COUNT: &str = "BLOCKED_PORT_COUNT";
-/// Global u8: 1 drops what cannot be inspected from a pool, 0 passes it.
+/// Global u8: 1 drops TCP from a pool whose ports cannot be read, 0 passes it.
 pub const DROP_UNINSPECTABLE: &str = "DROP_UNINSPECTABLE";
 /// Global u8: 1 drops blocked ports from sources in no pool, 0 passes them.
 pub const DROP_UNLISTED: &str = "DROP_UNLISTED";

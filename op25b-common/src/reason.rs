@@ -84,6 +84,20 @@ impl Reason {
     /// How many reasons there are: the size of the counters.
     pub const COUNT: usize = Self::ALL.len();
 
+    /// The length of the longest name of a counted reason: the width of the column of reasons in logs and `op25b status`.
+    pub const NAME_WIDTH: usize = {
+        let mut width = 0;
+        let mut index = 0;
+        while index < Self::COUNT {
+            let reason = Self::ALL[index];
+            if reason.is_counted() && reason.name().len() > width {
+                width = reason.name().len();
+            }
+            index += 1;
+        }
+        width
+    };
+
     /// The word used in counters, output, JSON and documents.
     #[must_use]
     pub const fn name(self) -> &'static str {

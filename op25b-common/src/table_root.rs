@@ -1,6 +1,6 @@
 //! The prefix tables of a policy.
 
-/// A prefix table, by the place of its root in [`crate::names::ROOTS`].
+/// A prefix table, by the position of its root in [`crate::names::ROOTS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u32)]
 pub enum TableRoot {

@@ -64,7 +64,7 @@ pub struct Subscriber {
     pub cold: Cold,
 }
 
-/// A quarter of a cache line.
+/// What a blocked segment that opens a connection touches: 16 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Hot {
@@ -77,7 +77,7 @@ pub struct Hot {
     pub last_seen: u32,
 }
 
-/// As long.
+/// The rest of a record: 16 bytes as well.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Cold {
@@ -95,9 +95,9 @@ pub struct Cold {
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct SubscriberBlock {
-    /// Everybody's [`Subscriber::hot`].
+    /// The [`Subscriber::hot`] of each address.
     pub hot: [Hot; Self::RECORDS],
-    /// Everybody's [`Subscriber::cold`].
+    /// The [`Subscriber::cold`] of each address.
     pub cold: [Cold; Self::RECORDS],
 }
 

@@ -1,4 +1,4 @@
-//! The 32-bit word that says what a part of the address space leads to.
+//! The 32-bit word that holds what a part of the address space leads to.
 
 /// Two bits for the kind of the target, thirty for its number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]

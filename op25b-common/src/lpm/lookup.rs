@@ -25,8 +25,8 @@ pub fn find<M: Memory>(memory: &M, mut entry: Entry, mut key: KeyCursor, steps: 
             }
             Target::BitmapNode(number) => {
                 let node = memory.bitmap_node(number)?;
-                let next = match node.place(key.byte()) {
-                    Some(at) => memory.entry(at / PAGE, at % PAGE)?,
+                let next = match node.list_index(key.byte()) {
+                    Some(index) => memory.entry(index / PAGE, index % PAGE)?,
                     None => node.default,
                 };
                 key.skip(8);

@@ -40,7 +40,7 @@ pub const ROOT_ENTRIES: usize = 1 << ROOT_BITS;
 
 /// Entries of a page: a full node, or the lists of bitmap nodes.
 pub const PAGE_ENTRIES: usize = PAGE as usize;
-/// [`PAGE_ENTRIES`], as entries are counted.
+/// [`PAGE_ENTRIES`] as `u32`.
 pub const PAGE: u32 = 256;
 
 /// How many steps an IPv4 look-up takes at most after the root.

@@ -40,11 +40,10 @@ const _: () = {
 };
 
 impl BitmapNode {
-    /// Where the entry for a value of the next byte is, counted over all pages; `None` if it has
-    /// the default entry.
+    /// The index of the entry for a value of the next byte, counted over all pages; `None` if it has the default entry.
     #[must_use]
     #[inline(always)]
-    pub fn place(&self, byte: u32) -> Option<u32> {
+    pub fn list_index(&self, byte: u32) -> Option<u32> {
         let word = byte >> 6;
         let bits = self.bits[word as usize];
         let below = bits & ((1 << (byte & 63)) - 1);
@@ -98,11 +97,11 @@ mod tests {
             node.rank |= before << (word * 8);
             before += bits.count_ones();
         }
-        for (place, byte) in (1000..).zip(bytes) {
-            assert_eq!(node.place(byte), Some(place));
+        for (index, byte) in (1000..).zip(bytes) {
+            assert_eq!(node.list_index(byte), Some(index));
         }
         for byte in [1, 62, 65, 129, 131, 254] {
-            assert_eq!(node.place(byte), None);
+            assert_eq!(node.list_index(byte), None);
         }
     }
 }

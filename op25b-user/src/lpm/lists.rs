@@ -16,8 +16,8 @@ pub(super) struct Lists {
 }
 
 impl Lists {
-    /// Allocates a list of 1 to [`LONGEST`] entries; `new_page` allocates a page.
-    pub(super) fn place<E>(
+    /// Allocates a list of 1 to [`LONGEST`] entries, and returns the index of its first; `new_page` allocates a page.
+    pub(super) fn reserve<E>(
         &mut self,
         entries: usize,
         new_page: impl FnOnce() -> Result<u32, E>,
@@ -27,11 +27,11 @@ impl Lists {
         if next.is_multiple_of(PAGE) {
             *next = new_page()? * PAGE;
         }
-        let place = *next;
+        let index = *next;
         #[expect(clippy::cast_possible_truncation, reason = "at most 128")]
         let size = size as u32;
         *next += size;
-        Ok(place)
+        Ok(index)
     }
 }
 
@@ -46,13 +46,13 @@ mod tests {
         let mut taken = std::collections::HashSet::new();
         for round in 0..2000 {
             let entries = round * 7 % LONGEST + 1;
-            let place = lists.place::<()>(entries, || {
+            let index = lists.reserve::<()>(entries, || {
                 pages += 1;
                 Ok(pages - 1)
             });
-            let place = place.unwrap() as usize;
-            assert_eq!(place / 256, (place + entries - 1) / 256, "{entries} at {place}");
-            assert!((place..place + entries).all(|entry| taken.insert(entry)));
+            let index = index.unwrap() as usize;
+            assert_eq!(index / 256, (index + entries - 1) / 256, "{entries} at {index}");
+            assert!((index..index + entries).all(|entry| taken.insert(entry)));
         }
         assert!(taken.iter().all(|entry| *entry < pages as usize * 256));
     }

@@ -129,7 +129,7 @@ impl<'m> LiveTables<'m> {
         let at = match entry.target() {
             Target::FullNode(number) => number as usize * PAGE_ENTRIES + byte,
             Target::BitmapNode(number) => {
-                self.bitmap_node(number)?.place(u32::try_from(byte).ok()?)? as usize
+                self.bitmap_node(number)?.list_index(u32::try_from(byte).ok()?)? as usize
             }
             Target::Class(_) | Target::Path(_) => return None,
         };
@@ -197,8 +197,8 @@ impl<'m> LiveTables<'m> {
         Ok(slots)
     }
 
-    fn store_entries(&self, place: u32, entries: &[Entry]) {
-        for (word, entry) in self.regions.pages[place as usize..].iter().zip(entries) {
+    fn store_entries(&self, index: u32, entries: &[Entry]) {
+        for (word, entry) in self.regions.pages[index as usize..].iter().zip(entries) {
             word.store(entry.word(), Ordering::Relaxed);
         }
     }
@@ -239,9 +239,9 @@ impl Space for LiveTables<'_> {
 
     fn add_list(&mut self, entries: &[Entry]) -> Result<u32, TablesFull> {
         let (pages, room) = (&mut self.used.pages, self.regions.pages.len() / PAGE_ENTRIES);
-        let place = self.used.lists.place(entries.len(), || take(pages, room))?;
-        self.store_entries(place, entries);
-        Ok(place)
+        let index = self.used.lists.reserve(entries.len(), || take(pages, room))?;
+        self.store_entries(index, entries);
+        Ok(index)
     }
 
     fn add_bitmap_node(&mut self, node: BitmapNode) -> Result<u32, TablesFull> {

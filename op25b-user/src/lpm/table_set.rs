@@ -93,12 +93,12 @@ impl Space for TableSet {
 
     fn add_list(&mut self, entries: &[Entry]) -> Result<u32, TablesFull> {
         let pages = &mut self.pages;
-        let place = self
+        let index = self
             .lists
-            .place(entries.len(), || add(pages, [Entry::default(); PAGE_ENTRIES]))?;
-        let (page, at) = (place as usize / PAGE_ENTRIES, place as usize % PAGE_ENTRIES);
+            .reserve(entries.len(), || add(pages, [Entry::default(); PAGE_ENTRIES]))?;
+        let (page, at) = (index as usize / PAGE_ENTRIES, index as usize % PAGE_ENTRIES);
         self.pages[page][at..at + entries.len()].copy_from_slice(entries);
-        Ok(place)
+        Ok(index)
     }
 
     fn add_bitmap_node(&mut self, node: BitmapNode) -> Result<u32, TablesFull> {

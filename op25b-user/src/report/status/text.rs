@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jiff::tz::TimeZone;
+use op25b_common::Reason;
 
 use super::types::{ExemptionStatus, FilterStatus, InterfaceStatus, State, UnreadableStatus};
 
@@ -81,17 +82,18 @@ impl fmt::Display for FilterStatus {
             "  memory      {} MiB of kernel memory",
             self.map_bytes.div_ceil(1 << 20)
         )?;
+        let width = Reason::NAME_WIDTH;
         match &self.uplink_counters {
             None => {
-                writeln!(f, "  {:<13} {:>15}", "reason", "packets")?;
+                writeln!(f, "  {:<width$} {:>15}", "reason", "packets")?;
                 for (reason, packets) in self.counters.iter() {
-                    writeln!(f, "  {:<13} {packets:>15}", reason.name())?;
+                    writeln!(f, "  {:<width$} {packets:>15}", reason.name())?;
                 }
             }
             Some(uplink) => {
-                writeln!(f, "  {:<13} {:>15} {:>15}", "reason", "subscriber", "uplink")?;
+                writeln!(f, "  {:<width$} {:>15} {:>15}", "reason", "subscriber", "uplink")?;
                 for ((reason, packets), (_, from_uplink)) in self.counters.iter().zip(uplink.iter()) {
-                    writeln!(f, "  {:<13} {packets:>15} {from_uplink:>15}", reason.name())?;
+                    writeln!(f, "  {:<width$} {packets:>15} {from_uplink:>15}", reason.name())?;
                 }
             }
         }
