@@ -15,19 +15,27 @@ impl Diff {
     /// Compares two policies. Comments, order and positions in the file make no difference.
     #[must_use]
     pub fn between(old: &Policy, new: &Policy) -> Self {
+        // Without `..`, so that a new list does not compile until it is compared.
+        let Policy {
+            interfaces,
+            block,
+            subscribers,
+            pools,
+            relays,
+            // Those of the store are not part of the file.
+            exemptions: _,
+            exemption_limits,
+        } = new;
         Self {
-            interfaces: changes(&old.interfaces, &new.interfaces),
-            block: changes(slice::from_ref(&old.block), slice::from_ref(&new.block)),
-            subscribers: changes(
-                slice::from_ref(&old.subscribers),
-                slice::from_ref(&new.subscribers),
-            ),
-            pools: changes(&old.pools, &new.pools),
-            relays: changes(&old.relays, &new.relays),
+            interfaces: changes(&old.interfaces, interfaces),
+            block: changes(slice::from_ref(&old.block), slice::from_ref(block)),
+            subscribers: changes(slice::from_ref(&old.subscribers), slice::from_ref(subscribers)),
+            pools: changes(&old.pools, pools),
+            relays: changes(&old.relays, relays),
             exemptions: changes(old.exemptions_in_file(), new.exemptions_in_file()),
             exemption_limits: changes(
                 slice::from_ref(&old.exemption_limits),
-                slice::from_ref(&new.exemption_limits),
+                slice::from_ref(exemption_limits),
             ),
         }
     }

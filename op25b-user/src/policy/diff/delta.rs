@@ -67,14 +67,23 @@ impl Diff {
     }
 
     fn lists(&self) -> [(&'static str, &Delta); 7] {
+        let Self {
+            interfaces,
+            block,
+            subscribers,
+            pools,
+            relays,
+            exemptions,
+            exemption_limits,
+        } = self;
         [
-            ("interfaces", &self.interfaces),
-            ("block", &self.block),
-            ("subscribers", &self.subscribers),
-            ("pools", &self.pools),
-            ("relays", &self.relays),
-            ("exemptions", &self.exemptions),
-            ("exemption limits", &self.exemption_limits),
+            ("interfaces", interfaces),
+            ("block", block),
+            ("subscribers", subscribers),
+            ("pools", pools),
+            ("relays", relays),
+            ("exemptions", exemptions),
+            ("exemption limits", exemption_limits),
         ]
     }
 }

@@ -1,8 +1,16 @@
 //! Items of a policy's lists, as two policies are compared: what identifies one, and its fields.
+//!
+//! `fields` and `is_equal` destructure their item without `..`, so that a new field does not compile until it is compared: a
+//! reload would enforce it, but not report its change.
 
 use std::hash::Hash;
 
-use crate::policy::model::{Block, Exemption, ExemptionLimits, Interface, Pool, Prefix, Relay, Subscribers};
+use crate::{
+    exemption::Terms,
+    policy::model::{
+        Block, Exemption, ExemptionLimits, Interface, Pool, Prefix, Prohibit, Relay, Subscribers,
+    },
+};
 
 /// An item of a policy's lists, as two policies are compared by it.
 pub(super) trait DiffItem {
@@ -56,11 +64,19 @@ impl DiffItem for Interface {
     }
 
     fn fields(&self) -> Vec<(&'static str, Value)> {
+        let Self {
+            name: _,
+            role,
+            xdp,
+            tunnels,
+            wait,
+            at: _,
+        } = self;
         vec![
-            ("role", one(&self.role)),
-            ("xdp", one(&self.xdp)),
-            ("tunnels", many(&self.tunnels)),
-            ("wait", one(&self.wait)),
+            ("role", one(role)),
+            ("xdp", one(xdp)),
+            ("tunnels", many(tunnels)),
+            ("wait", one(wait)),
         ]
         .into_iter()
         .filter(|(_, value)| *value != Value::Many(Vec::new()))
@@ -68,8 +84,7 @@ impl DiffItem for Interface {
     }
 
     fn is_equal(&self, other: &Self) -> bool {
-        (self.role, self.xdp, self.wait) == (other.role, other.xdp, other.wait)
-            && self.tunnels == other.tunnels
+        self.fields() == other.fields()
     }
 }
 
@@ -83,20 +98,35 @@ impl DiffItem for Block {
     }
 
     fn fields(&self) -> Vec<(&'static str, Value)> {
+        let Self {
+            ports,
+            match_,
+            action,
+            prohibit,
+            uninspectable,
+            unlisted,
+            inbound,
+        } = self;
         let mut fields = vec![
-            ("ports", many(&self.ports)),
-            ("match", one(&self.match_)),
-            ("action", one(&self.action)),
-            ("uninspectable", one(&self.uninspectable)),
-            ("unlisted", one(&self.unlisted)),
-            ("inbound", one(&self.inbound)),
+            ("ports", many(ports)),
+            ("match", one(match_)),
+            ("action", one(action)),
+            ("uninspectable", one(uninspectable)),
+            ("unlisted", one(unlisted)),
+            ("inbound", one(inbound)),
         ];
-        if let Some(prohibit) = self.prohibit {
+        if let Some(Prohibit {
+            router_v4,
+            router_v6,
+            rate,
+            at: _,
+        }) = prohibit
+        {
             let mut from: Vec<String> = Vec::new();
-            from.extend(prohibit.router_v4.map(|address| address.to_string()));
-            from.extend(prohibit.router_v6.map(|address| address.to_string()));
+            from.extend(router_v4.map(|address| address.to_string()));
+            from.extend(router_v6.map(|address| address.to_string()));
             fields.push(("prohibit_from", Value::Many(from)));
-            fields.push(("prohibit_rate", one(&prohibit.rate)));
+            fields.push(("prohibit_rate", one(rate)));
         }
         fields
     }
@@ -116,7 +146,8 @@ impl DiffItem for Subscribers {
     }
 
     fn fields(&self) -> Vec<(&'static str, Value)> {
-        vec![("ipv6_prefix", one(&self.ipv6_prefix))]
+        let Self { ipv6_prefix } = self;
+        vec![("ipv6_prefix", one(ipv6_prefix))]
     }
 
     fn is_equal(&self, other: &Self) -> bool {
@@ -134,12 +165,16 @@ impl DiffItem for ExemptionLimits {
     }
 
     fn fields(&self) -> Vec<(&'static str, Value)> {
-        let mut fields: Vec<_> = self
-            .max_age
+        let Self {
+            max_age,
+            widest_v4,
+            widest_v6,
+        } = self;
+        let mut fields: Vec<_> = max_age
             .map(|age| ("exemption_max_age", Value::One(format!("{age:#}"))))
             .into_iter()
             .collect();
-        let widest = format!("ipv4 /{}, ipv6 /{}", self.widest_v4, self.widest_v6);
+        let widest = format!("ipv4 /{widest_v4}, ipv6 /{widest_v6}");
         fields.push(("exemption_widest", Value::One(widest)));
         fields
     }
@@ -161,14 +196,27 @@ impl DiffItem for Pool {
     }
 
     fn fields(&self) -> Vec<(&'static str, Value)> {
-        let mut fields = vec![("prefixes", many(&self.prefixes)), ("mode", one(&self.mode))];
-        fields.extend(self.enforce_from.map(|from| ("enforce_from", one(&from))));
+        let Self {
+            name: _,
+            prefixes,
+            mode,
+            enforce_from,
+            at: _,
+        } = self;
+        let mut fields = vec![("prefixes", many(prefixes)), ("mode", one(mode))];
+        fields.extend(enforce_from.map(|from| ("enforce_from", one(&from))));
         fields
     }
 
     fn is_equal(&self, other: &Self) -> bool {
-        (self.mode, self.enforce_from) == (other.mode, other.enforce_from)
-            && are_same(&self.prefixes, &other.prefixes)
+        let Self {
+            name: _,
+            prefixes,
+            mode,
+            enforce_from,
+            at: _,
+        } = self;
+        (*mode, *enforce_from) == (other.mode, other.enforce_from) && are_same(prefixes, &other.prefixes)
     }
 }
 
@@ -184,11 +232,21 @@ impl DiffItem for Relay {
     }
 
     fn fields(&self) -> Vec<(&'static str, Value)> {
-        vec![("prefixes", many(&self.prefixes))]
+        let Self {
+            name: _,
+            prefixes,
+            at: _,
+        } = self;
+        vec![("prefixes", many(prefixes))]
     }
 
     fn is_equal(&self, other: &Self) -> bool {
-        are_same(&self.prefixes, &other.prefixes)
+        let Self {
+            name: _,
+            prefixes,
+            at: _,
+        } = self;
+        are_same(prefixes, &other.prefixes)
     }
 }
 
@@ -219,22 +277,42 @@ impl DiffItem for Exemption {
     }
 
     fn fields(&self) -> Vec<(&'static str, Value)> {
-        let terms = &self.terms;
-        let mut fields = vec![("prefixes", many(&terms.prefixes))];
-        if self.id.is_some() {
-            fields.push(("customer", one(&terms.customer)));
+        let Self {
+            id,
+            terms,
+            created,
+            origin: _,
+        } = self;
+        let Terms {
+            customer,
+            prefixes,
+            destinations,
+            ticket,
+            note,
+            expires_at,
+        } = terms;
+        let mut fields = vec![("prefixes", many(prefixes))];
+        if id.is_some() {
+            fields.push(("customer", one(customer)));
         }
-        if !terms.destinations.is_empty() {
-            fields.push(("destinations", many(&terms.destinations)));
+        if !destinations.is_empty() {
+            fields.push(("destinations", many(destinations)));
         }
-        fields.extend(terms.ticket.as_ref().map(|ticket| ("ticket", one(ticket))));
-        fields.extend(terms.note.as_ref().map(|note| ("note", one(note))));
-        fields.extend(self.created.map(|created| ("created", one(&created))));
-        fields.extend(terms.expires_at.map(|expires| ("expires", one(&expires))));
+        fields.extend(ticket.as_ref().map(|ticket| ("ticket", one(ticket))));
+        fields.extend(note.as_ref().map(|note| ("note", one(note))));
+        fields.extend(created.map(|created| ("created", one(&created))));
+        fields.extend(expires_at.map(|expires| ("expires", one(&expires))));
         fields
     }
 
     fn is_equal(&self, other: &Self) -> bool {
-        self.created == other.created && self.terms == other.terms
+        let Self {
+            // The key.
+            id: _,
+            terms,
+            created,
+            origin: _,
+        } = self;
+        *created == other.created && *terms == other.terms
     }
 }
