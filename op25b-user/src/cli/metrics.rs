@@ -2,11 +2,10 @@
 
 use std::{io::Write as _, process::ExitCode};
 
-use anyhow::Context as _;
 use clap::Args as ClapArgs;
 
-use super::paths::Paths;
-use crate::daemon::client;
+use super::{daemon::block_on, paths::Paths};
+use crate::daemon::client::Client;
 
 /// Print the daemon's metrics in Prometheus's text format.
 ///
@@ -26,11 +25,7 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let text = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the event loop")?
-        .block_on(client::metrics(&args.paths.runtime_dir))?;
+    let text = block_on(Client::new(&args.paths.runtime_dir).metrics())??;
     anstream::stdout().lock().write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,11 +2,10 @@
 
 use std::{io::Write as _, process::ExitCode};
 
-use anyhow::Context as _;
 use clap::Args as ClapArgs;
 
-use super::{EXIT_NO, paths::Paths};
-use crate::daemon::client;
+use super::{EXIT_NO, daemon::block_on, paths::Paths};
+use crate::daemon::client::Client;
 
 /// Make the daemon reload its policy file.
 ///
@@ -34,11 +33,8 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let answer = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the event loop")?
-        .block_on(client::reload(&args.paths.runtime_dir, args.dry_run))?;
+    let client = Client::new(&args.paths.runtime_dir);
+    let answer = block_on(client.reload(args.dry_run))??;
     let mut stdout = anstream::stdout().lock();
     if args.json {
         serde_json::to_writer_pretty(&mut stdout, &answer)?;

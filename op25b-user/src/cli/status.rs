@@ -2,13 +2,12 @@
 
 use std::{io::Write as _, process::ExitCode};
 
-use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use tokio::time::timeout;
 
-use super::{EXIT_NOT_RUNNING, paths::Paths};
+use super::{EXIT_NOT_RUNNING, daemon::block_on, paths::Paths};
 use crate::{
-    daemon::{client, control::PROMPT},
+    daemon::{client::Client, control::PROMPT},
     report::{State, Status, status},
 };
 
@@ -35,11 +34,7 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let status = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the event loop")?
-        .block_on(read_status(&args.paths))?;
+    let status = block_on(read_status(&args.paths))??;
     let mut stdout = anstream::stdout().lock();
     if args.json {
         serde_json::to_writer_pretty(&mut stdout, &status)?;
@@ -59,7 +54,8 @@ async fn read_status(paths: &Paths) -> anyhow::Result<Status> {
     let mut status = status(&paths.bpffs).await?;
     if status.daemon.is_some() {
         // Without permission to ask the daemon, or if it hangs, the status from the kernel is shown all the same.
-        let report = timeout(PROMPT, client::status(&paths.runtime_dir)).await;
+        let client = Client::new(&paths.runtime_dir);
+        let report = timeout(PROMPT, client.status()).await;
         let report = report.ok().and_then(Result::ok);
         let report = report.filter(|report| Some(report.pid) == status.daemon);
         let reload = report.and_then(|report| report.last_reload);

@@ -2,13 +2,12 @@
 
 use std::{io::Write as _, process::ExitCode};
 
-use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use ipnet::IpNet;
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde_json::json;
 
-use super::EXIT_NOT_RUNNING;
+use super::{EXIT_NOT_RUNNING, daemon::block_on};
 use crate::report::{SortBy, SubscriberQuery, subscribers};
 
 /// List the subscribers whose packets were blocked.
@@ -74,11 +73,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         sort: args.sort,
         top: args.top,
     };
-    let filters = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the event loop")?
-        .block_on(subscribers(&query))?;
+    let filters = block_on(subscribers(&query))??;
     let mut stdout = anstream::stdout().lock();
     if args.json {
         serde_json::to_writer_pretty(&mut stdout, &json!({ "filters": filters }))?;

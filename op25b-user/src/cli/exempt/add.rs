@@ -4,8 +4,11 @@ use std::{io::Write as _, process::ExitCode};
 
 use clap::Args as ClapArgs;
 
-use super::answer::{change, print_json, refuse, verdict, warn};
-use crate::{api::NewExemption, cli::paths::Paths};
+use super::output::{print_json, refuse, verdict, warn};
+use crate::{
+    api::NewExemption,
+    cli::{daemon::change, paths::Paths},
+};
 
 /// Add an exemption: allow a customer's prefixes to use the blocked ports.
 ///

@@ -7,13 +7,13 @@ use std::{
 
 use clap::Args as ClapArgs;
 
-use super::{
-    answer::{Answer, ask, refuse},
-    offline::Offline,
-};
+use super::{offline::Offline, output::refuse};
 use crate::{
     api::{Exemption, Origin},
-    cli::paths::Paths,
+    cli::{
+        daemon::{Response, ask},
+        paths::Paths,
+    },
     daemon::client::Listing,
     exemption::formats::{self, Format},
     store::State,
@@ -46,9 +46,9 @@ pub struct Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let listing = Listing::default();
     let exemptions = match ask(&args.paths, async |client| client.list(&listing).await)? {
-        Answer::Done(exemptions) => exemptions,
-        Answer::Refused(problem) => return refuse(&problem, args.json, None),
-        Answer::NoDaemon => {
+        Response::Done(exemptions) => exemptions,
+        Response::Refused(problem) => return refuse(&problem, args.json, None),
+        Response::NoDaemon => {
             let offline = Offline::store_only(&args.paths)?;
             offline.say_so();
             offline.list(&listing)?

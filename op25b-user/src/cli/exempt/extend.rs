@@ -6,10 +6,13 @@ use clap::Args as ClapArgs;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
-    answer::{change, print_json, refuse, verdict, warn},
+    output::{print_json, refuse, verdict, warn},
     words,
 };
-use crate::{api::ExtendExemption, cli::paths::Paths};
+use crate::{
+    api::ExtendExemption,
+    cli::{daemon::change, paths::Paths},
+};
 
 /// Change the expiry of an exemption.
 ///

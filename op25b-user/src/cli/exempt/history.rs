@@ -9,13 +9,16 @@ use serde_json::json;
 use smol_str::SmolStr;
 
 use super::{
-    answer::{Answer, ask, print_json, refuse},
     offline::Offline,
+    output::{print_json, refuse},
     words,
 };
 use crate::{
     api::{Exemption, HistoryEntry, Page},
-    cli::paths::Paths,
+    cli::{
+        daemon::{Response, ask},
+        paths::Paths,
+    },
     store::ChangeKind,
 };
 
@@ -52,9 +55,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             None => match ask(&args.paths, async |client| {
                 client.history(id, after.as_deref()).await
             })? {
-                Answer::Done(page) => page,
-                Answer::Refused(problem) => return refuse(&problem, args.json, None),
-                Answer::NoDaemon => {
+                Response::Done(page) => page,
+                Response::Refused(problem) => return refuse(&problem, args.json, None),
+                Response::NoDaemon => {
                     let opened = Offline::open(&args.paths)?;
                     opened.say_so();
                     offline = Some(opened);

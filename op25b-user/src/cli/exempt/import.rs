@@ -13,10 +13,10 @@ use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::answer::{change, print_json, refuse, warn};
+use super::output::{print_json, refuse, warn};
 use crate::{
     api::{ImportExemptions, ImportRow, Imported, Problem, ProblemKind, RowProblem},
-    cli::paths::Paths,
+    cli::{daemon::change, paths::Paths},
     exemption::formats::{self, Format, Mistakes},
 };
 

@@ -14,11 +14,18 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde_json::json;
 
 use super::{
-    answer::{Answer, ask, print_json, refuse},
     offline::Offline,
+    output::{print_json, refuse},
     table::table,
 };
-use crate::{api::duration, cli::paths::Paths, daemon::client::Listing};
+use crate::{
+    api::duration,
+    cli::{
+        daemon::{Response, ask},
+        paths::Paths,
+    },
+    daemon::client::Listing,
+};
 
 const BOLD: Style = Style::new().bold();
 
@@ -63,9 +70,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         all: args.all,
     };
     let (exemptions, left_out) = match ask(&args.paths, async |client| client.list(&listing).await)? {
-        Answer::Done(exemptions) => (exemptions, Vec::new()),
-        Answer::Refused(problem) => return refuse(&problem, args.json, None),
-        Answer::NoDaemon => {
+        Response::Done(exemptions) => (exemptions, Vec::new()),
+        Response::Refused(problem) => return refuse(&problem, args.json, None),
+        Response::NoDaemon => {
             let offline = Offline::open(&args.paths)?;
             offline.say_so();
             (offline.list(&listing)?, offline.left_out)

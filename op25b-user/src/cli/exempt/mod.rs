@@ -1,13 +1,13 @@
 //! `op25b exempt`: add, change, remove and list exemptions at run time.
 
 mod add;
-mod answer;
 mod export;
 mod extend;
 mod history;
 mod import;
 mod list;
 mod offline;
+mod output;
 mod remove;
 mod show;
 mod table;

@@ -5,10 +5,10 @@ use std::{io::Write as _, process::ExitCode};
 use clap::Args as ClapArgs;
 
 use super::{
-    answer::{change, print_json, refuse, verdict},
+    output::{print_json, refuse, verdict},
     words,
 };
-use crate::cli::paths::Paths;
+use crate::cli::{daemon::change, paths::Paths};
 
 /// Remove an exemption.
 ///

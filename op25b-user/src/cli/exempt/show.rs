@@ -10,13 +10,17 @@ use clap::Args as ClapArgs;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
-    answer::{Answer, ask, print_json, refuse},
     offline::Offline,
+    output::{print_json, refuse},
     words,
 };
 use crate::{
     api::Exemption,
-    cli::{EXIT_NO, paths::Paths},
+    cli::{
+        EXIT_NO,
+        daemon::{Response, ask},
+        paths::Paths,
+    },
 };
 
 /// Show one exemption in detail.
@@ -42,9 +46,9 @@ pub struct Args {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let exemption = match ask(&args.paths, async |client| client.show(&args.id).await)? {
-        Answer::Done(exemption) => exemption,
-        Answer::Refused(problem) => return refuse(&problem, args.json, None),
-        Answer::NoDaemon => {
+        Response::Done(exemption) => exemption,
+        Response::Refused(problem) => return refuse(&problem, args.json, None),
+        Response::NoDaemon => {
             let offline = Offline::open(&args.paths)?;
             offline.say_so();
             let Some(exemption) = offline.show(&args.id)? else {

@@ -2,28 +2,24 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 
 use super::{Answer, Args, Explanation, RuleAnswer};
 use crate::{
     api::{Explained, Rule, RuleKind},
-    daemon::client::{self, Client, ClientError},
+    cli::daemon::block_on,
+    daemon::client::{Client, ClientError},
     policy::Position,
 };
 
 /// The explanation of the daemon; nothing if there is none, or none that this user may ask.
 pub(super) fn explain(args: &Args) -> anyhow::Result<Option<Explanation>> {
-    let runtime_dir = &args.paths.runtime_dir;
-    let client = Client::new(runtime_dir);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the event loop")?;
-    let answer = runtime.block_on(async {
+    let client = Client::new(&args.paths.runtime_dir);
+    let response = block_on(async {
         let explained = client.explain(args.src, args.dst, args.port).await?;
-        Ok((explained, client::status(runtime_dir).await?.policy_file))
-    });
-    match answer {
+        Ok((explained, client.status().await?.policy_file))
+    })?;
+    match response {
         Ok((explained, policy_file)) => Ok(Some(explanation(explained, policy_file))),
         // A user without access to the daemon may still have access to the kernel.
         Err(error) if has_no_daemon(&error) => Ok(None),

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use op25b_common::Reason;
 use serde::Serialize;
 
-use super::{EXIT_NO, paths::Paths, policy_file};
+use super::{EXIT_NO, daemon::block_on, paths::Paths, policy_file};
 use crate::{
     datapath::{
         Decision, Description, TestRunner,
@@ -214,11 +214,7 @@ fn enforced() -> anyhow::Result<Description> {
     let Found {
         mut filters,
         unreadable,
-    } = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the event loop")?
-        .block_on(discover::find())?;
+    } = block_on(discover::find())??;
     if let ([], Some(unreadable)) = (&filters[..], unreadable.first()) {
         bail!(
             "the filter that runs here was loaded by another version of op25b, {}; give `--policy FILE`",

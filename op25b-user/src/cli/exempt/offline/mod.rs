@@ -12,10 +12,9 @@ use jiff::Timestamp;
 use ulid::Ulid;
 
 use self::empty::EmptyStore;
-use super::answer::block_on;
 use crate::{
     api::{self, Exemption, HistoryEntry, Page},
-    cli::paths::Paths,
+    cli::{daemon::block_on, paths::Paths},
     daemon::client::Listing,
     datapath::{
         discover::{self, Found, FoundFilter},

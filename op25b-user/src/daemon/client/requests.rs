@@ -1,18 +1,21 @@
-//! The client's requests about exemptions and connections.
+//! The client's requests: a method for each route.
 
 use std::{fmt::Display, net::IpAddr, path::PathBuf};
 
 use form_urlencoded::Serializer;
-use hyper::Method;
+use hyper::{Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
     body::Sent,
-    call::{Call, ClientError},
+    call::{Call, ClientError, connect, read},
 };
-use crate::api::{
-    Added, Exemption, Explained, ExtendExemption, Extended, HistoryEntry, ImportExemptions, Imported,
-    NewExemption, Page, Removed,
+use crate::{
+    api::{
+        Added, Exemption, Explained, ExtendExemption, Extended, HistoryEntry, ImportExemptions, Imported,
+        NewExemption, Page, Problem, ProblemKind, Removed,
+    },
+    report::{DaemonReport, ReloadAnswer},
 };
 
 /// The items of a page.
@@ -43,6 +46,49 @@ impl Client {
         Self {
             runtime_dir: runtime_dir.into(),
         }
+    }
+
+    /// The daemon's status. There is no timeout: the caller sets one of its own.
+    pub(crate) async fn status(&self) -> Result<DaemonReport, ClientError> {
+        let call = Call {
+            is_patient: true,
+            ..Call::get("/v1/status")
+        };
+        call.send(&self.runtime_dir).await
+    }
+
+    /// The daemon's metrics.
+    pub(crate) async fn metrics(&self) -> Result<String, ClientError> {
+        let (status, _, body) = Call::get("/v1/metrics")
+            .exchange(connect(&self.runtime_dir).await?)
+            .await?;
+        match String::from_utf8(body.into()) {
+            Ok(text) if status == StatusCode::OK => Ok(text),
+            _ => Err(ClientError::NoMetrics {
+                status: status.as_u16(),
+            }),
+        }
+    }
+
+    /// Makes the daemon reload its policy, or only report what would change.
+    pub(crate) async fn reload(&self, dry_run: bool) -> Result<ReloadAnswer, ClientError> {
+        let path = if dry_run {
+            "/v1/reload?dry_run=true"
+        } else {
+            "/v1/reload"
+        };
+        let call = Call {
+            method: Method::POST,
+            is_patient: true,
+            ..Call::get(path)
+        };
+        let (status, is_problem, body) = call.exchange(connect(&self.runtime_dir).await?).await?;
+        // A refused policy is a problem with the members of a reload's answer.
+        let is_refused_policy = || {
+            let problem = serde_json::from_slice(&body);
+            problem.is_ok_and(|problem: Problem| problem.is(ProblemKind::PolicyRefused))
+        };
+        read(status, is_problem && !is_refused_policy(), &body)
     }
 
     /// The exemptions of the policy file and the store.

@@ -1,0 +1,73 @@
+//! Requests of subcommands to the daemon, and the runtime in which they run.
+
+use anyhow::{Context as _, anyhow};
+
+use super::paths::Paths;
+use crate::{
+    api::Problem,
+    daemon::client::{Client, ClientError},
+};
+
+/// The outcome of a request.
+pub(super) enum Response<T> {
+    /// The daemon's response.
+    Done(T),
+    /// The daemon refused.
+    Refused(Box<Problem>),
+    /// No daemon runs.
+    NoDaemon,
+}
+
+/// Sends a request that changes nothing.
+pub(super) fn ask<T>(
+    paths: &Paths,
+    request: impl AsyncFnOnce(Client) -> Result<T, ClientError>,
+) -> anyhow::Result<Response<T>> {
+    let client = Client::new(&paths.runtime_dir);
+    match block_on(request(client))? {
+        Ok(response) => Ok(Response::Done(response)),
+        Err(ClientError::Refused(problem)) => Ok(Response::Refused(problem)),
+        Err(error) if error.is_absence() => Ok(Response::NoDaemon),
+        Err(error) if error.is_forbidden() => Err(forbidden(error)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Sends a request that makes a change; without a daemon that is an error.
+pub(super) fn change<T>(
+    paths: &Paths,
+    request: impl AsyncFnOnce(Client) -> Result<T, ClientError>,
+) -> anyhow::Result<Result<T, Box<Problem>>> {
+    let client = Client::new(&paths.runtime_dir);
+    let error = match block_on(request(client))? {
+        Ok(response) => return Ok(Ok(response)),
+        Err(ClientError::Refused(problem)) => return Ok(Err(problem)),
+        Err(error) => error,
+    };
+    Err(if error.is_absence() {
+        anyhow!(
+            "{error}: nothing was changed; start it with `systemctl start op25b` or `op25b run --policy FILE`"
+        )
+    } else if error.is_forbidden() {
+        forbidden(error).context("nothing was changed")
+    } else if error.is_unsent() {
+        anyhow::Error::new(error).context("nothing was changed")
+    } else {
+        anyhow::Error::new(error).context(
+            "it is not known whether the change was made: check `op25b exempt history` once the daemon answers again",
+        )
+    })
+}
+
+fn forbidden(error: ClientError) -> anyhow::Error {
+    anyhow::Error::new(error).context("only root and members of the group op25b may use the control socket")
+}
+
+/// Runs a future to completion, in this thread.
+pub(super) fn block_on<T>(future: impl Future<Output = T>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the event loop")?;
+    Ok(runtime.block_on(future))
+}

@@ -1,0 +1,61 @@
+//! The output and exit codes for the responses of the daemon.
+
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use crate::{
+    api::{Explained, Problem},
+    cli::{EXIT_FAILED, EXIT_NO},
+};
+
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+
+/// Prints why a request was refused. The exit code distinguishes a wrong request from a failure of the daemon.
+pub(super) fn refuse(problem: &Problem, json: bool, file: Option<&str>) -> anyhow::Result<ExitCode> {
+    if json {
+        print_json(problem)?;
+    } else {
+        for row in &problem.rows {
+            anstream::eprintln!("{}:{}: {}", file.unwrap_or("row"), row.line, row.detail);
+        }
+        anstream::eprintln!("op25b: {}", problem.detail);
+    }
+    // A 5xx is a failure of the daemon or its store, not of the request.
+    Ok(ExitCode::from(if problem.status >= 500 {
+        EXIT_FAILED
+    } else {
+        EXIT_NO
+    }))
+}
+
+/// Prints one JSON document.
+pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut stdout, value)?;
+    Ok(writeln!(stdout)?)
+}
+
+/// Prints warnings.
+pub(super) fn warn(warnings: &[String]) {
+    for warning in warnings {
+        anstream::eprintln!("{WARNING}warning{WARNING:#}: {warning}");
+    }
+}
+
+/// `198.51.100.8 -> 203.0.113.1 port 25: pass (exempt)`
+pub(super) fn verdict(explained: &Explained) -> String {
+    let Explained {
+        source,
+        destination,
+        port,
+        verdict,
+        reason,
+        ..
+    } = explained;
+    format!("{source} -> {destination} port {port}: {verdict} ({reason})")
+}
