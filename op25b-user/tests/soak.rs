@@ -1,4 +1,4 @@
-//! Not one packet is judged wrongly while everything happens that operators fear: the short form of `cargo xtask soak`.
+//! No packet gets a wrong verdict during reloads, crashes, upgrades and churn: the short form of `cargo xtask soak`.
 #![allow(clippy::unwrap_used, reason = "in a test, a failed helper is a failed test")]
 
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! A veth pair as a wire: what goes into one end comes out of the other.
+//! A veth pair as a wire: what is sent into one end comes out of the other.
 
 use std::fs;
 

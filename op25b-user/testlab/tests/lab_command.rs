@@ -1,4 +1,4 @@
-//! `cargo xtask lab`: labs by hand, several at once, and what is left of a killed one.
+//! `cargo xtask lab`: labs by hand, several at once, and the remains of a killed one.
 #![allow(clippy::unwrap_used, reason = "in a test, a failed helper is a failed test")]
 
 use std::{

@@ -1,4 +1,4 @@
-//! What is counted.
+//! The counters of the verdict table's rows.
 
 use op25b::policy::Role;
 use op25b_common::{Reason, Verdict};

@@ -1,4 +1,4 @@
-//! What differs between interfaces: tunnels are looked into where that is asked for, and each role has its counters.
+//! Differences between interfaces: tunnels are filtered inside where they are enabled, and each role has its counters.
 
 use etherparse::IpNumber;
 use op25b::{

@@ -1,4 +1,4 @@
-//! What is kept of subscribers when one filter follows another, in the same process or in another one.
+//! Subscriber records are kept when one filter follows another, in the same process or in another one.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},

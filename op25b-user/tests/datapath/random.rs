@@ -1,4 +1,4 @@
-//! Random frames: each gets a verdict that makes sense.
+//! Random frames get a verdict that the verdict table allows.
 
 use std::{cell::RefCell, net::IpAddr};
 

@@ -1,4 +1,4 @@
-//! `action: prohibit` replies as often as the policy says, and no more.
+//! `action: prohibit` replies at the rate of the policy, and no faster.
 
 use std::{thread, time::Instant};
 

@@ -1,4 +1,4 @@
-//! What is kept of single subscribers.
+//! The records of single subscribers.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

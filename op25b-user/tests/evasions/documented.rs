@@ -1,4 +1,4 @@
-//! Whether docs/datapath.md names the tests in here, all of them and no others.
+//! docs/datapath.md names the tests of this folder, all of them and no others.
 
 use std::{collections::BTreeSet, fs, path::Path};
 

@@ -1,4 +1,4 @@
-//! What stands between Ethernet and IP on an access line: VLAN tags and `PPPoE`, ended by an access server on the router.
+//! Headers between Ethernet and IP on an access line: VLAN tags and `PPPoE`, ended by an access server on the router.
 
 use std::{net::IpAddr, time::Duration};
 

@@ -1,4 +1,4 @@
-//! IP headers that are long, or lie: options, extension headers, lengths, padding.
+//! IP headers that are long or wrong: options, extension headers, lengths, padding.
 
 use std::net::IpAddr;
 

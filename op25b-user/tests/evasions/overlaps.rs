@@ -1,4 +1,4 @@
-//! Fragments that say different things about the same bytes: one of them names a harmless port.
+//! Fragments with different contents for the same bytes: one of them has a harmless port.
 
 use op25b_common::Reason::{self, Blocked};
 use op25b_testlab::lab::Family::{V4, V6};

@@ -1,4 +1,4 @@
-//! Blocking that begins: for new connections only, in a pool that is only watched, or from a moment on.
+//! Blocking that starts: for new connections only, in a monitored pool, or at a moment.
 
 use std::{
     io::{ErrorKind, Read as _, Write as _},

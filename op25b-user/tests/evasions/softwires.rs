@@ -1,4 +1,4 @@
-//! A SYN in a tunnel to somebody outside: looked into where the policy says `tunnels:`, else not.
+//! A SYN in a tunnel to an outside host: filtered where the policy has `tunnels:`, else not.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -1,4 +1,4 @@
-//! Adding, extending and removing: what is asked of the daemon, and what is made of its answer.
+//! Adding, extending and removing: the request to the daemon, and the output for its reply.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,4 +1,4 @@
-//! A stand-in for a daemon: it hears what is asked at its socket, and answers what a test has it answer.
+//! A stand-in for the daemon: records the requests at its socket and sends the replies that a test sets.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},

@@ -1,4 +1,4 @@
-//! Importing and exporting: what is read, sent and said of mistakes, and that one is the other's inverse.
+//! Importing and exporting: what is read and sent, the errors, and that one is the inverse of the other.
 
 use op25b::api::{Imported, NewExemption};
 use serde_json::{Value, json};

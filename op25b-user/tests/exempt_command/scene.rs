@@ -1,4 +1,4 @@
-//! What a test happens in: directories of its own, and op25b with these for its places.
+//! The environment of a test: directories of its own, and op25b with these for its paths.
 
 use std::{
     fs,

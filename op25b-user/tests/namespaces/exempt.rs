@@ -1,4 +1,4 @@
-//! `op25b exempt`: exemptions that come and go without a new policy, and real mail that notices.
+//! `op25b exempt`: exemptions are added and removed without a new policy, and take effect on real mail.
 
 use std::{fs, time::Duration};
 

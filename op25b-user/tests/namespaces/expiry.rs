@@ -1,4 +1,4 @@
-//! An exemption ends at its time, with nobody in user space to end it.
+//! An exemption ends at its time, without user space.
 
 use std::time::Duration;
 

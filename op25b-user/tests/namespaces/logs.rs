@@ -1,4 +1,4 @@
-//! What `op25b run` writes: for people, for journald, for machines, and about single packets.
+//! The log of `op25b run`: on a terminal, for journald, as JSON, and of single packets.
 
 use op25b_testlab::{
     filter::Filter,

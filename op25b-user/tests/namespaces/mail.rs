@@ -1,4 +1,4 @@
-//! A mail server and a mail client that op25b's authors did not write: `OpenSMTPD` and swaks.
+//! A mail server and a mail client by other authors: `OpenSMTPD` and swaks.
 
 use std::{
     net::IpAddr,

@@ -1,4 +1,4 @@
-//! `op25b metrics` and `GET /v1/metrics`: what a monitoring system learns.
+//! `op25b metrics` and `GET /v1/metrics`: the series, their values and their failures.
 
 use std::collections::{BTreeMap, BTreeSet};
 

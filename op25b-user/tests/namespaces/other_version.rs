@@ -1,4 +1,4 @@
-//! What another version left pinned is taken over too, also if its maps are of no use to this one.
+//! What another version left pinned is taken over, also if this version cannot use its maps.
 
 use std::{fs, path::PathBuf};
 

@@ -1,4 +1,4 @@
-//! Every way through the lab, without a filter, with one, and after it.
+//! Every path through the lab, without a filter, with one, and after it.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Whose op25b may enforce, and what it says to those who may not.
+//! The privileges that op25b needs, and its errors without them.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
 

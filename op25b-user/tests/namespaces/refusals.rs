@@ -1,4 +1,4 @@
-//! What `op25b run` refuses, it refuses in one line and without having touched an interface.
+//! `op25b run` refuses in one line, and without having touched an interface.
 
 use op25b_testlab::lab::Servers;
 

@@ -1,4 +1,4 @@
-//! A new policy takes the place of the old one on all interfaces or on none, and a bad one changes nothing.
+//! A new policy replaces the old one on all interfaces or on none, and an invalid one changes nothing.
 
 use std::fs;
 

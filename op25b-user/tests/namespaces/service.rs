@@ -1,4 +1,4 @@
-//! What a service manager is told, and the unit for systemd.
+//! Notifications to a service manager, and the systemd unit.
 
 use std::{os::unix::net::UnixDatagram, process::Command, time::Duration};
 

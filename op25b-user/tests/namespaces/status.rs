@@ -1,4 +1,4 @@
-//! `op25b status`: what the kernel enforces here, whoever asks.
+//! `op25b status`: what the kernel enforces on this machine.
 
 use op25b_testlab::lab::{Host, Servers};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! `op25b subscribers`: who is hit, and that it is remembered whatever becomes of the daemon and the policy.
+//! `op25b subscribers`: the subscribers that are blocked; their records survive restarts and reloads.
 
 use nix::sys::signal::Signal;
 use op25b_testlab::lab::Servers;

@@ -1,4 +1,4 @@
-//! A store that cannot be read, and can be later on: without a restart or a reload.
+//! A store that cannot be read, and later can be: the daemon needs no restart and no reload.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! Frames on a wire: is each judged as in a test run, in native and in generic mode, also when it takes several buffers?
+//! Frames on a wire get the verdict of a test run, in native and generic mode, in one buffer or several.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! What real hosts sent: every frame of the captures gets the oracle's verdict, and the one that is written down.
+//! What real hosts sent: every captured frame gets the oracle's verdict, and the recorded one.
 //!
 //! `cargo xtask capture` records them in the lab: mail, pages, neighbour discovery, `QinQ` and `PPPoE`. Under the
 //! lab's policy each host's frames have their reasons, and their numbers stand beside the capture.

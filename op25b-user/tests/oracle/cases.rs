@@ -1,4 +1,4 @@
-//! Cases with names, and those in which a difference was once found: the oracle and the program answer them all.
+//! Named cases, and those in which a difference was once found: oracle and program agree on all of them.
 //!
 //! They are files: `cases/*.yaml` are written by hand, `differences/*.yaml` by the differential test. The latter are
 //! whole cases and not proptest's seeds, which mean something else as soon as a generator changes.
@@ -31,7 +31,7 @@ struct Case {
     policy: String,
     /// Hexadecimal, with `#` before remarks.
     frame: String,
-    /// What the contract says; the oracle alone knows about a case that a machine saved.
+    /// The answer by the documents; none in a case that the differential test saved.
     expect: Option<Expected>,
 }
 

@@ -1,4 +1,4 @@
-//! A frame in words, for the report of a failing test.
+//! A frame in text, for the report of a failing test.
 
 use std::fmt::Write as _;
 

@@ -1,8 +1,8 @@
-//! The verdict on a packet by the documents, written to be read beside them and not for speed.
+//! The verdict on a packet by the documents: written for comparison with them, not for speed.
 //!
 //! The steps are those of the verdict table: the bytes ([`link`], [`network`], [`tunnel`], [`segment`]), the policy
 //! ([`verdict_table`]), and what is sent back ([`may_reply`], [`reply`]). etherparse takes the bytes apart wherever it is
-//! exactly as strict as the contract; where it is not, the bytes are read one by one and a comment says why.
+//! exactly as strict as the documents; where it is not, the bytes are read one by one and a comment gives the reason.
 
 mod bytes;
 pub mod link;
@@ -21,7 +21,7 @@ use crate::{
     verdict::{Answer, Reason, Role, Verdict},
 };
 
-/// What the program has to answer.
+/// The answer that the program has to give.
 pub fn expect(policy: &Policy, role: Role, frame: &[u8], now: Timestamp) -> Answer {
     let passed = |reason| Answer {
         verdict: Verdict::Pass,

@@ -1,6 +1,6 @@
-//! The program follows its documents on every packet: the real program is compared with a second opinion.
+//! The program follows the documents on every packet: the real program is compared with a second implementation.
 //!
-//! [`expected`] is that opinion: written from the contract alone, sharing no line with the datapath or the compiler.
+//! [`expected`] is the second one: written from the documents alone, without a line of the datapath or the compiler.
 //! [`generate`] draws policies and frames, [`differential`] compares, [`cases`] are the ones worth a name.
 
 mod captures;

@@ -1,4 +1,4 @@
-//! The words of the verdict table, without a line from the product.
+//! The reasons and verdicts of the verdict table, without product code.
 
 use std::fmt;
 

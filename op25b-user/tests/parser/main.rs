@@ -1,4 +1,4 @@
-//! The XDP program's parsers hold what they promise on any bytes: without a kernel, by the harness that is fuzzed too.
+//! The XDP program's parsers keep their guarantees on any bytes: without a kernel, with the harness that is fuzzed too.
 
 mod harness;
 

@@ -1,4 +1,4 @@
-//! No text, however odd, makes the reader of policies panic or say nothing.
+//! No text makes the policy reader panic or fail without a diagnostic.
 
 mod harness;
 

@@ -1,4 +1,4 @@
-//! What a store has answered for is there after its process was killed.
+//! What a store has acknowledged is there after its process was killed.
 
 use std::{
     env,

@@ -1,4 +1,4 @@
-//! The store of exemptions keeps what it has answered for, and can be opened whatever has become of its disk.
+//! The store of exemptions keeps what it has acknowledged, and can be opened whatever the state of its disk.
 #![allow(clippy::unwrap_used, reason = "in a test, a failed helper is a failed test")]
 
 mod backups;

@@ -1,4 +1,4 @@
-//! The store answers as a list in memory does that is searched from its beginning to its end.
+//! The store returns what a list in memory does that is searched from its start to its end.
 
 use std::collections::BTreeMap;
 

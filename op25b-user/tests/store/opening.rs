@@ -1,4 +1,4 @@
-//! Opening the store: what is made, what is refused, and who may read beside the daemon.
+//! Opening the store: which files are created, what is refused, and who may read beside the daemon.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! The configurations that are measured: each takes other branches of the program, as the verifier knows the globals.
+//! The measured configurations: each takes other branches of the program, as the verifier knows the globals.
 
 use op25b::datapath::{LoadOptions, LogLevel};
 

@@ -1,4 +1,4 @@
-//! A copy of the workspace that may be broken, built and tested.
+//! Builds and tests a copy of the workspace that mutants are applied to.
 
 use std::{
     fs,

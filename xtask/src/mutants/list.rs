@@ -1,4 +1,4 @@
-//! The ways of breaking the program that tests have to notice.
+//! The ways of breaking the program that tests have to detect.
 
 use super::Mutant;
 

@@ -1,4 +1,4 @@
-//! Collects what this machine has of what the build, the lab and the tests need.
+//! Collects facts about this machine that concern the build, the lab and the tests.
 
 use std::{
     env,

@@ -1,3 +1,5 @@
+//! Tests of the exemptions in reports.
+
 use jiff::SignedDuration;
 
 use super::*;

@@ -1,4 +1,4 @@
-//! What a filter and its daemon hold, to detect leaks.
+//! What a filter and its daemon hold open, to detect leaks.
 
 use std::{fs, io, path::Path};
 

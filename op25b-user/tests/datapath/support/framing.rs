@@ -1,4 +1,4 @@
-//! How a packet is wrapped on its way to an ISP's edge: Ethernet, VLAN tags, `PPPoE`.
+//! Wraps packets in link headers, as at an ISP's edge: Ethernet, VLAN tags, `PPPoE`.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What the kernel tells of a loaded program that aya has no words for.
+//! Reads from the kernel what aya has no call for.
 
 use std::{
     collections::BTreeSet,

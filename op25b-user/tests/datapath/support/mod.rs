@@ -1,4 +1,4 @@
-//! How a table of frames is held against the real program.
+//! Runs a table of frames through the program and compares the decisions.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! How packets are made, from the IP header on.
+//! Builds packets, from the IP header on.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! Who is who in the tables: one small ISP, in both address families.
+//! The addresses of the tables: one small ISP, in both address families.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

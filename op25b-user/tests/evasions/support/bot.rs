@@ -1,4 +1,4 @@
-//! A bot: it writes its own frames and reads the answers, and no kernel of its own gets in the way.
+//! A bot: it writes its own frames and reads the replies, without a kernel's TCP.
 
 use std::{
     net::{IpAddr, SocketAddr},

@@ -1,4 +1,4 @@
-//! The other end of a bot's `PPPoE` session or tunnel, in user space: the kernel behind it gets plain packets.
+//! The other end of a bot's `PPPoE` session or tunnel, in user space: the kernel after it gets plain packets.
 //!
 //! A broadband access server on the router, or on the server's host a DS-Lite AFTR, a 6in4 relay, an L2TP network server.
 

@@ -1,4 +1,4 @@
-//! What stands before a bot's IP packets on its line: Ethernet, VLAN tags, `PPPoE`, and tunnels.
+//! The headers before a bot's IP packets on its line: Ethernet, VLAN tags, `PPPoE`, and tunnels.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

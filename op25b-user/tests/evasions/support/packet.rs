@@ -1,4 +1,4 @@
-//! IP packets of a bot: whole, in fragments, with headers that lie.
+//! A bot's IP packets: whole, in fragments, with wrong headers.
 
 use std::{
     net::IpAddr,

@@ -1,4 +1,4 @@
-//! What a test happens in: a lab with a bot on the subscriber's line and a server; and how an evasion is tried.
+//! The environment of a test: a lab with a bot on the subscriber's line and a server; and how an evasion is tried.
 
 use std::{
     collections::BTreeMap,

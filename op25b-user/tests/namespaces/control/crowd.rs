@@ -1,4 +1,4 @@
-//! That clients of the control socket, however they behave, keep the daemon from nothing.
+//! Clients of the control socket, however they behave, do not keep the daemon from its work.
 
 use std::{io::Write as _, os::unix::net::UnixStream};
 

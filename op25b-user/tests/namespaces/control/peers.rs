@@ -1,4 +1,4 @@
-//! Who may do what at the control socket, by what the kernel says of the other end.
+//! Who may do what at the control socket, by the peer credentials that the kernel reports.
 
 use std::{
     fs,

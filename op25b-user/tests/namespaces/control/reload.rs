@@ -1,4 +1,4 @@
-//! `op25b reload`, `--watch` and what `op25b status` says of the last reload.
+//! `op25b reload`, `--watch`, and the last reload in `op25b status`.
 
 use std::{
     fs,

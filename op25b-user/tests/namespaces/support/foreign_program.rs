@@ -1,4 +1,4 @@
-//! Somebody else's XDP program: two instructions, loaded and attached without op25b's code.
+//! An XDP program that is not op25b's: two instructions, loaded and attached without op25b's code.
 
 use std::{
     ffi::CString,

@@ -1,4 +1,4 @@
-//! What a test happens in: a lab of its own, a folder for its policies, and op25b on the lab's router.
+//! The environment of a test: a lab, a folder for policies, and op25b on the lab's router.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! Whether a segment may be answered.
+//! Whether a segment may get a reply.
 
 use std::net::IpAddr;
 
@@ -11,7 +11,7 @@ pub fn header<'f>(frame: &'f [u8], segment: &Segment) -> Option<TcpHeaderSlice<'
     if segment.tunnelled || segment.fragmented {
         return None;
     }
-    // etherparse wants what the contract wants: the header with its options inside of what it is given.
+    // etherparse requires what the documents require: the header with its options inside the bytes that it is given.
     let bytes = Bytes::of(frame).until(segment.end).from(segment.at)?;
     let tcp = TcpHeaderSlice::from_slice(bytes).ok()?;
     let is_about_a_group = [frame[0], frame[6]].iter().any(|first| first & 0x01 != 0);

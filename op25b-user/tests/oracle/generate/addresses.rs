@@ -1,4 +1,4 @@
-//! Addresses and ports that are worth trying.
+//! Addresses and ports at the boundaries.
 //!
 //! Policies draw from a few dozen prefixes, frames from the edges of what the policy at hand has drawn.
 

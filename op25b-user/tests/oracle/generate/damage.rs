@@ -1,4 +1,4 @@
-//! What happens to frames on their way: they are cut, and bits turn over.
+//! Damage to frames: cut ends and flipped bits.
 
 use proptest::{prelude::*, sample::Index};
 

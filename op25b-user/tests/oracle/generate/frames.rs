@@ -1,4 +1,4 @@
-//! Frames: a packet behind every link header.
+//! Frames: a packet after every link header.
 
 use proptest::prelude::*;
 

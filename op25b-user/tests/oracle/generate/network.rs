@@ -1,4 +1,4 @@
-//! IP packets: options, extension headers, fragments, and lengths that lie.
+//! IP packets: options, extension headers, fragments, and wrong lengths.
 
 use etherparse::IpNumber;
 use proptest::prelude::*;

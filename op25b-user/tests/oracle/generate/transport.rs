@@ -1,4 +1,4 @@
-//! TCP segments of every shape, and what is no TCP.
+//! TCP segments of every shape, and other protocols.
 
 use etherparse::ip_number;
 use proptest::prelude::*;
