@@ -148,7 +148,7 @@ fn each_mistake_is_reported_with_its_code() {
 }
 
 #[test]
-fn each_error_says_where_and_what_to_write() {
+fn each_error_has_its_location_and_what_to_write() {
     for (case, _) in CASES {
         for diagnostic in report_on(&completed(case)).diagnostics() {
             assert!(diagnostic.location.is_some(), "{case}: {diagnostic:?}");

@@ -42,7 +42,7 @@ fn look_up<'t, K: Key, V>(entries: &'t [Entry<K, V>], key: &impl Key) -> Option<
         .map(|entry| &entry.value)
 }
 
-/// What the tables for either family say of an address.
+/// What the tables for either family return for an address.
 fn find(compiled: &Compiled, [root_v4, root_v6]: [TableRoot; 2], address: IpAddr) -> u32 {
     let number = match address {
         IpAddr::V4(address) => compiled
@@ -300,7 +300,7 @@ proptest! {
 /// Source, destination, and what is expected.
 type Row = (&'static str, &'static str, Reason, Option<Rule>);
 
-/// A policy with these exemptions and one pool, judged for a few flows.
+/// Decides on a few flows under a policy with these exemptions and one pool.
 #[rustfmt::skip]
 const TABLE: &[(&str, &[Row])] = &[
     // The last address of a prefix is in it, the next is not.
@@ -346,7 +346,7 @@ const TABLE: &[(&str, &[Row])] = &[
 ];
 
 #[test]
-fn the_table_of_flows_is_judged_as_it_says() {
+fn the_table_of_flows_gets_the_decisions_that_it_lists() {
     let now: Timestamp = "2027-01-01T00:00:00Z".parse().unwrap();
     for (exemptions, flows) in TABLE {
         let mut text = "version: 1\ninterfaces: [{ name: eth1, role: subscriber }]\n\
@@ -430,7 +430,7 @@ fn one_exemption_with_many_prefixes_needs_one_destination_set() {
     let compiled = policy::compile(&policy::parse("x.yaml", &text).unwrap().policy).unwrap();
     // Outside, in the pool, and in the exemption.
     assert_eq!(compiled.classes.len(), 3);
-    // The single address says nothing that its network does not say.
+    // The single address adds nothing to its network.
     assert_eq!(compiled.destinations_v4.len(), 1);
     assert_eq!(compiled.destinations_v4[0].prefix_len, 32 + 24);
 }

@@ -66,7 +66,7 @@ fn policy(pools: Vec<Vec<IpNet>>, exempt: impl IntoIterator<Item = IpNet>, relay
     }
 }
 
-/// What the tables say of an address.
+/// What the tables return for an address.
 fn number(compiled: &Compiled, [root_v4, root_v6]: [TableRoot; 2], address: IpAddr) -> u32 {
     let found = match address {
         IpAddr::V4(address) => compiled
@@ -213,7 +213,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
 
     #[test]
-    fn tables_say_what_longest_prefixes_say(
+    fn tables_return_what_longest_prefixes_hold(
         mut pools in prop::collection::vec(prop::collection::vec(net(), 1..6), 0..4),
         exempt in prop::collection::vec(net(), 0..40),
         mut relays in prop::collection::vec(net(), 0..6),
@@ -383,7 +383,7 @@ impl Heap {
             assert_eq!(*number as usize, self.classes.len());
             self.classes.push(*class);
         }
-        // SAFETY: nobody else has this memory, and `used` has followed every change.
+        // SAFETY: nothing else refers to this memory, and `used` has followed every change.
         let mut live = unsafe { LiveTables::new(self.memory.regions(), &mut self.used) };
         for part in &change.tables {
             part.write(&mut live).unwrap();

@@ -78,7 +78,7 @@ fn half_of_one_policy_with_half_of_the_other_would_show() {
 }
 
 #[test]
-fn not_one_packet_is_judged_wrongly_in_reloads_crashes_upgrades_and_churn() {
+fn no_packet_gets_a_wrong_verdict_in_reloads_crashes_upgrades_and_churn() {
     let lacks = op25b_testlab::runtime::lacks();
     assert!(lacks.is_empty(), "this test needs {}", lacks.join("; and "));
     let outcome = soak(Path::new(env!("CARGO_BIN_EXE_op25b")), 10).unwrap();

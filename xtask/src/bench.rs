@@ -31,7 +31,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     bench.arg("--").args(args.words());
     let status = bench.status();
     let status = status.with_context(|| format!("cannot run `{}`", process::shown(&bench)))?;
-    // What is wrong the benchmark, or cargo, has said itself.
+    // The benchmark, or cargo, has printed the error itself.
     Ok(if status.success() {
         ExitCode::SUCCESS
     } else {

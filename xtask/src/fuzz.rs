@@ -23,7 +23,7 @@ pub struct Args {
     minutes: u64,
 }
 
-/// The test that does it, and the variable that says for how long.
+/// The test that does it, and the variable that sets the duration.
 const TEST: &str = "differential::the_program_agrees_with_the_oracle";
 const VARIABLE: &str = "OP25B_FUZZ_SECONDS";
 
@@ -48,7 +48,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     );
     let status = test.status();
     let status = status.with_context(|| format!("cannot run `{}`", process::shown(&test)))?;
-    // How many there were, or what the difference is and where it is saved, the test has said itself.
+    // The test itself has printed how many there were, or the difference and where it is saved.
     Ok(if status.success() {
         ExitCode::SUCCESS
     } else {

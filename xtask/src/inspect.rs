@@ -30,7 +30,7 @@ pub struct Args {
     json: bool,
 }
 
-/// The test that measures, and the variable that says where it writes what it finds.
+/// The test that measures, and the variable with the path of its result.
 const TEST: &str = "every_configuration_is_within_the_limits";
 const VARIABLE: &str = "OP25B_INSPECT_FILE";
 

@@ -121,7 +121,7 @@ pub(crate) fn quiet_privileges() -> anyhow::Result<bool> {
         );
     }
     // Asks for the password now, not in the middle; and finds out what root lacks here.
-    let this = env::current_exe().context("cannot tell where this program is")?;
+    let this = env::current_exe().context("cannot find the path of this program")?;
     let status = Command::new("sudo")
         .arg("--")
         .arg(this)
@@ -221,7 +221,7 @@ fn steps(through_sudo: bool) -> anyhow::Result<Vec<Step>> {
     ])
 }
 
-/// Has cargo run what it built through sudo, if that is what [`privileges`] said.
+/// Has cargo run what it built through sudo, if [`privileges`] requires it.
 pub(crate) fn run_tests_through(cargo: &mut Command, through_sudo: bool) -> anyhow::Result<()> {
     if through_sudo {
         cargo.env(format!("CARGO_TARGET_{}_RUNNER", host_triple()?), "sudo -E --");
@@ -261,7 +261,7 @@ fn host_triple() -> anyhow::Result<String> {
     let text = output_of(Command::new("rustc").arg("-vV"))?;
     let triple = text.lines().find_map(|line| line.strip_prefix("host: "));
     Ok(triple
-        .context("rustc does not tell its host")?
+        .context("rustc does not report its host")?
         .to_uppercase()
         .replace('-', "_"))
 }

@@ -189,13 +189,14 @@ fn throughput(network: &Network, seconds: u32) -> anyhow::Result<f64> {
         .stdin(Stdio::null())
         .output()
         .context("cannot run iperf3")?;
-    let said: serde_json::Value = serde_json::from_slice(&output.stdout).context("iperf3 says no JSON")?;
-    if let Some(error) = said.get("error") {
-        bail!("iperf3 says: {error}");
+    let result: serde_json::Value =
+        serde_json::from_slice(&output.stdout).context("iperf3 printed no JSON")?;
+    if let Some(error) = result.get("error") {
+        bail!("iperf3 failed: {error}");
     }
-    let bits = said.pointer("/end/sum_received/bits_per_second");
+    let bits = result.pointer("/end/sum_received/bits_per_second");
     let bits = bits.and_then(serde_json::Value::as_f64);
-    Ok(bits.context("iperf3 does not say what was received")? / 1e9)
+    Ok(bits.context("iperf3 did not report what was received")? / 1e9)
 }
 
 /// For people.

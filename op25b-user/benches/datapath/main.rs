@@ -65,7 +65,7 @@ fn measure(args: &Args) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-/// Says how far it is, for whoever waits.
+/// Prints the progress.
 fn progress(text: &str) {
     eprintln!("{text}");
 }

@@ -50,7 +50,7 @@ impl Family {
         }
     }
 
-    /// The bits behind an exemption's prefix, of the 32 in which addresses differ.
+    /// The bits after an exemption's prefix, of the 32 in which addresses differ.
     fn subscriber_bits(self) -> u32 {
         match self {
             Self::V4 => 32 - 29,
@@ -89,7 +89,7 @@ impl Family {
 pub enum Spread {
     /// Side by side, as the subscribers of one router are; every second block of them is exempt, as far as exemptions go.
     Dense,
-    /// Anywhere in the whole pool, as nobody's subscribers are: hardly two of them share a page of memory.
+    /// Anywhere in the whole pool, more scattered than real ones: hardly two of them share a page of memory.
     Scattered,
 }
 
@@ -108,7 +108,7 @@ impl Spread {
 pub struct Scenario {
     /// Of which family.
     pub family: Family,
-    /// The bits of everyone who sends; nobody of them is exempt.
+    /// The bits of every sender; none of them is exempt.
     pub sources: Vec<u32>,
     /// The bits of each exemption's first address.
     pub exemptions: Vec<u32>,

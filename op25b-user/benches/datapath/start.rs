@@ -190,9 +190,9 @@ fn run(file: &Path) -> anyhow::Result<Measured> {
         .context("cannot run op25b run")?;
     let mut running = Running(child);
     let stderr = running.0.stderr.take().context("op25b run has no stderr")?;
-    let mut said = Vec::new();
+    let mut lines = Vec::new();
     for line in BufReader::new(stderr).lines() {
-        let line = line.context("cannot read what op25b run says")?;
+        let line = line.context("cannot read the output of op25b run")?;
         if line.contains("enforcing") {
             let took = begin.elapsed();
             let pid = pid(&running.0)?;
@@ -202,9 +202,9 @@ fn run(file: &Path) -> anyhow::Result<Measured> {
             };
             return Ok(Measured { took, used });
         }
-        said.push(line);
+        lines.push(line);
     }
-    bail!("op25b run does not enforce; it says:\n{}", said.join("\n"))
+    bail!("op25b run does not enforce; its output:\n{}", lines.join("\n"))
 }
 
 /// A command that ends with the value.

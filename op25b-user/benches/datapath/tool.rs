@@ -36,7 +36,7 @@ pub fn feed(program: &str, words: &[&str], text: &str) -> anyhow::Result<()> {
         .stderr(Stdio::piped())
         .spawn()
         .with_context(|| format!("cannot run `{shown}`"))?;
-    // One that ends early says why on stderr.
+    // One that ends early prints the reason on stderr.
     let written = child
         .stdin
         .take()
@@ -44,12 +44,12 @@ pub fn feed(program: &str, words: &[&str], text: &str) -> anyhow::Result<()> {
     let output = child
         .wait_with_output()
         .with_context(|| format!("cannot wait for `{shown}`"))?;
-    let says = String::from_utf8_lossy(&output.stderr);
+    let error = String::from_utf8_lossy(&output.stderr);
     ensure!(
         output.status.success(),
         "`{shown}` failed ({}): {}",
         output.status,
-        says.trim()
+        error.trim()
     );
     written.with_context(|| format!("`{shown}` did not read all of its input"))
 }

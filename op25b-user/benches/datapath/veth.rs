@@ -22,7 +22,7 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// Makes one and brings it up. It has no addresses, so that nobody sends anything by himself.
+    /// Makes one and brings it up. It has no addresses, so that the kernel sends nothing by itself.
     pub fn new(name: &str) -> anyhow::Result<Self> {
         let (sender, receiver) = (format!("{name}-in"), format!("{name}-out"));
         let links = format!(
@@ -67,7 +67,7 @@ impl Drop for Pair {
     }
 }
 
-/// Has the namespace's kernel say nothing by itself on links to come.
+/// Has the namespace's kernel send nothing by itself on links to come.
 pub fn be_quiet() -> anyhow::Result<()> {
     for setting in ["ipv6/conf/default/accept_ra", "ipv6/conf/default/autoconf"] {
         let path = format!("/proc/sys/net/{setting}");

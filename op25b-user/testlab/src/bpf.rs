@@ -8,7 +8,7 @@ use std::io;
 ///
 /// The kernel's answer.
 pub fn call<T>(command: libc::c_int, attributes: &T) -> io::Result<libc::c_long> {
-    // SAFETY: the kernel reads as many bytes as it is told the structure has.
+    // SAFETY: the kernel reads as many bytes as the size that is passed.
     let result = unsafe {
         libc::syscall(
             libc::SYS_bpf,

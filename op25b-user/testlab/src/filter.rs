@@ -38,7 +38,7 @@ pub struct Filter {
     is_left: bool,
 }
 
-/// What `op25b status --json` says, as far as the lab looks at it.
+/// The output of `op25b status --json`, as far as the lab reads it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Status {
     /// The filters in this namespace.
@@ -88,7 +88,7 @@ impl Filter {
         Self::start_as(program, router, command)
     }
 
-    /// Starts any `program run` in a router, as `command` says, and waits until it enforces.
+    /// Starts any `program run` in a router, as in `command`, and waits until it enforces.
     pub fn start_as(program: &Path, router: &NetNs, mut command: Command) -> anyhow::Result<Self> {
         for (name, place) in router.places() {
             // Unless the caller has others in mind.
@@ -102,7 +102,7 @@ impl Filter {
             .filter_map(|(name, place)| Some((name.to_owned(), place?.to_owned())))
             .collect();
         command
-            // Enough is logged to tell when it enforces, whatever the caller's own taste.
+            // Enough is logged to show when it enforces, whatever the caller's own level.
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -118,7 +118,7 @@ impl Filter {
             thread::spawn(move || {
                 for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                     if says_enforcing(&line) {
-                        // Told once is enough; later nobody listens any more.
+                        // One message is enough; later the receiver is gone.
                         let _ = enforcing.send(());
                     }
                     log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
@@ -154,11 +154,11 @@ impl Filter {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
     }
 
-    /// What `op25b status` says of it.
+    /// The output of `op25b status` about it.
     pub fn status(&self) -> anyhow::Result<FilterStatus> {
         let text = self.ask(&["status", "--json"])?;
         let status: Status =
-            serde_json::from_str(&text).context("cannot read what op25b status --json says")?;
+            serde_json::from_str(&text).context("cannot read the output of op25b status --json")?;
         status
             .filters
             .into_iter()
@@ -176,7 +176,7 @@ impl Filter {
             .with_context(|| format!("op25b status has no counter {reason}"))
     }
 
-    /// What another op25b says, on the same router about the same places.
+    /// The output of another op25b, on the same router for the same paths.
     pub fn ask(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let mut command = Command::new(&self.program);
         command.args(arguments).envs(self.places.iter().cloned());

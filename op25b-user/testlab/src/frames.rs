@@ -19,7 +19,7 @@ const SERVICE_VLAN: u16 = 100;
 const CUSTOMER_VLAN: u16 = 42;
 const SESSION: u16 = 0x0017;
 
-/// A TCP SYN in `QinQ` and `PPPoE`. The sequence number tells one from the other.
+/// A TCP SYN in `QinQ` and `PPPoE`. The sequence number distinguishes them.
 pub fn pppoe_syn(source: IpAddr, destination: IpAddr, port: u16, sequence: u32) -> anyhow::Result<Syn> {
     const SOURCE_PORT: u16 = 40_000;
     const WINDOW: u16 = 64_240;
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_families_have_their_packet_behind_the_same_22_bytes_of_tags_and_pppoe() {
+    fn both_families_have_their_packet_after_the_same_22_bytes_of_tags_and_pppoe() {
         let v4 = IpAddr::from(Ipv4Addr::new(198, 51, 100, 202));
         let v6 = IpAddr::from(Ipv6Addr::new(0x2001, 0xdb8, 0x102, 0, 0, 0, 0, 0x10));
         for address in [v4, v6] {

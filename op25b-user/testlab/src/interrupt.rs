@@ -18,7 +18,7 @@ use signal_hook::{
 static RAISED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
 /// How soon a signal is noticed.
-const GLANCE: Duration = Duration::from_millis(50);
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A signal came.
 #[derive(Debug, thiserror::Error)]
@@ -47,12 +47,12 @@ pub fn receive<T>(receiver: &Receiver<T>, patience: Duration) -> Result<Option<T
     let mut left = patience;
     loop {
         check()?;
-        let glance = GLANCE.min(left);
-        match receiver.recv_timeout(glance) {
+        let interval = CHECK_INTERVAL.min(left);
+        match receiver.recv_timeout(interval) {
             Ok(message) => return Ok(Some(message)),
             Err(RecvTimeoutError::Disconnected) => return Ok(None),
-            Err(RecvTimeoutError::Timeout) if left == glance => return Ok(None),
-            Err(RecvTimeoutError::Timeout) => left -= glance,
+            Err(RecvTimeoutError::Timeout) if left == interval => return Ok(None),
+            Err(RecvTimeoutError::Timeout) => left -= interval,
         }
     }
 }

@@ -30,7 +30,7 @@ use crate::{
 /// Starting is forking a few processes; a busy machine may need a while for it.
 const START: Duration = Duration::from_secs(20);
 const STOP: Duration = Duration::from_secs(5);
-const GLANCE: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Who reads the mail: a user, as all of these, that exists in the server's own /etc/passwd only.
 const READER: (&str, u32) = ("somebody", 64_902);
@@ -96,7 +96,7 @@ impl Mta {
                     self.log()
                 );
             }
-            thread::sleep(GLANCE);
+            thread::sleep(POLL_INTERVAL);
         }
     }
 
@@ -123,7 +123,7 @@ impl Mta {
         Ok(None)
     }
 
-    /// The same, waiting for it: a server says that it has a message before it files it.
+    /// The same, waiting for it: a server acknowledges a message before it files it.
     pub fn await_message(&self, text: &str, patience: Duration) -> anyhow::Result<Option<String>> {
         let deadline = Instant::now() + patience;
         loop {
@@ -131,7 +131,7 @@ impl Mta {
             if message.is_some() || Instant::now() > deadline {
                 return Ok(message);
             }
-            thread::sleep(GLANCE);
+            thread::sleep(POLL_INTERVAL);
         }
     }
 }
@@ -149,7 +149,7 @@ impl Drop for Mta {
                 let _ = self.child.wait();
                 return;
             }
-            thread::sleep(GLANCE);
+            thread::sleep(POLL_INTERVAL);
         }
     }
 }

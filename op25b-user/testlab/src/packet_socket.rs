@@ -33,7 +33,7 @@ impl PacketSocket {
         Ok(Self { socket })
     }
 
-    /// Gives it room for so many bytes of frames that nobody has read yet; takes `CAP_NET_ADMIN`.
+    /// Gives it room for so many bytes of frames that have not been read yet; takes `CAP_NET_ADMIN`.
     pub fn enlarge(&self, bytes: usize) -> anyhow::Result<()> {
         setsockopt(&self.socket, RcvBufForce, &bytes).context("cannot enlarge a packet socket's buffer")
     }
@@ -106,7 +106,7 @@ impl PacketSocket {
     }
 }
 
-/// Whether a packet socket's sender address says that the frame goes out.
+/// Whether a packet socket's sender address marks the frame as outgoing.
 fn is_outgoing(address: &SockAddr) -> bool {
     let is_link =
         address.domain() == Domain::PACKET && address.len() as usize >= size_of::<libc::sockaddr_ll>();

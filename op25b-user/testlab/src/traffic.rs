@@ -126,7 +126,7 @@ impl Path {
         for (index, &(path, family, patience)) in attempts.iter().enumerate() {
             let (sender, lab, servers) = (sender.clone(), lab.handle(), servers.clone());
             std::thread::spawn(move || {
-                // After an interruption nobody listens any more.
+                // After an interruption the receiver is gone.
                 let _ = sender.send((index, path.attempt(&lab, &servers, family, patience)));
             });
         }
@@ -165,7 +165,7 @@ impl fmt::Display for Path {
     }
 }
 
-/// Sends one crafted SYN, and says whether the router's stack sees it come in. Native XDP comes before that.
+/// Sends one crafted SYN, and returns whether the router's stack sees it come in. Native XDP comes before that.
 fn craft(lab: &Lab, path: Path, family: Family, port: u16, patience: Duration) -> anyhow::Result<bool> {
     static SEQUENCE: AtomicU32 = AtomicU32::new(0x0025_0000);
     let sequence = SEQUENCE.fetch_add(1, Ordering::Relaxed);

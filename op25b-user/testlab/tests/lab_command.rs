@@ -64,7 +64,7 @@ fn two_labs_at_once_have_their_own_servers_and_end_one_by_one() {
     let (one, other) = (Named::up("one"), Named::up("other"));
     for lab in [&one, &other] {
         assert_eq!(lab.namespaces(), Host::ALL.len());
-        // The greeting of a mail server, as somebody who tries things by hand would see it.
+        // The greeting of a mail server, as seen by hand.
         let talk = "exec 3<>/dev/tcp/203.0.113.25/25; read -r -t 10 line <&3; echo \"$line\"";
         let output = lab.lab("exec", &["subscriber", "bash", "-c", talk]);
         let greeting = String::from_utf8_lossy(&output.stdout);
@@ -93,7 +93,7 @@ fn down_all_removes_a_lab_whose_owner_was_killed_and_leaves_one_in_use_alone() {
     let owner = killed.owner();
     kill(Pid::from_raw(owner), Signal::SIGKILL).unwrap();
     let deadline = Instant::now() + Duration::from_secs(10);
-    // Whoever adopts it may take a moment to bury it; the record tells a zombie from the living.
+    // The process that adopts it may take a moment to reap it; the record distinguishes a zombie from a live process.
     while fs::read_to_string(format!("/proc/{owner}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
         assert!(Instant::now() < deadline, "process {owner} does not die");
         thread::sleep(Duration::from_millis(20));

@@ -20,7 +20,7 @@ const XDP_PASS: u32 = 2;
 const SIZES: [usize; 7] = [1_500, 3_400, 3_600, 4_096, 9_000, 9_216, 60_000];
 
 #[test]
-fn a_frame_of_several_buffers_is_judged_by_its_headers() {
+fn a_frame_of_several_buffers_is_filtered_by_its_headers() {
     let mut rows = Vec::new();
     for framing in Framing::usual() {
         for world in WORLDS {
@@ -47,7 +47,7 @@ fn a_frame_of_several_buffers_is_judged_by_its_headers() {
 }
 
 #[test]
-fn ports_are_found_before_on_and_behind_the_border_of_two_buffers() {
+fn ports_are_found_before_on_and_after_the_border_of_two_buffers() {
     // The first buffer is a page without headroom and the kernel's own data, somewhat over 3,500 bytes on most
     // machines. Extension headers move the ports across it in steps of 8; framings fill the steps.
     let framings = [
@@ -87,15 +87,15 @@ fn ports_are_found_before_on_and_behind_the_border_of_two_buffers() {
 }
 
 #[test]
-fn a_judged_frame_is_not_changed() {
+fn a_filtered_frame_is_not_changed() {
     // The runner keeps what comes out to itself, so the kernel is asked directly.
     let mut filter = filter(&policy(""), LoadOptions::default());
     let info = filter.program_info(Role::Subscriber).unwrap();
-    let judge = |frame: &[u8], verdict: Verdict| {
+    let assert_unchanged = |frame: &[u8], verdict: Verdict| {
         let action = match verdict {
             Verdict::Drop => XDP_DROP,
             Verdict::Pass => XDP_PASS,
-            Verdict::Reject => panic!("this policy answers nobody"),
+            Verdict::Reject => panic!("this policy sends no replies"),
         };
         let (answer, out) = kernel::run(&info, frame);
         assert_eq!(answer, action, "{}", hex(frame));
@@ -104,13 +104,13 @@ fn a_judged_frame_is_not_changed() {
     for framing in Framing::every() {
         for world in WORLDS {
             for (_, packet, expected) in world.packets() {
-                judge(&framing.frame(&packet), expected.verdict);
+                assert_unchanged(&framing.frame(&packet), expected.verdict);
             }
         }
     }
     for world in WORLDS {
         let segment = world.outbound().segment(syn_header(25), &[0x5a; 9_000]);
-        judge(
+        assert_unchanged(
             &bare(&world.outbound().carrying(IpNumber::TCP, &segment)),
             Verdict::Drop,
         );

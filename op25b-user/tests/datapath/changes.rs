@@ -16,7 +16,7 @@ use crate::support::{
 const PASS: u32 = 2;
 const DROP: u32 = 1;
 
-/// What an exemption says, as YAML, and a connection that it opens.
+/// An exemption as YAML, and a connection that it allows.
 #[rustfmt::skip]
 const CHANGES: &[(&str, &str, &str)] = &[
     ("prefixes: [198.51.101.7]", "198.51.101.7", "203.0.113.80"),

@@ -69,7 +69,7 @@ fn every_reason_without_a_feature_of_its_own_has_a_sample() {
 }
 
 #[test]
-fn a_program_that_judged_nothing_counted_nothing_and_two_programs_count_apart() {
+fn a_program_without_packets_counted_nothing_and_two_programs_count_apart() {
     let mut first = runner(&policy(""));
     let second = runner(&policy(""));
     let frame = bare(&V6.outbound().syn(25));

@@ -45,9 +45,9 @@ fn an_exemption_inside_a_pool_and_one_around_it_both_beat_it() {
             ("before the exemption", "198.51.100.7", "203.0.113.80", blocked(0)),
             ("its first", "198.51.100.8", "203.0.113.80", exempt(0)),
             ("its last", "198.51.100.15", "203.0.113.80", exempt(0)),
-            ("behind it", "198.51.100.16", "203.0.113.80", blocked(0)),
+            ("after it", "198.51.100.16", "203.0.113.80", blocked(0)),
             ("its first", "2001:db8:108::", "2001:db8:feed::80", exempt(0)),
-            ("behind it", "2001:db8:109::", "2001:db8:feed::80", blocked(0)),
+            ("after it", "2001:db8:109::", "2001:db8:feed::80", blocked(0)),
         ]),
     );
     check_exemptions(
@@ -67,7 +67,7 @@ fn an_exemption_inside_a_pool_and_one_around_it_both_beat_it() {
         &flows(&[
             ("the pool's first", "198.51.100.0", "203.0.113.80", exempt(0)),
             ("the pool's last", "198.51.103.255", "203.0.113.80", exempt(0)),
-            ("behind the pool", "198.51.104.0", "203.0.113.80", NOT_POOLED),
+            ("after the pool", "198.51.104.0", "203.0.113.80", NOT_POOLED),
             ("the pool's first", "2001:db8:100::", "2001:db8:feed::80", exempt(0)),
         ]),
     );
@@ -154,9 +154,9 @@ fn an_exemption_ends_by_itself_in_the_loaded_program() {
         let reason = runner.run(&frame).unwrap().reason;
         let after = Timestamp::now();
         if after + TOLERANCE < end {
-            assert_eq!(reason, Reason::Exempt, "judged between {before} and {after}");
+            assert_eq!(reason, Reason::Exempt, "decided between {before} and {after}");
         } else if before > end + TOLERANCE {
-            assert_eq!(reason, Reason::Blocked, "judged between {before} and {after}");
+            assert_eq!(reason, Reason::Blocked, "decided between {before} and {after}");
             break;
         }
         assert!(Instant::now() < deadline, "the clock does not get to {end}");
@@ -222,16 +222,16 @@ fn an_exemption_with_destinations_grants_those_and_no_others() {
             ("before the network", "198.51.100.9", "203.0.113.63", blocked(0)),
             ("its first", "198.51.100.9", "203.0.113.64", exempt(0)),
             ("its last", "198.51.100.9", "203.0.113.127", exempt(0)),
-            ("behind it", "198.51.100.9", "203.0.113.128", blocked(0)),
+            ("after it", "198.51.100.9", "203.0.113.128", blocked(0)),
             ("the single address", "198.51.100.9", "203.0.113.7", exempt(0)),
             ("its neighbour", "198.51.100.9", "203.0.113.8", blocked(0)),
-            ("somebody else", "198.51.100.10", "203.0.113.64", blocked(0)),
+            ("another host", "198.51.100.10", "203.0.113.64", blocked(0)),
             ("the network's first", "2001:db8:108::9", "2001:db8:feed::", exempt(0)),
             ("its last", "2001:db8:108::9", "2001:db8:feed:ffff:ffff:ffff:ffff:ffff", exempt(0)),
-            ("behind it", "2001:db8:108::9", "2001:db8:feee::", blocked(0)),
+            ("after it", "2001:db8:108::9", "2001:db8:feee::", blocked(0)),
             ("the single address", "2001:db8:108::9", "2001:db8:beef::7", exempt(0)),
             ("its neighbour", "2001:db8:108::9", "2001:db8:beef::6", blocked(0)),
-            ("somebody else", "2001:db8:108::a", "2001:db8:feed::", blocked(0)),
+            ("another host", "2001:db8:108::a", "2001:db8:feed::", blocked(0)),
         ]),
     );
 }
@@ -342,7 +342,7 @@ fn an_exempt_customer_is_exempt_for_every_blocked_port_but_not_from_being_inspec
                 exempt(0),
             ));
         }
-        // Nobody can tell where it goes: the row comes before the exemptions.
+        // Its destination cannot be read: the row comes before the exemptions.
         let cut = bare(&ends.syn(25).patched(|bytes| bytes.truncate(bytes.len() - 18)));
         rows.push(row(
             format!(

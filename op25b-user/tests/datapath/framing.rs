@@ -13,7 +13,7 @@ use crate::support::{
 };
 
 #[test]
-fn every_row_is_judged_alike_behind_every_sequence_of_tags_and_in_a_session() {
+fn every_row_has_one_verdict_after_every_sequence_of_tags_and_in_a_session() {
     let mut runner = runner(&policy(""));
     let framings = Framing::every();
     assert_eq!(framings.len(), (1 + 3 + 9 + 27 + 81) * 3);
@@ -33,7 +33,7 @@ fn every_row_is_judged_alike_behind_every_sequence_of_tags_and_in_a_session() {
 }
 
 #[test]
-fn tags_say_nothing_about_the_verdict_whatever_their_priority_and_vlan() {
+fn tags_do_not_affect_the_verdict_whatever_their_priority_and_vlan() {
     let mut runner = runner(&policy(""));
     let mut rows = Vec::new();
     for world in WORLDS {
@@ -77,7 +77,7 @@ fn what_is_not_ip_passes_even_if_its_bytes_would_be_blocked_as_ip() {
                 ("an EtherType of ones", 0xffff),
             ] {
                 rows.push(row(
-                    format!("{words}, {framing}, with a blocked {} packet behind", world.name),
+                    format!("{words}, {framing}, followed by a blocked {} packet", world.name),
                     framing.ethernet(ethertype, &bytes),
                     NOT_IP,
                 ));
@@ -94,7 +94,7 @@ fn what_is_not_ip_passes_even_if_its_bytes_would_be_blocked_as_ip() {
                 ("PPP padding", &[0x00, 0x00]),
             ] {
                 rows.push(row(
-                    format!("{words}, {framing}, with a blocked {} packet behind", world.name),
+                    format!("{words}, {framing}, followed by a blocked {} packet", world.name),
                     framing.pppoe(protocol, &bytes),
                     NOT_IP,
                 ));
@@ -159,8 +159,8 @@ fn a_fifth_tag_is_uninspectable_and_dropped_as_the_policy_says() {
     }
 }
 
-/// What hides behind one tag more than is looked behind, in every family.
-fn behind_five_tags() -> Vec<Vec<u8>> {
+/// A packet after one tag more than is skipped, in every family.
+fn after_five_tags() -> Vec<Vec<u8>> {
     let framing = Framing::tags(&[0x8100; MAX_TAGS + 1]);
     let hidden = |world: &World| framing.frame(&world.outbound().syn(25));
     WORLDS.iter().map(hidden).collect()
@@ -190,7 +190,7 @@ fn a_fifth_tag_is_dropped_once_the_first_of_all_pools_is_enforced() {
         let mut runner = runner(&format!(
             "pools:\n- {{ name: a, prefixes: [198.51.100.0/24], {first} }}\n- {{ name: b, prefixes: [203.0.113.0/24], {second} }}\n"
         ));
-        let rows: Vec<_> = behind_five_tags()
+        let rows: Vec<_> = after_five_tags()
             .into_iter()
             .map(|frame| row(format!("pools with {first} and {second}"), frame, expected))
             .collect();
@@ -199,11 +199,11 @@ fn a_fifth_tag_is_dropped_once_the_first_of_all_pools_is_enforced() {
 }
 
 #[test]
-fn a_fifth_tag_on_an_uplink_interface_is_not_ip_and_nobody_counts_it() {
+fn a_fifth_tag_on_an_uplink_interface_is_not_ip_and_not_counted() {
     let mut runner = runner(&policy("block: { inbound: block }\n"));
     let roles = [Role::Subscriber, Role::Uplink];
     let before = roles.map(|role| runner.counters(role).unwrap());
-    for frame in behind_five_tags() {
+    for frame in after_five_tags() {
         let (decision, _) = runner.run_from(Role::Uplink, &frame).unwrap();
         assert_eq!(decision, NOT_IP);
     }

@@ -18,7 +18,7 @@ use crate::support::{
 const XDP_PASS: u32 = 2;
 
 #[test]
-fn tunnels_are_looked_into_only_where_the_interface_asks_for_it() {
+fn tunnels_are_filtered_inside_only_where_the_interface_enables_it() {
     let text =
         format!("version: 1\ninterfaces: [{{ name: eth1, role: subscriber, tunnels: [4in4] }}]\n{POOLS}");
     let policy = policy::parse("test.yaml", &text).unwrap().policy;
@@ -42,7 +42,7 @@ fn what_comes_from_the_internet_is_counted_apart_from_what_subscribers_send() {
     let roles = [Role::Subscriber, Role::Uplink];
     let before = roles.map(|role| runner.counters(role).unwrap());
     for world in WORLDS {
-        // A server's answers to SYNs with forged sources: to somebody in a pool, and to somebody in none.
+        // A server's answers to SYNs with forged sources: to an address in a pool, and to one in none.
         for to in [world.subscriber, world.stranger] {
             let mut header = syn_header(40_000);
             (header.source_port, header.ack) = (25, true);

@@ -16,7 +16,7 @@ fn default_runner() -> TestRunner {
 }
 
 #[test]
-fn the_ports_are_found_behind_options_of_every_length() {
+fn the_ports_are_found_after_options_of_every_length() {
     let ends = V4.outbound();
     let mut rows = Vec::new();
     for framing in Framing::usual() {
@@ -28,7 +28,7 @@ fn the_ports_are_found_behind_options_of_every_length() {
                     header.options = Ipv4Options::try_from(&options[..]).unwrap();
                 });
                 rows.push(row(
-                    format!("port {port} behind a header of {words} words, {framing}"),
+                    format!("port {port} after a header of {words} words, {framing}"),
                     framing.frame(&packet),
                     expected,
                 ));
@@ -50,7 +50,7 @@ fn options_that_look_like_ports_are_not_taken_for_them() {
                 header.options = [0xc0, 0x00, high, low].into();
             });
             row(
-                format!("port {port} behind options that read as port {decoy}"),
+                format!("port {port} after options that read as port {decoy}"),
                 bare(&packet),
                 expected,
             )
@@ -59,7 +59,7 @@ fn options_that_look_like_ports_are_not_taken_for_them() {
     check(&mut default_runner(), &rows);
 }
 
-/// A header that says it has so many words; etherparse writes none of fewer than 5.
+/// A header with this length field, in words; etherparse writes none of fewer than 5.
 fn with_ihl(packet: Packet, ihl: u8) -> Packet {
     packet.patched(|bytes| bytes[0] = 0x40 | ihl)
 }
@@ -109,7 +109,7 @@ fn a_header_longer_than_the_packet_is_uninspectable() {
 }
 
 #[test]
-fn a_first_fragment_with_ports_is_judged_by_them() {
+fn a_first_fragment_with_ports_is_filtered_by_them() {
     let mut rows = Vec::new();
     for framing in Framing::usual() {
         for (port, expected) in [(25, blocked(0)), (587, OTHER_PORT)] {

@@ -20,27 +20,27 @@ fn default_runner() -> TestRunner {
     runner(&policy(""))
 }
 
-/// A subscriber's SYN behind these headers.
-fn syn_behind(extensions: &[Extension], port: u16) -> Packet {
+/// A subscriber's SYN after these headers.
+fn syn_after(extensions: &[Extension], port: u16) -> Packet {
     let ends = V6.outbound();
     ends.v6(extensions, IpNumber::TCP, &ends.segment(syn_header(port), &[]))
 }
 
 #[test]
-fn the_ports_are_found_behind_every_extension_header() {
+fn the_ports_are_found_after_every_extension_header() {
     let mut rows = Vec::new();
     for framing in Framing::usual() {
         for extension in Extension::ALL {
             for (port, expected) in [(25, blocked(0)), (587, OTHER_PORT)] {
                 rows.push(row(
-                    format!("port {port} behind {extension:?}, {framing}"),
-                    framing.frame(&syn_behind(&[extension], port)),
+                    format!("port {port} after {extension:?}, {framing}"),
+                    framing.frame(&syn_after(&[extension], port)),
                     expected,
                 ));
             }
             let udp = V6.outbound().v6(&[extension], IpNumber::UDP, &[0; 16]);
             rows.push(row(
-                format!("UDP behind {extension:?}, {framing}"),
+                format!("UDP after {extension:?}, {framing}"),
                 framing.frame(&udp),
                 NOT_TCP,
             ));
@@ -50,23 +50,23 @@ fn the_ports_are_found_behind_every_extension_header() {
 }
 
 #[test]
-fn the_ports_are_found_behind_extension_headers_of_every_length() {
+fn the_ports_are_found_after_extension_headers_of_every_length() {
     let mut rows = Vec::new();
     for (port, expected) in [(25, blocked(0)), (587, OTHER_PORT)] {
         for units in [1, 2, 3, 7, 31, 100, 254, 255] {
             for number in [0, 43, 60, 135, 139, 140] {
                 let extension = Extension::Common(IpNumber(number), units);
                 rows.push(row(
-                    format!("port {port} behind {extension:?}"),
-                    bare(&syn_behind(&[extension], port)),
+                    format!("port {port} after {extension:?}"),
+                    bare(&syn_after(&[extension], port)),
                     expected,
                 ));
             }
         }
         for icv in [0, 4, 12, 16, 32, 1016] {
             rows.push(row(
-                format!("port {port} behind AH with {icv} bytes of check value"),
-                bare(&syn_behind(&[Extension::Authentication(icv)], port)),
+                format!("port {port} after AH with {icv} bytes of check value"),
+                bare(&syn_after(&[Extension::Authentication(icv)], port)),
                 expected,
             ));
         }
@@ -80,8 +80,8 @@ fn every_pair_of_extension_headers_is_looked_through() {
     for first in Extension::ALL {
         for second in Extension::ALL {
             rows.push(row(
-                format!("port 25 behind {first:?} and {second:?}"),
-                bare(&syn_behind(&[first, second], 25)),
+                format!("port 25 after {first:?} and {second:?}"),
+                bare(&syn_after(&[first, second], 25)),
                 blocked(0),
             ));
         }
@@ -98,11 +98,11 @@ fn eight_extension_headers_are_looked_through_and_a_ninth_is_uninspectable() {
             let mut add = |words: String, extensions: &[Extension]| {
                 let words = format!("{count} headers, {words}, {framing}");
                 for (port, expected) in [(25, blocked(0)), (587, OTHER_PORT)] {
-                    let frame = framing.frame(&syn_behind(extensions, port));
-                    rows.push(row(format!("port {port} behind {words}"), frame, expected));
+                    let frame = framing.frame(&syn_after(extensions, port));
+                    rows.push(row(format!("port {port} after {words}"), frame, expected));
                 }
                 let udp = V6.outbound().v6(extensions, IpNumber::UDP, &[0; 16]);
-                rows.push(row(format!("UDP behind {words}"), framing.frame(&udp), NOT_TCP));
+                rows.push(row(format!("UDP after {words}"), framing.frame(&udp), NOT_TCP));
             };
             add("all kinds".to_owned(), &mixed[..count]);
             for extension in Extension::ALL {
@@ -120,7 +120,7 @@ fn eight_extension_headers_are_looked_through_and_a_ninth_is_uninspectable() {
                     let segment = ends.segment(syn_header(port), &[]);
                     let packet = ends.v6(&vec![extension; count], upper, &segment);
                     rows.push(row(
-                        format!("{words} behind {count} headers, all {extension:?}, {framing}"),
+                        format!("{words} after {count} headers, all {extension:?}, {framing}"),
                         framing.frame(&packet),
                         uninspectable_dropped(0),
                     ));
@@ -128,8 +128,8 @@ fn eight_extension_headers_are_looked_through_and_a_ninth_is_uninspectable() {
             }
         }
         rows.push(row(
-            format!("port 25 behind one header of each kind, which are nine, {framing}"),
-            framing.frame(&syn_behind(&mixed, 25)),
+            format!("port 25 after one header of each kind, which are nine, {framing}"),
+            framing.frame(&syn_after(&mixed, 25)),
             uninspectable_dropped(0),
         ));
     }
@@ -144,7 +144,7 @@ fn every_next_header_but_tcp_and_extensions_passes() {
     for upper in (0..=255).filter(|upper| *upper != IpNumber::TCP.0 && !EXTENSIONS.contains(upper)) {
         for extensions in [&[][..], &[Extension::HOP_BY_HOP], &[Extension::FIRST_FRAGMENT]] {
             rows.push(row(
-                format!("next header {upper} behind {extensions:?}, with a blocked segment's bytes"),
+                format!("next header {upper} after {extensions:?}, with a blocked segment's bytes"),
                 bare(&V6.outbound().v6(extensions, IpNumber(upper), &segment)),
                 NOT_TCP,
             ));
@@ -154,7 +154,7 @@ fn every_next_header_but_tcp_and_extensions_passes() {
 }
 
 #[test]
-fn a_first_fragment_with_ports_is_judged_by_them() {
+fn a_first_fragment_with_ports_is_filtered_by_them() {
     let mut rows = Vec::new();
     for framing in Framing::usual() {
         for (port, expected) in [(25, blocked(0)), (587, OTHER_PORT)] {
@@ -167,9 +167,7 @@ fn a_first_fragment_with_ports_is_judged_by_them() {
                 ] {
                     let packet = V6.outbound().v6(extensions, IpNumber::TCP, &segment[..length]);
                     rows.push(row(
-                        format!(
-                            "{length} bytes of a segment to port {port} behind {extensions:?}, {framing}"
-                        ),
+                        format!("{length} bytes of a segment to port {port} after {extensions:?}, {framing}"),
                         framing.frame(&packet),
                         expected,
                     ));
@@ -218,7 +216,7 @@ fn hidden() -> Vec<(String, Packet, Packet)> {
         let words = format!("a first fragment with {length} of 32 bytes of destination options (RFC 7112)");
         packets.push((words, pooled, foreign));
     }
-    // 8 bytes into what may be destination options or TCP behind them.
+    // 8 bytes into what may be destination options or TCP after them.
     let (first, fragment) = chain(
         &[Extension::Fragment {
             offset: 1,
@@ -313,22 +311,22 @@ fn later_fragments_pass_whatever_their_bytes_look_like() {
                         framing.frame(&V6.outbound().v6(extensions, IpNumber(upper), payload))
                     };
                     rows.push(row(
-                        format!("TCP behind {words}"),
+                        format!("TCP after {words}"),
                         frame(6, &segment),
                         LATER_FRAGMENT,
                     ));
                     rows.push(row(
-                        format!("nothing behind {words}"),
+                        format!("nothing after {words}"),
                         frame(6, &[]),
                         LATER_FRAGMENT,
                     ));
                     // What its fragmentable part starts with may be the chain's end, which is in the first one.
                     rows.push(row(
-                        format!("destination options behind {words}"),
+                        format!("destination options after {words}"),
                         frame(60, &segment),
                         LATER_FRAGMENT,
                     ));
-                    rows.push(row(format!("UDP behind {words}"), frame(17, &segment), NOT_TCP));
+                    rows.push(row(format!("UDP after {words}"), frame(17, &segment), NOT_TCP));
                 }
             }
         }
@@ -346,8 +344,8 @@ fn the_reserved_bits_of_a_fragment_header_are_no_part_of_its_offset() {
     ]
     .into_iter()
     .map(|(field, expected)| {
-        // etherparse writes them as zeros; the field stands behind the next header and a reserved byte.
-        let packet = syn_behind(&[Extension::ATOMIC_FRAGMENT], 25)
+        // etherparse writes them as zeros; the field stands after the next header and a reserved byte.
+        let packet = syn_after(&[Extension::ATOMIC_FRAGMENT], 25)
             .patched(|bytes| bytes[42..44].copy_from_slice(&field.to_be_bytes()));
         assert_eq!(packet.bytes[6], FRAGMENT.0);
         row(format!("an offset field of {field:04x}"), bare(&packet), expected)
@@ -362,13 +360,13 @@ fn a_chain_longer_than_16_kibibytes_is_uninspectable() {
     let long = Extension::Common(IpNumber(60), 255);
     let rows = [
         row(
-            "port 25 behind 14,336 bytes",
-            bare(&syn_behind(&[long; 7], 25)),
+            "port 25 after 14,336 bytes",
+            bare(&syn_after(&[long; 7], 25)),
             blocked(0),
         ),
         row(
-            "port 25 behind 16,384 bytes",
-            bare(&syn_behind(&[long; 8], 25)),
+            "port 25 after 16,384 bytes",
+            bare(&syn_after(&[long; 8], 25)),
             uninspectable_dropped(0),
         ),
     ];

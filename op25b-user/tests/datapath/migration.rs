@@ -50,7 +50,7 @@ impl Drop for Place {
     }
 }
 
-/// Somebody who switches from filter to filter; what is pinned stays when it is dropped.
+/// Switches from filter to filter; what is pinned stays when it is dropped.
 struct Process {
     enforced: Enforced,
     record_index: RecordIndex,

@@ -74,18 +74,18 @@ fn the_longest_of_nested_pools_is_named() {
             ("the middle one's first", "198.51.100.128", "203.0.113.80", blocked(0)),
             ("before the inner one", "198.51.100.199", "203.0.113.80", blocked(0)),
             ("the inner one", "198.51.100.200", "203.0.113.80", blocked(2)),
-            ("behind the inner one", "198.51.100.201", "203.0.113.80", blocked(0)),
+            ("after the inner one", "198.51.100.201", "203.0.113.80", blocked(0)),
             ("the middle one's last", "198.51.100.255", "203.0.113.80", blocked(0)),
-            ("behind the middle one", "198.51.101.0", "203.0.113.80", blocked(1)),
+            ("after the middle one", "198.51.101.0", "203.0.113.80", blocked(1)),
             ("the outer one's last", "198.51.103.255", "203.0.113.80", blocked(1)),
-            ("behind the outer one", "198.51.104.0", "203.0.113.80", NOT_POOLED),
+            ("after the outer one", "198.51.104.0", "203.0.113.80", NOT_POOLED),
             ("before the outer one", "198.51.99.255", "203.0.113.80", NOT_POOLED),
             ("the outer one's first", "2001:db8:100::", "2001:db8:feed::80", blocked(1)),
             ("the middle one's first", "2001:db8:100:8000::", "2001:db8:feed::80", blocked(0)),
             ("the inner one", "2001:db8:100:8000::c8", "2001:db8:feed::80", blocked(2)),
-            ("behind the inner one", "2001:db8:100:8000::c9", "2001:db8:feed::80", blocked(0)),
-            ("behind the middle one", "2001:db8:101::", "2001:db8:feed::80", blocked(1)),
-            ("behind the outer one", "2001:db8:200::", "2001:db8:feed::80", NOT_POOLED),
+            ("after the inner one", "2001:db8:100:8000::c9", "2001:db8:feed::80", blocked(0)),
+            ("after the middle one", "2001:db8:101::", "2001:db8:feed::80", blocked(1)),
+            ("after the outer one", "2001:db8:200::", "2001:db8:feed::80", NOT_POOLED),
         ]),
     );
 }
@@ -99,10 +99,10 @@ fn a_relay_is_that_address_and_not_its_neighbours() {
         &flows(&[
             ("the relay", "198.51.101.7", "192.0.2.25", relay(0)),
             ("the address before it", "198.51.101.7", "192.0.2.24", blocked(0)),
-            ("the address behind it", "198.51.101.7", "192.0.2.26", blocked(0)),
+            ("the address after it", "198.51.101.7", "192.0.2.26", blocked(0)),
             ("the relay", "2001:db8:101::7", "2001:db8::25", relay(0)),
             ("the address before it", "2001:db8:101::7", "2001:db8::24", blocked(0)),
-            ("the address behind it", "2001:db8:101::7", "2001:db8::26", blocked(0)),
+            ("the address after it", "2001:db8:101::7", "2001:db8::26", blocked(0)),
             ("the relay's last bits elsewhere", "2001:db8:101::7", "2001:db8:0:1::25", blocked(0)),
         ]),
     );
@@ -147,7 +147,7 @@ fn an_exempt_customer_at_the_relay_is_accounted_to_the_relay() {
 }
 
 #[test]
-fn the_address_as_destination_makes_nobody_a_subscriber() {
+fn a_destination_address_in_a_pool_makes_no_subscriber() {
     let mut runner = runner(&policy(""));
     let mut rows = Vec::new();
     for world in WORLDS {

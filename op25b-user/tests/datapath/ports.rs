@@ -50,7 +50,7 @@ fn of_all_ports_exactly_the_listed_ones_are_blocked() {
         let mut runner = runner(&policy(&format!("block: {{ ports: {ports:?} }}\n")));
         for world in WORLDS {
             let frame = bare(&world.outbound().syn(0));
-            // Of the TCP header, the last one in the frame: behind the source port.
+            // Of the TCP header, the last one in the frame: after the source port.
             let field = frame.len() - TcpHeader::MIN_LEN + 2;
             let rows: Vec<Row> = (0..=u16::MAX)
                 .step_by(if ports.len() == 1 { 1 } else { 97 })

@@ -21,10 +21,10 @@ struct Edges {
     first: IpAddr,
     last: IpAddr,
     before: IpAddr,
-    behind: IpAddr,
+    after: IpAddr,
 }
 
-/// One prefix of each length from 2 bits on, with addresses before and behind that are in none of the others: ones,
+/// One prefix of each length from 2 bits on, with addresses before and after that are in none of the others: ones,
 /// but `01` at the end. So 01, 101, 1101 and so on.
 fn edges(bits: u32, address: fn(u128) -> IpAddr) -> Vec<Edges> {
     (2..=bits)
@@ -41,7 +41,7 @@ fn edges(bits: u32, address: fn(u128) -> IpAddr) -> Vec<Edges> {
                 first: address(first),
                 last: address(last),
                 before: address(first - 1),
-                behind: address(last + 1),
+                after: address(last + 1),
             }
         })
         .collect()
@@ -64,7 +64,7 @@ fn rules(item: impl Fn(usize, &str) -> String) -> String {
     text
 }
 
-/// Each edge as judged by the rule inside, and by none outside. `frame` is told the family and the address.
+/// Each edge: the rule decides inside, and none outside. `frame` takes the family and the address.
 fn rows(
     frame: impl Fn(&World, IpAddr) -> Vec<u8>,
     inside: impl Fn(usize) -> Decision,
@@ -81,7 +81,7 @@ fn rows(
             ("the first address of", edges.first, inside(rule)),
             ("the last address of", edges.last, inside(rule)),
             ("the address before", edges.before, outside),
-            ("the address behind", edges.behind, outside),
+            ("the address after", edges.after, outside),
         ] {
             rows.push(row(
                 format!("{address}, {words} {prefix}"),
@@ -99,7 +99,7 @@ fn the_prefixes_of_these_tests_are_of_every_length_and_apart() {
         let lengths: Vec<u32> = edges.iter().map(|edges| edges.length).collect();
         assert_eq!(lengths, (2..=bits).collect::<Vec<_>>());
         for pair in edges.windows(2) {
-            assert!(pair[0].behind < pair[1].first && pair[0].behind <= pair[1].before);
+            assert!(pair[0].after < pair[1].first && pair[0].after <= pair[1].before);
         }
     }
     assert_eq!(edges_v4()[0].prefix, "64.0.0.0/2");
@@ -202,7 +202,7 @@ fn a_pool_of_everything_and_of_either_half_holds_the_first_and_the_last_address(
 }
 
 #[test]
-fn a_pool_of_everything_in_one_family_says_nothing_about_the_other() {
+fn a_pool_of_everything_in_one_family_does_not_affect_the_other() {
     for (prefix, pooled, other) in [("0.0.0.0/0", V4, V6), ("::/0", V6, V4)] {
         let mut runner = runner(&format!("pools: [{{ name: all, prefixes: ['{prefix}'] }}]\n"));
         check(

@@ -87,7 +87,7 @@ fn port() -> impl Strategy<Value = u16> {
     prop_oneof![3 => Just(25), 1 => Just(2525), 1 => Just(587), 1 => any::<u16>()]
 }
 
-/// A whole segment, behind options or extension headers that hide nothing.
+/// A whole segment, after options or extension headers that hide nothing.
 fn packet(ends: Ends, port: u16, extensions: &[Extension]) -> Packet {
     let segment = ends.segment(syn_header(port), &[]);
     match ends.source {

@@ -18,7 +18,7 @@ fn answers_end_with_the_rate_and_the_segment_is_dropped_all_the_same() {
     let block = "block: { action: prohibit, prohibit_from: [192.0.2.1, '2001:db8::1'], prohibit_rate: 1 }\n";
     let mut runner = runner(&policy(block));
     let start = Instant::now();
-    // Each CPU has a bucket, and nobody says on which one the program runs.
+    // Each CPU has a bucket, and the program may run on any.
     let buckets = BURST * thread::available_parallelism().unwrap().get();
     let mut answered = 0;
     for index in 0..10 * buckets {

@@ -147,7 +147,7 @@ fn addresses_of_one_ipv6_subscriber_share_a_record() {
 }
 
 #[test]
-fn the_policy_says_how_long_an_ipv6_subscribers_prefix_is() {
+fn the_policy_sets_the_length_of_an_ipv6_subscribers_prefix() {
     for (length, records) in [(32, 1), (48, 2), (56, 3), (60, 4), (64, 5)] {
         let sections = policy(&format!("subscribers: {{ ipv6_prefix: {length} }}\n"));
         let (mut filter, _) = loaded(&sections);

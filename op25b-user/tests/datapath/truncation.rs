@@ -18,13 +18,13 @@ const SHORTEST_FRAME: usize = 14;
 /// Bytes of a TCP header that hold the ports.
 const PORTS: usize = 4;
 
-/// What every shorter version of a packet's frame is judged as.
+/// The decision on every shorter version of a packet's frame.
 struct Cuts {
     words: &'static str,
     packet: Packet,
     /// Bytes from the first of which on it is IP.
     header: usize,
-    /// Bytes of the packet with which it is judged as a whole one.
+    /// Bytes of the packet with which it gets the decision on the whole one.
     enough: usize,
     between: Decision,
     whole: Decision,
@@ -83,7 +83,7 @@ fn cuts(uninspectable: Decision) -> Vec<Cuts> {
     let ends = V4.outbound();
     let segment = ends.segment(syn_header(25), &[]);
     all.push(Cuts {
-        words: "a blocked SYN behind IPv4 options",
+        words: "a blocked SYN after IPv4 options",
         packet: ends.v4(IpNumber::TCP, &segment, |header| header.options = [1; 40].into()),
         header: 20,
         enough: 60 + PORTS,
@@ -100,7 +100,7 @@ fn cuts(uninspectable: Decision) -> Vec<Cuts> {
     ];
     let packet = ends.v6(&chain, IpNumber::TCP, &segment);
     all.push(Cuts {
-        words: "a blocked SYN behind IPv6 extension headers",
+        words: "a blocked SYN after IPv6 extension headers",
         enough: packet.bytes.len() - segment.len() + PORTS,
         packet,
         header: V6_LENGTH,
@@ -139,7 +139,7 @@ fn with_length(packet: Packet, upper: u16) -> Packet {
 }
 
 #[test]
-fn ports_behind_the_packets_own_end_are_padding() {
+fn ports_after_the_packets_own_end_are_padding() {
     let mut runner = runner(&policy(""));
     let mut rows = Vec::new();
     for world in WORLDS {
@@ -196,7 +196,7 @@ fn a_length_of_zero_means_an_aggregate_or_a_jumbogram_and_hides_no_ports() {
 }
 
 #[test]
-fn padding_behind_a_packet_says_nothing() {
+fn padding_after_a_packet_has_no_effect() {
     let mut runner = runner(&policy(""));
     let mut rows = Vec::new();
     for framing in Framing::usual() {
@@ -206,7 +206,7 @@ fn padding_behind_a_packet_says_nothing() {
                     let mut frame = framing.frame(&packet);
                     frame.extend(vec![0xff; padding]);
                     rows.push(row(
-                        format!("{words}, {} {framing}, and {padding} bytes behind", world.name),
+                        format!("{words}, {} {framing}, and {padding} bytes after it", world.name),
                         frame,
                         expected,
                     ));

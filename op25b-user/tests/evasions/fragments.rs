@@ -33,7 +33,7 @@ fn new_only() -> String {
 
 #[test]
 fn the_router_forwards_fragments_as_they_are() {
-    // Else the other tests would not say what the server's stack makes of them.
+    // Else the other tests would not show how the server's stack handles them.
     let stage = Stage::new();
     let internet = stage.lab.host(Host::Internet);
     let mut arriving = internet.run(|| PacketSocket::open(HOST_END)).unwrap();
@@ -43,7 +43,7 @@ fn the_router_forwards_fragments_as_they_are() {
         for packet in &packets {
             stage.bot.send(packet);
         }
-        // From the addresses on, behind the hop limit.
+        // From the addresses on, after the hop limit.
         let addresses = if family == V4 { 12 } else { 8 };
         let is_ours = |frame: &[u8]| {
             let packet = link_payload(frame).and_then(|packet| packet.get(addresses..));
@@ -74,7 +74,7 @@ fn a_syn_in_ipv4_fragments_of_16_bytes_is_blocked_by_its_first() {
 }
 
 #[test]
-fn fragments_in_reverse_order_are_judged_as_those_in_order() {
+fn fragments_in_reverse_order_are_filtered_as_those_in_order() {
     let reversed = |flow: Flow, size| {
         let mut packets = in_pieces(&flow.syn(), size);
         packets.reverse();
@@ -164,7 +164,7 @@ fn an_ipv4_packet_at_fragment_offset_1_is_uninspectable_and_linux_waits_for_more
 
 #[test]
 fn a_second_fragment_that_brings_the_syn_is_dropped_where_only_new_connections_are() {
-    // The flags are in the second fragment: nobody can tell from the first whether it opens a connection.
+    // The flags are in the second fragment: the first does not show whether it opens a connection.
     let hidden_flags = |flow: Flow| in_pieces(&flow.first(SYN), 8);
     // Its first fragment could be any connection's, but the second must not be able to make a SYN of it (RFC 3128).
     let overwriting = |flow: Flow| {

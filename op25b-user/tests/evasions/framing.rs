@@ -34,7 +34,7 @@ fn a_syn_in_pppoe_in_qinq_is_blocked() {
 }
 
 #[test]
-fn a_syn_behind_a_compressed_ppp_protocol_is_blocked() {
+fn a_syn_after_a_compressed_ppp_protocol_is_blocked() {
     let line = Line {
         ppp: Some(Ppp::Compressed),
         ..Line::PPPOE_IN_QINQ
@@ -43,7 +43,7 @@ fn a_syn_behind_a_compressed_ppp_protocol_is_blocked() {
 }
 
 #[test]
-fn a_syn_behind_four_tags_of_three_kinds_is_blocked_with_and_without_pppoe() {
+fn a_syn_after_four_tags_of_three_kinds_is_blocked_with_and_without_pppoe() {
     for ppp in [None, Some(Ppp::Full)] {
         let line = Line {
             tags: &[(0x88a8, 100), (0x9100, 7), (0x8100, 42), (0x8100, 43)],
@@ -73,7 +73,7 @@ fn with_priority_tags(tags: &'static [(u16, u16)]) -> Stage {
 }
 
 #[test]
-fn a_syn_behind_priority_tags_is_blocked() {
+fn a_syn_after_priority_tags_is_blocked() {
     for count in [1, 2, 4] {
         with_priority_tags(&[(0x8100, 0); 4][..count]).play(&plain(), &plain_syns());
     }
@@ -99,7 +99,7 @@ fn five_priority_tags_and_more_are_uninspectable_though_linux_takes_them_off() {
             eventually("it is counted", || {
                 growth(&before, &counters(&filter)) == named(&[(Uninspectable, 1)])
             });
-            // Probes behind as many tags would be dropped, too; without tags they are answered.
+            // Probes after as many tags would be dropped, too; without tags they are answered.
             let tagged = std::mem::replace(&mut stage.bot.line, Line::ETHERNET);
             assert_eq!(
                 stage.plain_attempt(family),

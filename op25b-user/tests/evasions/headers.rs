@@ -47,8 +47,8 @@ fn ipv4_options_to_the_maximum_are_skipped() {
     );
 }
 
-/// A SYN behind destination options headers.
-fn behind(headers: usize) -> impl Fn(Flow) -> Vec<Vec<u8>> {
+/// A SYN after destination options headers.
+fn syn_after(headers: usize) -> impl Fn(Flow) -> Vec<Vec<u8>> {
     move |flow| {
         let mut payload = Vec::new();
         for _ in 1..headers {
@@ -63,13 +63,13 @@ fn behind(headers: usize) -> impl Fn(Flow) -> Vec<Vec<u8>> {
 
 #[test]
 fn eight_extension_headers_are_skipped() {
-    let evasions = [1, 2, 7, 8].map(|count| Evasion::new(V6, &ONCE, behind(count)));
+    let evasions = [1, 2, 7, 8].map(|count| Evasion::new(V6, &ONCE, syn_after(count)));
     Stage::new().play(&plain(), &evasions);
 }
 
 #[test]
 fn nine_extension_headers_and_more_are_uninspectable() {
-    let evasions = [9, 10, 20].map(|count| Evasion::new(V6, &HIDDEN, behind(count)));
+    let evasions = [9, 10, 20].map(|count| Evasion::new(V6, &HIDDEN, syn_after(count)));
     Stage::new().play(&plain(), &evasions);
 }
 
@@ -200,7 +200,7 @@ fn a_packet_without_a_length_is_blocked_though_linux_drops_it() {
 }
 
 #[test]
-fn padding_behind_a_whole_packet_changes_nothing() {
+fn padding_after_a_whole_packet_changes_nothing() {
     let padded = |flow: Flow| {
         let mut packet = flow.syn().packet();
         // Where a parser that forgets the length would find the data of something else.

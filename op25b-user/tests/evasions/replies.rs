@@ -24,7 +24,7 @@ fn assert_refused(block: &str, errors: [(Family, i32); 2], attempts: u64) {
         connect(&stage, family, MAIL).unwrap();
     }
     // A veth end drops what a native program at the other end sends back, unless it runs one, too. Hardware does not.
-    let idle = INTERFACES_OF_A_HOST.to_owned() + POOL_OF_NOBODY;
+    let idle = INTERFACES_OF_A_HOST.to_owned() + UNUSED_POOL;
     let _idle = stage.filter_on(Host::Subscriber, &idle);
     for mode in ["native", "generic"] {
         let role = "sub0, role: subscriber";
@@ -47,7 +47,7 @@ fn assert_refused(block: &str, errors: [(Family, i32); 2], attempts: u64) {
 }
 
 const INTERFACES_OF_A_HOST: &str = "version: 1\ninterfaces: [{ name: eth0, role: subscriber }]\n";
-const POOL_OF_NOBODY: &str = "pools: [{ name: nobody, prefixes: [192.0.2.128/25], mode: monitor }]\n";
+const UNUSED_POOL: &str = "pools: [{ name: unused, prefixes: [192.0.2.128/25], mode: monitor }]\n";
 
 #[test]
 fn reset_refuses_a_connection_at_once() {
@@ -59,7 +59,7 @@ fn reset_refuses_a_connection_at_once() {
 }
 
 #[test]
-fn prohibit_tells_the_client_at_once_that_the_host_is_out_of_its_reach() {
+fn prohibit_makes_connect_fail_at_once_as_unreachable_or_prohibited() {
     // Linux makes these of "communication administratively prohibited" in ICMP and in ICMPv6. On links that take no
     // time the first may come while `connect` still holds its socket; then Linux only notes it, and obeys the second.
     assert_refused(

@@ -19,7 +19,7 @@ use crate::support::{
 
 /// DS-Lite's own, the same for every customer (RFC 6333 section 5.7): in no pool.
 const B4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 0, 2));
-/// Customers' addresses behind tunnels, in the pool.
+/// Addresses of customers whose packets come in tunnels, in the pool.
 const INNER4: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 66));
 const INNER6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0x100, 6, 0, 0, 0, 0x66));
 
@@ -63,7 +63,7 @@ fn syn(flow: Flow) -> Vec<Vec<u8>> {
 const ONCE: [(Reason, u64); 1] = [(Blocked, 1)];
 
 #[test]
-fn a_syn_in_dual_stack_lite_is_blocked_by_its_outer_source_where_4in6_is_looked_into() {
+fn a_syn_in_dual_stack_lite_is_blocked_by_its_outer_source_where_4in6_is_enabled() {
     let tiny = |flow: Flow| {
         let pieces = cut(&flow.syn().bytes(), 8);
         fragments(flow.source.ip(), flow.destination.ip(), TCP, &pieces)
@@ -76,25 +76,25 @@ fn a_syn_in_dual_stack_lite_is_blocked_by_its_outer_source_where_4in6_is_looked_
 }
 
 #[test]
-fn a_syn_in_6in4_is_blocked_by_its_inner_source_where_6in4_is_looked_into() {
+fn a_syn_in_6in4_is_blocked_by_its_inner_source_where_6in4_is_enabled() {
     let evasion = Evasion::new(V6, &ONCE, syn);
     play(Tunnel::V6_IN_V4, [INNER4, INNER6], &[evasion]);
 }
 
 #[test]
-fn a_syn_in_4in4_is_blocked_where_4in4_is_looked_into() {
+fn a_syn_in_4in4_is_blocked_where_4in4_is_enabled() {
     let evasion = Evasion::new(V4, &ONCE, syn);
     play(Tunnel::V4_IN_V4, [INNER4, INNER6], &[evasion]);
 }
 
 #[test]
-fn a_syn_in_gre_is_blocked_where_gre_is_looked_into() {
+fn a_syn_in_gre_is_blocked_where_gre_is_enabled() {
     let evasions = [V4, V6].map(|family| Evasion::new(family, &ONCE, syn));
     play(Tunnel::GRE, [INNER4, INNER6], &evasions);
 }
 
 #[test]
-fn a_syn_in_l2tp_is_blocked_where_l2tp_is_looked_into() {
+fn a_syn_in_l2tp_is_blocked_where_l2tp_is_enabled() {
     let evasions = [V4, V6].map(|family| Evasion::new(family, &ONCE, syn));
     play(Tunnel::L2TP, [INNER4, INNER6], &evasions);
 }

@@ -60,7 +60,7 @@ fn from_uplink(filter: &Filter) -> BTreeMap<String, u64> {
 #[test]
 fn triangular_spamming_works_past_subscriber_interfaces_and_is_blocked_on_the_uplink() {
     let mut stage = Stage::new();
-    // One bot sends, with the other's address, where nobody filters; the server answers to the other.
+    // One bot sends, with the other's address, where there is no filter; the server answers to the other.
     stage.bot = Bot::apart(&stage.lab, Host::Relay, Host::Subscriber, Line::ETHERNET, BOT);
     let filter = stage.filter(&plain());
     for family in Family::BOTH {
@@ -84,7 +84,7 @@ fn triangular_spamming_works_past_subscriber_interfaces_and_is_blocked_on_the_up
     }
 }
 
-/// A port that nobody listens on, so that the server's host can begin from it.
+/// A port without a listener, so that the server's host can begin from it.
 const BEGIN: u16 = 2525;
 
 /// Lets the server begin a connection to the bot: what the bot has to answer it with is a SYN and this acknowledgment.
@@ -110,7 +110,7 @@ fn begin(from: SocketAddr, to: SocketAddr) -> anyhow::Result<Socket> {
     socket.bind(&from.into())?;
     match socket.connect(&to.into()) {
         Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Ok(socket),
-        other => anyhow::bail!("a connection to nobody: {other:?}"),
+        other => anyhow::bail!("a connection to a closed port: {other:?}"),
     }
 }
 
@@ -118,7 +118,7 @@ fn begin(from: SocketAddr, to: SocketAddr) -> anyhow::Result<Socket> {
 fn assert_blocked(stage: &mut Stage, family: Family, filter: &Filter, socket: &Socket, segment: &Segment) {
     let before = counters(filter);
     stage.bot.send(&segment.packet());
-    // What is sent later is judged later.
+    // What is sent later is filtered later.
     assert_eq!(stage.plain_attempt(family), Outcome::Nothing);
     assert_eq!(growth(&before, &counters(filter)), named(&[(Blocked, 2)]));
     assert!(socket.peer_addr().is_err(), "{family:?}");

@@ -135,7 +135,7 @@ fn a_syn_with_data_is_blocked_where_the_server_would_take_it_at_once() {
         let flow = stage.bot.flow(family, FAST);
         let before = counters(&filter);
         stage.bot.send(&with_data(flow).packet());
-        // What is sent later is judged later.
+        // What is sent later is filtered later.
         assert_eq!(stage.plain_attempt(family), Outcome::Nothing);
         assert_eq!(growth(&before, &counters(&filter)), named(&[(Blocked, 2)]));
         assert!(!server.accepts(flow.source, Duration::ZERO), "{family:?}");

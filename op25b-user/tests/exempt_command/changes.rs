@@ -23,7 +23,7 @@ fn added() -> Added {
 }
 
 #[test]
-fn add_asks_for_what_was_typed_and_says_the_id_and_the_verdict() {
+fn add_requests_what_was_typed_and_prints_the_id_and_the_verdict() {
     let scene = Scene::new();
     let daemon = scene.daemon(|_| ok(&added()));
     let more = [
@@ -72,7 +72,7 @@ fn add_asks_for_what_was_typed_and_says_the_id_and_the_verdict() {
 }
 
 #[test]
-fn what_the_daemon_refuses_is_said_and_exits_with_1_and_what_it_cannot_do_with_2() {
+fn what_the_daemon_refuses_is_printed_and_exits_with_1_and_what_it_cannot_do_with_2() {
     for (status, code) in [(422, 1), (409, 1), (403, 1), (503, 2), (507, 2)] {
         let scene = Scene::new();
         let _daemon = scene.daemon(move |_| problem(status, "`198.51.100.9/29`: no", &[]));
@@ -117,7 +117,7 @@ fn a_daemon_that_does_not_answer_leaves_it_open_whether_it_was_done() {
 }
 
 #[test]
-fn without_a_daemon_nothing_is_written_and_how_to_start_one_is_said() {
+fn without_a_daemon_nothing_is_written_and_how_to_start_one_is_printed() {
     let scene = Scene::new();
     let file = scene.file("x.csv", "customer,prefixes\nA,198.51.100.8/29\n");
     for words in [
@@ -137,7 +137,7 @@ fn without_a_daemon_nothing_is_written_and_how_to_start_one_is_said() {
 }
 
 #[test]
-fn remove_gives_the_reason_and_says_what_happens_now() {
+fn remove_sends_the_reason_and_prints_the_new_verdict() {
     let scene = Scene::new();
     let daemon = scene.daemon(|_| {
         ok(&Removed {
@@ -165,7 +165,7 @@ fn remove_gives_the_reason_and_says_what_happens_now() {
 }
 
 #[test]
-fn extend_says_the_new_end() {
+fn extend_prints_the_new_end() {
     let scene = Scene::new();
     let daemon = scene.daemon(|_| {
         let mut exemption = exemption(ID, "Example KK", "198.51.100.8/29");

@@ -11,18 +11,18 @@ use std::{
 use serde::Serialize;
 use serde_json::Value;
 
-/// What was asked.
+/// A request.
 #[derive(Clone, Debug)]
 pub struct Asked {
     /// The method, the path and the query.
     pub line: String,
-    /// The value of the header by which a repetition is known.
+    /// The value of the idempotency header.
     pub key: Option<String>,
     /// The body; null without one.
     pub body: Value,
 }
 
-/// What is answered.
+/// A reply.
 pub enum Reply {
     /// A document.
     Json(u16, Value),

@@ -32,7 +32,7 @@ fn rows(asked: &Asked) -> Vec<(u64, NewExemption)> {
 }
 
 #[test]
-fn import_sends_what_the_file_says_with_its_lines() {
+fn import_sends_the_rows_of_the_file_with_their_lines() {
     let scene = Scene::new();
     let daemon = scene.daemon(imported);
     let file = scene.file("customers.csv", CSV);
@@ -81,7 +81,7 @@ fn import_sends_what_the_file_says_with_its_lines() {
 }
 
 #[test]
-fn every_mistake_in_a_file_is_told_and_nothing_is_asked_of_the_daemon() {
+fn every_mistake_in_a_file_is_reported_and_the_daemon_gets_no_request() {
     let scene = Scene::new();
     let daemon = scene.daemon(|_| Reply::HangUp);
     let file = scene.file("x.csv", "customer,prefixes\n,198.51.100.8/29\nB\n");
@@ -116,7 +116,7 @@ fn every_mistake_in_a_file_is_told_and_nothing_is_asked_of_the_daemon() {
 }
 
 #[test]
-fn what_the_daemon_finds_in_rows_is_told_with_file_and_line() {
+fn what_the_daemon_finds_in_rows_is_reported_with_file_and_line() {
     let scene = Scene::new();
     let _daemon = scene.daemon(|_| {
         problem(

@@ -169,7 +169,7 @@ fn history_is_a_line_for_each_change() {
 }
 
 #[test]
-fn without_a_daemon_the_disk_is_read_and_that_is_said() {
+fn without_a_daemon_the_disk_is_read_and_the_output_notes_it() {
     let scene = Scene::new();
     let nothing = scene.op25b(&["exempt", "list"]);
     assert_eq!((nothing.code, nothing.stdout.as_str()), (Some(0), ""));
@@ -204,11 +204,11 @@ fn without_a_daemon_the_disk_is_read_and_that_is_said() {
     assert_eq!(shown.code, Some(0));
     assert!(shown.stdout.contains("  state         removed\n"), "{shown:?}");
     assert!(shown.stdout.contains(" by alice\n"), "{shown:?}");
-    let nobody = scene.op25b(&["exempt", "show", "line-5"]);
-    assert_eq!((nobody.code, nobody.stdout.as_str()), (Some(1), ""));
+    let unknown = scene.op25b(&["exempt", "show", "line-5"]);
+    assert_eq!((unknown.code, unknown.stdout.as_str()), (Some(1), ""));
     assert!(
-        nobody.stderr.ends_with("op25b: there is no exemption line-5\n"),
-        "{nobody:?}"
+        unknown.stderr.ends_with("op25b: there is no exemption line-5\n"),
+        "{unknown:?}"
     );
 
     let history = scene.op25b(&["exempt", "history"]).stdout;
@@ -318,7 +318,7 @@ fn explain_asks_the_daemon_and_names_a_stored_exemption_by_its_id() {
         "",
         "op25b: 198.51.100.8 and 2001:db8::1 are not of the same address family\n",
     );
-    // A file is nobody's business but ours.
+    // For a policy file the daemon gets no request.
     let before = daemon.asked().len();
     let missing = shown(&scene.path("missing.yaml"));
     assert_eq!(

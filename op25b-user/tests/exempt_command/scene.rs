@@ -22,7 +22,7 @@ use crate::daemon::{Asked, Daemon, Reply};
 /// Directories.
 pub struct Scene(TempDir);
 
-/// What a command said, and how it ended.
+/// A command's output and exit code.
 #[derive(Debug)]
 pub struct Answer {
     pub code: Option<i32>,
@@ -138,7 +138,7 @@ impl Answer {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in {self:?}"))
     }
 
-    /// Asserts how it ended and what it said.
+    /// Asserts the exit code and the output.
     #[track_caller]
     pub fn is(&self, code: i32, stdout: &str, stderr: &str) {
         assert_eq!(
@@ -158,7 +158,7 @@ pub fn record(id: u128, customer: &str, prefix: &str) -> Record {
     Record::new(Ulid::from(id), terms, at, alice())
 }
 
-/// The same, as a daemon tells of it.
+/// The same, as a daemon reports it.
 pub fn exemption(id: &str, customer: &str, prefix: &str) -> Exemption {
     Exemption {
         id: id.into(),

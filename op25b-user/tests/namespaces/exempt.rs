@@ -140,7 +140,7 @@ fn what_is_probably_a_slip_is_refused_with_what_to_write() {
 
     let id = add(&scene, &["198.51.100.8/29"], &[]);
     let other = exempt(&scene, &["add", "198.51.100.8/30", "--customer", "Other"]);
-    // Whether or not that is let pass, whose it is already is said.
+    // Whether or not that is accepted, the present holder is named.
     assert!(
         other.stderr.contains("Example KK") && other.stderr.contains(&id),
         "{other:?}"
@@ -270,7 +270,7 @@ fn without_a_daemon_nothing_changes_and_everything_is_still_shown() {
             .contains("one stored exemption is not taken into account"),
         "{explained:?}"
     );
-    // A file that says something else by now is not passed off as what is enforced.
+    // A file that differs by now is not shown as what is enforced.
     scene.policy(SMALL);
     let list = exempt(&scene, &["list", "--json"]);
     assert_eq!(ids(list.json()["exemptions"].as_array().unwrap()), [&id]);
@@ -307,7 +307,7 @@ fn an_import_is_done_whole_or_not_at_all_and_once() {
     scene.assert_blocked(&servers, &filter);
 
     fs::write(&file, &good).unwrap();
-    for (words, said) in [
+    for (words, output) in [
         (
             &["import", "--dry-run", path][..],
             "would add 2; 0 exist already\n",
@@ -318,7 +318,7 @@ fn an_import_is_done_whole_or_not_at_all_and_once() {
         let answer = exempt(&scene, words);
         assert_eq!(
             (answer.code, answer.stdout.as_str()),
-            (Some(0), said),
+            (Some(0), output),
             "{answer:?}"
         );
     }

@@ -33,7 +33,7 @@ fn without_policy_it_explains_what_is_enforced_here() {
         "{text}"
     );
     assert_eq!(lines[2], "  from     the enforced program");
-    // Nobody is counted for a question.
+    // `op25b explain` counts nothing.
     assert_eq!(filter.count("blocked").unwrap(), 0);
 
     // Without its daemon the question is put to a copy.

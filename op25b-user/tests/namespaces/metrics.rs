@@ -55,7 +55,7 @@ fn blocked(filter: &Filter) -> i64 {
 }
 
 #[test]
-fn packets_policy_reloads_and_interfaces_are_told_as_they_are() {
+fn packets_policy_reloads_and_interfaces_are_exported_as_they_are() {
     let scene = Scene::new();
     let servers = Servers::start(&scene.lab).unwrap();
     let exemptions = "relays: [{ name: r, prefixes: [192.0.2.25] }]\nexemptions:\n\
@@ -139,7 +139,9 @@ fn packets_policy_reloads_and_interfaces_are_told_as_they_are() {
     let [(_, pins), ..] = scene.router().places();
     foreign_program::detach(&pins.join("links/sub0"));
     let interfered = "op25b_interface_interferences_total{interface=\"sub0\"}";
-    eventually("the interference is told", || metrics(&scene)[interfered] == 1);
+    eventually("the interference is exported", || {
+        metrics(&scene)[interfered] == 1
+    });
     assert_values(
         &scene,
         &[
@@ -150,7 +152,7 @@ fn packets_policy_reloads_and_interfaces_are_told_as_they_are() {
     // It is put back at once the first time, and only later the second.
     foreign_program::detach(&pins.join("links/sub0"));
     let enforced = "op25b_interface_enforced{interface=\"sub0\"}";
-    eventually("the loss is told", || metrics(&scene)[enforced] == 0);
+    eventually("the loss is exported", || metrics(&scene)[enforced] == 0);
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn generation(scene: &Scene) -> PathBuf {
     path
 }
 
-/// Changes what a generation says of itself, as if another version had loaded it.
+/// Changes a generation's description, as if another version had loaded it.
 fn rewrite(scene: &Scene, change: impl Fn(&str) -> String) {
     let map = MapData::from_pin(generation(scene).join("DESCRIPTION")).unwrap();
     let mut chunks = Array::<_, [u8; 256]>::try_from(Map::Array(map)).unwrap();
@@ -135,8 +135,8 @@ fn from_what_is_not_understood_at_all_the_interfaces_are_taken_over_and_the_coun
     scene.assert_blocked(&servers, &filter);
     filter.leave_by(Signal::SIGKILL).unwrap();
     let before = scene.attached();
-    rewrite(&scene, |_| "nobody's JSON".into());
-    // What does not take the description is still told.
+    rewrite(&scene, |_| "not JSON".into());
+    // What does not depend on the description is still reported.
     let status = scene.op25b(&["status"]);
     assert_eq!(status.code, Some(0), "{status:?}");
     let text = &status.stdout;

@@ -34,7 +34,7 @@ fn assert_all_work(scene: &Scene, servers: &Servers) {
     }
 }
 
-/// A frame that nobody sees may be lost; one that is counted as blocked is not.
+/// A frame that does not arrive may be lost; one that is counted as blocked is not.
 fn assert_each_crafted_frame_is_counted_once(scene: &Scene, servers: &Servers, filter: &Filter) {
     let blocked = cells()
         .filter(|(path, _, verdict)| matches!(path.what, What::Crafted(_)) && *verdict == Verdict::Blocked);
@@ -47,7 +47,7 @@ fn assert_each_crafted_frame_is_counted_once(scene: &Scene, servers: &Servers, f
 }
 
 #[test]
-fn every_path_works_before_and_after_the_filter_and_is_as_the_policy_says_with_it() {
+fn every_path_works_before_and_after_the_filter_and_follows_the_policy_with_it() {
     let scene = Scene::new();
     let servers = Servers::start(&scene.lab).unwrap();
     assert_all_work(&scene, &servers);

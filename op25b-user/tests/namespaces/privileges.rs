@@ -75,7 +75,7 @@ fn an_ordinary_user_with_the_three_capabilities_enforces() {
 }
 
 #[test]
-fn status_and_explain_say_which_privilege_they_lack() {
+fn status_and_explain_name_the_privilege_that_is_missing() {
     let scene = Scene::new();
     let policy = scene.policy(SMALL);
     let _filter = scene.filter(&policy);
@@ -123,7 +123,7 @@ fn once_it_enforces_root_keeps_what_reloading_takes_and_no_more() {
         let id: u32 = thread.unwrap().file_name().to_str().unwrap().parse().unwrap();
         assert_eq!(status_of(id, "CapPrm"), format!("{kept:016x}"));
     }
-    // It is enough, also for a policy that is somebody else's.
+    // It is enough, also for another user's policy.
     fs::set_permissions(&policy, fs::Permissions::from_mode(0o400)).unwrap();
     std::os::unix::fs::chown(&policy, Some(65534), Some(65534)).unwrap();
     filter.reload().unwrap();

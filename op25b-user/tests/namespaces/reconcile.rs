@@ -21,7 +21,7 @@ fn pin(scene: &Scene, interface: &str) -> PathBuf {
     pins.join("links").join(interface)
 }
 
-/// What the daemon says of an interface.
+/// The daemon's report of an interface.
 fn report(scene: &Scene, interface: &str) -> Value {
     let interfaces = scene.daemon_report()["interfaces"].clone();
     let mut interfaces = interfaces.as_array().unwrap().iter();
@@ -47,7 +47,7 @@ fn await_filter(scene: &Scene, interface: &str) {
     });
 }
 
-fn says(filter: &Filter, what: &str) -> usize {
+fn logged(filter: &Filter, what: &str) -> usize {
     filter.log().matches(what).count()
 }
 
@@ -57,17 +57,19 @@ fn an_interface_that_is_waited_for_is_enforced_on_as_soon_as_it_is_there() {
     let servers = Servers::start(&scene.lab).unwrap();
     let filter = scene.filter(&scene.policy(&with("late0", ", wait: true")));
     scene.assert_blocked(&servers, &filter);
-    eventually("it is said", || says(&filter, "waiting for it") == 1);
+    eventually("it is logged", || logged(&filter, "waiting for it") == 1);
     assert_eq!(report(&scene, "late0")["state"], "missing");
     scene.ip(&["link add late0 type veth peer name late1"]);
     await_filter(&scene, "late0");
-    eventually("it is told", || report(&scene, "late0")["state"] == "enforced");
+    eventually("it is reported", || {
+        report(&scene, "late0")["state"] == "enforced"
+    });
     assert!(pin(&scene, "late0").exists());
     assert_eq!(report(&scene, "late0")["interferences"], 0);
 
     // A reload takes it along, and what is missing then is waited for again.
     scene.ip(&["link delete late0"]);
-    eventually("it is said again", || says(&filter, "waiting for it") == 2);
+    eventually("it is logged again", || logged(&filter, "waiting for it") == 2);
     filter.reload().unwrap();
     scene.ip(&["link add late0 type veth peer name late1"]);
     await_filter(&scene, "late0");
@@ -87,10 +89,10 @@ fn an_interface_that_returns_is_enforced_on_again_and_again_with_its_tunnels() {
         await_filter(&scene, "back0");
         let index = scene.on_router("cat", &["/sys/class/net/back0/ifindex"]);
         indices.push(index.stdout);
-        eventually("it is logged", || says(&filter, "reattached") == time + 1);
+        eventually("it is logged", || logged(&filter, "reattached") == time + 1);
     }
     assert_eq!(report(&scene, "back0")["interferences"], 0);
-    assert_eq!(says(&filter, "\"ERROR\""), 0, "{}", filter.log());
+    assert_eq!(logged(&filter, "\"ERROR\""), 0, "{}", filter.log());
     let links = fs::read_dir(pin(&scene, "")).unwrap().count();
     assert_eq!(links, 2);
     assert_eq!(filter.stop().unwrap().code(), Some(0));
@@ -98,14 +100,16 @@ fn an_interface_that_returns_is_enforced_on_again_and_again_with_its_tunnels() {
 }
 
 #[test]
-fn a_filter_that_somebody_detaches_is_put_back_at_once_and_loudly() {
+fn a_filter_that_another_process_detaches_is_put_back_at_once_with_an_error_in_the_log() {
     let scene = Scene::new();
     let servers = Servers::start(&scene.lab).unwrap();
     let filter = scene.filter(&scene.policy(SMALL));
     foreign_program::detach(&pin(&scene, "sub0"));
-    eventually("it is noticed", || says(&filter, "THE FILTER WAS DETACHED") == 1);
+    eventually("it is noticed", || {
+        logged(&filter, "THE FILTER WAS DETACHED") == 1
+    });
     eventually("it is put back", || runs_on(&scene, "sub0").is_some());
-    assert_eq!(says(&filter, "cannot reattach"), 0, "{}", filter.log());
+    assert_eq!(logged(&filter, "cannot reattach"), 0, "{}", filter.log());
     scene.assert_blocked(&servers, &filter);
     let report = report(&scene, "sub0");
     assert_eq!(
@@ -115,7 +119,9 @@ fn a_filter_that_somebody_detaches_is_put_back_at_once_and_loudly() {
 
     // The second time it backs off first.
     foreign_program::detach(&pin(&scene, "sub0"));
-    eventually("it is noticed", || says(&filter, "THE FILTER WAS DETACHED") == 2);
+    eventually("it is noticed", || {
+        logged(&filter, "THE FILTER WAS DETACHED") == 2
+    });
     assert_eq!(runs_on(&scene, "sub0"), None);
     eventually("it is put back later", || runs_on(&scene, "sub0").is_some());
 }
@@ -126,11 +132,11 @@ fn another_program_in_its_place_is_named_and_left_until_it_goes() {
     let filter = scene.filter(&scene.policy(SMALL));
     let foreign = ForeignProgram::instead_of(&filter, scene.router(), "sub0");
     let id = runs_on(&scene, "sub0").unwrap();
-    // Its name is known at the start only: to tell it takes a privilege that is given up.
+    // Its name is known at the start only: reading it takes a privilege that is given up.
     let refusal = format!(
         "interface sub0 already runs another XDP program (id {id}, native), `bpftool prog show id {id}` names it; "
     );
-    eventually("it is named", || says(&filter, &refusal) == 1);
+    eventually("it is named", || logged(&filter, &refusal) == 1);
     assert_eq!(report(&scene, "sub0")["state"], "lost");
     assert_eq!(runs_on(&scene, "sub0"), Some(id));
     drop(foreign);
@@ -145,7 +151,9 @@ fn another_program_on_its_own_link_is_replaced_and_a_pin_that_is_removed_pinned_
     let filter = scene.filter(&scene.policy(SMALL));
     let program = runs_on(&scene, "sub0");
     foreign_program::replace(&pin(&scene, "sub0"));
-    eventually("it is noticed", || says(&filter, "THE FILTER WAS REPLACED") == 1);
+    eventually("it is noticed", || {
+        logged(&filter, "THE FILTER WAS REPLACED") == 1
+    });
     eventually("it is put back", || runs_on(&scene, "sub0") == program);
     scene.assert_blocked(&servers, &filter);
 

@@ -12,7 +12,7 @@ fn run(scene: &Scene, policy: &str) -> Answer {
     scene.op25b(&["run", "--policy", policy.to_str().unwrap()])
 }
 
-/// What it was refused with, after what it had said.
+/// The error, after what was logged before it.
 fn last_line(answer: &Answer) -> &str {
     assert_eq!(answer.code, Some(2), "{answer:?}");
     answer.stderr.lines().last().unwrap_or_default()
@@ -60,7 +60,7 @@ fn an_interface_with_another_xdp_program_is_refused_with_its_name_and_left_as_it
     assert_eq!(scene.attached(), []);
 }
 
-/// Why `xdp: generic` beside somebody else's native program is refused, and the other way round.
+/// Why `xdp: generic` beside another native program is refused, and the other way round.
 #[test]
 fn the_kernel_runs_no_native_and_generic_program_at_the_same_time() {
     let scene = Scene::new();

@@ -15,12 +15,12 @@ use crate::support::scene::{SMALL, Scene, eventually};
 const EXEMPTION: &str =
     "exemptions: [{ customer: Example KK, prefixes: [198.51.100.10, '2001:db8:100::10'] }]\n";
 
-/// Sends a SIGHUP and waits until the log says so once more.
-fn hang_up(filter: &Filter, says: &str) {
-    let times = |filter: &Filter| filter.log().matches(says).count();
+/// Sends a SIGHUP and waits until the log has this once more.
+fn hang_up(filter: &Filter, message: &str) {
+    let times = |filter: &Filter| filter.log().matches(message).count();
     let before = times(filter);
     filter.signal(Signal::SIGHUP).unwrap();
-    eventually(says, || times(filter) > before);
+    eventually(message, || times(filter) > before);
 }
 
 #[test]

@@ -71,14 +71,14 @@ fn the_unit_is_one_that_systemd_understands() {
     )
     .unwrap();
     let output = match Command::new("systemd-analyze").arg("verify").arg(&copy).output() {
-        // Without systemd there is nobody to understand it.
+        // Without systemd nothing here reads it.
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
         output => output.unwrap(),
     };
-    let said = String::from_utf8_lossy(&output.stderr);
+    let text = String::from_utf8_lossy(&output.stderr);
     assert!(
-        output.status.success() && !said.contains("op25b.service"),
-        "{said}"
+        output.status.success() && !text.contains("op25b.service"),
+        "{text}"
     );
 }
 
@@ -110,8 +110,8 @@ fn the_unit_exposes_the_service_to_little() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         output => {
             let output = output.unwrap();
-            let said = String::from_utf8_lossy(&output.stdout);
-            assert!(output.status.success(), "{said}");
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success(), "{text}");
         }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::scene::{Mounted, SMALL, Scene, lab_policy};
 
 #[test]
-fn without_a_filter_it_exits_with_3_and_says_so() {
+fn without_a_filter_it_exits_with_3_and_prints_so() {
     let scene = Scene::new();
     let text = scene.op25b(&["status"]);
     assert_eq!(text.code, Some(3));
@@ -73,7 +73,7 @@ fn json_names_process_program_policy_interfaces_pools_exemptions_and_counters() 
 }
 
 #[test]
-fn text_says_the_same_to_people() {
+fn text_shows_the_same_as_json() {
     let scene = Scene::new();
     let policy = scene.policy(SMALL);
     let filter = scene.filter(&policy);

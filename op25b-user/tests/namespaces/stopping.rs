@@ -22,14 +22,14 @@ fn is_loaded(id: u32) -> bool {
         .any(|loaded| loaded.id() == id)
 }
 
-/// The state that `op25b status` tells of.
+/// The state in `op25b status`.
 fn state(scene: &Scene) -> String {
     let status = scene.op25b(&["status", "--json"]).json();
     status["state"].as_str().unwrap().to_owned()
 }
 
 #[test]
-fn no_signal_ends_the_filter_and_status_says_that_it_is_alone() {
+fn no_signal_ends_the_filter_and_status_shows_it_without_a_daemon() {
     let scene = Scene::new();
     let servers = Servers::start(&scene.lab).unwrap();
     let policy = scene.policy(SMALL);
@@ -149,8 +149,8 @@ fn stop_alone_ends_the_daemon_and_the_filter_goes_on() {
     let attached = scene.attached();
     let answer = scene.op25b(&["stop"]);
     assert_eq!(answer.code, Some(0), "{answer:?}");
-    let said = format!("the daemon, process {}, has ended\n", filter.pid());
-    assert_eq!(answer.stdout, said);
+    let expected = format!("the daemon, process {}, has ended\n", filter.pid());
+    assert_eq!(answer.stdout, expected);
     assert_eq!(scene.attached(), attached);
     let again = scene.op25b(&["stop"]);
     assert_eq!(again.code, Some(3), "{again:?}");

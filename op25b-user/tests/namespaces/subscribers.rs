@@ -73,7 +73,7 @@ fn records_outlive_reloads_other_pools_and_a_killed_daemon() {
 }
 
 #[test]
-fn options_say_who_is_shown_and_in_which_order() {
+fn options_select_and_order_the_subscribers() {
     let scene = Scene::new();
     let servers = Servers::start(&scene.lab).unwrap();
     let pools = "pools:\n- { name: v4, prefixes: [198.51.100.0/24] }\n\
@@ -141,7 +141,7 @@ fn options_say_who_is_shown_and_in_which_order() {
 }
 
 #[test]
-fn without_a_filter_or_a_privilege_it_says_so() {
+fn without_a_filter_or_a_privilege_it_fails_with_the_reason() {
     let scene = Scene::new();
     let answer = scene.op25b(&["subscribers"]);
     assert_eq!(answer.code, Some(3));
@@ -161,14 +161,14 @@ fn without_a_filter_or_a_privilege_it_says_so() {
         answer.stdout.starts_with("0 of 0 subscribers (0 remembered) on "),
         "{answer:?}"
     );
-    let nobody = [
+    let unprivileged = [
         "--reuid=65534",
         "--regid=65534",
         "--clear-groups",
         OP25B,
         "subscribers",
     ];
-    let refusal = scene.on_router("setpriv", &nobody);
+    let refusal = scene.on_router("setpriv", &unprivileged);
     assert!(
         refusal.refusal().contains("this needs root: CAP_SYS_ADMIN"),
         "{refusal:?}"

@@ -47,7 +47,7 @@ fn put_back([state, aside]: &[PathBuf; 2]) {
 }
 
 #[test]
-fn what_could_not_be_read_at_the_start_is_enforced_though_nobody_asks() {
+fn what_could_not_be_read_at_the_start_is_enforced_without_a_request() {
     let scene = Scene::new();
     let policy = scene.policy(SMALL);
     let filter = scene.filter(&policy);
@@ -56,7 +56,7 @@ fn what_could_not_be_read_at_the_start_is_enforced_though_nobody_asks() {
     let hidden = hide_store(&scene);
 
     let filter = scene.filter(&policy);
-    eventually("it is told", || {
+    eventually("it is reported", || {
         scene.daemon_report()["exemptions"]["kernel_is_behind"] == true
     });
     put_back(&hidden);

@@ -66,7 +66,7 @@ enum Fate {
 
 use Fate::{Dropped, Passes};
 
-/// A frame that is sent, and what is looked for behind the filter.
+/// A frame that is sent, and what is looked for after the filter.
 struct Sent {
     words: String,
     frame: Vec<u8>,
@@ -123,7 +123,7 @@ impl Frames {
             Framing::Bare => &[],
             Framing::QinQ => &[0x88, 0xa8, 0, 100, 0x81, 0, 0, 42],
         };
-        // Locally administered addresses, the destination's being nobody's: what arrives goes no further.
+        // Locally administered addresses, the destination's unused: what arrives goes no further.
         let macs: &[u8] = &[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];
         self.sent.push(Sent {
             words: format!("{words}, {framing:?}, {} bytes", packet.len()),
@@ -213,7 +213,7 @@ impl Frames {
         }
     }
 
-    /// Behind two extension headers of 2 KiB each: a program that reads the first buffer only does not see them.
+    /// After two extension headers of 2 KiB each: a program that reads the first buffer only does not see them.
     fn ports_in_the_second_buffer(&mut self) {
         const OPTIONS: IpNumber = IpNumber(60);
         let (IpAddr::V6(from), IpAddr::V6(to)) = (V6.subscriber, V6.server) else {
@@ -238,7 +238,7 @@ impl Frames {
                 ..Ipv6Header::default()
             };
             let packet = [&header.to_bytes()[..], &payload].concat();
-            self.push(&format!("port {port} behind 4 KiB"), Framing::Bare, packet, fate);
+            self.push(&format!("port {port} after 4 KiB"), Framing::Bare, packet, fate);
         }
     }
 }
@@ -261,7 +261,7 @@ fn expected(sent: &[Sent]) -> Vec<u64> {
     REASONS.map(under).into()
 }
 
-fn judges(xdp: &'static str, mtu: usize) {
+fn assert_filtered(xdp: &'static str, mtu: usize) {
     println!(
         "net.core.bpf_jit_enable = {}",
         fs::read_to_string("/proc/sys/net/core/bpf_jit_enable")
@@ -279,15 +279,15 @@ fn judges(xdp: &'static str, mtu: usize) {
     assert!(status.success());
     let filter = scene.filter(&scene.policy(&policy(xdp)));
     assert_eq!(scene.modes(), [("sub0".to_owned(), xdp)]);
-    let mut behind = scene.router().run(|| PacketSocket::open("sub0")).unwrap();
+    let mut after = scene.router().run(|| PacketSocket::open("sub0")).unwrap();
     let before = subscriber.run(|| PacketSocket::open(HOST_END)).unwrap();
 
     let sent = Frames::all(mtu);
     for sent in &sent {
         before.send(&sent.frame).unwrap();
     }
-    // Once all that is counted was judged, a last frame comes in behind whatever passed.
-    eventually("each frame is judged", || counted(&filter) == expected(&sent));
+    // Once all counters are as expected, a last frame comes in after whatever passed.
+    eventually("each frame is counted", || counted(&filter) == expected(&sent));
     let mut last = Frames {
         mtu,
         sequence: 0x6000_0000,
@@ -306,7 +306,7 @@ fn judges(xdp: &'static str, mtu: usize) {
             .all(|(sent, seen)| *seen || matches!(sent.fate, Dropped(_)))
     };
     while !is_over || !all_are_there(&seen) {
-        let Some(frame) = behind.receive(deadline).unwrap() else {
+        let Some(frame) = after.receive(deadline).unwrap() else {
             break;
         };
         is_over |= frame.ends_with(&last.sent[0].packet);
@@ -329,21 +329,21 @@ fn judges(xdp: &'static str, mtu: usize) {
 }
 
 #[test]
-fn frames_of_up_to_1500_bytes_are_judged_in_native_mode() {
-    judges("native", 1_500);
+fn frames_of_up_to_1500_bytes_are_filtered_in_native_mode() {
+    assert_filtered("native", 1_500);
 }
 
 #[test]
-fn frames_of_up_to_1500_bytes_are_judged_in_generic_mode() {
-    judges("generic", 1_500);
+fn frames_of_up_to_1500_bytes_are_filtered_in_generic_mode() {
+    assert_filtered("generic", 1_500);
 }
 
 #[test]
-fn frames_of_up_to_9000_bytes_are_judged_in_native_mode() {
-    judges("native", 9_000);
+fn frames_of_up_to_9000_bytes_are_filtered_in_native_mode() {
+    assert_filtered("native", 9_000);
 }
 
 #[test]
-fn frames_of_up_to_9000_bytes_are_judged_in_generic_mode() {
-    judges("generic", 9_000);
+fn frames_of_up_to_9000_bytes_are_filtered_in_generic_mode() {
+    assert_filtered("generic", 9_000);
 }

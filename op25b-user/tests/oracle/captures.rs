@@ -45,7 +45,7 @@ fn frames(name: &str) -> Vec<Vec<u8>> {
     frames
 }
 
-/// Judges a capture under the lab's policy: how often each answer came.
+/// Runs a capture under the lab's policy: how often each answer came.
 fn replay(program: &mut Program, policy: &Policy, name: &str, role: Role) -> String {
     let mut counts = BTreeMap::<_, usize>::new();
     let frames = frames(name);
@@ -67,7 +67,7 @@ fn replay(program: &mut Program, policy: &Policy, name: &str, role: Role) -> Str
 }
 
 #[test]
-fn every_captured_frame_is_judged_as_the_oracle_says_and_as_written_down() {
+fn every_captured_frame_gets_the_verdict_of_the_oracle_and_the_recorded_one() {
     let text = fs::read_to_string(op25b_testlab::paths::workspace().join("policies/lab.yaml"))
         .expect("the lab's policy");
     let (mut program, policy) = (Program::load(&text), Policy::read(&text));

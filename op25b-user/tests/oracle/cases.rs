@@ -130,7 +130,7 @@ pub fn save(difference: &Difference) -> io::Result<PathBuf> {
     let file = directory.join(format!("{}.yaml", Timestamp::now().as_nanosecond()));
     fs::create_dir_all(&directory)?;
     fs::write(&file, text)?;
-    // The test may run through sudo, in a directory of somebody who has to be able to edit the case.
+    // The test may run through sudo, in another user's directory, who has to be able to edit the case.
     let owner = fs::metadata(env!("CARGO_MANIFEST_DIR"))?;
     for path in [&directory, &file] {
         chown(path, Some(owner.uid()), Some(owner.gid()))?;
@@ -144,12 +144,12 @@ fn assert_none(failures: &[String]) {
 }
 
 #[test]
-fn the_oracle_answers_the_written_cases_as_they_say() {
+fn the_oracle_gives_the_answers_of_the_written_cases() {
     let cases = read("cases");
     assert!(cases.len() >= 12, "the cases are not there");
     let failures = cases.iter().filter_map(|case| {
         let frame = case.frame();
-        let written = case.written().expect("a written case says what it expects");
+        let written = case.written().expect("a written case has its answer");
         let got = expected::expect(&case.policy(), case.role, &frame, Timestamp::now());
         let text = dissect(&frame);
         (got != written).then(|| format!("{}\n{text}written: {written:?}\noracle:  {got:?}\n", case.name))

@@ -36,10 +36,10 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// What the two say, if it is not the same.
+    /// The answers of the two, if they differ.
     pub fn find(program: &mut Program, policy: &Policy, role: Role, frame: &[u8]) -> Option<Self> {
         let expected = expected::expect(policy, role, frame, Timestamp::now());
-        let got = program.judge(role, frame);
+        let got = program.run(role, frame);
         (got.as_ref() != Ok(&expected)).then(|| Self {
             policy: policy.clone(),
             role,

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::verdict::Role;
 
-/// A policy, in the order of its file. Names are left out: nothing is judged by them.
+/// A policy, in the order of its file. Names are left out: no verdict depends on them.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Policy {
     pub interfaces: Vec<Interface>,

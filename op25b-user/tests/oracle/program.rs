@@ -42,13 +42,13 @@ impl Program {
     }
 
     /// The program's answer; an error is an answer that the product itself calls nonsense, or the kernel's refusal.
-    pub fn judge(&mut self, role: Role, frame: &[u8]) -> Result<Answer, String> {
+    pub fn run(&mut self, role: Role, frame: &[u8]) -> Result<Answer, String> {
         let role = match role {
             Role::Subscriber => policy::Role::Subscriber,
             Role::Uplink => policy::Role::Uplink,
         };
-        let judged = self.runner.run_from(role, frame);
-        let (decision, output) = judged.map_err(|error| format!("{error:?}"))?;
+        let result = self.runner.run_from(role, frame);
+        let (decision, output) = result.map_err(|error| format!("{error:?}"))?;
         let verdict = Verdict::named(decision.verdict.name()).ok_or("unknown verdict")?;
         let reason = Reason::named(decision.reason.name()).ok_or("unknown reason")?;
         Ok(Answer {
@@ -63,7 +63,7 @@ impl Program {
     /// has room for, which is less than a jumbo frame.
     pub fn longest_frame(&mut self) -> usize {
         let lengths = [9_000, 3_400, 1_514];
-        let takes = |length: &usize| self.judge(Role::Subscriber, &vec![0; *length]).is_ok();
+        let takes = |length: &usize| self.run(Role::Subscriber, &vec![0; *length]).is_ok();
         lengths
             .into_iter()
             .find(takes)

@@ -28,7 +28,7 @@ fn policy(block: &str) -> String {
     )
 }
 
-/// A SYN from a pool to port 25, behind no, one and two VLAN tags, in both versions of IP.
+/// A SYN from a pool to port 25, after no, one and two VLAN tags, in both versions of IP.
 fn syns() -> Vec<(usize, Vec<u8>)> {
     let source_v6: [u8; 16] = [0x20, 0x01, 0x0d, 0xb8, 0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9];
     let destination_v6: [u8; 16] = [0x20, 0x01, 0x0d, 0xb8, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 80];
@@ -68,7 +68,7 @@ fn syns() -> Vec<(usize, Vec<u8>)> {
 }
 
 #[test]
-fn a_syn_from_a_pool_is_blocked_behind_every_tag_and_in_both_versions() {
+fn a_syn_from_a_pool_is_blocked_after_every_tag_and_in_both_versions() {
     for (pool, frame) in syns() {
         let answer = expect(&policy(""), Role::Subscriber, &frame);
         assert_eq!(
@@ -189,7 +189,7 @@ fn uplinks_look_into_no_tunnels() {
     assert_eq!(expect(policy, Role::Uplink, &frame).reason, Reason::NotTcp);
 }
 
-/// How many of the frames drawn for this policy are judged so.
+/// How many of the frames drawn for this policy get this answer.
 fn drawn(policy: &Policy, is_meant: impl Fn(&Answer, &Answer) -> bool) -> usize {
     let mut without_tunnels = policy.clone();
     without_tunnels.interfaces[0].tunnels.clear();

@@ -80,14 +80,14 @@ words!(Reason {
     Blocked = "blocked",
 });
 
-/// All of what is said about one packet.
+/// The whole answer for one packet.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Answer {
     pub verdict: Verdict,
     pub reason: Reason,
     /// Index into the list that the reason speaks of.
     pub rule: Option<usize>,
-    /// The frame afterwards; none if it is dropped, since nobody sees it then.
+    /// The frame afterwards; none if it is dropped.
     pub output: Option<Vec<u8>>,
 }
 

@@ -2,7 +2,7 @@
 
 use op25b::policy;
 
-/// Reads them as a policy: either they are one, which can be handled then, or it is said why not.
+/// Reads them as a policy: either they are one, which can be handled then, or there is a diagnostic.
 pub fn check(bytes: &[u8]) {
     match policy::parse_bytes("x.yaml", bytes) {
         Ok(loaded) => {

@@ -58,7 +58,7 @@ fn a_backup_is_taken_when_the_store_is_opened_if_something_has_changed() {
 }
 
 #[test]
-fn a_backup_that_fails_is_said_and_does_no_harm() {
+fn a_backup_that_fails_is_reported_and_does_no_harm() {
     let dir = tempdir().unwrap();
     // Nothing can be put in this one's place.
     let in_the_way = dir.path().join("exemptions.db.backup.new");

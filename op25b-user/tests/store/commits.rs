@@ -55,12 +55,12 @@ fn each_change_of_a_commit_is_an_event_of_its_own() {
         6
     );
     let events = store.events(None, 3, 10).unwrap();
-    let told: Vec<_> = events
+    let reported: Vec<_> = events
         .iter()
         .map(|event| (event.revision, event.action, event.after.id))
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             (4, ChangeKind::Remove, record(3).id),
             (5, ChangeKind::Add, record(4).id),
@@ -81,7 +81,7 @@ fn each_change_of_a_commit_is_an_event_of_its_own() {
 }
 
 #[test]
-fn a_record_that_somebody_else_changed_is_a_conflict_and_nothing_is_done() {
+fn a_record_that_was_changed_meanwhile_is_a_conflict_and_nothing_is_done() {
     let dir = tempdir().unwrap();
     let mut store = open(dir.path());
     add_each(&mut store, 1..=2);
@@ -156,7 +156,7 @@ fn what_became_of_a_request_is_known_for_a_day() {
     assert_eq!(store.earlier(1000, "one").unwrap(), Some(earlier.clone()));
     assert_eq!(store.earlier(1001, "one").unwrap(), None);
     assert_eq!(store.earlier(1000, "two").unwrap(), None);
-    // The same request is not done a second time, also if nobody asked before.
+    // The same request is not done a second time, also without a look-up before.
     let again = Commit {
         request: Some(request(1000, "one")),
         ..of([add(record(3))])

@@ -14,13 +14,13 @@ use tempfile::tempdir;
 
 use crate::{add, now, of, record};
 
-/// Tells the test binary that it is the child.
+/// Marks the test binary as the child.
 const CHILD: &str = "OP25B_TEST_STORE";
 const KILLS: u32 = 50;
 /// A commit is recognised by how many changes it has: half of one would show.
 const CHANGES: u32 = 5;
 
-/// Commits and says so until it is killed. It is no test by itself.
+/// Commits and prints so until it is killed. It is no test by itself.
 #[test]
 fn child_that_commits() {
     let Ok(dir) = env::var(CHILD) else { return };

@@ -38,7 +38,7 @@ pub(crate) fn half_backed_up() -> TempDir {
     dir
 }
 
-/// A copy of a store that nobody has open.
+/// A copy of a store that is not open.
 fn copy_of(dir: &TempDir) -> TempDir {
     let copy = tempdir().unwrap();
     for entry in fs::read_dir(dir.path()).unwrap() {
@@ -63,7 +63,7 @@ fn asides(dir: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// What must be so whatever the damage was, and what was said of it.
+/// What must hold whatever the damage and the remarks were.
 fn recovered(dir: &Path) -> Opened {
     let mut opened = sqlite::open(dir).unwrap();
     assert_eq!(opened.store.trouble(), None);
@@ -124,15 +124,15 @@ fn whichever_page_is_damaged_the_store_opens_with_all_that_was_backed_up() {
         let standing = opened.store.standing().unwrap().len();
         noticed += usize::from(!opened.remarks.is_empty());
         whole += usize::from(standing == usize::try_from(ALL).unwrap() + 1);
-        let told = opened.remarks.iter().any(|remark| remark.contains("lost"));
+        let is_reported = opened.remarks.iter().any(|remark| remark.contains("lost"));
         assert!(
-            told || standing == usize::try_from(ALL).unwrap() + 1,
+            is_reported || standing == usize::try_from(ALL).unwrap() + 1,
             "page {page}: {:?}",
             opened.remarks
         );
     }
     assert_eq!(noticed, pages);
-    // Each record is told of in two places: only where the tables themselves are found is there one.
+    // Each record is remarked on in two places; on pages with the tables' own definitions, in one.
     assert!(whole >= pages - 4, "{whole} of {pages}");
 }
 
@@ -189,7 +189,7 @@ fn wherever_a_file_is_cut_off_the_store_opens_with_all_that_was_backed_up() {
 }
 
 #[test]
-fn without_a_backup_it_begins_with_what_can_be_read_and_says_so() {
+fn without_a_backup_it_begins_with_what_can_be_read_and_reports_so() {
     let dir = tempdir().unwrap();
     add_each(&mut open(dir.path()), 1..=3);
     garbage(&file_of(&dir));

@@ -161,7 +161,7 @@ fn a_full_disk_without_a_store_is_an_empty_store_until_there_is_room() {
 }
 
 #[test]
-fn no_room_for_a_backup_is_said_and_does_no_harm() {
+fn no_room_for_a_backup_is_reported_and_does_no_harm() {
     let dir = Mounted::tiny("size=1m");
     let mut store = open(dir.path());
     add_each(&mut store, 1..=3);

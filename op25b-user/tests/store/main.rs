@@ -91,7 +91,7 @@ fn of(changes: impl Into<Vec<Change>>) -> Commit {
     }
 }
 
-/// Adds records, one by one, and says what the last one's revision is.
+/// Adds records, one by one, and returns the last one's revision.
 fn add_each(store: &mut SqliteStore, numbers: impl IntoIterator<Item = u32>) -> Revision {
     numbers
         .into_iter()
@@ -100,7 +100,7 @@ fn add_each(store: &mut SqliteStore, numbers: impl IntoIterator<Item = u32>) -> 
         .unwrap()
 }
 
-/// Opens a store of which nothing is to be said.
+/// Opens a store that needs no remark.
 fn open(dir: &Path) -> SqliteStore {
     let opened = sqlite::open(dir).unwrap();
     assert_eq!(opened.remarks, [""; 0]);
@@ -123,7 +123,7 @@ fn named(numbers: impl IntoIterator<Item = u32>) -> Vec<String> {
         .collect()
 }
 
-/// Runs SQL on the file as somebody with a shell might.
+/// Runs SQL on the file, as from a shell.
 fn by_hand(dir: &Path, sql: &str) -> rusqlite::Result<()> {
     Connection::open(dir.join("exemptions.db"))?.execute_batch(sql)
 }

@@ -125,7 +125,7 @@ fn a_store_that_cannot_be_read_does_not_pass_for_empty() {
     assert_eq!(customers(&store), named([1]));
 }
 
-/// Breaks an open store, as when somebody restores a copy over it; what it gives puts it right.
+/// Breaks an open store, as a copy restored over it does; the result repairs it.
 fn break_store(store: &mut SqliteStore, dir: &Path) -> impl FnOnce() + use<> {
     let (dir, file, aside) = (dir.to_owned(), dir.join("exemptions.db"), dir.join("aside"));
     fs::create_dir(&aside).unwrap();

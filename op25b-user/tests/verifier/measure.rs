@@ -108,7 +108,7 @@ pub struct Instruction {
 }
 
 impl Instruction {
-    /// `dst = imm64`, in two instructions: of a map (1), or of a map's value (2), as its source register says.
+    /// `dst = imm64`, in two instructions: of a map (1), or of a map's value (2), as its source register marks it.
     const LOAD_64_BITS: u8 = 0x18;
 
     fn read([code, registers, low, high, immediate @ ..]: [u8; 8]) -> Self {
@@ -174,7 +174,7 @@ fn instructions(program: &ProgramInfo) -> Vec<Instruction> {
         info: &raw mut info as u64,
     };
     // SAFETY: the attribute is what the kernel reads for this command; `info` and the buffer that it points to are alive
-    // and as long as they say.
+    // and as long as their length fields.
     let result = unsafe {
         libc::syscall(
             libc::SYS_bpf,

@@ -65,7 +65,7 @@ impl Function {
                     // What a call leaves in them is no address in this frame.
                     addresses[..6].fill(None);
                 }
-                // Behind these comes what is reached from elsewhere, with other registers.
+                // After these comes what is reached from elsewhere, with other registers.
                 (EXIT | JUMP, _) => addresses[..usize::from(FRAME_POINTER)].fill(None),
                 // Loads: the source is the address, the destination gets something else.
                 (_, 0x01) => {

@@ -91,7 +91,7 @@ impl Copy {
         let stdout = cargo.stdout.take().context("cargo has no stdout")?;
         let mut object = None;
         for line in BufReader::new(stdout).lines() {
-            let line = line.context("cannot read what cargo says")?;
+            let line = line.context("cannot read cargo's output")?;
             if let Ok(Message::BuildScriptExecuted { package_id, out_dir }) = serde_json::from_str(&line)
                 && package_id.contains("/op25b-user#")
             {
@@ -102,16 +102,16 @@ impl Copy {
             .wait()
             .with_context(|| format!("cannot wait for `{text}`"))?;
         ensure!(status.success(), "`{text}` failed ({status}): see above");
-        let object = object.context("cargo did not tell where the XDP program is")?;
+        let object = object.context("cargo did not report the path of the XDP program")?;
         fs::read(&object).with_context(|| format!("cannot read {}", object.display()))
     }
 
-    /// An error, with all that was said, if a test of a target fails.
+    /// An error, with the whole output, if a test of a target fails.
     pub(super) fn pass(&self, target: &str) -> anyhow::Result<()> {
-        let (failed, said) = self.test(target)?;
+        let (failed, output_text) = self.test(target)?;
         ensure!(
             failed.is_empty(),
-            "tests fail as it is: {}\n{said}",
+            "tests fail as it is: {}\n{output_text}",
             failed.join(", ")
         );
         Ok(())
@@ -122,7 +122,7 @@ impl Copy {
         Ok(self.test(target)?.0)
     }
 
-    /// The tests of a target that fail, and what was said.
+    /// The tests of a target that fail, and the output.
     fn test(&self, target: &str) -> anyhow::Result<(Vec<String>, String)> {
         let mut test = self.cargo_test(&[target]);
         suite::run_tests_through(&mut test, self.through_sudo)?;
@@ -131,14 +131,14 @@ impl Copy {
         let output = test
             .output()
             .with_context(|| format!("cannot run `{}`", process::shown(&test)))?;
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        let failed = failed_tests(&said);
+        let output_text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let failed = failed_tests(&output_text);
         ensure!(
             output.status.success() == failed.is_empty(),
-            "`{}` neither passed nor told which tests failed:\n{said}",
+            "`{}` neither passed nor named the tests that failed:\n{output_text}",
             process::shown(&test)
         );
-        Ok((failed, said))
+        Ok((failed, output_text))
     }
 
     fn cargo_test(&self, targets: &[&str]) -> Command {
@@ -155,7 +155,7 @@ impl Copy {
     }
 }
 
-/// Tells the differential test to show a difference as it is found.
+/// Has the differential test show a difference as it is found.
 const NO_SHRINKING: &str = "OP25B_NO_SHRINKING";
 
 /// The names in a test binary's lines such as `test policy::it_works ... FAILED`, in order: the lines come as tests end.

@@ -9,7 +9,7 @@ const fn mutant(name: &'static str, file: &'static str, from: &'static str, to: 
 /// All of them, from the frame's first byte to what is sent back.
 pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
-        "the fourth VLAN tag is not looked behind",
+        "nothing after the fourth VLAN tag is read",
         "parse/ethernet.rs",
         "const MAX_VLAN_TAGS: usize = 4;",
         "const MAX_VLAN_TAGS: usize = 3;",
@@ -21,7 +21,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "_ if proto_is_vlan(ethertype) => Err(Reason::NotIp),",
     ),
     mutant(
-        "frames with five tags are dropped whatever the policy says",
+        "frames with five tags are dropped whatever the policy",
         "verdict/mod.rs",
         "    if decision.verdict == Verdict::Drop as u32 {\n",
         "    if decision.verdict <= Verdict::Drop as u32 {\n",
@@ -123,7 +123,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "const FIRST_HARMLESS_FRAGMENT: u32 = 2;",
     ),
     mutant(
-        "tunnels are looked into on every interface",
+        "tunnels are filtered inside on every interface",
         "verdict/mod.rs",
         "flow.tunnels != 0 && !are_enabled_here(ctx, flow.tunnels)",
         "flow.tunnels == u32::MAX && !are_enabled_here(ctx, flow.tunnels)",

@@ -72,7 +72,7 @@ pub fn compiler_packages() -> Option<CompilerPackages> {
     })
 }
 
-/// The LLVM that a compiler's package depends on, as the packages say it.
+/// The LLVM that a compiler's package depends on, by the packages' dependencies.
 fn llvm_of(package: &str) -> Option<u32> {
     let mut command = Command::new("apt-cache");
     command

@@ -31,7 +31,7 @@ pub struct Facts {
     pub compiler: Result<Toolchain, Missing>,
     /// The linker; nothing is known without a compiler.
     pub linker: Option<Result<PathBuf, Missing>>,
-    /// What apt says; `None` on a machine without apt.
+    /// Facts from apt; `None` on a machine without apt.
     pub apt: Option<Apt>,
     /// Whether the LLVM that the linker has to be built with is installed.
     pub llvm_installed: bool,
@@ -41,7 +41,7 @@ pub struct Facts {
     pub tests_missing: TestsMissing,
 }
 
-/// What apt says. Only asked when something is missing: it takes its time.
+/// Facts from apt. Queried only when something is missing: it is slow.
 #[derive(Clone, Debug, Default)]
 pub struct Apt {
     /// Whether there are package lists to look things up in.

@@ -39,7 +39,7 @@ pub enum Purpose {
     Test,
 }
 
-/// Something is missing that this program may not or cannot install; it was said what.
+/// Something is missing that this program may not or cannot install; a message named it.
 #[derive(Debug)]
 pub struct Incomplete;
 
@@ -232,7 +232,7 @@ fn report(facts: &Facts) {
     match &facts.linker {
         Some(Ok(path)) => println!("bpf-linker  {}", path.display()),
         Some(Err(missing)) => println!("bpf-linker  missing: {missing}"),
-        None => println!("bpf-linker  cannot be judged without the compiler"),
+        None => println!("bpf-linker  cannot be checked without the compiler"),
     }
     for package in &facts.lab_missing {
         println!("lab         missing: {package}");

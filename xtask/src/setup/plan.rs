@@ -52,7 +52,7 @@ impl Action {
     }
 }
 
-/// Everything to do on a machine, in order. `fresh` says that the package lists were refreshed just now.
+/// Everything to do on a machine, in order. `fresh`: the package lists were refreshed just now.
 #[must_use]
 pub fn plan(facts: &Facts, fresh: bool) -> Vec<Step> {
     let mut steps = Vec::new();

@@ -23,7 +23,7 @@ pub enum Clock {
         /// Where those threads' times are.
         others: Vec<PathBuf>,
     },
-    /// The time of day, where the kernel keeps the time of receiving out of the thread's, or does not say.
+    /// The time of day, where the kernel keeps the time of receiving out of the thread's, or does not report it.
     Day,
 }
 
@@ -40,7 +40,7 @@ pub struct Moment {
 pub struct Elapsed {
     /// How long.
     pub time: Duration,
-    /// Whether somebody else had the CPU, and the time says so.
+    /// Whether another process had the CPU, and the time shows it.
     pub is_disturbed: bool,
 }
 
@@ -133,5 +133,5 @@ fn ran(schedstat: &PathBuf) -> anyhow::Result<u64> {
     let first = text.split_whitespace().next();
     first
         .and_then(|nanoseconds| nanoseconds.parse().ok())
-        .with_context(|| format!("{} says no time: {text}", schedstat.display()))
+        .with_context(|| format!("{} has no time: {text}", schedstat.display()))
 }

@@ -18,7 +18,7 @@ pub trait Filter {
 #[derive(Debug)]
 pub struct Obstacle(pub String);
 
-/// What stands in the way of measuring it with so many exemptions, if something does; `is_named` says that it was asked for
+/// What stands in the way of measuring it with so many exemptions, if something does; `is_named` if it was asked for
 /// by name, and may take long.
 pub fn obstacle(contender: Contender, exemptions: u32, is_named: bool) -> Option<Obstacle> {
     let (programs, most): (&[&str], _) = match contender {

@@ -30,7 +30,7 @@ struct Source {
     transport_checksum: [u8; 2],
 }
 
-// SAFETY: arrays of bytes behind `repr(C)`, without padding; any bit pattern is valid.
+// SAFETY: arrays of bytes after `repr(C)`, without padding; any bit pattern is valid.
 unsafe impl Pod for Source {}
 
 /// The program that sends, with all its sources.

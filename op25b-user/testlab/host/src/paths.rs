@@ -18,7 +18,7 @@ pub fn workspace() -> &'static Path {
 
 /// Cargo's target directory: the one that this program was built into.
 pub fn target() -> anyhow::Result<PathBuf> {
-    let this = env::current_exe().context("cannot tell where this program is")?;
+    let this = env::current_exe().context("cannot find the path of this program")?;
     this.ancestors()
         .find(|directory| directory.join("CACHEDIR.TAG").is_file())
         .map(Path::to_path_buf)

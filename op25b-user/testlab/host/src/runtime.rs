@@ -103,7 +103,7 @@ fn bpf_works() -> std::io::Result<()> {
         value_size: 4,
         max_entries: 1,
     };
-    // SAFETY: the kernel reads as many bytes as it is told the structure has.
+    // SAFETY: the kernel reads as many bytes as the size that is passed.
     let fd = unsafe {
         libc::syscall(
             libc::SYS_bpf,
@@ -118,7 +118,7 @@ fn bpf_works() -> std::io::Result<()> {
     if fd < 0 {
         return Err(std::io::Error::last_os_error());
     }
-    // SAFETY: the kernel has just handed out this descriptor, and nobody else has it.
+    // SAFETY: the kernel has just returned this descriptor, and nothing else owns it.
     drop(unsafe { <std::os::fd::OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(fd) });
     Ok(())
 }

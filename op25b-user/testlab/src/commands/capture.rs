@@ -39,7 +39,7 @@ pub struct Args {
     to: Option<PathBuf>,
 }
 
-/// Those who send something that a filter would judge; what the router sends, nobody does.
+/// Hosts whose packets go through the filter; those that the router itself sends do not.
 const HOSTS: [Host; 5] = [
     Host::Subscriber,
     Host::Corporate,
@@ -49,7 +49,7 @@ const HOSTS: [Host; 5] = [
 ];
 /// How long an answer may take that should come.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// A host that has sent nothing for so long after everything was answered has nothing more to say.
+/// A host that has sent nothing for so long after everything was answered sends nothing more.
 const QUIET: Duration = Duration::from_millis(300);
 
 /// Runs the command.

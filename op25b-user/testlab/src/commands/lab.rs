@@ -78,7 +78,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 fn up(name: &str) -> anyhow::Result<()> {
     let lab = Lab::create(name)?;
-    let this = env::current_exe().context("cannot tell where this program is")?;
+    let this = env::current_exe().context("cannot find the path of this program")?;
     let mut server = Command::new(this)
         .args(["lab", "serve", "--name", name])
         .stdin(Stdio::null())
@@ -87,7 +87,7 @@ fn up(name: &str) -> anyhow::Result<()> {
         .spawn()
         .context("cannot start the lab's servers")?;
     let owner = record::Owner::of(server.id()).context("the lab's servers ended at once")?;
-    // The servers say on stderr that they are up, or why not.
+    // The servers report on stderr that they are up, or why not.
     let mut line = String::new();
     let mut stderr =
         std::io::BufReader::new(server.stderr.take().context("the lab's servers have no stderr")?);
@@ -113,7 +113,7 @@ fn up(name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What `serve` says when it is up.
+/// What `serve` prints when it is up.
 const READY: &str = "ready";
 
 fn serve(name: &str) -> anyhow::Result<()> {

@@ -161,7 +161,7 @@ impl Drop for Lab {
     }
 }
 
-/// Removes what killed processes left behind, and says what that was.
+/// Removes what killed processes left behind, and returns what that was.
 pub fn remove_stale() -> anyhow::Result<Vec<String>> {
     let mut stale = record::names();
     stale.retain(|name| !record::owner(name).is_some_and(record::Owner::is_alive));

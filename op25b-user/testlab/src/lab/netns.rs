@@ -149,7 +149,7 @@ pub(super) fn remove(name: &str) -> anyhow::Result<()> {
     let [pins, runtime, state] = places(name);
     if is_bpffs(&pins) {
         remove_pins(&pins)?;
-        // Lazily: somebody may still look at it.
+        // Lazily: another process may still use it.
         umount2(&pins, MntFlags::MNT_DETACH).with_context(|| format!("cannot unmount {}", pins.display()))?;
     }
     for directory in [pins, runtime, state] {

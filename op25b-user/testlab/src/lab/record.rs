@@ -1,5 +1,5 @@
 //! Records of labs and of the processes that own them: a file for each, so that what a killed process left behind can be
-//! told from what is in use.
+//! distinguished from what is in use.
 
 use std::{
     fs, io,
@@ -85,7 +85,7 @@ impl Drop for Draft {
     }
 }
 
-/// Who owns a lab; nobody if the record cannot be read.
+/// The process that owns a lab; none if the record cannot be read.
 pub(crate) fn owner(name: &str) -> Option<Owner> {
     let text = fs::read_to_string(path(name)).ok()?;
     let (pid, started) = text.trim().split_once(' ')?;
@@ -100,7 +100,7 @@ pub(crate) fn exists(name: &str) -> bool {
 }
 
 pub(crate) fn remove(name: &str) {
-    // Gone already is as good; and there is nobody to tell of anything else.
+    // Gone already is as good; other errors cannot be reported from here.
     let _ = fs::remove_file(path(name));
 }
 

@@ -205,7 +205,7 @@ pub(super) fn joining(namespace: impl Fn(Host) -> String) -> Vec<(Host, String)>
             (host, HOST_END, a.host4, a.host6),
         ] {
             commands.push((on, format!("addr add {v4}/{} dev {end}", a.length4)));
-            // Nobody else is on the link to have the same address: it can be used at once.
+            // Nothing else on the link can have the same address: it can be used at once.
             commands.push((on, format!("addr add {v6}/{} dev {end} nodad", a.length6)));
         }
         commands.push((host, format!("route add default via {}", a.router4)));

@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use super::{Certificate, Service, session};
 use crate::lab::NetNs;
 
-/// A client that says nothing for this long is gone.
+/// A client that sends nothing for this long is gone.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A message that the server took responsibility for.
@@ -59,7 +59,7 @@ impl MailServer {
                         }
                     }
                 }
-                // Whoever waits for it may have given up: then nobody is there to be served either.
+                // The receiver may have given up: then there is no client either.
                 let _ = listening.send(Ok(()));
                 tasks.join_all().await;
             });

@@ -57,7 +57,7 @@ pub(super) async fn serve(
             // Commands sent before the handshake could be an attacker's (CVE-2011-0411).
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                "commands behind STARTTLS",
+                "commands after STARTTLS",
             ));
         }
         let stream = tls.accept(stream.into_inner()).await?;

@@ -162,7 +162,7 @@ fn load() -> io::Result<OwnedFd> {
         license: c"GPL".as_ptr() as u64,
     };
     let fd = i32::try_from(bpf::call(BPF_PROG_LOAD, &load)?).map_err(io::Error::other)?;
-    // SAFETY: the kernel has just handed out this descriptor, and nobody else has it.
+    // SAFETY: the kernel has just returned this descriptor, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 

@@ -75,7 +75,7 @@ pub(super) fn is_loaded(id: u32) -> io::Result<bool> {
         next: 0,
         flags: 0,
     };
-    // SAFETY: the kernel reads as many bytes as it is told the structure has.
+    // SAFETY: the kernel reads as many bytes as the size that is passed.
     let fd = unsafe {
         libc::syscall(
             libc::SYS_bpf,
@@ -86,7 +86,7 @@ pub(super) fn is_loaded(id: u32) -> io::Result<bool> {
     };
     if fd >= 0 {
         let fd = i32::try_from(fd).map_err(io::Error::other)?;
-        // SAFETY: the kernel has just handed out this descriptor, and nobody else has it.
+        // SAFETY: the kernel has just returned this descriptor, and nothing else owns it.
         drop(unsafe { <std::os::fd::OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(fd) });
         return Ok(true);
     }

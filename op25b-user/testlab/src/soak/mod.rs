@@ -116,7 +116,7 @@ impl Outcome {
             ),
             ("blocked, that got through", self.blocked_through),
             ("allowed, sent", self.allowed_sent),
-            ("allowed, lost or judged by half a policy", self.allowed_lost),
+            ("allowed, lost or filtered by half a policy", self.allowed_lost),
         ] {
             println!("{what:<44} {count:>12}");
         }
@@ -130,7 +130,7 @@ impl Outcome {
         println!(
             "{}",
             if self.is_good() {
-                "Not one packet was judged wrongly."
+                "No packet got a wrong verdict."
             } else {
                 "SOMETHING WENT WRONG."
             }

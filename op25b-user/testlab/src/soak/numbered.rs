@@ -25,7 +25,7 @@ const BURST: u32 = 4;
 /// and how often.
 const PAUSE: Duration = Duration::from_millis(2);
 /// How often a reader asks whether it is over.
-const GLANCE: Duration = Duration::from_millis(200);
+const RECEIVE_TIMEOUT: Duration = Duration::from_millis(200);
 /// Where the packets of a socket wait while this process does not run.
 const BUFFER: usize = 256 << 20;
 
@@ -79,7 +79,7 @@ fn is_full(error: &anyhow::Error) -> bool {
 
 fn frame(from: Ipv4Addr, to: Ipv4Addr, port: u16, number: u32) -> anyhow::Result<Vec<u8>> {
     let mut frame = Vec::new();
-    // To nobody's address: it comes in behind the filter and goes no further.
+    // To an unused address: it comes in after the filter and goes no further.
     PacketBuilder::ethernet2([2, 0, 0, 0, 0, 2], [2, 0, 0, 0, 0, 1])
         .ipv4(from.octets(), to.octets(), 64)
         .tcp(40_001, port, number, 64_240)
@@ -89,7 +89,7 @@ fn frame(from: Ipv4Addr, to: Ipv4Addr, port: u16, number: u32) -> anyhow::Result
     Ok(frame)
 }
 
-/// Notes every TCP packet that comes in on an interface, behind the filter, until it is stopped.
+/// Notes every TCP packet that comes in on an interface, after the filter, until it is stopped.
 pub(super) fn receive(router: &NetNs, interface: &'static str) -> anyhow::Result<Running<Packets>> {
     let mut socket = router.run(move || {
         let socket = PacketSocket::open(interface)?;
@@ -101,7 +101,7 @@ pub(super) fn receive(router: &NetNs, interface: &'static str) -> anyhow::Result
     let thread = thread::spawn(move || {
         let mut packets = Packets::new();
         loop {
-            match socket.receive(Instant::now() + GLANCE)? {
+            match socket.receive(Instant::now() + RECEIVE_TIMEOUT)? {
                 Some(frame) => {
                     if let Some(packet) = tcp(&frame) {
                         *packets.entry(packet).or_default() += 1;

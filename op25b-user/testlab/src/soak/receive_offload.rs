@@ -30,7 +30,7 @@ pub(super) fn turn_on(interface: &str) -> anyhow::Result<()> {
         *to = from.cast_signed();
     }
     request.ifr_ifru.ifru_data = (&raw mut value).cast();
-    // SAFETY: the kernel reads the request and the value behind it, both of which live through the call.
+    // SAFETY: the kernel reads the request and the value after it, both of which live through the call.
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL, &raw mut request) };
     if result != 0 {
         return Err(io::Error::last_os_error())

@@ -106,7 +106,7 @@ impl Framing {
         }
     }
 
-    /// A frame of this `EtherType`, behind the tags.
+    /// A frame of this `EtherType`, after the tags.
     pub fn ethernet(&self, ethertype: u16, payload: &[u8]) -> Vec<u8> {
         let mut following = EtherType(ethertype);
         let mut headers = Vec::new();
@@ -130,7 +130,7 @@ impl Framing {
         headers.concat()
     }
 
-    /// A `PPPoE` session's frame, behind the tags; etherparse knows nothing of those (RFC 2516 section 4).
+    /// A `PPPoE` session's frame, after the tags; etherparse knows nothing of those (RFC 2516 section 4).
     pub fn pppoe(&self, protocol: &[u8], payload: &[u8]) -> Vec<u8> {
         let length = u16::try_from(protocol.len() + payload.len()).unwrap();
         let mut session = vec![0x11, 0x00]; // version and type 1, code 0: data

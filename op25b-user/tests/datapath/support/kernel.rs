@@ -48,8 +48,8 @@ struct TestRun {
 }
 
 fn bpf<A>(command: libc::c_long, attribute: &mut A) {
-    // SAFETY: `attribute` is what the kernel reads for this command, of the size that it is told; what it points to is
-    // alive and as long as it says, which is the business of the two functions below.
+    // SAFETY: `attribute` is what the kernel reads for this command, of the size that is passed; what it points to is
+    // alive and as long as its length field, which the two functions below ensure.
     let result = unsafe { libc::syscall(libc::SYS_bpf, command, &raw mut *attribute, size_of::<A>()) };
     assert_eq!(result, 0, "bpf({command}): {}", io::Error::last_os_error());
 }
@@ -81,7 +81,7 @@ fn instructions(program: &ProgramInfo) -> Vec<[u8; 8]> {
 /// The names of the maps that an instruction of the loaded program refers to. Those that `map_ids` lists are more:
 /// all that its code named before the verifier removed what is never reached.
 pub fn maps_used(program: &ProgramInfo) -> BTreeSet<String> {
-    // A map's address is loaded by one double instruction: its source register says that it is a map (1) or a
+    // A map's address is loaded by one double instruction: its source register marks a map (1) or a
     // map's value (2), and the kernel shows the map's id as its number.
     const LOAD_64_BITS: u8 = 0x18;
     instructions(program)

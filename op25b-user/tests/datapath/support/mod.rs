@@ -17,7 +17,7 @@ pub mod world;
 /// Mismatches that are printed; the others are counted.
 const SHOWN: usize = 20;
 
-/// One line of a table: a frame, what happens to it, and words that say why.
+/// One line of a table: a frame, what happens to it, and a description.
 pub struct Row {
     pub words: String,
     pub frame: Vec<u8>,
@@ -127,7 +127,7 @@ pub fn prepared(policy: &Policy) -> (Compiled, Description) {
     (policy::compile(policy).unwrap(), description)
 }
 
-/// Judges every row's frame. Then each must have been counted once, under its own reason, or not at all.
+/// Runs every row's frame. Then each must have been counted once, under its own reason, or not at all.
 pub fn check(runner: &mut TestRunner, rows: &[Row]) {
     assert!(!rows.is_empty(), "a table without rows proves nothing");
     let before = runner.counters(Role::Subscriber).unwrap();
@@ -151,7 +151,7 @@ pub fn check(runner: &mut TestRunner, rows: &[Row]) {
             };
             writeln!(
                 report,
-                "\n{words}\n  expected {expected:?}\n  judged   {answer}\n  frame    {}",
+                "\n{words}\n  expected {expected:?}\n  got      {answer}\n  frame    {}",
                 hex(frame)
             )
             .unwrap();
@@ -159,7 +159,7 @@ pub fn check(runner: &mut TestRunner, rows: &[Row]) {
     }
     assert!(
         wrong == 0,
-        "{wrong} of {} rows are judged otherwise:\n{report}",
+        "{wrong} of {} rows get another decision:\n{report}",
         rows.len()
     );
     check_counted(

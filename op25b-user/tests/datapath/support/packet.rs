@@ -15,7 +15,7 @@ const WINDOW: u16 = 64_240;
 pub const V4_LENGTH: usize = Ipv4Header::MIN_LEN;
 pub const V6_LENGTH: usize = Ipv6Header::LEN;
 
-/// What the layer below says that it carries.
+/// The protocol number in the layer below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Network {
     V4,

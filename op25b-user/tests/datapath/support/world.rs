@@ -31,7 +31,7 @@ pub struct World {
     pub exempt: IpAddr,
     /// In neither.
     pub stranger: IpAddr,
-    /// Somebody's mail server.
+    /// A mail server outside.
     pub server: IpAddr,
     /// The ISP's own.
     pub relay: IpAddr,
@@ -58,12 +58,12 @@ pub const V6: World = World {
 pub const WORLDS: [World; 2] = [V4, V6];
 
 impl World {
-    /// From the subscriber to somebody's mail server: what is blocked on port 25.
+    /// From the subscriber to a mail server outside: what is blocked on port 25.
     pub fn outbound(&self) -> Ends {
         between(self.subscriber, self.server)
     }
 
-    /// From outside the pool to somebody's mail server.
+    /// From outside the pool to a mail server outside.
     pub fn foreign(&self) -> Ends {
         between(self.stranger, self.server)
     }

@@ -17,7 +17,7 @@ use super::{
     stage::{MAIL, PATIENCE, PROBE},
 };
 
-/// A bot; nobody's kernel owns its addresses, so nothing but the bot answers.
+/// A bot; no kernel owns its addresses, so nothing but the bot answers.
 #[derive(Debug)]
 pub struct Bot {
     pub addresses: [IpAddr; 2],

@@ -45,7 +45,7 @@ pub fn end_sessions(lab: &Lab, line: Line, addresses: &[IpAddr]) {
             if let Some(frame) = frame.filter(|frame| frame.starts_with(&ROUTER))
                 && let Some(packet) = link_payload(&frame)
             {
-                // Padding, or nothing that this kernel likes: the next frame may be better.
+                // Padding, or a packet that this kernel refuses: the next frame may be better.
                 let _ = into_kernel.send(packet);
             }
         }
@@ -98,7 +98,7 @@ fn serve(mut tun: Tun, send: impl Fn(&[u8]) -> anyhow::Result<()> + Send + 'stat
     thread::spawn(move || -> anyhow::Result<()> {
         loop {
             let packet = tun.receive()?;
-            // The kernel also sends what nobody asked for, such as router solicitations from an address that is not ours.
+            // The kernel also sends packets of its own, such as router solicitations from an address that is not ours.
             let _ = send(&packet);
         }
     });

@@ -154,7 +154,7 @@ impl Segment {
 }
 
 impl Answer {
-    /// What an IP packet says, if it is TCP.
+    /// The segment in an IP packet, if it is TCP.
     pub fn read(packet: &[u8]) -> Option<Self> {
         let packet = SlicedPacket::from_ip(packet).ok()?;
         let (source, destination): (IpAddr, IpAddr) = match packet.net? {

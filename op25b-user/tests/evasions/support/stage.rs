@@ -226,7 +226,7 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Gives the links' ends addresses that are known, and tells the router where the bots are, who answer no ARP.
+/// Gives the links' ends known addresses, and adds neighbour entries for the bots, which answer no ARP.
 fn prepare(lab: &Lab) {
     let ends = [
         ("sub0", Host::Subscriber),

@@ -4,7 +4,7 @@ use std::{io::Write as _, os::unix::net::UnixStream};
 
 use crate::support::scene::{SMALL, Scene, eventually};
 
-/// More than there are places at the socket.
+/// More than the socket has connection slots.
 const CROWD: usize = 300;
 
 /// Connections, each with this sent as far as there is room for it.
@@ -14,7 +14,7 @@ fn crowd(scene: &Scene, bytes: &[u8]) -> Vec<UnixStream> {
     let connect = || {
         let mut stream = UnixStream::connect(&socket).unwrap();
         stream.set_nonblocking(true).unwrap();
-        // One that was refused in the meantime has been in nobody's way.
+        // One that was refused in the meantime has held no slot.
         let _ = stream.write(bytes);
         stream
     };

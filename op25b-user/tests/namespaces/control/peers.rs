@@ -42,7 +42,7 @@ fn ask_as_nobody(socket: &Path, request: &str) -> String {
 }
 
 #[test]
-fn whoever_may_only_read_is_told_so_and_changes_nothing() {
+fn a_reader_may_change_nothing_and_gets_an_error_that_names_the_reason() {
     let scene = Scene::new();
     let filter = scene.filter(&scene.policy(SMALL));
     let [_, (_, runtime), _] = scene.router().places();

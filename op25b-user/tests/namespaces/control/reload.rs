@@ -28,7 +28,7 @@ fn last_reload(scene: &Scene) -> Value {
 }
 
 #[test]
-fn reload_enforces_the_file_as_it_is_now_and_says_what_that_changes() {
+fn reload_enforces_the_file_as_it_is_now_and_prints_the_changes() {
     let scene = Scene::new();
     let servers = Servers::start(&scene.lab).unwrap();
     let filter = scene.filter(&scene.policy(SMALL));
@@ -111,7 +111,7 @@ fn without_a_daemon_a_reload_is_refused_in_one_line() {
     let socket = runtime_dir(&scene).join("control.sock");
     let refusal = format!("op25b: no daemon answers at {}", socket.display());
     assert!(scene.op25b(&["reload"]).refusal().starts_with(&refusal));
-    // What a killed one leaves of its socket is in nobody's way.
+    // The socket file of a killed one is no obstacle.
     scene
         .filter(&scene.policy(SMALL))
         .leave_by(Signal::SIGKILL)

@@ -111,7 +111,7 @@ pub fn detach(pin: &Path) {
     call(BPF_LINK_DETACH, &number).unwrap();
 }
 
-/// Puts somebody else's program on the link that is pinned at a path; its id.
+/// Puts a foreign program on the link that is pinned at a path; its id.
 pub fn replace(pin: &Path) {
     let link = open(pin);
     let program = load().unwrap();
@@ -166,6 +166,6 @@ fn attach(program: &OwnedFd, interface: u32, native: bool) -> io::Result<OwnedFd
 /// A BPF system call that makes a descriptor.
 fn bpf<T>(command: libc::c_int, attributes: &T) -> io::Result<OwnedFd> {
     let fd = i32::try_from(call(command, attributes)?).map_err(io::Error::other)?;
-    // SAFETY: the kernel has just handed out this descriptor, and nobody else has it.
+    // SAFETY: the kernel has just returned this descriptor, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }

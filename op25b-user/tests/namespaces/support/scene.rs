@@ -42,7 +42,7 @@ pub struct Scene {
     folder: TempDir,
 }
 
-/// What a command said, and how it ended.
+/// A command's output and exit code.
 #[derive(Debug)]
 pub struct Answer {
     pub code: Option<i32>,
@@ -130,7 +130,7 @@ impl Scene {
         answer
     }
 
-    /// What the router's daemon says of itself.
+    /// The report of the router's daemon.
     pub fn daemon_report(&self) -> Value {
         let answer = self.ask_daemon("GET /v1/status");
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();

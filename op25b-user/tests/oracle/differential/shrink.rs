@@ -63,7 +63,7 @@ fn simplified<T: ValueTree>(
     }
 }
 
-/// Cuts what is behind the difference, and clears what has no part in it.
+/// Cuts what is after the difference, and clears what has no part in it.
 fn without_bytes(
     mut best: Difference,
     mut find: impl FnMut(Role, &[u8]) -> Option<Difference>,

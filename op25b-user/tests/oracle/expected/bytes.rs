@@ -3,7 +3,7 @@
 /// Where the farthest header can begin: one that begins later cannot be read.
 pub const FARTHEST: usize = 0x3fff;
 
-/// A frame of which what lies behind an end, where there is one, cannot be read.
+/// A frame whose bytes after an end, where there is one, cannot be read.
 #[derive(Clone, Copy)]
 pub struct Bytes<'f> {
     pub frame: &'f [u8],

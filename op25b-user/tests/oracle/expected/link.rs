@@ -42,7 +42,7 @@ pub struct Pppoe {
 /// How many VLAN tags there may be.
 const TAGS: usize = 4;
 
-/// Whether a frame has more tags than are looked behind.
+/// Whether a frame has more tags than are skipped.
 pub fn has_too_many_tags(frame: &[u8]) -> bool {
     // The EtherTypes of the frame and of its tags are 4 bytes apart.
     (0..=TAGS).all(|tag| {
@@ -52,7 +52,7 @@ pub fn has_too_many_tags(frame: &[u8]) -> bool {
     })
 }
 
-/// The link header; none if there is no IP behind it.
+/// The link header; none if there is no IP after it.
 pub fn read(frame: &[u8]) -> Option<Link> {
     let mut ether_type = Ethernet2HeaderSlice::from_slice(frame).ok()?.ether_type();
     let mut at = Ethernet2Header::LEN;

@@ -15,22 +15,22 @@ pub struct Network {
     pub family: Family,
     pub source: IpAddr,
     pub destination: IpAddr,
-    /// The first byte behind the packet, as far as its lengths and those around it tell.
+    /// The first byte after the packet, by its lengths and those around it.
     pub end: Option<usize>,
-    /// What it carries; none if that is hidden in or behind IPv6 extension headers.
+    /// What it carries; none if that is hidden in or after IPv6 extension headers.
     pub upper: Option<Upper>,
 }
 
 /// What an IP packet carries.
 #[derive(Clone, Copy, Debug)]
 pub struct Upper {
-    /// The protocol; in a later IPv6 fragment what its fragment header says, which may be an extension header.
+    /// The protocol; in a later IPv6 fragment that of its fragment header, which may be an extension header.
     pub protocol: u8,
     /// In units of eight bytes.
     pub fragment_offset: u16,
     /// Whether it is a fragment, or could be one.
     pub fragmented: bool,
-    /// Where it begins; none if an IPv4 header says that it ends before it ends.
+    /// Where it begins; none if an IPv4 header's length is shorter than the header.
     pub at: Option<usize>,
 }
 
@@ -98,7 +98,7 @@ fn read_v6(bytes: Bytes<'_>, at: usize) -> Result<Network, NoNetwork> {
     })
 }
 
-/// Walks the extension headers; none if they hide what is behind them.
+/// Walks the extension headers; none if they hide what is after them.
 ///
 /// Not with etherparse: it wants each header whole, knows others, and has its own order and number of them.
 fn walk(bytes: Bytes<'_>, mut next: IpNumber, mut at: usize) -> Option<Upper> {
@@ -146,7 +146,7 @@ fn walk(bytes: Bytes<'_>, mut next: IpNumber, mut at: usize) -> Option<Upper> {
 }
 
 /// The headers that are walked over. etherparse's own list has the two experimental ones as well, and no list of
-/// the contract has ESP: nothing behind it can be read.
+/// the documents has ESP: nothing after it can be read.
 pub fn is_extension(number: IpNumber) -> bool {
     [
         ip_number::IPV6_HEADER_HOP_BY_HOP,

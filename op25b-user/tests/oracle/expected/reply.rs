@@ -131,7 +131,7 @@ fn header_v6(
     }
 }
 
-/// A packet behind the link header that the segment came with, in the other direction.
+/// A packet after the link header that the segment came with, in the other direction.
 fn framed(frame: &[u8], segment: &Segment, packet: &[u8]) -> Vec<u8> {
     let mut reply = frame[..segment.link.network].to_vec();
     reply[..12].rotate_left(6);

@@ -41,7 +41,7 @@ pub struct Segment {
     pub flags: Option<u8>,
     /// Where the TCP header begins.
     pub at: usize,
-    /// The first byte behind its IP packet.
+    /// The first byte after its IP packet.
     pub end: Option<usize>,
     pub fragmented: bool,
     pub tunnelled: bool,
@@ -87,7 +87,7 @@ pub(super) fn tcp(
     upper: Upper,
     addresses: Addresses,
 ) -> Reading {
-    // Behind the extension header that a later IPv6 fragment begins with may be anything, so it may be TCP.
+    // After the extension header that a later IPv6 fragment begins with may be anything, so it may be TCP.
     let may_be_tcp = upper.protocol == ip_number::TCP.0
         || network.family == Family::V6
             && upper.fragment_offset != 0

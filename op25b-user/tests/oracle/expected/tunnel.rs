@@ -19,7 +19,7 @@ const EARLY: u16 = 15;
 /// UDP's port of L2TP (RFC 2661).
 const L2TP_PORT: u16 = 1701;
 
-/// The kind of tunnel that a protocol stands for, if the policy has it looked into. UDP's port is not seen here.
+/// The kind of tunnel that a protocol stands for, if the policy enables it. UDP's port is not seen here.
 pub fn kind(policy: &Policy, outer: Family, protocol: u8) -> Option<Tunnel> {
     let kind = match (outer, IpNumber(protocol)) {
         (Family::V4, ip_number::IPV4) => Tunnel::V4InV4,
@@ -155,7 +155,7 @@ fn gre(bytes: Bytes<'_>, at: usize, outer: Family) -> Option<Inner> {
     })
 }
 
-/// RFC 2661 in UDP; empty if it cannot be read. UDP's and L2TP's own lengths say nothing.
+/// RFC 2661 in UDP; empty if it cannot be read. UDP's and L2TP's own lengths are not used.
 fn l2tp(bytes: Bytes<'_>, udp: usize) -> Option<Inner> {
     const CONTROL: u16 = 0x8000;
     const LENGTH: u16 = 0x4000;

@@ -8,7 +8,7 @@ use crate::{
     verdict::{Reason, Role, Verdict},
 };
 
-/// What happens, and by which rule. `Reject` still depends on whether there can be an answer.
+/// The verdict, and the rule that determines it. `Reject` still depends on whether there can be a reply.
 pub struct Decision {
     pub verdict: Verdict,
     pub rule: Option<usize>,
@@ -95,8 +95,8 @@ pub fn known(policy: &Policy, role: Role, segment: &Segment, now: Timestamp) -> 
     Some((Reason::Blocked, Decision { verdict, rule: pool }))
 }
 
-/// Whether a segment with these flags is about opening a connection: it asks for one, or, coming back from where the
-/// subscriber is said to have asked, it grants one.
+/// Whether a segment with these flags is about opening a connection: it is a SYN, or, coming back from where the
+/// subscriber may have sent one, a SYN,ACK.
 fn opens(flags: u8, is_mirror: bool) -> bool {
     flags & SYN != 0 && (is_mirror || flags & ACK == 0)
 }

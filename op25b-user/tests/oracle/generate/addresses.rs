@@ -94,7 +94,7 @@ impl Universe {
         }
     }
 
-    /// Mostly from the policy, sometimes one that is nobody's, seldom any.
+    /// Mostly from the policy, sometimes one outside it, seldom any.
     pub fn v4(&self) -> impl Strategy<Value = Ipv4Addr> + use<> {
         let special = [
             Ipv4Addr::UNSPECIFIED,

@@ -13,10 +13,10 @@ use crate::expected::link::Family;
 /// Tunnels around a segment.
 const DEPTH: usize = 2;
 
-/// A frame of at most `longest` bytes for the policy behind this universe.
+/// A frame of at most `longest` bytes for the policy of this universe.
 pub fn frame(universe: &Universe, longest: usize) -> impl Strategy<Value = Vec<u8>> + use<> {
     let packet = network::packet(universe, DEPTH, longest);
-    // Ethernet's shortest frame is padded behind the packet.
+    // Ethernet's shortest frame is padded after the packet.
     let padding = prop_oneof![3 => Just(Vec::new()), 1 => filler(46)];
     let whole = (link().boxed(), packet, padding).prop_map(|(link, packet, padding)| {
         let mut frame = link.before(&packet);

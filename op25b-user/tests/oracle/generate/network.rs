@@ -25,14 +25,14 @@ pub fn packet(universe: &Universe, depth: usize, longest: usize) -> BoxedStrateg
         prop_oneof![12 => segment, 1 => other].boxed()
     } else {
         let tunnel = tunnels::tunnel(universe, packet(universe, depth - 1, longest)).boxed();
-        // Where no tunnel is looked into they are all the same.
+        // Where no tunnel is enabled they are all the same.
         let weight = if universe.tunnels.is_empty() { 1 } else { 12 };
         prop_oneof![12 => segment, 1 => other, weight => tunnel].boxed()
     };
     prop_oneof![v4(universe, upper.clone()).boxed(), v6(universe, upper).boxed()].boxed()
 }
 
-/// What a length field says.
+/// The value of a length field.
 #[derive(Clone, Copy, Debug)]
 enum Length {
     Honest,

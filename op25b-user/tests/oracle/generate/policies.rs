@@ -118,7 +118,7 @@ fn exemption(now: Timestamp) -> impl Strategy<Value = Exemption> {
     })
 }
 
-/// So many seconds from now, as far as a policy can say it.
+/// So many seconds from now, as far as a policy can express it.
 fn moment(now: Timestamp, seconds: i64) -> Timestamp {
     let second = now.as_second().saturating_add(seconds).min(LAST_END);
     Timestamp::from_second(second).expect("it is before 2107")

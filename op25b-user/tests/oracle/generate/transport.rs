@@ -12,7 +12,7 @@ pub struct Upper {
     pub bytes: Vec<u8>,
 }
 
-/// Bytes that nobody looks at; the first one tells one payload from the other.
+/// Bytes that are not read; the first one distinguishes the payloads.
 pub fn filler(most: usize) -> impl Strategy<Value = Vec<u8>> {
     (0..=most, any::<u8>()).prop_map(|(length, byte)| vec![byte; length])
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{expected::link::Family, policy::Tunnel};
 
-/// A packet inside one of the tunnels, mostly one that is looked into.
+/// A packet inside one of the tunnels, mostly one that is enabled.
 pub fn tunnel(universe: &Universe, packet: BoxedStrategy<Packet>) -> impl Strategy<Value = Upper> + use<> {
     let ip_in_ip = u32::from(
         [Tunnel::V4InV4, Tunnel::V4InV6, Tunnel::V6InV4]
@@ -94,7 +94,7 @@ fn l2tp(packet: BoxedStrategy<Packet>) -> impl Strategy<Value = Upper> {
             }
             if flags & 0x0200 != 0 {
                 bytes.extend(offset.to_be_bytes());
-                // Sometimes fewer bytes than the size says.
+                // Sometimes fewer bytes than the size field announces.
                 let padding = if offset < 24 {
                     vec![0xdd; usize::from(offset)]
                 } else {
@@ -114,7 +114,7 @@ fn l2tp(packet: BoxedStrategy<Packet>) -> impl Strategy<Value = Upper> {
         })
 }
 
-/// How PPP says what it carries.
+/// The form of PPP's protocol field.
 #[derive(Clone, Copy, Debug)]
 pub enum Ppp {
     Long,

@@ -70,7 +70,7 @@ impl Filter for Rule {
             .lines()
             .find(|line| line.contains("DROP"))
             .and_then(|line| line.split_whitespace().next()?.parse().ok())
-            .with_context(|| format!("{} does not count; it says:\n{rules}", self.program))
+            .with_context(|| format!("{} does not count; its output:\n{rules}", self.program))
     }
 }
 

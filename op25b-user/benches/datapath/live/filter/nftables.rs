@@ -58,7 +58,7 @@ impl Filter for Table {
         words
             .nth(1)
             .and_then(|packets| packets.parse().ok())
-            .with_context(|| format!("nft does not count; it says:\n{chain}"))
+            .with_context(|| format!("nft does not count; its output:\n{chain}"))
     }
 }
 

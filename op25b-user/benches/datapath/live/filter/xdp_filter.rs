@@ -18,7 +18,7 @@ pub struct XdpFilter {
 }
 
 impl XdpFilter {
-    /// With a set of its features: "all", which it loads if not told, looks up every packet's addresses as well.
+    /// With a set of its features: "all", which it loads by default, looks up every packet's addresses as well.
     pub fn attach(pair: &Pair, features: &str) -> anyhow::Result<Self> {
         let (interface, maps) = (pair.receiver().to_owned(), Maps::mount()?);
         let load = ["load", "--mode", "native", "--features", features, &interface];
@@ -42,7 +42,7 @@ impl Filter for XdpFilter {
                 ["25", .., hits] => hits.parse().ok(),
                 _ => None,
             })
-            .with_context(|| format!("xdp-filter does not count port 25; it says:\n{status}"))
+            .with_context(|| format!("xdp-filter does not count port 25; its output:\n{status}"))
     }
 }
 

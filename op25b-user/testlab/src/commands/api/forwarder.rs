@@ -30,7 +30,7 @@ impl Forwarder {
         let listener = router.run(|| {
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen on the namespace's loopback")
         })?;
-        let port = listener.local_addr().context("cannot tell the port")?.port();
+        let port = listener.local_addr().context("cannot read the port")?.port();
         let ends = Arc::new(AtomicBool::new(false));
         let (socket, ended) = (socket.to_owned(), Arc::clone(&ends));
         let accepting = thread::spawn(move || accept(&listener, &socket, &ended));

@@ -85,7 +85,7 @@ fn stage(op25b: &FilePath) -> anyhow::Result<bool> {
     ensure!(stopped.success(), "op25b did not stop well: {stopped}");
     progress.done();
 
-    // Every row of the table says itself whether it is as it should be.
+    // Every row of the table shows whether it is as it should be.
     table::print(&rows, &status);
     table::print_exempted(Path::DIRECT, &addresses, &exempt);
     let wrong = rows.iter().filter(|row| !row.is_as_expected()).count()
@@ -127,7 +127,7 @@ impl Demo<'_> {
             Verdict::Works => PATIENCE,
             Verdict::Blocked => SILENCE,
         })?;
-        // A crafted frame that is not seen could also be lost: the counter must tell of it, one by one.
+        // A crafted frame that is not seen could also be lost: the counter must show it, one by one.
         for ((path, family, verdict), outcome) in cells().zip(&mut outcomes) {
             if verdict == Verdict::Blocked
                 && matches!(path.what, What::Crafted(_))
@@ -143,7 +143,7 @@ impl Demo<'_> {
             .all(|interface| interface.xdp == "native");
         ensure!(
             native && status.interfaces.len() == 3,
-            "op25b is not attached as the policy says: {status:?}"
+            "op25b is not attached as in the policy: {status:?}"
         );
         Ok((outcomes, status, filter))
     }

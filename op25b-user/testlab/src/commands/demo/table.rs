@@ -26,7 +26,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// Whether it worked without the filter, and with it did what its verdict says.
+    /// Whether it worked without the filter, and with it met its verdict.
     pub fn is_as_expected(&self) -> bool {
         self.before == Outcome::Works && self.after == self.wanted()
     }

@@ -31,7 +31,7 @@ impl Socket {
 
     /// Asks; an error if there is no whole answer.
     pub(super) fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<Answer> {
-        let mut stream = UnixStream::connect(&self.0).context("nobody listens")?;
+        let mut stream = UnixStream::connect(&self.0).context("cannot connect to the control socket")?;
         stream.set_read_timeout(Some(PATIENCE))?;
         let body = body.map_or_else(String::new, Value::to_string);
         let length = body.len();

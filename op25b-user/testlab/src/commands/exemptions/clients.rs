@@ -108,8 +108,8 @@ fn work(socket: &Socket, number: u32, operations: u32) -> anyhow::Result<Client>
             }
             (Some(_), 1) => socket.ask("GET", &format!("/v1/exemptions?in={source}"), None)?,
             (Some(_), 2) => {
-                // Somebody else's: it is bound to be refused.
-                let new = json!({ "customer": "somebody else", "prefixes": [source] });
+                // Another customer's: it is bound to be refused.
+                let new = json!({ "customer": "another customer", "prefixes": [source] });
                 let answer = socket.ask("POST", "/v1/exemptions", Some(&new))?;
                 ensure!(
                     answer.status == 409,
@@ -154,7 +154,7 @@ pub(super) fn listed(socket: &Socket) -> anyhow::Result<BTreeMap<String, String>
         .collect()
 }
 
-/// Where the kernel does something else than the list says, for so many addresses from 10.0.0.0 on.
+/// Where the kernel differs from the list, for so many addresses from 10.0.0.0 on.
 pub(super) fn disagreements(
     socket: &Socket,
     listed: &BTreeMap<String, String>,
@@ -171,7 +171,7 @@ pub(super) fn disagreements(
         };
         if reason != expected {
             disagreements.push(format!(
-                "{source} should be {expected}, and the kernel says {reason}"
+                "{source} should be {expected}, and is {reason} in the kernel"
             ));
         }
     }
