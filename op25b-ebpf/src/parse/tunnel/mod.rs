@@ -2,8 +2,8 @@
 //!
 //! One level is parsed. A tunnel inside a tunnel hides what it carries.
 //!
-//! A new kind of [`Tunnel`] needs an arm in `protocol` and one in `parse_payload`; the assertion below fails until
-//! `kind` and [`proto_may_be_tunnel`] know its packets too.
+//! A new kind of [`Tunnel`] needs an arm in `protocol`, `nested` and `parse_payload`; the assertion below fails until `kind`
+//! and [`proto_may_be_tunnel`] recognize its packets too.
 
 mod gre;
 mod l2tp;
