@@ -23,7 +23,7 @@ impl Enforcer {
         let reused = self.datapath.reusable(&file.compiled)?;
         let prepared = host
             .run_while_waiting(self, move || {
-                prepare::load_with(file, store.standing()?, log, &reused)
+                prepare::load_with(file, store.not_removed()?, log, &reused)
             })
             .await??;
         self.install(prepared, host).await
@@ -35,7 +35,7 @@ impl Enforcer {
         let before = self.description.clone();
         let (file, records) = host
             .run_while_waiting(self, move || {
-                let records = store.standing()?;
+                let records = store.not_removed()?;
                 let mut policy = (*policy).clone();
                 let in_file = policy.exemptions_in_file().len();
                 policy.exemptions.truncate(in_file);
@@ -114,7 +114,7 @@ impl Enforcer {
         for target in &mut targets {
             // An interface that has disappeared is no reason to refuse a policy for those that are there.
             let attached = self.datapath.link_state(&target.interface);
-            target.may_be_missing |= attached.is_ok_and(|standing| standing != LinkState::Absent);
+            target.may_be_missing |= attached.is_ok_and(|state| state != LinkState::Absent);
         }
         targets
     }

@@ -34,13 +34,13 @@ impl SharedStore {
     }
 
     /// The records that the kernel is to let through.
-    pub(super) fn standing(&self) -> Result<Vec<Record>, StoreError> {
+    pub(super) fn not_removed(&self) -> Result<Vec<Record>, StoreError> {
         // A thread that panicked while it held the lock was reading or writing, and both happen completely or not at all.
         let mut store = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        store.standing().or_else(|_| {
+        store.not_removed().or_else(|_| {
             // It may have been repaired meanwhile. One that can be read and not written to is enough here.
             let _ = store.reopen();
-            store.standing()
+            store.not_removed()
         })
     }
 
@@ -56,7 +56,7 @@ impl SharedStore {
     /// Does periodic work, such as a backup, unless the store is in use.
     pub(super) fn maintain(&self) {
         if let Ok(mut store) = self.0.try_lock()
-            && let Err(error) = store.look_after(Timestamp::now())
+            && let Err(error) = store.maintain(Timestamp::now())
         {
             warn!("maintenance of the exemption store failed: {error}");
         }

@@ -97,7 +97,7 @@ impl Takeover {
     /// A filter that runs already has them, and a new one without them would block exempt customers: the start fails, and the
     /// old one stays. If no filter runs, one without the records is better than none, and they are read again later.
     fn first_records(&self) -> anyhow::Result<(Vec<Record>, bool)> {
-        match self.store.standing() {
+        match self.store.not_removed() {
             Ok(records) => Ok((records, false)),
             Err(error) if self.datapath.description()?.is_some() => {
                 Err(error).context("the running filter keeps its exemptions, and no daemon runs")

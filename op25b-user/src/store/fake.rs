@@ -64,9 +64,9 @@ impl Records for Fake {
         Ok(self.events.len() as Revision)
     }
 
-    fn standing(&self) -> Result<Vec<Record>, StoreError> {
-        let standing = self.records().filter(|record| record.removed_at.is_none());
-        Ok(standing.cloned().collect())
+    fn not_removed(&self) -> Result<Vec<Record>, StoreError> {
+        let not_removed = self.records().filter(|record| record.removed_at.is_none());
+        Ok(not_removed.cloned().collect())
     }
 
     fn get(&self, id: Ulid) -> Result<Option<Record>, StoreError> {

@@ -149,7 +149,7 @@ pub trait Records: Send {
     /// # Errors
     ///
     /// [`StoreError`].
-    fn standing(&self) -> Result<Vec<Record>, StoreError>;
+    fn not_removed(&self) -> Result<Vec<Record>, StoreError>;
 
     /// One record, whatever its state.
     ///
@@ -195,5 +195,5 @@ pub trait Store: Records {
     /// # Errors
     ///
     /// [`StoreError`]: nothing is lost; the operator should be told.
-    fn look_after(&mut self, now: Timestamp) -> Result<(), StoreError>;
+    fn maintain(&mut self, now: Timestamp) -> Result<(), StoreError>;
 }

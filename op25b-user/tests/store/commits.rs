@@ -30,7 +30,7 @@ fn a_record_comes_back_as_it_was_with_the_number_of_its_change() {
     drop(store);
     let store = open(dir.path());
     assert_eq!(
-        store.standing().unwrap(),
+        store.not_removed().unwrap(),
         [
             Record {
                 revision: 1,
@@ -47,7 +47,7 @@ fn each_change_of_a_commit_is_an_event_of_its_own() {
     let dir = tempdir().unwrap();
     let mut store = open(dir.path());
     add_each(&mut store, 1..=3);
-    let before = store.standing().unwrap();
+    let before = store.not_removed().unwrap();
     assert_eq!(
         store
             .commit(&of([remove(&before[2]), add(record(4)), remove(&before[0])]))

@@ -70,10 +70,10 @@ fn nothing_that_was_answered_is_lost_by_a_kill_and_nothing_is_half_done() {
         let revision = opened.store.revision().unwrap();
         assert!(revision >= answered, "{revision} of {answered}");
         assert_eq!(revision % u64::from(CHANGES), 0);
-        let standing = opened.store.standing().unwrap();
+        let records = opened.store.not_removed().unwrap();
         let events = opened.store.events(None, 0, usize::MAX).unwrap();
-        assert_eq!(standing.len(), usize::try_from(revision).unwrap());
-        assert!(standing.iter().eq(events.iter().map(|event| &event.after)));
+        assert_eq!(records.len(), usize::try_from(revision).unwrap());
+        assert!(records.iter().eq(events.iter().map(|event| &event.after)));
     }
     assert!(answered > 0);
 }

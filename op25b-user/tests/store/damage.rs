@@ -66,12 +66,12 @@ fn asides(dir: &Path) -> Vec<PathBuf> {
 /// What must hold whatever the damage and the remarks were.
 fn recovered(dir: &Path) -> Opened {
     let mut opened = sqlite::open(dir).unwrap();
-    assert_eq!(opened.store.trouble(), None);
-    let standing = opened.store.standing().unwrap();
+    assert_eq!(opened.store.write_error(), None);
+    let records = opened.store.not_removed().unwrap();
     let mut ids = named(1..=BACKED_UP);
-    ids.retain(|id| !standing.iter().any(|record| record.terms.customer == *id));
+    ids.retain(|id| !records.iter().any(|record| record.terms.customer == *id));
     assert_eq!(ids, [""; 0], "these were in the backup: {:?}", opened.remarks);
-    for found in &standing {
+    for found in &records {
         let number: u32 = found
             .terms
             .customer
@@ -121,12 +121,12 @@ fn whichever_page_is_damaged_the_store_opens_with_all_that_was_backed_up() {
         bytes[page * PAGE..(page + 1) * PAGE].fill(0xa5);
         fs::write(file_of(&dir), bytes).unwrap();
         let opened = recovered(dir.path());
-        let standing = opened.store.standing().unwrap().len();
+        let records = opened.store.not_removed().unwrap().len();
         noticed += usize::from(!opened.remarks.is_empty());
-        whole += usize::from(standing == usize::try_from(ALL).unwrap() + 1);
+        whole += usize::from(records == usize::try_from(ALL).unwrap() + 1);
         let is_reported = opened.remarks.iter().any(|remark| remark.contains("lost"));
         assert!(
-            is_reported || standing == usize::try_from(ALL).unwrap() + 1,
+            is_reported || records == usize::try_from(ALL).unwrap() + 1,
             "page {page}: {:?}",
             opened.remarks
         );
@@ -154,12 +154,12 @@ fn whichever_bit_is_flipped_no_exemption_becomes_another_one() {
         let opened = recovered(dir.path());
         let remarks = opened.remarks.join("\n");
         noticed += usize::from(!remarks.is_empty());
-        let standing = opened.store.standing().unwrap().len();
+        let records = opened.store.not_removed().unwrap().len();
         assert!(
-            standing == usize::try_from(ALL).unwrap() + 1
+            records == usize::try_from(ALL).unwrap() + 1
                 || remarks.contains("lost")
                 || remarks.contains("accounts"),
-            "bit {bit}: {standing} exemptions: {remarks}"
+            "bit {bit}: {records} exemptions: {remarks}"
         );
     }
     assert!(noticed > 0);
@@ -253,7 +253,7 @@ fn a_damaged_log_loses_only_what_was_not_yet_in_the_file() {
     let crashed = copy_of(&dir);
     garbage(&log_of(&crashed));
     let opened = recovered(crashed.path());
-    assert!(opened.store.standing().unwrap().len() > usize::try_from(ALL).unwrap());
+    assert!(opened.store.not_removed().unwrap().len() > usize::try_from(ALL).unwrap());
 }
 
 #[test]
@@ -278,7 +278,7 @@ fn a_recovery_that_was_interrupted_goes_on() {
     fs::write(log_of(&dir), "half a log").unwrap();
     let opened = recovered(dir.path());
     assert_eq!(
-        opened.store.standing().unwrap().len(),
+        opened.store.not_removed().unwrap().len(),
         usize::try_from(BACKED_UP).unwrap() + 1
     );
     assert_eq!(asides(dir.path()).len(), 1);

@@ -137,7 +137,7 @@ fn a_store_on_a_full_disk_opens_and_is_read() {
         }
         add_each(&mut store, 4..=4);
         assert_eq!(customers(&store), named(1..=4));
-        assert_eq!(store.trouble(), None);
+        assert_eq!(store.write_error(), None);
     }
 }
 
@@ -235,7 +235,7 @@ fn a_disk_that_becomes_read_only_refuses_commits_until_it_no_longer_is() {
     }
     set_read_only(dir.path(), false);
     store.reopen().unwrap();
-    assert_eq!(store.trouble(), None);
+    assert_eq!(store.write_error(), None);
     add_each(&mut store, 3..=3);
 }
 
@@ -286,7 +286,7 @@ fn a_store_that_may_not_be_written_is_read_and_one_that_may_not_be_read_is_an_er
         let opened = as_nobody(|| sqlite::open(dir.path()).unwrap());
         assert!(!opened.remarks.is_empty());
         let mut store = opened.store;
-        assert!(is_read_only(&store.standing()), "{:?}", store.standing());
+        assert!(is_read_only(&store.not_removed()), "{:?}", store.not_removed());
         assert!(is_read_only(&as_nobody(|| store.commit(&of([add(record(3))])))));
         assert!(as_nobody(|| sqlite::open_read_only(dir.path())).is_err());
         store.reopen().unwrap();

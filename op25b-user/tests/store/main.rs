@@ -104,13 +104,13 @@ fn add_each(store: &mut SqliteStore, numbers: impl IntoIterator<Item = u32>) -> 
 fn open(dir: &Path) -> SqliteStore {
     let opened = sqlite::open(dir).unwrap();
     assert_eq!(opened.remarks, [""; 0]);
-    assert_eq!(opened.store.trouble(), None);
+    assert_eq!(opened.store.write_error(), None);
     opened.store
 }
 
 fn customers(store: &impl op25b::store::Records) -> Vec<String> {
-    let standing = store.standing().unwrap();
-    standing
+    let records = store.not_removed().unwrap();
+    records
         .into_iter()
         .map(|record| record.terms.customer.into())
         .collect()

@@ -211,9 +211,9 @@ proptest! {
             prop_assert_eq!(reader.list(&query, now).unwrap(), expected);
         }
         prop_assert_eq!(store.list(&everything(), now()).unwrap(), model.list(&everything(), now()));
-        let standing: Vec<_> =
+        let not_removed: Vec<_> =
             model.records.values().filter(|record| record.removed_at.is_none()).cloned().collect();
-        prop_assert_eq!(store.standing().unwrap(), standing);
+        prop_assert_eq!(store.not_removed().unwrap(), not_removed);
         prop_assert_eq!(store.events(None, 0, usize::MAX).unwrap(), model.events.clone());
         for number in 0..6 {
             let id = Ulid::from_parts(number, 0);

@@ -98,10 +98,10 @@ fn where_no_store_can_be_made_it_is_empty_and_tries_again_at_each_commit() {
     assert_eq!(customers(&store.reader().unwrap()), [""; 0]);
     assert_eq!(store.revision().unwrap(), 0);
     let refused = store.commit(&of([add(record(1))])).unwrap_err();
-    assert_eq!(store.trouble(), Some(&refused));
+    assert_eq!(store.write_error(), Some(&refused));
     fs::remove_file(&state).unwrap();
     assert_eq!(store.commit(&of([add(record(1))])).unwrap(), 1);
-    assert_eq!(store.trouble(), None);
+    assert_eq!(store.write_error(), None);
     drop(store);
     assert_eq!(customers(&open(&state)), named([1]));
 }
@@ -114,7 +114,7 @@ fn a_store_that_cannot_be_read_does_not_pass_for_empty() {
     let opened = sqlite::open(dir.path()).unwrap();
     let mut store = opened.store;
     assert!(!opened.remarks.is_empty());
-    assert!(store.standing().is_err());
+    assert!(store.not_removed().is_err());
     assert!(store.revision().is_err());
     assert!(store.earlier(0, "key").is_err());
     assert!(store.reader().is_err());
@@ -135,7 +135,7 @@ fn break_store(store: &mut SqliteStore, dir: &Path) -> impl FnOnce() + use<> {
     for _ in 0..2 {
         assert!(store.commit(&of([add(record(3))])).is_err());
     }
-    assert!(store.standing().is_err());
+    assert!(store.not_removed().is_err());
     move || {
         fs::remove_dir(&file).unwrap();
         move_store(&aside, &dir);
@@ -157,11 +157,11 @@ fn a_store_that_can_be_read_again_is_read_while_it_is_looked_after() {
     add_each(&mut store, 1..=2);
     let put_right = break_store(&mut store, dir.path());
     let after = |seconds| now() + SignedDuration::from_secs(seconds);
-    assert!(store.look_after(after(0)).is_err());
+    assert!(store.maintain(after(0)).is_err());
     put_right();
-    store.look_after(after(9)).unwrap();
-    assert!(store.standing().is_err());
-    store.look_after(after(10)).unwrap();
+    store.maintain(after(9)).unwrap();
+    assert!(store.not_removed().is_err());
+    store.maintain(after(10)).unwrap();
     assert_eq!(customers(&store), named(1..=2));
     assert_eq!(customers(&store.reader().unwrap()), named(1..=2));
 }
@@ -175,7 +175,7 @@ fn a_store_that_can_be_read_again_answers_who_asks_for_an_earlier_request() {
     assert!(store.earlier(0, "key").is_err());
     put_right();
     assert_eq!(store.earlier(0, "key").unwrap(), None);
-    assert_eq!(store.trouble(), None);
+    assert_eq!(store.write_error(), None);
     assert_eq!(customers(&store), named(1..=2));
 }
 
@@ -190,7 +190,7 @@ fn readers_in_other_threads_see_whole_commits_while_the_store_writes() {
             scope.spawn(move || {
                 let mut seen = 1;
                 while seen < 301 {
-                    let now = reader.standing().unwrap().len();
+                    let now = reader.not_removed().unwrap().len();
                     assert!(now >= seen && now % 3 == 1, "{now} after {seen}");
                     seen = now;
                 }

@@ -16,7 +16,7 @@ fn a_hundred_thousand_records_are_added_at_once_and_found_by_their_prefixes() {
     assert_eq!(store.commit(&of(changes)).unwrap(), u64::from(MANY));
     drop(store);
     let store = open(dir.path());
-    assert_eq!(store.standing().unwrap().len(), usize::try_from(MANY).unwrap());
+    assert_eq!(store.not_removed().unwrap().len(), usize::try_from(MANY).unwrap());
     for number in (0..MANY).step_by(100) {
         for prefix in record(number).terms.prefixes {
             let wider = IpNet::new(prefix.addr(), prefix.prefix_len() - 2)

@@ -139,12 +139,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// The kernel enforces stored exemptions also while no daemon runs, and the policy file does not know them.
 fn warn_of_stored_exemptions(state_dir: &Path) {
     let now = Timestamp::now();
-    let standing = match sqlite::open_read_only(state_dir) {
+    let records = match sqlite::open_read_only(state_dir) {
         Ok(None) => return,
-        Ok(Some(store)) => store.standing(),
+        Ok(Some(store)) => store.not_removed(),
         Err(error) => Err(error),
     };
-    let what = match standing {
+    let what = match records {
         Ok(records) => {
             let active = records.iter().filter(|record| record.state(now) == State::Active);
             match active.count() {

@@ -120,10 +120,10 @@ fn take(connection: &Connection, files: &Files) -> Result<(), StoreError> {
 }
 
 fn copy(from: &Connection, draft: &Path) -> Result<(), StoreError> {
-    let trouble = ErrorMap::at(draft);
-    let mut to = Connection::open(draft).map_err(&trouble)?;
+    let failed = ErrorMap::at(draft);
+    let mut to = Connection::open(draft).map_err(&failed)?;
     // After a crash an incomplete draft is of no use.
-    to.pragma_update(None, "journal_mode", "OFF").map_err(&trouble)?;
+    to.pragma_update(None, "journal_mode", "OFF").map_err(&failed)?;
     let step = Backup::new(from, &mut to)
         .and_then(|backup| backup.step(-1))
         .map_err(ErrorMap::with(from, draft))?;
@@ -135,6 +135,6 @@ fn copy(from: &Connection, draft: &Path) -> Result<(), StoreError> {
     }
     // A single file, without a log beside it.
     to.pragma_update(None, "journal_mode", "DELETE")
-        .map_err(&trouble)?;
+        .map_err(&failed)?;
     integrity::check(&to, draft)
 }

@@ -36,10 +36,10 @@ const READ_AGAIN: SignedDuration = SignedDuration::from_secs(10);
 #[derive(Debug)]
 pub struct SqliteStore {
     files: Files,
-    /// The reader. It also writes, unless there is trouble.
+    /// The reader. It also writes, unless there is a write error.
     records: Result<SqliteReader, StoreError>,
     /// Why nothing can be written.
-    trouble: Option<StoreError>,
+    write_error: Option<StoreError>,
     /// The device and the inode of the file that was opened for writing.
     identity: Option<(u64, u64)>,
     /// When a store that cannot be read was opened last.
@@ -60,7 +60,7 @@ pub struct Opened {
 ///
 /// A damaged store is recovered. A store that cannot be written is opened for reading, and each commit tries to open it
 /// again. If it exists and cannot even be read, each call fails with the reason: it does not count as empty. Then
-/// [`Store::earlier`] and, every 10 seconds, [`Store::look_after`] try to open it again as well.
+/// [`Store::earlier`] and, every 10 seconds, [`Store::maintain`] try to open it again as well.
 ///
 /// # Errors
 ///
@@ -70,26 +70,26 @@ pub fn open(state_dir: &Path) -> Result<Opened, StoreError> {
     let mut remarks = Vec::new();
     let mut store = SqliteStore {
         records: Ok(SqliteReader::empty(files.store())),
-        trouble: None,
+        write_error: None,
         identity: None,
         tried_at: None,
         backups: Backups::default(),
         files,
     };
-    if let Err(trouble) = store.open_for_writing(&mut remarks) {
-        remarks.push(trouble.to_string());
+    if let Err(write_error) = store.open_for_writing(&mut remarks) {
+        remarks.push(write_error.to_string());
         store.records = open::readable(&store.files, &mut remarks);
-        for error in [&trouble].into_iter().chain(store.records.as_ref().err()) {
+        for error in [&write_error].into_iter().chain(store.records.as_ref().err()) {
             if matches!(error, StoreError::Newer { .. }) {
                 return Err(error.clone());
             }
         }
         if let Err(error) = &store.records
-            && *error != trouble
+            && *error != write_error
         {
             remarks.push(error.to_string());
         }
-        store.trouble = Some(trouble);
+        store.write_error = Some(write_error);
     } else if let Err(error) = store.back_up(Timestamp::now()) {
         remarks.push(format!("there is no new backup: {error}"));
     }
@@ -99,8 +99,8 @@ pub fn open(state_dir: &Path) -> Result<Opened, StoreError> {
 impl SqliteStore {
     /// Why nothing can be written, if nothing can.
     #[must_use]
-    pub fn trouble(&self) -> Option<&StoreError> {
-        self.trouble.as_ref()
+    pub fn write_error(&self) -> Option<&StoreError> {
+        self.write_error.as_ref()
     }
 
     /// A reader for another thread, with a connection of its own. It keeps reading the file that is open now, even after
@@ -113,7 +113,7 @@ impl SqliteStore {
         self.records()?.another()
     }
 
-    /// Tries to open the store for writing again. Each commit does so if there was trouble, and [`Store::earlier`] if it
+    /// Tries to open the store for writing again. Each commit does so if there was a write error, and [`Store::earlier`] if it
     /// cannot even be read.
     ///
     /// # Errors
@@ -122,17 +122,17 @@ impl SqliteStore {
     pub fn reopen(&mut self) -> Result<(), StoreError> {
         let mut remarks = Vec::new();
         // SQLite shares an open file within a process: as long as one connection is read-only, all are.
-        if let (Ok(records), Some(trouble)) = (&self.records, &self.trouble)
+        if let (Ok(records), Some(write_error)) = (&self.records, &self.write_error)
             && records.is_direct()
         {
-            self.records = Err(trouble.clone());
+            self.records = Err(write_error.clone());
         }
         let opened = self.open_for_writing(&mut remarks);
-        if let Err(trouble) = &opened {
+        if let Err(write_error) = &opened {
             if self.records.is_err() {
                 self.records = open::readable(&self.files, &mut remarks);
             }
-            self.trouble = Some(trouble.clone());
+            self.write_error = Some(write_error.clone());
         }
         for remark in remarks {
             warn!("{remark}");
@@ -146,7 +146,7 @@ impl SqliteStore {
     ///
     /// [`StoreError`] if it fails: the previous backup is kept, and the next one is tried in an hour.
     pub fn backup_if_due(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        if self.trouble.is_none() && self.backups.is_due(now) {
+        if self.write_error.is_none() && self.backups.is_due(now) {
             self.back_up(now)
         } else {
             Ok(())
@@ -179,7 +179,7 @@ impl SqliteStore {
         let connection = open::writable(&self.files, remarks)?;
         self.identity = self.identity_now();
         self.records = Ok(SqliteReader::of(self.files.store(), connection));
-        self.trouble = None;
+        self.write_error = None;
         Ok(())
     }
 
@@ -198,8 +198,8 @@ impl Records for SqliteStore {
         self.records()?.revision()
     }
 
-    fn standing(&self) -> Result<Vec<Record>, StoreError> {
-        self.records()?.standing()
+    fn not_removed(&self) -> Result<Vec<Record>, StoreError> {
+        self.records()?.not_removed()
     }
 
     fn get(&self, id: Ulid) -> Result<Option<Record>, StoreError> {
@@ -218,7 +218,7 @@ impl Records for SqliteStore {
 impl Store for SqliteStore {
     fn commit(&mut self, commit: &Commit) -> Result<Revision, StoreError> {
         // The commit must not go to a file that was moved away or replaced.
-        if self.trouble.is_some() || self.identity != self.identity_now() {
+        if self.write_error.is_some() || self.identity != self.identity_now() {
             self.reopen()?;
         }
         let file = self.files.store();
@@ -243,7 +243,7 @@ impl Store for SqliteStore {
             .query(|connection| read::earlier(connection, uid, key))
     }
 
-    fn look_after(&mut self, now: Timestamp) -> Result<(), StoreError> {
+    fn maintain(&mut self, now: Timestamp) -> Result<(), StoreError> {
         self.read_again(now)?;
         self.backup_if_due(now)
     }

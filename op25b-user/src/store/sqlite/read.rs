@@ -19,7 +19,7 @@ pub(super) fn revision(connection: &Connection) -> rusqlite::Result<Revision> {
         .map(Option::unwrap_or_default)
 }
 
-pub(super) fn standing(connection: &Connection) -> rusqlite::Result<Vec<Record>> {
+pub(super) fn not_removed(connection: &Connection) -> rusqlite::Result<Vec<Record>> {
     let sql = format!(
         "SELECT {} FROM exemptions WHERE removed_at IS NULL ORDER BY id",
         row::RECORD

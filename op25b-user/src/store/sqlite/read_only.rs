@@ -150,8 +150,8 @@ impl Records for SqliteReader {
         self.query(read::revision)
     }
 
-    fn standing(&self) -> Result<Vec<Record>, StoreError> {
-        self.query(read::standing)
+    fn not_removed(&self) -> Result<Vec<Record>, StoreError> {
+        self.query(read::not_removed)
     }
 
     fn get(&self, id: Ulid) -> Result<Option<Record>, StoreError> {

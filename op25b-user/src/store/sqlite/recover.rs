@@ -129,14 +129,14 @@ fn build_of(backup: Option<&Intact>, salvage: Option<&Salvage>, draft: &Path) ->
     if schema::contents(&connection, draft)? == Contents::Blank {
         schema::create(&mut connection).map_err(ErrorMap::with(&connection, draft))?;
     }
-    let trouble = ErrorMap::at(draft);
+    let failed = ErrorMap::at(draft);
     // A backup that was copied by hand may still have a log; only one file is moved.
     connection
         .pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))
-        .map_err(&trouble)?;
-    let restored = read::standing(&connection).map_err(&trouble)?.len();
-    let revision = read::revision(&connection).map_err(&trouble)?;
-    apply(&mut connection, revision, salvage).map_err(&trouble)?;
+        .map_err(&failed)?;
+    let restored = read::not_removed(&connection).map_err(&failed)?.len();
+    let revision = read::revision(&connection).map_err(&failed)?;
+    apply(&mut connection, revision, salvage).map_err(&failed)?;
     integrity::check(&connection, draft)?;
     Ok(restored)
 }

@@ -85,11 +85,11 @@ pub(super) enum Contents {
 
 /// The contents of an open file.
 pub(super) fn contents(connection: &Connection, file: &Path) -> Result<Contents, StoreError> {
-    let trouble = ErrorMap::with(connection, file);
+    let failed = ErrorMap::with(connection, file);
     let number = |sql| connection.query_row(sql, [], |row| row.get::<_, u32>(0));
-    let tables = number("SELECT count(*) FROM sqlite_schema").map_err(&trouble)?;
-    let application = number("PRAGMA application_id").map_err(&trouble)?;
-    let format = number("PRAGMA user_version").map_err(&trouble)?;
+    let tables = number("SELECT count(*) FROM sqlite_schema").map_err(&failed)?;
+    let application = number("PRAGMA application_id").map_err(&failed)?;
+    let format = number("PRAGMA user_version").map_err(&failed)?;
     if (tables, application, format) == (0, 0, 0) {
         return Ok(Contents::Blank);
     }

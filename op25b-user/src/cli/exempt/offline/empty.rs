@@ -13,7 +13,7 @@ impl Records for EmptyStore {
         Ok(0)
     }
 
-    fn standing(&self) -> Result<Vec<Record>, StoreError> {
+    fn not_removed(&self) -> Result<Vec<Record>, StoreError> {
         Ok(Vec::new())
     }
 
