@@ -1,4 +1,4 @@
-//! The description of a policy, which the filter in the kernel carries.
+//! The description of a policy, which is stored with the filter in the kernel.
 
 use std::sync::Arc;
 

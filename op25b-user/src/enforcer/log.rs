@@ -38,11 +38,11 @@ impl Enforcer {
         for interface in &switched.released {
             info!(interface, "detached: the policy no longer has this interface");
         }
-        if let Some((layout, carried)) = &switched.other_layout {
+        if let Some((layout, migrated)) = &switched.other_layout {
             warn!(
                 layout,
                 "the previous filter has another counter layout: {}",
-                if *carried {
+                if *migrated {
                     "the counters were migrated"
                 } else {
                     "the counters start at zero"

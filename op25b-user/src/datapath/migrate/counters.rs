@@ -14,13 +14,13 @@ pub(crate) fn counters(before: &Snapshot, filter: &mut Filter) -> Option<(String
         return None;
     }
     wait_for_running_programs();
-    let carried = carry(previous, filter).unwrap_or(false);
-    Some((previous.layout_name(), carried))
+    let migrated = migrate(previous, filter).unwrap_or(false);
+    Some((previous.layout_name(), migrated))
 }
 
-fn carry(from: &Generation, to: &mut Filter) -> Result<bool, LoadError> {
+fn migrate(from: &Generation, to: &mut Filter) -> Result<bool, LoadError> {
     match from.counters() {
-        Some(counters) => to.carry_counters(&counters?).map(|()| true),
+        Some(counters) => to.add_migrated_counters(&counters?).map(|()| true),
         None => Ok(false),
     }
 }

@@ -17,15 +17,15 @@ use crate::{
 };
 
 impl Filter {
-    /// The packets judged so far on interfaces of this role.
+    /// The packets counted so far on interfaces of this role.
     pub fn counters(&self, role: Role) -> Result<Counters, LoadError> {
         let counters = CounterTable::read(self.map(COUNTERS)?, &Layout::current().reasons)?;
         Ok(counters.of(role))
     }
 
     /// Adds what was counted in a map that this filter does not share.
-    pub(crate) fn carry_counters(&mut self, counters: &CounterTable) -> Result<(), LoadError> {
-        Ok(counters.carry_to(maps::map_mut(self.ebpf_mut(), COUNTERS)?)?)
+    pub(crate) fn add_migrated_counters(&mut self, counters: &CounterTable) -> Result<(), LoadError> {
+        Ok(counters.add_migrated_to(maps::map_mut(self.ebpf_mut(), COUNTERS)?)?)
     }
 
     /// The IPv4 addresses that have a record, in ascending order by pool.

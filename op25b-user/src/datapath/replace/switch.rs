@@ -21,7 +21,7 @@ pub struct Replacement {
     pub released: Vec<String>,
     /// Interfaces that ran no filter for a moment, because their mode changed.
     pub interrupted: Vec<String>,
-    /// The layout of the counters before, if the new filter could not share them, and whether they were carried over.
+    /// The layout of the counters before, if the new filter could not share them, and whether they were migrated.
     pub other_layout: Option<(String, bool)>,
     /// What became of the subscribers' records.
     pub records: MigratedRecords,

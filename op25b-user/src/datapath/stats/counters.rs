@@ -1,4 +1,4 @@
-//! Packets by reason, as the program counts them and as they are carried from one layout of the counters to another.
+//! Packets by reason, as the program counts them and as they are migrated from one layout of the counters to another.
 
 use aya::maps::{Map, MapData, PerCpuArray, PerCpuValues};
 use op25b_common::{Reason, names::COUNTERS};
@@ -41,7 +41,7 @@ pub(crate) struct CounterTable(Vec<(Role, String, u64)>);
 
 impl CounterTable {
     /// Reads the map of counters, whose slots stand for these reasons: for each role one slot for each reason, in which the
-    /// program counts, and then, if the map has them, as many for counts that were carried over from other maps.
+    /// program counts, and then, if the map has them, as many for counts that were migrated from other maps.
     ///
     /// This much is the same in every layout.
     pub(crate) fn read(map: &Map, reasons: &[String]) -> Result<Self, MapError> {
@@ -53,9 +53,9 @@ impl CounterTable {
                 .flat_map(|role| reasons.iter().map(move |reason| (*role, reason.clone())));
             let (len, counted) = (map.len(), slot(Role::ALL.len() * reasons.len()));
             let packets = (0..).zip(slots).map(|(slot, (role, reason))| {
-                let carried = slot + counted;
-                let carried = if carried < len { sum(carried)? } else { 0 };
-                Ok((role, reason, sum(slot)? + carried))
+                let migrated = slot + counted;
+                let migrated = if migrated < len { sum(migrated)? } else { 0 };
+                Ok((role, reason, sum(slot)? + migrated))
             });
             packets.collect::<Result<_, aya::maps::MapError>>().map(Self)
         };
@@ -75,9 +75,9 @@ impl CounterTable {
         Counters(counted.map(|reason| (reason, packets(reason))).collect())
     }
 
-    /// Adds them to the slots for carried counts, in a map of this version's layout. The program does not write to these
+    /// Adds them to the slots for migrated counts, in a map of this version's layout. The program does not write to these
     /// slots. Packets of a reason that this version does not have are left out.
-    pub(crate) fn carry_to(&self, map: &mut Map) -> Result<(), MapError> {
+    pub(crate) fn add_migrated_to(&self, map: &mut Map) -> Result<(), MapError> {
         let mut write = || -> Result<(), aya::maps::MapError> {
             let mut map = PerCpuArray::<&mut MapData, u64>::try_from(&mut *map)?;
             for (role, reason, packets) in &self.0 {
