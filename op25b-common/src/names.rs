@@ -29,7 +29,7 @@ pub const MISSES_V6: &str = "MISSES_V6";
 pub const DESTINATIONS_V4: &str = "DESTINATIONS_V4";
 /// Trie of [`crate::values::DestinationEntry`] by destination set and IPv6 destination.
 pub const DESTINATIONS_V6: &str = "DESTINATIONS_V6";
-/// Hash of sets of [`crate::Tunnel`] bits by the index of a subscriber interface: whose inner packets are filtered there.
+/// Hash of sets of [`crate::Tunnel`] bits by the index of a subscriber interface: inside which packets are filtered there.
 pub const TUNNELS_BY_IF: &str = "TUNNELS_BY_IF";
 /// One per-CPU u64: when the token bucket of `action: prohibit` is full again, by the boot-time clock.
 pub const ANSWERS: &str = "ANSWERS";

@@ -1,4 +1,4 @@
-//! The kinds of tunnels whose inner packets are filtered.
+//! The kinds of tunnels inside which packets are filtered.
 
 use core::fmt;
 

@@ -25,7 +25,7 @@ use crate::{
 pub(crate) const THREADS: usize = 3 + control::THREADS;
 
 impl Daemon {
-    /// Enforces a policy in the place of whatever an earlier process left.
+    /// Enforces a policy instead of what an earlier process left.
     pub(super) async fn start(options: Options, file: policy::File) -> anyhow::Result<(Self, Enforcer)> {
         let takeover_options = TakeoverOptions {
             bpffs: options.bpffs.clone(),

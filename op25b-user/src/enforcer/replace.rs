@@ -17,7 +17,7 @@ use crate::{
 };
 
 impl Enforcer {
-    /// Enforces a policy in the place of the one that is enforced. If that fails, nothing has changed.
+    /// Enforces a policy instead of the one that is enforced. If that fails, nothing has changed.
     pub(crate) async fn replace(&mut self, file: policy::File, host: &mut impl Host) -> anyhow::Result<()> {
         let (store, log) = (self.store.clone(), self.datapath_log);
         let reused = self.datapath.reusable(&file.compiled)?;
@@ -82,7 +82,7 @@ impl Enforcer {
         Ok(())
     }
 
-    /// Puts a loaded filter in the place of the one that runs.
+    /// Replaces the filter that runs by a loaded one.
     pub(super) async fn switch<L>(
         &mut self,
         prepared: Prepared,

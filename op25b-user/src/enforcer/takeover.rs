@@ -64,7 +64,7 @@ impl Takeover {
         &self.store
     }
 
-    /// Enforces a policy in the place of what is pinned. It is loaded in this thread: a thread that is started before the
+    /// Enforces a policy instead of what is pinned. It is loaded in this thread: a thread that is started before the
     /// process drops its privileges keeps them.
     ///
     /// `open_packet_log` gets the filter before it is attached, and may prevent that.

@@ -1,4 +1,4 @@
-//! From a policy file to a validated policy, its map entries and its meaning. No kernel in here.
+//! From a policy file to a validated policy, its map entries and its meaning. Does not use the kernel.
 //!
 //! ```text
 //! text ── parse ──> model ── diagnostics::lint ──> warnings

@@ -21,7 +21,7 @@ use crate::{
 pub struct FileExemptions<'a> {
     /// The file.
     pub file: &'a Path,
-    /// The policy's; those that have no place in the file are not the file's, and left out.
+    /// The policy's; those that have no position in the file are not the file's, and left out.
     pub exemptions: &'a [policy::Exemption],
 }
 

@@ -22,7 +22,7 @@ pub(super) const IMPORT_TIME: Duration = Duration::from_mins(1);
 /// The number of an import's invalid rows that are reported.
 pub(super) const ROWS_REPORTED: usize = 100;
 
-/// The number of requests in the daemon's queue. Further ones wait for a place.
+/// The number of requests in the daemon's queue. Further ones wait until there is room.
 pub(super) const QUEUE: usize = 16;
 /// How long a request waits for its turn: in the daemon's queue, at the store or after another import.
 pub(super) const TURN: Duration = Duration::from_secs(15);

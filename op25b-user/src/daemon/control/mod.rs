@@ -1,7 +1,7 @@
 //! The control socket: HTTP/1.1 and JSON over a Unix socket.
 //!
-//! Reads are answered here, from what the daemon publishes and from the store. A change is a [`Request`] to the daemon,
-//! which handles one at a time.
+//! A read is answered from what the daemon publishes or from the store. The metrics are a scrape. A change, and an explanation,
+//! which needs the kernel, is a [`Request`] to the daemon, which handles one at a time.
 
 mod body;
 mod caller;

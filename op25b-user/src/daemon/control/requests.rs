@@ -22,12 +22,12 @@ impl Requests {
         request: impl FnOnce(oneshot::Sender<T>) -> Request,
     ) -> Result<T, Problem> {
         let shutting_down = || Problem::busy("the daemon is shutting down");
-        let place = match timeout(limits::TURN, self.0.reserve()).await {
-            Ok(place) => place.map_err(|_| shutting_down())?,
+        let permit = match timeout(limits::TURN, self.0.reserve()).await {
+            Ok(permit) => permit.map_err(|_| shutting_down())?,
             Err(_) => return Err(Problem::busy("the daemon's queue is full; try again")),
         };
         let (answer, answered) = oneshot::channel();
-        place.send(request(answer));
+        permit.send(request(answer));
         match timeout(limits::ANSWER, answered).await {
             Ok(answer) => answer.map_err(|_| shutting_down()),
             Err(_) => Err(Problem::new(

@@ -2,7 +2,7 @@
 
 use tokio::sync::{mpsc, oneshot};
 
-/// The length of the queue; further scrapes wait for a place in it.
+/// The length of the queue; further scrapes wait until there is room.
 const QUEUE: usize = 4;
 
 /// A client that waits for the metrics.

@@ -103,7 +103,7 @@ impl Filter {
         maps::data(self.map(name)?).ok_or(LoadError::Missing { name })
     }
 
-    /// Decapsulates the policy's tunnels on the interface of this name and index.
+    /// Enables the policy's tunnels on the interface of this name and index: packets inside them are filtered.
     pub(crate) fn set_tunnels(&mut self, name: &str, index: u32) -> Result<(), LoadError> {
         match self.tunnels.iter().find(|(interface, _)| interface == name) {
             Some((_, kinds)) => maps::fill_tunnels(&mut self.ebpf, index, *kinds),
@@ -116,7 +116,7 @@ impl Filter {
         maps::forget_tunnels(&mut self.ebpf, index)
     }
 
-    /// Decapsulates the tunnels of all interfaces on the one of this index.
+    /// Enables the tunnels of all interfaces on the one of this index.
     pub(crate) fn set_all_tunnels(&mut self, index: u32) -> Result<(), LoadError> {
         let kinds = self.tunnels.iter().fold(0, |all, (_, kinds)| all | kinds);
         maps::fill_tunnels(&mut self.ebpf, index, kinds)

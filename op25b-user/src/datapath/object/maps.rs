@@ -77,7 +77,7 @@ pub(super) fn fill_trie<K: Pod, V: Pod>(
     Ok(())
 }
 
-/// Sets which tunnels are decapsulated on an interface.
+/// Sets the tunnels inside which packets are filtered on an interface.
 pub(super) fn fill_tunnels(ebpf: &mut Ebpf, interface: u32, kinds: u8) -> Result<(), LoadError> {
     let failed = MapError::write(TUNNELS_BY_IF);
     let map = map_mut(ebpf, TUNNELS_BY_IF)?;

@@ -46,7 +46,7 @@ pub(crate) fn holder(directory: &Path) -> Option<u32> {
 
 /// Parses lines such as `1: FLOCK  ADVISORY  WRITE 4168 00:27:87949 0 EOF`.
 fn holder_in(locks: &str, device: u64, inode: u64) -> Option<u32> {
-    let place = format!("{:02x}:{:02x}:{inode}", major(device), minor(device));
+    let inode_id = format!("{:02x}:{:02x}:{inode}", major(device), minor(device));
     locks.lines().find_map(|line| {
         let mut words = line.split_whitespace().skip(1);
         // A process that waits for the lock has an arrow here.
@@ -55,7 +55,7 @@ fn holder_in(locks: &str, device: u64, inode: u64) -> Option<u32> {
         }
         let mut words = words.skip(2);
         let pid = words.next()?;
-        (words.next() == Some(place.as_str()))
+        (words.next() == Some(inode_id.as_str()))
             .then(|| pid.parse().ok())
             .flatten()
     })

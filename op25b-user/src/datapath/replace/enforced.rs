@@ -20,7 +20,7 @@ pub struct Enforced {
     pub(super) running: Option<Running>,
 }
 
-/// A filter that this process has put in place.
+/// A filter that this process has attached.
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) filter: Filter,
@@ -52,7 +52,7 @@ impl Enforced {
         Ok(reused.unwrap_or_default())
     }
 
-    /// The filter, once this process has put one in place.
+    /// The filter, once this process has attached one.
     pub fn filter(&mut self) -> Option<&mut Filter> {
         self.running.as_mut().map(|running| &mut running.filter)
     }

@@ -33,7 +33,7 @@ pub(crate) fn copy<T: Copy>(data: &MapData, values: &[T]) -> io::Result<()> {
             .offset(start as u64)
             .len(count)
             .map_raw(&data.fd().as_fd())?;
-        // SAFETY: both places are at least `count` bytes long, and no reference into the mapping exists.
+        // SAFETY: both memory areas are at least `count` bytes long, and no reference into the mapping exists.
         unsafe {
             let values = values.as_ptr().cast::<u8>().add(start);
             values.copy_to_nonoverlapping(mapping.as_mut_ptr(), count);

@@ -69,11 +69,11 @@ pub(super) fn read(text: &str, progress: &dyn Fn(u64)) -> Result<Vec<ImportRow>,
 impl Header {
     fn read(names: &StringRecord, line: u32) -> Result<Self, Mistakes> {
         let mut mistakes = Mistakes::default();
-        let mut places = [None; COLUMNS.len()];
+        let mut indices = [None; COLUMNS.len()];
         if names.len() == 1 && names[0].contains([';', '\t']) {
             return Err(Mistakes::one(line, "columns must be separated by commas"));
         }
-        for (place, name) in names.iter().enumerate() {
+        for (index, name) in names.iter().enumerate() {
             let name = name.trim();
             match COLUMNS
                 .iter()
@@ -85,27 +85,27 @@ impl Header {
                         COLUMNS.join(", ")
                     )
                 }),
-                Some(column) if places[column].is_some() => {
+                Some(column) if indices[column].is_some() => {
                     mistakes.add(line, || format!("the column `{name}` is given twice"));
                 }
-                Some(column) => places[column] = Some(place),
+                Some(column) => indices[column] = Some(index),
             }
         }
         for column in REQUIRED {
             let index = COLUMNS.iter().position(|name| *name == column);
-            if index.is_some_and(|index| places[index].is_none()) {
+            if index.is_some_and(|index| indices[index].is_none()) {
                 mistakes.add(line, || format!("the column `{column}` is missing"));
             }
         }
         if mistakes.count() == 0 {
-            Ok(Self(places, names.len()))
+            Ok(Self(indices, names.len()))
         } else {
             Err(mistakes)
         }
     }
 
     fn row(&self, row: &StringRecord, line: u32, mistakes: &mut Mistakes) -> Option<ImportRow> {
-        let Self(places, columns) = self;
+        let Self(indices, columns) = self;
         if row.len() != *columns {
             mistakes.add(line, || {
                 format!(
@@ -121,7 +121,7 @@ impl Header {
         }
         let before = mistakes.count();
         let [customer, prefixes, destinations, ticket, note, expires] =
-            places.map(|place| place.and_then(|place| row.get(place)).unwrap_or_default().trim());
+            indices.map(|index| index.and_then(|index| row.get(index)).unwrap_or_default().trim());
         for (column, cell) in REQUIRED.iter().zip([customer, prefixes]) {
             if cell.is_empty() {
                 mistakes.add(line, || format!("`{column}` is empty"));

@@ -28,7 +28,7 @@ use crate::{
 pub struct Compiled {
     /// The blocked destination ports.
     pub blocked_ports: Vec<u16>,
-    /// Whether packets from a pool that cannot be inspected are dropped.
+    /// Whether TCP from a pool whose ports cannot be read is dropped.
     pub drop_uninspectable: bool,
     /// Whether blocked ports from a source in no pool are dropped.
     pub drop_unlisted: bool,
@@ -42,7 +42,7 @@ pub struct Compiled {
     pub action: Action,
     /// How its sender is notified, with [`Action::Prohibit`].
     pub prohibit: Option<Prohibit>,
-    /// The interfaces on which tunnels are inspected, with the bits of their [`op25b_common::Tunnel`]s.
+    /// The interfaces on which packets inside tunnels are filtered, with the bits of their [`op25b_common::Tunnel`]s.
     pub tunnels: Vec<(String, u8)>,
     /// The tables by [`TableRoot`]: sources by the number of their class, destinations by relay.
     pub tables: TableSet,

@@ -168,8 +168,8 @@ impl Rules {
         for net in nets {
             let (family, bits) = Bits::new(*net);
             let rules = self.family(family).exempt.entry(bits).or_default();
-            if let Err(place) = rules.binary_search(&rule) {
-                rules.insert(place, rule);
+            if let Err(index) = rules.binary_search(&rule) {
+                rules.insert(index, rule);
             }
         }
     }

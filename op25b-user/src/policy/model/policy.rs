@@ -52,7 +52,7 @@ pub struct Interface {
     pub role: Role,
     /// How the program is attached.
     pub xdp: XdpMode,
-    /// The tunnels whose inner packets are inspected; none on an uplink interface.
+    /// The tunnels inside which packets are filtered; none on an uplink interface.
     pub tunnels: Vec<Tunnel>,
     /// Whether the interface may be missing when the filter starts.
     pub wait: Wait,

@@ -9,7 +9,7 @@ use super::{
     position::{Position, Prefix},
 };
 
-/// A connection that is being opened, by a TCP SYN that can be inspected.
+/// A connection that is being opened, by a TCP SYN whose ports can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flow {
     /// The subscriber.

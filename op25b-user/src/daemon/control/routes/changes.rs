@@ -52,8 +52,8 @@ pub(super) async fn add(
         answer,
     });
     let added = added.await??;
-    let place = format!("/v1/exemptions/{}", added.exemption.id);
-    Ok((StatusCode::CREATED, [(LOCATION, place)], Json(added)))
+    let location = format!("/v1/exemptions/{}", added.exemption.id);
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(added)))
 }
 
 /// Changes the expiry of a stored exemption.

@@ -1,4 +1,4 @@
-//! The queue of idle connections: when all places are taken, the one that has been idle longest is evicted.
+//! The queue of idle connections: when all connection slots are taken, the one that has been idle longest is evicted.
 
 use std::{
     collections::BTreeMap,

@@ -1,7 +1,7 @@
 //! The HTTP server of the control socket: many clients, some of them slow or silent, in the daemon's one thread.
 //!
-//! Every wait for a client is bounded, and no connection keeps another out: when all places are taken, the connection
-//! that has been idle longest is evicted. It may be one that sends its request byte by byte or does not read its response.
+//! Every wait for a client is bounded, and no connection keeps another out: when all connection slots are taken, the
+//! connection that has been idle longest is evicted. It may be one that sends its request byte by byte or does not read its response.
 //! Only a request that has arrived completely is never given up.
 
 mod credentials;

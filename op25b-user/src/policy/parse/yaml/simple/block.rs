@@ -3,7 +3,7 @@
 use super::{
     super::node::{Located, Node},
     cursor::{Cursor, MOST_DEPTH, MOST_KEYS},
-    scalar::Place,
+    scalar::Collection,
 };
 use crate::policy::diagnostics::Span;
 
@@ -13,7 +13,7 @@ type Each<'e, 't> = &'e mut dyn FnMut(Located<Node<'t>>);
 impl<'t> Cursor<'t> {
     /// A key and its colon.
     pub(super) fn key(&mut self) -> Option<Located<Node<'t>>> {
-        let key = self.scalar(Place::Block)?;
+        let key = self.scalar(Collection::Block)?;
         self.colon(&key)?.then_some(key)
     }
 
@@ -21,7 +21,7 @@ impl<'t> Cursor<'t> {
     pub(super) fn value(&mut self, indent: usize, depth: usize) -> Option<Located<Node<'t>>> {
         if self.is_inline() {
             self.spaces();
-            let value = self.inline(indent, depth, Place::Block)?;
+            let value = self.inline(indent, depth, Collection::Block)?;
             self.end_line()?;
             return self.is_over(indent).then_some(value);
         }
@@ -86,7 +86,7 @@ impl<'t> Cursor<'t> {
         self.skip(1);
         self.spaces();
         let column = self.column();
-        let value = self.inline(indent, depth + 1, Place::Block)?;
+        let value = self.inline(indent, depth + 1, Collection::Block)?;
         let item = if self.colon(&value)? {
             self.block_mapping(value, column, depth + 1)?
         } else {

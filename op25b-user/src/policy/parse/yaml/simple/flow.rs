@@ -3,12 +3,17 @@
 use super::{
     super::node::{Located, Node},
     cursor::{Cursor, MOST_DEPTH, MOST_KEYS},
-    scalar::Place,
+    scalar::Collection,
 };
 
 impl<'t> Cursor<'t> {
     /// The flow collection or scalar that begins here, in a block that is indented by `indent`.
-    pub(super) fn inline(&mut self, indent: usize, depth: usize, place: Place) -> Option<Located<Node<'t>>> {
+    pub(super) fn inline(
+        &mut self,
+        indent: usize,
+        depth: usize,
+        collection: Collection,
+    ) -> Option<Located<Node<'t>>> {
         let start = self.at();
         match self.byte()? {
             b'[' => {
@@ -21,7 +26,7 @@ impl<'t> Cursor<'t> {
                 })
             }
             b'{' => self.flow_mapping(indent, depth),
-            _ => self.scalar(place),
+            _ => self.scalar(collection),
         }
     }
 
@@ -38,7 +43,7 @@ impl<'t> Cursor<'t> {
             if self.take(b']') {
                 return Some(());
             }
-            each(self.inline(indent, depth + 1, Place::Flow)?);
+            each(self.inline(indent, depth + 1, Collection::Flow)?);
             self.gap(indent)?;
             if !self.take(b',') {
                 return self.take(b']').then_some(());
@@ -56,12 +61,12 @@ impl<'t> Cursor<'t> {
             if self.take(b'}') {
                 break;
             }
-            let key = self.scalar(Place::Flow)?;
+            let key = self.scalar(Collection::Flow)?;
             // On the line of its key: anything else is hard to tell from an empty value.
             if !self.colon(&key)? || !self.spaces() {
                 return None;
             }
-            mapping.push((key, self.inline(indent, depth + 1, Place::Flow)?));
+            mapping.push((key, self.inline(indent, depth + 1, Collection::Flow)?));
             self.gap(indent)?;
             if !self.take(b',') {
                 if self.take(b'}') {

@@ -7,12 +7,12 @@ use super::{
     cursor::{Cursor, is_readable},
 };
 
-/// The context of a scalar.
+/// The kind of collection that a scalar is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// In a block collection.
+pub(super) enum Collection {
+    /// A block collection.
     Block,
-    /// In a flow collection.
+    /// A flow collection.
     Flow,
 }
 
@@ -21,11 +21,11 @@ const LONGEST_KEY: usize = 256;
 
 impl<'t> Cursor<'t> {
     /// The scalar that begins here.
-    pub(super) fn scalar(&mut self, place: Place) -> Option<Located<Node<'t>>> {
+    pub(super) fn scalar(&mut self, collection: Collection) -> Option<Located<Node<'t>>> {
         match self.byte()? {
             b'"' => self.quoted(b'"'),
             b'\'' => self.quoted(b'\''),
-            _ => self.plain(place),
+            _ => self.plain(collection),
         }
     }
 
@@ -83,7 +83,7 @@ impl<'t> Cursor<'t> {
 
     /// A plain scalar. It ends with the line, before a comment or the colon of a key, and in a flow collection before a
     /// delimiter.
-    fn plain(&mut self, place: Place) -> Option<Located<Node<'t>>> {
+    fn plain(&mut self, collection: Collection) -> Option<Located<Node<'t>>> {
         let start = self.at();
         let rest = self.bytes();
         // YAML's indicators begin with other characters.
@@ -97,12 +97,12 @@ impl<'t> Cursor<'t> {
                 None | Some(b'\n' | b'\r') => break,
                 Some(b':') => match next {
                     None | Some(b' ' | b'\n' | b'\r') => break,
-                    Some(b',' | b'[' | b']' | b'{' | b'}') if place == Place::Flow => return None,
+                    Some(b',' | b'[' | b']' | b'{' | b'}') if collection == Collection::Flow => return None,
                     Some(_) => {}
                 },
                 Some(b' ') if next == Some(&b'#') => break,
-                Some(b',' | b']' | b'}') if place == Place::Flow => break,
-                Some(b'[' | b'{') if place == Place::Flow => return None,
+                Some(b',' | b']' | b'}') if collection == Collection::Flow => break,
+                Some(b'[' | b'{') if collection == Collection::Flow => return None,
                 Some(_) => {}
             }
             length += 1;
