@@ -54,9 +54,9 @@ fn find(compiled: &Compiled, [root_v4, root_v6]: [TableRoot; 2], address: IpAddr
 }
 
 /// The program's steps for TCP, as in its own source.
-fn as_the_kernel(compiled: &Compiled, flow: &Flow, now: Timestamp) -> reference::Decision {
+fn as_the_kernel(compiled: &Compiled, flow: &Flow, now: Timestamp) -> reference::Expected {
     if !compiled.blocked_ports.contains(&flow.destination_port) {
-        return reference::Decision {
+        return reference::Expected {
             verdict: Verdict::Pass,
             reason: Reason::OtherPort,
             rule: None,
@@ -90,7 +90,7 @@ fn as_the_kernel(compiled: &Compiled, flow: &Flow, now: Timestamp) -> reference:
             .filter(|allowed| holds(allowed.until))
             .map(|allowed| allowed.rule)
     };
-    let decision = |verdict, reason, rule| reference::Decision {
+    let decision = |verdict, reason, rule| reference::Expected {
         verdict,
         reason,
         rule,

@@ -11,9 +11,9 @@ use op25b_common::{Reason, Verdict};
 
 use super::model::{Action, Exemption, Flow, Handling, Policy, PoolMode, Prefix, Rule};
 
-/// The verdict on a connection and its reason.
+/// The verdict that the program is expected to return on a connection, and its reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Decision {
+pub struct Expected {
     /// The verdict.
     pub verdict: Verdict,
     /// The row of the verdict table.
@@ -24,9 +24,9 @@ pub struct Decision {
 
 /// Decides about a flow at an instant.
 #[must_use]
-pub fn decide(policy: &Policy, flow: &Flow, now: Timestamp) -> Decision {
+pub fn decide(policy: &Policy, flow: &Flow, now: Timestamp) -> Expected {
     if !policy.block.ports.contains(&flow.destination_port) {
-        return Decision {
+        return Expected {
             verdict: Verdict::Pass,
             reason: Reason::OtherPort,
             rule: None,
@@ -39,14 +39,14 @@ pub fn decide(policy: &Policy, flow: &Flow, now: Timestamp) -> Decision {
             Handling::Pass => Verdict::Pass,
             Handling::Drop => Verdict::Drop,
         };
-        return Decision {
+        return Expected {
             verdict,
             reason: Reason::NotPooled,
             rule: None,
         };
     }
     if let Some(relay) = relay_of(policy, flow.destination) {
-        return Decision {
+        return Expected {
             verdict: Verdict::Pass,
             reason: Reason::Relay,
             rule: Some(Rule::Relay(relay)),
@@ -54,7 +54,7 @@ pub fn decide(policy: &Policy, flow: &Flow, now: Timestamp) -> Decision {
     }
     if let Some(exemption) = exemption {
         let rule = Some(Rule::Exemption(exemption));
-        return Decision {
+        return Expected {
             verdict: Verdict::Pass,
             reason: Reason::Exempt,
             rule,
@@ -62,7 +62,7 @@ pub fn decide(policy: &Policy, flow: &Flow, now: Timestamp) -> Decision {
     }
     let rule = pool.map(Rule::Pool);
     if pool.is_some_and(|index| is_only_monitored(policy, index, now)) {
-        return Decision {
+        return Expected {
             verdict: Verdict::Pass,
             reason: Reason::Monitored,
             rule,
@@ -73,7 +73,7 @@ pub fn decide(policy: &Policy, flow: &Flow, now: Timestamp) -> Decision {
         Action::Reset => are_hosts(flow),
         Action::Prohibit => are_hosts(flow) && has_router(policy, flow),
     };
-    Decision {
+    Expected {
         verdict: if is_answered {
             Verdict::Reject
         } else {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 
-use super::{Answer, Args, Explanation, RuleAnswer};
+use super::{Args, Explanation, ShownDecision, ShownRule};
 use crate::{
     api::{Explained, Rule, RuleKind},
     cli::daemon::block_on,
@@ -47,18 +47,18 @@ fn explanation(explained: Explained, policy_file: PathBuf) -> Explanation {
         destination,
         port,
         policy_file,
-        program: Answer {
+        program: ShownDecision {
             verdict: verdict.into(),
             reason: reason.into(),
-            rule: rule.map(rule_answer),
+            rule: rule.map(shown_rule),
         },
         model: None,
         is_live: true,
     }
 }
 
-fn rule_answer(rule: Rule) -> RuleAnswer {
-    RuleAnswer {
+fn shown_rule(rule: Rule) -> ShownRule {
+    ShownRule {
         kind: match rule.kind {
             RuleKind::Pool => "pool",
             RuleKind::Relay => "relay",

@@ -68,7 +68,7 @@ pub struct Args {
     paths: Paths,
 }
 
-/// The answer, as `--json` writes it.
+/// The explanation, as `--json` writes it.
 #[derive(Debug, Serialize)]
 struct Explanation {
     source: IpAddr,
@@ -76,26 +76,26 @@ struct Explanation {
     port: u16,
     policy_file: PathBuf,
     #[serde(flatten)]
-    program: Answer,
-    /// The reference's answer, if it differs.
+    program: ShownDecision,
+    /// The reference's decision, if it differs.
     #[serde(skip_serializing_if = "Option::is_none")]
-    model: Option<Answer>,
-    /// Whether it is the answer of the enforced program, which is not compared with the reference.
+    model: Option<ShownDecision>,
+    /// Whether it is the decision of the enforced program, which is not compared with the reference.
     #[serde(skip)]
     is_live: bool,
 }
 
-/// One side's answer.
+/// The decision of the program or of the reference.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-struct Answer {
+struct ShownDecision {
     verdict: Cow<'static, str>,
     reason: Cow<'static, str>,
-    rule: Option<RuleAnswer>,
+    rule: Option<ShownRule>,
 }
 
 /// The rule that decided.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-struct RuleAnswer {
+struct ShownRule {
     kind: &'static str,
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,7 +103,7 @@ struct RuleAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     ticket: Option<String>,
     prefix: Option<String>,
-    /// Where the policy file says so; nothing if it is stored.
+    /// Its position in the policy file; `None` if it is stored.
     #[serde(flatten)]
     at: Option<Position>,
 }
@@ -172,8 +172,8 @@ fn run_second_instance(args: &Args) -> anyhow::Result<Explanation> {
         destination_port: args.port,
     };
     let (program, model) = decide(&file, &flow)?;
-    let program = Answer::new(program, &file.policy, &flow);
-    let model = Answer::new(model, &file.policy, &flow);
+    let program = ShownDecision::new(program, &file.policy, &flow);
+    let model = ShownDecision::new(model, &file.policy, &flow);
     let differ = program != model;
     Ok(Explanation {
         source: flow.source,
@@ -230,20 +230,20 @@ fn enforced() -> anyhow::Result<Description> {
     Ok(filter.description)
 }
 
-/// The program's answer and the reference's.
-fn decide(file: &policy::File, flow: &Flow) -> anyhow::Result<(reference::Decision, reference::Decision)> {
+/// The program's decision and the reference's.
+fn decide(file: &policy::File, flow: &Flow) -> anyhow::Result<(reference::Expected, reference::Expected)> {
     let frame = probe::syn(flow.source, flow.destination, flow.destination_port)?;
     let mut runner = TestRunner::load(&file.compiled, &enforcer::describe(file))?;
     let before = reference::decide(&file.policy, flow, Timestamp::now());
-    let decision = as_reference(runner.run(&frame)?);
+    let decision = as_expected(runner.run(&frame)?);
     let after = reference::decide(&file.policy, flow, Timestamp::now());
-    // An exemption may expire between the two: then either answer is right.
+    // An exemption may expire between the two: then either decision is right.
     let model = if decision == before { before } else { after };
     Ok((decision, model))
 }
 
 /// The program's decision in the terms of the reference.
-fn as_reference(decision: Decision) -> reference::Decision {
+fn as_expected(decision: Decision) -> reference::Expected {
     let list = match decision.reason {
         Reason::Relay => Some(Rule::Relay as fn(usize) -> Rule),
         Reason::Exempt => Some(Rule::Exemption as fn(usize) -> Rule),
@@ -255,24 +255,24 @@ fn as_reference(decision: Decision) -> reference::Decision {
         | Reason::NotPooled
         | Reason::Established => None,
     };
-    reference::Decision {
+    reference::Expected {
         verdict: decision.verdict,
         reason: decision.reason,
         rule: list.zip(decision.rule).map(|(rule, index)| rule(index)),
     }
 }
 
-impl Answer {
-    fn new(decision: reference::Decision, policy: &Policy, flow: &Flow) -> Self {
+impl ShownDecision {
+    fn new(decision: reference::Expected, policy: &Policy, flow: &Flow) -> Self {
         Self {
             verdict: decision.verdict.name().into(),
             reason: decision.reason.name().into(),
-            rule: decision.rule.and_then(|rule| RuleAnswer::new(rule, policy, flow)),
+            rule: decision.rule.and_then(|rule| ShownRule::new(rule, policy, flow)),
         }
     }
 }
 
-impl RuleAnswer {
+impl ShownRule {
     fn new(rule: Rule, policy: &Policy, flow: &Flow) -> Option<Self> {
         let described = rule.describe(policy, flow)?;
         let index = match rule {
@@ -299,12 +299,12 @@ impl RuleAnswer {
             .ticket
             .as_ref()
             .map_or(String::new(), |ticket| format!(", ticket {ticket}"));
-        let place = match (self.at, &self.id) {
+        let source = match (self.at, &self.id) {
             (Some(Position { line, column }), _) => format!(", {file}:{line}:{column}"),
             (None, Some(id)) => format!(", {id}"),
             (None, None) => String::new(),
         };
-        format!("{} {}{prefix}{ticket}{place}", self.kind, self.name)
+        format!("{} {}{prefix}{ticket}{source}", self.kind, self.name)
     }
 }
 
@@ -346,8 +346,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_difference_is_said_in_the_text() {
-        let answer = |verdict: Verdict, reason: Reason| Answer {
+    fn the_text_reports_a_difference() {
+        let decision = |verdict: Verdict, reason: Reason| ShownDecision {
             verdict: verdict.name().into(),
             reason: reason.name().into(),
             rule: None,
@@ -357,8 +357,8 @@ mod tests {
             destination: Ipv4Addr::new(203, 0, 113, 1).into(),
             port: 25,
             policy_file: "/etc/op25b/policy.yaml".into(),
-            program: answer(Verdict::Drop, Reason::Blocked),
-            model: Some(answer(Verdict::Pass, Reason::NotPooled)),
+            program: decision(Verdict::Drop, Reason::Blocked),
+            model: Some(decision(Verdict::Pass, Reason::NotPooled)),
             is_live: false,
         };
         assert!(
