@@ -110,7 +110,7 @@ fn run_compile(directory: &Path) -> Result<(), String> {
     if toolchain.needs_bootstrap {
         command.env("RUSTC_BOOTSTRAP", "1");
     }
-    // What the outer build was told about its own target says nothing about this one.
+    // Set for the target of the outer build, which is not that of this one.
     for variable in [
         "RUSTFLAGS",
         "CARGO_BUILD_TARGET",
@@ -131,7 +131,7 @@ fn run_compile(directory: &Path) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!(
-            "the XDP program (op25b-ebpf) did not compile with {toolchain}: the warnings above say why"
+            "the XDP program (op25b-ebpf) did not compile with {toolchain}: see the warnings above"
         ))
     }
 }

@@ -212,7 +212,7 @@ pub fn find_linker(toolchain: &Toolchain) -> Result<PathBuf, Missing> {
             has,
             needs: toolchain.llvm,
         }),
-        // A newer LLVM reads older bitcode; and one that does not tell gets the benefit of the doubt.
+        // A newer LLVM reads older bitcode. One that does not report its version is tried.
         _ => Ok(path),
     }
 }
@@ -263,7 +263,7 @@ fn command(origin: &Origin, program: &str) -> Command {
 /// A usable toolchain, or what is wrong with this one.
 fn examine(origin: &Origin) -> Result<Toolchain, String> {
     let text = stdout(command(origin, "rustc").arg("-vV")).ok_or("has no working rustc")?;
-    let (rust, llvm, nightly) = parse_verbose_version(&text).ok_or("does not tell its version")?;
+    let (rust, llvm, nightly) = parse_verbose_version(&text).ok_or("does not report its version")?;
     if rust < oldest_rust() {
         return Err(format!("is Rust {rust}"));
     }

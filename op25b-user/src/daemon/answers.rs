@@ -48,7 +48,7 @@ pub(super) fn imported(imported: enforcer::Imported) -> Imported {
     }
 }
 
-/// The answer to a question about a connection.
+/// The explanation of a connection.
 pub(super) fn explained(explanation: Explanation, policy_file: &Path) -> Explained {
     Explained {
         source: explanation.flow.source,

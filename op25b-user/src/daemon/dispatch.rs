@@ -8,7 +8,7 @@ use super::{
 use crate::enforcer::Enforcer;
 
 impl Daemon {
-    /// Does what a request asks for, and sends the answer. A client that has gone away gets none, which is no error.
+    /// Executes a request, and sends the answer. A client that has gone away gets none, which is no error.
     pub(super) async fn dispatch(&mut self, enforcer: &mut Enforcer, request: Request) {
         match request {
             Request::Reload { dry_run, answer } => {

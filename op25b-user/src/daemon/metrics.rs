@@ -1,4 +1,4 @@
-//! `GET /v1/metrics`: counters are read when they are asked for.
+//! `GET /v1/metrics`: counters are read at each scrape.
 
 use anyhow::Context as _;
 use jiff::Timestamp;

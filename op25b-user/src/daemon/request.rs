@@ -16,8 +16,8 @@ use crate::{
     store::{Actor, RequestKey},
 };
 
-/// The channel for an answer. The client that waits for it may have gone away.
-pub(crate) type Answer<T> = oneshot::Sender<Result<T, Problem>>;
+/// The channel for the response to a request. The client that waits for it may have gone away.
+pub(crate) type ResponseSender<T> = oneshot::Sender<Result<T, Problem>>;
 
 /// The authenticated client of a request.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// The requester of a change. The digest of the request tells whether the key is used for another one.
+    /// The requester of a change. The digest of the request shows whether the key is used for another one.
     pub(super) fn requester(self, what: &str, request: &impl Serialize) -> Requester {
         let Self { actor, key } = self;
         let request = key.map(|key| RequestKey {
@@ -61,7 +61,7 @@ pub(crate) enum Request {
         /// The client.
         caller: Caller,
         /// The channel for the answer.
-        answer: Answer<Added>,
+        answer: ResponseSender<Added>,
     },
     /// Change the expiry of an exemption.
     Extend {
@@ -72,7 +72,7 @@ pub(crate) enum Request {
         /// The client.
         caller: Caller,
         /// The channel for the answer.
-        answer: Answer<Extended>,
+        answer: ResponseSender<Extended>,
     },
     /// Remove an exemption.
     Remove {
@@ -83,7 +83,7 @@ pub(crate) enum Request {
         /// The client.
         caller: Caller,
         /// The channel for the answer.
-        answer: Answer<Removed>,
+        answer: ResponseSender<Removed>,
     },
     /// Add many exemptions: all or none.
     Import {
@@ -92,7 +92,7 @@ pub(crate) enum Request {
         /// The client.
         caller: Caller,
         /// The channel for the answer.
-        answer: Answer<Imported>,
+        answer: ResponseSender<Imported>,
     },
     /// Explain what the program in the kernel does with a connection.
     Explain {
@@ -103,6 +103,6 @@ pub(crate) enum Request {
         /// The destination port.
         port: u16,
         /// The channel for the answer.
-        answer: Answer<Explained>,
+        answer: ResponseSender<Explained>,
     },
 }

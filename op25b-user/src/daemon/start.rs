@@ -72,7 +72,7 @@ impl Daemon {
         Ok((daemon, enforcer))
     }
 
-    /// Watches the policy file, if the options ask for it.
+    /// Watches the policy file, if the options demand it.
     fn start_watch(&mut self) {
         if self.options.watch {
             match Watch::file(&self.options.policy) {

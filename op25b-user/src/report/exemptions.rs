@@ -66,7 +66,7 @@ pub fn list(
     selection: &Selection,
     now: Timestamp,
 ) -> Result<Page<Exemption>, StoreError> {
-    // One more than fits tells whether there is a next page.
+    // One more than fits shows whether there is a next page.
     let most = selection.limit.saturating_add(1);
     let mut items = policy.selected(selection, now, most);
     if items.len() < most {

@@ -1,4 +1,4 @@
-//! Reports for people and scripts: status, subscribers, exemptions and metrics, from what the other modules know.
+//! Reports for people and scripts: status, subscribers, exemptions and metrics, from the state of the other modules.
 
 mod daemon;
 pub mod exemptions;

@@ -194,6 +194,6 @@ pub trait Store: Records {
     ///
     /// # Errors
     ///
-    /// [`StoreError`]: nothing is lost; the operator should be told.
+    /// [`StoreError`]: nothing is lost, but the operator should know.
     fn maintain(&mut self, now: Timestamp) -> Result<(), StoreError>;
 }

@@ -12,7 +12,7 @@ use crate::{
     policy::Position,
 };
 
-/// The explanation of the daemon; nothing if there is none, or none that this user may ask.
+/// The explanation of the daemon; `None` if there is no daemon, or none that this user may use.
 pub(super) fn explain(args: &Args) -> anyhow::Result<Option<Explanation>> {
     let client = Client::new(&args.paths.runtime_dir);
     let response = block_on(async {

@@ -136,7 +136,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// The kernel enforces stored exemptions also while no daemon runs, and the policy file does not know them.
+/// The kernel enforces stored exemptions also while no daemon runs, and the policy file does not contain them.
 fn warn_of_stored_exemptions(state_dir: &Path) {
     let now = Timestamp::now();
     let records = match sqlite::open_read_only(state_dir) {

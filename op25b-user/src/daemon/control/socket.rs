@@ -45,7 +45,7 @@ pub(super) fn group() -> Option<Gid> {
     group
 }
 
-/// Binds the socket. At no moment can anybody open it who may not use it.
+/// Binds the socket. At no moment can it be opened by a user who may not use it.
 pub(super) fn bind(runtime_dir: &Path, path: &Path, group: Option<Gid>) -> anyhow::Result<UnixListener> {
     fs::DirBuilder::new()
         .recursive(true)

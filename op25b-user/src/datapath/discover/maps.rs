@@ -91,7 +91,7 @@ impl Maps {
         Ok(read())
     }
 
-    /// The subscribers' records, if this op25b knows their layout.
+    /// The subscribers' records, if this version of op25b can read their layout.
     fn records(&self, layout: Option<RecordLayout>) -> Option<SubscriberRecords> {
         let layout = layout?;
         let open = |name| self.open(name).ok()?.ok();

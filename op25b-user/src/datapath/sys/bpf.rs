@@ -1,7 +1,7 @@
 //! The bpf(2) commands on pins and XDP links for which aya has no public call.
 //!
-//! aya's own links know neither their interface nor the program that an update is meant to replace, and cannot be
-//! detached while they are pinned. The layouts are those of `linux/bpf.h`, as aya-obj generates them.
+//! aya's own links neither report their interface nor take the program that an update is meant to replace, and cannot
+//! be detached while they are pinned. The layouts are those of `linux/bpf.h`, as aya-obj generates them.
 
 use std::{
     ffi::CString,
@@ -92,7 +92,7 @@ pub(crate) fn xdp_link_info(link: BorrowedFd<'_>) -> io::Result<Option<XdpLinkIn
     if info.type_ != BPF_LINK_TYPE_XDP as u32 {
         return Ok(None);
     }
-    // SAFETY: the type says that this member of the union is the one that the kernel has written.
+    // SAFETY: by the type, this member of the union is the one that the kernel has written.
     let interface = unsafe { info.__bindgen_anon_1.xdp.ifindex };
     Ok(Some(XdpLinkInfo {
         program_id: info.prog_id,

@@ -102,10 +102,10 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_was_never_stored_is_told_so_while_the_kernel_is_behind() {
+    fn a_request_that_was_never_stored_is_refused_as_such_while_the_kernel_is_behind() {
         assert_eq!(outcome(None, Ok(())).unwrap(), None);
         let Err(Refusal::Broken(why)) = outcome(None, failure()) else {
-            panic!("it would be judged by what is not known");
+            panic!("it is not refused while the kernel is behind");
         };
         assert!(why.starts_with("nothing was changed: "), "{why}");
     }

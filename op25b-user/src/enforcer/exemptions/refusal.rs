@@ -36,7 +36,7 @@ pub(crate) enum Refusal {
         /// How many there are.
         total: usize,
     },
-    /// An earlier request with the same key asked for something else.
+    /// An earlier request with the same key was another one.
     #[error("this Idempotency-Key was already used for another request; use a new one")]
     KeyReused,
     /// The store cannot be read or written.

@@ -14,7 +14,7 @@ use crate::policy::{
     model::Prefix,
 };
 
-/// Prefixes, as messages ask for them.
+/// Prefixes, as messages name them.
 pub(crate) const PREFIXES: &str = "prefixes such as 198.51.100.0/24 or 2001:db8::/32";
 
 impl<'t> Context<'t> {

@@ -48,7 +48,7 @@ impl Served {
         stream
     }
 
-    /// Asserts that somebody else is answered, all the way to the daemon.
+    /// Asserts that another client gets a response from the daemon.
     async fn assert_answers(&self) {
         let request = b"GET /v1/explain?source=198.51.100.1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
         let answer = self.connect(request).await;

@@ -39,7 +39,7 @@ exemptions:
   - { id: a7, customer: Example KK, prefixes: [198.51.100.8/29] }
 ";
 
-/// Somebody who may change things, and somebody who may not.
+/// A user who may change exemptions, and one who may not.
 const OPERATOR: Credentials = Credentials {
     uid: 0,
     may_change: true,
@@ -49,14 +49,14 @@ const READER: Credentials = Credentials {
     may_change: false,
 };
 
-/// A control socket's router, and a stand-in for the daemon that notes what it is asked.
+/// A control socket's router, and a stand-in for the daemon that notes the requests that it gets.
 struct Fixture {
     router: Router,
     asked: mpsc::UnboundedReceiver<String>,
 }
 
-/// An answer.
-struct Answer {
+/// A response.
+struct Reply {
     status: StatusCode,
     headers: HeaderMap,
     text: String,
@@ -114,13 +114,13 @@ impl Fixture {
         }
     }
 
-    async fn send(&self, credentials: Credentials, request: HttpRequest<Body>) -> Answer {
+    async fn send(&self, credentials: Credentials, request: HttpRequest<Body>) -> Reply {
         let mut request = request;
         request.extensions_mut().insert(credentials);
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
-        Answer {
+        Reply {
             status: head.status,
             headers: head.headers,
             text: String::from_utf8(bytes.to_vec()).unwrap(),
@@ -128,26 +128,26 @@ impl Fixture {
     }
 
     /// Asks as an operator, without a body.
-    async fn ask(&self, method: Method, uri: &str) -> Answer {
+    async fn ask(&self, method: Method, uri: &str) -> Reply {
         self.send(OPERATOR, request(method, uri, "")).await
     }
 
-    async fn get(&self, uri: &str) -> Answer {
+    async fn get(&self, uri: &str) -> Reply {
         self.ask(Method::GET, uri).await
     }
 
     /// Posts JSON as an operator.
-    async fn post(&self, uri: &str, body: &str) -> Answer {
+    async fn post(&self, uri: &str, body: &str) -> Reply {
         self.send(OPERATOR, request(Method::POST, uri, body)).await
     }
 
-    /// What the daemon was asked, if it was.
+    /// The next request that the daemon got, if it got one.
     fn asked(&mut self) -> Option<String> {
         self.asked.try_recv().ok()
     }
 }
 
-impl Answer {
+impl Reply {
     fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
@@ -156,7 +156,7 @@ impl Answer {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// Asserts that this is a problem; what it says.
+    /// Asserts that this is a problem; returns its detail.
     #[track_caller]
     fn problem(&self, status: u16, word: &str) -> String {
         assert_eq!(
@@ -197,7 +197,7 @@ async fn daemon(mut requests: mpsc::Receiver<Request>, note: mpsc::UnboundedSend
             reason: "exempt".to_owned(),
             rule: None,
         };
-        let said = match request {
+        let noted = match request {
             Request::Reload { dry_run, answer } => {
                 let refused = (!dry_run).then(|| "line 5".to_owned());
                 let _ = answer.send(ReloadAnswer {
@@ -256,7 +256,7 @@ async fn daemon(mut requests: mpsc::Receiver<Request>, note: mpsc::UnboundedSend
                 format!("explain {source} {port}")
             }
         };
-        let _ = note.send(said);
+        let _ = note.send(noted);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is refused, and that all of it is a problem that says what to do.
+//! What is refused, and that each refusal is a problem with the next step for the client.
 
 use std::convert::Infallible;
 
@@ -108,7 +108,7 @@ async fn a_body_of_another_kind_or_size_is_refused() {
         .post("/v1/exemptions", &format!("{padded} "))
         .await
         .problem(413, "too-large");
-    // One that does not say how long it is, too.
+    // Also one without its length.
     let chunks = futures_util::stream::repeat(Ok::<_, Infallible>(" ".repeat(1000)));
     let endless = request_with("application/json")
         .body(Body::from_stream(chunks))

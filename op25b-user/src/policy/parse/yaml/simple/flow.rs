@@ -62,7 +62,7 @@ impl<'t> Cursor<'t> {
                 break;
             }
             let key = self.scalar(Collection::Flow)?;
-            // On the line of its key: anything else is hard to tell from an empty value.
+            // On the line of its key: anything else is hard to distinguish from an empty value.
             if !self.colon(&key)? || !self.spaces() {
                 return None;
             }

@@ -16,12 +16,12 @@ use crate::policy::diagnostics::Source;
 
 /// Everything that a reader passes on, in order.
 #[derive(Debug, Default, PartialEq)]
-struct Said<'t> {
+struct Reported<'t> {
     all: Vec<(&'static str, Located<Node<'t>>)>,
     other: Vec<String>,
 }
 
-impl<'t> Items<'t> for Said<'t> {
+impl<'t> Items<'t> for Reported<'t> {
     fn key(&mut self, key: &Located<Node<'t>>) -> Reading {
         self.all.push(("key", key.clone()));
         match &key.value {
@@ -49,11 +49,11 @@ impl<'t> Items<'t> for Said<'t> {
 }
 
 fn agree(text: &str) -> bool {
-    let mut fast = Said::default();
+    let mut fast = Reported::default();
     if read(text, &mut fast).is_none() {
         return false;
     }
-    let mut slow = Said::default();
+    let mut slow = Reported::default();
     if let Err(error) = library::read(&Source::new(text), text, &mut slow) {
         panic!("the library refuses what the fast reader takes: {error:?}\n{text}");
     }
