@@ -122,7 +122,7 @@ pub fn save(difference: &Difference) -> io::Result<PathBuf> {
     let policy = policy.trim_end().replace('\n', "\n    ");
     let (role, frame) = (difference.role.name(), hex(&difference.frame));
     let text = format!(
-        "# Found by the differential test: say in the name what it shows, and keep it.\n\
+        "# Found by the differential test: state in the name what it shows, and keep it.\n\
          - name: a difference between the program and the oracle\n  role: {role}\n  \
          policy: |\n    {policy}\n  frame: |\n    {frame}\n"
     );

@@ -132,7 +132,7 @@ fn whichever_page_is_damaged_the_store_opens_with_all_that_was_backed_up() {
         );
     }
     assert_eq!(noticed, pages);
-    // Each record is remarked on in two places; on pages with the tables' own definitions, in one.
+    // Each record is stored in two places; the schema, by which the tables are found, in one.
     assert!(whole >= pages - 4, "{whole} of {pages}");
 }
 
