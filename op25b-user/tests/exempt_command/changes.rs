@@ -46,11 +46,11 @@ fn add_requests_what_was_typed_and_prints_the_id_and_the_verdict() {
         &format!("{ID}\n  198.51.100.8 -> 203.0.113.1 port 25: pass (exempt)\n"),
         "warning: it is already let through by line 12 of the policy\n",
     );
-    let asked = daemon.asked();
-    assert_eq!(asked.len(), 1);
-    assert_eq!(asked[0].line, "POST /v1/exemptions");
+    let requests = daemon.requests();
+    assert_eq!(requests.len(), 1);
+    assert_eq!(requests[0].line, "POST /v1/exemptions");
     assert_eq!(
-        asked[0].body,
+        requests[0].body,
         json!({
             "customer": "Example KK",
             "prefixes": ["198.51.100.8/29", "2001:db8:100::/48"],
@@ -61,14 +61,14 @@ fn add_requests_what_was_typed_and_prints_the_id_and_the_verdict() {
             "force": true,
         })
     );
-    assert!(Ulid::from_string(asked[0].key.as_ref().unwrap()).is_ok());
+    assert!(Ulid::from_string(requests[0].key.as_ref().unwrap()).is_ok());
 
     let answer = scene.op25b(&[&ADD[..], &["--json"]].concat());
     assert_eq!((answer.code, answer.stderr.as_str()), (Some(0), ""));
     assert_eq!(answer.json(), serde_json::to_value(added()).unwrap());
     // A second request has another key, however much it is the same.
-    let asked = daemon.asked();
-    assert_ne!(asked[0].key, asked[1].key);
+    let requests = daemon.requests();
+    assert_ne!(requests[0].key, requests[1].key);
 }
 
 #[test]
@@ -93,10 +93,13 @@ fn a_broken_connection_is_tried_again_as_the_same_request() {
         _ => ok(&added()),
     });
     assert_eq!(scene.op25b(&ADD).code, Some(0));
-    let asked = daemon.asked();
-    assert_eq!(asked.len(), 2);
-    assert!(asked[0].key.is_some());
-    assert_eq!((&asked[0].key, &asked[0].body), (&asked[1].key, &asked[1].body));
+    let requests = daemon.requests();
+    assert_eq!(requests.len(), 2);
+    assert!(requests[0].key.is_some());
+    assert_eq!(
+        (&requests[0].key, &requests[0].body),
+        (&requests[1].key, &requests[1].body)
+    );
 }
 
 #[test]
@@ -112,7 +115,7 @@ fn a_daemon_that_does_not_answer_leaves_it_open_whether_it_was_done() {
             ),
             "{answer:?}"
         );
-        assert!((1..=2).contains(&daemon.asked().len()));
+        assert!((1..=2).contains(&daemon.requests().len()));
     }
 }
 
@@ -153,15 +156,15 @@ fn remove_sends_the_reason_and_prints_the_new_verdict() {
         ),
         "",
     );
-    let asked = &daemon.asked()[0];
+    let request = &daemon.requests()[0];
     assert_eq!(
-        asked.line,
+        request.line,
         format!("DELETE /v1/exemptions/{ID}?reason=contract+ended+%26+so")
     );
-    assert!(asked.key.is_some());
+    assert!(request.key.is_some());
     // The reason is not optional.
     assert_eq!(scene.op25b(&["exempt", "remove", ID]).code, Some(2));
-    assert_eq!(daemon.asked().len(), 1);
+    assert_eq!(daemon.requests().len(), 1);
 }
 
 #[test]
@@ -191,11 +194,11 @@ fn extend_prints_the_new_end() {
         first.starts_with(&format!("{ID} (Example KK) ends 2105-12-31 (in ")),
         "{first}"
     );
-    let asked = &daemon.asked()[0];
-    assert_eq!(asked.line, format!("PATCH /v1/exemptions/{ID}"));
+    let request = &daemon.requests()[0];
+    assert_eq!(request.line, format!("PATCH /v1/exemptions/{ID}"));
     assert_eq!(
-        asked.body,
+        request.body,
         json!({ "expires": "2105-12-31", "reason": "renewed" })
     );
-    assert!(asked.key.is_some());
+    assert!(request.key.is_some());
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 /// A request.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct Request {
     /// The method, the path and the query.
     pub line: String,
     /// The value of the idempotency header.
@@ -55,24 +55,24 @@ pub fn problem(status: u16, detail: &str, rows: &[(u32, &str)]) -> Reply {
 
 /// The stand-in. It answers in a thread of its own until the test ends.
 pub struct Daemon {
-    asked: Arc<Mutex<Vec<Asked>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Daemon {
     /// Listens in a directory.
-    pub fn at(runtime_dir: &Path, answer: impl Fn(&Asked) -> Reply + Send + 'static) -> Self {
+    pub fn at(runtime_dir: &Path, answer: impl Fn(&Request) -> Reply + Send + 'static) -> Self {
         let socket = runtime_dir.join("control.sock");
         let listener = UnixListener::bind(&socket).unwrap();
-        let asked = Arc::new(Mutex::new(Vec::new()));
+        let requests = Arc::new(Mutex::new(Vec::new()));
         let (ready, is_ready) = mpsc::channel();
-        let heard = Arc::clone(&asked);
+        let recorded = Arc::clone(&requests);
         thread::spawn(move || {
             ready.send(()).unwrap();
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
-                while let Some(asked) = hear(&mut stream) {
-                    heard.lock().unwrap().push(asked.clone());
-                    let (status, kind, body) = match answer(&asked) {
+                while let Some(request) = receive(&mut stream) {
+                    recorded.lock().unwrap().push(request.clone());
+                    let (status, kind, body) = match answer(&request) {
                         Reply::Json(status, body) => (status, "application/json", body),
                         Reply::Problem(status, body) => (status, "application/problem+json", body),
                         Reply::HangUp => break,
@@ -83,7 +83,7 @@ impl Daemon {
                     };
                     let body = body.to_string();
                     let length = body.len();
-                    // Whoever asked may have gone away.
+                    // The client may be gone.
                     let _ = write!(
                         stream,
                         "HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{body}"
@@ -92,17 +92,17 @@ impl Daemon {
             }
         });
         is_ready.recv().unwrap();
-        Self { asked }
+        Self { requests }
     }
 
-    /// Everything that was asked so far.
-    pub fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
+    /// All requests so far.
+    pub fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
     }
 }
 
 /// The next request; nothing at the end of the connection.
-fn hear(stream: &mut UnixStream) -> Option<Asked> {
+fn receive(stream: &mut UnixStream) -> Option<Request> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).unwrap();
@@ -130,5 +130,5 @@ fn hear(stream: &mut UnixStream) -> Option<Asked> {
         serde_json::from_slice(&body).unwrap()
     };
     let line = line.trim_end().trim_end_matches(" HTTP/1.1").to_owned();
-    Some(Asked { line, key, body })
+    Some(Request { line, key, body })
 }

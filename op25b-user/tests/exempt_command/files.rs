@@ -4,25 +4,25 @@ use op25b::api::{Imported, NewExemption};
 use serde_json::{Value, json};
 
 use crate::{
-    daemon::{Asked, Reply, ok, problem},
+    daemon::{Reply, Request, ok, problem},
     scene::{Scene, record},
 };
 
 const CSV: &str = "customer,prefixes,ticket,expires\nExample KK,198.51.100.8/29 2001:db8:100::/48,OPS-1042,2028-03-31\n\n\
                    \"Other, Inc.\",198.51.100.16/29,,\n";
 
-fn imported(asked: &Asked) -> Reply {
+fn imported(request: &Request) -> Reply {
     ok(&Imported {
-        dry_run: asked.body["dry_run"].as_bool().unwrap(),
+        dry_run: request.body["dry_run"].as_bool().unwrap(),
         added: 1,
-        unchanged: asked.body["exemptions"].as_array().unwrap().len() - 1,
+        unchanged: request.body["exemptions"].as_array().unwrap().len() - 1,
         warnings: vec!["line 2: it is in no pool".into()],
     })
 }
 
 /// The rows that were sent: their lines, and what they ask for.
-fn rows(asked: &Asked) -> Vec<(u64, NewExemption)> {
-    let rows = asked.body["exemptions"].as_array().unwrap();
+fn rows(request: &Request) -> Vec<(u64, NewExemption)> {
+    let rows = request.body["exemptions"].as_array().unwrap();
     rows.iter()
         .map(|row| {
             let exemption = serde_json::from_value(row["exemption"].clone()).unwrap();
@@ -48,27 +48,27 @@ fn import_sends_the_rows_of_the_file_with_their_lines() {
             "would add 1; 1 exist already\n",
             "warning: line 2: it is in no pool\n",
         );
-    let asked = daemon.asked();
-    assert_eq!(asked[0].line, "POST /v1/exemptions/import");
-    assert!(asked[0].key.is_some());
-    assert_eq!(asked[0].body["dry_run"], false);
-    assert_eq!(asked[1].body["dry_run"], true);
+    let requests = daemon.requests();
+    assert_eq!(requests[0].line, "POST /v1/exemptions/import");
+    assert!(requests[0].key.is_some());
+    assert_eq!(requests[0].body["dry_run"], false);
+    assert_eq!(requests[1].body["dry_run"], true);
     let other = NewExemption {
         customer: "Other, Inc.".into(),
         prefixes: vec!["198.51.100.16/29".into()],
         ..NewExemption::default()
     };
-    let sent = rows(&asked[0]);
+    let sent = rows(&requests[0]);
     assert_eq!((sent[0].0, sent[0].1.prefixes.len()), (2, 2));
     assert_eq!(sent[1], (4, other));
-    assert!(rows(&asked[1]).iter().all(|(_, exemption)| exemption.force));
+    assert!(rows(&requests[1]).iter().all(|(_, exemption)| exemption.force));
 
     let yaml = "- customer: Example KK\n  prefixes: [198.51.100.8/29, 2001:db8:100::/48]\n  ticket: OPS-1042\n  \
                 expires: 2028-03-31\n- { customer: 'Other, Inc.', prefixes: [198.51.100.16/29] }\n";
     let answer = scene.op25b_fed(&["exempt", "import", "--format", "yaml", "--json", "-"], yaml);
     assert_eq!(answer.code, Some(0));
     assert_eq!(answer.json()["added"], 1);
-    let same: Vec<_> = rows(&daemon.asked()[2])
+    let same: Vec<_> = rows(&daemon.requests()[2])
         .into_iter()
         .map(|(_, exemption)| exemption)
         .collect();
@@ -112,7 +112,7 @@ fn every_mistake_in_a_file_is_reported_and_the_daemon_gets_no_request() {
         assert_eq!((answer.code, answer.stdout.as_str()), (Some(2), ""));
         assert!(answer.stderr.contains(why), "{answer:?}");
     }
-    assert!(daemon.asked().is_empty());
+    assert!(daemon.requests().is_empty());
 }
 
 #[test]
@@ -175,8 +175,8 @@ fn what_is_exported_is_imported_as_the_same_in_every_form() {
             "note": "two\nlines", "expires": "2106-01-01T00:00:00Z", "force": false,
         },
     ]);
-    for asked in daemon.asked() {
-        let rows = asked.body["exemptions"].as_array().unwrap();
+    for request in daemon.requests() {
+        let rows = request.body["exemptions"].as_array().unwrap();
         let sent: Vec<Value> = rows.iter().map(|row| row["exemption"].clone()).collect();
         assert_eq!(Value::from(sent), expected);
     }
@@ -190,7 +190,7 @@ fn a_file_with_nothing_in_it_changes_nothing() {
     scene
         .op25b(&["exempt", "import", &file])
         .is(0, "added 0; 0 existed already\n", "");
-    assert!(daemon.asked().is_empty());
+    assert!(daemon.requests().is_empty());
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn a_hundred_thousand_rows_arrive_whole() {
     let text: String = (0..100_000).map(row).collect();
     let file = scene.file("many.csv", &format!("customer,prefixes,ticket,note\n{text}"));
     assert_eq!(scene.op25b(&["exempt", "import", &file]).code, Some(0));
-    let rows = rows(&daemon.asked()[0]);
+    let rows = rows(&daemon.requests()[0]);
     assert_eq!(rows.len(), 100_000);
     assert_eq!(rows[99_999].0, 100_001);
     assert_eq!(rows[99_999].1.prefixes, ["10.1.134.159/32"]);

@@ -22,12 +22,12 @@ fn ids(list: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn list_goes_through_all_pages_with_what_was_asked_for() {
+fn list_goes_through_all_pages_with_the_filters() {
     let scene = Scene::new();
-    let daemon = scene.daemon(|asked| {
-        let (id, next) = if asked.line.contains("after=s2") {
+    let daemon = scene.daemon(|request| {
+        let (id, next) = if request.line.contains("after=s2") {
             ("s3", None)
-        } else if asked.line.contains("after=s1") {
+        } else if request.line.contains("after=s1") {
             ("s2", Some("s2"))
         } else {
             ("s1", Some("s1"))
@@ -64,9 +64,13 @@ fn list_goes_through_all_pages_with_what_was_asked_for() {
     assert_eq!(rows[3], ["s3", "A & B", "198.51.100.8/29", "never", "store"]);
     assert_eq!(rows.len(), 4);
     let first = "GET /v1/exemptions?customer=A+%26+B&expiring=14d&in=198.51.100.10%2F32&all=true";
-    let asked: Vec<_> = daemon.asked().into_iter().map(|asked| asked.line).collect();
+    let requests: Vec<_> = daemon
+        .requests()
+        .into_iter()
+        .map(|request| request.line)
+        .collect();
     assert_eq!(
-        asked,
+        requests,
         [
             format!("{first}&limit=1000"),
             format!("{first}&after=s1&limit=1000"),
@@ -94,21 +98,21 @@ fn a_list_of_nothing_is_no_error() {
 }
 
 #[test]
-fn what_cannot_be_a_filter_is_refused_before_anybody_is_asked() {
+fn an_invalid_filter_is_refused_before_the_daemon_gets_a_request() {
     let scene = Scene::new();
     let daemon = scene.daemon(|_| Reply::HangUp);
     for wrong in [["--expiring", "soon"], ["--in", "home"], ["--expiring", "14"]] {
         let answer = scene.op25b(&[&["exempt", "list"][..], &wrong].concat());
         assert_eq!((answer.code, answer.stdout.as_str()), (Some(2), ""), "{wrong:?}");
     }
-    assert!(daemon.asked().is_empty());
+    assert!(daemon.requests().is_empty());
 }
 
 #[test]
 fn show_asks_for_any_id_whatever_is_in_it() {
     let scene = Scene::new();
-    let daemon = scene.daemon(|asked| {
-        if asked.line.contains("nobody") {
+    let daemon = scene.daemon(|request| {
+        if request.line.contains("nobody") {
             return problem(404, "there is no exemption nobody", &[]);
         }
         let mut exemption = exemption("a/b ?", "Example KK", "198.51.100.8/29");
@@ -131,7 +135,7 @@ fn show_asks_for_any_id_whatever_is_in_it() {
         answer.stdout.contains("/etc/op25b/policy.yaml:32:5\n"),
         "{answer:?}"
     );
-    assert_eq!(daemon.asked()[0].line, "GET /v1/exemptions/a%2Fb%20%3F");
+    assert_eq!(daemon.requests()[0].line, "GET /v1/exemptions/a%2Fb%20%3F");
     scene
         .op25b(&["exempt", "show", "nobody"])
         .is(1, "", "op25b: there is no exemption nobody\n");
@@ -152,8 +156,8 @@ fn history_is_a_line_for_each_change() {
         before: None,
         after: exemption("x", "Example KK", "198.51.100.8/29"),
     };
-    let daemon = scene.daemon(move |asked| {
-        let last = asked.line.contains("after=1");
+    let daemon = scene.daemon(move |request| {
+        let last = request.line.contains("after=1");
         ok(&Page {
             items: vec![entry(if last { 2 } else { 1 })],
             next: (!last).then(|| "1".to_owned()),
@@ -163,9 +167,13 @@ fn history_is_a_line_for_each_change() {
     scene.op25b(&["exempt", "history"]).is(0, &line.repeat(2), "");
     let one = scene.op25b(&["exempt", "history", "x", "--json"]).json();
     assert_eq!(one["history"][1]["revision"], 2);
-    let asked: Vec<_> = daemon.asked().into_iter().map(|asked| asked.line).collect();
-    assert_eq!(asked[0], "GET /v1/history?limit=1000");
-    assert_eq!(asked[3], "GET /v1/exemptions/x/history?after=1&limit=1000");
+    let requests: Vec<_> = daemon
+        .requests()
+        .into_iter()
+        .map(|request| request.line)
+        .collect();
+    assert_eq!(requests[0], "GET /v1/history?limit=1000");
+    assert_eq!(requests[3], "GET /v1/exemptions/x/history?after=1&limit=1000");
 }
 
 #[test]
@@ -249,8 +257,8 @@ fn a_store_that_cannot_be_read_is_no_empty_store() {
 #[test]
 fn explain_asks_the_daemon_and_names_a_stored_exemption_by_its_id() {
     let scene = Scene::new();
-    let daemon = scene.daemon(|asked| {
-        if asked.line.starts_with("GET /v1/status") {
+    let daemon = scene.daemon(|request| {
+        if request.line.starts_with("GET /v1/status") {
             return ok(&DaemonReport {
                 exemptions: ExemptionReport::default(),
                 pid: 1,
@@ -264,7 +272,7 @@ fn explain_asks_the_daemon_and_names_a_stored_exemption_by_its_id() {
                 interfaces: Vec::new(),
             });
         }
-        if asked.line.contains("destination=2001") {
+        if request.line.contains("destination=2001") {
             return problem(
                 422,
                 "198.51.100.8 and 2001:db8::1 are not of the same address family",
@@ -290,7 +298,7 @@ fn explain_asks_the_daemon_and_names_a_stored_exemption_by_its_id() {
         "",
     );
     assert_eq!(
-        daemon.asked()[0].line,
+        daemon.requests()[0].line,
         "GET /v1/explain?source=198.51.100.8&port=25"
     );
     let json = scene.op25b(&[&explain[..], &["--json"]].concat()).json();
@@ -319,7 +327,7 @@ fn explain_asks_the_daemon_and_names_a_stored_exemption_by_its_id() {
         "op25b: 198.51.100.8 and 2001:db8::1 are not of the same address family\n",
     );
     // For a policy file the daemon gets no request.
-    let before = daemon.asked().len();
+    let before = daemon.requests().len();
     let missing = shown(&scene.path("missing.yaml"));
     assert_eq!(
         scene
@@ -327,5 +335,5 @@ fn explain_asks_the_daemon_and_names_a_stored_exemption_by_its_id() {
             .code,
         Some(2)
     );
-    assert_eq!(daemon.asked().len(), before);
+    assert_eq!(daemon.requests().len(), before);
 }

@@ -17,7 +17,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use ulid::Ulid;
 
-use crate::daemon::{Asked, Daemon, Reply};
+use crate::daemon::{Daemon, Reply, Request};
 
 /// Directories.
 pub struct Scene(TempDir);
@@ -51,7 +51,7 @@ impl Scene {
     }
 
     /// A stand-in for the daemon.
-    pub fn daemon(&self, answer: impl Fn(&Asked) -> Reply + Send + 'static) -> Daemon {
+    pub fn daemon(&self, answer: impl Fn(&Request) -> Reply + Send + 'static) -> Daemon {
         Daemon::at(&self.path("run"), answer)
     }
 
