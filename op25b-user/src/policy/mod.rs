@@ -29,7 +29,7 @@ pub use self::{
         Pool, PoolMode, Position, Positions, Prefix, Prohibit, Relay, Role, Rule, RuleDescription,
         Subscribers, Tunnel, Wait, Word, XdpMode, exemption_id,
     },
-    parse::{Loaded, parse, parse_at, parse_bytes, parse_expiry, parse_prefix},
+    parse::{KEYS, Loaded, parse, parse_at, parse_bytes, parse_expiry, parse_prefix},
     read::{File, ReadError, digest, read},
     sample_destination::sample_destination,
 };

@@ -15,7 +15,7 @@ use crate::policy::{
     model::{Action, Block, Prohibit, Subscribers},
 };
 
-const BLOCK_KEYS: &[&str] = &[
+pub(super) const BLOCK_KEYS: &[&str] = &[
     "ports",
     "match",
     "action",
@@ -25,7 +25,7 @@ const BLOCK_KEYS: &[&str] = &[
     "unlisted",
     "inbound",
 ];
-const SUBSCRIBERS_KEYS: &[&str] = &["ipv6_prefix"];
+pub(super) const SUBSCRIBERS_KEYS: &[&str] = &["ipv6_prefix"];
 const PORTS: RangeInclusive<u64> = 1..=65_535;
 /// ICMP errors per second and CPU.
 const RATES: RangeInclusive<u64> = 1..=1_000_000;

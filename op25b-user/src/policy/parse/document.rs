@@ -18,7 +18,7 @@ use crate::policy::{
     model::{Block, Exemption, ExemptionLimits, Interface, Policy, Pool, Relay, Role, Subscribers},
 };
 
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "version",
     "interfaces",
     "block",

@@ -11,7 +11,7 @@ use crate::policy::{
     model::{Interface, Role, Tunnel, Wait, XdpMode},
 };
 
-const INTERFACE_KEYS: &[&str] = &["name", "role", "xdp", "tunnels", "wait"];
+pub(super) const INTERFACE_KEYS: &[&str] = &["name", "role", "xdp", "tunnels", "wait"];
 
 /// Linux stores interface names in 16 bytes with a terminating zero (IFNAMSIZ).
 const MAX_INTERFACE_NAME: usize = 15;

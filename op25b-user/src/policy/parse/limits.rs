@@ -9,7 +9,7 @@ use super::{
 };
 use crate::policy::{diagnostics::Code, model::ExemptionLimits};
 
-const WIDEST_KEYS: &[&str] = &["ipv4", "ipv6"];
+pub(super) const WIDEST_KEYS: &[&str] = &["ipv4", "ipv6"];
 const EXAMPLE: &str = "365d";
 
 /// The value of `exemption_max_age`.

@@ -26,3 +26,15 @@ pub use self::{
     prefix::parse_prefix,
     text::{parse, parse_at, parse_bytes},
 };
+
+/// The keys of each mapping of a policy file.
+pub const KEYS: [&[&str]; 8] = [
+    document::KEYS,
+    interface::INTERFACE_KEYS,
+    block::BLOCK_KEYS,
+    block::SUBSCRIBERS_KEYS,
+    rules::POOL_KEYS,
+    rules::RELAY_KEYS,
+    rules::EXEMPTION_KEYS,
+    limits::WIDEST_KEYS,
+];

@@ -22,9 +22,9 @@ use crate::{
     },
 };
 
-const POOL_KEYS: &[&str] = &["name", "prefixes", "mode", "enforce_from"];
-const RELAY_KEYS: &[&str] = &["name", "prefixes"];
-const EXEMPTION_KEYS: &[&str] = &[
+pub(super) const POOL_KEYS: &[&str] = &["name", "prefixes", "mode", "enforce_from"];
+pub(super) const RELAY_KEYS: &[&str] = &["name", "prefixes"];
+pub(super) const EXEMPTION_KEYS: &[&str] = &[
     "id",
     "customer",
     "prefixes",
