@@ -164,7 +164,7 @@ fn prefixes() -> impl Strategy<Value = Vec<String>> {
     prop::collection::btree_set(prefix(), 1..4).prop_map(|set| set.into_iter().collect())
 }
 
-/// Some moments, so that the instants asked for fall before, on and after them.
+/// Some moments, so that the compared instants fall before, on and after them.
 const MOMENTS: [i64; 4] = [1_800_000_000, 1_800_000_001, 1_800_000_002, 1_900_000_000];
 
 /// Prefixes, destinations and end.
@@ -246,7 +246,7 @@ impl Draft {
     }
 }
 
-/// Every combination of addresses that the drafts can tell apart, and some that they cannot.
+/// Every combination of addresses that the drafts distinguish, and some that they do not.
 fn flows() -> Vec<Flow> {
     let mut flows = Vec::new();
     let ends: Vec<(u8, u8)> = (0..5)

@@ -120,7 +120,7 @@ pub(crate) fn quiet_privileges() -> anyhow::Result<bool> {
             "the tests load XDP programs and make network namespaces: that takes root, and there is no sudo here"
         );
     }
-    // Asks for the password now, not in the middle; and finds out what root lacks here.
+    // sudo prompts for the password now, not in the middle; and this finds what root lacks here.
     let this = env::current_exe().context("cannot find the path of this program")?;
     let status = Command::new("sudo")
         .arg("--")

@@ -68,7 +68,7 @@ pub fn measure(args: &Args) -> anyhow::Result<Vec<Row>> {
 /// With how many exemptions sources are scattered as well.
 const SCATTERED: u32 = 100_000;
 
-/// The numbers of exemptions that are asked for.
+/// The numbers of exemptions to measure with.
 pub fn numbers(args: &Args) -> Vec<u32> {
     match (&args.exemptions[..], args.quick) {
         ([], false) => vec![10, 1_000, 100_000, 1_000_000],

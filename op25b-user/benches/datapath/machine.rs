@@ -12,7 +12,7 @@ pub struct Machine {
     kernel: String,
 }
 
-/// Asks the system.
+/// Reads from the system.
 pub fn facts() -> Machine {
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpus.lines().find(|line| line.starts_with("model name"));

@@ -10,7 +10,7 @@ use etherparse::PacketBuilder;
 pub struct Syn {
     /// From Ethernet on.
     pub frame: Vec<u8>,
-    /// From IP on: this arrives unchanged whoever takes a tag off.
+    /// From IP on: this arrives unchanged if a tag is removed.
     pub packet: Vec<u8>,
 }
 

@@ -26,11 +26,11 @@ pub struct Path {
     pub from: Host,
     /// Who is talked to.
     pub to: Host,
-    /// What is said.
+    /// The protocol.
     pub what: What,
 }
 
-/// What is said on a path.
+/// The protocol of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum What {
     /// A message, from the greeting to the server having it.

@@ -88,7 +88,7 @@ fn ports_are_found_before_on_and_after_the_border_of_two_buffers() {
 
 #[test]
 fn a_filtered_frame_is_not_changed() {
-    // The runner keeps what comes out to itself, so the kernel is asked directly.
+    // The runner does not return the output, so the kernel is called directly.
     let mut filter = filter(&policy(""), LoadOptions::default());
     let info = filter.program_info(Role::Subscriber).unwrap();
     let assert_unchanged = |frame: &[u8], verdict: Verdict| {

@@ -26,7 +26,7 @@ fn tunnels_are_filtered_inside_only_where_the_interface_enables_it() {
     let inner = V4.outbound().syn(25);
     let frame = bare(&V4.foreign().carrying(IpNumber(4), &inner.bytes));
 
-    // A filter that is attached nowhere: test runs come in on an interface that asked for nothing.
+    // A filter that is attached nowhere: test runs come in on an interface without tunnels.
     let mut filter = Filter::load(&compiled, &description, LoadOptions::default()).unwrap();
     assert_eq!(filter.run(Role::Subscriber, &frame).unwrap().0, XDP_PASS);
 

@@ -23,7 +23,7 @@ const B4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 0, 2));
 const INNER4: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 66));
 const INNER6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0x100, 6, 0, 0, 0, 0x66));
 
-/// Proves that evasions work in a tunnel without the filter, with one that does not look into it, and not with one that
+/// Proves that evasions work in a tunnel without the filter, with one that does not filter inside it, and not with one that
 /// does.
 fn play(tunnel: Tunnel, addresses: [IpAddr; 2], evasions: &[Evasion]) {
     play_in_fragments(tunnel, addresses, None, evasions);

@@ -20,7 +20,7 @@ fn imported(request: &Request) -> Reply {
     })
 }
 
-/// The rows that were sent: their lines, and what they ask for.
+/// The rows that were sent: their lines and exemptions.
 fn rows(request: &Request) -> Vec<(u64, NewExemption)> {
     let rows = request.body["exemptions"].as_array().unwrap();
     rows.iter()

@@ -363,7 +363,7 @@ fn what_cannot_be_enforced_is_taken_back_and_done_when_it_is_sent_again() {
         "{refused}"
     );
     assert!(listed(&scene, &[]).is_empty());
-    // Nor is it done for being asked again.
+    // A repeated request does not do it either.
     let refused = import_under_a_key(&scene);
     assert!(
         refused.starts_with("HTTP/1.1 500 ") && refused.contains("nothing was changed"),

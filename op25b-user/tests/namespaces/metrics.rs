@@ -9,7 +9,7 @@ use crate::support::{
     scene::{SMALL, Scene, eventually},
 };
 
-/// The values of a page by their names and labels; what the format asks for is asserted.
+/// The values of a page by their names and labels; the format's rules are asserted.
 #[track_caller]
 fn read(page: &str) -> BTreeMap<String, i64> {
     let mut values = BTreeMap::new();

@@ -70,7 +70,7 @@ use Fate::{Dropped, Passes};
 struct Sent {
     words: String,
     frame: Vec<u8>,
-    /// From IP on: this arrives unchanged whoever takes a tag off.
+    /// From IP on: this arrives unchanged if a tag is removed.
     packet: Vec<u8>,
     fate: Fate,
 }

@@ -173,7 +173,7 @@ impl Policy {
         best(&self.relays, |relay| longest(&relay.prefixes, address))
     }
 
-    /// Whether the program for subscriber interfaces looks into this kind of tunnel in a test run.
+    /// Whether the program for subscriber interfaces filters inside this kind of tunnel in a test run.
     pub fn looks_into(&self, tunnel: Tunnel) -> bool {
         self.interfaces
             .iter()

@@ -57,7 +57,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "offset: offset + HEADER_LENGTH,",
     ),
     mutant(
-        "an IPv4 header shorter than 20 bytes is believed",
+        "an IPv4 header length below 20 bytes is accepted",
         "parse/ipv4.rs",
         "is_hidden: u32::from(header_length < HEADER_LENGTH),",
         "is_hidden: 0,",
@@ -165,7 +165,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "is_blocked_port(destination) || source == u32::MAX || maps::BLOCK_INBOUND",
     ),
     mutant(
-        "inbound connections are filtered though the policy does not ask for it",
+        "inbound connections are filtered though the policy does not enable it",
         "verdict/decide.rs",
         "maps::BLOCK_INBOUND.load() == 1 && ",
         "",

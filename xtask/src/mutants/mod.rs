@@ -43,7 +43,7 @@ struct Mutant {
     to: &'static str,
 }
 
-/// The test targets that have to notice, in the order in which they are run.
+/// The test targets that have to fail, in the order in which they are run.
 const TARGETS: [&str; 2] = ["datapath", "oracle"];
 
 /// Runs the command.

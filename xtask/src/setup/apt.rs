@@ -116,7 +116,7 @@ pub struct Forecast {
     pub removes: Vec<String>,
 }
 
-/// Asks apt what installing would mean.
+/// Queries apt for what an installation would do.
 #[must_use]
 pub fn forecast(packages: &[String]) -> Forecast {
     let ask = |option: &str| {

@@ -25,7 +25,7 @@ pub struct Facts {
     pub root: bool,
     /// Whether there is rustup.
     pub rustup: bool,
-    /// The toolchain that [`toolchain::OVERRIDE`] asks for.
+    /// The toolchain that [`toolchain::OVERRIDE`] names.
     pub asked_for: Option<String>,
     /// The compiler for BPF.
     pub compiler: Result<Toolchain, Missing>,

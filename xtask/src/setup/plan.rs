@@ -63,7 +63,7 @@ pub fn plan(facts: &Facts, fresh: bool) -> Vec<Step> {
     refresh(facts, fresh, steps)
 }
 
-/// Refreshing comes before anything that asks the package lists, and may change all of it.
+/// Refreshing comes before anything that reads the package lists, and may change all of it.
 ///
 /// A step that only a person can do is one of these too: stale lists may hide the package that makes it unnecessary. A
 /// toolchain that the user asked for by name is looked up in no list.

@@ -91,7 +91,7 @@ fn up(name: &str) -> anyhow::Result<()> {
     let mut line = String::new();
     let mut stderr =
         std::io::BufReader::new(server.stderr.take().context("the lab's servers have no stderr")?);
-    std::io::BufRead::read_line(&mut stderr, &mut line).context("cannot hear the lab's servers")?;
+    std::io::BufRead::read_line(&mut stderr, &mut line).context("cannot read from the lab's servers")?;
     ensure!(
         line.trim() == READY,
         "the lab's servers did not start: {}",

@@ -191,14 +191,14 @@ fn places(name: &str) -> [PathBuf; 3] {
 /// Ends what runs inside, which would keep a removed namespace alive unseen.
 pub(super) fn end_processes(name: &str) -> anyhow::Result<()> {
     const POLITE: Duration = Duration::from_secs(2);
-    let asked = Instant::now();
+    let start = Instant::now();
     while path(name).exists() {
         let pids = output_of(&mut ip(&["netns", "pids", name]))?;
         let pids: Vec<i32> = pids.lines().filter_map(|line| line.trim().parse().ok()).collect();
         if pids.is_empty() {
             break;
         }
-        let signal = if asked.elapsed() < POLITE {
+        let signal = if start.elapsed() < POLITE {
             Signal::SIGTERM
         } else {
             Signal::SIGKILL

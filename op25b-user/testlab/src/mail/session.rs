@@ -153,7 +153,7 @@ impl Handler for Clerk {
         let id = headers
             .into_iter()
             .find(|(name, _)| name.eq_ignore_ascii_case("message-id"));
-        // Mail without an id is mail all the same; it only cannot be asked for.
+        // Mail without an id is mail all the same; it only cannot be looked up.
         let id = id.map(|(_, id)| id.trim().to_owned()).unwrap_or_default();
         let delivery = Delivery {
             id,

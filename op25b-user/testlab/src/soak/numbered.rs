@@ -24,7 +24,7 @@ use crate::{
 const BURST: u32 = 4;
 /// and how often.
 const PAUSE: Duration = Duration::from_millis(2);
-/// How often a reader asks whether it is over.
+/// How often a reader checks whether it is over.
 const RECEIVE_TIMEOUT: Duration = Duration::from_millis(200);
 /// Where the packets of a socket wait while this process does not run.
 const BUFFER: usize = 256 << 20;

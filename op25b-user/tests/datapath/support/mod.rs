@@ -89,7 +89,7 @@ pub fn parse(sections: &str) -> Policy {
     }
 }
 
-/// The program with that policy, ready to be asked.
+/// The program with that policy, ready for test runs.
 pub fn runner(sections: &str) -> TestRunner {
     runner_of(&parse(sections))
 }

@@ -159,7 +159,7 @@ impl Stage {
     }
 
     /// Proves that evasions work without a filter, if Linux lets them, and do not work with this policy; and that each
-    /// is counted as it says.
+    /// is counted as it expects.
     pub fn play(&mut self, policy: &str, evasions: &[Evasion]) {
         for (index, evasion) in evasions.iter().enumerate() {
             assert_eq!(

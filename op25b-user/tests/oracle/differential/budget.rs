@@ -11,7 +11,7 @@ use crate::verdict::{Answer, Reason, Role, Verdict};
 /// How many seconds to go on, rather than for [`PAIRS`].
 const VARIABLE: &str = "OP25B_FUZZ_SECONDS";
 
-/// Policies with a packet that are compared when nothing else is asked for.
+/// Policies with a packet that are compared by default.
 const PAIRS: usize = 25_000;
 
 /// When to end, and what was compared so far.

@@ -113,7 +113,7 @@ fn walk(bytes: Bytes<'_>, mut next: IpNumber, mut at: usize) -> Option<Upper> {
             return None;
         }
         let [following, length] = *bytes.get(at, 2)? else {
-            unreachable!("two bytes were asked for")
+            unreachable!("two bytes were requested")
         };
         if next == ip_number::IPV6_FRAG {
             let offset = bytes.number(at + 2)? >> 3;

@@ -51,7 +51,7 @@ pub struct Segment {
 /// What became of the reading.
 #[derive(Debug)]
 pub enum Reading {
-    /// There is no segment, and the policy is not asked.
+    /// There is no segment, and the policy is not applied.
     Ended(Reason),
     /// There is one and its ports cannot be read.
     Hidden(Addresses),
@@ -60,7 +60,7 @@ pub enum Reading {
     Known(Segment),
 }
 
-/// Reads a frame. A program for uplinks looks into no tunnels.
+/// Reads a frame. A program for uplinks reads no tunnels.
 pub fn read(policy: &Policy, role: Role, frame: &[u8]) -> Reading {
     let Some(link) = link::read(frame) else {
         return Reading::Ended(Reason::NotIp);

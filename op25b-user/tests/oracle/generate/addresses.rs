@@ -51,7 +51,7 @@ pub struct Universe {
     v6: Vec<Ipv6Addr>,
     ports: Vec<u16>,
     other_ports: Vec<u16>,
-    /// The kinds of tunnel that the program looks into.
+    /// The kinds of tunnel that the policy enables.
     pub tunnels: Vec<Tunnel>,
 }
 

@@ -29,7 +29,7 @@ impl Socket {
         Self(runtime_dir.join("control.sock"))
     }
 
-    /// Asks; an error if there is no whole answer.
+    /// Sends a request; an error if there is no whole reply.
     pub(super) fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<Answer> {
         let mut stream = UnixStream::connect(&self.0).context("cannot connect to the control socket")?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -56,7 +56,7 @@ impl Socket {
         })
     }
 
-    /// Asks for what is bound to be answered well.
+    /// Sends a GET that has to succeed.
     pub(super) fn get(&self, path: &str) -> anyhow::Result<Value> {
         let Answer { status, body } = self.ask("GET", path, None)?;
         ensure!(status == 200, "GET {path} was answered {status}: {body}");

@@ -24,7 +24,7 @@ pub(super) struct Outcome {
     disagreements: Vec<String>,
 }
 
-/// What one client believes at the end, and how often it was refused.
+/// The exemptions of one client at the end, and how often it was refused.
 struct Client {
     exempt: BTreeMap<String, String>,
     done: u32,
@@ -50,27 +50,27 @@ pub(super) fn all_at_once(op25b: &Path, share: usize) -> anyhow::Result<Outcome>
         exempt: 0,
         disagreements: Vec::new(),
     };
-    let mut believed: BTreeMap<String, String> = BTreeMap::new();
+    let mut acknowledged: BTreeMap<String, String> = BTreeMap::new();
     for client in clients {
         let client = client
             .join()
             .map_err(|_| anyhow::anyhow!("a client panicked"))??;
         outcome.operations += client.done;
         outcome.refused += client.refused;
-        believed.extend(client.exempt);
+        acknowledged.extend(client.exempt);
     }
     outcome.seconds = begun.elapsed().as_secs_f64();
-    outcome.exempt = believed.len();
+    outcome.exempt = acknowledged.len();
     let socket = scene.socket();
     let listed = listed(&socket)?;
-    for (source, id) in &believed {
+    for (source, id) in &acknowledged {
         if listed.get(source) != Some(id) {
             outcome
                 .disagreements
                 .push(format!("{source} ({id}) was added, and is not listed"));
         }
     }
-    for source in listed.keys().filter(|source| !believed.contains_key(*source)) {
+    for source in listed.keys().filter(|source| !acknowledged.contains_key(*source)) {
         outcome
             .disagreements
             .push(format!("{source} was removed, and is listed"));

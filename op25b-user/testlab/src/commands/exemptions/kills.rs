@@ -24,7 +24,7 @@ use crate::interrupt;
 const KILLS: u32 = 200;
 /// The addresses that exemptions come and go for.
 const ADDRESSES: u32 = 64;
-/// How long a daemon may live, in milliseconds: long enough to be asked, short enough to be killed in the midst of it.
+/// How long a daemon may live, in milliseconds: long enough for requests, short enough to be killed during one.
 const LIVES: std::ops::Range<u64> = 5..120;
 
 /// What came of it.
@@ -35,7 +35,7 @@ pub(super) struct Outcome {
     wrong: Vec<String>,
 }
 
-/// What a client knows: what was answered, and what was asked for without an answer, which may be done or not.
+/// A client's record: acknowledged requests, and requests without a reply, which may be done or not.
 #[derive(Default)]
 struct Known {
     exempt: BTreeMap<String, String>,
