@@ -97,16 +97,15 @@ where
     Some(())
 }
 
-const NAME_LENGTH: usize = 13;
-
-/// The reasons' names, all of one length: pointers to texts would need relocations that the kernel does not do.
-static NAMES: [[u8; NAME_LENGTH]; Reason::COUNT.next_power_of_two()] = {
-    let mut names = [[b' '; NAME_LENGTH]; Reason::COUNT.next_power_of_two()];
+/// The reasons' names, all of one length: pointers to texts would need relocations that the kernel does not do. Only longer
+/// names of reasons that are not counted, and thus not logged, are cut.
+static NAMES: [[u8; Reason::NAME_WIDTH]; Reason::COUNT.next_power_of_two()] = {
+    let mut names = [[b' '; Reason::NAME_WIDTH]; Reason::COUNT.next_power_of_two()];
     let mut index = 0;
     while index < Reason::COUNT {
         let name = Reason::ALL[index].name().as_bytes();
         let mut letter = 0;
-        while letter < name.len() && letter < NAME_LENGTH {
+        while letter < name.len() && letter < Reason::NAME_WIDTH {
             names[index][letter] = name[letter];
             letter += 1;
         }
