@@ -8,7 +8,7 @@ use std::{
 };
 
 use jiff::{Timestamp, tz::TimeZone};
-use op25b::policy::{self, Compiled, Entry, Flow, Policy, Rule, reference};
+use op25b::policy::{self, Compiled, Flow, Policy, Rule, TrieEntry, reference};
 use op25b_common::{
     Reason, TableRoot, Verdict,
     keys::DestinationKey,
@@ -29,7 +29,7 @@ impl<const N: usize> Key for DestinationKey<[u8; N]> {
 }
 
 /// A longest-prefix match as plainly as can be.
-fn look_up<'t, K: Key, V>(entries: &'t [Entry<K, V>], key: &impl Key) -> Option<&'t V> {
+fn look_up<'t, K: Key, V>(entries: &'t [TrieEntry<K, V>], key: &impl Key) -> Option<&'t V> {
     let key = key.bytes();
     let bit = |bytes: &[u8], index: u32| bytes[index as usize / 8] >> (7 - index % 8) & 1;
     entries
@@ -269,7 +269,7 @@ fn flows() -> Vec<Flow> {
     flows
 }
 
-fn is_unique<K: Key, V>(entries: &[Entry<K, V>]) -> bool {
+fn is_unique<K: Key, V>(entries: &[TrieEntry<K, V>]) -> bool {
     let mut keys = HashSet::new();
     entries
         .iter()

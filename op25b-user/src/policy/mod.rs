@@ -20,7 +20,7 @@ mod sample_destination;
 
 pub use self::{
     compile::{
-        CompileError, Compiled, Entry, MOST_ADDRESSES, RecordIndex, Rewritten, RuleChange, Rules, compile,
+        CompileError, Compiled, MOST_ADDRESSES, RecordIndex, Rewritten, RuleChange, Rules, TrieEntry, compile,
     },
     diagnostics::{Code, Diagnostic, Location, Report, Severity},
     diff::{Delta, Diff, Item, Items},

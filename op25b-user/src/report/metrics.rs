@@ -42,9 +42,9 @@ pub struct Metrics {
 type Labels = Vec<(&'static str, String)>;
 
 /// A registry of values that were counted elsewhere.
-struct Page(Registry);
+struct MetricsPage(Registry);
 
-impl Page {
+impl MetricsPage {
     /// Registers counters. The name has no `_total`: the encoder appends it.
     fn counters(&mut self, name: &str, help: &str, values: impl IntoIterator<Item = (Labels, u64)>) {
         let family = Family::<Labels, Counter>::default();
@@ -82,7 +82,7 @@ fn signed(count: impl TryInto<i64>) -> i64 {
 impl Metrics {
     /// The text of the page.
     pub fn to_text(&self) -> Result<String, fmt::Error> {
-        let mut page = Page(Registry::with_prefix("op25b"));
+        let mut page = MetricsPage(Registry::with_prefix("op25b"));
         self.packets(&mut page);
         self.policy(&mut page);
         self.reloads(&mut page);
@@ -102,7 +102,7 @@ impl Metrics {
         Ok(text)
     }
 
-    fn packets(&self, page: &mut Page) {
+    fn packets(&self, page: &mut MetricsPage) {
         let packets = self.counters.iter().flat_map(|(role, counters)| {
             counters.iter().map(|(reason, packets)| {
                 let labels = vec![
@@ -127,7 +127,7 @@ impl Metrics {
         );
     }
 
-    fn policy(&self, page: &mut Page) {
+    fn policy(&self, page: &mut MetricsPage) {
         let report = &self.report;
         let labels = vec![
             ("version", report.version.clone()),
@@ -156,7 +156,7 @@ impl Metrics {
         );
     }
 
-    fn reloads(&self, page: &mut Page) {
+    fn reloads(&self, page: &mut MetricsPage) {
         let report = &self.report;
         page.counter("reloads", "Reloads that succeeded", report.reloads);
         page.counter(
@@ -178,7 +178,7 @@ impl Metrics {
         );
     }
 
-    fn interfaces(&self, page: &mut Page) {
+    fn interfaces(&self, page: &mut MetricsPage) {
         let interfaces = || self.report.interfaces.iter();
         page.gauges(
             "interface_enforced",

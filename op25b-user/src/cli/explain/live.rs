@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 
-use super::{Args, Explanation, ShownDecision, ShownRule};
+use super::{Args, ShownDecision, ShownExplanation, ShownRule};
 use crate::{
     api::{Explained, Rule, RuleKind},
     cli::daemon::block_on,
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The explanation of the daemon; `None` if there is no daemon, or none that this user may use.
-pub(super) fn explain(args: &Args) -> anyhow::Result<Option<Explanation>> {
+pub(super) fn explain(args: &Args) -> anyhow::Result<Option<ShownExplanation>> {
     let client = Client::new(&args.paths.runtime_dir);
     let response = block_on(async {
         let explained = client.explain(args.src, args.dst, args.port).await?;
@@ -33,7 +33,7 @@ fn has_no_daemon(error: &ClientError) -> bool {
     error.is_absence() || error.is_forbidden() || matches!(error, ClientError::Unexpected { status: 404, .. })
 }
 
-fn explanation(explained: Explained, policy_file: PathBuf) -> Explanation {
+fn explanation(explained: Explained, policy_file: PathBuf) -> ShownExplanation {
     let Explained {
         source,
         destination,
@@ -42,7 +42,7 @@ fn explanation(explained: Explained, policy_file: PathBuf) -> Explanation {
         reason,
         rule,
     } = explained;
-    Explanation {
+    ShownExplanation {
         source,
         destination,
         port,
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
     use crate::api::FilePosition;
 
-    fn explained(place: Option<FilePosition>) -> Explanation {
+    fn explained(place: Option<FilePosition>) -> ShownExplanation {
         let explained = Explained {
             source: "198.51.100.10".parse().unwrap(),
             destination: "203.0.113.1".parse().unwrap(),

@@ -70,7 +70,7 @@ pub struct Args {
 
 /// The explanation, as `--json` writes it.
 #[derive(Debug, Serialize)]
-struct Explanation {
+struct ShownExplanation {
     source: IpAddr,
     destination: IpAddr,
     port: u16,
@@ -159,7 +159,7 @@ fn warn_of_stored_exemptions(state_dir: &Path) {
 }
 
 /// Explains with an instance of the program that is loaded for this, and compares with the reference.
-fn run_second_instance(args: &Args) -> anyhow::Result<Explanation> {
+fn run_second_instance(args: &Args) -> anyhow::Result<ShownExplanation> {
     requirements::check()?;
     let file = policy(args)?;
     let flow = Flow {
@@ -175,7 +175,7 @@ fn run_second_instance(args: &Args) -> anyhow::Result<Explanation> {
     let program = ShownDecision::new(program, &file.policy, &flow);
     let model = ShownDecision::new(model, &file.policy, &flow);
     let differ = program != model;
-    Ok(Explanation {
+    Ok(ShownExplanation {
         source: flow.source,
         destination: flow.destination,
         port: flow.destination_port,
@@ -308,7 +308,7 @@ impl ShownRule {
     }
 }
 
-impl Explanation {
+impl ShownExplanation {
     fn text(&self) -> String {
         let file = self.policy_file.display().to_string();
         let mut text = format!(
@@ -352,7 +352,7 @@ mod tests {
             reason: reason.name().into(),
             rule: None,
         };
-        let explanation = Explanation {
+        let explanation = ShownExplanation {
             source: Ipv4Addr::new(198, 51, 100, 10).into(),
             destination: Ipv4Addr::new(203, 0, 113, 1).into(),
             port: 25,

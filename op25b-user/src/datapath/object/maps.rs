@@ -12,7 +12,7 @@ use op25b_common::names::TUNNELS_BY_IF;
 use super::error::LoadError;
 use crate::{
     datapath::sys::{map::MapError, mapping},
-    policy::Entry,
+    policy::TrieEntry,
 };
 
 /// The map of this name.
@@ -66,7 +66,7 @@ pub(super) fn fill_array<V: Pod>(ebpf: &mut Ebpf, name: &'static str, values: &[
 pub(super) fn fill_trie<K: Pod, V: Pod>(
     ebpf: &mut Ebpf,
     name: &'static str,
-    entries: &[Entry<K, V>],
+    entries: &[TrieEntry<K, V>],
 ) -> Result<(), LoadError> {
     let failed = MapError::write(name);
     let mut trie = LpmTrie::<_, K, V>::try_from(map_mut(ebpf, name)?).map_err(&failed)?;

@@ -8,7 +8,7 @@ use op25b_common::{
 
 use super::{
     classes::Classes,
-    entry::{Entry, destinations},
+    entry::{TrieEntry, destinations},
     error::{CompileError, MOST_TABLE_BYTES},
     merge::DestinationSets,
     record_index::RecordIndex,
@@ -53,9 +53,9 @@ pub struct Compiled {
     /// The length of the IPv6 prefixes that are subscribers'.
     pub ipv6_prefix: u8,
     /// The IPv4 destinations of all sets, in ascending order; the prefix length counts [`DestinationKey::SET_BITS`].
-    pub destinations_v4: Vec<Entry<DestinationKey<AddressV4>, DestinationEntry>>,
+    pub destinations_v4: Vec<TrieEntry<DestinationKey<AddressV4>, DestinationEntry>>,
     /// The IPv6 destinations of all sets.
-    pub destinations_v6: Vec<Entry<DestinationKey<AddressV6>, DestinationEntry>>,
+    pub destinations_v6: Vec<TrieEntry<DestinationKey<AddressV6>, DestinationEntry>>,
 }
 
 impl Compiled {

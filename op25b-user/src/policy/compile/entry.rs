@@ -7,7 +7,7 @@ use crate::lpm::Bits;
 
 /// One entry of a trie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry<K, V> {
+pub struct TrieEntry<K, V> {
     /// The length of the key in bits.
     pub prefix_len: u32,
     /// The key.
@@ -20,9 +20,9 @@ pub struct Entry<K, V> {
 pub(crate) fn destinations<A>(
     destinations: impl Iterator<Item = Destination>,
     address: fn(Bits) -> A,
-) -> Vec<Entry<DestinationKey<A>, DestinationEntry>> {
+) -> Vec<TrieEntry<DestinationKey<A>, DestinationEntry>> {
     destinations
-        .map(|(set, bits, value)| Entry {
+        .map(|(set, bits, value)| TrieEntry {
             prefix_len: DestinationKey::<A>::SET_BITS + u32::from(bits.length()),
             key: DestinationKey::new(set, address(bits)),
             value,

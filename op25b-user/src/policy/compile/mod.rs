@@ -11,7 +11,7 @@ mod sources;
 
 pub use self::{
     compiled::{Compiled, compile},
-    entry::Entry,
+    entry::TrieEntry,
     error::CompileError,
     record_index::{MOST_ADDRESSES, RecordIndex},
     rule_changes::{Rewritten, RuleChange, Rules},

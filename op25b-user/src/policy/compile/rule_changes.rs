@@ -11,7 +11,7 @@ use op25b_common::{
 
 use super::{
     classes::Classes,
-    entry::{Entry, destinations},
+    entry::{TrieEntry, destinations},
     error::CompileError,
     merge::{DestinationSets, merge},
     record_index::{Pooled, RecordIndex},
@@ -47,9 +47,9 @@ pub struct RuleChange {
     /// New classes and their numbers.
     pub classes: Vec<(u32, Class)>,
     /// New IPv4 destinations.
-    pub destinations_v4: Vec<Entry<DestinationKey<AddressV4>, DestinationEntry>>,
+    pub destinations_v4: Vec<TrieEntry<DestinationKey<AddressV4>, DestinationEntry>>,
     /// New IPv6 destinations.
-    pub destinations_v6: Vec<Entry<DestinationKey<AddressV6>, DestinationEntry>>,
+    pub destinations_v6: Vec<TrieEntry<DestinationKey<AddressV6>, DestinationEntry>>,
     /// The changed parts of tables.
     pub tables: Vec<Rewritten>,
 }

@@ -23,20 +23,20 @@ struct Queue {
 }
 
 /// An entry of the queue; dropping it removes it.
-pub(super) struct Entry {
+pub(super) struct QueueEntry {
     queue: Arc<EvictionQueue>,
     number: u64,
 }
 
 impl EvictionQueue {
     /// Enters a connection as idle from now on; `evicted` is notified if it has to close.
-    pub(super) fn enter(self: &Arc<Self>, evicted: &Arc<Notify>) -> Entry {
+    pub(super) fn enter(self: &Arc<Self>, evicted: &Arc<Notify>) -> QueueEntry {
         let mut queue = locked(&self.queue);
         let number = queue.next;
         queue.next += 1;
         queue.entries.insert(number, Arc::clone(evicted));
         self.grew.notify_one();
-        Entry {
+        QueueEntry {
             queue: Arc::clone(self),
             number,
         }
@@ -50,7 +50,7 @@ impl EvictionQueue {
     }
 }
 
-impl Drop for Entry {
+impl Drop for QueueEntry {
     fn drop(&mut self) {
         locked(&self.queue.queue).entries.remove(&self.number);
     }

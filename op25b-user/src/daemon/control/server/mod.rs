@@ -33,7 +33,7 @@ use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
 pub(super) use self::credentials::Credentials;
-use self::eviction::{Entry, EvictionQueue, locked};
+use self::eviction::{EvictionQueue, QueueEntry, locked};
 use super::limits;
 
 /// The pause after a failed `accept`: without a free file descriptor the next one fails as well.
@@ -129,7 +129,7 @@ async fn connection(
 }
 
 /// A connection's entry in the queue of idle ones; `None` while its request is handled.
-type SharedEntry = Arc<Mutex<Option<Entry>>>;
+type SharedEntry = Arc<Mutex<Option<QueueEntry>>>;
 
 /// A request's body. When it has arrived, its connection is idle no longer.
 struct Arriving {
