@@ -22,9 +22,9 @@ use crate::{
 /// One way through the lab.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Path {
-    /// Who begins.
+    /// The client.
     pub from: Host,
-    /// Who is talked to.
+    /// The server.
     pub to: Host,
     /// The protocol.
     pub what: What,

@@ -89,7 +89,7 @@ fn extension_headers_around_an_atomic_fragment_are_skipped() {
             &payload.concat(),
         )]
     };
-    // Linux wants to put a packet together but once.
+    // Linux reassembles a packet only once.
     let twice = |flow: Flow| {
         let (source, destination) = (flow.source.ip(), flow.destination.ip());
         let fragment = |next| [next, 0, 0, 0, 0, 0, 0, 1];

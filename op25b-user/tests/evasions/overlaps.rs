@@ -10,7 +10,7 @@ use crate::support::{
 };
 
 const HARMLESS: u16 = 443;
-/// How much of a SYN its first fragment has here; in IPv6 Linux wants the whole header in it.
+/// How much of a SYN its first fragment has here; in IPv6 Linux requires the whole header in it.
 const FIRST: usize = 24;
 const ONCE: [(Reason, u64); 1] = [(Blocked, 1)];
 

@@ -109,7 +109,7 @@ fn a_store_that_breaks_under_the_daemon_takes_changes_once_it_is_put_right() {
     let _filter = scene.filter(&scene.policy(SMALL));
     assert_eq!(add(&scene, &["198.51.100.10"]).code, Some(0));
     let hidden = hide_store(&scene);
-    // The first finds that it is gone, the second that it cannot be read, and the third knows that.
+    // The first finds that it is gone, the second that it cannot be read, and the third remembers it.
     for _ in 0..3 {
         let refused = add(&scene, &["198.51.100.11"]);
         assert!(

@@ -18,7 +18,7 @@ use crate::{differential::Difference, expected, policy::Policy, program::Program
 /// All of them together may have so many bytes in the repository.
 const MOST_BYTES: u64 = 100 * 1024;
 
-/// The captures, and which program sees what these hosts send.
+/// The captures, and the program that these hosts' packets go through.
 const CAPTURES: [(&str, Role); 5] = [
     ("subscriber", Role::Subscriber),
     ("corporate", Role::Subscriber),

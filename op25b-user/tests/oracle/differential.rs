@@ -23,7 +23,7 @@ use crate::{
 /// Frames for each policy: loading one takes as long as many frames.
 const FRAMES: usize = 125;
 
-/// Shows a difference as it is found, and does not save it: for who breaks the program on purpose.
+/// Shows a difference as it is found, and does not save it: for mutants, which break the program on purpose.
 const NO_SHRINKING: &str = "OP25B_NO_SHRINKING";
 
 /// A packet about which they differ.
@@ -49,7 +49,7 @@ impl Difference {
         })
     }
 
-    /// All that a person needs for seeing who is wrong.
+    /// All that a reader needs to find which of the two is wrong.
     pub fn report(&self) -> String {
         format!(
             "{}\nrole: {}\n{}expected: {:?}\ngot:      {:?}\n",

@@ -145,7 +145,7 @@ pub struct Exemption {
 }
 
 impl Exemption {
-    /// Whether it lets `subscriber` talk to `remote` now.
+    /// Whether it allows `subscriber` to connect to `remote` now.
     pub fn allows(&self, subscriber: IpAddr, remote: IpAddr, now: Timestamp) -> bool {
         self.expires.is_none_or(|end| now < end)
             && longest(&self.prefixes, subscriber).is_some()

@@ -85,7 +85,7 @@ words!(Reason {
 pub struct Answer {
     pub verdict: Verdict,
     pub reason: Reason,
-    /// Index into the list that the reason speaks of.
+    /// Index into the list that the reason refers to.
     pub rule: Option<usize>,
     /// The frame afterwards; none if it is dropped.
     pub output: Option<Vec<u8>>,

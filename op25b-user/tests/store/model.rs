@@ -148,7 +148,7 @@ fn record() -> impl Strategy<Value = Record> {
     )
 }
 
-/// A change, and whether it knows what was there.
+/// A change, and whether it names the revision that it changes.
 fn change() -> impl Strategy<Value = (Record, bool, ChangeKind)> {
     let action = prop_oneof![
         Just(ChangeKind::Add),

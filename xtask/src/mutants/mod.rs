@@ -98,7 +98,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .filter(|(_, failed)| failed.iter().all(Vec::is_empty))
         .collect();
     for (name, _) in &unnoticed {
-        eprintln!("cargo xtask mutants: no test notices this: {name}");
+        eprintln!("cargo xtask mutants: no test detects this: {name}");
     }
     Ok(if unnoticed.is_empty() {
         ExitCode::SUCCESS
@@ -125,7 +125,7 @@ impl Built {
 /// How many tests failed, and one of them.
 fn summary(failed: &[String]) -> String {
     match failed {
-        [] => "notices nothing".into(),
+        [] => "no test fails".into(),
         [only] => format!("1 test fails, {only}"),
         [first, ..] => format!("{} tests fail, such as {first}", failed.len()),
     }

@@ -40,7 +40,7 @@ pub fn end_sessions(lab: &Lab, line: Line, addresses: &[IpAddr]) {
     let mut into_kernel = tun.handle().unwrap();
     thread::spawn(move || -> anyhow::Result<()> {
         loop {
-            // The socket sees also what the router sends.
+            // The socket also receives what the router sends.
             let frame = inbound.receive(Instant::now() + Duration::from_secs(1))?;
             if let Some(frame) = frame.filter(|frame| frame.starts_with(&ROUTER))
                 && let Some(packet) = link_payload(&frame)

@@ -56,7 +56,7 @@ fn echo(stream: &TcpStream) {
     let _ = io::copy(&mut from, &mut to);
 }
 
-/// A listener for both families sees IPv4 in IPv6's clothes.
+/// A listener for both families gets IPv4 addresses mapped into IPv6.
 fn canonical(address: SocketAddr) -> SocketAddr {
     let ip: IpAddr = address.ip().to_canonical();
     SocketAddr::new(ip, address.port())

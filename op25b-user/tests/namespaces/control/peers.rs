@@ -47,7 +47,7 @@ fn a_reader_may_change_nothing_and_gets_an_error_that_names_the_reason() {
     let filter = scene.filter(&scene.policy(SMALL));
     let [_, (_, runtime), _] = scene.router().places();
     let socket = runtime.join("control.sock");
-    // As an administrator may do who wants everybody to see how it is.
+    // As an administrator may do to let every user read the status.
     fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).unwrap();
 
     let status = ask_as_nobody(&socket, "GET /v1/status");

@@ -57,7 +57,7 @@ pub fn read(bytes: Bytes<'_>, at: usize, family: Family) -> Result<Network, NoNe
     }
 }
 
-/// Not with etherparse: it wants all of the options and an honest header length, whatever the protocol is.
+/// Not with etherparse: it requires all of the options and a correct header length, whatever the protocol is.
 fn read_v4(bytes: Bytes<'_>, at: usize) -> Result<Network, NoNetwork> {
     let header = bytes.get(at, 20).ok_or(NoNetwork::Short)?;
     if header[0] >> 4 != 4 {
@@ -100,7 +100,7 @@ fn read_v6(bytes: Bytes<'_>, at: usize) -> Result<Network, NoNetwork> {
 
 /// Walks the extension headers; none if they hide what is after them.
 ///
-/// Not with etherparse: it wants each header whole, knows others, and has its own order and number of them.
+/// Not with etherparse: it requires each header whole, skips others, and has its own order and number of them.
 fn walk(bytes: Bytes<'_>, mut next: IpNumber, mut at: usize) -> Option<Upper> {
     let mut fragmented = false;
     for _ in 0..EXTENSIONS {

@@ -15,7 +15,7 @@ use crate::{
     verdict::{Reason, Role},
 };
 
-/// Who talks to whom, as far as the policy is concerned.
+/// The addresses that the policy applies to.
 #[derive(Clone, Copy, Debug)]
 pub struct Addresses {
     pub source: IpAddr,
@@ -101,7 +101,7 @@ pub(super) fn tcp(
         _ => return Reading::Ended(Reason::LaterFragment),
     }
     let bytes = bytes.until(network.end);
-    // Not with etherparse: it wants the whole header, of which only the ports have to be there.
+    // Not with etherparse: it requires the whole header, of which only the ports have to be there.
     let header = upper
         .at
         .filter(|at| *at <= FARTHEST)
