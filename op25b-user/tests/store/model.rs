@@ -148,7 +148,7 @@ fn record() -> impl Strategy<Value = Record> {
     )
 }
 
-/// A change, and whether it names the revision that it changes.
+/// A change, and whether it has the record before it.
 fn change() -> impl Strategy<Value = (Record, bool, ChangeKind)> {
     let action = prop_oneof![
         Just(ChangeKind::Add),
