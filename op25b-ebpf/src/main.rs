@@ -69,7 +69,7 @@ pub fn op25b_subscribe(ctx: XdpContext) -> u32 {
     }
 }
 
-/// The program for uplink interfaces: the mirror of that.
+/// The program for uplink interfaces, where the subscriber is the destination.
 #[xdp(frags)]
 pub fn op25b_uplink(ctx: XdpContext) -> u32 {
     match fast_path::parse(ctx.ctx) {

@@ -1,4 +1,4 @@
-//! Rows 4 and 6 to 11 of the verdict table: from a segment's addresses to a decision.
+//! The rows `uninspectable` and `not_pooled` to `blocked` of the verdict table: from a segment's addresses to a decision.
 //!
 //! "Local" is the subscriber's address and "remote" the other end's; in DS-Lite they are of different IP versions.
 
