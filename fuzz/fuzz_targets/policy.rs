@@ -1,7 +1,7 @@
 //! Fuzzes the policy reader with arbitrary bytes: it must not panic, and what it accepts must compile.
 #![no_main]
 
-#[path = "../../op25b-user/tests/policy_robustness/harness.rs"]
+#[path = "../../op25b-user/tests/unprivileged/policy_robustness/harness.rs"]
 mod harness;
 
 use libfuzzer_sys::fuzz_target;

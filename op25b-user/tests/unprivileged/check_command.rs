@@ -1,5 +1,4 @@
 //! `op25b check`: its exit codes and its output.
-#![allow(clippy::unwrap_used, reason = "in a test, a failed helper is a failed test")]
 
 use std::{
     fs,

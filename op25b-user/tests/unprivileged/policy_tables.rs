@@ -1,5 +1,4 @@
 //! The tables of a policy return for every address what its longest prefixes hold.
-#![allow(clippy::unwrap_used, reason = "in a test, a failed helper is a failed test")]
 #![allow(clippy::cast_possible_truncation, reason = "no list here has that many items")]
 
 use std::{

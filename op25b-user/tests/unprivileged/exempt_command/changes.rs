@@ -6,7 +6,7 @@ use op25b::api::{Added, Extended, Removed};
 use serde_json::json;
 use ulid::Ulid;
 
-use crate::{
+use crate::exempt_command::{
     daemon::{Reply, ok, problem},
     scene::{Scene, exemption, explained, shown},
 };

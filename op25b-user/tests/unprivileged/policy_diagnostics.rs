@@ -1,5 +1,4 @@
 //! Each diagnostic has a location and a hint.
-#![allow(clippy::unwrap_used, reason = "in a test, a failed helper is a failed test")]
 
 use std::{collections::HashSet, fmt::Write as _};
 

@@ -3,7 +3,7 @@
 use op25b::api::{Imported, NewExemption};
 use serde_json::{Value, json};
 
-use crate::{
+use crate::exempt_command::{
     daemon::{Reply, Request, ok, problem},
     scene::{Scene, record},
 };

@@ -5,7 +5,7 @@ mod harness;
 use harness::check;
 use proptest::prelude::*;
 
-const GOOD: &str = include_str!("../../../policies/reference.yaml");
+const GOOD: &str = include_str!("../../../../policies/reference.yaml");
 
 /// What is likely to be put into a policy by a slip of the hand.
 const SCRAPS: &[&str] = &[

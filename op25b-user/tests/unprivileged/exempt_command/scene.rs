@@ -17,7 +17,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use ulid::Ulid;
 
-use crate::daemon::{Daemon, Reply, Request};
+use crate::exempt_command::daemon::{Daemon, Reply, Request};
 
 /// Directories.
 pub struct Scene(TempDir);

@@ -1,5 +1,4 @@
 //! Compiled tables, looked up as the kernel does, agree with the reference.
-#![allow(clippy::unwrap_used, reason = "in a test, a failed helper is a failed test")]
 
 use std::{
     collections::HashSet,

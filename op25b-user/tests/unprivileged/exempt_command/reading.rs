@@ -8,7 +8,7 @@ use op25b::{
 use serde_json::{Value, json};
 use ulid::Ulid;
 
-use crate::{
+use crate::exempt_command::{
     daemon::{Reply, ok, problem},
     scene::{Scene, exemption, explained, record, shown},
 };

@@ -1,5 +1,4 @@
 //! The policies in `policies/` are valid and complete.
-#![allow(clippy::unwrap_used, reason = "in a test, a failed helper is a failed test")]
 
 use std::{ffi::OsStr, fs, path::PathBuf};
 
