@@ -77,10 +77,6 @@ pub struct Imported {
 
 impl ExtendExemption {
     /// Checks that no text is empty or exceeds its limit.
-    ///
-    /// # Errors
-    ///
-    /// The first that does.
     pub fn check_limits(&self) -> Result<(), Invalid> {
         limits::text("expires", &self.expires, limits::EXPIRY)?;
         match &self.reason {
@@ -92,10 +88,6 @@ impl ExtendExemption {
 
 impl ImportExemptions {
     /// Checks that the number of rows is within its limit; the rows themselves are not checked.
-    ///
-    /// # Errors
-    ///
-    /// If it is not.
     pub fn check_limits(&self) -> Result<(), Invalid> {
         limits::rows("exemptions", self.exemptions.len())
     }

@@ -71,10 +71,6 @@ impl Command {
     }
 
     /// Runs the command.
-    ///
-    /// # Errors
-    ///
-    /// The command failed; [`report`] prints the error.
     pub fn run(&self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Check(args) => check::run(args),

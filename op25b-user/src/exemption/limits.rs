@@ -18,10 +18,6 @@ pub const ROWS: usize = 1_000_000;
 impl NewExemption {
     /// Checks that no text and no list is empty or exceeds its limit. This needs nothing but the exemption, so that a
     /// request can be refused before it reaches the daemon; validation begins with it.
-    ///
-    /// # Errors
-    ///
-    /// The first that does.
     pub fn check_limits(&self) -> Result<(), Invalid> {
         text("customer", &self.customer, NAME)?;
         prefixes("prefixes", &self.prefixes)?;

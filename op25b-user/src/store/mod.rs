@@ -138,38 +138,18 @@ pub enum StoreError {
 /// Reads records. Each thread that reads has a reader of its own.
 pub trait Records: Send {
     /// The revision of the last change.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
     fn revision(&self) -> Result<Revision, StoreError>;
 
     /// All records that have not been removed, expired or not, by ascending id.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
     fn not_removed(&self) -> Result<Vec<Record>, StoreError>;
 
     /// One record, whatever its state.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
     fn get(&self, id: Ulid) -> Result<Option<Record>, StoreError>;
 
     /// The records that match, by ascending id, as of `now`.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
     fn list(&self, query: &Query, now: Timestamp) -> Result<Vec<Record>, StoreError>;
 
     /// The changes after a revision, of one record or of all, the oldest first; at most `limit`.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
     fn events(&self, of: Option<Ulid>, after: Revision, limit: usize) -> Result<Vec<Event>, StoreError>;
 }
 
@@ -184,10 +164,6 @@ pub trait Store: Records {
 
     /// The outcome of an earlier request with this key by this user. Every change begins with this call, so a store that
     /// could not be read is opened again.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
     fn earlier(&mut self, uid: u32, key: &str) -> Result<Option<Earlier>, StoreError>;
 
     /// Periodic work such as backups: the daemon calls this every second.

@@ -105,10 +105,6 @@ impl SqliteStore {
 
     /// A reader for another thread, with a connection of its own. It keeps reading the file that is open now, even after
     /// [`Self::reopen`]: it is meant for one response.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
     pub fn reader(&self) -> Result<SqliteReader, StoreError> {
         self.records()?.another()
     }

@@ -168,10 +168,6 @@ impl Records for SqliteReader {
 }
 
 /// Reads the store in a state directory, whether or not a daemon writes to it; `None` if there is no file.
-///
-/// # Errors
-///
-/// [`StoreError`].
 pub fn open_read_only(state_dir: &Path) -> Result<Option<SqliteReader>, StoreError> {
     let file = Files::in_dir(state_dir).store();
     if !exists(&file).map_err(ErrorMap::of_system(&file))? {
