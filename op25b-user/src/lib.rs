@@ -2,7 +2,7 @@
 //!
 //! [`policy`] turns YAML into a validated policy and map entries, without the kernel; [`lpm`] builds its prefix tables;
 //! [`datapath`] loads, attaches and reads the XDP program, without YAML; [`exemption`] is the type of an exemption's terms,
-//! [`store`] keeps those that were added at run time; `enforcer` is what is enforced now, and every change of it;
+//! [`store`] keeps those that were added at run time; [`fault`] is what lasts and an operator must see; `enforcer` is what is enforced now, and every change of it;
 //! [`daemon`] is the event loop over it, with the control socket, whose bodies are in [`api`]; [`report`] reads what a filter
 //! does; [`cli`] is the command line.
 
@@ -12,6 +12,7 @@ pub mod daemon;
 pub mod datapath;
 mod enforcer;
 pub mod exemption;
+pub mod fault;
 pub mod lpm;
 pub mod policy;
 pub mod report;

@@ -58,7 +58,9 @@ async fn read_status(paths: &Paths) -> anyhow::Result<Status> {
         let report = timeout(PROMPT, client.status()).await;
         let report = report.ok().and_then(Result::ok);
         let report = report.filter(|report| Some(report.pid) == status.daemon);
-        let reload = report.and_then(|report| report.last_reload);
+        let (reload, faults) =
+            report.map_or_else(Default::default, |report| (report.last_reload, report.faults));
+        status.faults = faults;
         let filters = status.filters.iter_mut();
         for filter in filters.filter(|filter| filter.state == State::Enforcing) {
             filter.last_reload.clone_from(&reload);
@@ -73,9 +75,22 @@ fn text(status: &Status) -> String {
             Some(pid) => format!("; the daemon, process {pid}, waits for interfaces"),
             None => String::new(),
         };
-        return format!("no op25b filter is running on the interfaces of this network namespace{daemon}\n");
+        return format!(
+            "no op25b filter is running on the interfaces of this network namespace{daemon}\n{}",
+            faults(status)
+        );
     }
     let texts = status.filters.iter().map(ToString::to_string);
     let texts = texts.chain(status.unreadable.iter().map(ToString::to_string));
-    texts.collect::<Vec<_>>().join("\n")
+    texts.collect::<Vec<_>>().join("\n") + &faults(status)
+}
+
+/// The faults that the daemon reports, each in a line of its own.
+fn faults(status: &Status) -> String {
+    let faults = status.faults.iter();
+    let lines = faults.map(|fault| {
+        let since = fault.since.strftime("%Y-%m-%d %H:%M:%S UTC");
+        format!("FAULT {} since {since}: {}\n", fault.kind.name(), fault.message)
+    });
+    lines.collect()
 }

@@ -36,6 +36,7 @@ impl Daemon {
                 kernel_is_behind: enforcer.kernel_is_behind(),
             },
             interfaces: interfaces.map(interface_report).collect(),
+            faults: enforcer.faults().list(),
         }
     }
 }

@@ -12,6 +12,7 @@ use ulid::Generator;
 use super::{exemptions::active_set::ActiveSet, reconcile::history::LinkHistories, store::SharedStore};
 use crate::{
     datapath::{Counters, Description, Enforced, Filter, LoadError, LogLevel, Target, TestRunner},
+    fault::Faults,
     policy::{Policy, Role, Wait, Word as _},
 };
 
@@ -32,6 +33,7 @@ pub(crate) struct Enforcer {
     /// When the kernel is to be given again what the store has; `None` unless the kernel is behind the store.
     pub(super) retry_at: Option<Instant>,
     pub(super) link_histories: LinkHistories,
+    pub(super) faults: Faults,
 }
 
 impl Enforcer {
@@ -63,6 +65,11 @@ impl Enforcer {
     /// Whether the kernel lacks what the store has.
     pub(crate) fn kernel_is_behind(&self) -> bool {
         self.retry_at.is_some()
+    }
+
+    /// The faults that last.
+    pub(crate) fn faults(&self) -> &Faults {
+        &self.faults
     }
 
     /// The filter in the kernel.

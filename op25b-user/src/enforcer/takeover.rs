@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     datapath::{Enforced, Filter, Interfaces, LogLevel, Pins},
+    fault::Faults,
     policy::{self, Policy},
     store::Record,
 };
@@ -35,6 +36,7 @@ pub(crate) struct Takeover {
     datapath: Enforced,
     datapath_log: LogLevel,
     store: SharedStore,
+    faults: Faults,
 }
 
 impl Takeover {
@@ -56,6 +58,7 @@ impl Takeover {
             datapath,
             datapath_log: options.datapath_log,
             store: SharedStore::open(&options.state_dir)?,
+            faults: Faults::default(),
         })
     }
 
@@ -86,6 +89,7 @@ impl Takeover {
             test_runner: None,
             retry_at: None,
             link_histories: LinkHistories::new(),
+            faults: self.faults,
         };
         let packet_log = enforcer.switch(prepared, open_packet_log).await?;
         enforcer.retry_at = is_unread.then(Instant::now);

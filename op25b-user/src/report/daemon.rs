@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::policy::Diff;
+use crate::{fault::Fault, policy::Diff};
 
 /// The answer to `GET /v1/status`. Adding a member is compatible, changing one is not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -34,6 +34,9 @@ pub struct DaemonReport {
     pub exemptions: ExemptionReport,
     /// The interfaces of the policy.
     pub interfaces: Vec<InterfaceReport>,
+    /// The faults that last.
+    #[serde(default)]
+    pub faults: Vec<Fault>,
 }
 
 /// The exemptions of a policy and its store.

@@ -12,6 +12,7 @@ use prometheus_client::{
 use super::daemon::{DaemonReport, InterfaceState};
 use crate::{
     datapath::{Counters, Misses},
+    fault::FaultKind,
     policy::Role,
 };
 
@@ -87,6 +88,7 @@ impl Metrics {
         self.policy(&mut page);
         self.reloads(&mut page);
         self.interfaces(&mut page);
+        self.faults(&mut page);
         page.gauge(
             "map_bytes",
             "Kernel memory of the filter's maps in bytes, about",
@@ -192,6 +194,17 @@ impl Metrics {
             "interface_interferences",
             "How often another process detached or replaced the filter on the interface",
             interfaces().map(|interface| (label("interface", &interface.name), interface.interferences)),
+        );
+    }
+
+    fn faults(&self, page: &mut MetricsPage) {
+        let lasts = |kind: FaultKind| self.report.faults.iter().any(|fault| fault.kind == kind);
+        page.gauges(
+            "fault",
+            "1 while the fault lasts, 0 if not; `op25b status` shows what to do",
+            FaultKind::ALL
+                .iter()
+                .map(|kind| (label("kind", kind.name()), i64::from(lasts(*kind)))),
         );
     }
 }

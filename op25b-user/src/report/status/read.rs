@@ -75,6 +75,7 @@ pub async fn status(bpffs: &Path) -> Result<Status, StatusError> {
         daemon,
         filters,
         unreadable,
+        faults: Vec::new(),
     })
 }
 

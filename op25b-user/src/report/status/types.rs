@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::{
     datapath::{Counters, PoolSummary},
+    fault::Fault,
     report::daemon::LastReload,
 };
 
@@ -21,6 +22,8 @@ pub struct Status {
     pub filters: Vec<FilterStatus>,
     /// Those of them that another version of op25b loaded, and that this one cannot read.
     pub unreadable: Vec<UnreadableStatus>,
+    /// The faults that the daemon reports, if it answers at its control socket.
+    pub faults: Vec<Fault>,
 }
 
 /// A filter whose description this version cannot read.

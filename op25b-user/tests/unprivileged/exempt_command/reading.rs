@@ -270,6 +270,7 @@ fn explain_asks_the_daemon_and_names_a_stored_exemption_by_its_id() {
                 refused_reloads: 0,
                 last_reload: None,
                 interfaces: Vec::new(),
+                faults: Vec::new(),
             });
         }
         if request.line.contains("destination=2001") {

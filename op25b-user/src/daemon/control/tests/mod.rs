@@ -75,6 +75,7 @@ fn view() -> View {
             refused_reloads: 0,
             last_reload: None,
             interfaces: Vec::new(),
+            faults: Vec::new(),
         },
         policy: Arc::new(parse("policy.yaml", POLICY).unwrap().policy),
     }
