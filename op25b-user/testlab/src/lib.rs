@@ -2,6 +2,7 @@
 
 pub mod bpf;
 pub mod commands;
+pub mod disk;
 pub mod filter;
 pub mod frames;
 pub mod http;
