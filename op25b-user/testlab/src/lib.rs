@@ -4,6 +4,7 @@ pub mod bpf;
 pub mod commands;
 pub mod disk;
 pub mod filter;
+pub mod foreign_program;
 pub mod frames;
 pub mod http;
 pub mod interrupt;
