@@ -7,8 +7,10 @@ use op25b::cli::Cli;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    op25b::cli::logging::start(cli.log_format, cli.command.default_log_filter());
-    match cli.command.run() {
+    cli.start_logging();
+    let ended = cli.command.run();
+    op25b::cli::logging::flush();
+    match ended {
         Ok(code) => code,
         Err(error) => {
             op25b::cli::report(&error);

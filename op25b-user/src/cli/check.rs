@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use serde_json::json;
 
-use super::EXIT_NO;
+use super::{EXIT_NO, stderr};
 use crate::policy::{self, Policy, Prefix, ReadError, Report};
 
 /// Check a policy file and report every error and warning.
@@ -78,10 +78,10 @@ struct Outcome<'a> {
 
 impl Outcome<'_> {
     fn print(&self) -> io::Result<()> {
-        self.report.print_to_stderr()?;
+        stderr::text(format_args!("{:#}", self.report));
         let file = self.report.file();
         if let Some(too_much) = self.too_much {
-            anstream::eprintln!("error: {file}: {too_much}");
+            stderr::line(format_args!("error: {file}: {too_much}"));
         }
         let mut stdout = io::stdout().lock();
         let found = found(self.report, self.too_much);

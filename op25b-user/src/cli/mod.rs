@@ -11,12 +11,15 @@ mod policy_file;
 mod reload;
 mod run;
 mod status;
+mod stderr;
 mod stop;
 mod subscribers;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::daemon::memory;
 
 /// Exit code of a command that ran and has a negative result.
 pub const EXIT_NO: u8 = 1;
@@ -60,16 +63,21 @@ pub enum Command {
     Exempt(exempt::Args),
 }
 
-impl Command {
-    /// The log filter of the command, which `RUST_LOG` overrides.
-    #[must_use]
-    pub fn default_log_filter(&self) -> &'static str {
-        match self {
-            Self::Run(args) => args.log_filter(),
-            _ => "warn",
+impl Cli {
+    /// Starts logging as the command requires: a daemon waits for no reader of its log.
+    pub fn start_logging(&self) {
+        match &self.command {
+            Command::Run(args) => {
+                // Before the log's thread: it would allocate from a heap of its own.
+                memory::share_heap();
+                logging::start_for_daemon(self.log_format, args.log_filter());
+            }
+            _ => logging::start(self.log_format, "warn"),
         }
     }
+}
 
+impl Command {
     /// Runs the command.
     pub fn run(&self) -> anyhow::Result<ExitCode> {
         match self {
@@ -89,7 +97,7 @@ impl Command {
 /// Prints an error with its causes, unless it is a broken pipe of the output.
 pub fn report(error: &anyhow::Error) {
     if !is_broken_pipe(error) {
-        anstream::eprintln!("op25b: {}", causes(error));
+        stderr::line(format_args!("op25b: {}", causes(error)));
     }
 }
 

@@ -4,7 +4,7 @@ use std::{io::Write as _, process::ExitCode};
 
 use clap::Args as ClapArgs;
 
-use super::{EXIT_NO, daemon::block_on, paths::Paths};
+use super::{EXIT_NO, daemon::block_on, paths::Paths, stderr};
 use crate::daemon::client::Client;
 
 /// Make the daemon reload its policy file.
@@ -40,15 +40,15 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         serde_json::to_writer_pretty(&mut stdout, &answer)?;
         writeln!(stdout)?;
     } else {
-        anstream::eprint!("{}", answer.diagnostics);
+        stderr::text(format_args!("{}", answer.diagnostics));
         for warning in &answer.warnings {
-            anstream::eprintln!("op25b: {warning}");
+            stderr::line(format_args!("op25b: {warning}"));
         }
         if let Some(changes) = &answer.changes {
             write!(stdout, "{changes}")?;
         }
         if let Some(why) = &answer.refused {
-            anstream::eprintln!("op25b: {why}");
+            stderr::line(format_args!("op25b: {why}"));
         }
     }
     Ok(if answer.refused.is_some() {

@@ -54,7 +54,6 @@ impl Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    daemon::memory::share_heap();
     let file = policy_file::read(&args.policy)?;
     requirements::check()?;
     let options = Options {

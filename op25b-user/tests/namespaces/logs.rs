@@ -1,5 +1,8 @@
 //! The log of `op25b run`: on a terminal, for journald, as JSON, and of single packets.
 
+use std::{fs, path::Path as FilePath, process::Command};
+
+use nix::sys::signal::Signal;
 use op25b_testlab::{
     filter::Filter,
     lab::{Family, Servers},
@@ -8,7 +11,7 @@ use op25b_testlab::{
 };
 use serde_json::Value;
 
-use crate::support::scene::{SILENCE, SMALL, Scene, eventually};
+use crate::support::scene::{OP25B, SILENCE, SMALL, Scene, eventually};
 
 /// A policy with something to warn about: nothing is exempt from no pool.
 fn with_a_warning() -> String {
@@ -17,7 +20,7 @@ fn with_a_warning() -> String {
 
 /// The whole log of a filter that has stopped.
 fn whole(filter: Filter) -> String {
-    filter.signal(nix::sys::signal::Signal::SIGTERM).unwrap();
+    filter.signal(Signal::SIGTERM).unwrap();
     eventually("the last line is written", || {
         filter.log().contains("continues to enforce")
     });
@@ -45,8 +48,8 @@ fn journald_gets_priorities_and_no_times_of_ours() {
     let scene = Scene::new();
     let policy = scene.policy(SMALL);
     let filter = scene.filter_with(&policy, &[], &[("JOURNAL_STREAM", "8:1")]);
-    std::fs::remove_file(&policy).unwrap();
-    filter.signal(nix::sys::signal::Signal::SIGHUP).unwrap();
+    fs::remove_file(&policy).unwrap();
+    filter.signal(Signal::SIGHUP).unwrap();
     eventually("there is an error", || filter.log().contains("cannot read"));
     let log = whole(filter);
     for line in log.lines() {
@@ -113,4 +116,51 @@ fn datapath_log_names_each_blocked_packet_and_is_silent_by_default() {
 
 fn assert_plain(log: &str) {
     assert!(!log.contains('\u{1b}'), "{log}");
+}
+
+/// Starts a filter whose log goes to `reader`, a shell command that shows it until it enforces.
+fn with_reader(scene: &Scene, reader: &str) -> Filter {
+    let policy = scene.policy(SMALL);
+    let mut command = Command::new("bash");
+    let script = format!("RUST_LOG=trace exec \"$0\" run --policy \"$1\" 2> >({reader})");
+    command.args(["-c", &script, OP25B]).arg(policy);
+    Filter::start_as(FilePath::new(OP25B), scene.router(), command).unwrap()
+}
+
+/// What the thread that writes the log waits for in the kernel.
+fn log_waits_in(filter: &Filter) -> String {
+    let threads = fs::read_dir(format!("/proc/{}/task", filter.pid())).unwrap();
+    let mut threads = threads.map(|thread| thread.unwrap().path());
+    let log = threads.find(|thread| fs::read_to_string(thread.join("comm")).unwrap() == "log\n");
+    fs::read_to_string(log.unwrap().join("wchan")).unwrap()
+}
+
+#[test]
+fn a_daemon_whose_log_is_closed_goes_on() {
+    let scene = Scene::new();
+    let filter = with_reader(&scene, "exec sed -u '/ enforcing/q' >&2");
+    let policy = scene.path("policy.yaml");
+    fs::write(&policy, SMALL.replace("residential", "dynamic")).unwrap();
+    for _ in 0..3 {
+        let answer = scene.op25b(&["reload"]);
+        assert_eq!(answer.code, Some(0), "{answer:?}");
+    }
+    assert!(scene.op25b(&["status"]).stdout.contains("dynamic"));
+    assert_eq!(filter.stop().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_daemon_whose_log_is_not_read_any_more_goes_on() {
+    let scene = Scene::new();
+    let filter = with_reader(&scene, "sed -u '/ enforcing/q' >&2; exec sleep 60");
+    // The pipe fills up.
+    eventually("the log waits for its reader", || {
+        assert_eq!(scene.op25b(&["reload"]).code, Some(0));
+        log_waits_in(&filter).contains("pipe_write")
+    });
+    for _ in 0..3 {
+        assert_eq!(scene.op25b(&["reload"]).code, Some(0));
+    }
+    filter.signal(Signal::SIGTERM).unwrap();
+    assert_eq!(filter.stop().unwrap().code(), Some(0));
 }

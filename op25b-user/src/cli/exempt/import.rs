@@ -16,7 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::output::{print_json, refuse, warn};
 use crate::{
     api::{ImportExemptions, ImportRow, Imported, Problem, ProblemKind, RowProblem},
-    cli::{daemon::change, paths::Paths},
+    cli::{daemon::change, paths::Paths, stderr},
     exemption::formats::{self, Format, Mistakes},
 };
 
@@ -172,7 +172,7 @@ fn report(mistakes: &Mistakes, args: &Args) -> anyhow::Result<ExitCode> {
         many => format!("{} has {many} mistakes; nothing was added", args.name()),
     };
     if !args.json {
-        anstream::eprint!("{}", mistakes.in_file(&args.name()));
+        stderr::text(format_args!("{}", mistakes.in_file(&args.name())));
     }
     let mut problem = Problem::new(ProblemKind::Invalid, detail);
     if args.json {

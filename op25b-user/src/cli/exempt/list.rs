@@ -23,6 +23,7 @@ use crate::{
     cli::{
         daemon::{Response, ask},
         paths::Paths,
+        stderr,
     },
     daemon::client::Listing,
 };
@@ -83,7 +84,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if exemptions.is_empty() {
-        anstream::eprintln!("there are no such exemptions");
+        stderr::line(format_args!("there are no such exemptions"));
         return Ok(ExitCode::SUCCESS);
     }
     let width = stdout()

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::{
     api::{Explained, Problem},
-    cli::{EXIT_FAILED, EXIT_NO},
+    cli::{EXIT_FAILED, EXIT_NO, stderr},
 };
 
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -21,9 +21,14 @@ pub(super) fn refuse(problem: &Problem, json: bool, file: Option<&str>) -> anyho
         print_json(problem)?;
     } else {
         for row in &problem.rows {
-            anstream::eprintln!("{}:{}: {}", file.unwrap_or("row"), row.line, row.detail);
+            stderr::line(format_args!(
+                "{}:{}: {}",
+                file.unwrap_or("row"),
+                row.line,
+                row.detail
+            ));
         }
-        anstream::eprintln!("op25b: {}", problem.detail);
+        stderr::line(format_args!("op25b: {}", problem.detail));
     }
     // A 5xx is a failure of the daemon or its store, not of the request.
     Ok(ExitCode::from(if problem.status >= 500 {
@@ -43,7 +48,7 @@ pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
 /// Prints warnings.
 pub(super) fn warn(warnings: &[String]) {
     for warning in warnings {
-        anstream::eprintln!("{WARNING}warning{WARNING:#}: {warning}");
+        stderr::line(format_args!("{WARNING}warning{WARNING:#}: {warning}"));
     }
 }
 

@@ -20,6 +20,7 @@ use crate::{
         EXIT_NO,
         daemon::{Response, ask},
         paths::Paths,
+        stderr,
     },
 };
 
@@ -52,7 +53,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             let offline = Offline::open(&args.paths)?;
             offline.say_so();
             let Some(exemption) = offline.show(&args.id)? else {
-                anstream::eprintln!("op25b: there is no exemption {}", words::printable(&args.id));
+                stderr::line(format_args!(
+                    "op25b: there is no exemption {}",
+                    words::printable(&args.id)
+                ));
                 return Ok(EXIT_NO.into());
             };
             exemption

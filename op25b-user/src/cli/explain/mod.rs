@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use op25b_common::Reason;
 use serde::Serialize;
 
-use super::{EXIT_NO, daemon::block_on, paths::Paths, policy_file};
+use super::{EXIT_NO, daemon::block_on, paths::Paths, policy_file, stderr};
 use crate::{
     datapath::{
         Decision, Description, TestRunner,
@@ -155,7 +155,7 @@ fn warn_of_stored_exemptions(state_dir: &Path) {
         }
         Err(error) => format!("stored exemptions are not taken into account: {error}"),
     };
-    anstream::eprintln!("op25b: no daemon is running: {what}");
+    stderr::line(format_args!("op25b: no daemon is running: {what}"));
 }
 
 /// Explains with an instance of the program that is loaded for this, and compares with the reference.

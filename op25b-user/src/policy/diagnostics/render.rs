@@ -1,9 +1,6 @@
 //! Renders reports as text.
 
-use std::{
-    fmt,
-    io::{self, Write},
-};
+use std::fmt;
 
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr as _;
@@ -20,12 +17,6 @@ const FRAME: Style = AnsiColor::BrightBlue.on_default().bold();
 const BOLD: Style = Style::new().bold();
 
 impl Report {
-    /// Prints every diagnostic to stderr, in colour if it is a terminal and `NO_COLOR` is not set.
-    pub fn print_to_stderr(&self) -> io::Result<()> {
-        let mut stderr = anstream::stderr().lock();
-        write!(stderr, "{self:#}")
-    }
-
     fn write(&self, f: &mut fmt::Formatter<'_>, colours: bool) -> fmt::Result {
         for diagnostic in self.diagnostics() {
             write_diagnostic(f, self.file(), diagnostic, colours)?;

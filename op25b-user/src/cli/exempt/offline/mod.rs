@@ -14,7 +14,7 @@ use ulid::Ulid;
 use self::empty::EmptyStore;
 use crate::{
     api::{self, Exemption, HistoryEntry, Page},
-    cli::{daemon::block_on, paths::Paths},
+    cli::{daemon::block_on, paths::Paths, stderr},
     daemon::client::Listing,
     datapath::{
         discover::{self, Found, FoundFilter},
@@ -69,9 +69,9 @@ impl Offline {
 
     /// Prints that the output is not from a daemon.
     pub(super) fn say_so(&self) {
-        anstream::eprintln!("op25b: no daemon runs; this is read from the disk");
+        stderr::line(format_args!("op25b: no daemon runs; this is read from the disk"));
         for what in &self.left_out {
-            anstream::eprintln!("op25b: left out: {what}");
+            stderr::line(format_args!("op25b: left out: {what}"));
         }
     }
 
