@@ -77,6 +77,23 @@ fn a_warning_is_printed_and_fails_only_when_strict() {
 }
 
 #[test]
+fn an_enforcement_date_that_is_past_is_warned_of_and_one_to_come_is_not() {
+    let folder = TempDir::new().unwrap();
+    for (date, warnings) in [("2024-04-01", 1), ("2099-04-01", 0)] {
+        let dated = GOOD.replace("residential,", &format!("residential, enforce_from: {date},"));
+        let output = check(&file(&folder, &[&dated]), &["--json"]);
+        assert_eq!(output.status.code(), Some(0), "{date}");
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(document["warnings"], warnings, "{document}");
+        if warnings > 0 {
+            let diagnostic = &document["diagnostics"][0];
+            assert_eq!(diagnostic["code"], "enforce-from-past");
+            assert_eq!(diagnostic["underlined"], date);
+        }
+    }
+}
+
+#[test]
 fn an_error_exits_with_1_and_no_colour_in_a_pipe() {
     let folder = TempDir::new().unwrap();
     let path = file(&folder, &[GOOD, ERROR]);

@@ -97,6 +97,7 @@ const CASES: &[(&str, &[Code])] = &[
     ("pools: [{ name: a, prefixes: ['::ffff:192.0.2.0/120', '::ffff:0:0/96'] }]\n", &[Code::Ipv4Mapped, Code::Ipv4Mapped]),
     ("pools: [{ name: a, prefixes: [10.0.0.0/8] }, { name: a, prefixes: [10.0.0.0/8] }]\n",
         &[Code::Duplicate, Code::Duplicate]),
+    ("pools: [{ name: a, prefixes: [10.0.0.0/8], enforce_from: 2026-12-31 }]\n", &[Code::EnforceFromPast]),
     ("relays: [{ name: a, prefixes: [192.0.2.25] }, { name: b, prefixes: [192.0.2.25/32] }]\n", &[Code::Duplicate]),
     ("relays: [{ name: a, prefixes: [0.0.0.0/0, 2000::/3, 10.0.0.0/8, 2001::/16] }]\n", &[Code::WideRelay, Code::WideRelay]),
     ("exemptions: []\n", &[Code::EmptyList]),

@@ -110,6 +110,8 @@ codes! {
     Warning ExemptionNeverMatches = "exemption-never-matches",
     /// An exemption without an end, although `exemption_max_age` is set.
     Warning ExemptionWithoutEnd = "exemption-without-end",
+    /// A pool with an `enforce_from` that is past.
+    Warning EnforceFromPast = "enforce-from-past",
     /// `inbound: block` without an interface that has `role: uplink`.
     Warning InboundWithoutUplink = "inbound-without-uplink",
     /// A relay prefix that opens the blocked ports to a large part of the Internet.

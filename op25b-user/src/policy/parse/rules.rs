@@ -62,6 +62,18 @@ pub(crate) fn pool<'t>(
         .optional("enforce_from")
         .and_then(|node| instant(context, "enforce_from", DayEnd::First, node));
     let mode = mode.map_or(PoolMode::Enforce, |mode| mode.value);
+    if let Some(Located { value, span }) = enforce_from
+        && value <= context.now
+        && mode == PoolMode::Enforce
+    {
+        context.reporter.report(span, Code::EnforceFromPast, || {
+            Diagnostic::new(
+                Code::EnforceFromPast,
+                "`enforce_from` is past: the pool is enforced, and needs the date no longer",
+            )
+            .hint("remove `enforce_from`: a clock that is wrong after a start cannot postpone the pool then")
+        });
+    }
     Some(Pool {
         name: name?,
         prefixes,
