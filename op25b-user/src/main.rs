@@ -3,12 +3,16 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use op25b::cli::Cli;
+use op25b::{cli::Cli, daemon::HeldSignals};
 
 fn main() -> ExitCode {
+    // Before anything else, for `run`: until it has handlers, a signal would end it.
+    let held = HeldSignals::hold();
     let cli = Cli::parse();
     cli.start_logging();
-    let ended = cli.command.run();
+    let ended = held
+        .map_err(anyhow::Error::from)
+        .and_then(|held| cli.command.run(&held));
     op25b::cli::logging::flush();
     match ended {
         Ok(code) => code,

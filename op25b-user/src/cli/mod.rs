@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::daemon::memory;
+use crate::daemon::{HeldSignals, memory};
 
 /// Exit code of a command that ran and has a negative result.
 pub const EXIT_NO: u8 = 1;
@@ -78,11 +78,14 @@ impl Cli {
 }
 
 impl Command {
-    /// Runs the command.
-    pub fn run(&self) -> anyhow::Result<ExitCode> {
+    /// Runs the command. Signals are held back until the daemon has its handlers; they end any other command.
+    pub fn run(&self, held: &HeldSignals) -> anyhow::Result<ExitCode> {
+        if !matches!(self, Self::Run(_)) {
+            held.release()?;
+        }
         match self {
             Self::Check(args) => check::run(args),
-            Self::Run(args) => run::run(args),
+            Self::Run(args) => run::run(args, held),
             Self::Reload(args) => reload::run(args),
             Self::Stop(args) => stop::run(args),
             Self::Status(args) => status::run(args),

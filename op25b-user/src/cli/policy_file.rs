@@ -3,15 +3,20 @@
 use std::path::Path;
 
 use super::stderr;
-use crate::policy::{self, File, ReadError};
+use crate::policy::{self, File, ReadError, Report};
 
 /// Reads a policy file. Its errors and warnings go to stderr.
 pub(super) fn read(path: &Path) -> anyhow::Result<File> {
     let result = policy::read(path);
     match &result {
-        Ok(file) => stderr::text(format_args!("{:#}", file.warnings)),
-        Err(ReadError::Invalid(report)) => stderr::text(format_args!("{report:#}")),
+        Ok(file) => print(&file.warnings),
+        Err(ReadError::Invalid(report)) => print(report),
         Err(_) => {}
     }
     Ok(result?)
+}
+
+/// Prints errors and warnings of a policy file to stderr.
+pub(super) fn print(report: &Report) {
+    stderr::text(format_args!("{report:#}"));
 }

@@ -7,8 +7,8 @@ use clap::Args as ClapArgs;
 
 use super::{paths::Paths, policy_file};
 use crate::{
-    daemon::{self, Options},
-    datapath::{LogLevel, requirements},
+    daemon::{self, HeldSignals, Options},
+    datapath::LogLevel,
 };
 
 /// Run the daemon, which enforces a policy and keeps it up to date.
@@ -53,9 +53,7 @@ impl Args {
     }
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let file = policy_file::read(&args.policy)?;
-    requirements::check()?;
+pub(super) fn run(args: &Args, held: &HeldSignals) -> anyhow::Result<ExitCode> {
     let options = Options {
         policy: args.policy.clone(),
         bpffs: args.paths.bpffs.clone(),
@@ -69,7 +67,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .max_blocking_threads(daemon::THREADS)
         .build()
         .context("cannot start the event loop")?;
-    let ended = runtime.block_on(daemon::run(&options, file));
+    let ended = runtime.block_on(daemon::run(&options, held, policy_file::print));
     // A look-up of a user's name in a directory service may never return.
     runtime.shutdown_background();
     ended?;

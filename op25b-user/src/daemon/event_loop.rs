@@ -6,15 +6,29 @@ use tracing::info;
 use super::{
     events::signals::{SignalRequest, Signals},
     options::Options,
-    process::service,
+    policy_source,
+    process::{held_signals::HeldSignals, service},
     state::Daemon,
 };
-use crate::{enforcer::Enforcer, policy};
+use crate::{datapath::requirements, enforcer::Enforcer, policy::Report};
 
-/// Enforces the policy in `file` until SIGINT or SIGTERM; the filter continues after that.
-pub(crate) async fn run(options: &Options, file: policy::File) -> anyhow::Result<()> {
-    // Handlers come first: a signal that arrives while interfaces are being attached leads to a clean stop, too.
+/// Enforces the policy until SIGINT or SIGTERM; the filter continues after that.
+///
+/// `print` gets the errors and warnings of the policy file.
+pub(crate) async fn run(
+    options: &Options,
+    held: &HeldSignals,
+    print: impl Fn(&Report),
+) -> anyhow::Result<()> {
+    // Handlers come first: whenever a signal arrives, it leads to a clean stop or to a reload.
     let mut signals = Signals::install()?;
+    held.release().context("cannot receive signals")?;
+    let file = policy_source::read(&options.policy, print)?;
+    requirements::check()?;
+    if let Some(signal) = signals.arrived_stop().await {
+        info!(signal, "stopping; nothing was changed");
+        return Ok(());
+    }
     let (mut daemon, mut enforcer) = Daemon::start(options.clone(), file).await?;
     daemon.handle_events(&mut enforcer, &mut signals).await?;
     enforcer.log_final_counters()

@@ -13,6 +13,7 @@ mod events;
 mod host;
 mod metrics;
 mod options;
+mod policy_source;
 mod process;
 mod reload;
 mod report;
@@ -20,5 +21,5 @@ pub(crate) mod request;
 mod start;
 mod state;
 
-pub use self::options::Options;
 pub(crate) use self::{event_loop::run, process::memory, start::THREADS};
+pub use self::{options::Options, process::held_signals::HeldSignals};

@@ -16,6 +16,7 @@ mod reconcile;
 mod refusals;
 mod reload;
 mod service;
+mod starting;
 mod status;
 mod stopping;
 mod subscribers;

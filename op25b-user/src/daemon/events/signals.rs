@@ -1,7 +1,12 @@
 //! Signals: SIGINT and SIGTERM end the daemon, SIGHUP reloads the policy.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::sleep,
+};
 
 /// The handlers of all of them.
 pub(in crate::daemon) struct Signals {
@@ -26,6 +31,17 @@ impl Signals {
             terminate: signal(SignalKind::terminate()).context("cannot handle SIGTERM")?,
             hangup: signal(SignalKind::hangup()).context("cannot handle SIGHUP")?,
         })
+    }
+
+    /// The signal to end that has arrived, if there is one. A request to reload remains for [`Self::next`].
+    pub(in crate::daemon) async fn arrived_stop(&mut self) -> Option<&'static str> {
+        tokio::select! {
+            biased;
+            _ = self.interrupt.recv() => Some("SIGINT"),
+            _ = self.terminate.recv() => Some("SIGTERM"),
+            // Signals that have arrived are passed on when the event loop waits.
+            () = sleep(Duration::from_millis(1)) => None,
+        }
     }
 
     /// Waits for the next one.

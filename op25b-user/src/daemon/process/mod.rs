@@ -1,5 +1,6 @@
-//! The daemon as a process: its heap, its privileges and its service manager.
+//! The daemon as a process: its heap, its signals, its privileges and its service manager.
 
+pub(super) mod held_signals;
 pub(crate) mod memory;
 pub(super) mod privileges;
 pub(super) mod service;
