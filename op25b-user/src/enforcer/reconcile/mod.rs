@@ -8,7 +8,7 @@ use tracing::{error, info, warn};
 
 use self::history::LinkHistory;
 use super::state::{Enforcer, targets};
-use crate::datapath::{Interfaces, LinkState, Target};
+use crate::datapath::{Interface, Interfaces, LinkState, Target};
 
 /// Whether the filter runs on one interface of the policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,10 +33,10 @@ pub(crate) enum InterfaceState {
 }
 
 impl Enforcer {
-    /// Whether the policy has an interface of this name.
-    pub(crate) fn has_interface(&self, interface: &str) -> bool {
+    /// Whether the policy names this interface.
+    pub(crate) fn has_interface(&self, interface: &Interface) -> bool {
         let mut interfaces = self.policy().interfaces.iter();
-        interfaces.any(|ours| ours.name == interface)
+        interfaces.any(|ours| interface.is_named(&ours.name))
     }
 
     /// Examines every interface of the policy, and attaches the filter where it should run and does not.
