@@ -55,7 +55,7 @@ impl Daemon {
 
     async fn try_reload(&mut self, enforcer: &mut Enforcer, answer: &mut ReloadAnswer) -> anyhow::Result<()> {
         let file = self.compare(enforcer, answer).await?;
-        answer.warnings = interruption_warnings(enforcer, &file.policy).await;
+        answer.warnings = interruption_warnings(enforcer, &file.policy).await?;
         for warning in &answer.warnings {
             warn!("{warning}");
         }
@@ -74,12 +74,19 @@ impl Daemon {
             dry_run: true,
             ..ReloadAnswer::default()
         };
-        let result = self.compare(enforcer, &mut answer).await;
-        if let Ok(file) = &result {
-            answer.warnings = interruption_warnings(enforcer, &file.policy).await;
-        }
+        let result = self.try_dry_run(enforcer, &mut answer).await;
         answer.refused = result.err().map(|error| format!("{error:#}"));
         answer
+    }
+
+    async fn try_dry_run(
+        &mut self,
+        enforcer: &mut Enforcer,
+        answer: &mut ReloadAnswer,
+    ) -> anyhow::Result<()> {
+        let file = self.compare(enforcer, answer).await?;
+        answer.warnings = interruption_warnings(enforcer, &file.policy).await?;
+        Ok(())
     }
 
     /// Reads the policy; the answer gets its diagnostics and what it changes.
@@ -113,14 +120,14 @@ impl Daemon {
 }
 
 /// Warnings about the interfaces that a switch to a policy would leave without a filter for a moment.
-async fn interruption_warnings(enforcer: &Enforcer, policy: &Policy) -> Vec<String> {
-    let interrupted = enforcer.predict_interruptions(policy).await.into_iter();
+async fn interruption_warnings(enforcer: &Enforcer, policy: &Policy) -> anyhow::Result<Vec<String>> {
+    let interrupted = enforcer.predict_interruptions(policy).await?.into_iter();
     let warnings = interrupted.map(|interface| {
         format!(
             "interface {interface} changes its XDP mode: the kernel leaves it without a filter for a moment"
         )
     });
-    warnings.collect()
+    Ok(warnings.collect())
 }
 
 /// The reason for which a policy is refused, in one line with its first error; all of it goes to the answer.

@@ -21,7 +21,9 @@ mod test_run;
 pub use migrate::MigratedRecords;
 pub use object::{ChangeError, Description, Filter, LoadError, LoadOptions, LogLevel, PoolSummary, Reused};
 pub use pins::{Pins, PinsError, holder, pinned_programs};
-pub use replace::{AttachError, Attachment, Enforced, Held, LinkState, ReplaceError, Replacement, Target};
+pub use replace::{
+    AttachError, Attachment, Enforced, Held, KindError, LinkState, ReplaceError, Replacement, Target, Upper,
+};
 pub use stats::{Counters, Misses, SubscriberRecords, destinations};
 pub use sys::{
     clock,

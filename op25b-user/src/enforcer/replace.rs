@@ -63,15 +63,14 @@ impl Enforcer {
     }
 
     /// The interfaces that a replacement would leave without a filter for a moment, as far as that can be predicted.
-    pub(crate) async fn predict_interruptions(&self, policy: &Policy) -> Vec<String> {
-        let Ok(interfaces) = Interfaces::list().await else {
-            // The replacement lists them again, and reports the error.
-            return Vec::new();
-        };
+    ///
+    /// Fails if the interfaces show that the replacement would be refused.
+    pub(crate) async fn predict_interruptions(&self, policy: &Policy) -> anyhow::Result<Vec<String>> {
+        let interfaces = Interfaces::list().await?;
         let interrupted = self
             .datapath
             .interruptions(&interfaces, &self.next_targets(policy));
-        interrupted.unwrap_or_default()
+        Ok(interrupted?)
     }
 
     async fn install(&mut self, prepared: Prepared, host: &mut impl Host) -> anyhow::Result<()> {

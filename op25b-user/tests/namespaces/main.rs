@@ -5,6 +5,7 @@ mod control;
 mod exempt;
 mod expiry;
 mod explain;
+mod kinds;
 mod logs;
 mod mail;
 mod metrics;

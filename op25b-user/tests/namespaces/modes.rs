@@ -5,14 +5,13 @@ use op25b_testlab::{mail::Outcome, traffic::Path};
 
 use crate::support::scene::{SMALL, Scene};
 
-/// The subscriber's port in a bridge, whose driver has no native XDP, with the router's addresses on it.
-const BRIDGE: [&str; 7] = [
-    "link add br0 type bridge",
-    "link set sub0 master br0",
-    "link set br0 up",
+/// The router's addresses on a macvlan device above the subscriber's port: its kind has no native XDP.
+const MACVLAN: [&str; 6] = [
+    "link add mac0 link sub0 type macvlan mode passthru",
+    "link set mac0 up",
     "addr flush dev sub0",
-    "addr add 198.51.100.1/25 dev br0",
-    "addr add 2001:db8:100::1/64 dev br0 nodad",
+    "addr add 198.51.100.1/25 dev mac0",
+    "addr add 2001:db8:100::1/64 dev mac0 nodad",
     "-6 route flush dev sub0",
 ];
 
@@ -41,20 +40,20 @@ fn generic_blocks_where_native_would_have_been_possible() {
 }
 
 #[test]
-fn auto_falls_back_to_generic_with_one_warning_on_a_bridge_and_blocks_there() {
+fn auto_falls_back_to_generic_with_one_warning_above_another_interface_and_blocks_there() {
     let scene = Scene::new();
-    scene.ip(&BRIDGE);
+    scene.ip(&MACVLAN);
     let servers = Servers::start(&scene.lab).unwrap();
     scene.assert_open(&servers);
-    let filter = scene.filter(&scene.policy(&only("br0", "auto")));
-    assert_eq!(scene.modes(), [("br0".to_owned(), "generic")]);
+    let filter = scene.filter(&scene.policy(&only("mac0", "auto")));
+    assert_eq!(scene.modes(), [("mac0".to_owned(), "generic")]);
     let log = filter.log();
     let warnings: Vec<_> = log.lines().filter(|line| line.contains("\"WARN\"")).collect();
     let [warning] = warnings.as_slice() else {
         panic!("{log}")
     };
     assert!(
-        warning.contains("br0") && warning.contains("falling back to generic mode"),
+        warning.contains("mac0") && warning.contains("falling back to generic mode"),
         "{warning}"
     );
     scene.assert_blocked(&servers, &filter);
@@ -71,16 +70,17 @@ fn auto_takes_native_without_a_word_where_it_can() {
 #[test]
 fn drivers_without_native_xdp_are_refused_as_native_with_a_hint_and_taken_as_auto() {
     let scene = Scene::new();
-    for (name, kind) in [
-        ("t-bridge", "bridge"),
-        ("t-ifb", "ifb"),
-        ("t-vxlan", "vxlan id 5 dstport 4789"),
+    let no_support = "the driver does not support it; `xdp: generic` works with every driver, slower";
+    let macvlan = "interface t-macvlan is a macvlan device, which has no native mode; name corp0, the interface below it, \
+         to filter all that corp0 carries in native mode, or set `xdp: generic`, which is several times slower";
+    for (name, kind, hint) in [
+        ("t-vxlan", "type vxlan id 5 dstport 4789", no_support),
+        ("t-macvlan", "link corp0 type macvlan", macvlan),
     ] {
-        scene.ip(&[&format!("link add {name} type {kind}")]);
+        scene.ip(&[&format!("link add {name} {kind}")]);
         let policy = scene.policy(&only(name, "native"));
         let answer = scene.op25b(&["run", "--policy", policy.to_str().unwrap()]);
         assert_eq!(answer.code, Some(2), "{answer:?}");
-        let hint = "the driver does not support it; `xdp: generic` works with every driver, slower";
         assert!(answer.stderr.contains(hint), "{answer:?}");
         assert_eq!(scene.attached(), []);
 

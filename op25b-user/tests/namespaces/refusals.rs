@@ -116,15 +116,15 @@ fn a_second_filter_in_the_same_place_is_refused_and_the_first_goes_on() {
 #[test]
 fn an_interface_that_the_driver_refuses_leaves_the_first_one_free() {
     let scene = Scene::new();
-    scene.ip(&["link add br0 type bridge"]);
+    scene.ip(&["link add vx0 type vxlan id 5 dstport 4789"]);
     let policy =
-        scene.policy(&SMALL.replace("corp0, role: subscriber", "br0, role: subscriber, xdp: native"));
+        scene.policy(&SMALL.replace("corp0, role: subscriber", "vx0, role: subscriber, xdp: native"));
     let answer = scene.op25b(&["run", "--policy", policy.to_str().unwrap()]);
     assert_eq!(answer.code, Some(2), "{answer:?}");
     assert_eq!(
         answer.stderr.lines().last(),
         Some(
-            "op25b: cannot attach to interface br0 in native mode: the driver does not support it; \
+            "op25b: cannot attach to interface vx0 in native mode: the driver does not support it; \
              `xdp: generic` works with every driver, slower: Operation not supported (os error 95)"
         )
     );

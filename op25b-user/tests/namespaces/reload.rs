@@ -57,13 +57,13 @@ fn a_sighup_enforces_the_policy_as_it_is_now_and_goes_on_counting() {
 fn a_policy_that_cannot_be_enforced_is_refused_and_the_one_before_goes_on() {
     let scene = Scene::new();
     let servers = Servers::start(&scene.lab).unwrap();
-    scene.ip(&["link add br0 type bridge"]);
+    scene.ip(&["link add vx0 type vxlan id 5 dstport 4789"]);
     let policy = scene.policy(SMALL);
     let filter = scene.filter(&policy);
     let before = scene.attached();
-    let bridge = SMALL.replace(
+    let vxlan = SMALL.replace(
         "pools:",
-        "  - { name: br0, role: subscriber, xdp: native }\npools:",
+        "  - { name: vx0, role: subscriber, xdp: native }\npools:",
     );
     for (bad, why) in [
         ("version: 2\n", "the policy has errors"),
@@ -72,7 +72,7 @@ fn a_policy_that_cannot_be_enforced_is_refused_and_the_one_before_goes_on() {
             "there is no interface corp9",
         ),
         // Known only when it is tried: the others are attached by then.
-        (bridge.as_str(), "cannot attach to interface br0 in native mode"),
+        (vxlan.as_str(), "cannot attach to interface vx0 in native mode"),
     ] {
         scene.policy(bad);
         hang_up(&filter, "the policy was not reloaded");
@@ -147,14 +147,14 @@ fn interfaces_come_and_go_with_the_policy_and_change_their_mode() {
 fn a_start_that_fails_leaves_what_an_earlier_run_left_as_it_is() {
     let scene = Scene::new();
     let servers = Servers::start(&scene.lab).unwrap();
-    scene.ip(&["link add br0 type bridge"]);
+    scene.ip(&["link add vx0 type vxlan id 5 dstport 4789"]);
     scene
         .filter(&scene.policy(SMALL))
         .leave_by(Signal::SIGKILL)
         .unwrap();
     let before = scene.attached();
     let policy =
-        scene.policy(&SMALL.replace("corp0, role: subscriber", "br0, role: subscriber, xdp: native"));
+        scene.policy(&SMALL.replace("corp0, role: subscriber", "vx0, role: subscriber, xdp: native"));
     let answer = scene.op25b(&["run", "--policy", policy.to_str().unwrap()]);
     assert_eq!(answer.code, Some(2), "{answer:?}");
     assert_eq!(scene.attached(), before);

@@ -56,7 +56,7 @@ const CASES: &[(&str, &[Code])] = &[
     ("interfaces: [{ name: eth1, role: customer }]\n", &[Code::UnknownValue]),
     ("interfaces: [{ name: eth1, role: subscriber, xdp: nativ }]\n", &[Code::UnknownValue]),
     ("interfaces: [{ name: eth1, role: subscriber }, { name: eth1, role: subscriber }]\n", &[Code::Duplicate]),
-    ("interfaces: [{ name: enp129s0f1np1v0x, role: subscriber }]\n", &[Code::InterfaceName]),
+    ("interfaces: [{ name: customers-of-the-eastern-ring-customers-of-the-eastern-ring-customers-of-the-eastern-ring-customers-of-the-eastern-ring-interfac, role: subscriber }]\n", &[Code::InterfaceName]),
     ("interfaces: [{ name: eth/1, role: subscriber }]\n", &[Code::InterfaceName]),
     ("interfaces: [{ name: 'eth 1', role: subscriber }]\n", &[Code::InterfaceName]),
     ("interfaces: [{ name: eth0, role: uplink }]\n", &[Code::NoSubscriber]),

@@ -5,6 +5,7 @@ use std::io;
 use aya::programs::loaded_programs;
 use thiserror::Error;
 
+use super::kinds::{KindError, check_kind, check_neighbours};
 use crate::{
     datapath::{
         object::{Filter, LoadError},
@@ -73,6 +74,9 @@ pub enum AttachError {
         /// The kernel's answer.
         source: io::Error,
     },
+    /// It is of a kind on which the filter does not belong.
+    #[error(transparent)]
+    Kind(#[from] KindError),
     /// The program cannot be used.
     #[error(transparent)]
     Program(#[from] LoadError),
@@ -157,9 +161,12 @@ pub(super) fn vacant<'a>(
     interface: &str,
     mode: XdpMode,
 ) -> Result<&'a Interface, AttachError> {
-    let found = usable(interfaces, interface)?;
+    let found = usable(interfaces, interface, mode)?;
     match found.xdp.first() {
-        None => Ok(found),
+        None => {
+            check_neighbours(interfaces, found, mode)?;
+            Ok(found)
+        }
         Some(other) => Err(AttachError::Occupied {
             interface: interface.into(),
             name: program_name(other.program_id),
@@ -174,8 +181,12 @@ pub(super) fn vacant<'a>(
     }
 }
 
-/// The interface, if it exists and its frames are Ethernet.
-pub(super) fn usable<'a>(interfaces: &'a Interfaces, interface: &str) -> Result<&'a Interface, AttachError> {
+/// The interface, if it exists, its frames are Ethernet, and a program in this mode sees them.
+pub(super) fn usable<'a>(
+    interfaces: &'a Interfaces,
+    interface: &str,
+    mode: XdpMode,
+) -> Result<&'a Interface, AttachError> {
     let Some(found) = interfaces.named(interface) else {
         let mut known: Vec<_> = interfaces
             .iter()
@@ -190,6 +201,7 @@ pub(super) fn usable<'a>(interfaces: &'a Interfaces, interface: &str) -> Result<
     if !found.is_ethernet {
         return Err(AttachError::NotEthernet(interface.into()));
     }
+    check_kind(interfaces, found, mode)?;
     Ok(found)
 }
 

@@ -3,6 +3,7 @@
 mod attach;
 mod enforced;
 mod error;
+mod kinds;
 mod plan;
 mod reconcile;
 mod switch;
@@ -12,6 +13,7 @@ mod transition;
 pub use attach::{AttachError, Held};
 pub use enforced::Enforced;
 pub use error::ReplaceError;
+pub use kinds::{KindError, Upper};
 pub use reconcile::LinkState;
 pub use switch::Replacement;
 pub use target::{Attachment, Target};

@@ -2,6 +2,7 @@
 
 use super::{
     attach::{AttachError, usable, vacant},
+    kinds::check_together,
     target::Target,
 };
 use crate::{
@@ -39,15 +40,16 @@ pub(super) fn plan<'a>(
     interfaces: &'a Interfaces,
     targets: &'a [Target],
 ) -> Result<Vec<Step<'a>>, AttachError> {
+    check_together(interfaces, targets)?;
     let mut steps = Vec::new();
     let mut replaced = Vec::new();
     for target in targets {
         if target.may_be_missing && interfaces.named(&target.interface).is_none() {
             continue;
         }
-        let interface = usable(interfaces, &target.interface)?;
+        let interface = usable(interfaces, &target.interface, target.xdp)?;
         let ours = before.links.iter().find(|pinned| {
-            pinned.interface == interface.name && pinned.info.interface == Some(interface.index)
+            pinned.interface == target.interface && pinned.info.interface == Some(interface.index)
         });
         match ours {
             Some(pinned) => replaced.push((target, interface, pinned.info)),
@@ -63,7 +65,7 @@ pub(super) fn plan<'a>(
         let Some(index) = before
             .links
             .iter()
-            .position(|pinned| pinned.interface == interface.name)
+            .position(|pinned| pinned.interface == target.interface)
         else {
             continue;
         };
@@ -87,7 +89,7 @@ pub(super) fn plan<'a>(
     }
     for step in &steps {
         for pinned in &mut before.links {
-            pinned.is_replaced |= pinned.interface == step.interface.name;
+            pinned.is_replaced |= pinned.interface == step.target.interface;
         }
     }
     // What is most likely to fail comes first, and what leaves a gap last.

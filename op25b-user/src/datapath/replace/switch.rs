@@ -49,7 +49,7 @@ impl Enforced {
         let mut before = Snapshot::read(&self.pins)?;
         let steps = plan(&mut before, interfaces, targets)?.into_iter();
         let exchanges = steps.filter(|step| matches!(step.how, How::Exchange(..)));
-        Ok(exchanges.map(|step| step.interface.name.clone()).collect())
+        Ok(exchanges.map(|step| step.target.interface.clone()).collect())
     }
 
     /// Replaces what runs by `filter` on the interfaces of `targets`, and detaches it from all others: all or nothing.

@@ -10,7 +10,7 @@ use crate::{
 /// An interface on which a program is to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// The interface.
+    /// The interface, by the policy's name for it.
     pub interface: String,
     /// Which program.
     pub role: Role,
@@ -23,7 +23,7 @@ pub struct Target {
 /// An interface on which the filter runs.
 #[derive(Debug)]
 pub struct Attachment {
-    /// Its name.
+    /// The policy's name for it.
     pub interface: String,
     /// Its index.
     pub index: u32,

@@ -44,7 +44,7 @@ impl Transition<'_> {
             how,
         } = step;
         if target.role == Role::Subscriber {
-            self.filter.set_tunnels(&interface.name, interface.index)?;
+            self.filter.set_tunnels(&target.interface, interface.index)?;
         }
         let done = match how {
             How::Attach => {
@@ -55,7 +55,7 @@ impl Transition<'_> {
                 let program = self.filter.program_fd(target.role)?;
                 link.replace(program, self.before.program(info.program_id))
                     .map_err(|source| ReplaceError::Link {
-                        interface: interface.name.clone(),
+                        interface: target.interface.clone(),
                         source,
                     })?;
                 let attached = Attached {
@@ -71,7 +71,7 @@ impl Transition<'_> {
             }
             How::Exchange(link, info, mode) => {
                 link.detach().map_err(|source| ReplaceError::Link {
-                    interface: interface.name.clone(),
+                    interface: target.interface.clone(),
                     source,
                 })?;
                 let exchanged = attach(self.filter, interface, target.role, target.xdp)
@@ -83,10 +83,10 @@ impl Transition<'_> {
                     Ok(done) => done,
                     Err(error) => {
                         return Err(
-                            match self.restore(&interface.name, interface.index, info.program_id, mode) {
+                            match self.restore(&target.interface, interface.index, info.program_id, mode) {
                                 Ok(()) => error,
                                 Err(_) => ReplaceError::HalfUndone {
-                                    interfaces: vec![interface.name.clone()],
+                                    interfaces: vec![target.interface.clone()],
                                     source: Box::new(error),
                                 },
                             },
@@ -107,8 +107,8 @@ impl Transition<'_> {
         attached: Attached,
         before: Option<(u32, Mode)>,
     ) -> Result<Done, ReplaceError> {
-        self.pins.forget_link(&interface.name)?;
-        let path = self.pins.link_path(&interface.name);
+        self.pins.forget_link(&target.interface)?;
+        let path = self.pins.link_path(&target.interface);
         attached
             .link
             .pin(&path)
@@ -128,7 +128,7 @@ impl Transition<'_> {
         was_enforced: bool,
     ) -> Result<Attachment, LoadError> {
         Ok(Attachment {
-            interface: interface.name.clone(),
+            interface: target.interface.clone(),
             index: interface.index,
             role: target.role,
             mode: attached.mode.name(),

@@ -13,8 +13,8 @@ use crate::policy::{
 
 pub(super) const INTERFACE_KEYS: &[&str] = &["name", "role", "xdp", "tunnels", "wait"];
 
-/// Linux stores interface names in 16 bytes with a terminating zero (IFNAMSIZ).
-const MAX_INTERFACE_NAME: usize = 15;
+/// Linux stores alternative names of interfaces in 128 bytes with a terminating zero (ALTIFNAMSIZ).
+const MAX_INTERFACE_NAME: usize = 127;
 
 /// One item of `interfaces`.
 pub(crate) fn interface<'t>(
