@@ -166,7 +166,7 @@ pub trait Store: Records {
     /// could not be read is opened again.
     fn earlier(&mut self, uid: u32, key: &str) -> Result<Option<Earlier>, StoreError>;
 
-    /// Periodic work such as backups: the daemon calls this every second.
+    /// Periodic work that needs the store for itself: the daemon calls this every second.
     ///
     /// # Errors
     ///

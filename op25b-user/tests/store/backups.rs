@@ -78,7 +78,7 @@ fn a_backup_that_fails_is_reported_and_does_no_harm() {
         opened.remarks
     );
     assert_eq!(opened.store.write_error(), None);
-    let mut store = opened.store;
+    let store = opened.store;
     fs::remove_dir(&in_the_way).unwrap();
     store.backup_if_due(hours(4)).unwrap();
     assert!(dir.path().join("exemptions.db.backup").exists());

@@ -39,7 +39,7 @@ pub(super) struct Intact {
 }
 
 impl Backups {
-    /// Takes a backup if anything has changed since the last one.
+    /// Takes a backup if anything has changed since the last one. It is of one moment: the connection's next read.
     pub(super) fn take_if_changed(
         &mut self,
         connection: &Connection,
@@ -50,10 +50,14 @@ impl Backups {
         if self.revision.is_none() {
             self.revision = newest_intact(files).map(|backup| backup.revision);
         }
-        let revision = read::revision(connection).map_err(ErrorMap::with(connection, &files.store()))?;
+        let store = files.store();
+        let failed = ErrorMap::with(connection, &store);
+        // What is committed meanwhile is in the next one, and in neither this one nor its revision.
+        let snapshot = connection.unchecked_transaction().map_err(&failed)?;
+        let revision = read::revision(&snapshot).map_err(&failed)?;
         // A store at revision 0 was never written to.
         if revision > 0 && self.revision != Some(revision) {
-            take(connection, files)?;
+            take(&snapshot, files)?;
             self.revision = Some(revision);
         }
         Ok(())

@@ -7,10 +7,12 @@ mod integrity;
 mod open;
 mod read;
 mod read_only;
+mod readers;
 mod recover;
 mod row;
 mod salvage;
 mod schema;
+mod upkeep;
 mod write;
 
 use std::path::Path;
@@ -20,14 +22,19 @@ use tracing::{info, warn};
 use ulid::Ulid;
 
 use self::{
-    backup::Backups,
     error::ErrorMap,
     files::{Files, Seen},
+    read_only::Check,
+    readers::Published,
     write::Refusal,
 };
 use super::{Commit, Earlier, Event, Query, Record, Records, Revision, Store, StoreError};
 
-pub use self::read_only::{SqliteReader, open_read_only};
+pub use self::{
+    read_only::{SqliteReader, open_read_only},
+    readers::Readers,
+    upkeep::Upkeep,
+};
 
 /// How often a store that cannot be read is opened again.
 const READ_AGAIN: SignedDuration = SignedDuration::from_secs(10);
@@ -44,7 +51,9 @@ pub struct SqliteStore {
     identity: Option<(u64, u64)>,
     /// When a store that cannot be read was opened last.
     tried_at: Option<Timestamp>,
-    backups: Backups,
+    /// What other threads open readers from.
+    readers: Readers,
+    upkeep: Upkeep,
 }
 
 /// An opened store.
@@ -56,7 +65,7 @@ pub struct Opened {
     pub remarks: Vec<String>,
 }
 
-/// Opens the store in a state directory, and creates it if there is none.
+/// Opens the store in a state directory, checks it, and takes a backup; creates it if there is none.
 ///
 /// A damaged store is recovered. A store that cannot be written is opened for reading, and each commit tries to open it
 /// again. If it exists and cannot even be read, each call fails with the reason: it does not count as empty. Then
@@ -66,31 +75,11 @@ pub struct Opened {
 ///
 /// [`StoreError::Newer`] only.
 pub fn open(state_dir: &Path) -> Result<Opened, StoreError> {
-    let files = Files::in_dir(state_dir);
+    let mut store = SqliteStore::unopened(state_dir);
     let mut remarks = Vec::new();
-    let mut store = SqliteStore {
-        records: Ok(SqliteReader::empty(files.store())),
-        write_error: None,
-        identity: None,
-        tried_at: None,
-        backups: Backups::default(),
-        files,
-    };
-    if let Err(write_error) = store.open_for_writing(&mut remarks) {
-        remarks.push(write_error.to_string());
-        store.records = open::readable(&store.files, &mut remarks);
-        for error in [&write_error].into_iter().chain(store.records.as_ref().err()) {
-            if matches!(error, StoreError::Newer { .. }) {
-                return Err(error.clone());
-            }
-        }
-        if let Err(error) = &store.records
-            && *error != write_error
-        {
-            remarks.push(error.to_string());
-        }
-        store.write_error = Some(write_error);
-    } else if let Err(error) = store.back_up(Timestamp::now()) {
+    store.open_unchecked(&mut remarks)?;
+    store.check(&mut remarks);
+    if let Err(error) = store.backup_if_due(Timestamp::now()) {
         remarks.push(format!("there is no new backup: {error}"));
     }
     Ok(Opened { store, remarks })
@@ -103,10 +92,91 @@ impl SqliteStore {
         self.write_error.as_ref()
     }
 
-    /// A reader for another thread, with a connection of its own. It keeps reading the file that is open now, even after
-    /// [`Self::reopen`]: it is meant for one response.
+    /// The store in a state directory, before it is opened: each call fails.
+    #[must_use]
+    pub fn unopened(state_dir: &Path) -> Self {
+        let files = Files::in_dir(state_dir);
+        let records = Err(StoreError::Failed {
+            path: files.store(),
+            why: "it is not open yet".to_owned(),
+        });
+        let readers = Readers::new(Published {
+            origin: records.as_ref().map(SqliteReader::origin).map_err(Clone::clone),
+            is_writable: false,
+        });
+        Self {
+            records,
+            write_error: None,
+            identity: None,
+            tried_at: None,
+            upkeep: Upkeep::new(files.clone(), readers.clone()),
+            readers,
+            files,
+        }
+    }
+
+    /// Opens the store as [`open`] does, but without what takes long: it is neither checked nor backed up.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Newer`] only.
+    pub fn open_unchecked(&mut self, remarks: &mut Vec<String>) -> Result<(), StoreError> {
+        let begin = remarks.len();
+        let Err(write_error) = self.open_with(Check::No, remarks) else {
+            return Ok(());
+        };
+        for error in [&write_error].into_iter().chain(self.records.as_ref().err()) {
+            if matches!(error, StoreError::Newer { .. }) {
+                return Err(error.clone());
+            }
+        }
+        remarks.insert(begin, write_error.to_string());
+        if let Err(error) = &self.records
+            && *error != write_error
+        {
+            remarks.push(error.to_string());
+        }
+        Ok(())
+    }
+
+    /// Checks the store, and recovers it if it is damaged. What cannot be read fails with its reason at each call.
+    pub fn check(&mut self, remarks: &mut Vec<String>) {
+        if let Err(StoreError::Damaged { .. }) = self.upkeep.check()
+            && let Err(error) = self.recover(remarks)
+        {
+            remarks.push(error.to_string());
+        }
+    }
+
+    /// Recovers a damaged store. Readers that are open keep reading the damaged one.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if nothing can be written: what could be recovered is read all the same.
+    pub fn recover(&mut self, remarks: &mut Vec<String>) -> Result<(), StoreError> {
+        // Closed: its file is moved aside.
+        self.records = Err(StoreError::Damaged {
+            path: self.files.store(),
+            why: "it is being recovered".to_owned(),
+        });
+        self.open_with(Check::All, remarks)
+    }
+
+    /// A reader for another thread; see [`Readers::open`].
     pub fn reader(&self) -> Result<SqliteReader, StoreError> {
-        self.records()?.another()
+        self.readers.open()
+    }
+
+    /// What opens readers without this store.
+    #[must_use]
+    pub fn readers(&self) -> Readers {
+        self.readers.clone()
+    }
+
+    /// The upkeep of this store, for a thread beside the one that writes.
+    #[must_use]
+    pub fn upkeep(&self) -> Upkeep {
+        self.upkeep.clone()
     }
 
     /// Tries to open the store for writing again. Each commit does so if there was a write error, and [`Store::earlier`] if it
@@ -123,13 +193,7 @@ impl SqliteStore {
         {
             self.records = Err(write_error.clone());
         }
-        let opened = self.open_for_writing(&mut remarks);
-        if let Err(write_error) = &opened {
-            if self.records.is_err() {
-                self.records = open::readable(&self.files, &mut remarks);
-            }
-            self.write_error = Some(write_error.clone());
-        }
+        let opened = self.open_with(Check::All, &mut remarks);
         for remark in remarks {
             warn!("{remark}");
         }
@@ -141,12 +205,8 @@ impl SqliteStore {
     /// # Errors
     ///
     /// [`StoreError`] if it fails: the previous backup is kept, and the next one is tried in an hour.
-    pub fn backup_if_due(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        if self.write_error.is_none() && self.backups.is_due(now) {
-            self.back_up(now)
-        } else {
-            Ok(())
-        }
+    pub fn backup_if_due(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.upkeep.back_up_if_due(now)
     }
 
     /// Opens a store again that could not be read: calls that only read do not, and would keep failing.
@@ -164,19 +224,32 @@ impl SqliteStore {
         opened
     }
 
-    fn back_up(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        match self.records.as_ref().map(SqliteReader::connection) {
-            Ok(Some(connection)) => self.backups.take_if_changed(connection, &self.files, now),
-            _ => Ok(()),
-        }
-    }
-
-    fn open_for_writing(&mut self, remarks: &mut Vec<String>) -> Result<(), StoreError> {
-        let connection = open::writable(&self.files, remarks)?;
-        self.identity = self.identity_now();
-        self.records = Ok(SqliteReader::of(self.files.store(), connection));
-        self.write_error = None;
-        Ok(())
+    /// Opens the store for writing, or else for reading if it is not open yet.
+    fn open_with(&mut self, check: Check, remarks: &mut Vec<String>) -> Result<(), StoreError> {
+        let opened = match open::writable(&self.files, check, remarks) {
+            Ok(connection) => {
+                self.identity = self.identity_now();
+                self.records = Ok(SqliteReader::of(self.files.store(), connection));
+                self.write_error = None;
+                Ok(())
+            }
+            Err(write_error) => {
+                if self.records.is_err() {
+                    self.records = open::readable(&self.files, check, remarks);
+                }
+                self.write_error = Some(write_error.clone());
+                Err(write_error)
+            }
+        };
+        self.readers.publish(Published {
+            origin: self
+                .records
+                .as_ref()
+                .map(SqliteReader::origin)
+                .map_err(Clone::clone),
+            is_writable: self.write_error.is_none(),
+        });
+        opened
     }
 
     fn identity_now(&self) -> Option<(u64, u64)> {
@@ -240,7 +313,6 @@ impl Store for SqliteStore {
     }
 
     fn maintain(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        self.read_again(now)?;
-        self.backup_if_due(now)
+        self.read_again(now)
     }
 }

@@ -19,25 +19,33 @@ const PAGE: u64 = 512;
 /// The size to which the write-ahead log is truncated after a large commit, in bytes.
 const LOG_SIZE: u32 = 4 << 20;
 
-/// A connection for reading and writing. A damaged store is recovered first.
-pub(super) fn writable(files: &Files, remarks: &mut Vec<String>) -> Result<Connection, StoreError> {
+/// A connection for reading and writing. A store that is found to be damaged is recovered first.
+pub(super) fn writable(
+    files: &Files,
+    check: Check,
+    remarks: &mut Vec<String>,
+) -> Result<Connection, StoreError> {
     let store = files.store();
     files.make_dir().map_err(ErrorMap::of_system(&store))?;
     recover::finish(files)?;
     if let Some(why) = no_store(files)? {
         recover::in_place(files, why, remarks)?;
     }
-    match connect(files) {
+    match connect(files, check) {
         Err(StoreError::Damaged { why, .. }) => {
             recover::in_place(files, &why, remarks)?;
-            connect(files)
+            connect(files, Check::All)
         }
         answer => answer,
     }
 }
 
 /// A reader for a store that cannot be written. An error if there are records that cannot be read.
-pub(super) fn readable(files: &Files, remarks: &mut Vec<String>) -> Result<SqliteReader, StoreError> {
+pub(super) fn readable(
+    files: &Files,
+    check: Check,
+    remarks: &mut Vec<String>,
+) -> Result<SqliteReader, StoreError> {
     let store = files.store();
     if let Some(why) = no_store(files)? {
         return recover::elsewhere(files, why, remarks);
@@ -49,7 +57,7 @@ pub(super) fn readable(files: &Files, remarks: &mut Vec<String>) -> Result<Sqlit
         ));
         return Ok(SqliteReader::empty(store));
     }
-    match read_only::by_any_means(&store, Check::All) {
+    match read_only::by_any_means(&store, check) {
         Err(StoreError::Damaged { why, .. }) => recover::elsewhere(files, &why, remarks),
         answer => answer,
     }
@@ -75,7 +83,7 @@ fn no_store(files: &Files) -> Result<Option<&'static str>, StoreError> {
     })
 }
 
-fn connect(files: &Files) -> Result<Connection, StoreError> {
+fn connect(files: &Files, check: Check) -> Result<Connection, StoreError> {
     let store = files.store();
     Files::make(&store).map_err(ErrorMap::of_system(&store))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -96,7 +104,9 @@ fn connect(files: &Files) -> Result<Connection, StoreError> {
     // A newer format is left unchanged.
     let contents = schema::contents(&connection, &store)?;
     set_up(&mut connection, contents).map_err(ErrorMap::with(&connection, &store))?;
-    integrity::check(&connection, &store)?;
+    if check == Check::All {
+        integrity::check(&connection, &store)?;
+    }
     Ok(connection)
 }
 

@@ -20,6 +20,7 @@ use super::{
     error::ErrorMap,
     files::{Files, Seen, beside, exists},
     integrity, read,
+    readers::Origin,
     schema::{self, Contents},
 };
 use crate::store::{Event, Query, Record, Records, Revision, StoreError};
@@ -42,7 +43,7 @@ pub struct SqliteReader {
 
 /// What a connection is to.
 #[derive(Clone, Debug)]
-enum Source {
+pub(super) enum Source {
     /// The file itself.
     File,
     /// A copy, which is removed with the last of its readers.
@@ -54,7 +55,7 @@ enum Source {
 pub(super) enum Check {
     /// It is checked.
     All,
-    /// It was checked before.
+    /// It was checked before, or is checked later.
     No,
 }
 
@@ -92,13 +93,20 @@ impl SqliteReader {
         reader.unless_blank()
     }
 
-    /// Another reader of the same store.
-    pub(super) fn another(&self) -> Result<Self, StoreError> {
-        let file = self.file.clone();
-        match (&self.connection, &self.source) {
-            (None, _) => Ok(Self::empty(file)),
-            (Some(_), Source::File) => directly(&file, Check::No),
-            (Some(_), Source::Copy(copy)) => Self::of_shared_copy(file, Arc::clone(copy)),
+    /// A reader of what another one reads.
+    pub(super) fn connect(Origin { file, source }: Origin) -> Result<Self, StoreError> {
+        match source {
+            None => Ok(Self::empty(file)),
+            Some(Source::File) => directly(&file, Check::No),
+            Some(Source::Copy(copy)) => Self::of_shared_copy(file, copy),
+        }
+    }
+
+    /// What this reader reads.
+    pub(super) fn origin(&self) -> Origin {
+        Origin {
+            file: self.file.clone(),
+            source: self.connection.as_ref().map(|_| self.source.clone()),
         }
     }
 
