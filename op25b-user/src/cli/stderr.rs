@@ -1,4 +1,4 @@
-//! What a command writes to stderr for people. An error of stderr is none of the command: it does what it was called for.
+//! Writes to stderr what a command has to say to people. If stderr fails, the command succeeds all the same.
 
 use std::{fmt, io::Write as _};
 

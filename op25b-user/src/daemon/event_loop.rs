@@ -49,7 +49,7 @@ impl Daemon {
                 },
                 request = self.control.request() => self.dispatch(enforcer, request).await,
                 scrape = self.scrapes.next() => self.answer_scrape(enforcer, scrape),
-                () = self.watch.changed() => self.reload_if_changed(enforcer).await,
+                digest = self.watch.changed() => self.reload_if_changed(enforcer, digest).await,
                 interface = self.interface_events.next() => if enforcer.has_interface(&interface) {
                     self.reconcile(enforcer).await;
                 },

@@ -13,10 +13,9 @@ use crate::{
 };
 
 impl Daemon {
-    /// Reloads unless the text of the file is the same as the last time. A file that is not there is about to be replaced.
-    pub(super) async fn reload_if_changed(&mut self, enforcer: &mut Enforcer) {
-        let digest = self.digest();
-        if digest.is_some() && digest != self.reloads.digest {
+    /// Reloads unless the text of the file, whose digest this is, is the same as the last time.
+    pub(super) async fn reload_if_changed(&mut self, enforcer: &mut Enforcer, digest: String) {
+        if self.reloads.digest.as_ref() != Some(&digest) {
             self.reload(enforcer, "watch").await;
         }
     }
@@ -25,7 +24,6 @@ impl Daemon {
     pub(super) async fn reload(&mut self, enforcer: &mut Enforcer, asked_by: &str) -> ReloadAnswer {
         info!(asked_by, policy = %self.options.policy.display(), "reloading");
         service::reloading();
-        self.reloads.digest = self.digest();
         let mut answer = ReloadAnswer::default();
         let result = self.try_reload(enforcer, &mut answer).await;
         let policy = self.options.policy.display();
@@ -98,11 +96,19 @@ impl Daemon {
         let path = self.options.policy.clone();
         let before = enforcer.policy().clone();
         let read = move || {
-            let file = policy::read(&path)?;
-            let changes = Diff::between(&before, &file.policy);
-            Ok((file, changes))
+            // Also of a text that is refused, so that it is not refused once more when its change is noticed.
+            let digest = fs::read(&path).ok().map(|text| policy::digest(&text));
+            let read = policy::read(&path).map(|file| {
+                let changes = Diff::between(&before, &file.policy);
+                (file, changes)
+            });
+            (digest, read)
         };
-        match self.run_while_waiting(enforcer, read).await? {
+        let (digest, read) = self.run_while_waiting(enforcer, read).await?;
+        if !answer.dry_run {
+            self.reloads.digest = digest;
+        }
+        match read {
             Ok((file, changes)) => {
                 answer.diagnostics = file.warnings.to_string();
                 answer.changes = Some(changes);
@@ -110,12 +116,6 @@ impl Daemon {
             }
             Err(error) => Err(refusal(error, answer)),
         }
-    }
-
-    /// The digest of the policy file as it is now, if it can be read.
-    fn digest(&self) -> Option<String> {
-        let bytes = fs::read(&self.options.policy).ok()?;
-        Some(policy::digest(&bytes))
     }
 }
 

@@ -34,6 +34,6 @@ pub(super) struct Reloads {
     pub(super) refused: u64,
     /// The last one.
     pub(super) last: Option<LastReload>,
-    /// The digest of the policy file when it was read last.
+    /// The digest of the policy file when it was read last, whether it was refused or not.
     pub(super) digest: Option<String>,
 }

@@ -23,4 +23,5 @@ mod stopping;
 mod subscribers;
 mod support;
 mod unreadable_store;
+mod watch;
 mod wire;
