@@ -88,14 +88,15 @@ fn slow_verdict<const UPLINK: bool>(ctx: *mut xdp_md, flow: Option<&Flow>) -> u3
     }
 }
 
-/// Whether these tunnels are enabled on the interface that the packet came in on.
+/// Whether these tunnels are enabled on the interface that the packet came in on; all of the policy's on one without an
+/// entry, such as a port that a bond has just given the program to: user space enters it in a moment.
 ///
 /// Looked up only now: before, the packet was not known to be TCP to a blocked port, and no map is read for others.
 #[inline(always)]
 fn are_enabled_here(ctx: *mut xdp_md, tunnels: u32) -> bool {
     let interface = XdpContext::new(ctx).ingress_ifindex() as u32;
-    // SAFETY: the entry is not changed while the program is attached.
-    unsafe { maps::TUNNELS_BY_IF.get(interface) }.is_some_and(|enabled| tunnels & !enabled == 0)
+    // SAFETY: an entry is replaced by user space as a whole; its value is one number.
+    unsafe { maps::TUNNELS_BY_IF.get(interface) }.is_none_or(|enabled| tunnels & !enabled == 0)
 }
 
 /// Applies the verdict table to a flow whose port is blocked or hidden, and counts and records the decision.

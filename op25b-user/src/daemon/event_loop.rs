@@ -50,8 +50,11 @@ impl Daemon {
                 request = self.control.request() => self.dispatch(enforcer, request).await,
                 scrape = self.scrapes.next() => self.answer_scrape(enforcer, scrape),
                 digest = self.watch.changed() => self.reload_if_changed(enforcer, digest).await,
-                interface = self.interface_events.next() => if enforcer.has_interface(&interface) {
-                    self.reconcile(enforcer).await;
+                interface = self.interface_events.next() => {
+                    if enforcer.has_interface(&interface) {
+                        self.reconcile(enforcer).await;
+                    }
+                    enforcer.follow_port(&interface).await;
                 },
                 _ = self.ticks.tick() => {
                     self.tick(enforcer).await;

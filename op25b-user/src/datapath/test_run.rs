@@ -60,15 +60,16 @@ pub struct TestRunner {
 }
 
 impl TestRunner {
-    /// Loads the program with this policy, recording each decision.
+    /// Loads the program with this policy, recording each decision. Packets arrive on an interface without an entry of its
+    /// own (Linux `LOOPBACK_IFINDEX`): all tunnels of the policy are filtered inside.
     pub fn load(compiled: &Compiled, description: &Description) -> Result<Self, LoadError> {
         let options = LoadOptions {
             log: LogLevel::Off,
             trace: true,
         };
-        let mut filter = Filter::load(compiled, description, options)?;
-        filter.set_all_tunnels(LOOPBACK)?;
-        Ok(Self { filter })
+        Ok(Self {
+            filter: Filter::load(compiled, description, options)?,
+        })
     }
 
     /// Loads the program with the policy's maps of a filter that is pinned in a directory, so that it follows every change.
@@ -147,9 +148,6 @@ impl Filter {
 
 /// The most bytes that the program adds to a frame: the headers of an ICMP error, rounded up.
 const MOST_GROWTH: usize = 64;
-
-/// The interface on which the packets of test runs arrive: always the loopback's index (Linux `LOOPBACK_IFINDEX`).
-const LOOPBACK: u32 = 1;
 
 /// The XDP action (`linux/bpf.h`) of a verdict.
 fn action_of(verdict: Verdict) -> u32 {

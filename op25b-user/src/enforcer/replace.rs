@@ -103,6 +103,7 @@ impl Enforcer {
         self.test_runner = None;
         self.retry_at = None;
         self.description = description;
+        self.follow_ports(&interfaces);
         self.log_replacement(&switched);
         Ok(packet_log)
     }

@@ -33,6 +33,8 @@ pub(crate) struct Enforcer {
     /// When the kernel is to be given again what the store has; `None` unless the kernel is behind the store.
     pub(super) retry_at: Option<Instant>,
     pub(super) link_histories: LinkHistories,
+    /// When the ports of interfaces were listed last.
+    pub(super) ports_listed_at: Instant,
     pub(super) faults: Faults,
 }
 

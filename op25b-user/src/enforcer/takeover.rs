@@ -89,6 +89,7 @@ impl Takeover {
             test_runner: None,
             retry_at: None,
             link_histories: LinkHistories::new(),
+            ports_listed_at: Instant::now(),
             faults: self.faults,
         };
         let packet_log = enforcer.switch(prepared, open_packet_log).await?;

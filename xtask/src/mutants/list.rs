@@ -129,6 +129,12 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "flow.tunnels == u32::MAX && !are_enabled_here(ctx, flow.tunnels)",
     ),
     mutant(
+        "tunnels are not filtered inside on an interface without an entry",
+        "verdict/mod.rs",
+        "is_none_or(|enabled| tunnels & !enabled == 0)",
+        "is_some_and(|enabled| tunnels & !enabled == 0)",
+    ),
+    mutant(
         "an exemption holds once it has expired",
         "verdict/decide.rs",
         "clock::op25b_unix_seconds() < u64::from(until)",

@@ -22,6 +22,7 @@ use super::{
     load::{self, LoadOptions, Reused},
     maps,
     tables::Tables,
+    tunnels::Tunnels,
 };
 use crate::{
     datapath::stats::RecordLayout,
@@ -33,8 +34,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Filter {
     ebpf: Ebpf,
-    /// The tunnels of each interface by its name: the program knows interfaces by index, which is known at attachment.
-    tunnels: Vec<(String, u8)>,
+    pub(super) tunnels: Tunnels,
     /// The layout of the subscribers' records.
     pub(crate) records: RecordLayout,
     tables: Tables,
@@ -61,7 +61,7 @@ impl Filter {
     ) -> Result<Self, LoadError> {
         Ok(Self {
             ebpf: load::load(compiled, description, options, reused)?,
-            tunnels: compiled.tunnels.clone(),
+            tunnels: Tunnels::new(&compiled.tunnels),
             records: RecordLayout::of(compiled),
             tables: Tables::new(Usage::of(&compiled.tables)),
             constants: compiled.without_tables(),
@@ -74,7 +74,7 @@ impl Filter {
         let policy_maps = Reused(maps.into());
         Ok(Self {
             ebpf: load::load_beside(&self.constants, &policy_maps)?,
-            tunnels: Vec::new(),
+            tunnels: Tunnels::default(),
             records: RecordLayout::of(&self.constants),
             tables: Tables::new(Usage::of(&self.constants.tables)),
             constants: self.constants.clone(),
@@ -101,25 +101,6 @@ impl Filter {
     /// One of the maps that outlive a filter or describe it.
     pub(crate) fn map_data(&self, name: &'static str) -> Result<&MapData, LoadError> {
         maps::data(self.map(name)?).ok_or(LoadError::Missing { name })
-    }
-
-    /// Enables the policy's tunnels on the interface of this name and index: packets inside them are filtered.
-    pub(crate) fn set_tunnels(&mut self, name: &str, index: u32) -> Result<(), LoadError> {
-        match self.tunnels.iter().find(|(interface, _)| interface == name) {
-            Some((_, kinds)) => maps::fill_tunnels(&mut self.ebpf, index, *kinds),
-            None => Ok(()),
-        }
-    }
-
-    /// Removes the tunnels of an interface that is gone.
-    pub(crate) fn forget_tunnels(&mut self, index: u32) -> Result<(), LoadError> {
-        maps::forget_tunnels(&mut self.ebpf, index)
-    }
-
-    /// Enables the tunnels of all interfaces on the one of this index.
-    pub(crate) fn set_all_tunnels(&mut self, index: u32) -> Result<(), LoadError> {
-        let kinds = self.tunnels.iter().fold(0, |all, (_, kinds)| all | kinds);
-        maps::fill_tunnels(&mut self.ebpf, index, kinds)
     }
 
     pub(super) fn ebpf_mut(&mut self) -> &mut Ebpf {

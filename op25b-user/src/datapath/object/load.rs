@@ -205,7 +205,7 @@ fn create(
         .map_max_entries(SUBSCRIBERS_V6, max_entries(subscribers_v6))
         .map_max_entries(DESTINATIONS_V4, with_room(compiled.destinations_v4.len()))
         .map_max_entries(DESTINATIONS_V6, with_room(compiled.destinations_v6.len()))
-        .map_max_entries(TUNNELS_BY_IF, max_entries(compiled.tunnels.len()))
+        .map_max_entries(TUNNELS_BY_IF, room_for_tunnels(compiled))
         .map_max_entries(DESCRIPTION, max_entries(chunks));
     for (name, path) in &reused.0 {
         loader.map_pin_path(name, path.as_path());
@@ -248,6 +248,14 @@ const TRACED_SUBSCRIBERS: usize = 1 << 12;
 fn with_room(entries: usize) -> u32 {
     const LEAST: usize = 4096;
     max_entries(entries + (entries / 8).max(LEAST))
+}
+
+/// The size of the map of tunnels: the interfaces, with room for their ports.
+fn room_for_tunnels(compiled: &Compiled) -> u32 {
+    match compiled.tunnels.len() {
+        0 => 1,
+        interfaces => with_room(interfaces),
+    }
 }
 
 /// One of the programs inside the object.

@@ -3,11 +3,10 @@
 use aya::{
     Ebpf, Pod,
     maps::{
-        Array, HashMap, Map, MapData,
+        Array, Map, MapData,
         lpm_trie::{Key, LpmTrie},
     },
 };
-use op25b_common::names::TUNNELS_BY_IF;
 
 use super::error::LoadError;
 use crate::{
@@ -75,28 +74,4 @@ pub(super) fn fill_trie<K: Pod, V: Pod>(
             .map_err(&failed)?;
     }
     Ok(())
-}
-
-/// Sets the tunnels inside which packets are filtered on an interface.
-pub(super) fn fill_tunnels(ebpf: &mut Ebpf, interface: u32, kinds: u8) -> Result<(), LoadError> {
-    let failed = MapError::write(TUNNELS_BY_IF);
-    let map = map_mut(ebpf, TUNNELS_BY_IF)?;
-    let mut tunnels = HashMap::<_, u32, u32>::try_from(map).map_err(&failed)?;
-    Ok(tunnels.insert(interface, u32::from(kinds), 0).map_err(&failed)?)
-}
-
-/// Removes an interface that is gone, so that there is room for its successor.
-pub(super) fn forget_tunnels(ebpf: &mut Ebpf, interface: u32) -> Result<(), LoadError> {
-    let failed = MapError::write(TUNNELS_BY_IF);
-    let map = map_mut(ebpf, TUNNELS_BY_IF)?;
-    let mut tunnels = HashMap::<_, u32, u32>::try_from(map).map_err(&failed)?;
-    match tunnels.remove(&interface) {
-        // Most interfaces have none.
-        Err(aya::maps::MapError::SyscallError(error))
-            if error.io_error.raw_os_error() == Some(libc::ENOENT) =>
-        {
-            Ok(())
-        }
-        result => Ok(result.map_err(&failed)?),
-    }
 }

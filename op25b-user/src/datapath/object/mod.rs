@@ -9,6 +9,7 @@ mod layout;
 mod load;
 mod maps;
 mod tables;
+mod tunnels;
 
 pub use change::ChangeError;
 pub use description::{Description, PoolSummary};

@@ -5,6 +5,7 @@ mod enforced;
 mod error;
 mod kinds;
 mod plan;
+mod ports;
 mod reconcile;
 mod switch;
 mod target;

@@ -1,6 +1,7 @@
 //! Reconciling the interfaces with the policy: attaching to those that appear, and restoring what another process removed.
 
 pub(super) mod history;
+mod ports;
 
 use std::time::Instant;
 
@@ -88,6 +89,10 @@ impl Enforcer {
             if let Some(interfaces) = &interfaces {
                 self.reattach(target, index, interfaces);
             }
+        }
+        match &interfaces {
+            Some(interfaces) => self.follow_ports(interfaces),
+            None => self.follow_ports_in_turn().await,
         }
     }
 

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     lpm::{AddressFamily, Bits, Leaf, TableSet},
-    policy::model::{Action, Handling, Inbound, Match, Policy, Pool, Prohibit},
+    policy::model::{Action, Handling, Inbound, Match, Policy, Pool, Prohibit, Role},
 };
 
 /// What the program for a policy reads.
@@ -42,7 +42,8 @@ pub struct Compiled {
     pub action: Action,
     /// How its sender is notified, with [`Action::Prohibit`].
     pub prohibit: Option<Prohibit>,
-    /// The interfaces on which packets inside tunnels are filtered, with the bits of their [`op25b_common::Tunnel`]s.
+    /// The subscriber interfaces, each with the bits of the [`op25b_common::Tunnel`]s in which packets are filtered there; empty
+    /// if no interface has any.
     pub tunnels: Vec<(String, u8)>,
     /// The tables by [`TableRoot`]: sources by the number of their class, destinations by relay.
     pub tables: TableSet,
@@ -128,13 +129,14 @@ pub fn compile(policy: &Policy) -> Result<Compiled, CompileError> {
     })
 }
 
-/// The interfaces with tunnels, and the bits of these.
+/// The subscriber interfaces with the bits of their tunnels, if any has some.
 fn tunnels(policy: &Policy) -> Vec<(String, u8)> {
-    let looking = policy
-        .interfaces
-        .iter()
-        .filter(|interface| !interface.tunnels.is_empty());
-    looking
+    let interfaces = || policy.interfaces.iter();
+    if interfaces().all(|interface| interface.tunnels.is_empty()) {
+        return Vec::new();
+    }
+    interfaces()
+        .filter(|interface| interface.role == Role::Subscriber)
         .map(|interface| {
             let kinds = interface
                 .tunnels

@@ -33,7 +33,7 @@ struct InfoByFd {
     info: u64,
 }
 
-/// `BPF_PROG_TEST_RUN` in `union bpf_attr`, up to `duration`.
+/// `BPF_PROG_TEST_RUN` in `union bpf_attr`, up to `ctx_out`.
 #[repr(C)]
 #[derive(Default)]
 struct TestRun {
@@ -45,11 +45,27 @@ struct TestRun {
     data_out: u64,
     repeat: u32,
     duration: u32,
+    context_length_in: u32,
+    context_length_out: u32,
+    context_in: u64,
+    context_out: u64,
+}
+
+/// `struct xdp_md`.
+#[repr(C)]
+#[derive(Default)]
+struct Context {
+    data: u32,
+    data_end: u32,
+    data_meta: u32,
+    ingress_ifindex: u32,
+    rx_queue_index: u32,
+    egress_ifindex: u32,
 }
 
 fn bpf<A>(command: libc::c_long, attribute: &mut A) {
     // SAFETY: `attribute` is what the kernel reads for this command, of the size that is passed; what it points to is
-    // alive and as long as its length field, which the two functions below ensure.
+    // alive and as long as its length field, which the functions below ensure.
     let result = unsafe { libc::syscall(libc::SYS_bpf, command, &raw mut *attribute, size_of::<A>()) };
     assert_eq!(result, 0, "bpf({command}): {}", io::Error::last_os_error());
 }
@@ -92,6 +108,28 @@ pub fn maps_used(program: &ProgramInfo) -> BTreeSet<String> {
             map.name_as_str().unwrap().to_owned()
         })
         .collect()
+}
+
+/// Runs the program on `frame` as if it came in on the interface of this index, which must exist: the XDP action.
+pub fn run_on(program: &ProgramInfo, frame: &[u8], interface: u32) -> u32 {
+    let fd = program.fd().unwrap();
+    let length = frame.len().try_into().unwrap();
+    let context = Context {
+        data_end: length,
+        ingress_ifindex: interface,
+        ..Context::default()
+    };
+    let mut attribute = TestRun {
+        fd: fd.as_fd().as_raw_fd().try_into().unwrap(),
+        length_in: length,
+        data_in: frame.as_ptr() as u64,
+        repeat: 1,
+        context_length_in: size_of::<Context>().try_into().unwrap(),
+        context_in: &raw const context as u64,
+        ..TestRun::default()
+    };
+    bpf(BPF_PROG_TEST_RUN, &mut attribute);
+    attribute.action
 }
 
 /// Runs the program on `frame`: the XDP action, and the frame as the program left it.
