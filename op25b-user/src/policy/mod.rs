@@ -20,7 +20,8 @@ mod sample_destination;
 
 pub use self::{
     compile::{
-        CompileError, Compiled, MOST_ADDRESSES, RecordIndex, Rewritten, RuleChange, Rules, TrieEntry, compile,
+        CompileError, Compiled, MOST_ADDRESSES, RecordIndex, Rewritten, RuleChange, Rules, TrieEntry,
+        compile, compile_without_expired,
     },
     diagnostics::{Code, Diagnostic, Location, Report, Severity},
     diff::{Delta, Diff, Item, Items},

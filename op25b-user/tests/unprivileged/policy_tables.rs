@@ -323,6 +323,54 @@ fn what_an_exemption_changes_is_what_a_new_policy_would_say() {
     }
 }
 
+#[test]
+fn a_change_that_is_given_up_leaves_no_trace_in_those_after_it() {
+    let mut runner = TestRunner::new_with_rng(
+        ProptestConfig::default(),
+        TestRng::deterministic_rng(RngAlgorithm::ChaCha),
+    );
+    for _ in 0..30 {
+        let base = policy(vec![vec![new_net(&mut runner)]], [], Vec::new());
+        let mut rules = policy::Rules::new(&base).unwrap();
+        let mut live = Heap::new(&policy::compile(&base).unwrap());
+        let mut present: Vec<(u32, IpNet)> = Vec::new();
+        for _ in 0..40 {
+            let is_given_up = runner.rng().random_bool(0.5);
+            let is_removal = !present.is_empty() && runner.rng().random_bool(0.4);
+            let change = if is_removal {
+                let index = runner.rng().random_range(0..present.len());
+                let (rule, _) = present[index];
+                let change = rules.remove(rule).unwrap().unwrap();
+                if is_given_up {
+                    rules.undo_remove(rule, &change);
+                } else {
+                    present.swap_remove(index);
+                }
+                change
+            } else {
+                let net = new_net(&mut runner);
+                let exemption = policy(Vec::new(), [net], Vec::new()).exemptions.remove(0);
+                let (rule, change) = rules.add(exemption).unwrap();
+                if is_given_up {
+                    rules.undo_add(rule, &change);
+                } else {
+                    present.push((rule, net));
+                }
+                change
+            };
+            if !is_given_up {
+                live.apply(&change);
+            }
+            for address in present.iter().flat_map(|(_, net)| edges(*net)) {
+                let class = live.class(address);
+                let holding = present.iter().filter(|(_, net)| net.contains(&address));
+                let exemption = holding.map(|(rule, _)| *rule).min();
+                assert_eq!(class.exemption, exemption.unwrap_or(NO_RULE), "{address}");
+            }
+        }
+    }
+}
+
 fn new_net(runner: &mut TestRunner) -> IpNet {
     net().new_tree(runner).unwrap().current()
 }

@@ -11,10 +11,25 @@ use crate::{lpm::TablesFull, policy::RuleChange};
 pub enum ChangeError {
     /// The maps were created with some room, which is used up: the policy has to be loaded anew.
     #[error("the filter's maps have no room left for changes; load the policy anew")]
-    Full(#[from] TablesFull),
+    Full {
+        /// How many parts of the change hold.
+        written: usize,
+    },
     /// A map could not be written or mapped.
     #[error(transparent)]
     Load(#[from] LoadError),
+}
+
+impl ChangeError {
+    /// Whether the filter is as it was before.
+    #[must_use]
+    pub fn is_unchanged(&self) -> bool {
+        match self {
+            Self::Full { written } => *written == 0,
+            // The tables are written after all that can fail so.
+            Self::Load(_) => true,
+        }
+    }
 }
 
 impl Filter {
@@ -26,10 +41,11 @@ impl Filter {
         let (memory, used) = tables.open(ebpf)?;
         maps::fill_trie(ebpf, DESTINATIONS_V4, &change.destinations_v4)?;
         maps::fill_trie(ebpf, DESTINATIONS_V6, &change.destinations_v6)?;
-        memory.write_classes(&change.classes)?;
+        let full = |written| move |_: TablesFull| ChangeError::Full { written };
+        memory.write_classes(&change.classes).map_err(full(0))?;
         let mut prefixes = memory.prefixes(used);
-        for part in &change.tables {
-            part.write(&mut prefixes)?;
+        for (written, part) in change.tables.iter().enumerate() {
+            part.write(&mut prefixes).map_err(full(written))?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Compiles a policy to what its program reads: tables, classes, destination sets and constants.
 
+use jiff::Timestamp;
 use op25b_common::{
     TableRoot,
     keys::{AddressV4, AddressV6, DestinationKey},
@@ -86,6 +87,16 @@ fn check_size(bytes: usize) -> Result<(), CompileError> {
 /// Compiles a policy. The result depends on nothing else, as the program compares expiries with the clock itself. A policy
 /// from [`crate::policy::parse()`] fails to compile only if it is too large.
 pub fn compile(policy: &Policy) -> Result<Compiled, CompileError> {
+    compile_at(policy, None)
+}
+
+/// Compiles a policy without the exemptions that have expired at an instant: they take no room in the kernel. An exemption
+/// keeps its index.
+pub fn compile_without_expired(policy: &Policy, now: Timestamp) -> Result<Compiled, CompileError> {
+    compile_at(policy, Some(now))
+}
+
+fn compile_at(policy: &Policy, expired_at: Option<Timestamp>) -> Result<Compiled, CompileError> {
     let lists = [policy.pools.len(), policy.relays.len(), policy.exemptions.len()];
     if lists.into_iter().any(|length| length >= RuleIndex::MAX as usize) {
         return Err(CompileError::TooManyRules);
@@ -99,7 +110,14 @@ pub fn compile(policy: &Policy) -> Result<Compiled, CompileError> {
         (AddressFamily::V6, TableRoot::SourcesV6, TableRoot::RelaysV6),
     ] {
         // What they were made from is large as well, and no longer needed.
-        let Sources { leaves, .. } = Sources::of(policy, family, &mut classes, &mut sets, &mut record_index)?;
+        let Sources { leaves, .. } = Sources::of(
+            policy,
+            expired_at,
+            family,
+            &mut classes,
+            &mut sets,
+            &mut record_index,
+        )?;
         tables.fill(sources, &leaves)?;
         drop(leaves);
         tables.fill(relays, &relay_leaves(policy, family))?;

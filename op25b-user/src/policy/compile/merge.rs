@@ -146,11 +146,15 @@ impl DestinationSets {
             limit: MOST_DESTINATIONS,
         };
         let number = u32::try_from(self.numbers.len() + 1).map_err(|_| too_many.clone())?;
+        let (before_v4, before_v6) = (self.v4.len(), self.v6.len());
         self.v4
             .extend(entries(exemptions, number, &lasting, AddressFamily::V4));
         self.v6
             .extend(entries(exemptions, number, &lasting, AddressFamily::V6));
         if self.v4.len().max(self.v6.len()) > MOST_DESTINATIONS {
+            // The number will be that of another set.
+            self.v4.truncate(before_v4);
+            self.v6.truncate(before_v6);
             return Err(too_many);
         }
         self.numbers.insert(lasting, number);

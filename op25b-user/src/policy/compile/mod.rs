@@ -10,7 +10,7 @@ mod rule_changes;
 mod sources;
 
 pub use self::{
-    compiled::{Compiled, compile},
+    compiled::{Compiled, compile, compile_without_expired},
     entry::TrieEntry,
     error::CompileError,
     record_index::{MOST_ADDRESSES, RecordIndex},

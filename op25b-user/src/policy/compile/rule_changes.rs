@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
+use jiff::Timestamp;
 use op25b_common::{
     TableRoot,
     keys::{AddressV4, AddressV6, DestinationKey},
@@ -32,6 +33,16 @@ pub struct Rules {
     v6: Prefixes,
     classes: Classes,
     sets: DestinationSets,
+    /// What the changes that were returned have of the classes and destinations.
+    written: Written,
+}
+
+/// How many classes and destinations there are.
+#[derive(Clone, Copy, Debug, Default)]
+struct Written {
+    classes: usize,
+    v4: usize,
+    v6: usize,
 }
 
 /// One family's prefixes.
@@ -52,6 +63,8 @@ pub struct RuleChange {
     pub destinations_v6: Vec<TrieEntry<DestinationKey<AddressV6>, DestinationEntry>>,
     /// The changed parts of tables.
     pub tables: Vec<Rewritten>,
+    /// What earlier changes have of the classes and destinations.
+    before: Written,
 }
 
 /// A part of a table that is written anew.
@@ -74,10 +87,27 @@ impl Rewritten {
 impl Rules {
     /// The rules of a policy; the errors are those of [`crate::policy::compile()`].
     pub fn new(policy: &Policy) -> Result<Self, CompileError> {
+        Self::at(policy, None)
+    }
+
+    /// The rules of a policy without the exemptions that have expired at an instant, as
+    /// [`crate::policy::compile_without_expired()`] compiles it.
+    pub fn without_expired(policy: &Policy, now: Timestamp) -> Result<Self, CompileError> {
+        Self::at(policy, Some(now))
+    }
+
+    fn at(policy: &Policy, expired_at: Option<Timestamp>) -> Result<Self, CompileError> {
         let (mut classes, mut sets, mut record_index) =
             (Classes::new(), DestinationSets::default(), RecordIndex::default());
         let mut family = |family| -> Result<Prefixes, CompileError> {
-            let sources = Sources::of(policy, family, &mut classes, &mut sets, &mut record_index)?;
+            let sources = Sources::of(
+                policy,
+                expired_at,
+                family,
+                &mut classes,
+                &mut sets,
+                &mut record_index,
+            )?;
             let mut by_prefix: BTreeMap<Bits, Vec<RuleIndex>> = BTreeMap::new();
             for (bits, rule) in sources.exempt {
                 by_prefix.entry(bits).or_default().push(rule);
@@ -88,16 +118,19 @@ impl Rules {
             })
         };
         let (v4, v6) = (family(AddressFamily::V4)?, family(AddressFamily::V6)?);
+        let written = Written::of(&classes, &sets);
         Ok(Self {
             exemptions: policy.exemptions.clone(),
             v4,
             v6,
             classes,
             sets,
+            written,
         })
     }
 
-    /// Appends an exemption; returns its index and what changes. After an error the rules are as before.
+    /// Appends an exemption; returns its index and what changes. After an error no prefix has changed, and the index is not
+    /// used again.
     pub fn add(&mut self, exemption: Exemption) -> Result<(RuleIndex, RuleChange), CompileError> {
         let prefixes = exemption.terms.prefixes.clone();
         let rule = self.list(exemption)?;
@@ -105,7 +138,6 @@ impl Rules {
             Ok(change) => Ok((rule, change)),
             Err(error) => {
                 self.forget(rule, &prefixes);
-                self.exemptions.pop();
                 Err(error)
             }
         }
@@ -135,6 +167,39 @@ impl Rules {
             self.remember(rule, &prefixes);
         }
         change.map(Some)
+    }
+
+    /// Undoes the addition of an exemption, whose change was not applied. Its index is not used again: classes and destination
+    /// sets may name it.
+    pub fn undo_add(&mut self, rule: RuleIndex, change: &RuleChange) {
+        if let Some(exemption) = self.exemptions.get(rule as usize) {
+            let prefixes = exemption.terms.prefixes.clone();
+            self.forget(rule, &prefixes);
+        }
+        self.not_applied(change);
+    }
+
+    /// Undoes the removal of an exemption, whose change was not applied.
+    pub fn undo_remove(&mut self, rule: RuleIndex, change: &RuleChange) {
+        if let Some(exemption) = self.exemptions.get(rule as usize) {
+            let prefixes = exemption.terms.prefixes.clone();
+            self.remember(rule, &prefixes);
+        }
+        self.not_applied(change);
+    }
+
+    /// What is to be written for these prefixes to be as the rules are, whatever part of a change was applied to them.
+    pub fn rewrite(&mut self, prefixes: &[IpNet]) -> Result<RuleChange, CompileError> {
+        self.change(prefixes)
+    }
+
+    /// Notes that a change was not applied, or not as a whole: the next one has its classes and destinations as well.
+    pub fn not_applied(&mut self, change: &RuleChange) {
+        self.written = Written {
+            classes: self.written.classes.min(change.before.classes),
+            v4: self.written.v4.min(change.before.v4),
+            v6: self.written.v6.min(change.before.v6),
+        };
     }
 
     /// The exemptions that overlap with a prefix, in no particular order.
@@ -207,9 +272,11 @@ impl Rules {
 
     /// The classes at these prefixes as they are now.
     fn change(&mut self, nets: &[IpNet]) -> Result<RuleChange, CompileError> {
-        let classes = self.classes.all.len();
-        let (sets_v4, sets_v6) = (self.sets.v4.len(), self.sets.v6.len());
-        let mut change = RuleChange::default();
+        let before = self.written;
+        let mut change = RuleChange {
+            before,
+            ..RuleChange::default()
+        };
         for net in nets {
             let (family, bits) = Bits::new(*net);
             let (root, rules) = match family {
@@ -240,13 +307,24 @@ impl Rules {
             });
         }
         #[expect(clippy::cast_possible_truncation, reason = "classes are numbered in 32 bits")]
-        let first = classes as u32;
+        let first = before.classes as u32;
         change.classes = (first..)
-            .zip(self.classes.all[classes..].iter().copied())
+            .zip(self.classes.all[before.classes..].iter().copied())
             .collect();
-        change.destinations_v4 = destinations(self.sets.v4[sets_v4..].iter().copied(), Bits::v4_octets);
-        change.destinations_v6 = destinations(self.sets.v6[sets_v6..].iter().copied(), Bits::octets);
+        change.destinations_v4 = destinations(self.sets.v4[before.v4..].iter().copied(), Bits::v4_octets);
+        change.destinations_v6 = destinations(self.sets.v6[before.v6..].iter().copied(), Bits::octets);
+        self.written = Written::of(&self.classes, &self.sets);
         Ok(change)
+    }
+}
+
+impl Written {
+    fn of(classes: &Classes, sets: &DestinationSets) -> Self {
+        Self {
+            classes: classes.all.len(),
+            v4: sets.v4.len(),
+            v6: sets.v6.len(),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The leaves of the source tables, from pools and exemptions.
 
 use ipnet::IpNet;
+use jiff::Timestamp;
 use op25b_common::values::RuleIndex;
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
 };
 use crate::{
     lpm::{AddressFamily, Bits, Leaf},
-    policy::model::{Policy, Precedence, Prefix},
+    policy::model::{Exemption, Policy, Precedence, Prefix},
 };
 
 /// The leaves of the source table of one family, and what they are made from. All lists are in ascending order.
@@ -22,9 +23,11 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// Numbers classes, sets and records in the order of calls, so IPv4 has to come first.
+    /// Numbers classes, sets and records in the order of calls, so IPv4 has to come first. Exemptions that have expired at
+    /// `expired_at` are left out.
     pub(crate) fn of(
         policy: &Policy,
+        expired_at: Option<Timestamp>,
         family: AddressFamily,
         classes: &mut Classes,
         sets: &mut DestinationSets,
@@ -34,7 +37,7 @@ impl Sources {
             policy
                 .exemptions
                 .iter()
-                .map(|exemption| exemption.terms.prefixes.iter().copied()),
+                .map(|exemption| in_tables(exemption, expired_at).iter().copied()),
             family,
         );
         let pools = record_index.assign(family, &pools(policy, family));
@@ -51,6 +54,15 @@ impl Sources {
             exempt,
             leaves,
         })
+    }
+}
+
+/// The prefixes of an exemption that are in the tables: none if it has expired. It keeps its index.
+fn in_tables(exemption: &Exemption, expired_at: Option<Timestamp>) -> &[IpNet] {
+    if expired_at.is_some_and(|now| exemption.terms.have_expired(now)) {
+        &[]
+    } else {
+        &exemption.terms.prefixes
     }
 }
 
