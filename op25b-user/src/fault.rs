@@ -38,6 +38,8 @@ kinds! {
     NotPersistent = "not_persistent",
     /// The kernel does not enforce what the store holds.
     KernelBehind = "kernel_behind",
+    /// Stored exemptions do not fit into the kernel with the others, and are not enforced.
+    ExemptionsLeftOut = "exemptions_left_out",
     /// The stored exemptions cannot be read, and are not enforced.
     StoreUnread = "store_unread",
     /// The disk of the store does not answer.

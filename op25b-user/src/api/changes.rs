@@ -11,8 +11,9 @@ use crate::exemption::{ImportRow, Invalid, limits};
 pub struct Added {
     /// The exemption.
     pub exemption: Exemption,
-    /// The verdict of the program in the kernel on a connection from its first prefix.
-    pub verdict: Explained,
+    /// The verdict of the program in the kernel on a connection from its first prefix; null if it cannot be determined, for
+    /// which a warning states the reason.
+    pub verdict: Option<Explained>,
     /// Warnings about probable mistakes.
     pub warnings: Vec<String>,
 }
@@ -35,8 +36,9 @@ pub struct ExtendExemption {
 pub struct Extended {
     /// The exemption as it is now.
     pub exemption: Exemption,
-    /// The verdict of the program in the kernel on a connection from its first prefix.
-    pub verdict: Explained,
+    /// The verdict of the program in the kernel on a connection from its first prefix; null if it cannot be determined, for
+    /// which a warning states the reason.
+    pub verdict: Option<Explained>,
     /// Warnings about probable mistakes.
     pub warnings: Vec<String>,
 }
@@ -46,8 +48,12 @@ pub struct Extended {
 pub struct Removed {
     /// The exemption, with the time of its removal.
     pub exemption: Exemption,
-    /// The verdict of the program in the kernel on a connection from its first prefix.
-    pub verdict: Explained,
+    /// The verdict of the program in the kernel on a connection from its first prefix; null if it cannot be determined, for
+    /// which a warning states the reason.
+    pub verdict: Option<Explained>,
+    /// Warnings.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// Exemptions to add, all of them or none.

@@ -72,15 +72,17 @@ pub enum ProblemKind {
     Busy,
     /// The exemption store cannot be used.
     StoreUnavailable,
+    /// The kernel does not enforce a change now.
+    KernelRefused,
     /// The daemon did not answer in time.
     Timeout,
-    /// There is no space left, on the disk or in the kernel's maps.
+    /// There is no space left on the disk.
     InsufficientStorage,
 }
 
 impl ProblemKind {
     /// All kinds.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::BadRequest,
         Self::Forbidden,
         Self::NotFound,
@@ -96,6 +98,7 @@ impl ProblemKind {
         Self::Internal,
         Self::Busy,
         Self::StoreUnavailable,
+        Self::KernelRefused,
         Self::Timeout,
         Self::InsufficientStorage,
     ];
@@ -126,8 +129,13 @@ impl ProblemKind {
             Self::Internal => (500, "internal", "Internal failure of the daemon"),
             Self::Busy => (503, "busy", "The daemon is overloaded or shutting down"),
             Self::StoreUnavailable => (503, "store-unavailable", "The exemption store cannot be used"),
+            Self::KernelRefused => (
+                503,
+                "kernel-refused",
+                "The kernel does not enforce the change now",
+            ),
             Self::Timeout => (504, "timeout", "The daemon did not answer in time"),
-            Self::InsufficientStorage => (507, "insufficient-storage", "No space left"),
+            Self::InsufficientStorage => (507, "insufficient-storage", "No space left on the disk"),
         }
     }
 
@@ -221,7 +229,7 @@ impl Problem {
         Self::new(ProblemKind::StoreUnavailable, detail)
     }
 
-    /// There is no space left (507).
+    /// There is no space left on the disk (507).
     pub fn insufficient_storage(detail: impl Into<String>) -> Self {
         Self::new(ProblemKind::InsufficientStorage, detail)
     }

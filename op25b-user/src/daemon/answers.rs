@@ -16,7 +16,7 @@ use crate::{
 pub(super) fn added(changed: Changed, policy_file: &Path) -> Added {
     Added {
         exemption: Exemption::stored(changed.record, Timestamp::now()),
-        verdict: explained(changed.explanation, policy_file),
+        verdict: verdict(changed.explanation, policy_file),
         warnings: changed.warnings,
     }
 }
@@ -25,7 +25,7 @@ pub(super) fn added(changed: Changed, policy_file: &Path) -> Added {
 pub(super) fn extended(changed: Changed, policy_file: &Path) -> Extended {
     Extended {
         exemption: Exemption::stored(changed.record, Timestamp::now()),
-        verdict: explained(changed.explanation, policy_file),
+        verdict: verdict(changed.explanation, policy_file),
         warnings: changed.warnings,
     }
 }
@@ -34,7 +34,8 @@ pub(super) fn extended(changed: Changed, policy_file: &Path) -> Extended {
 pub(super) fn removed(changed: Changed, policy_file: &Path) -> Removed {
     Removed {
         exemption: Exemption::stored(changed.record, Timestamp::now()),
-        verdict: explained(changed.explanation, policy_file),
+        verdict: verdict(changed.explanation, policy_file),
+        warnings: changed.warnings,
     }
 }
 
@@ -46,6 +47,10 @@ pub(super) fn imported(imported: enforcer::Imported) -> Imported {
         unchanged: imported.unchanged,
         warnings: imported.warnings,
     }
+}
+
+fn verdict(explanation: Option<Explanation>, policy_file: &Path) -> Option<Explained> {
+    explanation.map(|explanation| explained(explanation, policy_file))
 }
 
 /// The explanation of a connection.
@@ -83,12 +88,12 @@ fn matched_rule(rule: MatchedRule, policy_file: &Path) -> Rule {
 pub(super) fn problem(refusal: Refusal) -> Problem {
     let detail = refusal.to_string();
     let kind = match refusal {
-        Refusal::Invalid(_) => ProblemKind::Invalid,
+        Refusal::Invalid(_) | Refusal::Compile(_) => ProblemKind::Invalid,
         Refusal::Conflict(_) => ProblemKind::Conflict,
         Refusal::Unknown(_) => ProblemKind::NotFound,
         Refusal::InFile(_) => ProblemKind::ReadOnly,
         Refusal::KeyReused => ProblemKind::KeyReused,
-        Refusal::Compile(_) | Refusal::Kernel(_) => ProblemKind::InsufficientStorage,
+        Refusal::Kernel(_) => ProblemKind::KernelRefused,
         Refusal::Broken(_) => ProblemKind::Internal,
         Refusal::Rows { rows, .. } => {
             let rows = rows.into_iter().map(|row| RowProblem {

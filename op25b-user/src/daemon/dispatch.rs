@@ -72,7 +72,10 @@ impl Daemon {
                 let result = enforcer.explain(source, destination, port);
                 let result = result.map(|explanation| explained(explanation, enforcer.policy_file()));
                 let _ = answer.send(result.map_err(problem));
+                return;
             }
         }
+        // A client that has its answer finds the change in the status.
+        self.publish(enforcer);
     }
 }

@@ -57,7 +57,7 @@ impl Daemon {
         for warning in &answer.warnings {
             warn!("{warning}");
         }
-        enforcer.replace(file, self).await?;
+        answer.warnings.extend(enforcer.replace(file, self).await?);
         if let Some(changes) = &answer.changes {
             for line in changes.to_string().lines() {
                 info!("{line}");

@@ -4,9 +4,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::{
+    exemptions::active_set::exemption,
+    fit::{Fitted, fit},
+};
 use crate::{
     datapath::{Description, PoolSummary},
     policy::{self, CompileError, Compiled, Exemption, Policy},
+    store::Record,
 };
 
 /// A compiled policy and its description.
@@ -14,43 +19,91 @@ pub(super) struct DescribedPolicy {
     pub(super) policy: Arc<Policy>,
     pub(super) compiled: Compiled,
     pub(super) description: Description,
-}
-
-impl From<policy::File> for DescribedPolicy {
-    fn from(file: policy::File) -> Self {
-        Self {
-            description: describe(&file),
-            policy: Arc::new(file.policy),
-            compiled: file.compiled,
-        }
-    }
+    /// The stored records whose exemptions are in the policy.
+    pub(super) records: Vec<Record>,
+    /// The stored records that do not fit.
+    pub(super) left_out: Vec<Record>,
+    /// What had expired then is not in the tables.
+    pub(super) compiled_at: Timestamp,
 }
 
 impl DescribedPolicy {
-    /// The policy with exemptions that the file does not have.
-    pub(super) fn with(mut self, more: impl Iterator<Item = Exemption>) -> Result<Self, CompileError> {
-        let mut more = more.peekable();
-        if more.peek().is_some() {
-            Arc::make_mut(&mut self.policy).exemptions.extend(more);
-            self.compiled = policy::compile(&self.policy)?;
-            count(&mut self.description, &self.policy);
+    /// The policy of a file with the exemptions of these records, or of as many as fit.
+    pub(super) fn of_file(file: policy::File, records: Vec<Record>) -> Result<Self, CompileError> {
+        let now = Timestamp::now();
+        let mut description = describe(&file);
+        let has_expired = |exemption: &Exemption| exemption.terms.have_expired(now);
+        if records.is_empty() && !file.policy.exemptions.iter().any(has_expired) {
+            // It is compiled.
+            return Ok(Self {
+                policy: Arc::new(file.policy),
+                compiled: file.compiled,
+                description,
+                records,
+                left_out: Vec::new(),
+                compiled_at: now,
+            });
         }
-        Ok(self)
+        // It is as large as the one that is to come.
+        drop(file.compiled);
+        let fitted = fit(file.policy, records, now)?;
+        count(&mut description, &fitted.policy);
+        Ok(Self::fitted(fitted, description, now))
     }
 
-    /// The policy that is enforced, with other exemptions.
-    pub(super) fn again(policy: Policy, before: &Description) -> Result<Self, CompileError> {
-        let mut description = Description {
-            loaded_at: Timestamp::now(),
-            ..before.clone()
-        };
-        count(&mut description, &policy);
+    /// The policy that is enforced, with the exemptions of these records instead of those before, or of as many as fit.
+    pub(super) fn again(
+        policy: &Policy,
+        records: Vec<Record>,
+        before: &Description,
+    ) -> Result<Self, CompileError> {
+        let now = Timestamp::now();
+        let fitted = fit(policy.clone(), records, now)?;
+        let description = described_again(before, &fitted.policy);
+        Ok(Self::fitted(fitted, description, now))
+    }
+
+    /// The same with all of these records, or an error.
+    pub(super) fn with_all(
+        policy: &Policy,
+        records: Vec<Record>,
+        before: &Description,
+    ) -> Result<Self, CompileError> {
+        let now = Timestamp::now();
+        let mut policy = policy.clone();
+        let in_file = policy.exemptions_in_file().len();
+        policy.exemptions.truncate(in_file);
+        policy.exemptions.extend(records.iter().map(exemption));
         Ok(Self {
-            compiled: policy::compile(&policy)?,
+            compiled: policy::compile_without_expired(&policy, now)?,
+            description: described_again(before, &policy),
             policy: Arc::new(policy),
-            description,
+            records,
+            left_out: Vec::new(),
+            compiled_at: now,
         })
     }
+
+    fn fitted(fitted: Fitted, description: Description, compiled_at: Timestamp) -> Self {
+        Self {
+            policy: Arc::new(fitted.policy),
+            compiled: fitted.compiled,
+            description,
+            records: fitted.records,
+            left_out: fitted.left_out,
+            compiled_at,
+        }
+    }
+}
+
+/// The description of the policy that is enforced, with other exemptions.
+fn described_again(before: &Description, policy: &Policy) -> Description {
+    let mut description = Description {
+        loaded_at: Timestamp::now(),
+        ..before.clone()
+    };
+    count(&mut description, policy);
+    description
 }
 
 /// The description of a policy file that this process loads now.

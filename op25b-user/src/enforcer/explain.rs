@@ -81,7 +81,14 @@ impl Enforcer {
                 none.insert(runner.ok_or_else(|| broken("no filter is running"))?)
             }
         };
-        let decision = runner.run(&frame).map_err(broken)?;
+        let decision = match runner.run(&frame) {
+            Ok(decision) => decision,
+            Err(error) => {
+                // The next question loads it again.
+                self.test_runner = None;
+                return Err(broken(error));
+            }
+        };
         let flow = Flow {
             source,
             destination,

@@ -9,6 +9,7 @@
 mod described;
 mod exemptions;
 mod explain;
+mod fit;
 mod host;
 mod log;
 mod prepare;

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tracing::info;
 
-use super::{described::DescribedPolicy, exemptions::active_set::exemption};
+use super::described::DescribedPolicy;
 use crate::{
     datapath::{Description, Filter, LoadOptions, LogLevel, Reused},
     policy::{self, Policy},
@@ -17,31 +18,32 @@ pub(super) struct Prepared {
     pub(super) policy: Arc<Policy>,
     /// The store's records whose exemptions are in the policy.
     pub(super) records: Vec<Record>,
+    /// The store's records that do not fit.
+    pub(super) left_out: Vec<Record>,
+    /// What had expired then is not in the tables.
+    pub(super) compiled_at: Timestamp,
     pub(super) description: Description,
 }
 
-/// Loads the policy of a file with the exemptions of these records.
+/// Loads the policy of a file with the exemptions of these records, or of as many as fit.
 pub(super) fn load_with(
     file: policy::File,
     records: Vec<Record>,
     log: LogLevel,
     reused: &Reused,
 ) -> anyhow::Result<Prepared> {
-    let policy = DescribedPolicy::from(file).with(records.iter().map(exemption))?;
-    load(policy, records, log, reused)
+    load(DescribedPolicy::of_file(file, records)?, log, reused)
 }
 
-/// Loads a policy that has the exemptions of these records.
-pub(super) fn load(
-    policy: DescribedPolicy,
-    records: Vec<Record>,
-    log: LogLevel,
-    reused: &Reused,
-) -> anyhow::Result<Prepared> {
+/// Loads a policy.
+pub(super) fn load(policy: DescribedPolicy, log: LogLevel, reused: &Reused) -> anyhow::Result<Prepared> {
     let DescribedPolicy {
         policy,
         compiled,
         description,
+        records,
+        left_out,
+        compiled_at,
     } = policy;
     let filter = Filter::load_with(&compiled, &description, LoadOptions { log, trace: false }, reused)?;
     info!(
@@ -55,6 +57,8 @@ pub(super) fn load(
         filter,
         policy,
         records,
+        left_out,
+        compiled_at,
         description,
     })
 }

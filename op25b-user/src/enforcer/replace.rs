@@ -2,23 +2,30 @@
 
 use std::{sync::Arc, time::Instant};
 
-use tracing::{error, info};
+use jiff::Timestamp;
+use tracing::info;
 
 use super::{
     described::DescribedPolicy,
-    exemptions::active_set::{ActiveSet, exemption},
+    exemptions::active_set::ActiveSet,
     host::Host,
     prepare::{self, Prepared},
     state::{Enforcer, RETRY, targets},
 };
 use crate::{
     datapath::{Filter, Interfaces, LinkState, Target},
+    fault::FaultKind,
     policy::{self, Policy},
 };
 
 impl Enforcer {
-    /// Enforces a policy instead of the one that is enforced. If that fails, nothing has changed.
-    pub(crate) async fn replace(&mut self, file: policy::File, host: &mut impl Host) -> anyhow::Result<()> {
+    /// Enforces a policy instead of the one that is enforced; returns what is not enforced of the store. If it fails, nothing
+    /// has changed.
+    pub(crate) async fn replace(
+        &mut self,
+        file: policy::File,
+        host: &mut impl Host,
+    ) -> anyhow::Result<Vec<String>> {
         let (store, log) = (self.store.clone(), self.datapath_log);
         let reused = self.datapath.reusable(&file.compiled)?;
         let prepared = host
@@ -26,38 +33,41 @@ impl Enforcer {
                 prepare::load_with(file, store.not_removed()?, log, &reused)
             })
             .await??;
-        self.install(prepared, host).await
+        self.install(prepared, host).await?;
+        Ok(self.left_out().into_iter().collect())
     }
 
     /// Loads the policy that is enforced once more, with the store's exemptions as they are now.
     pub(super) async fn load_again(&mut self, host: &mut impl Host) -> anyhow::Result<()> {
         let (policy, store) = (Arc::clone(self.policy()), self.store.clone());
         let before = self.description.clone();
-        let (file, records) = host
+        let file = host
             .run_while_waiting(self, move || {
                 let records = store.not_removed()?;
-                let mut policy = (*policy).clone();
-                let in_file = policy.exemptions_in_file().len();
-                policy.exemptions.truncate(in_file);
-                policy.exemptions.extend(records.iter().map(exemption));
-                anyhow::Ok((DescribedPolicy::again(policy, &before)?, records))
+                anyhow::Ok(DescribedPolicy::again(&policy, records, &before)?)
             })
             .await??;
         let reused = self.datapath.reusable(&file.compiled)?;
         let log = self.datapath_log;
         let prepared = host
-            .run_while_waiting(self, move || prepare::load(file, records, log, &reused))
+            .run_while_waiting(self, move || prepare::load(file, log, &reused))
             .await??;
         self.install(prepared, host).await
     }
 
     /// Makes the kernel equal to the store, if it is behind the store and the next attempt is due.
     pub(crate) async fn catch_up(&mut self, host: &mut impl Host) {
+        if self.retry_at.is_none() && self.active_set.lacks_an_exemption_at(Timestamp::now()) {
+            info!("the clock was set back: loading exemptions that had expired by the clock before");
+            self.load_again_soon();
+        }
         if self.retry_at.is_some_and(|again| again <= Instant::now()) {
             self.retry_at = Some(Instant::now() + RETRY);
             match self.load_again(host).await {
                 Ok(()) => info!("the kernel has caught up with the exemption store"),
-                Err(error) => error!("the kernel is behind the exemption store: {error:#}"),
+                Err(error) => self.kernel_falls_behind(format!(
+                    "the kernel lacks what the exemption store has: {error:#}; this is retried every {RETRY:?}"
+                )),
             }
         }
     }
@@ -73,7 +83,8 @@ impl Enforcer {
         Ok(interrupted?)
     }
 
-    async fn install(&mut self, prepared: Prepared, host: &mut impl Host) -> anyhow::Result<()> {
+    /// Enforces a generation that is loaded.
+    pub(super) async fn install(&mut self, prepared: Prepared, host: &mut impl Host) -> anyhow::Result<()> {
         let packet_log = self
             .switch(prepared, |filter| host.open_packet_log(filter))
             .await?;
@@ -91,6 +102,8 @@ impl Enforcer {
             mut filter,
             policy,
             records,
+            left_out,
+            compiled_at,
             description,
         } = prepared;
         let targets = self.next_targets(&policy);
@@ -99,13 +112,46 @@ impl Enforcer {
         // Listed late: loading a large policy takes a while.
         let interfaces = Interfaces::list().await?;
         let switched = self.datapath.replace(filter, &interfaces, &targets)?;
-        self.active_set = ActiveSet::new(policy, records);
+        self.active_set = ActiveSet::new(policy, records, left_out, compiled_at);
         self.test_runner = None;
         self.retry_at = None;
+        self.lagging.clear();
+        self.active_set_is_stale = false;
+        self.faults.clear(FaultKind::KernelBehind);
+        self.report_left_out();
         self.description = description;
         self.follow_ports(&interfaces);
         self.log_replacement(&switched);
         Ok(packet_log)
+    }
+
+    /// Raises the fault of exemptions that do not fit, or clears it.
+    fn report_left_out(&self) {
+        match self.left_out() {
+            Some(message) => self.faults.raise(FaultKind::ExemptionsLeftOut, message),
+            None => self.faults.clear(FaultKind::ExemptionsLeftOut),
+        }
+    }
+
+    /// The stored exemptions that do not fit into the kernel, in one line.
+    pub(super) fn left_out(&self) -> Option<String> {
+        const MOST_NAMED: usize = 10;
+        let ids: Vec<_> = self
+            .active_set
+            .left_out()
+            .map(|record| record.id.to_string())
+            .collect();
+        let more = match ids.len() {
+            0 => return None,
+            count if count > MOST_NAMED => format!(" and {} more", count - MOST_NAMED),
+            _ => String::new(),
+        };
+        let named = ids[..ids.len().min(MOST_NAMED)].join(", ");
+        Some(format!(
+            "{} stored exemptions do not fit into the kernel with the others and ARE NOT ENFORCED: {named}{more}; remove \
+             exemptions of these customers, or their destinations",
+            ids.len()
+        ))
     }
 
     /// The targets of a policy that replaces the one that is enforced.

@@ -1,18 +1,19 @@
 //! The state of enforcement: what is enforced now, with what is needed to change it.
 
 use std::{
+    collections::BTreeSet,
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
-use ulid::Generator;
+use ulid::{Generator, Ulid};
 
 use super::{exemptions::active_set::ActiveSet, reconcile::history::LinkHistories, store::SharedStore};
 use crate::{
     datapath::{Counters, Description, Enforced, Filter, LoadError, LogLevel, Target, TestRunner},
-    fault::Faults,
+    fault::{FaultKind, Faults},
     policy::{Policy, Role, Wait, Word as _},
 };
 
@@ -32,6 +33,10 @@ pub(crate) struct Enforcer {
     pub(super) test_runner: Option<TestRunner>,
     /// When the kernel is to be given again what the store has; `None` unless the kernel is behind the store.
     pub(super) retry_at: Option<Instant>,
+    /// The records whose last change is stored and not in the kernel.
+    pub(super) lagging: BTreeSet<Ulid>,
+    /// Whether the active set lacks what the store has: nothing may be decided by it.
+    pub(super) active_set_is_stale: bool,
     pub(super) link_histories: LinkHistories,
     /// When the ports of interfaces were listed last.
     pub(super) ports_listed_at: Instant,
@@ -67,6 +72,17 @@ impl Enforcer {
     /// Whether the kernel lacks what the store has.
     pub(crate) fn kernel_is_behind(&self) -> bool {
         self.retry_at.is_some()
+    }
+
+    /// Notes that the kernel lacks what the store has, until a generation is loaded again.
+    pub(super) fn kernel_falls_behind(&mut self, message: String) {
+        self.retry_at = Some(Instant::now() + RETRY);
+        self.faults.raise(FaultKind::KernelBehind, message);
+    }
+
+    /// Loads a generation with what the store has, at the next tick.
+    pub(super) fn load_again_soon(&mut self) {
+        self.retry_at = Some(Instant::now());
     }
 
     /// The faults that last.

@@ -1,6 +1,6 @@
 //! Starting to enforce: taking over what an earlier process left pinned, with the exemptions of the store.
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Instant};
 
 use anyhow::Context as _;
 use tracing::{error, info};
@@ -83,17 +83,25 @@ impl Takeover {
             datapath: self.datapath,
             datapath_log: self.datapath_log,
             description: prepared.description.clone(),
-            active_set: ActiveSet::new(Arc::clone(&prepared.policy), Vec::new()),
+            active_set: ActiveSet::new(
+                Arc::clone(&prepared.policy),
+                Vec::new(),
+                Vec::new(),
+                prepared.compiled_at,
+            ),
             store: self.store,
             ids: Generator::new(),
             test_runner: None,
             retry_at: None,
+            lagging: BTreeSet::new(),
+            active_set_is_stale: false,
             link_histories: LinkHistories::new(),
             ports_listed_at: Instant::now(),
             faults: self.faults,
         };
         let packet_log = enforcer.switch(prepared, open_packet_log).await?;
         enforcer.retry_at = is_unread.then(Instant::now);
+        enforcer.active_set_is_stale = is_unread;
         Ok((enforcer, packet_log))
     }
 

@@ -4,7 +4,7 @@ use std::{io::Write as _, process::ExitCode};
 
 use clap::Args as ClapArgs;
 
-use super::output::{print_json, refuse, verdict, warn};
+use super::output::{print_json, refuse, warn, write_verdict};
 use crate::{
     api::NewExemption,
     cli::{daemon::change, paths::Paths},
@@ -74,7 +74,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         warn(&added.warnings);
         let mut stdout = anstream::stdout().lock();
         writeln!(stdout, "{}", added.exemption.id)?;
-        writeln!(stdout, "  {}", verdict(&added.verdict))?;
+        write_verdict(&mut stdout, added.verdict.as_ref())?;
     }
     Ok(ExitCode::SUCCESS)
 }

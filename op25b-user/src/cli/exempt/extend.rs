@@ -6,7 +6,7 @@ use clap::Args as ClapArgs;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
-    output::{print_json, refuse, verdict, warn},
+    output::{print_json, refuse, warn, write_verdict},
     words,
 };
 use crate::{
@@ -67,7 +67,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             extended.exemption.id,
             words::printable(&extended.exemption.terms.customer)
         )?;
-        writeln!(stdout, "  {}", verdict(&extended.verdict))?;
+        write_verdict(&mut stdout, extended.verdict.as_ref())?;
     }
     Ok(ExitCode::SUCCESS)
 }

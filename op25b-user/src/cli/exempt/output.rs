@@ -1,7 +1,7 @@
 //! The output and exit codes for the responses of the daemon.
 
 use std::{
-    io::{self, Write as _},
+    io::{self, Write},
     process::ExitCode,
 };
 
@@ -52,8 +52,16 @@ pub(super) fn warn(warnings: &[String]) {
     }
 }
 
+/// Writes the line of a verdict, if there is one; a warning states why there is none.
+pub(super) fn write_verdict(out: &mut impl Write, explained: Option<&Explained>) -> io::Result<()> {
+    match explained {
+        Some(explained) => writeln!(out, "  {}", verdict(explained)),
+        None => Ok(()),
+    }
+}
+
 /// `198.51.100.8 -> 203.0.113.1 port 25: pass (exempt)`
-pub(super) fn verdict(explained: &Explained) -> String {
+fn verdict(explained: &Explained) -> String {
     let Explained {
         source,
         destination,

@@ -5,7 +5,7 @@ use std::{io::Write as _, process::ExitCode};
 use clap::Args as ClapArgs;
 
 use super::{
-    output::{print_json, refuse, verdict},
+    output::{print_json, refuse, warn, write_verdict},
     words,
 };
 use crate::cli::{daemon::change, paths::Paths};
@@ -44,6 +44,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.json {
         print_json(&removed)?;
     } else {
+        warn(&removed.warnings);
         let mut stdout = anstream::stdout().lock();
         writeln!(
             stdout,
@@ -52,7 +53,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             words::printable(&removed.exemption.terms.customer),
             words::nets(&removed.exemption.terms.prefixes, ", ")
         )?;
-        writeln!(stdout, "  {}", verdict(&removed.verdict))?;
+        write_verdict(&mut stdout, removed.verdict.as_ref())?;
     }
     Ok(ExitCode::SUCCESS)
 }

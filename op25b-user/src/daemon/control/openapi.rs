@@ -106,6 +106,7 @@ const CHANGE: &[ProblemKind] = &[
     ProblemKind::Conflict,
     ProblemKind::ReadOnly,
     ProblemKind::KeyReused,
+    ProblemKind::KernelRefused,
     ProblemKind::InsufficientStorage,
 ];
 const BODY: &[ProblemKind] = &[

@@ -1,6 +1,9 @@
 //! The active set: the exemptions in the kernel, of the policy file and of the store, by their numbers in the program.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -9,7 +12,7 @@ use ulid::Ulid;
 
 use crate::{
     exemption::Terms,
-    policy::{self, CompileError, Exemption, Origin, Policy, Rules},
+    policy::{CompileError, Exemption, Origin, Policy, RuleChange, Rules},
     store::Record,
 };
 
@@ -21,21 +24,39 @@ pub(in crate::enforcer) struct ActiveSet {
     /// The store's exemptions; the number of the first follows that of the file's last. `None` for a removed one.
     stored: Vec<Option<Record>>,
     numbers: HashMap<Ulid, RuleIndex>,
+    /// The store's exemptions that do not fit into the kernel with the others.
+    left_out: BTreeMap<Ulid, Record>,
     /// Made when they are first needed: they take as much memory as the policy.
     rules: Option<Rules>,
+    /// What had expired when the policy was compiled is not in the tables.
+    compiled_at: Timestamp,
+    /// The last expiry before that.
+    last_expiry: Option<Timestamp>,
 }
 
 impl ActiveSet {
-    /// The set of a policy that was loaded with these records.
-    pub(in crate::enforcer) fn new(policy: Arc<Policy>, records: Vec<Record>) -> Self {
+    /// The set of a policy that was loaded with these records, and without those that are left out.
+    pub(in crate::enforcer) fn new(
+        policy: Arc<Policy>,
+        records: Vec<Record>,
+        left_out: Vec<Record>,
+        compiled_at: Timestamp,
+    ) -> Self {
+        let expiries = policy.exemptions.iter();
+        let expiries = expiries.filter_map(|exemption| exemption.terms.expires_at);
         let mut active_set = Self {
-            policy,
             stored: Vec::with_capacity(records.len()),
             numbers: HashMap::with_capacity(records.len()),
+            left_out: left_out.into_iter().map(|record| (record.id, record)).collect(),
             rules: None,
+            compiled_at,
+            last_expiry: expiries.filter(|end| *end <= compiled_at).max(),
+            policy,
         };
-        for record in records {
-            active_set.push(record);
+        #[expect(clippy::cast_possible_truncation, reason = "`compile` refuses more")]
+        let first = active_set.in_file() as RuleIndex;
+        for (number, record) in (first..).zip(records) {
+            active_set.insert(number, record);
         }
         active_set
     }
@@ -50,7 +71,26 @@ impl ActiveSet {
 
     /// The number of the store's exemptions.
     pub(in crate::enforcer) fn stored(&self) -> usize {
-        self.numbers.len()
+        self.numbers.len() + self.left_out.len()
+    }
+
+    /// The stored exemptions that do not fit into the kernel.
+    pub(in crate::enforcer) fn left_out(&self) -> impl Iterator<Item = &Record> {
+        self.left_out.values()
+    }
+
+    /// Whether the clock was set back, so that an exemption holds that had expired when the tables were compiled.
+    pub(in crate::enforcer) fn lacks_an_exemption_at(&self, now: Timestamp) -> bool {
+        self.last_expiry.is_some_and(|end| now < end)
+    }
+
+    /// The stored exemptions that are enforced, as they are after these changes.
+    pub(super) fn records_with(&self, changed: &[Record]) -> Vec<Record> {
+        let is_changed: HashSet<Ulid> = changed.iter().map(|record| record.id).collect();
+        let others = self.stored.iter().flatten();
+        let others = others.filter(|record| !is_changed.contains(&record.id));
+        let changed = changed.iter().filter(|record| record.removed_at.is_none());
+        others.chain(changed).cloned().collect()
     }
 
     /// The numbers of active and of expired exemptions at an instant.
@@ -70,27 +110,35 @@ impl ActiveSet {
         })
     }
 
-    fn push(&mut self, record: Record) {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "`Rules` and `compile` refuse more"
-        )]
-        let number = (self.in_file() + self.stored.len()) as RuleIndex;
+    fn insert(&mut self, number: RuleIndex, record: Record) {
+        let index = number as usize - self.in_file();
+        if self.stored.len() <= index {
+            self.stored.resize_with(index + 1, || None);
+        }
         self.numbers.insert(record.id, number);
-        self.stored.push(Some(record));
+        self.stored[index] = Some(record);
+    }
+
+    /// Takes the record with a number; its id is as before.
+    fn take(&mut self, number: RuleIndex) -> Option<Record> {
+        let index = (number as usize).checked_sub(self.in_file())?;
+        self.stored.get_mut(index)?.take()
     }
 
     /// The rules that the tables in the kernel are made of.
     pub(super) fn rules(&mut self) -> Result<&mut Rules, CompileError> {
         if self.rules.is_none() {
-            self.rules = Some(Rules::new(&self.policy)?);
+            self.rules = Some(Rules::without_expired(&self.policy, self.compiled_at)?);
         }
         self.rules.as_mut().ok_or(CompileError::TooManyRules)
     }
 
     /// A stored exemption that is not removed.
     pub(super) fn record(&self, id: Ulid) -> Option<&Record> {
-        self.by_number(*self.numbers.get(&id)?)
+        match self.numbers.get(&id) {
+            Some(number) => self.by_number(*number),
+            None => self.left_out.get(&id),
+        }
     }
 
     /// The stored exemption with a number.
@@ -104,13 +152,6 @@ impl ActiveSet {
         self.policy.exemptions_in_file().get(number as usize)
     }
 
-    /// Adds an exemption; returns what changes in the maps.
-    pub(super) fn add(&mut self, record: Record) -> Result<policy::RuleChange, CompileError> {
-        let (_, change) = self.rules()?.add(exemption(&record))?;
-        self.push(record);
-        Ok(change)
-    }
-
     /// A copy, for validating additions one after the other.
     pub(super) fn trial(&mut self) -> Result<Self, CompileError> {
         self.rules()?;
@@ -119,38 +160,129 @@ impl ActiveSet {
 
     /// Adds an exemption without computing what changes in the maps.
     pub(super) fn add_to_trial(&mut self, record: Record) -> Result<(), CompileError> {
-        self.rules()?.list(exemption(&record))?;
-        self.push(record);
+        let number = self.rules()?.list(exemption(&record))?;
+        self.insert(number, record);
         Ok(())
     }
 
-    /// Removes an exemption; returns what changes in the maps, or nothing if there is no such exemption.
-    pub(super) fn remove(&mut self, id: Ulid) -> Result<Option<policy::RuleChange>, CompileError> {
-        let Some(number) = self.numbers.get(&id).copied() else {
-            return Ok(None);
-        };
-        let change = self.rules()?.remove(number)?;
-        self.numbers.remove(&id);
-        let index = number as usize - self.in_file();
-        if let Some(stored) = self.stored.get_mut(index) {
-            *stored = None;
-        }
-        Ok(change)
-    }
-
-    /// Replaces the record of an exemption; returns what changes in the maps: the addition first, so that the customer is never
-    /// blocked in between.
-    pub(super) fn replace(&mut self, record: Record) -> Result<Vec<policy::RuleChange>, CompileError> {
-        let before = self.numbers.get(&record.id).copied();
-        let mut changes = vec![self.add(record)?];
-        if let Some(before) = before {
-            changes.extend(self.rules()?.remove(before)?);
-            let index = before as usize - self.in_file();
-            if let Some(stored) = self.stored.get_mut(index) {
-                *stored = None;
+    /// Makes the set as it is after these changes; returns what changes in the maps. After an error it is as before.
+    pub(super) fn stage(&mut self, records: &[Record]) -> Result<Staged, CompileError> {
+        let mut staged = Staged::default();
+        for record in records {
+            let result = if record.removed_at.is_some() {
+                self.stage_removal(record.id, &mut staged)
+            } else {
+                // The addition comes first, so that the customer is never blocked in between.
+                let before = self.numbers.get(&record.id).copied();
+                self.stage_addition(record, &mut staged)
+                    .and_then(|()| match before {
+                        Some(number) => self.stage_end(number, &mut staged),
+                        None => Ok(()),
+                    })
+            };
+            if let Err(error) = result {
+                self.unstage(staged);
+                return Err(error);
             }
         }
-        Ok(changes)
+        Ok(staged)
+    }
+
+    fn stage_addition(&mut self, record: &Record, staged: &mut Staged) -> Result<(), CompileError> {
+        let (number, change) = self.rules()?.add(exemption(record))?;
+        staged.steps.push(Step::Added {
+            number,
+            before: self.numbers.get(&record.id).copied(),
+            left_out: self.left_out.remove(&record.id),
+            change,
+        });
+        self.insert(number, record.clone());
+        Ok(())
+    }
+
+    fn stage_removal(&mut self, id: Ulid, staged: &mut Staged) -> Result<(), CompileError> {
+        if let Some(record) = self.left_out.remove(&id) {
+            staged.steps.push(Step::Forgotten { record });
+        }
+        match self.numbers.get(&id).copied() {
+            Some(number) => {
+                self.stage_end(number, staged)?;
+                self.numbers.remove(&id);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The exemption of a number ends; its id may have another number.
+    fn stage_end(&mut self, number: RuleIndex, staged: &mut Staged) -> Result<(), CompileError> {
+        // Nothing changes if it had expired when the tables were compiled.
+        let change = self.rules()?.remove(number)?;
+        if let Some(record) = self.take(number) {
+            staged.steps.push(Step::Removed {
+                number,
+                record,
+                change,
+            });
+        }
+        Ok(())
+    }
+
+    /// Makes the set as it was before changes that are not in the kernel.
+    pub(super) fn unstage(&mut self, staged: Staged) {
+        for step in staged.steps.into_iter().rev() {
+            match step {
+                Step::Added {
+                    number,
+                    before,
+                    left_out,
+                    change,
+                } => {
+                    if let Some(record) = self.take(number) {
+                        match before {
+                            Some(before) => self.numbers.insert(record.id, before),
+                            None => self.numbers.remove(&record.id),
+                        };
+                    }
+                    self.left_out.extend(left_out.map(|record| (record.id, record)));
+                    if let Some(rules) = &mut self.rules {
+                        rules.undo_add(number, &change);
+                    }
+                }
+                Step::Removed {
+                    number,
+                    record,
+                    change,
+                } => {
+                    self.insert(number, record);
+                    if let (Some(rules), Some(change)) = (&mut self.rules, change) {
+                        rules.undo_remove(number, &change);
+                    }
+                }
+                Step::Forgotten { record } => {
+                    self.left_out.insert(record.id, record);
+                }
+            }
+        }
+    }
+
+    /// Notes that a change could not be written to the maps, or not as a whole.
+    pub(super) fn not_applied(&mut self, change: &RuleChange) {
+        if let Some(rules) = &mut self.rules {
+            rules.not_applied(change);
+        }
+    }
+
+    /// Takes over the revisions of records that were stored.
+    pub(super) fn set_revisions(&mut self, records: &[Record]) {
+        for record in records {
+            let number = self.numbers.get(&record.id).copied();
+            let index = number.and_then(|number| (number as usize).checked_sub(self.in_file()));
+            let stored = index.and_then(|index| self.stored.get_mut(index)?.as_mut());
+            if let Some(stored) = stored {
+                stored.revision = record.revision;
+            }
+        }
     }
 
     /// The destinations of all stored exemptions.
@@ -164,9 +296,14 @@ impl ActiveSet {
     /// The active exemptions that overlap with a prefix.
     pub(super) fn overlapping(&mut self, net: IpNet, now: Timestamp) -> Result<Vec<Other>, CompileError> {
         let numbers = self.rules()?.overlapping(net);
+        let left_out = self.left_out.values().filter(|record| {
+            let mut prefixes = record.terms.prefixes.iter();
+            prefixes.any(|prefix| prefix.contains(&net) || net.contains(prefix))
+        });
         Ok(numbers
             .into_iter()
             .filter_map(|number| self.other(number))
+            .chain(left_out.map(Other::stored))
             .filter(|other| !other.terms.have_expired(now))
             .collect())
     }
@@ -180,11 +317,45 @@ impl ActiveSet {
                 id: None,
             });
         }
-        let record = self.by_number(number)?;
-        Some(Other {
-            name: record.id.to_string(),
-            terms: record.terms.clone(),
-            id: Some(record.id),
+        self.by_number(number).map(Other::stored)
+    }
+}
+
+/// Changes of the set that are not in the kernel yet.
+#[derive(Debug, Default)]
+pub(super) struct Staged {
+    steps: Vec<Step>,
+}
+
+/// One change of the set, with what undoes it.
+#[derive(Debug)]
+enum Step {
+    /// An exemption got a number.
+    Added {
+        number: RuleIndex,
+        /// Its number before.
+        before: Option<RuleIndex>,
+        /// Its record, if it was left out before.
+        left_out: Option<Record>,
+        change: RuleChange,
+    },
+    /// The exemption of a number ended.
+    Removed {
+        number: RuleIndex,
+        record: Record,
+        change: Option<RuleChange>,
+    },
+    /// One that was left out was removed.
+    Forgotten { record: Record },
+}
+
+impl Staged {
+    /// What is to be written to the maps, in this order.
+    pub(super) fn changes(&self) -> impl Iterator<Item = &RuleChange> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Added { change, .. } => Some(change),
+            Step::Removed { change, .. } => change.as_ref(),
+            Step::Forgotten { .. } => None,
         })
     }
 }
@@ -197,6 +368,16 @@ pub(super) struct Other {
     pub(super) terms: Terms,
     /// Its id, if it is stored.
     pub(super) id: Option<Ulid>,
+}
+
+impl Other {
+    fn stored(record: &Record) -> Self {
+        Self {
+            name: record.id.to_string(),
+            terms: record.terms.clone(),
+            id: Some(record.id),
+        }
+    }
 }
 
 /// A record as an exemption of the policy.

@@ -22,7 +22,7 @@ impl Enforcer {
         host: &mut impl Host,
     ) -> Result<Changed, Refusal> {
         if let Some(record) = self.changed_by(requester, host).await? {
-            return self.changed(record, Vec::new());
+            return Ok(self.changed(record, Vec::new()));
         }
         let now = Timestamp::now();
         let Valid { terms, mut warnings } = self.validate(now, |validator| validator.validate(new))?;
@@ -32,11 +32,8 @@ impl Enforcer {
             before: None,
             after: Record::new(self.new_id()?, terms, now, requester.actor.clone()),
         };
-        let record = self.commit_one(change, None, requester, host).await?;
-        let request = requester.request.clone();
-        self.enforce(slice::from_ref(&record), ChangeKind::Add, request, host)
-            .await?;
-        self.changed(record, warnings)
+        let record = self.change_one(change, None, requester, host).await?;
+        Ok(self.changed(record, warnings))
     }
 
     /// Changes when an exemption expires.
@@ -49,7 +46,7 @@ impl Enforcer {
         host: &mut impl Host,
     ) -> Result<Changed, Refusal> {
         if let Some(record) = self.changed_by(requester, host).await? {
-            return self.changed(record, Vec::new());
+            return Ok(self.changed(record, Vec::new()));
         }
         let before = self.stored(id)?;
         let now = Timestamp::now();
@@ -69,10 +66,8 @@ impl Enforcer {
             before: Some(before),
             after,
         };
-        let record = self.commit_one(change, reason, requester, host).await?;
-        self.enforce(slice::from_ref(&record), ChangeKind::Extend, None, host)
-            .await?;
-        self.changed(record, warnings)
+        let record = self.change_one(change, reason, requester, host).await?;
+        Ok(self.changed(record, warnings))
     }
 
     /// Removes an exemption.
@@ -84,7 +79,7 @@ impl Enforcer {
         host: &mut impl Host,
     ) -> Result<Changed, Refusal> {
         if let Some(record) = self.changed_by(requester, host).await? {
-            return self.changed(record, Vec::new());
+            return Ok(self.changed(record, Vec::new()));
         }
         let before = self.stored(id)?;
         let reason = valid_reason(reason)?;
@@ -96,18 +91,51 @@ impl Enforcer {
             },
             before: Some(before),
         };
-        let record = self.commit_one(change, Some(reason), requester, host).await?;
-        self.enforce(slice::from_ref(&record), ChangeKind::Remove, None, host)
-            .await?;
-        self.changed(record, Vec::new())
+        let record = self.change_one(change, Some(reason), requester, host).await?;
+        Ok(self.changed(record, Vec::new()))
     }
 
-    fn changed(&mut self, record: Record, warnings: Vec<String>) -> Result<Changed, Refusal> {
-        Ok(Changed {
-            explanation: self.explain_exemption(&record)?,
+    /// Computes a change, stores it and enforces it; returns the record as it is stored.
+    async fn change_one(
+        &mut self,
+        change: Change,
+        reason: Option<String>,
+        requester: &Requester,
+        host: &mut impl Host,
+    ) -> Result<Record, Refusal> {
+        let kind = change.action;
+        let pending = self
+            .prepare_change(slice::from_ref(&change.after), kind, host)
+            .await?;
+        let record = match self.commit_one(change, reason, requester, host).await {
+            Ok(record) => record,
+            Err(refusal) => {
+                self.discard(pending);
+                return Err(refusal);
+            }
+        };
+        let request = requester.request.clone();
+        self.enforce(pending, slice::from_ref(&record), kind, request, host)
+            .await?;
+        Ok(record)
+    }
+
+    /// What a change that is stored and enforced did.
+    fn changed(&mut self, record: Record, mut warnings: Vec<String>) -> Changed {
+        let explanation = match self.explain_exemption(&record) {
+            Ok(explanation) => Some(explanation),
+            Err(refusal) => {
+                warnings.push(format!(
+                    "the change is stored and enforced; the verdict of the kernel cannot be shown: {refusal}"
+                ));
+                None
+            }
+        };
+        Changed {
             record,
+            explanation,
             warnings,
-        })
+        }
     }
 
     /// Validates terms against the policy that is enforced.

@@ -5,7 +5,7 @@ use ulid::Ulid;
 use super::{refusal::Refusal, requester::Requester};
 use crate::{
     enforcer::{host::Host, state::Enforcer},
-    store::{Earlier, Record, RequestKey},
+    store::{Earlier, Record, RequestKey, StoreError},
 };
 
 impl Enforcer {
@@ -26,14 +26,14 @@ impl Enforcer {
 
     /// The records that an earlier request with the same key has changed.
     ///
-    /// This is the first step of every change, after which the kernel has caught up with the store: what is stored and not
-    /// enforced must not be answered as done, and nothing must be decided without what could not be read before.
+    /// This is the first step of every change: what is stored and not enforced must not be answered as done, and nothing must
+    /// be decided without what could not be read before. While only the kernel is behind, other changes go on.
     pub(super) async fn all_changed_by(
         &mut self,
         requester: &Requester,
         host: &mut impl Host,
     ) -> Result<Option<Vec<Ulid>>, Refusal> {
-        let caught_up = if self.kernel_is_behind() {
+        let caught_up = if self.active_set_is_stale {
             self.load_again(host).await
         } else {
             Ok(())
@@ -45,6 +45,12 @@ impl Enforcer {
         let earlier = self
             .with_store(host, move |store| store.earlier(uid, &key))
             .await??;
+        let is_lagging = |earlier: &Earlier| earlier.changed.iter().any(|id| self.lagging.contains(id));
+        let caught_up = if caught_up.is_ok() && earlier.as_ref().is_some_and(is_lagging) {
+            self.load_again(host).await
+        } else {
+            caught_up
+        };
         outcome(earlier.map(|earlier| (request, earlier)), caught_up)
     }
 }
@@ -58,9 +64,12 @@ fn outcome(
         (Some((request, earlier)), _) if earlier.digest != request.digest => Err(Refusal::KeyReused),
         (earlier, Ok(())) => Ok(earlier.map(|(_, earlier)| earlier.changed)),
         (Some(_), Err(error)) => Err(Refusal::not_enforced_yet(&error)),
-        (None, Err(error)) => Err(Refusal::Broken(format!(
-            "nothing was changed: the kernel is behind the exemption store: {error:#}"
-        ))),
+        (None, Err(error)) => Err(match error.downcast::<StoreError>() {
+            Ok(error) => Refusal::Store(error),
+            Err(error) => Refusal::Kernel(format!(
+                "nothing was changed: the kernel is behind the exemption store: {error:#}"
+            )),
+        }),
     }
 }
 
@@ -92,7 +101,7 @@ mod tests {
         let repeated = || Some((request("remove"), earlier("remove")));
         let done = outcome(repeated(), Ok(())).unwrap();
         assert_eq!(done, Some(vec![Ulid::from(7_u128)]));
-        let Err(Refusal::Broken(why)) = outcome(repeated(), failure()) else {
+        let Err(Refusal::Kernel(why)) = outcome(repeated(), failure()) else {
             panic!("it passes for done");
         };
         assert!(
@@ -104,7 +113,7 @@ mod tests {
     #[test]
     fn a_request_that_was_never_stored_is_refused_as_such_while_the_kernel_is_behind() {
         assert_eq!(outcome(None, Ok(())).unwrap(), None);
-        let Err(Refusal::Broken(why)) = outcome(None, failure()) else {
+        let Err(Refusal::Kernel(why)) = outcome(None, failure()) else {
             panic!("it is not refused while the kernel is behind");
         };
         assert!(why.starts_with("nothing was changed: "), "{why}");

@@ -74,13 +74,21 @@ impl Enforcer {
             request: requester.request.clone(),
             taken_back: None,
         };
-        let last = self.commit(commit, host).await?;
+        let pending = self.prepare_change(&records, ChangeKind::Add, host).await?;
+        let last = match self.commit(commit, host).await {
+            Ok(last) => last,
+            Err(refusal) => {
+                self.discard(pending);
+                return Err(refusal);
+            }
+        };
         let count = records.len() as u64;
         let numbered = (last + 1 - count..).zip(records);
         let records: Vec<_> = numbered
             .map(|(revision, record)| Record { revision, ..record })
             .collect();
-        self.enforce(&records, ChangeKind::Add, requester.request.clone(), host)
+        let request = requester.request.clone();
+        self.enforce(pending, &records, ChangeKind::Add, request, host)
             .await?;
         Ok(imported)
     }

@@ -7,8 +7,8 @@ use crate::{enforcer::explain::Explanation, store::Record};
 pub(crate) struct Changed {
     /// The exemption as it is stored now.
     pub(crate) record: Record,
-    /// What the program in the kernel does now with a connection from its first prefix.
-    pub(crate) explanation: Explanation,
+    /// What the program in the kernel does now with a connection from its first prefix, if that can be determined.
+    pub(crate) explanation: Option<Explanation>,
     /// What is probably a mistake.
     pub(crate) warnings: Vec<String>,
 }

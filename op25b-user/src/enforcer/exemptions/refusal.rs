@@ -62,7 +62,7 @@ impl From<Invalid> for Refusal {
 impl Refusal {
     /// The answer about a change until the kernel has it, however often it is requested.
     pub(super) fn not_enforced_yet(error: &anyhow::Error) -> Self {
-        Self::Broken(format!(
+        Self::Kernel(format!(
             "the change is stored but not yet in the kernel: {error:#}; this is retried every {RETRY:?}"
         ))
     }

@@ -17,7 +17,7 @@ const ADD: [&str; 5] = ["exempt", "add", "198.51.100.8/29", "--customer", "Examp
 fn added() -> Added {
     Added {
         exemption: exemption(ID, "Example KK", "198.51.100.8/29"),
-        verdict: explained("pass", "exempt"),
+        verdict: Some(explained("pass", "exempt")),
         warnings: vec!["it is already let through by line 12 of the policy".into()],
     }
 }
@@ -145,7 +145,8 @@ fn remove_sends_the_reason_and_prints_the_new_verdict() {
     let daemon = scene.daemon(|_| {
         ok(&Removed {
             exemption: exemption(ID, "Example KK", "198.51.100.8/29"),
-            verdict: explained("drop", "blocked"),
+            verdict: Some(explained("drop", "blocked")),
+            warnings: Vec::new(),
         })
     });
     let answer = scene.op25b(&["exempt", "remove", ID, "--reason", "contract ended & so"]);
@@ -168,6 +169,21 @@ fn remove_sends_the_reason_and_prints_the_new_verdict() {
 }
 
 #[test]
+fn a_change_without_a_verdict_is_done_and_warned_of() {
+    let scene = Scene::new();
+    let why = "the change is stored and enforced; the verdict of the kernel cannot be shown: no memory";
+    let _daemon = scene.daemon(move |_| {
+        ok(&Added {
+            exemption: exemption(ID, "Example KK", "198.51.100.8/29"),
+            verdict: None,
+            warnings: vec![why.to_owned()],
+        })
+    });
+    let expected = format!("warning: {why}\n");
+    scene.op25b(&ADD).is(0, &format!("{ID}\n"), &expected);
+}
+
+#[test]
 fn extend_prints_the_new_end() {
     let scene = Scene::new();
     let daemon = scene.daemon(|_| {
@@ -175,7 +191,7 @@ fn extend_prints_the_new_end() {
         exemption.terms.expires_at = Some("2106-01-01T00:00:00Z".parse().unwrap());
         ok(&Extended {
             exemption,
-            verdict: explained("pass", "exempt"),
+            verdict: Some(explained("pass", "exempt")),
             warnings: Vec::new(),
         })
     });

@@ -215,7 +215,7 @@ async fn daemon(mut requests: mpsc::Receiver<Request>, note: mpsc::UnboundedSend
             } => {
                 let _ = answer.send(Ok(Added {
                     exemption,
-                    verdict,
+                    verdict: Some(verdict),
                     warnings: Vec::new(),
                 }));
                 format!("add {} {caller:?}", new.customer)
@@ -226,7 +226,7 @@ async fn daemon(mut requests: mpsc::Receiver<Request>, note: mpsc::UnboundedSend
                 let _ = answer.send(if id == Ulid::from(1).to_string() {
                     Ok(Extended {
                         exemption,
-                        verdict,
+                        verdict: Some(verdict),
                         warnings: Vec::new(),
                     })
                 } else {
@@ -237,7 +237,11 @@ async fn daemon(mut requests: mpsc::Receiver<Request>, note: mpsc::UnboundedSend
             Request::Remove {
                 id, reason, answer, ..
             } => {
-                let _ = answer.send(Ok(Removed { exemption, verdict }));
+                let _ = answer.send(Ok(Removed {
+                    exemption,
+                    verdict: Some(verdict),
+                    warnings: Vec::new(),
+                }));
                 format!("remove {id} {reason}")
             }
             Request::Import { import, answer, .. } => {
