@@ -34,6 +34,8 @@ kinds! {
     PolicyRefused = "policy_refused",
     /// The clock is behind op25b's own last records.
     ClockBehind = "clock_behind",
+    /// There is no control socket.
+    ControlSocket = "control_socket",
     /// The filter ends with the daemon.
     NotPersistent = "not_persistent",
     /// The kernel does not enforce what the store holds.

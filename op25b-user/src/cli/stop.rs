@@ -3,7 +3,6 @@
 use std::{
     fs,
     io::Write as _,
-    os::unix::net::UnixStream,
     path::Path,
     process::ExitCode,
     thread,
@@ -86,7 +85,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn remove_socket(runtime_dir: &Path) -> anyhow::Result<()> {
     let socket = control::socket(runtime_dir);
     // A socket that accepts connections belongs to a daemon with other pins.
-    if socket.exists() && UnixStream::connect(&socket).is_err() {
+    if socket.exists() && !control::is_served(&socket) {
         fs::remove_file(&socket).with_context(|| format!("cannot remove {}", socket.display()))?;
     }
     // It may belong to systemd, or contain other files.

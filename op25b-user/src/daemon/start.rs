@@ -37,7 +37,7 @@ impl Daemon {
         let store = takeover.store().clone();
         let open_reader: OpenReader = Arc::new(move || store.reader());
         let (metrics, scrapes) = Scrapes::new();
-        let control = Control::listen(&options.runtime_dir, open_reader, metrics)?;
+        let control = Control::listen(&options.runtime_dir, open_reader, metrics, takeover.faults())?;
         let interface_events = InterfaceEvents::listen()?;
         let clock = Clock::new()?;
         let reloads = Reloads {

@@ -62,6 +62,11 @@ impl Takeover {
         })
     }
 
+    /// The faults that last.
+    pub(crate) fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
     /// The store.
     pub(crate) fn store(&self) -> &SharedStore {
         &self.store

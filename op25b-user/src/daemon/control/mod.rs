@@ -6,6 +6,7 @@
 mod body;
 mod caller;
 mod limits;
+mod listening;
 mod names;
 mod openapi;
 mod problem;
@@ -18,25 +19,18 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
-use nix::unistd::Gid;
 use tokio::{
-    net::UnixListener,
     sync::{mpsc, watch},
     task::JoinHandle,
 };
-use tracing::warn;
 
-use self::shared::Shared;
-pub(crate) use self::socket::socket;
+pub(crate) use self::socket::{is_served, socket};
 pub(super) use self::{limits::THREADS, reads::OpenReader, shared::View};
+use self::{listening::Listening, server::Listener, shared::Shared};
 use super::{events::scrapes::Scrape, request::Request};
+use crate::fault::Faults;
 
 /// How long a daemon may take to report its status.
 pub(crate) const PROMPT: Duration = Duration::from_secs(2);
@@ -45,44 +39,34 @@ pub(crate) const PROMPT: Duration = Duration::from_secs(2);
 pub(super) struct Control {
     requests: mpsc::Receiver<Request>,
     view: watch::Sender<Option<Arc<View>>>,
-    serving: Option<Serving>,
-}
-
-struct Serving {
-    path: PathBuf,
-    task: JoinHandle<()>,
+    listening: Listening,
+    server: JoinHandle<()>,
 }
 
 impl Control {
-    /// Listens at the socket. If it cannot be created, on a full disk for example, the daemon runs without.
+    /// Listens at the socket. If it cannot be created, on a full disk for example, the daemon runs without until it can.
     pub(super) fn listen(
         runtime_dir: &Path,
         open_reader: OpenReader,
         scrapes: mpsc::Sender<Scrape>,
+        faults: &Faults,
     ) -> anyhow::Result<Self> {
         let (sender, requests) = mpsc::channel(limits::QUEUE);
         let (view, seen) = watch::channel(None);
-        let path = socket(runtime_dir);
-        socket::refuse_another(&path)?;
-        let group = socket::group();
-        let serving = match socket::bind(runtime_dir, &path, group) {
-            Ok(listener) => {
-                let shared = Shared::new(sender, seen, open_reader, scrapes);
-                let task = tokio::spawn(serve(listener, group, shared));
-                Some(Serving { path, task })
-            }
-            Err(error) => {
-                warn!(
-                    "there is no control socket, so `op25b reload` and `op25b exempt` do not work: {error:#}"
-                );
-                None
-            }
-        };
+        let (mut listening, listeners) = Listening::new(runtime_dir);
+        listening.begin(faults)?;
+        let shared = Shared::new(sender, seen, open_reader, scrapes);
         Ok(Self {
             requests,
             view,
-            serving,
+            listening,
+            server: tokio::spawn(serve(listeners, shared)),
         })
+    }
+
+    /// Makes the socket again if another process has removed or replaced it.
+    pub(super) fn keep(&mut self, faults: &Faults) {
+        self.listening.keep(faults);
     }
 
     /// Waits for the next request; without a socket, for ever.
@@ -101,18 +85,14 @@ impl Control {
 
 impl Drop for Control {
     fn drop(&mut self) {
-        if let Some(Serving { path, task }) = &self.serving {
-            task.abort();
-            // If this fails, the next daemon removes it.
-            let _ = fs::remove_file(path);
-        }
+        self.server.abort();
     }
 }
 
-async fn serve(listener: UnixListener, group: Option<Gid>, mut shared: Shared) {
+async fn serve(listeners: mpsc::Receiver<Listener>, mut shared: Shared) {
     // Until then connections wait at the socket: a response may start a thread, and a thread that starts before the daemon
     // drops its privileges keeps them.
     if shared.view.wait_for(Option::is_some).await.is_ok() {
-        server::serve(listener, group, routes::router(shared)).await;
+        server::serve(listeners, routes::router(shared)).await;
     }
 }

@@ -3,3 +3,4 @@
 mod crowd;
 mod peers;
 mod reload;
+mod socket;

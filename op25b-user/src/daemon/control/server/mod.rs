@@ -26,7 +26,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use nix::unistd::Gid;
 use tokio::{
     net::{UnixListener, UnixStream},
-    sync::{Notify, OwnedSemaphorePermit, Semaphore},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc},
     time::sleep,
 };
 use tower::ServiceExt as _;
@@ -39,12 +39,33 @@ use super::limits;
 /// The pause after a failed `accept`: without a free file descriptor the next one fails as well.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Serves connections for ever. Members of `group` may change things.
-pub(super) async fn serve(listener: UnixListener, group: Option<Gid>, router: Router) {
+/// A socket that connections arrive at.
+pub(super) struct Listener {
+    pub(super) listener: UnixListener,
+    /// The group whose members may change things.
+    pub(super) group: Option<Gid>,
+}
+
+/// Serves connections until no other listener can come. Each listener replaces the one before, whose connections go on.
+pub(super) async fn serve(mut listeners: mpsc::Receiver<Listener>, router: Router) {
     let slots = Arc::new(Semaphore::new(limits::CONNECTIONS));
     let idle = Arc::new(EvictionQueue::default());
+    let Some(mut current) = listeners.recv().await else {
+        return;
+    };
     loop {
-        let stream = match listener.accept().await {
+        let Listener { listener, group } = &current;
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            next = listeners.recv() => match next {
+                Some(next) => {
+                    current = next;
+                    continue;
+                }
+                None => return,
+            },
+        };
+        let stream = match accepted {
             Ok((stream, _)) => stream,
             Err(error) => {
                 warn!(%error, "cannot accept a connection at the control socket");
@@ -52,7 +73,7 @@ pub(super) async fn serve(listener: UnixListener, group: Option<Gid>, router: Ro
                 continue;
             }
         };
-        let credentials = match Credentials::of(&stream, group) {
+        let credentials = match Credentials::of(&stream, *group) {
             Ok(credentials) => credentials,
             Err(error) => {
                 warn!(%error, "cannot read the credentials of a connection at the control socket");

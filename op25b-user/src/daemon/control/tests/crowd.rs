@@ -11,7 +11,11 @@ use tokio::{
 };
 
 use super::{
-    super::{limits, routes::router, server},
+    super::{
+        limits,
+        routes::router,
+        server::{self, Listener},
+    },
     daemon, open_fake, shared,
 };
 
@@ -32,7 +36,17 @@ impl Served {
         let (note, asked) = mpsc::unbounded_channel();
         tokio::spawn(daemon(received, note));
         let router = router(shared(requests, open_fake()));
-        tokio::spawn(server::serve(listener, None, router));
+        let (sender, listeners) = mpsc::channel(1);
+        let listener = Listener {
+            listener,
+            group: None,
+        };
+        sender.try_send(listener).ok().unwrap();
+        // Dropping the sender would end the server.
+        tokio::spawn(async move {
+            server::serve(listeners, router).await;
+            drop(sender);
+        });
         Self {
             folder,
             _asked: asked,
