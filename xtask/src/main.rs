@@ -39,6 +39,9 @@ enum Command {
     /// Send blocked and allowed traffic through a filter during reloads, crashes, upgrades and interface changes, and count
     /// packets with a wrong verdict.
     Soak(Words),
+    /// Let random faults happen to a daemon while packets of enforced pools come in, and compare the kernel, the packets and
+    /// everything that op25b reports.
+    Chaos(Words),
     /// Add, change and remove exemptions during a flood, from many concurrent clients and with repeated `kill -9`.
     Exemptions(Words),
     /// Send a daemon thousands of requests generated from docs/openapi.json, valid and invalid ones, and check its responses
@@ -69,6 +72,7 @@ fn run() -> anyhow::Result<ExitCode> {
         Command::Bench(args) => bench::run(&args),
         Command::Mutants(args) => mutants::run(&args),
         Command::Soak(words) => match lab::run("soak", &words, Build::Debug)? {},
+        Command::Chaos(words) => match lab::run("chaos", &words, Build::Debug)? {},
         Command::Exemptions(words) => match lab::run("exemptions", &words, Build::Release)? {},
         Command::Api(words) => match lab::run("api", &words, Build::Debug)? {},
         Command::Lacks => Ok(suite::lacks()),

@@ -1,6 +1,7 @@
 //! An ISP in network namespaces, with mail and web servers, traffic and captures, for op25b's demo and tests.
 
 pub mod bpf;
+pub mod chaos;
 pub mod commands;
 pub mod disk;
 pub mod filter;

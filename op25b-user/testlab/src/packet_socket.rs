@@ -11,6 +11,8 @@ use anyhow::Context as _;
 use nix::sys::socket::{setsockopt, sockopt::RcvBufForce};
 use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
 
+/// `ETH_P_IP`, in the type of the header's field.
+const ETH_P_IP: u16 = 0x0800;
 /// No frame is longer: an IP packet of 64 KiB and what comes before it.
 const LONGEST: usize = 65_536 + 64;
 
@@ -30,6 +32,14 @@ impl PacketSocket {
         socket
             .bind(&address)
             .with_context(|| format!("cannot bind a packet socket to {interface}"))?;
+        Ok(Self { socket })
+    }
+
+    /// Opens one for the IPv4 packets that come in on any interface of the calling thread's namespace.
+    pub fn open_all() -> anyhow::Result<Self> {
+        let protocol = Protocol::from(i32::from((ETH_P_IP).to_be()));
+        let socket =
+            Socket::new(Domain::PACKET, Type::RAW, Some(protocol)).context("cannot open a packet socket")?;
         Ok(Self { socket })
     }
 
@@ -68,18 +78,28 @@ impl PacketSocket {
         Ok(self.next(deadline)?.map(|(frame, _)| frame))
     }
 
+    /// The same with the index of the interface that it came in on.
+    pub fn receive_from(&mut self, deadline: Instant) -> anyhow::Result<Option<(Vec<u8>, u32)>> {
+        while let Some((frame, from)) = self.next(deadline)? {
+            if let Some(from) = link_layer(&from) {
+                return Ok(Some((frame, from.sll_ifindex.cast_unsigned())));
+            }
+        }
+        Ok(None)
+    }
+
     /// Waits for the next frame that this host itself sends out here, tags and all; none if none goes out in time.
     pub fn receive_sent(&mut self, deadline: Instant) -> anyhow::Result<Option<Vec<u8>>> {
-        while let Some((frame, is_sent)) = self.next(deadline)? {
-            if is_sent {
+        while let Some((frame, from)) = self.next(deadline)? {
+            if is_outgoing(&from) {
                 return Ok(Some(frame));
             }
         }
         Ok(None)
     }
 
-    /// The next frame in either direction, and whether it goes out.
-    fn next(&mut self, deadline: Instant) -> anyhow::Result<Option<(Vec<u8>, bool)>> {
+    /// The next frame in either direction, and its address, which holds the direction.
+    fn next(&mut self, deadline: Instant) -> anyhow::Result<Option<(Vec<u8>, SockAddr)>> {
         let mut buffer = Vec::with_capacity(LONGEST);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -93,7 +113,7 @@ impl PacketSocket {
                 Ok((length, from)) => {
                     // SAFETY: the kernel has written so many bytes to the buffer's start.
                     unsafe { buffer.set_len(length) };
-                    return Ok(Some((buffer, is_outgoing(&from))));
+                    return Ok(Some((buffer, from)));
                 }
                 Err(error)
                     if matches!(
@@ -108,10 +128,15 @@ impl PacketSocket {
 
 /// Whether a packet socket's sender address marks the frame as outgoing.
 fn is_outgoing(address: &SockAddr) -> bool {
+    link_layer(address).is_some_and(|address| address.sll_pkttype == libc::PACKET_OUTGOING)
+}
+
+/// A packet socket's sender address.
+fn link_layer(address: &SockAddr) -> Option<libc::sockaddr_ll> {
     let is_link =
         address.domain() == Domain::PACKET && address.len() as usize >= size_of::<libc::sockaddr_ll>();
     // SAFETY: it is the address of a link layer, and long enough for one.
-    is_link && unsafe { (*address.as_ptr().cast::<libc::sockaddr_ll>()).sll_pkttype } == libc::PACKET_OUTGOING
+    is_link.then(|| unsafe { *address.as_ptr().cast::<libc::sockaddr_ll>() })
 }
 
 /// All protocols on an interface.

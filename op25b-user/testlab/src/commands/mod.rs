@@ -2,6 +2,7 @@
 
 mod api;
 mod capture;
+mod chaos;
 mod demo;
 mod exemptions;
 mod lab;
@@ -32,6 +33,7 @@ enum Command {
     Lab(lab::Args),
     Capture(capture::Args),
     Soak(soak::Args),
+    Chaos(chaos::Args),
     Exemptions(exemptions::Args),
     Api(api::Args),
 }
@@ -52,6 +54,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Lab(args) => lab::run(args),
         Command::Capture(args) => capture::run(args),
         Command::Soak(args) => soak::run(args, cli.op25b()?),
+        Command::Chaos(args) => chaos::run(args, cli.op25b()?),
         Command::Exemptions(args) => exemptions::run(args, cli.op25b()?),
         Command::Api(args) => api::run(args, cli.op25b()?),
     }
