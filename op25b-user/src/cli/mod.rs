@@ -2,6 +2,7 @@
 
 mod check;
 mod daemon;
+mod descriptors;
 mod exempt;
 mod explain;
 pub mod logging;
@@ -83,6 +84,7 @@ impl Command {
         if !matches!(self, Self::Run(_)) {
             held.release()?;
         }
+        descriptors::raise_limit();
         match self {
             Self::Check(args) => check::run(args),
             Self::Run(args) => run::run(args, held),
