@@ -38,6 +38,8 @@ kinds! {
     ControlSocket = "control_socket",
     /// The filter ends with the daemon.
     NotPersistent = "not_persistent",
+    /// Pins were removed and cannot be made anew.
+    PinsLost = "pins_lost",
     /// The kernel does not enforce what the store holds.
     KernelBehind = "kernel_behind",
     /// Stored exemptions do not fit into the kernel with the others, and are not enforced.
@@ -89,6 +91,12 @@ impl Faults {
         }
     }
 
+    /// Whether there is one of this kind.
+    #[must_use]
+    pub fn has(&self, kind: FaultKind) -> bool {
+        self.lock().contains_key(&kind)
+    }
+
     /// The faults that last, in the order of their kinds.
     #[must_use]
     pub fn list(&self) -> Vec<Fault> {
@@ -115,6 +123,7 @@ mod tests {
         assert_eq!((fault.message.as_str(), fault.since), ("second", since));
         faults.clear(FaultKind::ClockBehind);
         assert_eq!(faults.list().len(), 1);
+        assert!(faults.has(FaultKind::StoreUnread) && !faults.has(FaultKind::ClockBehind));
         faults.clear(FaultKind::StoreUnread);
         assert_eq!(faults.list(), []);
     }

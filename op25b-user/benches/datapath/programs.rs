@@ -63,6 +63,7 @@ pub fn op25b(policy: &Policy) -> anyhow::Result<Filter> {
         version: env!("CARGO_PKG_VERSION").into(),
         pid: std::process::id(),
         loaded_at: Timestamp::now(),
+        network_namespace: None,
         policy_file: PathBuf::from("policy.yaml"),
         policy_sha256: String::new(),
         pools: Vec::new(),

@@ -181,7 +181,8 @@ fn check(file: &Path) -> anyhow::Result<Measured> {
 fn run(file: &Path) -> anyhow::Result<Measured> {
     let begin = Instant::now();
     let child = Command::new(COMMAND)
-        .args(["run", "--policy"])
+        // The BPF file system is one of the benchmark's own.
+        .args(["run", "--no-persist", "--policy"])
         .arg(file)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

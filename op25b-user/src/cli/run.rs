@@ -39,6 +39,10 @@ pub struct Args {
     /// Reload the policy whenever its file changes.
     #[arg(long)]
     watch: bool,
+    /// Enforce also where the filter ends with the daemon: in a mount namespace of its own (`ip netns exec`, a container) without
+    /// the machine's BPF file system.
+    #[arg(long)]
+    no_persist: bool,
     #[command(flatten)]
     paths: Paths,
 }
@@ -57,6 +61,7 @@ pub(super) fn run(args: &Args, held: &HeldSignals) -> anyhow::Result<ExitCode> {
     let options = Options {
         policy: args.policy.clone(),
         bpffs: args.paths.bpffs.clone(),
+        no_persist: args.no_persist,
         runtime_dir: args.paths.runtime_dir.clone(),
         state_dir: args.paths.state_dir.clone(),
         datapath_log: args.datapath_log,

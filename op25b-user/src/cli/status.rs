@@ -71,9 +71,15 @@ async fn read_status(paths: &Paths) -> anyhow::Result<Status> {
 
 fn text(status: &Status) -> String {
     if status.filters.is_empty() && status.unreadable.is_empty() {
-        let daemon = match status.daemon {
-            Some(pid) => format!("; the daemon, process {pid}, waits for interfaces"),
-            None => String::new(),
+        let daemon = match (&status.elsewhere, status.daemon) {
+            (Some(elsewhere), daemon) => format!(
+                "; the one that is pinned runs in another, {}, on {} ({})",
+                elsewhere.network_namespace,
+                elsewhere.interfaces.join(", "),
+                daemon.map_or_else(|| "no daemon runs".into(), |pid| format!("daemon: process {pid}"))
+            ),
+            (None, Some(pid)) => format!("; the daemon, process {pid}, waits for interfaces"),
+            (None, None) => String::new(),
         };
         return format!(
             "no op25b filter is running on the interfaces of this network namespace{daemon}\n{}",

@@ -11,6 +11,8 @@ pub struct Options {
     pub policy: PathBuf,
     /// Where the filter is pinned.
     pub bpffs: PathBuf,
+    /// Whether the filter may end with the daemon.
+    pub no_persist: bool,
     /// Where the control socket is.
     pub runtime_dir: PathBuf,
     /// Where exemptions are stored.

@@ -29,6 +29,7 @@ impl Daemon {
     pub(super) async fn start(options: Options, file: policy::File) -> anyhow::Result<(Self, Enforcer)> {
         let takeover_options = TakeoverOptions {
             bpffs: options.bpffs.clone(),
+            no_persist: options.no_persist,
             state_dir: options.state_dir.clone(),
             datapath_log: options.datapath_log,
         };

@@ -20,7 +20,7 @@ mod test_run;
 
 pub use migrate::MigratedRecords;
 pub use object::{ChangeError, Description, Filter, LoadError, LoadOptions, LogLevel, PoolSummary, Reused};
-pub use pins::{Pins, PinsError, holder, pinned_programs};
+pub use pins::{PinnedElsewhere, Pins, PinsError, holder, pinned_elsewhere, pinned_programs};
 pub use replace::{
     AttachError, Attachment, Enforced, Held, KindError, LinkState, ReplaceError, Replacement, Target, Upper,
 };
@@ -29,6 +29,7 @@ pub use sys::{
     clock,
     interfaces::{Interface, InterfaceEvents, Interfaces, InterfacesError, XdpAttachment},
     map::{MapError, MapOp},
+    network_namespace::NetworkNamespace,
     requirements,
 };
 pub use test_run::{Decision, TestRunError, TestRunner};

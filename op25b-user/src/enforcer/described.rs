@@ -9,7 +9,7 @@ use super::{
     fit::{Fitted, fit},
 };
 use crate::{
-    datapath::{Description, PoolSummary},
+    datapath::{Description, NetworkNamespace, PoolSummary},
     policy::{self, CompileError, Compiled, Exemption, Policy},
     store::Record,
 };
@@ -113,6 +113,7 @@ pub(crate) fn describe(file: &policy::File) -> Description {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         loaded_at: Timestamp::now(),
+        network_namespace: NetworkNamespace::current().ok(),
         policy_file: file.path.clone(),
         policy_sha256: file.sha256.clone(),
         pools: policy

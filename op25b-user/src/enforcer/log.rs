@@ -63,14 +63,14 @@ impl Enforcer {
         }
     }
 
-    /// Logs the counters. The filter continues without this process.
+    /// Logs the counters, and what becomes of the filter without this process.
     pub(crate) fn log_final_counters(&mut self) -> anyhow::Result<()> {
         for (role, counters) in self.counters()? {
             for (reason, packets) in counters.iter() {
                 info!(role = role.name(), reason = reason.name(), packets, "counted");
             }
         }
-        info!("the filter continues to enforce; `op25b stop --detach` removes it");
+        self.log_outlook();
         Ok(())
     }
 }

@@ -12,6 +12,7 @@ mod explain;
 mod fit;
 mod host;
 mod log;
+mod pins;
 mod prepare;
 mod reconcile;
 mod replace;

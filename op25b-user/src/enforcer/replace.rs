@@ -27,6 +27,7 @@ impl Enforcer {
         host: &mut impl Host,
     ) -> anyhow::Result<Vec<String>> {
         let (store, log) = (self.store.clone(), self.datapath_log);
+        self.repair_pins();
         let reused = self.datapath.reusable(&file.compiled)?;
         let prepared = host
             .run_while_waiting(self, move || {

@@ -8,13 +8,14 @@ use ulid::Generator;
 
 use super::{
     exemptions::active_set::ActiveSet,
+    pins,
     prepare::load_with,
     reconcile::history::LinkHistories,
     state::{Enforcer, targets},
     store::SharedStore,
 };
 use crate::{
-    datapath::{Enforced, Filter, Interfaces, LogLevel, Pins},
+    datapath::{Enforced, Filter, Interfaces, LogLevel},
     fault::Faults,
     policy::{self, Policy},
     store::Record,
@@ -25,6 +26,8 @@ use crate::{
 pub(crate) struct TakeoverOptions {
     /// Where the filter is pinned.
     pub(crate) bpffs: PathBuf,
+    /// Whether the filter may end with this process.
+    pub(crate) no_persist: bool,
     /// Where exemptions are stored.
     pub(crate) state_dir: PathBuf,
     /// What the program logs about single packets.
@@ -42,7 +45,8 @@ pub(crate) struct Takeover {
 impl Takeover {
     /// Locks the pins and opens the store. A policy that cannot be attached is refused here, before it is loaded.
     pub(crate) async fn begin(options: &TakeoverOptions, policy: &Policy) -> anyhow::Result<Self> {
-        let datapath = Enforced::new(Pins::take(&options.bpffs)?);
+        let faults = Faults::default();
+        let datapath = pins::take(&options.bpffs, options.no_persist, &faults).await?;
         if let Some(before) = datapath.description()? {
             info!(
                 pins = %options.bpffs.display(),
@@ -58,7 +62,7 @@ impl Takeover {
             datapath,
             datapath_log: options.datapath_log,
             store: SharedStore::open(&options.state_dir)?,
-            faults: Faults::default(),
+            faults,
         })
     }
 

@@ -13,6 +13,7 @@ mod metrics;
 mod modes;
 mod other_version;
 mod paths;
+mod pins;
 mod privileges;
 mod reconcile;
 mod refusals;

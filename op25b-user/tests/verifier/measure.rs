@@ -48,6 +48,7 @@ pub fn both(configuration: &Configuration) -> [Measured; 2] {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         loaded_at: Timestamp::now(),
+        network_namespace: None,
         policy_file: "/nowhere/policy.yaml".into(),
         policy_sha256: String::new(),
         pools: Vec::new(),

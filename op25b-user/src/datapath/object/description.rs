@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::layout::Layout;
-use crate::datapath::{stats::RecordLayout, sys::map::MapError};
+use crate::datapath::{
+    stats::RecordLayout,
+    sys::{map::MapError, network_namespace::NetworkNamespace},
+};
 
 /// The policy of a loaded filter, and the process that loaded it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +26,9 @@ pub struct Description {
     pub pid: u32,
     /// When it was loaded.
     pub loaded_at: Timestamp,
+    /// The network namespace that it was loaded in; none if an earlier version loaded it.
+    #[serde(default)]
+    pub network_namespace: Option<NetworkNamespace>,
     /// The policy file, as an absolute path.
     pub policy_file: PathBuf,
     /// SHA-256 of that file when it was read, in hexadecimal.
@@ -129,6 +135,7 @@ mod tests {
                 version: "1".repeat(length),
                 pid: 1,
                 loaded_at: Timestamp::UNIX_EPOCH,
+                network_namespace: NetworkNamespace::current().ok(),
                 policy_file: "/etc/op25b/policy.yaml".into(),
                 policy_sha256: "00".into(),
                 pools: vec![PoolSummary {
@@ -145,5 +152,13 @@ mod tests {
             let chunks = described.to_chunks().unwrap();
             assert_eq!(Described::from_chunks(chunks.into_iter()).unwrap(), described);
         }
+    }
+
+    #[test]
+    fn a_description_of_an_earlier_version_names_no_network_namespace() {
+        let text = r#"{"version":"0.1.0","pid":1,"loaded_at":"2026-01-01T00:00:00Z","policy_file":"/p","policy_sha256":"00",
+            "pools":[],"relays":0,"exemptions":0,"exemption_ends":[]}"#;
+        let description: Description = serde_json::from_str(text).unwrap();
+        assert_eq!(description.network_namespace, None);
     }
 }

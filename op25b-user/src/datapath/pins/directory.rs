@@ -19,89 +19,107 @@
 
 use std::{
     fs, io,
+    os::unix::fs::{MetadataExt as _, lchown},
     path::{Path, PathBuf},
 };
 
-use thiserror::Error;
+use nix::unistd::geteuid;
 
 use super::{
+    error::PinsError,
     link::Link,
     lock::{self, Lock},
     names::{escaped, unescaped},
 };
-use crate::datapath::sys::bpffs::{self, BpffsError};
+use crate::datapath::sys::{bpffs, lifetime, network_namespace::NetworkNamespace};
 
-/// Why the pins cannot be used.
-#[derive(Debug, Error)]
-pub enum PinsError {
-    /// There is no BPF file system for them.
-    #[error(transparent)]
-    Bpffs(#[from] BpffsError),
-    /// Another op25b uses them.
-    #[error(
-        "{} already enforces from {}; `op25b reload` gives it a new policy, `op25b stop` ends it",
-        match .holder { Some(pid) => format!("process {pid}"), None => "another process".into() },
-        directory.display()
-    )]
-    Held {
-        /// The directory.
-        directory: PathBuf,
-        /// The process, if the system reports it.
-        holder: Option<u32>,
-    },
-    /// The system refused an operation.
-    #[error("cannot {operation} {}", path.display())]
-    Refused {
-        /// What was tried.
-        operation: &'static str,
-        /// On which path.
-        path: PathBuf,
-        /// The system's answer.
-        source: io::Error,
-    },
-}
-
-impl PinsError {
-    pub(crate) fn refused(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::Refused {
-            operation,
-            path,
-            source,
-        }
-    }
-}
+/// The directory of links, and that of generations.
+pub(super) const LINKS: &str = "links";
+pub(super) const GENERATIONS: &str = "generations";
 
 /// The pin directory, locked: no other op25b changes what is in it.
 #[derive(Debug)]
 pub struct Pins {
     directory: PathBuf,
-    _lock: Lock,
+    lock: Lock,
+    /// Where this process has mounted the BPF file system, if it has.
+    mounted: Option<PathBuf>,
 }
 
 impl Pins {
     /// Locks the directory, which is created if it does not exist.
     pub fn take(directory: &Path) -> Result<Self, PinsError> {
-        bpffs::make(directory)?;
-        let lock = lock::take(directory)
-            .map_err(PinsError::refused("lock", directory))?
-            .ok_or_else(|| PinsError::Held {
-                directory: directory.to_owned(),
-                holder: holder(directory),
-            })?;
+        let mounted = bpffs::make(directory)?;
         let pins = Self {
             directory: directory.to_owned(),
-            _lock: lock,
+            lock: locked(directory)?,
+            mounted,
         };
-        for part in [pins.links_directory(), pins.generations_directory()] {
+        pins.make_parts()?;
+        Ok(pins)
+    }
+
+    /// Makes the directories that are missing in it. Returns them.
+    fn make_parts(&self) -> Result<Vec<PathBuf>, PinsError> {
+        let mut made = Vec::new();
+        for part in [self.links_directory(), self.generations_directory()] {
             match fs::create_dir(&part) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(PinsError::refused("create", &part)(error));
-                }
-                _ => {}
+                Ok(()) => made.push(part),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(PinsError::refused("create", &part)(error)),
             }
         }
-        Ok(pins)
+        Ok(made)
+    }
+
+    /// Makes the directory, the lock on it and the directories in it anew, as far as they are gone: another process may remove
+    /// them. Returns what was gone.
+    pub(crate) fn repair(&mut self) -> Result<Vec<PathBuf>, PinsError> {
+        let mut made = Vec::new();
+        if !self.lock.is_on(&self.directory) {
+            self.mounted = bpffs::make(&self.directory)?;
+            self.lock = locked(&self.directory)?;
+            made.push(self.directory.clone());
+        }
+        made.extend(self.make_parts()?);
+        Ok(made)
+    }
+
+    /// Gives everything in the directory to root, if this process is root's: once it has dropped its privileges it cannot use
+    /// what is another user's.
+    pub(crate) fn adopt(&self) -> Result<(), PinsError> {
+        fn adopt(path: &Path, depth: u8) -> Result<(), PinsError> {
+            let found = path
+                .symlink_metadata()
+                .map_err(PinsError::refused("examine", path))?;
+            if found.uid() != 0 {
+                lchown(path, Some(0), Some(0)).map_err(PinsError::refused("give to root", path))?;
+            }
+            if found.is_dir() && depth > 0 {
+                for entry in entries(path)? {
+                    adopt(&entry, depth - 1)?;
+                }
+            }
+            Ok(())
+        }
+        if geteuid().is_root() {
+            adopt(&self.directory, 3)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether what is pinned here outlives this process.
+    pub(crate) fn outlive_process(&self) -> bool {
+        // Without /proc it cannot be known.
+        lifetime::outlives_process(&self.directory).unwrap_or(true)
+    }
+
+    /// Leaves the directory to others, without a file system that this process has mounted for it.
+    pub(crate) fn leave(self) {
+        if let Some(mounted) = &self.mounted {
+            bpffs::unmount(mounted);
+        }
     }
 
     /// Locks the directory if it exists.
@@ -121,11 +139,11 @@ impl Pins {
     }
 
     fn links_directory(&self) -> PathBuf {
-        self.directory.join("links")
+        self.directory.join(LINKS)
     }
 
     pub(super) fn generations_directory(&self) -> PathBuf {
-        self.directory.join("generations")
+        self.directory.join(GENERATIONS)
     }
 
     /// The path at which the link of an interface is pinned.
@@ -177,6 +195,21 @@ impl Pins {
     }
 }
 
+/// The lock on a directory.
+fn locked(directory: &Path) -> Result<Lock, PinsError> {
+    let lock = lock::take(directory).map_err(PinsError::refused("lock", directory))?;
+    lock.ok_or_else(|| {
+        let holder = holder(directory);
+        let namespace = holder.and_then(NetworkNamespace::name_of);
+        let here = NetworkNamespace::current().ok();
+        PinsError::Held {
+            directory: directory.to_owned(),
+            holder,
+            namespace: namespace.filter(|name| here.is_some_and(|here| here.name() != *name)),
+        }
+    })
+}
+
 /// The process that holds the lock on a pin directory, if the system reports it.
 #[must_use]
 pub fn holder(directory: &Path) -> Option<u32> {
@@ -186,23 +219,34 @@ pub fn holder(directory: &Path) -> Option<u32> {
 /// The ids of the programs that run on links pinned in a directory, whichever process holds it; none if there is no such
 /// directory.
 pub fn pinned_programs(directory: &Path) -> io::Result<Vec<u32>> {
+    let links = pinned_links(directory)?.into_iter();
+    Ok(links.map(|(_, program)| program).collect())
+}
+
+/// The names of the interfaces whose links are pinned in a directory and run a program, with its id.
+pub(super) fn pinned_links(directory: &Path) -> io::Result<Vec<(String, u32)>> {
     let gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
-    let entries = match fs::read_dir(directory.join("links")) {
+    let paths = match fs::read_dir(directory.join(LINKS)) {
         Err(error) if gone(&error) => return Ok(Vec::new()),
-        entries => entries?,
+        paths => paths?,
     };
-    let mut programs = Vec::new();
-    for entry in entries {
+    let mut links = Vec::new();
+    for entry in paths {
+        let path = entry?.path();
         // The holder may remove a link after it was listed.
-        match Link::open(&entry?.path()) {
+        match Link::open(&path) {
             Err(error) if gone(&error) => {}
             link => {
                 let info = link?.info()?;
-                programs.extend(info.interface.map(|_| info.program_id));
+                if info.interface.is_some() {
+                    let name = path.file_name().unwrap_or_default().to_string_lossy();
+                    links.push((unescaped(&name), info.program_id));
+                }
             }
         }
     }
-    Ok(programs)
+    links.sort();
+    Ok(links)
 }
 
 /// The paths in a directory, sorted by name.

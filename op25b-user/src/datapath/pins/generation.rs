@@ -9,7 +9,10 @@ use std::{
 use aya::maps::{Map, MapData, MapInfo};
 use op25b_common::names::{COUNTERS, DESCRIPTION, SUBSCRIBER_PROGRAM, SUBSCRIBERS_V4, UPLINK_PROGRAM};
 
-use super::directory::{Pins, PinsError, entries, remove_directory};
+use super::{
+    directory::{Pins, entries, remove_directory},
+    error::PinsError,
+};
 use crate::{
     datapath::{
         object::{Described, Description, Filter, LONG_LIVED, POLICY_MAPS, Reused, program_name},
@@ -44,8 +47,7 @@ impl Generation {
         if path.exists() {
             remove_directory(&path)?;
         }
-        fs::create_dir(&path).map_err(PinsError::refused("create", &path))?;
-        let pinned = Self::pin_at(&path, filter).and_then(|()| Self::open(path.clone()));
+        let pinned = Self::pin_missing(&path, filter).and_then(|_| Self::open(path.clone()));
         if pinned.is_err() {
             // The first error is the one to report.
             let _ = remove_directory(&path);
@@ -53,28 +55,35 @@ impl Generation {
         pinned
     }
 
-    fn pin_at(path: &Path, filter: &mut Filter) -> Result<(), PinsError> {
+    /// Pins what of a filter is not pinned in its directory, which is made if it does not exist. Returns what it has pinned.
+    pub(crate) fn pin_missing(path: &Path, filter: &mut Filter) -> Result<Vec<PathBuf>, PinsError> {
+        let mut pinned = Vec::new();
+        if !path.exists() {
+            fs::create_dir(path).map_err(PinsError::refused("create", path))?;
+        }
         for role in [Role::Subscriber, Role::Uplink] {
             let to = path.join(program_name(role));
-            let failed = PinsError::refused("pin to", &to);
-            let pinned = filter
-                .program_fd(role)
-                .map_err(io::Error::other)
-                .and_then(|program| bpf::pin(program, &to));
-            pinned.map_err(failed)?;
+            if !to.exists() {
+                let failed = PinsError::refused("pin to", &to);
+                let program = filter.program_fd(role).map_err(io::Error::other);
+                program
+                    .and_then(|program| bpf::pin(program, &to))
+                    .map_err(failed)?;
+                pinned.push(to);
+            }
         }
         let counters = LONG_LIVED.iter().map(|map| map.name);
         let policy_maps = POLICY_MAPS.into_iter().chain([DESCRIPTION]);
         for name in counters.chain(RECORD_MAPS).chain(policy_maps) {
             let to = path.join(name);
-            let failed = PinsError::refused("pin to", &to);
-            let pinned = filter
-                .map_fd(name)
-                .map_err(io::Error::other)
-                .and_then(|map| bpf::pin(map, &to));
-            pinned.map_err(failed)?;
+            if !to.exists() {
+                let failed = PinsError::refused("pin to", &to);
+                let map = filter.map_fd(name).map_err(io::Error::other);
+                map.and_then(|map| bpf::pin(map, &to)).map_err(failed)?;
+                pinned.push(to);
+            }
         }
-        Ok(())
+        Ok(pinned)
     }
 
     /// All that are pinned, including incomplete ones that a process left when it ended.

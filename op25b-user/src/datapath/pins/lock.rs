@@ -18,7 +18,16 @@ use nix::{
 /// The lock; dropping it releases it.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _held: Flock<File>,
+    held: Flock<File>,
+}
+
+impl Lock {
+    /// Whether it is on the directory that is at this path now.
+    pub(crate) fn is_on(&self, directory: &Path) -> bool {
+        let held = self.held.metadata();
+        let now = fs::metadata(directory);
+        held.is_ok_and(|held| now.is_ok_and(|now| is_same(&held, &now)))
+    }
 }
 
 /// Takes the lock on a directory; `None` if another process holds it.
@@ -32,7 +41,7 @@ pub(crate) fn take(directory: &Path) -> io::Result<Option<Lock>> {
         };
         // Between the two calls `op25b stop --detach` may have removed the directory, and another process created it anew.
         if is_same(&held.metadata()?, &fs::metadata(directory)?) {
-            return Ok(Some(Lock { _held: held }));
+            return Ok(Some(Lock { held }));
         }
     }
 }
@@ -75,9 +84,27 @@ mod tests {
         let lock = take(directory.path()).unwrap().unwrap();
         assert_eq!(holder(directory.path()), Some(std::process::id()));
         assert!(take(directory.path()).unwrap().is_none());
+        assert!(lock.is_on(directory.path()));
         drop(lock);
         assert_eq!(holder(directory.path()), None);
         assert!(take(directory.path()).unwrap().is_some());
+    }
+
+    #[test]
+    fn the_lock_on_a_removed_directory_is_not_one_on_the_directory_that_replaces_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = folder.path().join("pins");
+        fs::create_dir(&directory).unwrap();
+        let lock = take(&directory).unwrap().unwrap();
+        fs::remove_dir(&directory).unwrap();
+        assert!(!lock.is_on(&directory));
+        fs::create_dir(&directory).unwrap();
+        assert!(!lock.is_on(&directory));
+        assert!(
+            take(&directory)
+                .unwrap()
+                .is_some_and(|lock| lock.is_on(&directory))
+        );
     }
 
     #[test]

@@ -1,13 +1,17 @@
 //! What is pinned in the BPF file system, and so outlives the process: links and generations.
 
 mod directory;
+mod error;
 mod generation;
 mod link;
 mod lock;
 mod names;
+mod namespace;
 mod snapshot;
 
-pub use directory::{Pins, PinsError, holder, pinned_programs};
+pub use directory::{Pins, holder, pinned_programs};
+pub use error::PinsError;
+pub use namespace::{PinnedElsewhere, pinned_elsewhere};
 pub(crate) use {
     generation::Generation,
     link::{Link, Mode},

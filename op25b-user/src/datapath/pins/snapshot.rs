@@ -2,11 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
-use super::{
-    directory::{Pins, PinsError},
-    generation::Generation,
-    link::Link,
-};
+use super::{directory::Pins, error::PinsError, generation::Generation, link::Link};
 use crate::datapath::sys::bpf::XdpLinkInfo;
 
 /// Everything that is pinned when a replacement begins.

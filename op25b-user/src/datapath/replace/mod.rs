@@ -4,6 +4,7 @@ mod attach;
 mod enforced;
 mod error;
 mod kinds;
+mod pins;
 mod plan;
 mod ports;
 mod reconcile;

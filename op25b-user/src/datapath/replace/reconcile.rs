@@ -10,10 +10,7 @@ use super::{
     target::Target,
     transition::Transition,
 };
-use crate::datapath::{
-    pins::{PinsError, Snapshot},
-    sys::interfaces::Interfaces,
-};
+use crate::datapath::{pins::Snapshot, sys::interfaces::Interfaces};
 
 /// The state of the filter's link on an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,18 +53,6 @@ impl Enforced {
         } else {
             LinkState::Runs
         })
-    }
-
-    /// Pins a link again.
-    pub fn repin(&self, interface: &str) -> Result<(), PinsError> {
-        let path = self.pins.link_path(interface);
-        match self.attachment(interface) {
-            Some(attachment) => attachment
-                .link
-                .pin(&path)
-                .map_err(PinsError::refused("pin to", &path)),
-            None => Ok(()),
-        }
     }
 
     /// Replaces another program on the filter's own link by the filter's.

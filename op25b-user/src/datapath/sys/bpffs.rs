@@ -2,18 +2,21 @@
 
 use std::{
     fs, io,
-    os::unix::fs::DirBuilderExt as _,
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
 use nix::{
-    mount::{MsFlags, mount},
+    mount::{MntFlags, MsFlags, mount, umount2},
     sys::statfs::{BPF_FS_MAGIC, statfs},
+    unistd::geteuid,
 };
 use thiserror::Error;
 
 /// The conventional mount point of the BPF file system (systemd mounts it there).
 const USUAL: &str = "/sys/fs/bpf";
+/// The name of a mount that op25b made, by which a later process recognizes it.
+pub(super) const SOURCE: &str = "op25b";
 
 /// Why there is no such directory.
 #[derive(Debug, Error)]
@@ -30,22 +33,27 @@ pub enum BpffsError {
     },
 }
 
+fn refused(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> BpffsError {
+    let path = path.to_owned();
+    move |source| BpffsError::Refused {
+        operation,
+        path,
+        source,
+    }
+}
+
 /// Creates `directory` on a BPF file system: on the one that it lies on, on one mounted at `/sys/fs/bpf` if it lies below
-/// that, or else on one mounted at `directory` itself.
-pub(crate) fn make(directory: &Path) -> Result<(), BpffsError> {
-    let refused = |operation, path: &Path| {
-        let path = path.to_owned();
-        move |source: io::Error| BpffsError::Refused {
-            operation,
-            path,
-            source,
-        }
-    };
+/// that, or else on one mounted at `directory` itself. Returns where one was mounted.
+///
+/// The directory is searchable for its owner alone: whoever opens it may take the lock on it.
+pub(crate) fn make(directory: &Path) -> Result<Option<PathBuf>, BpffsError> {
     let existing = directory
         .ancestors()
         .find(|ancestor| ancestor.exists())
         .unwrap_or(Path::new("/"));
-    if !is_bpffs(existing).map_err(refused("examine", existing))? {
+    let mounted = if is_bpffs(existing).map_err(refused("examine", existing))? {
+        None
+    } else {
         let usual = Path::new(USUAL);
         let mount_point = if directory.starts_with(usual) && usual.exists() {
             usual
@@ -53,21 +61,42 @@ pub(crate) fn make(directory: &Path) -> Result<(), BpffsError> {
             fs::create_dir_all(directory).map_err(refused("create", directory))?;
             directory
         };
-        // Readable and searchable for everyone, as other file systems are: pins have permissions of their own.
         mount(
-            Some("bpf"),
+            Some(SOURCE),
             mount_point,
             Some("bpf"),
             MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC,
-            Some("mode=0755"),
+            // As systemd mounts it.
+            Some("mode=0700"),
         )
         .map_err(|error| refused("mount a BPF file system at", mount_point)(error.into()))?;
-    }
+        Some(mount_point.to_owned())
+    };
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(directory)
-        .map_err(refused("create", directory))
+        .map_err(refused("create", directory))?;
+    keep_private(directory).map_err(refused("limit the permissions of", directory))?;
+    Ok(mounted)
+}
+
+/// Takes away the permissions of others in a directory that is this user's, such as the root of a file system that an earlier
+/// version of op25b mounted.
+fn keep_private(directory: &Path) -> io::Result<()> {
+    let found = fs::metadata(directory)?;
+    let is_ours = found.uid() == geteuid().as_raw();
+    // The root of the usual one is everybody's way to other directories.
+    if is_ours && found.mode() & 0o077 != 0 && directory != Path::new(USUAL) {
+        fs::set_permissions(directory, fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+/// Unmounts what [`make`] has mounted.
+pub(crate) fn unmount(mount_point: &Path) {
+    // Lazily: a descriptor in it may still be open. It is of no use, and in the way of nobody if it stays.
+    let _ = umount2(mount_point, MntFlags::MNT_DETACH);
 }
 
 /// Whether a path lies on a BPF file system.

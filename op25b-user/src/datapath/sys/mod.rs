@@ -1,4 +1,5 @@
-//! The system's interfaces: bpf(2), the BPF file system, arrays mapped into memory, network interfaces, clocks.
+//! The system's interfaces: bpf(2), the BPF file system, arrays mapped into memory, network interfaces, clocks, namespaces,
+//! processes.
 //!
 //! Nothing in here depends on the filter.
 
@@ -6,7 +7,11 @@ pub(crate) mod bpf;
 pub(crate) mod bpffs;
 pub mod clock;
 pub(crate) mod interfaces;
+pub(crate) mod lifetime;
 pub(crate) mod map;
 pub(crate) mod mapping;
 pub(crate) mod membarrier;
+mod mounts;
+pub(crate) mod network_namespace;
 pub mod requirements;
+pub(crate) mod users;

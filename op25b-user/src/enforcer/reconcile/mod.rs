@@ -42,6 +42,7 @@ impl Enforcer {
 
     /// Examines every interface of the policy, and attaches the filter where it should run and does not.
     pub(crate) async fn reconcile(&mut self) {
+        self.repair_pins();
         let targets = targets(self.policy());
         self.link_histories
             .retain(|name, _| targets.iter().any(|target| target.interface == *name));
@@ -55,18 +56,9 @@ impl Enforcer {
                 }
             };
             let index = match state {
-                LinkState::Runs => {
+                // Without a pin it was reported before.
+                LinkState::Runs | LinkState::Unpinned => {
                     self.history(target).note_running(Instant::now());
-                    continue;
-                }
-                LinkState::Unpinned => {
-                    warn!(
-                        interface = target.interface,
-                        "the pin of the link was removed: pinning it again"
-                    );
-                    if let Err(error) = self.datapath.repin(&target.interface) {
-                        error!(interface = target.interface, "{:#}", anyhow::Error::from(error));
-                    }
                     continue;
                 }
                 LinkState::Replaced { program_id } => {

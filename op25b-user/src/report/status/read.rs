@@ -9,12 +9,13 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::types::{
-    ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State, Status, UnreadableStatus,
+    ElsewhereStatus, ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State, Status,
+    UnreadableStatus,
 };
 use crate::{
     datapath::{
         discover::{self, DiscoverError, Found, FoundFilter, FoundInterface},
-        holder, pinned_programs,
+        holder, pinned_elsewhere, pinned_programs,
     },
     policy::Role,
 };
@@ -40,10 +41,12 @@ pub async fn status(bpffs: &Path) -> Result<Status, StatusError> {
     let now = Timestamp::now();
     let Found { filters, unreadable } = discover::find().await?;
     let daemon = holder(bpffs);
-    let pinned = pinned_programs(bpffs).map_err(|source| StatusError::Pins {
+    let unreadable_pins = |source| StatusError::Pins {
         path: bpffs.to_owned(),
         source,
-    })?;
+    };
+    let pinned = pinned_programs(bpffs).map_err(unreadable_pins)?;
+    let elsewhere = pinned_elsewhere(bpffs).map_err(unreadable_pins)?;
     let state = |interfaces: &[FoundInterface]| {
         let mut programs = interfaces.iter().map(|interface| interface.program_id);
         if !programs.any(|program| pinned.contains(&program)) {
@@ -73,6 +76,10 @@ pub async fn status(bpffs: &Path) -> Result<Status, StatusError> {
             .min_by_key(|state| *state as u8)
             .unwrap_or(State::NotEnforcing),
         daemon,
+        elsewhere: elsewhere.map(|elsewhere| ElsewhereStatus {
+            network_namespace: elsewhere.namespace,
+            interfaces: elsewhere.interfaces,
+        }),
         filters,
         unreadable,
         faults: Vec::new(),

@@ -18,12 +18,24 @@ pub struct Status {
     pub state: State,
     /// The daemon's process, if one holds the pin directory.
     pub daemon: Option<u32>,
+    /// The filter of the pin directory, if it runs in another network namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<ElsewhereStatus>,
     /// The filters on interfaces of this network namespace, wherever they are pinned.
     pub filters: Vec<FilterStatus>,
     /// Those of them that another version of op25b loaded, and that this one cannot read.
     pub unreadable: Vec<UnreadableStatus>,
     /// The faults that the daemon reports, if it answers at its control socket.
     pub faults: Vec<Fault>,
+}
+
+/// A filter that runs in another network namespace.
+#[derive(Clone, Debug, Serialize)]
+pub struct ElsewhereStatus {
+    /// That network namespace.
+    pub network_namespace: String,
+    /// The interfaces that it runs on there.
+    pub interfaces: Vec<String>,
 }
 
 /// A filter whose description this version cannot read.

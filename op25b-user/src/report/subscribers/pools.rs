@@ -61,6 +61,7 @@ mod tests {
             version: String::new(),
             pid: 1,
             loaded_at: Timestamp::UNIX_EPOCH,
+            network_namespace: None,
             policy_file: "policy.yaml".into(),
             policy_sha256: String::new(),
             pools: vec![pool("outer"), pool("inner")],

@@ -116,6 +116,7 @@ pub fn prepared(policy: &Policy) -> (Compiled, Description) {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         loaded_at: Timestamp::now(),
+        network_namespace: None,
         policy_file: "/nowhere/test.yaml".into(),
         policy_sha256: String::new(),
         pools: Vec::new(),

@@ -1,0 +1,197 @@
+//! One BPF file system and several network namespaces with the same names and indices of interfaces.
+
+use std::{fs, path::Path, process::Command};
+
+use aya::maps::{Array, Map, MapData};
+use nix::sys::signal::Signal;
+use op25b::datapath::pinned_programs;
+use op25b_common::values::DescriptionChunk;
+use op25b_testlab::{
+    filter::Filter,
+    lab::{NetNs, Servers},
+};
+
+use super::word;
+use crate::support::scene::{OP25B, SMALL, Scene, eventually};
+
+/// The indices of the policy's interfaces.
+fn indices(scene: &Scene) -> Vec<String> {
+    let read = |name: &str| {
+        let answer = scene.on_router("ip", &["-o", "link", "show", "dev", name]);
+        answer.stdout.split(':').next().unwrap().to_owned()
+    };
+    ["sub0", "corp0"].map(read).into()
+}
+
+#[test]
+fn pins_of_another_network_namespace_are_refused_by_name_and_its_filter_goes_on() {
+    let (theirs, ours) = (Scene::new(), Scene::new());
+    let servers = Servers::start(&theirs.lab).unwrap();
+    let [(_, pins), ..] = theirs.router().places();
+    assert_eq!(indices(&theirs), indices(&ours));
+    let policy = theirs.policy(SMALL);
+    let filter = theirs.filter(&policy);
+    let (pid, before) = (filter.pid(), theirs.attached());
+    let run = ["run", "--policy", word(&policy), "--bpffs", word(&pins)];
+    let name = theirs.router().name();
+
+    // While the other daemon runs.
+    let answer = ours.op25b(&run);
+    let refusal = answer.refusal();
+    let held = format!("op25b: process {pid} already enforces from {}", pins.display());
+    assert!(refusal.starts_with(&held), "{refusal}");
+    assert!(
+        refusal.contains(&format!("in another network namespace, {name} (net:["))
+            && refusal.contains("`--bpffs`"),
+        "{refusal}"
+    );
+
+    // And without it.
+    filter.leave_by(Signal::SIGKILL).unwrap();
+    let answer = ours.op25b(&run);
+    let refusal = answer.refusal();
+    let whose = format!(
+        "op25b: {} holds the pins of a filter in another network namespace, {name} (net:[",
+        pins.display()
+    );
+    assert!(refusal.starts_with(&whose), "{refusal}");
+    assert!(
+        refusal.contains("where it runs on corp0, sub0") && refusal.contains("`--bpffs`"),
+        "{refusal}"
+    );
+    assert_eq!((theirs.attached(), ours.attached()), (before, Vec::new()));
+    theirs.assert_blocked_by_someone(&servers);
+
+    // The remedy.
+    let own = ours.filter(&policy);
+    assert_eq!(ours.attached().len(), 2);
+    assert_eq!(own.stop().unwrap().code(), Some(0));
+    // And the filter's own namespace takes it over.
+    let again = theirs.filter(&policy);
+    theirs.assert_blocked(&servers, &again);
+}
+
+#[test]
+fn status_and_stop_say_that_the_filter_is_of_another_network_namespace() {
+    let (theirs, ours) = (Scene::new(), Scene::new());
+    let [(_, pins), ..] = theirs.router().places();
+    let filter = theirs.filter(&theirs.policy(SMALL));
+    let (pid, name) = (filter.pid(), theirs.router().name());
+    let with_pins = |command: &[&str]| ours.op25b(&[command, &["--bpffs", word(&pins)]].concat());
+
+    let text = with_pins(&["status"]);
+    assert_eq!(text.code, Some(3), "{text:?}");
+    assert!(
+        text.stdout.contains(&format!("runs in another, {name} (net:["))
+            && text
+                .stdout
+                .contains(&format!("on corp0, sub0 (daemon: process {pid})")),
+        "{text:?}"
+    );
+    let json = with_pins(&["status", "--json"]).json();
+    assert_eq!(json["state"], "not_enforcing");
+    assert_eq!(
+        json["elsewhere"]["interfaces"],
+        serde_json::json!(["corp0", "sub0"])
+    );
+    assert!(json["elsewhere"]["network_namespace"].to_string().contains(name));
+    let own = theirs.op25b(&["status", "--json"]).json();
+    assert_eq!(own["state"], "enforcing");
+    assert!(own["elsewhere"].is_null(), "{own}");
+
+    let answer = with_pins(&["stop", "--detach"]);
+    assert_eq!(answer.code, Some(0), "{answer:?}");
+    let lines: Vec<_> = answer.stdout.lines().collect();
+    let [ended, detached] = lines.as_slice() else {
+        panic!("{answer:?}")
+    };
+    assert!(
+        ended.starts_with(&format!(
+            "the daemon, process {pid} in the network namespace {name} (net:["
+        )),
+        "{answer:?}"
+    );
+    assert!(
+        detached.starts_with(&format!(
+            "detached from corp0, sub0 in the network namespace {name} (net:["
+        )),
+        "{answer:?}"
+    );
+    assert_eq!(theirs.attached(), []);
+}
+
+#[test]
+fn pins_of_a_network_namespace_that_is_gone_are_taken_over() {
+    let scene = Scene::new();
+    let servers = Servers::start(&scene.lab).unwrap();
+    let policy = scene.policy(SMALL);
+    let pins = scene.router().mount_pins().unwrap();
+    let gone = NetNs::create(format!("{}-gone", scene.router().name())).unwrap();
+    for name in ["sub0", "corp0"] {
+        let name = name.to_owned();
+        let ip = gone.run(move || {
+            let mut ip = Command::new("ip");
+            ip.args(["link", "add", &name, "type", "veth", "peer"])
+                .arg(format!("{name}-peer"));
+            Ok(ip.status()?)
+        });
+        assert!(ip.unwrap().success());
+    }
+    let mut command = Command::new(OP25B);
+    command
+        .args(["--log-format", "json", "run", "--policy"])
+        .arg(&policy)
+        .env("OP25B_BPFFS", &pins);
+    let before = Filter::start_as(Path::new(OP25B), &gone, command).unwrap();
+    before.leave_by(Signal::SIGKILL).unwrap();
+    assert_eq!(pinned_programs(&pins).unwrap().len(), 2);
+    drop(gone);
+    eventually("the interfaces of the namespace are gone", || {
+        pinned_programs(&pins).unwrap().is_empty()
+    });
+
+    let filter = scene.filter(&policy);
+    let log = filter.log();
+    assert!(log.contains("taking over its pins"), "{log}");
+    assert_eq!(scene.attached().len(), 2);
+    scene.assert_blocked(&servers, &filter);
+    let mut links: Vec<_> = fs::read_dir(pins.join("links")).unwrap().collect();
+    assert_eq!(links.len(), 2, "{:?}", links.pop());
+    assert_eq!(filter.stop().unwrap().code(), Some(0));
+}
+
+/// Removes the network namespace from the descriptions of pinned filters, as a version without it wrote them.
+fn forget_namespace(pins: &Path) {
+    for generation in fs::read_dir(pins.join("generations")).unwrap() {
+        let map = MapData::from_pin(generation.unwrap().path().join("DESCRIPTION")).unwrap();
+        let mut chunks = Array::<_, DescriptionChunk>::try_from(Map::Array(map)).unwrap();
+        let read: Vec<_> = chunks.iter().map(Result::unwrap).collect();
+        let mut text: Vec<u8> = read.concat();
+        text.truncate(text.iter().position(|byte| *byte == 0).unwrap_or(text.len()));
+        let mut description: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        let members = description.as_object_mut().unwrap();
+        assert!(members.remove("network_namespace").is_some());
+        let mut text = serde_json::to_vec(&description).unwrap();
+        text.resize(read.len() * size_of::<DescriptionChunk>(), 0);
+        for (index, part) in (0_u32..).zip(text.chunks(size_of::<DescriptionChunk>())) {
+            let mut chunk = [0; size_of::<DescriptionChunk>()];
+            chunk.copy_from_slice(part);
+            chunks.set(index, chunk, 0).unwrap();
+        }
+    }
+}
+
+#[test]
+fn pins_of_a_version_that_names_no_network_namespace_are_taken_over() {
+    let scene = Scene::new();
+    let servers = Servers::start(&scene.lab).unwrap();
+    let policy = scene.policy(SMALL);
+    let [(_, pins), ..] = scene.router().places();
+    let old = scene.filter(&policy);
+    forget_namespace(&pins);
+    old.leave_by(Signal::SIGKILL).unwrap();
+    let filter = scene.filter(&policy);
+    assert!(filter.log().contains("taking over a filter"), "{}", filter.log());
+    scene.assert_blocked(&servers, &filter);
+    assert_eq!(filter.stop().unwrap().code(), Some(0));
+}

@@ -1,0 +1,102 @@
+//! A BPF file system in a mount namespace that ends with the daemon.
+
+use std::path::Path;
+
+use nix::sys::signal::Signal;
+use op25b_testlab::{filter::Filter, lab::Servers};
+
+use super::word;
+use crate::support::scene::{OP25B, SMALL, Scene, eventually};
+
+/// `op25b run` by `ip netns exec`, which makes a mount namespace.
+fn by_ip_netns_exec(scene: &Scene, policy: &Path, arguments: &[&str]) -> anyhow::Result<Filter> {
+    let mut command = scene.router().command(OP25B);
+    command
+        .args(["--log-format", "json", "run", "--policy"])
+        .arg(policy)
+        .args(arguments);
+    Filter::start_as(Path::new(OP25B), scene.router(), command)
+}
+
+#[test]
+fn pins_that_end_with_the_process_are_refused_with_both_ways_out() {
+    let scene = Scene::new();
+    let policy = scene.policy(SMALL);
+    let run = [OP25B, "run", "--policy", word(&policy)];
+    let [(_, pins), ..] = scene.router().places();
+    let ip = ["netns", "exec", scene.router().name()];
+    for (program, arguments) in [
+        ("ip", &ip[..]),
+        ("unshare", &["--mount"]),
+        ("unshare", &["--mount", "--propagation", "slave"]),
+        // A container without the machine's BPF file system: op25b is its process 1.
+        ("unshare", &["--mount", "--pid", "--fork", "--mount-proc"]),
+    ] {
+        let answer = scene.on_router(program, &[arguments, &run].concat());
+        let refusal = answer.refusal();
+        let whose = format!(
+            "op25b: the BPF file system of {} is mounted in a mount",
+            pins.display()
+        );
+        assert!(refusal.starts_with(&whose), "{program} {arguments:?}: {refusal}");
+        for way_out in [
+            "`nsenter --net=/run/netns/NAME`",
+            "mount the machine's BPF file system",
+            "`--no-persist`",
+        ] {
+            assert!(refusal.contains(way_out), "{refusal}");
+        }
+        assert_eq!(scene.attached(), []);
+    }
+}
+
+#[test]
+fn with_no_persist_the_daemon_says_that_the_filter_ends_with_it_and_it_does() {
+    let scene = Scene::new();
+    let servers = Servers::start(&scene.lab).unwrap();
+    let filter = by_ip_netns_exec(&scene, &scene.policy(SMALL), &["--no-persist"]).unwrap();
+    scene.assert_blocked(&servers, &filter);
+    assert!(
+        filter.log().contains("the filter ends with the daemon"),
+        "{}",
+        filter.log()
+    );
+    let report = scene.daemon_report();
+    assert_eq!(report["faults"][0]["kind"], "not_persistent", "{report}");
+    assert!(
+        report["faults"][0]["message"]
+            .as_str()
+            .unwrap()
+            .contains("the filter ends with the daemon"),
+        "{report}"
+    );
+    let metrics = scene.op25b(&["metrics"]).stdout;
+    assert!(
+        metrics.contains("op25b_fault{kind=\"not_persistent\"} 1\n"),
+        "{metrics}"
+    );
+    filter.signal(Signal::SIGTERM).unwrap();
+    eventually("the filter is gone", || scene.attached().is_empty());
+    let log = filter.log();
+    assert!(!log.contains("continues to enforce"), "{log}");
+    assert_eq!(log.matches("the filter ends with the daemon").count(), 2, "{log}");
+    scene.assert_open(&servers);
+}
+
+#[test]
+fn a_file_system_of_the_machines_mount_namespace_persists_from_any_other() {
+    let scene = Scene::new();
+    let servers = Servers::start(&scene.lab).unwrap();
+    scene.router().mount_pins().unwrap();
+    let policy = scene.policy(SMALL);
+    // Also with the option, where it is not needed.
+    for arguments in [&[][..], &["--no-persist"]] {
+        let filter = by_ip_netns_exec(&scene, &policy, arguments).unwrap();
+        assert_eq!(scene.daemon_report()["faults"], serde_json::json!([]));
+        filter.leave_by(Signal::SIGTERM).unwrap();
+        scene.assert_blocked_by_someone(&servers);
+    }
+    let own = scene.filter(&policy);
+    assert!(own.log().contains("taking over a filter"), "{}", own.log());
+    assert_eq!(own.stop().unwrap().code(), Some(0));
+}
