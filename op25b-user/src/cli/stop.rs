@@ -1,26 +1,14 @@
 //! `op25b stop`: stop the daemon and, with `--detach`, remove the filter.
 
-use std::{
-    fs,
-    io::Write as _,
-    path::Path,
-    process::ExitCode,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fs, io::Write, path::Path, process::ExitCode, time::Duration};
 
 use anyhow::{Context as _, bail};
 use clap::Args as ClapArgs;
-use nix::{
-    errno::Errno,
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
 
 use super::{EXIT_NOT_RUNNING, paths::Paths};
 use crate::{
     daemon::control,
-    datapath::{Pins, holder},
+    datapath::{Holder, Pins, pinned_elsewhere},
 };
 
 /// How long a daemon may take to end; it may be loading a large policy.
@@ -47,18 +35,20 @@ pub struct Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let bpffs = &args.paths.bpffs;
     let mut stdout = anstream::stdout().lock();
-    let ended = end_daemon(bpffs)?;
-    if let Some(pid) = ended {
-        writeln!(stdout, "the daemon, process {pid}, has ended")?;
-    }
+    let has_ended = end_daemon(bpffs, &mut stdout)?;
     if !args.detach {
-        if ended.is_some() {
+        if has_ended {
             return Ok(ExitCode::SUCCESS);
         }
         writeln!(stdout, "no daemon is running at {}", bpffs.display())?;
         return Ok(EXIT_NOT_RUNNING.into());
     }
     remove_socket(&args.paths.runtime_dir)?;
+    // The links of a filter are detached from whichever network namespace it runs in.
+    let place = match pinned_elsewhere(bpffs) {
+        Ok(Some(elsewhere)) => format!(" in the network namespace {}", elsewhere.namespace),
+        _ => String::new(),
+    };
     match Pins::take_existing(bpffs)? {
         Some(pins) => {
             let interfaces = pins.remove()?;
@@ -67,13 +57,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             } else {
                 writeln!(
                     stdout,
-                    "detached from {}: nothing is blocked any more",
+                    "detached from {}{place}: nothing is blocked any more",
                     interfaces.join(", ")
                 )?;
             }
             Ok(ExitCode::SUCCESS)
         }
-        None if ended.is_some() => Ok(ExitCode::SUCCESS),
+        None if has_ended => Ok(ExitCode::SUCCESS),
         None => {
             writeln!(stdout, "nothing is pinned at {}", bpffs.display())?;
             Ok(EXIT_NOT_RUNNING.into())
@@ -93,23 +83,21 @@ fn remove_socket(runtime_dir: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Ends the process that holds the pins, if there is one; returns its id.
-fn end_daemon(bpffs: &Path) -> anyhow::Result<Option<u32>> {
-    let Some(pid) = holder(bpffs) else {
-        return Ok(None);
+/// Ends the daemon that holds the pins, if there is one; whether there was one.
+fn end_daemon(bpffs: &Path, stdout: &mut impl Write) -> anyhow::Result<bool> {
+    let Some(daemon) = Holder::find(bpffs)? else {
+        return Ok(false);
     };
-    let process = Pid::from_raw(i32::try_from(pid).context("not a process id")?);
-    match kill(process, Signal::SIGTERM) {
-        // ESRCH: it has just ended by itself.
-        Ok(()) | Err(Errno::ESRCH) => {}
-        Err(error) => return Err(error).with_context(|| format!("cannot end process {pid}")),
+    let pid = daemon.pid();
+    if !daemon.end(STOP_TIMEOUT)? {
+        bail!("process {pid} has not ended within {STOP_TIMEOUT:?} after SIGTERM");
     }
-    let asked = Instant::now();
-    while holder(bpffs) == Some(pid) {
-        if asked.elapsed() > STOP_TIMEOUT {
-            bail!("process {pid} has not ended within {STOP_TIMEOUT:?} after SIGTERM");
-        }
-        thread::sleep(Duration::from_millis(10));
+    match &daemon.elsewhere {
+        Some(namespace) => writeln!(
+            stdout,
+            "the daemon, process {pid} in the network namespace {namespace}, has ended"
+        )?,
+        None => writeln!(stdout, "the daemon, process {pid}, has ended")?,
     }
-    Ok(Some(pid))
+    Ok(true)
 }

@@ -20,7 +20,9 @@ mod test_run;
 
 pub use migrate::MigratedRecords;
 pub use object::{ChangeError, Description, Filter, LoadError, LoadOptions, LogLevel, PoolSummary, Reused};
-pub use pins::{PinnedElsewhere, Pins, PinsError, holder, pinned_elsewhere, pinned_programs};
+pub use pins::{
+    Holder, HolderError, PinnedElsewhere, Pins, PinsError, holder, pinned_elsewhere, pinned_programs,
+};
 pub use replace::{
     AttachError, Attachment, Enforced, Held, KindError, LinkState, ReplaceError, Replacement, Target, Upper,
 };

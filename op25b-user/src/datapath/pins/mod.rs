@@ -3,6 +3,7 @@
 mod directory;
 mod error;
 mod generation;
+mod holder;
 mod link;
 mod lock;
 mod names;
@@ -11,6 +12,7 @@ mod snapshot;
 
 pub use directory::{Pins, holder, pinned_programs};
 pub use error::PinsError;
+pub use holder::{Holder, HolderError};
 pub use namespace::{PinnedElsewhere, pinned_elsewhere};
 pub(crate) use {
     generation::Generation,

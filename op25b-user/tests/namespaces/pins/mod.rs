@@ -1,6 +1,7 @@
 //! The pins: whose they are, how long they last, and what happens when they disappear or belong to somebody else.
 
 mod descriptors;
+mod lock;
 mod network_namespace;
 mod ownership;
 mod persistence;

@@ -1,0 +1,150 @@
+//! The daemon that holds a pin directory, from outside: who it is, and ending it.
+//!
+//! Whoever may open the directory can lock it. The process whose id the kernel reports gets a signal only if it is an op25b of
+//! root's or of the directory's owner.
+
+use std::{fs, io, os::unix::fs::MetadataExt as _, path::Path, time::Duration};
+
+use thiserror::Error;
+
+use super::lock;
+use crate::datapath::sys::{
+    network_namespace::NetworkNamespace,
+    process::{Process, Program},
+    users,
+};
+
+/// The name of the program, whatever this copy of it is called.
+const NAME: &str = "op25b";
+
+/// Why the process that holds a pin directory gets no signal.
+#[derive(Debug, Error)]
+pub enum HolderError {
+    /// It is another program.
+    #[error(
+        "process {pid} holds the lock on the pin directory and is not op25b but {program}: it gets no signal; find out who runs it"
+    )]
+    OtherProgram {
+        /// The process.
+        pid: u32,
+        /// Its program's name.
+        program: String,
+    },
+    /// It is another user's.
+    #[error(
+        "process {pid} holds the lock on the pin directory and is {user}'s, while the directory is {owner}'s: it gets no signal; \
+         find out who runs it"
+    )]
+    OtherUser {
+        /// The process.
+        pid: u32,
+        /// Its user.
+        user: String,
+        /// The directory's owner.
+        owner: String,
+    },
+    /// The system refused an operation.
+    #[error("cannot {operation} process {pid}, which holds the lock on the pin directory")]
+    Refused {
+        /// What was tried.
+        operation: &'static str,
+        /// The process.
+        pid: u32,
+        /// The system's answer.
+        source: io::Error,
+    },
+}
+
+/// A daemon that holds a pin directory.
+#[derive(Debug)]
+pub struct Holder {
+    process: Process,
+    /// Its network namespace, if it is another one than this process's.
+    pub elsewhere: Option<String>,
+}
+
+impl Holder {
+    /// Finds the daemon that holds a directory, if there is one.
+    pub fn find(directory: &Path) -> Result<Option<Self>, HolderError> {
+        loop {
+            let Some(pid) = lock::holder(directory) else {
+                return Ok(None);
+            };
+            let refused = |operation| {
+                move |source| HolderError::Refused {
+                    operation,
+                    pid,
+                    source,
+                }
+            };
+            let Some(process) = Process::open(pid).map_err(refused("open"))? else {
+                // It has ended between the two calls, and the lock with it, unless a child of it has inherited that.
+                if lock::holder(directory) == Some(pid) {
+                    return Ok(None);
+                }
+                continue;
+            };
+            let found = check(&process, directory, refused);
+            let has_ended = process.wait(Duration::ZERO).map_err(refused("examine"))?;
+            if has_ended || lock::holder(directory) != Some(pid) {
+                // What was found is that of no process, or of one that has got the id since.
+                if has_ended && lock::holder(directory) == Some(pid) {
+                    return Ok(None);
+                }
+                continue;
+            }
+            found?;
+            let here = NetworkNamespace::current().ok().map(|here| here.name());
+            let elsewhere =
+                NetworkNamespace::name_of(pid).filter(|name| here.is_some_and(|here| here != *name));
+            return Ok(Some(Self { process, elsewhere }));
+        }
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Asks it to end, and waits for that; whether it has ended within this time.
+    pub fn end(&self, patience: Duration) -> Result<bool, HolderError> {
+        let refused = |operation| {
+            move |source| HolderError::Refused {
+                operation,
+                pid: self.pid(),
+                source,
+            }
+        };
+        self.process.terminate().map_err(refused("end"))?;
+        self.process.wait(patience).map_err(refused("wait for"))
+    }
+}
+
+/// Refuses a process that is no op25b, or one of a user who has no business with the directory.
+fn check<F: FnOnce(io::Error) -> HolderError>(
+    process: &Process,
+    directory: &Path,
+    refused: impl Fn(&'static str) -> F,
+) -> Result<(), HolderError> {
+    let owner = fs::metadata(directory)
+        .map_err(refused("find the owner of"))?
+        .uid();
+    let users = process.users().map_err(refused("find the user of"))?;
+    if let Some(user) = users.into_iter().find(|user| ![0, owner].contains(user)) {
+        return Err(HolderError::OtherUser {
+            pid: process.id(),
+            user: users::name(user),
+            owner: users::name(owner),
+        });
+    }
+    let program = process.program().map_err(refused("find the program of"))?;
+    let current = Program::current().map_err(refused("compare this program with that of"))?;
+    if program.name != NAME && !program.is_like(&current) {
+        return Err(HolderError::OtherProgram {
+            pid: process.id(),
+            program: program.name,
+        });
+    }
+    Ok(())
+}
