@@ -45,7 +45,6 @@ pub(super) fn imported(imported: enforcer::Imported) -> Imported {
         dry_run: imported.dry_run,
         added: imported.added,
         unchanged: imported.unchanged,
-        lapsed: imported.lapsed,
         warnings: imported.warnings,
     }
 }

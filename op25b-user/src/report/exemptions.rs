@@ -12,8 +12,7 @@ use ulid::Ulid;
 
 use crate::{
     api::{Exemption, FilePosition, HistoryEntry, Origin, Page},
-    exemption::Checks,
-    policy::{self, Policy, Position},
+    policy::{self, Position},
     store::{self, Event, Records, Revision, State, StoreError},
 };
 
@@ -88,18 +87,6 @@ pub fn list(
     let next = cut(&mut items, selection.limit).map(|(cursor, _)| cursor.to_string());
     let items = items.into_iter().map(|(_, exemption)| exemption).collect();
     Ok(Page { items, next })
-}
-
-/// Notes which stored exemptions a policy refuses without `force`.
-pub(crate) fn note_force(exemptions: &mut [Exemption], policy: &Policy) {
-    let stored = |exemption: &&mut Exemption| exemption.origin == Origin::Store;
-    let mut stored = exemptions.iter_mut().filter(stored).peekable();
-    if stored.peek().is_some() {
-        let checks = Checks::of(policy);
-        for exemption in stored {
-            exemption.needs_force = checks.refuse(&exemption.terms);
-        }
-    }
 }
 
 /// The exemption with an id.
@@ -195,7 +182,6 @@ impl FileExemptions<'_> {
                 line: at.line,
                 column: at.column,
             }),
-            needs_force: false,
         }
     }
 }

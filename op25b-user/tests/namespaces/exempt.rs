@@ -18,15 +18,15 @@ use crate::support::{
 
 /// The subscriber of the lab, in both families.
 const SUBSCRIBER: [&str; 2] = ["198.51.100.10", "2001:db8:100::10"];
-pub const FILED: &str = "exemptions:\n  - { customer: Filed, prefixes: [198.51.100.64/29], ticket: OPS-1 }\n";
+const FILED: &str = "exemptions:\n  - { customer: Filed, prefixes: [198.51.100.64/29], ticket: OPS-1 }\n";
 
-pub fn exempt(scene: &Scene, words: &[&str]) -> Answer {
+fn exempt(scene: &Scene, words: &[&str]) -> Answer {
     scene.op25b(&[&["exempt"][..], words].concat())
 }
 
 /// Adds an exemption, which must work; its id.
 #[track_caller]
-pub fn add(scene: &Scene, prefixes: &[&str], more: &[&str]) -> String {
+fn add(scene: &Scene, prefixes: &[&str], more: &[&str]) -> String {
     let words = [&["add", "--customer", "Example KK"][..], prefixes, more].concat();
     let answer = exempt(scene, &words);
     assert_eq!(answer.code, Some(0), "{answer:?}");
@@ -46,13 +46,13 @@ fn assert_refused(answer: &Answer, reasons: &[&str]) {
     }
 }
 
-pub fn listed(scene: &Scene, more: &[&str]) -> Vec<Value> {
+fn listed(scene: &Scene, more: &[&str]) -> Vec<Value> {
     let answer = exempt(scene, &[&["list", "--json"], more].concat());
     assert_eq!(answer.code, Some(0), "{answer:?}");
     answer.json()["exemptions"].as_array().unwrap().clone()
 }
 
-pub fn ids(exemptions: &[Value]) -> Vec<&str> {
+fn ids(exemptions: &[Value]) -> Vec<&str> {
     exemptions
         .iter()
         .map(|exemption| exemption["id"].as_str().unwrap())

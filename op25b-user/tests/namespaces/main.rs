@@ -3,7 +3,6 @@
 
 mod control;
 mod exempt;
-mod exempt_files;
 mod exempt_kernel;
 mod expiry;
 mod explain;

@@ -10,3 +10,4 @@ mod policy_examples;
 mod policy_kernel_agreement;
 mod policy_robustness;
 mod policy_tables;
+mod reliability_document;

@@ -191,7 +191,6 @@ mod tests {
             state: State::Active,
             revision: Some(1),
             place: None,
-            needs_force: false,
         };
         let added = HistoryEntry {
             revision: 1,

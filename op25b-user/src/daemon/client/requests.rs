@@ -48,15 +48,19 @@ impl Client {
         }
     }
 
-    /// The daemon's status.
+    /// The daemon's status. There is no timeout: the caller sets one of its own.
     pub(crate) async fn status(&self) -> Result<DaemonReport, ClientError> {
-        Call::get("/v1/status").send(&self.runtime_dir).await
+        let call = Call {
+            is_patient: true,
+            ..Call::get("/v1/status")
+        };
+        call.send(&self.runtime_dir).await
     }
 
     /// The daemon's metrics.
     pub(crate) async fn metrics(&self) -> Result<String, ClientError> {
         let (status, _, body) = Call::get("/v1/metrics")
-            .exchange(connect(&self.runtime_dir).await?, &self.runtime_dir)
+            .exchange(connect(&self.runtime_dir).await?)
             .await?;
         match String::from_utf8(body.into()) {
             Ok(text) if status == StatusCode::OK => Ok(text),
@@ -78,9 +82,7 @@ impl Client {
             is_patient: true,
             ..Call::get(path)
         };
-        let (status, is_problem, body) = call
-            .exchange(connect(&self.runtime_dir).await?, &self.runtime_dir)
-            .await?;
+        let (status, is_problem, body) = call.exchange(connect(&self.runtime_dir).await?).await?;
         // A refused policy is a problem with the members of a reload's answer.
         let is_refused_policy = || {
             let problem = serde_json::from_slice(&body);

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     enforcer::{host::Host, state::Enforcer},
-    exemption::{ImportRow, Terms, Validator},
+    exemption::{ImportRow, Terms, Valid, Validator},
     policy::Policy,
     store::{Actor, Change, ChangeKind, Commit, Record},
 };
@@ -27,8 +27,6 @@ const MOST_REPORTED: usize = 100;
 struct Plan {
     records: Vec<Record>,
     unchanged: usize,
-    /// How many rows have expired.
-    lapsed: usize,
     warnings: Vec<String>,
 }
 
@@ -46,21 +44,18 @@ impl Enforcer {
                 dry_run: false,
                 added: changed.len(),
                 unchanged: rows.len().saturating_sub(changed.len()),
-                lapsed: 0,
                 warnings: Vec::new(),
             });
         }
         let Plan {
             records,
             unchanged,
-            lapsed,
             warnings,
         } = self.plan(rows, requester.actor.clone(), host).await?;
         let imported = Imported {
             dry_run,
             added: records.len(),
             unchanged,
-            lapsed,
             warnings,
         };
         if dry_run || records.is_empty() {
@@ -139,7 +134,15 @@ struct Planner {
 
 impl Planner {
     fn take(&mut self, row: &ImportRow) {
-        if let Err(refusal) = self.read(row) {
+        let taken = self.validate(row).and_then(|valid| {
+            if self.exists(&valid.terms)? {
+                self.plan.unchanged += 1;
+                Ok(())
+            } else {
+                self.add(row.line, valid)
+            }
+        });
+        if let Err(refusal) = taken {
             self.refused += 1;
             if self.problems.len() < MOST_REPORTED {
                 self.problems.push(RowRefusal {
@@ -150,70 +153,47 @@ impl Planner {
         }
     }
 
-    fn read(&mut self, row: &ImportRow) -> Result<(), Refusal> {
-        let terms = self.validator()?.import_terms(&row.exemption)?;
-        if let Some(end) = terms.expires_at.filter(|end| *end <= self.now) {
-            self.plan.lapsed += 1;
-            self.warn(row.line, [format!("it expired at {end}, and is not added")]);
-            return Ok(());
-        }
-        // What exists was accepted before, whatever the policy has become since.
-        if self.exists(&terms)? {
-            self.plan.unchanged += 1;
-            return Ok(());
-        }
-        let validator = self.validator()?;
-        validator.check(&row.exemption, &terms)?;
-        let warnings = validator.warnings(&terms);
-        self.add(terms)?;
-        self.warn(row.line, warnings);
-        Ok(())
-    }
-
-    fn validator(&mut self) -> Result<Validator<'_>, Refusal> {
-        Ok(Validator {
+    fn validate(&mut self, row: &ImportRow) -> Result<Valid, Refusal> {
+        let validator = Validator {
             limits: self.policy.exemption_limits,
             unlisted: self.policy.block.unlisted,
             rules: self.trial.rules()?,
             now: self.now,
             time_zone: &self.time_zone,
-        })
-    }
-
-    fn warn(&mut self, line: u32, warnings: impl IntoIterator<Item = String>) {
-        let room = MOST_REPORTED.saturating_sub(self.plan.warnings.len());
-        let warnings = warnings.into_iter().take(room);
-        let warnings = warnings.map(|warning| format!("line {line}: {warning}"));
-        self.plan.warnings.extend(warnings);
+        };
+        Ok(validator.validate_import(&row.exemption)?)
     }
 
     /// Whether the same exemption exists; refuses one that conflicts with another.
     fn exists(&mut self, terms: &Terms) -> Result<bool, Refusal> {
-        let mut conflict = None;
         for prefix in &terms.prefixes {
             for other in self.trial.overlapping(*prefix, self.now)? {
-                if is_same(&other.terms, terms) && has_same_texts(&other.terms, terms) {
-                    return Ok(true);
-                }
-                if conflict.is_some() {
-                    continue;
-                }
                 if other.terms.customer != terms.customer {
-                    conflict = Some(taken(*prefix, &other));
-                } else if is_same(&other.terms, terms) {
-                    conflict = Some(exists_already(&other));
+                    return Err(Refusal::Conflict(taken(*prefix, &other)));
+                }
+                if is_same(&other.terms, terms) {
+                    if (other.terms.expires_at, &other.terms.ticket, &other.terms.note)
+                        == (terms.expires_at, &terms.ticket, &terms.note)
+                    {
+                        return Ok(true);
+                    }
+                    return Err(Refusal::Conflict(exists_already(&other)));
                 }
             }
         }
-        conflict.map_or(Ok(false), |conflict| Err(Refusal::Conflict(conflict)))
+        Ok(false)
     }
 
-    fn add(&mut self, terms: Terms) -> Result<(), Refusal> {
+    fn add(&mut self, line: u32, valid: Valid) -> Result<(), Refusal> {
         let id = self
             .ids
             .generate()
             .map_err(|error| Refusal::Broken(format!("cannot generate an id: {error}")))?;
-        let record = Record::new(id, terms, self.now, self.by.clone());
+        let room = MOST_REPORTED.saturating_sub(self.plan.warnings.len());
+        let warnings = valid.warnings.iter().take(room);
+        let warnings = warnings.map(|warning| format!("line {line}: {warning}"));
+        self.plan.warnings.extend(warnings);
+        let record = Record::new(id, valid.terms, self.now, self.by.clone());
         self.trial.add_to_trial(record.clone())?;
         self.plan.records.push(record);
         Ok(())
@@ -228,10 +208,4 @@ impl Planner {
             total: self.refused,
         })
     }
-}
-
-/// Whether two exemptions for the same prefixes and destinations are the same in everything else.
-fn has_same_texts(one: &Terms, other: &Terms) -> bool {
-    (&one.customer, one.expires_at, &one.ticket, &one.note)
-        == (&other.customer, other.expires_at, &other.ticket, &other.note)
 }

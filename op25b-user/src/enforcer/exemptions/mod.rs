@@ -4,7 +4,6 @@ pub(super) mod active_set;
 mod apply;
 mod changes;
 mod commit;
-pub(super) mod conflicts;
 mod idempotency;
 mod import;
 pub(super) mod outcome;

@@ -95,30 +95,29 @@ impl Walk {
     pub(super) fn recover(&mut self, round: &Round) -> anyhow::Result<Moment> {
         let mut deadline = Instant::now() + self.limits.recover;
         let mut has_restarted = false;
+        // The policy is loaded once more, if faults concerned it.
+        let mut is_loaded = !round.has(|fault| matches!(fault, Fault::Policy(_)));
         loop {
             interrupt::check()?;
             self.reap()?;
             if self.daemon.is_none() && self.dying.is_empty() {
                 self.start_daemon()?;
             }
-            let wrong = match &self.daemon {
-                None => "a daemon that was killed is not gone".to_owned(),
-                Some(_) => {
-                    // A start is refused as long as what it needs is not there: the service manager tries again.
-                    if self.await_answer(self.limits.start, true)? {
-                        let seen = self.observe(true)?;
-                        match seen.disagreement(|_| Some(true)) {
-                            None => {
-                                if self.reload_after(round)? {
-                                    return Ok(seen.from);
-                                }
-                                "the policy cannot be loaded again".to_owned()
-                            }
-                            Some(wrong) => format!("{wrong}\n{seen}"),
-                        }
-                    } else {
-                        "the daemon has ended".to_owned()
-                    }
+            let wrong = if self.daemon.is_none() {
+                "a daemon that was killed is not gone".to_owned()
+            } else if !self.await_answer(self.limits.start, true)? {
+                // A start is refused as long as what it needs is not there: the service manager tries again.
+                "the daemon has ended".to_owned()
+            } else {
+                if !is_loaded {
+                    let answer = self.ask(&["reload"])?;
+                    is_loaded = answer.is_some_and(|answer| answer.code == Some(0));
+                }
+                let seen = self.observe(true)?;
+                match seen.disagreement(|_| Some(true)) {
+                    None if is_loaded => return Ok(seen.from),
+                    None => "the policy cannot be loaded again".to_owned(),
+                    Some(wrong) => format!("{wrong}\n{seen}"),
                 }
             };
             if Instant::now() > deadline {
@@ -136,15 +135,6 @@ impl Walk {
             }
             pause()?;
         }
-    }
-
-    /// Loads the policy once more, if faults concerned it; false if it is refused.
-    fn reload_after(&self, round: &Round) -> anyhow::Result<bool> {
-        if !round.has(|fault| matches!(fault, Fault::Policy(_))) {
-            return Ok(true);
-        }
-        let answer = self.ask(&["reload"])?;
-        Ok(answer.is_some_and(|answer| answer.code == Some(0)))
     }
 
     /// What runs is pinned: it would outlive the daemon.

@@ -92,6 +92,12 @@ impl Outcome {
         }
     }
 
+    /// How many packets passed while a fault concerned an interface, and no other fault was made.
+    #[must_use]
+    pub fn passed(&self, fault: &str) -> usize {
+        self.gaps.get(fault).map_or(0, |gaps| gaps.packets)
+    }
+
     /// Something is done.
     pub fn step(&mut self, what: &str) {
         self.steps.push(format!("{}   {what}", Moment::now()));

@@ -29,11 +29,9 @@ pub(super) async fn list(
     let now = Timestamp::now();
     let selection = query.read(now)?;
     let view = shared.view()?;
-    let page = shared.readers.read(move |store| {
-        let mut page = exemptions::list(view.in_file(), store, &selection, now)?;
-        exemptions::note_force(&mut page.items, &view.policy);
-        Ok(page)
-    });
+    let page = shared
+        .readers
+        .read(move |store| exemptions::list(view.in_file(), store, &selection, now));
     page.await.map(Json)
 }
 
