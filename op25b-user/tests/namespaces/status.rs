@@ -19,7 +19,7 @@ fn without_a_filter_it_exits_with_3_and_prints_so() {
     assert_eq!(json.code, Some(3));
     assert_eq!(
         json.json(),
-        json!({ "state": "not_enforcing", "daemon": null, "filters": [], "unreadable": [] })
+        json!({ "state": "not_enforcing", "daemon": null, "filters": [], "unreadable": [], "faults": [] })
     );
 }
 
