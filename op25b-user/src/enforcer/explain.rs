@@ -74,6 +74,10 @@ impl Enforcer {
             None => self.sample_destination(source)?,
         };
         let frame = probe::syn(source, destination, port).map_err(broken)?;
+        if self.test_runner.is_none() {
+            // It opens the maps by their pins.
+            self.repair_pins();
+        }
         let runner = match &mut self.test_runner {
             Some(runner) => runner,
             none => {

@@ -1,7 +1,11 @@
 //! The pins of an enforcer: whose they are, whether they outlive the process, and what is done about those that disappear.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
+use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::state::Enforcer;
@@ -10,6 +14,8 @@ use crate::{
     fault::{FaultKind, Faults},
 };
 
+/// How long the end of a network namespace may take, as of a container that is started again.
+const ENDING: Duration = Duration::from_secs(2);
 /// Why the filter ends with the daemon, for people.
 const NOT_PERSISTENT: &str = "the filter ends with the daemon: its BPF file system is mounted in a mount namespace of its own, which \
                               ends with op25b or its container (--no-persist)";
@@ -30,7 +36,17 @@ pub(super) async fn take(
         faults.raise(FaultKind::NotPersistent, NOT_PERSISTENT);
     }
     let datapath = Enforced::new(pins);
-    if let Some(namespace) = datapath.check_namespace(&Interfaces::list().await?)? {
+    let begin = Instant::now();
+    let left = loop {
+        match datapath.check_namespace(&Interfaces::list().await?) {
+            // The kernel removes the interfaces of a namespace some time after the last process in it has ended.
+            Err(PinsError::OtherNamespace { .. }) if begin.elapsed() < ENDING => {
+                sleep(Duration::from_millis(100)).await;
+            }
+            left => break left?,
+        }
+    };
+    if let Some(namespace) = left {
         warn!(
             pins = %directory.display(),
             namespace,
