@@ -52,12 +52,15 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// The status from the kernel and, if a daemon runs, its last reload.
 async fn read_status(paths: &Paths) -> anyhow::Result<Status> {
     let mut status = status(&paths.bpffs).await?;
-    if status.daemon.is_some() {
+    // One whose pins are out of sight, in another mount namespace or removed, is known by its filter.
+    let loaded_by: Vec<_> = status.filters.iter().map(|filter| filter.pid).collect();
+    if status.daemon.is_some() || !loaded_by.is_empty() {
         // Without permission to ask the daemon, or if it hangs, the status from the kernel is shown all the same.
         let client = Client::new(&paths.runtime_dir);
         let report = timeout(PROMPT, client.status()).await;
         let report = report.ok().and_then(Result::ok);
-        let report = report.filter(|report| Some(report.pid) == status.daemon);
+        let report =
+            report.filter(|report| Some(report.pid) == status.daemon || loaded_by.contains(&report.pid));
         let (reload, faults) =
             report.map_or_else(Default::default, |report| (report.last_reload, report.faults));
         status.faults = faults;

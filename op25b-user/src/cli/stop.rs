@@ -4,10 +4,14 @@ use std::{fs, io::Write, path::Path, process::ExitCode, time::Duration};
 
 use anyhow::{Context as _, bail};
 use clap::Args as ClapArgs;
+use tokio::time::timeout;
 
-use super::{EXIT_NOT_RUNNING, paths::Paths};
+use super::{EXIT_NOT_RUNNING, daemon::block_on, paths::Paths};
 use crate::{
-    daemon::control,
+    daemon::{
+        client::Client,
+        control::{self, PROMPT},
+    },
     datapath::{Holder, Pins, pinned_elsewhere},
 };
 
@@ -40,7 +44,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         if has_ended {
             return Ok(ExitCode::SUCCESS);
         }
-        writeln!(stdout, "no daemon is running at {}", bpffs.display())?;
+        let other = match answering(&args.paths) {
+            Some(pid) => format!(
+                "; process {pid}, which answers in {}, has its pins elsewhere, or they were removed",
+                args.paths.runtime_dir.display()
+            ),
+            None => String::new(),
+        };
+        writeln!(stdout, "no daemon is running at {}{other}", bpffs.display())?;
         return Ok(EXIT_NOT_RUNNING.into());
     }
     remove_socket(&args.paths.runtime_dir)?;
@@ -81,6 +92,13 @@ fn remove_socket(runtime_dir: &Path) -> anyhow::Result<()> {
     // It may belong to systemd, or contain other files.
     let _ = fs::remove_dir(runtime_dir);
     Ok(())
+}
+
+/// The process that answers at the control socket, if one does.
+fn answering(paths: &Paths) -> Option<u32> {
+    let client = Client::new(&paths.runtime_dir);
+    let report = block_on(async { timeout(PROMPT, client.status()).await });
+    Some(report.ok()?.ok()?.ok()?.pid)
 }
 
 /// Ends the daemon that holds the pins, if there is one; whether there was one.

@@ -21,6 +21,8 @@ use std::{
     fs, io,
     os::unix::fs::{MetadataExt as _, lchown},
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use nix::unistd::geteuid;
@@ -195,9 +197,15 @@ impl Pins {
     }
 }
 
-/// The lock on a directory.
+/// The lock on a directory, for which a process that is about to end or only examines the lock is waited for.
 fn locked(directory: &Path) -> Result<Lock, PinsError> {
-    let lock = lock::take(directory).map_err(PinsError::refused("lock", directory))?;
+    let mut attempts = (0..5).map(|attempt| {
+        if attempt > 0 {
+            thread::sleep(Duration::from_millis(20));
+        }
+        lock::take(directory).map_err(PinsError::refused("lock", directory))
+    });
+    let lock = attempts.find_map(Result::transpose).transpose()?;
     lock.ok_or_else(|| {
         let holder = holder(directory);
         let namespace = holder.and_then(NetworkNamespace::name_of);
@@ -213,7 +221,7 @@ fn locked(directory: &Path) -> Result<Lock, PinsError> {
 /// The process that holds the lock on a pin directory, if the system reports it.
 #[must_use]
 pub fn holder(directory: &Path) -> Option<u32> {
-    lock::holder(directory)
+    lock::holder(directory).ok().flatten()
 }
 
 /// The ids of the programs that run on links pinned in a directory, whichever process holds it; none if there is no such

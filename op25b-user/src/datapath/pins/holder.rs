@@ -3,11 +3,16 @@
 //! Whoever may open the directory can lock it. The process whose id the kernel reports gets a signal only if it is an op25b of
 //! root's or of the directory's owner.
 
-use std::{fs, io, os::unix::fs::MetadataExt as _, path::Path, time::Duration};
+use std::{
+    fs, io,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use thiserror::Error;
 
-use super::lock;
+use super::{error::PinsError, lock};
 use crate::datapath::sys::{
     network_namespace::NetworkNamespace,
     process::{Process, Program},
@@ -43,6 +48,15 @@ pub enum HolderError {
         /// The directory's owner.
         owner: String,
     },
+    /// It cannot be seen from here.
+    #[error(
+        "a process that is not visible in this PID namespace holds {}: run this command where the process runs",
+        .0.display()
+    )]
+    Invisible(PathBuf),
+    /// The directory cannot be examined.
+    #[error(transparent)]
+    Pins(#[from] PinsError),
     /// The system refused an operation.
     #[error("cannot {operation} process {pid}, which holds the lock on the pin directory")]
     Refused {
@@ -67,8 +81,12 @@ impl Holder {
     /// Finds the daemon that holds a directory, if there is one.
     pub fn find(directory: &Path) -> Result<Option<Self>, HolderError> {
         loop {
-            let Some(pid) = lock::holder(directory) else {
-                return Ok(None);
+            let Some(pid) = holder(directory)? else {
+                return match lock::is_held(directory) {
+                    Ok(true) => Err(HolderError::Invisible(directory.to_owned())),
+                    Ok(false) => Ok(None),
+                    Err(source) => Err(PinsError::refused("examine", directory)(source).into()),
+                };
             };
             let refused = |operation| {
                 move |source| HolderError::Refused {
@@ -79,16 +97,17 @@ impl Holder {
             };
             let Some(process) = Process::open(pid).map_err(refused("open"))? else {
                 // It has ended between the two calls, and the lock with it, unless a child of it has inherited that.
-                if lock::holder(directory) == Some(pid) {
+                if holder(directory)? == Some(pid) {
                     return Ok(None);
                 }
                 continue;
             };
             let found = check(&process, directory, refused);
             let has_ended = process.wait(Duration::ZERO).map_err(refused("examine"))?;
-            if has_ended || lock::holder(directory) != Some(pid) {
+            let is_holder = holder(directory)? == Some(pid);
+            if has_ended || !is_holder {
                 // What was found is that of no process, or of one that has got the id since.
-                if has_ended && lock::holder(directory) == Some(pid) {
+                if has_ended && is_holder {
                     return Ok(None);
                 }
                 continue;
@@ -119,6 +138,11 @@ impl Holder {
         self.process.terminate().map_err(refused("end"))?;
         self.process.wait(patience).map_err(refused("wait for"))
     }
+}
+
+/// The process that holds a directory, as the system reports it.
+fn holder(directory: &Path) -> Result<Option<u32>, PinsError> {
+    lock::holder(directory).map_err(PinsError::refused("examine", directory))
 }
 
 /// Refuses a process that is no op25b, or one of a user who has no business with the directory.

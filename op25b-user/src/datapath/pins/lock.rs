@@ -46,11 +46,27 @@ pub(crate) fn take(directory: &Path) -> io::Result<Option<Lock>> {
     }
 }
 
-/// The process that holds the lock on a directory, if the system reports it.
-pub(crate) fn holder(directory: &Path) -> Option<u32> {
-    let directory = fs::metadata(directory).ok()?;
-    let locks = fs::read_to_string("/proc/locks").ok()?;
-    holder_in(&locks, directory.dev(), directory.ino())
+/// The process that holds the lock on a directory, if the system reports it: not one of another PID namespace.
+pub(crate) fn holder(directory: &Path) -> io::Result<Option<u32>> {
+    let directory = match fs::metadata(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        found => found?,
+    };
+    let locks = fs::read_to_string("/proc/locks")?;
+    Ok(holder_in(&locks, directory.dev(), directory.ino()))
+}
+
+/// Whether a process holds the lock on a directory, whether or not the system reports which.
+pub(crate) fn is_held(directory: &Path) -> io::Result<bool> {
+    let file = match File::open(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        file => file?,
+    };
+    match Flock::lock(file, FlockArg::LockSharedNonblock) {
+        Ok(_) => Ok(false),
+        Err((_, Errno::EWOULDBLOCK)) => Ok(true),
+        Err((_, error)) => Err(error.into()),
+    }
 }
 
 /// Parses lines such as `1: FLOCK  ADVISORY  WRITE 4168 00:27:87949 0 EOF`.
@@ -82,11 +98,13 @@ mod tests {
     fn a_locked_directory_is_not_locked_again_and_its_holder_is_known() {
         let directory = tempfile::tempdir().unwrap();
         let lock = take(directory.path()).unwrap().unwrap();
-        assert_eq!(holder(directory.path()), Some(std::process::id()));
+        assert_eq!(holder(directory.path()).unwrap(), Some(std::process::id()));
+        assert!(is_held(directory.path()).unwrap());
         assert!(take(directory.path()).unwrap().is_none());
         assert!(lock.is_on(directory.path()));
         drop(lock);
-        assert_eq!(holder(directory.path()), None);
+        assert_eq!(holder(directory.path()).unwrap(), None);
+        assert!(!is_held(directory.path()).unwrap());
         assert!(take(directory.path()).unwrap().is_some());
     }
 

@@ -9,7 +9,7 @@ use std::{
 
 use op25b_testlab::filter::Filter;
 
-use super::{directory, word};
+use super::{copy, directory, word};
 use crate::support::scene::{OP25B, SMALL, Scene, eventually};
 
 fn mode(path: &Path) -> u32 {
@@ -109,12 +109,49 @@ fn stop_gives_no_signal_to_a_process_that_is_not_op25b_or_another_users() {
 }
 
 #[test]
+fn stop_does_not_say_that_no_daemon_runs_where_it_cannot_know() {
+    let scene = Scene::new();
+    let pins = directory(&scene);
+    let filter = scene.filter_with(&scene.policy(SMALL), &[], &[("OP25B_BPFFS", word(&pins))]);
+    let stop = ["stop", "--bpffs", word(&pins)];
+
+    // From another PID namespace, whose list of locks does not have the daemon's.
+    let other = ["--mount", "--pid", "--fork", "--mount-proc", OP25B];
+    let answer = scene.on_router("unshare", &[&other[..], &stop].concat());
+    assert_eq!(
+        answer.refusal(),
+        format!(
+            "op25b: a process that is not visible in this PID namespace holds {}: run this command where the process runs",
+            pins.display()
+        )
+    );
+
+    // As a user who may not look.
+    let program = copy(&scene, "op25b");
+    let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", word(&program)];
+    fs::set_permissions(pins.parent().unwrap(), fs::Permissions::from_mode(0o700)).unwrap();
+    let answer = scene.on_router("setpriv", &[&nobody[..], &stop].concat());
+    let refusal = answer.refusal();
+    assert!(
+        refusal.contains("belongs to root, and this process runs as nobody"),
+        "{refusal}"
+    );
+
+    // With the directory of another filter.
+    let elsewhere = pins.join("elsewhere");
+    let answer = scene.op25b(&["stop", "--bpffs", word(&elsewhere)]);
+    assert_eq!(answer.code, Some(3), "{answer:?}");
+    let answers = format!("; process {}, which answers in ", filter.pid());
+    assert!(answer.stdout.contains(&answers), "{answer:?}");
+    assert_eq!(filter.stop().unwrap().code(), Some(0));
+}
+
+#[test]
 fn stop_ends_a_daemon_whose_program_was_replaced_or_has_another_name() {
     let scene = Scene::new();
     let policy = scene.policy(SMALL);
     for (name, is_removed) in [("op25b", true), ("op25b", false), ("filter", false)] {
-        let program = scene.path(name);
-        fs::copy(OP25B, &program).unwrap();
+        let program = copy(&scene, name);
         let mut command = Command::new(&program);
         command
             .args(["--log-format", "json", "run", "--policy"])
@@ -124,7 +161,7 @@ fn stop_ends_a_daemon_whose_program_was_replaced_or_has_another_name() {
             fs::remove_file(&program).unwrap();
             if !is_removed {
                 // A package manager's upgrade.
-                fs::copy(OP25B, &program).unwrap();
+                copy(&scene, name);
             }
             OP25B
         } else {

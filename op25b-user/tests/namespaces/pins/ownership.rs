@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
+    os::unix::fs::{MetadataExt as _, chown},
     path::Path,
     process::Command,
 };
@@ -10,18 +10,14 @@ use std::{
 use nix::sys::signal::Signal;
 use op25b_testlab::{filter::Filter, lab::Servers};
 
-use super::{directory, word};
+use super::{copy, directory, word};
 use crate::support::scene::{Answer, OP25B, SMALL, Scene};
 
 const CAPABILITIES: &str = "+bpf,+net_admin,+perfmon";
 
 /// `op25b run` as an ordinary user with the capabilities that it needs, in words of `setpriv`.
 fn as_nobody(scene: &Scene, pins: &Path) -> Vec<String> {
-    let program = scene.path("op25b");
-    if !program.exists() {
-        fs::copy(OP25B, &program).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    }
+    let program = copy(scene, "op25b");
     let policy = scene.policy(SMALL);
     [
         "--reuid=65534",

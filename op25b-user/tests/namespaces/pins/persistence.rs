@@ -1,6 +1,6 @@
 //! A BPF file system in a mount namespace that ends with the daemon.
 
-use std::path::Path;
+use std::{path::Path, process::Command};
 
 use nix::sys::signal::Signal;
 use op25b_testlab::{filter::Filter, lab::Servers};
@@ -75,6 +75,17 @@ fn with_no_persist_the_daemon_says_that_the_filter_ends_with_it_and_it_does() {
         metrics.contains("op25b_fault{kind=\"not_persistent\"} 1\n"),
         "{metrics}"
     );
+    // The pins are out of sight of another mount namespace, and the fault is not.
+    let mut status = scene.router().command(OP25B);
+    status.arg("status");
+    let answers = [scene.op25b(&["status"]), status.output().unwrap().into()];
+    for answer in answers {
+        assert_eq!(answer.code, Some(0), "{answer:?}");
+        assert!(
+            answer.stdout.contains("\nFAULT not_persistent since 20"),
+            "{answer:?}"
+        );
+    }
     filter.signal(Signal::SIGTERM).unwrap();
     eventually("the filter is gone", || scene.attached().is_empty());
     let log = filter.log();
@@ -96,6 +107,27 @@ fn a_file_system_of_the_machines_mount_namespace_persists_from_any_other() {
         filter.leave_by(Signal::SIGTERM).unwrap();
         scene.assert_blocked_by_someone(&servers);
     }
+    // And from a container into which it is mounted, where op25b is process 1.
+    let mut command = Command::new("unshare");
+    command
+        .args([
+            "--mount",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            OP25B,
+        ])
+        .args(["--log-format", "json", "run", "--policy"])
+        .arg(&policy);
+    let filter = Filter::start_as(Path::new(OP25B), scene.router(), command).unwrap();
+    assert_eq!(scene.daemon_report()["faults"], serde_json::json!([]));
+    filter.leave_by(Signal::SIGKILL).unwrap();
+    scene.assert_blocked_by_someone(&servers);
+    eventually("the lock is free", || {
+        let [(_, pins), ..] = scene.router().places();
+        op25b::datapath::holder(&pins).is_none()
+    });
     let own = scene.filter(&policy);
     assert!(own.log().contains("taking over a filter"), "{}", own.log());
     assert_eq!(own.stop().unwrap().code(), Some(0));

@@ -130,6 +130,9 @@ fn pins_that_cannot_be_made_anew_are_a_fault_and_no_promise_is_made() {
     assert!(message.contains("belongs to nobody"), "{message}");
     std::thread::sleep(std::time::Duration::from_millis(2500));
     assert_eq!(mentions(&filter, "pins are missing"), 1, "{}", filter.log());
+    let stop = scene.op25b(&["stop", "--bpffs", word(&pins)]);
+    let answers = format!("process {}, which answers in", filter.pid());
+    assert!(stop.stdout.contains(&answers), "{stop:?}");
     scene.assert_blocked(&servers, &filter);
 
     // The fault ends when its cause does.
