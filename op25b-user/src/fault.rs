@@ -32,6 +32,8 @@ macro_rules! kinds {
 kinds! {
     /// The policy file is refused, and the last good policy is enforced.
     PolicyRefused = "policy_refused",
+    /// The state directory does not take what a later start may need, such as the last good policy.
+    StateNotKept = "state_not_kept",
     /// The clock is behind op25b's own last records.
     ClockBehind = "clock_behind",
     /// There is no control socket.

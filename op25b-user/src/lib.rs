@@ -16,4 +16,5 @@ pub mod fault;
 pub mod lpm;
 pub mod policy;
 pub mod report;
+mod state_dir;
 pub mod store;

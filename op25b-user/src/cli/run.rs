@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 `op25b reload` or SIGHUP reloads the policy. A policy with errors is refused, and the previous one \
-stays in force.
+stays in force. At a start without a filter the last good policy is enforced then.
 
 Examples:
   op25b run --policy /etc/op25b/policy.yaml

@@ -6,7 +6,7 @@ use tracing::info;
 use super::{
     events::signals::{SignalRequest, Signals},
     options::Options,
-    policy_source,
+    policy_source::StartPolicy,
     process::{held_signals::HeldSignals, service},
     state::Daemon,
 };
@@ -23,13 +23,13 @@ pub(crate) async fn run(
     // Handlers come first: whenever a signal arrives, it leads to a clean stop or to a reload.
     let mut signals = Signals::install()?;
     held.release().context("cannot receive signals")?;
-    let file = policy_source::read(&options.policy, print)?;
+    let policy = StartPolicy::read(options, print)?;
     requirements::check()?;
     if let Some(signal) = signals.arrived_stop().await {
         info!(signal, "stopping; nothing was changed");
         return Ok(());
     }
-    let (mut daemon, mut enforcer) = Daemon::start(options.clone(), file).await?;
+    let (mut daemon, mut enforcer) = Daemon::start(options.clone(), policy).await?;
     daemon.handle_events(&mut enforcer, &mut signals).await?;
     enforcer.log_final_counters()
 }

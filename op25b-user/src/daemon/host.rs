@@ -22,6 +22,7 @@ impl Daemon {
         self.reconcile(enforcer).await;
         self.control.keep(enforcer.faults());
         spawn_blocking(enforcer.store_maintenance());
+        self.keeper.tick();
         service::alive();
     }
 

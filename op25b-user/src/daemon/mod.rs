@@ -11,6 +11,7 @@ mod dispatch;
 mod event_loop;
 mod events;
 mod host;
+mod keeper;
 mod metrics;
 mod options;
 mod policy_source;

@@ -5,10 +5,11 @@ use std::fs;
 use jiff::Timestamp;
 use tracing::{error, info, warn};
 
-use super::{process::service, state::Daemon};
+use super::{keeper::PolicyText, process::service, state::Daemon};
 use crate::{
     enforcer::{Enforcer, Host as _},
-    policy::{self, Diff, Policy, ReadError, Severity},
+    fault::FaultKind,
+    policy::{self, Diff, Policy, ReadError},
     report::{LastReload, ReloadAnswer},
 };
 
@@ -30,11 +31,19 @@ impl Daemon {
         match &result {
             Ok(()) => {
                 self.reloads.done += 1;
+                self.reloads.refused_file = None;
+                enforcer.faults().clear(FaultKind::PolicyRefused);
                 info!(%policy, "reloaded");
             }
             Err(error) => {
                 self.reloads.refused += 1;
                 error!("the policy was not reloaded, the previous one stays in force: {error:#}");
+                if let Some(refused) = &mut self.reloads.refused_file {
+                    refused.refuse_again(format!("{error:#}"));
+                    enforcer
+                        .faults()
+                        .raise(FaultKind::PolicyRefused, refused.message());
+                }
             }
         }
         answer.refused = result.err().map(|error| format!("{error:#}"));
@@ -57,7 +66,9 @@ impl Daemon {
         for warning in &answer.warnings {
             warn!("{warning}");
         }
+        let text = PolicyText::of(&file);
         answer.warnings.extend(enforcer.replace(file, self).await?);
+        self.keeper.keep_policy(text);
         if let Some(changes) = &answer.changes {
             for line in changes.to_string().lines() {
                 info!("{line}");
@@ -136,19 +147,5 @@ fn refusal(refused: ReadError, answer: &mut ReloadAnswer) -> anyhow::Error {
         return refused.into();
     };
     answer.diagnostics = report.to_string();
-    let first = report
-        .diagnostics()
-        .iter()
-        .find(|diagnostic| diagnostic.severity() == Severity::Error);
-    match first {
-        Some(first) => {
-            let position = first
-                .location
-                .as_ref()
-                .map_or_else(String::new, |location| format!("{}: ", location.position));
-            let message = format!("{refused}: {position}{}", first.message);
-            anyhow::Error::msg(message)
-        }
-        None => refused.into(),
-    }
+    anyhow::anyhow!("{refused}: {}", report.first_error())
 }

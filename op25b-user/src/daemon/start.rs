@@ -10,39 +10,49 @@ use super::{
     clock::{self, Clock},
     control::{self, Control, OpenReader},
     events::{packet_log::PacketLog, scrapes::Scrapes, watch::Watch},
+    keeper::{Keeper, PolicyText},
     options::Options,
+    policy_source::StartPolicy,
     process::{privileges, service},
     state::{Daemon, Reloads},
 };
 use crate::{
     datapath::InterfaceEvents,
     enforcer::{Enforcer, Takeover, TakeoverOptions},
-    policy,
+    fault::FaultKind,
 };
 
 /// How many threads may be at work at once beside the event loop: one that loads a policy, one that writes to the store, one
-/// that backs it up, and those of the control socket; so none waits for another kind.
-pub(crate) const THREADS: usize = 3 + control::THREADS;
+/// that backs it up, one that writes to the state directory, and those of the control socket; so none waits for another kind.
+pub(crate) const THREADS: usize = 4 + control::THREADS;
 
 impl Daemon {
     /// Enforces a policy instead of what an earlier process left.
-    pub(super) async fn start(options: Options, file: policy::File) -> anyhow::Result<(Self, Enforcer)> {
+    pub(super) async fn start(options: Options, policy: StartPolicy) -> anyhow::Result<(Self, Enforcer)> {
+        let StartPolicy { file, refused } = policy;
         let takeover_options = TakeoverOptions {
             bpffs: options.bpffs.clone(),
             no_persist: options.no_persist,
             state_dir: options.state_dir.clone(),
             datapath_log: options.datapath_log,
         };
+        let takeover = Takeover::begin(&takeover_options).await?;
+        if let Some(refused) = &refused {
+            refused.check_against(&takeover.running_policy()?)?;
+        }
         // What can be known to fail fails before a large policy is loaded.
-        let takeover = Takeover::begin(&takeover_options, &file.policy).await?;
+        takeover.check(&file.policy).await?;
         let store = takeover.store().clone();
         let open_reader: OpenReader = Arc::new(move || store.reader());
         let (metrics, scrapes) = Scrapes::new();
         let control = Control::listen(&options.runtime_dir, open_reader, metrics, takeover.faults())?;
         let interface_events = InterfaceEvents::listen()?;
         let clock = Clock::new()?;
+        let text = PolicyText::of(&file);
         let reloads = Reloads {
-            digest: Some(file.sha256.clone()),
+            // A refused file is read again as soon as it has changed.
+            digest: refused.is_none().then(|| file.sha256.clone()),
+            refused_file: refused,
             ..Reloads::default()
         };
         let (enforcer, packet_log) = takeover
@@ -51,6 +61,7 @@ impl Daemon {
         let mut ticks = interval(clock::CHECK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut daemon = Self {
+            keeper: Keeper::new(&options.state_dir, enforcer.faults().clone()),
             options,
             control,
             started_at: Timestamp::now(),
@@ -67,6 +78,12 @@ impl Daemon {
             warn!("running with more privileges than needed: {error:#}");
         }
         daemon.start_watch();
+        daemon.keeper.keep_policy(text);
+        if let Some(refused) = &daemon.reloads.refused_file {
+            enforcer
+                .faults()
+                .raise(FaultKind::PolicyRefused, refused.message());
+        }
         daemon.publish(&enforcer);
         service::ready(&enforcer.summary());
         info!(policy = %daemon.options.policy.display(), "enforcing");

@@ -7,7 +7,9 @@ use super::{
     clock::Clock,
     control::Control,
     events::{packet_log::PacketLog, scrapes::Scrapes, watch::Watch},
+    keeper::Keeper,
     options::Options,
+    policy_source::RefusedFile,
 };
 use crate::{datapath::InterfaceEvents, report::LastReload};
 
@@ -17,6 +19,7 @@ pub(super) struct Daemon {
     pub(super) started_at: Timestamp,
     pub(super) reloads: Reloads,
     pub(super) control: Control,
+    pub(super) keeper: Keeper,
     pub(super) scrapes: Scrapes,
     pub(super) watch: Watch,
     pub(super) interface_events: InterfaceEvents,
@@ -36,4 +39,6 @@ pub(super) struct Reloads {
     pub(super) last: Option<LastReload>,
     /// The digest of the policy file when it was read last, whether it was refused or not.
     pub(super) digest: Option<String>,
+    /// Why the policy file is not enforced, since the start.
+    pub(super) refused_file: Option<RefusedFile>,
 }

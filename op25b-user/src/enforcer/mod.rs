@@ -31,5 +31,5 @@ pub(crate) use self::{
     host::Host,
     reconcile::{InterfaceHealth, InterfaceState},
     state::Enforcer,
-    takeover::{Takeover, TakeoverOptions},
+    takeover::{RunningPolicy, Takeover, TakeoverOptions},
 };

@@ -109,8 +109,13 @@ impl Enforcer {
     pub(crate) fn summary(&self) -> String {
         let policy = self.policy();
         let attached = self.datapath.attachments().len();
+        let faults = self.faults.list();
+        let faults: String = faults
+            .iter()
+            .flat_map(|fault| ["; ", fault.kind.name()])
+            .collect();
         format!(
-            "enforcing on {attached} of {} interfaces: {} pools, {} relays, {} exemptions",
+            "enforcing on {attached} of {} interfaces: {} pools, {} relays, {} exemptions{faults}",
             policy.interfaces.len(),
             policy.pools.len(),
             policy.relays.len(),

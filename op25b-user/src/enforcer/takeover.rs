@@ -15,7 +15,7 @@ use super::{
     store::SharedStore,
 };
 use crate::{
-    datapath::{Enforced, Filter, Interfaces, LogLevel},
+    datapath::{Description, Enforced, Filter, Interfaces, LogLevel},
     fault::Faults,
     policy::{self, Policy},
     store::Record,
@@ -34,6 +34,16 @@ pub(crate) struct TakeoverOptions {
     pub(crate) datapath_log: LogLevel,
 }
 
+/// The policy that a pinned filter enforces.
+pub(crate) enum RunningPolicy {
+    /// No pinned filter runs.
+    None,
+    /// One runs.
+    Described(Box<Description>),
+    /// One runs, whose description this op25b cannot read.
+    Unreadable,
+}
+
 /// The pins and the store, held by this process before it enforces anything.
 pub(crate) struct Takeover {
     datapath: Enforced,
@@ -43,8 +53,8 @@ pub(crate) struct Takeover {
 }
 
 impl Takeover {
-    /// Locks the pins and opens the store. A policy that cannot be attached is refused here, before it is loaded.
-    pub(crate) async fn begin(options: &TakeoverOptions, policy: &Policy) -> anyhow::Result<Self> {
+    /// Locks the pins and opens the store.
+    pub(crate) async fn begin(options: &TakeoverOptions) -> anyhow::Result<Self> {
         let faults = Faults::default();
         let datapath = pins::take(&options.bpffs, options.no_persist, &faults).await?;
         if let Some(before) = datapath.description()? {
@@ -57,7 +67,6 @@ impl Takeover {
                 "taking over a filter"
             );
         }
-        datapath.check(&Interfaces::list().await?, &targets(policy))?;
         Ok(Self {
             datapath,
             datapath_log: options.datapath_log,
@@ -69,6 +78,24 @@ impl Takeover {
     /// The faults that last.
     pub(crate) fn faults(&self) -> &Faults {
         &self.faults
+    }
+
+    /// What runs.
+    pub(crate) fn running_policy(&self) -> anyhow::Result<RunningPolicy> {
+        if !self.datapath.runs_somewhere()? {
+            return Ok(RunningPolicy::None);
+        }
+        let description = self.datapath.description()?;
+        Ok(description.map_or(RunningPolicy::Unreadable, |description| {
+            RunningPolicy::Described(Box::new(description))
+        }))
+    }
+
+    /// Refuses a policy that cannot be attached, before it is loaded.
+    pub(crate) async fn check(&self, policy: &Policy) -> anyhow::Result<()> {
+        Ok(self
+            .datapath
+            .check(&Interfaces::list().await?, &targets(policy))?)
     }
 
     /// The store.

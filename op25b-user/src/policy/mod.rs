@@ -18,6 +18,7 @@ mod read;
 pub mod reference;
 mod sample_destination;
 
+pub(crate) use self::read::Digesting;
 pub use self::{
     compile::{
         CompileError, Compiled, MOST_ADDRESSES, RecordIndex, Rewritten, RuleChange, Rules, TrieEntry,
@@ -31,6 +32,6 @@ pub use self::{
         Subscribers, Tunnel, Wait, Word, XdpMode, exemption_id,
     },
     parse::{KEYS, Loaded, parse, parse_at, parse_bytes, parse_expiry, parse_prefix},
-    read::{File, ReadError, digest, read},
+    read::{File, ReadError, digest, read, read_text},
     sample_destination::sample_destination,
 };

@@ -1,8 +1,10 @@
 //! Reads a policy file once, so that what is checked, enforced and described is the same text.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read},
     path::{self, Path, PathBuf},
+    sync::Arc,
 };
 
 use sha2::{Digest as _, Sha256};
@@ -16,7 +18,7 @@ use super::{
 };
 
 /// A policy file whose policy can be enforced.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct File {
     /// Its absolute path.
     pub path: PathBuf,
@@ -28,6 +30,8 @@ pub struct File {
     pub compiled: Compiled,
     /// What in it is probably not what was meant.
     pub warnings: Report,
+    /// The file that is open, which has the text although another may be in its place now. None if the text is not the file's.
+    pub opened: Option<Arc<fs::File>>,
 }
 
 /// Why a policy file cannot be enforced.
@@ -56,13 +60,41 @@ pub enum ReadError {
     },
 }
 
+impl ReadError {
+    /// The error in one line, with its cause or the first error in the policy.
+    #[must_use]
+    pub fn in_one_line(&self) -> String {
+        let cause = match self {
+            Self::Unreadable { source, .. } => source.to_string(),
+            Self::TooLarge { source, .. } => source.to_string(),
+            Self::Invalid(report) => return format!("{}: {}", report.file(), report.first_error()),
+        };
+        format!("{self}: {cause}")
+    }
+}
+
 /// Reads, checks and compiles the policy file at `path`.
 pub fn read(path: &Path) -> Result<File, ReadError> {
     let unreadable = |source| ReadError::Unreadable {
         path: path.to_owned(),
         source,
     };
-    let bytes = fs::read(path).map_err(unreadable)?;
+    let mut opened = fs::File::open(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    opened.read_to_end(&mut bytes).map_err(unreadable)?;
+    let file = read_text(path, bytes)?;
+    Ok(File {
+        opened: Some(Arc::new(opened)),
+        ..file
+    })
+}
+
+/// Checks and compiles a text of the policy file at `path`.
+pub fn read_text(path: &Path, bytes: Vec<u8>) -> Result<File, ReadError> {
+    let unreadable = |source| ReadError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
     let loaded = parse_bytes(&path.display().to_string(), &bytes).map_err(ReadError::Invalid)?;
     let sha256 = digest(&bytes);
     // A large policy's text is as large as its tables: not both at once.
@@ -84,6 +116,7 @@ pub fn read(path: &Path) -> Result<File, ReadError> {
         policy,
         compiled,
         warnings,
+        opened: None,
     })
 }
 
@@ -91,4 +124,33 @@ pub fn read(path: &Path) -> Result<File, ReadError> {
 #[must_use]
 pub fn digest(bytes: &[u8]) -> String {
     format!("{:x}", Sha256::digest(bytes))
+}
+
+/// A reader that computes the [`digest`] of what is read.
+pub(crate) struct Digesting<'a> {
+    text: &'a mut dyn Read,
+    digest: Sha256,
+}
+
+impl<'a> Digesting<'a> {
+    /// A reader of a text.
+    pub(crate) fn new(text: &'a mut dyn Read) -> Self {
+        Self {
+            text,
+            digest: Sha256::new(),
+        }
+    }
+
+    /// The digest of what was read.
+    pub(crate) fn finish(self) -> String {
+        format!("{:x}", self.digest.finalize())
+    }
+}
+
+impl Read for Digesting<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.text.read(buffer)?;
+        self.digest.update(&buffer[..length]);
+        Ok(length)
+    }
 }

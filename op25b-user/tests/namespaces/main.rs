@@ -14,6 +14,7 @@ mod modes;
 mod other_version;
 mod paths;
 mod pins;
+mod power_on;
 mod privileges;
 mod reconcile;
 mod refusals;

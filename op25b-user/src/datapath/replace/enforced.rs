@@ -44,6 +44,12 @@ impl Enforced {
             .and_then(|generation| generation.description().cloned()))
     }
 
+    /// Whether a filter that is pinned here runs on an interface.
+    pub fn runs_somewhere(&self) -> Result<bool, PinsError> {
+        let before = Snapshot::read(&self.pins)?;
+        Ok(before.links.iter().any(|pinned| pinned.info.interface.is_some()))
+    }
+
     /// The maps of the generation that runs which a filter with this policy can share.
     pub fn reusable(&self, compiled: &Compiled) -> Result<Reused, PinsError> {
         let before = Snapshot::read(&self.pins)?;

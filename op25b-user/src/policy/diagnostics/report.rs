@@ -54,6 +54,22 @@ impl Report {
         &self.file
     }
 
+    /// The first error and its position, in one line.
+    pub(crate) fn first_error(&self) -> String {
+        let mut diagnostics = self.diagnostics.iter();
+        let first = diagnostics.find(|diagnostic| diagnostic.severity() == Severity::Error);
+        let Some(Diagnostic {
+            location, message, ..
+        }) = first
+        else {
+            return "no errors".to_owned();
+        };
+        match location {
+            Some(location) => format!("{}: {message}", location.position),
+            None => message.clone(),
+        }
+    }
+
     /// The diagnostics; of very many, only the first ones found.
     #[must_use]
     pub fn diagnostics(&self) -> &[Diagnostic] {

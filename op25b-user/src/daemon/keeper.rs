@@ -1,0 +1,173 @@
+//! Writes to the state directory what a later start may need. No disk delays the daemon: a thread writes, and a failure is a fault.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{Seek as _, SeekFrom},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use tokio::{
+    sync::oneshot::{self, Receiver, error::TryRecvError},
+    task::spawn_blocking,
+};
+
+use crate::{
+    fault::{FaultKind, Faults},
+    policy,
+    state_dir::{LastGood, Origin},
+};
+
+/// How long after a failure the next attempt is.
+const RETRY: Duration = Duration::from_mins(1);
+/// A write that takes longer than this is a fault.
+const SLOW: Duration = Duration::from_secs(30);
+
+/// What is written, the last of each kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Policy,
+}
+
+/// Something to write.
+enum Item {
+    /// The policy that is enforced.
+    Policy(Origin, Arc<File>),
+}
+
+/// The text of a policy file.
+pub(super) struct PolicyText {
+    path: PathBuf,
+    sha256: String,
+    opened: Arc<File>,
+}
+
+impl PolicyText {
+    /// The text of a policy; none for the last good policy, which is kept already.
+    pub(super) fn of(file: &policy::File) -> Option<Self> {
+        Some(Self {
+            path: file.path.clone(),
+            sha256: file.sha256.clone(),
+            opened: Arc::clone(file.opened.as_ref()?),
+        })
+    }
+}
+
+/// What could not be written, and why.
+type Failures = Vec<(Item, anyhow::Error)>;
+
+/// A thread that writes.
+struct Writing {
+    since: Instant,
+    failures: Receiver<Failures>,
+}
+
+/// What is to be written, and the thread that writes.
+pub(super) struct Keeper {
+    state_dir: PathBuf,
+    faults: Faults,
+    pending: BTreeMap<Kind, Item>,
+    writing: Option<Writing>,
+    not_before: Instant,
+}
+
+impl Keeper {
+    pub(super) fn new(state_dir: &Path, faults: Faults) -> Self {
+        Self {
+            state_dir: state_dir.to_owned(),
+            faults,
+            pending: BTreeMap::new(),
+            writing: None,
+            not_before: Instant::now(),
+        }
+    }
+
+    /// Keeps a policy that is enforced now.
+    pub(super) fn keep_policy(&mut self, text: Option<PolicyText>) {
+        if let Some(PolicyText { path, sha256, opened }) = text {
+            let origin = Origin {
+                sha256,
+                enforced_at: Timestamp::now(),
+                policy_file: path,
+            };
+            self.keep(Item::Policy(origin, opened));
+        }
+    }
+
+    fn keep(&mut self, item: Item) {
+        self.pending.insert(item.kind(), item);
+        self.not_before = Instant::now();
+    }
+
+    /// Starts writing what is pending, and evaluates what was written. The daemon calls this every second.
+    pub(super) fn tick(&mut self) {
+        let now = Instant::now();
+        if let Some(Writing { since, failures }) = &mut self.writing {
+            match failures.try_recv() {
+                Ok(failures) => self.written(failures, now),
+                Err(TryRecvError::Closed) => self.writing = None,
+                Err(TryRecvError::Empty) if now - *since > SLOW => {
+                    let dir = self.state_dir.display();
+                    let message =
+                        format!("the disk of {dir} does not answer: the state of op25b is not kept");
+                    self.faults.raise(FaultKind::StateNotKept, message);
+                }
+                Err(TryRecvError::Empty) => {}
+            }
+        }
+        if self.writing.is_none() && !self.pending.is_empty() && now >= self.not_before {
+            let items = std::mem::take(&mut self.pending);
+            let dir = self.state_dir.clone();
+            let (sender, failures) = oneshot::channel();
+            spawn_blocking(move || {
+                let failed = items.into_values().filter_map(|item| {
+                    let error = item.write(&dir).err()?;
+                    Some((item, error))
+                });
+                // The daemon may have ended.
+                let _ = sender.send(failed.collect());
+            });
+            self.writing = Some(Writing { since: now, failures });
+        }
+    }
+
+    fn written(&mut self, failures: Failures, now: Instant) {
+        self.writing = None;
+        let messages = failures.iter().map(|(_, error)| format!("{error:#}"));
+        let message = messages.collect::<Vec<_>>().join("; ");
+        if failures.is_empty() {
+            self.faults.clear(FaultKind::StateNotKept);
+        } else {
+            self.not_before = now + RETRY;
+            self.faults.raise(FaultKind::StateNotKept, message);
+        }
+        for (item, _) in failures {
+            // Something newer may be pending by now.
+            self.pending.entry(item.kind()).or_insert(item);
+        }
+    }
+}
+
+impl Item {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Policy(..) => Kind::Policy,
+        }
+    }
+
+    fn write(&self, dir: &Path) -> anyhow::Result<()> {
+        match self {
+            Self::Policy(origin, opened) => {
+                let mut text = opened.as_ref();
+                text.seek(SeekFrom::Start(0))
+                    .with_context(|| format!("cannot read {} again", origin.policy_file.display()))?;
+                LastGood::write(dir, origin, &mut text)?;
+            }
+        }
+        Ok(())
+    }
+}

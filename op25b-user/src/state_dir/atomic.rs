@@ -1,0 +1,76 @@
+//! Replaces a file by another one, so that after a crash one of the two is there, whole.
+
+use std::{
+    ffi::OsString,
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
+    io::{self, BufWriter, Write},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    path::Path,
+};
+
+/// Readable for members of the daemon's group, as the store is.
+const DIR_MODE: u32 = 0o750;
+const FILE_MODE: u32 = 0o640;
+
+/// Replaces the file at `path` by what `write` writes. When this returns, it is on the disk. The directory is created if it is
+/// missing.
+pub(super) fn replace(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> io::Result<()> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    DirBuilder::new().recursive(true).mode(DIR_MODE).create(dir)?;
+    let mut draft = OsString::from(path);
+    draft.push(".new");
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(FILE_MODE)
+        .open(&draft)?;
+    // Whatever the umask is.
+    file.set_permissions(Permissions::from_mode(FILE_MODE))?;
+    let written = (|| {
+        let mut file = BufWriter::new(file);
+        write(&mut file)?;
+        file.flush()?;
+        file.get_ref().sync_all()
+    })();
+    if let Err(error) = written {
+        // It takes space that may be what is missing.
+        let _ = fs::remove_file(&draft);
+        return Err(error);
+    }
+    fs::rename(&draft, path)?;
+    File::open(dir)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_or_not_at_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("new/file");
+        replace(&path, |file| file.write_all(b"first")).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            FILE_MODE
+        );
+
+        let refused = replace(&path, |file| {
+            file.write_all(b"half of the sec")?;
+            Err(io::Error::other("no more"))
+        });
+        assert_eq!(refused.unwrap_err().to_string(), "no more");
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+
+        // What a crash left in its way is overwritten.
+        fs::write(dir.path().join("new/file.new"), "a longer draft").unwrap();
+        replace(&path, |file| file.write_all(b"second")).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"second");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+}
