@@ -77,6 +77,9 @@ pub struct Imported {
     pub added: usize,
     /// The number of exemptions that exist already.
     pub unchanged: usize,
+    /// The number of exemptions that have expired, which are not added.
+    #[serde(default)]
+    pub lapsed: usize,
     /// Warnings about probable mistakes; the first of them.
     pub warnings: Vec<String>,
 }

@@ -44,6 +44,9 @@ pub struct Exemption {
     pub revision: Option<u64>,
     /// Its position in the policy file.
     pub place: Option<FilePosition>,
+    /// Whether the pool and prefix-width checks of the policy refuse a stored one without `force`; only in a list.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub needs_force: bool,
 }
 
 impl Exemption {
@@ -60,6 +63,7 @@ impl Exemption {
             removed_at: record.removed_at,
             revision: Some(record.revision),
             place: None,
+            needs_force: false,
         }
     }
 }

@@ -45,6 +45,7 @@ pub(super) fn imported(imported: enforcer::Imported) -> Imported {
         dry_run: imported.dry_run,
         added: imported.added,
         unchanged: imported.unchanged,
+        lapsed: imported.lapsed,
         warnings: imported.warnings,
     }
 }

@@ -95,6 +95,8 @@ impl Daemon {
     ) -> anyhow::Result<()> {
         let file = self.compare(enforcer, answer).await?;
         answer.warnings = interruption_warnings(enforcer, &file.policy).await?;
+        let conflicts = enforcer.conflicts_with_store(file.policy, self).await?;
+        answer.warnings.extend(conflicts);
         Ok(())
     }
 

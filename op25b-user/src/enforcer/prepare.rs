@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tracing::info;
 
-use super::described::DescribedPolicy;
+use super::{described::DescribedPolicy, exemptions::conflicts::file_over_stored};
 use crate::{
     datapath::{Description, Filter, LoadOptions, LogLevel, Reused},
     policy::{self, Policy},
@@ -23,6 +23,8 @@ pub(super) struct Prepared {
     /// What had expired then is not in the tables.
     pub(super) compiled_at: Timestamp,
     pub(super) description: Description,
+    /// What in the policy and the store does not go together.
+    pub(super) warnings: Vec<String>,
 }
 
 /// Loads the policy of a file with the exemptions of these records, or of as many as fit.
@@ -32,7 +34,10 @@ pub(super) fn load_with(
     log: LogLevel,
     reused: &Reused,
 ) -> anyhow::Result<Prepared> {
-    load(DescribedPolicy::of_file(file, records)?, log, reused)
+    let policy = DescribedPolicy::of_file(file, records)?;
+    let warnings = file_over_stored(&policy.policy, policy.compiled_at);
+    let prepared = load(policy, log, reused)?;
+    Ok(Prepared { warnings, ..prepared })
 }
 
 /// Loads a policy.
@@ -60,5 +65,6 @@ pub(super) fn load(policy: DescribedPolicy, log: LogLevel, reused: &Reused) -> a
         left_out,
         compiled_at,
         description,
+        warnings: Vec::new(),
     })
 }

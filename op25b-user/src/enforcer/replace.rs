@@ -3,11 +3,14 @@
 use std::{sync::Arc, time::Instant};
 
 use jiff::Timestamp;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::{
     described::DescribedPolicy,
-    exemptions::active_set::ActiveSet,
+    exemptions::{
+        active_set::{ActiveSet, exemption},
+        conflicts::file_over_stored,
+    },
     host::Host,
     prepare::{self, Prepared},
     state::{Enforcer, RETRY, targets},
@@ -19,8 +22,8 @@ use crate::{
 };
 
 impl Enforcer {
-    /// Enforces a policy instead of the one that is enforced; returns what is not enforced of the store. If it fails, nothing
-    /// has changed.
+    /// Enforces a policy instead of the one that is enforced; returns what of the store is not enforced, or does not go together
+    /// with the policy. If it fails, nothing has changed.
     pub(crate) async fn replace(
         &mut self,
         file: policy::File,
@@ -34,8 +37,25 @@ impl Enforcer {
                 prepare::load_with(file, store.not_removed()?, log, &reused)
             })
             .await??;
+        let warnings = prepared.warnings.clone();
         self.install(prepared, host).await?;
-        Ok(self.left_out().into_iter().collect())
+        Ok(self.left_out().into_iter().chain(warnings).collect())
+    }
+
+    /// What in a policy and the store does not go together, without enforcing it.
+    pub(crate) async fn conflicts_with_store(
+        &mut self,
+        mut policy: Policy,
+        host: &mut impl Host,
+    ) -> anyhow::Result<Vec<String>> {
+        let store = self.store.clone();
+        host.run_while_waiting(self, move || {
+            policy
+                .exemptions
+                .extend(store.not_removed()?.iter().map(exemption));
+            Ok(file_over_stored(&policy, Timestamp::now()))
+        })
+        .await?
     }
 
     /// Loads the policy that is enforced once more, with the store's exemptions as they are now.
@@ -106,6 +126,7 @@ impl Enforcer {
             left_out,
             compiled_at,
             description,
+            warnings,
         } = prepared;
         let targets = self.next_targets(&policy);
         // Before the replacement: after it nothing may fail. What the reader has not read of the old filter's log is lost.
@@ -120,6 +141,9 @@ impl Enforcer {
         self.active_set_is_stale = false;
         self.faults.clear(FaultKind::KernelBehind);
         self.report_left_out();
+        for warning in warnings {
+            warn!("{warning}");
+        }
         self.description = description;
         self.follow_ports(&interfaces);
         self.log_replacement(&switched);

@@ -3,6 +3,7 @@
 //! A request or a file brings [`NewExemption`]s, which are text. [`Validator`] turns one into [`Terms`]; everything after
 //! that (the store, the API's responses, the daemon) has valid terms.
 
+mod checks;
 pub(crate) mod formats;
 mod invalid;
 pub mod limits;
@@ -10,6 +11,7 @@ mod new;
 mod terms;
 mod validate;
 
+pub(crate) use self::checks::Checks;
 pub use self::{
     invalid::Invalid,
     new::{ImportRow, NewExemption},

@@ -4,7 +4,7 @@ use ipnet::IpNet;
 use jiff::{Span, Timestamp, tz::TimeZone};
 use smol_str::SmolStr;
 
-use super::{Invalid, NewExemption, Terms, limits};
+use super::{Invalid, NewExemption, Terms, checks::widest, limits};
 use crate::policy::{self, ExemptionLimits, Handling, Rules};
 
 /// Valid terms, and warnings about them.
@@ -37,50 +37,58 @@ impl Validator<'_> {
     ///
     /// The first part that is invalid.
     pub fn validate(&self, new: &NewExemption) -> Result<Valid, Invalid> {
-        new.check_limits()?;
-        let customer = line("customer", &new.customer)?;
-        let ticket = optional(new.ticket.as_ref(), |text| line("ticket", text))?;
-        let note = optional(new.note.as_ref(), |text| prose("note", text))?;
-        let prefixes = nets("prefixes", &new.prefixes)?;
-        let destinations = nets("destinations", &new.destinations)?;
-        if !new.force {
-            for prefix in &prefixes {
-                self.check_width(*prefix)?;
-                self.check_pool(*prefix)?;
-            }
-        }
         let expires_at = match &new.expires {
             None => None,
             Some(text) => self.expiry(text)?,
         };
-        let mut warnings = self.expiry_warnings(expires_at);
-        warnings.extend(family_warnings(&prefixes, &destinations));
+        let terms = terms(new, expires_at)?;
+        self.check(new, &terms)?;
         Ok(Valid {
-            terms: Terms {
-                customer,
-                prefixes: prefixes.into(),
-                destinations: destinations.into(),
-                ticket,
-                note,
-                expires_at,
-            },
-            warnings,
+            warnings: self.warnings(&terms),
+            terms,
         })
     }
 
-    /// Validates the terms of an exemption from a file, whose expiry must be absolute.
+    /// Checks what `force` skips.
+    ///
+    /// # Errors
+    ///
+    /// The first prefix that is refused.
+    pub fn check(&self, new: &NewExemption, terms: &Terms) -> Result<(), Invalid> {
+        if !new.force {
+            for prefix in &terms.prefixes {
+                self.check_width(*prefix)?;
+                self.check_pool(*prefix)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The warnings about terms.
+    #[must_use]
+    pub fn warnings(&self, terms: &Terms) -> Vec<String> {
+        let mut warnings = self.expiry_warnings(terms.expires_at);
+        warnings.extend(family_warnings(&terms.prefixes, &terms.destinations));
+        warnings
+    }
+
+    /// Reads the terms of an exemption from a file, whose expiry must be absolute and may have passed. What `force` skips is not
+    /// checked.
     ///
     /// # Errors
     ///
     /// The first part that is invalid.
-    pub fn validate_import(&self, new: &NewExemption) -> Result<Valid, Invalid> {
-        let expires = new.expires.as_deref();
-        if expires.is_some_and(|text| text.parse::<Span>().is_ok()) {
-            return Err(Invalid::new(
-                "`expires`: a length of time in a file would mean another instant at each import; write a date or a time",
-            ));
-        }
-        self.validate(new)
+    pub fn import_terms(&self, new: &NewExemption) -> Result<Terms, Invalid> {
+        let expires_at = match new.expires.as_deref() {
+            None => None,
+            Some(text) if text.parse::<Span>().is_ok() => {
+                return Err(Invalid::new(
+                    "`expires`: a length of time in a file would mean another instant at each import; write a date or a time",
+                ));
+            }
+            Some(text) => self.expiry_after(text, Timestamp::MIN)?,
+        };
+        terms(new, expires_at)
     }
 
     /// Parses an expiry.
@@ -89,7 +97,11 @@ impl Validator<'_> {
     ///
     /// If it is not a time, or has passed.
     pub fn expiry(&self, text: &str) -> Result<Option<Timestamp>, Invalid> {
-        policy::parse_expiry(text, self.now, self.time_zone)
+        self.expiry_after(text, self.now)
+    }
+
+    fn expiry_after(&self, text: &str, now: Timestamp) -> Result<Option<Timestamp>, Invalid> {
+        policy::parse_expiry(text, now, self.time_zone)
             .map_err(|why| Invalid::new(format!("`expires`: {why}")))
     }
 
@@ -111,10 +123,7 @@ impl Validator<'_> {
     }
 
     fn check_width(&self, net: IpNet) -> Result<(), Invalid> {
-        let widest = match net {
-            IpNet::V4(_) => self.limits.widest_v4,
-            IpNet::V6(_) => self.limits.widest_v6,
-        };
+        let widest = widest(self.limits, net);
         if net.prefix_len() >= widest {
             return Ok(());
         }
@@ -134,6 +143,19 @@ impl Validator<'_> {
              force (`--force`)"
         )))
     }
+}
+
+/// The terms of a new exemption.
+fn terms(new: &NewExemption, expires_at: Option<Timestamp>) -> Result<Terms, Invalid> {
+    new.check_limits()?;
+    Ok(Terms {
+        customer: line("customer", &new.customer)?,
+        prefixes: nets("prefixes", &new.prefixes)?.into(),
+        destinations: nets("destinations", &new.destinations)?.into(),
+        ticket: optional(new.ticket.as_ref(), |text| line("ticket", text))?,
+        note: optional(new.note.as_ref(), |text| prose("note", text))?,
+        expires_at,
+    })
 }
 
 /// Validates the reason of a change.

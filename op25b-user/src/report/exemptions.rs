@@ -12,7 +12,8 @@ use ulid::Ulid;
 
 use crate::{
     api::{Exemption, FilePosition, HistoryEntry, Origin, Page},
-    policy::{self, Position},
+    exemption::Checks,
+    policy::{self, Policy, Position},
     store::{self, Event, Records, Revision, State, StoreError},
 };
 
@@ -87,6 +88,18 @@ pub fn list(
     let next = cut(&mut items, selection.limit).map(|(cursor, _)| cursor.to_string());
     let items = items.into_iter().map(|(_, exemption)| exemption).collect();
     Ok(Page { items, next })
+}
+
+/// Notes which stored exemptions a policy refuses without `force`.
+pub(crate) fn note_force(exemptions: &mut [Exemption], policy: &Policy) {
+    let stored = |exemption: &&mut Exemption| exemption.origin == Origin::Store;
+    let mut stored = exemptions.iter_mut().filter(stored).peekable();
+    if stored.peek().is_some() {
+        let checks = Checks::of(policy);
+        for exemption in stored {
+            exemption.needs_force = checks.refuse(&exemption.terms);
+        }
+    }
 }
 
 /// The exemption with an id.
@@ -182,6 +195,7 @@ impl FileExemptions<'_> {
                 line: at.line,
                 column: at.column,
             }),
+            needs_force: false,
         }
     }
 }

@@ -164,7 +164,7 @@ pub trait Store: Records {
 
     /// The outcome of an earlier request with this key by this user. Every change begins with this call, so a store that
     /// could not be read is opened again.
-    fn earlier(&mut self, uid: u32, key: &str) -> Result<Option<Earlier>, StoreError>;
+    fn earlier(&mut self, uid: u32, key: &str, now: Timestamp) -> Result<Option<Earlier>, StoreError>;
 
     /// Periodic work that needs the store for itself: the daemon calls this every second.
     ///

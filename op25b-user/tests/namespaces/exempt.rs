@@ -18,15 +18,15 @@ use crate::support::{
 
 /// The subscriber of the lab, in both families.
 const SUBSCRIBER: [&str; 2] = ["198.51.100.10", "2001:db8:100::10"];
-const FILED: &str = "exemptions:\n  - { customer: Filed, prefixes: [198.51.100.64/29], ticket: OPS-1 }\n";
+pub const FILED: &str = "exemptions:\n  - { customer: Filed, prefixes: [198.51.100.64/29], ticket: OPS-1 }\n";
 
-fn exempt(scene: &Scene, words: &[&str]) -> Answer {
+pub fn exempt(scene: &Scene, words: &[&str]) -> Answer {
     scene.op25b(&[&["exempt"][..], words].concat())
 }
 
 /// Adds an exemption, which must work; its id.
 #[track_caller]
-fn add(scene: &Scene, prefixes: &[&str], more: &[&str]) -> String {
+pub fn add(scene: &Scene, prefixes: &[&str], more: &[&str]) -> String {
     let words = [&["add", "--customer", "Example KK"][..], prefixes, more].concat();
     let answer = exempt(scene, &words);
     assert_eq!(answer.code, Some(0), "{answer:?}");
@@ -46,13 +46,13 @@ fn assert_refused(answer: &Answer, reasons: &[&str]) {
     }
 }
 
-fn listed(scene: &Scene, more: &[&str]) -> Vec<Value> {
+pub fn listed(scene: &Scene, more: &[&str]) -> Vec<Value> {
     let answer = exempt(scene, &[&["list", "--json"], more].concat());
     assert_eq!(answer.code, Some(0), "{answer:?}");
     answer.json()["exemptions"].as_array().unwrap().clone()
 }
 
-fn ids(exemptions: &[Value]) -> Vec<&str> {
+pub fn ids(exemptions: &[Value]) -> Vec<&str> {
     exemptions
         .iter()
         .map(|exemption| exemption["id"].as_str().unwrap())

@@ -3,6 +3,7 @@
 
 mod control;
 mod exempt;
+mod exempt_files;
 mod exempt_kernel;
 mod expiry;
 mod explain;

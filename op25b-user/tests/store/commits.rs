@@ -153,9 +153,9 @@ fn what_became_of_a_request_is_known_for_a_day() {
         digest: "digest of one".into(),
         changed: vec![record(1).id, record(2).id],
     };
-    assert_eq!(store.earlier(1000, "one").unwrap(), Some(earlier.clone()));
-    assert_eq!(store.earlier(1001, "one").unwrap(), None);
-    assert_eq!(store.earlier(1000, "two").unwrap(), None);
+    assert_eq!(store.earlier(1000, "one", now()).unwrap(), Some(earlier.clone()));
+    assert_eq!(store.earlier(1001, "one", now()).unwrap(), None);
+    assert_eq!(store.earlier(1000, "two", now()).unwrap(), None);
     // The same request is not done a second time, also without a look-up before.
     let again = Commit {
         request: Some(request(1000, "one")),
@@ -171,14 +171,40 @@ fn what_became_of_a_request_is_known_for_a_day() {
         ..of([add(record(3))])
     };
     store.commit(&later).unwrap();
-    assert_eq!(store.earlier(1000, "one").unwrap(), Some(earlier));
+    assert_eq!(store.earlier(1000, "one", now() + day).unwrap(), Some(earlier));
+    // It does not count any longer, whether or not it is still there.
+    let late = now() + day + SignedDuration::from_nanos(1);
+    assert_eq!(store.earlier(1000, "one", late).unwrap(), None);
     let later = Commit {
-        at: now() + day + SignedDuration::from_nanos(1),
+        at: late,
         ..of([add(record(4))])
     };
     store.commit(&later).unwrap();
-    assert_eq!(store.earlier(1000, "one").unwrap(), None);
-    assert!(store.earlier(1000, "two").unwrap().is_some());
+    assert_eq!(store.earlier(1000, "one", now()).unwrap(), None);
+    assert!(store.earlier(1000, "two", now() + day).unwrap().is_some());
+}
+
+#[test]
+fn a_key_that_was_used_under_a_clock_that_ran_ahead_is_free_again() {
+    let dir = tempdir().unwrap();
+    let mut store = open(dir.path());
+    let ahead = Commit {
+        at: now() + SignedDuration::from_hours(24 * 365),
+        request: Some(request(1000, "one")),
+        ..of([add(record(1))])
+    };
+    store.commit(&ahead).unwrap();
+    assert_eq!(store.earlier(1000, "one", now()).unwrap(), None);
+    let again = Commit {
+        request: Some(request(1000, "one")),
+        ..of([add(record(2))])
+    };
+    store.commit(&again).unwrap();
+    let changed = store.earlier(1000, "one", now()).unwrap().unwrap().changed;
+    assert_eq!(changed, [record(2).id]);
+    // A clock that was set back by an hour forgets nothing.
+    let before = now() - SignedDuration::from_hours(1);
+    assert!(store.earlier(1000, "one", before).unwrap().is_some());
 }
 
 #[test]
@@ -198,15 +224,15 @@ fn a_request_that_was_taken_back_can_be_sent_again_and_others_cannot() {
         ..of([remove(&added)])
     };
     store.commit(&back).unwrap();
-    assert_eq!(store.earlier(1000, "one").unwrap(), None);
+    assert_eq!(store.earlier(1000, "one", now()).unwrap(), None);
     for (uid, key) in [(1000, "two"), (1001, "one")] {
-        assert!(store.earlier(uid, key).unwrap().is_some(), "{uid} {key}");
+        assert!(store.earlier(uid, key, now()).unwrap().is_some(), "{uid} {key}");
     }
     let again = Commit {
         request: Some(request(1000, "one")),
         ..of([add(record(4))])
     };
     store.commit(&again).unwrap();
-    let changed = store.earlier(1000, "one").unwrap().unwrap().changed;
+    let changed = store.earlier(1000, "one", now()).unwrap().unwrap().changed;
     assert_eq!(changed, [record(4).id]);
 }

@@ -116,7 +116,7 @@ fn a_store_that_cannot_be_read_does_not_pass_for_empty() {
     assert!(!opened.remarks.is_empty());
     assert!(store.not_removed().is_err());
     assert!(store.revision().is_err());
-    assert!(store.earlier(0, "key").is_err());
+    assert!(store.earlier(0, "key", now()).is_err());
     assert!(store.reader().is_err());
     assert!(store.commit(&of([add(record(1))])).is_err());
     assert!(sqlite::open_read_only(dir.path()).is_err());
@@ -172,9 +172,9 @@ fn a_store_that_can_be_read_again_answers_who_asks_for_an_earlier_request() {
     let mut store = open(dir.path());
     add_each(&mut store, 1..=2);
     let put_right = break_store(&mut store, dir.path());
-    assert!(store.earlier(0, "key").is_err());
+    assert!(store.earlier(0, "key", now()).is_err());
     put_right();
-    assert_eq!(store.earlier(0, "key").unwrap(), None);
+    assert_eq!(store.earlier(0, "key", now()).unwrap(), None);
     assert_eq!(store.write_error(), None);
     assert_eq!(customers(&store), named(1..=2));
 }

@@ -15,7 +15,7 @@ use crate::{
         paths::Paths,
     },
     daemon::client::Listing,
-    exemption::formats::{self, Format},
+    exemption::formats::{self, Format, Row},
     store::State,
 };
 
@@ -23,12 +23,13 @@ use crate::{
 ///
 /// Those that apply are written to stdout. Importing the output on the same router changes nothing. Expired
 /// and removed ones are left out, since an import would activate them again; so are those of the policy file.
-/// `op25b exempt list --all --json` lists them all. Without a daemon the store's file is read.
+/// `op25b exempt list --all --json` lists them all. Those that the policy's pool and prefix-width checks refuse
+/// are marked with `force`, so that an import takes them. Without a daemon the store's file is read.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   op25b exempt export > exemptions.csv
-  op25b exempt export --format yaml             for pasting into a policy file
+  op25b exempt export --format yaml             for pasting into a policy file, without `force`
   op25b exempt export | ssh router2 op25b exempt import --format csv -
 
 Exit codes: 0 written; 1 refused, with the reason; 2 failed.")]
@@ -49,7 +50,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Response::Done(exemptions) => exemptions,
         Response::Refused(problem) => return refuse(&problem, args.json, None),
         Response::NoDaemon => {
-            let offline = Offline::store_only(&args.paths)?;
+            let offline = Offline::open(&args.paths)?;
             offline.say_so();
             offline.list(&listing)?
         }
@@ -57,10 +58,15 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let is_stored =
         |exemption: &Exemption| exemption.origin == Origin::Store && exemption.state == State::Active;
     let stored = exemptions.into_iter().filter(is_stored);
-    let terms: Vec<_> = stored.map(|exemption| exemption.terms).collect();
+    let rows: Vec<_> = stored
+        .map(|exemption| Row {
+            needs_force: exemption.needs_force,
+            terms: exemption.terms,
+        })
+        .collect();
     let format = if args.json { Format::Json } else { args.format };
     let mut out = BufWriter::new(stdout().lock());
-    formats::write(format, &terms, &mut out)?;
+    formats::write(format, &rows, &mut out)?;
     out.flush()?;
     Ok(ExitCode::SUCCESS)
 }

@@ -191,6 +191,7 @@ mod tests {
             state: State::Active,
             revision: Some(1),
             place: None,
+            needs_force: false,
         };
         let added = HistoryEntry {
             revision: 1,

@@ -26,10 +26,11 @@ use crate::{
 /// importing a file twice changes nothing.
 ///
 /// A CSV file has a header line with the columns customer and prefixes and optionally destinations, ticket,
-/// note and expires, in any order. Several prefixes in one cell are separated by blanks or semicolons. A YAML
+/// note, expires and force, in any order. Several prefixes in one cell are separated by blanks or semicolons. A YAML
 /// file is a list of exemptions in the format of a policy file, without id and created, or a mapping with the
 /// key `exemptions:` alone; a JSON file has the same structure. An expiry must be absolute: 90d would have
-/// another meaning with each import.
+/// another meaning with each import. Rows that have expired are skipped with a warning. `force: true` skips the
+/// pool and prefix-width checks of a row.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -75,13 +76,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     // The file may be large, and so are the rows.
     drop(bytes);
     for row in &mut rows {
-        row.exemption.force = args.force;
+        row.exemption.force |= args.force;
     }
     let answer = if rows.is_empty() {
         Ok(Imported {
             dry_run: args.dry_run,
             added: 0,
             unchanged: 0,
+            lapsed: 0,
             warnings: Vec::new(),
         })
     } else {
@@ -193,11 +195,16 @@ fn summary(imported: &Imported) -> String {
         dry_run,
         added,
         unchanged,
+        lapsed,
         ..
     } = imported;
-    if *dry_run {
+    let text = if *dry_run {
         format!("would add {added}; {unchanged} exist already")
     } else {
         format!("added {added}; {unchanged} existed already")
+    };
+    match lapsed {
+        0 => text,
+        lapsed => format!("{text}; {lapsed} have expired"),
     }
 }

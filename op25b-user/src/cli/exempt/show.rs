@@ -156,6 +156,7 @@ mod tests {
             state: State::Removed,
             revision: Some(7),
             place: None,
+            needs_force: false,
         };
         let now = "2028-03-01T00:00:00Z".parse().unwrap();
         insta::assert_snapshot!(text(&exemption, now, &TimeZone::UTC).unwrap(), @r"
@@ -187,6 +188,7 @@ mod tests {
                 line: 32,
                 column: 5,
             }),
+            needs_force: false,
         };
         insta::assert_snapshot!(text(&in_file, now, &TimeZone::UTC).unwrap(), @r"
         exemption line-32

@@ -110,6 +110,7 @@ mod tests {
             state: State::Active,
             revision: Some(7),
             place: None,
+            needs_force: false,
         };
         let filed = Exemption {
             id: "line-32".into(),

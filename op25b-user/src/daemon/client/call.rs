@@ -3,6 +3,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
@@ -28,6 +29,8 @@ use crate::{api::Problem, daemon::control::socket};
 
 /// How long a daemon may take to answer a request that changes nothing.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// How often a daemon that makes a change is asked for its status, which it reports meanwhile.
+const PULSE: Duration = Duration::from_secs(10);
 /// How long a daemon that stopped may take to be restarted by a service manager.
 const RESTART: Duration = Duration::from_secs(5);
 
@@ -101,7 +104,7 @@ pub(super) struct Call {
     pub(super) body: Bytes,
     /// The idempotency key.
     pub(super) key: Option<Ulid>,
-    /// Whether to wait without a timeout.
+    /// Whether to wait as long as the daemon answers other requests.
     pub(super) is_patient: bool,
     /// Called with the number of the body's bytes sent so far.
     pub(super) sent: Sent,
@@ -141,11 +144,11 @@ impl Call {
 
     /// Sends the request, and once more if the connection breaks and a repetition is harmless.
     pub(super) async fn send<T: DeserializeOwned>(&self, runtime_dir: &Path) -> Result<T, ClientError> {
-        let answer = self.send_over(connect(runtime_dir).await?).await;
+        let answer = self.send_over(connect(runtime_dir).await?, runtime_dir).await;
         let is_harmless = self.method == Method::GET || self.key.is_some();
         match answer {
             Err(ClientError::Broken(why)) if is_harmless => match connect_again(runtime_dir).await {
-                Ok(stream) => self.send_over(stream).await,
+                Ok(stream) => self.send_over(stream, runtime_dir).await,
                 // Not that no daemon runs: one got the request, and may have executed it.
                 Err(_) => Err(ClientError::Broken(why)),
             },
@@ -153,23 +156,33 @@ impl Call {
         }
     }
 
-    async fn send_over<T: DeserializeOwned>(&self, stream: UnixStream) -> Result<T, ClientError> {
-        let answer = self.exchange(stream);
-        let (status, is_problem, body) = if self.is_patient {
-            answer.await?
-        } else {
-            timeout(TIMEOUT, answer)
-                .await
-                .map_err(|_| ClientError::Silent)??
-        };
+    async fn send_over<T: DeserializeOwned>(
+        &self,
+        stream: UnixStream,
+        runtime_dir: &Path,
+    ) -> Result<T, ClientError> {
+        let (status, is_problem, body) = self.exchange(stream, runtime_dir).await?;
         read(status, is_problem, &body)
     }
 
-    /// The status, whether the response is a problem, and its body.
+    /// The status, whether the response is a problem, and its body. Gives up once the daemon answers no more.
     pub(super) async fn exchange(
         &self,
         stream: UnixStream,
+        runtime_dir: &Path,
     ) -> Result<(StatusCode, bool, Bytes), ClientError> {
+        let mut answer = pin!(self.exchange_patiently(stream));
+        let time = if self.is_patient { PULSE } else { TIMEOUT };
+        loop {
+            match timeout(time, &mut answer).await {
+                Ok(answer) => return answer,
+                Err(_) if self.is_patient && is_alive(runtime_dir).await => {}
+                Err(_) => return Err(ClientError::Silent),
+            }
+        }
+    }
+
+    async fn exchange_patiently(&self, stream: UnixStream) -> Result<(StatusCode, bool, Bytes), ClientError> {
         let request = self.request()?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         // It ends with the sender, which also returns its errors.
@@ -222,6 +235,15 @@ fn is_problem(response: &Response<Incoming>) -> bool {
         .is_some_and(|kind| kind.starts_with("application/problem+json"))
 }
 
+/// Whether the daemon answers, or ends connections as one that is being restarted does: a stopped one keeps them open.
+async fn is_alive(runtime_dir: &Path) -> bool {
+    let Ok(stream) = connect(runtime_dir).await else {
+        return true;
+    };
+    let status = Call::get("/v1/status");
+    timeout(TIMEOUT, status.exchange_patiently(stream)).await.is_ok()
+}
+
 /// Connects to the daemon whose socket is in a directory.
 pub(super) async fn connect(runtime_dir: &Path) -> Result<UnixStream, ClientError> {
     let path = socket(runtime_dir);
@@ -239,6 +261,29 @@ async fn connect_again(runtime_dir: &Path) -> Result<UnixStream, ClientError> {
                 sleep(Duration::from_millis(50)).await;
             }
             result => return result,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn no_request_waits_for_a_stopped_daemon_for_ever() {
+        let runtime_dir = TempDir::new().unwrap();
+        // The kernel accepts connections for a process that does not run.
+        let _stopped = UnixListener::bind(socket(runtime_dir.path())).unwrap();
+        let change = Call::change(Method::POST, "/v1/reload", None::<&()>).unwrap();
+        for (call, longest) in [(Call::get("/v1/exemptions"), TIMEOUT), (change, PULSE + TIMEOUT)] {
+            let began = Instant::now();
+            let answer = call.send::<serde_json::Value>(runtime_dir.path()).await;
+            assert!(matches!(answer, Err(ClientError::Silent)), "{answer:?}");
+            assert!(began.elapsed() <= longest + Duration::from_secs(1));
         }
     }
 }

@@ -48,19 +48,15 @@ impl Client {
         }
     }
 
-    /// The daemon's status. There is no timeout: the caller sets one of its own.
+    /// The daemon's status.
     pub(crate) async fn status(&self) -> Result<DaemonReport, ClientError> {
-        let call = Call {
-            is_patient: true,
-            ..Call::get("/v1/status")
-        };
-        call.send(&self.runtime_dir).await
+        Call::get("/v1/status").send(&self.runtime_dir).await
     }
 
     /// The daemon's metrics.
     pub(crate) async fn metrics(&self) -> Result<String, ClientError> {
         let (status, _, body) = Call::get("/v1/metrics")
-            .exchange(connect(&self.runtime_dir).await?)
+            .exchange(connect(&self.runtime_dir).await?, &self.runtime_dir)
             .await?;
         match String::from_utf8(body.into()) {
             Ok(text) if status == StatusCode::OK => Ok(text),
@@ -82,7 +78,9 @@ impl Client {
             is_patient: true,
             ..Call::get(path)
         };
-        let (status, is_problem, body) = call.exchange(connect(&self.runtime_dir).await?).await?;
+        let (status, is_problem, body) = call
+            .exchange(connect(&self.runtime_dir).await?, &self.runtime_dir)
+            .await?;
         // A refused policy is a problem with the members of a reload's answer.
         let is_refused_policy = || {
             let problem = serde_json::from_slice(&body);

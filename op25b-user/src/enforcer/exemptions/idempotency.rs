@@ -1,5 +1,6 @@
 //! Idempotency: a request that is sent again, because its answer was lost, is not done again.
 
+use jiff::Timestamp;
 use ulid::Ulid;
 
 use super::{refusal::Refusal, requester::Requester};
@@ -43,7 +44,7 @@ impl Enforcer {
         };
         let (uid, key) = (request.uid, request.key.clone());
         let earlier = self
-            .with_store(host, move |store| store.earlier(uid, &key))
+            .with_store(host, move |store| store.earlier(uid, &key, Timestamp::now()))
             .await??;
         let is_lagging = |earlier: &Earlier| earlier.changed.iter().any(|id| self.lagging.contains(id));
         let caught_up = if caught_up.is_ok() && earlier.as_ref().is_some_and(is_lagging) {

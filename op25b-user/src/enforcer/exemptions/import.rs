@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     enforcer::{host::Host, state::Enforcer},
-    exemption::{ImportRow, Terms, Valid, Validator},
+    exemption::{ImportRow, Terms, Validator},
     policy::Policy,
     store::{Actor, Change, ChangeKind, Commit, Record},
 };
@@ -27,6 +27,8 @@ const MOST_REPORTED: usize = 100;
 struct Plan {
     records: Vec<Record>,
     unchanged: usize,
+    /// How many rows have expired.
+    lapsed: usize,
     warnings: Vec<String>,
 }
 
@@ -44,18 +46,21 @@ impl Enforcer {
                 dry_run: false,
                 added: changed.len(),
                 unchanged: rows.len().saturating_sub(changed.len()),
+                lapsed: 0,
                 warnings: Vec::new(),
             });
         }
         let Plan {
             records,
             unchanged,
+            lapsed,
             warnings,
         } = self.plan(rows, requester.actor.clone(), host).await?;
         let imported = Imported {
             dry_run,
             added: records.len(),
             unchanged,
+            lapsed,
             warnings,
         };
         if dry_run || records.is_empty() {
@@ -134,15 +139,7 @@ struct Planner {
 
 impl Planner {
     fn take(&mut self, row: &ImportRow) {
-        let taken = self.validate(row).and_then(|valid| {
-            if self.exists(&valid.terms)? {
-                self.plan.unchanged += 1;
-                Ok(())
-            } else {
-                self.add(row.line, valid)
-            }
-        });
-        if let Err(refusal) = taken {
+        if let Err(refusal) = self.read(row) {
             self.refused += 1;
             if self.problems.len() < MOST_REPORTED {
                 self.problems.push(RowRefusal {
@@ -153,47 +150,70 @@ impl Planner {
         }
     }
 
-    fn validate(&mut self, row: &ImportRow) -> Result<Valid, Refusal> {
-        let validator = Validator {
+    fn read(&mut self, row: &ImportRow) -> Result<(), Refusal> {
+        let terms = self.validator()?.import_terms(&row.exemption)?;
+        if let Some(end) = terms.expires_at.filter(|end| *end <= self.now) {
+            self.plan.lapsed += 1;
+            self.warn(row.line, [format!("it expired at {end}, and is not added")]);
+            return Ok(());
+        }
+        // What exists was accepted before, whatever the policy has become since.
+        if self.exists(&terms)? {
+            self.plan.unchanged += 1;
+            return Ok(());
+        }
+        let validator = self.validator()?;
+        validator.check(&row.exemption, &terms)?;
+        let warnings = validator.warnings(&terms);
+        self.add(terms)?;
+        self.warn(row.line, warnings);
+        Ok(())
+    }
+
+    fn validator(&mut self) -> Result<Validator<'_>, Refusal> {
+        Ok(Validator {
             limits: self.policy.exemption_limits,
             unlisted: self.policy.block.unlisted,
             rules: self.trial.rules()?,
             now: self.now,
             time_zone: &self.time_zone,
-        };
-        Ok(validator.validate_import(&row.exemption)?)
+        })
+    }
+
+    fn warn(&mut self, line: u32, warnings: impl IntoIterator<Item = String>) {
+        let room = MOST_REPORTED.saturating_sub(self.plan.warnings.len());
+        let warnings = warnings.into_iter().take(room);
+        let warnings = warnings.map(|warning| format!("line {line}: {warning}"));
+        self.plan.warnings.extend(warnings);
     }
 
     /// Whether the same exemption exists; refuses one that conflicts with another.
     fn exists(&mut self, terms: &Terms) -> Result<bool, Refusal> {
+        let mut conflict = None;
         for prefix in &terms.prefixes {
             for other in self.trial.overlapping(*prefix, self.now)? {
-                if other.terms.customer != terms.customer {
-                    return Err(Refusal::Conflict(taken(*prefix, &other)));
+                if is_same(&other.terms, terms) && has_same_texts(&other.terms, terms) {
+                    return Ok(true);
                 }
-                if is_same(&other.terms, terms) {
-                    if (other.terms.expires_at, &other.terms.ticket, &other.terms.note)
-                        == (terms.expires_at, &terms.ticket, &terms.note)
-                    {
-                        return Ok(true);
-                    }
-                    return Err(Refusal::Conflict(exists_already(&other)));
+                if conflict.is_some() {
+                    continue;
+                }
+                if other.terms.customer != terms.customer {
+                    conflict = Some(taken(*prefix, &other));
+                } else if is_same(&other.terms, terms) {
+                    conflict = Some(exists_already(&other));
                 }
             }
         }
-        Ok(false)
+        conflict.map_or(Ok(false), |conflict| Err(Refusal::Conflict(conflict)))
     }
 
-    fn add(&mut self, line: u32, valid: Valid) -> Result<(), Refusal> {
+    fn add(&mut self, terms: Terms) -> Result<(), Refusal> {
         let id = self
             .ids
             .generate()
             .map_err(|error| Refusal::Broken(format!("cannot generate an id: {error}")))?;
-        let room = MOST_REPORTED.saturating_sub(self.plan.warnings.len());
-        let warnings = valid.warnings.iter().take(room);
-        let warnings = warnings.map(|warning| format!("line {line}: {warning}"));
-        self.plan.warnings.extend(warnings);
-        let record = Record::new(id, valid.terms, self.now, self.by.clone());
+        let record = Record::new(id, terms, self.now, self.by.clone());
         self.trial.add_to_trial(record.clone())?;
         self.plan.records.push(record);
         Ok(())
@@ -208,4 +228,10 @@ impl Planner {
             total: self.refused,
         })
     }
+}
+
+/// Whether two exemptions for the same prefixes and destinations are the same in everything else.
+fn has_same_texts(one: &Terms, other: &Terms) -> bool {
+    (&one.customer, one.expires_at, &one.ticket, &one.note)
+        == (&other.customer, other.expires_at, &other.ticket, &other.note)
 }

@@ -4,6 +4,7 @@ pub(super) mod active_set;
 mod apply;
 mod changes;
 mod commit;
+pub(super) mod conflicts;
 mod idempotency;
 mod import;
 pub(super) mod outcome;

@@ -22,6 +22,8 @@ pub(crate) struct Imported {
     pub(crate) added: usize,
     /// How many existed already.
     pub(crate) unchanged: usize,
+    /// How many have expired, which are not added.
+    pub(crate) lapsed: usize,
     /// What is probably a mistake: the first of them.
     pub(crate) warnings: Vec<String>,
 }

@@ -6,13 +6,14 @@ use super::mistakes::Mistakes;
 use crate::exemption::{ImportRow, NewExemption};
 
 /// The columns, in the order in which they are written.
-pub(super) const COLUMNS: [&str; 6] = [
+pub(super) const COLUMNS: [&str; 7] = [
     "customer",
     "prefixes",
     "destinations",
     "ticket",
     "note",
     "expires",
+    "force",
 ];
 /// The columns that a file must have.
 const REQUIRED: [&str; 2] = ["customer", "prefixes"];
@@ -120,7 +121,7 @@ impl Header {
             return None;
         }
         let before = mistakes.count();
-        let [customer, prefixes, destinations, ticket, note, expires] =
+        let [customer, prefixes, destinations, ticket, note, expires, force] =
             indices.map(|index| index.and_then(|index| row.get(index)).unwrap_or_default().trim());
         for (column, cell) in REQUIRED.iter().zip([customer, prefixes]) {
             if cell.is_empty() {
@@ -142,6 +143,16 @@ impl Header {
                 });
             }
         }
+        let force = match force {
+            "" | "false" => false,
+            "true" => true,
+            other => {
+                mistakes.add(line, || {
+                    format!("`force` must be true, false or empty, not `{other}`")
+                });
+                false
+            }
+        };
         if mistakes.count() > before {
             return None;
         }
@@ -155,7 +166,7 @@ impl Header {
                 ticket: optional(ticket),
                 note: optional(note),
                 expires: optional(expires),
-                force: false,
+                force,
             },
         })
     }
@@ -279,13 +290,13 @@ mod tests {
     fn a_header_with_other_columns_is_refused() {
         let text = "customer,prefix,Ticket,ticket\nA,192.0.2.1,,\n";
         insta::assert_snapshot!(read(text).unwrap_err().in_file("x.csv").to_string(), @r"
-        x.csv:1: there is no column `prefix`; the columns are customer, prefixes, destinations, ticket, note, expires
+        x.csv:1: there is no column `prefix`; the columns are customer, prefixes, destinations, ticket, note, expires, force
         x.csv:1: the column `ticket` is given twice
         x.csv:1: the column `prefixes` is missing
         ");
         let text = "customer;prefixes\n";
         insta::assert_snapshot!(read(text).unwrap_err().in_file("x.csv").to_string(), @"x.csv:1: columns must be separated by commas");
-        insta::assert_snapshot!(read("").unwrap_err().in_file("x.csv").to_string(), @"x.csv: this file is empty; it must begin with the line customer,prefixes,destinations,ticket,note,expires");
+        insta::assert_snapshot!(read("").unwrap_err().in_file("x.csv").to_string(), @"x.csv: this file is empty; it must begin with the line customer,prefixes,destinations,ticket,note,expires,force");
     }
 
     #[test]

@@ -6,7 +6,11 @@ mod mistakes;
 mod write;
 mod yaml;
 
-pub(crate) use self::{format::Format, mistakes::Mistakes, write::write};
+pub(crate) use self::{
+    format::Format,
+    mistakes::Mistakes,
+    write::{Row, write},
+};
 use super::ImportRow;
 
 /// Reads a file. `progress` is called with the number of bytes read so far.

@@ -24,6 +24,16 @@ struct Item<'a, L> {
     note: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires: Option<Timestamp>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    force: bool,
+}
+
+/// An exemption to write.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) terms: Terms,
+    /// Whether the checks of the policy refuse it without `force`.
+    pub(crate) needs_force: bool,
 }
 
 #[derive(Serialize)]
@@ -32,7 +42,7 @@ struct Document<I> {
 }
 
 /// Writes exemptions.
-pub(crate) fn write(format: Format, exemptions: &[Terms], out: &mut impl Write) -> anyhow::Result<()> {
+pub(crate) fn write(format: Format, exemptions: &[Row], out: &mut impl Write) -> anyhow::Result<()> {
     match format {
         Format::Csv => csv(exemptions, out).context("cannot write CSV"),
         Format::Json => {
@@ -53,32 +63,41 @@ pub(crate) fn write(format: Format, exemptions: &[Terms], out: &mut impl Write) 
     }
 }
 
-fn document<'a, L>(exemptions: &'a [Terms], list: impl Fn(&'a [IpNet]) -> L) -> Document<Item<'a, L>> {
-    let item = |exemption: &'a Terms| Item {
-        customer: &exemption.customer,
-        prefixes: list(&exemption.prefixes),
-        destinations: (!exemption.destinations.is_empty()).then(|| list(&exemption.destinations)),
-        ticket: exemption.ticket.as_deref(),
-        note: exemption.note.as_deref(),
-        expires: exemption.expires_at,
+fn document<'a, L>(exemptions: &'a [Row], list: impl Fn(&'a [IpNet]) -> L) -> Document<Item<'a, L>> {
+    let item = |Row { terms, needs_force }: &'a Row| Item {
+        customer: &terms.customer,
+        prefixes: list(&terms.prefixes),
+        destinations: (!terms.destinations.is_empty()).then(|| list(&terms.destinations)),
+        ticket: terms.ticket.as_deref(),
+        note: terms.note.as_deref(),
+        expires: terms.expires_at,
+        force: *needs_force,
     };
     Document {
         exemptions: exemptions.iter().map(item).collect(),
     }
 }
 
-fn csv(exemptions: &[Terms], out: &mut impl Write) -> io::Result<()> {
+fn csv(exemptions: &[Row], out: &mut impl Write) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
-    writer.write_record(COLUMNS)?;
-    for exemption in exemptions {
-        writer.write_record([
-            exemption.customer.as_str(),
-            &list(&exemption.prefixes),
-            &list(&exemption.destinations),
-            exemption.ticket.as_deref().unwrap_or_default(),
-            exemption.note.as_deref().unwrap_or_default(),
-            &exemption.expires_at.map_or(String::new(), |end| end.to_string()),
-        ])?;
+    // The last column is `force`, which few files need.
+    let columns = if exemptions.iter().any(|row| row.needs_force) {
+        COLUMNS.len()
+    } else {
+        COLUMNS.len() - 1
+    };
+    writer.write_record(&COLUMNS[..columns])?;
+    for Row { terms, needs_force } in exemptions {
+        let cells = [
+            terms.customer.as_str(),
+            &list(&terms.prefixes),
+            &list(&terms.destinations),
+            terms.ticket.as_deref().unwrap_or_default(),
+            terms.note.as_deref().unwrap_or_default(),
+            &terms.expires_at.map_or(String::new(), |end| end.to_string()),
+            if *needs_force { "true" } else { "" },
+        ];
+        writer.write_record(&cells[..columns])?;
     }
     writer.flush()
 }
@@ -167,7 +186,11 @@ mod tests {
             })
     }
 
-    fn as_text(terms: &Terms) -> NewExemption {
+    fn row() -> impl Strategy<Value = Row> {
+        (terms(), any::<bool>()).prop_map(|(terms, needs_force)| Row { terms, needs_force })
+    }
+
+    fn as_text(Row { terms, needs_force }: &Row) -> NewExemption {
         let texts = |nets: &[IpNet]| nets.iter().map(ToString::to_string).collect();
         NewExemption {
             customer: terms.customer.to_string(),
@@ -176,13 +199,13 @@ mod tests {
             ticket: terms.ticket.as_deref().map(str::to_owned),
             note: terms.note.as_deref().map(str::to_owned),
             expires: terms.expires_at.map(|end| end.to_string()),
-            force: false,
+            force: *needs_force,
         }
     }
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_as_the_same(exemptions in proptest::collection::vec(terms(), 0..4)) {
+        fn what_is_written_is_read_as_the_same(exemptions in proptest::collection::vec(row(), 0..4)) {
             for format in [Format::Csv, Format::Yaml, Format::Json] {
                 let mut bytes = Vec::new();
                 write(format, &exemptions, &mut bytes).unwrap();
@@ -212,7 +235,11 @@ mod tests {
         };
         let written = |format| {
             let mut bytes = Vec::new();
-            write(format, std::slice::from_ref(&exemption), &mut bytes).unwrap();
+            let row = Row {
+                terms: exemption.clone(),
+                needs_force: false,
+            };
+            write(format, &[row], &mut bytes).unwrap();
             String::from_utf8(bytes).unwrap()
         };
         insta::assert_snapshot!(written(Format::Csv), @r#"

@@ -24,6 +24,7 @@ const KEYS: &[&str] = &[
     "ticket",
     "note",
     "expires",
+    "force",
 ];
 
 /// Reads a file. `progress` is called with the number of bytes read so far.
@@ -176,6 +177,9 @@ fn exemption<'t>(context: &mut Context<'t>, item: Located<Node<'t>>) -> Option<I
     let expires = mapping
         .optional("expires")
         .and_then(|value| context.scalar("expires", "a date such as 2028-03-31", value));
+    let force = mapping
+        .optional("force")
+        .is_some_and(|value| is_true(context, value));
     Some(ImportRow {
         line,
         exemption: NewExemption {
@@ -185,9 +189,22 @@ fn exemption<'t>(context: &mut Context<'t>, item: Located<Node<'t>>) -> Option<I
             ticket: ticket.map(|ticket| ticket.value.into_owned()),
             note: note.map(|note| note.value.into_owned()),
             expires: expires.map(|expires| expires.value.into_owned()),
-            force: false,
+            force,
         },
     })
+}
+
+fn is_true<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> bool {
+    let Some(Located { value, span }) = context.scalar("force", "true or false", node) else {
+        return false;
+    };
+    if !matches!(&*value, "true" | "false") {
+        let message = format!("`force` must be true or false, not `{value}`");
+        context
+            .reporter
+            .error(span, Code::UnknownValue, message, "write true or false");
+    }
+    value == "true"
 }
 
 fn prefixes<'t>(context: &mut Context<'t>, key: &str, node: Located<Node<'t>>) -> Vec<String> {

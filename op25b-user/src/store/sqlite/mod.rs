@@ -303,13 +303,13 @@ impl Store for SqliteStore {
         })
     }
 
-    fn earlier(&mut self, uid: u32, key: &str) -> Result<Option<Earlier>, StoreError> {
+    fn earlier(&mut self, uid: u32, key: &str, now: Timestamp) -> Result<Option<Earlier>, StoreError> {
         if self.records.is_err() {
             // The commit that follows opens it again for writing. Reading is enough here.
             let _ = self.reopen();
         }
         self.records()?
-            .query(|connection| read::earlier(connection, uid, key))
+            .query(|connection| read::earlier(connection, uid, key, now))
     }
 
     fn maintain(&mut self, now: Timestamp) -> Result<(), StoreError> {

@@ -3,12 +3,15 @@
 use std::fmt::Write as _;
 
 use ipnet::IpNet;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, named_params};
 use ulid::Ulid;
 
 use super::row;
 use crate::store::{Earlier, Event, Query, Record, Revision};
+
+/// How long the outcome of a request is kept.
+const REQUESTS_ARE_KEPT: SignedDuration = SignedDuration::from_hours(24);
 
 /// The revision of the last change. The sequence also has it after a recovery, which skips numbers.
 pub(super) fn revision(connection: &Connection) -> rusqlite::Result<Revision> {
@@ -100,15 +103,34 @@ pub(super) fn events(
     rows(connection, &sql, &parameters, row::event)
 }
 
-pub(super) fn earlier(connection: &Connection, uid: u32, key: &str) -> rusqlite::Result<Option<Earlier>> {
+/// The earliest and the latest time at which a request was made whose outcome still counts. A time after now is that of a clock
+/// that ran ahead; within a day it may be the present clock that was set back.
+pub(super) fn requests_that_count(now: Timestamp) -> (String, String) {
+    let first = now.checked_sub(REQUESTS_ARE_KEPT).unwrap_or(Timestamp::MIN);
+    let last = now.checked_add(REQUESTS_ARE_KEPT).unwrap_or(Timestamp::MAX);
+    (row::time(first), row::time(last))
+}
+
+pub(super) fn earlier(
+    connection: &Connection,
+    uid: u32,
+    key: &str,
+    now: Timestamp,
+) -> rusqlite::Result<Option<Earlier>> {
+    let (first, last) = requests_that_count(now);
     connection
-        .prepare_cached("SELECT digest, changed FROM requests WHERE uid = :uid AND key = :key")?
-        .query_row(named_params! { ":uid": uid, ":key": key }, |row| {
-            Ok(Earlier {
-                digest: row.get(0)?,
-                changed: row::json(row, 1)?,
-            })
-        })
+        .prepare_cached(
+            "SELECT digest, changed FROM requests WHERE uid = :uid AND key = :key AND at BETWEEN :first AND :last",
+        )?
+        .query_row(
+            named_params! { ":uid": uid, ":key": key, ":first": first, ":last": last },
+            |row| {
+                Ok(Earlier {
+                    digest: row.get(0)?,
+                    changed: row::json(row, 1)?,
+                })
+            },
+        )
         .optional()
 }
 

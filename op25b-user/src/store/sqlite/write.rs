@@ -1,14 +1,11 @@
 //! Writes commits: all changes of one, or none.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior, params};
 use ulid::Ulid;
 
 use super::{read, row};
 use crate::store::{Change, Commit, Event, Record, RequestKey, Revision};
-
-/// How long the outcome of a request is kept.
-const REQUESTS_ARE_KEPT: SignedDuration = SignedDuration::from_hours(24);
 
 /// Why a commit was not written.
 #[derive(Debug)]
@@ -161,11 +158,10 @@ pub(super) fn leave_out_up_to(connection: &Connection, revision: Revision) -> ru
 }
 
 fn forget_requests(connection: &Connection, now: Timestamp) -> rusqlite::Result<()> {
-    if let Ok(oldest) = now.checked_sub(REQUESTS_ARE_KEPT) {
-        connection
-            .prepare_cached("DELETE FROM requests WHERE at < ?")?
-            .execute([row::time(oldest)])?;
-    }
+    let (first, last) = read::requests_that_count(now);
+    connection
+        .prepare_cached("DELETE FROM requests WHERE at < ? OR at > ?")?
+        .execute([first, last])?;
     Ok(())
 }
 

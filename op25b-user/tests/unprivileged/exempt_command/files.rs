@@ -16,6 +16,7 @@ fn imported(request: &Request) -> Reply {
         dry_run: request.body["dry_run"].as_bool().unwrap(),
         added: 1,
         unchanged: request.body["exemptions"].as_array().unwrap().len() - 1,
+        lapsed: 0,
         warnings: vec!["line 2: it is in no pool".into()],
     })
 }

@@ -99,7 +99,12 @@ impl Offline {
             let Page { items, next } = exemptions::list(self.in_file(), &*self.store, &selection, self.now)?;
             all.extend(items);
             match next {
-                None => return Ok(all),
+                None => {
+                    if let Some(policy) = &self.policy {
+                        exemptions::note_force(&mut all, policy);
+                    }
+                    return Ok(all);
+                }
                 Some(next) => selection.after = Some(next.parse()?),
             }
         }

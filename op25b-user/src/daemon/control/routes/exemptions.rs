@@ -29,9 +29,11 @@ pub(super) async fn list(
     let now = Timestamp::now();
     let selection = query.read(now)?;
     let view = shared.view()?;
-    let page = shared
-        .readers
-        .read(move |store| exemptions::list(view.in_file(), store, &selection, now));
+    let page = shared.readers.read(move |store| {
+        let mut page = exemptions::list(view.in_file(), store, &selection, now)?;
+        exemptions::note_force(&mut page.items, &view.policy);
+        Ok(page)
+    });
     page.await.map(Json)
 }
 

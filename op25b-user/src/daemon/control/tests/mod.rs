@@ -250,6 +250,7 @@ async fn daemon(mut requests: mpsc::Receiver<Request>, note: mpsc::UnboundedSend
                     dry_run: import.dry_run,
                     added,
                     unchanged: 0,
+                    lapsed: 0,
                     warnings: Vec::new(),
                 }));
                 format!("import {added}")

@@ -1,0 +1,105 @@
+//! Exports that are imported again, and exemptions of a policy file beside stored ones.
+
+use std::fs;
+
+use crate::{
+    exempt::{FILED, add, exempt, ids, listed},
+    support::scene::{SMALL, Scene, eventually},
+};
+
+#[test]
+fn an_export_is_imported_again_into_the_same_store_and_into_an_empty_one() {
+    let scene = Scene::new();
+    let policy = scene.policy(SMALL);
+    let filter = scene.filter(&policy);
+    add(
+        &scene,
+        &["198.51.100.10"],
+        &["--ticket", "OPS-1", "--expires", "90d"],
+    );
+    let wide = ["add", "203.0.112.0/20", "--customer", "Wide", "--force"];
+    assert_eq!(exempt(&scene, &wide).code, Some(0));
+    let soon = ["add", "198.51.100.64/29", "--customer", "Soon", "--expires", "3s"];
+    assert_eq!(exempt(&scene, &soon).code, Some(0));
+    let exports: Vec<_> = ["csv", "yaml", "json"]
+        .iter()
+        .map(|format| {
+            let exported = exempt(&scene, &["export", "--format", format]);
+            assert!(exported.stdout.contains("Soon"), "{exported:?}");
+            let file = scene.path(&format!("export.{format}"));
+            fs::write(&file, exported.stdout).unwrap();
+            file.to_str().unwrap().to_owned()
+        })
+        .collect();
+    eventually("it has expired", || {
+        listed(&scene, &["--customer", "Soon"]).is_empty()
+    });
+    for file in &exports {
+        let again = exempt(&scene, &["import", file]);
+        let output = "added 0; 2 existed already; 1 have expired\n";
+        assert_eq!(
+            (again.code, again.stdout.as_str()),
+            (Some(0), output),
+            "{again:?}"
+        );
+        assert!(again.stderr.contains("it expired at "), "{again:?}");
+    }
+
+    filter.stop().unwrap();
+    let [.., (_, state)] = scene.router().places();
+    fs::rename(&state, scene.path("before")).unwrap();
+    let _filter = scene.filter(&policy);
+    for (file, output) in exports.iter().zip([
+        "added 2; 0 existed already; 1 have expired\n",
+        "added 0; 2 existed already; 1 have expired\n",
+        "added 0; 2 existed already; 1 have expired\n",
+    ]) {
+        let imported = exempt(&scene, &["import", file]);
+        assert_eq!(
+            (imported.code, imported.stdout.as_str()),
+            (Some(0), output),
+            "{imported:?}"
+        );
+    }
+}
+
+#[test]
+fn what_expired_before_a_load_is_extended_all_the_same() {
+    let scene = Scene::new();
+    let _filter = scene.filter(&scene.policy(SMALL));
+    let id = add(&scene, &["198.51.100.10"], &["--expires", "1s"]);
+    eventually("it has expired", || listed(&scene, &[]).is_empty());
+    assert_eq!(scene.op25b(&["reload"]).code, Some(0));
+    let extended = exempt(&scene, &["extend", &id, "--expires", "90d"]);
+    assert!(
+        extended.stdout.ends_with(" port 25: pass (exempt)\n"),
+        "{extended:?}"
+    );
+    assert_eq!(ids(&listed(&scene, &[])), [id.as_str()]);
+}
+
+#[test]
+fn a_reload_warns_of_an_exemption_of_the_file_over_somebody_elses() {
+    let scene = Scene::new();
+    let filter = scene.filter(&scene.policy(SMALL));
+    let id = add(&scene, &["198.51.100.66"], &[]);
+    let policy = scene.policy(&format!("{SMALL}{FILED}"));
+    for words in [&["reload", "--dry-run"][..], &["reload"]] {
+        let reloaded = scene.op25b(words);
+        assert_eq!(reloaded.code, Some(0), "{reloaded:?}");
+        assert!(
+            reloaded
+                .stderr
+                .contains("the exemption of Filed overlaps with 198.51.100.66/32 of Example KK"),
+            "{reloaded:?}"
+        );
+        assert!(reloaded.stderr.contains(&id), "{reloaded:?}");
+    }
+    filter.stop().unwrap();
+    let filter = scene.filter(&policy);
+    assert!(
+        filter.log().contains("the exemption of Filed overlaps with"),
+        "{}",
+        filter.log()
+    );
+}
