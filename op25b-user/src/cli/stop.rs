@@ -6,13 +6,13 @@ use anyhow::{Context as _, bail};
 use clap::Args as ClapArgs;
 use tokio::time::timeout;
 
-use super::{EXIT_NOT_RUNNING, daemon::block_on, paths::Paths};
+use super::{EXIT_NOT_RUNNING, daemon::block_on, paths::Paths, stderr};
 use crate::{
     daemon::{
         client::Client,
         control::{self, PROMPT},
     },
-    datapath::{Holder, Pins, pinned_elsewhere},
+    datapath::{Holder, Pins, Removed, pinned_elsewhere},
 };
 
 /// How long a daemon may take to end; it may be loading a large policy.
@@ -54,7 +54,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         writeln!(stdout, "no daemon is running at {}{other}", bpffs.display())?;
         return Ok(EXIT_NOT_RUNNING.into());
     }
-    remove_socket(&args.paths.runtime_dir)?;
+    if let Err(error) = remove_socket(&args.paths.runtime_dir) {
+        stderr::line(format_args!("op25b: {error:#}"));
+    }
     // The links of a filter are detached from whichever network namespace it runs in.
     let place = match pinned_elsewhere(bpffs) {
         Ok(Some(elsewhere)) => format!(" in the network namespace {}", elsewhere.namespace),
@@ -62,14 +64,20 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     match Pins::take_existing(bpffs)? {
         Some(pins) => {
-            let interfaces = pins.remove()?;
-            if interfaces.is_empty() {
+            let Removed { detached, left } = pins.remove()?;
+            for path in left {
+                stderr::line(format_args!(
+                    "op25b: left {}, which is not of a filter",
+                    path.display()
+                ));
+            }
+            if detached.is_empty() {
                 writeln!(stdout, "removed the pins; no filter was attached")?;
             } else {
                 writeln!(
                     stdout,
                     "detached from {}{place}: nothing is blocked any more",
-                    interfaces.join(", ")
+                    detached.join(", ")
                 )?;
             }
             Ok(ExitCode::SUCCESS)

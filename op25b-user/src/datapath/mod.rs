@@ -21,7 +21,7 @@ mod test_run;
 pub use migrate::MigratedRecords;
 pub use object::{ChangeError, Description, Filter, LoadError, LoadOptions, LogLevel, PoolSummary, Reused};
 pub use pins::{
-    Holder, HolderError, PinnedElsewhere, Pins, PinsError, holder, pinned_elsewhere, pinned_programs,
+    Holder, HolderError, PinnedElsewhere, Pins, PinsError, Removed, holder, pinned_elsewhere, pinned_programs,
 };
 pub use replace::{
     AttachError, Attachment, Enforced, Held, KindError, LinkState, ReplaceError, Replacement, Target, Upper,

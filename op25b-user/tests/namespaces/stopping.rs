@@ -143,6 +143,55 @@ fn stop_with_detach_removes_every_trace_whether_or_not_a_daemon_runs() {
 }
 
 #[test]
+fn stop_with_detach_goes_on_over_what_is_not_of_a_filter_and_names_it() {
+    let scene = Scene::new();
+    let servers = Servers::start(&scene.lab).unwrap();
+    let policy = scene.policy(SMALL);
+    let pins = pins(&scene);
+    let filter = scene.filter(&policy);
+    let generation = std::fs::read_dir(pins.join("generations"))
+        .unwrap()
+        .next()
+        .unwrap();
+    let generation = generation.unwrap().path();
+    let map = std::fs::read_dir(&generation)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    // A BPF file system takes directories, symbolic links and names of BPF objects.
+    let strays = [
+        pins.join("links/directory"),
+        pins.join("links/symlink"),
+        pins.join("stray"),
+        generation.join("directory"),
+    ];
+    std::fs::create_dir(&strays[0]).unwrap();
+    std::os::unix::fs::symlink(&map, &strays[1]).unwrap();
+    std::os::unix::fs::symlink("nowhere", &strays[2]).unwrap();
+    std::fs::create_dir(&strays[3]).unwrap();
+    std::os::unix::fs::symlink("nowhere", strays[3].join("deep")).unwrap();
+    // They are in nobody's way before that.
+    filter.reload().unwrap();
+    filter.leave_by(Signal::SIGKILL).unwrap();
+    let filter = scene.filter(&policy);
+    scene.assert_blocked(&servers, &filter);
+
+    let answer = scene.op25b(&["stop", "--detach"]);
+    assert_eq!(answer.code, Some(0), "{answer:?}");
+    assert!(answer.stdout.contains("detached from corp0, sub0"), "{answer:?}");
+    for left in ["links/symlink", "stray", "directory/deep"] {
+        assert!(answer.stderr.contains(left), "{left}: {answer:?}");
+    }
+    assert_eq!(scene.attached(), []);
+    scene.assert_open(&servers);
+    // The next start is not kept from anything either.
+    let filter = scene.filter(&policy);
+    scene.assert_blocked(&servers, &filter);
+}
+
+#[test]
 fn stop_alone_ends_the_daemon_and_the_filter_goes_on() {
     let scene = Scene::new();
     let filter = scene.filter(&scene.policy(SMALL));

@@ -153,11 +153,13 @@ impl Pins {
         self.links_directory().join(escaped(interface))
     }
 
-    /// The pinned links, each with its interface's name.
+    /// The pinned links, each with its interface's name. What else another process has put there is in nobody's way.
     pub(super) fn links(&self) -> Result<Vec<(String, Link)>, PinsError> {
         let mut links = Vec::new();
         for path in entries(&self.links_directory())? {
-            let link = Link::open(&path).map_err(PinsError::refused("open", &path))?;
+            let Some(link) = Link::open_if_link(&path).map_err(PinsError::refused("open", &path))? else {
+                continue;
+            };
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             links.push((unescaped(&name), link));
         }
@@ -169,32 +171,85 @@ impl Pins {
         remove_file(&self.link_path(interface))
     }
 
-    /// Detaches every filter whose link is pinned here, and removes all pins. Returns the names of the interfaces that
-    /// ran a filter.
-    pub fn remove(self) -> Result<Vec<String>, PinsError> {
-        let mut detached = Vec::new();
-        for (interface, link) in self.links()? {
-            let path = self.link_path(&interface);
-            let info = link.info().map_err(PinsError::refused("query", &path))?;
-            if info.interface.is_some() {
-                link.detach().map_err(PinsError::refused("detach", &path))?;
-                detached.push(interface.clone());
+    /// Detaches every filter whose link is pinned here, and removes all pins. What is not op25b's own is left, and is in
+    /// nobody's way; of several failures the first is returned, after everything else is done.
+    pub fn remove(self) -> Result<Removed, PinsError> {
+        let mut failure = Ok(());
+        let mut note = |result: Result<(), PinsError>| {
+            if failure.is_ok() {
+                failure = result;
             }
-            self.forget_link(&interface)?;
+        };
+        let mut detached = Vec::new();
+        for path in entries(&self.links_directory())? {
+            let link = match Link::open_if_link(&path) {
+                Ok(Some(link)) => link,
+                Ok(None) => continue,
+                Err(error) => {
+                    note(Err(PinsError::refused("open", &path)(error)));
+                    continue;
+                }
+            };
+            match link.info() {
+                Ok(info) if info.interface.is_some() => {
+                    let result = link.detach().map_err(PinsError::refused("detach", &path));
+                    if result.is_ok() {
+                        let name = path.file_name().unwrap_or_default().to_string_lossy();
+                        detached.push(unescaped(&name));
+                    }
+                    note(result);
+                }
+                Ok(_) => {}
+                Err(error) => note(Err(PinsError::refused("query", &path)(error))),
+            }
+            note(remove_file(&path));
         }
         for generation in entries(&self.generations_directory())? {
-            remove_directory(&generation)?;
+            if let Ok(parts) = entries(&generation) {
+                for part in parts.iter().filter(|part| !part.is_dir()) {
+                    note(remove_file(part));
+                }
+            }
         }
-        for part in [self.links_directory(), self.generations_directory()] {
-            fs::remove_dir(&part).map_err(PinsError::refused("remove", &part))?;
+        failure?;
+        Ok(Removed {
+            detached,
+            left: remove_empty(&self.directory)?,
+        })
+    }
+}
+
+/// What was removed.
+#[derive(Debug)]
+pub struct Removed {
+    /// The interfaces that ran a filter.
+    pub detached: Vec<String>,
+    /// What is not op25b's own, and was left in the pin directory.
+    pub left: Vec<PathBuf>,
+}
+
+/// Removes a directory and those in it if they are empty. Returns what else is in them.
+fn remove_empty(directory: &Path) -> Result<Vec<PathBuf>, PinsError> {
+    let mut left = Vec::new();
+    for path in entries(directory)? {
+        // The kernel's own, at the root of a BPF file system (kernel/bpf/preload).
+        if path.extension().is_some_and(|extension| extension == "debug") {
+            continue;
         }
-        match fs::remove_dir(&self.directory) {
+        if path.is_dir() && !path.is_symlink() {
+            left.append(&mut remove_empty(&path)?);
+        } else {
+            left.push(path);
+        }
+    }
+    if left.is_empty() {
+        match fs::remove_dir(directory) {
             // A file system that is mounted here stays: another process may have mounted it.
             Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {}
-            result => result.map_err(PinsError::refused("remove", &self.directory))?,
+            result => result.map_err(PinsError::refused("remove", directory))?,
         }
-        Ok(detached)
     }
+    Ok(left)
 }
 
 /// The lock on a directory, for which a process that is about to end or only examines the lock is waited for.
@@ -242,10 +297,12 @@ pub(super) fn pinned_links(directory: &Path) -> io::Result<Vec<(String, u32)>> {
     for entry in paths {
         let path = entry?.path();
         // The holder may remove a link after it was listed.
-        match Link::open(&path) {
+        match Link::open_if_link(&path) {
             Err(error) if gone(&error) => {}
-            link => {
-                let info = link?.info()?;
+            Err(error) => return Err(error),
+            Ok(None) => {}
+            Ok(Some(link)) => {
+                let info = link.info()?;
                 if info.interface.is_some() {
                     let name = path.file_name().unwrap_or_default().to_string_lossy();
                     links.push((unescaped(&name), info.program_id));

@@ -52,6 +52,17 @@ impl Link {
         bpf::open_pin(path).map(Self)
     }
 
+    /// Opens what is pinned at `path` if it is an XDP link; none if it is anything else.
+    pub(crate) fn open_if_link(path: &Path) -> io::Result<Option<Self>> {
+        if !path.symlink_metadata()?.is_file() {
+            return Ok(None);
+        }
+        let link = Self::open(path)?;
+        // Asked before the information: the kernel reports that of a map or a program in the same way.
+        let is_link = bpf::is_link(link.0.as_fd())? && bpf::xdp_link_info(link.0.as_fd())?.is_some();
+        Ok(is_link.then_some(link))
+    }
+
     /// Pins it, so that it outlives this process.
     pub(crate) fn pin(&self, path: &Path) -> io::Result<()> {
         bpf::pin(self.0.as_fd(), path)

@@ -10,7 +10,7 @@ mod names;
 mod namespace;
 mod snapshot;
 
-pub use directory::{Pins, holder, pinned_programs};
+pub use directory::{Pins, Removed, holder, pinned_programs};
 pub use error::PinsError;
 pub use holder::{Holder, HolderError};
 pub use namespace::{PinnedElsewhere, pinned_elsewhere};

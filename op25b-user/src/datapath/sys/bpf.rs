@@ -5,7 +5,7 @@
 
 use std::{
     ffi::CString,
-    io, mem,
+    fs, io, mem,
     os::{
         fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
         unix::ffi::OsStrExt as _,
@@ -84,6 +84,12 @@ pub(crate) fn detach_link(link: BorrowedFd<'_>) -> io::Result<()> {
     let mut attributes = zeroed::<bpf_attr>();
     attributes.link_detach.link_fd = number(link);
     call(bpf_cmd::BPF_LINK_DETACH, &attributes).map(drop)
+}
+
+/// Whether a BPF object is a link, as opposed to a map or a program (`bpf_link_show_fdinfo`, since Linux 5.8).
+pub(crate) fn is_link(object: BorrowedFd<'_>) -> io::Result<bool> {
+    let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", object.as_raw_fd()))?;
+    Ok(info.lines().any(|line| line.starts_with("link_type:")))
 }
 
 /// The state of a link; `None` if it is not one of XDP.
