@@ -67,8 +67,9 @@ impl Evidence {
         let Some(first) = &self.first else {
             return if self.is_first_of_machine {
                 // systemd and `ip netns exec` make every mount of the machine a slave in the namespaces that they make.
-                let is_private = root(&self.own).is_some_and(|root| root.is_slave);
-                !is_private
+                let is_in_namespace = root(&self.own).is_some_and(|root| root.is_slave);
+                // Another process may have mounted it on the machine without sharing it.
+                !(is_in_namespace && is_made_by_op25b)
             } else {
                 !is_made_by_op25b
             };
@@ -155,6 +156,11 @@ mod tests {
         }
         for first in [Some(&bare_machine[..]), None] {
             assert!(!outlives(&of_its_own, first, false, true));
+        }
+        // The machine's, mounted so that it has no peers.
+        let machine = [root_mount(0, "shared:1 "), bpf(29, "", "bpf")];
+        for first in [Some(&machine[..]), None] {
+            assert!(outlives(&unit(bpf(29, "", "bpf")), first, false, true));
         }
     }
 
