@@ -60,6 +60,7 @@ pub fn policy(text: &str) -> anyhow::Result<Policy> {
 pub fn op25b(policy: &Policy) -> anyhow::Result<Filter> {
     let compiled = policy::compile(policy)?;
     let description = Description {
+        interfaces: Vec::new(),
         version: env!("CARGO_PKG_VERSION").into(),
         pid: std::process::id(),
         loaded_at: Timestamp::now(),

@@ -50,14 +50,14 @@ impl Daemon {
                 request = self.control.request() => self.dispatch(enforcer, request).await,
                 scrape = self.scrapes.next() => self.answer_scrape(enforcer, scrape),
                 digest = self.watch.changed() => self.reload_if_changed(enforcer, digest).await,
-                interface = self.interface_events.next() => {
-                    if enforcer.has_interface(&interface) {
-                        self.reconcile(enforcer).await;
+                event = self.interface_events.next() => {
+                    if enforcer.is_concerned(&event) {
+                        self.reconcile(enforcer);
                     }
-                    enforcer.follow_port(&interface).await;
+                    enforcer.follow_port(&event);
                 },
                 _ = self.ticks.tick() => {
-                    self.tick(enforcer).await;
+                    self.tick(enforcer);
                     enforcer.catch_up(self).await;
                 }
                 ready = self.packet_log.log_entries() => ready.context("cannot read the packet log")?,

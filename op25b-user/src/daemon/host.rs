@@ -12,14 +12,14 @@ use crate::{
 
 impl Daemon {
     /// Does what has to be done every second.
-    pub(super) async fn tick(&mut self, enforcer: &mut Enforcer) {
+    pub(super) fn tick(&mut self, enforcer: &mut Enforcer) {
         if let Some(filter) = enforcer.filter()
             && let Err(error) = self.clock.update(filter)
         {
             error!(%error, "cannot set the clock of the program: expiries follow the previous setting");
         }
         // Also without an event: the kernel sends none when a link is detached.
-        self.reconcile(enforcer).await;
+        self.reconcile(enforcer);
         self.control.keep(enforcer.faults());
         spawn_blocking(enforcer.store_maintenance());
         self.keeper.tick();
@@ -27,8 +27,8 @@ impl Daemon {
     }
 
     /// Reconciles the interfaces with the policy, and publishes the outcome.
-    pub(super) async fn reconcile(&self, enforcer: &mut Enforcer) {
-        enforcer.reconcile().await;
+    pub(super) fn reconcile(&self, enforcer: &mut Enforcer) {
+        enforcer.reconcile();
         self.publish(enforcer);
     }
 }
@@ -53,7 +53,7 @@ impl Host for Daemon {
         loop {
             tokio::select! {
                 result = &mut work => return result.context("a thread of the daemon failed"),
-                _ = self.ticks.tick() => self.tick(enforcer).await,
+                _ = self.ticks.tick() => self.tick(enforcer),
                 scrape = self.scrapes.next() => self.answer_scrape(enforcer, scrape),
             }
         }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{control::View, state::Daemon};
 use crate::{
-    enforcer::{self, Enforcer, InterfaceHealth},
-    report::{DaemonReport, ExemptionReport, InterfaceReport, InterfaceState},
+    enforcer::Enforcer,
+    report::{DaemonReport, Enforcement, ExemptionReport, KnownInterface, interface_reports},
 };
 
 impl Daemon {
@@ -13,6 +13,7 @@ impl Daemon {
     pub(super) fn publish(&self, enforcer: &Enforcer) {
         self.control.publish(View {
             report: self.report(enforcer),
+            interfaces: known_interfaces(enforcer),
             policy: Arc::clone(enforcer.policy()),
         });
     }
@@ -20,7 +21,7 @@ impl Daemon {
     /// The present state.
     pub(super) fn report(&self, enforcer: &Enforcer) -> DaemonReport {
         let description = enforcer.description();
-        let interfaces = enforcer.interface_health().into_iter();
+        let interfaces = interface_reports(&known_interfaces(enforcer));
         DaemonReport {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -35,20 +36,23 @@ impl Daemon {
                 stored: enforcer.stored_exemptions(),
                 kernel_is_behind: enforcer.kernel_is_behind(),
             },
-            interfaces: interfaces.map(interface_report).collect(),
+            state: Enforcement::of(&interfaces),
+            interfaces,
             faults: enforcer.faults().list(),
         }
     }
 }
 
-fn interface_report(health: InterfaceHealth) -> InterfaceReport {
-    InterfaceReport {
-        name: health.name,
-        state: match health.state {
-            enforcer::InterfaceState::Enforced => InterfaceState::Enforced,
-            enforcer::InterfaceState::Missing => InterfaceState::Missing,
-            enforcer::InterfaceState::Lost => InterfaceState::Lost,
-        },
-        interferences: health.interferences,
-    }
+/// What is known of the policy's interfaces besides what the kernel reports.
+fn known_interfaces(enforcer: &Enforcer) -> Vec<KnownInterface> {
+    let interfaces = enforcer.interface_health().into_iter();
+    interfaces
+        .map(|health| KnownInterface {
+            name: health.name,
+            program_id: health.program_id,
+            is_lost: health.is_lost,
+            interferences: health.interferences,
+            trouble: health.trouble,
+        })
+        .collect()
 }

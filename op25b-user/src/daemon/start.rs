@@ -40,8 +40,6 @@ impl Daemon {
         if let Some(refused) = &refused {
             refused.check_against(&takeover.running_policy()?)?;
         }
-        // What can be known to fail fails before a large policy is loaded.
-        takeover.check(&file.policy).await?;
         let store = takeover.store().clone();
         let open_reader: OpenReader = Arc::new(move || store.reader());
         let (metrics, scrapes) = Scrapes::new();

@@ -19,17 +19,20 @@ mod sys;
 mod test_run;
 
 pub use migrate::MigratedRecords;
-pub use object::{ChangeError, Description, Filter, LoadError, LoadOptions, LogLevel, PoolSummary, Reused};
+pub use object::{
+    ChangeError, Description, Filter, InterfaceSummary, LoadError, LoadOptions, LogLevel, PoolSummary, Reused,
+};
 pub use pins::{
     Holder, HolderError, PinnedElsewhere, Pins, PinsError, Removed, holder, pinned_elsewhere, pinned_programs,
 };
 pub use replace::{
-    AttachError, Attachment, Enforced, Held, KindError, LinkState, ReplaceError, Replacement, Target, Upper,
+    AttachError, Attachment, Enforced, Followed, Held, KindError, Left, LinkState, Need, Released, Renamed,
+    ReplaceError, Replacement, Skipped, Target, Upper,
 };
 pub use stats::{Counters, Misses, SubscriberRecords, destinations};
 pub use sys::{
     clock,
-    interfaces::{Interface, InterfaceEvents, Interfaces, InterfacesError, XdpAttachment},
+    interfaces::{Interface, InterfaceEvent, InterfaceEvents, Interfaces, InterfacesError, XdpAttachment},
     map::{MapError, MapOp},
     network_namespace::NetworkNamespace,
     requirements,

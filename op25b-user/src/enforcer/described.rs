@@ -9,7 +9,7 @@ use super::{
     fit::{Fitted, fit},
 };
 use crate::{
-    datapath::{Description, NetworkNamespace, PoolSummary},
+    datapath::{Description, InterfaceSummary, NetworkNamespace, PoolSummary},
     policy::{self, CompileError, Compiled, Exemption, Policy},
     store::Record,
 };
@@ -116,6 +116,14 @@ pub(crate) fn describe(file: &policy::File) -> Description {
         network_namespace: NetworkNamespace::current().ok(),
         policy_file: file.path.clone(),
         policy_sha256: file.sha256.clone(),
+        interfaces: policy
+            .interfaces
+            .iter()
+            .map(|interface| InterfaceSummary {
+                name: interface.name.clone(),
+                role: interface.role.name().to_owned(),
+            })
+            .collect(),
         pools: policy
             .pools
             .iter()

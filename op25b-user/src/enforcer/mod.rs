@@ -29,7 +29,6 @@ pub(crate) use self::{
     },
     explain::{Explanation, MatchedRule, RuleKind},
     host::Host,
-    reconcile::{InterfaceHealth, InterfaceState},
     state::Enforcer,
     takeover::{RunningPolicy, Takeover, TakeoverOptions},
 };

@@ -1,6 +1,6 @@
 //! Replacing the policy that is enforced by another one, or by the same one with the exemptions that the store has now.
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use jiff::Timestamp;
 use tracing::{info, warn};
@@ -16,7 +16,7 @@ use super::{
     state::{Enforcer, RETRY, targets},
 };
 use crate::{
-    datapath::{Filter, Interfaces, LinkState, Target},
+    datapath::{Filter, Interfaces, Need, PinsError, Target},
     fault::FaultKind,
     policy::{self, Policy},
 };
@@ -98,10 +98,8 @@ impl Enforcer {
     /// Fails if the interfaces show that the replacement would be refused.
     pub(crate) async fn predict_interruptions(&self, policy: &Policy) -> anyhow::Result<Vec<String>> {
         let interfaces = Interfaces::list().await?;
-        let interrupted = self
-            .datapath
-            .interruptions(&interfaces, &self.next_targets(policy));
-        Ok(interrupted?)
+        let targets = self.next_targets(policy, &interfaces)?;
+        Ok(self.datapath.interruptions(&interfaces, &targets)?)
     }
 
     /// Enforces a generation that is loaded.
@@ -128,12 +126,12 @@ impl Enforcer {
             description,
             warnings,
         } = prepared;
-        let targets = self.next_targets(&policy);
         // Before the replacement: after it nothing may fail. What the reader has not read of the old filter's log is lost.
         let packet_log = open_packet_log(&mut filter)?;
         // Listed late: loading a large policy takes a while.
         let interfaces = Interfaces::list().await?;
-        let switched = self.datapath.replace(filter, &interfaces, &targets)?;
+        let targets = self.next_targets(&policy, &interfaces)?;
+        let mut switched = self.datapath.replace(filter, &interfaces, &targets)?;
         self.active_set = ActiveSet::new(policy, records, left_out, compiled_at);
         self.test_runner = None;
         self.retry_at = None;
@@ -146,6 +144,7 @@ impl Enforcer {
         }
         self.description = description;
         self.follow_ports(&interfaces);
+        self.note_skipped(std::mem::take(&mut switched.skipped), &interfaces);
         self.log_replacement(&switched);
         Ok(packet_log)
     }
@@ -180,13 +179,28 @@ impl Enforcer {
     }
 
     /// The targets of a policy that replaces the one that is enforced.
-    fn next_targets(&self, policy: &Policy) -> Vec<Target> {
+    ///
+    /// An interface that the enforced policy names too is no reason to refuse another generation, if the filter cannot run there:
+    /// it did not run there before. One that is new must get the filter.
+    ///
+    /// At a start the filter runs where it can. Only if it would be taken off an interface on which an earlier process left it
+    /// does it have to run on those that are new: an earlier filter is better than none.
+    fn next_targets(&self, policy: &Policy, interfaces: &Interfaces) -> Result<Vec<Target>, PinsError> {
         let mut targets = targets(policy);
+        let known: BTreeSet<String> = if self.datapath.is_running() {
+            let interfaces = self.policy().interfaces.iter();
+            interfaces.map(|interface| interface.name.clone()).collect()
+        } else {
+            let left = self.datapath.left(interfaces, &targets)?;
+            let new = targets.iter().filter(|_| !left.runs_elsewhere);
+            let new = new.map(|target| target.interface.clone());
+            left.interfaces.into_iter().chain(new).collect()
+        };
         for target in &mut targets {
-            // An interface that has disappeared is no reason to refuse a policy for those that are there.
-            let attached = self.datapath.link_state(&target.interface);
-            target.may_be_missing |= attached.is_ok_and(|state| state != LinkState::Absent);
+            if known.contains(&target.interface) {
+                target.need = Need::Optional;
+            }
         }
-        targets
+        Ok(targets)
     }
 }

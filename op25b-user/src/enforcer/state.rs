@@ -10,9 +10,13 @@ use std::{
 use jiff::Timestamp;
 use ulid::{Generator, Ulid};
 
-use super::{exemptions::active_set::ActiveSet, reconcile::history::LinkHistories, store::SharedStore};
+use super::{
+    exemptions::active_set::ActiveSet,
+    reconcile::{history::LinkHistories, repeats::Repeats},
+    store::SharedStore,
+};
 use crate::{
-    datapath::{Counters, Description, Enforced, Filter, LoadError, LogLevel, Target, TestRunner},
+    datapath::{Counters, Description, Enforced, Filter, LoadError, LogLevel, Need, Target, TestRunner},
     fault::{FaultKind, Faults},
     policy::{Policy, Role, Wait, Word as _},
 };
@@ -41,6 +45,8 @@ pub(crate) struct Enforcer {
     /// When the ports of interfaces were listed last.
     pub(super) ports_listed_at: Instant,
     pub(super) faults: Faults,
+    /// What prevented all interfaces from being examined.
+    pub(super) reconcile_troubles: Repeats,
 }
 
 impl Enforcer {
@@ -138,7 +144,10 @@ pub(super) fn targets(policy: &Policy) -> Vec<Target> {
             interface: interface.name.clone(),
             role: interface.role,
             xdp: interface.xdp,
-            may_be_missing: interface.wait == Wait::Yes,
+            need: match interface.wait {
+                Wait::Yes => Need::MayBeMissing,
+                Wait::No => Need::Required,
+            },
         })
         .collect()
 }

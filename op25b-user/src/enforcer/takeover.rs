@@ -10,14 +10,14 @@ use super::{
     exemptions::active_set::ActiveSet,
     pins,
     prepare::load_with,
-    reconcile::history::LinkHistories,
-    state::{Enforcer, targets},
+    reconcile::{history::LinkHistories, repeats::Repeats},
+    state::Enforcer,
     store::SharedStore,
 };
 use crate::{
-    datapath::{Description, Enforced, Filter, Interfaces, LogLevel},
+    datapath::{Description, Enforced, Filter, LogLevel},
     fault::Faults,
-    policy::{self, Policy},
+    policy,
     store::Record,
 };
 
@@ -91,13 +91,6 @@ impl Takeover {
         }))
     }
 
-    /// Refuses a policy that cannot be attached, before it is loaded.
-    pub(crate) async fn check(&self, policy: &Policy) -> anyhow::Result<()> {
-        Ok(self
-            .datapath
-            .check(&Interfaces::list().await?, &targets(policy))?)
-    }
-
     /// The store.
     pub(crate) fn store(&self) -> &SharedStore {
         &self.store
@@ -134,6 +127,7 @@ impl Takeover {
             link_histories: LinkHistories::new(),
             ports_listed_at: Instant::now(),
             faults: self.faults,
+            reconcile_troubles: Repeats::default(),
         };
         let packet_log = enforcer.switch(prepared, open_packet_log).await?;
         enforcer.retry_at = is_unread.then(Instant::now);

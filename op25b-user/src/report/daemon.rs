@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::enforcement::{Enforcement, InterfaceReport, KnownInterface, interface_reports};
 use crate::{fault::Fault, policy::Diff};
 
 /// The answer to `GET /v1/status`. Adding a member is compatible, changing one is not.
@@ -32,11 +33,22 @@ pub struct DaemonReport {
     /// The exemptions of the policy file and the store, expired ones included.
     #[serde(default)]
     pub exemptions: ExemptionReport,
-    /// The interfaces of the policy.
+    /// Whether the policy is enforced on all of its interfaces, when this was asked for.
+    #[serde(default)]
+    pub state: Enforcement,
+    /// The interfaces of the policy, as the kernel shows them when this is asked for.
     pub interfaces: Vec<InterfaceReport>,
     /// The faults that last.
     #[serde(default)]
     pub faults: Vec<Fault>,
+}
+
+impl DaemonReport {
+    /// Asks the kernel for the state of the interfaces.
+    pub(crate) fn ask_kernel(&mut self, known: &[KnownInterface]) {
+        self.interfaces = interface_reports(known);
+        self.state = Enforcement::of(&self.interfaces);
+    }
 }
 
 /// The exemptions of a policy and its store.
@@ -48,29 +60,6 @@ pub struct ExemptionReport {
     pub stored: usize,
     /// Whether the kernel does not enforce what the store holds; this is retried every few seconds.
     pub kernel_is_behind: bool,
-}
-
-/// The state of one interface.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct InterfaceReport {
-    /// Its name.
-    pub name: String,
-    /// Whether the filter runs there.
-    pub state: InterfaceState,
-    /// How often another process detached or replaced the filter.
-    pub interferences: u64,
-}
-
-/// Whether the filter runs on an interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum InterfaceState {
-    /// The filter runs.
-    Enforced,
-    /// The interface does not exist; the daemon waits for it.
-    Missing,
-    /// Another process detached or replaced the filter.
-    Lost,
 }
 
 /// A completed reload.

@@ -9,7 +9,10 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::daemon::{DaemonReport, InterfaceState};
+use super::{
+    daemon::DaemonReport,
+    enforcement::{Enforcement, InterfaceState},
+};
 use crate::{
     datapath::{Counters, Misses},
     fault::FaultKind,
@@ -181,6 +184,11 @@ impl Metrics {
     }
 
     fn interfaces(&self, page: &mut MetricsPage) {
+        page.gauges(
+            "state",
+            "1 for the state of enforcement: on every interface of the policy (enforced), on some (degraded), on none (open)",
+            Enforcement::ALL.map(|state| (label("state", state.name()), i64::from(state == self.report.state))),
+        );
         let interfaces = || self.report.interfaces.iter();
         page.gauges(
             "interface_enforced",

@@ -1,12 +1,14 @@
 //! Reports for people and scripts: status, subscribers, exemptions and metrics, from the state of the other modules.
 
 mod daemon;
+mod enforcement;
 pub mod exemptions;
 mod metrics;
 mod status;
 mod subscribers;
 
-pub use daemon::{DaemonReport, ExemptionReport, InterfaceReport, InterfaceState, LastReload, ReloadAnswer};
+pub use daemon::{DaemonReport, ExemptionReport, LastReload, ReloadAnswer};
+pub use enforcement::{Enforcement, InterfaceReport, InterfaceState, KnownInterface, interface_reports};
 pub use metrics::Metrics;
 pub use status::{
     ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State, Status, StatusError,

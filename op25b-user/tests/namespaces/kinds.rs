@@ -35,13 +35,12 @@ fn a_bridge_is_refused_with_its_ports_named_at_a_start_and_at_a_reload() {
     scene.ip(&BRIDGE);
     for xdp in ["auto", "native", "generic"] {
         let policy = scene.policy(&on("br0", xdp));
-        let answer = scene.op25b(&["run", "--policy", policy.to_str().unwrap()]);
-        assert_eq!(answer.code, Some(2), "{answer:?}");
-        assert_eq!(
-            answer.stderr.lines().last(),
-            Some(format!("op25b: {BRIDGE_REFUSED}").as_str())
-        );
-        assert_eq!(scene.attached(), []);
+        let filter = scene.filter(&policy);
+        let report = scene.daemon_report();
+        assert_eq!(report["state"], "degraded");
+        assert_eq!(report["interfaces"][0]["why"], BRIDGE_REFUSED);
+        assert_eq!(scene.modes().len(), 1, "{}", filter.log());
+        assert_eq!(filter.stop().unwrap().code(), Some(0));
     }
 
     let filter = scene.filter(&scene.policy(SMALL));
@@ -120,12 +119,14 @@ fn an_interface_is_found_by_another_of_its_names_and_kept_under_it() {
 fn an_interface_that_the_policy_names_twice_is_refused() {
     let scene = Scene::new();
     scene.ip(&["link property add dev corp0 altname customers-east"]);
-    let policy = scene.policy(&on("customers-east", "auto"));
-    let answer = scene.op25b(&["run", "--policy", policy.to_str().unwrap()]);
-    assert_eq!(answer.code, Some(2), "{answer:?}");
-    assert_eq!(
-        answer.stderr.lines().last(),
-        Some("op25b: customers-east and corp0 are names of one interface (corp0); name it once")
-    );
-    assert_eq!(scene.attached(), []);
+    let filter = scene.filter(&scene.policy(&on("customers-east", "auto")));
+    let refusal = "customers-east and corp0 are names of one interface (corp0); name it once";
+    assert!(filter.log().contains(refusal), "{}", filter.log());
+    assert_eq!(scene.attached().len(), 1);
+
+    scene.policy(SMALL);
+    filter.reload().unwrap();
+    scene.policy(&on("customers-east", "auto"));
+    let answer = scene.op25b(&["reload", "--json"]);
+    assert_eq!(answer.json()["refused"], refusal, "{answer:?}");
 }

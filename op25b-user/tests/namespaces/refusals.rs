@@ -1,10 +1,10 @@
-//! `op25b run` refuses in one line, and without having touched an interface.
+//! Starts and reloads that are refused, with why in one line and without having touched an interface.
 
 use op25b_testlab::lab::Servers;
 
 use crate::support::{
-    foreign_program::{self, ForeignProgram},
-    scene::{Answer, SMALL, Scene},
+    foreign_program::ForeignProgram,
+    scene::{Answer, Mounted, SMALL, Scene},
 };
 
 fn run(scene: &Scene, policy: &str) -> Answer {
@@ -12,52 +12,60 @@ fn run(scene: &Scene, policy: &str) -> Answer {
     scene.op25b(&["run", "--policy", policy.to_str().unwrap()])
 }
 
-/// The error, after what was logged before it.
-fn last_line(answer: &Answer) -> &str {
-    assert_eq!(answer.code, Some(2), "{answer:?}");
-    answer.stderr.lines().last().unwrap_or_default()
+/// Why the router's daemon refuses to reload its policy with this text.
+fn refused_reload(scene: &Scene, policy: &str) -> String {
+    scene.policy(policy);
+    let answer = scene.op25b(&["reload", "--json"]);
+    assert_eq!(answer.code, Some(1), "{answer:?}");
+    answer.json()["refused"].as_str().unwrap().to_owned()
+}
+
+/// The policy without corp0.
+fn sub0_alone() -> String {
+    SMALL.replace("  - { name: corp0, role: subscriber }\n", "")
 }
 
 #[test]
-fn a_missing_second_interface_is_refused_before_the_first_is_touched() {
+fn a_reload_with_a_missing_interface_is_refused_before_the_others_are_touched() {
     let scene = Scene::new();
-    let answer = run(&scene, &SMALL.replace("corp0", "corp9"));
+    let _filter = scene.filter(&scene.policy(&sub0_alone()));
+    let before = scene.attached();
     assert_eq!(
-        last_line(&answer),
-        "op25b: there is no interface corp9 in this network namespace; \
-         `ip link` lists access0, corp0, lo, relay0, sub0, up0"
+        refused_reload(&scene, &SMALL.replace("corp0", "corp9")),
+        "there is no interface corp9 in this network namespace; `ip link` lists access0, corp0, lo, relay0, sub0, up0"
     );
-    assert_eq!(scene.attached(), []);
+    assert_eq!(scene.attached(), before);
 }
 
 #[test]
-fn an_interface_with_another_xdp_program_is_refused_with_its_name_and_left_as_it_is() {
+fn a_reload_is_refused_with_the_id_of_another_xdp_program_which_is_left_as_it_is() {
     let scene = Scene::new();
+    let _filter = scene.filter(&scene.policy(&sub0_alone()));
     for (native, mode) in [(true, "native"), (false, "generic")] {
         let _foreign = ForeignProgram::attach(scene.router(), "corp0", native);
         let before = scene.attached();
-        let [(_, _, id)] = before.as_slice() else {
-            panic!("{before:?}")
-        };
+        let id = before.iter().find(|(name, ..)| name == "corp0").unwrap().2;
         for xdp in ["auto", "native", "generic"] {
-            let policy = SMALL.replace("role: subscriber", &format!("role: subscriber, xdp: {xdp}"));
+            let policy = SMALL.replace(
+                "corp0, role: subscriber",
+                &format!("corp0, role: subscriber, xdp: {xdp}"),
+            );
+            let refused = refused_reload(&scene, &policy);
+            let other_mode = "the kernel runs no native and generic XDP at the same time on one interface";
+            assert!(
+                refused.starts_with(&format!(
+                    "interface corp0 already runs another XDP program (id {id}, {mode})"
+                )),
+                "{refused}"
+            );
             assert_eq!(
-                last_line(&run(&scene, &policy)),
-                format!(
-                    "op25b: interface corp0 already runs the XDP program {:?} (id {id}, {mode}){}; remove it \
-                     first, for example with `ip link set dev corp0 xdp off`, or stop the process that holds it",
-                    foreign_program::NAME,
-                    if [mode, "auto"].contains(&xdp) {
-                        ""
-                    } else {
-                        ", and the kernel runs no native and generic XDP at the same time on one interface"
-                    }
-                )
+                refused.contains(other_mode),
+                ![mode, "auto"].contains(&xdp),
+                "{refused}"
             );
             assert_eq!(scene.attached(), before);
         }
     }
-    assert_eq!(scene.attached(), []);
 }
 
 /// Why `xdp: generic` beside another native program is refused, and the other way round.
@@ -93,42 +101,39 @@ fn a_second_filter_in_the_same_place_is_refused_and_the_first_goes_on() {
     scene.assert_blocked(&servers, &first);
 
     // Nor does one with another place take its interfaces.
-    let policy = scene.policy(SMALL);
-    let elsewhere = pins.join("elsewhere");
-    let elsewhere = elsewhere.to_str().unwrap();
+    let elsewhere = Mounted(scene.path("elsewhere"));
     let state = scene.path("state");
-    let answer = scene.op25b(&[
-        "run",
-        "--policy",
-        policy.to_str().unwrap(),
-        "--bpffs",
-        elsewhere,
-        "--runtime-dir",
-        state.to_str().unwrap(),
-    ]);
+    let second = scene.filter_with(
+        &scene.policy(SMALL),
+        &[],
+        &[
+            ("OP25B_BPFFS", elsewhere.0.to_str().unwrap()),
+            ("OP25B_RUNTIME_DIR", state.to_str().unwrap()),
+            ("OP25B_STATE_DIR", state.to_str().unwrap()),
+        ],
+    );
     let (_, _, id) = before[0];
     let refusal =
         format!("interface sub0 already runs the XDP program \"op25b_subscribe\" (id {id}, native)");
-    assert!(answer.stderr.contains(&refusal), "{answer:?}");
-    assert_eq!((answer.code, scene.attached()), (Some(2), before));
+    assert!(second.log().contains(&refusal), "{}", second.log());
+    assert_eq!(scene.attached(), before);
+    assert_eq!(second.stop().unwrap().code(), Some(0));
+    assert_eq!(scene.attached(), before);
 }
 
 #[test]
-fn an_interface_that_the_driver_refuses_leaves_the_first_one_free() {
+fn a_reload_with_an_interface_that_the_driver_refuses_changes_no_other() {
     let scene = Scene::new();
     scene.ip(&["link add vx0 type vxlan id 5 dstport 4789"]);
-    let policy =
-        scene.policy(&SMALL.replace("corp0, role: subscriber", "vx0, role: subscriber, xdp: native"));
-    let answer = scene.op25b(&["run", "--policy", policy.to_str().unwrap()]);
-    assert_eq!(answer.code, Some(2), "{answer:?}");
+    let _filter = scene.filter(&scene.policy(&sub0_alone()));
+    let before = scene.attached();
+    let policy = SMALL.replace("corp0, role: subscriber", "vx0, role: subscriber, xdp: native");
     assert_eq!(
-        answer.stderr.lines().last(),
-        Some(
-            "op25b: cannot attach to interface vx0 in native mode: the driver does not support it; \
-             `xdp: generic` works with every driver, slower: Operation not supported (os error 95)"
-        )
+        refused_reload(&scene, &policy),
+        "cannot attach to interface vx0 in native mode: the driver does not support it; \
+         `xdp: generic` works with every driver, slower: Operation not supported (os error 95)"
     );
-    assert_eq!(scene.attached(), []);
+    assert_eq!(scene.attached(), before);
 }
 
 #[test]

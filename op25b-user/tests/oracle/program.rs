@@ -24,6 +24,7 @@ impl Program {
         };
         let compiled = policy::compile(&policy).expect("a small policy compiles");
         let description = Description {
+            interfaces: Vec::new(),
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
             loaded_at: Timestamp::now(),

@@ -45,6 +45,7 @@ pub fn both(configuration: &Configuration) -> [Measured; 2] {
         Err(report) => panic!("{text}\n{report}"),
     };
     let description = Description {
+        interfaces: Vec::new(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         loaded_at: Timestamp::now(),

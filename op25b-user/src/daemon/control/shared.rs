@@ -13,13 +13,15 @@ use crate::{
     api::Problem,
     daemon::{events::scrapes::Scrape, request::Request},
     policy::Policy,
-    report::{DaemonReport, exemptions::FileExemptions},
+    report::{DaemonReport, KnownInterface, exemptions::FileExemptions},
 };
 
 /// The state that the daemon publishes to clients.
 pub(in crate::daemon) struct View {
     /// The daemon's report.
     pub(in crate::daemon) report: DaemonReport,
+    /// What is known of the policy's interfaces besides what the kernel reports.
+    pub(in crate::daemon) interfaces: Vec<KnownInterface>,
     /// The policy that is enforced.
     pub(in crate::daemon) policy: Arc<Policy>,
 }
@@ -61,6 +63,13 @@ impl Shared {
 }
 
 impl View {
+    /// The daemon's report, with the state of the interfaces as the kernel shows it now.
+    pub(super) fn report_now(&self) -> DaemonReport {
+        let mut report = self.report.clone();
+        report.ask_kernel(&self.interfaces);
+        report
+    }
+
     /// The exemptions of the policy file.
     pub(super) fn in_file(&self) -> FileExemptions<'_> {
         FileExemptions {

@@ -33,6 +33,9 @@ pub struct Description {
     pub policy_file: PathBuf,
     /// SHA-256 of that file when it was read, in hexadecimal.
     pub policy_sha256: String,
+    /// The interfaces of the policy.
+    #[serde(default)]
+    pub interfaces: Vec<InterfaceSummary>,
     /// The pools, in the policy's order.
     pub pools: Vec<PoolSummary>,
     /// The prefixes of each of them.
@@ -44,6 +47,15 @@ pub struct Description {
     pub exemptions: usize,
     /// The expiry times of those exemptions that have one.
     pub exemption_ends: Vec<Timestamp>,
+}
+
+/// An interface of the policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InterfaceSummary {
+    /// The interface's name in the policy.
+    pub name: String,
+    /// Its role, as in the policy.
+    pub role: String,
 }
 
 /// A pool as `status` shows it.
@@ -138,6 +150,10 @@ mod tests {
                 network_namespace: NetworkNamespace::current().ok(),
                 policy_file: "/etc/op25b/policy.yaml".into(),
                 policy_sha256: "00".into(),
+                interfaces: vec![InterfaceSummary {
+                    name: "eth1".into(),
+                    role: "subscriber".into(),
+                }],
                 pools: vec![PoolSummary {
                     name: "a".into(),
                     mode: "enforce".into(),

@@ -13,6 +13,9 @@
 //!     MISSES_V6
 //! ```
 //!
+//! A link belongs to the interface that it is attached to, not to its pin's name: an interface may be renamed. A new link is
+//! pinned as `%link-` and its id until it gets its interface's name.
+//!
 //! A generation is pinned completely before the first link runs it, and its predecessor is unpinned after the last link
 //! has left it. Whenever a process ends, the programs and maps of what runs on a link are there to be read, and to be
 //! restored.
@@ -38,6 +41,9 @@ use crate::datapath::sys::{bpffs, lifetime, network_namespace::NetworkNamespace}
 /// The directory of links, and that of generations.
 pub(super) const LINKS: &str = "links";
 pub(super) const GENERATIONS: &str = "generations";
+
+/// The beginning of the name of a pin that has no interface's name yet: no escaped byte begins like this.
+const HELD: &str = "%link-";
 
 /// The pin directory, locked: no other op25b changes what is in it.
 #[derive(Debug)]
@@ -153,22 +159,69 @@ impl Pins {
         self.links_directory().join(escaped(interface))
     }
 
-    /// The pinned links, each with its interface's name. What else another process has put there is in nobody's way.
-    pub(super) fn links(&self) -> Result<Vec<(String, Link)>, PinsError> {
+    /// The pinned links, each with its path. What else another process has put there is in nobody's way.
+    pub(super) fn links(&self) -> Result<Vec<(PathBuf, Link)>, PinsError> {
         let mut links = Vec::new();
         for path in entries(&self.links_directory())? {
-            let Some(link) = Link::open_if_link(&path).map_err(PinsError::refused("open", &path))? else {
-                continue;
-            };
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            links.push((unescaped(&name), link));
+            if let Some(link) = Link::open_if_link(&path).map_err(PinsError::refused("open", &path))? {
+                links.push((path, link));
+            }
         }
         Ok(links)
     }
 
-    /// Removes the pin of an interface's link, if there is one.
-    pub(crate) fn forget_link(&self, interface: &str) -> Result<(), PinsError> {
-        remove_file(&self.link_path(interface))
+    /// Pins a link until [`Self::name`] gives the pin its interface's name, under which another link may be pinned.
+    pub(crate) fn hold(&self, link: &Link) -> Result<(), PinsError> {
+        let info = link
+            .info()
+            .map_err(PinsError::refused("pin to", &self.directory))?;
+        let path = self.held_path(info.id);
+        link.pin(&path).map_err(PinsError::refused("pin to", &path))
+    }
+
+    /// The path of a link whose pin has no interface's name yet. No interface's name is escaped to this.
+    fn held_path(&self, link_id: u32) -> PathBuf {
+        self.links_directory().join(format!("{HELD}{link_id}"))
+    }
+
+    /// Pins each link under the name of its interface, instead of what is pinned there. At every moment each of them has a
+    /// pin: a process that ends in the midst of this leaves no interface without a filter.
+    pub(crate) fn name<'l>(
+        &self,
+        links: impl IntoIterator<Item = (&'l str, &'l Link)>,
+    ) -> Result<(), PinsError> {
+        let mut held = Vec::new();
+        for (interface, link) in links {
+            let path = self.link_path(interface);
+            let info = link.info().map_err(PinsError::refused("query", &path))?;
+            if !self.is_pinned(interface, info.id) {
+                let from = self.held_path(info.id);
+                if !from.exists() {
+                    link.pin(&from).map_err(PinsError::refused("pin to", &from))?;
+                }
+                held.push((from, path));
+            }
+        }
+        for (from, path) in held {
+            fs::rename(&from, &path).map_err(PinsError::refused("rename a pin to", &path))?;
+        }
+        Ok(())
+    }
+
+    /// Whether this link is pinned under this name.
+    pub(crate) fn is_pinned(&self, interface: &str, link_id: u32) -> bool {
+        let pinned = Link::open(&self.link_path(interface)).and_then(|link| link.info());
+        pinned.is_ok_and(|pinned| pinned.id == link_id)
+    }
+
+    /// Removes the pin of this link, if it has the name of this interface or none.
+    pub(crate) fn forget_link(&self, interface: &str, link: &Link) -> Result<(), PinsError> {
+        let path = self.link_path(interface);
+        let info = link.info().map_err(PinsError::refused("query", &path))?;
+        if self.is_pinned(interface, info.id) {
+            remove_file(&path)?;
+        }
+        remove_file(&self.held_path(info.id))
     }
 
     /// Detaches every filter whose link is pinned here, and removes all pins. What is not op25b's own is left, and is in
@@ -194,8 +247,7 @@ impl Pins {
                 Ok(info) if info.interface.is_some() => {
                     let result = link.detach().map_err(PinsError::refused("detach", &path));
                     if result.is_ok() {
-                        let name = path.file_name().unwrap_or_default().to_string_lossy();
-                        detached.push(unescaped(&name));
+                        detached.push(interface_name(&path));
                     }
                     note(result);
                 }
@@ -273,6 +325,11 @@ fn locked(directory: &Path) -> Result<Lock, PinsError> {
     })
 }
 
+/// The name of the interface in whose name a link is pinned.
+pub(super) fn interface_name(path: &Path) -> String {
+    unescaped(&path.file_name().unwrap_or_default().to_string_lossy())
+}
+
 /// The process that holds the lock on a pin directory, if the system reports it.
 #[must_use]
 pub fn holder(directory: &Path) -> Option<u32> {
@@ -304,8 +361,7 @@ pub(super) fn pinned_links(directory: &Path) -> io::Result<Vec<(String, u32)>> {
             Ok(Some(link)) => {
                 let info = link.info()?;
                 if info.interface.is_some() {
-                    let name = path.file_name().unwrap_or_default().to_string_lossy();
-                    links.push((unescaped(&name), info.program_id));
+                    links.push((interface_name(&path), info.program_id));
                 }
             }
         }
@@ -334,7 +390,8 @@ pub(super) fn remove_directory(directory: &Path) -> Result<(), PinsError> {
     fs::remove_dir(directory).map_err(PinsError::refused("remove", directory))
 }
 
-fn remove_file(path: &Path) -> Result<(), PinsError> {
+/// Removes a pin; it is no error if there is none.
+pub(crate) fn remove_file(path: &Path) -> Result<(), PinsError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(PinsError::refused("remove", path)(error))

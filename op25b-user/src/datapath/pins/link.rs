@@ -8,7 +8,10 @@ use std::{
 
 use aya_obj::generated::{XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
 
-use crate::datapath::sys::bpf::{self, XdpLinkInfo};
+use crate::datapath::sys::{
+    bpf::{self, XdpLinkInfo},
+    interfaces::Interface,
+};
 
 /// Where a linked program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,5 +85,14 @@ impl Link {
     pub(crate) fn info(&self) -> io::Result<XdpLinkInfo> {
         bpf::xdp_link_info(self.0.as_fd())?
             .ok_or_else(|| io::Error::other("the pinned object is not an XDP link"))
+    }
+}
+
+impl XdpLinkInfo {
+    /// Whether the link runs its program on this interface of this process's network namespace. The index alone does not
+    /// show that: the link's interface may have the same one in another namespace.
+    pub(crate) fn runs_on(&self, interface: &Interface) -> bool {
+        self.interface == Some(interface.index)
+            && interface.xdp.iter().any(|xdp| xdp.program_id == self.program_id)
     }
 }

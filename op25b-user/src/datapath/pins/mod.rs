@@ -15,7 +15,8 @@ pub use error::PinsError;
 pub use holder::{Holder, HolderError};
 pub use namespace::{PinnedElsewhere, pinned_elsewhere};
 pub(crate) use {
+    directory::remove_file,
     generation::Generation,
     link::{Link, Mode},
-    snapshot::Snapshot,
+    snapshot::{PinnedLink, Snapshot},
 };

@@ -82,6 +82,18 @@ pub enum AttachError {
     Program(#[from] LoadError),
 }
 
+impl AttachError {
+    /// Whether there is no such interface, or none any more.
+    #[must_use]
+    pub fn is_absence(&self) -> bool {
+        match self {
+            Self::NoInterface { .. } => true,
+            Self::Refused { source, .. } => source.raw_os_error() == Some(libc::ENODEV),
+            Self::NotEthernet(_) | Self::Occupied { .. } | Self::Kind(_) | Self::Program(_) => false,
+        }
+    }
+}
+
 /// How to learn the program's name if it is not known, and why it is in the way if its mode is another one.
 fn also(name: Option<&str>, id: u32, is_other_mode: bool) -> String {
     let names = match name {

@@ -1,16 +1,17 @@
 //! The generation that runs from one pin directory.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
-use super::target::Attachment;
+use super::target::{Attachment, Target};
 use crate::{
     datapath::{
         object::{Description, Filter, LoadError, Reused},
-        pins::{Pins, PinsError, Snapshot},
+        pins::{Generation, PinnedLink, Pins, PinsError, Snapshot},
         stats::RecordLayout,
+        sys::interfaces::Interfaces,
         test_run::TestRunner,
     },
-    policy::Compiled,
+    policy::{Compiled, Role},
 };
 
 /// What runs from one pin directory.
@@ -20,11 +21,22 @@ pub struct Enforced {
     pub(super) running: Option<Running>,
 }
 
+/// What an earlier process left pinned.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Whether its filter runs on an interface that is no target, and is detached there when another filter replaces it.
+    pub runs_elsewhere: bool,
+    /// The interfaces that its policy named.
+    pub interfaces: BTreeSet<String>,
+}
+
 /// A filter that this process has attached.
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) filter: Filter,
     pub(super) attachments: Vec<Attachment>,
+    /// The ids of its programs.
+    pub(super) programs: Vec<(Role, u32)>,
     /// The directory in which the filter is pinned.
     pub(super) pinned: PathBuf,
 }
@@ -50,12 +62,44 @@ impl Enforced {
         Ok(before.links.iter().any(|pinned| pinned.info.interface.is_some()))
     }
 
+    /// What an earlier process left pinned, as far as it matters to a start on these targets.
+    pub fn left(&self, interfaces: &Interfaces, targets: &[Target]) -> Result<Left, PinsError> {
+        let before = Snapshot::read(&self.pins)?;
+        let named: Vec<_> = targets
+            .iter()
+            .filter_map(|target| interfaces.named(&target.interface))
+            .collect();
+        let is_named = |pinned: &PinnedLink| named.iter().any(|found| pinned.info.runs_on(found));
+        let mut attached = before
+            .links
+            .iter()
+            .filter(|pinned| pinned.info.interface.is_some());
+        let description = before.latest().and_then(Generation::description);
+        let described = description.map_or(&[][..], |description| &description.interfaces);
+        let described = described.iter().map(|interface| interface.name.clone());
+        Ok(Left {
+            runs_elsewhere: attached.any(|pinned| !is_named(pinned)),
+            interfaces: before
+                .links
+                .iter()
+                .map(|pinned| pinned.interface.clone())
+                .chain(described)
+                .collect(),
+        })
+    }
+
     /// The maps of the generation that runs which a filter with this policy can share.
     pub fn reusable(&self, compiled: &Compiled) -> Result<Reused, PinsError> {
         let before = Snapshot::read(&self.pins)?;
         let next = RecordLayout::of(compiled);
         let reused = before.latest().map(|generation| generation.reusable(&next));
         Ok(reused.unwrap_or_default())
+    }
+
+    /// Whether this process has loaded a filter that runs, or is to run where it can be attached.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.running.is_some()
     }
 
     /// The filter, once this process has attached one.
@@ -67,6 +111,13 @@ impl Enforced {
     pub fn test_runner(&self) -> Result<Option<TestRunner>, LoadError> {
         let runner = |running: &Running| TestRunner::beside(&running.filter, &running.pinned);
         self.running.as_ref().map(runner).transpose()
+    }
+
+    /// The id of the filter's program for interfaces of this role, once this process has attached a filter.
+    #[must_use]
+    pub fn program_id(&self, role: Role) -> Option<u32> {
+        let mut programs = self.running.as_ref()?.programs.iter();
+        programs.find(|(of, _)| *of == role).map(|(_, id)| *id)
     }
 
     /// Where the filter runs.

@@ -5,7 +5,7 @@ use std::io;
 use thiserror::Error;
 
 use super::attach::AttachError;
-use crate::datapath::{object::LoadError, pins::PinsError};
+use crate::datapath::{object::LoadError, pins::PinsError, sys::interfaces::InterfacesError};
 
 /// Why a generation was not replaced. Every interface is as it was, unless the error names those that are not.
 #[derive(Debug, Error)]
@@ -13,6 +13,9 @@ pub enum ReplaceError {
     /// The pins cannot be read or written.
     #[error(transparent)]
     Pins(#[from] PinsError),
+    /// The interfaces cannot be listed.
+    #[error(transparent)]
+    Interfaces(#[from] InterfacesError),
     /// An interface cannot be attached to.
     #[error(transparent)]
     Attach(#[from] AttachError),

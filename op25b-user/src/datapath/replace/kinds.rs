@@ -1,6 +1,8 @@
 //! Refuses interfaces on which the filter would see no packets, see them twice, or be refused by the kernel, as far as the list
 //! of interfaces shows it.
 
+use std::borrow::Borrow;
+
 use thiserror::Error;
 
 use super::target::Target;
@@ -86,6 +88,28 @@ pub enum KindError {
         /// Its ports that run programs.
         ports: Vec<String>,
     },
+}
+
+impl KindError {
+    /// The entry of the policy that is refused.
+    pub(super) fn entry(&self) -> &str {
+        match self {
+            Self::NotThePlace { interface, .. }
+            | Self::NoNativeMode { interface, .. }
+            | Self::PortsRun { interface, .. } => interface,
+            Self::NamedTwice { second, .. } => second,
+            Self::PortOfAnother { port, .. } | Self::MasterRuns { port, .. } => port,
+        }
+    }
+
+    /// The entry with which it cannot be combined.
+    pub(super) fn other_entry(&self) -> Option<&str> {
+        match self {
+            Self::NamedTwice { first, .. } => Some(first),
+            Self::PortOfAnother { master, .. } => Some(master),
+            _ => None,
+        }
+    }
 }
 
 /// A kind of interface above others, on which an XDP program does not see what enters through those.
@@ -231,11 +255,15 @@ pub(super) fn check_neighbours(
 }
 
 /// Refuses targets of which two are one interface, or one is a port of another.
-pub(super) fn check_together(interfaces: &Interfaces, targets: &[Target]) -> Result<(), KindError> {
+pub(super) fn check_together(
+    interfaces: &Interfaces,
+    targets: &[impl Borrow<Target>],
+) -> Result<(), KindError> {
+    let targets: Vec<&Target> = targets.iter().map(Borrow::borrow).collect();
     let found = |target: &Target| interfaces.named(&target.interface);
-    for (position, second) in targets.iter().enumerate() {
+    for (position, second) in targets.iter().copied().enumerate() {
         let Some(interface) = found(second) else { continue };
-        let mut before = targets[..position].iter();
+        let mut before = targets[..position].iter().copied();
         if let Some(first) = before.find(|first| interface.is_named(&first.interface)) {
             return Err(KindError::NamedTwice {
                 first: first.interface.clone(),
@@ -244,10 +272,10 @@ pub(super) fn check_together(interfaces: &Interfaces, targets: &[Target]) -> Res
             });
         }
     }
-    for master in targets {
+    for master in targets.iter().copied() {
         let Some(interface) = found(master) else { continue };
         let ports = interfaces.all_ports_of(interface.index);
-        let is_port = |target: &&Target| found(target).is_some_and(|port| ports.contains(&port.index));
+        let is_port = |target: &&&Target| found(target).is_some_and(|port| ports.contains(&port.index));
         if let Some(port) = targets.iter().find(is_port) {
             return Err(KindError::PortOfAnother {
                 port: port.interface.clone(),

@@ -13,9 +13,10 @@ mod target;
 mod transition;
 
 pub use attach::{AttachError, Held};
-pub use enforced::Enforced;
+pub use enforced::{Enforced, Left};
 pub use error::ReplaceError;
 pub use kinds::{KindError, Upper};
-pub use reconcile::LinkState;
+pub use plan::Skipped;
+pub use reconcile::{Followed, LinkState, Released, Renamed};
 pub use switch::Replacement;
-pub use target::{Attachment, Target};
+pub use target::{Attachment, Need, Target};

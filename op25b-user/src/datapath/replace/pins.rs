@@ -43,11 +43,15 @@ impl Enforced {
         missing.extend(Generation::pin_missing(&running.pinned, &mut running.filter)?);
         for attachment in &running.attachments {
             let path = self.pins.link_path(&attachment.interface);
-            if !path.exists() && runs(&attachment.link) {
-                attachment
-                    .link
-                    .pin(&path)
-                    .map_err(PinsError::refused("pin to", &path))?;
+            let info = attachment
+                .link
+                .info()
+                .map_err(PinsError::refused("query the link of", &path))?;
+            // What is pinned under the name may be the link of another interface that bore it.
+            let is_missing = info.interface.is_some() && !self.pins.is_pinned(&attachment.interface, info.id);
+            if is_missing {
+                let link = (attachment.interface.as_str(), &attachment.link);
+                self.pins.name([link])?;
                 missing.push(path);
             }
         }
@@ -59,10 +63,8 @@ impl Enforced {
         let mut outlook = Outlook::default();
         for attachment in self.attachments() {
             let path = self.pins.link_path(&attachment.interface);
-            let is_pinned = || -> io::Result<bool> {
-                // An interface has one link at most, so its interface and program identify it.
-                Ok(Link::open(&path)?.info()? == attachment.link.info()?)
-            };
+            let is_pinned =
+                || -> io::Result<bool> { Ok(Link::open(&path)?.info()? == attachment.link.info()?) };
             if runs(&attachment.link) {
                 let is_kept = is_pinned().unwrap_or(false);
                 let list = if is_kept {

@@ -3,7 +3,7 @@
 use super::{
     attach::{AttachError, usable, vacant},
     kinds::check_together,
-    target::Target,
+    target::{Need, Target},
 };
 use crate::{
     datapath::{
@@ -15,6 +15,14 @@ use crate::{
     },
     policy::XdpMode,
 };
+
+/// What to do, and what is left.
+pub(super) struct Plan<'a> {
+    /// The interfaces that get the filter.
+    pub(super) steps: Vec<Step<'a>>,
+    /// The interfaces that do not.
+    pub(super) skipped: Vec<Skipped>,
+}
 
 /// What to do on one interface.
 pub(super) struct Step<'a> {
@@ -33,40 +41,73 @@ pub(super) enum How {
     Exchange(Link, XdpLinkInfo, Mode),
 }
 
+/// An interface of the policy that a replacement left without a filter, as it may.
+#[derive(Debug)]
+pub struct Skipped {
+    /// The interface.
+    pub interface: String,
+    /// Why the filter does not run there.
+    pub why: AttachError,
+}
+
 /// Plans a replacement. Refuses what is known to fail before anything is touched: many drivers reset the link when a program
 /// is attached in native mode.
+///
+/// A link is ours by the interface that it runs on, whatever name it is pinned under: the interface may have been renamed. The
+/// links that get the filter are taken out of the snapshot.
 pub(super) fn plan<'a>(
     before: &mut Snapshot,
     interfaces: &'a Interfaces,
     targets: &'a [Target],
-) -> Result<Vec<Step<'a>>, AttachError> {
-    check_together(interfaces, targets)?;
+) -> Result<Plan<'a>, AttachError> {
     let mut steps = Vec::new();
     let mut replaced = Vec::new();
-    for target in targets {
-        if target.may_be_missing && interfaces.named(&target.interface).is_none() {
-            continue;
+    let mut skipped = Vec::new();
+    let mut targets: Vec<_> = targets.iter().collect();
+    while let Err(why) = check_together(interfaces, &targets) {
+        let position = |entry: &str| targets.iter().position(|target| target.interface == entry);
+        let (refused, other) = (position(why.entry()), why.other_entry().and_then(position));
+        let why = why.into();
+        let allows = |position: usize| targets[position].need.allows(&why);
+        match refused {
+            Some(refused) if allows(refused) && other.is_none_or(allows) => skipped.push(Skipped {
+                interface: targets.remove(refused).interface.clone(),
+                why,
+            }),
+            _ => return Err(why),
         }
-        let interface = usable(interfaces, &target.interface, target.xdp)?;
-        let ours = before.links.iter().find(|pinned| {
-            pinned.interface == target.interface && pinned.info.interface == Some(interface.index)
+    }
+    for target in targets {
+        let found = usable(interfaces, &target.interface, target.xdp).and_then(|interface| {
+            let ours = before
+                .links
+                .iter()
+                .filter(|pinned| pinned.info.runs_on(interface));
+            // In another network namespace an interface that was filtered here may have the same index and program.
+            let ours = ours.max_by_key(|pinned| interface.is_named(&pinned.interface));
+            match ours {
+                Some(pinned) => Ok((interface, Some(pinned.info))),
+                None => Ok((vacant(interfaces, &target.interface, target.xdp)?, None)),
+            }
         });
-        match ours {
-            Some(pinned) => replaced.push((target, interface, pinned.info)),
-            None => steps.push(Step {
+        match found {
+            Ok((interface, Some(info))) => replaced.push((target, interface, info)),
+            Ok((interface, None)) => steps.push(Step {
                 target,
-                interface: vacant(interfaces, &target.interface, target.xdp)?,
+                interface,
                 how: How::Attach,
             }),
+            Err(why) if target.need.allows(&why) => skipped.push(Skipped {
+                interface: target.interface.clone(),
+                why,
+            }),
+            Err(why) => return Err(why),
         }
     }
     // Nothing is refused from here on: links can be taken out of the snapshot.
     for (target, interface, info) in replaced {
-        let Some(index) = before
-            .links
-            .iter()
-            .position(|pinned| pinned.interface == target.interface)
-        else {
+        let mut links = before.links.iter();
+        let Some(index) = links.position(|pinned| pinned.info.id == info.id) else {
             continue;
         };
         let link = before.links.swap_remove(index).link;
@@ -87,16 +128,22 @@ pub(super) fn plan<'a>(
             how,
         });
     }
-    for step in &steps {
-        for pinned in &mut before.links {
-            pinned.is_replaced |= pinned.interface == step.target.interface;
-        }
-    }
     // What is most likely to fail comes first, and what leaves a gap last.
     steps.sort_by_key(|step| match step.how {
         How::Attach => 0,
         How::Replace(..) => 1,
         How::Exchange(..) => 2,
     });
-    Ok(steps)
+    Ok(Plan { steps, skipped })
+}
+
+impl Need {
+    /// Whether an interface may stay without the filter for this reason.
+    pub(super) fn allows(self, why: &AttachError) -> bool {
+        match self {
+            Self::Required => false,
+            Self::MayBeMissing => why.is_absence(),
+            Self::Optional => !matches!(why, AttachError::Program(_)),
+        }
+    }
 }

@@ -1,22 +1,29 @@
 //! Replaces the generation that runs on all interfaces, one atomic link update after the other, or restores it on all.
 
+use std::{collections::BTreeSet, path::PathBuf};
+
 use super::{
     enforced::{Enforced, Running},
     error::ReplaceError,
-    plan::{How, plan},
+    plan::{How, Plan, Skipped, plan},
     target::Target,
-    transition::Transition,
+    transition::{Done, Transition},
 };
-use crate::datapath::{
-    migrate::{self, MigratedRecords},
-    object::Filter,
-    pins::{Generation, PinsError, Snapshot},
-    sys::interfaces::Interfaces,
+use crate::{
+    datapath::{
+        migrate::{self, MigratedRecords},
+        object::Filter,
+        pins::{self, Generation, PinnedLink, PinsError, Snapshot},
+        sys::interfaces::Interfaces,
+    },
+    policy::{Role, Word as _},
 };
 
 /// What a replacement did.
 #[derive(Debug, Default)]
 pub struct Replacement {
+    /// Interfaces of the policy on which the filter does not run, as their [`super::target::Need`] allows.
+    pub skipped: Vec<Skipped>,
     /// Interfaces from which the filter was detached.
     pub released: Vec<String>,
     /// Interfaces that ran no filter for a moment, because their mode changed.
@@ -47,7 +54,7 @@ impl Enforced {
         targets: &[Target],
     ) -> Result<Vec<String>, ReplaceError> {
         let mut before = Snapshot::read(&self.pins)?;
-        let steps = plan(&mut before, interfaces, targets)?.into_iter();
+        let steps = plan(&mut before, interfaces, targets)?.steps.into_iter();
         let exchanges = steps.filter(|step| matches!(step.how, How::Exchange(..)));
         Ok(exchanges.map(|step| step.target.interface.clone()).collect())
     }
@@ -60,8 +67,16 @@ impl Enforced {
         targets: &[Target],
     ) -> Result<Replacement, ReplaceError> {
         let mut before = Snapshot::read(&self.pins)?;
-        let mut replacement = Replacement::default();
-        let plan = plan(&mut before, interfaces, targets)?;
+        let paths = before.link_paths();
+        let Plan { steps, skipped } = plan(&mut before, interfaces, targets)?;
+        let mut replacement = Replacement {
+            skipped,
+            ..Replacement::default()
+        };
+        let mut programs = Vec::new();
+        for role in Role::ALL {
+            programs.push((*role, filter.program_info(*role)?.id()));
+        }
         let generation = Generation::pin(&self.pins, &mut filter)?;
         let mut transition = Transition {
             pins: &self.pins,
@@ -69,18 +84,29 @@ impl Enforced {
             filter: &mut filter,
             done: Vec::new(),
         };
-        for step in plan {
-            if let Err(error) = transition.take(step) {
-                let error = transition.undo(error);
-                // The first error is the one to report.
-                let _ = generation.remove();
-                return Err(error);
+        for step in steps {
+            let (target, is_new) = (step.target, matches!(step.how, How::Attach));
+            match transition.take(step) {
+                Ok(()) => {}
+                Err(ReplaceError::Attach(why)) if is_new && target.need.allows(&why) => {
+                    replacement.skipped.push(Skipped {
+                        interface: target.interface.clone(),
+                        why,
+                    });
+                }
+                Err(error) => {
+                    let error = transition.undo(error);
+                    // The first error is the one to report.
+                    let _ = generation.remove();
+                    return Err(error);
+                }
             }
         }
         let done = transition.done;
 
         // The filter runs on all interfaces. What follows cannot fail the replacement.
         self.release(&before, &mut replacement);
+        self.name_pins(paths, &before, &done, &mut replacement);
         replacement.other_layout = migrate::counters(&before, &mut filter);
         replacement.records = migrate::records(&before, &filter);
         for old in before.generations.into_iter().filter(|old| !old.is(&generation)) {
@@ -91,6 +117,7 @@ impl Enforced {
             .map(|done| done.attachment.interface.clone())
             .collect();
         self.running = Some(Running {
+            programs,
             pinned: generation.path().to_owned(),
             filter,
             attachments: done.into_iter().map(|done| done.attachment).collect(),
@@ -98,25 +125,57 @@ impl Enforced {
         Ok(replacement)
     }
 
-    /// Detaches the filter from interfaces that are no targets, and unpins links whose interfaces are gone.
+    /// Detaches the filter from interfaces that are no targets.
     fn release(&self, before: &Snapshot, replacement: &mut Replacement) {
-        for pinned in &before.links {
-            if pinned.info.interface.is_some() {
-                if let Err(source) = pinned.link.detach() {
+        let attached = before
+            .links
+            .iter()
+            .filter(|pinned| pinned.info.interface.is_some());
+        for pinned in attached {
+            match pinned.link.detach() {
+                Ok(()) => replacement.released.push(pinned.interface.clone()),
+                Err(source) => {
                     let path = self.pins.link_path(&pinned.interface);
-                    replacement
-                        .cleanup_errors
-                        .push(PinsError::refused("detach", &path)(source));
-                    continue;
+                    let error = PinsError::refused("detach", &path)(source);
+                    replacement.cleanup_errors.push(error);
                 }
-                replacement.released.push(pinned.interface.clone());
             }
-            // A new link may be pinned under this name.
-            if !pinned.is_replaced {
-                replacement
-                    .cleanup_errors
-                    .extend(self.pins.forget_link(&pinned.interface).err());
-            }
+        }
+    }
+
+    /// Pins the links of this filter under the names of their interfaces, and removes all other pins of links from before: of
+    /// `paths`, those of links that no interface holds any more, and the old names of those that were renamed.
+    fn name_pins(
+        &self,
+        mut paths: BTreeSet<PathBuf>,
+        before: &Snapshot,
+        done: &[Done],
+        replacement: &mut Replacement,
+    ) {
+        let attachments = done.iter().map(|done| &done.attachment);
+        let links = attachments.map(|attachment| (attachment.interface.as_str(), &attachment.link));
+        if let Err(error) = self.pins.name(links.clone()) {
+            // What is pinned stays, under whichever name.
+            replacement.cleanup_errors.push(error);
+            return;
+        }
+        for (interface, _) in links {
+            paths.remove(&self.pins.link_path(interface));
+        }
+        let is_attached = |pinned: &&PinnedLink| {
+            let info = pinned.link.info();
+            info.map_or(true, |info| info.interface.is_some())
+        };
+        for path in before
+            .links
+            .iter()
+            .filter(is_attached)
+            .flat_map(|pinned| &pinned.paths)
+        {
+            paths.remove(path);
+        }
+        for path in &paths {
+            replacement.cleanup_errors.extend(pins::remove_file(path).err());
         }
     }
 }

@@ -16,8 +16,19 @@ pub struct Target {
     pub role: Role,
     /// How it is attached.
     pub xdp: XdpMode,
-    /// Whether the interface may be missing.
-    pub may_be_missing: bool,
+    /// Whether the filter must run there.
+    pub need: Need,
+}
+
+/// Whether a filter must run on an interface: if it must and cannot, it replaces no other one anywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// It must.
+    Required,
+    /// It must if there is such an interface.
+    MayBeMissing,
+    /// It need not: nothing of ours runs there, so nothing gets worse without it.
+    Optional,
 }
 
 /// An interface on which the filter runs.

@@ -99,7 +99,7 @@ impl Transition<'_> {
         Ok(())
     }
 
-    /// Pins a new link, instead of whatever was pinned under its name.
+    /// Pins a new link. Its pin gets its interface's name when nothing can fail any more: until then another link may have it.
     fn pinned(
         &mut self,
         target: &Target,
@@ -107,12 +107,7 @@ impl Transition<'_> {
         attached: Attached,
         before: Option<(u32, Mode)>,
     ) -> Result<Done, ReplaceError> {
-        self.pins.forget_link(&target.interface)?;
-        let path = self.pins.link_path(&target.interface);
-        attached
-            .link
-            .pin(&path)
-            .map_err(PinsError::refused("pin to", &path))?;
+        self.pins.hold(&attached.link)?;
         Ok(Done {
             attachment: self.attachment(target, interface, attached, before.is_some())?,
             interrupted: before.is_some(),
@@ -153,12 +148,13 @@ impl Transition<'_> {
                 Some((program, mode)) if done.interrupted => link
                     .detach()
                     .map_err(PinsError::refused("detach", &self.pins.link_path(&interface)))
+                    .and_then(|()| self.pins.forget_link(&interface, &link))
                     .and_then(|()| self.restore(&interface, index, program, mode)),
                 Some((program, _)) => self.give_back(&interface, &link, program),
                 None => link
                     .detach()
                     .map_err(PinsError::refused("detach", &self.pins.link_path(&interface)))
-                    .and_then(|()| self.pins.forget_link(&interface)),
+                    .and_then(|()| self.pins.forget_link(&interface, &link)),
             };
             if result.is_err() {
                 failed.push(interface);
@@ -186,17 +182,17 @@ impl Transition<'_> {
         result.map_err(PinsError::refused("restore the program at", &path))
     }
 
-    /// Attaches the program that ran on an interface before to it again.
+    /// Attaches the program that ran on an interface before to it again, instead of what is pinned under its name: its link
+    /// before, which does not run any more.
     fn restore(&self, interface: &str, index: u32, program: u32, mode: Mode) -> Result<(), PinsError> {
-        self.pins.forget_link(interface)?;
         let path = self.pins.link_path(interface);
         let gone = || io::Error::other("the program before is not one of op25b's");
         let result = self
             .before
             .program(program)
             .ok_or_else(gone)
-            .and_then(|program| Link::create(program, index, mode))
-            .and_then(|link| link.pin(&path));
-        result.map_err(PinsError::refused("restore the program at", &path))
+            .and_then(|program| Link::create(program, index, mode));
+        let link = result.map_err(PinsError::refused("restore the program at", &path))?;
+        self.pins.name([(interface, &link)])
     }
 }

@@ -22,9 +22,12 @@ use aya_obj::generated::{
 /// The state of an XDP link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct XdpLinkInfo {
+    /// The link's own id, by which two pins of one link are recognized.
+    pub(crate) id: u32,
     /// The program that runs.
     pub(crate) program_id: u32,
-    /// The interface's index; none once the interface is gone or the link was detached.
+    /// The interface's index in its own network namespace, which may be another one than this process's; none once the
+    /// interface is gone or the link was detached.
     pub(crate) interface: Option<u32>,
 }
 
@@ -101,6 +104,7 @@ pub(crate) fn xdp_link_info(link: BorrowedFd<'_>) -> io::Result<Option<XdpLinkIn
     // SAFETY: by the type, this member of the union is the one that the kernel has written.
     let interface = unsafe { info.__bindgen_anon_1.xdp.ifindex };
     Ok(Some(XdpLinkInfo {
+        id: info.id,
         program_id: info.prog_id,
         interface: (interface != 0).then_some(interface),
     }))

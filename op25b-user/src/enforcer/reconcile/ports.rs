@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tracing::{error, info};
 
 use crate::{
-    datapath::{Interface, Interfaces},
+    datapath::{InterfaceEvent, Interfaces},
     enforcer::state::Enforcer,
 };
 
@@ -13,24 +13,28 @@ use crate::{
 const INTERVAL: Duration = Duration::from_secs(30);
 
 impl Enforcer {
-    /// Follows the ports after a report of a change of this interface.
-    pub(crate) async fn follow_port(&mut self, interface: &Interface) {
-        if self.datapath.may_be_port(interface) {
-            self.list_ports().await;
+    /// Follows the ports after an event.
+    pub(crate) fn follow_port(&mut self, event: &InterfaceEvent) {
+        let may_be_port = match event {
+            InterfaceEvent::Changed(interface) => self.datapath.may_be_port(interface),
+            InterfaceEvent::Lost => self.datapath.depends_on_ports(),
+        };
+        if may_be_port {
+            self.list_ports();
         }
     }
 
     /// Follows the ports if they have not been listed for a while.
-    pub(super) async fn follow_ports_in_turn(&mut self) {
+    pub(super) fn follow_ports_in_turn(&mut self) {
         if self.datapath.depends_on_ports() && self.ports_listed_at.elapsed() >= INTERVAL {
-            self.list_ports().await;
+            self.list_ports();
         }
     }
 
-    async fn list_ports(&mut self) {
-        match Interfaces::list().await {
+    fn list_ports(&mut self) {
+        match Interfaces::list_now() {
             Ok(interfaces) => self.follow_ports(&interfaces),
-            Err(error) => error!("{:#}", anyhow::Error::from(error)),
+            Err(error) => error!("cannot list the network interfaces: {error}"),
         }
     }
 

@@ -58,6 +58,7 @@ mod tests {
         };
         let nets = |nets: &[&str]| nets.iter().map(|net| net.parse().unwrap()).collect();
         let description = Description {
+            interfaces: Vec::new(),
             version: String::new(),
             pid: 1,
             loaded_at: Timestamp::UNIX_EPOCH,

@@ -113,6 +113,7 @@ pub fn prepared(policy: &Policy) -> (Compiled, Description) {
         panic!("this test runs the XDP program in the kernel: {missing}");
     }
     let description = Description {
+        interfaces: Vec::new(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         loaded_at: Timestamp::now(),

@@ -2,7 +2,7 @@
 
 use op25b::{
     api::{Exemption, FilePosition, HistoryEntry, Page, Rule, RuleKind},
-    report::{DaemonReport, ExemptionReport},
+    report::{DaemonReport, Enforcement, ExemptionReport},
     store::{Actor, ChangeKind},
 };
 use serde_json::{Value, json};
@@ -269,6 +269,7 @@ fn explain_asks_the_daemon_and_names_a_stored_exemption_by_its_id() {
                 reloads: 0,
                 refused_reloads: 0,
                 last_reload: None,
+                state: Enforcement::Enforced,
                 interfaces: Vec::new(),
                 faults: Vec::new(),
             });

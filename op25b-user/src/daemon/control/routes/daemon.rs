@@ -43,7 +43,7 @@ struct ReloadRefused {
     responses((status = 200, description = "The status.", body = DaemonReport), ReadProblems)
 )]
 pub(super) async fn status(State(shared): State<Shared>) -> Result<Json<DaemonReport>, Problem> {
-    Ok(Json(shared.view()?.report.clone()))
+    Ok(Json(shared.view()?.report_now()))
 }
 
 /// Returns the metrics, for a monitoring system.

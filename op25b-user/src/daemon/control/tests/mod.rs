@@ -24,7 +24,7 @@ use crate::{
     api::{Added, Exemption, Explained, Extended, Imported, Problem, Removed},
     daemon::{events::scrapes::Scrape, request::Request},
     policy::parse,
-    report::{DaemonReport, ExemptionReport, ReloadAnswer},
+    report::{DaemonReport, Enforcement, ExemptionReport, ReloadAnswer},
     store::{
         Record, Records, StoreError,
         fake::{Fake, record},
@@ -74,9 +74,11 @@ fn view() -> View {
             reloads: 0,
             refused_reloads: 0,
             last_reload: None,
+            state: Enforcement::Open,
             interfaces: Vec::new(),
             faults: Vec::new(),
         },
+        interfaces: Vec::new(),
         policy: Arc::new(parse("policy.yaml", POLICY).unwrap().policy),
     }
 }

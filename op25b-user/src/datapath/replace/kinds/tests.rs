@@ -1,7 +1,10 @@
 //! Kinds of interfaces that this machine's kernel may not have, in a list that no kernel gave.
 
 use super::*;
-use crate::{datapath::sys::interfaces::XdpAttachment, policy::Role};
+use crate::{
+    datapath::{Need, sys::interfaces::XdpAttachment},
+    policy::Role,
+};
 
 fn interface(name: &str, index: u32, kind: Option<&str>) -> Interface {
     Interface {
@@ -30,7 +33,7 @@ fn targets(names: &[&str]) -> Vec<Target> {
         interface: (*name).into(),
         role: Role::Subscriber,
         xdp: XdpMode::Auto,
-        may_be_missing: false,
+        need: Need::Required,
     };
     names.iter().map(target).collect()
 }

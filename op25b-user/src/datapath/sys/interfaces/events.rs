@@ -1,6 +1,6 @@
 //! Reports when interfaces change.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use futures_util::{StreamExt as _, stream::BoxStream};
 use rtnetlink::{MulticastGroup, packet_core::NetlinkPayload, packet_route::RouteNetlinkMessage};
@@ -8,9 +8,21 @@ use tokio::task::JoinHandle;
 
 use super::{Interface, InterfacesError};
 
+/// How long after a failure of its socket [`InterfaceEvents`] opens another.
+const LISTEN_AGAIN: Duration = Duration::from_secs(1);
+
+/// A change of the interfaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InterfaceEvent {
+    /// One has appeared, disappeared or changed. It is as the report describes it: a renamed one has its new name.
+    Changed(Interface),
+    /// Any may have changed: there were more reports than the kernel keeps.
+    Lost,
+}
+
 /// Reports changes of interfaces.
 pub struct InterfaceEvents {
-    changed: BoxStream<'static, Interface>,
+    events: BoxStream<'static, InterfaceEvent>,
     connection: JoinHandle<()>,
 }
 
@@ -24,27 +36,35 @@ impl InterfaceEvents {
     /// Listens from now on.
     pub fn listen() -> Result<Self, InterfacesError> {
         let (connection, _, messages) = rtnetlink::new_multicast_connection(&[MulticastGroup::Link])?;
-        let changed = messages.filter_map(|(message, _)| async {
-            match message.payload {
-                NetlinkPayload::InnerMessage(
-                    RouteNetlinkMessage::NewLink(link) | RouteNetlinkMessage::DelLink(link),
-                ) => Interface::read(&link),
-                _ => None,
-            }
-        });
+        let events = messages.filter_map(|(message, _)| async { event(message.payload) });
         Ok(Self {
-            changed: changed.boxed(),
+            events: events.boxed(),
             connection: tokio::spawn(connection),
         })
     }
 
-    /// The next interface that appears, disappears or changes, as the report describes it. Of very many at once some are
-    /// lost.
-    pub async fn next(&mut self) -> Interface {
-        match self.changed.next().await {
-            Some(interface) => interface,
-            None => std::future::pending().await,
+    /// The next event. Cancellation loses none.
+    pub async fn next(&mut self) -> InterfaceEvent {
+        if let Some(event) = self.events.next().await {
+            return event;
         }
+        // The socket has failed. Meanwhile there are no events.
+        tokio::time::sleep(LISTEN_AGAIN).await;
+        if let Ok(again) = Self::listen() {
+            *self = again;
+        }
+        InterfaceEvent::Lost
+    }
+}
+
+fn event(payload: NetlinkPayload<RouteNetlinkMessage>) -> Option<InterfaceEvent> {
+    match payload {
+        NetlinkPayload::InnerMessage(
+            RouteNetlinkMessage::NewLink(link) | RouteNetlinkMessage::DelLink(link),
+        ) => Interface::read(&link).map(InterfaceEvent::Changed),
+        // The connection reports ENOBUFS as this.
+        NetlinkPayload::Overrun(_) => Some(InterfaceEvent::Lost),
+        _ => None,
     }
 }
 

@@ -1,9 +1,11 @@
-//! The interfaces of this network namespace as rtnetlink shows them: a list at one moment, and reports of changes.
+//! The interfaces of this network namespace as rtnetlink shows them: a list at one moment, single ones, and reports of changes.
 
 mod events;
 mod interface;
 mod list;
+mod query;
 
-pub use events::InterfaceEvents;
+pub use events::{InterfaceEvent, InterfaceEvents};
 pub use interface::{Interface, XdpAttachment};
 pub use list::{Interfaces, InterfacesError};
+pub(crate) use query::InterfaceQuery;

@@ -1,0 +1,140 @@
+//! Asks the kernel for interfaces in the calling thread: for all, or for single ones by their names or indices.
+//!
+//! The kernel executes a request of rtnetlink before `send` returns, so the response is there when it is read. A router may
+//! have thousands of interfaces: those of a policy are asked for one by one, which takes some microseconds each.
+
+use std::io;
+
+use rtnetlink::{
+    packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload},
+    packet_route::{
+        RouteNetlinkMessage,
+        link::{LinkAttribute, LinkExtentMask, LinkMessage},
+    },
+    sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE},
+};
+
+use super::{Interface, Interfaces};
+
+/// A socket of rtnetlink.
+pub(crate) struct InterfaceQuery(Socket);
+
+impl InterfaceQuery {
+    /// Opens a socket in the calling thread's network namespace.
+    pub(crate) fn open() -> io::Result<Self> {
+        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        socket.bind_auto()?;
+        socket.connect(&SocketAddr::new(0, 0))?;
+        Ok(Self(socket))
+    }
+
+    /// The interface that bears this name now.
+    pub(crate) fn named(&self, name: &str) -> io::Result<Option<Interface>> {
+        let mut message = LinkMessage::default();
+        message.attributes.push(LinkAttribute::IfName(name.to_owned()));
+        self.ask(message)
+    }
+
+    /// The interface that has this index now.
+    pub(crate) fn indexed(&self, index: u32) -> io::Result<Option<Interface>> {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        self.ask(message)
+    }
+
+    /// All interfaces.
+    fn all(&self) -> io::Result<Vec<Interface>> {
+        self.send(LinkMessage::default(), NLM_F_REQUEST | NLM_F_DUMP)?;
+        let mut all = Vec::new();
+        loop {
+            for payload in self.receive()? {
+                match payload {
+                    NetlinkPayload::Done(_) => return Ok(all),
+                    payload => all.extend(read(payload)?),
+                }
+            }
+        }
+    }
+
+    fn ask(&self, message: LinkMessage) -> io::Result<Option<Interface>> {
+        self.send(message, NLM_F_REQUEST)?;
+        match self.receive()?.into_iter().next().map(read) {
+            Some(Err(error)) if error.raw_os_error() == Some(libc::ENODEV) => Ok(None),
+            Some(response) => response,
+            None => Err(io::Error::other("rtnetlink sent an empty response")),
+        }
+    }
+
+    fn send(&self, mut message: LinkMessage, flags: u16) -> io::Result<()> {
+        let mask = vec![LinkExtentMask::SkipStats];
+        message.attributes.push(LinkAttribute::ExtMask(mask));
+        let mut request = NetlinkMessage::from(RouteNetlinkMessage::GetLink(message));
+        request.header.flags = flags;
+        request.finalize();
+        let mut bytes = vec![0; request.buffer_len()];
+        request.serialize(&mut bytes);
+        self.0.send(&bytes, 0).map(drop)
+    }
+
+    /// The messages of one datagram.
+    fn receive(&self) -> io::Result<Vec<NetlinkPayload<RouteNetlinkMessage>>> {
+        let (datagram, _) = self.0.recv_from_full()?;
+        let mut payloads = Vec::new();
+        let mut rest = datagram.as_slice();
+        while !rest.is_empty() {
+            let message = NetlinkMessage::deserialize(rest).map_err(io::Error::other)?;
+            // Each message begins at a multiple of four bytes.
+            let length = usize::try_from(message.header.length).map_err(io::Error::other)?;
+            rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+            payloads.push(message.payload);
+        }
+        Ok(payloads)
+    }
+}
+
+/// The interface that a response is about, if it names one.
+fn read(payload: NetlinkPayload<RouteNetlinkMessage>) -> io::Result<Option<Interface>> {
+    match payload {
+        NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => Ok(Interface::read(&link)),
+        NetlinkPayload::Error(error) => Err(error.to_io()),
+        other => Err(io::Error::other(format!(
+            "unexpected response of rtnetlink: {other:?}"
+        ))),
+    }
+}
+
+impl Interfaces {
+    /// All that exist now, as [`Self::list`], in the calling thread.
+    pub fn list_now() -> io::Result<Self> {
+        Ok(InterfaceQuery::open()?.all()?.into_iter().collect())
+    }
+
+    /// Those that bear these names now.
+    pub fn of<'n>(names: impl IntoIterator<Item = &'n str>) -> io::Result<Self> {
+        let query = InterfaceQuery::open()?;
+        let mut found = Vec::new();
+        for name in names {
+            found.extend(query.named(name)?);
+        }
+        Ok(found.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loopback_interface_is_found_by_name_and_index_and_no_interface_that_does_not_exist() {
+        let query = InterfaceQuery::open().unwrap();
+        let found = query.named("lo").unwrap().unwrap();
+        assert_eq!(found.name, "lo");
+        assert_eq!(query.indexed(found.index).unwrap(), Some(found.clone()));
+        assert_eq!(query.named("no-such-one").unwrap(), None);
+        assert_eq!(query.indexed(i32::MAX.cast_unsigned()).unwrap(), None);
+        let all = Interfaces::list_now().unwrap();
+        assert_eq!(all.with_index(found.index), Some(&found));
+        let interfaces = Interfaces::of(["no-such-one", "lo"]).unwrap();
+        assert_eq!(interfaces.iter().collect::<Vec<_>>(), [&found]);
+    }
+}

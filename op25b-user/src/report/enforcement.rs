@@ -1,0 +1,275 @@
+//! Whether a policy is enforced: on which of its interfaces its program runs, asked of the kernel at the time of the report.
+//!
+//! Every reader shows what [`interface_reports`] and [`Enforcement::of`] return: metrics, `GET /v1/status`, `op25b status` and
+//! the service manager.
+
+use std::{fmt, io};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::datapath::{Interface, Interfaces};
+
+/// Whether a policy is enforced on its interfaces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Enforcement {
+    /// On every one.
+    Enforced,
+    /// Not on every one.
+    Degraded,
+    /// On none.
+    #[default]
+    Open,
+}
+
+impl Enforcement {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Enforced, Self::Degraded, Self::Open];
+
+    /// Whether a policy is enforced that has these interfaces.
+    #[must_use]
+    pub fn of(interfaces: &[InterfaceReport]) -> Self {
+        let enforced = interfaces
+            .iter()
+            .filter(|interface| interface.state == InterfaceState::Enforced);
+        match enforced.count() {
+            0 => Self::Open,
+            count if count == interfaces.len() => Self::Enforced,
+            _ => Self::Degraded,
+        }
+    }
+
+    /// Its name in output.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Enforced => "enforced",
+            Self::Degraded => "degraded",
+            Self::Open => "open",
+        }
+    }
+}
+
+impl fmt::Display for Enforcement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The state of one interface of the policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct InterfaceReport {
+    /// Its name in the policy.
+    pub name: String,
+    /// Whether the filter runs there.
+    pub state: InterfaceState,
+    /// The index of the interface that bears the name now.
+    #[serde(default)]
+    pub ifindex: Option<u32>,
+    /// The XDP program that runs there, whoever attached it.
+    #[serde(default)]
+    pub program_id: Option<u32>,
+    /// Why the filter does not run there, as far as that is known.
+    #[serde(default)]
+    pub why: Option<String>,
+    /// How often another process detached or replaced the filter.
+    pub interferences: u64,
+}
+
+/// Whether the filter runs on an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InterfaceState {
+    /// The filter runs.
+    Enforced,
+    /// No interface bears the name; the daemon waits for one.
+    Missing,
+    /// Another process detached or replaced the filter.
+    Lost,
+    /// The interface exists, and the filter is not attached: another program runs there, or the kernel refuses the filter.
+    Unfiltered,
+    /// The kernel could not be asked.
+    Unknown,
+}
+
+impl InterfaceState {
+    /// Its name in output.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Enforced => "enforced",
+            Self::Missing => "missing",
+            Self::Lost => "lost",
+            Self::Unfiltered => "unfiltered",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What is known of an interface of the policy besides what the kernel reports.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownInterface {
+    /// Its name in the policy.
+    pub name: String,
+    /// The program that is to run there; none if no filter is loaded.
+    pub program_id: Option<u32>,
+    /// Whether another process has detached or replaced the filter.
+    pub is_lost: bool,
+    /// How often another process has.
+    pub interferences: u64,
+    /// Why the filter did not run there when that was examined last.
+    pub trouble: Option<String>,
+}
+
+/// Asks the kernel which of these interfaces their program runs on.
+#[must_use]
+pub fn interface_reports(known: &[KnownInterface]) -> Vec<InterfaceReport> {
+    let interfaces = Interfaces::of(known.iter().map(|known| known.name.as_str()));
+    let reports = known.iter().map(|known| match &interfaces {
+        Ok(interfaces) => known.report(interfaces.named(&known.name)),
+        Err(error) => known.unknown(error),
+    });
+    reports.collect()
+}
+
+impl KnownInterface {
+    /// The report, if this interface bears the name.
+    fn report(&self, found: Option<&Interface>) -> InterfaceReport {
+        let ours = |found: &Interface| {
+            let mut programs = found.xdp.iter().map(|xdp| xdp.program_id);
+            self.program_id
+                .filter(|ours| programs.any(|program| program == *ours))
+        };
+        let running = found.and_then(ours);
+        let other = found.and_then(|found| Some(found.xdp.first()?.program_id));
+        let state = match found {
+            None => InterfaceState::Missing,
+            Some(_) if running.is_some() => InterfaceState::Enforced,
+            Some(_) if self.is_lost => InterfaceState::Lost,
+            Some(_) => InterfaceState::Unfiltered,
+        };
+        let why = || {
+            self.trouble.clone().or_else(|| match (state, other) {
+                (InterfaceState::Missing, _) => Some("there is no interface of this name".to_owned()),
+                (_, Some(other)) => Some(format!("another XDP program runs there (id {other})")),
+                (_, None) => None,
+            })
+        };
+        InterfaceReport {
+            name: self.name.clone(),
+            state,
+            ifindex: found.map(|found| found.index),
+            program_id: running.or(other),
+            why: (state != InterfaceState::Enforced).then(why).flatten(),
+            interferences: self.interferences,
+        }
+    }
+
+    fn unknown(&self, error: &io::Error) -> InterfaceReport {
+        InterfaceReport {
+            name: self.name.clone(),
+            state: InterfaceState::Unknown,
+            ifindex: None,
+            program_id: None,
+            why: Some(format!("cannot examine the network interfaces: {error}")),
+            interferences: self.interferences,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::datapath::XdpAttachment;
+
+    fn found(programs: &[u32]) -> Interface {
+        let mut found = Interfaces::of(["lo"]).unwrap().named("lo").unwrap().clone();
+        found.index = 7;
+        found.xdp = programs
+            .iter()
+            .map(|program_id| XdpAttachment {
+                mode: "native",
+                program_id: *program_id,
+            })
+            .collect();
+        found
+    }
+
+    fn known() -> KnownInterface {
+        KnownInterface {
+            name: "sub0".to_owned(),
+            program_id: Some(42),
+            ..KnownInterface::default()
+        }
+    }
+
+    #[test]
+    fn an_interface_is_enforced_only_if_the_one_that_bears_the_name_runs_the_program() {
+        let report = known().report(Some(&found(&[42])));
+        assert_eq!(report.state, InterfaceState::Enforced);
+        assert_eq!(
+            (report.ifindex, report.program_id, report.why),
+            (Some(7), Some(42), None)
+        );
+
+        let report = known().report(None);
+        assert_eq!((report.state, report.ifindex), (InterfaceState::Missing, None));
+        assert_eq!(report.why.as_deref(), Some("there is no interface of this name"));
+
+        let report = known().report(Some(&found(&[])));
+        assert_eq!(
+            (report.state, report.program_id),
+            (InterfaceState::Unfiltered, None)
+        );
+
+        let report = known().report(Some(&found(&[41])));
+        assert_eq!(
+            (report.state, report.program_id),
+            (InterfaceState::Unfiltered, Some(41))
+        );
+        assert_eq!(
+            report.why.as_deref(),
+            Some("another XDP program runs there (id 41)")
+        );
+
+        let lost = KnownInterface {
+            is_lost: true,
+            ..known()
+        };
+        assert_eq!(lost.report(Some(&found(&[41]))).state, InterfaceState::Lost);
+
+        let nothing = KnownInterface {
+            program_id: None,
+            ..known()
+        };
+        assert_eq!(
+            nothing.report(Some(&found(&[42]))).state,
+            InterfaceState::Unfiltered
+        );
+    }
+
+    #[test]
+    fn trouble_of_the_past_explains_only_what_is_not_enforced_now() {
+        let troubled = KnownInterface {
+            trouble: Some("cannot attach: no".to_owned()),
+            ..known()
+        };
+        assert_eq!(troubled.report(Some(&found(&[42]))).why, None);
+        let report = troubled.report(Some(&found(&[])));
+        assert_eq!(report.why.as_deref(), Some("cannot attach: no"));
+    }
+
+    #[test]
+    fn a_policy_is_enforced_on_every_interface_degraded_on_some_and_open_on_none() {
+        let [enforced, missing] = [Some(&found(&[42])), None].map(|found| known().report(found));
+        let of = |interfaces: &[&InterfaceReport]| {
+            let interfaces: Vec<_> = interfaces.iter().map(|interface| (*interface).clone()).collect();
+            Enforcement::of(&interfaces)
+        };
+        assert_eq!(of(&[&enforced, &enforced]), Enforcement::Enforced);
+        assert_eq!(of(&[&enforced, &missing]), Enforcement::Degraded);
+        assert_eq!(of(&[&missing, &missing]), Enforcement::Open);
+        assert_eq!(of(&[]), Enforcement::Open);
+    }
+}
