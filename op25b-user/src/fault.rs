@@ -50,9 +50,9 @@ kinds! {
     StoreUnread = "store_unread",
     /// The disk of the store does not answer.
     StoreStalled = "store_stalled",
-    /// The store was damaged, and what could be found of it was put together.
+    /// The store was damaged, removed or replaced in the last 24 hours, and was put together again.
     StoreRecovered = "store_recovered",
-    /// Another process removed or replaced the store's file.
+    /// Another process removed or replaced the store's file, and it cannot be put back.
     StoreReplaced = "store_replaced",
 }
 

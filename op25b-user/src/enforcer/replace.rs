@@ -78,6 +78,7 @@ impl Enforcer {
 
     /// Makes the kernel equal to the store, if it is behind the store and the next attempt is due.
     pub(crate) async fn catch_up(&mut self, host: &mut impl Host) {
+        self.note_replacement();
         if self.retry_at.is_none() && self.active_set.lacks_an_exemption_at(Timestamp::now()) {
             info!("the clock was set back: loading exemptions that had expired by the clock before");
             self.load_again_soon();

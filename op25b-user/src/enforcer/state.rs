@@ -41,6 +41,8 @@ pub(crate) struct Enforcer {
     pub(super) lagging: BTreeSet<Ulid>,
     /// Whether the active set lacks what the store has: nothing may be decided by it.
     pub(super) active_set_is_stale: bool,
+    /// How often the store's records had become other ones, as of the last time that the kernel was made equal to them.
+    pub(super) replacements: u64,
     pub(super) link_histories: LinkHistories,
     /// When the ports of interfaces were listed last.
     pub(super) ports_listed_at: Instant,
@@ -77,13 +79,23 @@ impl Enforcer {
 
     /// Whether the kernel lacks what the store has.
     pub(crate) fn kernel_is_behind(&self) -> bool {
-        self.retry_at.is_some()
+        self.retry_at.is_some() || self.store.progress().replacements() != self.replacements
     }
 
     /// Notes that the kernel lacks what the store has, until a generation is loaded again.
     pub(super) fn kernel_falls_behind(&mut self, message: String) {
         self.retry_at = Some(Instant::now() + RETRY);
         self.faults.raise(FaultKind::KernelBehind, message);
+    }
+
+    /// Notes whether the store's records have become other ones, without a change by this enforcer.
+    pub(super) fn note_replacement(&mut self) {
+        let replacements = self.store.progress().replacements();
+        if replacements != self.replacements {
+            self.replacements = replacements;
+            self.active_set_is_stale = true;
+            self.load_again_soon();
+        }
     }
 
     /// Loads a generation with what the store has, at the next tick.

@@ -10,7 +10,7 @@ use tracing::warn;
 
 use crate::store::{
     Record, Records, Store, StoreError,
-    sqlite::{self, Opened, Readers, SqliteStore, Upkeep},
+    sqlite::{self, Opened, Progress, Readers, SqliteStore, Upkeep},
 };
 
 /// A handle of the store.
@@ -19,20 +19,22 @@ pub(crate) struct SharedStore {
     store: Arc<Mutex<SqliteStore>>,
     readers: Readers,
     upkeep: Upkeep,
+    progress: Arc<Progress>,
 }
 
 impl SharedStore {
     /// Opens the store, whatever state it is in: what is wrong with it is logged, and the filter runs all the same.
-    pub(super) fn open(state_dir: &Path) -> Result<Self, StoreError> {
-        let Opened { store, remarks } = sqlite::open(state_dir)?;
+    pub(super) fn open(state_dir: &Path, options: sqlite::Options) -> Self {
+        let Opened { store, remarks } = sqlite::open_with(state_dir, options);
         for remark in remarks {
             warn!("{remark}");
         }
-        Ok(Self {
+        Self {
             readers: store.readers(),
             upkeep: store.upkeep(),
+            progress: store.progress(),
             store: Arc::new(Mutex::new(store)),
-        })
+        }
     }
 
     /// A connection of its own, which waits for no writer's disk.
@@ -49,6 +51,11 @@ impl SharedStore {
             let _ = store.reopen();
             store.not_removed()
         })
+    }
+
+    /// What is known of the store without waiting for it.
+    pub(super) fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     /// Uses the store, unless a thread panicked while it did.

@@ -18,7 +18,7 @@ use crate::{
     datapath::{Description, Enforced, Filter, LogLevel},
     fault::Faults,
     policy,
-    store::Record,
+    store::{Record, sqlite},
 };
 
 /// Where an enforcer keeps its state, and how it loads filters.
@@ -67,10 +67,14 @@ impl Takeover {
                 "taking over a filter"
             );
         }
+        let store_options = sqlite::Options {
+            faults: faults.clone(),
+            ..sqlite::Options::default()
+        };
         Ok(Self {
             datapath,
             datapath_log: options.datapath_log,
-            store: SharedStore::open(&options.state_dir)?,
+            store: SharedStore::open(&options.state_dir, store_options),
             faults,
         })
     }
@@ -118,6 +122,7 @@ impl Takeover {
                 Vec::new(),
                 prepared.compiled_at,
             ),
+            replacements: self.store.progress().replacements(),
             store: self.store,
             ids: Generator::new(),
             test_runner: None,

@@ -85,6 +85,9 @@ pub enum ChangeKind {
     Extend,
     /// It is removed.
     Remove,
+    /// op25b has put the store together after a loss. The record after is no exemption: it has no prefixes, and the reason
+    /// says what was found.
+    Recover,
 }
 
 /// A row of the audit. It is never changed or removed.

@@ -137,7 +137,7 @@ fn a_start_enforces_the_exemptions_that_fit_and_names_the_others() {
         request: None,
         taken_back: None,
     };
-    sqlite::open(&state).unwrap().store.commit(&commit).unwrap();
+    sqlite::open(&state).store.commit(&commit).unwrap();
 
     let filter = scene.filter(&policy);
     assert_verdict(&scene, "198.51.100.200", "pass");

@@ -9,6 +9,7 @@ mod expiry;
 mod explain;
 mod kinds;
 mod logs;
+mod lost_store;
 mod mail;
 mod metrics;
 mod modes;

@@ -6,6 +6,7 @@ use std::{
 };
 
 use op25b_testlab::lab::Servers;
+use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::support::scene::{Answer, SMALL, Scene, eventually};
@@ -104,22 +105,34 @@ fn what_could_not_be_read_at_the_start_is_enforced_before_the_next_change() {
 }
 
 #[test]
-fn a_store_that_breaks_under_the_daemon_takes_changes_once_it_is_put_right() {
+fn a_start_with_a_store_of_a_newer_format_enforces_the_policy_and_leaves_the_store_alone() {
     let scene = Scene::new();
-    let _filter = scene.filter(&scene.policy(SMALL));
-    assert_eq!(add(&scene, &["198.51.100.10"]).code, Some(0));
-    let hidden = hide_store(&scene);
-    // The first finds that it is gone, the second that it cannot be read, and the third remembers it.
-    for _ in 0..3 {
-        let refused = add(&scene, &["198.51.100.11"]);
-        assert!(
-            refused.code != Some(0) && refused.stderr.contains("nothing was changed"),
-            "{refused:?}"
-        );
-    }
+    let servers = Servers::start(&scene.lab).unwrap();
+    let policy = scene.policy(SMALL);
+    let filter = scene.filter(&policy);
+    assert_eq!(add(&scene, &["198.51.100.10", "2001:db8:100::10"]).code, Some(0));
+    filter.stop().unwrap();
+    let [.., (_, state)] = scene.router().places();
+    let set_format = |format: u32| {
+        let store = Connection::open(state.join(FILE)).unwrap();
+        store.pragma_update(None, "user_version", format).unwrap();
+    };
+    set_format(2);
+    let bytes = fs::read(state.join(FILE)).unwrap();
 
-    put_back(&hidden);
-    let added = add(&scene, &["198.51.100.11"]);
-    assert_eq!(added.code, Some(0), "{added:?}");
-    assert_eq!(listed(&scene).len(), 2);
+    let filter = scene.filter(&policy);
+    scene.assert_blocked(&servers, &filter);
+    assert_eq!(scene.daemon_report()["exemptions"]["kernel_is_behind"], true);
+    let refused = add(&scene, &["198.51.100.77"]);
+    assert!(
+        refused.code != Some(0) && refused.stderr.contains("has format 2"),
+        "{refused:?}"
+    );
+    assert!(fs::read(state.join(FILE)).unwrap() == bytes);
+    set_format(1);
+    eventually("it is enforced", || {
+        scene.daemon_report()["exemptions"]["kernel_is_behind"] == false
+    });
+    scene.assert_open(&servers);
+    assert_eq!(listed(&scene).len(), 1);
 }

@@ -71,7 +71,7 @@ fn a_backup_that_fails_is_reported_and_does_no_harm() {
     add_each(&mut store, 2..=2);
     assert_eq!(customers(&store), named(1..=2));
     drop(store);
-    let opened = sqlite::open(dir.path()).unwrap();
+    let opened = sqlite::open(dir.path());
     assert!(
         opened.remarks[0].starts_with("there is no new backup: "),
         "{:?}",
@@ -95,7 +95,7 @@ fn a_damaged_backup_is_passed_over_for_the_one_before() {
     drop(store);
     garbage(&dir.path().join("exemptions.db"));
     garbage(&dir.path().join("exemptions.db.backup"));
-    let opened = sqlite::open(dir.path()).unwrap();
+    let opened = sqlite::open(dir.path());
     assert_eq!(customers(&opened.store), named(1..=5));
     assert!(
         opened.remarks[1].starts_with("5 exemptions were restored from ")
@@ -113,7 +113,7 @@ fn a_store_that_is_missing_beside_its_backup_is_restored() {
     add_each(&mut open(dir.path()), 1..=5);
     drop(open(dir.path()));
     fs::remove_file(dir.path().join("exemptions.db")).unwrap();
-    let opened = sqlite::open(dir.path()).unwrap();
+    let opened = sqlite::open(dir.path());
     assert!(
         opened.remarks[0].ends_with("was missing, but its backup was not"),
         "{:?}",
@@ -135,7 +135,7 @@ fn a_copy_that_was_made_while_the_daemon_ran_is_restored_where_the_backup_is_loo
         .backup("main", &copy, None::<fn(Progress)>)
         .unwrap();
     add_each(&mut store, 6..=6);
-    let opened = sqlite::open(fresh.path()).unwrap();
+    let opened = sqlite::open(fresh.path());
     assert_eq!(customers(&opened.store), named(1..=5));
     // Who has seen the sixth change must not take another one for it.
     assert!(opened.store.revision().unwrap() > store.revision().unwrap());

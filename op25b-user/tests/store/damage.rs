@@ -65,7 +65,7 @@ fn asides(dir: &Path) -> Vec<PathBuf> {
 
 /// What must hold whatever the damage and the remarks were.
 fn recovered(dir: &Path) -> Opened {
-    let mut opened = sqlite::open(dir).unwrap();
+    let mut opened = sqlite::open(dir);
     assert_eq!(opened.store.write_error(), None);
     let records = opened.store.not_removed().unwrap();
     let mut ids = named(1..=BACKED_UP);
@@ -193,7 +193,7 @@ fn without_a_backup_it_begins_with_what_can_be_read_and_reports_so() {
     let dir = tempdir().unwrap();
     add_each(&mut open(dir.path()), 1..=3);
     garbage(&file_of(&dir));
-    let opened = sqlite::open(dir.path()).unwrap();
+    let opened = sqlite::open(dir.path());
     assert_eq!(customers(&opened.store), [""; 0]);
     assert!(
         opened
@@ -214,7 +214,7 @@ fn without_a_backup_it_begins_with_what_can_be_read_and_reports_so() {
         "PRAGMA writable_schema = ON; DELETE FROM sqlite_schema WHERE name = 'exemptions_customer'",
     )
     .unwrap();
-    let opened = sqlite::open(dir.path()).unwrap();
+    let opened = sqlite::open(dir.path());
     assert_eq!(customers(&opened.store), named(4..=6));
     assert!(
         opened.remarks[2].contains("3 changes and 3 changed exemptions could be read"),
@@ -260,7 +260,7 @@ fn a_damaged_log_loses_only_what_was_not_yet_in_the_file() {
 fn a_recovery_that_was_interrupted_goes_on() {
     let twin = half_backed_up();
     garbage(&file_of(&twin));
-    drop(sqlite::open(twin.path()).unwrap());
+    drop(sqlite::open(twin.path()));
     let recovered_draft = |dir: &TempDir| {
         fs::copy(file_of(&twin), dir.path().join("exemptions.db.recovered")).unwrap();
     };

@@ -126,7 +126,7 @@ fn a_store_on_a_full_disk_opens_and_is_read() {
         while options.contains("inodes") && fs::File::create(dir.path().join(format!("more{more}"))).is_ok() {
             more += 1;
         }
-        let mut store = sqlite::open(dir.path()).unwrap().store;
+        let mut store = sqlite::open(dir.path()).store;
         assert_eq!(customers(&store), named(1..=3));
         assert_eq!(customers(&store.reader().unwrap()), named(1..=3));
         let refused = store.commit(&of([add(record(4))]));
@@ -145,7 +145,7 @@ fn a_store_on_a_full_disk_opens_and_is_read() {
 fn a_full_disk_without_a_store_is_an_empty_store_until_there_is_room() {
     let dir = Mounted::tiny("size=1m");
     fill(dir.path());
-    let opened = sqlite::open(dir.path()).unwrap();
+    let opened = sqlite::open(dir.path());
     let mut store = opened.store;
     assert!(
         opened.remarks[0].starts_with("no space left for the exemption store"),
@@ -200,7 +200,7 @@ fn on_a_read_only_disk_also_what_only_the_log_has_is_read() {
         }
         let dir = Mounted::bind(dir);
         set_read_only(dir.path(), true);
-        let opened = sqlite::open(dir.path()).unwrap();
+        let opened = sqlite::open(dir.path());
         let mut store = opened.store;
         assert!(
             opened.remarks[0].starts_with("cannot write the exemption store "),
@@ -228,7 +228,7 @@ fn a_disk_that_becomes_read_only_refuses_commits_until_it_no_longer_is() {
     let dir = Mounted::bind(dir);
     add_each(&mut open(dir.path()), 1..=2);
     set_read_only(dir.path(), true);
-    let mut store = sqlite::open(dir.path()).unwrap().store;
+    let mut store = sqlite::open(dir.path()).store;
     for _ in 0..2 {
         assert!(is_read_only(&store.commit(&of([add(record(3))]))));
         assert_eq!(customers(&store), named(1..=2));
@@ -245,7 +245,7 @@ fn a_damaged_store_on_a_read_only_disk_is_restored_in_memory_and_later_in_place(
     garbage(&dir.path().join("exemptions.db"));
     let dir = Mounted::bind(dir);
     set_read_only(dir.path(), true);
-    let opened = sqlite::open(dir.path()).unwrap();
+    let opened = sqlite::open(dir.path());
     let mut store = opened.store;
     let remarks = opened.remarks.join("\n");
     assert!(remarks.contains("60 exemptions were restored from "), "{remarks}");
@@ -275,7 +275,7 @@ fn a_store_that_may_not_be_written_is_read_and_one_that_may_not_be_read_is_an_er
     let set_mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     set_mode(dir.path(), 0o755);
     set_mode(&file, 0o644);
-    let mut store = as_nobody(|| sqlite::open(dir.path()).unwrap().store);
+    let mut store = as_nobody(|| sqlite::open(dir.path()).store);
     assert_eq!(customers(&store), named(1..=2));
     let refused = as_nobody(|| store.commit(&of([add(record(3))])));
     assert!(is_read_only(&refused), "{refused:?}");
@@ -283,7 +283,7 @@ fn a_store_that_may_not_be_written_is_read_and_one_that_may_not_be_read_is_an_er
     for (dir_mode, file_mode) in [(0o755, 0o600), (0o700, 0o600)] {
         set_mode(dir.path(), dir_mode);
         set_mode(&file, file_mode);
-        let opened = as_nobody(|| sqlite::open(dir.path()).unwrap());
+        let opened = as_nobody(|| sqlite::open(dir.path()));
         assert!(!opened.remarks.is_empty());
         let mut store = opened.store;
         assert!(is_read_only(&store.not_removed()), "{:?}", store.not_removed());

@@ -2,12 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "in a test, a failed helper is a failed test")]
 
 mod backups;
+mod behind;
 mod commits;
 mod crash;
 mod damage;
 mod disks;
 mod model;
 mod opening;
+mod replaced;
 mod volume;
 
 use std::path::Path;
@@ -102,7 +104,7 @@ fn add_each(store: &mut SqliteStore, numbers: impl IntoIterator<Item = u32>) -> 
 
 /// Opens a store that needs no remark.
 fn open(dir: &Path) -> SqliteStore {
-    let opened = sqlite::open(dir).unwrap();
+    let opened = sqlite::open(dir);
     assert_eq!(opened.remarks, [""; 0]);
     assert_eq!(opened.store.write_error(), None);
     opened.store

@@ -44,7 +44,7 @@ fn a_missing_directory_and_file_are_made_for_the_group_to_read() {
 }
 
 #[test]
-fn a_newer_format_is_refused_and_left_as_it_is() {
+fn a_store_of_a_newer_format_is_unread_and_left_as_it_is() {
     let dir = tempdir().unwrap();
     add_each(&mut open(dir.path()), 1..=3);
     by_hand(dir.path(), "PRAGMA user_version = 2").unwrap();
@@ -55,7 +55,12 @@ fn a_newer_format_is_refused_and_left_as_it_is() {
         found: 2,
         known: 1,
     };
-    assert_eq!(sqlite::open(dir.path()).unwrap_err(), newer);
+    let mut store = sqlite::open(dir.path()).store;
+    assert_eq!(store.not_removed().unwrap_err(), newer);
+    assert_eq!(store.earlier(0, "key", now()).unwrap_err(), newer);
+    assert_eq!(store.commit(&of([add(record(4))])).unwrap_err(), newer);
+    store.maintain(now()).unwrap_err();
+    drop(store);
     assert_eq!(sqlite::open_read_only(dir.path()).unwrap_err(), newer);
     assert_eq!(fs::read(&file).unwrap(), before);
     by_hand(dir.path(), "PRAGMA user_version = 1").unwrap();
@@ -67,7 +72,7 @@ fn another_programs_database_is_moved_aside() {
     let dir = tempdir().unwrap();
     by_hand(dir.path(), "CREATE TABLE bookmarks (title TEXT)").unwrap();
     let before = fs::read(dir.path().join("exemptions.db")).unwrap();
-    let opened = sqlite::open(dir.path()).unwrap();
+    let opened = sqlite::open(dir.path());
     assert!(
         opened.remarks[0].contains("it is a database, but not of op25b"),
         "{:?}",
@@ -84,7 +89,7 @@ fn where_no_store_can_be_made_it_is_empty_and_tries_again_at_each_commit() {
     let dir = tempdir().unwrap();
     let state = dir.path().join("state");
     fs::write(&state, "a file is in the way").unwrap();
-    let opened = sqlite::open(&state).unwrap();
+    let opened = sqlite::open(&state);
     let mut store = opened.store;
     assert!(
         opened
@@ -111,7 +116,7 @@ fn a_store_that_cannot_be_read_does_not_pass_for_empty() {
     let dir = tempdir().unwrap();
     let file = dir.path().join("exemptions.db");
     fs::create_dir(&file).unwrap();
-    let opened = sqlite::open(dir.path()).unwrap();
+    let opened = sqlite::open(dir.path());
     let mut store = opened.store;
     assert!(!opened.remarks.is_empty());
     assert!(store.not_removed().is_err());
@@ -125,37 +130,25 @@ fn a_store_that_cannot_be_read_does_not_pass_for_empty() {
     assert_eq!(customers(&store), named([1]));
 }
 
-/// Breaks an open store, as a copy restored over it does; the result repairs it.
-fn break_store(store: &mut SqliteStore, dir: &Path) -> impl FnOnce() + use<> {
-    let (dir, file, aside) = (dir.to_owned(), dir.join("exemptions.db"), dir.join("aside"));
-    fs::create_dir(&aside).unwrap();
-    move_store(&dir, &aside);
+/// A store that cannot be read when it is opened; the result repairs it.
+fn open_broken(dir: &Path) -> (SqliteStore, impl FnOnce() + use<>) {
+    add_each(&mut open(dir), 1..=2);
+    let (file, aside) = (dir.join("exemptions.db"), dir.join("aside"));
+    fs::rename(&file, &aside).unwrap();
     fs::create_dir(&file).unwrap();
-    // The first finds that the file is another one, the second that it cannot be read.
-    for _ in 0..2 {
-        assert!(store.commit(&of([add(record(3))])).is_err());
-    }
+    let mut store = sqlite::open(dir).store;
+    assert!(store.commit(&of([add(record(3))])).is_err());
     assert!(store.not_removed().is_err());
-    move || {
+    (store, move || {
         fs::remove_dir(&file).unwrap();
-        move_store(&aside, &dir);
-    }
-}
-
-fn move_store(from: &Path, to: &Path) {
-    for name in names(from) {
-        if name.starts_with("exemptions.db") {
-            fs::rename(from.join(&name), to.join(&name)).unwrap();
-        }
-    }
+        fs::rename(&aside, &file).unwrap();
+    })
 }
 
 #[test]
 fn a_store_that_can_be_read_again_is_read_while_it_is_looked_after() {
     let dir = tempdir().unwrap();
-    let mut store = open(dir.path());
-    add_each(&mut store, 1..=2);
-    let put_right = break_store(&mut store, dir.path());
+    let (mut store, put_right) = open_broken(dir.path());
     let after = |seconds| now() + SignedDuration::from_secs(seconds);
     assert!(store.maintain(after(0)).is_err());
     put_right();
@@ -169,9 +162,7 @@ fn a_store_that_can_be_read_again_is_read_while_it_is_looked_after() {
 #[test]
 fn a_store_that_can_be_read_again_answers_who_asks_for_an_earlier_request() {
     let dir = tempdir().unwrap();
-    let mut store = open(dir.path());
-    add_each(&mut store, 1..=2);
-    let put_right = break_store(&mut store, dir.path());
+    let (mut store, put_right) = open_broken(dir.path());
     assert!(store.earlier(0, "key", now()).is_err());
     put_right();
     assert_eq!(store.earlier(0, "key", now()).unwrap(), None);
@@ -240,18 +231,4 @@ fn a_reader_sees_what_a_killed_daemon_has_only_put_into_its_log() {
     let reader = sqlite::open_read_only(killed.path()).unwrap().unwrap();
     assert_eq!(customers(&reader), named(1..=3));
     assert_eq!(customers(&open(killed.path())), named(1..=3));
-}
-
-#[test]
-fn a_file_that_is_moved_away_takes_no_commit_with_it() {
-    let dir = tempdir().unwrap();
-    let mut store = open(dir.path());
-    add_each(&mut store, 1..=2);
-    for name in ["exemptions.db", "exemptions.db-wal", "exemptions.db-shm"] {
-        fs::rename(dir.path().join(name), dir.path().join(format!("old-{name}"))).unwrap();
-    }
-    add_each(&mut store, 3..=3);
-    assert_eq!(customers(&store), named([3]));
-    drop(store);
-    assert_eq!(customers(&open(dir.path())), named([3]));
 }

@@ -91,6 +91,7 @@ fn line(entry: &HistoryEntry, time_zone: &TimeZone) -> String {
         ChangeKind::Add => ("added", AnsiColor::Green),
         ChangeKind::Extend => ("extended", AnsiColor::Yellow),
         ChangeKind::Remove => ("removed", AnsiColor::Red),
+        ChangeKind::Recover => return recovery(entry, time_zone),
     };
     let style: Style = colour.on_default();
     let what = match &entry.before {
@@ -107,6 +108,17 @@ fn line(entry: &HistoryEntry, time_zone: &TimeZone) -> String {
         words::actor(&entry.by),
         words::printable(&entry.after.id),
         words::printable(&entry.after.terms.customer),
+    )
+}
+
+/// `2027-03-31 09:00:00 +09:00  op25b  recovered  the exemption store /var/lib/op25b/exemptions.db was damaged (…); …`
+fn recovery(entry: &HistoryEntry, time_zone: &TimeZone) -> String {
+    let style: Style = AnsiColor::Red.on_default();
+    format!(
+        "{}  {}  {style}recovered{style:#}  {}",
+        words::instant(entry.at, time_zone),
+        words::actor(&entry.by),
+        words::printable(entry.reason.as_deref().unwrap_or_default()),
     )
 }
 

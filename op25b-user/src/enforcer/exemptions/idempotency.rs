@@ -34,6 +34,7 @@ impl Enforcer {
         requester: &Requester,
         host: &mut impl Host,
     ) -> Result<Option<Vec<Ulid>>, Refusal> {
+        self.note_replacement();
         let caught_up = if self.active_set_is_stale {
             self.load_again(host).await
         } else {

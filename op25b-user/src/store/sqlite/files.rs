@@ -10,6 +10,8 @@ use std::{
 
 use jiff::Timestamp;
 
+use super::steps::step;
+
 /// Readable for members of the daemon's group.
 const DIR_MODE: u32 = 0o750;
 pub(super) const FILE_MODE: u32 = 0o640;
@@ -57,6 +59,7 @@ impl Files {
 
     /// Creates the directory if it is missing.
     pub(super) fn make_dir(&self) -> io::Result<()> {
+        step()?;
         DirBuilder::new().recursive(true).mode(DIR_MODE).create(&self.dir)
     }
 
@@ -64,6 +67,7 @@ impl Files {
     ///
     /// An existing file is not opened: closing it would release the locks that SQLite holds on it in this process.
     pub(super) fn make(path: &Path) -> io::Result<()> {
+        step()?;
         let made = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -82,14 +86,22 @@ impl Files {
 
     /// Replaces a file by a complete one, so that after a crash one of the two is there.
     pub(super) fn put(&self, from: &Path, to: &Path) -> io::Result<()> {
+        step()?;
         File::open(from)?.sync_all()?;
+        step()?;
         fs::rename(from, to)?;
         sync(&self.dir)
     }
 
-    /// Moves the store and the files beside it aside; returns the new path.
-    pub(super) fn move_aside(&self, now: Timestamp) -> io::Result<PathBuf> {
+    /// Moves the store and the files beside it aside; returns the new path, if anything was there.
+    pub(super) fn move_aside(&self, now: Timestamp) -> io::Result<Option<PathBuf>> {
         let store = self.store();
+        let is_any = ["", "-wal", "-shm"]
+            .iter()
+            .any(|suffix| fs::symlink_metadata(beside(&store, suffix)).is_ok());
+        if !is_any {
+            return Ok(None);
+        }
         let at = now.strftime("%Y%m%dT%H%M%SZ").to_string();
         let aside = (0..1000)
             .map(|again| match again {
@@ -99,15 +111,17 @@ impl Files {
             .find(|path| !path.exists() && !beside(path, "-wal").exists())
             .ok_or(io::ErrorKind::AlreadyExists)?;
         for suffix in ["", "-wal", "-shm"] {
+            step()?;
             if_any(fs::rename(beside(&store, suffix), beside(&aside, suffix)))?;
         }
         sync(&self.dir)?;
-        Ok(aside)
+        Ok(Some(aside))
     }
 }
 
 /// Makes the changes of a directory durable.
 fn sync(dir: &Path) -> io::Result<()> {
+    step()?;
     File::open(dir)?.sync_all()
 }
 
@@ -132,6 +146,7 @@ pub(super) fn is_writable_format(path: &Path) -> bool {
 /// Removes a file with those that SQLite creates beside it, if they exist.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
     for suffix in ["", "-wal", "-shm", "-journal"] {
+        step()?;
         if_any(fs::remove_file(beside(path, suffix)))?;
     }
     Ok(())
@@ -150,7 +165,7 @@ pub(super) fn exists(path: &Path) -> io::Result<bool> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
     /// The device and the inode.
-    pub(super) identity: (u64, u64),
+    identity: (u64, u64),
     /// The size in bytes.
     pub(super) len: u64,
     modified: (i64, i64),
@@ -168,6 +183,60 @@ impl Seen {
             Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// The files that a connection has open, as they were when it last used them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Used {
+    store: Seen,
+    /// The devices and inodes of the log and its index.
+    beside: [Option<(u64, u64)>; 2],
+}
+
+/// What is at a store's path, compared with the files that a connection has open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The same files.
+    Same,
+    /// The same files, but another process wrote to the store.
+    Written,
+    /// Nothing, or a store without the log.
+    Removed,
+    /// Another file.
+    Replaced {
+        /// Whether the log beside it is the one that is open.
+        log_is_open: bool,
+    },
+}
+
+impl Used {
+    /// The files at a store's path; `None` if there is no store.
+    pub(super) fn at(store: &Path) -> io::Result<Option<Self>> {
+        let Some(seen) = Seen::at(store)? else {
+            return Ok(None);
+        };
+        let identity = |suffix| -> io::Result<_> {
+            let seen = Seen::at(&beside(store, suffix))?;
+            Ok(seen.map(|seen| seen.identity))
+        };
+        Ok(Some(Self {
+            store: seen,
+            beside: [identity("-wal")?, identity("-shm")?],
+        }))
+    }
+
+    /// Compares what is at the path now with the files that are open.
+    pub(super) fn place(&self, store: &Path) -> io::Result<Place> {
+        Ok(match Self::at(store)? {
+            None => Place::Removed,
+            Some(now) if now.store.identity != self.store.identity => Place::Replaced {
+                log_is_open: now.beside[0] == self.beside[0],
+            },
+            Some(now) if now.beside != self.beside => Place::Removed,
+            Some(now) if now.store != self.store => Place::Written,
+            Some(_) => Place::Same,
+        })
     }
 }
 

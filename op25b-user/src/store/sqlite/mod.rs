@@ -1,40 +1,47 @@
 //! The store in SQLite, in one file of the state directory.
 
+mod audit;
 mod backup;
 mod error;
 mod files;
 mod integrity;
 mod open;
+mod place;
+mod progress;
 mod read;
 mod read_only;
 mod readers;
-mod recover;
+mod recovery;
 mod row;
-mod salvage;
 mod schema;
+mod steps;
 mod upkeep;
 mod write;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
-use tracing::{info, warn};
+use rusqlite::Connection;
+use tracing::{debug, info, warn};
 use ulid::Ulid;
 
 use self::{
     error::ErrorMap,
-    files::{Files, Seen},
+    files::{Files, Used},
+    open::Writable,
     read_only::Check,
     readers::Published,
     write::Refusal,
 };
-use super::{Commit, Earlier, Event, Query, Record, Records, Revision, Store, StoreError};
+use super::{ChangeKind, Commit, Earlier, Event, Query, Record, Records, Revision, Store, StoreError};
 
 pub use self::{
+    progress::Progress,
     read_only::{SqliteReader, open_read_only},
     readers::Readers,
     upkeep::Upkeep,
 };
+use crate::fault::Faults;
 
 /// How often a store that cannot be read is opened again.
 const READ_AGAIN: SignedDuration = SignedDuration::from_secs(10);
@@ -47,8 +54,14 @@ pub struct SqliteStore {
     records: Result<SqliteReader, StoreError>,
     /// Why nothing can be written.
     write_error: Option<StoreError>,
-    /// The device and the inode of the file that was opened for writing.
-    identity: Option<(u64, u64)>,
+    /// The files that are open for writing, as they were when they were last used.
+    used: Option<Used>,
+    /// The last revision that is known: of what was enforced, or of this store.
+    enforced: Revision,
+    progress: Arc<Progress>,
+    faults: Faults,
+    /// Until when a recovery is shown as a fault.
+    shown_until: Option<Timestamp>,
     /// When a store that cannot be read was opened last.
     tried_at: Option<Timestamp>,
     /// What other threads open readers from.
@@ -65,24 +78,37 @@ pub struct Opened {
     pub remarks: Vec<String>,
 }
 
+/// What a store is opened with.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The last revision that is known to have been enforced. A store that is behind it has lost changes.
+    pub enforced: Revision,
+    /// Where to note that the store was recovered or replaced.
+    pub faults: Faults,
+}
+
+/// Opens the store in a state directory with default options, as [`open_with`] does.
+#[must_use]
+pub fn open(state_dir: &Path) -> Opened {
+    open_with(state_dir, Options::default())
+}
+
 /// Opens the store in a state directory, checks it, and takes a backup; creates it if there is none.
 ///
-/// A damaged store is recovered. A store that cannot be written is opened for reading, and each commit tries to open it
-/// again. If it exists and cannot even be read, each call fails with the reason: it does not count as empty. Then
-/// [`Store::earlier`] and, every 10 seconds, [`Store::maintain`] try to open it again as well.
-///
-/// # Errors
-///
-/// [`StoreError::Newer`] only.
-pub fn open(state_dir: &Path) -> Result<Opened, StoreError> {
-    let mut store = SqliteStore::unopened(state_dir);
+/// A damaged store, and one that is behind its backup or behind what was enforced, is recovered. A store that cannot be written
+/// is opened for reading, and each commit tries to open it again. If it exists and cannot even be read, or has a newer format,
+/// each call fails with the reason: it does not count as empty. Then [`Store::earlier`] and, every 10 seconds,
+/// [`Store::maintain`] try to open it again as well.
+#[must_use]
+pub fn open_with(state_dir: &Path, options: Options) -> Opened {
+    let mut store = SqliteStore::unopened(state_dir, options);
     let mut remarks = Vec::new();
-    store.open_unchecked(&mut remarks)?;
+    store.open_unchecked(&mut remarks);
     store.check(&mut remarks);
     if let Err(error) = store.backup_if_due(Timestamp::now()) {
         remarks.push(format!("there is no new backup: {error}"));
     }
-    Ok(Opened { store, remarks })
+    Opened { store, remarks }
 }
 
 impl SqliteStore {
@@ -94,7 +120,7 @@ impl SqliteStore {
 
     /// The store in a state directory, before it is opened: each call fails.
     #[must_use]
-    pub fn unopened(state_dir: &Path) -> Self {
+    pub fn unopened(state_dir: &Path, options: Options) -> Self {
         let files = Files::in_dir(state_dir);
         let records = Err(StoreError::Failed {
             path: files.store(),
@@ -107,7 +133,11 @@ impl SqliteStore {
         Self {
             records,
             write_error: None,
-            identity: None,
+            used: None,
+            enforced: options.enforced,
+            progress: Arc::default(),
+            faults: options.faults,
+            shown_until: None,
             tried_at: None,
             upkeep: Upkeep::new(files.clone(), readers.clone()),
             readers,
@@ -116,27 +146,16 @@ impl SqliteStore {
     }
 
     /// Opens the store as [`open`] does, but without what takes long: it is neither checked nor backed up.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Newer`] only.
-    pub fn open_unchecked(&mut self, remarks: &mut Vec<String>) -> Result<(), StoreError> {
+    pub fn open_unchecked(&mut self, remarks: &mut Vec<String>) {
         let begin = remarks.len();
-        let Err(write_error) = self.open_with(Check::No, remarks) else {
-            return Ok(());
-        };
-        for error in [&write_error].into_iter().chain(self.records.as_ref().err()) {
-            if matches!(error, StoreError::Newer { .. }) {
-                return Err(error.clone());
+        if let Err(write_error) = self.open_by(Check::No, remarks) {
+            remarks.insert(begin, write_error.to_string());
+            if let Err(error) = &self.records
+                && *error != write_error
+            {
+                remarks.push(error.to_string());
             }
         }
-        remarks.insert(begin, write_error.to_string());
-        if let Err(error) = &self.records
-            && *error != write_error
-        {
-            remarks.push(error.to_string());
-        }
-        Ok(())
     }
 
     /// Checks the store, and recovers it if it is damaged. What cannot be read fails with its reason at each call.
@@ -159,7 +178,7 @@ impl SqliteStore {
             path: self.files.store(),
             why: "it is being recovered".to_owned(),
         });
-        self.open_with(Check::All, remarks)
+        self.open_by(Check::All, remarks)
     }
 
     /// A reader for another thread; see [`Readers::open`].
@@ -179,6 +198,12 @@ impl SqliteStore {
         self.upkeep.clone()
     }
 
+    /// What is known of the store without waiting for it.
+    #[must_use]
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
+    }
+
     /// Tries to open the store for writing again. Each commit does so if there was a write error, and [`Store::earlier`] if it
     /// cannot even be read.
     ///
@@ -193,14 +218,14 @@ impl SqliteStore {
         {
             self.records = Err(write_error.clone());
         }
-        let opened = self.open_with(Check::All, &mut remarks);
+        let opened = self.open_by(Check::All, &mut remarks);
         for remark in remarks {
             warn!("{remark}");
         }
         opened
     }
 
-    /// Takes a backup if the last one is an hour old and something has changed since.
+    /// Takes a backup if something has changed, and the last one is an hour old or a removal is half a minute old.
     ///
     /// # Errors
     ///
@@ -225,36 +250,46 @@ impl SqliteStore {
     }
 
     /// Opens the store for writing, or else for reading if it is not open yet.
-    fn open_with(&mut self, check: Check, remarks: &mut Vec<String>) -> Result<(), StoreError> {
-        let opened = match open::writable(&self.files, check, remarks) {
-            Ok(connection) => {
-                self.identity = self.identity_now();
-                self.records = Ok(SqliteReader::of(self.files.store(), connection));
-                self.write_error = None;
+    fn open_by(&mut self, check: Check, remarks: &mut Vec<String>) -> Result<(), StoreError> {
+        match open::writable(&self.files, check, self.enforced, remarks) {
+            Ok(Writable {
+                connection,
+                is_recovered,
+            }) => {
+                if is_recovered {
+                    self.upkeep.note_merged();
+                    self.progress.note_replacement();
+                }
+                self.use_connection(connection);
                 Ok(())
             }
             Err(write_error) => {
                 if self.records.is_err() {
-                    self.records = open::readable(&self.files, check, remarks);
+                    self.records = open::readable(&self.files, check, self.enforced, remarks);
                 }
+                self.used = None;
                 self.write_error = Some(write_error.clone());
+                self.note_opened();
                 Err(write_error)
             }
-        };
-        self.readers.publish(Published {
-            origin: self
-                .records
-                .as_ref()
-                .map(SqliteReader::origin)
-                .map_err(Clone::clone),
-            is_writable: self.write_error.is_none(),
-        });
-        opened
+        }
     }
 
-    fn identity_now(&self) -> Option<(u64, u64)> {
-        let seen = Seen::at(&self.files.store()).ok().flatten();
-        seen.map(|seen| seen.identity)
+    /// Reads and writes with this connection from now on.
+    fn use_connection(&mut self, connection: Connection) {
+        self.records = Ok(SqliteReader::of(self.files.store(), connection));
+        self.write_error = None;
+        self.note_use();
+        self.note_opened();
+    }
+
+    /// Notes what this process itself has made of its files.
+    fn note_use(&mut self) {
+        self.used = Used::at(&self.files.store()).ok().flatten();
+    }
+
+    fn connection(&self) -> Option<&Connection> {
+        self.records.as_ref().ok()?.connection()
     }
 
     fn records(&self) -> Result<&SqliteReader, StoreError> {
@@ -287,7 +322,8 @@ impl Records for SqliteStore {
 impl Store for SqliteStore {
     fn commit(&mut self, commit: &Commit) -> Result<Revision, StoreError> {
         // The commit must not go to a file that was moved away or replaced.
-        if self.write_error.is_some() || self.identity != self.identity_now() {
+        self.keep_in_place()?;
+        if self.write_error.is_some() {
             self.reopen()?;
         }
         let file = self.files.store();
@@ -297,10 +333,21 @@ impl Store for SqliteStore {
                 why: "it is not open".to_owned(),
             });
         };
-        write::commit(connection, commit).map_err(|refusal| match refusal {
+        let revision = write::commit(connection, commit).map_err(|refusal| match refusal {
             Refusal::Conflict(id) => StoreError::Conflict { id },
             Refusal::Sqlite(error) => ErrorMap::with(connection, &file)(error),
-        })
+        })?;
+        self.note_revision(revision);
+        self.note_use();
+        // An expiry may have become an earlier one.
+        if commit
+            .changes
+            .iter()
+            .any(|change| change.action != ChangeKind::Add)
+        {
+            self.upkeep.note_removal(Timestamp::now());
+        }
+        Ok(revision)
     }
 
     fn earlier(&mut self, uid: u32, key: &str, now: Timestamp) -> Result<Option<Earlier>, StoreError> {
@@ -313,6 +360,17 @@ impl Store for SqliteStore {
     }
 
     fn maintain(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        self.read_again(now)
+        self.show_for_a_day(now);
+        self.read_again(now)?;
+        if let Err(error) = self.keep_in_place() {
+            // A fault shows it for as long as it lasts.
+            debug!("{error}");
+            return Ok(());
+        }
+        if self.upkeep.take_damage() {
+            self.open_again()?;
+        }
+        self.checkpoint();
+        Ok(())
     }
 }

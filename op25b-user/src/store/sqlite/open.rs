@@ -7,48 +7,69 @@ use super::{
     backup,
     error::ErrorMap,
     files::{self, Files, Seen, beside},
-    integrity,
+    integrity, read,
     read_only::{self, BUSY_TIMEOUT, Check, SqliteReader},
-    recover,
+    recovery::{self, Case, Damage},
     schema::{self, Contents},
 };
-use crate::store::StoreError;
+use crate::store::{Revision, StoreError};
 
 /// The unit of SQLite's page sizes, in bytes.
 const PAGE: u64 = 512;
 /// The size to which the write-ahead log is truncated after a large commit, in bytes.
 const LOG_SIZE: u32 = 4 << 20;
 
-/// A connection for reading and writing. A store that is found to be damaged is recovered first.
+/// A connection for reading and writing.
+pub(super) struct Writable {
+    pub(super) connection: Connection,
+    /// Whether the store was recovered.
+    pub(super) is_recovered: bool,
+}
+
+/// A connection for reading and writing. A store that is found to be damaged, or behind what was enforced, is recovered first.
 pub(super) fn writable(
     files: &Files,
     check: Check,
+    enforced: Revision,
     remarks: &mut Vec<String>,
-) -> Result<Connection, StoreError> {
+) -> Result<Writable, StoreError> {
     let store = files.store();
     files.make_dir().map_err(ErrorMap::of_system(&store))?;
-    recover::finish(files)?;
-    if let Some(why) = no_store(files)? {
-        recover::in_place(files, why, remarks)?;
+    let mut why = recovery::finish(files)?.or(no_store(files)?).map(str::to_owned);
+    if why.is_none() {
+        why = match connect(files, check) {
+            Ok(connection) => match behind(&connection, files, enforced)? {
+                None => {
+                    return Ok(Writable {
+                        connection,
+                        is_recovered: false,
+                    });
+                }
+                why => why,
+            },
+            Err(StoreError::Damaged { why, .. }) => Some(why),
+            Err(error) => return Err(error),
+        };
     }
-    match connect(files, check) {
-        Err(StoreError::Damaged { why, .. }) => {
-            recover::in_place(files, &why, remarks)?;
-            connect(files, Check::All)
-        }
-        answer => answer,
+    if let Some(why) = &why {
+        recovery::in_place(files, &found(why, enforced), remarks)?;
     }
+    Ok(Writable {
+        connection: connect(files, Check::All)?,
+        is_recovered: true,
+    })
 }
 
 /// A reader for a store that cannot be written. An error if there are records that cannot be read.
 pub(super) fn readable(
     files: &Files,
     check: Check,
+    enforced: Revision,
     remarks: &mut Vec<String>,
 ) -> Result<SqliteReader, StoreError> {
     let store = files.store();
     if let Some(why) = no_store(files)? {
-        return recover::elsewhere(files, why, remarks);
+        return recovery::elsewhere(files, &found(why, enforced), remarks);
     }
     if !files::exists(&store).map_err(ErrorMap::of_system(&store))? {
         remarks.push(format!(
@@ -57,10 +78,39 @@ pub(super) fn readable(
         ));
         return Ok(SqliteReader::empty(store));
     }
-    match read_only::by_any_means(&store, check) {
-        Err(StoreError::Damaged { why, .. }) => recover::elsewhere(files, &why, remarks),
-        answer => answer,
+    let why = match read_only::by_any_means(&store, check) {
+        Ok(reader) => match reader
+            .connection()
+            .map(|it| behind(it, files, enforced))
+            .transpose()?
+        {
+            None | Some(None) => return Ok(reader),
+            Some(Some(why)) => why,
+        },
+        Err(StoreError::Damaged { why, .. }) => why,
+        Err(error) => return Err(error),
+    };
+    recovery::elsewhere(files, &found(&why, enforced), remarks)
+}
+
+fn found(why: &str, enforced: Revision) -> Case<'_> {
+    Case {
+        damage: Damage::Found,
+        why,
+        enforced,
     }
+}
+
+/// Why a store that is intact lacks changes that it had, if it does: its log is lost, or it was replaced by an older one.
+fn behind(connection: &Connection, files: &Files, enforced: Revision) -> Result<Option<String>, StoreError> {
+    let store = files.store();
+    let revision = read::revision(connection).map_err(ErrorMap::with(connection, &store))?;
+    if revision < enforced {
+        return Ok(Some(format!(
+            "its revision is {revision}, but {enforced} was enforced"
+        )));
+    }
+    Ok(backup::newer_than(connection, revision, files))
 }
 
 /// Why there is a backup, a log or a fragment of a file, but no store. SQLite would create an empty one, or treat the file
@@ -83,7 +133,7 @@ fn no_store(files: &Files) -> Result<Option<&'static str>, StoreError> {
     })
 }
 
-fn connect(files: &Files, check: Check) -> Result<Connection, StoreError> {
+pub(super) fn connect(files: &Files, check: Check) -> Result<Connection, StoreError> {
     let store = files.store();
     Files::make(&store).map_err(ErrorMap::of_system(&store))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;

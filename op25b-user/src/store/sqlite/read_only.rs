@@ -272,6 +272,11 @@ pub(super) fn copy(file: &Path) -> Result<TempDir, StoreError> {
     elsewhere(|dir| copy_to(file, dir).map_err(ErrorMap::of_system(file))).map(|(dir, ())| dir)
 }
 
+/// Copies the store alone: the log beside it is that of another file.
+pub(super) fn copy_without_log(file: &Path) -> Result<TempDir, StoreError> {
+    elsewhere(|dir| copy_one(file, &in_copy(dir)).map_err(ErrorMap::of_system(file))).map(|(dir, ())| dir)
+}
+
 fn copy_to(file: &Path, dir: &Path) -> io::Result<()> {
     let (log, copy) = (beside(file, "-wal"), in_copy(dir));
     let seen = || Ok::<_, io::Error>((Seen::at(file)?, Seen::at(&log)?));

@@ -73,6 +73,7 @@ pub(super) fn word(kind: ChangeKind) -> &'static str {
         ChangeKind::Add => "add",
         ChangeKind::Extend => "extend",
         ChangeKind::Remove => "remove",
+        ChangeKind::Recover => "recover",
     }
 }
 
@@ -108,10 +109,15 @@ pub(super) fn octets(address: IpAddr) -> Vec<u8> {
 
 fn change_kind(row: &Row<'_>, column: usize) -> rusqlite::Result<ChangeKind> {
     let found = row.get_ref(column)?.as_str()?;
-    [ChangeKind::Add, ChangeKind::Extend, ChangeKind::Remove]
-        .into_iter()
-        .find(|kind| word(*kind) == found)
-        .ok_or_else(|| damaged(column, format!("unknown kind of change {found}")))
+    [
+        ChangeKind::Add,
+        ChangeKind::Extend,
+        ChangeKind::Remove,
+        ChangeKind::Recover,
+    ]
+    .into_iter()
+    .find(|kind| word(*kind) == found)
+    .ok_or_else(|| damaged(column, format!("unknown kind of change {found}")))
 }
 
 fn parsed<T: FromStr<Err: Error + Send + Sync + 'static>>(

@@ -1,10 +1,15 @@
 //! The upkeep of a store beside the thread that writes to it: its check after the start, and its backups.
 
-use std::sync::{Arc, Mutex, TryLockError};
+use std::{
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
+};
 
 use jiff::Timestamp;
 
-use super::{backup::Backups, error::ErrorMap, files::Files, integrity, readers::Readers};
+use super::{
+    backup::Backups, error::ErrorMap, files::Files, integrity, read_only::SqliteReader, readers::Readers,
+};
 use crate::store::StoreError;
 
 /// The upkeep of one store. Both works read through connections of their own, so commits do not wait for them.
@@ -13,6 +18,19 @@ pub struct Upkeep {
     files: Files,
     readers: Readers,
     backups: Arc<Mutex<Backups>>,
+    /// What the store has noted. Not with the backups, whose lock is held while one is taken.
+    noted: Arc<Mutex<Noted>>,
+}
+
+/// What the thread that writes notes for the one that takes backups, and the other way round.
+#[derive(Debug, Default)]
+struct Noted {
+    /// Since when there is a removal that is in no backup.
+    removal: Option<Timestamp>,
+    /// Whether the store was merged with its backups.
+    is_merged: bool,
+    /// Whether the store was found to be damaged, or to be behind its backup.
+    is_damaged: bool,
 }
 
 impl Upkeep {
@@ -21,6 +39,7 @@ impl Upkeep {
             files,
             readers,
             backups: Arc::default(),
+            noted: Arc::default(),
         }
     }
 
@@ -41,7 +60,7 @@ impl Upkeep {
         integrity::check(&snapshot, &file)
     }
 
-    /// Takes a backup if the last one is an hour old and something has changed since.
+    /// Takes a backup if something has changed, and the last one is an hour old or a removal is half a minute old.
     ///
     /// # Errors
     ///
@@ -53,15 +72,45 @@ impl Upkeep {
             // Another thread is taking it.
             Err(TryLockError::WouldBlock) => return Ok(()),
         };
+        {
+            let mut noted = self.noted();
+            if mem::take(&mut noted.is_merged) {
+                backups.start_over();
+            }
+            if let Some(removal) = noted.removal.take() {
+                backups.note_removal(removal);
+            }
+        }
         if !backups.is_due(now) {
             return Ok(());
         }
-        match self.readers.open_if_writable()?.as_ref() {
-            Some(reader) => match reader.connection() {
-                Some(connection) => backups.take_if_changed(connection, &self.files, now),
-                None => Ok(()),
-            },
-            None => Ok(()),
+        let reader = self.readers.open_if_writable()?;
+        let Some(connection) = reader.as_ref().and_then(SqliteReader::connection) else {
+            return Ok(());
+        };
+        let taken = backups.take_if_changed(connection, &self.files, now);
+        if matches!(taken, Err(StoreError::Damaged { .. })) {
+            self.noted().is_damaged = true;
         }
+        taken
+    }
+
+    /// Notes a change without which a customer could send again after a loss: it is in a backup within a minute.
+    pub(super) fn note_removal(&self, now: Timestamp) {
+        self.noted().removal.get_or_insert(now);
+    }
+
+    /// Notes that the store was put together from all that there was: a backup is taken next.
+    pub(super) fn note_merged(&self) {
+        self.noted().is_merged = true;
+    }
+
+    /// Whether a backup has found the store damaged, or behind its backup; once for each time.
+    pub(super) fn take_damage(&self) -> bool {
+        mem::take(&mut self.noted().is_damaged)
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Noted> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

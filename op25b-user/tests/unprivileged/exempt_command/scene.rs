@@ -86,7 +86,7 @@ impl Scene {
 
     /// Stores exemptions, as a daemon does.
     pub fn store(&self, records: &[Record]) {
-        let mut store = sqlite::open(&self.path("state")).unwrap().store;
+        let mut store = sqlite::open(&self.path("state")).store;
         for record in records {
             let add = Change {
                 action: ChangeKind::Add,
@@ -99,7 +99,7 @@ impl Scene {
 
     /// Removes a stored exemption, as a daemon does.
     pub fn remove(&self, id: Ulid, reason: &str) {
-        let mut store = sqlite::open(&self.path("state")).unwrap().store;
+        let mut store = sqlite::open(&self.path("state")).store;
         let before = store.get(id).unwrap().unwrap();
         let remove = Change {
             action: ChangeKind::Remove,

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, Row};
 use ulid::Ulid;
 
-use super::{read, row};
-use crate::store::{Event, Record, Revision};
+use crate::store::{
+    Event, Record, Revision,
+    sqlite::{audit, read, row},
+};
 
 /// More changes than any store has: a larger number is damage.
 const LAST: Revision = 1 << 53;
@@ -53,7 +55,7 @@ impl Salvage {
         salvage
             .events
             .retain(|_, event| !salvage.doubtful.contains(&event.after.id));
-        for event in salvage.events.values() {
+        for event in salvage.events.values().filter(|event| !audit::is_recovery(event)) {
             let newest = salvage.records.entry(event.after.id);
             let newest = newest.or_insert_with(|| event.after.clone());
             if newest.revision < event.revision {

@@ -1,0 +1,35 @@
+//! What is known of a store without waiting for it or for its disk.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::store::Revision;
+
+/// How far a store has come. Its threads write it, and any thread reads it.
+#[derive(Debug, Default)]
+pub struct Progress {
+    revision: AtomicU64,
+    replacements: AtomicU64,
+}
+
+impl Progress {
+    /// The revision of its last change; 0 as long as it cannot be read.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.revision.load(Ordering::Acquire)
+    }
+
+    /// How often its records have become other ones without a commit: another file was put in its place, or it was recovered.
+    /// What was made of them must be made again.
+    #[must_use]
+    pub fn replacements(&self) -> u64 {
+        self.replacements.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_revision(&self, revision: Revision) {
+        self.revision.store(revision, Ordering::Release);
+    }
+
+    pub(super) fn note_replacement(&self) {
+        self.replacements.fetch_add(1, Ordering::AcqRel);
+    }
+}
