@@ -1,6 +1,10 @@
 //! `op25b run`: run the daemon.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, IsTerminal as _},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
@@ -9,6 +13,7 @@ use super::{paths::Paths, policy_file};
 use crate::{
     daemon::{self, HeldSignals, Options},
     datapath::LogLevel,
+    policy::Report,
 };
 
 /// Run the daemon, which enforces a policy and keeps it up to date.
@@ -72,9 +77,18 @@ pub(super) fn run(args: &Args, held: &HeldSignals) -> anyhow::Result<ExitCode> {
         .max_blocking_threads(daemon::THREADS)
         .build()
         .context("cannot start the event loop")?;
-    let ended = runtime.block_on(daemon::run(&options, held, policy_file::print));
+    let ended = runtime.block_on(daemon::run(&options, held, print));
     // A look-up of a user's name in a directory service may never return.
     runtime.shutdown_background();
     ended?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Shows the errors and warnings of the policy file as `op25b check` does to a person, and as lines of the log to everything else.
+fn print(report: &Report) {
+    if io::stderr().is_terminal() {
+        policy_file::print(report);
+    } else {
+        daemon::log_diagnostics(report);
+    }
 }

@@ -7,6 +7,7 @@ mod answers;
 pub(crate) mod client;
 mod clock;
 pub(crate) mod control;
+mod diagnostics;
 mod dispatch;
 mod event_loop;
 mod events;
@@ -22,5 +23,7 @@ pub(crate) mod request;
 mod start;
 mod state;
 
-pub(crate) use self::{event_loop::run, process::memory, start::THREADS};
+pub(crate) use self::{
+    diagnostics::log as log_diagnostics, event_loop::run, process::memory, start::THREADS,
+};
 pub use self::{options::Options, process::held_signals::HeldSignals};

@@ -5,7 +5,7 @@ use std::fs;
 use jiff::Timestamp;
 use tracing::{error, info, warn};
 
-use super::{keeper::PolicyText, process::service, state::Daemon};
+use super::{diagnostics, keeper::PolicyText, process::service, state::Daemon};
 use crate::{
     enforcer::{Enforcer, Host as _},
     fault::FaultKind,
@@ -123,6 +123,9 @@ impl Daemon {
         }
         match read {
             Ok((file, changes)) => {
+                if !answer.dry_run {
+                    diagnostics::log(&file.warnings);
+                }
                 answer.diagnostics = file.warnings.to_string();
                 answer.changes = Some(changes);
                 Ok(file)
@@ -148,6 +151,9 @@ fn refusal(refused: ReadError, answer: &mut ReloadAnswer) -> anyhow::Error {
     let ReadError::Invalid(report) = &refused else {
         return refused.into();
     };
+    if !answer.dry_run {
+        diagnostics::log(report);
+    }
     answer.diagnostics = report.to_string();
     anyhow::anyhow!("{refused}: {}", report.first_error())
 }

@@ -32,8 +32,11 @@ fn whole(filter: Filter) -> String {
 #[test]
 fn json_logs_are_one_object_a_line() {
     let scene = Scene::new();
-    let filter = scene.filter_with(&scene.policy(SMALL), &["--log-format", "json"], &[]);
+    let filter = scene.filter_with(&scene.policy(&with_a_warning()), &["--log-format", "json"], &[]);
+    filter.reload().unwrap();
     let log = whole(filter);
+    // At the start, and at the reload.
+    assert_eq!(log.matches("192.0.2.8/29").count(), 2, "{log}");
     for line in log.lines() {
         let line: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         for key in ["timestamp", "level", "fields"] {
