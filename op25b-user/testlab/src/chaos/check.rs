@@ -66,7 +66,7 @@ impl Walk {
         }
     }
 
-    /// Waits until the daemon answers; false if it has ended and that is right.
+    /// Waits until the daemon answers; false if it has ended, and was allowed to, as it had only been started.
     fn await_answer(&mut self, limit: Duration, may_end: bool) -> anyhow::Result<bool> {
         let deadline = Instant::now() + limit;
         loop {
@@ -75,12 +75,16 @@ impl Walk {
             };
             if let Some(status) = daemon.ended()? {
                 self.daemon = None;
-                ensure!(may_end, "the daemon has ended by itself ({status})");
+                ensure!(
+                    may_end && !self.has_answered,
+                    "the daemon has ended by itself ({status})"
+                );
                 return Ok(false);
             }
             let pid = daemon.pid();
             let report = Report::ask(Source::Api, &self.service);
             if matches!(&report, Ok(report) if report.pid == Some(pid)) {
+                self.has_answered = true;
                 return Ok(true);
             }
             ensure!(

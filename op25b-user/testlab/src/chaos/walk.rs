@@ -50,6 +50,8 @@ pub struct Walk {
     pub(super) sampler: Sampler,
     pub(super) traffic: Traffic,
     pub(super) daemon: Option<Daemon>,
+    /// Whether it has answered since it was started: from then on it does not end by itself.
+    pub(super) has_answered: bool,
     /// Killed, but not gone: a frozen disk holds them.
     pub(super) dying: Vec<Daemon>,
     pub(super) disk: Disk,
@@ -97,6 +99,7 @@ impl Walk {
             sampler: Sampler::start(&service),
             traffic: Traffic::start(&lab)?,
             daemon: None,
+            has_answered: false,
             dying: Vec::new(),
             disk,
             network,
@@ -234,6 +237,7 @@ impl Walk {
     pub(super) fn start_daemon(&mut self) -> anyhow::Result<()> {
         self.interferences.clear();
         self.daemon = Some(self.service.start()?);
+        self.has_answered = false;
         Ok(())
     }
 
