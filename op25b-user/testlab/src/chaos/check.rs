@@ -119,7 +119,7 @@ impl Walk {
                 }
                 let seen = self.observe(true)?;
                 match seen.disagreement(|_| Some(true)) {
-                    None if is_loaded => return Ok(seen.from),
+                    None if is_loaded => return Ok(seen.seen),
                     None => "the policy cannot be loaded again".to_owned(),
                     Some(wrong) => format!("{wrong}\n{seen}"),
                 }

@@ -14,8 +14,8 @@ use crate::chaos::{
 
 /// What is seen at one time, or why it was not seen.
 pub struct Observation {
-    /// When it began.
-    pub from: Moment,
+    /// When the kernel had answered for the first time: what it showed holds from here on.
+    pub seen: Moment,
     /// Before the reports.
     before: Vec<Link>,
     /// After them.
@@ -28,8 +28,8 @@ pub struct Observation {
 impl Observation {
     /// Asks the kernel, every source, and the kernel again. Without a daemon only the command answers.
     pub fn make(network: &Network, service: &Service, has_daemon: bool) -> anyhow::Result<Self> {
-        let from = Moment::now();
         let before = network.links()?;
+        let seen = Moment::now();
         let sources: &[Source] = if has_daemon {
             &[Source::Api, Source::Metrics, Source::Command]
         } else {
@@ -43,7 +43,7 @@ impl Observation {
             }
         }
         Ok(Self {
-            from,
+            seen,
             before,
             after: network.links()?,
             reports,
@@ -109,7 +109,7 @@ impl Observation {
 
 impl fmt::Display for Observation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "  kernel asked at {}:", self.from)?;
+        write!(f, "  kernel asked until {}:", self.seen)?;
         for link in &self.before {
             let program = link.program.as_deref().unwrap_or("-");
             write!(f, " {} ({}) {program};", link.name, link.index)?;
@@ -144,7 +144,7 @@ mod tests {
             .iter()
             .map(|(name, is_enforced)| ((*name).to_owned(), *is_enforced));
         Observation {
-            from: Moment::default(),
+            seen: Moment::default(),
             before: links.to_vec(),
             after: links.to_vec(),
             reports: vec![Report {

@@ -247,10 +247,16 @@ impl Round {
         self.0.iter().any(|fault| is(*fault))
     }
 
-    /// Whether a daemon that is started meanwhile may end again: the policy file is refused, and the filter that is pinned stays.
+    /// Whether a daemon that is started meanwhile may end again: the policy file is refused, or the store of a newer op25b is,
+    /// and the filter that is pinned stays with its policy and its exemptions.
     #[must_use]
     pub fn may_refuse_start(&self) -> bool {
-        self.has(|fault| fault == Fault::Policy(PolicyFault::Bad))
+        self.has(|fault| {
+            matches!(
+                fault,
+                Fault::Policy(PolicyFault::Bad) | Fault::Store(StoreFault::Newer)
+            )
+        })
     }
 
     /// Whether every stored exemption outlives it.
