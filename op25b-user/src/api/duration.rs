@@ -22,6 +22,18 @@ pub fn duration(text: &str) -> Option<SignedDuration> {
     Some(SignedDuration::from_secs(count * seconds))
 }
 
+/// A length of time that [`duration`] reads, rounded up to the unit that it needs.
+#[must_use]
+pub fn duration_text(duration: SignedDuration) -> String {
+    let seconds = duration.as_secs().max(0) + i64::from(duration.subsec_nanos() > 0);
+    let units = [("s", 1), ("m", 60), ("h", 60 * 60), ("d", 24 * 60 * 60)];
+    let fits = units
+        .into_iter()
+        .map(|(unit, length)| (seconds / length + i64::from(seconds % length > 0), unit))
+        .find(|(count, _)| *count < 100_000);
+    fits.map_or_else(|| "99999d".to_owned(), |(count, unit)| format!("{count}{unit}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -35,6 +47,22 @@ mod tests {
         assert_eq!(duration("99999w").map(|it| it.as_hours()), Some(99_999 * 7 * 24));
         for text in ["", "d", "14", "14 d", "-1d", "+1d", "1y", "1é", "100000d", "1d2h"] {
             assert_eq!(duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_duration_as_text_is_read_as_no_less() {
+        for (seconds, text) in [
+            (0, "0s"),
+            (90, "90s"),
+            (99_999, "99999s"),
+            (100_001, "1667m"),
+            (9_000_000, "2500h"),
+            (400_000_000, "4630d"),
+        ] {
+            let length = SignedDuration::from_secs(seconds);
+            assert_eq!(duration_text(length), text);
+            assert!(duration(text).unwrap() >= length);
         }
     }
 }

@@ -11,7 +11,7 @@ mod problem;
 
 pub use self::{
     changes::{Added, ExtendExemption, Extended, ImportExemptions, Imported, Removed},
-    duration::{DURATION, duration},
+    duration::{DURATION, duration, duration_text},
     exemption::{Exemption, HistoryEntry, Origin, Page},
     explain::{Explained, Rule, RuleKind},
     position::FilePosition,

@@ -8,21 +8,22 @@ use tokio::time::timeout;
 use super::{EXIT_NOT_RUNNING, daemon::block_on, paths::Paths};
 use crate::{
     daemon::{client::Client, control::PROMPT},
-    report::{State, Status, status},
+    report::{DaemonReport, State, Status, status},
 };
 
 /// Show the filters of this network namespace, and their packet counters.
 ///
 /// For each filter: XDP mode, pools, exemptions, packets by reason, and whether a daemon keeps it up to date.
 /// The data is read from the kernel, so it does not matter which process loaded the filter, nor whether it
-/// still runs.
+/// still runs. Without the permission for that, it is what the daemon reports at its control socket.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   op25b status
   op25b status --json | jq '.filters[0].counters.blocked'
 
-Requires root (CAP_SYS_ADMIN), which the kernel demands for opening other processes' maps.
+Requires root (CAP_SYS_ADMIN), which the kernel demands for opening other processes' maps, or membership in \
+the group op25b and a running daemon.
 Exit codes: 0 at least one filter enforces, with or without a daemon; 2 failed; 3 no filter \
 enforces.")]
 pub struct Args {
@@ -49,27 +50,55 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// The status from the kernel and, if a daemon runs, its last reload.
+/// The status from the kernel and, if a daemon runs, its last reload, its faults and its count of exemptions. Without
+/// permission to read the kernel, all that the daemon reports.
 async fn read_status(paths: &Paths) -> anyhow::Result<Status> {
-    let mut status = status(&paths.bpffs).await?;
+    let client = Client::new(&paths.runtime_dir);
+    // Without permission to ask the daemon, or if it hangs, the status from the kernel is shown all the same.
+    let ask = async || timeout(PROMPT, client.status()).await.ok()?.ok();
+    let mut status = match status(&paths.bpffs).await {
+        Ok(status) => status,
+        Err(error) => match ask().await {
+            Some(report) => return Ok(reported(report)),
+            None => {
+                return Err(anyhow::Error::new(error)
+                    .context("no daemon answers that reports it to members of the group op25b"));
+            }
+        },
+    };
     // One whose pins are out of sight, in another mount namespace or removed, is known by its filter.
     let loaded_by: Vec<_> = status.filters.iter().map(|filter| filter.pid).collect();
     if status.daemon.is_some() || !loaded_by.is_empty() {
-        // Without permission to ask the daemon, or if it hangs, the status from the kernel is shown all the same.
-        let client = Client::new(&paths.runtime_dir);
-        let report = timeout(PROMPT, client.status()).await;
-        let report = report.ok().and_then(Result::ok);
+        let report = ask().await;
         let report =
             report.filter(|report| Some(report.pid) == status.daemon || loaded_by.contains(&report.pid));
-        let (reload, faults) =
-            report.map_or_else(Default::default, |report| (report.last_reload, report.faults));
-        status.faults = faults;
-        let filters = status.filters.iter_mut();
-        for filter in filters.filter(|filter| filter.state == State::Enforcing) {
-            filter.last_reload.clone_from(&reload);
+        if let Some(report) = report {
+            let filters = status.filters.iter_mut();
+            for filter in filters.filter(|filter| filter.state == State::Enforcing) {
+                filter.last_reload.clone_from(&report.last_reload);
+                if let Some(reported) = &report.filter {
+                    filter.exemptions = reported.exemptions;
+                }
+            }
+            status.faults = report.faults;
         }
     }
     Ok(status)
+}
+
+/// The status as the daemon reports it.
+fn reported(report: DaemonReport) -> Status {
+    Status {
+        state: match &report.filter {
+            Some(filter) => filter.state,
+            None => State::NotEnforcing,
+        },
+        daemon: Some(report.pid),
+        elsewhere: None,
+        filters: report.filter.into_iter().collect(),
+        unreadable: Vec::new(),
+        faults: report.faults,
+    }
 }
 
 fn text(status: &Status) -> String {

@@ -2,19 +2,24 @@
 
 use std::{io::Write as _, process::ExitCode};
 
+use anyhow::anyhow;
 use clap::Args as ClapArgs;
 use ipnet::IpNet;
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde_json::json;
 
-use super::{EXIT_NOT_RUNNING, daemon::block_on};
-use crate::report::{SortBy, SubscriberQuery, subscribers};
+use super::{EXIT_NOT_RUNNING, daemon::block_on, paths::Paths, stderr};
+use crate::{
+    daemon::client::{Client, ClientError, MOST_SUBSCRIBERS},
+    report::{FilterSubscribers, SortBy, SubscriberQuery, Subscribers, SubscribersError, subscribers},
+};
 
 /// List the subscribers whose packets were blocked.
 ///
 /// In a pool in monitor mode, those whose packets would have been blocked. For each subscriber: how many
 /// packets, since when, and to approximately how many servers. A forgotten mail client connects to one
-/// server, a bot to hundreds. The records are read from the kernel, so no daemon is required.
+/// server, a bot to hundreds. The records are read from the kernel, so no daemon is required; without the
+/// permission for that, the daemon reads them.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -23,7 +28,8 @@ Examples:
   op25b subscribers --in 198.51.100.20
   op25b subscribers --top 0 --json | jq -r '.filters[].subscribers[].subscriber'
 
-Requires root (CAP_SYS_ADMIN), which the kernel demands for opening other processes' maps.
+Requires root (CAP_SYS_ADMIN), which the kernel demands for opening other processes' maps, or membership in \
+the group op25b and a running daemon, which lists at most 10,000.
 Exit codes: 0 listed; 2 failed, or the records are another version's; 3 no filter enforces.")]
 pub struct Args {
     /// Only subscribers of this pool.
@@ -44,6 +50,8 @@ pub struct Args {
     /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    paths: Paths,
 }
 
 /// A prefix, or an address alone.
@@ -73,7 +81,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         sort: args.sort,
         top: args.top,
     };
-    let filters = block_on(subscribers(&query))??;
+    let filters = block_on(read(&query, &args.paths))??;
     let mut stdout = anstream::stdout().lock();
     if args.json {
         serde_json::to_writer_pretty(&mut stdout, &json!({ "filters": filters }))?;
@@ -92,6 +100,37 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// The subscribers from the kernel or, without permission to read it, from the daemon.
+async fn read(query: &SubscriberQuery, paths: &Paths) -> anyhow::Result<Vec<FilterSubscribers>> {
+    let error = match subscribers(query).await {
+        Ok(filters) => return Ok(filters),
+        // What is wrong with the query or the records is so for the daemon, too.
+        Err(error @ (SubscribersError::NoPool { .. } | SubscribersError::OtherVersion { .. })) => {
+            return Err(error.into());
+        }
+        Err(error) => error,
+    };
+    let client = Client::new(&paths.runtime_dir);
+    let filters = match client.subscribers(query).await {
+        Ok(Subscribers { filters }) => filters,
+        Err(ClientError::Refused(problem)) => return Err(anyhow!("{}", problem.detail)),
+        Err(_) => {
+            return Err(anyhow::Error::new(error)
+                .context("no daemon answers that reports it to members of the group op25b"));
+        }
+    };
+    let wanted = if query.top == 0 { usize::MAX } else { query.top };
+    if filters
+        .iter()
+        .any(|filter| filter.subscribers.len() < filter.matching.min(wanted))
+    {
+        stderr::line(format_args!(
+            "op25b: the daemon lists the first {MOST_SUBSCRIBERS} subscribers; root can list all"
+        ));
+    }
+    Ok(filters)
 }
 
 #[cfg(test)]

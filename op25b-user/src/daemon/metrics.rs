@@ -1,20 +1,84 @@
-//! `GET /v1/metrics`: counters are read at each scrape.
+//! What is read of the filter in the kernel when somebody asks: the metrics, its status, its subscribers' records.
 
 use anyhow::Context as _;
 use jiff::Timestamp;
 use tracing::error;
 
 use super::{events::scrapes::Scrape, state::Daemon};
-use crate::{enforcer::Enforcer, report::Metrics};
+use crate::{
+    enforcer::Enforcer,
+    policy::Role,
+    report::{ExemptionStatus, FilterRecords, FilterStatus, InterfaceStatus, Metrics, PolicyStatus, State},
+};
 
 impl Daemon {
     /// Answers a scrape; not at all, if the kernel cannot be read.
     pub(super) fn answer_scrape(&self, enforcer: &mut Enforcer, scrape: Scrape) {
-        match self.metrics(enforcer).and_then(|metrics| Ok(metrics.to_text()?)) {
-            // The client may have gone away.
-            Ok(text) => drop(scrape.send(text)),
-            Err(error) => error!("cannot collect the metrics: {error:#}"),
+        // The client may have gone away.
+        let answered = match scrape {
+            Scrape::Metrics(answer) => {
+                let metrics = self.metrics(enforcer);
+                let text = metrics.and_then(|metrics| Ok(metrics.to_text()?));
+                text.map(|text| drop(answer.send(text)))
+            }
+            Scrape::Filter(answer) => self
+                .filter_status(enforcer)
+                .map(|status| drop(answer.send(status))),
+            Scrape::Records(answer) => filter_records(enforcer).map(|records| drop(answer.send(records))),
+        };
+        if let Err(error) = answered {
+            error!("cannot read the filter in the kernel: {error:#}");
         }
+    }
+
+    /// The filter as `op25b status` shows it, with the exemptions as they are now.
+    fn filter_status(&self, enforcer: &mut Enforcer) -> anyhow::Result<FilterStatus> {
+        let (active, expired) = enforcer.count_exemptions(Timestamp::now());
+        let counters = enforcer.counters()?;
+        let of = |role| {
+            let mut all = counters.iter();
+            all.find(|(of, _)| *of == role)
+                .map(|(_, counters)| counters.clone())
+        };
+        let interfaces = enforcer.attachments().iter();
+        let interfaces = interfaces.map(|attachment| InterfaceStatus {
+            name: attachment.interface.clone(),
+            ifindex: attachment.index,
+            role: attachment.role.name().to_owned(),
+            xdp: attachment.mode.to_owned(),
+            program_id: attachment.program_id,
+        });
+        let interfaces = interfaces.collect();
+        let filter = enforcer.filter().context("no filter is running")?;
+        let map_bytes = filter.map_bytes()?;
+        let subscriber = match of(Role::Subscriber) {
+            Some(counters) => counters,
+            None => filter.counters(Role::Subscriber)?,
+        };
+        let description = enforcer.description();
+        Ok(FilterStatus {
+            state: State::Enforcing,
+            pid: description.pid,
+            version: description.version.clone(),
+            last_reload: self.reloads.last.clone(),
+            policy: PolicyStatus {
+                file: description.policy_file.clone(),
+                sha256: description.policy_sha256.clone(),
+                loaded_at: description.loaded_at,
+            },
+            interfaces,
+            pools: description.pools.clone(),
+            relays: description.relays,
+            exemptions: ExemptionStatus {
+                total: active + expired,
+                active,
+                expired,
+                as_loaded: false,
+            },
+            map_bytes,
+            counters: subscriber,
+            uplink_counters: of(Role::Uplink),
+        })
     }
 
     fn metrics(&self, enforcer: &mut Enforcer) -> anyhow::Result<Metrics> {
@@ -35,4 +99,19 @@ impl Daemon {
             map_bytes: filter.map_bytes()?,
         })
     }
+}
+
+/// The records of the filter's subscribers, for a thread of its own.
+fn filter_records(enforcer: &mut Enforcer) -> anyhow::Result<FilterRecords> {
+    let interfaces = enforcer.attachments().iter();
+    let interfaces = interfaces
+        .map(|attachment| attachment.interface.clone())
+        .collect();
+    let description = enforcer.description().clone();
+    let filter = enforcer.filter().context("no filter is running")?;
+    Ok(FilterRecords {
+        interfaces,
+        description,
+        records: filter.subscriber_records()?,
+    })
 }

@@ -39,6 +39,8 @@ impl Daemon {
             state: Enforcement::of(&interfaces),
             interfaces,
             faults: enforcer.faults().list(),
+            // Read when somebody asks.
+            filter: None,
         }
     }
 }

@@ -16,7 +16,9 @@ use super::{
     store::SharedStore,
 };
 use crate::{
-    datapath::{Counters, Description, Enforced, Filter, LoadError, LogLevel, Need, Target, TestRunner},
+    datapath::{
+        Attachment, Counters, Description, Enforced, Filter, LoadError, LogLevel, Need, Target, TestRunner,
+    },
     fault::{FaultKind, Faults},
     policy::{Policy, Role, Wait, Word as _},
 };
@@ -111,6 +113,11 @@ impl Enforcer {
     /// The filter in the kernel.
     pub(crate) fn filter(&mut self) -> Option<&mut Filter> {
         self.datapath.filter()
+    }
+
+    /// Where the filter was attached.
+    pub(crate) fn attachments(&self) -> &[Attachment] {
+        self.datapath.attachments()
     }
 
     /// The counters of the filter, for each role that an interface of the policy has.

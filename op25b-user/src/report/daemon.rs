@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::enforcement::{Enforcement, InterfaceReport, KnownInterface, interface_reports};
+use super::{
+    enforcement::{Enforcement, InterfaceReport, KnownInterface, interface_reports},
+    status::FilterStatus,
+};
 use crate::{fault::Fault, policy::Diff};
 
 /// The answer to `GET /v1/status`. Adding a member is compatible, changing one is not.
@@ -41,6 +44,9 @@ pub struct DaemonReport {
     /// The faults that last.
     #[serde(default)]
     pub faults: Vec<Fault>,
+    /// The filter in the kernel, as `op25b status` shows it; null if it runs on no interface, or while the daemon is too busy.
+    #[serde(default)]
+    pub filter: Option<FilterStatus>,
 }
 
 impl DaemonReport {

@@ -14,6 +14,8 @@ pub use status::{
     ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State, Status, StatusError,
     UnreadableStatus, status,
 };
+pub(crate) use subscribers::{FilterRecords, subscribers_of};
 pub use subscribers::{
-    FilterSubscribers, MissesRow, SortBy, SubscriberQuery, SubscriberRow, SubscribersError, subscribers,
+    FilterSubscribers, MissesRow, SortBy, SubscriberQuery, SubscriberRow, Subscribers, SubscribersError,
+    subscribers,
 };

@@ -32,3 +32,4 @@ mod support;
 mod unreadable_store;
 mod watch;
 mod wire;
+mod without_root;

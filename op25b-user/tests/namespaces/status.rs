@@ -57,7 +57,7 @@ fn json_names_process_program_policy_interfaces_pools_exemptions_and_counters() 
     assert_eq!(status["relays"], 1);
     assert_eq!(
         status["exemptions"],
-        json!({ "total": 1, "active": 1, "expired": 0 })
+        json!({ "total": 1, "active": 1, "expired": 0, "as_loaded": false })
     );
     assert!(status["counters"]["blocked"].as_u64().unwrap() > 0);
     for reason in [

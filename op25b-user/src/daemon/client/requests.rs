@@ -13,11 +13,13 @@ use super::{
 use crate::{
     api::{
         Added, Exemption, Explained, ExtendExemption, Extended, HistoryEntry, ImportExemptions, Imported,
-        NewExemption, Page, Problem, ProblemKind, Removed,
+        NewExemption, Page, Problem, ProblemKind, Removed, duration_text,
     },
-    report::{DaemonReport, ReloadAnswer},
+    report::{DaemonReport, ReloadAnswer, SubscriberQuery, Subscribers},
 };
 
+/// The most subscribers that the daemon lists at once.
+pub(crate) const MOST_SUBSCRIBERS: usize = 10_000;
 /// The items of a page.
 const PAGE: usize = 1000;
 
@@ -51,6 +53,25 @@ impl Client {
     /// The daemon's status.
     pub(crate) async fn status(&self) -> Result<DaemonReport, ClientError> {
         Call::get("/v1/status").send(&self.runtime_dir).await
+    }
+
+    /// The subscribers whose packets are blocked; at most as many as the daemon lists at once.
+    pub(crate) async fn subscribers(&self, query: &SubscriberQuery) -> Result<Subscribers, ClientError> {
+        let top = match query.top {
+            0 => MOST_SUBSCRIBERS,
+            top => top.min(MOST_SUBSCRIBERS),
+        };
+        let mut parameters = vec![("sort", query.sort.name()), ("top", top.to_string())];
+        parameters.extend(query.pool.clone().map(|pool| ("pool", pool)));
+        parameters.extend(query.within.map(|within| ("in", within.to_string())));
+        parameters.extend(query.since.map(|since| ("since", duration_text(since))));
+        let parameters: Vec<_> = parameters
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        Call::get(with_query("/v1/subscribers", &parameters))
+            .send(&self.runtime_dir)
+            .await
     }
 
     /// The daemon's metrics.

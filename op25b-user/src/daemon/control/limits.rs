@@ -29,7 +29,12 @@ pub(super) const TURN: Duration = Duration::from_secs(15);
 /// How long the daemon may take for a request: loading a large policy takes seconds.
 pub(super) const ANSWER: Duration = Duration::from_mins(2);
 
-/// Simultaneous readers of the store.
+/// How long reading the filter's status in the kernel may take: a client waits for the rest of the status.
+pub(super) const STATUS: Duration = Duration::from_secs(1);
+/// The most subscribers of an answer.
+pub(super) const SUBSCRIBERS: usize = 10_000;
+
+/// Simultaneous readers of the store, and of subscribers.
 pub(super) const READERS: usize = 2;
 /// How long looking up a user's name may take: the system may query a directory service.
 pub(super) const NAME_TIME: Duration = Duration::from_secs(2);

@@ -29,30 +29,32 @@ impl Readers {
         }
     }
 
-    /// Reads in a thread of its own.
+    /// Reads the store in a thread of its own.
     pub(super) async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&dyn Records) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Problem> {
+        let open = Arc::clone(&self.open);
+        let read = self.work(move || work(&*open()?)).await?;
+        read.map_err(Problem::from)
+    }
+
+    /// Does work that takes long in a thread of its own.
+    pub(super) async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
         let turn = timeout(limits::TURN, Arc::clone(&self.turns).acquire_owned()).await;
         let Ok(Ok(turn)) = turn else {
-            return Err(Problem::busy(
-                "too many requests read the store at once; try again",
-            ));
+            return Err(Problem::busy("too many requests read at once; try again"));
         };
-        let open = Arc::clone(&self.open);
         let read = spawn_blocking(move || {
             let _turn = turn;
-            work(&*open()?)
+            work()
         });
-        match read.await {
-            Ok(result) => result.map_err(Problem::from),
-            Err(error) => {
-                error!(%error, "reading exemptions failed");
-                Err(Problem::internal(
-                    "reading the store failed; see the daemon's log",
-                ))
-            }
-        }
+        read.await.map_err(|error| {
+            error!(%error, "reading for a client failed");
+            Problem::internal("reading failed; see the daemon's log")
+        })
     }
 }

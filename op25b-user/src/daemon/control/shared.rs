@@ -1,8 +1,11 @@
 //! The state that the routes share, and what the daemon publishes to them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot, watch},
+    time::timeout,
+};
 
 use super::{
     names::Names,
@@ -10,7 +13,7 @@ use super::{
     requests::Requests,
 };
 use crate::{
-    api::Problem,
+    api::{Problem, ProblemKind},
     daemon::{events::scrapes::Scrape, request::Request},
     policy::Policy,
     report::{DaemonReport, KnownInterface, exemptions::FileExemptions},
@@ -52,6 +55,29 @@ impl Shared {
             readers: Readers::new(open_reader),
             names: Names::default(),
             imports: Arc::new(Semaphore::new(1)),
+        }
+    }
+
+    /// Has the event loop read something of the filter; nothing if it cannot, or not in time.
+    pub(super) async fn scrape<T>(
+        &self,
+        time: Duration,
+        scrape: impl FnOnce(oneshot::Sender<T>) -> Scrape,
+    ) -> Result<T, Problem> {
+        let (answer, answered) = oneshot::channel();
+        let scraped = async {
+            self.scrapes.send(scrape(answer)).await.ok()?;
+            answered.await.ok()
+        };
+        match timeout(time, scraped).await {
+            Ok(Some(value)) => Ok(value),
+            Ok(None) => Err(Problem::busy(
+                "the filter cannot be read now; see the daemon's log",
+            )),
+            Err(_) => Err(Problem::new(
+                ProblemKind::Timeout,
+                "the daemon did not answer in time; try again",
+            )),
         }
     }
 

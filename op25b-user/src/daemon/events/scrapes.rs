@@ -1,12 +1,22 @@
-//! Scrapes of the metrics, which the control socket passes to the event loop.
+//! Reads of the filter in the kernel, which the control socket passes to the event loop: it answers them also while something else
+//! takes long.
 
 use tokio::sync::{mpsc, oneshot};
+
+use crate::report::{FilterRecords, FilterStatus};
 
 /// The length of the queue; further scrapes wait until there is room.
 const QUEUE: usize = 4;
 
-/// A client that waits for the metrics.
-pub(in crate::daemon) type Scrape = oneshot::Sender<String>;
+/// A client that waits for what is read.
+pub(in crate::daemon) enum Scrape {
+    /// The metrics.
+    Metrics(oneshot::Sender<String>),
+    /// The filter as `op25b status` shows it.
+    Filter(oneshot::Sender<FilterStatus>),
+    /// The records of its subscribers.
+    Records(oneshot::Sender<FilterRecords>),
+}
 
 /// The queue of scrapes.
 pub(in crate::daemon) struct Scrapes(mpsc::Receiver<Scrape>);

@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use aya::maps::{Map, MapData};
 use op25b_common::{
     names::{COUNTERS, MISSES_V6, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
     values::Subscriber,
@@ -10,7 +11,7 @@ use op25b_common::{
 use super::{error::LoadError, filter::Filter, layout::Layout, maps};
 use crate::{
     datapath::{
-        stats::{CounterTable, Counters, Misses, misses_v6, records_v4, records_v6},
+        stats::{CounterTable, Counters, Misses, SubscriberRecords, misses_v6, records_v4, records_v6},
         sys::map::{self, MapError},
     },
     policy::{RecordIndex, Role},
@@ -48,6 +49,23 @@ impl Filter {
             found.push((prefix, subscriber));
         })?;
         Ok(found)
+    }
+
+    /// The subscribers' records, for a thread of its own.
+    pub(crate) fn subscriber_records(&self) -> Result<SubscriberRecords, LoadError> {
+        Ok(SubscriberRecords {
+            layout: self.records.clone(),
+            v4: self.shared_map(SUBSCRIBERS_V4)?,
+            v6: Map::LruHashMap(self.shared_map(SUBSCRIBERS_V6)?),
+            misses: Map::PerCpuArray(self.shared_map(MISSES_V6)?),
+        })
+    }
+
+    /// A map with a file descriptor of its own.
+    fn shared_map(&self, name: &'static str) -> Result<MapData, LoadError> {
+        let fd = self.map_fd(name)?.try_clone_to_owned();
+        let fd = fd.map_err(MapError::read(name))?;
+        Ok(MapData::from_fd(fd).map_err(MapError::read(name))?)
     }
 
     /// How often IPv6 packets found no record.

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use op25b_common::{names::DESCRIPTION, values::DescriptionChunk};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use utoipa::ToSchema;
 
 use super::layout::Layout;
 use crate::datapath::{
@@ -59,7 +60,7 @@ pub struct InterfaceSummary {
 }
 
 /// A pool as `status` shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PoolSummary {
     /// The pool's name.
     pub name: String,

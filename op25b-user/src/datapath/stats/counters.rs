@@ -1,8 +1,10 @@
 //! Packets by reason, as the program counts them and as they are migrated from one layout of the counters to another.
 
+use std::collections::HashMap;
+
 use aya::maps::{Map, MapData, PerCpuArray, PerCpuValues};
 use op25b_common::{Reason, names::COUNTERS};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
     datapath::sys::map::MapError,
@@ -32,6 +34,16 @@ impl Counters {
 impl Serialize for Counters {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.iter().map(|(reason, packets)| (reason.name(), packets)))
+    }
+}
+
+/// Reasons that this version does not count are left out.
+impl<'de> Deserialize<'de> for Counters {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let packets = HashMap::<String, u64>::deserialize(deserializer)?;
+        let counted = Reason::ALL.into_iter().filter(|reason| reason.is_counted());
+        let packets = |reason: Reason| packets.get(reason.name()).copied().unwrap_or_default();
+        Ok(Self(counted.map(|reason| (reason, packets(reason))).collect()))
     }
 }
 

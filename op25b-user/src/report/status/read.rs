@@ -114,6 +114,7 @@ fn filter_status(state: State, found: FoundFilter, now: Timestamp) -> FilterStat
             total: description.exemptions,
             active: description.exemptions - expired,
             expired,
+            as_loaded: true,
         },
         map_bytes: found.map_bytes,
         counters: found.subscriber,
@@ -127,8 +128,8 @@ fn interface_statuses(interfaces: Vec<FoundInterface>) -> Vec<InterfaceStatus> {
         .map(|interface| InterfaceStatus {
             name: interface.name,
             ifindex: interface.index,
-            role: interface.role.name(),
-            xdp: interface.mode,
+            role: interface.role.name().to_owned(),
+            xdp: interface.mode.to_owned(),
             program_id: interface.program_id,
         })
         .collect()

@@ -75,8 +75,17 @@ impl fmt::Display for FilterStatus {
             total,
             active,
             expired,
+            as_loaded,
         } = self.exemptions;
-        writeln!(f, "  exemptions  {total} ({active} active, {expired} expired)")?;
+        let since = if as_loaded {
+            " when the policy was loaded"
+        } else {
+            ""
+        };
+        writeln!(
+            f,
+            "  exemptions  {total} ({active} active, {expired} expired){since}"
+        )?;
         writeln!(
             f,
             "  memory      {} MiB of kernel memory",

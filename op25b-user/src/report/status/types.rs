@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{
     datapath::{Counters, PoolSummary},
@@ -50,8 +51,9 @@ pub struct UnreadableStatus {
 }
 
 /// Whether a filter enforces, and whether a daemon keeps it up to date.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = FilterState)]
 pub enum State {
     /// It does, and a daemon runs.
     Enforcing,
@@ -64,7 +66,7 @@ pub enum State {
 }
 
 /// One filter.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FilterStatus {
     /// Whether it enforces, and whether a daemon runs.
     pub state: State,
@@ -87,39 +89,43 @@ pub struct FilterStatus {
     /// Bytes of kernel memory that the filter's maps hold.
     pub map_bytes: u64,
     /// Packets from subscribers by the reasons of the verdict table.
+    #[schema(value_type = std::collections::HashMap<String, u64>)]
     pub counters: Counters,
     /// Packets from the Internet by reason; none without an uplink interface.
+    #[schema(value_type = Option<std::collections::HashMap<String, u64>>)]
     pub uplink_counters: Option<Counters>,
 }
 
 /// Where a policy came from.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PolicyStatus {
     /// The file.
+    #[schema(value_type = String)]
     pub file: PathBuf,
     /// Its SHA-256 when it was read.
     pub sha256: String,
     /// When it was loaded into the kernel.
+    #[schema(value_type = String, format = DateTime)]
     pub loaded_at: Timestamp,
 }
 
 /// One attachment.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct InterfaceStatus {
     /// The interface's name.
     pub name: String,
     /// The interface's index.
     pub ifindex: u32,
     /// Which packets it receives, as in the policy.
-    pub role: &'static str,
+    pub role: String,
     /// `native` or `generic`.
-    pub xdp: &'static str,
+    pub xdp: String,
     /// The XDP program's id in the kernel.
     pub program_id: u32,
 }
 
 /// How many exemptions are active.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ExemptionStatus {
     /// All of the policy's.
     pub total: usize,
@@ -127,4 +133,7 @@ pub struct ExemptionStatus {
     pub active: usize,
     /// Those that have expired.
     pub expired: usize,
+    /// Whether they were counted when the policy was loaded, without the changes since: no daemon reports them.
+    #[serde(default)]
+    pub as_loaded: bool,
 }

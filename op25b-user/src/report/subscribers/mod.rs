@@ -8,5 +8,6 @@ mod text;
 mod top;
 
 pub use query::{SortBy, SubscriberQuery};
+pub(crate) use read::{FilterRecords, subscribers_of};
 pub use read::{SubscribersError, subscribers};
-pub use row::{FilterSubscribers, MissesRow, SubscriberRow};
+pub use row::{FilterSubscribers, MissesRow, SubscriberRow, Subscribers};

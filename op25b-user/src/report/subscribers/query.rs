@@ -5,6 +5,8 @@ use std::cmp::Reverse;
 use ipnet::IpNet;
 use jiff::SignedDuration;
 use op25b_common::values::Subscriber;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{
     pools::Pools,
@@ -27,7 +29,8 @@ pub struct SubscriberQuery {
 }
 
 /// By what subscribers are sorted, in descending order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum SortBy {
     /// Packets that were blocked, or would have been in a monitored pool.
     #[default]
@@ -57,6 +60,12 @@ impl SubscriberQuery {
 }
 
 impl SortBy {
+    /// Its word on the command line and in a request.
+    pub(crate) fn name(self) -> String {
+        let word = clap::ValueEnum::to_possible_value(&self);
+        word.map_or_else(String::new, |word| word.get_name().to_owned())
+    }
+
     /// A key that is smaller for what comes first; ties go to the one with more packets, then to the lower address.
     pub(super) fn key(self, net: IpNet, record: &Subscriber) -> (Reverse<u64>, Reverse<u64>, IpNet) {
         let most = match self {

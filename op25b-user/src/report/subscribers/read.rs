@@ -9,8 +9,8 @@ use super::{
     top::Top,
 };
 use crate::datapath::{
-    MapError, SubscriberRecords,
-    discover::{self, DiscoverError, Found, FoundFilter, FoundInterface},
+    Description, MapError, SubscriberRecords,
+    discover::{self, DiscoverError, Found, FoundInterface},
 };
 
 /// Why there is no report on subscribers.
@@ -55,6 +55,37 @@ pub async fn subscribers(query: &SubscriberQuery) -> Result<Vec<FilterSubscriber
         let interfaces = names(&filter.interfaces);
         return Err(SubscribersError::OtherVersion { interfaces });
     }
+    let filters = filters.into_iter().map(|filter| match filter.records {
+        Some(records) => Ok(FilterRecords {
+            interfaces: filter
+                .interfaces
+                .into_iter()
+                .map(|interface| interface.name)
+                .collect(),
+            description: filter.description,
+            records,
+        }),
+        None => Err(SubscribersError::OtherVersion {
+            interfaces: names(&filter.interfaces),
+        }),
+    });
+    subscribers_of(&filters.collect::<Result<Vec<_>, _>>()?, query)
+}
+
+/// The records of one filter, with what is known of it.
+#[derive(Debug)]
+pub(crate) struct FilterRecords {
+    /// The interfaces that it runs on.
+    pub(crate) interfaces: Vec<String>,
+    pub(crate) description: Description,
+    pub(crate) records: SubscriberRecords,
+}
+
+/// Reports the subscribers of filters.
+pub(crate) fn subscribers_of(
+    filters: &[FilterRecords],
+    query: &SubscriberQuery,
+) -> Result<Vec<FilterSubscribers>, SubscribersError> {
     if let Some(pool) = &query.pool {
         let known = filters.iter().flat_map(|filter| &filter.description.pools);
         let known: Vec<_> = known.map(|pool| pool.name.as_str()).collect();
@@ -66,12 +97,7 @@ pub async fn subscribers(query: &SubscriberQuery) -> Result<Vec<FilterSubscriber
         }
     }
     let times = Times::now()?;
-    let reports = filters.iter().map(|filter| match &filter.records {
-        Some(records) => of_filter(filter, records, query, times),
-        None => Err(SubscribersError::OtherVersion {
-            interfaces: names(&filter.interfaces),
-        }),
-    });
+    let reports = filters.iter().map(|filter| of_filter(filter, query, times));
     reports.collect()
 }
 
@@ -81,12 +107,16 @@ fn names(interfaces: &[FoundInterface]) -> String {
 }
 
 fn of_filter(
-    filter: &FoundFilter,
-    records: &SubscriberRecords,
+    filter: &FilterRecords,
     query: &SubscriberQuery,
     times: Times,
 ) -> Result<FilterSubscribers, SubscribersError> {
-    let pools = Pools::new(&filter.description);
+    let FilterRecords {
+        interfaces,
+        description,
+        records,
+    } = filter;
+    let pools = Pools::new(description);
     let mut top = Top::new(query);
     let (mut remembered, mut matching) = (0, 0);
     records.each(|net, record| {
@@ -98,12 +128,8 @@ fn of_filter(
     })?;
     let misses = records.misses_v6()?;
     Ok(FilterSubscribers {
-        interfaces: filter
-            .interfaces
-            .iter()
-            .map(|interface| interface.name.clone())
-            .collect(),
-        policy_file: filter.description.policy_file.display().to_string(),
+        interfaces: interfaces.clone(),
+        policy_file: description.policy_file.display().to_string(),
         ipv6_prefix: records.ipv6_prefix(),
         remembered,
         matching,

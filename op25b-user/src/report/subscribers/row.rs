@@ -3,13 +3,14 @@
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use op25b_common::values::Subscriber;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::pools::Pools;
 use crate::datapath::{clock, destinations};
 
 /// The subscribers of one filter.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FilterSubscribers {
     /// The interfaces that the filter runs on.
     pub interfaces: Vec<String>,
@@ -27,8 +28,15 @@ pub struct FilterSubscribers {
     pub ipv6_misses: MissesRow,
 }
 
+/// The subscribers of the filters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Subscribers {
+    /// Each filter's.
+    pub filters: Vec<FilterSubscribers>,
+}
+
 /// How often IPv6 packets found no record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MissesRow {
     /// A record was created, instead of the one unseen for longest if there were too many.
     pub begun: u64,
@@ -37,7 +45,7 @@ pub struct MissesRow {
 }
 
 /// One subscriber.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SubscriberRow {
     /// An IPv4 address, or an IPv6 prefix.
     pub subscriber: String,
@@ -56,8 +64,10 @@ pub struct SubscriberRow {
     /// The number of distinct destinations, about; numbers above about 250 are not distinguished.
     pub destinations: u32,
     /// The time of the first packet.
+    #[schema(value_type = String, format = DateTime)]
     pub first_seen: Timestamp,
     /// The time of the last packet.
+    #[schema(value_type = String, format = DateTime)]
     pub last_seen: Timestamp,
 }
 

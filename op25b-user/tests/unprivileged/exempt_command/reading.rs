@@ -272,6 +272,7 @@ fn explain_asks_the_daemon_and_names_a_stored_exemption_by_its_id() {
                 state: Enforcement::Enforced,
                 interfaces: Vec::new(),
                 faults: Vec::new(),
+                filter: None,
             });
         }
         if request.line.contains("destination=2001") {

@@ -7,7 +7,6 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use serde::Serialize;
-use tokio::{sync::oneshot, time::timeout};
 use utoipa::ToSchema;
 
 use super::{
@@ -17,12 +16,15 @@ use super::{
         problem,
         shared::Shared,
     },
-    parameters::{ExplainQuery, Query, ReloadQuery},
+    parameters::{ExplainQuery, Query, ReloadQuery, SubscribersQuery},
 };
 use crate::{
     api::{Explained, Problem, ProblemKind},
-    daemon::request::{Caller, Request},
-    report::{DaemonReport, ReloadAnswer},
+    daemon::{
+        events::scrapes::Scrape,
+        request::{Caller, Request},
+    },
+    report::{DaemonReport, InterfaceState, ReloadAnswer, Subscribers, SubscribersError, subscribers_of},
 };
 
 /// The Prometheus text format.
@@ -43,7 +45,18 @@ struct ReloadRefused {
     responses((status = 200, description = "The status.", body = DaemonReport), ReadProblems)
 )]
 pub(super) async fn status(State(shared): State<Shared>) -> Result<Json<DaemonReport>, Problem> {
-    Ok(Json(shared.view()?.report_now()))
+    let mut report = shared.view()?.report_now();
+    // The rest of the status is there even if the kernel cannot be read.
+    let filter = shared.scrape(limits::STATUS, Scrape::Filter).await.ok();
+    report.filter = filter.and_then(|mut filter| {
+        let enforced = |name: &str| {
+            let mut interfaces = report.interfaces.iter();
+            interfaces.any(|interface| interface.name == name && interface.state == InterfaceState::Enforced)
+        };
+        filter.interfaces.retain(|interface| enforced(&interface.name));
+        (!filter.interfaces.is_empty()).then_some(filter)
+    });
+    Ok(Json(report))
 }
 
 /// Returns the metrics, for a monitoring system.
@@ -58,18 +71,33 @@ pub(super) async fn status(State(shared): State<Shared>) -> Result<Json<DaemonRe
     )
 )]
 pub(super) async fn metrics(State(shared): State<Shared>) -> Result<Response, Problem> {
-    let unavailable = || Problem::busy("the metrics are not available now; see the daemon's log");
-    let (answer, answered) = oneshot::channel();
-    let scraped = async {
-        shared.scrapes.send(answer).await.ok()?;
-        answered.await.ok()
-    };
-    match timeout(limits::TURN, scraped).await {
-        Ok(text) => Ok(([(CONTENT_TYPE, METRICS)], text.ok_or_else(unavailable)?).into_response()),
-        Err(_) => Err(Problem::new(
-            ProblemKind::Timeout,
-            "the daemon did not answer in time; try again",
-        )),
+    let text = shared.scrape(limits::TURN, Scrape::Metrics).await?;
+    Ok(([(CONTENT_TYPE, METRICS)], text).into_response())
+}
+
+/// Lists the subscribers whose packets were blocked, or would have been in a monitored pool.
+#[utoipa::path(
+    get, path = "/v1/subscribers", tag = "daemon",
+    params(SubscribersQuery),
+    responses(
+        (status = 200, description = "The subscribers of the filter, the first ones of the order.", body = Subscribers),
+        ReadProblems
+    )
+)]
+pub(super) async fn subscribers(
+    State(shared): State<Shared>,
+    Query(query): Query<SubscribersQuery>,
+) -> Result<Json<Subscribers>, Problem> {
+    let query = query.read()?;
+    let records = shared.scrape(limits::TURN, Scrape::Records).await?;
+    let read = shared
+        .readers
+        .work(move || subscribers_of(&[records], &query))
+        .await?;
+    match read {
+        Ok(filters) => Ok(Json(Subscribers { filters })),
+        Err(error @ SubscribersError::NoPool { .. }) => Err(Problem::invalid(error.to_string())),
+        Err(error) => Err(Problem::internal(format!("{:#}", anyhow::Error::from(error)))),
     }
 }
 

@@ -31,6 +31,7 @@ fn documented() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(Head::openapi())
         .routes(routes!(daemon::status))
         .routes(routes!(daemon::metrics))
+        .routes(routes!(daemon::subscribers))
         .routes(routes!(daemon::reload))
         .routes(routes!(daemon::explain))
         .routes(routes!(daemon::describe))

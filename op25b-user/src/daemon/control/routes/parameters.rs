@@ -8,11 +8,15 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::super::limits::SUBSCRIBERS;
 use super::super::openapi::{Address, CUSTOMER, CustomerText, ReasonText};
 use crate::{
     api::{Problem, duration},
     exemption::{Invalid, limits},
-    report::exemptions::{Cursor, Selection},
+    report::{
+        SortBy, SubscriberQuery,
+        exemptions::{Cursor, Selection},
+    },
     store::Revision,
 };
 
@@ -101,6 +105,31 @@ pub(super) struct RemoveQuery {
     reason: String,
 }
 
+/// Which subscribers are listed, and how many.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct SubscribersQuery {
+    /// Only those of this pool.
+    #[param(value_type = String, required = false, min_length = 1, max_length = 200)]
+    pool: Option<String>,
+    /// Only those in this prefix, or the one of this address.
+    #[serde(rename = "in")]
+    #[param(value_type = String, required = false, min_length = 2, max_length = 64, pattern = "^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$", example = "198.51.100.0/24")]
+    within: Option<String>,
+    /// Only those with a packet within this time, such as `14d` (`s`, `m`, `h`, `d` or `w`).
+    #[param(value_type = String, required = false, pattern = "^[0-9]{1,5}[smhdw]$", example = "1d")]
+    since: Option<String>,
+    /// The order.
+    #[serde(default)]
+    #[param(value_type = SortBy, inline, required = false)]
+    sort: SortBy,
+    /// The most that are listed.
+    #[serde(default = "default_top")]
+    #[param(minimum = 1, maximum = 10000, default = 20)]
+    top: u32,
+}
+
 /// A connection to explain.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -125,6 +154,10 @@ const LAST_REVISION: Revision = (1 << 53) - 1;
 
 fn default_limit() -> u32 {
     100
+}
+
+fn default_top() -> u32 {
+    20
 }
 
 fn smtp() -> u16 {
@@ -153,6 +186,31 @@ impl ListQuery {
             all: self.all,
             after,
             limit: limit(self.limit)?,
+        })
+    }
+}
+
+impl SubscribersQuery {
+    /// Parses the criteria.
+    pub(super) fn read(self) -> Result<SubscriberQuery, Problem> {
+        let top = usize::try_from(self.top).map_err(|error| Problem::internal(error.to_string()))?;
+        if !(1..=SUBSCRIBERS).contains(&top) {
+            return Err(Problem::bad_request(format!("`top` must be 1 to {SUBSCRIBERS}")));
+        }
+        let since = match &self.since {
+            None => None,
+            Some(text) => Some(
+                duration(text)
+                    .ok_or_else(|| Problem::bad_request("`since` must be a time such as 90m, 12h or 7d"))?,
+            ),
+        };
+        let within = self.within.as_deref().map(prefix).transpose()?;
+        Ok(SubscriberQuery {
+            pool: self.pool,
+            within: within.map(|net| net.trunc()),
+            since,
+            sort: self.sort,
+            top,
         })
     }
 }

@@ -12,7 +12,7 @@ use crate::exemption::limits;
 const WRITE: &str = "OP25B_WRITE_OPENAPI";
 
 /// The paths of the API.
-const PATHS: [&str; 10] = [
+const PATHS: [&str; 11] = [
     "/v1/exemptions",
     "/v1/exemptions/import",
     "/v1/exemptions/{id}",
@@ -23,6 +23,7 @@ const PATHS: [&str; 10] = [
     "/v1/openapi.json",
     "/v1/reload",
     "/v1/status",
+    "/v1/subscribers",
 ];
 
 fn text() -> String {

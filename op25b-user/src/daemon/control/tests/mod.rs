@@ -77,6 +77,7 @@ fn view() -> View {
             state: Enforcement::Open,
             interfaces: Vec::new(),
             faults: Vec::new(),
+            filter: None,
         },
         interfaces: Vec::new(),
         policy: Arc::new(parse("policy.yaml", POLICY).unwrap().policy),
@@ -96,7 +97,10 @@ fn shared(requests: mpsc::Sender<Request>, open_reader: OpenReader) -> Shared {
     let (scrapes, mut asked) = mpsc::channel::<Scrape>(1);
     tokio::spawn(async move {
         while let Some(scrape) = asked.recv().await {
-            let _ = scrape.send("op25b_reloads_total 0\n".to_owned());
+            // There is no filter to read.
+            if let Scrape::Metrics(answer) = scrape {
+                let _ = answer.send("op25b_reloads_total 0\n".to_owned());
+            }
         }
     });
     Shared::new(requests, seen, open_reader, scrapes)
