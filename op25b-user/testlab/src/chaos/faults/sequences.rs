@@ -37,4 +37,41 @@ pub const EVERY_KIND: &str = "
 ";
 
 /// Walks that have failed, each with the sentence that it proves.
-pub const REGRESSIONS: &[(&str, &str)] = &[];
+pub const REGRESSIONS: &[(&str, &str)] = &[
+    (
+        "a clock that is set back while the daemon runs opens no pool whose date was reached",
+        "clock -315360000 + wait 1500",
+    ),
+    (
+        "nor does one that is behind at a start",
+        "clock -315360000 + kill + start + wait 1500",
+    ),
+    (
+        "a start without one of the interfaces filters on the others, and on that one when it is there",
+        "delete sub0 + kill + start + wait 1000",
+    ),
+    (
+        "so does a start where another program runs on one of them",
+        "vacant sub0 + kill + wait 1200 + start",
+    ),
+    (
+        "an interface that took another one's name while no daemon ran is filtered at the start",
+        "impostor corp0 + kill + wait 500 + start",
+    ),
+    (
+        "a start under the new name of a renamed interface takes its filter over",
+        "policy follows access0 + kill + wait 700 + start",
+    ),
+    (
+        "a filter whose pins were removed outlives a crash after they were made anew",
+        "unpin-all + wait 5000 + kill + wait 500 + start",
+    ),
+    (
+        "a store that was emptied or replaced by an older one costs no customer at the next reload",
+        "state empty + exempt add + hangup + wait 1500; state older + hangup + wait 1500",
+    ),
+    (
+        "a daemon starts and answers on a disk that hangs",
+        "freeze + kill + start + wait 1000",
+    ),
+];
