@@ -44,20 +44,16 @@ impl Snapshot {
         let mut namespace_there = None;
         let mut interfaces_there = Vec::new();
         for pinned in &self.links {
-            let Some(index) = pinned.info.interface else {
+            if pinned.info.interface.is_none() {
                 continue;
-            };
+            }
             let mut generations = self.generations.iter();
             let generation =
                 generations.find(|generation| generation.program(pinned.info.program_id).is_some());
             let description = generation.and_then(|generation| generation.description());
             let namespace = other(description.and_then(|description| description.network_namespace));
             // A physical interface returns from a namespace that ends, and may be moved to the next one, with its link.
-            let is_here = interfaces.iter().any(|interface| {
-                let mut programs = interface.xdp.iter();
-                interface.index == index
-                    && programs.any(|program| program.program_id == pinned.info.program_id)
-            });
+            let is_here = interfaces.iter().any(|interface| pinned.info.runs_on(interface));
             if let Some(namespace) = namespace
                 && !is_here
             {

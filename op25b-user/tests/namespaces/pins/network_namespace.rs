@@ -120,29 +120,72 @@ fn status_and_stop_say_that_the_filter_is_of_another_network_namespace() {
     assert_eq!(theirs.attached(), []);
 }
 
+/// A network namespace with the policy's interfaces.
+fn with_interfaces(name: String) -> NetNs {
+    let namespace = NetNs::create(name).unwrap();
+    for name in ["sub0", "corp0"] {
+        let peer = format!("{name}-peer");
+        ip(&[
+            "-n",
+            namespace.name(),
+            "link",
+            "add",
+            name,
+            "type",
+            "veth",
+            "peer",
+            &peer,
+        ]);
+    }
+    namespace
+}
+
+fn ip(words: &[&str]) {
+    let output = Command::new("ip").args(words).output().unwrap();
+    assert!(output.status.success(), "{words:?}: {output:?}");
+}
+
+/// A daemon in a namespace, with these pins.
+fn filter_in(namespace: &NetNs, policy: &Path, pins: &Path) -> Filter {
+    let mut command = Command::new(OP25B);
+    command
+        .args(["--log-format", "json", "run", "--policy"])
+        .arg(policy)
+        .env("OP25B_BPFFS", pins);
+    Filter::start_as(Path::new(OP25B), namespace, command).unwrap()
+}
+
+#[test]
+fn a_filter_that_came_with_its_interfaces_from_another_network_namespace_is_taken_over() {
+    let scene = Scene::new();
+    let policy = scene.policy(SMALL);
+    let pins = scene.router().mount_pins().unwrap();
+    let from = with_interfaces(format!("{}-from", scene.router().name()));
+    let to = NetNs::create(format!("{}-to", scene.router().name())).unwrap();
+    let before = filter_in(&from, &policy, &pins);
+    before.leave_by(Signal::SIGKILL).unwrap();
+    // As a container runtime moves a physical interface.
+    for name in ["sub0", "corp0"] {
+        ip(&["-n", from.name(), "link", "set", name, "netns", to.name()]);
+    }
+    assert_eq!(pinned_programs(&pins).unwrap().len(), 2);
+
+    let filter = filter_in(&to, &policy, &pins);
+    let log = filter.log();
+    assert!(log.contains("taking over its pins"), "{log}");
+    assert_eq!(log.matches("switched").count(), 2, "{log}");
+    assert_eq!(filter.status().unwrap().interfaces.len(), 2);
+    assert_eq!(filter.stop().unwrap().code(), Some(0));
+}
+
 #[test]
 fn pins_of_a_network_namespace_that_is_gone_are_taken_over() {
     let scene = Scene::new();
     let servers = Servers::start(&scene.lab).unwrap();
     let policy = scene.policy(SMALL);
     let pins = scene.router().mount_pins().unwrap();
-    let gone = NetNs::create(format!("{}-gone", scene.router().name())).unwrap();
-    for name in ["sub0", "corp0"] {
-        let name = name.to_owned();
-        let ip = gone.run(move || {
-            let mut ip = Command::new("ip");
-            ip.args(["link", "add", &name, "type", "veth", "peer"])
-                .arg(format!("{name}-peer"));
-            Ok(ip.status()?)
-        });
-        assert!(ip.unwrap().success());
-    }
-    let mut command = Command::new(OP25B);
-    command
-        .args(["--log-format", "json", "run", "--policy"])
-        .arg(&policy)
-        .env("OP25B_BPFFS", &pins);
-    let before = Filter::start_as(Path::new(OP25B), &gone, command).unwrap();
+    let gone = with_interfaces(format!("{}-gone", scene.router().name()));
+    let before = filter_in(&gone, &policy, &pins);
     before.leave_by(Signal::SIGKILL).unwrap();
     assert_eq!(pinned_programs(&pins).unwrap().len(), 2);
     drop(gone);
