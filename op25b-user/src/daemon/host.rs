@@ -20,6 +20,7 @@ impl Daemon {
         }
         // Also without an event: the kernel sends none when a link is detached.
         self.reconcile(enforcer);
+        enforcer.note_enforced_revision();
         self.control.keep(enforcer.faults());
         spawn_blocking(enforcer.store_maintenance());
         self.keeper.tick();

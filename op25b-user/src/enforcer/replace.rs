@@ -129,6 +129,7 @@ impl Enforcer {
         } = prepared;
         // Before the replacement: after it nothing may fail. What the reader has not read of the old filter's log is lost.
         let packet_log = open_packet_log(&mut filter)?;
+        filter.set_store_revision(self.enforced_revision)?;
         // Listed late: loading a large policy takes a while.
         let interfaces = Interfaces::list().await?;
         let targets = self.next_targets(&policy, &interfaces)?;
@@ -139,6 +140,7 @@ impl Enforcer {
         self.lagging.clear();
         self.active_set_is_stale = false;
         self.faults.clear(FaultKind::KernelBehind);
+        self.note_enforced_revision();
         self.report_left_out();
         for warning in warnings {
             warn!("{warning}");

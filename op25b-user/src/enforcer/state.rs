@@ -8,6 +8,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use tracing::warn;
 use ulid::{Generator, Ulid};
 
 use super::{
@@ -21,6 +22,7 @@ use crate::{
     },
     fault::{FaultKind, Faults},
     policy::{Policy, Role, Wait, Word as _},
+    store::Revision,
 };
 
 /// How long the kernel stays behind the store before the next attempt.
@@ -45,6 +47,8 @@ pub(crate) struct Enforcer {
     pub(super) active_set_is_stale: bool,
     /// How often the store's records had become other ones, as of the last time that the kernel was made equal to them.
     pub(super) replacements: u64,
+    /// The last revision of the store that was enforced: by this process, or by those before whose filter it took over.
+    pub(super) enforced_revision: Revision,
     pub(super) link_histories: LinkHistories,
     /// When the ports of interfaces were listed last.
     pub(super) ports_listed_at: Instant,
@@ -98,6 +102,24 @@ impl Enforcer {
             self.active_set_is_stale = true;
             self.load_again_soon();
         }
+    }
+
+    /// Notes with the filter which revision of the store it enforces, unless the kernel is behind.
+    pub(crate) fn note_enforced_revision(&mut self) {
+        let revision = self.store.progress().revision();
+        if revision <= self.enforced_revision || self.kernel_is_behind() {
+            return;
+        }
+        let Some(filter) = self.datapath.filter() else {
+            return;
+        };
+        if let Err(error) = filter.set_store_revision(revision) {
+            warn!(
+                "a store that loses changes will not be noticed: {:#}",
+                anyhow::Error::from(error)
+            );
+        }
+        self.enforced_revision = revision;
     }
 
     /// Loads a generation with what the store has, at the next tick.

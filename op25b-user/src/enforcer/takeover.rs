@@ -18,7 +18,7 @@ use crate::{
     datapath::{Description, Enforced, Filter, LogLevel},
     fault::Faults,
     policy,
-    store::{Record, sqlite},
+    store::{Record, Revision, sqlite},
 };
 
 /// Where an enforcer keeps its state, and how it loads filters.
@@ -49,6 +49,8 @@ pub(crate) struct Takeover {
     datapath: Enforced,
     datapath_log: LogLevel,
     store: SharedStore,
+    /// The last revision of the store that was enforced.
+    enforced_revision: Revision,
     faults: Faults,
 }
 
@@ -67,14 +69,16 @@ impl Takeover {
                 "taking over a filter"
             );
         }
+        let enforced = datapath.store_revision()?;
         let store_options = sqlite::Options {
+            enforced,
             faults: faults.clone(),
-            ..sqlite::Options::default()
         };
         Ok(Self {
             datapath,
             datapath_log: options.datapath_log,
             store: SharedStore::open(&options.state_dir, store_options),
+            enforced_revision: enforced,
             faults,
         })
     }
@@ -123,6 +127,7 @@ impl Takeover {
                 prepared.compiled_at,
             ),
             replacements: self.store.progress().replacements(),
+            enforced_revision: self.enforced_revision,
             store: self.store,
             ids: Generator::new(),
             test_runner: None,

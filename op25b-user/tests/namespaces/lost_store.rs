@@ -140,3 +140,62 @@ fn an_older_store_at_a_start_revives_no_removed_exemption_and_blocks_no_new_cust
     assert!(is_exempt(&scene, "198.51.100.77"));
     assert!(fault(&scene, "store_recovered").is_some(), "{}", filter.log());
 }
+
+#[test]
+fn a_change_that_only_the_filter_remembers_is_reported_as_lost_at_a_start() {
+    let scene = Scene::new();
+    let policy = scene.policy(SMALL);
+    let filter = scene.filter(&policy);
+    let state = state_of(&scene);
+    let file = state.join("exemptions.db");
+    add(&scene, "First KK", &["198.51.100.66"]);
+    filter.stop().unwrap();
+    fs::copy(&file, state.join("older")).unwrap();
+    let filter = scene.filter(&policy);
+    add(&scene, "Newest KK", &["198.51.100.77"]);
+    // Its change is in no backup: the log is lost in a crash.
+    filter.leave_by(Signal::SIGKILL).unwrap();
+    for beside in ["-wal", "-shm", ".backup", ".backup.1"] {
+        let _ = fs::remove_file(state.join(format!("exemptions.db{beside}")));
+    }
+    fs::rename(state.join("older"), &file).unwrap();
+
+    let filter = scene.filter(&policy);
+    assert_eq!(customers(&scene), ["First KK"]);
+    let fault = fault(&scene, "store_recovered").expect("a fault");
+    assert!(
+        fault.contains("the change with revision 2 was enforced and is lost"),
+        "{fault}"
+    );
+    // It is lost once.
+    filter.stop().unwrap();
+    let filter = scene.filter(&policy);
+    assert!(
+        !filter.log().contains("was damaged (its revision"),
+        "{}",
+        filter.log()
+    );
+}
+
+#[test]
+fn a_filter_of_a_version_that_notes_no_revision_is_taken_over_and_detached_whole() {
+    let scene = Scene::new();
+    let policy = scene.policy(SMALL);
+    let filter = scene.filter(&policy);
+    add(&scene, "First KK", &CUSTOMER);
+    let [(_, pins), ..] = scene.router().places();
+    let noted = || {
+        let mut generations = fs::read_dir(pins.join("generations")).unwrap();
+        generations.next().unwrap().unwrap().path().join("STORE_REVISION")
+    };
+    assert!(noted().exists());
+    filter.leave_by(Signal::SIGKILL).unwrap();
+    fs::remove_file(noted()).unwrap();
+    let filter = scene.filter(&policy);
+    assert_eq!(customers(&scene), ["First KK"]);
+    assert!(noted().exists());
+    filter.stop().unwrap();
+    let detached = scene.op25b(&["stop", "--detach"]);
+    assert_eq!(detached.code, Some(0), "{detached:?}");
+    assert!(!pins.join("generations").exists());
+}

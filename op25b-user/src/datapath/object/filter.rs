@@ -21,6 +21,7 @@ use super::{
     error::LoadError,
     load::{self, LoadOptions, Reused},
     maps,
+    store_revision::StoreRevision,
     tables::Tables,
     tunnels::Tunnels,
 };
@@ -40,6 +41,8 @@ pub struct Filter {
     tables: Tables,
     /// The policy's constants in the program.
     constants: Compiled,
+    /// Which revision of the exemption store it enforces; none for a program for test runs.
+    store_revision: Option<StoreRevision>,
 }
 
 impl Filter {
@@ -65,6 +68,7 @@ impl Filter {
             records: RecordLayout::of(compiled),
             tables: Tables::new(Usage::of(&compiled.tables)),
             constants: compiled.without_tables(),
+            store_revision: Some(StoreRevision::create()?),
         })
     }
 
@@ -78,6 +82,7 @@ impl Filter {
             records: RecordLayout::of(&self.constants),
             tables: Tables::new(Usage::of(&self.constants.tables)),
             constants: self.constants.clone(),
+            store_revision: None,
         })
     }
 
@@ -118,6 +123,19 @@ impl Filter {
 
     pub(crate) fn map(&self, name: &'static str) -> Result<&Map, LoadError> {
         maps::map(&self.ebpf, name)
+    }
+
+    /// Notes which revision of the exemption store the filter enforces.
+    pub(crate) fn set_store_revision(&mut self, revision: u64) -> Result<(), LoadError> {
+        match &mut self.store_revision {
+            Some(map) => Ok(map.set(revision)?),
+            None => Ok(()),
+        }
+    }
+
+    /// The map with the revision of the exemption store.
+    pub(crate) fn store_revision_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.store_revision.as_ref().and_then(StoreRevision::fd)
     }
 
     /// Sets the offset of the time of day from the boot-time clock, in nanoseconds.

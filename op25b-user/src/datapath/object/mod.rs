@@ -8,6 +8,7 @@ mod filter;
 mod layout;
 mod load;
 mod maps;
+mod store_revision;
 mod tables;
 mod tunnels;
 
@@ -16,4 +17,10 @@ pub use description::{Description, InterfaceSummary, PoolSummary};
 pub use error::LoadError;
 pub use filter::Filter;
 pub use load::{LoadOptions, LogLevel, Reused};
-pub(crate) use {description::Described, filter::program_name, layout::LONG_LIVED, load::POLICY_MAPS};
+pub(crate) use {
+    description::Described,
+    filter::program_name,
+    layout::LONG_LIVED,
+    load::POLICY_MAPS,
+    store_revision::{STORE_REVISION, StoreRevision},
+};

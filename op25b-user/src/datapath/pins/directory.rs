@@ -11,6 +11,7 @@
 //!     SUBSCRIBERS_V4          or migrates
 //!     SUBSCRIBERS_V6
 //!     MISSES_V6
+//!     STORE_REVISION           and the revision of the exemption store that it enforces
 //! ```
 //!
 //! A link belongs to the interface that it is attached to, not to its pin's name: an interface may be renamed. A new link is

@@ -15,7 +15,10 @@ use super::{
 };
 use crate::{
     datapath::{
-        object::{Described, Description, Filter, LONG_LIVED, POLICY_MAPS, Reused, program_name},
+        object::{
+            Described, Description, Filter, LONG_LIVED, POLICY_MAPS, Reused, STORE_REVISION, StoreRevision,
+            program_name,
+        },
         stats::{CounterTable, RECORD_MAPS, RecordLayout},
         sys::{bpf, map::MapError},
     },
@@ -83,7 +86,19 @@ impl Generation {
                 pinned.push(to);
             }
         }
+        let to = path.join(STORE_REVISION);
+        if let Some(map) = filter.store_revision_fd()
+            && !to.exists()
+        {
+            bpf::pin(map, &to).map_err(PinsError::refused("pin to", &to))?;
+            pinned.push(to);
+        }
         Ok(pinned)
+    }
+
+    /// The revision of the exemption store that it enforces, if the version that pinned it notes that.
+    pub(crate) fn store_revision(&self) -> Option<u64> {
+        StoreRevision::pinned_in(&self.path)
     }
 
     /// All that are pinned, including incomplete ones that a process left when it ended.

@@ -56,6 +56,13 @@ impl Enforced {
             .and_then(|generation| generation.description().cloned()))
     }
 
+    /// The last revision of the exemption store that a pinned filter has enforced; 0 if that is not known.
+    pub fn store_revision(&self) -> Result<u64, PinsError> {
+        let before = Snapshot::read(&self.pins)?;
+        let revisions = before.generations.iter().filter_map(Generation::store_revision);
+        Ok(revisions.max().unwrap_or_default())
+    }
+
     /// Whether a filter that is pinned here runs on an interface.
     pub fn runs_somewhere(&self) -> Result<bool, PinsError> {
         let before = Snapshot::read(&self.pins)?;

@@ -16,7 +16,7 @@ use std::{
 
 use aya_obj::generated::{
     BPF_F_REPLACE, bpf_attach_type::BPF_XDP, bpf_attr, bpf_cmd, bpf_link_info,
-    bpf_link_type::BPF_LINK_TYPE_XDP, bpf_prog_info,
+    bpf_link_type::BPF_LINK_TYPE_XDP, bpf_map_type::BPF_MAP_TYPE_ARRAY, bpf_prog_info,
 };
 
 /// The state of an XDP link.
@@ -37,6 +37,21 @@ pub(crate) fn is_available() -> bool {
     // SAFETY: a null attribute of size 0 is never read.
     let result = unsafe { libc::syscall(libc::SYS_bpf, u32::MAX, ptr::null::<u8>(), 0) };
     result != -1 || io::Error::last_os_error().raw_os_error() != Some(libc::ENOSYS)
+}
+
+/// Creates a map of numbered entries that no program uses. The name has at most 15 bytes.
+pub(crate) fn create_array(name: &str, value_size: u32, entries: u32) -> io::Result<OwnedFd> {
+    let mut attributes = zeroed::<bpf_attr>();
+    attributes.__bindgen_anon_1.map_type = BPF_MAP_TYPE_ARRAY as u32;
+    attributes.__bindgen_anon_1.key_size = 4;
+    attributes.__bindgen_anon_1.value_size = value_size;
+    attributes.__bindgen_anon_1.max_entries = entries;
+    let mut buffer = [0; 16];
+    for (to, from) in buffer.iter_mut().zip(name.bytes()).take(15) {
+        *to = libc::c_char::from_ne_bytes([from]);
+    }
+    attributes.__bindgen_anon_1.map_name = buffer;
+    descriptor(call(bpf_cmd::BPF_MAP_CREATE, &attributes)?)
 }
 
 /// Opens what is pinned at `path`.

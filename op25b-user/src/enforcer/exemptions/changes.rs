@@ -122,6 +122,7 @@ impl Enforcer {
 
     /// What a change that is stored and enforced did.
     fn changed(&mut self, record: Record, mut warnings: Vec<String>) -> Changed {
+        self.note_enforced_revision();
         let explanation = match self.explain_exemption(&record) {
             Ok(explanation) => Some(explanation),
             Err(refusal) => {

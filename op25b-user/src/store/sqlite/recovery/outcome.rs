@@ -51,11 +51,14 @@ pub(super) fn lines(found: &Found<'_>) -> Vec<String> {
         salvaged(found, &mut lines);
     }
     let enforced = found.case.enforced;
-    if found.revision < enforced {
-        lines.push(format!(
-            "the changes with revisions {} to {enforced} were enforced and are lost",
-            found.revision + 1
-        ));
+    match found.revision + 1 {
+        first if first < enforced => lines.push(format!(
+            "the changes with revisions {first} to {enforced} were enforced and are lost"
+        )),
+        first if first == enforced => lines.push(format!(
+            "the change with revision {enforced} was enforced and is lost"
+        )),
+        _ => {}
     }
     lines
 }
