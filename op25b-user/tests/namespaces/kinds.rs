@@ -130,3 +130,31 @@ fn an_interface_that_the_policy_names_twice_is_refused() {
     let answer = scene.op25b(&["reload", "--json"]);
     assert_eq!(answer.json()["refused"], refusal, "{answer:?}");
 }
+
+#[test]
+fn the_filter_runs_on_a_device_and_below_it_and_below_is_refused_while_it_runs_above() {
+    let scene = Scene::new();
+    scene.ip(&["link add mac0 link sub0 type macvlan"]);
+    let both = SMALL.replace(
+        "  - { name: sub0",
+        "  - { name: mac0, role: subscriber }\n  - { name: sub0",
+    );
+    let filter = scene.filter(&scene.policy(&both));
+    assert_eq!(scene.modes().len(), 3);
+
+    scene.policy(&on("mac0", "auto"));
+    assert_eq!(scene.op25b(&["reload"]).code, Some(0));
+    let before = scene.attached();
+    let (.., id) = before.iter().find(|(name, ..)| name == "mac0").unwrap();
+    scene.policy(&both);
+    let answer = scene.op25b(&["reload", "--json"]);
+    assert_eq!(
+        answer.json()["refused"],
+        format!(
+            "interface sub0 is below mac0, which runs an XDP program (id {id}), and the kernel attaches none below then; \
+             remove that one first, if it is op25b's by a reload of a policy without mac0"
+        )
+    );
+    assert_eq!(scene.attached(), before);
+    assert_eq!(filter.stop().unwrap().code(), Some(0));
+}

@@ -64,16 +64,16 @@ pub enum KindError {
         /// The interface that it belongs to.
         master: String,
     },
-    /// The interface that it is a port of runs a program; the kernel takes none on its ports then.
+    /// An interface above it runs a program; the kernel attaches none below then.
     #[error(
-        "interface {port} is a port of {master}, which runs an XDP program (id {id}), and the kernel runs none on its ports \
-         then; remove that one first, or name {master} instead"
+        "interface {interface} is below {upper}, which runs an XDP program (id {id}), and the kernel attaches none below then; \
+         remove that one first, if it is op25b's by a reload of a policy without {upper}"
     )]
-    MasterRuns {
-        /// The port.
-        port: String,
-        /// The interface that it belongs to.
-        master: String,
+    UpperRuns {
+        /// The interface.
+        interface: String,
+        /// The bond, VLAN device or other interface above it.
+        upper: String,
         /// The id of the program there.
         id: u32,
     },
@@ -96,9 +96,10 @@ impl KindError {
         match self {
             Self::NotThePlace { interface, .. }
             | Self::NoNativeMode { interface, .. }
+            | Self::UpperRuns { interface, .. }
             | Self::PortsRun { interface, .. } => interface,
             Self::NamedTwice { second, .. } => second,
-            Self::PortOfAnother { port, .. } | Self::MasterRuns { port, .. } => port,
+            Self::PortOfAnother { port, .. } => port,
         }
     }
 
@@ -125,17 +126,20 @@ pub enum Upper {
     Vrf,
     /// An intermediate functional block: a packet goes on where it was redirected from.
     Ifb,
+    /// The interface that a switch is connected to (DSA): its frames have tags of the switch.
+    Conduit,
 }
 
 impl Upper {
-    /// The kind of this name in rtnetlink (`IFLA_INFO_KIND`).
-    fn named(kind: &str) -> Option<Self> {
-        Some(match kind {
+    /// The kind of an interface, if it is one of these.
+    fn of(interfaces: &Interfaces, interface: &Interface) -> Option<Self> {
+        Some(match interface.kind.as_deref().unwrap_or_default() {
             "bridge" => Self::Bridge,
             "team" => Self::Team,
             "openvswitch" => Self::OpenVSwitch,
             "vrf" => Self::Vrf,
             "ifb" => Self::Ifb,
+            _ if switch_ports(interfaces, interface).next().is_some() => Self::Conduit,
             _ => return None,
         })
     }
@@ -152,6 +156,9 @@ impl Upper {
             }
             Self::Vrf => {
                 "a VRF, and an XDP program on it does not see the packets that enter through its ports"
+            }
+            Self::Conduit => {
+                "the conduit of a DSA switch, and an XDP program on it sees frames with the switch's tags, which hide the packets"
             }
             Self::Ifb => {
                 "an ifb device, and an XDP program on it does not see the packets that are redirected to it"
@@ -177,9 +184,21 @@ impl Upper {
                 };
                 interfaces.iter().filter(has_such_master).collect()
             }
+            Self::Conduit => switch_ports(interfaces, interface).collect(),
             _ => interfaces.ports_of(interface.index).collect(),
         }
     }
+}
+
+/// The ports of the switch that is connected to an interface.
+fn switch_ports<'a>(
+    interfaces: &'a Interfaces,
+    interface: &Interface,
+) -> impl Iterator<Item = &'a Interface> + use<'a> {
+    let index = interface.index;
+    let is_port =
+        move |port: &&Interface| port.kind.as_deref() == Some("dsa") && port.linked_to == Some(index);
+    interfaces.iter().filter(is_port)
 }
 
 fn listed(ports: &[String]) -> String {
@@ -204,7 +223,7 @@ pub(super) fn check_kind(
     mode: XdpMode,
 ) -> Result<(), KindError> {
     let kind = interface.kind.as_deref().unwrap_or_default();
-    if let Some(upper) = Upper::named(kind) {
+    if let Some(upper) = Upper::of(interfaces, interface) {
         return Err(KindError::NotThePlace {
             interface: interface.name.clone(),
             kind: upper,
@@ -225,20 +244,32 @@ pub(super) fn check_kind(
     Ok(())
 }
 
-/// Refuses a new program on an interface whose master or ports run others that are in its way.
+/// Whether an interface is of a kind that lies above the one that it is linked to. The program has to be attached below first:
+/// the kernel attaches none below an interface that runs one.
+pub(super) fn is_stacked(interface: &Interface) -> bool {
+    matches!(
+        interface.kind.as_deref(),
+        Some("vlan" | "macvlan" | "macvtap" | "ipvlan" | "ipvtap" | "macsec" | "vxlan")
+    )
+}
+
+/// Refuses a new program on an interface if those above it or its ports run others that are in its way.
 pub(super) fn check_neighbours(
     interfaces: &Interfaces,
     interface: &Interface,
     mode: XdpMode,
 ) -> Result<(), KindError> {
-    if let Some(master) = interfaces.master_of(interface)
-        && let Some(program) = master.xdp.first()
-    {
-        return Err(KindError::MasterRuns {
-            port: interface.name.clone(),
-            master: master.name.clone(),
-            id: program.program_id,
-        });
+    let is_above = |upper: &&Interface| {
+        interface.master == Some(upper.index) || is_stacked(upper) && upper.linked_to == Some(interface.index)
+    };
+    for upper in interfaces.iter().filter(is_above) {
+        if let Some(program) = upper.xdp.first() {
+            return Err(KindError::UpperRuns {
+                interface: interface.name.clone(),
+                upper: upper.name.clone(),
+                id: program.program_id,
+            });
+        }
     }
     let is_bond = interface.kind.as_deref() == Some("bond");
     if is_bond && mode != XdpMode::Generic {

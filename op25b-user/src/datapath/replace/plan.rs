@@ -2,7 +2,7 @@
 
 use super::{
     attach::{AttachError, usable, vacant},
-    kinds::check_together,
+    kinds::{check_together, is_stacked},
     target::{Need, Target},
 };
 use crate::{
@@ -130,9 +130,10 @@ pub(super) fn plan<'a>(
     }
     // What is most likely to fail comes first, and what leaves a gap last.
     steps.sort_by_key(|step| match step.how {
-        How::Attach => 0,
-        How::Replace(..) => 1,
-        How::Exchange(..) => 2,
+        How::Attach if !is_stacked(step.interface) => 0,
+        How::Attach => 1,
+        How::Replace(..) => 2,
+        How::Exchange(..) => 3,
     });
     Ok(Plan { steps, skipped })
 }

@@ -165,7 +165,7 @@ fn a_port_of_a_bond_that_runs_a_program_and_a_bond_with_such_ports_are_refused()
     let eth1 = all.named("eth1").unwrap();
     for mode in [XdpMode::Native, XdpMode::Generic] {
         let error = check_neighbours(&all, eth1, mode).unwrap_err();
-        assert!(matches!(error, KindError::MasterRuns { id: 7, .. }), "{error}");
+        assert!(matches!(error, KindError::UpperRuns { id: 7, .. }), "{error}");
     }
 
     let all: Interfaces = [
@@ -184,4 +184,35 @@ fn a_port_of_a_bond_that_runs_a_program_and_a_bond_with_such_ports_are_refused()
          remove them first, or name the ports instead"
     );
     assert_eq!(check_neighbours(&all, lag0, XdpMode::Generic), Ok(()));
+}
+
+#[test]
+fn an_interface_below_another_that_runs_a_program_is_refused_and_the_peer_of_a_veth_device_is_not() {
+    for (kind, is_refused) in [("vlan", true), ("macvlan", true), ("veth", false)] {
+        let upper = Interface {
+            linked_to: Some(1),
+            ..running(interface("up", 2, Some(kind)), "generic")
+        };
+        let all: Interfaces = [interface("eth1", 1, None), upper].into_iter().collect();
+        let checked = check_neighbours(&all, all.named("eth1").unwrap(), XdpMode::Auto);
+        assert_eq!(checked.is_err(), is_refused, "{kind}");
+    }
+}
+
+#[test]
+fn the_conduit_of_a_switch_is_refused_with_the_ports_of_the_switch() {
+    let port = |name, index| Interface {
+        linked_to: Some(1),
+        ..interface(name, index, Some("dsa"))
+    };
+    let all: Interfaces = [interface("eth0", 1, None), port("lan2", 2), port("lan1", 3)]
+        .into_iter()
+        .collect();
+    let text = refusal(&all, "eth0", XdpMode::Native).unwrap();
+    assert!(
+        text.starts_with("interface eth0 is the conduit of a DSA switch, ")
+            && text.ends_with("instead: lan1, lan2"),
+        "{text}"
+    );
+    assert_eq!(refusal(&all, "lan1", XdpMode::Auto), None);
 }
