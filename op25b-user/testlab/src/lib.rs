@@ -4,6 +4,7 @@ pub mod bpf;
 pub mod chaos;
 pub mod commands;
 pub mod disk;
+pub mod ethtool;
 pub mod filter;
 pub mod foreign_program;
 pub mod frames;

@@ -5,7 +5,6 @@ mod leaks;
 mod numbered;
 mod other_version;
 pub mod policies;
-mod receive_offload;
 mod stress;
 
 use std::{
@@ -18,7 +17,10 @@ use self::{
     policies::{BOT, CUSTOMER, SERVER},
     stress::{Churn, Stress},
 };
-use crate::lab::{Host, Lab};
+use crate::{
+    ethtool,
+    lab::{Host, Lab},
+};
 
 /// The ports of the numbered traffic: one that is blocked for others, and one that is not.
 const PORTS: [u16; 2] = [25, 443];
@@ -51,7 +53,7 @@ pub fn soak(op25b: &Path, share: usize) -> anyhow::Result<Outcome> {
     let start = Instant::now();
     let mut stress = Stress::start(&lab, builds)?;
 
-    router.run(|| receive_offload::turn_on("sub0"))?;
+    router.run(|| ethtool::turn_receive_offload_on("sub0"))?;
     let through = numbered::receive(router, "sub0")?;
     let arrived = numbered::receive(router, "corp0")?;
     let flood = Flood::start(lab.host(Host::Subscriber), SERVER, PORTS[0])?;
