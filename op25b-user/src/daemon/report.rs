@@ -55,6 +55,7 @@ fn known_interfaces(enforcer: &Enforcer) -> Vec<KnownInterface> {
             is_lost: health.is_lost,
             interferences: health.interferences,
             trouble: health.trouble,
+            native_refused: health.native_refused,
         })
         .collect()
 }

@@ -30,6 +30,7 @@ pub use replace::{
     ReplaceError, Replacement, Skipped, Target, Upper,
 };
 pub use stats::{Counters, Misses, SubscriberRecords, destinations};
+pub(crate) use sys::xdp_features::XdpFeatures;
 pub use sys::{
     clock,
     interfaces::{Interface, InterfaceEvent, InterfaceEvents, Interfaces, InterfacesError, XdpAttachment},

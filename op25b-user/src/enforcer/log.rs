@@ -2,20 +2,14 @@
 
 use tracing::{info, warn};
 
-use super::state::Enforcer;
+use super::{reconcile::native::warn_of_fallback, state::Enforcer};
 use crate::datapath::Replacement;
 
 impl Enforcer {
     /// Logs what the replacement of a filter did.
     pub(super) fn log_replacement(&self, switched: &Replacement) {
         for attached in self.datapath.attachments() {
-            if let Some(reason) = &attached.fallback {
-                warn!(
-                    interface = attached.interface,
-                    %reason,
-                    "the driver does not support native XDP: falling back to generic mode, which is several times slower"
-                );
-            }
+            warn_of_fallback(attached);
             info!(
                 interface = attached.interface,
                 role = attached.role.name(),

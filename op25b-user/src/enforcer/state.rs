@@ -13,7 +13,7 @@ use ulid::{Generator, Ulid};
 
 use super::{
     exemptions::active_set::ActiveSet,
-    reconcile::{history::LinkHistories, repeats::Repeats},
+    reconcile::{history::LinkHistories, native::NativeRetries, repeats::Repeats},
     store::SharedStore,
 };
 use crate::{
@@ -50,6 +50,8 @@ pub(crate) struct Enforcer {
     /// The last revision of the store that was enforced: by this process, or by those before whose filter it took over.
     pub(super) enforced_revision: Revision,
     pub(super) link_histories: LinkHistories,
+    /// The interfaces on which native mode was refused.
+    pub(super) native_retries: NativeRetries,
     /// When the ports of interfaces were listed last.
     pub(super) ports_listed_at: Instant,
     pub(super) faults: Faults,

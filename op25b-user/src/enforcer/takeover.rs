@@ -10,7 +10,7 @@ use super::{
     exemptions::active_set::ActiveSet,
     pins,
     prepare::load_with,
-    reconcile::{history::LinkHistories, repeats::Repeats},
+    reconcile::{history::LinkHistories, native::NativeRetries, repeats::Repeats},
     state::Enforcer,
     store::SharedStore,
 };
@@ -135,6 +135,7 @@ impl Takeover {
             lagging: BTreeSet::new(),
             active_set_is_stale: false,
             link_histories: LinkHistories::new(),
+            native_retries: NativeRetries::new(),
             ports_listed_at: Instant::now(),
             faults: self.faults,
             reconcile_troubles: Repeats::default(),

@@ -73,6 +73,12 @@ pub struct InterfaceReport {
     /// Why the filter does not run there, as far as that is known.
     #[serde(default)]
     pub why: Option<String>,
+    /// The mode in which the filter runs there: `native` or `generic`; none if it does not.
+    #[serde(default)]
+    pub xdp: Option<String>,
+    /// Why the filter runs in generic mode although native mode was tried first; none if it does not.
+    #[serde(default)]
+    pub native_refused: Option<String>,
     /// How often another process detached or replaced the filter.
     pub interferences: u64,
 }
@@ -120,6 +126,8 @@ pub struct KnownInterface {
     pub interferences: u64,
     /// Why the filter did not run there when that was examined last.
     pub trouble: Option<String>,
+    /// Why the filter runs in generic mode although native mode was tried first, if it does.
+    pub native_refused: Option<String>,
 }
 
 /// Asks the kernel which of these interfaces their program runs on.
@@ -136,12 +144,8 @@ pub fn interface_reports(known: &[KnownInterface]) -> Vec<InterfaceReport> {
 impl KnownInterface {
     /// The report, if this interface bears the name.
     fn report(&self, found: Option<&Interface>) -> InterfaceReport {
-        let ours = |found: &Interface| {
-            let mut programs = found.xdp.iter().map(|xdp| xdp.program_id);
-            self.program_id
-                .filter(|ours| programs.any(|program| program == *ours))
-        };
-        let running = found.and_then(ours);
+        let mut programs = found.into_iter().flat_map(|found| &found.xdp);
+        let running = programs.find(|xdp| self.program_id == Some(xdp.program_id));
         let other = found.and_then(|found| Some(found.xdp.first()?.program_id));
         let state = match found {
             None => InterfaceState::Missing,
@@ -160,8 +164,12 @@ impl KnownInterface {
             name: self.name.clone(),
             state,
             ifindex: found.map(|found| found.index),
-            program_id: running.or(other),
+            program_id: running.map(|xdp| xdp.program_id).or(other),
             why: (state != InterfaceState::Enforced).then(why).flatten(),
+            xdp: running.map(|xdp| xdp.mode.to_owned()),
+            native_refused: running
+                .filter(|xdp| xdp.mode == "generic")
+                .and_then(|_| self.native_refused.clone()),
             interferences: self.interferences,
         }
     }
@@ -173,6 +181,8 @@ impl KnownInterface {
             ifindex: None,
             program_id: None,
             why: Some(format!("cannot examine the network interfaces: {error}")),
+            xdp: None,
+            native_refused: None,
             interferences: self.interferences,
         }
     }

@@ -198,6 +198,15 @@ impl Metrics {
                 (label("interface", &interface.name), i64::from(enforced))
             }),
         );
+        page.gauges(
+            "interface_xdp_mode",
+            "1, labelled with the mode in which the filter runs on the interface; no value while it does not",
+            interfaces().filter_map(|interface| {
+                let mut labels = label("interface", &interface.name);
+                labels.push(("mode", interface.xdp.clone()?));
+                Some((labels, 1))
+            }),
+        );
         page.counters(
             "interface_interferences",
             "How often another process detached or replaced the filter on the interface",

@@ -11,7 +11,7 @@ use op25b::{
 use op25b_common::Reason;
 
 use crate::support::{
-    NOT_TCP, blocked, check_counted, kernel,
+    NOT_TCP, blocked, check_counted, in_a_namespace, kernel,
     packet::{between, syn_header},
     prepared, runner,
     world::{POOLS, V4, WORLDS, bare},
@@ -96,17 +96,6 @@ fn tunnels_of_a_bond_are_filtered_inside_on_its_ports_however_ports_come_and_go(
             .unwrap();
         assert_eq!(actions(&mut filter), [XDP_PASS, XDP_DROP]);
     });
-}
-
-/// Runs a test in a network namespace of its own, which ends with the test's thread.
-fn in_a_namespace(test: impl FnOnce() + Send + 'static) {
-    let thread = std::thread::spawn(|| {
-        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
-        test();
-    });
-    if let Err(panic) = thread.join() {
-        std::panic::resume_unwind(panic);
-    }
 }
 
 /// The indices of two new interfaces in this network namespace.

@@ -11,6 +11,7 @@ mod interfaces;
 mod ipv4;
 mod ipv6;
 mod migration;
+mod modes;
 mod policy;
 mod ports;
 mod prefixes;

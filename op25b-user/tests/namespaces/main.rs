@@ -7,6 +7,7 @@ mod exempt_files;
 mod exempt_kernel;
 mod expiry;
 mod explain;
+mod generic;
 mod kinds;
 mod logs;
 mod lost_store;

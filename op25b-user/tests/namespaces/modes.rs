@@ -53,7 +53,7 @@ fn auto_falls_back_to_generic_with_one_warning_above_another_interface_and_block
         panic!("{log}")
     };
     assert!(
-        warning.contains("mac0") && warning.contains("falling back to generic mode"),
+        warning.contains("mac0") && warning.contains("the filter runs in generic mode"),
         "{warning}"
     );
     scene.assert_blocked(&servers, &filter);

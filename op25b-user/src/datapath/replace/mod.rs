@@ -4,6 +4,7 @@ mod attach;
 mod enforced;
 mod error;
 mod kinds;
+mod native;
 mod pins;
 mod plan;
 mod ports;

@@ -6,7 +6,7 @@ use super::{
     enforced::{Enforced, Running},
     error::ReplaceError,
     plan::{How, Plan, Skipped, plan},
-    target::Target,
+    target::{Attachment, Target},
     transition::{Done, Transition},
 };
 use crate::{
@@ -116,11 +116,15 @@ impl Enforced {
         replacement.interrupted = interrupted
             .map(|done| done.attachment.interface.clone())
             .collect();
+        let mut attachments: Vec<_> = done.into_iter().map(|done| done.attachment).collect();
+        if let Some(running) = &mut self.running {
+            keep_reasons(&mut running.attachments, &mut attachments);
+        }
         self.running = Some(Running {
             programs,
             pinned: generation.path().to_owned(),
             filter,
-            attachments: done.into_iter().map(|done| done.attachment).collect(),
+            attachments,
         });
         Ok(replacement)
     }
@@ -176,6 +180,19 @@ impl Enforced {
         }
         for path in &paths {
             replacement.cleanup_errors.extend(pins::remove_file(path).err());
+        }
+    }
+}
+
+/// Keeps why native mode was refused on interfaces that stay in generic mode.
+fn keep_reasons(before: &mut [Attachment], attachments: &mut [Attachment]) {
+    let stayed = |attachment: &&mut Attachment| attachment.was_enforced && attachment.fallback.is_some();
+    for attachment in attachments.iter_mut().filter(stayed) {
+        let mut before = before.iter_mut();
+        if let Some(before) = before.find(|before| before.index == attachment.index)
+            && let Some(reason) = before.fallback.take()
+        {
+            attachment.fallback = Some(reason);
         }
     }
 }

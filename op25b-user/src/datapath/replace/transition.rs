@@ -14,7 +14,7 @@ use crate::{
         pins::{Link, Mode, Pins, PinsError, Snapshot},
         sys::interfaces::Interface,
     },
-    policy::Role,
+    policy::{Role, XdpMode},
 };
 
 /// A replacement under way.
@@ -58,10 +58,11 @@ impl Transition<'_> {
                         interface: target.interface.clone(),
                         source,
                     })?;
+                let fell_back = target.xdp == XdpMode::Auto && mode == Mode::Generic;
                 let attached = Attached {
                     link,
                     mode,
-                    fallback: None,
+                    fallback: fell_back.then(|| io::Error::other("refused when the filter was attached")),
                 };
                 Done {
                     attachment: self.attachment(target, interface, attached, true)?,

@@ -16,3 +16,4 @@ pub(crate) mod network_namespace;
 pub(crate) mod process;
 pub mod requirements;
 pub(crate) mod users;
+pub(crate) mod xdp_features;

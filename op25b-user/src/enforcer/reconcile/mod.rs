@@ -4,6 +4,8 @@
 //! attachment that succeeded before.
 
 pub(super) mod history;
+pub(super) mod native;
+mod native_retry;
 mod ports;
 pub(super) mod repeats;
 
@@ -34,6 +36,8 @@ pub(crate) struct InterfaceHealth {
     pub(crate) interferences: u64,
     /// Why the filter did not run there when that was examined last.
     pub(crate) trouble: Option<String>,
+    /// Why it runs in generic mode although native mode was tried first, if it does.
+    pub(crate) native_refused: Option<String>,
 }
 
 /// Why no interface bears a name of the policy.
@@ -91,6 +95,7 @@ impl Enforcer {
         for target in &targets {
             self.reconcile_one(target, &targets, &interfaces, now);
         }
+        self.retry_native(&targets, &interfaces, now);
         self.follow_ports_in_turn();
     }
 
@@ -247,6 +252,7 @@ impl Enforcer {
         match attached {
             Ok(()) => {
                 info!(interface, ifindex = found.index, "reattached");
+                self.warn_if_fallen_back(interface);
                 self.history(interface).note_running(now);
             }
             Err(error) => self.note_failure(interface, found.index, error, now),
@@ -267,6 +273,7 @@ impl Enforcer {
                     trouble: history
                         .and_then(|history| history.troubles.text())
                         .map(str::to_owned),
+                    native_refused: self.native_refusal(&interface.name),
                 }
             })
             .collect()

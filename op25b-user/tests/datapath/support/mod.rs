@@ -196,3 +196,14 @@ pub fn hex(bytes: &[u8]) -> String {
             text
         })
 }
+
+/// Runs a test in a network namespace of its own, which ends with the test's thread.
+pub fn in_a_namespace(test: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::spawn(|| {
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+        test();
+    });
+    if let Err(panic) = thread.join() {
+        std::panic::resume_unwind(panic);
+    }
+}

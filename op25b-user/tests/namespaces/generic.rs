@@ -1,0 +1,147 @@
+//! An interface that runs the filter in generic mode although native mode was tried first: it shows everywhere, and ends once
+//! the driver takes the program.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use op25b_testlab::{ethtool, filter::Filter};
+use serde_json::{Value, json};
+
+use crate::support::scene::{SMALL, Scene, eventually};
+
+/// The subscriber's port once more, with fewer receive queues than its peer has transmit queues: the driver refuses native
+/// mode.
+const FEW_QUEUES: [&str; 3] = [
+    "link delete sub0",
+    "link add sub0 numrxqueues 1 type veth peer name peer0 numtxqueues 2",
+    "link set sub0 up",
+];
+
+const WARNING: &str =
+    "the driver refused native mode: the filter runs in generic mode, which is several times slower";
+
+fn set_peer_queues(scene: &Scene, transmit: u32) {
+    let set = move || ethtool::set_queues("peer0", 1, transmit);
+    scene.router().run(set).unwrap();
+}
+
+/// What the daemon says about sub0.
+fn report(scene: &Scene) -> Value {
+    scene.daemon_report()["interfaces"][0].clone()
+}
+
+fn mode_metrics(scene: &Scene) -> Vec<String> {
+    let answer = scene.op25b(&["metrics"]);
+    let lines = answer.stdout.lines();
+    lines
+        .filter(|line| line.starts_with("op25b_interface_xdp_mode{interface=\"sub0\""))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn warnings(filter: &Filter) -> usize {
+    filter.log().matches(WARNING).count()
+}
+
+fn assert_generic(scene: &Scene) {
+    assert!(scene.modes().contains(&("sub0".to_owned(), "generic")));
+    let report = report(scene);
+    assert_eq!(report["state"], "enforced");
+    assert_eq!(report["xdp"], "generic");
+    let why = report["native_refused"].as_str().unwrap_or_default();
+    assert!(why.contains("No space left on device"), "{report}");
+    assert_eq!(
+        mode_metrics(scene),
+        ["op25b_interface_xdp_mode{interface=\"sub0\",mode=\"generic\"} 1"]
+    );
+}
+
+fn assert_native(scene: &Scene) {
+    assert!(scene.modes().contains(&("sub0".to_owned(), "native")));
+    let report = report(scene);
+    assert_eq!(
+        (&report["xdp"], &report["native_refused"]),
+        (&json!("native"), &Value::Null)
+    );
+    assert_eq!(
+        mode_metrics(scene),
+        ["op25b_interface_xdp_mode{interface=\"sub0\",mode=\"native\"} 1"]
+    );
+}
+
+#[test]
+fn an_interface_that_returns_in_generic_mode_is_warned_of_and_shown_and_gets_native_mode_later() {
+    let scene = Scene::new();
+    let filter = scene.filter(&scene.policy(SMALL));
+    assert_native(&scene);
+    assert_eq!(warnings(&filter), 0);
+
+    // It returns with queues for which the driver refuses native mode.
+    scene.ip(&FEW_QUEUES[..1]);
+    eventually("it is gone", || report(&scene)["state"] == "missing");
+    assert_eq!(mode_metrics(&scene), [""; 0]);
+    scene.ip(&["link add other0 numrxqueues 1 type veth peer name peer0 numtxqueues 2"]);
+    set_peer_queues(&scene, 2);
+    scene.ip(&["link set other0 name sub0"]);
+    eventually("it is enforced on again", || {
+        report(&scene)["state"] == "enforced"
+    });
+    assert_generic(&scene);
+    assert_eq!(warnings(&filter), 1, "{}", filter.log());
+
+    // The queues are set right. The kernel sends no report of that to those who listen for links.
+    set_peer_queues(&scene, 1);
+    await_native(&scene);
+    let log = filter.log();
+    assert!(log.contains("runs in native mode now"), "{log}");
+    assert!(log.contains("without a filter for a moment"), "{log}");
+    assert_native(&scene);
+    assert_eq!(filter.stop().unwrap().code(), Some(0));
+    assert_eq!(scene.attached(), []);
+}
+
+/// Native mode is looked for every ten seconds, and the first attempt takes another few.
+fn await_native(scene: &Scene) {
+    let deadline = Instant::now() + Duration::from_secs(45);
+    while report(scene)["xdp"] != "native" {
+        assert!(Instant::now() < deadline, "it stays in generic mode");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn an_interface_that_fell_back_is_left_in_generic_mode_while_the_driver_refuses() {
+    let scene = Scene::new();
+    scene.ip(&FEW_QUEUES);
+    set_peer_queues(&scene, 2);
+    let filter = scene.filter(&scene.policy(SMALL));
+    assert_generic(&scene);
+    assert_eq!(warnings(&filter), 1);
+    let before = scene.attached();
+
+    // A change that does not help, and one of which the kernel says that native mode is still not there.
+    scene.ip(&["link set sub0 mtu 1400", "link set peer0 mtu 1400"]);
+    std::thread::sleep(Duration::from_secs(8));
+    assert_eq!(scene.attached(), before);
+    assert_eq!(filter.log().matches("without a filter for a moment").count(), 0);
+
+    // A reload warns of it again, and an interface of the policy that is generic by choice is not warned of.
+    let text = SMALL.replace("corp0, role: subscriber", "corp0, role: subscriber, xdp: generic");
+    scene.policy(&text);
+    assert_eq!(scene.op25b(&["reload"]).code, Some(0));
+    assert_generic(&scene);
+    assert_eq!(warnings(&filter), 2, "{}", filter.log());
+    assert_eq!(
+        scene.daemon_report()["interfaces"][1]["native_refused"],
+        Value::Null
+    );
+
+    // Nor does a restart lose it, though the driver's answer is not known any more.
+    filter.leave_by(Signal::SIGTERM).unwrap();
+    let filter = scene.filter(&scene.path("policy.yaml"));
+    assert_eq!(warnings(&filter), 1, "{}", filter.log());
+    assert_eq!(
+        report(&scene)["native_refused"],
+        "refused when the filter was attached"
+    );
+}
