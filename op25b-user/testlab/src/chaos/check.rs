@@ -35,6 +35,7 @@ impl Walk {
         let is_working = match &mut self.daemon {
             None => false,
             Some(daemon) if daemon.is_stopped => false,
+            Some(_) if round.may_delay_start() => false,
             Some(_) => {
                 let limit = if has_started {
                     self.limits.start
@@ -87,10 +88,10 @@ impl Walk {
                 self.has_answered = true;
                 return Ok(true);
             }
-            ensure!(
-                Instant::now() < deadline,
-                "the daemon (process {pid}) does not answer after {limit:?}: {report:?}"
-            );
+            if Instant::now() > deadline {
+                let answer = report.map_or_else(|error| format!("{error:#}"), |report| report.to_string());
+                bail!("the daemon (process {pid}) does not answer after {limit:?}: {answer}");
+            }
             pause()?;
         }
     }

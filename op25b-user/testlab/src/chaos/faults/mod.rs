@@ -259,6 +259,13 @@ impl Round {
         })
     }
 
+    /// Whether a daemon that is started meanwhile may wait: its disk hangs, and the filter that is pinned stays with its policy and
+    /// its exemptions.
+    #[must_use]
+    pub fn may_delay_start(&self) -> bool {
+        self.has(|fault| fault == Fault::Freeze) && self.has(Fault::ends_process)
+    }
+
     /// Whether every stored exemption outlives it.
     ///
     /// A daemon that runs has them in memory and in the kernel. One that starts on files that were exchanged has the latest
