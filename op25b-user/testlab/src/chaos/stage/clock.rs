@@ -6,7 +6,8 @@
 
 use std::{
     ffi::OsString,
-    fs,
+    fs::{self, OpenOptions},
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -47,9 +48,16 @@ impl Clock {
     /// Sets it forward, or back, from the machine's time.
     pub fn set(&self, seconds: i64) -> anyhow::Result<()> {
         let nanoseconds = seconds.saturating_mul(1_000_000_000);
-        // In place, as the file is mapped.
-        fs::write(&self.offset, nanoseconds.to_ne_bytes())
-            .with_context(|| format!("cannot write {}", self.offset.display()))
+        let write = || {
+            // In place: an empty file that is mapped would end the process that reads it.
+            let file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(&self.offset)?;
+            file.write_all_at(&nanoseconds.to_ne_bytes(), 0)
+        };
+        write().with_context(|| format!("cannot write {}", self.offset.display()))
     }
 
     /// The variables that make a process use it.
