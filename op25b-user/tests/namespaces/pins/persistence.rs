@@ -1,11 +1,15 @@
 //! A BPF file system in a mount namespace that ends with the daemon.
 
-use std::{path::Path, process::Command};
+use std::{fs, os::unix::fs::chown, path::Path, process::Command, thread};
 
-use nix::sys::signal::Signal;
+use nix::{
+    mount::{MsFlags, mount},
+    sched::{CloneFlags, unshare},
+    sys::signal::Signal,
+};
 use op25b_testlab::{filter::Filter, lab::Servers};
 
-use super::word;
+use super::{copy, word};
 use crate::support::scene::{OP25B, SMALL, Scene, eventually};
 
 /// `op25b run` by `ip netns exec`, which makes a mount namespace.
@@ -131,4 +135,56 @@ fn a_file_system_of_the_machines_mount_namespace_persists_from_any_other() {
     let own = scene.filter(&policy);
     assert!(own.log().contains("taking over a filter"), "{}", own.log());
     assert_eq!(own.stop().unwrap().code(), Some(0));
+}
+
+/// Does something where every mount is shared, as on a machine with systemd, in a mount namespace of its own thread.
+fn with_shared_mounts(work: impl FnOnce() + Send) {
+    thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            unshare(CloneFlags::CLONE_NEWNS).unwrap();
+            let none: Option<&str> = None;
+            mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_SHARED, none).unwrap();
+            work();
+        });
+        if let Err(panic) = thread.join() {
+            std::panic::resume_unwind(panic);
+        }
+    });
+}
+
+#[test]
+fn in_a_unit_from_which_process_1_is_hidden_the_machines_file_system_persists() {
+    let scene = Scene::new();
+    let policy = scene.policy(SMALL);
+    let program = copy(&scene, "op25b");
+    // What systemd makes of `User=`, `AmbientCapabilities=`, `ProtectProc=invisible` and the directories of a unit.
+    let script = "mount -t proc -o hidepid=invisible proc /proc && \
+        exec setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=+bpf,+net_admin,+perfmon \
+        --ambient-caps=+bpf,+net_admin,+perfmon \
+        sh -c 'test ! -e /proc/1 && exec \"$@\"' sh \"$@\"";
+    let [state, runtime] = ["state", "runtime"].map(|name| {
+        let directory = scene.path(name);
+        fs::create_dir(&directory).unwrap();
+        chown(&directory, Some(65534), Some(65534)).unwrap();
+        directory
+    });
+    with_shared_mounts(|| {
+        let pins = scene.router().mount_pins().unwrap();
+        chown(&pins, Some(65534), Some(65534)).unwrap();
+        let mut command = Command::new("unshare");
+        command
+            .args(["--mount", "--propagation", "slave", "sh", "-c", script, "sh"])
+            .arg(&program)
+            .args(["--log-format", "json", "run", "--policy"])
+            .arg(&policy)
+            .env("OP25B_STATE_DIR", &state)
+            .env("OP25B_RUNTIME_DIR", &runtime);
+        let filter = Filter::start_as(Path::new(OP25B), scene.router(), command).unwrap();
+        assert!(!filter.log().contains("the filter ends with"), "{}", filter.log());
+        filter.leave_by(Signal::SIGTERM).unwrap();
+        assert_eq!(scene.attached().len(), 2);
+    });
+    eventually("the file system is gone with its last mount namespace", || {
+        scene.attached().is_empty()
+    });
 }
