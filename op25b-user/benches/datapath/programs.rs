@@ -68,6 +68,7 @@ pub fn op25b(policy: &Policy) -> anyhow::Result<Filter> {
         policy_file: PathBuf::from("policy.yaml"),
         policy_sha256: String::new(),
         pools: Vec::new(),
+        reached: policy::ReachedDates::default(),
         pool_prefixes: Vec::new(),
         relays: policy.relays.len(),
         exemptions: policy.exemptions.len(),

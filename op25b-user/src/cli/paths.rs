@@ -23,7 +23,7 @@ pub(super) struct Paths {
         default_value = "/run/op25b"
     )]
     pub(super) runtime_dir: PathBuf,
-    /// Directory of the store of exemptions that were added at run time, and of the last good policy.
+    /// Directory of the store of exemptions that were added at run time, and of what else a start needs, such as the last good policy.
     #[arg(
         long,
         env = "OP25B_STATE_DIR",

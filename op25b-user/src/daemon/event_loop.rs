@@ -59,6 +59,7 @@ impl Daemon {
                 _ = self.ticks.tick() => {
                     self.tick(enforcer);
                     enforcer.catch_up(self).await;
+                    enforcer.hold_dates(self).await;
                 }
                 ready = self.packet_log.log_entries() => ready.context("cannot read the packet log")?,
             }

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use tokio::task::spawn_blocking;
 use tracing::error;
 
-use super::{events::packet_log::PacketLog, process::service, state::Daemon};
+use super::{dates::Moment, events::packet_log::PacketLog, process::service, state::Daemon};
 use crate::{
     datapath::Filter,
     enforcer::{Enforcer, Host},
@@ -23,8 +23,20 @@ impl Daemon {
         enforcer.note_enforced_revision();
         self.control.keep(enforcer.faults());
         spawn_blocking(enforcer.store_maintenance());
+        self.follow_dates(enforcer);
         self.keeper.tick();
         service::alive();
+    }
+
+    /// Notes the dates of pools that are reached, and a clock that is behind.
+    fn follow_dates(&mut self, enforcer: &mut Enforcer) {
+        self.dates.see(Moment::now());
+        self.dates.report(enforcer.faults());
+        enforcer.reach_dates(|date| self.dates.is_reached(date));
+        self.keeper.keep_dates(enforcer.reached_dates());
+        if let Some(now) = self.dates.due_record() {
+            self.keeper.keep_clock(now);
+        }
     }
 
     /// Reconciles the interfaces with the policy, and publishes the outcome.

@@ -18,8 +18,8 @@ use tokio::{
 
 use crate::{
     fault::{FaultKind, Faults},
-    policy,
-    state_dir::{LastGood, Origin},
+    policy::{self, ReachedDates},
+    state_dir::{self, LastGood, Origin},
 };
 
 /// How long after a failure the next attempt is.
@@ -31,12 +31,18 @@ const SLOW: Duration = Duration::from_secs(30);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Policy,
+    Dates,
+    Clock,
 }
 
 /// Something to write.
 enum Item {
     /// The policy that is enforced.
     Policy(Origin, Arc<File>),
+    /// The dates of pools that were reached.
+    Dates(ReachedDates),
+    /// The clock.
+    Clock(Timestamp),
 }
 
 /// The text of a policy file.
@@ -73,16 +79,20 @@ pub(super) struct Keeper {
     pending: BTreeMap<Kind, Item>,
     writing: Option<Writing>,
     not_before: Instant,
+    /// The dates that are kept, or pending.
+    dates: ReachedDates,
 }
 
 impl Keeper {
-    pub(super) fn new(state_dir: &Path, faults: Faults) -> Self {
+    /// `dates` are those that are kept.
+    pub(super) fn new(state_dir: &Path, faults: Faults, dates: ReachedDates) -> Self {
         Self {
             state_dir: state_dir.to_owned(),
             faults,
             pending: BTreeMap::new(),
             writing: None,
             not_before: Instant::now(),
+            dates,
         }
     }
 
@@ -96,6 +106,19 @@ impl Keeper {
             };
             self.keep(Item::Policy(origin, opened));
         }
+    }
+
+    /// Keeps the dates of pools that were reached, if others are kept.
+    pub(super) fn keep_dates(&mut self, dates: &ReachedDates) {
+        if self.dates != *dates {
+            self.dates.clone_from(dates);
+            self.keep(Item::Dates(dates.clone()));
+        }
+    }
+
+    /// Keeps a record of the clock.
+    pub(super) fn keep_clock(&mut self, now: Timestamp) {
+        self.keep(Item::Clock(now));
     }
 
     fn keep(&mut self, item: Item) {
@@ -156,6 +179,8 @@ impl Item {
     fn kind(&self) -> Kind {
         match self {
             Self::Policy(..) => Kind::Policy,
+            Self::Dates(_) => Kind::Dates,
+            Self::Clock(_) => Kind::Clock,
         }
     }
 
@@ -167,6 +192,8 @@ impl Item {
                     .with_context(|| format!("cannot read {} again", origin.policy_file.display()))?;
                 LastGood::write(dir, origin, &mut text)?;
             }
+            Self::Dates(dates) => state_dir::write_dates(dir, dates)?,
+            Self::Clock(now) => state_dir::write_clock(dir, *now)?,
         }
         Ok(())
     }

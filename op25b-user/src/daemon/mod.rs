@@ -7,6 +7,7 @@ mod answers;
 pub(crate) mod client;
 mod clock;
 pub(crate) mod control;
+mod dates;
 mod diagnostics;
 mod dispatch;
 mod event_loop;

@@ -4,19 +4,45 @@ use std::path::Path;
 
 use anyhow::bail;
 use jiff::Timestamp;
+use tracing::{error, warn};
 
 use super::options::Options;
 use crate::{
     enforcer::RunningPolicy,
-    policy::{self, ReadError, Report},
-    state_dir::{LastGood, Origin},
+    policy::{self, ReachedDates, ReadError, Report},
+    state_dir::{self, LastGood, Origin},
 };
 
 /// A policy to start with.
 pub(super) struct StartPolicy {
     pub(super) file: policy::File,
+    /// What is kept in the state directory about time.
+    pub(super) time: TimeRecords,
     /// Why it is not the file's.
     pub(super) refused: Option<RefusedFile>,
+}
+
+/// What an earlier daemon kept about time.
+pub(super) struct TimeRecords {
+    /// The dates of pools that were reached.
+    pub(super) dates: ReachedDates,
+    /// The last record of the clock.
+    pub(super) clock: Option<Timestamp>,
+}
+
+impl TimeRecords {
+    /// Reads them. What cannot be read is missing: the pinned filter may have it, and the pools of most policies have no dates.
+    fn read(state_dir: &Path) -> Self {
+        let dates = state_dir::read_dates(state_dir).unwrap_or_else(|error| {
+            error!("a wrong clock may open pools whose date was reached: {error:#}");
+            ReachedDates::default()
+        });
+        let clock = state_dir::read_clock(state_dir).unwrap_or_else(|error| {
+            warn!("a clock that is behind may go unnoticed: {error:#}");
+            None
+        });
+        Self { dates, clock }
+    }
 }
 
 /// A policy file that is refused, while the last good policy is enforced.
@@ -28,10 +54,15 @@ pub(super) struct RefusedFile {
 impl StartPolicy {
     /// Reads the policy file and, if that is refused, the last good policy. `print` gets the file's errors and warnings.
     pub(super) fn read(options: &Options, print: impl Fn(&Report)) -> anyhow::Result<Self> {
-        let refused = match policy::read(&options.policy) {
+        let time = TimeRecords::read(&options.state_dir);
+        let refused = match policy::read_holding(&options.policy, &time.dates) {
             Ok(file) => {
                 print(&file.warnings);
-                return Ok(Self { file, refused: None });
+                return Ok(Self {
+                    file,
+                    time,
+                    refused: None,
+                });
             }
             Err(refused) => refused,
         };
@@ -40,17 +71,18 @@ impl StartPolicy {
         }
         let why = refused.in_one_line();
         match LastGood::read(&options.state_dir) {
-            Ok(Some(last_good)) => Self::of(last_good, &options.policy, why),
+            Ok(Some(last_good)) => Self::of(last_good, &options.policy, time, why),
             Ok(None) => Err(refused.into()),
             Err(error) => bail!("{why}; {:#}", anyhow::Error::from(error)),
         }
     }
 
-    fn of(last_good: LastGood, path: &Path, why: String) -> anyhow::Result<Self> {
+    fn of(last_good: LastGood, path: &Path, time: TimeRecords, why: String) -> anyhow::Result<Self> {
         let LastGood { origin, text } = last_good;
-        match policy::read_text(path, text) {
+        match policy::read_text(path, text, &time.dates) {
             Ok(file) => Ok(Self {
                 file,
+                time,
                 refused: Some(RefusedFile {
                     why,
                     last_good: origin,

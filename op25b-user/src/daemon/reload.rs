@@ -108,10 +108,11 @@ impl Daemon {
     ) -> anyhow::Result<policy::File> {
         let path = self.options.policy.clone();
         let before = enforcer.policy().clone();
+        let reached = enforcer.reached_dates().clone();
         let read = move || {
             // Also of a text that is refused, so that it is not refused once more when its change is noticed.
             let digest = fs::read(&path).ok().map(|text| policy::digest(&text));
-            let read = policy::read(&path).map(|file| {
+            let read = policy::read_holding(&path, &reached).map(|file| {
                 let changes = Diff::between(&before, &file.policy);
                 (file, changes)
             });

@@ -9,6 +9,7 @@ use tracing::{error, info, warn};
 use super::{
     clock::{self, Clock},
     control::{self, Control, OpenReader},
+    dates::{Dates, Moment},
     events::{packet_log::PacketLog, scrapes::Scrapes, watch::Watch},
     keeper::{Keeper, PolicyText},
     options::Options,
@@ -29,7 +30,7 @@ pub(crate) const THREADS: usize = 4 + control::THREADS;
 impl Daemon {
     /// Enforces a policy instead of what an earlier process left.
     pub(super) async fn start(options: Options, policy: StartPolicy) -> anyhow::Result<(Self, Enforcer)> {
-        let StartPolicy { file, refused } = policy;
+        let StartPolicy { file, time, refused } = policy;
         let takeover_options = TakeoverOptions {
             bpffs: options.bpffs.clone(),
             no_persist: options.no_persist,
@@ -59,7 +60,8 @@ impl Daemon {
         let mut ticks = interval(clock::CHECK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut daemon = Self {
-            keeper: Keeper::new(&options.state_dir, enforcer.faults().clone()),
+            keeper: Keeper::new(&options.state_dir, enforcer.faults().clone(), time.dates),
+            dates: Dates::new(&options.state_dir, time.clock, Moment::now()),
             options,
             control,
             started_at: Timestamp::now(),

@@ -6,6 +6,7 @@ use tokio::time::Interval;
 use super::{
     clock::Clock,
     control::Control,
+    dates::Dates,
     events::{packet_log::PacketLog, scrapes::Scrapes, watch::Watch},
     keeper::Keeper,
     options::Options,
@@ -25,6 +26,7 @@ pub(super) struct Daemon {
     pub(super) interface_events: InterfaceEvents,
     pub(super) packet_log: PacketLog,
     pub(super) clock: Clock,
+    pub(super) dates: Dates,
     pub(super) ticks: Interval,
 }
 

@@ -58,7 +58,9 @@ impl DescribedPolicy {
         before: &Description,
     ) -> Result<Self, CompileError> {
         let now = Timestamp::now();
-        let fitted = fit(policy.clone(), records, now)?;
+        let mut policy = policy.clone();
+        policy.mark_reached(&before.reached);
+        let fitted = fit(policy, records, now)?;
         let description = described_again(before, &fitted.policy);
         Ok(Self::fitted(fitted, description, now))
     }
@@ -71,6 +73,7 @@ impl DescribedPolicy {
     ) -> Result<Self, CompileError> {
         let now = Timestamp::now();
         let mut policy = policy.clone();
+        policy.mark_reached(&before.reached);
         let in_file = policy.exemptions_in_file().len();
         policy.exemptions.truncate(in_file);
         policy.exemptions.extend(records.iter().map(exemption));
@@ -133,6 +136,7 @@ pub(crate) fn describe(file: &policy::File) -> Description {
                 prefixes: pool.prefixes.len(),
             })
             .collect(),
+        reached: file.reached.clone(),
         pool_prefixes: policy
             .pools
             .iter()

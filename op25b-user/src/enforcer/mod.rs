@@ -6,6 +6,7 @@
 //! A change of the exemptions is decided, stored, enforced, verified with the program in the kernel and answered, in this order.
 //! Whatever happens between two of these steps, the store is authoritative: a start makes the kernel equal to it.
 
+mod dates;
 mod described;
 mod exemptions;
 mod explain;

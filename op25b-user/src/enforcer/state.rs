@@ -49,6 +49,8 @@ pub(crate) struct Enforcer {
     pub(super) replacements: u64,
     /// The last revision of the store that was enforced: by this process, or by those before whose filter it took over.
     pub(super) enforced_revision: Revision,
+    /// When the policy is to be loaded again for dates that were reached; `None` if none was since it was loaded.
+    pub(super) hold_dates_at: Option<Instant>,
     pub(super) link_histories: LinkHistories,
     /// The interfaces on which native mode was refused.
     pub(super) native_retries: NativeRetries,

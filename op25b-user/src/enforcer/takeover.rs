@@ -110,9 +110,12 @@ impl Takeover {
     /// `open_packet_log` gets the filter before it is attached, and may prevent that.
     pub(crate) async fn enforce<L>(
         self,
-        file: policy::File,
+        mut file: policy::File,
         open_packet_log: impl FnOnce(&mut Filter) -> anyhow::Result<L>,
     ) -> anyhow::Result<(Enforcer, L)> {
+        if let Some(before) = self.datapath.description()? {
+            file.hold(&before.reached)?;
+        }
         let (records, is_unread) = self.first_records()?;
         let reused = self.datapath.reusable(&file.compiled)?;
         let prepared = load_with(file, records, self.datapath_log, &reused)?;
@@ -134,6 +137,7 @@ impl Takeover {
             retry_at: None,
             lagging: BTreeSet::new(),
             active_set_is_stale: false,
+            hold_dates_at: None,
             link_histories: LinkHistories::new(),
             native_retries: NativeRetries::new(),
             ports_listed_at: Instant::now(),

@@ -27,11 +27,11 @@ pub use self::{
     diagnostics::{Code, Diagnostic, Location, Report, Severity},
     diff::{Delta, Diff, Item, Items},
     model::{
-        Action, Block, Exemption, ExemptionLimits, Flow, Handling, Inbound, Interface, Match, Origin, Policy,
-        Pool, PoolMode, Position, Positions, Prefix, Prohibit, Relay, Role, Rule, RuleDescription,
-        Subscribers, Tunnel, Wait, Word, XdpMode, exemption_id,
+        Action, Block, EnforceFrom, Exemption, ExemptionLimits, Flow, Handling, Inbound, Interface, Match,
+        Origin, Policy, Pool, PoolMode, Position, Positions, Prefix, Prohibit, ReachedDate, ReachedDates,
+        Relay, Role, Rule, RuleDescription, Subscribers, Tunnel, Wait, Word, XdpMode, exemption_id,
     },
     parse::{KEYS, Loaded, parse, parse_at, parse_bytes, parse_expiry, parse_prefix},
-    read::{File, ReadError, digest, read, read_text},
+    read::{File, ReadError, digest, read, read_holding, read_text},
     sample_destination::sample_destination,
 };

@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::{
     compile::{CompileError, Compiled, compile},
     diagnostics::Report,
-    model::Policy,
+    model::{Policy, ReachedDates},
     parse::{Loaded, parse_bytes},
 };
 
@@ -30,6 +30,8 @@ pub struct File {
     pub compiled: Compiled,
     /// What in it is probably not what was meant.
     pub warnings: Report,
+    /// The dates of pools that were reached: the policy's, and those of pools that are not in it.
+    pub reached: ReachedDates,
     /// The file that is open, which has the text although another may be in its place now. None if the text is not the file's.
     pub opened: Option<Arc<fs::File>>,
 }
@@ -73,8 +75,25 @@ impl ReadError {
     }
 }
 
+impl File {
+    /// Has the pools enforced whose dates were reached, whatever the clock says.
+    pub(crate) fn hold(&mut self, reached: &ReachedDates) -> Result<(), CompileError> {
+        self.reached.extend(reached);
+        self.reached.retain_for(&self.policy);
+        if self.policy.mark_reached(&self.reached) {
+            self.compiled = compile(&self.policy)?;
+        }
+        Ok(())
+    }
+}
+
 /// Reads, checks and compiles the policy file at `path`.
 pub fn read(path: &Path) -> Result<File, ReadError> {
+    read_holding(path, &ReachedDates::default())
+}
+
+/// The same, with the dates of pools that were reached.
+pub fn read_holding(path: &Path, reached: &ReachedDates) -> Result<File, ReadError> {
     let unreadable = |source| ReadError::Unreadable {
         path: path.to_owned(),
         source,
@@ -82,20 +101,23 @@ pub fn read(path: &Path) -> Result<File, ReadError> {
     let mut opened = fs::File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
     opened.read_to_end(&mut bytes).map_err(unreadable)?;
-    let file = read_text(path, bytes)?;
+    let file = read_text(path, bytes, reached)?;
     Ok(File {
         opened: Some(Arc::new(opened)),
         ..file
     })
 }
 
-/// Checks and compiles a text of the policy file at `path`.
-pub fn read_text(path: &Path, bytes: Vec<u8>) -> Result<File, ReadError> {
+/// Checks and compiles a text of the policy file at `path`, with the dates of pools that were reached.
+pub fn read_text(path: &Path, bytes: Vec<u8>, reached: &ReachedDates) -> Result<File, ReadError> {
     let unreadable = |source| ReadError::Unreadable {
         path: path.to_owned(),
         source,
     };
-    let loaded = parse_bytes(&path.display().to_string(), &bytes).map_err(ReadError::Invalid)?;
+    let mut loaded = parse_bytes(&path.display().to_string(), &bytes).map_err(ReadError::Invalid)?;
+    let mut reached = reached.clone();
+    reached.retain_for(&loaded.policy);
+    loaded.policy.mark_reached(&reached);
     let sha256 = digest(&bytes);
     // A large policy's text is as large as its tables: not both at once.
     drop(bytes);
@@ -116,6 +138,7 @@ pub fn read_text(path: &Path, bytes: Vec<u8>) -> Result<File, ReadError> {
         policy,
         compiled,
         warnings,
+        reached,
         opened: None,
     })
 }

@@ -143,7 +143,10 @@ fn is_in(prefixes: &[IpNet], address: IpAddr) -> bool {
 
 fn is_only_monitored(policy: &Policy, pool: usize, now: Timestamp) -> bool {
     let pool = &policy.pools[pool];
-    pool.mode == PoolMode::Monitor || pool.enforce_from.is_some_and(|from| now < from)
+    pool.mode == PoolMode::Monitor
+        || pool
+            .enforce_from
+            .is_some_and(|from| !from.is_reached && now < from.at)
 }
 
 /// The item with the longest prefix that contains the address.

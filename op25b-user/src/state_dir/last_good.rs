@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::atomic;
+use super::{atomic, is_missing};
 use crate::policy;
 
 const FILE: &str = "policy.last-good.yaml";
@@ -72,7 +72,7 @@ impl LastGood {
         let path = Self::path(state_dir);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if is_missing(&error) => return Ok(None),
             Err(source) => {
                 return Err(LastGoodError::System {
                     operation: "read",

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test, a failed helper is a failed test")]
 
 mod control;
+mod dates;
 mod exempt;
 mod exempt_files;
 mod exempt_kernel;

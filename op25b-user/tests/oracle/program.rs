@@ -32,6 +32,7 @@ impl Program {
             policy_file: PathBuf::from("policy.yaml"),
             policy_sha256: String::new(),
             pools: Vec::new(),
+            reached: policy::ReachedDates::default(),
             pool_prefixes: Vec::new(),
             relays: 0,
             exemptions: 0,

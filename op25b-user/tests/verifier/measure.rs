@@ -53,6 +53,7 @@ pub fn both(configuration: &Configuration) -> [Measured; 2] {
         policy_file: "/nowhere/policy.yaml".into(),
         policy_sha256: String::new(),
         pools: Vec::new(),
+        reached: policy::ReachedDates::default(),
         pool_prefixes: Vec::new(),
         relays: 0,
         exemptions: 0,

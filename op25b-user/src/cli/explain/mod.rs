@@ -193,7 +193,7 @@ fn policy(args: &Args) -> anyhow::Result<policy::File> {
     }
     let description = enforced()?;
     let path = &description.policy_file;
-    let file = policy_file::read(path).with_context(|| {
+    let mut file = policy_file::read(path).with_context(|| {
         format!(
             "cannot explain what is enforced here since {}; `--policy FILE` explains another file",
             description.loaded_at
@@ -206,6 +206,7 @@ fn policy(args: &Args) -> anyhow::Result<policy::File> {
         description.loaded_at,
         path = path.display(),
     );
+    file.hold(&description.reached)?;
     Ok(file)
 }
 

@@ -13,9 +13,12 @@ use thiserror::Error;
 use utoipa::ToSchema;
 
 use super::layout::Layout;
-use crate::datapath::{
-    stats::RecordLayout,
-    sys::{map::MapError, network_namespace::NetworkNamespace},
+use crate::{
+    datapath::{
+        stats::RecordLayout,
+        sys::{map::MapError, network_namespace::NetworkNamespace},
+    },
+    policy::ReachedDates,
 };
 
 /// The policy of a loaded filter, and the process that loaded it.
@@ -39,6 +42,9 @@ pub struct Description {
     pub interfaces: Vec<InterfaceSummary>,
     /// The pools, in the policy's order.
     pub pools: Vec<PoolSummary>,
+    /// The dates of pools that were reached.
+    #[serde(default)]
+    pub reached: ReachedDates,
     /// The prefixes of each of them.
     #[serde(default)]
     pub pool_prefixes: Vec<Vec<IpNet>>,
@@ -160,6 +166,7 @@ mod tests {
                     mode: "enforce".into(),
                     prefixes: 1,
                 }],
+                reached: ReachedDates::default(),
                 pool_prefixes: vec![vec!["198.51.100.0/24".parse().unwrap()]],
                 relays: 1,
                 exemptions: 1,

@@ -8,7 +8,7 @@ use std::hash::Hash;
 use crate::{
     exemption::Terms,
     policy::model::{
-        Block, Exemption, ExemptionLimits, Interface, Pool, Prefix, Prohibit, Relay, Subscribers,
+        Block, EnforceFrom, Exemption, ExemptionLimits, Interface, Pool, Prefix, Prohibit, Relay, Subscribers,
     },
 };
 
@@ -204,7 +204,7 @@ impl DiffItem for Pool {
             at: _,
         } = self;
         let mut fields = vec![("prefixes", many(prefixes)), ("mode", one(mode))];
-        fields.extend(enforce_from.map(|from| ("enforce_from", one(&from))));
+        fields.extend(enforce_from.map(|from| ("enforce_from", one(&from.at))));
         fields
     }
 
@@ -216,7 +216,9 @@ impl DiffItem for Pool {
             enforce_from,
             at: _,
         } = self;
-        (*mode, *enforce_from) == (other.mode, other.enforce_from) && are_same(prefixes, &other.prefixes)
+        let date = |from: Option<EnforceFrom>| from.map(|from| from.at);
+        (*mode, date(*enforce_from)) == (other.mode, date(other.enforce_from))
+            && are_same(prefixes, &other.prefixes)
     }
 }
 

@@ -4,6 +4,7 @@ mod exemption;
 mod limits;
 mod policy;
 mod position;
+mod reached;
 mod rule;
 mod word;
 
@@ -11,8 +12,9 @@ pub(crate) use self::exemption::Precedence;
 pub use self::{
     exemption::{Exemption, Origin, Positions, exemption_id},
     limits::ExemptionLimits,
-    policy::{Block, Interface, Policy, Pool, Prohibit, Relay, Subscribers},
+    policy::{Block, EnforceFrom, Interface, Policy, Pool, Prohibit, Relay, Subscribers},
     position::{Position, Prefix},
+    reached::{ReachedDate, ReachedDates},
     rule::{Flow, Rule, RuleDescription},
     word::{Action, Handling, Inbound, Match, PoolMode, Role, Tunnel, Wait, Word, XdpMode},
 };

@@ -12,6 +12,7 @@ use super::{
     exemption::Exemption,
     limits::ExemptionLimits,
     position::{Position, Prefix},
+    reached::ReachedDates,
     word::{Action, Handling, Inbound, Match, PoolMode, Role, Tunnel, Wait, XdpMode},
 };
 
@@ -138,10 +139,19 @@ pub struct Pool {
     pub prefixes: Vec<Prefix>,
     /// Whether it is enforced or only monitored.
     pub mode: PoolMode,
-    /// The instant from which it is enforced.
-    pub enforce_from: Option<Timestamp>,
+    /// When enforcement begins; without it, it has begun.
+    pub enforce_from: Option<EnforceFrom>,
     /// Its position in the file.
     pub at: Position,
+}
+
+/// The beginning of a pool's enforcement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EnforceFrom {
+    /// The instant.
+    pub at: Timestamp,
+    /// Whether it was reached already: the clock, which may have been set back since, does not matter then.
+    pub is_reached: bool,
 }
 
 /// A mail server of the ISP.
@@ -155,6 +165,23 @@ pub struct Relay {
     pub at: Position,
 }
 
+impl Policy {
+    /// Marks the pools whose dates were reached; whether one was not marked before.
+    pub fn mark_reached(&mut self, reached: &ReachedDates) -> bool {
+        let mut is_changed = false;
+        for pool in &mut self.pools {
+            if let Some(from) = &mut pool.enforce_from
+                && !from.is_reached
+                && reached.contains(&pool.name, from.at)
+            {
+                from.is_reached = true;
+                is_changed = true;
+            }
+        }
+        is_changed
+    }
+}
+
 impl Pool {
     /// When enforcement begins, as the program represents it: [`ALWAYS_PAST`] for a pool that is enforced, [`NEVER`] for one
     /// that is only monitored.
@@ -163,9 +190,10 @@ impl Pool {
         match self.mode {
             PoolMode::Monitor => NEVER,
             // Validation refuses times too late for 32 bits; times too early for them are in the past in any case.
-            PoolMode::Enforce => self.enforce_from.map_or(ALWAYS_PAST, |from| {
-                u32::try_from(from.as_second().max(0)).unwrap_or(NEVER)
-            }),
+            PoolMode::Enforce => match self.enforce_from {
+                None | Some(EnforceFrom { is_reached: true, .. }) => ALWAYS_PAST,
+                Some(from) => u32::try_from(from.at.as_second().max(0)).unwrap_or(NEVER),
+            },
         }
     }
 }

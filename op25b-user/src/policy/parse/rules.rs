@@ -18,7 +18,7 @@ use crate::{
     exemption::Terms,
     policy::{
         diagnostics::{Code, Diagnostic},
-        model::{Exemption, Origin, Pool, PoolMode, Positions, Prefix, Relay},
+        model::{EnforceFrom, Exemption, Origin, Pool, PoolMode, Positions, Prefix, Relay},
     },
 };
 
@@ -78,7 +78,10 @@ pub(crate) fn pool<'t>(
         name: name?,
         prefixes,
         mode,
-        enforce_from: enforce_from.map(|from| from.value),
+        enforce_from: enforce_from.map(|from| EnforceFrom {
+            at: from.value,
+            is_reached: false,
+        }),
         at,
     })
 }

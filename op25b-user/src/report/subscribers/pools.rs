@@ -66,6 +66,7 @@ mod tests {
             policy_file: "policy.yaml".into(),
             policy_sha256: String::new(),
             pools: vec![pool("outer"), pool("inner")],
+            reached: crate::policy::ReachedDates::default(),
             pool_prefixes: vec![
                 nets(&["198.51.100.0/22", "2001:db8::/32"]),
                 nets(&["198.51.101.0/24", "2001:db8:5::/48"]),

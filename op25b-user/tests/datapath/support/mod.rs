@@ -121,6 +121,7 @@ pub fn prepared(policy: &Policy) -> (Compiled, Description) {
         policy_file: "/nowhere/test.yaml".into(),
         policy_sha256: String::new(),
         pools: Vec::new(),
+        reached: policy::ReachedDates::default(),
         pool_prefixes: Vec::new(),
         relays: policy.relays.len(),
         exemptions: policy.exemptions.len(),
