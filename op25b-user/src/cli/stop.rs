@@ -12,7 +12,7 @@ use crate::{
         client::Client,
         control::{self, PROMPT},
     },
-    datapath::{Holder, Pins, Removed, pinned_elsewhere},
+    datapath::{Ending, Holder, Pins, Removed, pinned_elsewhere},
 };
 
 /// How long a daemon may take to end; it may be loading a large policy.
@@ -115,8 +115,16 @@ fn end_daemon(bpffs: &Path, stdout: &mut impl Write) -> anyhow::Result<bool> {
         return Ok(false);
     };
     let pid = daemon.pid();
-    if !daemon.end(STOP_TIMEOUT)? {
-        bail!("process {pid} has not ended within {STOP_TIMEOUT:?} after SIGTERM");
+    match daemon.end(STOP_TIMEOUT)? {
+        Ending::Ended => {}
+        Ending::Released => {
+            writeln!(
+                stdout,
+                "the daemon, process {pid}, has released the pins; the kernel keeps the process until a disk answers"
+            )?;
+            return Ok(true);
+        }
+        Ending::Holds => bail!("process {pid} has not ended within {STOP_TIMEOUT:?} after SIGTERM"),
     }
     match &daemon.elsewhere {
         Some(namespace) => writeln!(

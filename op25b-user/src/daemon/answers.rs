@@ -96,6 +96,9 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
         Refusal::KeyReused => ProblemKind::KeyReused,
         Refusal::Kernel(_) => ProblemKind::KernelRefused,
         Refusal::Broken(_) => ProblemKind::Internal,
+        Refusal::Stalled(_) => ProblemKind::StoreUnavailable,
+        Refusal::Unanswered(_) => ProblemKind::Timeout,
+        Refusal::Stopping(_) => ProblemKind::Busy,
         Refusal::Rows { rows, .. } => {
             let rows = rows.into_iter().map(|row| RowProblem {
                 line: row.line,

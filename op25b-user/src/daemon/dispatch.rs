@@ -2,7 +2,7 @@
 
 use super::{
     answers::{added, explained, extended, imported, problem, removed},
-    request::Request,
+    request::{Question, Request},
     state::Daemon,
 };
 use crate::enforcer::Enforcer;
@@ -63,19 +63,22 @@ impl Daemon {
                     .await;
                 let _ = answer.send(result.map(imported).map_err(problem));
             }
-            Request::Explain {
-                source,
-                destination,
-                port,
-                answer,
-            } => {
-                let result = enforcer.explain(source, destination, port);
-                let result = result.map(|explanation| explained(explanation, enforcer.policy_file()));
-                let _ = answer.send(result.map_err(problem));
-                return;
-            }
         }
         // A client that has its answer finds the change in the status.
         self.publish(enforcer);
     }
+}
+
+/// Answers a question about what is enforced.
+pub(super) fn answer_question(enforcer: &mut Enforcer, question: Question) {
+    let Question {
+        source,
+        destination,
+        port,
+        answer,
+    } = question;
+    let result = enforcer.explain(source, destination, port);
+    let result = result.map(|explanation| explained(explanation, enforcer.policy_file()));
+    // The client may have gone away.
+    let _ = answer.send(result.map_err(problem));
 }

@@ -1,16 +1,23 @@
 //! The event loop over an enforcer: signals, requests, scrapes, ticks, changes of the policy file and of interfaces.
 
+use std::{mem, time::Duration};
+
 use anyhow::Context as _;
-use tracing::info;
+use tokio::{task::spawn_blocking, time::timeout};
+use tracing::{info, warn};
 
 use super::{
-    events::signals::{SignalRequest, Signals},
+    dispatch::answer_question,
+    events::signals::Signals,
     options::Options,
     policy_source::StartPolicy,
     process::{held_signals::HeldSignals, service},
-    state::Daemon,
+    state::{Daemon, Stopping},
 };
 use crate::{datapath::requirements, enforcer::Enforcer, policy::Report};
+
+/// How long closing the store may take.
+const CLOSE_TIME: Duration = Duration::from_secs(1);
 
 /// Enforces the policy until SIGINT or SIGTERM; the filter continues after that.
 ///
@@ -29,33 +36,40 @@ pub(crate) async fn run(
         info!(signal, "stopping; nothing was changed");
         return Ok(());
     }
-    let (mut daemon, mut enforcer) = Daemon::start(options.clone(), policy).await?;
-    daemon.handle_events(&mut enforcer, &mut signals).await?;
-    enforcer.log_final_counters()
+    let Some((mut daemon, mut enforcer)) = Daemon::start(options.clone(), policy, signals).await? else {
+        return Ok(());
+    };
+    daemon.handle_events(&mut enforcer).await?;
+    let closing = spawn_blocking(enforcer.store_closing());
+    let counted = enforcer.log_final_counters();
+    if timeout(CLOSE_TIME, closing).await.is_err() {
+        warn!(
+            "the disk of the exemption store does not answer: the process ends as soon as the kernel lets it"
+        );
+    }
+    counted
 }
 
 impl Daemon {
     /// Handles events until a signal ends the daemon. The filter needs none of this to continue.
-    async fn handle_events(&mut self, enforcer: &mut Enforcer, signals: &mut Signals) -> anyhow::Result<()> {
+    async fn handle_events(&mut self, enforcer: &mut Enforcer) -> anyhow::Result<()> {
         loop {
+            if let Some(Stopping { signal, .. }) = self.stopping {
+                info!(signal, "stopping");
+                service::stopping();
+                return Ok(());
+            }
+            if mem::take(&mut self.reload_is_due) {
+                self.reload(enforcer, "SIGHUP").await;
+                continue;
+            }
             tokio::select! {
-                request = signals.next() => match request {
-                    SignalRequest::Stop(signal) => {
-                        info!(signal, "stopping");
-                        service::stopping();
-                        return Ok(());
-                    }
-                    SignalRequest::Reload => drop(self.reload(enforcer, "SIGHUP").await),
-                },
+                signal = self.signals.next() => self.note_signal(signal),
+                question = self.questions.next() => answer_question(enforcer, question),
                 request = self.control.request() => self.dispatch(enforcer, request).await,
                 scrape = self.scrapes.next() => self.answer_scrape(enforcer, scrape),
                 digest = self.watch.changed() => self.reload_if_changed(enforcer, digest).await,
-                event = self.interface_events.next() => {
-                    if enforcer.is_concerned(&event) {
-                        self.reconcile(enforcer);
-                    }
-                    enforcer.follow_port(&event);
-                },
+                event = self.interface_events.next() => self.follow_interface(enforcer, &event),
                 _ = self.ticks.tick() => {
                     self.tick(enforcer);
                     enforcer.catch_up(self).await;

@@ -1,14 +1,27 @@
 //! The daemon as the host of an enforcer, and what it does every second.
 
-use anyhow::Context as _;
-use tokio::task::spawn_blocking;
+use std::{future::pending, pin::pin, time::Duration};
+
+use tokio::{
+    task::{AbortHandle, spawn_blocking},
+    time::{Instant, sleep, sleep_until},
+};
 use tracing::error;
 
-use super::{dates::Moment, events::packet_log::PacketLog, process::service, state::Daemon};
-use crate::{
-    datapath::Filter,
-    enforcer::{Enforcer, Host},
+use super::{
+    dates::Moment,
+    dispatch::answer_question,
+    events::{packet_log::PacketLog, signals::SignalRequest},
+    process::service,
+    state::{Daemon, Stopping},
 };
+use crate::{
+    datapath::{Filter, InterfaceEvent},
+    enforcer::{Enforcer, Host, Running, WaitError},
+};
+
+/// How long work that is under way may take once a signal ends the daemon.
+const STOP_TIME: Duration = Duration::from_secs(1);
 
 impl Daemon {
     /// Does what has to be done every second.
@@ -22,7 +35,10 @@ impl Daemon {
         self.reconcile(enforcer);
         enforcer.note_enforced_revision();
         self.control.keep(enforcer.faults());
-        spawn_blocking(enforcer.store_maintenance());
+        enforcer.settle_store();
+        if self.maintenance.as_ref().is_none_or(AbortHandle::is_finished) {
+            self.maintenance = Some(spawn_blocking(enforcer.store_maintenance()).abort_handle());
+        }
         self.follow_dates(enforcer);
         self.keeper.tick();
         service::alive();
@@ -37,6 +53,25 @@ impl Daemon {
         if let Some(now) = self.dates.due_record() {
             self.keeper.keep_clock(now);
         }
+    }
+
+    /// Notes a signal, which the event loop follows as soon as nothing is under way.
+    pub(super) fn note_signal(&mut self, signal: SignalRequest) {
+        match signal {
+            SignalRequest::Stop(signal) => {
+                let until = Instant::now() + STOP_TIME;
+                self.stopping.get_or_insert(Stopping { signal, until });
+            }
+            SignalRequest::Reload => self.reload_is_due = true,
+        }
+    }
+
+    /// Follows a change of an interface.
+    pub(super) fn follow_interface(&self, enforcer: &mut Enforcer, event: &InterfaceEvent) {
+        if enforcer.is_concerned(event) {
+            self.reconcile(enforcer);
+        }
+        enforcer.follow_port(event);
     }
 
     /// Reconciles the interfaces with the policy, and publishes the outcome.
@@ -57,18 +92,55 @@ impl Host for Daemon {
         self.packet_log = packet_log;
     }
 
-    async fn run_while_waiting<T: Send + 'static>(
+    fn start<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<Running<T>, WaitError> {
+        match self.stopping {
+            Some(Stopping { until, .. }) if until <= Instant::now() => Err(WaitError::Stopping),
+            _ => Ok(spawn_blocking(work)),
+        }
+    }
+
+    async fn wait<T: Send + 'static>(
         &mut self,
         enforcer: &mut Enforcer,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> anyhow::Result<T> {
-        let mut work = spawn_blocking(work);
+        work: &mut Running<T>,
+        limit: Option<Duration>,
+    ) -> Result<T, WaitError> {
+        let mut late = pin!(after(limit));
         loop {
+            let end = self.stopping.map(|stopping| stopping.until);
             tokio::select! {
-                result = &mut work => return result.context("a thread of the daemon failed"),
+                biased;
+                result = &mut *work => return result.map_err(|error| WaitError::Failed(error.to_string())),
+                limit = late.as_mut() => return Err(WaitError::Late(limit)),
+                () = at(end) => return Err(WaitError::Stopping),
+                signal = self.signals.next() => self.note_signal(signal),
                 _ = self.ticks.tick() => self.tick(enforcer),
+                event = self.interface_events.next() => self.follow_interface(enforcer, &event),
                 scrape = self.scrapes.next() => self.answer_scrape(enforcer, scrape),
+                question = self.questions.next() => answer_question(enforcer, question),
             }
         }
+    }
+}
+
+/// Waits for some time, and returns it; without one, for ever.
+async fn after(limit: Option<Duration>) -> Duration {
+    match limit {
+        Some(limit) => {
+            sleep(limit).await;
+            limit
+        }
+        None => pending().await,
+    }
+}
+
+/// Waits until an instant; without one, for ever.
+async fn at(end: Option<Instant>) {
+    match end {
+        Some(end) => sleep_until(end).await,
+        None => pending().await,
     }
 }

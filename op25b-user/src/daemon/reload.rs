@@ -1,7 +1,8 @@
 //! Reloading: from the policy that is enforced to the one in the file.
 
-use std::fs;
+use std::{fs, time::Duration};
 
+use anyhow::{Context as _, bail};
 use jiff::Timestamp;
 use tracing::{error, info, warn};
 
@@ -12,6 +13,9 @@ use crate::{
     policy::{self, Diff, Policy, ReadError},
     report::{LastReload, ReloadAnswer},
 };
+
+/// How long reading and compiling the policy file may take: a large one takes a while, and a disk that hangs for ever.
+const READ_TIME: Duration = Duration::from_secs(100);
 
 impl Daemon {
     /// Reloads unless the text of the file, whose digest this is, is the same as the last time.
@@ -106,6 +110,11 @@ impl Daemon {
         enforcer: &mut Enforcer,
         answer: &mut ReloadAnswer,
     ) -> anyhow::Result<policy::File> {
+        if let Some(reading) = &self.reloads.reading
+            && !reading.is_finished()
+        {
+            bail!("the disk of the policy file does not answer: an earlier reload still waits for it");
+        }
         let path = self.options.policy.clone();
         let before = enforcer.policy().clone();
         let reached = enforcer.reached_dates().clone();
@@ -118,7 +127,10 @@ impl Daemon {
             });
             (digest, read)
         };
-        let (digest, read) = self.run_while_waiting(enforcer, read).await?;
+        let mut reading = self.start(read)?;
+        self.reloads.reading = Some(reading.abort_handle());
+        let result = self.wait(enforcer, &mut reading, Some(READ_TIME)).await;
+        let (digest, read) = result.context("the policy file was not read")?;
         if !answer.dry_run {
             self.reloads.digest = digest;
         }

@@ -94,15 +94,17 @@ pub(crate) enum Request {
         /// The channel for the answer.
         answer: ResponseSender<Imported>,
     },
-    /// Explain what the program in the kernel does with a connection.
-    Explain {
-        /// The source address.
-        source: IpAddr,
-        /// The destination address; a sample destination if none is given.
-        destination: Option<IpAddr>,
-        /// The destination port.
-        port: u16,
-        /// The channel for the answer.
-        answer: ResponseSender<Explained>,
-    },
+}
+
+/// A question about what is enforced: what the program in the kernel does with a connection. It changes nothing, and waits for no
+/// change.
+pub(crate) struct Question {
+    /// The source address.
+    pub(crate) source: IpAddr,
+    /// The destination address; a sample destination if none is given.
+    pub(crate) destination: Option<IpAddr>,
+    /// The destination port.
+    pub(crate) port: u16,
+    /// The channel for the answer.
+    pub(crate) answer: ResponseSender<Explained>,
 }

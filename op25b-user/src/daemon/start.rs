@@ -10,7 +10,7 @@ use super::{
     clock::{self, Clock},
     control::{self, Control, OpenReader},
     dates::{Dates, Moment},
-    events::{packet_log::PacketLog, scrapes::Scrapes, watch::Watch},
+    events::{packet_log::PacketLog, questions::Questions, scrapes::Scrapes, signals::Signals, watch::Watch},
     keeper::{Keeper, PolicyText},
     options::Options,
     policy_source::StartPolicy,
@@ -28,14 +28,20 @@ use crate::{
 pub(crate) const THREADS: usize = 4 + control::THREADS;
 
 impl Daemon {
-    /// Enforces a policy instead of what an earlier process left.
-    pub(super) async fn start(options: Options, policy: StartPolicy) -> anyhow::Result<(Self, Enforcer)> {
+    /// Enforces a policy instead of what an earlier process left; `None` if a signal ends the daemon before that.
+    pub(super) async fn start(
+        options: Options,
+        policy: StartPolicy,
+        mut signals: Signals,
+    ) -> anyhow::Result<Option<(Self, Enforcer)>> {
         let StartPolicy { file, time, refused } = policy;
         let takeover_options = TakeoverOptions {
             bpffs: options.bpffs.clone(),
             no_persist: options.no_persist,
             state_dir: options.state_dir.clone(),
             datapath_log: options.datapath_log,
+            begin_thread: keep_file_access,
+            report_waiting: service::waiting,
         };
         let takeover = Takeover::begin(&takeover_options).await?;
         if let Some(refused) = &refused {
@@ -44,7 +50,8 @@ impl Daemon {
         let store = takeover.store().clone();
         let open_reader: OpenReader = Arc::new(move || store.reader());
         let (metrics, scrapes) = Scrapes::new();
-        let control = Control::listen(&options.runtime_dir, open_reader, metrics, takeover.faults())?;
+        let (ask, questions) = Questions::new();
+        let control = Control::listen(&options.runtime_dir, open_reader, ask, metrics, takeover.faults())?;
         let interface_events = InterfaceEvents::listen()?;
         let clock = Clock::new()?;
         let text = PolicyText::of(&file);
@@ -54,9 +61,15 @@ impl Daemon {
             refused_file: refused,
             ..Reloads::default()
         };
-        let (enforcer, packet_log) = takeover
-            .enforce(file, |filter| PacketLog::of(filter, options.datapath_log))
-            .await?;
+        let enforcing = takeover.enforce(file, |filter| PacketLog::of(filter, options.datapath_log));
+        let (enforcer, packet_log) = tokio::select! {
+            enforcing = enforcing => enforcing?,
+            // It waits for a disk: nothing is attached yet.
+            signal = signals.stop() => {
+                info!(signal, "stopping; nothing was changed");
+                return Ok(None);
+            }
+        };
         let mut ticks = interval(clock::CHECK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut daemon = Self {
@@ -66,14 +79,19 @@ impl Daemon {
             control,
             started_at: Timestamp::now(),
             reloads,
+            signals,
+            stopping: None,
+            reload_is_due: false,
+            questions,
             scrapes,
             watch: Watch::off(),
             interface_events,
             packet_log,
             clock,
             ticks,
+            maintenance: None,
         };
-        // No thread is started before this: each would keep what this one gives up.
+        // No other thread is started before this: each would keep what this one gives up.
         if let Err(error) = privileges::drop_unneeded() {
             warn!("running with more privileges than needed: {error:#}");
         }
@@ -87,7 +105,7 @@ impl Daemon {
         daemon.publish(&enforcer);
         service::ready(&enforcer.summary());
         info!(policy = %daemon.options.policy.display(), "enforcing");
-        Ok((daemon, enforcer))
+        Ok(Some((daemon, enforcer)))
     }
 
     /// Watches the policy file, if the options demand it.
@@ -98,5 +116,12 @@ impl Daemon {
                 Err(error) => error!("cannot watch the policy file: {error:#}"),
             }
         }
+    }
+}
+
+/// Drops the privileges of a thread that opens files, before this process drops its own.
+fn keep_file_access() {
+    if let Err(error) = privileges::keep_file_access() {
+        warn!("a thread runs with more privileges than needed: {error:#}");
     }
 }

@@ -1,13 +1,16 @@
 //! The state of the daemon beside the enforcer: where events come from, and what is reported about the process.
 
 use jiff::Timestamp;
-use tokio::time::Interval;
+use tokio::{
+    task::AbortHandle,
+    time::{Instant, Interval},
+};
 
 use super::{
     clock::Clock,
     control::Control,
     dates::Dates,
-    events::{packet_log::PacketLog, scrapes::Scrapes, watch::Watch},
+    events::{packet_log::PacketLog, questions::Questions, scrapes::Scrapes, signals::Signals, watch::Watch},
     keeper::Keeper,
     options::Options,
     policy_source::RefusedFile,
@@ -21,6 +24,12 @@ pub(super) struct Daemon {
     pub(super) reloads: Reloads,
     pub(super) control: Control,
     pub(super) keeper: Keeper,
+    pub(super) signals: Signals,
+    /// The signal that ends the daemon, once it has arrived.
+    pub(super) stopping: Option<Stopping>,
+    /// Whether a signal has asked for a reload that is not done yet.
+    pub(super) reload_is_due: bool,
+    pub(super) questions: Questions,
     pub(super) scrapes: Scrapes,
     pub(super) watch: Watch,
     pub(super) interface_events: InterfaceEvents,
@@ -28,6 +37,17 @@ pub(super) struct Daemon {
     pub(super) clock: Clock,
     pub(super) dates: Dates,
     pub(super) ticks: Interval,
+    /// The upkeep of the store, if it is under way.
+    pub(super) maintenance: Option<AbortHandle>,
+}
+
+/// A signal that ends the daemon.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stopping {
+    /// Its name.
+    pub(super) signal: &'static str,
+    /// Until when work that is under way may end.
+    pub(super) until: Instant,
 }
 
 /// The reloads so far.
@@ -43,4 +63,6 @@ pub(super) struct Reloads {
     pub(super) digest: Option<String>,
     /// Why the policy file is not enforced, since the start.
     pub(super) refused_file: Option<RefusedFile>,
+    /// The thread that reads the policy file.
+    pub(super) reading: Option<AbortHandle>,
 }

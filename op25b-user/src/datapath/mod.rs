@@ -23,7 +23,8 @@ pub use object::{
     ChangeError, Description, Filter, InterfaceSummary, LoadError, LoadOptions, LogLevel, PoolSummary, Reused,
 };
 pub use pins::{
-    Holder, HolderError, PinnedElsewhere, Pins, PinsError, Removed, holder, pinned_elsewhere, pinned_programs,
+    Ending, Holder, HolderError, PinnedElsewhere, Pins, PinsError, Removed, holder, pinned_elsewhere,
+    pinned_programs,
 };
 pub use replace::{
     AttachError, Attachment, Enforced, Followed, Held, KindError, Left, LinkState, Need, Released, Renamed,

@@ -8,6 +8,7 @@
 
 mod dates;
 mod described;
+mod disk;
 mod exemptions;
 mod explain;
 mod fit;
@@ -17,6 +18,7 @@ mod pins;
 mod prepare;
 mod reconcile;
 mod replace;
+mod stall;
 mod state;
 mod store;
 mod takeover;
@@ -29,7 +31,7 @@ pub(crate) use self::{
         requester::Requester,
     },
     explain::{Explanation, MatchedRule, RuleKind},
-    host::Host,
+    host::{Host, Running, WaitError},
     state::Enforcer,
     takeover::{RunningPolicy, Takeover, TakeoverOptions},
 };

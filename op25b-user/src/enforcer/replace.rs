@@ -29,16 +29,33 @@ impl Enforcer {
         file: policy::File,
         host: &mut impl Host,
     ) -> anyhow::Result<Vec<String>> {
-        let (store, log) = (self.store.clone(), self.datapath_log);
+        let is_behind = self.kernel_is_behind() || self.active_set_is_stale;
+        // The store has nothing else than the active set, unless the kernel is behind it, and its disk may hang.
+        let (records, is_unread) = if is_behind {
+            match self.stored_records(host).await {
+                Ok(records) => (records, false),
+                Err(error) => {
+                    warn!(
+                        "reloading with the exemptions that are enforced now, as the store cannot be read: {error:#}"
+                    );
+                    (self.active_set.records(), true)
+                }
+            }
+        } else {
+            (self.active_set.records(), false)
+        };
+        let is_stale = self.active_set_is_stale;
         self.repair_pins();
-        let reused = self.datapath.reusable(&file.compiled)?;
+        let (reused, log) = (self.datapath.reusable(&file.compiled)?, self.datapath_log);
         let prepared = host
-            .run_while_waiting(self, move || {
-                prepare::load_with(file, store.not_removed()?, log, &reused)
-            })
+            .run_while_waiting(self, move || prepare::load_with(file, records, log, &reused))
             .await??;
         let warnings = prepared.warnings.clone();
         self.install(prepared, host).await?;
+        if is_unread {
+            self.active_set_is_stale = is_stale;
+            self.retry_at = Some(Instant::now() + RETRY);
+        }
         Ok(self.left_out().into_iter().chain(warnings).collect())
     }
 
@@ -48,23 +65,21 @@ impl Enforcer {
         mut policy: Policy,
         host: &mut impl Host,
     ) -> anyhow::Result<Vec<String>> {
-        let store = self.store.clone();
-        host.run_while_waiting(self, move || {
-            policy
-                .exemptions
-                .extend(store.not_removed()?.iter().map(exemption));
-            Ok(file_over_stored(&policy, Timestamp::now()))
-        })
-        .await?
+        let records = self.active_set.records();
+        let conflicts = host.run_while_waiting(self, move || {
+            policy.exemptions.extend(records.iter().map(exemption));
+            file_over_stored(&policy, Timestamp::now())
+        });
+        Ok(conflicts.await?)
     }
 
     /// Loads the policy that is enforced once more, with the store's exemptions as they are now.
     pub(super) async fn load_again(&mut self, host: &mut impl Host) -> anyhow::Result<()> {
-        let (policy, store) = (Arc::clone(self.policy()), self.store.clone());
+        let records = self.stored_records(host).await?;
+        let policy = Arc::clone(self.policy());
         let before = self.description.clone();
         let file = host
             .run_while_waiting(self, move || {
-                let records = store.not_removed()?;
                 anyhow::Ok(DescribedPolicy::again(&policy, records, &before)?)
             })
             .await??;
@@ -73,12 +88,18 @@ impl Enforcer {
         let prepared = host
             .run_while_waiting(self, move || prepare::load(file, log, &reused))
             .await??;
-        self.install(prepared, host).await
+        self.install(prepared, host).await?;
+        self.faults.clear(FaultKind::StoreUnread);
+        Ok(())
     }
 
     /// Makes the kernel equal to the store, if it is behind the store and the next attempt is due.
     pub(crate) async fn catch_up(&mut self, host: &mut impl Host) {
         self.note_replacement();
+        // While the disk does not answer there is nothing to try: `settle_store` has it tried as soon as it does.
+        if self.check_disk().is_err() {
+            return;
+        }
         if self.retry_at.is_none() && self.active_set.lacks_an_exemption_at(Timestamp::now()) {
             info!("the clock was set back: loading exemptions that had expired by the clock before");
             self.load_again_soon();

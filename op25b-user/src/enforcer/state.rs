@@ -14,6 +14,7 @@ use ulid::{Generator, Ulid};
 use super::{
     exemptions::active_set::ActiveSet,
     reconcile::{history::LinkHistories, native::NativeRetries, repeats::Repeats},
+    stall::Stalls,
     store::SharedStore,
 };
 use crate::{
@@ -36,6 +37,8 @@ pub(crate) struct Enforcer {
     pub(super) description: Description,
     pub(super) active_set: ActiveSet,
     pub(super) store: SharedStore,
+    /// The calls of the store that its disk has not answered.
+    pub(super) stalls: Stalls,
     pub(super) ids: Generator,
     /// The program that answers questions about connections; loaded when it is first needed.
     pub(super) test_runner: Option<TestRunner>,

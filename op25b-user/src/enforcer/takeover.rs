@@ -1,8 +1,14 @@
 //! Starting to enforce: taking over what an earlier process left pinned, with the exemptions of the store.
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
+use tokio::{sync::oneshot::error::RecvError, time::timeout};
 use tracing::{error, info};
 use ulid::Generator;
 
@@ -11,15 +17,19 @@ use super::{
     pins,
     prepare::load_with,
     reconcile::{history::LinkHistories, native::NativeRetries, repeats::Repeats},
+    stall::Stalls,
     state::Enforcer,
-    store::SharedStore,
+    store::{Opening, SharedStore},
 };
 use crate::{
     datapath::{Description, Enforced, Filter, LogLevel},
-    fault::Faults,
+    fault::{FaultKind, Faults},
     policy,
-    store::{Record, Revision, sqlite},
+    store::{Record, Revision, StoreError, sqlite},
 };
+
+/// How long a disk may keep the filter off.
+const STORE_TIME: Duration = Duration::from_secs(5);
 
 /// Where an enforcer keeps its state, and how it loads filters.
 #[derive(Clone, Debug)]
@@ -32,6 +42,10 @@ pub(crate) struct TakeoverOptions {
     pub(crate) state_dir: PathBuf,
     /// What the program logs about single packets.
     pub(crate) datapath_log: LogLevel,
+    /// Called in a thread that is started before the process drops its privileges: the thread would keep them.
+    pub(crate) begin_thread: fn(),
+    /// Called again and again while the start waits, with what it waits for.
+    pub(crate) report_waiting: fn(&str),
 }
 
 /// The policy that a pinned filter enforces.
@@ -48,10 +62,21 @@ pub(crate) enum RunningPolicy {
 pub(crate) struct Takeover {
     datapath: Enforced,
     datapath_log: LogLevel,
-    store: SharedStore,
+    opening: Opening,
+    opened_at: Instant,
+    report_waiting: fn(&str),
     /// The last revision of the store that was enforced.
     enforced_revision: Revision,
     faults: Faults,
+}
+
+/// What the store has at a start.
+enum FirstRecords {
+    Read(Vec<Record>),
+    /// They cannot be read now.
+    Unread,
+    /// The disk does not answer, and the call goes on.
+    Stalled,
 }
 
 impl Takeover {
@@ -77,7 +102,10 @@ impl Takeover {
         Ok(Self {
             datapath,
             datapath_log: options.datapath_log,
-            store: SharedStore::open(&options.state_dir, store_options),
+            opened_at: Instant::now(),
+            opening: SharedStore::open(&options.state_dir, store_options, options.begin_thread)
+                .context("cannot start a thread to open the exemption store")?,
+            report_waiting: options.report_waiting,
             enforced_revision: enforced,
             faults,
         })
@@ -101,7 +129,7 @@ impl Takeover {
 
     /// The store.
     pub(crate) fn store(&self) -> &SharedStore {
-        &self.store
+        &self.opening.store
     }
 
     /// Enforces a policy instead of what is pinned. It is loaded in this thread: a thread that is started before the
@@ -109,14 +137,25 @@ impl Takeover {
     ///
     /// `open_packet_log` gets the filter before it is attached, and may prevent that.
     pub(crate) async fn enforce<L>(
-        self,
+        mut self,
         mut file: policy::File,
         open_packet_log: impl FnOnce(&mut Filter) -> anyhow::Result<L>,
     ) -> anyhow::Result<(Enforcer, L)> {
         if let Some(before) = self.datapath.description()? {
             file.hold(&before.reached)?;
         }
-        let (records, is_unread) = self.first_records()?;
+        let first = self.first_records().await?;
+        let is_unread = !matches!(first, FirstRecords::Read(_));
+        let mut stalls = Stalls::default();
+        let Opening { store, thread, .. } = self.opening;
+        let records = match first {
+            FirstRecords::Read(records) => records,
+            FirstRecords::Unread => Vec::new(),
+            FirstRecords::Stalled => {
+                stalls.note(move || thread.is_finished());
+                Vec::new()
+            }
+        };
         let reused = self.datapath.reusable(&file.compiled)?;
         let prepared = load_with(file, records, self.datapath_log, &reused)?;
         let mut enforcer = Enforcer {
@@ -129,9 +168,10 @@ impl Takeover {
                 Vec::new(),
                 prepared.compiled_at,
             ),
-            replacements: self.store.progress().replacements(),
+            replacements: store.progress().replacements(),
             enforced_revision: self.enforced_revision,
-            store: self.store,
+            store,
+            stalls,
             ids: Generator::new(),
             test_runner: None,
             retry_at: None,
@@ -150,19 +190,54 @@ impl Takeover {
         Ok((enforcer, packet_log))
     }
 
-    /// The records to start with, and whether they could not be read.
+    /// The records to start with.
     ///
-    /// A filter that runs already has them, and a new one without them would block exempt customers: the start fails, and the
-    /// old one stays. If no filter runs, one without the records is better than none, and they are read again later.
-    fn first_records(&self) -> anyhow::Result<(Vec<Record>, bool)> {
-        match self.store.not_removed() {
-            Ok(records) => Ok((records, false)),
-            Err(error) if self.datapath.description()?.is_some() => {
+    /// A filter that runs already has them, and a new one without them would block exempt customers. If they cannot be read, the
+    /// start fails and the old one stays; if the disk does not answer, the old one stays until it does. If no filter runs, one
+    /// without the records is better than none, and they are read again later.
+    async fn first_records(&mut self) -> anyhow::Result<FirstRecords> {
+        let runs = self.datapath.runs_somewhere()?;
+        let time = STORE_TIME.saturating_sub(self.opened_at.elapsed());
+        let answer = match timeout(time, &mut self.opening.records).await {
+            Ok(answer) => answer,
+            Err(_) if runs => self.wait_for_disk().await,
+            Err(_) => {
+                let state = format!(
+                    "the disk of the exemption store has not answered within {STORE_TIME:?}: ENFORCING WITHOUT THE STORED \
+                     EXEMPTIONS until it does"
+                );
+                self.faults.raise(FaultKind::StoreStalled, &state);
+                self.faults.raise(FaultKind::StoreUnread, state);
+                return Ok(FirstRecords::Stalled);
+            }
+        };
+        let records: Result<_, StoreError> =
+            answer.context("the thread that opens the exemption store failed")?;
+        match records {
+            Ok(records) => Ok(FirstRecords::Read(records)),
+            Err(error) if runs => {
                 Err(error).context("the running filter keeps its exemptions, and no daemon runs")
             }
             Err(error) => {
-                error!("ENFORCING WITHOUT THE STORED EXEMPTIONS until they can be read: {error}");
-                Ok((Vec::new(), true))
+                self.faults.raise(
+                    FaultKind::StoreUnread,
+                    format!("ENFORCING WITHOUT THE STORED EXEMPTIONS until they can be read: {error}"),
+                );
+                Ok(FirstRecords::Unread)
+            }
+        }
+    }
+
+    /// Waits for the disk while the filter of an earlier process enforces.
+    async fn wait_for_disk(&mut self) -> Result<Result<Vec<Record>, StoreError>, RecvError> {
+        let state = "the disk of the exemption store does not answer: the running filter goes on with its exemptions, and the \
+                     daemon waits";
+        error!("{state}");
+        loop {
+            (self.report_waiting)(state);
+            if let Ok(answer) = timeout(STORE_TIME, &mut self.opening.records).await {
+                info!("the disk of the exemption store answers again");
+                return answer;
             }
         }
     }

@@ -62,6 +62,12 @@ impl Disk {
         control(&self.path(), FIFREEZE).with_context(|| format!("cannot freeze {}", self.path().display()))
     }
 
+    /// The same until what is returned is dropped. Whatever ends a process that writes to it has to come after that.
+    pub fn frozen(&self) -> anyhow::Result<Frozen<'_>> {
+        self.freeze()?;
+        Ok(Frozen(self))
+    }
+
     /// Ends that; no error if it does not hang.
     pub fn thaw(&self) -> anyhow::Result<()> {
         thaw(&self.path())
@@ -86,6 +92,18 @@ impl Disk {
     pub fn free(&self) -> anyhow::Result<()> {
         let path = self.path().join(FILLER);
         fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))
+    }
+}
+
+/// A disk that hangs; dropping this ends it.
+#[derive(Debug)]
+pub struct Frozen<'a>(&'a Disk);
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.thaw() {
+            eprintln!("{error:#}");
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod control;
 mod dates;
+mod disks;
 mod exempt;
 mod exempt_files;
 mod exempt_kernel;

@@ -34,10 +34,12 @@ pub(super) const STATUS: Duration = Duration::from_secs(1);
 /// The most subscribers of an answer.
 pub(super) const SUBSCRIBERS: usize = 10_000;
 
-/// Simultaneous readers of the store, and of subscribers.
+/// Simultaneous readers of the store, and as many of subscribers.
 pub(super) const READERS: usize = 2;
+/// How long reading the store for a response may take.
+pub(super) const READ_TIME: Duration = Duration::from_secs(10);
 /// How long looking up a user's name may take: the system may query a directory service.
 pub(super) const NAME_TIME: Duration = Duration::from_secs(2);
 
-/// The most threads that the socket occupies: readers of the store, one import, and one look-up of a name.
-pub(in crate::daemon) const THREADS: usize = READERS + 2;
+/// The most threads that the socket occupies: readers of the store and as many of the kernel, one import, and one look-up of a name.
+pub(in crate::daemon) const THREADS: usize = 2 * READERS + 2;

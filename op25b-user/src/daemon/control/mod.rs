@@ -1,7 +1,7 @@
 //! The control socket: HTTP/1.1 and JSON over a Unix socket.
 //!
-//! A read is answered from what the daemon publishes or from the store. The metrics are a scrape. A change, and an explanation,
-//! which needs the kernel, is a [`Request`] to the daemon, which handles one at a time.
+//! A read is answered from what the daemon publishes or from the store. The metrics are a scrape, and an explanation, which needs
+//! the kernel, is a [`Question`]: the daemon answers both at once. A change is a [`Request`], of which it handles one at a time.
 
 mod body;
 mod caller;
@@ -29,7 +29,10 @@ use tokio::{
 pub(crate) use self::socket::{is_served, socket};
 pub(super) use self::{limits::THREADS, reads::OpenReader, shared::View};
 use self::{listening::Listening, server::Listener, shared::Shared};
-use super::{events::scrapes::Scrape, request::Request};
+use super::{
+    events::scrapes::Scrape,
+    request::{Question, Request},
+};
 use crate::fault::Faults;
 
 /// How long a daemon may take to report its status.
@@ -48,6 +51,7 @@ impl Control {
     pub(super) fn listen(
         runtime_dir: &Path,
         open_reader: OpenReader,
+        questions: mpsc::Sender<Question>,
         scrapes: mpsc::Sender<Scrape>,
         faults: &Faults,
     ) -> anyhow::Result<Self> {
@@ -55,7 +59,7 @@ impl Control {
         let (view, seen) = watch::channel(None);
         let (mut listening, listeners) = Listening::new(runtime_dir);
         listening.begin(faults)?;
-        let shared = Shared::new(sender, seen, open_reader, scrapes);
+        let shared = Shared::new(sender, questions, seen, open_reader, scrapes);
         Ok(Self {
             requests,
             view,

@@ -1,8 +1,18 @@
 //! Reads the store for clients: in threads of their own, a few at a time.
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
-use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
+use tokio::{
+    sync::Semaphore,
+    task::{JoinError, JoinHandle, spawn_blocking},
+    time::timeout,
+};
 use tracing::error;
 
 use super::limits;
@@ -19,6 +29,12 @@ pub(in crate::daemon) type OpenReader = Arc<dyn Fn() -> Result<Box<dyn Records>,
 pub(super) struct Readers {
     open: OpenReader,
     turns: Arc<Semaphore>,
+    /// The turns of work that does not read the store: it does not wait for the store's disk.
+    other_turns: Arc<Semaphore>,
+    /// How long the store may take.
+    time: Duration,
+    /// How many readers have not returned within their time, and still occupy a thread.
+    stalled: Arc<AtomicUsize>,
 }
 
 impl Readers {
@@ -26,35 +42,105 @@ impl Readers {
         Self {
             open,
             turns: Arc::new(Semaphore::new(limits::READERS)),
+            other_turns: Arc::new(Semaphore::new(limits::READERS)),
+            time: limits::READ_TIME,
+            stalled: Arc::default(),
         }
     }
 
-    /// Reads the store in a thread of its own.
+    /// Reads the store in a thread of its own. A disk that does not answer in time is an error; the thread ends when it does.
     pub(super) async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&dyn Records) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Problem> {
+        // No turn comes while all readers wait for the disk.
+        if self.stalled.load(Ordering::Acquire) >= limits::READERS {
+            return Err(stalled());
+        }
         let open = Arc::clone(&self.open);
-        let read = self.work(move || work(&*open()?)).await?;
-        read.map_err(Problem::from)
+        let mut read = start(&self.turns, move || work(&*open()?)).await?;
+        if let Ok(ended) = timeout(self.time, &mut read).await {
+            return result_of(ended)?.map_err(Problem::from);
+        }
+        let count = Arc::clone(&self.stalled);
+        count.fetch_add(1, Ordering::AcqRel);
+        tokio::spawn(async move {
+            // Whatever it has read, nobody waits for it any more.
+            let _ = read.await;
+            count.fetch_sub(1, Ordering::AcqRel);
+        });
+        Err(stalled())
     }
 
-    /// Does work that takes long in a thread of its own.
+    /// Does other work that takes long in a thread of its own.
     pub(super) async fn work<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
-        let turn = timeout(limits::TURN, Arc::clone(&self.turns).acquire_owned()).await;
-        let Ok(Ok(turn)) = turn else {
-            return Err(Problem::busy("too many requests read at once; try again"));
-        };
-        let read = spawn_blocking(move || {
-            let _turn = turn;
-            work()
+        result_of(start(&self.other_turns, work).await?.await)
+    }
+}
+
+/// Starts a thread when it has its turn.
+async fn start<T: Send + 'static>(
+    turns: &Arc<Semaphore>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, Problem> {
+    let turn = timeout(limits::TURN, Arc::clone(turns).acquire_owned()).await;
+    let Ok(Ok(turn)) = turn else {
+        return Err(Problem::busy("too many requests read at once; try again"));
+    };
+    Ok(spawn_blocking(move || {
+        let _turn = turn;
+        work()
+    }))
+}
+
+fn result_of<T>(ended: Result<T, JoinError>) -> Result<T, Problem> {
+    ended.map_err(|error| {
+        error!(%error, "reading for a client failed");
+        Problem::internal("reading failed; see the daemon's log")
+    })
+}
+
+fn stalled() -> Problem {
+    Problem::store_unavailable(format!(
+        "the disk of the exemption store has not answered within {} s; what is enforced is not affected",
+        limits::READ_TIME.as_secs()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, mpsc};
+
+    use super::*;
+    use crate::{api::ProblemKind, store::fake::Fake};
+
+    #[tokio::test]
+    async fn a_disk_that_does_not_answer_is_a_problem_until_it_does() {
+        let (answer, hung) = mpsc::channel::<()>();
+        let hung = Mutex::new(hung);
+        let open: OpenReader = Arc::new(move || {
+            // As long as the disk hangs.
+            let _ = hung.lock().map(|hung| hung.recv());
+            Ok(Box::new(Fake::default()) as Box<dyn Records>)
         });
-        read.await.map_err(|error| {
-            error!(%error, "reading for a client failed");
-            Problem::internal("reading failed; see the daemon's log")
-        })
+        let readers = Readers {
+            time: Duration::from_millis(20),
+            ..Readers::new(open)
+        };
+        for _ in 0..limits::READERS {
+            let problem = readers.read(|store| store.revision()).await.unwrap_err();
+            assert!(problem.is(ProblemKind::StoreUnavailable), "{problem:?}");
+        }
+        assert_eq!(readers.stalled.load(Ordering::Acquire), limits::READERS);
+        let problem = readers.read(|store| store.revision()).await.unwrap_err();
+        assert!(problem.is(ProblemKind::StoreUnavailable), "{problem:?}");
+        drop(answer);
+        while readers.stalled.load(Ordering::Acquire) > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(readers.read(|store| store.revision()).await.unwrap(), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! Sends requests to the daemon, which handles one at a time.
+//! Sends requests and questions to the daemon, which handles one at a time.
 
 use tokio::{
     sync::{mpsc, oneshot},
@@ -6,21 +6,20 @@ use tokio::{
 };
 
 use super::limits;
-use crate::{
-    api::{Problem, ProblemKind},
-    daemon::request::Request,
-};
+use crate::api::{Problem, ProblemKind};
 
-/// The queue to the daemon.
-#[derive(Clone)]
-pub(super) struct Requests(pub(super) mpsc::Sender<Request>);
+/// A queue to the daemon.
+pub(super) struct Queue<Q>(pub(super) mpsc::Sender<Q>);
 
-impl Requests {
+impl<Q> Clone for Queue<Q> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<Q> Queue<Q> {
     /// Sends a request and waits for its answer.
-    pub(super) async fn send<T>(
-        &self,
-        request: impl FnOnce(oneshot::Sender<T>) -> Request,
-    ) -> Result<T, Problem> {
+    pub(super) async fn send<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Q) -> Result<T, Problem> {
         let shutting_down = || Problem::busy("the daemon is shutting down");
         let permit = match timeout(limits::TURN, self.0.reserve()).await {
             Ok(permit) => permit.map_err(|_| shutting_down())?,

@@ -10,11 +10,14 @@ use tokio::{
 use super::{
     names::Names,
     reads::{OpenReader, Readers},
-    requests::Requests,
+    requests::Queue,
 };
 use crate::{
     api::{Problem, ProblemKind},
-    daemon::{events::scrapes::Scrape, request::Request},
+    daemon::{
+        events::scrapes::Scrape,
+        request::{Question, Request},
+    },
     policy::Policy,
     report::{DaemonReport, KnownInterface, exemptions::FileExemptions},
 };
@@ -32,7 +35,8 @@ pub(in crate::daemon) struct View {
 /// What the routes share.
 #[derive(Clone)]
 pub(super) struct Shared {
-    pub(super) requests: Requests,
+    pub(super) requests: Queue<Request>,
+    pub(super) questions: Queue<Question>,
     pub(super) view: watch::Receiver<Option<Arc<View>>>,
     pub(super) scrapes: mpsc::Sender<Scrape>,
     pub(super) readers: Readers,
@@ -44,12 +48,14 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(
         requests: mpsc::Sender<Request>,
+        questions: mpsc::Sender<Question>,
         view: watch::Receiver<Option<Arc<View>>>,
         open_reader: OpenReader,
         scrapes: mpsc::Sender<Scrape>,
     ) -> Self {
         Self {
-            requests: Requests(requests),
+            requests: Queue(requests),
+            questions: Queue(questions),
             view,
             scrapes,
             readers: Readers::new(open_reader),

@@ -44,6 +44,14 @@ impl Signals {
         }
     }
 
+    /// Waits for one that ends the daemon; its name. A request to reload remains for [`Self::next`].
+    pub(in crate::daemon) async fn stop(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+
     /// Waits for the next one.
     pub(in crate::daemon) async fn next(&mut self) -> SignalRequest {
         tokio::select! {

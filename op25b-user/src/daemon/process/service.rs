@@ -1,5 +1,7 @@
 //! Notifications of a service manager (`sd_notify(3)`); without one, none.
 
+use std::time::Duration;
+
 use sd_notify::NotifyState;
 use tracing::debug;
 
@@ -13,6 +15,13 @@ fn notify(states: &[NotifyState<'_>]) {
 /// Reports that the daemon enforces; `systemctl status` shows `status`.
 pub(in crate::daemon) fn ready(status: &str) {
     notify(&[NotifyState::Ready, NotifyState::Status(status)]);
+}
+
+/// Reports that the start waits, for at most a minute more, for what `status` names.
+pub(in crate::daemon) fn waiting(status: &str) {
+    let more = Duration::from_mins(1);
+    let more = u32::try_from(more.as_micros()).unwrap_or(u32::MAX);
+    notify(&[NotifyState::ExtendTimeoutUsec(more), NotifyState::Status(status)]);
 }
 
 /// Reports that the daemon reloads its policy, until [`ready`].

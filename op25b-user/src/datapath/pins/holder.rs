@@ -7,7 +7,7 @@ use std::{
     fs, io,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use thiserror::Error;
@@ -69,10 +69,27 @@ pub enum HolderError {
     },
 }
 
+/// How long a process that has released the lock may take to end.
+const EXIT_TIME: Duration = Duration::from_secs(2);
+/// How often the lock is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What became of a daemon that was asked to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It has ended.
+    Ended,
+    /// It has released the pins, and the kernel keeps its process while one of its threads waits for a disk.
+    Released,
+    /// It still holds the pins.
+    Holds,
+}
+
 /// A daemon that holds a pin directory.
 #[derive(Debug)]
 pub struct Holder {
     process: Process,
+    directory: PathBuf,
     /// Its network namespace, if it is another one than this process's.
     pub elsewhere: Option<String>,
 }
@@ -116,7 +133,11 @@ impl Holder {
             let here = NetworkNamespace::current().ok().map(|here| here.name());
             let elsewhere =
                 NetworkNamespace::name_of(pid).filter(|name| here.is_some_and(|here| here != *name));
-            return Ok(Some(Self { process, elsewhere }));
+            return Ok(Some(Self {
+                process,
+                directory: directory.to_owned(),
+                elsewhere,
+            }));
         }
     }
 
@@ -126,8 +147,8 @@ impl Holder {
         self.process.id()
     }
 
-    /// Asks it to end, and waits for that; whether it has ended within this time.
-    pub fn end(&self, patience: Duration) -> Result<bool, HolderError> {
+    /// Asks it to end, and waits for that, at most for this time.
+    pub fn end(&self, patience: Duration) -> Result<Ending, HolderError> {
         let refused = |operation| {
             move |source| HolderError::Refused {
                 operation,
@@ -136,13 +157,32 @@ impl Holder {
             }
         };
         self.process.terminate().map_err(refused("end"))?;
-        self.process.wait(patience).map_err(refused("wait for"))
+        let wait = |time| self.process.wait(time).map_err(refused("wait for"));
+        let deadline = Instant::now() + patience;
+        while Instant::now() < deadline {
+            if wait(LOOK)? {
+                return Ok(Ending::Ended);
+            }
+            if !is_held_by(&self.directory, self.pid()) {
+                return Ok(if wait(EXIT_TIME)? {
+                    Ending::Ended
+                } else {
+                    Ending::Released
+                });
+            }
+        }
+        Ok(Ending::Holds)
     }
 }
 
 /// The process that holds a directory, as the system reports it.
 fn holder(directory: &Path) -> Result<Option<u32>, PinsError> {
     lock::holder(directory).map_err(PinsError::refused("examine", directory))
+}
+
+/// Whether a process holds the lock on a directory; where that cannot be known, it does.
+fn is_held_by(directory: &Path, pid: u32) -> bool {
+    lock::holder(directory).map_or(true, |holder| holder == Some(pid))
 }
 
 /// Refuses a process that is no op25b, or one of a user who has no business with the directory.

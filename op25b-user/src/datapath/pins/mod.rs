@@ -12,7 +12,7 @@ mod snapshot;
 
 pub use directory::{Pins, Removed, holder, pinned_programs};
 pub use error::PinsError;
-pub use holder::{Holder, HolderError};
+pub use holder::{Ending, Holder, HolderError};
 pub use namespace::{PinnedElsewhere, pinned_elsewhere};
 pub(crate) use {
     directory::remove_file,

@@ -93,6 +93,19 @@ impl ActiveSet {
         others.chain(changed).cloned().collect()
     }
 
+    /// The records of the store's exemptions, by ascending id.
+    pub(in crate::enforcer) fn records(&self) -> Vec<Record> {
+        let mut records: Vec<Record> = self
+            .stored
+            .iter()
+            .flatten()
+            .chain(self.left_out.values())
+            .cloned()
+            .collect();
+        records.sort_unstable_by_key(|record| record.id);
+        records
+    }
+
     /// The numbers of active and of expired exemptions at an instant.
     pub(in crate::enforcer) fn count(&self, now: Timestamp) -> (usize, usize) {
         let in_file = self

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use ulid::Ulid;
 
-use super::{refusal::Refusal, requester::Requester};
+use super::{commit::Access, refusal::Refusal, requester::Requester};
 use crate::{
     enforcer::{host::Host, state::Enforcer},
     store::{Earlier, Record, RequestKey, StoreError},
@@ -22,7 +22,9 @@ impl Enforcer {
         let Some(id) = changed.first().copied() else {
             return Ok(None);
         };
-        Ok(self.with_store(host, move |store| store.get(id)).await??)
+        Ok(self
+            .with_store(Access::Read, host, move |store| store.get(id))
+            .await??)
     }
 
     /// The records that an earlier request with the same key has changed.
@@ -34,6 +36,7 @@ impl Enforcer {
         requester: &Requester,
         host: &mut impl Host,
     ) -> Result<Option<Vec<Ulid>>, Refusal> {
+        self.check_disk().map_err(Refusal::Stalled)?;
         self.note_replacement();
         let caught_up = if self.active_set_is_stale {
             self.load_again(host).await
@@ -45,7 +48,9 @@ impl Enforcer {
         };
         let (uid, key) = (request.uid, request.key.clone());
         let earlier = self
-            .with_store(host, move |store| store.earlier(uid, &key, Timestamp::now()))
+            .with_store(Access::Read, host, move |store| {
+                store.earlier(uid, &key, Timestamp::now())
+            })
             .await??;
         let is_lagging = |earlier: &Earlier| earlier.changed.iter().any(|id| self.lagging.contains(id));
         let caught_up = if caught_up.is_ok() && earlier.as_ref().is_some_and(is_lagging) {

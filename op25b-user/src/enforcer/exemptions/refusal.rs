@@ -42,6 +42,15 @@ pub(crate) enum Refusal {
     /// The store cannot be read or written.
     #[error("nothing was changed: {0}")]
     Store(#[from] StoreError),
+    /// The disk of the store does not answer.
+    #[error("nothing was changed: {0}")]
+    Stalled(String),
+    /// The disk of the store has not answered, and may have the change.
+    #[error("{0}")]
+    Unanswered(String),
+    /// The daemon ends.
+    #[error("nothing was changed: {0}")]
+    Stopping(String),
     /// The exemptions together cannot be compiled.
     #[error("nothing was changed: {0}")]
     Compile(#[from] CompileError),

@@ -178,7 +178,19 @@ impl SqliteStore {
             path: self.files.store(),
             why: "it is being recovered".to_owned(),
         });
-        self.open_by(Check::All, remarks)
+        let opened = self.open_by(Check::All, remarks);
+        // Also if it is recovered elsewhere, as nothing can be written.
+        self.progress.note_replacement();
+        opened
+    }
+
+    /// Closes the store: each call fails from now on, and dropping it waits for no disk.
+    pub fn close(&mut self) {
+        self.records = Err(StoreError::Failed {
+            path: self.files.store(),
+            why: "it is closed".to_owned(),
+        });
+        self.note_opened();
     }
 
     /// A reader for another thread; see [`Readers::open`].

@@ -22,7 +22,7 @@ use crate::{
     api::{Explained, Problem, ProblemKind},
     daemon::{
         events::scrapes::Scrape,
-        request::{Caller, Request},
+        request::{Caller, Question, Request},
     },
     report::{DaemonReport, InterfaceState, ReloadAnswer, Subscribers, SubscribersError, subscribers_of},
 };
@@ -148,7 +148,7 @@ pub(super) async fn explain(
         destination,
         port,
     } = query;
-    let explained = shared.requests.send(|answer| Request::Explain {
+    let explained = shared.questions.send(|answer| Question {
         source,
         destination,
         port,

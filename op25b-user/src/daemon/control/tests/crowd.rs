@@ -16,7 +16,7 @@ use super::{
         routes::router,
         server::{self, Listener},
     },
-    daemon, open_fake, shared,
+    daemon, explain, open_fake, shared,
 };
 
 /// What is bound to happen, happens within this.
@@ -34,8 +34,10 @@ impl Served {
         let listener = UnixListener::bind(folder.path().join("socket")).unwrap();
         let (requests, received) = mpsc::channel(limits::QUEUE);
         let (note, asked) = mpsc::unbounded_channel();
-        tokio::spawn(daemon(received, note));
-        let router = router(shared(requests, open_fake()));
+        tokio::spawn(daemon(received, note.clone()));
+        let (questions, received) = mpsc::channel(limits::QUEUE);
+        tokio::spawn(explain(received, note));
+        let router = router(shared(requests, questions, open_fake()));
         let (sender, listeners) = mpsc::channel(1);
         let listener = Listener {
             listener,

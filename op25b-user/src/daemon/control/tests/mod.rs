@@ -22,7 +22,10 @@ use ulid::Ulid;
 use super::{View, limits, reads::OpenReader, routes::router, server::Credentials, shared::Shared};
 use crate::{
     api::{Added, Exemption, Explained, Extended, Imported, Problem, Removed},
-    daemon::{events::scrapes::Scrape, request::Request},
+    daemon::{
+        events::scrapes::Scrape,
+        request::{Question, Request},
+    },
     policy::parse,
     report::{DaemonReport, Enforcement, ExemptionReport, ReloadAnswer},
     store::{
@@ -92,7 +95,11 @@ fn open_fake() -> OpenReader {
     Arc::new(|| Ok(Box::new(Fake::of([stored()])) as Box<dyn Records>))
 }
 
-fn shared(requests: mpsc::Sender<Request>, open_reader: OpenReader) -> Shared {
+fn shared(
+    requests: mpsc::Sender<Request>,
+    questions: mpsc::Sender<Question>,
+    open_reader: OpenReader,
+) -> Shared {
     let (_, seen) = watch::channel(Some(Arc::new(view())));
     let (scrapes, mut asked) = mpsc::channel::<Scrape>(1);
     tokio::spawn(async move {
@@ -103,7 +110,7 @@ fn shared(requests: mpsc::Sender<Request>, open_reader: OpenReader) -> Shared {
             }
         }
     });
-    Shared::new(requests, seen, open_reader, scrapes)
+    Shared::new(requests, questions, seen, open_reader, scrapes)
 }
 
 impl Fixture {
@@ -114,9 +121,11 @@ impl Fixture {
     fn reading(open_reader: OpenReader) -> Self {
         let (requests, received) = mpsc::channel(limits::QUEUE);
         let (note, asked) = mpsc::unbounded_channel();
-        tokio::spawn(daemon(received, note));
+        tokio::spawn(daemon(received, note.clone()));
+        let (questions, received) = mpsc::channel(limits::QUEUE);
+        tokio::spawn(explain(received, note));
         Self {
-            router: router(shared(requests, open_reader)),
+            router: router(shared(requests, questions, open_reader)),
             asked,
         }
     }
@@ -196,14 +205,7 @@ fn request(method: Method, uri: &str, body: &str) -> HttpRequest<Body> {
 async fn daemon(mut requests: mpsc::Receiver<Request>, note: mpsc::UnboundedSender<String>) {
     while let Some(request) = requests.recv().await {
         let exemption = Exemption::stored(stored(), Timestamp::UNIX_EPOCH);
-        let verdict = Explained {
-            source: [198, 51, 100, 16].into(),
-            destination: [203, 0, 113, 1].into(),
-            port: 25,
-            verdict: "pass".to_owned(),
-            reason: "exempt".to_owned(),
-            rule: None,
-        };
+        let verdict = verdict();
         let noted = match request {
             Request::Reload { dry_run, answer } => {
                 let refused = (!dry_run).then(|| "line 5".to_owned());
@@ -261,14 +263,30 @@ async fn daemon(mut requests: mpsc::Receiver<Request>, note: mpsc::UnboundedSend
                 }));
                 format!("import {added}")
             }
-            Request::Explain {
-                source, port, answer, ..
-            } => {
-                let _ = answer.send(Ok(verdict));
-                format!("explain {source} {port}")
-            }
         };
         let _ = note.send(noted);
+    }
+}
+
+fn verdict() -> Explained {
+    Explained {
+        source: [198, 51, 100, 16].into(),
+        destination: [203, 0, 113, 1].into(),
+        port: 25,
+        verdict: "pass".to_owned(),
+        reason: "exempt".to_owned(),
+        rule: None,
+    }
+}
+
+/// Answers every question in the same way.
+async fn explain(mut questions: mpsc::Receiver<Question>, note: mpsc::UnboundedSender<String>) {
+    while let Some(Question {
+        source, port, answer, ..
+    }) = questions.recv().await
+    {
+        let _ = answer.send(Ok(verdict()));
+        let _ = note.send(format!("explain {source} {port}"));
     }
 }
 
