@@ -104,7 +104,10 @@ impl From<BpffsError> for PinsError {
             operation,
             path,
             source,
-        } = error;
+        } = error
+        else {
+            return Self::Bpffs(error);
+        };
         match Self::refused(operation, &path)(source) {
             Self::Refused {
                 operation,

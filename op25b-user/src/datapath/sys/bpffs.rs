@@ -7,6 +7,7 @@ use std::{
 };
 
 use nix::{
+    errno::Errno,
     mount::{MntFlags, MsFlags, mount, umount2},
     sys::statfs::{BPF_FS_MAGIC, statfs},
     unistd::geteuid,
@@ -21,6 +22,18 @@ pub(super) const SOURCE: &str = "op25b";
 /// Why there is no such directory.
 #[derive(Debug, Error)]
 pub enum BpffsError {
+    /// There is no BPF file system, and this process may not mount one.
+    #[error(
+        "there is no BPF file system at {path}, and this process may not mount one: `mount -t bpf bpf {path}` as root does; a \
+         container takes the machine's (`-v /sys/fs/bpf:/sys/fs/bpf`)",
+        path = path.display()
+    )]
+    NotMounted {
+        /// Where it is to be mounted.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
     /// The system refused an operation.
     #[error("cannot {operation} {}", path.display())]
     Refused {
@@ -69,7 +82,13 @@ pub(crate) fn make(directory: &Path) -> Result<Option<PathBuf>, BpffsError> {
             // As systemd mounts it.
             Some("mode=0700"),
         )
-        .map_err(|error| refused("mount a BPF file system at", mount_point)(error.into()))?;
+        .map_err(|error| match error {
+            Errno::EPERM => BpffsError::NotMounted {
+                path: mount_point.to_owned(),
+                source: error.into(),
+            },
+            _ => refused("mount a BPF file system at", mount_point)(error.into()),
+        })?;
         Some(mount_point.to_owned())
     };
     fs::DirBuilder::new()

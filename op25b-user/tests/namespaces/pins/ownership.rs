@@ -125,6 +125,22 @@ fn where_the_user_may_not_make_the_directory_the_remedy_makes_it() {
 }
 
 #[test]
+fn where_there_is_no_bpf_file_system_and_none_can_be_mounted_the_remedy_mounts_it() {
+    let scene = Scene::new();
+    let pins = scene.path("pins");
+    fs::create_dir(&pins).unwrap();
+    chown(&pins, Some(65534), Some(65534)).unwrap();
+    assert_eq!(
+        answer_to_nobody(&scene, &pins).refusal(),
+        format!(
+            "op25b: there is no BPF file system at {pins}, and this process may not mount one: `mount -t bpf bpf {pins}` as root \
+             does; a container takes the machine's (`-v /sys/fs/bpf:/sys/fs/bpf`): Operation not permitted (os error 1)",
+            pins = pins.display(),
+        )
+    );
+}
+
+#[test]
 fn root_takes_the_pins_of_another_user_over_and_can_still_use_them_without_its_privileges() {
     let scene = Scene::new();
     let pins = directory(&scene);
