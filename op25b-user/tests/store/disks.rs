@@ -4,6 +4,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
+use jiff::{SignedDuration, Timestamp};
 use nix::{
     mount::{MntFlags, MsFlags, mount, umount2},
     sched::{CloneFlags, unshare},
@@ -166,7 +167,7 @@ fn no_room_for_a_backup_is_reported_and_does_no_harm() {
     let mut store = open(dir.path());
     add_each(&mut store, 1..=3);
     fill(dir.path());
-    let later = |hours| jiff::Timestamp::now() + jiff::SignedDuration::from_hours(hours);
+    let later = |hours| Timestamp::now() + SignedDuration::from_hours(hours);
     let error = store.backup_if_due(later(2)).unwrap_err();
     assert!(matches!(error, StoreError::Full { .. }), "{error:?}");
     assert_eq!(customers(&store), named(1..=3));
@@ -257,6 +258,69 @@ fn a_damaged_store_on_a_read_only_disk_is_restored_in_memory_and_later_in_place(
     add_each(&mut store, 61..=61);
     drop(store);
     assert_eq!(customers(&open(dir.path())), named(1..=61));
+}
+
+/// Fills a disk but for so many bytes.
+fn leave(dir: &Path, bytes: usize) {
+    fs::write(dir.join("room"), vec![1; bytes]).unwrap();
+    fill(dir);
+    fs::remove_file(dir.join("room")).unwrap();
+}
+
+#[test]
+fn wherever_the_space_ends_while_a_store_is_put_back_nothing_is_lost() {
+    let mut refused = 0;
+    for pages in (0..100).step_by(3) {
+        let dir = Mounted::tiny("size=4m");
+        let mut store = open(dir.path());
+        add_each(&mut store, 1..=20);
+        store.maintain(Timestamp::now()).unwrap();
+        for name in ["exemptions.db", "exemptions.db-wal", "exemptions.db-shm"] {
+            fs::remove_file(dir.path().join(name)).unwrap();
+        }
+        leave(dir.path(), pages * 4096);
+        let commit = store.commit(&of([add(record(21))]));
+        refused += usize::from(is_full(&commit));
+        let mut expected = 20 + u32::from(commit.is_ok());
+        assert_eq!(customers(&store), named(1..=expected), "{pages}: {commit:?}");
+        make_room(dir.path());
+        store.maintain(Timestamp::now()).unwrap();
+        if commit.is_err() {
+            add_each(&mut store, 21..=21);
+            expected = 21;
+        }
+        assert_eq!(customers(&store), named(1..=expected), "{pages}");
+        drop(store);
+        let opened = sqlite::open(dir.path());
+        assert_eq!(customers(&opened.store), named(1..=expected), "{pages}");
+    }
+    assert!((3..30).contains(&refused), "{refused}");
+}
+
+#[test]
+fn wherever_the_space_ends_while_an_older_store_is_merged_nothing_is_lost() {
+    for pages in (0..100).step_by(6) {
+        let dir = Mounted::tiny("size=4m");
+        let mut store = open(dir.path());
+        add_each(&mut store, 1..=10);
+        store.maintain(Timestamp::now()).unwrap();
+        fs::copy(dir.path().join("exemptions.db"), dir.path().join("old")).unwrap();
+        add_each(&mut store, 11..=20);
+        store
+            .backup_if_due(Timestamp::now() + SignedDuration::from_hours(2))
+            .unwrap();
+        drop(store);
+        fs::rename(dir.path().join("old"), dir.path().join("exemptions.db")).unwrap();
+        leave(dir.path(), pages * 4096);
+        // What cannot be written is read.
+        let store = sqlite::open(dir.path()).store;
+        assert_eq!(customers(&store), named(1..=20), "{pages}");
+        drop(store);
+        make_room(dir.path());
+        let mut store = sqlite::open(dir.path()).store;
+        assert_eq!(customers(&store), named(1..=20), "{pages}");
+        add_each(&mut store, 21..=21);
+    }
 }
 
 /// Root may do everything; a thread need not.

@@ -79,6 +79,10 @@ fn map(file: &Path, error: &rusqlite::Error, system: Errno) -> StoreError {
         ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly => match system {
             Errno::ENOSPC | Errno::EDQUOT => StoreError::Full { path, why },
             Errno::EROFS | Errno::EACCES | Errno::EPERM => StoreError::ReadOnly { path, why },
+            // An error of reading or writing is another fault, also on a disk that happens to be full.
+            _ if code == ErrorCode::SystemIoFailure && system != Errno::UnknownErrno => {
+                StoreError::Failed { path, why }
+            }
             _ if is_full(file) => StoreError::Full {
                 path,
                 why: why_of_sqlite,
@@ -104,4 +108,43 @@ fn is_full(file: &Path) -> bool {
             // Some file systems create inodes as needed, and report none.
             disk.blocks_available() == 0 || (disk.files() > 0 && disk.files_available() == 0)
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The file system of `/proc` has no space, as a full disk.
+    const FULL: &str = "/proc/exemptions.db";
+
+    fn mapped(code: i32, system: Errno) -> StoreError {
+        let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+        map(Path::new(FULL), &error, system)
+    }
+
+    #[test]
+    fn only_an_error_of_a_full_disk_is_that_it_is_full() {
+        assert!(is_full(Path::new(FULL)));
+        for (code, system) in [
+            (ffi::SQLITE_FULL, Errno::UnknownErrno),
+            (ffi::SQLITE_IOERR_WRITE, Errno::ENOSPC),
+            (ffi::SQLITE_IOERR_WRITE, Errno::EDQUOT),
+            // Its error of the system may be that of an earlier call.
+            (ffi::SQLITE_CANTOPEN, Errno::ENOENT),
+        ] {
+            let error = mapped(code, system);
+            assert!(
+                matches!(error, StoreError::Full { .. }),
+                "{code} {system}: {error}"
+            );
+        }
+        for system in [Errno::EIO, Errno::ENOMEM, Errno::EMFILE] {
+            let error = mapped(ffi::SQLITE_IOERR_FSYNC, system);
+            assert!(matches!(error, StoreError::Failed { .. }), "{system}: {error}");
+        }
+        for code in [ffi::SQLITE_BUSY, ffi::SQLITE_NOMEM, ffi::SQLITE_PROTOCOL] {
+            let error = mapped(code, Errno::UnknownErrno);
+            assert!(matches!(error, StoreError::Failed { .. }), "{code}: {error}");
+        }
+    }
 }
