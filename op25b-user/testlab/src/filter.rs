@@ -20,8 +20,8 @@ use serde::Deserialize;
 
 use crate::{interrupt, lab::NetNs, process::output_of};
 
-/// Loading and attaching takes a moment; a busy machine may make it several.
-const START: Duration = Duration::from_secs(20);
+/// Loading and attaching takes a moment; a busy machine may make it several, and a large policy more.
+const START: Duration = Duration::from_mins(1);
 /// So may stopping.
 const STOP: Duration = Duration::from_secs(10);
 

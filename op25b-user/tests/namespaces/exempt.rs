@@ -11,9 +11,12 @@ use op25b_testlab::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{
-    foreign_program::ForeignProgram,
-    scene::{Answer, SMALL, Scene, eventually},
+use crate::{
+    exempt_kernel::ReadOnlyPins,
+    support::{
+        foreign_program::ForeignProgram,
+        scene::{Answer, SMALL, Scene, eventually},
+    },
 };
 
 /// The subscriber of the lab, in both families.
@@ -352,10 +355,25 @@ fn import_under_a_key(scene: &Scene) -> String {
 }
 
 #[test]
-fn what_cannot_be_enforced_is_taken_back_and_done_when_it_is_sent_again() {
+fn an_import_is_enforced_where_the_filter_runs_although_one_interface_is_anothers() {
     let scene = Scene::new();
     let filter = scene.filter(&scene.policy(SMALL));
-    let foreign = ForeignProgram::instead_of(&filter, scene.router(), "sub0");
+    let _foreign = ForeignProgram::instead_of(&filter, scene.router(), "sub0");
+    let done = import_under_a_key(&scene);
+    assert!(
+        done.starts_with("HTTP/1.1 200 ") && done.contains("\"added\":300"),
+        "{done}"
+    );
+    assert_eq!(scene.daemon_report()["exemptions"]["kernel_is_behind"], false);
+    let explained = scene.op25b(&["explain", "--src", "2001:db8:100:12c::1"]);
+    assert!(explained.stdout.contains("exempt"), "{explained:?}");
+}
+
+#[test]
+fn what_cannot_be_enforced_is_taken_back_and_done_when_it_is_sent_again() {
+    let scene = Scene::new();
+    let _filter = scene.filter(&scene.policy(SMALL));
+    let read_only = ReadOnlyPins::new(&scene);
 
     // A repeated request does not do it either.
     for _ in 0..2 {
@@ -369,7 +387,7 @@ fn what_cannot_be_enforced_is_taken_back_and_done_when_it_is_sent_again() {
         assert!(listed(&scene, &[]).is_empty());
     }
 
-    drop(foreign);
+    drop(read_only);
     for _ in 0..2 {
         let done = import_under_a_key(&scene);
         assert!(

@@ -164,10 +164,10 @@ fn a_start_enforces_the_exemptions_that_fit_and_names_the_others() {
 }
 
 /// While it lives, nothing can be pinned, so that no generation is loaded.
-struct ReadOnlyPins(std::path::PathBuf);
+pub struct ReadOnlyPins(std::path::PathBuf);
 
 impl ReadOnlyPins {
-    fn new(scene: &Scene) -> Self {
+    pub fn new(scene: &Scene) -> Self {
         let [(_, pins), ..] = scene.router().places();
         remount(&pins, MsFlags::MS_RDONLY);
         Self(pins)

@@ -45,7 +45,7 @@ fn an_exemption_ends_in_the_kernel_at_its_time_while_the_process_is_stopped() {
     let exemptions = &status.json()["filters"][0]["exemptions"];
     assert_eq!(
         *exemptions,
-        serde_json::json!({ "total": 1, "active": 0, "expired": 1 })
+        serde_json::json!({ "total": 1, "active": 0, "expired": 1, "as_loaded": true })
     );
     filter.signal(Signal::SIGCONT).unwrap();
     assert_eq!(filter.stop().unwrap().code(), Some(0));

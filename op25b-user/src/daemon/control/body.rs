@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{
-    body::Bytes,
+    body::{Body, Bytes},
     extract::{FromRequest, Request},
     http::header::{CONTENT_TYPE, HeaderMap},
 };
@@ -27,6 +27,19 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
     }
 }
 
+/// A request whose body means nothing and has arrived: half a request is not executed, and keeps nobody waiting in the daemon's
+/// queue.
+pub(super) struct Arrived;
+
+impl<S: Sync> FromRequest<S> for Arrived {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        collect(request.into_body(), limits::BODY, limits::BODY_TIME).await?;
+        Ok(Self)
+    }
+}
+
 /// Reads a whole body whose media type is JSON.
 pub(super) async fn read(request: Request, most: usize, time: Duration) -> Result<Bytes, Problem> {
     if !is_json(request.headers()) {
@@ -35,7 +48,11 @@ pub(super) async fn read(request: Request, most: usize, time: Duration) -> Resul
             "the body must be JSON, with the header Content-Type: application/json",
         ));
     }
-    let body = request.into_body();
+    collect(request.into_body(), most, time).await
+}
+
+/// Reads a whole body, in bounded time and size.
+async fn collect(body: Body, most: usize, time: Duration) -> Result<Bytes, Problem> {
     let too_large = || {
         Problem::new(
             ProblemKind::TooLarge,

@@ -92,6 +92,7 @@ pub(super) async fn remove(
     caller: Caller,
     Path(id): Path<String>,
     Query(query): Query<RemoveQuery>,
+    _: body::Arrived,
 ) -> Result<Json<Removed>, Problem> {
     let reason = query.read()?;
     let removed = shared.requests.send(|answer| Request::Remove {

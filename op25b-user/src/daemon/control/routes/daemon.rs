@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::{
     super::{
-        limits,
+        body, limits,
         openapi::{ChangeProblems, Document, ReadProblems},
         problem,
         shared::Shared,
@@ -118,6 +118,7 @@ pub(super) async fn reload(
     State(shared): State<Shared>,
     _: Caller,
     Query(ReloadQuery { dry_run }): Query<ReloadQuery>,
+    _: body::Arrived,
 ) -> Result<Response, Problem> {
     let answer = shared
         .requests
@@ -141,6 +142,7 @@ pub(super) async fn reload(
 pub(super) async fn explain(
     State(shared): State<Shared>,
     Query(query): Query<ExplainQuery>,
+    _: body::Arrived,
 ) -> Result<Json<Explained>, Problem> {
     query.check()?;
     let ExplainQuery {

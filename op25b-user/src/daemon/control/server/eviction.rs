@@ -13,6 +13,8 @@ pub(super) struct EvictionQueue {
     queue: Mutex<Queue>,
     /// Notified whenever a connection enters.
     pub(super) grew: Notify,
+    /// Notified whenever an evicted connection does not close, as its request had arrived before.
+    pub(super) kept: Notify,
 }
 
 #[derive(Default)]
@@ -42,11 +44,13 @@ impl EvictionQueue {
         }
     }
 
-    /// Evicts the connection that has been idle longest.
-    pub(super) fn evict_oldest(&self) {
-        if let Some((_, evicted)) = locked(&self.queue).entries.pop_first() {
+    /// Evicts the connection that has been idle longest; returns whether there is one.
+    pub(super) fn evict_oldest(&self) -> bool {
+        let oldest = locked(&self.queue).entries.pop_first();
+        if let Some((_, evicted)) = &oldest {
             evicted.notify_one();
         }
+        oldest.is_some()
     }
 }
 

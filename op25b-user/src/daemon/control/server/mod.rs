@@ -100,10 +100,15 @@ async fn room(slots: &Arc<Semaphore>, idle: &EvictionQueue) -> Option<OwnedSemap
     }
     let mut slot = pin!(Arc::clone(slots).acquire_owned());
     loop {
-        idle.evict_oldest();
+        // One at a time: while it closes, others that enter are no reason to evict more.
+        let changed = if idle.evict_oldest() {
+            idle.kept.notified()
+        } else {
+            idle.grew.notified()
+        };
         tokio::select! {
             slot = &mut slot => return slot.ok(),
-            () = idle.grew.notified() => {}
+            () = changed => {}
         }
     }
 }
@@ -136,12 +141,19 @@ async fn connection(
         .max_buf_size(limits::HEADERS_SIZE)
         .serve_connection(TokioIo::new(stream), service);
     let mut served = pin!(served);
-    let result = tokio::select! {
-        result = served.as_mut() => result,
-        () = evicted.notified() => {
-            served.as_mut().graceful_shutdown();
-            // What fits into the socket's buffer is still sent. Waiting for more would keep others out.
-            served.now_or_never().unwrap_or(Ok(()))
+    let result = loop {
+        tokio::select! {
+            result = served.as_mut() => break result,
+            () = evicted.notified() => {
+                // Its request may have arrived at the same time.
+                if locked(&entry).is_none() {
+                    idle.kept.notify_one();
+                    continue;
+                }
+                served.as_mut().graceful_shutdown();
+                // What fits into the socket's buffer is still sent. Waiting for more would keep others out.
+                break served.as_mut().now_or_never().unwrap_or(Ok(()));
+            }
         }
     };
     if let Err(error) = result {

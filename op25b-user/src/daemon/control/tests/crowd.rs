@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A socket that is served.
 struct Served {
     folder: TempDir,
-    _asked: mpsc::UnboundedReceiver<String>,
+    asked: mpsc::UnboundedReceiver<String>,
 }
 
 impl Served {
@@ -49,10 +49,7 @@ impl Served {
             server::serve(listeners, router).await;
             drop(sender);
         });
-        Self {
-            folder,
-            _asked: asked,
-        }
+        Self { folder, asked }
     }
 
     /// A connection on which this was sent.
@@ -112,6 +109,26 @@ async fn hundreds_of_silent_connections_make_room() {
     served.assert_answers().await;
     drop(silent);
     served.assert_answers().await;
+}
+
+#[tokio::test]
+async fn a_request_reaches_the_daemon_only_as_a_whole() {
+    let mut served = Served::start();
+    let mut half = Vec::new();
+    for line in [
+        "POST /v1/reload",
+        "DELETE /v1/exemptions/line-1?reason=none",
+        "GET /v1/explain?source=198.51.100.9",
+    ] {
+        let request = format!("{line} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{{");
+        half.push(served.connect(request.as_bytes()).await);
+    }
+    served.assert_answers().await;
+    let asked = served.asked.try_recv().unwrap();
+    assert!(asked.contains("198.51.100.1"), "{asked}");
+    assert!(served.asked.try_recv().is_err());
+    half[0].write_all(&[b' '; 99]).await.unwrap();
+    assert_eq!(served.asked.recv().await.unwrap(), "reload false");
 }
 
 #[tokio::test]
