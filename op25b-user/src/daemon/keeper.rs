@@ -15,6 +15,7 @@ use tokio::{
     sync::oneshot::{self, Receiver, error::TryRecvError},
     task::spawn_blocking,
 };
+use tracing::warn;
 
 use crate::{
     fault::{FaultKind, Faults},
@@ -24,6 +25,8 @@ use crate::{
 
 /// How long after a failure the next attempt is.
 const RETRY: Duration = Duration::from_mins(1);
+/// How often it is examined whether what was written is still there.
+const EXAMINE: Duration = Duration::from_secs(10);
 /// A write that takes longer than this is a fault.
 const SLOW: Duration = Duration::from_secs(30);
 
@@ -36,6 +39,7 @@ enum Kind {
 }
 
 /// Something to write.
+#[derive(Clone)]
 enum Item {
     /// The policy that is enforced.
     Policy(Origin, Arc<File>),
@@ -63,8 +67,14 @@ impl PolicyText {
     }
 }
 
+/// An item that is to be written, in any case or only if its file is missing.
+struct Work {
+    item: Item,
+    only_if_missing: bool,
+}
+
 /// What could not be written, and why.
-type Failures = Vec<(Item, anyhow::Error)>;
+type Failures = Vec<(Work, anyhow::Error)>;
 
 /// A thread that writes.
 struct Writing {
@@ -76,9 +86,12 @@ struct Writing {
 pub(super) struct Keeper {
     state_dir: PathBuf,
     faults: Faults,
-    pending: BTreeMap<Kind, Item>,
+    pending: BTreeMap<Kind, Work>,
+    /// What must not be missing.
+    needed: BTreeMap<Kind, Item>,
     writing: Option<Writing>,
     not_before: Instant,
+    examine_at: Instant,
     /// The dates that are kept, or pending.
     dates: ReachedDates,
 }
@@ -86,12 +99,15 @@ pub(super) struct Keeper {
 impl Keeper {
     /// `dates` are those that are kept.
     pub(super) fn new(state_dir: &Path, faults: Faults, dates: ReachedDates) -> Self {
+        let needed = (dates != ReachedDates::default()).then(|| (Kind::Dates, Item::Dates(dates.clone())));
         Self {
             state_dir: state_dir.to_owned(),
             faults,
             pending: BTreeMap::new(),
+            needed: needed.into_iter().collect(),
             writing: None,
             not_before: Instant::now(),
+            examine_at: Instant::now(),
             dates,
         }
     }
@@ -122,8 +138,30 @@ impl Keeper {
     }
 
     fn keep(&mut self, item: Item) {
-        self.pending.insert(item.kind(), item);
+        let kind = item.kind();
+        if kind != Kind::Clock {
+            self.needed.insert(kind, item.clone());
+        }
+        let work = Work {
+            item,
+            only_if_missing: false,
+        };
+        self.pending.insert(kind, work);
         self.not_before = Instant::now();
+    }
+
+    /// Has what is needed written again if another process removed it.
+    fn examine(&mut self, now: Instant) {
+        if now < self.examine_at {
+            return;
+        }
+        self.examine_at = now + EXAMINE;
+        for (kind, item) in &self.needed {
+            self.pending.entry(*kind).or_insert_with(|| Work {
+                item: item.clone(),
+                only_if_missing: true,
+            });
+        }
     }
 
     /// Starts writing what is pending, and evaluates what was written. The daemon calls this every second.
@@ -142,14 +180,15 @@ impl Keeper {
                 Err(TryRecvError::Empty) => {}
             }
         }
+        self.examine(now);
         if self.writing.is_none() && !self.pending.is_empty() && now >= self.not_before {
-            let items = std::mem::take(&mut self.pending);
+            let works = std::mem::take(&mut self.pending);
             let dir = self.state_dir.clone();
             let (sender, failures) = oneshot::channel();
             spawn_blocking(move || {
-                let failed = items.into_values().filter_map(|item| {
-                    let error = item.write(&dir).err()?;
-                    Some((item, error))
+                let failed = works.into_values().filter_map(|work| {
+                    let error = work.write(&dir).err()?;
+                    Some((work, error))
                 });
                 // The daemon may have ended.
                 let _ = sender.send(failed.collect());
@@ -168,14 +207,35 @@ impl Keeper {
             self.not_before = now + RETRY;
             self.faults.raise(FaultKind::StateNotKept, message);
         }
-        for (item, _) in failures {
+        for (work, _) in failures {
             // Something newer may be pending by now.
-            self.pending.entry(item.kind()).or_insert(item);
+            self.pending.entry(work.item.kind()).or_insert(work);
         }
     }
 }
 
+impl Work {
+    fn write(&self, dir: &Path) -> anyhow::Result<()> {
+        let path = self.item.path(dir);
+        if self.only_if_missing {
+            if path.try_exists()? {
+                return Ok(());
+            }
+            warn!(path = %path.display(), "another process removed the file: writing it again");
+        }
+        self.item.write(dir)
+    }
+}
+
 impl Item {
+    fn path(&self, dir: &Path) -> PathBuf {
+        match self {
+            Self::Policy(..) => LastGood::path(dir),
+            Self::Dates(_) => state_dir::dates_path(dir),
+            Self::Clock(_) => state_dir::clock_path(dir),
+        }
+    }
+
     fn kind(&self) -> Kind {
         match self {
             Self::Policy(..) => Kind::Policy,

@@ -16,9 +16,14 @@ use crate::policy::ReachedDates;
 const DATES: &str = "reached-dates.json";
 const CLOCK: &str = "clock";
 
+/// The file of the dates.
+pub(crate) fn dates_path(state_dir: &Path) -> PathBuf {
+    state_dir.join(DATES)
+}
+
 /// Reads the dates; none if none are kept.
 pub(crate) fn read_dates(state_dir: &Path) -> anyhow::Result<ReachedDates> {
-    let path = state_dir.join(DATES);
+    let path = dates_path(state_dir);
     let Some(text) = read(&path)? else {
         return Ok(ReachedDates::default());
     };
@@ -27,7 +32,7 @@ pub(crate) fn read_dates(state_dir: &Path) -> anyhow::Result<ReachedDates> {
 
 /// Keeps the dates instead of those before.
 pub(crate) fn write_dates(state_dir: &Path, dates: &ReachedDates) -> anyhow::Result<()> {
-    let path = state_dir.join(DATES);
+    let path = dates_path(state_dir);
     let text = serde_json::to_string_pretty(dates)?;
     let written = atomic::replace(&path, |file| writeln!(file, "{text}"));
     written.with_context(|| format!("cannot write {}", path.display()))

@@ -8,7 +8,7 @@ mod dates;
 mod last_good;
 
 pub(crate) use self::{
-    dates::{clock_path, read_clock, read_dates, write_clock, write_dates},
+    dates::{clock_path, dates_path, read_clock, read_dates, write_clock, write_dates},
     last_good::{LastGood, Origin},
 };
 

@@ -183,6 +183,20 @@ fn the_last_good_policy_does_not_replace_another_one_that_runs() {
 }
 
 #[test]
+fn a_last_good_policy_that_another_process_removes_is_written_again() {
+    let scene = Scene::new();
+    let policy = scene.policy(SMALL);
+    let _filter = scene.filter(&policy);
+    await_kept(&scene, SMALL);
+    // Whatever the file has by then: what is enforced is kept.
+    let mistaken = scene.path("mistaken.yaml");
+    fs::write(&mistaken, MISTAKEN).unwrap();
+    fs::rename(&mistaken, &policy).unwrap();
+    fs::remove_file(last_good(&scene)).unwrap();
+    await_kept(&scene, SMALL);
+}
+
+#[test]
 fn a_damaged_last_good_policy_is_not_enforced_and_the_start_names_both_reasons() {
     let scene = Scene::new();
     enforce_and_reboot(&scene, SMALL);
