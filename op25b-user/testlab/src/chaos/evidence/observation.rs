@@ -100,6 +100,9 @@ impl Observation {
                 report.source
             ));
         }
+        if let Some(name) = &report.torn {
+            return Some(format!("{:?} contradicts itself about {name}", report.source));
+        }
         // `degraded` and `open` are told apart by the daemon's own tests.
         let is_whole = report.enforced.values().all(|is_enforced| *is_enforced);
         let overall = report.overall.as_deref()?;
@@ -154,6 +157,7 @@ mod tests {
                 enforced: enforced.collect::<BTreeMap<_, _>>(),
                 pid: None,
                 overall: overall.map(str::to_owned),
+                torn: None,
             }],
             silent: vec![],
         }

@@ -50,6 +50,8 @@ pub struct Report {
     pub pid: Option<u32>,
     /// The state of the whole, where it is reported.
     pub overall: Option<String>,
+    /// An interface about which two parts of the report differ.
+    pub torn: Option<String>,
 }
 
 impl Report {
@@ -63,6 +65,7 @@ impl Report {
             enforced: BTreeMap::new(),
             pid: None,
             overall: None,
+            torn: None,
         };
         match source {
             Source::Api => report.read_api(&get(&service.socket(), "/v1/status")?)?,
@@ -103,9 +106,18 @@ impl Report {
         let filters = filters.flat_map(|part| status[part].as_array().into_iter().flatten());
         for interface in filters.flat_map(|filter| filter["interfaces"].as_array().into_iter().flatten()) {
             if let Some(name) = interface["name"].as_str() {
-                let is_enforced = interface.get("state").is_none_or(|state| state == "enforced");
-                let known = self.enforced.entry(name.to_owned()).or_default();
-                *known |= is_enforced;
+                self.enforced.insert(name.to_owned(), true);
+            }
+        }
+        let enforcement = &status["enforcement"];
+        self.overall = enforcement["state"].as_str().map(str::to_owned);
+        for interface in enforcement["interfaces"].as_array().into_iter().flatten() {
+            if let Some(name) = interface["name"].as_str() {
+                let is_enforced = interface["state"] == "enforced";
+                if is_enforced != self.claims(name) {
+                    self.torn = Some(name.to_owned());
+                }
+                *self.enforced.entry(name.to_owned()).or_default() |= is_enforced;
             }
         }
         Ok(())

@@ -167,6 +167,7 @@ mod tests {
             enforced: BTreeMap::from([(HERE.name().to_owned(), is_enforced)]),
             pid: None,
             overall: None,
+            torn: None,
         }
     }
 
