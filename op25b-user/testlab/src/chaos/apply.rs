@@ -9,7 +9,7 @@ use crate::{
     chaos::{
         faults::{Fault, Interface, Part, PolicyFault, Round},
         stage::{
-            BAD, policy,
+            BAD,
             store_files::{Planted, empty},
         },
         walk::Walk,
@@ -183,13 +183,13 @@ impl Walk {
                 Undo::Policy
             }
             PolicyFault::Other => {
-                self.write_policy(&policy(&self.names, 1))?;
+                self.write_policy(&self.policy(1))?;
                 Undo::Policy
             }
             PolicyFault::Follows(one) => {
                 self.network.rename(one.name(), &one.other_name())?;
                 self.names[one.0] = one.other_name();
-                self.write_policy(&policy(&self.names, 0))?;
+                self.write_policy(&self.policy(0))?;
                 Undo::Follows(one)
             }
         };
@@ -285,11 +285,11 @@ impl Walk {
                 None => Ok(()),
             },
             Undo::Clock => self.clock.set(0),
-            Undo::Policy => self.write_policy(&policy(&self.names, 0)),
+            Undo::Policy => self.write_policy(&self.policy(0)),
             Undo::Follows(one) => {
                 one.name().clone_into(&mut self.names[one.0]);
                 self.network.rename(&one.other_name(), one.name())?;
-                self.write_policy(&policy(&self.names, 0))
+                self.write_policy(&self.policy(0))
             }
         }
     }

@@ -15,7 +15,7 @@ use crate::{
             reports::{self, Report, Source},
             rules,
         },
-        faults::{Fault, Interface, Round},
+        faults::{Fault, Interface, Part, Round},
         moment::Moment,
         stage::traffic::customers,
         walk::{SETTLE, Walk},
@@ -163,6 +163,10 @@ impl Walk {
             while let Err(error) = self.import_customers() {
                 ensure!(Instant::now() < deadline, "{error:#}");
                 pause()?;
+            }
+            // Without pins, too, nobody knows any more that the date was reached.
+            if round.has(|fault| fault.parts().contains(&Part::Pins)) {
+                self.reach_date()?;
             }
             self.windows.last_mut().context("no window")?.until = Some(Moment::now());
         }

@@ -7,10 +7,11 @@ use std::{
     path::PathBuf,
     sync::{Arc, Mutex},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, ensure};
+use jiff::Timestamp;
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
@@ -68,6 +69,8 @@ pub struct Walk {
     pub(super) number: u64,
     /// The policy's names of the interfaces.
     pub(super) names: Vec<String>,
+    /// From when on one of its pools is enforced.
+    date: String,
     pub(super) outcome: Outcome,
     pub(super) windows: Vec<Window>,
     /// Until when packets were compared with reports.
@@ -111,6 +114,7 @@ impl Walk {
             added: Vec::new(),
             number: 0,
             names: Interface::all().map(|one| one.name().to_owned()).collect(),
+            date: "2020-01-01".to_owned(),
             outcome: Outcome::default(),
             windows: Vec::new(),
             examined: Moment::default(),
@@ -124,22 +128,54 @@ impl Walk {
 
     /// Has everything enforced, and every customer exempt.
     fn prepare(&mut self) -> anyhow::Result<()> {
-        self.write_policy(&policy(&self.names, 0))?;
+        self.write_policy(&self.policy(0))?;
         // The faults begin with the daemon.
         let mut everything = Self::window(&Round::default());
         everything.interfaces = Interface::all().collect();
         everything.loses_exemptions = true;
         self.windows.push(everything);
         self.start_daemon()?;
-        let enforced = self.recover(&Round::default())?;
+        self.recover(&Round::default())?;
         self.exempt_customer("198.18.0.200/32")?;
         self.store.copy_for_later()?;
         self.import_customers()?;
+        self.reach_date()?;
+        let enforced = self.recover(&Round::default())?;
         let window = self.windows.last_mut().context("no window")?;
-        window.until = Some(enforced.max(Moment::now()));
+        window.until = Some(enforced);
         thread::sleep(SETTLE);
         self.examined = Moment::now();
         Ok(())
+    }
+
+    /// Has the date of a pool reached while the daemon runs: from then on it holds, whatever the clock says. A date that was past
+    /// at the start counts as reached only after ten minutes.
+    pub(super) fn reach_date(&mut self) -> anyhow::Result<()> {
+        /// How long before.
+        const SOON: Duration = Duration::from_secs(2);
+        /// What the daemon logs.
+        const REACHED: &str = "date is reached";
+        let reached = |walk: &Self| walk.log(usize::MAX).matches(REACHED).count();
+        let before = reached(self);
+        let date = Timestamp::now() + SOON;
+        self.date = date.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        self.write_policy(&self.policy(0))?;
+        self.ask(&["reload"])?;
+        let deadline = Instant::now() + SOON + self.limits.recover;
+        while reached(self) == before {
+            ensure!(Instant::now() < deadline, "the date of a pool is not reached");
+            interrupt::check()?;
+            thread::sleep(SETTLE);
+        }
+        // The filter is loaded without the date, and the record is written.
+        self.ask(&["reload"])?;
+        thread::sleep(SETTLE);
+        Ok(())
+    }
+
+    /// The policy for the present names.
+    pub(super) fn policy(&self, variant: u64) -> String {
+        policy(&self.names, &self.date, variant)
     }
 
     fn exempt_customer(&self, prefix: &str) -> anyhow::Result<()> {

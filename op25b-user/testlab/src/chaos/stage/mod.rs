@@ -23,8 +23,8 @@ pub const BAD: &str = "version: 1\ninterfaces: []\n";
 
 /// A policy for interfaces of these names; an even and an odd variant filter the same packets for other reasons.
 ///
-/// One pool is enforced from a date on, which is past unless the clock is set back.
-pub fn policy(names: &[String], variant: u64) -> String {
+/// One pool is enforced from a date on.
+pub fn policy(names: &[String], date: &str, variant: u64) -> String {
     let mut interfaces = String::new();
     for name in names {
         interfaces += "  - { name: ";
@@ -32,18 +32,20 @@ pub fn policy(names: &[String], variant: u64) -> String {
         interfaces += ", role: subscriber }\n";
     }
     // The lines' sources, in the order of `Traffic::lines`: each has the third byte of its number.
-    let pools = if variant.is_multiple_of(2) {
-        "\
-- { name: dynamic, prefixes: [198.18.0.0/24, 198.18.2.0/23, 198.18.5.0/24] }
-- { name: dated, prefixes: [198.18.1.0/24, 198.18.4.0/24], enforce_from: 2020-01-01 }
-- { name: others, prefixes: [198.19.0.0/16] }
-"
+    let [dynamic, dated] = if variant.is_multiple_of(2) {
+        [
+            "198.18.0.0/24, 198.18.2.0/23, 198.18.5.0/24",
+            "198.18.1.0/24, 198.18.4.0/24",
+        ]
     } else {
-        "\
-- { name: dynamic, prefixes: [198.18.0.0/22] }
-- { name: dated, prefixes: [198.18.4.0/23], enforce_from: 2020-01-01 }
-- { name: others, prefixes: [198.19.0.0/16] }
-"
+        ["198.18.0.0/22", "198.18.4.0/23"]
     };
+    let pools = format!(
+        "\
+- {{ name: dynamic, prefixes: [{dynamic}] }}
+- {{ name: dated, prefixes: [{dated}], enforce_from: {date} }}
+- {{ name: others, prefixes: [198.19.0.0/16] }}
+"
+    );
     format!("version: 1\ninterfaces:\n{interfaces}pools:\n{pools}")
 }
