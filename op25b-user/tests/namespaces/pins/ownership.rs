@@ -18,6 +18,10 @@ const CAPABILITIES: &str = "+bpf,+net_admin,+perfmon";
 /// `op25b run` as an ordinary user with the capabilities that it needs, in words of `setpriv`.
 fn as_nobody(scene: &Scene, pins: &Path) -> Vec<String> {
     let program = copy(scene, "op25b");
+    // systemd gives a unit's user directories of its own.
+    let state = scene.path("state-of-nobody");
+    fs::create_dir_all(&state).unwrap();
+    chown(&state, Some(65534), Some(65534)).unwrap();
     let policy = scene.policy(SMALL);
     [
         "--reuid=65534",
@@ -31,6 +35,8 @@ fn as_nobody(scene: &Scene, pins: &Path) -> Vec<String> {
         word(&policy),
         "--bpffs",
         word(pins),
+        "--state-dir",
+        word(&state),
     ]
     .map(str::to_owned)
     .into()
@@ -42,15 +48,8 @@ fn answer_to_nobody(scene: &Scene, pins: &Path) -> Answer {
 }
 
 fn filter_of_nobody(scene: &Scene, pins: &Path) -> Filter {
-    // systemd gives a unit's user directories of its own.
-    let state = scene.path("state-of-nobody");
-    fs::create_dir_all(&state).unwrap();
-    chown(&state, Some(65534), Some(65534)).unwrap();
     let mut command = Command::new("setpriv");
-    command
-        .args(as_nobody(scene, pins))
-        .env("OP25B_BPFFS", pins)
-        .env("OP25B_STATE_DIR", state);
+    command.args(as_nobody(scene, pins)).env("OP25B_BPFFS", pins);
     Filter::start_as(Path::new(OP25B), scene.router(), command).unwrap()
 }
 
