@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::{EXIT_NOT_RUNNING, daemon::block_on, paths::Paths};
 use crate::{
     daemon::{client::Client, control::PROMPT},
-    report::{DaemonReport, State, Status, status},
+    report::{DaemonReport, Enforcement, EnforcementStatus, State, Status, status},
 };
 
 /// Show the filters of this network namespace, and their packet counters.
@@ -80,6 +80,11 @@ async fn read_status(paths: &Paths) -> anyhow::Result<Status> {
                     filter.exemptions = reported.exemptions;
                 }
             }
+            // It knows why the filter does not run where it should.
+            status.enforcement = Some(EnforcementStatus {
+                state: Enforcement::of(&report.interfaces),
+                interfaces: report.interfaces,
+            });
             status.faults = report.faults;
         }
     }
@@ -94,6 +99,10 @@ fn reported(report: DaemonReport) -> Status {
             None => State::NotEnforcing,
         },
         daemon: Some(report.pid),
+        enforcement: Some(EnforcementStatus {
+            state: Enforcement::of(&report.interfaces),
+            interfaces: report.interfaces,
+        }),
         elsewhere: None,
         filters: report.filter.into_iter().collect(),
         unreadable: Vec::new(),
@@ -101,7 +110,27 @@ fn reported(report: DaemonReport) -> Status {
     }
 }
 
+/// Where the policy is not enforced, and why.
+fn unenforced(status: &Status) -> String {
+    let Some(enforcement) = &status.enforcement else {
+        return String::new();
+    };
+    if enforcement.state == Enforcement::Enforced {
+        return String::new();
+    }
+    let interfaces = enforcement.interfaces.iter();
+    let reasons = interfaces.filter_map(|interface| {
+        let why = interface.why.as_ref()?;
+        Some(format!("  {:<10}  {why}\n", interface.name))
+    });
+    Enforcement::in_words(&enforcement.interfaces) + "\n" + &reasons.collect::<String>()
+}
+
 fn text(status: &Status) -> String {
+    unenforced(status) + &filters(status)
+}
+
+fn filters(status: &Status) -> String {
     if status.filters.is_empty() && status.unreadable.is_empty() {
         let daemon = match (&status.elsewhere, status.daemon) {
             (Some(elsewhere), daemon) => format!(

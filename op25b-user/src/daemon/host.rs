@@ -67,7 +67,7 @@ impl Daemon {
     }
 
     /// Follows a change of an interface.
-    pub(super) fn follow_interface(&self, enforcer: &mut Enforcer, event: &InterfaceEvent) {
+    pub(super) fn follow_interface(&mut self, enforcer: &mut Enforcer, event: &InterfaceEvent) {
         if enforcer.is_concerned(event) {
             self.reconcile(enforcer);
         }
@@ -75,7 +75,7 @@ impl Daemon {
     }
 
     /// Reconciles the interfaces with the policy, and publishes the outcome.
-    pub(super) fn reconcile(&self, enforcer: &mut Enforcer) {
+    pub(super) fn reconcile(&mut self, enforcer: &mut Enforcer) {
         enforcer.reconcile();
         self.publish(enforcer);
     }

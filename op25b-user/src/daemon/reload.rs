@@ -11,7 +11,7 @@ use crate::{
     enforcer::{Enforcer, Host as _},
     fault::FaultKind,
     policy::{self, Diff, Policy, ReadError},
-    report::{LastReload, ReloadAnswer},
+    report::{InterfaceState, LastReload, ReloadAnswer},
 };
 
 /// How long reading and compiling the policy file may take: a large one takes a while, and a disk that hangs for ever.
@@ -56,12 +56,19 @@ impl Daemon {
             asked_by: asked_by.to_owned(),
             refused: answer.refused.clone(),
         });
-        self.publish(enforcer);
-        service::ready(&match &answer.refused {
-            None => enforcer.summary(),
-            Some(why) => format!("{}; the last reload was refused: {why}", enforcer.summary()),
-        });
+        service::ready(&self.publish(enforcer));
         answer
+    }
+
+    /// Warnings about the interfaces of the policy on which the filter does not run.
+    fn unfiltered_warnings(&self, enforcer: &Enforcer) -> Vec<String> {
+        let interfaces = self.report(enforcer).interfaces.into_iter();
+        let unfiltered = interfaces.filter(|interface| interface.state != InterfaceState::Enforced);
+        let warnings = unfiltered.map(|interface| match interface.why {
+            Some(why) => format!("the filter does not run on interface {}: {why}", interface.name),
+            None => format!("the filter does not run on interface {}", interface.name),
+        });
+        warnings.collect()
     }
 
     async fn try_reload(&mut self, enforcer: &mut Enforcer, answer: &mut ReloadAnswer) -> anyhow::Result<()> {
@@ -72,6 +79,7 @@ impl Daemon {
         }
         let text = PolicyText::of(&file);
         answer.warnings.extend(enforcer.replace(file, self).await?);
+        answer.warnings.extend(self.unfiltered_warnings(enforcer));
         self.keeper.keep_policy(text);
         if let Some(changes) = &answer.changes {
             for line in changes.to_string().lines() {

@@ -9,13 +9,16 @@ use crate::{
 };
 
 impl Daemon {
-    /// Publishes the present state for the control socket.
-    pub(super) fn publish(&self, enforcer: &Enforcer) {
+    /// Publishes the present state for the control socket, and announces it if it has changed. Returns it in one line.
+    pub(super) fn publish(&mut self, enforcer: &Enforcer) -> String {
+        let report = self.report(enforcer);
+        let status = self.announce(&report, enforcer);
         self.control.publish(View {
-            report: self.report(enforcer),
+            report,
             interfaces: known_interfaces(enforcer),
             policy: Arc::clone(enforcer.policy()),
         });
+        status
     }
 
     /// The present state.

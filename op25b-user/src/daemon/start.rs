@@ -7,6 +7,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
 use super::{
+    announce::Announced,
     clock::{self, Clock},
     control::{self, Control, OpenReader},
     dates::{Dates, Moment},
@@ -84,6 +85,7 @@ impl Daemon {
             reload_is_due: false,
             questions,
             scrapes,
+            announced: Announced::default(),
             watch: Watch::off(),
             interface_events,
             packet_log,
@@ -102,9 +104,8 @@ impl Daemon {
                 .faults()
                 .raise(FaultKind::PolicyRefused, refused.message());
         }
-        daemon.publish(&enforcer);
-        service::ready(&enforcer.summary());
-        info!(policy = %daemon.options.policy.display(), "enforcing");
+        // Also if nothing can be attached: the network, and with it an interface, may come up only after this service.
+        service::ready(&daemon.publish(&enforcer));
         Ok(Some((daemon, enforcer)))
     }
 

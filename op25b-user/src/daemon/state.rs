@@ -7,6 +7,7 @@ use tokio::{
 };
 
 use super::{
+    announce::Announced,
     clock::Clock,
     control::Control,
     dates::Dates,
@@ -22,6 +23,7 @@ pub(super) struct Daemon {
     pub(super) options: Options,
     pub(super) started_at: Timestamp,
     pub(super) reloads: Reloads,
+    pub(super) announced: Announced,
     pub(super) control: Control,
     pub(super) keeper: Keeper,
     pub(super) signals: Signals,

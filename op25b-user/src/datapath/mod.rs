@@ -23,8 +23,8 @@ pub use object::{
     ChangeError, Description, Filter, InterfaceSummary, LoadError, LoadOptions, LogLevel, PoolSummary, Reused,
 };
 pub use pins::{
-    Ending, Holder, HolderError, PinnedElsewhere, Pins, PinsError, Removed, holder, pinned_elsewhere,
-    pinned_programs,
+    Ending, Holder, HolderError, PinnedElsewhere, PinnedPolicy, Pins, PinsError, Removed, holder,
+    pinned_elsewhere, pinned_policy, pinned_programs,
 };
 pub use replace::{
     AttachError, Attachment, Enforced, Followed, Held, KindError, Left, LinkState, Need, Released, Renamed,

@@ -159,18 +159,16 @@ impl Enforcer {
         counters.collect()
     }
 
-    /// What is enforced, in one line.
+    /// The policy and the faults, in one line.
     pub(crate) fn summary(&self) -> String {
         let policy = self.policy();
-        let attached = self.datapath.attachments().len();
         let faults = self.faults.list();
         let faults: String = faults
             .iter()
             .flat_map(|fault| ["; ", fault.kind.name()])
             .collect();
         format!(
-            "enforcing on {attached} of {} interfaces: {} pools, {} relays, {} exemptions{faults}",
-            policy.interfaces.len(),
+            "{} pools, {} relays, {} exemptions{faults}",
             policy.pools.len(),
             policy.relays.len(),
             policy.exemptions.len(),

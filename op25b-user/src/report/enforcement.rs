@@ -40,6 +40,24 @@ impl Enforcement {
         }
     }
 
+    /// Where a policy is enforced that has these interfaces, and where not, in one line.
+    #[must_use]
+    pub fn in_words(interfaces: &[InterfaceReport]) -> String {
+        let not: Vec<String> = interfaces
+            .iter()
+            .filter(|interface| interface.state != InterfaceState::Enforced)
+            .map(|interface| format!("{} ({})", interface.name, interface.state.name()))
+            .collect();
+        let all = interfaces.len();
+        let enforced = all - not.len();
+        let not = not.join(", ");
+        match Self::of(interfaces) {
+            Self::Enforced => format!("enforcing on {enforced} of {all} interfaces"),
+            Self::Degraded => format!("DEGRADED: enforcing on {enforced} of {all} interfaces, not on {not}"),
+            Self::Open => format!("OPEN: enforcing on none of {all} interfaces: {not}"),
+        }
+    }
+
     /// Its name in output.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -281,5 +299,15 @@ mod tests {
         assert_eq!(of(&[&enforced, &missing]), Enforcement::Degraded);
         assert_eq!(of(&[&missing, &missing]), Enforcement::Open);
         assert_eq!(of(&[]), Enforcement::Open);
+        let words = |interfaces: [&InterfaceReport; 2]| Enforcement::in_words(&interfaces.map(Clone::clone));
+        assert_eq!(words([&enforced, &enforced]), "enforcing on 2 of 2 interfaces");
+        assert_eq!(
+            words([&enforced, &missing]),
+            "DEGRADED: enforcing on 1 of 2 interfaces, not on sub0 (missing)"
+        );
+        assert_eq!(
+            words([&missing, &missing]),
+            "OPEN: enforcing on none of 2 interfaces: sub0 (missing), sub0 (missing)"
+        );
     }
 }

@@ -11,8 +11,8 @@ pub use daemon::{DaemonReport, ExemptionReport, LastReload, ReloadAnswer};
 pub use enforcement::{Enforcement, InterfaceReport, InterfaceState, KnownInterface, interface_reports};
 pub use metrics::Metrics;
 pub use status::{
-    ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State, Status, StatusError,
-    UnreadableStatus, status,
+    EnforcementStatus, ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State, Status,
+    StatusError, UnreadableStatus, status,
 };
 pub(crate) use subscribers::{FilterRecords, subscribers_of};
 pub use subscribers::{

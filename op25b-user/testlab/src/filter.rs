@@ -230,11 +230,16 @@ impl Filter {
     }
 }
 
-/// Whether a line of the log, in any of its formats, is the one after attaching.
+/// Whether a line of the log, in any of its formats, is the one after attaching: where it was possible.
 fn says_enforcing(line: &str) -> bool {
     match serde_json::from_str::<LogLine>(line) {
-        Ok(line) => line.fields.message == "enforcing",
-        Err(_) => line.contains("enforcing policy="),
+        Ok(LogLine { fields }) => {
+            let message = fields.message;
+            message == "enforcing" || message.starts_with("DEGRADED: ") || message.starts_with("OPEN: ")
+        }
+        Err(_) => ["enforcing policy=", "DEGRADED: ", "OPEN: "]
+            .iter()
+            .any(|says| line.contains(says)),
     }
 }
 

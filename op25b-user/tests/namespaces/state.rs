@@ -1,13 +1,14 @@
 //! Whether the policy is enforced: `enforced`, `degraded` or `open`, the same to every reader, at a start and afterwards.
 
-use std::{thread, time::Duration};
+use std::{os::unix::net::UnixDatagram, thread, time::Duration};
 
+use nix::sys::signal::Signal;
 use op25b_testlab::{filter::Filter, lab::Servers};
 use serde_json::Value;
 
 use crate::support::{
     foreign_program::{self, ForeignProgram},
-    scene::{SMALL, Scene, eventually},
+    scene::{PATIENCE, SMALL, Scene, eventually},
 };
 
 /// The policy with another interface instead of corp0.
@@ -30,7 +31,14 @@ fn errors(filter: &Filter) -> Vec<String> {
 /// Asserts the state that every reader is shown.
 #[track_caller]
 fn assert_state(scene: &Scene, state: &str) {
-    assert_eq!(scene.daemon_report()["state"], state);
+    let report = scene.daemon_report();
+    assert_eq!(report["state"], state);
+    let status = scene.op25b(&["status", "--json"]);
+    assert_eq!(status.json()["enforcement"]["state"], state);
+    assert_eq!(status.json()["enforcement"]["interfaces"], report["interfaces"]);
+    let text = scene.op25b(&["status"]).stdout;
+    assert_eq!(text.starts_with("DEGRADED: "), state == "degraded", "{text}");
+    assert_eq!(text.starts_with("OPEN: "), state == "open", "{text}");
     let page = scene.op25b(&["metrics"]).stdout;
     for other in ["enforced", "degraded", "open"] {
         let series = format!("op25b_state{{state=\"{other}\"}} {}", u8::from(other == state));
@@ -134,7 +142,7 @@ fn an_interface_on_which_nothing_of_ours_runs_does_not_prevent_a_reload() {
 fn a_restart_that_cannot_filter_a_new_interface_takes_the_filter_off_no_other() {
     let scene = Scene::new();
     let pid = scene.filter(&scene.policy(SMALL));
-    pid.leave_by(nix::sys::signal::Signal::SIGKILL).unwrap();
+    pid.leave_by(Signal::SIGKILL).unwrap();
     let before = scene.attached();
     let policy = scene.policy(&with("corp9"));
     let answer = scene.op25b(&["run", "--policy", policy.to_str().unwrap()]);
@@ -146,4 +154,64 @@ fn a_restart_that_cannot_filter_a_new_interface_takes_the_filter_off_no_other() 
     let _filter = scene.filter(&scene.policy(&more));
     assert_eq!(scene.attached().len(), 2);
     assert_state(&scene, "degraded");
+}
+
+#[test]
+fn without_a_daemon_the_status_is_that_of_the_kernel() {
+    let scene = Scene::new();
+    let filter = scene.filter(&scene.policy(SMALL));
+    filter.leave_by(Signal::SIGKILL).unwrap();
+    let enforcement = |scene: &Scene| scene.op25b(&["status", "--json"]).json()["enforcement"].clone();
+    assert_eq!(enforcement(&scene)["state"], "enforced");
+    scene.ip(&["link set sub0 down", "link set sub0 name old0"]);
+    assert_eq!(enforcement(&scene)["state"], "degraded");
+    assert_eq!(enforcement(&scene)["interfaces"][0]["state"], "missing");
+    scene.ip(&["link add sub0 type veth peer name sub1"]);
+    assert_eq!(enforcement(&scene)["interfaces"][0]["state"], "unfiltered");
+    scene.ip(&["link delete corp0"]);
+    assert_eq!(enforcement(&scene)["state"], "open");
+    let text = scene.op25b(&["status"]).stdout;
+    assert!(
+        text.starts_with("OPEN: enforcing on none of 2 interfaces: sub0 (unfiltered), corp0 (missing)\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_service_manager_is_shown_every_change_of_the_state() {
+    let scene = Scene::new();
+    let path = scene.path("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let await_status = |status: &str| {
+        let mut buffer = [0; 4096];
+        let mut messages = Vec::new();
+        while let Ok(length) = socket.recv(&mut buffer) {
+            messages.push(String::from_utf8(buffer[..length].to_vec()).unwrap());
+            if messages.iter().any(|message| message.contains(status)) {
+                return messages;
+            }
+        }
+        panic!("{status} is not in {messages:?}");
+    };
+    let policy = scene.policy(&with("corp9"));
+    let filter = scene.filter_with(&policy, &[], &[("NOTIFY_SOCKET", path.to_str().unwrap())]);
+    let degraded = "STATUS=DEGRADED: enforcing on 1 of 2 interfaces, not on corp9 (missing): 1 pools";
+    // The network may come up only after the unit: it is started.
+    let started = await_status("READY=1");
+    assert!(
+        started.iter().any(|message| message.contains(degraded)),
+        "{started:?}"
+    );
+    scene.ip(&["link add corp9 type veth peer name corp8"]);
+    await_status("STATUS=enforcing on 2 of 2 interfaces: 1 pools");
+    scene.ip(&["link delete corp9"]);
+    await_status(degraded);
+    scene.ip(&["link delete sub0"]);
+    await_status("STATUS=OPEN: enforcing on none of 2 interfaces: sub0 (missing), corp9 (missing)");
+    assert!(
+        filter.log().contains("OPEN: enforcing on none"),
+        "{}",
+        filter.log()
+    );
 }

@@ -12,7 +12,7 @@ fn notify(states: &[NotifyState<'_>]) {
     }
 }
 
-/// Reports that the daemon enforces; `systemctl status` shows `status`.
+/// Reports that the daemon does what it can for its policy; `systemctl status` shows `status`.
 pub(in crate::daemon) fn ready(status: &str) {
     notify(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
@@ -22,6 +22,11 @@ pub(in crate::daemon) fn waiting(status: &str) {
     let more = Duration::from_mins(1);
     let more = u32::try_from(more.as_micros()).unwrap_or(u32::MAX);
     notify(&[NotifyState::ExtendTimeoutUsec(more), NotifyState::Status(status)]);
+}
+
+/// Reports the state that `systemctl status` shows.
+pub(in crate::daemon) fn status(status: &str) {
+    notify(&[NotifyState::Status(status)]);
 }
 
 /// Reports that the daemon reloads its policy, until [`ready`].

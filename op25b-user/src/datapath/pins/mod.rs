@@ -8,12 +8,14 @@ mod link;
 mod lock;
 mod names;
 mod namespace;
+mod policy;
 mod snapshot;
 
 pub use directory::{Pins, Removed, holder, pinned_programs};
 pub use error::PinsError;
 pub use holder::{Ending, Holder, HolderError};
 pub use namespace::{PinnedElsewhere, pinned_elsewhere};
+pub use policy::{PinnedPolicy, pinned_policy};
 pub(crate) use {
     directory::remove_file,
     generation::Generation,

@@ -6,5 +6,6 @@ mod types;
 
 pub use read::{StatusError, status};
 pub use types::{
-    ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State, Status, UnreadableStatus,
+    EnforcementStatus, ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State, Status,
+    UnreadableStatus,
 };

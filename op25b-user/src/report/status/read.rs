@@ -9,15 +9,17 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::types::{
-    ElsewhereStatus, ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State, Status,
-    UnreadableStatus,
+    ElsewhereStatus, EnforcementStatus, ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State,
+    Status, UnreadableStatus,
 };
 use crate::{
     datapath::{
+        PinnedPolicy,
         discover::{self, DiscoverError, Found, FoundFilter, FoundInterface},
-        holder, pinned_elsewhere, pinned_programs,
+        holder, pinned_elsewhere, pinned_policy, pinned_programs,
     },
     policy::Role,
+    report::enforcement::{Enforcement, KnownInterface, interface_reports},
 };
 
 /// Why there is no report.
@@ -47,6 +49,7 @@ pub async fn status(bpffs: &Path) -> Result<Status, StatusError> {
     };
     let pinned = pinned_programs(bpffs).map_err(unreadable_pins)?;
     let elsewhere = pinned_elsewhere(bpffs).map_err(unreadable_pins)?;
+    let policy = pinned_policy(bpffs).map_err(unreadable_pins)?;
     let state = |interfaces: &[FoundInterface]| {
         let mut programs = interfaces.iter().map(|interface| interface.program_id);
         if !programs.any(|program| pinned.contains(&program)) {
@@ -76,6 +79,11 @@ pub async fn status(bpffs: &Path) -> Result<Status, StatusError> {
             .min_by_key(|state| *state as u8)
             .unwrap_or(State::NotEnforcing),
         daemon,
+        // The names of a policy that is enforced in another network namespace are those of its interfaces.
+        enforcement: policy
+            .filter(|_| elsewhere.is_none())
+            .as_ref()
+            .and_then(enforcement),
         elsewhere: elsewhere.map(|elsewhere| ElsewhereStatus {
             network_namespace: elsewhere.namespace,
             interfaces: elsewhere.interfaces,
@@ -83,6 +91,25 @@ pub async fn status(bpffs: &Path) -> Result<Status, StatusError> {
         filters,
         unreadable,
         faults: Vec::new(),
+    })
+}
+
+/// Whether a pinned policy is enforced on its interfaces; none of one whose version does not describe them.
+fn enforcement(policy: &PinnedPolicy) -> Option<EnforcementStatus> {
+    let interfaces = policy.description.interfaces.iter();
+    let known: Vec<_> = interfaces
+        .map(|interface| KnownInterface {
+            name: interface.name.clone(),
+            program_id: policy.program_id(&interface.role),
+            ..KnownInterface::default()
+        })
+        .collect();
+    (!known.is_empty()).then(|| {
+        let interfaces = interface_reports(&known);
+        EnforcementStatus {
+            state: Enforcement::of(&interfaces),
+            interfaces,
+        }
     })
 }
 

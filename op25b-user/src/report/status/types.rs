@@ -9,7 +9,10 @@ use utoipa::ToSchema;
 use crate::{
     datapath::{Counters, PoolSummary},
     fault::Fault,
-    report::daemon::LastReload,
+    report::{
+        daemon::LastReload,
+        enforcement::{Enforcement, InterfaceReport},
+    },
 };
 
 /// The whole report.
@@ -19,6 +22,9 @@ pub struct Status {
     pub state: State,
     /// The daemon's process, if one holds the pin directory.
     pub daemon: Option<u32>,
+    /// Whether the policy of the pin directory is enforced on each of its interfaces; none if nothing is pinned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enforcement: Option<EnforcementStatus>,
     /// The filter of the pin directory, if it runs in another network namespace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub elsewhere: Option<ElsewhereStatus>,
@@ -28,6 +34,15 @@ pub struct Status {
     pub unreadable: Vec<UnreadableStatus>,
     /// The faults that the daemon reports, if it answers at its control socket.
     pub faults: Vec<Fault>,
+}
+
+/// Whether a policy is enforced, as the kernel shows it.
+#[derive(Clone, Debug, Serialize)]
+pub struct EnforcementStatus {
+    /// On all of its interfaces, on some or on none.
+    pub state: Enforcement,
+    /// Its interfaces.
+    pub interfaces: Vec<InterfaceReport>,
 }
 
 /// A filter that runs in another network namespace.
