@@ -84,10 +84,10 @@ fn an_interface_that_appears_as_a_bridge_is_not_called_enforced() {
 fn an_interface_is_found_by_another_of_its_names_and_kept_under_it() {
     let scene = Scene::new();
     let servers = Servers::start(&scene.lab).unwrap();
-    scene.ip(&["link property add dev sub0 altname customers-east"]);
-    let filter = scene.filter(&scene.policy(&on("customers-east", "auto")));
+    scene.ip(&["link property add dev sub0 altname customers-of-the-east"]);
+    let filter = scene.filter(&scene.policy(&on("customers-of-the-east", "auto")));
     let state = |scene: &Scene| scene.daemon_report()["interfaces"][0].clone();
-    assert_eq!(state(&scene)["name"], "customers-east");
+    assert_eq!(state(&scene)["name"], "customers-of-the-east");
     assert_eq!(state(&scene)["state"], "enforced");
     scene.assert_blocked(&servers, &filter);
 
@@ -101,7 +101,7 @@ fn an_interface_is_found_by_another_of_its_names_and_kept_under_it() {
 
     // It is found again under that name, too.
     let [(_, pins), ..] = scene.router().places();
-    foreign_program::detach(&pins.join("links").join("customers-east"));
+    foreign_program::detach(&pins.join("links").join("customers-of-the-east"));
     eventually("it is put back", || scene.attached().len() == 2);
     assert_eq!(state(&scene)["state"], "enforced");
     scene.assert_blocked(&servers, &filter);
@@ -118,15 +118,15 @@ fn an_interface_is_found_by_another_of_its_names_and_kept_under_it() {
 #[test]
 fn an_interface_that_the_policy_names_twice_is_refused() {
     let scene = Scene::new();
-    scene.ip(&["link property add dev corp0 altname customers-east"]);
-    let filter = scene.filter(&scene.policy(&on("customers-east", "auto")));
-    let refusal = "customers-east and corp0 are names of one interface (corp0); name it once";
+    scene.ip(&["link property add dev corp0 altname customers-of-the-east"]);
+    let filter = scene.filter(&scene.policy(&on("customers-of-the-east", "auto")));
+    let refusal = "customers-of-the-east and corp0 are names of one interface (corp0); name it once";
     assert!(filter.log().contains(refusal), "{}", filter.log());
     assert_eq!(scene.attached().len(), 1);
 
     scene.policy(SMALL);
     filter.reload().unwrap();
-    scene.policy(&on("customers-east", "auto"));
+    scene.policy(&on("customers-of-the-east", "auto"));
     let answer = scene.op25b(&["reload", "--json"]);
     assert_eq!(answer.json()["refused"], refusal, "{answer:?}");
 }

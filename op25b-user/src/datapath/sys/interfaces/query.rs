@@ -6,7 +6,7 @@
 use std::io;
 
 use rtnetlink::{
-    packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload},
+    packet_core::{DefaultNla, NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload},
     packet_route::{
         RouteNetlinkMessage,
         link::{LinkAttribute, LinkExtentMask, LinkMessage},
@@ -31,7 +31,7 @@ impl InterfaceQuery {
     /// The interface that bears this name now.
     pub(crate) fn named(&self, name: &str) -> io::Result<Option<Interface>> {
         let mut message = LinkMessage::default();
-        message.attributes.push(LinkAttribute::IfName(name.to_owned()));
+        message.attributes.push(name_attribute(name));
         self.ask(message)
     }
 
@@ -92,6 +92,18 @@ impl InterfaceQuery {
     }
 }
 
+/// A name to look up, which may be an alternative one. The kernel takes those that are longer than a first name in another
+/// attribute.
+fn name_attribute(name: &str) -> LinkAttribute {
+    const IFLA_ALT_IFNAME: u16 = 53;
+    if name.len() < libc::IFNAMSIZ {
+        return LinkAttribute::IfName(name.to_owned());
+    }
+    let mut text = name.as_bytes().to_vec();
+    text.push(0);
+    LinkAttribute::Other(DefaultNla::new(IFLA_ALT_IFNAME, text))
+}
+
 /// The interface that a response is about, if it names one.
 fn read(payload: NetlinkPayload<RouteNetlinkMessage>) -> io::Result<Option<Interface>> {
     match payload {
@@ -131,6 +143,10 @@ mod tests {
         assert_eq!(found.name, "lo");
         assert_eq!(query.indexed(found.index).unwrap(), Some(found.clone()));
         assert_eq!(query.named("no-such-one").unwrap(), None);
+        // Long enough for an alternative name only, and as long as such a one may be.
+        for length in [16, 127] {
+            assert_eq!(query.named(&"n".repeat(length)).unwrap(), None);
+        }
         assert_eq!(query.indexed(i32::MAX.cast_unsigned()).unwrap(), None);
         let all = Interfaces::list_now().unwrap();
         assert_eq!(all.with_index(found.index), Some(&found));
