@@ -1,17 +1,20 @@
 //! The policy that a daemon starts with: the file's or, if the file is refused, the last good one.
 
-use std::path::Path;
+use std::{path::Path, sync::mpsc, thread, time::Duration};
 
 use anyhow::bail;
 use jiff::Timestamp;
 use tracing::{error, warn};
 
-use super::options::Options;
+use super::{options::Options, process::privileges};
 use crate::{
     enforcer::RunningPolicy,
     policy::{self, ReachedDates, ReadError, Report},
     state_dir::{self, LastGood, Origin},
 };
+
+/// How long the disk of the state directory may take for two small files.
+const DISK_TIME: Duration = Duration::from_secs(1);
 
 /// A policy to start with.
 pub(super) struct StartPolicy {
@@ -31,8 +34,34 @@ pub(super) struct TimeRecords {
 }
 
 impl TimeRecords {
-    /// Reads them. What cannot be read is missing: the pinned filter may have it, and the pools of most policies have no dates.
+    /// Reads them, in a thread, as a disk that hangs must not keep the filter off. What cannot be read is missing: the pinned filter
+    /// may have it, and the pools of most policies have no dates.
     fn read(state_dir: &Path) -> Self {
+        let dir = state_dir.to_owned();
+        let (sender, records) = mpsc::channel();
+        let thread = thread::Builder::new().name("read-state".to_owned());
+        let started = thread.spawn(move || {
+            privileges::keep_file_access();
+            // Nobody may wait for it any more.
+            let _ = sender.send(Self::read_files(&dir));
+        });
+        let read = started
+            .map_err(anyhow::Error::from)
+            .and_then(|_| Ok(records.recv_timeout(DISK_TIME)?));
+        read.unwrap_or_else(|error| {
+            error!(
+                "the disk of {} has not answered within {DISK_TIME:?} ({error}): a wrong clock may open pools whose date was \
+                 reached",
+                state_dir.display()
+            );
+            Self {
+                dates: ReachedDates::default(),
+                clock: None,
+            }
+        })
+    }
+
+    fn read_files(state_dir: &Path) -> Self {
         let dates = state_dir::read_dates(state_dir).unwrap_or_else(|error| {
             error!("a wrong clock may open pools whose date was reached: {error:#}");
             ReachedDates::default()

@@ -41,7 +41,7 @@ impl Daemon {
             no_persist: options.no_persist,
             state_dir: options.state_dir.clone(),
             datapath_log: options.datapath_log,
-            begin_thread: keep_file_access,
+            begin_thread: privileges::keep_file_access,
             report_waiting: service::waiting,
         };
         let takeover = Takeover::begin(&takeover_options).await?;
@@ -117,12 +117,5 @@ impl Daemon {
                 Err(error) => error!("cannot watch the policy file: {error:#}"),
             }
         }
-    }
-}
-
-/// Drops the privileges of a thread that opens files, before this process drops its own.
-fn keep_file_access() {
-    if let Err(error) = privileges::keep_file_access() {
-        warn!("a thread runs with more privileges than needed: {error:#}");
     }
 }

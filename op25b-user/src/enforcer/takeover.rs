@@ -28,8 +28,10 @@ use crate::{
     store::{Record, Revision, StoreError, sqlite},
 };
 
-/// How long a disk may keep the filter off.
-const STORE_TIME: Duration = Duration::from_secs(5);
+/// How long the disk of the store may keep the filter off.
+const STORE_TIME: Duration = Duration::from_secs(4);
+/// How long it may take until the next record is read.
+const PROGRESS_TIME: Duration = Duration::from_secs(1);
 
 /// Where an enforcer keeps its state, and how it loads filters.
 #[derive(Clone, Debug)]
@@ -69,6 +71,9 @@ pub(crate) struct Takeover {
     enforced_revision: Revision,
     faults: Faults,
 }
+
+/// What the thread that opens the store answers.
+type FirstAnswer = Result<Result<Vec<Record>, StoreError>, RecvError>;
 
 /// What the store has at a start.
 enum FirstRecords {
@@ -197,11 +202,10 @@ impl Takeover {
     /// without the records is better than none, and they are read again later.
     async fn first_records(&mut self) -> anyhow::Result<FirstRecords> {
         let runs = self.datapath.runs_somewhere()?;
-        let time = STORE_TIME.saturating_sub(self.opened_at.elapsed());
-        let answer = match timeout(time, &mut self.opening.records).await {
-            Ok(answer) => answer,
-            Err(_) if runs => self.wait_for_disk().await,
-            Err(_) => {
+        let answer = match self.read_in_time().await {
+            Some(answer) => answer,
+            None if runs => self.wait_for_disk().await,
+            None => {
                 let state = format!(
                     "the disk of the exemption store has not answered within {STORE_TIME:?}: ENFORCING WITHOUT THE STORED \
                      EXEMPTIONS until it does"
@@ -228,8 +232,23 @@ impl Takeover {
         }
     }
 
+    /// What the thread that opens the store answers in time. Reading very many records may take longer than a disk that hangs may:
+    /// it goes on as long as some are read each second.
+    async fn read_in_time(&mut self) -> Option<FirstAnswer> {
+        loop {
+            let before = self.opening.store.progress().rows();
+            if let Ok(answer) = timeout(PROGRESS_TIME, &mut self.opening.records).await {
+                return Some(answer);
+            }
+            let is_read = self.opening.store.progress().rows() > before;
+            if self.opened_at.elapsed() >= STORE_TIME && !is_read {
+                return None;
+            }
+        }
+    }
+
     /// Waits for the disk while the filter of an earlier process enforces.
-    async fn wait_for_disk(&mut self) -> Result<Result<Vec<Record>, StoreError>, RecvError> {
+    async fn wait_for_disk(&mut self) -> FirstAnswer {
         let state = "the disk of the exemption store does not answer: the running filter goes on with its exemptions, and the \
                      daemon waits";
         error!("{state}");

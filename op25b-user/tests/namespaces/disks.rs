@@ -1,6 +1,7 @@
 //! The disk of the store hangs, at the start or later, or its store is large, damaged or backed up: the filter does not wait for it.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -194,6 +195,18 @@ fn a_disk_that_hangs_at_the_start_keeps_the_filter_off_for_seconds_only() {
         "{}",
         filter.log()
     );
+    // The thread that waits for the disk was started before the daemon dropped its privileges.
+    let tasks = fs::read_dir(format!("/proc/{}/task", filter.pid())).unwrap();
+    let allowed = [0, 1, 2, 3, 12, 38, 39].map(|capability| 1_u64 << capability);
+    for task in tasks {
+        let status = fs::read_to_string(task.unwrap().path().join("status")).unwrap();
+        let held = status
+            .lines()
+            .find_map(|line| line.strip_prefix("CapPrm:"))
+            .unwrap();
+        let held = u64::from_str_radix(held.trim(), 16).unwrap();
+        assert_eq!(held & !allowed.iter().sum::<u64>(), 0, "{status}");
+    }
     eventually("the faults are shown", || {
         hanging.has_fault("store_stalled") && hanging.has_fault("store_unread")
     });

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use anyhow::Context as _;
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::sys::prctl::set_no_new_privs;
+use tracing::warn;
 
 /// What reloading and reattaching need.
 const NEEDED: [Capability; 4] = [
@@ -38,10 +39,13 @@ pub(in crate::daemon) fn drop_unneeded() -> anyhow::Result<()> {
     keep(&kept)
 }
 
-/// Drops all capabilities of this thread but those for files: it opens the store before the process drops its own, and may wait for
+/// Drops all capabilities of this thread but those for files: it reads the state directory before the process drops its own, and may wait for
 /// a disk when that has happened.
-pub(in crate::daemon) fn keep_file_access() -> anyhow::Result<()> {
-    keep(&among(&held()?, &FOR_FILES))
+pub(in crate::daemon) fn keep_file_access() {
+    let kept = held().and_then(|held| keep(&among(&held, &FOR_FILES)));
+    if let Err(error) = kept {
+        warn!("a thread runs with more privileges than needed: {error:#}");
+    }
 }
 
 fn held() -> anyhow::Result<CapsHashSet> {

@@ -315,7 +315,8 @@ impl Records for SqliteStore {
     }
 
     fn not_removed(&self) -> Result<Vec<Record>, StoreError> {
-        self.records()?.not_removed()
+        self.records()?
+            .query(|connection| read::not_removed(connection, || self.progress.note_row()))
     }
 
     fn get(&self, id: Ulid) -> Result<Option<Record>, StoreError> {

@@ -9,6 +9,7 @@ use crate::store::Revision;
 pub struct Progress {
     revision: AtomicU64,
     replacements: AtomicU64,
+    rows: AtomicU64,
 }
 
 impl Progress {
@@ -23,6 +24,16 @@ impl Progress {
     #[must_use]
     pub fn replacements(&self) -> u64 {
         self.replacements.load(Ordering::Acquire)
+    }
+
+    /// How many records were read in calls that read all of them: as long as this grows, its disk answers.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn note_row(&self) {
+        self.rows.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn set_revision(&self, revision: Revision) {

@@ -22,12 +22,15 @@ pub(super) fn revision(connection: &Connection) -> rusqlite::Result<Revision> {
         .map(Option::unwrap_or_default)
 }
 
-pub(super) fn not_removed(connection: &Connection) -> rusqlite::Result<Vec<Record>> {
+/// All records that are not removed. `note` is called for each of them.
+pub(super) fn not_removed(connection: &Connection, note: impl Fn()) -> rusqlite::Result<Vec<Record>> {
     let sql = format!(
         "SELECT {} FROM exemptions WHERE removed_at IS NULL ORDER BY id",
         row::RECORD
     );
-    rows(connection, &sql, &[], row::record)
+    let mut statement = connection.prepare_cached(&sql)?;
+    let records = statement.query_map([], row::record)?;
+    records.inspect(|_| note()).collect()
 }
 
 pub(super) fn get(connection: &Connection, id: Ulid) -> rusqlite::Result<Option<Record>> {

@@ -159,7 +159,7 @@ impl Records for SqliteReader {
     }
 
     fn not_removed(&self) -> Result<Vec<Record>, StoreError> {
-        self.query(read::not_removed)
+        self.query(|connection| read::not_removed(connection, || ()))
     }
 
     fn get(&self, id: Ulid) -> Result<Option<Record>, StoreError> {

@@ -91,7 +91,7 @@ fn build_of(
         .map_err(&failed)?;
     let at = Timestamp::now();
     let failed = ErrorMap::with(&connection, draft);
-    let restored = read::not_removed(&connection).map_err(&failed)?.len();
+    let restored = read::not_removed(&connection, || ()).map_err(&failed)?.len();
     drop(failed);
     let parts = Parts {
         store: &store,
