@@ -399,3 +399,26 @@ fn what_cannot_be_enforced_is_taken_back_and_done_when_it_is_sent_again() {
     let explained = scene.op25b(&["explain", "--src", "2001:db8:100:12c::1"]);
     assert!(explained.stdout.contains("exempt"), "{explained:?}");
 }
+
+#[test]
+fn a_change_whose_verdict_cannot_be_shown_is_done_and_answered_as_done() {
+    let scene = Scene::new();
+    // Every sample destination is a relay's.
+    let relays = "relays: [{ name: all, prefixes: [203.0.113.0/24] }]\n";
+    let _filter = scene.filter(&scene.policy(&format!("{SMALL}{relays}")));
+    let added = exempt(&scene, &["add", "198.51.100.10", "--customer", "Example KK"]);
+    assert_eq!(added.code, Some(0), "{added:?}");
+    let id = added.stdout.trim_end();
+    assert!(
+        added.stderr.contains("the change is stored and enforced"),
+        "{added:?}"
+    );
+    assert_eq!(ids(&listed(&scene, &[])), [id]);
+    let explain = ["explain", "--src", "198.51.100.10", "--dst", "192.0.2.25"];
+    let explained = scene.op25b(&explain);
+    assert!(explained.stdout.contains("exempt"), "{explained:?}");
+    let removed = exempt(&scene, &["remove", id, "--reason", "contract ended", "--json"]);
+    assert_eq!(removed.code, Some(0), "{removed:?}");
+    assert!(removed.json()["verdict"].is_null(), "{removed:?}");
+    assert!(scene.op25b(&explain).stdout.contains("blocked"));
+}

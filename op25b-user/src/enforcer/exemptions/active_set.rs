@@ -402,3 +402,6 @@ pub(in crate::enforcer) fn exemption(record: &Record) -> Exemption {
         origin: Origin::Store(record.id),
     }
 }
+
+#[cfg(test)]
+mod tests;
