@@ -3,6 +3,7 @@
 use std::io;
 
 use aya::programs::loaded_programs;
+use op25b_common::names::{SUBSCRIBER_PROGRAM, UPLINK_PROGRAM};
 use thiserror::Error;
 
 use super::kinds::{KindError, check_kind, check_neighbours};
@@ -45,10 +46,10 @@ pub enum AttachError {
     NotEthernet(String),
     /// Another XDP program runs there.
     #[error(
-        "interface {interface} already runs {} (id {id}, {mode}){}; \
-         remove it first, for example with `ip link set dev {interface} xdp off`, or stop the process that holds it",
+        "interface {interface} already runs {} (id {id}, {mode}){}; {}",
         match .name { Some(name) => format!("the XDP program {name:?}"), None => "another XDP program".into() },
-        also(.name.as_deref(), *.id, *.is_other_mode)
+        also(.name.as_deref(), *.id, *.is_other_mode),
+        remedy(.interface, .name.as_deref(), .mode)
     )]
     Occupied {
         /// The interface.
@@ -107,6 +108,23 @@ fn also(name: Option<&str>, id: u32, is_other_mode: bool) -> String {
         ""
     };
     names + why
+}
+
+/// How to remove another program from an interface.
+fn remedy(interface: &str, name: Option<&str>, mode: &str) -> String {
+    if matches!(name, Some(SUBSCRIBER_PROGRAM | UPLINK_PROGRAM)) {
+        return "it is the filter of another op25b, and `op25b stop --detach` with that one's `--bpffs` removes it".into();
+    }
+    // Without the mode the kernel looks for a program in the driver alone.
+    let option = match mode {
+        "generic" => "xdpgeneric",
+        "offloaded" => "xdpoffload",
+        _ => "xdpdrv",
+    };
+    format!(
+        "remove it first with `ip link set dev {interface} {option} off` or, if the kernel refuses that because a link holds it, \
+         by ending the process that has the link, or with `bpftool link detach`"
+    )
 }
 
 /// Attaches the filter's program for `role` to an interface that is vacant.
