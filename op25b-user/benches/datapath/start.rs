@@ -4,7 +4,7 @@ use std::{
     fmt::Write as _,
     fs,
     io::{BufRead as _, BufReader},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -20,6 +20,7 @@ use nix::{
     unistd::Pid,
 };
 use serde::Serialize;
+use tempfile::TempDir;
 
 use crate::{
     args::Args,
@@ -42,6 +43,8 @@ pub struct Row {
     policy_bytes: u64,
     check: Cost,
     run: Cost,
+    /// The same with these exemptions in the store, and a policy without.
+    run_stored: Cost,
 }
 
 #[derive(Debug, Serialize)]
@@ -67,52 +70,101 @@ pub fn measure(args: &Args) -> anyhow::Result<Vec<Row>> {
                 "start: {} exemptions",
                 table::thousands(exemptions.into())
             ));
-            let text = policy(exemptions, pair.receiver());
+            let head = head(pair.receiver());
+            let text = format!("{head}exemptions:\n{}", records(exemptions, true));
             fs::write(&file, &text).context("cannot write to a temporary directory")?;
-            row(exemptions, text.len() as u64, &file)
+            let stored = Stored::new(&head, &format!("exemptions:\n{}", records(exemptions, false)))?;
+            row(exemptions, text.len() as u64, &file, &stored)
         })
         .collect()
 }
 
-/// A policy with records as people keep them; each fourth exemption is an IPv6 one.
-fn policy(exemptions: u32, interface: &str) -> String {
-    let (v4, v6) = (
-        Scenario::draw(Family::V4, exemptions - exemptions / 4, Spread::Scattered),
-        Scenario::draw(Family::V6, exemptions / 4, Spread::Scattered),
-    );
+/// A policy without exemptions.
+fn head(interface: &str) -> String {
     let pools = Family::BOTH.map(|family| {
         let (address, length) = family.pool();
         format!("{address}/{length}")
     });
-    let mut text = format!(
+    format!(
         "version: 1\ninterfaces:\n  - {{ name: {interface}, role: subscriber }}\n\
-         pools:\n  - {{ name: residential, prefixes: [{}] }}\nexemptions:\n",
+         pools:\n  - {{ name: residential, prefixes: [{}] }}\n",
         pools.join(", ")
+    )
+}
+
+/// Exemptions as people keep them; each fourth is an IPv6 one. Only a policy file gives them ids.
+fn records(exemptions: u32, has_ids: bool) -> String {
+    let (v4, v6) = (
+        Scenario::draw(Family::V4, exemptions - exemptions / 4, Spread::Scattered),
+        Scenario::draw(Family::V6, exemptions / 4, Spread::Scattered),
     );
+    let mut text = String::new();
     for (number, prefix) in v4.exempt_prefixes().chain(v6.exempt_prefixes()).enumerate() {
+        let id = if has_ids {
+            format!("id: C{number}, ")
+        } else {
+            String::new()
+        };
         // Writing to a string does not fail.
         let _ = writeln!(
             text,
-            "  - {{ id: C{number}, customer: Customer {number}, prefixes: [{prefix}], ticket: OPS-{number}, \
-             expires: 2099-12-31 }}"
+            "  - {{ {id}customer: Customer {number}, prefixes: [{prefix}], ticket: OPS-{number}, expires: 2099-12-31 }}"
         );
     }
     text
 }
 
-fn row(exemptions: u32, policy_bytes: u64, file: &Path) -> anyhow::Result<Row> {
+/// A state directory whose store has the exemptions, and a policy that has none.
+struct Stored {
+    folder: TempDir,
+}
+
+impl Stored {
+    fn new(head: &str, import: &str) -> anyhow::Result<Self> {
+        let stored = Self {
+            folder: tempfile::tempdir().context("cannot make a temporary directory")?,
+        };
+        let import_file = stored.folder.path().join("import.yaml");
+        fs::write(stored.policy(), head)
+            .and_then(|()| fs::write(&import_file, import))
+            .context("cannot write to a temporary directory")?;
+        let (_running, _) = enforce(&stored.policy(), &stored.state())?;
+        let imported = Command::new(COMMAND)
+            .args(["exempt", "import"])
+            .arg(&import_file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .status()
+            .context("cannot run op25b exempt import")?;
+        ensure!(imported.success(), "op25b exempt import fails ({imported})");
+        Ok(stored)
+    }
+
+    fn policy(&self) -> PathBuf {
+        self.folder.path().join("policy.yaml")
+    }
+
+    fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+}
+
+fn row(exemptions: u32, policy_bytes: u64, file: &Path, stored: &Stored) -> anyhow::Result<Row> {
     const REPETITIONS: usize = 5;
-    let (mut checks, mut runs) = (Vec::new(), Vec::new());
+    let empty = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let (mut checks, mut runs, mut runs_stored) = (Vec::new(), Vec::new(), Vec::new());
     let begin = Instant::now();
     while checks.len() < REPETITIONS && (checks.is_empty() || begin.elapsed() < LONGEST) {
         checks.push(check(file)?);
-        runs.push(run(file)?);
+        runs.push(run(file, empty.path())?);
+        runs_stored.push(run(&stored.policy(), &stored.state())?);
     }
     Ok(Row {
         exemptions,
         policy_bytes,
         check: cost(&checks)?,
         run: cost(&runs)?,
+        run_stored: cost(&runs_stored)?,
     })
 }
 
@@ -178,12 +230,19 @@ fn check(file: &Path) -> anyhow::Result<Measured> {
 }
 
 /// Enforces the policy; what it took until then.
-fn run(file: &Path) -> anyhow::Result<Measured> {
+fn run(file: &Path, state: &Path) -> anyhow::Result<Measured> {
+    enforce(file, state).map(|(_, measured)| measured)
+}
+
+/// Enforces the policy with the store of a state directory.
+fn enforce(file: &Path, state: &Path) -> anyhow::Result<(Running, Measured)> {
     let begin = Instant::now();
     let child = Command::new(COMMAND)
         // The BPF file system is one of the benchmark's own.
         .args(["run", "--no-persist", "--policy"])
         .arg(file)
+        .arg("--state-dir")
+        .arg(state)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -201,7 +260,7 @@ fn run(file: &Path) -> anyhow::Result<Measured> {
                 cpu: cpu_of(pid)?,
                 peak_kib: peak_kib_of(pid).context("op25b run has ended")?,
             };
-            return Ok(Measured { took, used });
+            return Ok((running, Measured { took, used }));
         }
         lines.push(line);
     }
@@ -260,6 +319,8 @@ pub fn table(rows: &[Row]) -> String {
                 seconds(&row.run),
                 cpu(&row.run),
                 mebibytes(row.run.peak_kib << 10),
+                seconds(&row.run_stored),
+                mebibytes(row.run_stored.peak_kib << 10),
                 row.run.seconds.repetitions.to_string(),
             ]
         })
@@ -273,10 +334,13 @@ pub fn table(rows: &[Row]) -> String {
         "enforcing, s",
         "CPU, s",
         "peak, MiB",
+        "stored, s",
+        "peak, MiB",
         "rounds",
     ];
     format!(
-        "From start to the end of `op25b check`, and to \"enforcing\" of `op25b run` (medians)\n\n{}",
+        "From start to the end of `op25b check`, and to \"enforcing\" of `op25b run` with these \
+         exemptions in the policy and in the store (medians)\n\n{}",
         table::table(&head, 0, &rows)
     )
 }
