@@ -90,7 +90,7 @@ fn the_unit_is_attached_before_the_network_comes_up_and_never_gives_up() {
         "Before=network-pre.target shutdown.target",
         "Conflicts=shutdown.target",
         "StartLimitIntervalSec=0",
-        "ExecStartPre=+/usr/bin/chown -R op25b:op25b /sys/fs/bpf/op25b",
+        "ExecStartPre=+/usr/bin/chown -R op25b:op25b /sys/fs/bpf/op25b /var/lib/op25b",
     ] {
         assert!(unit.lines().any(|line| line == setting), "{setting} is missing");
     }
