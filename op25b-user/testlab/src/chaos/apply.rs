@@ -1,6 +1,11 @@
 //! Making a fault, and undoing it.
 
-use std::{fs, path::PathBuf, thread, time::Duration};
+use std::{
+    fs,
+    path::PathBuf,
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, ensure};
 use nix::sys::signal::Signal;
@@ -15,6 +20,7 @@ use crate::{
         walk::Walk,
     },
     foreign_program::{self, ForeignProgram},
+    interrupt,
     lab::NetNs,
 };
 
@@ -114,7 +120,11 @@ impl Walk {
                 None
             }
             Fault::Wait(milliseconds) => {
-                thread::sleep(Duration::from_millis(milliseconds));
+                let end = Instant::now() + Duration::from_millis(milliseconds);
+                while let Some(left) = end.checked_duration_since(Instant::now()) {
+                    interrupt::check()?;
+                    thread::sleep(left.min(Duration::from_millis(50)));
+                }
                 None
             }
         })
