@@ -2,9 +2,9 @@
 
 use std::{path::Path, sync::mpsc, thread, time::Duration};
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use jiff::Timestamp;
-use tracing::{error, warn};
+use tracing::error;
 
 use super::{options::Options, process::privileges};
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     state_dir::{self, LastGood, Origin},
 };
 
-/// How long the disk of the state directory may take for two small files.
+/// How long a start waits for the disk of the state directory.
 const DISK_TIME: Duration = Duration::from_secs(1);
 
 /// A policy to start with.
@@ -31,46 +31,44 @@ pub(super) struct TimeRecords {
     pub(super) dates: ReachedDates,
     /// The last record of the clock.
     pub(super) clock: Option<Timestamp>,
+    /// Why something could not be read.
+    remarks: Vec<String>,
 }
 
 impl TimeRecords {
-    /// Reads them, in a thread, as a disk that hangs must not keep the filter off. What cannot be read is missing: the pinned filter
-    /// may have it, and the pools of most policies have no dates.
-    fn read(state_dir: &Path) -> Self {
+    /// Reads them, or does without on a disk that does not answer.
+    fn read_in_time(state_dir: &Path) -> Self {
         let dir = state_dir.to_owned();
-        let (sender, records) = mpsc::channel();
-        let thread = thread::Builder::new().name("read-state".to_owned());
-        let started = thread.spawn(move || {
-            privileges::keep_file_access();
-            // Nobody may wait for it any more.
-            let _ = sender.send(Self::read_files(&dir));
-        });
-        let read = started
-            .map_err(anyhow::Error::from)
-            .and_then(|_| Ok(records.recv_timeout(DISK_TIME)?));
-        read.unwrap_or_else(|error| {
-            error!(
-                "the disk of {} has not answered within {DISK_TIME:?} ({error}): a wrong clock may open pools whose date was \
-                 reached",
-                state_dir.display()
-            );
-            Self {
-                dates: ReachedDates::default(),
-                clock: None,
-            }
+        in_time(move || Self::read(&dir)).unwrap_or_else(|error| Self {
+            dates: ReachedDates::default(),
+            clock: None,
+            remarks: vec![format!("{}: {error:#}", state_dir.display())],
         })
     }
 
-    fn read_files(state_dir: &Path) -> Self {
+    /// Reads them. What cannot be read is missing: the pinned filter may have it, and the pools of most policies have no dates.
+    fn read(state_dir: &Path) -> Self {
+        let mut remarks = Vec::new();
         let dates = state_dir::read_dates(state_dir).unwrap_or_else(|error| {
-            error!("a wrong clock may open pools whose date was reached: {error:#}");
+            remarks.push(format!("{error:#}"));
             ReachedDates::default()
         });
         let clock = state_dir::read_clock(state_dir).unwrap_or_else(|error| {
-            warn!("a clock that is behind may go unnoticed: {error:#}");
+            remarks.push(format!("{error:#}"));
             None
         });
-        Self { dates, clock }
+        Self {
+            dates,
+            clock,
+            remarks,
+        }
+    }
+
+    /// Logs what could not be read.
+    pub(super) fn log_remarks(&self) {
+        for remark in &self.remarks {
+            error!("with a wrong clock, pools whose date was reached may open again: {remark}");
+        }
     }
 }
 
@@ -83,7 +81,7 @@ pub(super) struct RefusedFile {
 impl StartPolicy {
     /// Reads the policy file and, if that is refused, the last good policy. `print` gets the file's errors and warnings.
     pub(super) fn read(options: &Options, print: impl Fn(&Report)) -> anyhow::Result<Self> {
-        let time = TimeRecords::read(&options.state_dir);
+        let time = TimeRecords::read_in_time(&options.state_dir);
         let refused = match policy::read_holding(&options.policy, &time.dates) {
             Ok(file) => {
                 print(&file.warnings);
@@ -99,10 +97,11 @@ impl StartPolicy {
             print(report);
         }
         let why = refused.in_one_line();
-        match LastGood::read(&options.state_dir) {
+        let dir = options.state_dir.clone();
+        match in_time(move || LastGood::read(&dir)).and_then(|read| Ok(read?)) {
             Ok(Some(last_good)) => Self::of(last_good, &options.policy, time, why),
             Ok(None) => Err(refused.into()),
-            Err(error) => bail!("{why}; {:#}", anyhow::Error::from(error)),
+            Err(error) => bail!("{why}; {error:#}"),
         }
     }
 
@@ -162,4 +161,33 @@ impl RefusedFile {
 
 fn shown(at: Timestamp) -> impl std::fmt::Display {
     at.strftime("%Y-%m-%d %H:%M:%S UTC")
+}
+
+/// Reads from the state directory, for a limited time: its disk may hang.
+fn in_time<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<T> {
+    let (sender, result) = mpsc::sync_channel(1);
+    thread::Builder::new()
+        .name("state-dir".to_owned())
+        .spawn(move || {
+            privileges::keep_file_access();
+            // Nobody may wait for it any more.
+            let _ = sender.send(read());
+        })
+        .context("cannot start a thread")?;
+    result
+        .recv_timeout(DISK_TIME)
+        .context("the disk of the state directory does not answer")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_does_not_answer_delays_the_start_by_seconds() {
+        let (_hangs, never) = mpsc::channel::<()>();
+        let error = in_time(move || never.recv()).unwrap_err();
+        assert!(error.to_string().contains("does not answer"), "{error}");
+        assert_eq!(in_time(|| 25).unwrap(), 25);
+    }
 }

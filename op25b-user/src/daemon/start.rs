@@ -36,6 +36,7 @@ impl Daemon {
         mut signals: Signals,
     ) -> anyhow::Result<Option<(Self, Enforcer)>> {
         let StartPolicy { file, time, refused } = policy;
+        time.log_remarks();
         let takeover_options = TakeoverOptions {
             bpffs: options.bpffs.clone(),
             no_persist: options.no_persist,
