@@ -15,7 +15,7 @@ use crate::{
             reports::{self, Report, Source},
             rules,
         },
-        faults::{Fault, Interface, Part, Round},
+        faults::{Fault, Interface, Round},
         moment::Moment,
         stage::traffic::customers,
         walk::{SETTLE, Walk},
@@ -165,7 +165,7 @@ impl Walk {
                 pause()?;
             }
             // Without pins, too, nobody knows any more that the date was reached.
-            if round.has(|fault| fault.parts().contains(&Part::Pins)) {
+            if round.has(|fault| fault == Fault::UnpinAll) {
                 self.reach_date()?;
             }
             self.windows.last_mut().context("no window")?.until = Some(Moment::now());
