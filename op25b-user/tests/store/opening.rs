@@ -112,6 +112,26 @@ fn where_no_store_can_be_made_it_is_empty_and_tries_again_at_each_commit() {
 }
 
 #[test]
+fn a_store_that_appears_where_there_was_none_is_read_while_it_is_looked_after() {
+    let dir = tempdir().unwrap();
+    let (state, aside) = (dir.path().join("state"), dir.path().join("aside"));
+    add_each(&mut open(&aside), 1..=2);
+    fs::write(&state, "a file is in the way").unwrap();
+    let mut store = sqlite::open(&state).store;
+    assert_eq!(customers(&store), [""; 0]);
+    let before = store.progress().replacements();
+    fs::remove_file(&state).unwrap();
+    fs::rename(&aside, &state).unwrap();
+    store.maintain(now()).unwrap();
+    assert_eq!(customers(&store), named(1..=2));
+    assert_eq!(customers(&store.reader().unwrap()), named(1..=2));
+    // The kernel follows.
+    assert_eq!(store.progress().replacements(), before + 1);
+    add_each(&mut store, 3..=3);
+    assert_eq!(customers(&open(&state)), named(1..=3));
+}
+
+#[test]
 fn a_store_that_cannot_be_read_does_not_pass_for_empty() {
     let dir = tempdir().unwrap();
     let file = dir.path().join("exemptions.db");

@@ -27,7 +27,7 @@ use ulid::Ulid;
 
 use self::{
     error::ErrorMap,
-    files::{Files, Used},
+    files::{Files, Used, exists},
     open::Writable,
     read_only::Check,
     readers::Published,
@@ -145,7 +145,7 @@ impl SqliteStore {
         }
     }
 
-    /// Opens the store as [`open`] does, but without what takes long: it is neither checked nor backed up.
+    /// Opens the store as [`open()`] does, but without what takes long: it is neither checked nor backed up.
     pub fn open_unchecked(&mut self, remarks: &mut Vec<String>) {
         let begin = remarks.len();
         if let Err(write_error) = self.open_by(Check::No, remarks) {
@@ -246,17 +246,32 @@ impl SqliteStore {
         self.upkeep.back_up_if_due(now)
     }
 
-    /// Opens a store again that could not be read: calls that only read do not, and would keep failing.
+    /// Opens a store again that could not be read, or that did not exist and now does: calls that only read do not, and would
+    /// keep failing, or find nothing.
     fn read_again(&mut self, now: Timestamp) -> Result<(), StoreError> {
         // The clock may have been set back.
         let was_tried = |at: Timestamp| now.duration_since(at).abs() < READ_AGAIN;
-        if self.records.is_ok() || self.tried_at.is_some_and(was_tried) {
+        if self.tried_at.is_some_and(was_tried) {
+            return Ok(());
+        }
+        let has_appeared = self.records.as_ref().is_ok_and(SqliteReader::is_absent)
+            && exists(&self.files.store()).unwrap_or(false);
+        if self.records.is_ok() && !has_appeared {
             return Ok(());
         }
         self.tried_at = Some(now);
+        if has_appeared {
+            self.records = Err(StoreError::Failed {
+                path: self.files.store(),
+                why: "it is being opened".to_owned(),
+            });
+        }
         let opened = self.reopen();
         if self.records.is_ok() {
             info!("the exemption store can be read again");
+        }
+        if has_appeared {
+            self.progress.note_replacement();
         }
         opened
     }

@@ -110,6 +110,11 @@ impl SqliteReader {
         }
     }
 
+    /// Whether there was no store when it was opened.
+    pub(super) fn is_absent(&self) -> bool {
+        self.connection.is_none()
+    }
+
     /// Whether the file itself is open, not a copy.
     pub(super) fn is_direct(&self) -> bool {
         self.connection.is_some() && matches!(self.source, Source::File)
