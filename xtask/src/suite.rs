@@ -4,6 +4,7 @@ use std::{
     env, fs, io,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -162,6 +163,11 @@ fn steps(through_sudo: bool) -> anyhow::Result<Vec<Step>> {
     parsers.env("RUSTDOCFLAGS", "-D warnings");
     let mut test = cargo(&["test", "--workspace", "--exclude", "op25b-ebpf", "--no-fail-fast"]);
     run_tests_through(&mut test, through_sudo)?;
+    if env::var_os("RUST_TEST_THREADS").is_none() {
+        // Most tests wait, for a packet that should not come or for the next second.
+        let threads = 2 * thread::available_parallelism().map_or(1, usize::from);
+        test.env("RUST_TEST_THREADS", threads.to_string());
+    }
     let clippy = cargo(&[
         "clippy",
         "--workspace",
