@@ -1,6 +1,6 @@
 //! Interfaces that appear, disappear and return, and other processes that detach or replace the filter.
 
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use nix::sys::signal::Signal;
 use op25b_testlab::{filter::Filter, lab::Servers};
@@ -81,16 +81,16 @@ fn an_interface_that_returns_is_enforced_on_again_and_again_with_its_tunnels() {
     let add = ["link add back0 type veth peer name back1"];
     scene.ip(&add);
     let filter = scene.filter(&scene.policy(&with("back0", ", tunnels: [gre]")));
-    let mut indices = vec![];
+    let mut indices = BTreeSet::new();
     for time in 0..3 {
         scene.ip(&["link delete back0"]);
         eventually("it is gone", || runs_on(&scene, "back0").is_none());
         scene.ip(&add);
         await_filter(&scene, "back0");
-        let index = scene.on_router("cat", &["/sys/class/net/back0/ifindex"]);
-        indices.push(index.stdout);
+        indices.insert(report(&scene, "back0")["ifindex"].as_u64().unwrap());
         eventually("it is logged", || logged(&filter, "reattached") == time + 1);
     }
+    assert_eq!(indices.len(), 3, "each is another interface: {indices:?}");
     assert_eq!(report(&scene, "back0")["interferences"], 0);
     assert_eq!(logged(&filter, "\"ERROR\""), 0, "{}", filter.log());
     let links = fs::read_dir(pin(&scene, "")).unwrap().count();
