@@ -4,7 +4,6 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use nix::sys::signal::Signal;
 use op25b_testlab::{filter::Filter, lab::Servers};
-use serde_json::Value;
 
 use crate::support::{
     foreign_program::{self, ForeignProgram},
@@ -21,29 +20,11 @@ fn pin(scene: &Scene, interface: &str) -> PathBuf {
     pins.join("links").join(interface)
 }
 
-/// The daemon's report of an interface.
-fn report(scene: &Scene, interface: &str) -> Value {
-    let interfaces = scene.daemon_report()["interfaces"].clone();
-    let mut interfaces = interfaces.as_array().unwrap().iter();
-    interfaces
-        .find(|found| found["name"] == interface)
-        .unwrap()
-        .clone()
-}
-
-fn runs_on(scene: &Scene, interface: &str) -> Option<u32> {
-    let attached = scene.attached().into_iter();
-    attached
-        .filter(|(name, ..)| name == interface)
-        .map(|(.., program)| program)
-        .next()
-}
-
 /// Waits until the filter runs on an interface, by the program that runs on sub0.
 fn await_filter(scene: &Scene, interface: &str) {
     eventually("the filter runs", || {
-        let program = runs_on(scene, interface);
-        program.is_some() && program == runs_on(scene, "sub0")
+        let program = scene.program_on(interface);
+        program.is_some() && program == scene.program_on("sub0")
     });
 }
 
@@ -58,14 +39,14 @@ fn an_interface_that_is_waited_for_is_enforced_on_as_soon_as_it_is_there() {
     let filter = scene.filter(&scene.policy(&with("late0", ", wait: true")));
     scene.assert_blocked(&servers, &filter);
     eventually("it is logged", || logged(&filter, "waiting for it") == 1);
-    assert_eq!(report(&scene, "late0")["state"], "missing");
+    assert_eq!(scene.interface_report("late0")["state"], "missing");
     scene.ip(&["link add late0 type veth peer name late1"]);
     await_filter(&scene, "late0");
     eventually("it is reported", || {
-        report(&scene, "late0")["state"] == "enforced"
+        scene.interface_report("late0")["state"] == "enforced"
     });
     assert!(pin(&scene, "late0").exists());
-    assert_eq!(report(&scene, "late0")["interferences"], 0);
+    assert_eq!(scene.interface_report("late0")["interferences"], 0);
 
     // A reload takes it along, and what is missing then is waited for again.
     scene.ip(&["link delete late0"]);
@@ -84,14 +65,14 @@ fn an_interface_that_returns_is_enforced_on_again_and_again_with_its_tunnels() {
     let mut indices = BTreeSet::new();
     for time in 0..3 {
         scene.ip(&["link delete back0"]);
-        eventually("it is gone", || runs_on(&scene, "back0").is_none());
+        eventually("it is gone", || scene.program_on("back0").is_none());
         scene.ip(&add);
         await_filter(&scene, "back0");
-        indices.insert(report(&scene, "back0")["ifindex"].as_u64().unwrap());
+        indices.insert(scene.interface_report("back0")["ifindex"].as_u64().unwrap());
         eventually("it is logged", || logged(&filter, "reattached") == time + 1);
     }
     assert_eq!(indices.len(), 3, "each is another interface: {indices:?}");
-    assert_eq!(report(&scene, "back0")["interferences"], 0);
+    assert_eq!(scene.interface_report("back0")["interferences"], 0);
     assert_eq!(logged(&filter, "\"ERROR\""), 0, "{}", filter.log());
     let links = fs::read_dir(pin(&scene, "")).unwrap().count();
     assert_eq!(links, 2);
@@ -108,10 +89,10 @@ fn a_filter_that_another_process_detaches_is_put_back_at_once_with_an_error_in_t
     eventually("it is noticed", || {
         logged(&filter, "THE FILTER WAS DETACHED") == 1
     });
-    eventually("it is put back", || runs_on(&scene, "sub0").is_some());
+    eventually("it is put back", || scene.program_on("sub0").is_some());
     assert_eq!(logged(&filter, "cannot reattach"), 0, "{}", filter.log());
     scene.assert_blocked(&servers, &filter);
-    let report = report(&scene, "sub0");
+    let report = scene.interface_report("sub0");
     assert_eq!(
         (&report["interferences"], &report["state"]),
         (&1.into(), &"enforced".into())
@@ -122,8 +103,8 @@ fn a_filter_that_another_process_detaches_is_put_back_at_once_with_an_error_in_t
     eventually("it is noticed", || {
         logged(&filter, "THE FILTER WAS DETACHED") == 2
     });
-    assert_eq!(runs_on(&scene, "sub0"), None);
-    eventually("it is put back later", || runs_on(&scene, "sub0").is_some());
+    assert_eq!(scene.program_on("sub0"), None);
+    eventually("it is put back later", || scene.program_on("sub0").is_some());
 }
 
 #[test]
@@ -131,17 +112,17 @@ fn another_program_in_its_place_is_named_and_left_until_it_goes() {
     let scene = Scene::new();
     let filter = scene.filter(&scene.policy(SMALL));
     let foreign = ForeignProgram::instead_of(&filter, scene.router(), "sub0");
-    let id = runs_on(&scene, "sub0").unwrap();
+    let id = scene.program_on("sub0").unwrap();
     // Its name is known at the start only: reading it takes a privilege that is given up.
     let refusal = format!(
         "interface sub0 already runs another XDP program (id {id}, native), `bpftool prog show id {id}` names it; "
     );
     eventually("it is named", || logged(&filter, &refusal) == 1);
-    assert_eq!(report(&scene, "sub0")["state"], "lost");
-    assert_eq!(runs_on(&scene, "sub0"), Some(id));
+    assert_eq!(scene.interface_report("sub0")["state"], "lost");
+    assert_eq!(scene.program_on("sub0"), Some(id));
     drop(foreign);
-    eventually("the filter is back", || runs_on(&scene, "sub0").is_some());
-    assert_eq!(runs_on(&scene, "sub0"), runs_on(&scene, "corp0"));
+    eventually("the filter is back", || scene.program_on("sub0").is_some());
+    assert_eq!(scene.program_on("sub0"), scene.program_on("corp0"));
 }
 
 #[test]
@@ -149,16 +130,16 @@ fn another_program_on_its_own_link_is_replaced_and_a_pin_that_is_removed_pinned_
     let scene = Scene::new();
     let servers = Servers::start(&scene.lab).unwrap();
     let filter = scene.filter(&scene.policy(SMALL));
-    let program = runs_on(&scene, "sub0");
+    let program = scene.program_on("sub0");
     foreign_program::replace(&pin(&scene, "sub0"));
     eventually("it is noticed", || {
         logged(&filter, "THE FILTER WAS REPLACED") == 1
     });
-    eventually("it is put back", || runs_on(&scene, "sub0") == program);
+    eventually("it is put back", || scene.program_on("sub0") == program);
     scene.assert_blocked(&servers, &filter);
 
     fs::remove_file(pin(&scene, "corp0")).unwrap();
     eventually("it is pinned again", || pin(&scene, "corp0").exists());
     filter.leave_by(Signal::SIGKILL).unwrap();
-    assert_eq!(runs_on(&scene, "corp0"), program);
+    assert_eq!(scene.program_on("corp0"), program);
 }

@@ -14,24 +14,6 @@ fn index(scene: &Scene, interface: &str) -> u64 {
     shown.json()[0]["ifindex"].as_u64().unwrap()
 }
 
-fn program(scene: &Scene, interface: &str) -> Option<u32> {
-    let attached = scene.attached().into_iter();
-    attached
-        .filter(|(name, ..)| name == interface)
-        .map(|(.., program)| program)
-        .next()
-}
-
-/// The daemon's report of an interface.
-fn report(scene: &Scene, interface: &str) -> Value {
-    let interfaces = scene.daemon_report()["interfaces"].clone();
-    let mut interfaces = interfaces.as_array().unwrap().iter();
-    interfaces
-        .find(|found| found["name"] == interface)
-        .unwrap()
-        .clone()
-}
-
 fn metric(scene: &Scene, series: &str) -> bool {
     let page = scene.op25b(&["metrics"]).stdout;
     page.lines().any(|line| line == series)
@@ -44,12 +26,15 @@ fn logged(filter: &Filter, what: &str) -> usize {
 /// Waits until the filter runs on sub0, and asserts that every reader reports the facts.
 fn await_sub0(scene: &Scene, filter: &Filter) {
     eventually("the filter runs on sub0", || {
-        program(scene, "sub0").is_some() && program(scene, "sub0") == program(scene, "corp0")
+        scene.program_on("sub0").is_some() && scene.program_on("sub0") == scene.program_on("corp0")
     });
-    let sub0 = report(scene, "sub0");
+    let sub0 = scene.interface_report("sub0");
     assert_eq!(sub0["state"], "enforced", "{}", filter.log());
     assert_eq!(sub0["ifindex"], index(scene, "sub0"));
-    assert_eq!(sub0["program_id"].as_u64(), program(scene, "sub0").map(u64::from));
+    assert_eq!(
+        sub0["program_id"].as_u64(),
+        scene.program_on("sub0").map(u64::from)
+    );
     assert_eq!(scene.daemon_report()["state"], "enforced");
     assert!(metric(scene, "op25b_state{state=\"enforced\"} 1"));
     assert!(metric(scene, "op25b_interface_enforced{interface=\"sub0\"} 1"));
@@ -71,8 +56,10 @@ fn an_interface_that_takes_the_name_of_a_renamed_one_is_filtered_and_the_other_r
     scene.ip(&["link add next0 type veth peer name next1"]);
     let filter = scene.filter(&scene.policy(SMALL));
     scene.ip(&["link set sub0 down", "link set sub0 name old0"]);
-    eventually("it is noticed", || report(&scene, "sub0")["state"] == "missing");
-    assert_eq!(report(&scene, "sub0")["program_id"], Value::Null);
+    eventually("it is noticed", || {
+        scene.interface_report("sub0")["state"] == "missing"
+    });
+    assert_eq!(scene.interface_report("sub0")["program_id"], Value::Null);
     assert_eq!(scene.daemon_report()["state"], "degraded");
     assert!(metric(&scene, "op25b_state{state=\"degraded\"} 1"));
     assert!(metric(&scene, "op25b_interface_enforced{interface=\"sub0\"} 0"));
@@ -80,14 +67,14 @@ fn an_interface_that_takes_the_name_of_a_renamed_one_is_filtered_and_the_other_r
         logged(&filter, "the interface is named old0 now") == 1
     });
     // Until another interface has the name, the filter stays: the policy may be about to get the new name.
-    assert_eq!(program(&scene, "old0"), program(&scene, "corp0"));
+    assert_eq!(scene.program_on("old0"), scene.program_on("corp0"));
 
     scene.ip(&["link set next0 name sub0"]);
     await_sub0(&scene, &filter);
-    assert_eq!(program(&scene, "old0"), None);
+    assert_eq!(scene.program_on("old0"), None);
     assert_eq!(logged(&filter, "another interface bears the name"), 1);
     assert_eq!(pins(&scene), ["corp0", "sub0"]);
-    assert_eq!(report(&scene, "sub0")["interferences"], 0);
+    assert_eq!(scene.interface_report("sub0")["interferences"], 0);
 }
 
 #[test]
@@ -97,7 +84,9 @@ fn an_interface_that_takes_the_name_of_one_in_another_namespace_is_filtered() {
     let was = index(&scene, "sub0");
     let elsewhere = scene.lab.host(Host::Internet).name().to_owned();
     scene.ip(&[&format!("link set sub0 netns {elsewhere}")]);
-    eventually("it is noticed", || report(&scene, "sub0")["state"] == "missing");
+    eventually("it is noticed", || {
+        scene.interface_report("sub0")["state"] == "missing"
+    });
     eventually("it is logged", || {
         logged(&filter, "the interface is in another network namespace") == 1
     });
@@ -114,13 +103,15 @@ fn an_interface_that_returns_from_another_namespace_is_enforced_again() {
     let internet = scene.lab.host(Host::Internet);
     let [there, here] = [internet.name(), scene.router().name()].map(str::to_owned);
     scene.ip(&[&format!("link set sub0 netns {there}")]);
-    eventually("it is noticed", || report(&scene, "sub0")["state"] == "missing");
+    eventually("it is noticed", || {
+        scene.interface_report("sub0")["state"] == "missing"
+    });
     let mut back = std::process::Command::new("ip");
     back.args(["link", "set", "sub0", "netns", &here]);
     let moved = internet.run(move || Ok(back.status()?)).unwrap();
     assert!(moved.success());
     await_sub0(&scene, &filter);
-    assert_eq!(report(&scene, "sub0")["interferences"], 0);
+    assert_eq!(scene.interface_report("sub0")["interferences"], 0);
 }
 
 #[test]
@@ -134,7 +125,7 @@ fn interfaces_that_swap_their_names_are_both_filtered_with_the_programs_of_their
         .replace("sub0, role: subscriber", "a0, role: subscriber")
         .replace("corp0, role: subscriber", "b0, role: uplink");
     let filter = scene.filter(&scene.policy(&policy));
-    let before = (program(&scene, "a0"), program(&scene, "b0"));
+    let before = (scene.program_on("a0"), scene.program_on("b0"));
     assert_ne!(before.0, before.1);
     scene.ip(&[
         "link set a0 name c0",
@@ -142,11 +133,19 @@ fn interfaces_that_swap_their_names_are_both_filtered_with_the_programs_of_their
         "link set c0 name b0",
     ]);
     eventually("each runs its program", || {
-        (program(&scene, "a0"), program(&scene, "b0")) == before
+        (scene.program_on("a0"), scene.program_on("b0")) == before
     });
     for interface in ["a0", "b0"] {
-        assert_eq!(report(&scene, interface)["state"], "enforced", "{}", filter.log());
-        assert_eq!(report(&scene, interface)["ifindex"], index(&scene, interface));
+        assert_eq!(
+            scene.interface_report(interface)["state"],
+            "enforced",
+            "{}",
+            filter.log()
+        );
+        assert_eq!(
+            scene.interface_report(interface)["ifindex"],
+            index(&scene, interface)
+        );
     }
     assert_eq!(pins(&scene), ["a0", "b0"]);
     assert_eq!(filter.stop().unwrap().code(), Some(0));
@@ -160,9 +159,9 @@ fn a_policy_that_follows_a_renamed_interface_is_loaded_and_taken_over_without_a_
     let was = index(&scene, "sub0");
     scene.ip(&["link set sub0 down", "link set sub0 name new0"]);
     scene.policy(&SMALL.replace("sub0", "new0"));
-    let before = program(&scene, "new0").unwrap();
+    let before = scene.program_on("new0").unwrap();
     filter.reload().unwrap();
-    let after = program(&scene, "new0").unwrap();
+    let after = scene.program_on("new0").unwrap();
     assert_ne!(before, after);
     assert_eq!(index(&scene, "new0"), was);
     assert_eq!(scene.daemon_report()["state"], "enforced");

@@ -138,6 +138,24 @@ impl Scene {
         serde_json::from_str(body).unwrap()
     }
 
+    /// The daemon's report of an interface.
+    pub fn interface_report(&self, interface: &str) -> Value {
+        let interfaces = self.daemon_report()["interfaces"].clone();
+        let mut interfaces = interfaces.as_array().unwrap().iter();
+        interfaces
+            .find(|found| found["name"] == interface)
+            .unwrap()
+            .clone()
+    }
+
+    /// The id of the XDP program on an interface.
+    pub fn program_on(&self, interface: &str) -> Option<u32> {
+        let mut attached = self.attached().into_iter();
+        attached
+            .find(|(name, ..)| name == interface)
+            .map(|(.., program)| program)
+    }
+
     /// Configures the router, in `ip`'s words.
     pub fn ip(&self, commands: &[&str]) {
         for words in commands {
