@@ -58,9 +58,7 @@ impl DescribedPolicy {
         before: &Description,
     ) -> Result<Self, CompileError> {
         let now = Timestamp::now();
-        let mut policy = policy.clone();
-        policy.mark_reached(&before.reached);
-        let fitted = fit(policy, records, now)?;
+        let fitted = fit(with_reached(policy, before), records, now)?;
         let description = described_again(before, &fitted.policy);
         Ok(Self::fitted(fitted, description, now))
     }
@@ -72,8 +70,7 @@ impl DescribedPolicy {
         before: &Description,
     ) -> Result<Self, CompileError> {
         let now = Timestamp::now();
-        let mut policy = policy.clone();
-        policy.mark_reached(&before.reached);
+        let mut policy = with_reached(policy, before);
         let in_file = policy.exemptions_in_file().len();
         policy.exemptions.truncate(in_file);
         policy.exemptions.extend(records.iter().map(exemption));
@@ -97,6 +94,13 @@ impl DescribedPolicy {
             compiled_at,
         }
     }
+}
+
+/// The policy that is enforced, with the dates that were reached since it was loaded.
+fn with_reached(policy: &Policy, before: &Description) -> Policy {
+    let mut policy = policy.clone();
+    policy.mark_reached(&before.reached);
+    policy
 }
 
 /// The description of the policy that is enforced, with other exemptions.

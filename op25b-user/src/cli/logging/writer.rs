@@ -121,7 +121,10 @@ fn write_lines(queue: &Receiver<Message>, mut output: impl Write, lost: &AtomicU
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Mutex, PoisonError, mpsc::channel};
+    use std::sync::{
+        Mutex, PoisonError,
+        mpsc::{Sender, channel},
+    };
 
     use super::*;
 
@@ -144,15 +147,20 @@ mod tests {
         }
     }
 
+    /// Starts a queue for an output that writes to `written`; each of its writes takes an outcome from the channel.
+    fn start(written: &Arc<Mutex<Vec<u8>>>) -> (Queue, Sender<io::Result<()>>) {
+        let (sender, outcomes) = channel();
+        let output = Output {
+            written: Arc::clone(written),
+            outcomes,
+        };
+        (Queue::start(output).unwrap(), sender)
+    }
+
     #[test]
     fn lines_after_an_error_are_written_when_the_output_takes_them_again() {
-        let written = Arc::new(Mutex::new(Vec::new()));
-        let (outcomes, next) = channel();
-        let queue = Queue::start(Output {
-            written: Arc::clone(&written),
-            outcomes: next,
-        })
-        .unwrap();
+        let written = Arc::default();
+        let (queue, outcomes) = start(&written);
         for outcome in [Ok(()), Err(io::ErrorKind::StorageFull.into())] {
             outcomes.send(outcome).unwrap();
         }
@@ -168,13 +176,7 @@ mod tests {
 
     #[test]
     fn nobody_waits_for_an_output_that_takes_nothing() {
-        let written = Arc::new(Mutex::new(Vec::new()));
-        let (outcomes, next) = channel();
-        let queue = Queue::start(Output {
-            written: Arc::clone(&written),
-            outcomes: next,
-        })
-        .unwrap();
+        let (queue, outcomes) = start(&Arc::default());
         let lines = QUEUE + 100;
         for line in 0..lines {
             writeln!(&queue, "{line}").unwrap();
