@@ -9,7 +9,7 @@ use op25b_ebpf::{
     bpf::frame::Fetched,
     parse::{
         Network, UpperLayer,
-        ethernet::{Link, parse_link},
+        ethernet::{Link, NoNetwork, parse_link},
         extensions::{proto_is_extension, skip_extensions},
         flow::Flow,
         ipv4::parse_ipv4,
@@ -29,10 +29,10 @@ use crate::{
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn op25b_slow_path(ctx: *mut xdp_md) -> u32 {
-    let (network, link) = match parse_link(&Fetched(ctx)) {
+    let (network, link) = match parse_link(&Fetched(ctx), 0) {
         Ok(found) => found,
-        Err(Reason::Uninspectable) => return verdict::op25b_tags_verdict(),
-        Err(reason) => return pass(reason),
+        Err(NoNetwork::Hidden) => return verdict::op25b_tags_verdict(),
+        Err(NoNetwork::Other(_)) => return pass(Reason::NotIp),
     };
     let outer = match Outer::parse(ctx, network, link, maps::TUNNELS.load()) {
         Ok(outer) => outer,
@@ -51,7 +51,7 @@ pub extern "C" fn op25b_slow_path(ctx: *mut xdp_md) -> u32 {
 #[inline(never)]
 pub extern "C" fn op25b_up_slow_path(ctx: *mut xdp_md) -> u32 {
     // Mail servers do not hide what they send: a frame with many tags is not filtered.
-    let Ok((network, link)) = parse_link(&Fetched(ctx)) else {
+    let Ok((network, link)) = parse_link(&Fetched(ctx), 0) else {
         return pass(Reason::NotIp);
     };
     let outer = match Outer::parse(ctx, network, link, 0) {

@@ -48,7 +48,7 @@ pub fn baseline(ctx: XdpContext) -> u32 {
 #[inline(always)]
 fn is_blocked(ctx: *mut xdp_md) -> Result<bool, Reason> {
     let frame = Frame(ctx);
-    let (network, link) = parse_link(&frame)?;
+    let (network, link) = parse_link(&frame, 0).map_err(|_| Reason::NotIp)?;
     let upper = match network {
         Network::V4 => parse_ipv4(&frame, link.length)?,
         Network::V6 => parse_ipv6(&frame, link.length)?,

@@ -1,7 +1,5 @@
 //! From the Ethernet header, through VLAN tags and `PPPoE`, to the network layer.
 
-use op25b_common::Reason;
-
 use super::{
     Bytes, Network,
     ppp::{MAX_PPP_LENGTH, PPPOE_LENGTH, parse_pppoe},
@@ -25,44 +23,52 @@ const ETHERTYPE_QINQ_OLD: u16 = 0x9100;
 /// The data of a `PPPoE` session (RFC 2516).
 pub const ETHERTYPE_PPPOE_SESSION: u16 = 0x8864;
 
-/// The longest link header that is parsed: Ethernet, four tags, `PPPoE` and the PPP protocol.
+/// The longest link header at the start of a frame: Ethernet, four tags, `PPPoE` and the PPP protocol.
 pub const MAX_LINK_LENGTH: u32 =
     ETHERNET_LENGTH + MAX_VLAN_TAGS as u32 * VLAN_TAG_LENGTH + PPPOE_LENGTH + MAX_PPP_LENGTH;
 
 /// The headers before the network layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// Their bytes.
+    /// The bytes of the frame before the network layer.
     pub length: u32,
     /// How many of these are the PPP protocol's, 0 without `PPPoE`.
     pub ppp: u32,
 }
 
-/// Finds the network layer; an error if there is none that is known (`not_ip`), or if there are more tags than are skipped
-/// (`uninspectable`).
+/// Why there is no network layer that is parsed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoNetwork {
+    /// Something else than IP follows, or nothing (`not_ip`); with the last `EtherType`, 0 if there is none.
+    Other(u16),
+    /// There are more tags than are skipped, and IP may follow them (`uninspectable`).
+    Hidden,
+}
+
+/// Finds the network layer in the Ethernet frame that starts at `at`: 0, or where a tunnel carries one.
 #[inline(always)]
-pub fn parse_link<B: Bytes>(bytes: &B) -> Result<(Network, Link), Reason> {
-    let mut ethertype = bytes.be16(ETHERTYPE_OFFSET).ok_or(Reason::NotIp)?;
-    let mut length = ETHERNET_LENGTH;
+pub fn parse_link<B: Bytes>(bytes: &B, at: u32) -> Result<(Network, Link), NoNetwork> {
+    let mut ethertype = bytes.be16(at + ETHERTYPE_OFFSET).ok_or(NoNetwork::Other(0))?;
+    let mut length = at + ETHERNET_LENGTH;
     for _ in 0..MAX_VLAN_TAGS {
         if !proto_is_vlan(ethertype) {
             break;
         }
         // The tag's control information comes first, then the next EtherType.
-        ethertype = bytes.be16(length + 2).ok_or(Reason::NotIp)?;
+        ethertype = bytes.be16(length + 2).ok_or(NoNetwork::Other(ethertype))?;
         length += VLAN_TAG_LENGTH;
     }
     match ethertype {
         ETHERTYPE_IPV4 => Ok((Network::V4, Link { length, ppp: 0 })),
         ETHERTYPE_IPV6 => Ok((Network::V6, Link { length, ppp: 0 })),
         ETHERTYPE_PPPOE_SESSION => {
-            let (network, ppp) = parse_pppoe(bytes, length).ok_or(Reason::NotIp)?;
+            let (network, ppp) = parse_pppoe(bytes, length).ok_or(NoNetwork::Other(ethertype))?;
             let length = length + PPPOE_LENGTH + ppp;
             Ok((network, Link { length, ppp }))
         }
         // Linux takes off any number of tags whose VLAN is 0: such a frame may well be received.
-        _ if proto_is_vlan(ethertype) => Err(Reason::Uninspectable),
-        _ => Err(Reason::NotIp),
+        _ if proto_is_vlan(ethertype) => Err(NoNetwork::Hidden),
+        _ => Err(NoNetwork::Other(ethertype)),
     }
 }
 
@@ -77,7 +83,12 @@ pub fn proto_is_vlan(ethertype: u16) -> bool {
 mod tests {
     use super::*;
 
-    fn parse(ethertypes: &[u16], rest: &[u8]) -> Result<(Network, Link), Reason> {
+    fn parse(ethertypes: &[u16], rest: &[u8]) -> Result<(Network, Link), NoNetwork> {
+        let frame = frame(ethertypes, rest);
+        parse_link(&&frame[..], 0)
+    }
+
+    fn frame(ethertypes: &[u16], rest: &[u8]) -> Vec<u8> {
         let mut frame = vec![0; 12];
         for (index, ethertype) in ethertypes.iter().enumerate() {
             if index > 0 {
@@ -86,7 +97,7 @@ mod tests {
             frame.extend(ethertype.to_be_bytes());
         }
         frame.extend(rest);
-        parse_link(&&frame[..])
+        frame
     }
 
     fn link(length: u32, ppp: u32) -> Link {
@@ -112,7 +123,7 @@ mod tests {
         let tags = [0x8100; 5];
         assert_eq!(
             parse(&[&tags[..], &[0x0800]].concat(), &[]),
-            Err(Reason::Uninspectable)
+            Err(NoNetwork::Hidden)
         );
     }
 
@@ -133,10 +144,18 @@ mod tests {
 
     #[test]
     fn other_ethertypes_and_frames_that_end_too_early_are_not_ip() {
-        assert_eq!(parse(&[0x0806], &[]), Err(Reason::NotIp));
-        assert_eq!(parse(&[0x8863], &[0; 8]), Err(Reason::NotIp));
-        assert_eq!(parse(&[0x8100], &[0, 1]), Err(Reason::NotIp));
-        assert_eq!(parse(&[0x8864], &[0x11, 0, 0, 1, 0, 42, 0]), Err(Reason::NotIp));
-        assert_eq!(parse_link(&&[0; 13][..]), Err(Reason::NotIp));
+        assert_eq!(parse(&[0x0806], &[]), Err(NoNetwork::Other(0x0806)));
+        assert_eq!(parse(&[0x8863], &[0; 8]), Err(NoNetwork::Other(0x8863)));
+        assert_eq!(parse(&[0x8100], &[0, 1]), Err(NoNetwork::Other(0x8100)));
+        let cut = [0x11, 0, 0, 1, 0, 42, 0];
+        assert_eq!(parse(&[0x8100, 0x8864], &cut), Err(NoNetwork::Other(0x8864)));
+        assert_eq!(parse_link(&&[0; 13][..], 0), Err(NoNetwork::Other(0)));
+    }
+
+    #[test]
+    fn a_frame_in_a_tunnel_is_parsed_from_its_start() {
+        let inner = frame(&[0x8100, 0x8864], &[0x11, 0, 0, 1, 0, 42, 0x00, 0x57]);
+        let frame = [&[0xff; 42][..], &inner].concat();
+        assert_eq!(parse_link(&&frame[..], 42), Ok((Network::V6, link(68, 2))));
     }
 }

@@ -159,7 +159,7 @@ mod tests {
     }
 
     fn outermost(bytes: &&[u8]) -> Segment {
-        let (network, link) = parse_link(bytes).expect("there is IP in it");
+        let (network, link) = parse_link(bytes, 0).expect("there is IP in it");
         let upper = match network {
             Network::V4 => parse_ipv4(bytes, link.length),
             Network::V6 => parse_ipv6(bytes, link.length),

@@ -15,10 +15,13 @@ use op25b_ebpf::parse::{
 
 /// Runs all parsers on a frame, and those for IP on the same bytes as packets of both versions.
 pub fn check(frame: &[u8]) {
-    if let Ok((network, link)) = parse_link(&frame) {
-        assert!(link.ppp <= 2);
-        assert!(link.length <= MAX_LINK_LENGTH && link.length <= length(frame));
-        packet(frame, network, link.length);
+    // At the start of a frame, and where a tunnel may carry one.
+    for at in [0, 42] {
+        if let Ok((network, link)) = parse_link(&frame, at) {
+            assert!(link.ppp <= 2);
+            assert!(link.length <= at + MAX_LINK_LENGTH && link.length <= length(frame));
+            packet(frame, network, link.length);
+        }
     }
     for network in [Network::V4, Network::V6] {
         packet(frame, network, 0);
