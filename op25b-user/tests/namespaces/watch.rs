@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use nix::{sys::stat::Mode, unistd::mkfifo};
 use op25b_testlab::filter::Filter;
 
 use crate::support::scene::{SMALL, Scene, eventually};
@@ -126,6 +127,26 @@ fn a_file_that_is_written_slowly_in_place_is_enforced_only_when_it_is_whole() {
     fs::hard_link(&policy, other.join("name")).unwrap();
     fs::write(other.join("name"), named("linked")).unwrap();
     assert_follows(&scene, "linked");
+}
+
+#[test]
+fn a_change_between_the_first_reading_and_the_watch_is_enforced() {
+    let scene = Scene::new();
+    let policy = scene.policy(SMALL);
+    fs::remove_file(&policy).unwrap();
+    mkfifo(&policy, Mode::S_IRWXU).unwrap();
+    thread::scope(|threads| {
+        threads.spawn(|| {
+            // Open once the daemon reads, which ends only with the pipe: another file has the name by then.
+            let mut pipe = OpenOptions::new().write(true).open(&policy).unwrap();
+            pipe.write_all(named("one").as_bytes()).unwrap();
+            let draft = scene.path("draft");
+            fs::write(&draft, named("two")).unwrap();
+            fs::rename(&draft, &policy).unwrap();
+        });
+        let _filter = watched(&scene, &policy);
+        assert_follows(&scene, "two");
+    });
 }
 
 #[test]

@@ -1,21 +1,33 @@
 //! Watches the policy file, however an editor or a deployment tool writes it.
 //!
 //! A thread watches every directory on the way to the file and the file itself, waits until a change is complete, and reads the
-//! file: the event loop never waits for its disk.
+//! file: the event loop never waits for its disk. It reads the file once when the watches are there, as it may have changed before.
 
 mod inotify;
 mod route;
 mod settling;
 
-use std::{fs, path::Path, thread, time::Instant};
+use std::{
+    fs,
+    path::Path,
+    sync::mpsc::{SyncSender, sync_channel},
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use nix::errno::Errno;
 use tokio::sync::mpsc;
 use tracing::warn;
 
-use self::{inotify::Watches, settling::Settling};
+use self::{
+    inotify::Watches,
+    settling::{Happening, Settling},
+};
 use crate::policy;
+
+/// How long a start waits for the disk of the file that is watched.
+const DISK_TIME: Duration = Duration::from_secs(1);
 
 /// A watch of a file; it reports nothing if it is off.
 pub(in crate::daemon) struct Watch(Option<mpsc::Receiver<String>>);
@@ -26,15 +38,18 @@ impl Watch {
         Self(None)
     }
 
-    /// Watches a file in a thread of its own.
+    /// Watches a file in a thread of its own; when this returns the watch has begun, unless the file's disk hangs.
     pub(in crate::daemon) fn file(path: &Path) -> anyhow::Result<Self> {
         let path =
             std::path::absolute(path).context("cannot determine the absolute path of the policy file")?;
         let (sender, digests) = mpsc::channel(1);
+        let (begun, has_begun) = sync_channel(1);
         thread::Builder::new()
             .name("watch".to_owned())
-            .spawn(move || watch(&path, &sender))
+            .spawn(move || watch(&path, &begun, &sender))
             .context("cannot start a thread")?;
+        // On a disk that hangs, the thread goes on alone.
+        let _ = has_begun.recv_timeout(DISK_TIME);
         Ok(Self(Some(digests)))
     }
 
@@ -52,7 +67,7 @@ impl Watch {
 }
 
 /// Sends the digest of the file each time that it has another one, until nobody waits for it.
-fn watch(path: &Path, sender: &mpsc::Sender<String>) {
+fn watch(path: &Path, begun: &SyncSender<()>, sender: &mpsc::Sender<String>) {
     let mut watches = Watches::new(path);
     if let Err(error) = &watches {
         warn!(
@@ -61,7 +76,11 @@ fn watch(path: &Path, sender: &mpsc::Sender<String>) {
              fs.inotify.max_user_instances may be too low"
         );
     }
+    // Nobody waits for it any more if it took long.
+    let _ = begun.try_send(());
     let mut settling = Settling::new(Instant::now());
+    // What happened between the daemon's first reading and the watches has left no event.
+    settling.note(Happening::Unknown, Instant::now());
     let mut last = None;
     while !sender.is_closed() {
         for happening in wait(&mut watches, settling.next()) {
@@ -81,7 +100,7 @@ fn watch(path: &Path, sender: &mpsc::Sender<String>) {
 }
 
 /// Waits until something happens, or until a moment.
-fn wait(watches: &mut Result<Watches, Errno>, until: Instant) -> Vec<settling::Happening> {
+fn wait(watches: &mut Result<Watches, Errno>, until: Instant) -> Vec<Happening> {
     if let Ok(watches) = watches {
         return watches.wait(until);
     }

@@ -18,7 +18,7 @@ pub(super) enum Happening {
     Written,
     /// A process that had the file open for writing has closed it.
     Closed,
-    /// The kernel has dropped events.
+    /// There may have been events that nobody has read: before the watch, or more than the kernel keeps.
     Unknown,
 }
 
