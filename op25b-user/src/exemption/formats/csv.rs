@@ -1,6 +1,6 @@
 //! Reads exemptions from comma-separated values (RFC 4180) with a header line.
 
-use csv::{ByteRecord, ReaderBuilder, StringRecord};
+use csv::{ReaderBuilder, StringRecord};
 
 use super::mistakes::Mistakes;
 use crate::exemption::{ImportRow, NewExemption};
@@ -21,30 +21,57 @@ const REQUIRED: [&str; 2] = ["customer", "prefixes"];
 /// The index in a file of each of [`COLUMNS`], and the number of its columns.
 struct Header([Option<usize>; COLUMNS.len()], usize);
 
+/// A row of a file: its cells without quotes and without spaces around them, empty for columns that the file does not have.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row<'r> {
+    /// The line in which it begins.
+    pub(super) line: u32,
+    pub(super) customer: &'r str,
+    pub(super) prefixes: &'r str,
+    pub(super) destinations: &'r str,
+    pub(super) ticket: &'r str,
+    pub(super) note: &'r str,
+    pub(super) expires: &'r str,
+    pub(super) force: bool,
+}
+
 /// Reads a file. `progress` is called with the number of bytes read so far.
 pub(super) fn read(text: &str, progress: &dyn Fn(u64)) -> Result<Vec<ImportRow>, Mistakes> {
+    let mut rows = Vec::new();
+    let mistakes = for_each_row(text, progress, &mut |row| rows.push(row.to_import()));
+    if mistakes.count() == 0 {
+        Ok(rows)
+    } else {
+        Err(mistakes)
+    }
+}
+
+/// Calls `found` with each row that has no mistake in its form, one at a time; returns the mistakes in the others.
+pub(super) fn for_each_row(text: &str, progress: &dyn Fn(u64), found: &mut dyn FnMut(&Row<'_>)) -> Mistakes {
     let mut reader = ReaderBuilder::new()
         .has_headers(false)
         // Rows that are too short or too long are reported below.
         .flexible(true)
         .from_reader(text.as_bytes());
     let mut lines = Lines::new(text);
-    let mut record = ByteRecord::new();
+    let mut record = StringRecord::new();
     let mut mistakes = Mistakes::default();
-    let mut rows = Vec::new();
     let mut header = None;
-    // Reading from memory cannot fail, and a byte record takes any bytes.
-    while reader.read_byte_record(&mut record).unwrap_or(false) {
-        let offset = record.position().map_or(0, csv::Position::byte);
-        progress(offset);
-        let line = lines.of_record(usize::try_from(offset).unwrap_or(usize::MAX));
-        // The file is UTF-8 text, and it is split at ASCII characters.
-        let Ok(row) = StringRecord::from_byte_record(record.clone()) else {
-            continue;
-        };
+    // Reading from memory cannot fail, nor can UTF-8 that is split at ASCII characters.
+    while reader.read_record(&mut record).unwrap_or(false) {
+        let start = record.position().map_or(0, csv::Position::byte);
+        progress(start);
+        let line = lines.of_record(usize::try_from(start).unwrap_or(usize::MAX));
         match &header {
-            None => header = Some(Header::read(&row, line)?),
-            Some(header) => rows.extend(header.row(&row, line, &mut mistakes)),
+            None => match Header::read(&record, line) {
+                Ok(read) => header = Some(read),
+                Err(mistakes) => return mistakes,
+            },
+            Some(header) => {
+                if let Some(row) = header.row(&record, line, &mut mistakes) {
+                    found(&row);
+                }
+            }
         }
     }
     if lines.has_open_quote() {
@@ -60,11 +87,7 @@ pub(super) fn read(text: &str, progress: &dyn Fn(u64)) -> Result<Vec<ImportRow>,
             )
         });
     }
-    if mistakes.count() == 0 {
-        Ok(rows)
-    } else {
-        Err(mistakes)
-    }
+    mistakes
 }
 
 impl Header {
@@ -105,7 +128,7 @@ impl Header {
         }
     }
 
-    fn row(&self, row: &StringRecord, line: u32, mistakes: &mut Mistakes) -> Option<ImportRow> {
+    fn row<'r>(&self, row: &'r StringRecord, line: u32, mistakes: &mut Mistakes) -> Option<Row<'r>> {
         let Self(indices, columns) = self;
         if row.len() != *columns {
             mistakes.add(line, || {
@@ -156,28 +179,42 @@ impl Header {
         if mistakes.count() > before {
             return None;
         }
-        let optional = |cell: &str| (!cell.is_empty()).then(|| cell.to_owned());
-        Some(ImportRow {
+        Some(Row {
             line,
-            exemption: NewExemption {
-                customer: customer.to_owned(),
-                prefixes: list(prefixes),
-                destinations: list(destinations),
-                ticket: optional(ticket),
-                note: optional(note),
-                expires: optional(expires),
-                force,
-            },
+            customer,
+            prefixes,
+            destinations,
+            ticket,
+            note,
+            expires,
+            force,
         })
     }
 }
 
-/// The prefixes in a cell.
-fn list(cell: &str) -> Vec<String> {
+impl Row<'_> {
+    fn to_import(self) -> ImportRow {
+        let optional = |cell: &str| (!cell.is_empty()).then(|| cell.to_owned());
+        let owned = |cell: &str| list(cell).map(str::to_owned).collect();
+        ImportRow {
+            line: self.line,
+            exemption: NewExemption {
+                customer: self.customer.to_owned(),
+                prefixes: owned(self.prefixes),
+                destinations: owned(self.destinations),
+                ticket: optional(self.ticket),
+                note: optional(self.note),
+                expires: optional(self.expires),
+                force: self.force,
+            },
+        }
+    }
+}
+
+/// The prefixes in a cell, as text.
+pub(super) fn list(cell: &str) -> impl Iterator<Item = &str> {
     cell.split(|c: char| c == ';' || c.is_whitespace())
         .filter(|prefix| !prefix.is_empty())
-        .map(str::to_owned)
-        .collect()
 }
 
 /// Counts lines up to a row: the csv crate counts neither the LF of a CR LF nor empty lines.
