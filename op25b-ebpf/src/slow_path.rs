@@ -87,7 +87,7 @@ impl Outer {
             op25b_skip_extensions(ctx, &raw mut upper);
         }
         let ports = if tunnels == 0 || upper.protocol == TCP {
-            parse_ports(&frame, &upper)?
+            parse_ports(&frame, network, &upper)?
         } else {
             Ports::NONE
         };

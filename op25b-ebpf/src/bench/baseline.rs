@@ -56,7 +56,7 @@ fn is_blocked(ctx: *mut xdp_md) -> Result<bool, Reason> {
     let Ports::Known {
         destination: BLOCKED_PORT,
         ..
-    } = parse_ports(&Reread(ctx), &upper)?
+    } = parse_ports(&Reread(ctx), network, &upper)?
     else {
         return Ok(false);
     };

@@ -1,6 +1,9 @@
 //! IPv6 extension headers (RFC 8200 section 4, RFC 7045).
 
-use super::{Bytes, MAX_OFFSET, UpperLayer, tcp::TCP};
+use super::{
+    Bytes, FIRST_HARMLESS_FRAGMENT, MAX_OFFSET, UpperLayer,
+    tcp::{self, TCP},
+};
 
 /// More extension headers than any real packet carries; a longer chain is uninspectable.
 const MAX_EXTENSION_HEADERS: usize = 8;
@@ -18,6 +21,8 @@ const SHIM6: u32 = 140;
 const FRAGMENT_LENGTH: u32 = 8;
 /// RFC 6564 section 4: every extension header takes at least this.
 const SHORTEST_EXTENSION: u32 = 8;
+/// How far into what is reassembled the chain may reach, so that no harmless later fragment overlaps the TCP header after it.
+const LONGEST_FRAGMENTED_CHAIN: u32 = FIRST_HARMLESS_FRAGMENT * 8 - tcp::HEADER_LENGTH;
 
 /// Whether this next header is an extension header.
 #[must_use]
@@ -39,15 +44,20 @@ pub fn proto_is_extension(next_header: u32) -> bool {
 /// Goes past the extension header that `upper` is, and those that follow, to the upper layer proper.
 #[inline(always)]
 pub fn skip_extensions<B: Bytes>(bytes: &B, upper: &mut UpperLayer) {
+    // Where the chain must have ended; known once a fragment header shows where what is reassembled starts.
+    let mut limit = u32::MAX;
     for _ in 0..MAX_EXTENSION_HEADERS {
         if !proto_is_extension(upper.protocol) {
-            return;
+            break;
         }
         if !skip_extension(bytes, upper) {
             return;
         }
+        if upper.is_fragment != 0 && limit == u32::MAX {
+            limit = upper.offset + LONGEST_FRAGMENTED_CHAIN;
+        }
     }
-    if proto_is_extension(upper.protocol) {
+    if proto_is_extension(upper.protocol) || upper.offset > limit {
         hide(upper);
     }
 }
@@ -83,10 +93,8 @@ fn skip_extension<B: Bytes>(bytes: &B, upper: &mut UpperLayer) -> bool {
     upper.offset += header_length;
     upper.protocol = u32::from(next);
     if upper.fragment_offset != 0 {
-        // What follows is not the next header but the middle of the packet: after extension headers there may be TCP.
-        if proto_is_extension(upper.protocol) {
-            upper.protocol = TCP;
-        }
+        // The middle of a packet, which may be TCP: RFC 8200 section 4.5 lets only the first fragment say what it is.
+        upper.protocol = TCP;
         return false;
     }
     if upper.offset > MAX_OFFSET {
@@ -164,11 +172,30 @@ mod tests {
     }
 
     #[test]
-    fn a_later_fragment_ends_the_walk_and_may_be_tcp_after_an_extension_header() {
-        let upper = skip(FRAGMENT, &[17, 0, 0, 8, 0, 0, 0, 1]);
-        assert_eq!((upper.protocol, upper.fragment_offset), (17, 1));
-        let upper = skip(FRAGMENT, &[DESTINATION_OPTIONS as u8, 0, 0, 0x19, 0, 0, 0, 1]);
-        assert_eq!((upper.protocol, upper.fragment_offset), (TCP, 3));
+    fn a_later_fragment_ends_the_walk_and_may_be_tcp_whatever_it_says() {
+        for next in [TCP as u8, 17, 59, DESTINATION_OPTIONS as u8] {
+            let upper = skip(FRAGMENT, &[next, 0, 0, 8, 0, 0, 0, 1]);
+            assert_eq!((upper.protocol, upper.fragment_offset), (TCP, 1));
+            let upper = skip(FRAGMENT, &[next, 0, 0, 0x19, 0, 0, 0, 1]);
+            assert_eq!((upper.protocol, upper.fragment_offset), (TCP, 3));
+        }
+    }
+
+    #[test]
+    fn a_first_fragment_whose_chain_leads_beyond_early_fragments_hides_the_rest() {
+        // Options before the fragment header are in every fragment.
+        let before = [[FRAGMENT as u8, 15].to_vec(), vec![0; 126]].concat();
+        for (units, is_hidden) in [(12, 0), (13, 1), (14, 1)] {
+            for next in [TCP as u8, 17] {
+                let options = [[next, units].to_vec(), vec![0; usize::from(units) * 8 + 6]].concat();
+                let first = [DESTINATION_OPTIONS as u8, 0, 0, 1, 0, 0, 0, 1];
+                let headers = [&before[..], &first, &options].concat();
+                let upper = skip(DESTINATION_OPTIONS, &headers);
+                assert_eq!(upper.is_hidden, is_hidden, "{units} units before {next}");
+                let protocol = if is_hidden == 1 { TCP } else { u32::from(next) };
+                assert_eq!(upper.protocol, protocol);
+            }
+        }
     }
 
     #[test]

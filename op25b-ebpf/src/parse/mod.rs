@@ -18,6 +18,10 @@ pub mod tunnel;
 /// pointers (`MAX_PACKET_OFF`, 65535).
 pub const MAX_OFFSET: u32 = 0x3fff;
 
+/// Fragments that start before this, in units of 8 bytes, could overwrite headers while the packet is reassembled; real ones
+/// start hundreds of bytes in (RFC 8200 section 5: every link carries packets of 1280 bytes).
+pub const FIRST_HARMLESS_FRAGMENT: u32 = 16;
+
 /// The end of a packet whose length field leaves it open.
 pub const OPEN_END: u32 = u32::MAX;
 
@@ -75,7 +79,7 @@ pub struct UpperLayer {
     pub end: u32,
     /// Where the fragment starts in its packet, in units of 8 bytes.
     pub fragment_offset: u32,
-    /// Its protocol number; [`tcp::TCP`] for a later fragment that may be TCP.
+    /// Its protocol number; [`tcp::TCP`] for a later IPv6 fragment, which may be TCP whatever it says.
     pub protocol: u32,
     /// 1 for a fragment, also one that is the whole packet (RFC 6946); else 0.
     pub is_fragment: u32,

@@ -181,7 +181,7 @@ mod tests {
         let frame = [&LINK_V4[..], &V4, &TCP].concat();
         let bytes = &&frame[..];
         let mut segment = outermost(bytes);
-        segment.set_ports(parse_ports(bytes, &segment.upper).expect("it is TCP"));
+        segment.set_ports(parse_ports(bytes, Network::V4, &segment.upper).expect("it is TCP"));
         segment.read_flow(bytes);
         let flow = segment.flow;
         assert_eq!(flow.source().v4_key(), [192, 0, 0, 2]);
@@ -226,8 +226,8 @@ mod tests {
         let segment = inside(&&frame[..]);
         assert!(segment.flow.has(Flow::UNADDRESSED) && segment.flow.has(Flow::HIDDEN));
 
-        let fragment = [4, 0, 0, 8 | 1, 0, 0, 0, 1];
-        let frame = [&LINK_V6[..], &v6(44), &fragment, &TCP].concat();
+        let first = [4, 0, 0, 1, 0, 0, 0, 1];
+        let frame = [&LINK_V6[..], &v6(44), &first, &TCP[..12]].concat();
         let bytes = &&frame[..];
         let mut segment = outermost(bytes);
         skip_extensions(bytes, &mut segment.upper);

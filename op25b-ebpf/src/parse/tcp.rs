@@ -2,7 +2,7 @@
 
 use op25b_common::Reason;
 
-use super::{Bytes, MAX_OFFSET, UpperLayer};
+use super::{Bytes, FIRST_HARMLESS_FRAGMENT, MAX_OFFSET, Network, UpperLayer};
 
 /// Protocol number of TCP, in IPv4's protocol and IPv6's next header field.
 pub const TCP: u32 = 6;
@@ -51,16 +51,22 @@ impl Ports {
 /// Reads the ports of an upper layer that is TCP; an error for one that is not (`not_tcp`), or that is a fragment after its
 /// packet's TCP header (`later_fragment`).
 #[inline(always)]
-pub fn parse_ports<B: Bytes>(bytes: &B, upper: &UpperLayer) -> Result<Ports, Reason> {
+pub fn parse_ports<B: Bytes>(bytes: &B, network: Network, upper: &UpperLayer) -> Result<Ports, Reason> {
     if upper.protocol != TCP {
         return Err(Reason::NotTcp);
     }
-    match upper.fragment_offset {
-        0 => {}
-        // RFC 3128: the TCP header is longer than 8 bytes, so this fragment could overwrite the flags of a harmless first
-        // one.
-        1 => return Ok(Ports::Hidden),
-        _ => return Err(Reason::LaterFragment),
+    let first_harmless = match network {
+        // RFC 3128: the TCP header is longer than 8 bytes, so the fragment at offset 1 could overwrite the flags of a
+        // harmless first one.
+        Network::V4 => 2,
+        // Extension headers may precede the TCP header in the first fragment.
+        Network::V6 => FIRST_HARMLESS_FRAGMENT,
+    };
+    if upper.fragment_offset >= first_harmless {
+        return Err(Reason::LaterFragment);
+    }
+    if upper.fragment_offset != 0 {
+        return Ok(Ports::Hidden);
     }
     // RFC 1858: what lies after the packet's own end is padding, not ports.
     if upper.is_hidden != 0 || upper.offset > MAX_OFFSET || upper.offset + PORTS_LENGTH > upper.end {
@@ -109,7 +115,7 @@ mod tests {
             source: 0xc001,
             destination: 25,
         };
-        assert_eq!(parse_ports(&&SEGMENT[..], &upper()), Ok(ports));
+        assert_eq!(parse_ports(&&SEGMENT[..], Network::V4, &upper()), Ok(ports));
         assert_eq!(parse_flags(&&SEGMENT[..], &upper()), Some(0x12));
     }
 
@@ -119,40 +125,56 @@ mod tests {
             protocol: 17,
             ..upper()
         };
-        assert_eq!(parse_ports(&&SEGMENT[..], &upper), Err(Reason::NotTcp));
+        assert_eq!(
+            parse_ports(&&SEGMENT[..], Network::V4, &upper),
+            Err(Reason::NotTcp)
+        );
     }
 
     #[test]
-    fn a_fragment_at_offset_1_hides_its_ports_and_one_beyond_has_none() {
-        let at = |fragment_offset| UpperLayer {
-            fragment_offset,
-            is_fragment: 1,
-            ..upper()
+    fn early_fragments_hide_their_ports_and_those_beyond_have_none() {
+        let ports_at = |network, fragment_offset| {
+            let upper = UpperLayer {
+                fragment_offset,
+                is_fragment: 1,
+                ..upper()
+            };
+            parse_ports(&&SEGMENT[..], network, &upper)
         };
-        assert_eq!(parse_ports(&&SEGMENT[..], &at(1)), Ok(Ports::Hidden));
-        assert_eq!(parse_ports(&&SEGMENT[..], &at(2)), Err(Reason::LaterFragment));
+        assert_eq!(ports_at(Network::V4, 1), Ok(Ports::Hidden));
+        assert_eq!(ports_at(Network::V4, 2), Err(Reason::LaterFragment));
+        for offset in 1..16 {
+            assert_eq!(ports_at(Network::V6, offset), Ok(Ports::Hidden));
+        }
+        assert_eq!(ports_at(Network::V6, 16), Err(Reason::LaterFragment));
     }
 
     #[test]
     fn ports_after_the_end_of_packet_or_frame_or_beyond_the_limit_are_hidden() {
         let padded = UpperLayer { end: 3, ..upper() };
-        assert_eq!(parse_ports(&&SEGMENT[..], &padded), Ok(Ports::Hidden));
+        assert_eq!(
+            parse_ports(&&SEGMENT[..], Network::V4, &padded),
+            Ok(Ports::Hidden)
+        );
         let open = UpperLayer {
             end: OPEN_END,
             ..upper()
         };
-        assert_eq!(parse_ports(&&SEGMENT[..3], &open), Ok(Ports::Hidden));
+        assert_eq!(parse_ports(&&SEGMENT[..3], Network::V4, &open), Ok(Ports::Hidden));
         let frame = vec![0; 0x4100];
         let far = UpperLayer {
             offset: MAX_OFFSET + 1,
             ..open
         };
-        assert_eq!(parse_ports(&&frame[..], &far), Ok(Ports::Hidden));
+        assert_eq!(parse_ports(&&frame[..], Network::V4, &far), Ok(Ports::Hidden));
         let hidden = UpperLayer {
             is_hidden: 1,
             ..upper()
         };
-        assert_eq!(parse_ports(&&SEGMENT[..], &hidden), Ok(Ports::Hidden));
+        assert_eq!(
+            parse_ports(&&SEGMENT[..], Network::V4, &hidden),
+            Ok(Ports::Hidden)
+        );
     }
 
     #[test]

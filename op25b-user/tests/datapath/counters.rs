@@ -30,7 +30,7 @@ fn samples() -> Vec<(Reason, Vec<u8>)> {
         samples.push((Reason::Uninspectable, bare(&cut)));
     }
     let later = Extension::Fragment {
-        offset: 2,
+        offset: 16,
         more: false,
     };
     let segment = V6.outbound().segment(syn_header(25), &[]);

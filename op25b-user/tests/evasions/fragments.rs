@@ -92,7 +92,7 @@ fn fragments_in_reverse_order_are_filtered_as_those_in_order() {
 }
 
 #[test]
-fn a_syn_in_ipv6_fragments_is_blocked_by_its_first() {
+fn a_syn_in_ipv6_fragments_is_blocked_by_its_first_and_early_ones_are_uninspectable() {
     let long = |flow: Flow| Segment {
         data: vec![b'x'; 40],
         ..flow.syn()
@@ -100,8 +100,10 @@ fn a_syn_in_ipv6_fragments_is_blocked_by_its_first() {
     Stage::new().play(
         &plain(),
         &[
-            Evasion::new(V6, &[(Blocked, 1)], move |flow| in_pieces(&long(flow), 24)),
-            Evasion::new(V6, &[(Blocked, 1)], move |flow| {
+            Evasion::new(V6, &[(Blocked, 1), (Uninspectable, 2)], move |flow| {
+                in_pieces(&long(flow), 24)
+            }),
+            Evasion::new(V6, &[(Blocked, 1), (Uninspectable, 2)], move |flow| {
                 let mut packets = in_pieces(&long(flow), 24);
                 packets.reverse();
                 packets
@@ -113,10 +115,12 @@ fn a_syn_in_ipv6_fragments_is_blocked_by_its_first() {
 #[test]
 fn ipv6_first_fragments_without_the_whole_tcp_header_are_blocked_though_linux_drops_them() {
     let evasions = [
-        Evasion::new(V6, &[(Blocked, 1), (Uninspectable, 1)], |flow| {
+        Evasion::new(V6, &[(Blocked, 1), (Uninspectable, 2)], |flow| {
             in_pieces(&flow.syn(), 8)
         }),
-        Evasion::new(V6, &[(Blocked, 1)], |flow| in_pieces(&flow.syn(), 16)),
+        Evasion::new(V6, &[(Blocked, 1), (Uninspectable, 1)], |flow| {
+            in_pieces(&flow.syn(), 16)
+        }),
     ];
     Stage::new().play(&plain(), &evasions.map(Evasion::refused_by_linux));
 }
@@ -141,11 +145,7 @@ fn an_ipv6_header_chain_split_between_fragments_is_uninspectable_and_linux_drops
             fragments(source, destination, IPV6_DESTINATION_OPTIONS, &pieces)
         }
     };
-    // The second fragment starts at offset 1 after one header, and later after two.
-    let evasions = [
-        Evasion::new(V6, &[(Uninspectable, 2)], split(1)),
-        Evasion::new(V6, &[(Uninspectable, 1)], split(2)),
-    ];
+    let evasions = [1, 2].map(|headers| Evasion::new(V6, &[(Uninspectable, 2)], split(headers)));
     Stage::new().play(&plain(), &evasions.map(Evasion::refused_by_linux));
 }
 

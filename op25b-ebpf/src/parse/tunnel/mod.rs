@@ -11,7 +11,7 @@ mod l2tp;
 use op25b_common::{Reason, Tunnel};
 
 use super::{
-    Bytes, MAX_OFFSET, Network, UpperLayer,
+    Bytes, FIRST_HARMLESS_FRAGMENT, MAX_OFFSET, Network, UpperLayer,
     ipv4::{self, parse_ipv4},
     ipv6::{self, parse_ipv6},
     tcp::{Ports, parse_ports},
@@ -22,10 +22,6 @@ const IPV4: u32 = 4;
 const IPV6: u32 = 41;
 const GRE: u32 = 47;
 const UDP: u32 = 17;
-
-/// Fragments that start before this, in units of 8 bytes, could overwrite inner headers while the packet is reassembled;
-/// real ones start hundreds of bytes in.
-const FIRST_HARMLESS_FRAGMENT: u32 = 16;
 
 /// The packet inside a tunnel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +97,7 @@ pub fn parse_tunnel<B: Bytes>(
     }
     let nested = nested(bytes, network, &inner).filter(|kind| kind.bit() & enabled != 0);
     let ports = if nested.is_none() {
-        parse_ports(bytes, &inner)?
+        parse_ports(bytes, network, &inner)?
     } else {
         Ports::Hidden
     };

@@ -24,8 +24,8 @@ pub struct Network {
 /// What an IP packet carries.
 #[derive(Clone, Copy, Debug)]
 pub struct Upper {
-    /// The protocol; in a later IPv6 fragment that of its fragment header, which may be an extension header.
-    pub protocol: u8,
+    /// The protocol; none in a later IPv6 fragment, where only the first one's counts (RFC 8200, 4.5).
+    pub protocol: Option<u8>,
     /// In units of eight bytes.
     pub fragment_offset: u16,
     /// Whether it is a fragment, or could be one.
@@ -45,6 +45,12 @@ pub enum NoNetwork {
 
 /// The most extension headers that are walked over.
 const EXTENSIONS: usize = 8;
+
+/// Fragments of IPv6 that begin before so many bytes of the packet are no honest sender's: every link carries 1280.
+pub const EARLY_FRAGMENTS: usize = 128;
+
+/// Without options.
+const TCP_HEADER: usize = 20;
 
 /// Every one of them takes at least so many bytes.
 const SHORTEST_EXTENSION: usize = 8;
@@ -75,7 +81,7 @@ fn read_v4(bytes: Bytes<'_>, at: usize) -> Result<Network, NoNetwork> {
         destination: address(16).into(),
         end: bytes.until((total != 0).then(|| at + usize::from(total))).end,
         upper: Some(Upper {
-            protocol: header[9],
+            protocol: Some(header[9]),
             fragment_offset,
             fragmented: flags_and_offset & 0x2000 != 0 || fragment_offset != 0,
             at: (words >= 5).then_some(at + words * 4),
@@ -102,7 +108,7 @@ fn read_v6(bytes: Bytes<'_>, at: usize) -> Result<Network, NoNetwork> {
 ///
 /// Not with etherparse: it requires each header whole, skips others, and has its own order and number of them.
 fn walk(bytes: Bytes<'_>, mut next: IpNumber, mut at: usize) -> Option<Upper> {
-    let mut fragmented = false;
+    let mut fragmentable: Option<usize> = None;
     for _ in 0..EXTENSIONS {
         if !is_extension(next) {
             break;
@@ -117,15 +123,16 @@ fn walk(bytes: Bytes<'_>, mut next: IpNumber, mut at: usize) -> Option<Upper> {
         };
         if next == ip_number::IPV6_FRAG {
             let offset = bytes.number(at + 2)? >> 3;
-            fragmented = true;
             if offset != 0 {
                 return Some(Upper {
-                    protocol: following,
+                    protocol: None,
                     fragment_offset: offset,
-                    fragmented,
+                    fragmented: true,
                     at: None,
                 });
             }
+            // A second one is fragmented by the first.
+            fragmentable.get_or_insert(at + 8);
         }
         at += match next {
             ip_number::IPV6_FRAG => 8,
@@ -137,17 +144,19 @@ fn walk(bytes: Bytes<'_>, mut next: IpNumber, mut at: usize) -> Option<Upper> {
         }
         next = IpNumber(following);
     }
-    (!is_extension(next)).then_some(Upper {
-        protocol: next.0,
+    // Of a fragmented packet the chain and a TCP header after it have to be where no later fragment that passes begins.
+    let is_reachable = fragmentable.is_some_and(|start| at - start + TCP_HEADER > EARLY_FRAGMENTS);
+    (!is_extension(next) && !is_reachable).then_some(Upper {
+        protocol: Some(next.0),
         fragment_offset: 0,
-        fragmented,
+        fragmented: fragmentable.is_some(),
         at: Some(at),
     })
 }
 
 /// The headers that are walked over. etherparse's own list has the two experimental ones as well, and no list of
 /// the documents has ESP: nothing after it can be read.
-pub fn is_extension(number: IpNumber) -> bool {
+fn is_extension(number: IpNumber) -> bool {
     [
         ip_number::IPV6_HEADER_HOP_BY_HOP,
         ip_number::IPV6_ROUTE_HEADER,

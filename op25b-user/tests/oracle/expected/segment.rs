@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use etherparse::{IpNumber, ip_number};
+use etherparse::ip_number;
 
 use super::{
     bytes::{Bytes, FARTHEST},
@@ -73,7 +73,10 @@ pub fn read(policy: &Policy, role: Role, frame: &[u8]) -> Reading {
     let Some(upper) = outer.upper else {
         return Reading::Hidden(addresses);
     };
-    match tunnel::kind(policy, outer.family, upper.protocol) {
+    let kind = upper
+        .protocol
+        .and_then(|protocol| tunnel::kind(policy, outer.family, protocol));
+    match kind {
         Some(kind) if role == Role::Subscriber => tunnel::read(policy, bytes, link, &outer, upper, kind),
         _ => tcp(bytes, link, &outer, upper, addresses),
     }
@@ -87,17 +90,18 @@ pub(super) fn tcp(
     upper: Upper,
     addresses: Addresses,
 ) -> Reading {
-    // After the extension header that a later IPv6 fragment begins with may be anything, so it may be TCP.
-    let may_be_tcp = upper.protocol == ip_number::TCP.0
-        || network.family == Family::V6
-            && upper.fragment_offset != 0
-            && network::is_extension(IpNumber(upper.protocol));
-    if !may_be_tcp {
+    // A later IPv6 fragment may be one of TCP.
+    if (upper.protocol).is_some_and(|protocol| protocol != ip_number::TCP.0) {
         return Reading::Ended(Reason::NotTcp);
     }
-    match upper.fragment_offset {
+    let early = match network.family {
+        // TCP's header starts with the packet, and its flags are in the second eight bytes.
+        Family::V4 => 1,
+        Family::V6 => network::EARLY_FRAGMENTS / 8 - 1,
+    };
+    match usize::from(upper.fragment_offset) {
         0 => (),
-        1 => return Reading::Hidden(addresses),
+        offset if offset <= early => return Reading::Hidden(addresses),
         _ => return Reading::Ended(Reason::LaterFragment),
     }
     let bytes = bytes.until(network.end);

@@ -104,7 +104,10 @@ fn read_inner(
     let Some(upper) = inner.upper else {
         return Reading::Hidden(addresses);
     };
-    let is_nested = match kind(policy, inner.family, upper.protocol) {
+    let nested = upper
+        .protocol
+        .and_then(|protocol| kind(policy, inner.family, protocol));
+    let is_nested = match nested {
         Some(Tunnel::L2tp) => {
             let bytes = bytes.until(inner.end);
             let port = upper.at.and_then(|at| bytes.number(at + 2));

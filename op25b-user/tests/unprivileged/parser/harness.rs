@@ -37,7 +37,7 @@ fn packet(frame: &[u8], network: Network, offset: u32) {
     let Some(upper) = upper(frame, network, offset) else {
         return;
     };
-    ports(frame, &upper, upper.end);
+    ports(frame, network, &upper, upper.end);
     let all = Tunnel::ALL.iter().fold(0, |all, tunnel| all | tunnel.bit());
     for enabled in Tunnel::ALL.map(Tunnel::bit).into_iter().chain([0, all]) {
         tunnel(frame, network, &upper, enabled);
@@ -81,8 +81,8 @@ fn upper(frame: &[u8], network: Network, offset: u32) -> Option<UpperLayer> {
 }
 
 /// The ports, which lie inside the frame and before `end`.
-fn ports(frame: &[u8], upper: &UpperLayer, end: u32) {
-    match parse_ports(&frame, upper) {
+fn ports(frame: &[u8], network: Network, upper: &UpperLayer, end: u32) {
+    match parse_ports(&frame, network, upper) {
         Ok(ports) => in_range(frame, upper, ports, end),
         Err(Reason::NotTcp) => assert_ne!(upper.protocol, TCP),
         Err(Reason::LaterFragment) => assert!(upper.fragment_offset > 1),
