@@ -44,11 +44,7 @@ pub struct Facts {
 /// Decides on a segment with a blocked port, by the class of the subscriber's address: rows `not_pooled` to `blocked`.
 #[inline(always)]
 pub fn segment(class: Option<&Class>, remote: &Address, facts: Facts) -> Decision {
-    // `unlisted: drop` is about what subscribers send; addresses in no pool are not protected from the Internet.
-    let not_pooled = || {
-        let is_dropped = !facts.from_uplink && maps::DROP_UNLISTED.load() == 1;
-        decision(Reason::NotPooled, is_dropped, NO_RULE)
-    };
+    let not_pooled = || decision(Reason::NotPooled, is_unlisted_dropped(facts.from_uplink), NO_RULE);
     let Some(class) = class else {
         return not_pooled();
     };
@@ -74,22 +70,37 @@ pub fn segment(class: Option<&Class>, remote: &Address, facts: Facts) -> Decisio
 
 /// Decides on TCP that hides its ports: row `uninspectable`.
 #[inline(always)]
-pub fn hidden(class: Option<&Class>) -> Decision {
+pub fn hidden(class: Option<&Class>, from_uplink: bool) -> Decision {
     match class {
         Some(class) if class.pool != NO_RULE => {
             let is_dropped = maps::DROP_UNINSPECTABLE.load() == 1 && is_enforced(class.enforce_from);
             decision(Reason::Uninspectable, is_dropped, class.pool)
         }
-        _ => decision(Reason::Uninspectable, false, NO_RULE),
+        // The destination port may be a blocked one. An exemption with destinations does not allow it to all others.
+        class => {
+            let is_dropped = maps::DROP_UNINSPECTABLE.load() == 1
+                && is_unlisted_dropped(from_uplink)
+                && !class.is_some_and(|class| holds(class.until));
+            decision(Reason::Uninspectable, is_dropped, NO_RULE)
+        }
     }
 }
 
-/// Decides on a packet that hides its addresses, too: row `uninspectable`, as if it came from the pool that is enforced
-/// first.
+/// Decides on a packet from a subscriber that hides its addresses, too: row `uninspectable`, as if it came from an unlisted
+/// source or from the pool that is enforced first.
 #[inline(always)]
 pub fn unaddressed() -> Decision {
-    let is_dropped = maps::DROP_UNINSPECTABLE.load() == 1 && is_enforced(maps::ENFORCED_FROM.load());
+    let is_dropped = maps::DROP_UNINSPECTABLE.load() == 1
+        && (is_unlisted_dropped(false) || is_enforced(maps::ENFORCED_FROM.load()));
     decision(Reason::Uninspectable, is_dropped, NO_RULE)
+}
+
+/// Whether a source in no pool and without an exemption may not reach a blocked port.
+///
+/// `unlisted: drop` is about what subscribers send; addresses in no pool are not protected from the Internet.
+#[inline(always)]
+fn is_unlisted_dropped(from_uplink: bool) -> bool {
+    !from_uplink && maps::DROP_UNLISTED.load() == 1
 }
 
 /// The exemption that lets a source of this class reach `remote` now, if one does.

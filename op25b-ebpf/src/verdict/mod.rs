@@ -113,7 +113,7 @@ fn verdict<const UPLINK: bool, const IN_MEMORY: bool>(flow: &Flow) -> u32 {
     let decision = if flow.has(Flow::UNADDRESSED) {
         decide::unaddressed()
     } else if flow.has(Flow::HIDDEN) {
-        decide::hidden(class)
+        decide::hidden(class, UPLINK)
     } else {
         decide_and_record(class, local, remote, facts(UPLINK, flow))
     };

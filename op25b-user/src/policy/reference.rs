@@ -84,6 +84,29 @@ pub fn decide(policy: &Policy, flow: &Flow, now: Timestamp) -> Expected {
     }
 }
 
+/// Decides about TCP from a subscriber that hides its ports; without a source, about a packet that hides its addresses, too.
+#[must_use]
+pub fn decide_hidden(policy: &Policy, source: Option<IpAddr>, now: Timestamp) -> Expected {
+    let pool = source.and_then(|source| pool_of(policy, source));
+    let enforces = |pool: usize| !is_only_monitored(policy, pool, now);
+    let is_unlisted_dropped = policy.block.unlisted == Handling::Drop;
+    let is_denied = match (source, pool) {
+        (_, Some(pool)) => enforces(pool),
+        (Some(source), None) => is_unlisted_dropped && !is_exempt_everywhere(policy, source, now),
+        (None, None) => is_unlisted_dropped || (0..policy.pools.len()).any(enforces),
+    };
+    let verdict = if is_denied && policy.block.uninspectable == Handling::Drop {
+        Verdict::Drop
+    } else {
+        Verdict::Pass
+    };
+    Expected {
+        verdict,
+        reason: Reason::Uninspectable,
+        rule: pool.map(Rule::Pool),
+    }
+}
+
 /// Whether both addresses can be those of single hosts; no other source is sent an answer (RFC 1812 section 4.3.2.7, RFC
 /// 4443 section 2.4).
 fn are_hosts(flow: &Flow) -> bool {
@@ -134,6 +157,15 @@ fn exemption_of(policy: &Policy, flow: &Flow, now: Timestamp) -> Option<usize> {
             )
         })
         .map(|(index, _)| index)
+}
+
+/// Whether an exemption without destinations applies to the source.
+fn is_exempt_everywhere(policy: &Policy, source: IpAddr, now: Timestamp) -> bool {
+    policy.exemptions.iter().any(|exemption| {
+        exemption.holds_at(now)
+            && exemption.terms.destinations.is_empty()
+            && is_in(&exemption.terms.prefixes, source)
+    })
 }
 
 /// Whether one of the prefixes contains the address.

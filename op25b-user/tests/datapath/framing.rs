@@ -5,7 +5,7 @@ use op25b::{datapath::Decision, policy::Role};
 use op25b_common::{Reason, Verdict};
 
 use crate::support::{
-    NOT_IP, Row, UNINSPECTABLE, check, check_counted,
+    NOT_IP, Row, UNINSPECTABLE, UNINSPECTABLE_DROPPED, check, check_counted,
     framing::{Framing, MAX_TAGS, PPPOE_DISCOVERY, PppProtocol, TAGS},
     packet::Network,
     row, runner,
@@ -167,32 +167,53 @@ fn after_five_tags() -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn a_fifth_tag_is_dropped_once_the_first_of_all_pools_is_enforced() {
-    const DROPPED: Decision = Decision {
-        verdict: Verdict::Drop,
-        ..UNINSPECTABLE
-    };
+fn a_fifth_tag_is_dropped_once_the_first_of_all_pools_is_enforced_or_where_unlisted_sources_are() {
     let (past, future) = ("2020-01-01T00:00:00Z", "2100-01-01T00:00:00Z");
-    for (first, second, expected) in [
+    for (unlisted, first, second, expected) in [
         (
+            "pass",
             String::from("mode: monitor"),
             String::from("mode: monitor"),
             UNINSPECTABLE,
         ),
         (
+            "pass",
             "mode: monitor".into(),
             format!("enforce_from: {future}"),
             UNINSPECTABLE,
         ),
-        ("mode: monitor".into(), format!("enforce_from: {past}"), DROPPED),
-        (format!("enforce_from: {future}"), "mode: enforce".into(), DROPPED),
+        (
+            "pass",
+            "mode: monitor".into(),
+            format!("enforce_from: {past}"),
+            UNINSPECTABLE_DROPPED,
+        ),
+        (
+            "pass",
+            format!("enforce_from: {future}"),
+            "mode: enforce".into(),
+            UNINSPECTABLE_DROPPED,
+        ),
+        // It may come from a source in no pool.
+        (
+            "drop",
+            "mode: monitor".into(),
+            format!("enforce_from: {future}"),
+            UNINSPECTABLE_DROPPED,
+        ),
     ] {
         let mut runner = runner(&format!(
-            "pools:\n- {{ name: a, prefixes: [198.51.100.0/24], {first} }}\n- {{ name: b, prefixes: [203.0.113.0/24], {second} }}\n"
+            "block: {{ unlisted: {unlisted} }}\npools:\n- {{ name: a, prefixes: [198.51.100.0/24], {first} }}\n- {{ name: b, prefixes: [203.0.113.0/24], {second} }}\n"
         ));
         let rows: Vec<_> = after_five_tags()
             .into_iter()
-            .map(|frame| row(format!("pools with {first} and {second}"), frame, expected))
+            .map(|frame| {
+                row(
+                    format!("unlisted: {unlisted}, pools with {first} and {second}"),
+                    frame,
+                    expected,
+                )
+            })
             .collect();
         check(&mut runner, &rows);
     }

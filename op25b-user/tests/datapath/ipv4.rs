@@ -4,7 +4,7 @@ use etherparse::{IpNumber, Ipv4Options};
 use op25b::datapath::TestRunner;
 
 use crate::support::{
-    LATER_FRAGMENT, NOT_TCP, OTHER_PORT, Row, UNINSPECTABLE, blocked, check,
+    LATER_FRAGMENT, NOT_TCP, OTHER_PORT, Row, UNINSPECTABLE, UNINSPECTABLE_DROPPED, blocked, check,
     framing::Framing,
     packet::{Packet, syn_header},
     row, runner, uninspectable_dropped, uninspectable_passed,
@@ -150,19 +150,20 @@ fn hidden(framing: &Framing) -> Vec<(String, Vec<u8>, Vec<u8>)> {
 }
 
 #[test]
-fn a_fragment_that_hides_its_ports_is_dropped_from_a_pool_and_passes_from_elsewhere() {
-    for (handling, from_pool) in [
-        ("drop", uninspectable_dropped(0)),
-        ("pass", uninspectable_passed(0)),
+fn a_fragment_that_hides_its_ports_is_dropped_from_a_pool_and_from_elsewhere_where_unlisted_sources_are() {
+    for (handling, unlisted, from_pool, from_outside) in [
+        ("drop", "drop", uninspectable_dropped(0), UNINSPECTABLE_DROPPED),
+        ("drop", "pass", uninspectable_dropped(0), UNINSPECTABLE),
+        ("pass", "drop", uninspectable_passed(0), UNINSPECTABLE),
     ] {
         let mut runner = runner(&policy(&format!(
-            "block: {{ uninspectable: {handling}, unlisted: drop }}\n"
+            "block: {{ uninspectable: {handling}, unlisted: {unlisted} }}\n"
         )));
         let mut rows = Vec::new();
         for framing in Framing::usual() {
             for (words, pooled, foreign) in hidden(&framing) {
                 rows.push(row(format!("{words}, from a pool"), pooled, from_pool));
-                rows.push(row(format!("{words}, from outside"), foreign, UNINSPECTABLE));
+                rows.push(row(format!("{words}, from outside"), foreign, from_outside));
             }
         }
         check(&mut runner, &rows);

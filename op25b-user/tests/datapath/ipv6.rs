@@ -4,7 +4,7 @@ use etherparse::IpNumber;
 use op25b::datapath::TestRunner;
 
 use crate::support::{
-    LATER_FRAGMENT, NOT_TCP, OTHER_PORT, Row, UNINSPECTABLE, blocked, check,
+    LATER_FRAGMENT, NOT_TCP, OTHER_PORT, Row, UNINSPECTABLE, UNINSPECTABLE_DROPPED, blocked, check,
     framing::Framing,
     packet::{Extension, Packet, chain, syn_header},
     row, runner, uninspectable_dropped, uninspectable_passed,
@@ -164,6 +164,10 @@ fn a_first_fragment_with_ports_is_filtered_by_them() {
                     &[Extension::FIRST_FRAGMENT][..],
                     &[Extension::HOP_BY_HOP, Extension::FIRST_FRAGMENT],
                     &[Extension::FIRST_FRAGMENT, Extension::DESTINATION_OPTIONS],
+                    // As many as no later fragment that passes overlaps.
+                    &[Extension::FIRST_FRAGMENT, Extension::Common(IpNumber(60), 12)],
+                    // What precedes the fragment header is in every fragment.
+                    &[Extension::Common(IpNumber(60), 100), Extension::FIRST_FRAGMENT],
                 ] {
                     let packet = V6.outbound().v6(extensions, IpNumber::TCP, &segment[..length]);
                     rows.push(row(
@@ -206,6 +210,30 @@ fn hidden() -> Vec<(String, Packet, Packet)> {
             &segment[..length],
         );
     }
+    // A later fragment that passes would overlap the TCP header after these.
+    for units in [13, 14, 100] {
+        add(
+            format!("a first fragment with 8 * ({units} + 1) bytes of options"),
+            &[Extension::FIRST_FRAGMENT, Extension::Common(IpNumber(60), units)],
+            &segment,
+        );
+    }
+    // No honest sender cuts within the first 128 bytes; and the next header of a later fragment proves nothing.
+    for (offset, more) in [(1, true), (2, false), (3, true), (15, true), (15, false)] {
+        for upper in [IpNumber::TCP, IpNumber::UDP, IpNumber(59), IpNumber(60)] {
+            let fragment = Extension::Fragment { offset, more };
+            let [pooled, foreign] =
+                [V6.outbound(), V6.foreign()].map(|ends| ends.v6(&[fragment], upper, &segment));
+            packets.push((
+                format!(
+                    "a fragment of next header {} that starts {offset} times 8 bytes in",
+                    upper.0
+                ),
+                pooled,
+                foreign,
+            ));
+        }
+    }
     // RFC 7112: the fragment ends inside its header chain.
     let destination_options = IpNumber(60);
     let (_, options) = chain(&[Extension::Common(destination_options, 3)], IpNumber::TCP);
@@ -235,20 +263,21 @@ fn hidden() -> Vec<(String, Packet, Packet)> {
 }
 
 #[test]
-fn a_packet_that_hides_its_ports_is_dropped_from_a_pool_and_passes_from_elsewhere() {
-    for (handling, from_pool) in [
-        ("drop", uninspectable_dropped(0)),
-        ("pass", uninspectable_passed(0)),
+fn a_packet_that_hides_its_ports_is_dropped_from_a_pool_and_from_elsewhere_where_unlisted_sources_are() {
+    for (handling, unlisted, from_pool, from_outside) in [
+        ("drop", "drop", uninspectable_dropped(0), UNINSPECTABLE_DROPPED),
+        ("drop", "pass", uninspectable_dropped(0), UNINSPECTABLE),
+        ("pass", "drop", uninspectable_passed(0), UNINSPECTABLE),
     ] {
         let mut runner = runner(&policy(&format!(
-            "block: {{ uninspectable: {handling}, unlisted: drop }}\n"
+            "block: {{ uninspectable: {handling}, unlisted: {unlisted} }}\n"
         )));
         let mut rows = Vec::new();
         for framing in Framing::usual() {
             for (words, pooled, foreign) in hidden() {
                 for (whence, packet, expected) in [
                     ("a pool", &pooled, from_pool),
-                    ("outside", &foreign, UNINSPECTABLE),
+                    ("outside", &foreign, from_outside),
                 ] {
                     let frame = framing.frame(packet);
                     rows.push(row(format!("{words}, from {whence}, {framing}"), frame, expected));
@@ -299,7 +328,7 @@ fn later_fragments_pass_whatever_their_bytes_look_like() {
     let segment = V6.outbound().segment(syn_header(25), &[]);
     let mut rows = Vec::new();
     for framing in Framing::usual() {
-        for offset in [2, 3, 181, 0x1000, 0x1fff] {
+        for offset in [16, 17, 181, 0x1000, 0x1fff] {
             for more in [true, false] {
                 let fragment = Extension::Fragment { offset, more };
                 for extensions in [
@@ -326,7 +355,12 @@ fn later_fragments_pass_whatever_their_bytes_look_like() {
                         frame(60, &segment),
                         LATER_FRAGMENT,
                     ));
-                    rows.push(row(format!("UDP after {words}"), frame(17, &segment), NOT_TCP));
+                    // Only the next header of the first one counts (RFC 8200 section 4.5).
+                    rows.push(row(
+                        format!("UDP after {words}"),
+                        frame(17, &segment),
+                        LATER_FRAGMENT,
+                    ));
                 }
             }
         }
@@ -340,7 +374,9 @@ fn the_reserved_bits_of_a_fragment_header_are_no_part_of_its_offset() {
         (0x0006_u16, blocked(0)),
         (0x0007, blocked(0)),
         (0x000e, uninspectable_dropped(0)),
-        (0x0016, LATER_FRAGMENT),
+        (0x0016, uninspectable_dropped(0)),
+        (0x007e, uninspectable_dropped(0)),
+        (0x0086, LATER_FRAGMENT),
     ]
     .into_iter()
     .map(|(field, expected)| {

@@ -4,6 +4,7 @@
 mod buffers;
 mod changes;
 mod counters;
+mod default_deny;
 mod diagnostics;
 mod exemptions;
 mod framing;

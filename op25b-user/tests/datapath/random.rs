@@ -154,7 +154,8 @@ fn is_coherent(decision: Decision) -> bool {
             verdict == Verdict::Pass && rule.is_none()
         }
         Reason::Uninspectable => match verdict {
-            Verdict::Drop => rule.is_some_and(|pool| pool < 2),
+            // An unlisted source has no rule.
+            Verdict::Drop => rule.is_none_or(|pool| pool < 2),
             Verdict::Pass => rule.is_none(),
             Verdict::Reject => false,
         },

@@ -2,6 +2,7 @@
 //! be refused by Linux itself, then with it.
 #![allow(clippy::unwrap_used, reason = "in a test, a failed helper is a failed test")]
 
+mod default_deny;
 mod documented;
 mod fragments;
 mod framing;

@@ -151,6 +151,13 @@ impl Exemption {
             && longest(&self.prefixes, subscriber).is_some()
             && (self.destinations.is_empty() || longest(&self.destinations, remote).is_some())
     }
+
+    /// Whether it allows `subscriber` to connect to every address now.
+    pub fn allows_everywhere(&self, subscriber: IpAddr, now: Timestamp) -> bool {
+        self.destinations.is_empty()
+            && self.expires.is_none_or(|end| now < end)
+            && longest(&self.prefixes, subscriber).is_some()
+    }
 }
 
 /// The length of the longest of these prefixes that contains the address.

@@ -86,6 +86,8 @@ const CASES: &[(&str, &[Code])] = &[
     ("subscribers: { ipv6_prefix: 320 }\n", &[Code::BadLength]),
     ("subscribers: { ipv6_prefix: 56, ipv4_prefix: 32 }\n", &[Code::UnknownKey]),
     ("block: { uninspectable: no, unlisted: false }\n", &[Code::UnknownValue, Code::UnknownValue]),
+    ("block: { unlisted: drop }\n", &[]),
+    ("block: { unlisted: drop, uninspectable: pass }\n", &[Code::NotDefaultDeny]),
     ("pools: []\n", &[Code::EmptyList]),
     ("pools: [{ name: a, prefixes: [] }]\n", &[Code::EmptyList]),
     ("pools: [{ name: '', prefixes: [10.0.0.0/8] }]\n", &[Code::EmptyValue]),

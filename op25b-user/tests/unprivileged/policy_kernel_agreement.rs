@@ -124,6 +124,31 @@ fn as_the_kernel(compiled: &Compiled, flow: &Flow, now: Timestamp) -> reference:
     )
 }
 
+/// The program's steps for TCP that hides its ports, as in its own source.
+fn as_the_kernel_hidden(compiled: &Compiled, source: Option<IpAddr>, now: Timestamp) -> reference::Expected {
+    let holds = |until: UnixSeconds| until == NEVER || now.as_second() < i64::from(until);
+    let class = source.map(|source| {
+        let number = find(compiled, [TableRoot::SourcesV4, TableRoot::SourcesV6], source);
+        compiled.classes[number as usize]
+    });
+    let is_denied = match class {
+        Some(class) if class.pool != NO_RULE => !holds(class.enforce_from),
+        Some(class) => compiled.drop_unlisted && !holds(class.until),
+        None => compiled.drop_unlisted || !holds(compiled.enforced_from),
+    };
+    reference::Expected {
+        verdict: if is_denied && compiled.drop_uninspectable {
+            Verdict::Drop
+        } else {
+            Verdict::Pass
+        },
+        reason: Reason::Uninspectable,
+        rule: class
+            .filter(|class| class.pool != NO_RULE)
+            .map(|class| Rule::Pool(class.pool as usize)),
+    }
+}
+
 /// Prefixes that nest and collide: few different bits, at both ends of the address, and every special length.
 fn prefix() -> impl Strategy<Value = String> {
     let bits = (0u8..4, 0u8..4);
@@ -172,6 +197,7 @@ type DraftExemption = (Vec<String>, Option<Vec<String>>, Option<i64>);
 #[derive(Clone, Debug)]
 struct Draft {
     unlisted: &'static str,
+    uninspectable: &'static str,
     pools: Vec<Vec<String>>,
     relays: Vec<Vec<String>>,
     exemptions: Vec<DraftExemption>,
@@ -185,12 +211,14 @@ fn draft() -> impl Strategy<Value = Draft> {
     );
     (
         prop::sample::select(vec!["pass", "drop"]),
+        prop::sample::select(vec!["drop", "drop", "pass"]),
         prop::collection::vec(prefixes(), 1..4),
         prop::collection::vec(prefixes(), 0..3),
         prop::collection::vec(exemption, 0..8),
     )
-        .prop_map(|(unlisted, pools, relays, exemptions)| Draft {
+        .prop_map(|(unlisted, uninspectable, pools, relays, exemptions)| Draft {
             unlisted,
+            uninspectable,
             pools: distinct(pools),
             relays: distinct(relays),
             exemptions,
@@ -212,8 +240,8 @@ impl Draft {
     fn policy(&self) -> Policy {
         let quoted = |list: &[String]| format!("['{}']", list.join("', '"));
         let mut text = format!(
-            "version: 1\ninterfaces: [{{ name: eth1, role: subscriber }}]\nblock: {{ unlisted: {} }}\npools:\n",
-            self.unlisted
+            "version: 1\ninterfaces: [{{ name: eth1, role: subscriber }}]\nblock: {{ unlisted: {}, uninspectable: {} }}\npools:\n",
+            self.unlisted, self.uninspectable
         );
         for (index, pool) in self.pools.iter().enumerate() {
             writeln!(text, "- {{ name: pool{index}, prefixes: {} }}", quoted(pool)).unwrap();
@@ -286,6 +314,17 @@ proptest! {
         for flow in flows() {
             let model = reference::decide(&policy, &flow, now);
             prop_assert_eq!(as_the_kernel(&compiled, &flow, now), model, "{:?} at {}", flow, now);
+        }
+    }
+
+    #[test]
+    fn the_tables_and_the_model_agree_on_segments_that_hide_their_ports(draft in draft(), moment in 0usize..4, early in 0i64..2) {
+        let policy = draft.policy();
+        let compiled = policy::compile(&policy).unwrap();
+        let now = Timestamp::from_second(MOMENTS[moment] - early).unwrap();
+        for source in flows().iter().map(|flow| Some(flow.source)).chain([None]) {
+            let model = reference::decide_hidden(&policy, source, now);
+            prop_assert_eq!(as_the_kernel_hidden(&compiled, source, now), model, "{:?} at {}", source, now);
         }
     }
 

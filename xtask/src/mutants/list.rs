@@ -65,8 +65,26 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "a fragment at offset 1 is a later one",
         "parse/tcp.rs",
-        "1 => return Ok(Ports::Hidden),",
-        "1 => return Err(Reason::LaterFragment),",
+        "Network::V4 => 2,",
+        "Network::V4 => 1,",
+    ),
+    mutant(
+        "an early IPv6 fragment passes",
+        "parse/tcp.rs",
+        "Network::V6 => FIRST_HARMLESS_FRAGMENT,",
+        "Network::V6 => 2,",
+    ),
+    mutant(
+        "a later IPv6 fragment goes by its own next header",
+        "parse/extensions.rs",
+        "        upper.protocol = TCP;\n        return false;\n",
+        "        return false;\n",
+    ),
+    mutant(
+        "later fragments may overlap a first IPv6 fragment's headers",
+        "parse/extensions.rs",
+        "FIRST_HARMLESS_FRAGMENT * 8 - tcp::HEADER_LENGTH;",
+        "FIRST_HARMLESS_FRAGMENT * 16;",
     ),
     mutant(
         "ports are read from padding",
@@ -89,8 +107,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "a ninth extension header ends the walk as no TCP",
         "parse/extensions.rs",
-        "    if proto_is_extension(upper.protocol) {\n        hide(upper);\n    }\n",
-        "",
+        "if proto_is_extension(upper.protocol) || upper.offset > limit {",
+        "if upper.offset > limit {",
     ),
     mutant(
         "DS-Lite is filtered by the inner source",
@@ -119,8 +137,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "an early fragment of a tunnel passes",
         "parse/tunnel/mod.rs",
-        "const FIRST_HARMLESS_FRAGMENT: u32 = 16;",
-        "const FIRST_HARMLESS_FRAGMENT: u32 = 2;",
+        "upper.fragment_offset >= FIRST_HARMLESS_FRAGMENT",
+        "upper.fragment_offset >= 2",
     ),
     mutant(
         "tunnels are filtered inside on every interface",
@@ -133,6 +151,30 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "verdict/mod.rs",
         "is_none_or(|enabled| tunnels & !enabled == 0)",
         "is_some_and(|enabled| tunnels & !enabled == 0)",
+    ),
+    mutant(
+        "an unlisted source may hide its ports",
+        "verdict/decide.rs",
+        "&& is_unlisted_dropped(from_uplink)\n",
+        "&& is_unlisted_dropped(true)\n",
+    ),
+    mutant(
+        "an exemption with destinations lets an unlisted source hide its ports",
+        "verdict/decide.rs",
+        "&& !class.is_some_and(|class| holds(class.until));",
+        "&& class.is_none();",
+    ),
+    mutant(
+        "a packet without a source is no unlisted one's",
+        "verdict/decide.rs",
+        "(is_unlisted_dropped(false) || is_enforced(",
+        "(is_enforced(",
+    ),
+    mutant(
+        "what unlisted addresses receive from the Internet is dropped",
+        "verdict/decide.rs",
+        "!from_uplink && maps::DROP_UNLISTED",
+        "(from_uplink || !from_uplink) && maps::DROP_UNLISTED",
     ),
     mutant(
         "an exemption holds once it has expired",

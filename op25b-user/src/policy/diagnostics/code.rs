@@ -112,6 +112,8 @@ codes! {
     Warning ExemptionWithoutEnd = "exemption-without-end",
     /// A pool with an `enforce_from` that is past.
     Warning EnforceFromPast = "enforce-from-past",
+    /// `unlisted: drop` with `uninspectable: pass`.
+    Warning NotDefaultDeny = "not-default-deny",
     /// `inbound: block` without an interface that has `role: uplink`.
     Warning InboundWithoutUplink = "inbound-without-uplink",
     /// A relay prefix that opens the blocked ports to a large part of the Internet.

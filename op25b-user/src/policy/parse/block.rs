@@ -12,7 +12,7 @@ use super::{
 };
 use crate::policy::{
     diagnostics::{Code, Diagnostic, Span},
-    model::{Action, Block, Prohibit, Subscribers},
+    model::{Action, Block, Handling, Prohibit, Subscribers},
 };
 
 pub(super) const BLOCK_KEYS: &[&str] = &[
@@ -58,6 +58,7 @@ pub(crate) fn block<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> O
         && let Some(word) = context.word("unlisted", node)
     {
         block.unlisted = word.value;
+        warn_of_open_default(context, &block, word.span);
     }
     if let Some(node) = mapping.optional("inbound")
         && let Some(word) = context.word("inbound", node)
@@ -65,6 +66,20 @@ pub(crate) fn block<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> O
         block.inbound = word.value;
     }
     Some(block)
+}
+
+/// Warns of `unlisted: drop` where packets that hide their ports pass.
+fn warn_of_open_default(context: &mut Context<'_>, block: &Block, span: Span) {
+    if (block.unlisted, block.uninspectable) == (Handling::Drop, Handling::Pass) {
+        context.reporter.report(span, Code::NotDefaultDeny, || {
+            Diagnostic::new(
+                Code::NotDefaultDeny,
+                "`unlisted: drop` is no default-deny with `uninspectable: pass`: unlisted sources reach the blocked ports \
+                 with packets that hide them",
+            )
+            .hint("remove `uninspectable: pass`")
+        });
+    }
 }
 
 /// The value of `subscribers`.

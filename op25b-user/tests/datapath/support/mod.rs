@@ -43,6 +43,10 @@ pub const NOT_POOLED_DROPPED: Decision = Decision {
 };
 /// From a source in no pool.
 pub const UNINSPECTABLE: Decision = untouched(Reason::Uninspectable);
+pub const UNINSPECTABLE_DROPPED: Decision = Decision {
+    verdict: Verdict::Drop,
+    ..UNINSPECTABLE
+};
 
 const fn untouched(reason: Reason) -> Decision {
     Decision {

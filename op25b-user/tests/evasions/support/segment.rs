@@ -58,6 +58,8 @@ pub struct Answer {
     pub acknowledgment: u32,
     pub syn: bool,
     pub ack: bool,
+    /// The bytes of data.
+    pub length: usize,
 }
 
 impl Flow {
@@ -178,6 +180,7 @@ impl Answer {
             acknowledgment: tcp.acknowledgment_number(),
             syn: tcp.syn(),
             ack: tcp.ack(),
+            length: tcp.payload().len(),
         })
     }
 }

@@ -24,8 +24,18 @@ pub fn hidden(policy: &Policy, role: Role, addresses: Addresses, now: Timestamp)
         Role::Uplink => addresses.destination,
     };
     let pool = policy.pool_of(subscriber);
-    let is_enforced = pool.is_some_and(|pool| policy.pools[pool].enforces(now));
-    let verdict = if is_enforced && policy.block.uninspectable == Handling::Drop {
+    let is_denied = match pool {
+        Some(pool) => policy.pools[pool].enforces(now),
+        None => {
+            role == Role::Subscriber
+                && policy.block.unlisted == Handling::Drop
+                && !policy
+                    .exemptions
+                    .iter()
+                    .any(|exemption| exemption.allows_everywhere(subscriber, now))
+        }
+    };
+    let verdict = if is_denied && policy.block.uninspectable == Handling::Drop {
         Verdict::Drop
     } else {
         Verdict::Pass
@@ -33,10 +43,11 @@ pub fn hidden(policy: &Policy, role: Role, addresses: Addresses, now: Timestamp)
     Decision { verdict, rule: pool }
 }
 
-/// A frame whose addresses cannot be read: it may come from any pool that is enforced.
+/// A frame of a subscriber whose addresses cannot be read: it may come from any pool that is enforced, or from none.
 pub fn unaddressed(policy: &Policy, now: Timestamp) -> Decision {
-    let is_dropped =
-        policy.block.uninspectable == Handling::Drop && policy.pools.iter().any(|pool| pool.enforces(now));
+    let may_be_denied =
+        policy.block.unlisted == Handling::Drop || policy.pools.iter().any(|pool| pool.enforces(now));
+    let is_dropped = policy.block.uninspectable == Handling::Drop && may_be_denied;
     Decision {
         verdict: if is_dropped { Verdict::Drop } else { Verdict::Pass },
         rule: None,
