@@ -5,7 +5,10 @@ use std::{borrow::Cow, io};
 use aya::{EbpfError, programs::ProgramError};
 use thiserror::Error;
 
-use crate::datapath::sys::map::{MapError, MapOp};
+use crate::datapath::sys::{
+    map::{MapError, MapOp},
+    possible_cpus::CpusError,
+};
 
 /// Why a filter could not be loaded; nothing is left in the kernel.
 #[derive(Debug, Error)]
@@ -41,6 +44,9 @@ pub enum LoadError {
     /// The system's clocks cannot be read.
     #[error("cannot read the system's clocks")]
     Clock(#[from] nix::Error),
+    /// The number of CPUs cannot be read.
+    #[error(transparent)]
+    Cpus(#[from] CpusError),
 }
 
 impl From<EbpfError> for LoadError {

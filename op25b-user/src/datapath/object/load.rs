@@ -26,8 +26,8 @@ use super::{
 };
 use crate::{
     datapath::{
-        stats::{RecordLayout, SUBSCRIBERS_V6_ENTRIES},
-        sys::{clock, map::max_entries},
+        stats::{RecordLayout, subscribers_v6_entries},
+        sys::{clock, map::max_entries, possible_cpus::possible_cpus},
     },
     policy::{Compiled, Prohibit},
 };
@@ -171,10 +171,11 @@ fn create(
     let most = if options.trace {
         TRACED_SUBSCRIBERS
     } else {
-        usize::MAX
+        u32::MAX
     };
-    let subscribers_v4 = most.min(compiled.record_index.addresses);
-    let subscribers_v6 = most.min(SUBSCRIBERS_V6_ENTRIES);
+    let subscribers_v4 = compiled.record_index.addresses.min(most as usize);
+    let possible_cpus = possible_cpus()?;
+    let subscribers_v6 = subscribers_v6_entries(possible_cpus).min(most);
 
     let mut loader = EbpfLoader::new();
     loader
@@ -202,7 +203,7 @@ fn create(
             SUBSCRIBERS_V4,
             max_entries(SubscriberBlock::count(subscribers_v4)),
         )
-        .map_max_entries(SUBSCRIBERS_V6, max_entries(subscribers_v6))
+        .map_max_entries(SUBSCRIBERS_V6, subscribers_v6)
         .map_max_entries(DESTINATIONS_V4, with_room(compiled.destinations_v4.len()))
         .map_max_entries(DESTINATIONS_V6, with_room(compiled.destinations_v6.len()))
         .map_max_entries(TUNNELS_BY_IF, room_for_tunnels(compiled))
@@ -242,7 +243,7 @@ impl Answers {
 }
 
 /// How many subscribers of each family have a record in test runs, where creating larger maps would only take time.
-const TRACED_SUBSCRIBERS: usize = 1 << 12;
+const TRACED_SUBSCRIBERS: u32 = 1 << 12;
 
 /// The size of a map with room for changes while the program runs: an eighth more, and at least `LEAST` entries more.
 fn with_room(entries: usize) -> u32 {

@@ -10,7 +10,7 @@ use nix::unistd::geteuid;
 use thiserror::Error;
 
 use super::directory::{GENERATIONS, LINKS};
-use crate::datapath::sys::{bpffs::BpffsError, users};
+use crate::datapath::sys::{bpffs::BpffsError, possible_cpus::CpusError, users};
 
 /// Why the pins cannot be used.
 #[derive(Debug, Error)]
@@ -86,6 +86,9 @@ pub enum PinsError {
         /// The system's answer.
         source: io::Error,
     },
+    /// The number of CPUs cannot be read.
+    #[error(transparent)]
+    Cpus(#[from] CpusError),
     /// The system refused an operation.
     #[error("cannot {operation} {}", path.display())]
     Refused {

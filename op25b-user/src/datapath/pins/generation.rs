@@ -2,6 +2,7 @@
 
 use std::{
     fs, io,
+    num::NonZero,
     os::fd::{AsFd as _, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
 };
@@ -158,13 +159,13 @@ impl Generation {
     }
 
     /// The maps that a filter of this op25b with this record layout can share.
-    pub(crate) fn reusable(&self, next: &RecordLayout) -> Reused {
+    pub(crate) fn reusable(&self, next: &RecordLayout, possible_cpus: NonZero<usize>) -> Reused {
         let mut maps = Vec::new();
         if self.has_our_counters() {
             maps.extend(LONG_LIVED.iter().map(|map| map.name));
         }
         if let Some(records) = self.records() {
-            maps.extend(records.reusable(&self.path, next));
+            maps.extend(records.reusable(&self.path, next, possible_cpus));
         }
         let pinned = maps.into_iter().map(|name| (name, self.path.join(name)));
         Reused(pinned.collect())

@@ -8,7 +8,7 @@ use crate::{
         object::{Description, Filter, LoadError, Reused},
         pins::{Generation, PinnedLink, Pins, PinsError, Snapshot},
         stats::RecordLayout,
-        sys::interfaces::Interfaces,
+        sys::{interfaces::Interfaces, possible_cpus::possible_cpus},
         test_run::TestRunner,
     },
     policy::{Compiled, Role},
@@ -99,7 +99,9 @@ impl Enforced {
     pub fn reusable(&self, compiled: &Compiled) -> Result<Reused, PinsError> {
         let before = Snapshot::read(&self.pins)?;
         let next = RecordLayout::of(compiled);
-        let reused = before.latest().map(|generation| generation.reusable(&next));
+        let possible_cpus = possible_cpus()?;
+        let reused = before.latest();
+        let reused = reused.map(|generation| generation.reusable(&next, possible_cpus));
         Ok(reused.unwrap_or_default())
     }
 

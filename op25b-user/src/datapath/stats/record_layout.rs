@@ -1,6 +1,6 @@
 //! The layout of the subscribers' records, and which of their maps the next filter can share.
 
-use std::path::Path;
+use std::{num::NonZero, path::Path};
 
 use aya::maps::MapType;
 use op25b_common::{
@@ -11,15 +11,25 @@ use op25b_common::{
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
-    datapath::sys::map::{Shape, max_entries},
+    datapath::sys::map::{Shape, max_entries, per_cpu_lru_entries},
     policy::{Compiled, RecordIndex},
 };
 
 /// The maps with the records and what belongs to them.
 pub(crate) const RECORD_MAPS: [&str; 3] = [SUBSCRIBERS_V4, SUBSCRIBERS_V6, MISSES_V6];
 
-/// How many IPv6 subscribers have a record at most.
-pub(crate) const SUBSCRIBERS_V6_ENTRIES: usize = 1 << 18;
+/// How many IPv6 subscribers have a record at most, on a machine with so many possible CPUs.
+///
+/// The kernel divides them among all possible CPUs, and a CPU begins records in its own part alone: where a NIC spreads its
+/// packets over 4 queues of a machine with 96 possible CPUs, 92 parts stay empty.
+pub(crate) fn subscribers_v6_entries(possible_cpus: NonZero<usize>) -> u32 {
+    const EACH: usize = 1 << 16;
+    const LEAST: usize = 1 << 18;
+    /// About 104 MiB of kernel memory.
+    const MOST: usize = 1 << 20;
+    let wanted = EACH.saturating_mul(possible_cpus.get()).clamp(LEAST, MOST);
+    per_cpu_lru_entries(wanted, possible_cpus)
+}
 
 /// Which subscriber's record is where. It is part of the filter's description.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,13 +70,19 @@ impl RecordLayout {
         Ok(layout.filter(|layout| layout.version == RECORD_VERSION))
     }
 
-    /// The maps that are pinned in a directory, laid out like this, which a filter with the layout `next` can share.
-    pub(crate) fn reusable(&self, directory: &Path, next: &Self) -> Vec<&'static str> {
+    /// The maps that are pinned in a directory, laid out like this, which a filter with the layout `next` can share on a
+    /// machine with so many possible CPUs.
+    pub(crate) fn reusable(
+        &self,
+        directory: &Path,
+        next: &Self,
+        possible_cpus: NonZero<usize>,
+    ) -> Vec<&'static str> {
         let mut maps = Vec::new();
         if self.ipv4 == next.ipv4 && self.v4_fits(directory) {
             maps.push(SUBSCRIBERS_V4);
         }
-        if self.ipv6_prefix == next.ipv6_prefix && v6_fits(directory) {
+        if self.ipv6_prefix == next.ipv6_prefix && v6_fits(directory, possible_cpus) {
             maps.extend([SUBSCRIBERS_V6, MISSES_V6]);
         }
         maps
@@ -78,29 +94,66 @@ impl RecordLayout {
             MapType::Array,
             4,
             size_of::<SubscriberBlock>(),
-            SubscriberBlock::count(self.ipv4.addresses),
+            max_entries(SubscriberBlock::count(self.ipv4.addresses)),
         );
         shape.is_pinned_at(&directory.join(SUBSCRIBERS_V4))
     }
 }
 
-fn v6_fits(directory: &Path) -> bool {
-    let records = shape(
+fn v6_fits(directory: &Path, possible_cpus: NonZero<usize>) -> bool {
+    let misses = shape(MapType::PerCpuArray, 4, 8, 2);
+    v6_shape(possible_cpus).is_pinned_at(&directory.join(SUBSCRIBERS_V6))
+        && misses.is_pinned_at(&directory.join(MISSES_V6))
+}
+
+fn v6_shape(possible_cpus: NonZero<usize>) -> Shape {
+    shape(
         MapType::LruHash,
         8,
         size_of::<Subscriber>(),
-        SUBSCRIBERS_V6_ENTRIES,
-    );
-    let misses = shape(MapType::PerCpuArray, 4, 8, 2);
-    records.is_pinned_at(&directory.join(SUBSCRIBERS_V6)) && misses.is_pinned_at(&directory.join(MISSES_V6))
+        subscribers_v6_entries(possible_cpus),
+    )
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a value has a few KiB")]
-fn shape(kind: MapType, key_size: u32, value_size: usize, entries: usize) -> Shape {
+fn shape(kind: MapType, key_size: u32, value_size: usize, max_entries: u32) -> Shape {
     Shape {
         kind,
         key_size,
         value_size: value_size as u32,
-        max_entries: max_entries(entries),
+        max_entries,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_map_of_ipv6_records_is_recognized_however_many_cpus_are_possible() {
+        for possible_cpus in (1..=1024).filter_map(NonZero::new) {
+            let asked_for = subscribers_v6_entries(possible_cpus);
+            // What `htab_map_alloc` makes of that in a map without a common LRU list.
+            let cpus = u32::try_from(possible_cpus.get()).unwrap();
+            let created = asked_for.div_ceil(cpus) * cpus;
+            assert_eq!(v6_shape(possible_cpus).max_entries, created, "{possible_cpus}");
+        }
+    }
+
+    #[test]
+    fn each_cpu_keeps_thousands_of_ipv6_records_and_the_memory_is_bounded() {
+        for (possible_cpus, entries) in [
+            (1, 262_144),
+            (2, 262_144),
+            (3, 262_146),
+            (4, 262_144),
+            (6, 393_216),
+            (16, 1_048_576),
+            (96, 1_048_608),
+            (1024, 1_048_576),
+        ] {
+            let possible_cpus = NonZero::new(possible_cpus).unwrap();
+            assert_eq!(subscribers_v6_entries(possible_cpus), entries, "{possible_cpus}");
+        }
     }
 }

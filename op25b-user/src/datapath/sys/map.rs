@@ -1,6 +1,6 @@
 //! Kernel maps of any kind: their shapes, their sizes, and the error of an operation on one.
 
-use std::{borrow::Cow, fmt, path::Path};
+use std::{borrow::Cow, fmt, num::NonZero, path::Path};
 
 use aya::maps::{MapInfo, MapType};
 use thiserror::Error;
@@ -87,12 +87,32 @@ pub(crate) fn max_entries(entries: usize) -> u32 {
     u32::try_from(entries.max(1)).unwrap_or(u32::MAX)
 }
 
+/// The size of a hash with an LRU list for each CPU (`BPF_F_NO_COMMON_LRU`) and room for so many entries: the kernel makes all
+/// lists equally long, and the map as large as they are together.
+pub(crate) fn per_cpu_lru_entries(entries: usize, possible_cpus: NonZero<usize>) -> u32 {
+    max_entries(entries.max(1).next_multiple_of(possible_cpus.get()))
+}
+
 /// The bytes that a map's entries take, which the kernel allocates when it creates the map. Per-CPU maps are small, and
 /// counted once.
 pub(crate) fn bytes(map: &MapInfo) -> u64 {
-    let is_array = map.map_type().is_ok_and(|kind| kind == MapType::Array);
-    let key = if is_array { 0 } else { u64::from(map.key_size()) };
-    u64::from(map.max_entries()) * (key + u64::from(map.value_size())).next_multiple_of(8)
+    /// `struct htab_elem`, before each key.
+    const ELEMENT: u64 = 48;
+    /// `struct bucket`: as many as a power of two.
+    const BUCKET: u64 = 16;
+    let (entries, key, value) = (
+        u64::from(map.max_entries()),
+        u64::from(map.key_size()),
+        u64::from(map.value_size()),
+    );
+    match map.map_type() {
+        Ok(MapType::Array) => entries * value.next_multiple_of(8),
+        Ok(MapType::Hash | MapType::LruHash) => {
+            let element = ELEMENT + key.next_multiple_of(8) + value.next_multiple_of(8);
+            entries * element + entries.next_power_of_two() * BUCKET
+        }
+        _ => entries * (key + value).next_multiple_of(8),
+    }
 }
 
 #[cfg(test)]
