@@ -52,9 +52,9 @@ pub struct Class {
 
 /// What is remembered of one subscriber: an IPv4 address in a pool, or an IPv6 prefix.
 ///
-/// Two halves, which lie apart for IPv4: what nearly every blocked packet touches, and the rest. As there may be millions,
-/// as many as possible of the first kind should fit into a CPU's caches. Counters are exact up to [`Subscriber::MOST`] and
-/// stay there.
+/// Its parts lie apart for IPv4: what nearly every blocked packet touches, and the rest. As there may be millions, as many
+/// as possible of the first kind should fit into a CPU's caches. Counters are exact up to [`Subscriber::MOST`] and stay
+/// there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Subscriber {
@@ -62,6 +62,10 @@ pub struct Subscriber {
     pub hot: Hot,
     /// What other segments touch as well.
     pub cold: Cold,
+    /// Packets that hide their ports: row `uninspectable`.
+    pub hidden: u32,
+    /// Fills 8 bytes.
+    pub unused: u32,
 }
 
 /// What a blocked segment that opens a connection touches: 16 bytes.
@@ -73,15 +77,15 @@ pub struct Hot {
     pub destinations: u64,
     /// Blocked segments that open a connection.
     pub blocked_syns: u32,
-    /// When the last segment came, in whole seconds of the boot-time clock plus 1; 0 for never.
+    /// When the last packet came, in whole seconds of the boot-time clock plus 1; 0 for never.
     pub last_seen: u32,
 }
 
-/// The rest of a record: 16 bytes as well.
+/// The rest of what segments with readable ports touch: 16 bytes as well.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Cold {
-    /// When the first segment came, as [`Hot::last_seen`].
+    /// When the first packet came, as [`Hot::last_seen`].
     pub first_seen: u32,
     /// Other blocked segments.
     pub blocked_others: u32,
@@ -91,7 +95,7 @@ pub struct Cold {
     pub monitored_others: u32,
 }
 
-/// Value of [`crate::names::SUBSCRIBERS_V4`]: the records of as many IPv4 addresses, a page of memory for either half.
+/// Value of [`crate::names::SUBSCRIBERS_V4`]: the records of as many IPv4 addresses, whole pages of memory for each part.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct SubscriberBlock {
@@ -99,11 +103,13 @@ pub struct SubscriberBlock {
     pub hot: [Hot; Self::RECORDS],
     /// The [`Subscriber::cold`] of each address.
     pub cold: [Cold; Self::RECORDS],
+    /// The [`Subscriber::hidden`] of each address.
+    pub hidden: [u32; Self::RECORDS],
 }
 
 impl SubscriberBlock {
     /// How many records it has; a power of two.
-    pub const RECORDS: usize = 256;
+    pub const RECORDS: usize = 1024;
 
     /// How many blocks so many records take.
     #[must_use]
@@ -116,6 +122,10 @@ impl Subscriber {
     /// Where counters stop: far enough from the end that CPUs which add at once do not make them wrap around.
     pub const MOST: u32 = u32::MAX - 0xffff;
 }
+
+/// How many slots [`crate::names::MISSES_V6`] has: packets that created a record and packets without one, which the program
+/// counts; then as many again, where user space keeps what was counted in a map of another layout.
+pub const MISS_SLOTS: usize = 2 * 2;
 
 /// Value of the destination tries: what one set of destinations grants for one destination prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -162,9 +172,9 @@ pub type DescriptionChunk = [u8; 256];
 
 const _: () = {
     assert!(size_of::<Class>() == 32 && align_of::<Class>() == 4);
-    assert!(size_of::<Subscriber>() == 32 && align_of::<Subscriber>() == 8);
+    assert!(size_of::<Subscriber>() == 40 && align_of::<Subscriber>() == 8);
     assert!(size_of::<Hot>() == 16 && size_of::<Cold>() == 16);
-    assert!(size_of::<SubscriberBlock>() == 2 * 4096 && SubscriberBlock::RECORDS.is_power_of_two());
+    assert!(size_of::<SubscriberBlock>() == 9 * 4096 && SubscriberBlock::RECORDS.is_power_of_two());
     assert!(size_of::<DestinationEntry>() == 8 && align_of::<DestinationEntry>() == 4);
     assert!(size_of::<Decision>() == 12 && align_of::<Decision>() == 4);
 };

@@ -13,7 +13,7 @@ use op25b_common::{
     keys::{AddressV4, AddressV6, DestinationKey},
     lpm::{BitmapNode, CompressedPath, PAGE_ENTRIES, ROOT_ENTRIES},
     values::{
-        COUNTER_SLOTS, Class, Decision, DescriptionChunk, DestinationEntry, Moment, Subscriber,
+        COUNTER_SLOTS, Class, Decision, DescriptionChunk, DestinationEntry, MISS_SLOTS, Moment, Subscriber,
         SubscriberBlock,
     },
 };
@@ -43,7 +43,7 @@ pub static SUBSCRIBERS_V4: Array<SubscriberBlock, 1, MAPPED> = Array::new();
 pub static SUBSCRIBERS_V6: LruHashMap<u64, Subscriber, 1, { BPF_F_NO_COMMON_LRU as usize }> =
     LruHashMap::new();
 #[btf_map]
-pub static MISSES_V6: PerCpuArray<u64, 2> = PerCpuArray::new();
+pub static MISSES_V6: PerCpuArray<u64, MISS_SLOTS> = PerCpuArray::new();
 
 #[btf_map]
 pub static TUNNELS_BY_IF: HashMap<u32, u32, 1> = HashMap::new();

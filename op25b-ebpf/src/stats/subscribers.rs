@@ -8,22 +8,14 @@ use op25b_ebpf::{bpf::instructions, parse::address::Address};
 
 use crate::{maps, verdict::clock};
 
-/// Records a packet that was blocked, or would have been, of a subscriber whose class is counted.
+/// Records a segment that was blocked, or would have been, of a subscriber whose class is counted.
 #[inline(always)]
 pub fn record(class: &Class, local: &Address, remote: &Address, reason: u32, is_syn: bool) {
-    if class.is_counted == 0 {
-        return;
-    }
-    let record = if local.is_v6 {
-        record_v6(local.high)
-    } else {
-        record_v4(local.v4().wrapping_add(class.subscribers))
-    };
-    let Some((hot, cold)) = record else {
+    let Some(record) = Record::of(class, local) else {
         return;
     };
-    // SAFETY: parts of a map's value, which stays valid while the program runs. Counters and the sketch are updated
-    // atomically; of the times, which are only set, any CPU's value is right.
+    let (hot, cold) = (record.hot, record.cold);
+    // SAFETY: parts of a map's value, which stays valid while the program runs. The sketch is updated atomically.
     unsafe {
         let counter = match (reason == Reason::Blocked as u32, is_syn) {
             (true, true) => &raw mut (*hot).blocked_syns,
@@ -31,18 +23,7 @@ pub fn record(class: &Class, local: &Address, remote: &Address, reason: u32, is_
             (false, true) => &raw mut (*cold).monitored_syns,
             (false, false) => &raw mut (*cold).monitored_others,
         };
-        if *counter < Subscriber::MOST {
-            instructions::atomic_add(counter, 1);
-        }
-        let now = clock::moment().seconds as u32 + 1;
-        let last_seen = (*hot).last_seen;
-        if last_seen != now {
-            // Once a second: the other half of the record need not be in the cache for every packet.
-            if (*cold).first_seen == 0 {
-                (*cold).first_seen = now;
-            }
-            (*hot).last_seen = now;
-        }
+        record.count(counter);
         let destination = sketch(remote);
         if (*hot).destinations & destination == 0 {
             instructions::atomic_or(&raw mut (*hot).destinations, destination);
@@ -50,35 +31,99 @@ pub fn record(class: &Class, local: &Address, remote: &Address, reason: u32, is_
     }
 }
 
-/// Both halves of an IPv4 subscriber's record.
+/// Records a packet that hides its ports, of a subscriber whose class is counted: whether it was dropped or not.
 #[inline(always)]
-fn record_v4(index: u32) -> Option<(*mut Hot, *mut Cold)> {
-    const RECORDS: u32 = SubscriberBlock::RECORDS as u32;
-    let block = maps::SUBSCRIBERS_V4.get_ptr_mut(index / RECORDS)?;
-    // Masked, where the verifier sees it.
-    let place = instructions::opaque(u64::from(index)) as usize & (SubscriberBlock::RECORDS - 1);
-    // SAFETY: the block is a map's value, and the place is in it.
-    unsafe {
-        Some((
-            (&raw mut (*block).hot).cast::<Hot>().add(place),
-            (&raw mut (*block).cold).cast::<Cold>().add(place),
-        ))
+pub fn record_hidden(class: &Class, local: &Address) {
+    if let Some(record) = Record::of(class, local) {
+        // SAFETY: a part of this record.
+        unsafe { record.count(record.hidden) };
     }
 }
 
-/// Both halves of an IPv6 subscriber's record, begun if there is none.
-#[inline(always)]
-fn record_v6(high: u64) -> Option<(*mut Hot, *mut Cold)> {
-    let key = high & u64::MAX << (u64::BITS - maps::SUBSCRIBER_BITS.load());
-    let record = if let Some(record) = maps::SUBSCRIBERS_V6.get_ptr_mut(key) {
-        record
-    } else {
-        let begun = maps::SUBSCRIBERS_V6.insert(key, Subscriber::default(), 0);
-        count_miss(u32::from(begun.is_err()));
-        maps::SUBSCRIBERS_V6.get_ptr_mut(key)?
-    };
-    // SAFETY: a map's value.
-    unsafe { Some((&raw mut (*record).hot, &raw mut (*record).cold)) }
+/// Where the parts of a subscriber's record are: in one map value, or in more than one place of it.
+#[derive(Clone, Copy)]
+struct Record {
+    hot: *mut Hot,
+    cold: *mut Cold,
+    hidden: *mut u32,
+}
+
+impl Record {
+    /// The record of a subscriber, if its class is counted.
+    #[inline(always)]
+    fn of(class: &Class, local: &Address) -> Option<Self> {
+        if class.is_counted == 0 {
+            None
+        } else if local.is_v6 {
+            Self::v6(local.high)
+        } else {
+            Self::v4(local.v4().wrapping_add(class.subscribers))
+        }
+    }
+
+    /// An IPv4 subscriber's record.
+    #[inline(always)]
+    fn v4(index: u32) -> Option<Self> {
+        const RECORDS: u32 = SubscriberBlock::RECORDS as u32;
+        let block = maps::SUBSCRIBERS_V4.get_ptr_mut(index / RECORDS)?;
+        // Masked, where the verifier sees it.
+        let place = instructions::opaque(u64::from(index)) as usize & (SubscriberBlock::RECORDS - 1);
+        // SAFETY: the block is a map's value, and the place is in it.
+        unsafe {
+            Some(Self {
+                hot: (&raw mut (*block).hot).cast::<Hot>().add(place),
+                cold: (&raw mut (*block).cold).cast::<Cold>().add(place),
+                hidden: (&raw mut (*block).hidden).cast::<u32>().add(place),
+            })
+        }
+    }
+
+    /// An IPv6 subscriber's record, begun if there is none.
+    #[inline(always)]
+    fn v6(high: u64) -> Option<Self> {
+        let key = high & u64::MAX << (u64::BITS - maps::SUBSCRIBER_BITS.load());
+        let record = if let Some(record) = maps::SUBSCRIBERS_V6.get_ptr_mut(key) {
+            record
+        } else {
+            let begun = maps::SUBSCRIBERS_V6.insert(key, Subscriber::default(), 0);
+            count_miss(u32::from(begun.is_err()));
+            maps::SUBSCRIBERS_V6.get_ptr_mut(key)?
+        };
+        // SAFETY: a map's value.
+        unsafe {
+            Some(Self {
+                hot: &raw mut (*record).hot,
+                cold: &raw mut (*record).cold,
+                hidden: &raw mut (*record).hidden,
+            })
+        }
+    }
+
+    /// Counts a packet in one of the record's counters, and notes the time.
+    ///
+    /// # Safety
+    ///
+    /// `counter` points into this record.
+    #[inline(always)]
+    unsafe fn count(self, counter: *mut u32) {
+        let Self { hot, cold, .. } = self;
+        // SAFETY: parts of a map's value, which stays valid while the program runs. Counters are updated atomically; of the
+        // times, which are only set, any CPU's value is right.
+        unsafe {
+            if *counter < Subscriber::MOST {
+                instructions::atomic_add(counter, 1);
+            }
+            let now = clock::moment().seconds as u32 + 1;
+            let last_seen = (*hot).last_seen;
+            if last_seen != now {
+                // Once a second: the other half of the record need not be in the cache for every packet.
+                if (*cold).first_seen == 0 {
+                    (*cold).first_seen = now;
+                }
+                (*hot).last_seen = now;
+            }
+        }
+    }
 }
 
 #[inline(always)]

@@ -113,6 +113,9 @@ fn verdict<const UPLINK: bool, const IN_MEMORY: bool>(flow: &Flow) -> u32 {
     let decision = if flow.has(Flow::UNADDRESSED) {
         decide::unaddressed()
     } else if flow.has(Flow::HIDDEN) {
+        if !UPLINK && let Some(class) = class {
+            subscribers::record_hidden(class, local);
+        }
         decide::hidden(class, UPLINK)
     } else {
         decide_and_record(class, local, remote, facts(UPLINK, flow))

@@ -46,7 +46,7 @@ impl Enforcer {
         if switched.records.moved > 0 {
             info!(
                 subscribers = switched.records.moved,
-                "the pools have changed: subscriber records were migrated"
+                "subscriber records were migrated into the new filter's maps"
             );
         }
         for (family, why) in &switched.records.reset {

@@ -17,6 +17,7 @@ mod policy;
 mod ports;
 mod prefixes;
 mod random;
+mod records;
 mod reply_rate;
 mod subscribers;
 mod support;

@@ -338,4 +338,16 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "local.v4().wrapping_add(class.subscribers)",
         "(local.v4() & !1).wrapping_add(class.subscribers)",
     ),
+    mutant(
+        "packets that hide their ports are in no record",
+        "verdict/mod.rs",
+        "subscribers::record_hidden(class, local);",
+        "let _ = (class, local);",
+    ),
+    mutant(
+        "packets from the Internet that hide their ports are in a subscriber's record",
+        "verdict/mod.rs",
+        "if !UPLINK && let Some(class) = class {",
+        "if let Some(class) = class {",
+    ),
 ];

@@ -93,7 +93,7 @@ impl Maps {
 
     /// The subscribers' records, if this version of op25b can read their layout.
     fn records(&self, layout: Option<RecordLayout>) -> Option<SubscriberRecords> {
-        let layout = layout?;
+        let layout = layout.filter(RecordLayout::is_current)?;
         let open = |name| self.open(name).ok()?.ok();
         Some(SubscriberRecords {
             layout,

@@ -2,6 +2,7 @@
 
 mod counters;
 mod records;
+mod records_v6;
 mod transfer;
 
 pub use records::MigratedRecords;

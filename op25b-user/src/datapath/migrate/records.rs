@@ -1,19 +1,25 @@
 //! Migrates the subscribers' records of the generations before, if the new filter does not share their maps.
 
-use op25b_common::names::{SUBSCRIBERS_V4, SUBSCRIBERS_V6};
+use aya::maps::Map;
+use op25b_common::names::{MISSES_V6, SUBSCRIBERS_V4, SUBSCRIBERS_V6};
 use thiserror::Error;
 
-use super::transfer::{self, Side};
+use super::{
+    records_v6,
+    transfer::{self, Side},
+};
 use crate::datapath::{
     object::{Filter, LoadError},
     pins::{Generation, Snapshot},
+    stats::{RecordLayout, add_migrated_misses},
     sys::{map::MapError, membarrier::wait_for_running_programs},
 };
 
 /// What became of the subscribers' records.
 #[derive(Debug, Default)]
 pub struct MigratedRecords {
-    /// How many IPv4 addresses kept their record, which was moved into another map because the pools have changed.
+    /// How many subscribers kept their record, which was moved into another map: the pools have changed, or the layout of
+    /// records.
     pub moved: u64,
     /// The families whose records start from zero, and why.
     pub reset: Vec<(&'static str, String)>,
@@ -25,9 +31,11 @@ impl MigratedRecords {
     }
 }
 
-/// Why IPv4 records were not moved.
+/// Why the records of a family were not moved.
 #[derive(Debug, Error)]
 enum NotMoved {
+    #[error("they were of /{before} prefixes, and are of /{now}")]
+    OtherPrefix { before: u8, now: u8 },
     #[error("their map does not have the shape in the description of the filter before")]
     OtherShape,
     #[error(transparent)]
@@ -42,30 +50,38 @@ pub(crate) fn records(before: &Snapshot, filter: &Filter) -> MigratedRecords {
     let Some(previous) = before.latest() else {
         return migrated;
     };
-    if previous.records().is_none() {
+    let Some(records) = previous.records() else {
         for family in ["IPv4", "IPv6"] {
             migrated.reset(family, "the filter before kept them in another layout");
         }
         return migrated;
-    }
+    };
     if !shares(previous, filter, SUBSCRIBERS_V6) {
-        let now = filter.records.ipv6_prefix;
-        let other_prefix = previous.records().map(|records| records.ipv6_prefix);
-        match other_prefix.filter(|before| *before != now) {
-            Some(before) => {
-                migrated.reset(
-                    "IPv6",
-                    format!("they were of /{before} prefixes, and are of /{now}"),
-                );
-            }
-            None => migrated.reset("IPv6", "the filter before had another number of them"),
+        match records_v6(previous, records, filter) {
+            Ok(moved) => migrated.moved += moved,
+            Err(why) => migrated.reset("IPv6", format!("{:#}", anyhow::Error::from(why))),
         }
     }
     match records_v4(before, previous, filter) {
-        Ok(moved) => migrated.moved = moved,
+        Ok(moved) => migrated.moved += moved,
         Err(error) => migrated.reset("IPv4", format!("{:#}", anyhow::Error::from(error))),
     }
     migrated
+}
+
+/// Moves the IPv6 records into the filter's map.
+fn records_v6(previous: &Generation, records: &RecordLayout, filter: &Filter) -> Result<u64, NotMoved> {
+    let (before, now) = (records.ipv6_prefix, filter.records.ipv6_prefix);
+    if before != now {
+        return Err(NotMoved::OtherPrefix { before, now });
+    }
+    let (map, misses) = previous.records_v6().ok_or(NotMoved::OtherShape)??;
+    wait_for_running_programs();
+    let found = records_v6::read(&map, records.is_current())?;
+    records_v6::add_to(filter.shared_map(SUBSCRIBERS_V6)?, &found)?;
+    let mut to = Map::PerCpuArray(filter.shared_map(MISSES_V6)?);
+    add_migrated_misses(&mut to, misses)?;
+    Ok(found.len() as u64)
 }
 
 /// Moves the IPv4 records of all generations before that have a map of their own. Several have one, with records left in it,
@@ -77,7 +93,7 @@ fn records_v4(before: &Snapshot, previous: &Generation, filter: &Filter) -> Resu
             continue;
         }
         match (generation.records_v4(), generation.records()) {
-            (Some(map), Some(records)) => maps.push((map?, &records.ipv4)),
+            (Some(map), Some(records)) => maps.push((map?, records)),
             _ if previous.is(generation) => return Err(NotMoved::OtherShape),
             // It never ran, or is of another version.
             _ => {}
@@ -89,8 +105,15 @@ fn records_v4(before: &Snapshot, previous: &Generation, filter: &Filter) -> Resu
     let to = Side {
         map: filter.map_data(SUBSCRIBERS_V4)?,
         record_index: &filter.records.ipv4,
+        blocks: filter.records.blocks(),
     };
-    let sides = || maps.iter().map(|(map, record_index)| Side { map, record_index });
+    let sides = || {
+        maps.iter().map(|(map, records)| Side {
+            map,
+            record_index: &records.ipv4,
+            blocks: records.blocks(),
+        })
+    };
     let mut moved = 0;
     wait_for_running_programs();
     for from in sides() {

@@ -11,16 +11,20 @@ use aya::maps::MapData;
 use memmap2::{MmapOptions, MmapRaw};
 use op25b_common::{
     names::SUBSCRIBERS_V4,
-    values::{Cold, Hot, Subscriber, SubscriberBlock},
+    values::{Cold, Hot, Subscriber},
 };
 
-use crate::{datapath::sys::map::MapError, policy::RecordIndex};
+use crate::{
+    datapath::{stats::BlockLayout, sys::map::MapError},
+    policy::RecordIndex,
+};
 
 /// The records of IPv4 addresses in one filter's map.
 #[derive(Clone, Copy)]
 pub(crate) struct Side<'a> {
     pub(crate) map: &'a MapData,
     pub(crate) record_index: &'a RecordIndex,
+    pub(crate) blocks: BlockLayout,
 }
 
 /// Moves the counters of addresses that have a record on both sides. Returns how many there are.
@@ -35,6 +39,9 @@ pub(crate) fn move_counts(from: Side<'_>, to: Side<'_>) -> Result<u64, MapError>
         // First: a record without a beginning would be skipped if this is repeated.
         new.cold.begin_at(old.cold.first_seen.load(Relaxed));
         for (old, new) in old.counters().into_iter().zip(new.counters()) {
+            add(new, old.swap(0, Relaxed));
+        }
+        if let (Some(old), Some(new)) = (old.hidden, new.hidden) {
             add(new, old.swap(0, Relaxed));
         }
         new.hot
@@ -61,6 +68,8 @@ pub(crate) fn move_beginnings(from: Side<'_>, to: Side<'_>) -> Result<(), MapErr
 struct Shared<'a> {
     hot: &'a SharedHot,
     cold: &'a SharedCold,
+    /// Not in the records of earlier versions.
+    hidden: Option<&'a AtomicU32>,
 }
 
 /// Its [`Hot`] half.
@@ -82,13 +91,6 @@ struct SharedCold {
     monitored_others: AtomicU32,
 }
 
-/// A [`SubscriberBlock`] of them.
-#[repr(C)]
-struct SharedBlock {
-    hot: [SharedHot; SubscriberBlock::RECORDS],
-    cold: [SharedCold; SubscriberBlock::RECORDS],
-}
-
 const _: () = {
     assert!(size_of::<SharedHot>() == size_of::<Hot>() && align_of::<SharedHot>() == align_of::<Hot>());
     assert!(offset_of!(SharedHot, destinations) == offset_of!(Hot, destinations));
@@ -99,8 +101,6 @@ const _: () = {
     assert!(offset_of!(SharedCold, blocked_others) == offset_of!(Cold, blocked_others));
     assert!(offset_of!(SharedCold, monitored_syns) == offset_of!(Cold, monitored_syns));
     assert!(offset_of!(SharedCold, monitored_others) == offset_of!(Cold, monitored_others));
-    assert!(size_of::<SharedBlock>() == size_of::<SubscriberBlock>());
-    assert!(offset_of!(SharedBlock, cold) == offset_of!(SubscriberBlock, cold));
 };
 
 impl<'a> Shared<'a> {
@@ -136,13 +136,14 @@ fn add(counter: &AtomicU32, count: u32) {
 
 /// Visits the addresses that have a record on the old side and a place on the new one.
 fn each(from: Side<'_>, to: Side<'_>, mut visit: impl FnMut(Shared<'_>, Shared<'_>)) -> Result<(), MapError> {
-    /// How many are mapped at once, which is 16 MiB of either map: mapped pages count as memory of this process.
+    /// How many are mapped at once, which is 18 MiB of either map: mapped pages count as memory of this process.
     const WINDOW: u32 = 1 << 19;
     for (mut old, mut new, mut count) in from.record_index.in_common(to.record_index) {
         while count > 0 {
             let length = count.min(WINDOW);
-            let open = |map, first| Window::new(map, first, length).map_err(MapError::write(SUBSCRIBERS_V4));
-            let (olds, news) = (open(from.map, old)?, open(to.map, new)?);
+            let open =
+                |side, first| Window::new(side, first, length).map_err(MapError::write(SUBSCRIBERS_V4));
+            let (olds, news) = (open(from, old)?, open(to, new)?);
             for (old, new) in olds.records().zip(news.records()) {
                 if old.cold.first_seen.load(Relaxed) != 0 {
                     visit(old, new);
@@ -157,36 +158,54 @@ fn each(from: Side<'_>, to: Side<'_>, mut visit: impl FnMut(Shared<'_>, Shared<'
 /// Some records of a map mapped into memory: the blocks that hold them.
 struct Window {
     mapping: MmapRaw,
+    blocks: BlockLayout,
     /// The first record, in the first block, and how many there are.
     first: usize,
     count: usize,
 }
 
 impl Window {
-    fn new(map: &MapData, first: u32, count: u32) -> io::Result<Self> {
-        const RECORDS: usize = SubscriberBlock::RECORDS;
+    fn new(side: Side<'_>, first: u32, count: u32) -> io::Result<Self> {
+        let BlockLayout { records, bytes, .. } = side.blocks;
         let (first, count) = (first as usize, count as usize);
-        let blocks = first / RECORDS..(first + count).div_ceil(RECORDS);
+        let blocks = first / records..(first + count).div_ceil(records);
         let mapping = MmapOptions::new()
-            .offset((blocks.start * size_of::<SharedBlock>()) as u64)
-            .len(blocks.len() * size_of::<SharedBlock>())
-            .map_raw(&map.fd().as_fd())?;
+            .offset((blocks.start * bytes) as u64)
+            .len(blocks.len() * bytes)
+            .map_raw(&side.map.fd().as_fd())?;
         Ok(Self {
             mapping,
-            first: first % RECORDS,
+            blocks: side.blocks,
+            first: first % records,
             count,
         })
     }
 
+    #[expect(
+        clippy::cast_ptr_alignment,
+        reason = "blocks begin at pages, and their parts where layouts have them"
+    )]
     fn records(&self) -> impl Iterator<Item = Shared<'_>> {
-        let count = self.mapping.len() / size_of::<SharedBlock>();
-        // SAFETY: an array map's values begin at a page and follow one another, so that these are aligned as blocks are;
-        // any bytes are a block of atomics, and this process has no other references to them.
-        let blocks: &[SharedBlock] =
-            unsafe { std::slice::from_raw_parts(self.mapping.as_ptr().cast(), count) };
-        let records = blocks.iter().flat_map(|block| block.hot.iter().zip(&block.cold));
-        let shared = records.map(|(hot, cold)| Shared { hot, cold });
-        shared.skip(self.first).take(self.count)
+        let BlockLayout {
+            records,
+            bytes,
+            cold,
+            hidden,
+        } = self.blocks;
+        (self.first..self.first + self.count).map(move |record| {
+            let (block, place) = (record / records * bytes, record % records);
+            // SAFETY: within the blocks that are mapped, whose parts are at these offsets. An array map's values begin at a
+            // page and follow one another, so that all are aligned; any bytes are atomics, and this process has no other
+            // references to them.
+            unsafe {
+                let block = self.mapping.as_ptr().add(block);
+                Shared {
+                    hot: &*block.cast::<SharedHot>().add(place),
+                    cold: &*block.add(cold).cast::<SharedCold>().add(place),
+                    hidden: hidden.map(|hidden| &*block.add(hidden).cast::<AtomicU32>().add(place)),
+                }
+            }
+        })
     }
 }
 

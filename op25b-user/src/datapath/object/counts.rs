@@ -62,7 +62,7 @@ impl Filter {
     }
 
     /// A map with a file descriptor of its own.
-    fn shared_map(&self, name: &'static str) -> Result<MapData, LoadError> {
+    pub(crate) fn shared_map(&self, name: &'static str) -> Result<MapData, LoadError> {
         let fd = self.map_fd(name)?.try_clone_to_owned();
         let fd = fd.map_err(MapError::read(name))?;
         Ok(MapData::from_fd(fd).map_err(MapError::read(name))?)

@@ -8,7 +8,9 @@ use std::{
 };
 
 use aya::maps::{Map, MapData, MapInfo};
-use op25b_common::names::{COUNTERS, DESCRIPTION, SUBSCRIBER_PROGRAM, SUBSCRIBERS_V4, UPLINK_PROGRAM};
+use op25b_common::names::{
+    COUNTERS, DESCRIPTION, MISSES_V6, SUBSCRIBER_PROGRAM, SUBSCRIBERS_V4, SUBSCRIBERS_V6, UPLINK_PROGRAM,
+};
 
 use super::{
     directory::{Pins, entries, remove_directory},
@@ -20,7 +22,7 @@ use crate::{
             Described, Description, Filter, LONG_LIVED, POLICY_MAPS, Reused, STORE_REVISION, StoreRevision,
             program_name,
         },
-        stats::{CounterTable, RECORD_MAPS, RecordLayout},
+        stats::{CounterTable, Misses, RECORD_MAPS, RecordLayout, misses_v6},
         sys::{bpf, map::MapError},
     },
     policy::Role,
@@ -190,6 +192,19 @@ impl Generation {
         let records = self.records()?;
         let fits = records.v4_fits(&self.path);
         fits.then(|| self.open_map(SUBSCRIBERS_V4))
+    }
+
+    /// The map of IPv6 records, if its records are those of the description, and how often packets found none.
+    pub(crate) fn records_v6(&self) -> Option<Result<(Map, Misses), MapError>> {
+        let records = self.records()?;
+        let read = || {
+            let misses = Map::PerCpuArray(self.open_map(MISSES_V6)?);
+            Ok((
+                Map::LruHashMap(self.open_map(SUBSCRIBERS_V6)?),
+                misses_v6(&misses)?,
+            ))
+        };
+        records.has_v6_records(&self.path).then(read)
     }
 
     /// The kernel's id of the map that is pinned under this name.

@@ -8,6 +8,6 @@ pub use counters::Counters;
 pub use subscribers::{Misses, SubscriberRecords, destinations};
 pub(crate) use {
     counters::CounterTable,
-    record_layout::{RECORD_MAPS, RecordLayout, subscribers_v6_entries},
-    subscribers::{misses_v6, records_v4, records_v6},
+    record_layout::{BlockLayout, RECORD_MAPS, RecordLayout, SubscriberV2, subscribers_v6_entries},
+    subscribers::{add_migrated_misses, misses_v6, records_v4, records_v6},
 };

@@ -1,12 +1,12 @@
 //! The layout of the subscribers' records, and which of their maps the next filter can share.
 
-use std::{num::NonZero, path::Path};
+use std::{mem::offset_of, num::NonZero, path::Path};
 
-use aya::maps::MapType;
+use aya::maps::{MapInfo, MapType};
 use op25b_common::{
     RECORD_VERSION,
     names::{MISSES_V6, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
-    values::{Subscriber, SubscriberBlock},
+    values::{Cold, Hot, MISS_SLOTS, Subscriber, SubscriberBlock},
 };
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -14,6 +14,9 @@ use crate::{
     datapath::sys::map::{Shape, max_entries, per_cpu_lru_entries},
     policy::{Compiled, RecordIndex},
 };
+
+/// The version of records before the current one, which are migrated: a record ends with its cold half.
+const VERSION_2: u32 = 2;
 
 /// The maps with the records and what belongs to them.
 pub(crate) const RECORD_MAPS: [&str; 3] = [SUBSCRIBERS_V4, SUBSCRIBERS_V6, MISSES_V6];
@@ -25,10 +28,62 @@ pub(crate) const RECORD_MAPS: [&str; 3] = [SUBSCRIBERS_V4, SUBSCRIBERS_V6, MISSE
 pub(crate) fn subscribers_v6_entries(possible_cpus: NonZero<usize>) -> u32 {
     const EACH: usize = 1 << 16;
     const LEAST: usize = 1 << 18;
-    /// About 104 MiB of kernel memory.
+    /// About 112 MiB of kernel memory.
     const MOST: usize = 1 << 20;
     let wanted = EACH.saturating_mul(possible_cpus.get()).clamp(LEAST, MOST);
     per_cpu_lru_entries(wanted, possible_cpus)
+}
+
+/// Where the parts of a record are in a map value with the records of several IPv4 addresses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BlockLayout {
+    /// How many records a value has.
+    pub(crate) records: usize,
+    /// Its size.
+    pub(crate) bytes: usize,
+    /// Where the first [`Cold`] half begins; the first [`Hot`] half is at the beginning.
+    pub(crate) cold: usize,
+    /// Where the first [`Subscriber::hidden`] is.
+    pub(crate) hidden: Option<usize>,
+}
+
+impl BlockLayout {
+    /// That of this op25b.
+    pub(crate) const CURRENT: Self = Self {
+        records: SubscriberBlock::RECORDS,
+        bytes: size_of::<SubscriberBlock>(),
+        cold: offset_of!(SubscriberBlock, cold),
+        hidden: Some(offset_of!(SubscriberBlock, hidden)),
+    };
+
+    /// That of records of version 2: 256 hot halves, and as many cold ones.
+    const VERSION_2: Self = Self {
+        records: 256,
+        bytes: 256 * size_of::<SubscriberV2>(),
+        cold: 256 * size_of::<Hot>(),
+        hidden: None,
+    };
+}
+
+/// A record of version 2, as the map of IPv6 records had it.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct SubscriberV2 {
+    hot: Hot,
+    cold: Cold,
+}
+
+// SAFETY: `repr(C)` of integers, without padding; any bit pattern is valid.
+unsafe impl aya::Pod for SubscriberV2 {}
+
+impl From<SubscriberV2> for Subscriber {
+    fn from(SubscriberV2 { hot, cold }: SubscriberV2) -> Self {
+        Self {
+            hot,
+            cold,
+            ..Self::default()
+        }
+    }
 }
 
 /// Which subscriber's record is where. It is part of the filter's description.
@@ -62,12 +117,26 @@ impl RecordLayout {
         }
     }
 
-    /// Reads the layout from a description; `None` if it is of another version.
+    /// Reads the layout from a description; `None` if it is of a version whose records cannot even be migrated.
     pub(crate) fn if_understood<'de, D: Deserializer<'de>>(json: D) -> Result<Option<Self>, D::Error> {
         // Through a value: whatever stands here, the rest of the description is read.
         let value = serde_json::Value::deserialize(json)?;
         let layout = serde_json::from_value::<Self>(value).ok();
-        Ok(layout.filter(|layout| layout.version == RECORD_VERSION))
+        Ok(layout.filter(|layout| matches!(layout.version, VERSION_2 | RECORD_VERSION)))
+    }
+
+    /// Whether a program of this op25b can share the maps.
+    pub(crate) fn is_current(&self) -> bool {
+        self.version == RECORD_VERSION
+    }
+
+    /// How the map of IPv4 records is divided.
+    pub(crate) fn blocks(&self) -> BlockLayout {
+        if self.is_current() {
+            BlockLayout::CURRENT
+        } else {
+            BlockLayout::VERSION_2
+        }
     }
 
     /// The maps that are pinned in a directory, laid out like this, which a filter with the layout `next` can share on a
@@ -79,6 +148,9 @@ impl RecordLayout {
         possible_cpus: NonZero<usize>,
     ) -> Vec<&'static str> {
         let mut maps = Vec::new();
+        if !self.is_current() {
+            return maps;
+        }
         if self.ipv4 == next.ipv4 && self.v4_fits(directory) {
             maps.push(SUBSCRIBERS_V4);
         }
@@ -90,18 +162,25 @@ impl RecordLayout {
 
     /// Whether the map of IPv4 records that is pinned in a directory has the shape of this layout.
     pub(crate) fn v4_fits(&self, directory: &Path) -> bool {
-        let shape = shape(
-            MapType::Array,
-            4,
-            size_of::<SubscriberBlock>(),
-            max_entries(SubscriberBlock::count(self.ipv4.addresses)),
-        );
-        shape.is_pinned_at(&directory.join(SUBSCRIBERS_V4))
+        let BlockLayout { records, bytes, .. } = self.blocks();
+        let blocks = max_entries(self.ipv4.addresses.div_ceil(records));
+        shape(MapType::Array, 4, bytes, blocks).is_pinned_at(&directory.join(SUBSCRIBERS_V4))
+    }
+
+    /// Whether the map of IPv6 records that is pinned in a directory has records of this version, however many.
+    pub(crate) fn has_v6_records(&self, directory: &Path) -> bool {
+        let value_size = if self.is_current() {
+            size_of::<Subscriber>()
+        } else {
+            size_of::<SubscriberV2>()
+        };
+        MapInfo::from_pin(directory.join(SUBSCRIBERS_V6))
+            .is_ok_and(|map| shape(MapType::LruHash, 8, value_size, map.max_entries()).fits(&map))
     }
 }
 
 fn v6_fits(directory: &Path, possible_cpus: NonZero<usize>) -> bool {
-    let misses = shape(MapType::PerCpuArray, 4, 8, 2);
+    let misses = shape(MapType::PerCpuArray, 4, 8, max_entries(MISS_SLOTS));
     v6_shape(possible_cpus).is_pinned_at(&directory.join(SUBSCRIBERS_V6))
         && misses.is_pinned_at(&directory.join(MISSES_V6))
 }
@@ -115,7 +194,7 @@ fn v6_shape(possible_cpus: NonZero<usize>) -> Shape {
     )
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a value has a few KiB")]
+#[expect(clippy::cast_possible_truncation, reason = "a value has a few dozen KiB")]
 fn shape(kind: MapType, key_size: u32, value_size: usize, max_entries: u32) -> Shape {
     Shape {
         kind,

@@ -5,11 +5,14 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-use aya::maps::{HashMap, Map, MapData, PerCpuArray};
+use aya::{
+    Pod,
+    maps::{HashMap, Map, MapData, PerCpuArray, PerCpuValues},
+};
 use ipnet::{IpNet, Ipv6Net};
 use op25b_common::{
     names::{MISSES_V6, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
-    values::{Subscriber, SubscriberBlock},
+    values::{MISS_SLOTS, Subscriber, SubscriberBlock},
 };
 
 use super::record_layout::RecordLayout;
@@ -81,9 +84,15 @@ pub(crate) fn records_v4(
             let window = mapping::Window::<SubscriberBlock>::new(map, number, end.div_ceil(RECORDS));
             let window = window.map_err(&failed)?;
             for (number, block) in (number..).zip(window.iter()) {
-                let records = (number * RECORDS..).zip(block.hot.into_iter().zip(block.cold));
-                for (index, (hot, cold)) in records {
-                    // Of one that began while the block was copied, there may be one half only.
+                let records = block.hot.into_iter().zip(block.cold).zip(block.hidden);
+                for (index, ((hot, cold), hidden)) in (number * RECORDS..).zip(records) {
+                    let subscriber = Subscriber {
+                        hot,
+                        cold,
+                        hidden,
+                        unused: 0,
+                    };
+                    // Of one that began while the block was copied, there may be one part only.
                     let is_whole = cold.first_seen != 0 && hot.last_seen != 0;
                     if is_whole && (begin..end).contains(&index) {
                         #[expect(
@@ -91,7 +100,7 @@ pub(crate) fn records_v4(
                             reason = "within the range, which has 32 bits"
                         )]
                         let address = first + (index - begin) as u32;
-                        visit(Ipv4Addr::from_bits(address), Subscriber { hot, cold });
+                        visit(Ipv4Addr::from_bits(address), subscriber);
                     }
                 }
             }
@@ -102,9 +111,9 @@ pub(crate) fn records_v4(
 }
 
 /// Visits the IPv6 prefixes that have a record, each as its first 64 bits, in no order.
-pub(crate) fn records_v6(map: &Map, mut visit: impl FnMut(u64, Subscriber)) -> Result<(), MapError> {
+pub(crate) fn records_v6<R: Pod>(map: &Map, mut visit: impl FnMut(u64, R)) -> Result<(), MapError> {
     let failed = MapError::read::<aya::maps::MapError>(SUBSCRIBERS_V6);
-    let map = HashMap::<&MapData, u64, Subscriber>::try_from(map).map_err(&failed)?;
+    let map = HashMap::<&MapData, u64, R>::try_from(map).map_err(&failed)?;
     for entry in &map {
         match entry {
             Ok((prefix, subscriber)) => visit(prefix, subscriber),
@@ -120,13 +129,39 @@ pub(crate) fn records_v6(map: &Map, mut visit: impl FnMut(u64, Subscriber)) -> R
 pub(crate) fn misses_v6(map: &Map) -> Result<Misses, MapError> {
     let read = || -> Result<Misses, aya::maps::MapError> {
         let map = PerCpuArray::<&MapData, u64>::try_from(map)?;
+        let slots = map.len();
         let sum = |index| Ok::<u64, aya::maps::MapError>(map.get(&index, 0)?.iter().sum());
+        // Earlier versions have no slots for what was migrated.
+        let both = |index| match MIGRATED_MISSES + index {
+            migrated if migrated < slots => Ok(sum(index)? + sum(migrated)?),
+            _ => sum(index),
+        };
         Ok(Misses {
-            begun: sum(0)?,
-            lost: sum(1)?,
+            begun: both(0)?,
+            lost: both(1)?,
         })
     };
     read().map_err(MapError::read(MISSES_V6))
+}
+
+/// The first of the slots in [`MISSES_V6`] that the program does not write to.
+#[expect(clippy::cast_possible_truncation, reason = "there are four")]
+const MIGRATED_MISSES: u32 = MISS_SLOTS as u32 / 2;
+
+/// Adds what was counted in another map of misses.
+pub(crate) fn add_migrated_misses(map: &mut Map, misses: Misses) -> Result<(), MapError> {
+    let mut write = || -> Result<(), aya::maps::MapError> {
+        let mut map = PerCpuArray::<&mut MapData, u64>::try_from(&mut *map)?;
+        for (slot, packets) in (MIGRATED_MISSES..).zip([misses.begun, misses.lost]) {
+            let mut values: Vec<u64> = map.get(&slot, 0)?.iter().copied().collect();
+            if let Some(value) = values.first_mut() {
+                *value += packets;
+            }
+            map.set(slot, PerCpuValues::try_from(values)?, 0)?;
+        }
+        Ok(())
+    };
+    write().map_err(MapError::write(MISSES_V6))
 }
 
 /// Estimates the number of destinations from a subscriber's sketch; numbers above about 250 are not distinguished.

@@ -56,17 +56,16 @@ pub(crate) struct Window<T> {
 impl<T: Pod> Window<T> {
     /// The values from `first` on, up to `end` or as many as are mapped at once.
     pub(crate) fn new(data: &MapData, first: usize, end: usize) -> io::Result<Self> {
-        const { assert!(size_of::<T>().is_multiple_of(PAGE) && WINDOW_BYTES.is_multiple_of(size_of::<T>())) };
-        let start = first * size_of::<T>();
-        let stop = (end * size_of::<T>()).min(start + WINDOW_BYTES);
+        const { assert!(size_of::<T>().is_multiple_of(PAGE) && size_of::<T>() <= WINDOW_BYTES) };
+        let count = (end - first).min(WINDOW_BYTES / size_of::<T>());
         let mapping = MmapOptions::new()
-            .offset(start as u64)
-            .len(stop - start)
+            .offset((first * size_of::<T>()) as u64)
+            .len(count * size_of::<T>())
             .map_raw_read_only(&data.fd().as_fd())?;
         Ok(Self {
             mapping,
             first,
-            count: (stop - start) / size_of::<T>(),
+            count,
             values: PhantomData,
         })
     }

@@ -156,7 +156,7 @@ impl RecordIndex {
     }
 }
 
-/// The limit on IPv4 addresses with a record, which is half a gigabyte of records.
+/// The limit on IPv4 addresses with a record, which is 576 MiB of records.
 pub const MOST_ADDRESSES: usize = 1 << 24;
 
 #[cfg(test)]

@@ -37,6 +37,8 @@ pub enum SortBy {
     Packets,
     /// Those of them that open a connection.
     Syns,
+    /// Packets that hide their ports.
+    Hidden,
     /// Distinct destinations, about.
     Destinations,
     /// The time of the last packet.
@@ -71,6 +73,7 @@ impl SortBy {
         let most = match self {
             Self::Packets => packets(record),
             Self::Syns => u64::from(record.hot.blocked_syns) + u64::from(record.cold.monitored_syns),
+            Self::Hidden => record.hidden.into(),
             Self::Destinations => record.hot.destinations.count_ones().into(),
             Self::LastSeen => record.hot.last_seen.into(),
         };

@@ -51,7 +51,7 @@ pub struct SubscriberRow {
     pub subscriber: String,
     /// Its pool.
     pub pool: Option<String>,
-    /// All packets that were blocked, or would have been in a monitored pool.
+    /// All packets that were blocked, or would have been in a monitored pool, without those that hide their ports.
     pub packets: u64,
     /// Blocked segments that open a connection.
     pub blocked_syns: u32,
@@ -61,7 +61,11 @@ pub struct SubscriberRow {
     pub monitored_syns: u32,
     /// Other segments that would have been blocked.
     pub monitored_others: u32,
-    /// The number of distinct destinations, about; numbers above about 250 are not distinguished.
+    /// Packets that hide their ports (`uninspectable`), whether they were dropped or not: hardly anything but attempts to evade
+    /// the filter sends them. 0 from a daemon of a version that does not count them.
+    #[serde(default)]
+    pub hidden: u32,
+    /// The number of distinct destinations of the others, about; numbers above about 250 are not distinguished.
     pub destinations: u32,
     /// The time of the first packet.
     #[schema(value_type = String, format = DateTime)]
@@ -71,7 +75,7 @@ pub struct SubscriberRow {
     pub last_seen: Timestamp,
 }
 
-/// All packets of a record.
+/// All packets of a record with readable ports.
 pub(super) fn packets(record: &Subscriber) -> u64 {
     [
         record.hot.blocked_syns,
@@ -96,6 +100,7 @@ pub(super) fn row(net: IpNet, record: &Subscriber, pools: &Pools<'_>, times: Tim
         blocked_others: record.cold.blocked_others,
         monitored_syns: record.cold.monitored_syns,
         monitored_others: record.cold.monitored_others,
+        hidden: record.hidden,
         destinations: destinations(record.hot.destinations),
         first_seen: times.at(record.cold.first_seen),
         last_seen: times.at(record.hot.last_seen),

@@ -41,20 +41,29 @@ impl FilterSubscribers {
         let second = width("pool", &mut rows.iter().map(|row| pool(row).chars().count()));
         writeln!(
             f,
-            "{:<first$}  {:<second$}  {:>10}  {:>10}  {:>10}  {:>10}  {:>12}  {:<16}  last seen",
-            "subscriber", "pool", "packets", "blocked", "monitored", "SYNs", "destinations", "first seen"
+            "{:<first$}  {:<second$}  {:>10}  {:>10}  {:>10}  {:>10}  {:>8}  {:>12}  {:<16}  last seen",
+            "subscriber",
+            "pool",
+            "packets",
+            "blocked",
+            "monitored",
+            "SYNs",
+            "hidden",
+            "destinations",
+            "first seen"
         )?;
         for row in rows {
             let sum = |one: u32, other: u32| u64::from(one) + u64::from(other);
             writeln!(
                 f,
-                "{:<first$}  {:<second$}  {:>10}  {:>10}  {:>10}  {:>10}  {:>12}  {:<16}  {}",
+                "{:<first$}  {:<second$}  {:>10}  {:>10}  {:>10}  {:>10}  {:>8}  {:>12}  {:<16}  {}",
                 row.subscriber,
                 pool(row),
                 row.packets,
                 sum(row.blocked_syns, row.blocked_others),
                 sum(row.monitored_syns, row.monitored_others),
                 sum(row.blocked_syns, row.monitored_syns),
+                row.hidden,
                 about(row.destinations),
                 minute(row.first_seen),
                 minute(row.last_seen),

@@ -62,6 +62,7 @@ mod tests {
                 first_seen: 1,
                 ..Cold::default()
             },
+            ..Subscriber::default()
         };
         let net = |number: u32| IpNet::from(std::net::IpAddr::V4(number.into()));
         for sort in [SortBy::Packets, SortBy::Syns, SortBy::LastSeen] {

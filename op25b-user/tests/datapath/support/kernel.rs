@@ -3,12 +3,16 @@
 use std::{
     collections::BTreeSet,
     io,
-    os::fd::{AsFd as _, AsRawFd as _},
+    os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd},
 };
 
-use aya::{maps::MapInfo, programs::ProgramInfo};
+use aya::{
+    maps::{MapData, MapInfo, MapType},
+    programs::ProgramInfo,
+};
 
 // Commands of bpf(2), `enum bpf_cmd` in `linux/bpf.h`.
+const BPF_MAP_CREATE: libc::c_long = 0;
 const BPF_PROG_TEST_RUN: libc::c_long = 10;
 const BPF_OBJ_GET_INFO_BY_FD: libc::c_long = 15;
 
@@ -51,6 +55,16 @@ struct TestRun {
     context_out: u64,
 }
 
+/// `BPF_MAP_CREATE` in `union bpf_attr`, up to `map_flags`.
+#[repr(C)]
+struct MapCreate {
+    kind: u32,
+    key_size: u32,
+    value_size: u32,
+    max_entries: u32,
+    flags: u32,
+}
+
 /// `struct xdp_md`.
 #[repr(C)]
 #[derive(Default)]
@@ -63,11 +77,27 @@ struct Context {
     egress_ifindex: u32,
 }
 
-fn bpf<A>(command: libc::c_long, attribute: &mut A) {
+fn bpf<A>(command: libc::c_long, attribute: &mut A) -> libc::c_long {
     // SAFETY: `attribute` is what the kernel reads for this command, of the size that is passed; what it points to is
     // alive and as long as its length field, which the functions below ensure.
     let result = unsafe { libc::syscall(libc::SYS_bpf, command, &raw mut *attribute, size_of::<A>()) };
-    assert_eq!(result, 0, "bpf({command}): {}", io::Error::last_os_error());
+    assert!(result >= 0, "bpf({command}): {}", io::Error::last_os_error());
+    result
+}
+
+/// Creates a map, of any version's shape.
+pub fn create_map(kind: MapType, key_size: u32, value_size: u32, max_entries: u32, flags: u32) -> MapData {
+    let mut attribute = MapCreate {
+        kind: kind as u32,
+        key_size,
+        value_size,
+        max_entries,
+        flags,
+    };
+    let fd = bpf(BPF_MAP_CREATE, &mut attribute);
+    // SAFETY: the kernel has just opened it for this process, and nothing else has it.
+    let fd = unsafe { OwnedFd::from_raw_fd(fd.try_into().unwrap()) };
+    MapData::from_fd(fd).unwrap()
 }
 
 /// The program's instructions as the verifier left them, 8 bytes each.

@@ -10,6 +10,7 @@ use op25b::{
 use op25b_common::{Reason, Verdict};
 
 pub mod framing;
+pub mod generations;
 pub mod kernel;
 pub mod packet;
 pub mod world;

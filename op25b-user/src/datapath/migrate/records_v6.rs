@@ -1,0 +1,168 @@
+//! Copies the IPv6 records of one filter's map into another's, while the program of the other already counts.
+
+use std::{cmp::Reverse, io, thread};
+
+use aya::maps::{HashMap, Map, MapData};
+use nix::{
+    sched::{CpuSet, sched_getaffinity, sched_setaffinity},
+    unistd::Pid,
+};
+use op25b_common::{names::SUBSCRIBERS_V6, values::Subscriber};
+
+use crate::datapath::{
+    stats::{SubscriberV2, records_v6},
+    sys::map::MapError,
+};
+
+/// A map of records, as its owner opened it.
+type Records = HashMap<MapData, u64, Subscriber>;
+
+/// The records in a map, each of this version or of version 2; those unseen for longest come first.
+pub(crate) fn read(map: &Map, is_current: bool) -> Result<Vec<(u64, Subscriber)>, MapError> {
+    let mut records = Vec::new();
+    if is_current {
+        records_v6(map, |prefix, record: Subscriber| records.push((prefix, record)))?;
+    } else {
+        records_v6(map, |prefix, record: SubscriberV2| {
+            records.push((prefix, record.into()));
+        })?;
+    }
+    records.sort_unstable_by_key(|(_, record)| record.hot.last_seen);
+    Ok(records)
+}
+
+/// Adds records to a map. No program may write to the one that they are from any more.
+///
+/// A record is in the part of the map that belongs to the CPU that began it. So this process begins them on each of its CPUs in
+/// turn; if there are too many, each CPU keeps the last ones.
+pub(crate) fn add_to(map: MapData, records: &[(u64, Subscriber)]) -> Result<(), MapError> {
+    let failed = MapError::write::<aya::maps::MapError>(SUBSCRIBERS_V6);
+    let mut map = Records::try_from(Map::LruHashMap(map)).map_err(&failed)?;
+    // In a thread of its own, as the daemon's stays on all CPUs.
+    let added = thread::scope(|scope| scope.spawn(move || add_on_each_cpu(&mut map, records)).join());
+    added
+        .unwrap_or_else(|_| Err(io::Error::other("the thread that writes the records panicked").into()))
+        .map_err(failed)
+}
+
+fn add_on_each_cpu(map: &mut Records, records: &[(u64, Subscriber)]) -> Result<(), aya::maps::MapError> {
+    let this_thread = Pid::from_raw(0);
+    let allowed = sched_getaffinity(this_thread).unwrap_or_default();
+    let cpus = (0..CpuSet::count()).filter(|cpu| allowed.is_set(*cpu).unwrap_or_default());
+    let cpus: Vec<usize> = cpus.collect();
+    let parts = cpus.len().max(1);
+    for part in 0..parts {
+        if let Some(cpu) = cpus.get(part) {
+            let mut only = CpuSet::new();
+            // If it is refused, more records are begun on one CPU, which keeps the last ones.
+            let _ = only
+                .set(*cpu)
+                .and_then(|()| sched_setaffinity(this_thread, &only));
+        }
+        for (prefix, record) in records.iter().skip(part).step_by(parts) {
+            add(map, *prefix, *record)?;
+        }
+    }
+    Ok(())
+}
+
+/// Adds one record; a packet of this subscriber that arrives meanwhile may not be counted.
+fn add(map: &mut Records, prefix: u64, record: Subscriber) -> Result<(), aya::maps::MapError> {
+    /// `BPF_NOEXIST`, of the kernel's flags of an update.
+    const ONLY_NEW: u64 = 1;
+    match map.insert(prefix, record, ONLY_NEW) {
+        Err(error) if exists_already(&error) => {
+            let record = match map.get(&prefix, 0) {
+                Ok(begun) => merged(record, begun),
+                // It was evicted at once.
+                Err(aya::maps::MapError::KeyNotFound) => record,
+                Err(error) => return Err(error),
+            };
+            map.insert(prefix, record, 0)
+        }
+        outcome => outcome,
+    }
+}
+
+fn exists_already(error: &aya::maps::MapError) -> bool {
+    matches!(error, aya::maps::MapError::SyscallError(error) if error.io_error.raw_os_error() == Some(libc::EEXIST))
+}
+
+/// One subscriber's record from before, with what was counted since.
+fn merged(before: Subscriber, since: Subscriber) -> Subscriber {
+    let sum = |before: u32, since: u32| {
+        before
+            .saturating_add(since)
+            .min(Subscriber::MOST.max(before).max(since))
+    };
+    // 0 is never.
+    let earliest = |before: u32, since: u32| {
+        let seen = [before, since].into_iter().filter(|seen| *seen != 0);
+        seen.max_by_key(|seen| Reverse(*seen)).unwrap_or_default()
+    };
+    let mut merged = since;
+    merged.hot.destinations |= before.hot.destinations;
+    merged.hot.blocked_syns = sum(before.hot.blocked_syns, since.hot.blocked_syns);
+    merged.hot.last_seen = before.hot.last_seen.max(since.hot.last_seen);
+    merged.cold.first_seen = earliest(before.cold.first_seen, since.cold.first_seen);
+    merged.cold.blocked_others = sum(before.cold.blocked_others, since.cold.blocked_others);
+    merged.cold.monitored_syns = sum(before.cold.monitored_syns, since.cold.monitored_syns);
+    merged.cold.monitored_others = sum(before.cold.monitored_others, since.cold.monitored_others);
+    merged.hidden = sum(before.hidden, since.hidden);
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use op25b_common::values::{Cold, Hot};
+
+    use super::*;
+
+    fn record(count: u32, first_seen: u32, last_seen: u32) -> Subscriber {
+        Subscriber {
+            hot: Hot {
+                destinations: 1 << (count % 64),
+                blocked_syns: count,
+                last_seen,
+            },
+            cold: Cold {
+                first_seen,
+                blocked_others: count + 1,
+                monitored_syns: count + 2,
+                monitored_others: count + 3,
+            },
+            hidden: count + 4,
+            unused: 0,
+        }
+    }
+
+    #[test]
+    fn a_record_and_what_was_counted_since_are_added_up() {
+        let merged = merged(record(10, 100, 200), record(20, 300, 400));
+        let expected = Subscriber {
+            hot: Hot {
+                destinations: 1 << 10 | 1 << 20,
+                blocked_syns: 30,
+                last_seen: 400,
+            },
+            cold: Cold {
+                first_seen: 100,
+                blocked_others: 32,
+                monitored_syns: 34,
+                monitored_others: 36,
+            },
+            hidden: 38,
+            unused: 0,
+        };
+        assert_eq!(merged, expected);
+    }
+
+    #[test]
+    fn counters_stop_where_the_programs_stop_and_a_record_without_a_beginning_has_none() {
+        let full = record(Subscriber::MOST - 10, 0, 200);
+        let merged = merged(full, record(20, 300, 0));
+        assert_eq!(merged.hot.blocked_syns, Subscriber::MOST);
+        assert_eq!(merged.hidden, Subscriber::MOST);
+        assert_eq!((merged.cold.first_seen, merged.hot.last_seen), (300, 200));
+    }
+}

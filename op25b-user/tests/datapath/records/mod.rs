@@ -1,0 +1,4 @@
+//! The records of single subscribers beyond what is counted of blocked segments.
+
+mod hidden;
+mod versions;
