@@ -19,20 +19,27 @@ const SERVICE_VLAN: u16 = 100;
 const CUSTOMER_VLAN: u16 = 42;
 const SESSION: u16 = 0x0017;
 
+/// A link-layer address.
+pub type Mac = [u8; 6];
+/// The router's end of the line: a locally administered address.
+pub const LINE_ROUTER: Mac = [0x02, 0, 0, 0, 0, 0x01];
+/// The subscriber's.
+pub const LINE_SUBSCRIBER: Mac = [0x02, 0, 0, 0, 0, 0x02];
+
+const ETHERTYPE_IPV4: [u8; 2] = [0x08, 0x00];
+const ETHERTYPE_IPV6: [u8; 2] = [0x86, 0xdd];
+/// PPP's protocol numbers (RFC 1332, RFC 5072).
+const PPP_IPV4: [u8; 2] = [0x00, 0x21];
+const PPP_IPV6: [u8; 2] = [0x00, 0x57];
+
 /// A TCP SYN in `QinQ` and `PPPoE`. The sequence number distinguishes them.
 pub fn pppoe_syn(source: IpAddr, destination: IpAddr, port: u16, sequence: u32) -> anyhow::Result<Syn> {
     const SOURCE_PORT: u16 = 40_000;
     const WINDOW: u16 = 64_240;
     const HOP_LIMIT: u8 = 64;
-    let (ip, ppp) = match (source, destination) {
-        (IpAddr::V4(from), IpAddr::V4(to)) => (
-            PacketBuilder::ipv4(from.octets(), to.octets(), HOP_LIMIT),
-            [0x00, 0x21],
-        ),
-        (IpAddr::V6(from), IpAddr::V6(to)) => (
-            PacketBuilder::ipv6(from.octets(), to.octets(), HOP_LIMIT),
-            [0x00, 0x57],
-        ),
+    let ip = match (source, destination) {
+        (IpAddr::V4(from), IpAddr::V4(to)) => PacketBuilder::ipv4(from.octets(), to.octets(), HOP_LIMIT),
+        (IpAddr::V6(from), IpAddr::V6(to)) => PacketBuilder::ipv6(from.octets(), to.octets(), HOP_LIMIT),
         _ => bail!("{source} and {destination} are of different families"),
     };
     let builder = ip.tcp(SOURCE_PORT, port, sequence, WINDOW).syn();
@@ -41,10 +48,39 @@ pub fn pppoe_syn(source: IpAddr, destination: IpAddr, port: u16, sequence: u32) 
         .write(&mut packet, &[])
         .context("cannot write a TCP packet")?;
 
+    let frame = pppoe_frame(LINE_ROUTER, LINE_SUBSCRIBER, &packet)?;
+    Ok(Syn { frame, packet })
+}
+
+/// A frame without tags, with an IP packet.
+pub fn ethernet_frame(to: Mac, from: Mac, packet: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let ether_type = match packet.first().map(|byte| byte >> 4) {
+        Some(4) => ETHERTYPE_IPV4,
+        Some(6) => ETHERTYPE_IPV6,
+        _ => bail!("this is no IP packet"),
+    };
+    Ok([&to, &from, &ether_type[..], packet].concat())
+}
+
+/// The IP packet in such a frame, perhaps with padding after it.
+#[must_use]
+pub fn ethernet_payload(frame: &[u8]) -> Option<&[u8]> {
+    let (ether_type, packet) = frame.get(12..)?.split_at_checked(2)?;
+    let is_ip = ether_type == ETHERTYPE_IPV4 || ether_type == ETHERTYPE_IPV6;
+    is_ip.then_some(packet)
+}
+
+/// A frame in `QinQ` and `PPPoE`, with an IP packet.
+pub fn pppoe_frame(to: Mac, from: Mac, packet: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let ppp = match packet.first().map(|byte| byte >> 4) {
+        Some(4) => PPP_IPV4,
+        Some(6) => PPP_IPV6,
+        _ => bail!("this is no IP packet"),
+    };
     let length = u16::try_from(packet.len() + ppp.len()).context("the packet is too long")?;
-    let mut frame = Vec::new();
-    frame.extend([0x02, 0, 0, 0, 0, 0x01]); // to the router: locally administered addresses
-    frame.extend([0x02, 0, 0, 0, 0, 0x02]);
+    let mut frame = Vec::with_capacity(30 + packet.len());
+    frame.extend(to);
+    frame.extend(from);
     frame.extend([0x88, 0xa8]);
     frame.extend(SERVICE_VLAN.to_be_bytes());
     frame.extend([0x81, 0x00]);
@@ -53,8 +89,27 @@ pub fn pppoe_syn(source: IpAddr, destination: IpAddr, port: u16, sequence: u32) 
     frame.extend(SESSION.to_be_bytes());
     frame.extend(length.to_be_bytes());
     frame.extend(ppp);
-    frame.extend(&packet);
-    Ok(Syn { frame, packet })
+    frame.extend(packet);
+    Ok(frame)
+}
+
+/// The IP packet in such a frame; the kernel may have taken off the outermost tag. What follows it is padding.
+#[must_use]
+pub fn pppoe_payload(frame: &[u8]) -> Option<&[u8]> {
+    let mut rest = frame.get(12..)?;
+    while matches!(rest.get(..2)?, [0x88, 0xa8] | [0x81, 0x00]) {
+        rest = rest.get(4..)?;
+    }
+    let (header, rest) = rest.split_at_checked(8)?;
+    let [0x88, 0x64, 0x11, 0x00, _, _, high, low] = header else {
+        return None;
+    };
+    let payload = rest.get(..usize::from(u16::from_be_bytes([*high, *low])))?;
+    let (protocol, packet) = payload.split_at_checked(2)?;
+    [PPP_IPV4, PPP_IPV6]
+        .iter()
+        .any(|known| known == protocol)
+        .then_some(packet)
 }
 
 #[cfg(test)]
@@ -73,6 +128,9 @@ mod tests {
             assert!(syn.frame.ends_with(&syn.packet));
             let port = u16::from_be_bytes(syn.packet[syn.packet.len() - 18..][..2].try_into().unwrap());
             assert_eq!(port, 25);
+            assert_eq!(pppoe_payload(&syn.frame), Some(syn.packet.as_slice()));
+            let untagged = [&syn.frame[..12], &syn.frame[16..], &[0; 8]].concat();
+            assert_eq!(pppoe_payload(&untagged), Some(syn.packet.as_slice()), "padded");
         }
         pppoe_syn(v4, v6, 25, 7).unwrap_err();
     }

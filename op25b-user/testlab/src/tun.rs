@@ -5,10 +5,15 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Read as _, Write as _},
     mem::MaybeUninit,
-    os::fd::AsRawFd as _,
+    os::fd::{AsFd as _, AsRawFd as _},
+    time::Instant,
 };
 
 use anyhow::Context as _;
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+};
 
 /// Packets of the lab's links fit in it.
 const LONGEST_PACKET: usize = 2048;
@@ -55,6 +60,18 @@ impl Tun {
             .context("cannot read from a TUN interface")?;
         packet.truncate(length);
         Ok(packet)
+    }
+
+    /// The same; none if none comes in time.
+    pub fn receive_until(&mut self, deadline: Instant) -> anyhow::Result<Option<Vec<u8>>> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left = PollTimeout::try_from(left).context("too long to wait")?;
+        let mut waits = [PollFd::new(self.file.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut waits, left) {
+            Ok(0) | Err(Errno::EINTR) => Ok(None),
+            Ok(_) => self.receive().map(Some),
+            Err(error) => Err(error).context("cannot wait for a TUN interface"),
+        }
     }
 
     /// Lets the kernel receive a packet from the interface.

@@ -15,7 +15,7 @@ use op25b_host::{
 use super::{
     Purpose,
     apt::{self, CompilerPackages},
-    mail_server,
+    unpacked,
 };
 
 /// A machine, as far as planning is concerned.
@@ -54,8 +54,8 @@ pub struct Apt {
     pub llvm_dev: Vec<String>,
     /// The package with the compiler's clippy.
     pub clippy: Option<&'static str>,
-    /// The libraries of the mail server that are not installed.
-    pub mta_libraries: Vec<String>,
+    /// The libraries of packages to be unpacked that are not installed.
+    pub libraries: Vec<String>,
 }
 
 /// What only the tests need.
@@ -67,15 +67,15 @@ pub struct TestsMissing {
     pub bpf_clippy: bool,
     /// The mail client.
     pub swaks: bool,
-    /// The mail server.
-    pub mta: bool,
+    /// The packages that are to be unpacked: mail servers and a name server.
+    pub unpacked: Vec<&'static str>,
 }
 
 impl TestsMissing {
     /// Whether there is something.
     #[must_use]
     pub fn any(&self) -> bool {
-        !self.components.is_empty() || self.bpf_clippy || self.swaks || self.mta
+        !self.components.is_empty() || self.bpf_clippy || self.swaks || !self.unpacked.is_empty()
     }
 }
 
@@ -171,16 +171,14 @@ fn ask_apt(facts: &Facts) -> Apt {
         compiler,
         llvm_dev,
         clippy,
-        mta_libraries: if facts.tests_missing.mta {
-            missing_libraries()
-        } else {
-            Vec::new()
-        },
+        libraries: missing_libraries(&facts.tests_missing.unpacked),
     }
 }
 
-fn missing_libraries() -> Vec<String> {
-    let mut packages = apt::libraries_of(mail_server::PACKAGE);
+fn missing_libraries(of: &[&str]) -> Vec<String> {
+    let mut packages: Vec<_> = of.iter().flat_map(|package| apt::libraries_of(package)).collect();
+    packages.sort();
+    packages.dedup();
     packages.retain(|package| !apt::is_installed(package));
     packages
 }
@@ -205,7 +203,7 @@ fn tests_missing(compiler: Option<&Toolchain>) -> TestsMissing {
         bpf_clippy: !compiler.is_some_and(has_clippy),
         swaks: find_program("swaks").is_none()
             || !works(Command::new("perl").args(["-e", "require IO::Socket::INET6"])),
-        mta: !mail_server::is_unpacked(),
+        unpacked: unpacked::missing(),
     }
 }
 

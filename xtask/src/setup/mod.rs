@@ -2,8 +2,8 @@
 
 mod apt;
 mod facts;
-mod mail_server;
 mod plan;
+mod unpacked;
 
 use std::{fmt, process::Command, time::Instant};
 
@@ -25,7 +25,7 @@ pub struct Args {
     /// Change nothing: report what is installed and what is missing.
     #[arg(long)]
     check: bool,
-    /// Also provide what the tests need: clippy, a mail server and a mail client.
+    /// Also provide what the tests need: clippy, mail servers, a mail client and a name server.
     #[arg(long)]
     tests: bool,
 }
@@ -159,7 +159,7 @@ fn instruct(steps: &[Step], facts: &Facts, fresh: bool) {
             Action::Run { env, words } => {
                 println!("    {}", process::shown(&command(env, words)));
             }
-            Action::UnpackMailServer => println!("    cargo xtask setup --tests"),
+            Action::Unpack => println!("    cargo xtask setup --tests"),
             Action::ByHand(lines) => lines.iter().for_each(|line| println!("    {line}")),
         }
     }
@@ -173,7 +173,7 @@ fn perform(step: &Step) -> anyhow::Result<()> {
         Action::RefreshLists => process::run_quietly(apt_get().arg("update")),
         Action::Install(packages) => install(packages),
         Action::Run { env, words } => process::run_quietly(&mut command(env, words)),
-        Action::UnpackMailServer => mail_server::unpack(),
+        Action::Unpack => unpacked::unpack(),
         Action::ByHand(_) => Ok(()),
     }
     .with_context(|| format!("could not {}", step.what))?;
@@ -244,7 +244,7 @@ fn report(facts: &Facts) {
         .copied()
         .chain(missing.bpf_clippy.then_some("clippy for the XDP program"))
         .chain(missing.swaks.then_some("swaks"))
-        .chain(missing.mta.then_some("opensmtpd"));
+        .chain(missing.unpacked.iter().copied());
     for name in names {
         println!("tests       missing: {name}");
     }

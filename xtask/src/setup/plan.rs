@@ -31,8 +31,8 @@ pub enum Action {
         /// Words.
         words: Vec<String>,
     },
-    /// Fetch and unpack the tests' mail server.
-    UnpackMailServer,
+    /// Fetch and unpack the tests' servers.
+    Unpack,
     /// Only a person can: what to type or to do, a line each.
     ByHand(Vec<String>),
 }
@@ -70,7 +70,7 @@ pub fn plan(facts: &Facts, fresh: bool) -> Vec<Step> {
 fn refresh(facts: &Facts, fresh: bool, mut steps: Vec<Step>) -> Vec<Step> {
     let Some(apt) = &facts.apt else { return steps };
     let asks_lists = |step: &Step| match step.action {
-        Action::Install(_) | Action::UnpackMailServer => true,
+        Action::Install(_) | Action::Unpack => true,
         Action::ByHand(_) => facts.asked_for.is_none(),
         Action::RefreshLists | Action::Run { .. } => false,
     };
@@ -280,8 +280,8 @@ fn tests(facts: &Facts, steps: &mut Vec<Step>) {
         let packages = vec!["swaks".into(), "libio-socket-inet6-perl".into()];
         steps.push(package_step(facts, packages, "a mail client for the tests"));
     }
-    if missing.mta {
-        mail_server(facts, steps);
+    if !missing.unpacked.is_empty() {
+        servers(facts, steps);
     }
 }
 
@@ -305,29 +305,32 @@ fn bpf_clippy(facts: &Facts, steps: &mut Vec<Step>) {
     }
 }
 
-fn mail_server(facts: &Facts, steps: &mut Vec<Step>) {
-    let why = "a mail server for the tests";
+fn servers(facts: &Facts, steps: &mut Vec<Step>) {
+    let why = "mail servers and a name server for the tests";
     let Some(apt) = &facts.apt else {
         steps.push(Step {
             what: "run the tests on a Debian-like system".into(),
-            why: format!("{why} is taken from its packages (a container will do)"),
+            why: format!("{why} are taken from its packages (a container will do)"),
             takes: "",
             action: Action::ByHand(vec!["cargo xtask test, on Debian or Ubuntu".into()]),
         });
         return;
     };
-    if !apt.mta_libraries.is_empty() {
+    if !apt.libraries.is_empty() {
         steps.push(package_step(
             facts,
-            apt.mta_libraries.clone(),
-            "libraries of the tests' mail server",
+            apt.libraries.clone(),
+            "libraries of the tests' servers",
         ));
     }
     steps.push(Step {
-        what: "unpack opensmtpd into the target directory, without installing it".into(),
+        what: format!(
+            "unpack {} into the target directory, without installing it",
+            facts.tests_missing.unpacked.join(", ")
+        ),
         why: why.into(),
         takes: "",
-        action: Action::UnpackMailServer,
+        action: Action::Unpack,
     });
 }
 

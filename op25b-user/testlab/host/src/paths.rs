@@ -25,7 +25,7 @@ pub fn target() -> anyhow::Result<PathBuf> {
         .with_context(|| format!("{} is in no target directory of cargo's", this.display()))
 }
 
-/// Where the set-up unpacks the tests' mail server.
-pub fn mail_server() -> anyhow::Result<PathBuf> {
-    Ok(target()?.join("opensmtpd"))
+/// Where the set-up unpacks a package of Debian's that the tests run without installing it.
+pub fn unpacked(package: &str) -> anyhow::Result<PathBuf> {
+    Ok(target()?.join(package))
 }

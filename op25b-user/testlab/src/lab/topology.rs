@@ -52,6 +52,13 @@ impl Host {
         }
     }
 
+    /// The router's interface towards it; the router has none towards itself.
+    #[must_use]
+    pub fn router_end(self) -> Option<&'static str> {
+        let link = LINKS.iter().find(|link| link.host == self)?;
+        Some(link.router_end)
+    }
+
     /// Its address of a family; the router is not asked, as it has one for each link.
     #[must_use]
     pub fn address(self, family: Family) -> IpAddr {

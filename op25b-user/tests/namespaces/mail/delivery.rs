@@ -1,4 +1,4 @@
-//! A mail server and a mail client by other authors: `OpenSMTPD` and swaks.
+//! Mail from swaks to `OpenSMTPD`: delivered without the filter, and with it from the exempt alone.
 
 use std::{
     net::IpAddr,

@@ -1,0 +1,93 @@
+//! Unpacks real mail servers and a name server for the tests, from Debian's packages, without installing them.
+//!
+//! Installing a mail server would start it, and remove the one that the machine may have. Unpacked into the target
+//! directory it does neither, and each test starts its own.
+
+use std::{fs, process::Command};
+
+use anyhow::{Context as _, ensure};
+
+use op25b_host::{
+    paths,
+    process::{output_of, run_quietly},
+};
+
+/// The packages, each with a program of it that shows that it is there.
+pub const PACKAGES: [(&str, &str); 3] = [
+    ("opensmtpd", "usr/sbin/smtpd"),
+    ("postfix", "usr/lib/postfix/sbin/master"),
+    ("dnsmasq-base", "usr/sbin/dnsmasq"),
+];
+
+/// Those that are not there, or whose libraries are not.
+#[must_use]
+pub fn missing() -> Vec<&'static str> {
+    let missing = PACKAGES
+        .into_iter()
+        .filter(|package| !is_unpacked(*package) || lacks_libraries(*package));
+    missing.map(|(name, _)| name).collect()
+}
+
+/// Whether the dynamic linker does not find all libraries of an unpacked program: the target directory may come from
+/// another machine.
+fn lacks_libraries((name, program): (&str, &str)) -> bool {
+    let Ok(directory) = paths::unpacked(name) else {
+        return true;
+    };
+    let libraries = output_of(
+        Command::new("ldd")
+            // Postfix's own libraries.
+            .env("LD_LIBRARY_PATH", directory.join("usr/lib/postfix"))
+            .arg(directory.join(program)),
+    );
+    libraries.is_ok_and(|libraries| libraries.contains("not found"))
+}
+
+fn is_unpacked((name, program): (&str, &str)) -> bool {
+    paths::unpacked(name).is_ok_and(|directory| directory.join(program).is_file())
+}
+
+/// Fetches those that are not there, and unpacks them.
+pub fn unpack() -> anyhow::Result<()> {
+    for package in PACKAGES {
+        if !is_unpacked(package) {
+            let (name, _) = package;
+            fetch(name)?;
+            ensure!(
+                is_unpacked(package),
+                "{} does not hold {name} after unpacking",
+                paths::unpacked(name)?.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+fn fetch(name: &str) -> anyhow::Result<()> {
+    let directory = paths::unpacked(name)?;
+    let download = tempfile::tempdir().context("cannot make a temporary directory")?;
+    run_quietly(
+        Command::new("apt-get")
+            .args(["download", name])
+            .current_dir(download.path()),
+    )?;
+    let package = fs::read_dir(download.path())
+        .context("cannot read the temporary directory")?
+        .filter_map(Result::ok)
+        .map(|file| file.path())
+        .find(|file| file.extension().is_some_and(|extension| extension == "deb"))
+        .context("apt-get download left no package behind")?;
+    // Unpacked beside and renamed, so that a half-unpacked one is never taken for a whole one.
+    let partial = directory.with_extension(format!("partial-{}", std::process::id()));
+    fs::create_dir_all(&partial).with_context(|| format!("cannot make {}", partial.display()))?;
+    run_quietly(
+        Command::new("dpkg-deb")
+            .arg("--extract")
+            .arg(&package)
+            .arg(&partial),
+    )?;
+    if fs::rename(&partial, &directory).is_err() {
+        fs::remove_dir_all(&partial).with_context(|| format!("cannot remove {}", partial.display()))?;
+    }
+    Ok(())
+}
