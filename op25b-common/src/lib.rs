@@ -2,7 +2,7 @@
 //!
 //! Everything that crosses the kernel boundary is defined here once: the reasons of the verdict table ([`Reason`]), the
 //! kinds of tunnels ([`Tunnel`]) and of actions ([`Action`]), the prefix tables ([`TableRoot`]) and their layout ([`lpm`]),
-//! the keys and values of the policy maps ([`keys`], [`values`]) and the names under which user space finds maps and
+//! the keys and values of the policy maps ([`keys`], [`values`]), what is counted of frames that are not IP ([`not_ip`]), and the names under which user space finds maps and
 //! load-time globals ([`names`]). Layouts are asserted at compile time, because the two sides are built by different
 //! compilers.
 #![no_std]
@@ -11,6 +11,7 @@ mod action;
 pub mod keys;
 pub mod lpm;
 pub mod names;
+pub mod not_ip;
 mod reason;
 mod table_root;
 mod tunnel;

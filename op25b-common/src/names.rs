@@ -36,6 +36,8 @@ pub const ANSWERS: &str = "ANSWERS";
 /// Per-CPU packets by [`crate::Reason`]: subscriber interfaces' first, then uplink interfaces'; see
 /// [`crate::values::COUNTER_SLOTS`].
 pub const COUNTERS: &str = "COUNTERS";
+/// Per-CPU hash of [`crate::not_ip::NotIpFrames`] by the index of the interface that they came in on.
+pub const NOT_IP: &str = "NOT_IP";
 /// One i64: nanoseconds to add to the boot-time clock to get the Unix time.
 pub const CLOCK: &str = "CLOCK";
 /// One per-CPU [`crate::values::Moment`].

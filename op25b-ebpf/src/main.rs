@@ -1,7 +1,7 @@
 //! The XDP programs for subscriber and uplink interfaces: the verdict on each packet.
 //!
 //! A frame goes through these steps; each ends it or hands the next one what it needs. No map is touched before a packet is
-//! known to be TCP to a blocked port, or TCP that hides its port.
+//! known to be TCP to a blocked port, or TCP that hides its port; only frames that are not IP are counted, by the slow path.
 //!
 //! 1. [`fast_path`] parses usual frames; [`slow_path`] parses all others.
 //! 2. [`verdict`] looks the addresses up and decides.

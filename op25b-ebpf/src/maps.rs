@@ -5,13 +5,14 @@
 use aya_ebpf::{
     Global,
     bindings::{BPF_F_MMAPABLE, BPF_F_NO_COMMON_LRU},
-    btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray},
+    btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, PerCpuHashMap},
     macros::btf_map,
 };
 use op25b_common::{
     Action, MAX_BLOCKED_PORTS, TableRoot,
     keys::{AddressV4, AddressV6, DestinationKey},
     lpm::{BitmapNode, CompressedPath, PAGE_ENTRIES, ROOT_ENTRIES},
+    not_ip::{NOT_IP_INTERFACES, NotIpFrames},
     values::{
         COUNTER_SLOTS, Class, Decision, DescriptionChunk, DestinationEntry, MISS_SLOTS, Moment, Subscriber,
         SubscriberBlock,
@@ -52,6 +53,8 @@ pub static ANSWERS: PerCpuArray<u64, 1> = PerCpuArray::new();
 
 #[btf_map]
 pub static COUNTERS: PerCpuArray<u64, COUNTER_SLOTS> = PerCpuArray::new();
+#[btf_map]
+pub static NOT_IP: PerCpuHashMap<u32, NotIpFrames, NOT_IP_INTERFACES> = PerCpuHashMap::new();
 #[btf_map]
 pub static CLOCK: Array<i64, 1> = Array::new();
 #[btf_map]

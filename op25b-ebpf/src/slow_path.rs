@@ -22,6 +22,7 @@ use op25b_ebpf::{
 use crate::{
     maps, reject,
     scratch::{self, Scratch},
+    stats::not_ip,
     verdict::{self, decide, pass},
 };
 
@@ -31,11 +32,12 @@ use crate::{
 pub extern "C" fn op25b_slow_path(ctx: *mut xdp_md) -> u32 {
     let (network, link) = match parse_link(&Fetched(ctx), 0) {
         Ok(found) => found,
-        Err(NoNetwork::Hidden) => return verdict::op25b_tags_verdict(),
-        Err(NoNetwork::Other(_)) => return pass(Reason::NotIp),
+        Err(NoNetwork::Hidden(_)) => return verdict::op25b_tags_verdict(),
+        Err(NoNetwork::Other(ethertype)) => return not_ip::pass(ctx, ethertype),
     };
     let outer = match Outer::parse(ctx, network, link, maps::TUNNELS.load()) {
         Ok(outer) => outer,
+        Err(Reason::NotIp) => return not_ip::pass(ctx, link.last_ethertype(network)),
         Err(reason) => return pass(reason),
     };
     let Some(scratch) = scratch::claim() else {
@@ -50,12 +52,16 @@ pub extern "C" fn op25b_slow_path(ctx: *mut xdp_md) -> u32 {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn op25b_up_slow_path(ctx: *mut xdp_md) -> u32 {
-    // Mail servers do not hide what they send: a frame with many tags is not filtered.
-    let Ok((network, link)) = parse_link(&Fetched(ctx), 0) else {
-        return pass(Reason::NotIp);
+    let (network, link) = match parse_link(&Fetched(ctx), 0) {
+        Ok(found) => found,
+        // Mail servers do not hide what they send: a frame with many tags is not filtered.
+        Err(NoNetwork::Other(ethertype) | NoNetwork::Hidden(ethertype)) => {
+            return not_ip::pass(ctx, ethertype);
+        }
     };
     let outer = match Outer::parse(ctx, network, link, 0) {
         Ok(outer) => outer,
+        Err(Reason::NotIp) => return not_ip::pass(ctx, link.last_ethertype(network)),
         Err(reason) => return pass(reason),
     };
     let Some(scratch) = scratch::claim() else {

@@ -38,6 +38,8 @@ kinds! {
     ClockBehind = "clock_behind",
     /// There is no control socket.
     ControlSocket = "control_socket",
+    /// Frames arrive on an interface, and nearly none of them is IP.
+    NoIpSeen = "no_ip_seen",
     /// The filter ends with the daemon.
     NotPersistent = "not_persistent",
     /// Pins were removed and cannot be made anew.

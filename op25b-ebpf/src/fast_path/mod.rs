@@ -45,6 +45,7 @@ enum Next {
 
 /// A usual packet.
 enum Packet {
+    /// None: the slow path counts the frame, if it finds no IP either.
     NotIp,
     /// IP with another protocol than TCP.
     Other(u32),
@@ -56,12 +57,11 @@ enum Packet {
 #[inline(always)]
 pub fn parse(ctx: *mut xdp_md) -> Parsed {
     match parse_tags(&Start::of(ctx)) {
-        Some(Packet::NotIp) => Parsed::Pass(Reason::NotIp),
         Some(Packet::Other(protocol)) if !proto_may_be_tunnel(protocol, maps::TUNNELS.load()) => {
             Parsed::Pass(Reason::NotTcp)
         }
         Some(Packet::Segment(ports, segment)) => Parsed::Segment(ports, segment),
-        Some(Packet::Other(..)) | None => Parsed::SlowPath,
+        Some(Packet::NotIp | Packet::Other(..)) | None => Parsed::SlowPath,
     }
 }
 

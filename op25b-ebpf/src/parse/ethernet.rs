@@ -1,5 +1,7 @@
 //! From the Ethernet header, through VLAN tags and `PPPoE`, to the network layer.
 
+use op25b_common::not_ip::{FIRST_ETHERTYPE, NO_ETHERTYPE};
+
 use super::{
     Bytes, Network,
     ppp::{MAX_PPP_LENGTH, PPPOE_LENGTH, parse_pppoe},
@@ -36,19 +38,37 @@ pub struct Link {
     pub ppp: u32,
 }
 
+impl Link {
+    /// The last `EtherType` before a packet of this IP version.
+    #[must_use]
+    #[inline(always)]
+    pub const fn last_ethertype(self, network: Network) -> LastEthertype {
+        match network {
+            _ if self.ppp != 0 => ETHERTYPE_PPPOE_SESSION,
+            Network::V4 => ETHERTYPE_IPV4,
+            Network::V6 => ETHERTYPE_IPV6,
+        }
+    }
+}
+
 /// Why there is no network layer that is parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoNetwork {
-    /// Something else than IP follows, or nothing (`not_ip`); with the last `EtherType`, 0 if there is none.
-    Other(u16),
+    /// Something else than IP follows, or nothing (`not_ip`).
+    Other(LastEthertype),
     /// There are more tags than are skipped, and IP may follow them (`uninspectable`).
-    Hidden,
+    Hidden(LastEthertype),
 }
+
+/// The last `EtherType` that was read, [`NO_ETHERTYPE`] if there is none.
+pub type LastEthertype = u16;
 
 /// Finds the network layer in the Ethernet frame that starts at `at`: 0, or where a tunnel carries one.
 #[inline(always)]
 pub fn parse_link<B: Bytes>(bytes: &B, at: u32) -> Result<(Network, Link), NoNetwork> {
-    let mut ethertype = bytes.be16(at + ETHERTYPE_OFFSET).ok_or(NoNetwork::Other(0))?;
+    let mut ethertype = bytes
+        .be16(at + ETHERTYPE_OFFSET)
+        .ok_or(NoNetwork::Other(NO_ETHERTYPE))?;
     let mut length = at + ETHERNET_LENGTH;
     for _ in 0..MAX_VLAN_TAGS {
         if !proto_is_vlan(ethertype) {
@@ -67,7 +87,8 @@ pub fn parse_link<B: Bytes>(bytes: &B, at: u32) -> Result<(Network, Link), NoNet
             Ok((network, Link { length, ppp }))
         }
         // Linux takes off any number of tags whose VLAN is 0: such a frame may well be received.
-        _ if proto_is_vlan(ethertype) => Err(NoNetwork::Hidden),
+        _ if proto_is_vlan(ethertype) => Err(NoNetwork::Hidden(ethertype)),
+        ..FIRST_ETHERTYPE => Err(NoNetwork::Other(NO_ETHERTYPE)),
         _ => Err(NoNetwork::Other(ethertype)),
     }
 }
@@ -123,7 +144,7 @@ mod tests {
         let tags = [0x8100; 5];
         assert_eq!(
             parse(&[&tags[..], &[0x0800]].concat(), &[]),
-            Err(NoNetwork::Hidden)
+            Err(NoNetwork::Hidden(0x8100))
         );
     }
 
@@ -150,6 +171,9 @@ mod tests {
         let cut = [0x11, 0, 0, 1, 0, 42, 0];
         assert_eq!(parse(&[0x8100, 0x8864], &cut), Err(NoNetwork::Other(0x8864)));
         assert_eq!(parse_link(&&[0; 13][..], 0), Err(NoNetwork::Other(0)));
+        assert_eq!(parse(&[0x8100, 0x0040], &[]), Err(NoNetwork::Other(0)));
+        assert_eq!(parse(&[0x05ff], &[]), Err(NoNetwork::Other(0)));
+        assert_eq!(parse(&[0x0600], &[]), Err(NoNetwork::Other(0x0600)));
     }
 
     #[test]

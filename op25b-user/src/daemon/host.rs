@@ -34,6 +34,7 @@ impl Daemon {
         // Also without an event: the kernel sends none when a link is detached.
         self.reconcile(enforcer);
         enforcer.note_enforced_revision();
+        self.framing.tick(enforcer);
         self.control.keep(enforcer.faults());
         enforcer.settle_store();
         if self.maintenance.as_ref().is_none_or(AbortHandle::is_finished) {

@@ -6,6 +6,7 @@ use tracing::error;
 
 use super::{events::scrapes::Scrape, state::Daemon};
 use crate::{
+    datapath::{NotIp, not_ip_of},
     enforcer::Enforcer,
     policy::Role,
     report::{ExemptionStatus, FilterRecords, FilterStatus, InterfaceStatus, Metrics, PolicyStatus, State},
@@ -40,13 +41,15 @@ impl Daemon {
             all.find(|(of, _)| *of == role)
                 .map(|(_, counters)| counters.clone())
         };
-        let interfaces = enforcer.attachments().iter();
-        let interfaces = interfaces.map(|attachment| InterfaceStatus {
+        let not_ip = not_ip(enforcer)?;
+        let interfaces = enforcer.attachments().iter().zip(not_ip);
+        let interfaces = interfaces.map(|(attachment, not_ip)| InterfaceStatus {
             name: attachment.interface.clone(),
             ifindex: attachment.index,
             role: attachment.role.name().to_owned(),
             xdp: attachment.mode.to_owned(),
             program_id: attachment.program_id,
+            not_ip,
         });
         let interfaces = interfaces.collect();
         let filter = enforcer.filter().context("no filter is running")?;
@@ -86,8 +89,13 @@ impl Daemon {
         let (active_exemptions, expired_exemptions) = enforcer.count_exemptions(Timestamp::now());
         let (pools, relays) = (enforcer.policy().pools.len(), enforcer.policy().relays.len());
         let counters = enforcer.counters()?;
+        let not_ip = not_ip(enforcer)?;
+        let names = enforcer.attachments().iter();
+        let names = names.map(|attachment| attachment.interface.clone());
+        let not_ip = names.zip(not_ip).collect();
         let filter = enforcer.filter().context("no filter is running")?;
         Ok(Metrics {
+            not_ip,
             report,
             started_at: self.started_at,
             pools,
@@ -99,6 +107,14 @@ impl Daemon {
             map_bytes: filter.map_bytes()?,
         })
     }
+}
+
+/// The frames that are not IP of each interface that the filter runs on.
+fn not_ip(enforcer: &mut Enforcer) -> anyhow::Result<Vec<NotIp>> {
+    let attachments = enforcer.attachments().iter();
+    let indices: Vec<u32> = attachments.map(|attachment| attachment.index).collect();
+    let filter = enforcer.filter().context("no filter is running")?;
+    Ok(not_ip_of(&filter.not_ip()?, &indices))
 }
 
 /// The records of the filter's subscribers, for a thread of its own.

@@ -13,6 +13,7 @@ mod diagnostics;
 mod dispatch;
 mod event_loop;
 mod events;
+mod framing;
 mod host;
 mod keeper;
 mod metrics;

@@ -12,6 +12,7 @@ use super::{
     control::{self, Control, OpenReader},
     dates::{Dates, Moment},
     events::{packet_log::PacketLog, questions::Questions, scrapes::Scrapes, signals::Signals, watch::Watch},
+    framing::FramingWatch,
     keeper::{Keeper, PolicyText},
     options::Options,
     policy_source::StartPolicy,
@@ -91,6 +92,7 @@ impl Daemon {
             interface_events,
             packet_log,
             clock,
+            framing: FramingWatch::default(),
             ticks,
             maintenance: None,
         };

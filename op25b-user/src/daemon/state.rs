@@ -12,6 +12,7 @@ use super::{
     control::Control,
     dates::Dates,
     events::{packet_log::PacketLog, questions::Questions, scrapes::Scrapes, signals::Signals, watch::Watch},
+    framing::FramingWatch,
     keeper::Keeper,
     options::Options,
     policy_source::RefusedFile,
@@ -37,6 +38,7 @@ pub(super) struct Daemon {
     pub(super) interface_events: InterfaceEvents,
     pub(super) packet_log: PacketLog,
     pub(super) clock: Clock,
+    pub(super) framing: FramingWatch,
     pub(super) dates: Dates,
     pub(super) ticks: Interval,
     /// The upkeep of the store, if it is under way.

@@ -5,10 +5,12 @@
 //!
 //! ```text
 //! sys <- stats <- object <- pins <- migrate <- replace
+//!   framing reads what is not IP on the interfaces of a filter
 //!   discover reads programs and maps without pins; test_run runs a loaded object on one packet
 //! ```
 
 pub mod discover;
+mod framing;
 mod migrate;
 mod object;
 mod pins;
@@ -18,6 +20,8 @@ mod stats;
 mod sys;
 mod test_run;
 
+pub(crate) use framing::gone;
+pub use framing::{ReceivedFrames, not_ip_of, received_frames};
 pub use migrate::MigratedRecords;
 pub use object::{
     ChangeError, Description, Filter, InterfaceSummary, LoadError, LoadOptions, LogLevel, PoolSummary, Reused,
@@ -30,7 +34,7 @@ pub use replace::{
     AttachError, Attachment, Enforced, Followed, Held, KindError, Left, LinkState, Need, Released, Renamed,
     ReplaceError, Replacement, Skipped, Target, Upper,
 };
-pub use stats::{Counters, Misses, SubscriberRecords, destinations};
+pub use stats::{Counters, FrameKind, Misses, NotIp, NotIpByIndex, SubscriberRecords, destinations};
 pub(crate) use sys::xdp_features::XdpFeatures;
 pub use sys::{
     clock,

@@ -14,7 +14,7 @@ use super::{
     enforcement::{Enforcement, InterfaceState},
 };
 use crate::{
-    datapath::{Counters, Misses},
+    datapath::{Counters, Misses, NotIp},
     fault::FaultKind,
     policy::Role,
 };
@@ -36,6 +36,8 @@ pub struct Metrics {
     pub expired_exemptions: usize,
     /// Counters by the role of the interface.
     pub counters: Vec<(Role, Counters)>,
+    /// Frames that are not IP by the interface's name in the policy.
+    pub not_ip: Vec<(String, NotIp)>,
     /// How often IPv6 packets found no record of their subscriber.
     pub misses: Misses,
     /// Bytes of kernel memory that the filter's maps hold.
@@ -121,6 +123,18 @@ impl Metrics {
             "packets",
             "Packets by the role of the interface and the reason of the verdict",
             packets,
+        );
+        let not_ip = self.not_ip.iter().flat_map(|(interface, frames)| {
+            frames.iter().map(|(kind, packets)| {
+                let labels = vec![("interface", interface.clone()), ("ethertype", kind.to_string())];
+                (labels, packets)
+            })
+        });
+        page.counters(
+            "not_ip_packets",
+            "Frames that are not IP by the last EtherType: llc for those with a length field instead, other for those beyond the \
+             first 16 EtherTypes of a CPU",
+            not_ip,
         );
         page.counters(
             "ipv6_subscriber_misses",

@@ -220,7 +220,7 @@ fn a_fifth_tag_is_dropped_once_the_first_of_all_pools_is_enforced_or_where_unlis
 }
 
 #[test]
-fn a_fifth_tag_on_an_uplink_interface_is_not_ip_and_not_counted() {
+fn a_fifth_tag_on_an_uplink_interface_is_not_ip_and_under_no_reason() {
     let mut runner = runner(&policy("block: { inbound: block }\n"));
     let roles = [Role::Subscriber, Role::Uplink];
     let before = roles.map(|role| runner.counters(role).unwrap());

@@ -11,6 +11,7 @@ mod framing;
 mod interfaces;
 mod ipv4;
 mod ipv6;
+mod link;
 mod migration;
 mod modes;
 mod policy;

@@ -11,6 +11,7 @@ mod expiry;
 mod explain;
 mod generic;
 mod kinds;
+mod link;
 mod logs;
 mod lost_store;
 mod mail;

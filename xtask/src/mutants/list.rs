@@ -17,8 +17,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "a fifth VLAN tag is no IP",
         "parse/ethernet.rs",
-        "_ if proto_is_vlan(ethertype) => Err(Reason::Uninspectable),",
-        "_ if proto_is_vlan(ethertype) => Err(Reason::NotIp),",
+        "Err(NoNetwork::Hidden(ethertype)),",
+        "Err(NoNetwork::Other(ethertype)),",
     ),
     mutant(
         "frames with five tags are dropped whatever the policy",
@@ -41,8 +41,20 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "uplinks treat frames with five tags as if subscribers sent them",
         "slow_path.rs",
-        "else {\n        return pass(Reason::NotIp);",
-        "else {\n        return verdict::op25b_tags_verdict();",
+        "            return not_ip::pass(ctx, ethertype);\n",
+        "            return verdict::op25b_tags_verdict();\n",
+    ),
+    mutant(
+        "frames that are not IP share one slot",
+        "stats/not_ip.rs",
+        "        if frames.packets[slot] == 0 {\n",
+        "        if slot == 0 {\n",
+    ),
+    mutant(
+        "frames that are not IP are counted on the first interface only",
+        "stats/not_ip.rs",
+        "    let interface = unsafe { (*ctx).ingress_ifindex };\n",
+        "    let interface = unsafe { (*ctx).ingress_ifindex }.min(1);\n",
     ),
     mutant(
         "a compressed PPP protocol takes two bytes",

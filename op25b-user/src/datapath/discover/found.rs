@@ -6,7 +6,7 @@ use thiserror::Error;
 use crate::{
     datapath::{
         object::Description,
-        stats::{Counters, SubscriberRecords},
+        stats::{Counters, NotIpByIndex, SubscriberRecords},
         sys::{interfaces::InterfacesError, map::MapError},
     },
     policy::Role,
@@ -41,6 +41,8 @@ pub struct FoundFilter {
     pub subscriber: Counters,
     /// Its counters of uplink interfaces.
     pub uplink: Counters,
+    /// The frames that were not IP.
+    pub not_ip: NotIpByIndex,
     /// Bytes of kernel memory that its maps take, about: their entries, without the kernel's own bookkeeping.
     pub map_bytes: u64,
     /// Its subscribers' records; none if this op25b cannot read their layout.

@@ -4,13 +4,13 @@ use aya::{
     maps::{Map, MapData, MapInfo},
     programs::ProgramInfo,
 };
-use op25b_common::names::{COUNTERS, DESCRIPTION, MISSES_V6, SUBSCRIBERS_V4, SUBSCRIBERS_V6};
+use op25b_common::names::{COUNTERS, DESCRIPTION, MISSES_V6, NOT_IP, SUBSCRIBERS_V4, SUBSCRIBERS_V6};
 
 use super::found::{DiscoverError, FoundFilter, FoundInterface};
 use crate::{
     datapath::{
         object::Described,
-        stats::{CounterTable, RecordLayout, SubscriberRecords},
+        stats::{CounterTable, NotIpByIndex, RecordLayout, SubscriberRecords},
         sys::map::{self, MapError, MapOp},
     },
     policy::Role,
@@ -84,11 +84,19 @@ impl Maps {
                 description,
                 subscriber: counters.of(Role::Subscriber),
                 uplink: counters.of(Role::Uplink),
+                not_ip: self.not_ip(),
                 map_bytes: self.all.iter().map(|(_, info)| map::bytes(info)).sum(),
                 records: self.records(records),
             })
         };
         Ok(read())
+    }
+
+    /// The frames that were not IP; none if the version that loaded the filter does not count them.
+    fn not_ip(&self) -> NotIpByIndex {
+        let map = self.open(NOT_IP).ok().and_then(Result::ok);
+        let frames = map.and_then(|map| NotIpByIndex::read(&Map::PerCpuHashMap(map)).ok());
+        frames.unwrap_or_default()
     }
 
     /// The subscribers' records, if this version of op25b can read their layout.

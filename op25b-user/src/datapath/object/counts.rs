@@ -2,16 +2,20 @@
 
 use std::net::Ipv4Addr;
 
-use aya::maps::{Map, MapData};
+use aya::maps::{Map, MapData, PerCpuHashMap};
 use op25b_common::{
-    names::{COUNTERS, MISSES_V6, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
+    names::{COUNTERS, MISSES_V6, NOT_IP, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
+    not_ip::NotIpFrames,
     values::Subscriber,
 };
 
 use super::{error::LoadError, filter::Filter, layout::Layout, maps};
 use crate::{
     datapath::{
-        stats::{CounterTable, Counters, Misses, SubscriberRecords, misses_v6, records_v4, records_v6},
+        stats::{
+            CounterTable, Counters, Misses, NotIpByIndex, SubscriberRecords, misses_v6, records_v4,
+            records_v6,
+        },
         sys::map::{self, MapError},
     },
     policy::{RecordIndex, Role},
@@ -71,6 +75,19 @@ impl Filter {
     /// How often IPv6 packets found no record.
     pub fn misses_v6(&self) -> Result<Misses, LoadError> {
         Ok(misses_v6(self.map(MISSES_V6)?)?)
+    }
+
+    /// The frames that were not IP.
+    pub fn not_ip(&self) -> Result<NotIpByIndex, LoadError> {
+        Ok(NotIpByIndex::read(self.map(NOT_IP)?)?)
+    }
+
+    /// Forgets the frames of an interface that does not exist any more, so that there is room for those of others.
+    pub(crate) fn forget_not_ip(&mut self, index: u32) -> Result<(), LoadError> {
+        let failed = MapError::write(NOT_IP);
+        let map = maps::map_mut(self.ebpf_mut(), NOT_IP)?;
+        let mut map = PerCpuHashMap::<&mut MapData, u32, NotIpFrames>::try_from(map).map_err(&failed)?;
+        Ok(map.remove(&index).map_err(failed)?)
     }
 
     /// Bytes of kernel memory that the maps take, about.

@@ -37,6 +37,7 @@ pub(super) fn data(map: &Map) -> Option<&MapData> {
     match map {
         Map::Array(data)
         | Map::PerCpuArray(data)
+        | Map::PerCpuHashMap(data)
         | Map::HashMap(data)
         | Map::LruHashMap(data)
         | Map::LpmTrie(data)

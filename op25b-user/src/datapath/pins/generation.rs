@@ -9,7 +9,8 @@ use std::{
 
 use aya::maps::{Map, MapData, MapInfo};
 use op25b_common::names::{
-    COUNTERS, DESCRIPTION, MISSES_V6, SUBSCRIBER_PROGRAM, SUBSCRIBERS_V4, SUBSCRIBERS_V6, UPLINK_PROGRAM,
+    COUNTERS, DESCRIPTION, MISSES_V6, NOT_IP, SUBSCRIBER_PROGRAM, SUBSCRIBERS_V4, SUBSCRIBERS_V6,
+    UPLINK_PROGRAM,
 };
 
 use super::{
@@ -22,7 +23,7 @@ use crate::{
             Described, Description, Filter, LONG_LIVED, POLICY_MAPS, Reused, STORE_REVISION, StoreRevision,
             program_name,
         },
-        stats::{CounterTable, Misses, RECORD_MAPS, RecordLayout, misses_v6},
+        stats::{CounterTable, Misses, NOT_IP_SHAPE, RECORD_MAPS, RecordLayout, misses_v6},
         sys::{bpf, map::MapError},
     },
     policy::Role,
@@ -79,7 +80,7 @@ impl Generation {
             }
         }
         let counters = LONG_LIVED.iter().map(|map| map.name);
-        let policy_maps = POLICY_MAPS.into_iter().chain([DESCRIPTION]);
+        let policy_maps = POLICY_MAPS.into_iter().chain([DESCRIPTION, NOT_IP]);
         for name in counters.chain(RECORD_MAPS).chain(policy_maps) {
             let to = path.join(name);
             if !to.exists() {
@@ -165,6 +166,10 @@ impl Generation {
         let mut maps = Vec::new();
         if self.has_our_counters() {
             maps.extend(LONG_LIVED.iter().map(|map| map.name));
+        }
+        // Its entries mean the same in all versions that have a map of this shape.
+        if NOT_IP_SHAPE.is_pinned_at(&self.path.join(NOT_IP)) {
+            maps.push(NOT_IP);
         }
         if let Some(records) = self.records() {
             maps.extend(records.reusable(&self.path, next, possible_cpus));

@@ -1,13 +1,16 @@
-//! What the program counts: packets by reason, and the records of single subscribers.
+//! What the program counts: packets by reason, frames that are not IP, and the records of single subscribers.
 
 mod counters;
+mod not_ip;
 mod record_layout;
 mod subscribers;
 
 pub use counters::Counters;
+pub use not_ip::{FrameKind, NotIp, NotIpByIndex};
 pub use subscribers::{Misses, SubscriberRecords, destinations};
 pub(crate) use {
     counters::CounterTable,
+    not_ip::NOT_IP_SHAPE,
     record_layout::{BlockLayout, RECORD_MAPS, RecordLayout, SubscriberV2, subscribers_v6_entries},
     subscribers::{add_migrated_misses, misses_v6, records_v4, records_v6},
 };

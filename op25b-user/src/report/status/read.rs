@@ -14,9 +14,9 @@ use super::types::{
 };
 use crate::{
     datapath::{
-        PinnedPolicy,
+        NotIpByIndex, PinnedPolicy,
         discover::{self, DiscoverError, Found, FoundFilter, FoundInterface},
-        holder, pinned_elsewhere, pinned_policy, pinned_programs,
+        holder, not_ip_of, pinned_elsewhere, pinned_policy, pinned_programs,
     },
     policy::Role,
     report::enforcement::{Enforcement, KnownInterface, interface_reports},
@@ -68,7 +68,7 @@ pub async fn status(bpffs: &Path) -> Result<Status, StatusError> {
         .into_iter()
         .map(|found| UnreadableStatus {
             state: state(&found.interfaces),
-            interfaces: interface_statuses(found.interfaces),
+            interfaces: interface_statuses(found.interfaces, &NotIpByIndex::default()),
             why: found.why,
         })
         .collect();
@@ -134,7 +134,7 @@ fn filter_status(state: State, found: FoundFilter, now: Timestamp) -> FilterStat
             sha256: description.policy_sha256,
             loaded_at: description.loaded_at,
         },
-        interfaces: interface_statuses(found.interfaces),
+        interfaces: interface_statuses(found.interfaces, &found.not_ip),
         pools: description.pools,
         relays: description.relays,
         exemptions: ExemptionStatus {
@@ -149,15 +149,17 @@ fn filter_status(state: State, found: FoundFilter, now: Timestamp) -> FilterStat
     }
 }
 
-fn interface_statuses(interfaces: Vec<FoundInterface>) -> Vec<InterfaceStatus> {
-    let interfaces = interfaces.into_iter();
+fn interface_statuses(interfaces: Vec<FoundInterface>, not_ip: &NotIpByIndex) -> Vec<InterfaceStatus> {
+    let indices: Vec<u32> = interfaces.iter().map(|interface| interface.index).collect();
+    let interfaces = interfaces.into_iter().zip(not_ip_of(not_ip, &indices));
     interfaces
-        .map(|interface| InterfaceStatus {
+        .map(|(interface, not_ip)| InterfaceStatus {
             name: interface.name,
             ifindex: interface.index,
             role: interface.role.name().to_owned(),
             xdp: interface.mode.to_owned(),
             program_id: interface.program_id,
+            not_ip,
         })
         .collect()
 }

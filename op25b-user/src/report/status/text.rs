@@ -20,6 +20,37 @@ fn write_interfaces(f: &mut fmt::Formatter<'_>, interfaces: &[InterfaceStatus]) 
     Ok(())
 }
 
+/// The frames that are not IP, of each interface that has any: the kinds with the most frames.
+fn write_not_ip(f: &mut fmt::Formatter<'_>, interfaces: &[InterfaceStatus]) -> fmt::Result {
+    const MOST_KINDS: usize = 5;
+    let mut label = "not IP";
+    for interface in interfaces {
+        let mut kinds: Vec<String> = interface
+            .not_ip
+            .iter()
+            .take(MOST_KINDS)
+            .map(|(kind, frames)| match kind.protocol() {
+                Some(protocol) => format!("{kind} ({protocol}) {frames}"),
+                None => format!("{kind} {frames}"),
+            })
+            .collect();
+        let more: u64 = interface
+            .not_ip
+            .iter()
+            .skip(MOST_KINDS)
+            .map(|(_, frames)| frames)
+            .sum();
+        if more != 0 {
+            kinds.push(format!("of other kinds {more}"));
+        }
+        if !kinds.is_empty() {
+            writeln!(f, "  {label:<10}  {}: {}", interface.name, kinds.join(", "))?;
+            label = "";
+        }
+    }
+    Ok(())
+}
+
 impl fmt::Display for UnreadableStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
@@ -106,6 +137,6 @@ impl fmt::Display for FilterStatus {
                 }
             }
         }
-        Ok(())
+        write_not_ip(f, &self.interfaces)
     }
 }

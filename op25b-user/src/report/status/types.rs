@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    datapath::{Counters, PoolSummary},
+    datapath::{Counters, NotIp, PoolSummary},
     fault::Fault,
     report::{
         daemon::LastReload,
@@ -137,6 +137,10 @@ pub struct InterfaceStatus {
     pub xdp: String,
     /// The XDP program's id in the kernel.
     pub program_id: u32,
+    /// Frames that are not IP, by their last `EtherType` in hexadecimal, `llc` for those with a length field instead, and `other`.
+    #[serde(default)]
+    #[schema(value_type = std::collections::HashMap<String, u64>)]
+    pub not_ip: NotIp,
 }
 
 /// How many exemptions are active.

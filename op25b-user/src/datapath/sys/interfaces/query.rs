@@ -42,6 +42,25 @@ impl InterfaceQuery {
         self.ask(message)
     }
 
+    /// How many frames the interface of this index has received by its own statistics; `None` if it does not exist.
+    pub(crate) fn received(&self, index: u32) -> io::Result<Option<u64>> {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        self.send_unmasked(message, NLM_F_REQUEST)?;
+        let received = |link: &LinkMessage| {
+            let mut attributes = link.attributes.iter();
+            attributes.find_map(|attribute| match attribute {
+                LinkAttribute::Stats64(statistics) => Some(statistics.rx_packets),
+                _ => None,
+            })
+        };
+        match self.receive()?.into_iter().next().map(link) {
+            Some(Err(error)) if error.raw_os_error() == Some(libc::ENODEV) => Ok(None),
+            Some(response) => Ok(received(&response?)),
+            None => Err(empty()),
+        }
+    }
+
     /// All interfaces.
     fn all(&self) -> io::Result<Vec<Interface>> {
         self.send(LinkMessage::default(), NLM_F_REQUEST | NLM_F_DUMP)?;
@@ -61,13 +80,17 @@ impl InterfaceQuery {
         match self.receive()?.into_iter().next().map(read) {
             Some(Err(error)) if error.raw_os_error() == Some(libc::ENODEV) => Ok(None),
             Some(response) => response,
-            None => Err(io::Error::other("rtnetlink sent an empty response")),
+            None => Err(empty()),
         }
     }
 
     fn send(&self, mut message: LinkMessage, flags: u16) -> io::Result<()> {
         let mask = vec![LinkExtentMask::SkipStats];
         message.attributes.push(LinkAttribute::ExtMask(mask));
+        self.send_unmasked(message, flags)
+    }
+
+    fn send_unmasked(&self, message: LinkMessage, flags: u16) -> io::Result<()> {
         let mut request = NetlinkMessage::from(RouteNetlinkMessage::GetLink(message));
         request.header.flags = flags;
         request.finalize();
@@ -106,13 +129,22 @@ fn name_attribute(name: &str) -> LinkAttribute {
 
 /// The interface that a response is about, if it names one.
 fn read(payload: NetlinkPayload<RouteNetlinkMessage>) -> io::Result<Option<Interface>> {
+    Ok(Interface::read(&link(payload)?))
+}
+
+/// What a response says of an interface.
+fn link(payload: NetlinkPayload<RouteNetlinkMessage>) -> io::Result<LinkMessage> {
     match payload {
-        NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => Ok(Interface::read(&link)),
+        NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => Ok(link),
         NetlinkPayload::Error(error) => Err(error.to_io()),
         other => Err(io::Error::other(format!(
             "unexpected response of rtnetlink: {other:?}"
         ))),
     }
+}
+
+fn empty() -> io::Error {
+    io::Error::other("rtnetlink sent an empty response")
 }
 
 impl Interfaces {
@@ -148,6 +180,8 @@ mod tests {
             assert_eq!(query.named(&"n".repeat(length)).unwrap(), None);
         }
         assert_eq!(query.indexed(i32::MAX.cast_unsigned()).unwrap(), None);
+        assert!(query.received(found.index).unwrap().is_some());
+        assert_eq!(query.received(i32::MAX.cast_unsigned()).unwrap(), None);
         let all = Interfaces::list_now().unwrap();
         assert_eq!(all.with_index(found.index), Some(&found));
         let interfaces = Interfaces::of(["no-such-one", "lo"]).unwrap();
