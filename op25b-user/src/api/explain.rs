@@ -1,6 +1,6 @@
 //! The verdict on a connection, in responses of the control socket.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -16,6 +16,10 @@ pub struct Explained {
     /// The destination address.
     #[schema(value_type = String)]
     pub destination: IpAddr,
+    /// The IPv4 address that a translator of the policy's `nat64` sends it to.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub nat64: Option<Ipv4Addr>,
     /// The TCP destination port.
     pub port: u16,
     /// `pass`, `drop` or `reject`.

@@ -59,6 +59,7 @@ pub(super) fn explained(explanation: Explanation, policy_file: &Path) -> Explain
     Explained {
         source: explanation.flow.source,
         destination: explanation.flow.destination,
+        nat64: explanation.nat64,
         port: explanation.flow.destination_port,
         verdict: explanation.verdict.name().to_owned(),
         reason: explanation.reason.name().to_owned(),

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     datapath::{Filter, InterfaceEvent},
     enforcer::{Enforcer, Host, Running, WaitError},
+    policy::Nat64,
 };
 
 /// How long work that is under way may take once a signal ends the daemon.
@@ -85,8 +86,8 @@ impl Daemon {
 impl Host for Daemon {
     type PacketLog = PacketLog;
 
-    fn open_packet_log(&self, filter: &mut Filter) -> anyhow::Result<PacketLog> {
-        PacketLog::of(filter, self.options.datapath_log)
+    fn open_packet_log(&self, filter: &mut Filter, nat64: &Nat64) -> anyhow::Result<PacketLog> {
+        PacketLog::of(filter, self.options.datapath_log, nat64)
     }
 
     fn use_packet_log(&mut self, packet_log: PacketLog) {

@@ -64,7 +64,9 @@ impl Daemon {
             refused_file: refused,
             ..Reloads::default()
         };
-        let enforcing = takeover.enforce(file, |filter| PacketLog::of(filter, options.datapath_log));
+        let enforcing = takeover.enforce(file, |filter, nat64| {
+            PacketLog::of(filter, options.datapath_log, nat64)
+        });
         let (enforcer, packet_log) = tokio::select! {
             enforcing = enforcing => enforcing?,
             // It waits for a disk: nothing is attached yet.

@@ -1,6 +1,6 @@
 //! Explaining what the program in the kernel does with a connection, and by which exemption, pool or relay.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 use op25b_common::{Reason, Verdict, values::RuleIndex};
@@ -20,6 +20,8 @@ const SMTP: u16 = 25;
 pub(crate) struct Explanation {
     /// The connection.
     pub(crate) flow: Flow,
+    /// The IPv4 address that its destination is translated to.
+    pub(crate) nat64: Option<Ipv4Addr>,
     /// What happens to its SYN.
     pub(crate) verdict: Verdict,
     /// The row of the verdict table.
@@ -64,6 +66,8 @@ impl Enforcer {
         destination: Option<IpAddr>,
         port: u16,
     ) -> Result<Explanation, Refusal> {
+        let nat64 = &self.active_set.policy().nat64;
+        let destination = destination.map(|destination| nat64.reached_from(source, destination));
         let destination = match destination {
             Some(destination) if destination.is_ipv4() == source.is_ipv4() => destination,
             Some(destination) => {
@@ -100,6 +104,7 @@ impl Enforcer {
         };
         Ok(Explanation {
             flow,
+            nat64: self.active_set.policy().nat64.extract(destination),
             verdict: decision.verdict,
             reason: decision.reason,
             rule: self.rule(decision, &flow),
@@ -114,7 +119,9 @@ impl Enforcer {
             .first()
             .ok_or_else(|| broken("an exemption without prefixes"))?;
         let source = first.addr();
-        let mut destinations = record.terms.destinations.iter().map(IpNet::addr);
+        let nat64 = &self.active_set.policy().nat64;
+        let destinations = record.terms.destinations.iter().map(IpNet::addr);
+        let mut destinations = destinations.map(|destination| nat64.reached_from(source, destination));
         let destination = destinations.find(|destination| destination.is_ipv4() == source.is_ipv4());
         let ports = &self.active_set.policy().block.ports;
         let port = ports.first().copied().unwrap_or(SMTP);
@@ -124,7 +131,11 @@ impl Enforcer {
     /// A sample destination: an address that no relay and no exemption names.
     fn sample_destination(&self, source: IpAddr) -> Result<IpAddr, Refusal> {
         let stored = self.active_set.destinations();
-        let is_named = |address: &IpAddr| stored.iter().any(|net| net.contains(address));
+        let nat64 = &self.active_set.policy().nat64;
+        let is_named = |address: &IpAddr| {
+            let mut named = stored.iter().flat_map(|net| nat64.with_translated(*net));
+            named.any(|net| net.contains(address))
+        };
         policy::sample_destination(self.active_set.policy(), source, is_named).ok_or_else(|| {
             Refusal::Invalid("the rules name every sample destination: give a destination".to_owned())
         })

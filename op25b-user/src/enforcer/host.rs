@@ -6,7 +6,7 @@ use thiserror::Error;
 use tokio::task::JoinHandle;
 
 use super::state::Enforcer;
-use crate::datapath::Filter;
+use crate::{datapath::Filter, policy::Nat64};
 
 /// Work in another thread.
 pub(crate) type Running<T> = JoinHandle<T>;
@@ -31,7 +31,7 @@ pub(crate) trait Host {
     type PacketLog;
 
     /// Opens the packet log of a filter that is about to replace another. An error prevents the replacement.
-    fn open_packet_log(&self, filter: &mut Filter) -> anyhow::Result<Self::PacketLog>;
+    fn open_packet_log(&self, filter: &mut Filter, nat64: &Nat64) -> anyhow::Result<Self::PacketLog>;
 
     /// Reads this packet log from now on: its filter has replaced the one before.
     fn use_packet_log(&mut self, packet_log: Self::PacketLog);

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     datapath::{Filter, Interfaces, Need, PinsError, Target},
     fault::FaultKind,
-    policy::{self, Policy},
+    policy::{self, Nat64, Policy},
 };
 
 impl Enforcer {
@@ -127,7 +127,7 @@ impl Enforcer {
     /// Enforces a generation that is loaded.
     pub(super) async fn install(&mut self, prepared: Prepared, host: &mut impl Host) -> anyhow::Result<()> {
         let packet_log = self
-            .switch(prepared, |filter| host.open_packet_log(filter))
+            .switch(prepared, |filter, nat64| host.open_packet_log(filter, nat64))
             .await?;
         host.use_packet_log(packet_log);
         Ok(())
@@ -137,7 +137,7 @@ impl Enforcer {
     pub(super) async fn switch<L>(
         &mut self,
         prepared: Prepared,
-        open_packet_log: impl FnOnce(&mut Filter) -> anyhow::Result<L>,
+        open_packet_log: impl FnOnce(&mut Filter, &Nat64) -> anyhow::Result<L>,
     ) -> anyhow::Result<L> {
         let Prepared {
             mut filter,
@@ -149,7 +149,7 @@ impl Enforcer {
             warnings,
         } = prepared;
         // Before the replacement: after it nothing may fail. What the reader has not read of the old filter's log is lost.
-        let packet_log = open_packet_log(&mut filter)?;
+        let packet_log = open_packet_log(&mut filter, &policy.nat64)?;
         filter.set_store_revision(self.enforced_revision)?;
         // Listed late: loading a large policy takes a while.
         let interfaces = Interfaces::list().await?;

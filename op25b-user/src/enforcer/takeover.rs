@@ -24,7 +24,7 @@ use super::{
 use crate::{
     datapath::{Description, Enforced, Filter, LogLevel},
     fault::{FaultKind, Faults},
-    policy,
+    policy::{self, Nat64},
     store::{Record, Revision, StoreError, sqlite},
 };
 
@@ -144,7 +144,7 @@ impl Takeover {
     pub(crate) async fn enforce<L>(
         mut self,
         mut file: policy::File,
-        open_packet_log: impl FnOnce(&mut Filter) -> anyhow::Result<L>,
+        open_packet_log: impl FnOnce(&mut Filter, &Nat64) -> anyhow::Result<L>,
     ) -> anyhow::Result<(Enforcer, L)> {
         if let Some(before) = self.datapath.description()? {
             file.hold(&before.reached)?;

@@ -68,7 +68,12 @@ impl Validator<'_> {
     #[must_use]
     pub fn warnings(&self, terms: &Terms) -> Vec<String> {
         let mut warnings = self.expiry_warnings(terms.expires_at);
-        warnings.extend(family_warnings(&terms.prefixes, &terms.destinations));
+        let are_translated = self.rules.are_translated();
+        warnings.extend(family_warnings(
+            &terms.prefixes,
+            &terms.destinations,
+            are_translated,
+        ));
         warnings
     }
 
@@ -215,13 +220,14 @@ fn nets(name: &str, texts: &[String]) -> Result<Vec<IpNet>, Invalid> {
     Ok(nets)
 }
 
-/// The warnings about prefixes that no destination is of the address family of.
-fn family_warnings(prefixes: &[IpNet], destinations: &[IpNet]) -> Vec<String> {
+/// The warnings about prefixes that no destination is of the address family of; IPv6 ones reach IPv4 destinations that are
+/// translated.
+fn family_warnings(prefixes: &[IpNet], destinations: &[IpNet], are_translated: bool) -> Vec<String> {
     let is_v4 = |net: &IpNet| net.addr().is_ipv4();
     let has_destination = |prefix: &IpNet| {
         destinations
             .iter()
-            .any(|destination| is_v4(destination) == is_v4(prefix))
+            .any(|destination| is_v4(destination) == is_v4(prefix) || are_translated && is_v4(destination))
     };
     if destinations.is_empty() {
         return Vec::new();
@@ -255,7 +261,11 @@ exemption_widest: { ipv4: 26 }
     }
 
     fn validated(new: &NewExemption) -> Result<Valid, String> {
-        let policy = parse("policy.yaml", POLICY).unwrap().policy;
+        validated_by(POLICY, new)
+    }
+
+    fn validated_by(policy: &str, new: &NewExemption) -> Result<Valid, String> {
+        let policy = parse("policy.yaml", policy).unwrap().policy;
         let validator = Validator {
             limits: policy.exemption_limits,
             unlisted: policy.block.unlisted,
@@ -356,5 +366,13 @@ exemption_widest: { ipv4: 26 }
             warnings,
             ["198.51.100.8/32 is never exempt: no destination is of its address family"]
         );
+        let to_ipv4 = NewExemption {
+            destinations: vec!["192.0.2.25".into()],
+            ..new(&["2001:db8:100::/64"])
+        };
+        assert_eq!(validated(&to_ipv4).unwrap().warnings.len(), 1);
+        // A translator is between them.
+        let policy = format!("{POLICY}nat64: ['64:ff9b::/96']\n");
+        assert!(validated_by(&policy, &to_ipv4).unwrap().warnings.is_empty());
     }
 }

@@ -28,8 +28,9 @@ pub use self::{
     diff::{Delta, Diff, Item, Items},
     model::{
         Action, Block, EnforceFrom, Exemption, ExemptionLimits, Flow, Handling, Inbound, Interface, Match,
-        Origin, Policy, Pool, PoolMode, Position, Positions, Prefix, Prohibit, ReachedDate, ReachedDates,
-        Relay, Role, Rule, RuleDescription, Subscribers, Tunnel, Wait, Word, XdpMode, exemption_id,
+        Nat64, Nat64Prefix, NotNat64, Origin, Policy, Pool, PoolMode, Position, Positions, Prefix, Prohibit,
+        ReachedDate, ReachedDates, Relay, Role, Rule, RuleDescription, Subscribers, Tunnel, Wait, Word,
+        XdpMode, exemption_id,
     },
     parse::{KEYS, Loaded, parse, parse_at, parse_bytes, parse_expiry, parse_prefix},
     read::{File, ReadError, digest, read, read_holding, read_text},

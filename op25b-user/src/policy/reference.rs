@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use op25b_common::{Reason, Verdict};
 
-use super::model::{Action, Exemption, Flow, Handling, Policy, PoolMode, Prefix, Rule};
+use super::model::{Action, Exemption, Flow, Handling, Policy, Pool, PoolMode, Relay, Rule};
 
 /// The verdict that the program is expected to return on a connection, and its reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,12 +126,18 @@ fn has_router(policy: &Policy, flow: &Flow) -> bool {
 
 /// The pool with the longest prefix that contains the source.
 fn pool_of(policy: &Policy, source: IpAddr) -> Option<usize> {
-    with_longest(policy.pools.iter().map(|pool| &pool.prefixes[..]), source)
+    let nets = |pool: &Pool| pool.prefixes.iter().map(|prefix| prefix.net).collect();
+    with_longest(policy.pools.iter().map(nets), source)
 }
 
-/// The relay with the longest prefix that contains the destination.
+/// The relay with the longest prefix that contains the destination; of two with the same one, which only translation can
+/// make, the first in the file.
 fn relay_of(policy: &Policy, destination: IpAddr) -> Option<usize> {
-    with_longest(policy.relays.iter().map(|relay| &relay.prefixes[..]), destination)
+    let nets = |relay: &Relay| {
+        let nets = relay.prefixes.iter().map(|prefix| prefix.net);
+        nets.flat_map(|net| policy.nat64.with_translated(net)).collect()
+    };
+    with_longest(policy.relays.iter().map(nets), destination)
 }
 
 /// The exemption that applies to the flow. Of several it is one without destinations, then the one that lasts longest, then
@@ -141,7 +147,12 @@ fn exemption_of(policy: &Policy, flow: &Flow, now: Timestamp) -> Option<usize> {
         exemption.holds_at(now)
             && is_in(&exemption.terms.prefixes, flow.source)
             && (exemption.terms.destinations.is_empty()
-                || is_in(&exemption.terms.destinations, flow.destination))
+                || exemption
+                    .terms
+                    .destinations
+                    .iter()
+                    .flat_map(|net| policy.nat64.with_translated(*net))
+                    .any(|net| net.contains(&flow.destination)))
     };
     let granting = policy
         .exemptions
@@ -182,14 +193,14 @@ fn is_only_monitored(policy: &Policy, pool: usize, now: Timestamp) -> bool {
 }
 
 /// The item with the longest prefix that contains the address.
-fn with_longest<'p>(items: impl Iterator<Item = &'p [Prefix]>, address: IpAddr) -> Option<usize> {
-    let lengths = items.map(|prefixes| {
-        let containing = prefixes.iter().filter(|prefix| prefix.net.contains(&address));
-        containing.map(|prefix| prefix.net.prefix_len()).max()
+fn with_longest(items: impl Iterator<Item = Vec<IpNet>>, address: IpAddr) -> Option<usize> {
+    let lengths = items.map(|nets| {
+        let containing = nets.iter().filter(|net| net.contains(&address));
+        containing.map(IpNet::prefix_len).max()
     });
     lengths
         .enumerate()
         .filter(|(_, length)| length.is_some())
-        .max_by_key(|(_, length)| *length)
+        .max_by_key(|(index, length)| (*length, Reverse(*index)))
         .map(|(index, _)| index)
 }

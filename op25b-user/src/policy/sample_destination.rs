@@ -13,12 +13,15 @@ pub fn sample_destination(
 ) -> Option<IpAddr> {
     let in_policy = |address: &IpAddr| {
         let relays = policy.relays.iter().flat_map(|relay| &relay.prefixes);
-        let relays = relays.map(|prefix| &prefix.net);
+        let relays = relays.map(|prefix| prefix.net);
         let destinations = policy
             .exemptions
             .iter()
-            .flat_map(|exemption| &exemption.terms.destinations);
-        relays.chain(destinations).any(|net| net.contains(address))
+            .flat_map(|exemption| exemption.terms.destinations.iter().copied());
+        relays
+            .chain(destinations)
+            .flat_map(|net| policy.nat64.with_translated(net))
+            .any(|net| net.contains(address))
     };
     // Documentation prefixes (RFC 5737, RFC 9637), which no server has.
     let mut candidates = (1..=254).map(|last: u8| match source {

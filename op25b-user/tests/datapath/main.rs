@@ -14,6 +14,7 @@ mod ipv6;
 mod link;
 mod migration;
 mod modes;
+mod nat64;
 mod policy;
 mod ports;
 mod prefixes;

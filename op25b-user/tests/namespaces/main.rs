@@ -17,6 +17,7 @@ mod lost_store;
 mod mail;
 mod metrics;
 mod modes;
+mod nat64;
 mod other_version;
 mod paths;
 mod pins;

@@ -1,10 +1,14 @@
 //! The oracle's own model of a policy: lists, searched from the front.
 
+pub mod nat64;
 mod yaml;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    cmp::Reverse,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -19,6 +23,9 @@ pub struct Policy {
     pub pools: Vec<Pool>,
     #[serde(default)]
     pub relays: Vec<Relay>,
+    /// Where IPv4 relays and destinations are in IPv6.
+    #[serde(default)]
+    pub nat64: Vec<Ipv6Net>,
     #[serde(default)]
     pub exemptions: Vec<Exemption>,
 }
@@ -145,18 +152,14 @@ pub struct Exemption {
 }
 
 impl Exemption {
-    /// Whether it allows `subscriber` to connect to `remote` now.
-    pub fn allows(&self, subscriber: IpAddr, remote: IpAddr, now: Timestamp) -> bool {
-        self.expires.is_none_or(|end| now < end)
-            && longest(&self.prefixes, subscriber).is_some()
-            && (self.destinations.is_empty() || longest(&self.destinations, remote).is_some())
+    /// Whether it is about `subscriber`, and has not expired.
+    fn holds_for(&self, subscriber: IpAddr, now: Timestamp) -> bool {
+        self.expires.is_none_or(|end| now < end) && longest(&self.prefixes, subscriber).is_some()
     }
 
     /// Whether it allows `subscriber` to connect to every address now.
     pub fn allows_everywhere(&self, subscriber: IpAddr, now: Timestamp) -> bool {
-        self.destinations.is_empty()
-            && self.expires.is_none_or(|end| now < end)
-            && longest(&self.prefixes, subscriber).is_some()
+        self.destinations.is_empty() && self.holds_for(subscriber, now)
     }
 }
 
@@ -175,9 +178,25 @@ impl Policy {
         best(&self.pools, |pool| longest(&pool.prefixes, address))
     }
 
-    /// The relay that an address is, likewise.
+    /// The relay that an address is, likewise; of two with the same prefix after translation, the first.
     pub fn relay_at(&self, address: IpAddr) -> Option<usize> {
-        best(&self.relays, |relay| longest(&relay.prefixes, address))
+        best(&self.relays, |relay| self.reached(&relay.prefixes, address))
+    }
+
+    /// Whether an exemption allows `subscriber` to connect to `remote` now.
+    pub fn allows(&self, exemption: usize, subscriber: IpAddr, remote: IpAddr, now: Timestamp) -> bool {
+        let exemption = &self.exemptions[exemption];
+        exemption.holds_for(subscriber, now)
+            && (exemption.destinations.is_empty() || self.reached(&exemption.destinations, remote).is_some())
+    }
+
+    /// The length of the longest of these prefixes that contains an address of a remote host, itself or translated.
+    fn reached(&self, prefixes: &[IpNet], address: IpAddr) -> Option<u8> {
+        let translated = prefixes.iter().flat_map(|prefix| {
+            let lengths = self.nat64.iter();
+            lengths.filter_map(move |nat64| nat64::length(*nat64, prefix, address))
+        });
+        translated.chain(longest(prefixes, address)).max()
     }
 
     /// Whether the program for subscriber interfaces filters inside this kind of tunnel in a test run.
@@ -204,11 +223,11 @@ impl Policy {
     }
 }
 
-/// Which item has the greatest number; a prefix is in one item only, so no two have the same.
+/// Which item has the greatest number, and of several the first.
 fn best<T>(items: &[T], number: impl Fn(&T) -> Option<u8>) -> Option<usize> {
     let numbered = items
         .iter()
         .enumerate()
-        .filter_map(|(index, item)| Some((number(item)?, index)));
-    numbered.max().map(|(_, index)| index)
+        .filter_map(|(index, item)| Some((number(item)?, Reverse(index))));
+    numbered.max().map(|(_, Reverse(index))| index)
 }

@@ -9,7 +9,7 @@ use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
 use crate::{
     expected,
     generate::{self, Universe},
-    policy::{Policy, Tunnel},
+    policy::{Policy, Tunnel, nat64},
     verdict::{Answer, Reason, Role, Verdict},
 };
 
@@ -189,6 +189,36 @@ fn uplinks_look_into_no_tunnels() {
     assert_eq!(expect(policy, Role::Uplink, &frame).reason, Reason::NotTcp);
 }
 
+#[test]
+fn addresses_are_translated_as_in_the_examples_of_rfc_6052() {
+    // Section 2.4, tables 1 and 2.
+    for (prefix, expected) in [
+        ("2001:db8::/32", "2001:db8:c000:221::"),
+        ("2001:db8:100::/40", "2001:db8:1c0:2:21::"),
+        ("2001:db8:122::/48", "2001:db8:122:c000:2:2100::"),
+        ("2001:db8:122:300::/56", "2001:db8:122:3c0:0:221::"),
+        ("2001:db8:122:344::/64", "2001:db8:122:344:c0:2:2100::"),
+        ("2001:db8:122:344::/96", "2001:db8:122:344::192.0.2.33"),
+        ("64:ff9b::/96", "64:ff9b::192.0.2.33"),
+    ] {
+        let (prefix, expected): (_, std::net::Ipv6Addr) =
+            (prefix.parse().unwrap(), expected.parse().unwrap());
+        assert_eq!(nat64::embed(prefix, [192, 0, 2, 33].into()), expected);
+        let relay = Policy::read(&format!(
+            "interfaces: [{{ role: subscriber }}]\npools: []\nnat64: ['{prefix}']\nrelays: [{{ prefixes: [192.0.2.33/32] }}]\n"
+        ));
+        assert_eq!(relay.relay_at(expected.into()), Some(0), "{prefix}");
+        for other in nat64::neighbours(prefix, "192.0.2.33/32".parse().unwrap()).split_off(2) {
+            let is_suffix = other.octets()[15] == 1 && prefix.prefix_len() < 96;
+            assert_eq!(
+                relay.relay_at(other.into()).is_some(),
+                is_suffix,
+                "{other} under {prefix}"
+            );
+        }
+    }
+}
+
 /// How many of the frames drawn for this policy get this answer.
 fn drawn(policy: &Policy, is_meant: impl Fn(&Answer, &Answer) -> bool) -> usize {
     let mut without_tunnels = policy.clone();
@@ -220,6 +250,29 @@ fn frames_for_a_policy_get_through_each_of_its_tunnels() {
         assert!(
             blocked >= 10 && hidden >= 5,
             "{tunnel}: {blocked} blocked, {hidden} hidden"
+        );
+    }
+}
+
+#[test]
+fn frames_for_a_policy_reach_its_relays_through_each_translator() {
+    for nat64 in [
+        "64:ff9b::/96",
+        "2000::/32",
+        "2100::/40",
+        "2200::/48",
+        "2300:0:0:300::/56",
+        "2300::/64",
+    ] {
+        let policy = Policy::read(&format!(
+            "interfaces: [{{ role: subscriber }}]\npools: [{{ prefixes: ['::/0'] }}]\n\
+             relays: [{{ prefixes: [8.0.0.0/7, 10.0.0.1] }}]\nnat64: ['{nat64}']\n"
+        ));
+        let relayed = drawn(&policy, |answer, _| answer.reason == Reason::Relay);
+        let blocked = drawn(&policy, |answer, _| answer.reason == Reason::Blocked);
+        assert!(
+            relayed >= 20 && blocked >= 20,
+            "{nat64}: {relayed} relayed, {blocked} blocked"
         );
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use jiff::{Timestamp, tz::TimeZone};
-use op25b::policy::{self, Compiled, Flow, Policy, Rule, TrieEntry, reference};
+use op25b::policy::{self, Compiled, Flow, Nat64Prefix, Policy, Rule, TrieEntry, reference};
 use op25b_common::{
     Reason, TableRoot, Verdict,
     keys::DestinationKey,
@@ -191,11 +191,15 @@ fn prefixes() -> impl Strategy<Value = Vec<String>> {
 /// Some moments, so that the compared instants fall before, on and after them.
 const MOMENTS: [i64; 4] = [1_800_000_000, 1_800_000_001, 1_800_000_002, 1_900_000_000];
 
+/// NAT64 prefixes, of which one is where other rules have theirs.
+const NAT64: [&str; 4] = ["64:ff9b::/96", "2000::/32", "2100::/56", "2001:db8:122::/48"];
+
 /// Prefixes, destinations and end.
 type DraftExemption = (Vec<String>, Option<Vec<String>>, Option<i64>);
 
 #[derive(Clone, Debug)]
 struct Draft {
+    nat64: Vec<&'static str>,
     unlisted: &'static str,
     uninspectable: &'static str,
     pools: Vec<Vec<String>>,
@@ -210,19 +214,23 @@ fn draft() -> impl Strategy<Value = Draft> {
         prop::option::of(prop::sample::select(&MOMENTS[..])),
     );
     (
+        prop::sample::subsequence(NAT64.to_vec(), 0..=2),
         prop::sample::select(vec!["pass", "drop"]),
         prop::sample::select(vec!["drop", "drop", "pass"]),
         prop::collection::vec(prefixes(), 1..4),
         prop::collection::vec(prefixes(), 0..3),
         prop::collection::vec(exemption, 0..8),
     )
-        .prop_map(|(unlisted, uninspectable, pools, relays, exemptions)| Draft {
-            unlisted,
-            uninspectable,
-            pools: distinct(pools),
-            relays: distinct(relays),
-            exemptions,
-        })
+        .prop_map(
+            |(nat64, unlisted, uninspectable, pools, relays, exemptions)| Draft {
+                nat64,
+                unlisted,
+                uninspectable,
+                pools: distinct(pools),
+                relays: distinct(relays),
+                exemptions,
+            },
+        )
 }
 
 /// No prefix may be in two pools, or in two relays.
@@ -245,6 +253,10 @@ impl Draft {
         );
         for (index, pool) in self.pools.iter().enumerate() {
             writeln!(text, "- {{ name: pool{index}, prefixes: {} }}", quoted(pool)).unwrap();
+        }
+        if !self.nat64.is_empty() {
+            let nat64: Vec<String> = self.nat64.iter().map(|prefix| (*prefix).to_owned()).collect();
+            text.insert_str(0, &format!("nat64: {}\n", quoted(&nat64)));
         }
         if !self.relays.is_empty() {
             text.push_str("relays:\n");
@@ -286,6 +298,15 @@ fn flows() -> Vec<Flow> {
                 destination: v4_address(destination.0, destination.1).into(),
                 destination_port: 25,
             });
+            for prefix in NAT64 {
+                let prefix = Nat64Prefix::new(prefix.parse().unwrap()).unwrap();
+                let destination = v4_address(destination.0, destination.1);
+                flows.push(Flow {
+                    source: v6_address(source.0, source.1).into(),
+                    destination: prefix.embed(destination.into()).addr().into(),
+                    destination_port: 25,
+                });
+            }
             flows.push(Flow {
                 source: v6_address(source.0, source.1).into(),
                 destination: v6_address(destination.0, destination.1).into(),

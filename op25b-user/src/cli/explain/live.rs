@@ -37,6 +37,7 @@ fn explanation(explained: Explained, policy_file: PathBuf) -> ShownExplanation {
     let Explained {
         source,
         destination,
+        nat64,
         port,
         verdict,
         reason,
@@ -45,6 +46,7 @@ fn explanation(explained: Explained, policy_file: PathBuf) -> ShownExplanation {
     ShownExplanation {
         source,
         destination,
+        nat64,
         port,
         policy_file,
         program: ShownDecision {
@@ -84,6 +86,7 @@ mod tests {
         let explained = Explained {
             source: "198.51.100.10".parse().unwrap(),
             destination: "203.0.113.1".parse().unwrap(),
+            nat64: None,
             port: 25,
             verdict: "pass".into(),
             reason: "exempt".into(),

@@ -8,7 +8,7 @@ mod live;
 use std::{
     borrow::Cow,
     io::Write as _,
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -73,6 +73,9 @@ pub struct Args {
 struct ShownExplanation {
     source: IpAddr,
     destination: IpAddr,
+    /// The IPv4 address that the destination is translated to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nat64: Option<Ipv4Addr>,
     port: u16,
     policy_file: PathBuf,
     #[serde(flatten)]
@@ -165,7 +168,7 @@ fn run_second_instance(args: &Args) -> anyhow::Result<ShownExplanation> {
     let flow = Flow {
         source: args.src,
         destination: match args.dst {
-            Some(destination) => destination,
+            Some(destination) => file.policy.nat64.reached_from(args.src, destination),
             None => policy::sample_destination(&file.policy, args.src, |_| false)
                 .context("the policy names every sample destination: give `--dst IP`")?,
         },
@@ -178,6 +181,7 @@ fn run_second_instance(args: &Args) -> anyhow::Result<ShownExplanation> {
     Ok(ShownExplanation {
         source: flow.source,
         destination: flow.destination,
+        nat64: file.policy.nat64.extract(flow.destination),
         port: flow.destination_port,
         policy_file: file.path,
         program,
@@ -312,8 +316,11 @@ impl ShownRule {
 impl ShownExplanation {
     fn text(&self) -> String {
         let file = self.policy_file.display().to_string();
+        let translated = self
+            .nat64
+            .map_or(String::new(), |address| format!(" ({address})"));
         let mut text = format!(
-            "{} -> {} port {}: {}\n  reason   {}\n",
+            "{} -> {}{translated} port {}: {}\n  reason   {}\n",
             self.source, self.destination, self.port, self.program.verdict, self.program.reason
         );
         if let Some(rule) = &self.program.rule {
@@ -340,8 +347,6 @@ impl ShownExplanation {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use op25b_common::Verdict;
 
     use super::*;
@@ -356,6 +361,7 @@ mod tests {
         let explanation = ShownExplanation {
             source: Ipv4Addr::new(198, 51, 100, 10).into(),
             destination: Ipv4Addr::new(203, 0, 113, 1).into(),
+            nat64: None,
             port: 25,
             policy_file: "/etc/op25b/policy.yaml".into(),
             program: decision(Verdict::Drop, Reason::Blocked),

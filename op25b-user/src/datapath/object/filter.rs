@@ -147,9 +147,9 @@ impl Filter {
         maps::fill_array(&mut self.ebpf, DECISION, &[decision])
     }
 
-    /// The reader of the program's diagnostics, which writes to the process's logger. It can be taken once.
-    pub fn take_diagnostics(&mut self) -> Result<EbpfLogger<&'static dyn log::Log>, aya_log::Error> {
-        EbpfLogger::init(&mut self.ebpf)
+    /// The reader of the program's diagnostics, which writes to a logger. It can be taken once.
+    pub fn take_diagnostics<T: log::Log>(&mut self, logger: T) -> Result<EbpfLogger<T>, aya_log::Error> {
+        EbpfLogger::init_with_logger(&mut self.ebpf, logger)
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     lpm::{AddressFamily, Bits, Leaf, TableSet},
-    policy::model::{Action, Handling, Inbound, Match, Policy, Pool, Prohibit, Role},
+    policy::model::{Action, Handling, Inbound, Match, Policy, Pool, Prohibit, Relay, Role},
 };
 
 /// What the program for a policy reads.
@@ -101,7 +101,7 @@ fn compile_at(policy: &Policy, expired_at: Option<Timestamp>) -> Result<Compiled
     if lists.into_iter().any(|length| length >= RuleIndex::MAX as usize) {
         return Err(CompileError::TooManyRules);
     }
-    let mut sets = DestinationSets::default();
+    let mut sets = DestinationSets::new(&policy.nat64);
     let mut tables = TableSet::new();
     let mut classes = Classes::new();
     let mut record_index = RecordIndex::default();
@@ -167,7 +167,17 @@ fn tunnels(policy: &Policy) -> Vec<(String, u8)> {
 
 /// The leaves of the relays' table of one family, in ascending order.
 fn relay_leaves(policy: &Policy, family: AddressFamily) -> Vec<Leaf> {
-    let prefixes = rules(policy.relays.iter().map(|relay| nets(&relay.prefixes)), family);
+    let translated = |relay: &Relay| {
+        let nets = nets(&relay.prefixes);
+        nets.flat_map(|net| policy.nat64.with_translated(net))
+            .collect::<Vec<_>>()
+    };
+    let mut prefixes = rules(
+        policy.relays.iter().map(|relay| translated(relay).into_iter()),
+        family,
+    );
+    // A relay's IPv6 prefix may be that of another one's translated addresses: the first in the file has it.
+    prefixes.dedup_by_key(|(prefix, _)| *prefix);
     prefixes
         .into_iter()
         .map(|(prefix, relay)| Leaf {

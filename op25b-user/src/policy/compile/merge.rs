@@ -9,7 +9,7 @@ use op25b_common::values::{
 use super::error::CompileError;
 use crate::{
     lpm::{AddressFamily, Bits, Covering},
-    policy::model::{Exemption, Precedence},
+    policy::model::{Exemption, Nat64, Precedence},
 };
 
 /// The limit on destination entries of one address family, which is half a gigabyte of kernel memory.
@@ -111,8 +111,9 @@ fn is_better(one: (UnixSeconds, RuleIndex), other: (UnixSeconds, RuleIndex)) -> 
 ///
 /// A set has destinations of both families, whatever the family of the source: with DS-Lite an IPv6 source connects to IPv4
 /// destinations.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct DestinationSets {
+    nat64: Nat64,
     numbers: HashMap<Vec<RuleIndex>, u32>,
     /// IPv4 destinations.
     pub(crate) v4: Destinations,
@@ -121,6 +122,21 @@ pub(crate) struct DestinationSets {
 }
 
 impl DestinationSets {
+    /// None yet. IPv4 destinations will be reached under these prefixes as well.
+    pub(crate) fn new(nat64: &Nat64) -> Self {
+        Self {
+            nat64: nat64.clone(),
+            numbers: HashMap::new(),
+            v4: Destinations::new(),
+            v6: Destinations::new(),
+        }
+    }
+
+    /// Whether IPv6 sources reach IPv4 destinations.
+    pub(crate) fn are_translated(&self) -> bool {
+        !self.nat64.prefixes().is_empty()
+    }
+
     /// The set of the destinations that these exemptions grant for longer than `until`, until which all are granted.
     fn number(
         &mut self,
@@ -147,10 +163,10 @@ impl DestinationSets {
         };
         let number = u32::try_from(self.numbers.len() + 1).map_err(|_| too_many.clone())?;
         let (before_v4, before_v6) = (self.v4.len(), self.v6.len());
-        self.v4
-            .extend(entries(exemptions, number, &lasting, AddressFamily::V4));
-        self.v6
-            .extend(entries(exemptions, number, &lasting, AddressFamily::V6));
+        let entries = |family| self.entries(exemptions, number, &lasting, family);
+        let (v4, v6) = (entries(AddressFamily::V4), entries(AddressFamily::V6));
+        self.v4.extend(v4);
+        self.v6.extend(v6);
         if self.v4.len().max(self.v6.len()) > MOST_DESTINATIONS {
             // The number will be that of another set.
             self.v4.truncate(before_v4);
@@ -160,44 +176,46 @@ impl DestinationSets {
         self.numbers.insert(lasting, number);
         Ok(number)
     }
-}
 
-/// The entries of a set, each with the best grant of the destinations around it.
-fn entries(
-    exemptions: &[Exemption],
-    number: u32,
-    rules: &[RuleIndex],
-    family: AddressFamily,
-) -> Destinations {
-    let mut entries = Destinations::new();
-    let mut grants: Vec<(Bits, UnixSeconds, RuleIndex)> = Vec::new();
-    for rule in rules {
-        let exemption = &exemptions[*rule as usize];
-        let until = exemption.until();
-        let destinations = exemption.terms.destinations.iter();
-        grants.extend(destinations.filter_map(|net| Some((Bits::of(family, *net)?, until, *rule))));
-    }
-    grants.sort_unstable();
-    let mut covering: Covering<DestinationEntry> = Covering::new();
-    for same in grants.chunk_by(|one, next| one.0 == next.0) {
-        let bits = same[0].0;
-        let outer = covering.enter(bits).copied();
-        let mut best = outer.unwrap_or(DestinationEntry {
-            until: ALWAYS_PAST,
-            rule: NO_RULE,
-        });
-        for (_, until, rule) in same {
-            if is_better((*until, *rule), (best.until, best.rule)) {
-                best = DestinationEntry {
-                    until: *until,
-                    rule: *rule,
-                };
+    /// The entries of a set, each with the best grant of the destinations around it.
+    fn entries(
+        &self,
+        exemptions: &[Exemption],
+        number: u32,
+        rules: &[RuleIndex],
+        family: AddressFamily,
+    ) -> Destinations {
+        let mut entries = Destinations::new();
+        let mut grants: Vec<(Bits, UnixSeconds, RuleIndex)> = Vec::new();
+        for rule in rules {
+            let exemption = &exemptions[*rule as usize];
+            let until = exemption.until();
+            let destinations = exemption.terms.destinations.iter();
+            let destinations = destinations.flat_map(|net| self.nat64.with_translated(*net));
+            grants.extend(destinations.filter_map(|net| Some((Bits::of(family, net)?, until, *rule))));
+        }
+        grants.sort_unstable();
+        let mut covering: Covering<DestinationEntry> = Covering::new();
+        for same in grants.chunk_by(|one, next| one.0 == next.0) {
+            let bits = same[0].0;
+            let outer = covering.enter(bits).copied();
+            let mut best = outer.unwrap_or(DestinationEntry {
+                until: ALWAYS_PAST,
+                rule: NO_RULE,
+            });
+            for (_, until, rule) in same {
+                if is_better((*until, *rule), (best.until, best.rule)) {
+                    best = DestinationEntry {
+                        until: *until,
+                        rule: *rule,
+                    };
+                }
             }
+            if outer != Some(best) {
+                entries.push((number, bits, best));
+            }
+            covering.push(bits, best);
         }
-        if outer != Some(best) {
-            entries.push((number, bits, best));
-        }
-        covering.push(bits, best);
+        entries
     }
-    entries
 }

@@ -97,8 +97,11 @@ impl Rules {
     }
 
     fn at(policy: &Policy, expired_at: Option<Timestamp>) -> Result<Self, CompileError> {
-        let (mut classes, mut sets, mut record_index) =
-            (Classes::new(), DestinationSets::default(), RecordIndex::default());
+        let (mut classes, mut sets, mut record_index) = (
+            Classes::new(),
+            DestinationSets::new(&policy.nat64),
+            RecordIndex::default(),
+        );
         let mut family = |family| -> Result<Prefixes, CompileError> {
             let sources = Sources::of(
                 policy,
@@ -220,6 +223,12 @@ impl Rules {
         let (family, bits) = Bits::new(net);
         let pools = &self.of(family).pools;
         (0..=bits.length()).any(|length| pools.contains_key(&bits.shortened(length)))
+    }
+
+    /// Whether IPv6 sources reach IPv4 destinations through a translator.
+    #[must_use]
+    pub fn are_translated(&self) -> bool {
+        self.sets.are_translated()
     }
 
     /// An exemption, including removed ones.

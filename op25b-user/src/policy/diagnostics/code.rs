@@ -94,6 +94,8 @@ codes! {
     Error HostBits = "host-bits",
     /// An IPv4-mapped IPv6 prefix.
     Error Ipv4Mapped = "ipv4-mapped",
+    /// Not a NAT64 prefix.
+    Error BadNat64 = "bad-nat64",
     /// Not a date or time.
     Error BadTime = "bad-time",
     /// A time later than the program can represent.

@@ -1,18 +1,23 @@
 //! Warnings about valid policies that are probably not what was intended.
 
+use std::net::Ipv4Addr;
+
+use ipnet::{IpNet, Ipv4Net};
 use jiff::Timestamp;
 use op25b_common::values::UnixSeconds;
 
 use super::{code::Code, diagnostic::Diagnostic, reporter::Reporter};
 use crate::{
     lpm::{AddressFamily, Bits, Covering},
-    policy::model::{Exemption, Handling, Inbound, Policy, Position, Positions, Precedence, Role},
+    policy::model::{Exemption, Handling, Inbound, Policy, Position, Positions, Precedence, Relay, Role},
 };
 
 /// Warns about exemptions that have no effect, or too much of it, and about the like.
 pub(crate) fn lint(reporter: &mut Reporter<'_>, policy: &Policy, now: Timestamp) {
     warn_of_inbound_without_uplink(reporter, policy);
+    warn_of_relays_that_are_translated(reporter, policy);
     warn_of_exemptions_without_end(reporter, policy);
+    warn_of_families_that_never_meet(reporter, policy);
     for family in [AddressFamily::V4, AddressFamily::V6] {
         warn_of_exemptions_beside_pools(reporter, policy, family);
         warn_of_covered_exemptions(reporter, policy, now, family);
@@ -57,6 +62,58 @@ fn warn_of_exemptions_without_end(reporter: &mut Reporter<'_>, policy: &Policy) 
             },
             "add `expires`",
         );
+    }
+}
+
+/// Warns of IPv6 relays that are a large part of the IPv4 Internet, behind a translator.
+fn warn_of_relays_that_are_translated(reporter: &mut Reporter<'_>, policy: &Policy) {
+    let relays = policy.relays.iter().flat_map(|relay| &relay.prefixes);
+    for relay in relays {
+        for nat64 in policy.nat64.prefixes() {
+            let IpNet::V6(net) = relay.net else { continue };
+            let most = nat64.embed(Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, Relay::SHORTEST_V4));
+            // Shorter ones are wide in any case.
+            let is_wide = net.prefix_len() >= Relay::SHORTEST_V6
+                && (net.contains(&nat64.net())
+                    || nat64.net().contains(&net) && net.prefix_len() < most.prefix_len());
+            if is_wide {
+                let message = || {
+                    format!(
+                        "relay prefix {net} opens the blocked ports to a large part of the Internet: {} translates it to \
+                         IPv4",
+                        nat64.net()
+                    )
+                };
+                let hint = "list only the addresses of your own mail servers; those in IPv4 are translated by themselves";
+                warn_at(reporter, relay.at, Code::WideRelay, message, hint);
+            }
+        }
+    }
+}
+
+/// Warns of exemptions whose sources reach none of their destinations.
+fn warn_of_families_that_never_meet(reporter: &mut Reporter<'_>, policy: &Policy) {
+    let are_translated = !policy.nat64.prefixes().is_empty();
+    for (exemption, positions) in in_file(policy) {
+        let destinations = &exemption.terms.destinations;
+        let any_v4 = destinations.iter().any(|net| net.addr().is_ipv4());
+        let any_v6 = destinations.iter().any(|net| net.addr().is_ipv6());
+        // Behind a translator, IPv6 sources reach IPv4 destinations.
+        if destinations.is_empty() || any_v4 && (any_v6 || are_translated) {
+            continue;
+        }
+        let family = if any_v4 { "IPv4" } else { "IPv6" };
+        for (number, net) in exemption.terms.prefixes.iter().enumerate() {
+            if net.addr().is_ipv4() != any_v4 {
+                warn_at(
+                    reporter,
+                    positions.prefix(number),
+                    Code::ExemptionNeverMatches,
+                    || format!("{net} never matches: all destinations of its exemption are {family}"),
+                    "add destinations of the same address family, or remove this prefix",
+                );
+            }
+        }
     }
 }
 

@@ -22,6 +22,7 @@ impl Diff {
             subscribers,
             pools,
             relays,
+            nat64,
             // Those of the store are not part of the file.
             exemptions: _,
             exemption_limits,
@@ -32,6 +33,7 @@ impl Diff {
             subscribers: changes(slice::from_ref(&old.subscribers), slice::from_ref(subscribers)),
             pools: changes(&old.pools, pools),
             relays: changes(&old.relays, relays),
+            nat64: changes(old.nat64.prefixes(), nat64.prefixes()),
             exemptions: changes(old.exemptions_in_file(), new.exemptions_in_file()),
             exemption_limits: changes(
                 slice::from_ref(&old.exemption_limits),
@@ -218,6 +220,15 @@ exemptions: 1 added, 1 removed, 1 changed
         assert_eq!(
             (removed.added.total, removed.removed.total, removed.changed.total),
             (0, 1, 0)
+        );
+    }
+
+    #[test]
+    fn prefixes_of_translators_are_added_and_removed() {
+        let with = |prefix: &str| format!("{BASE}nat64: ['{prefix}']\n");
+        assert_eq!(
+            diff(&with("64:ff9b::/96"), &with("2001:db8:122::/48")).to_string(),
+            "nat64: 1 added, 1 removed\n  + 2001:db8:122::/48\n  - 64:ff9b::/96\n"
         );
     }
 

@@ -22,6 +22,9 @@ pub struct Diff {
     pub pools: Delta,
     /// Changes of `relays`, by name.
     pub relays: Delta,
+    /// Changes of `nat64`, by prefix.
+    #[serde(default)]
+    pub nat64: Delta,
     /// Changes of `exemptions`, by id, or by customer and prefixes.
     pub exemptions: Delta,
     /// Changes of `exemption_max_age` and `exemption_widest`, which are one item.
@@ -66,13 +69,14 @@ impl Diff {
         self.lists().into_iter().all(|(_, changes)| changes.is_empty())
     }
 
-    fn lists(&self) -> [(&'static str, &Delta); 7] {
+    fn lists(&self) -> [(&'static str, &Delta); 8] {
         let Self {
             interfaces,
             block,
             subscribers,
             pools,
             relays,
+            nat64,
             exemptions,
             exemption_limits,
         } = self;
@@ -82,6 +86,7 @@ impl Diff {
             ("subscribers", subscribers),
             ("pools", pools),
             ("relays", relays),
+            ("nat64", nat64),
             ("exemptions", exemptions),
             ("exemption limits", exemption_limits),
         ]

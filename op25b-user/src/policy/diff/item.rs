@@ -8,7 +8,8 @@ use std::hash::Hash;
 use crate::{
     exemption::Terms,
     policy::model::{
-        Block, EnforceFrom, Exemption, ExemptionLimits, Interface, Pool, Prefix, Prohibit, Relay, Subscribers,
+        Block, EnforceFrom, Exemption, ExemptionLimits, Interface, Nat64Prefix, Pool, Prefix, Prohibit,
+        Relay, Subscribers,
     },
 };
 
@@ -129,6 +130,26 @@ impl DiffItem for Block {
             fields.push(("prohibit_rate", one(rate)));
         }
         fields
+    }
+
+    fn is_equal(&self, other: &Self) -> bool {
+        self == other
+    }
+}
+
+impl DiffItem for Nat64Prefix {
+    type Key<'a> = Self;
+
+    fn key(&self) -> Self {
+        *self
+    }
+
+    fn label(&self) -> String {
+        self.net().to_string()
+    }
+
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        Vec::new()
     }
 
     fn is_equal(&self, other: &Self) -> bool {

@@ -2,6 +2,7 @@
 
 mod exemption;
 mod limits;
+mod nat64;
 mod policy;
 mod position;
 mod reached;
@@ -12,6 +13,7 @@ pub(crate) use self::exemption::Precedence;
 pub use self::{
     exemption::{Exemption, Origin, Positions, exemption_id},
     limits::ExemptionLimits,
+    nat64::{Nat64, Nat64Prefix, NotNat64},
     policy::{Block, EnforceFrom, Interface, Policy, Pool, Prohibit, Relay, Subscribers},
     position::{Position, Prefix},
     reached::{ReachedDate, ReachedDates},

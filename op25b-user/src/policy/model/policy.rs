@@ -11,6 +11,7 @@ use op25b_common::values::{ALWAYS_PAST, NEVER, UnixSeconds};
 use super::{
     exemption::Exemption,
     limits::ExemptionLimits,
+    nat64::Nat64,
     position::{Position, Prefix},
     reached::ReachedDates,
     word::{Action, Handling, Inbound, Match, PoolMode, Role, Tunnel, Wait, XdpMode},
@@ -29,6 +30,8 @@ pub struct Policy {
     pub pools: Vec<Pool>,
     /// The mail servers that everyone may reach.
     pub relays: Vec<Relay>,
+    /// Under which prefixes subscribers reach IPv4 relays and destinations through a translator.
+    pub nat64: Nat64,
     /// The exemptions: those of the file in its order, then those of the store.
     pub exemptions: Vec<Exemption>,
     /// The limits of exemptions that are added at run time.
@@ -163,6 +166,13 @@ pub struct Relay {
     pub prefixes: Vec<Prefix>,
     /// Its position in the file.
     pub at: Position,
+}
+
+impl Relay {
+    /// An IPv4 prefix shorter than this is certainly more than an ISP's own mail servers.
+    pub const SHORTEST_V4: u8 = 8;
+    /// Likewise in IPv6.
+    pub const SHORTEST_V6: u8 = 16;
 }
 
 impl Policy {

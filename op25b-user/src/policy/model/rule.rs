@@ -5,6 +5,7 @@ use std::{fmt, net::IpAddr};
 use ipnet::IpNet;
 
 use super::{
+    nat64::Nat64,
     policy::Policy,
     position::{Position, Prefix},
 };
@@ -64,15 +65,34 @@ impl Rule {
         Some(match self {
             Self::Pool(index) => {
                 let pool = policy.pools.get(index)?;
-                described("pool", &pool.name, &pool.prefixes, flow.source, pool.at)
+                described(
+                    "pool",
+                    &pool.name,
+                    &pool.prefixes,
+                    &Nat64::default(),
+                    flow.source,
+                    pool.at,
+                )
             }
             Self::Relay(index) => {
                 let relay = policy.relays.get(index)?;
-                described("relay", &relay.name, &relay.prefixes, flow.destination, relay.at)
+                let prefixes = &relay.prefixes;
+                described(
+                    "relay",
+                    &relay.name,
+                    prefixes,
+                    &policy.nat64,
+                    flow.destination,
+                    relay.at,
+                )
             }
             Self::Exemption(index) => {
                 let exemption = policy.exemptions.get(index)?;
-                let prefix = longest(exemption.terms.prefixes.iter().copied(), flow.source);
+                let prefix = longest(
+                    exemption.terms.prefixes.iter().copied(),
+                    &Nat64::default(),
+                    flow.source,
+                );
                 let positions = exemption.positions();
                 RuleDescription {
                     kind: "exemption",
@@ -93,10 +113,11 @@ fn described<'p>(
     kind: &'static str,
     name: &'p str,
     prefixes: &[Prefix],
+    nat64: &Nat64,
     address: IpAddr,
     at: Position,
 ) -> RuleDescription<'p> {
-    let prefix = longest(prefixes.iter().map(|prefix| prefix.net), address);
+    let prefix = longest(prefixes.iter().map(|prefix| prefix.net), nat64, address);
     RuleDescription {
         kind,
         name,
@@ -105,10 +126,14 @@ fn described<'p>(
     }
 }
 
-/// The longest of the prefixes that contain an address, with its index.
-fn longest(prefixes: impl Iterator<Item = IpNet>, address: IpAddr) -> Option<(usize, IpNet)> {
-    prefixes
-        .enumerate()
-        .filter(|(_, net)| net.contains(&address))
-        .max_by_key(|(_, net)| net.prefix_len())
+/// The longest of the prefixes that contain an address, themselves or translated, with its index.
+fn longest(prefixes: impl Iterator<Item = IpNet>, nat64: &Nat64, address: IpAddr) -> Option<(usize, IpNet)> {
+    let translated = prefixes.enumerate().flat_map(|(index, net)| {
+        let here = nat64.with_translated(net);
+        here.map(move |translated| (translated, index, net))
+    });
+    translated
+        .filter(|(translated, ..)| translated.contains(&address))
+        .max_by_key(|(translated, ..)| translated.prefix_len())
+        .map(|(_, index, net)| (index, net))
 }

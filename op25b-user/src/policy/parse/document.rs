@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use ipnet::IpNet;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
@@ -9,13 +10,17 @@ use super::{
     context::Context,
     interface, limits,
     mapping::{duplicate_key, known_key},
+    nat64,
     rules::{self, Taken},
     seen::Seen,
     yaml::{self, Items, Located, Node, Reading},
 };
 use crate::policy::{
     diagnostics::{Code, Diagnostic, Report, Span, lint},
-    model::{Block, Exemption, ExemptionLimits, Interface, Policy, Pool, Relay, Role, Subscribers},
+    model::{
+        Block, Exemption, ExemptionLimits, Interface, Nat64, Nat64Prefix, Policy, Pool, Relay, Role,
+        Subscribers,
+    },
 };
 
 pub(super) const KEYS: &[&str] = &[
@@ -25,6 +30,7 @@ pub(super) const KEYS: &[&str] = &[
     "subscribers",
     "pools",
     "relays",
+    "nat64",
     "exemptions",
     "exemption_max_age",
     "exemption_widest",
@@ -78,12 +84,14 @@ struct Document<'t> {
     subscribers: Subscribers,
     pools: Vec<Pool>,
     relays: Vec<Relay>,
+    nat64: Vec<Nat64Prefix>,
     exemptions: Vec<Exemption>,
     limits: ExemptionLimits,
 
     interface_names: Seen<String>,
     pools_taken: Taken,
     relays_taken: Taken,
+    nat64_taken: Seen<IpNet>,
     exemption_ids: Seen<Cow<'t, str>>,
 }
 
@@ -142,6 +150,10 @@ impl<'t> Items<'t> for Document<'t> {
             "relays" => self
                 .relays
                 .extend(rules::relay(context, item, &mut self.relays_taken)),
+            "nat64" => {
+                let prefix = nat64::prefix(context, item, &self.nat64, &mut self.nat64_taken);
+                self.nat64.extend(prefix);
+            }
             _ => self
                 .exemptions
                 .extend(rules::exemption(context, item, &mut self.exemption_ids)),
@@ -152,8 +164,9 @@ impl<'t> Items<'t> for Document<'t> {
         if let Some((name, span, items)) = self.keys.last_mut() {
             // Reported here, so not reported as an empty list as well.
             *items += 1;
+            let items = if *name == "nat64" { "IPv6 prefixes" } else { *name };
             self.context
-                .wrong_type(*span, name, &format!("a list of {name}"), found);
+                .wrong_type(*span, name, &format!("a list of {items}"), found);
         }
     }
 
@@ -186,11 +199,13 @@ impl<'t> Document<'t> {
             subscribers: Subscribers::default(),
             pools: Vec::new(),
             relays: Vec::new(),
+            nat64: Vec::new(),
             exemptions: Vec::new(),
             limits: ExemptionLimits::default(),
             interface_names: Seen::default(),
             pools_taken: Taken::default(),
             relays_taken: Taken::default(),
+            nat64_taken: Seen::default(),
             exemption_ids: Seen::default(),
         }
     }
@@ -238,6 +253,7 @@ impl<'t> Document<'t> {
             subscribers,
             pools,
             relays,
+            nat64,
             mut exemptions,
             limits,
             ..
@@ -249,6 +265,7 @@ impl<'t> Document<'t> {
             subscribers,
             pools,
             relays,
+            nat64: Nat64::new(nat64),
             exemptions,
             exemption_limits: limits,
         };
@@ -292,7 +309,7 @@ impl<'t> Document<'t> {
         for (key, span, items) in &self.keys {
             if *items == 0 && !WHOLE.contains(key) {
                 let hint = match *key {
-                    "relays" | "exemptions" => format!("remove `{key}` if there are none"),
+                    "relays" | "nat64" | "exemptions" => format!("remove `{key}` if there are none"),
                     _ => format!("list your {key}"),
                 };
                 self.context.reporter.error(

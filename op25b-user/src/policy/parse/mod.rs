@@ -7,6 +7,7 @@ mod expiry;
 mod interface;
 mod limits;
 mod mapping;
+mod nat64;
 mod prefix;
 mod rules;
 mod seen;

@@ -45,7 +45,8 @@ impl<'t> Context<'t> {
         prefixes
     }
 
-    fn prefix(&mut self, key: &str, node: Located<Node<'t>>) -> Option<Prefix> {
+    /// A prefix; an invalid one is reported.
+    pub(super) fn prefix(&mut self, key: &str, node: Located<Node<'t>>) -> Option<Prefix> {
         match &node.value {
             Node::Null | Node::List(_) | Node::Mapping(_) => {
                 self.not_a_prefix(node.span, &node.value);

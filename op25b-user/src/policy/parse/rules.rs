@@ -35,9 +35,6 @@ pub(super) const EXEMPTION_KEYS: &[&str] = &[
     "expires",
 ];
 
-/// A relay prefix shorter than this is certainly more than an ISP's own mail servers.
-const SHORTEST_RELAY: (u8, u8) = (8, 16);
-
 /// The names and prefixes of a list that must be unique.
 #[derive(Default)]
 pub(crate) struct Taken {
@@ -108,9 +105,9 @@ pub(crate) fn relay<'t>(
 
 fn warn_of_wide_relay(context: &mut Context<'_>, prefix: Prefix) {
     let shortest = if prefix.net.addr().is_ipv4() {
-        SHORTEST_RELAY.0
+        Relay::SHORTEST_V4
     } else {
-        SHORTEST_RELAY.1
+        Relay::SHORTEST_V6
     };
     if prefix.net.prefix_len() < shortest {
         context.reporter.report_word(prefix.at, Code::WideRelay, || {
@@ -139,7 +136,6 @@ pub(crate) fn exemption<'t>(
         Some(node) => context.prefixes("destinations", node, None),
         None => Vec::new(),
     };
-    warn_of_families_that_never_meet(context, &prefixes, &destinations);
 
     let id = mapping.optional("id").and_then(|value| context.text("id", value));
     if let Some(Located { value, span }) = &id {
@@ -185,29 +181,6 @@ pub(crate) fn exemption<'t>(
         created: created.map(|created| created.value),
         origin: Origin::File(Positions::new(at, &prefixes)),
     })
-}
-
-fn warn_of_families_that_never_meet(context: &mut Context<'_>, prefixes: &[Prefix], destinations: &[Prefix]) {
-    let is_v4 = |prefix: &Prefix| prefix.net.addr().is_ipv4();
-    let (any_v4, any_v6) = (
-        destinations.iter().any(is_v4),
-        destinations.iter().any(|prefix| !is_v4(prefix)),
-    );
-    if destinations.is_empty() || (any_v4 && any_v6) {
-        return;
-    }
-    let family = if any_v4 { "IPv4" } else { "IPv6" };
-    for prefix in prefixes.iter().filter(|prefix| is_v4(prefix) != any_v4) {
-        context
-            .reporter
-            .report_word(prefix.at, Code::ExemptionNeverMatches, || {
-                Diagnostic::new(
-                    Code::ExemptionNeverMatches,
-                    format!("{prefix} never matches: all destinations of its exemption are {family}"),
-                )
-                .hint("add destinations of the same address family, or remove this prefix")
-            });
-    }
 }
 
 fn name<'t>(

@@ -78,7 +78,7 @@ pub fn known(policy: &Policy, role: Role, segment: &Segment, now: Timestamp) -> 
 
     let pool = policy.pool_of(subscriber);
     let exemption = exemption(policy, |exemption| {
-        policy.exemptions[exemption].allows(subscriber, remote, now)
+        policy.allows(exemption, subscriber, remote, now)
     });
     if pool.is_none() && exemption.is_none() {
         let verdict = match (role, block.unlisted) {

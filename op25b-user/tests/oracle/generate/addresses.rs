@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use proptest::prelude::*;
 
-use crate::policy::{Policy, Tunnel};
+use crate::policy::{Policy, Tunnel, nat64};
 
 /// Bases of prefixes: few different bits, at both ends, so that prefixes nest and collide.
 fn v4_base() -> impl Strategy<Value = Ipv4Addr> {
@@ -74,6 +74,17 @@ impl Universe {
             match prefix {
                 IpNet::V4(net) => v4.extend(edges_v4(*net)),
                 IpNet::V6(net) => v6.extend(edges_v6(*net)),
+            }
+        }
+        let remotes = policy.relays.iter().map(|relay| &relay.prefixes);
+        let remotes = remotes.chain(policy.exemptions.iter().map(|exemption| &exemption.destinations));
+        for prefix in remotes.flatten() {
+            if let IpNet::V4(net) = prefix {
+                let translated = policy
+                    .nat64
+                    .iter()
+                    .flat_map(|prefix| nat64::neighbours(*prefix, *net));
+                v6.extend(translated);
             }
         }
         let ports = policy.block.ports.clone();

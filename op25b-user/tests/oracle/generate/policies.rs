@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
@@ -29,8 +29,9 @@ pub fn policy(now: Timestamp) -> impl Strategy<Value = Policy> {
         prop_oneof![2 => Just(Vec::new()), 1 => prop::collection::vec(prefixes(), 1..3)],
         // Many wide ones exempt nearly everybody.
         prop_oneof![1 => prop::collection::vec(exemption(now), 0..3), 1 => prop::collection::vec(exemption(now), 3..8)],
+        nat64(),
     )
-        .prop_map(|(interfaces, block, pools, relays, exemptions)| Policy {
+        .prop_map(|(interfaces, block, pools, relays, exemptions, nat64)| Policy {
             interfaces,
             block,
             pools: distinct(pools, |pool| &mut pool.prefixes),
@@ -38,8 +39,26 @@ pub fn policy(now: Timestamp) -> impl Strategy<Value = Policy> {
                 relays.into_iter().map(|prefixes| Relay { prefixes }).collect(),
                 |relay| &mut relay.prefixes,
             ),
+            nat64,
             exemptions,
         })
+}
+
+/// Prefixes of every length, some of them where other rules have theirs.
+fn nat64() -> impl Strategy<Value = Vec<Ipv6Net>> {
+    let all = [
+        "64:ff9b::/96",
+        "2000::/32",
+        "2100::/40",
+        "2200::/48",
+        "2300:0:0:300::/56",
+        "2001:db8:122:344::/64",
+    ]
+    .map(|text| text.parse().expect("a prefix"));
+    prop_oneof![
+        3 => Just(Vec::new()),
+        1 => prop::sample::subsequence(all.to_vec(), 1..=3),
+    ]
 }
 
 fn interfaces() -> impl Strategy<Value = Vec<Interface>> {

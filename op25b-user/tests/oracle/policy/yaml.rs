@@ -51,6 +51,9 @@ impl fmt::Display for Policy {
             let prefixes = list(&relay.prefixes);
             writeln!(f, "  - {{ name: relay{index}, prefixes: {prefixes} }}")?;
         }
+        if !self.nat64.is_empty() {
+            writeln!(f, "nat64: {}", list(&self.nat64))?;
+        }
         if !self.exemptions.is_empty() {
             writeln!(f, "exemptions:")?;
         }

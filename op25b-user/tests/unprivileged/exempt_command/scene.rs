@@ -173,6 +173,7 @@ pub fn explained(verdict: &str, reason: &str) -> Explained {
     Explained {
         source: "198.51.100.8".parse().unwrap(),
         destination: "203.0.113.1".parse().unwrap(),
+        nat64: None,
         port: 25,
         verdict: verdict.into(),
         reason: reason.into(),

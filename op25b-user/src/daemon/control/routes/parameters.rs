@@ -242,7 +242,8 @@ impl ExplainQuery {
             return Err(Problem::bad_request("`port` must be 1 to 65535"));
         }
         match self.destination {
-            Some(destination) if destination.is_ipv4() != self.source.is_ipv4() => Err(Problem::invalid(
+            // The other way round, a policy with `nat64` has an address for it.
+            Some(destination) if self.source.is_ipv4() && destination.is_ipv6() => Err(Problem::invalid(
                 "`source` and `destination` are of different address families",
             )),
             _ => Ok(()),

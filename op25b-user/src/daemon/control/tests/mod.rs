@@ -272,6 +272,7 @@ fn verdict() -> Explained {
     Explained {
         source: [198, 51, 100, 16].into(),
         destination: [203, 0, 113, 1].into(),
+        nat64: None,
         port: 25,
         verdict: "pass".to_owned(),
         reason: "exempt".to_owned(),
