@@ -138,6 +138,7 @@ pub(crate) fn describe(file: &policy::File) -> Description {
                 name: pool.name.clone(),
                 mode: pool.mode.name().to_owned(),
                 prefixes: pool.prefixes.len(),
+                remembered: policy.subscribers.remember.includes(&pool.name),
             })
             .collect(),
         reached: file.reached.clone(),

@@ -49,6 +49,19 @@ impl Enforcer {
                 "subscriber records were migrated into the new filter's maps"
             );
         }
+        for family in &switched.records.discarded {
+            info!(
+                family,
+                "subscriber records of addresses that the policy does not remember any more were discarded"
+            );
+        }
+        if let Some(why) = &switched.records.left {
+            warn!(
+                why,
+                "subscriber records that the policy does not remember any more could not be discarded: `op25b stop --detach` and \
+                 another start remove them, with the counters and an interruption of the filter"
+            );
+        }
         for (family, why) in &switched.records.reset {
             warn!(family, why, "subscriber records start empty");
         }

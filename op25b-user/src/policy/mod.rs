@@ -21,8 +21,8 @@ mod sample_destination;
 pub(crate) use self::read::Digesting;
 pub use self::{
     compile::{
-        CompileError, Compiled, MOST_ADDRESSES, RecordIndex, Rewritten, RuleChange, Rules, TrieEntry,
-        compile, compile_without_expired,
+        CompileError, Compiled, MOST_ADDRESSES, RecordIndex, RecordedPrefixes, Rewritten, RuleChange, Rules,
+        TrieEntry, compile, compile_without_expired,
     },
     diagnostics::{Code, Diagnostic, Location, Report, Severity},
     diff::{Delta, Diff, Item, Items},

@@ -24,6 +24,7 @@ mod pins;
 mod power_on;
 mod privileges;
 mod reconcile;
+mod records;
 mod refusals;
 mod reload;
 mod renamed;

@@ -51,7 +51,7 @@ fn json_names_process_program_policy_interfaces_pools_exemptions_and_counters() 
     }
     assert_eq!(
         status["pools"],
-        json!([{ "name": "residential", "mode": "enforce", "prefixes": 2 }])
+        json!([{ "name": "residential", "mode": "enforce", "prefixes": 2, "remembered": true }])
     );
     assert!(status["uplink_counters"].is_null());
     assert_eq!(status["relays"], 1);

@@ -85,6 +85,18 @@ const CASES: &[(&str, &[Code])] = &[
     ("subscribers: { ipv6_prefix: /56 }\n", &[Code::BadLength]),
     ("subscribers: { ipv6_prefix: 320 }\n", &[Code::BadLength]),
     ("subscribers: { ipv6_prefix: 56, ipv4_prefix: 32 }\n", &[Code::UnknownKey]),
+    ("subscribers: { remember: none }\n", &[Code::UnknownValue]),
+    ("subscribers: { remember: }\n", &[Code::EmptyValue]),
+    ("subscribers: { remember: { residential: true } }\n", &[Code::WrongType]),
+    ("subscribers: { remember: [] }\n", &[Code::EmptyList]),
+    ("subscribers: { remember: [residental, business, residential, residential] }\n",
+        &[Code::UnknownPool, Code::UnknownPool, Code::Duplicate]),
+    ("subscribers: { remember: false }\n", &[]),
+    ("subscribers: { remember: [a] }\npools: [{ name: a, prefixes: [10.0.0.0/8] }, { name: b, prefixes: [10.1.0.0/16], mode: monitor }]\n",
+        &[Code::MonitoredUnseen]),
+    ("subscribers: { remember: false }\npools: [{ name: a, prefixes: [10.0.0.0/8], enforce_from: 2027-04-01 }]\n",
+        &[Code::MonitoredUnseen]),
+    ("subscribers: { remember: [a] }\npools: [{ nam: a, prefixes: [10.0.0.0/8] }]\n", &[Code::UnknownKey]),
     ("block: { uninspectable: no, unlisted: false }\n", &[Code::UnknownValue, Code::UnknownValue]),
     ("block: { unlisted: drop }\n", &[]),
     ("block: { unlisted: drop, uninspectable: pass }\n", &[Code::NotDefaultDeny]),
@@ -298,6 +310,28 @@ fn an_exemption_outside_the_pools_is_no_mistake_where_everything_else_is_dropped
         "block: { unlisted: drop }\nexemptions: [{ customer: A, prefixes: [192.0.2.8/29] }]\n",
     ));
     assert!(report.is_empty(), "{report}");
+}
+
+#[test]
+fn what_is_remembered_is_resolved_to_the_pools_that_the_policy_has() {
+    let policy = |remember: &str| {
+        let pools = "pools: [{ name: a, prefixes: [10.0.0.0/8] }, { name: b, prefixes: [10.1.0.0/16] }]\n";
+        let text = completed(&format!("{remember}{pools}"));
+        parse(&text).unwrap().policy.subscribers.remember
+    };
+    for (text, remembered) in [
+        ("", [true, true]),
+        ("subscribers: { ipv6_prefix: 56 }\n", [true, true]),
+        ("subscribers: { remember: true }\n", [true, true]),
+        ("subscribers: { remember: false }\n", [false, false]),
+        ("subscribers: { remember: [b] }\n", [false, true]),
+    ] {
+        assert_eq!(
+            ["a", "b"].map(|pool| policy(text).includes(pool)),
+            remembered,
+            "{text}"
+        );
+    }
 }
 
 #[test]

@@ -1,17 +1,20 @@
 //! Migrates the subscribers' records of the generations before, if the new filter does not share their maps.
 
 use aya::maps::Map;
-use op25b_common::names::{MISSES_V6, SUBSCRIBERS_V4, SUBSCRIBERS_V6};
+use op25b_common::{
+    names::{MISSES_V6, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
+    values::Subscriber,
+};
 use thiserror::Error;
 
 use super::{
-    records_v6,
+    records_v6::{self, Moved},
     transfer::{self, Side},
 };
 use crate::datapath::{
     object::{Filter, LoadError},
     pins::{Generation, Snapshot},
-    stats::{RecordLayout, add_migrated_misses},
+    stats::{RecordLayout, SubscriberV2, move_misses},
     sys::{map::MapError, membarrier::wait_for_running_programs},
 };
 
@@ -23,6 +26,10 @@ pub struct MigratedRecords {
     pub moved: u64,
     /// The families whose records start from zero, and why.
     pub reset: Vec<(&'static str, String)>,
+    /// The families of which records were discarded, as the policy does not remember their addresses any more.
+    pub discarded: Vec<&'static str>,
+    /// Why records that the policy does not remember any more could not be discarded.
+    pub left: Option<String>,
 }
 
 impl MigratedRecords {
@@ -56,32 +63,88 @@ pub(crate) fn records(before: &Snapshot, filter: &Filter) -> MigratedRecords {
         }
         return migrated;
     };
-    if !shares(previous, filter, SUBSCRIBERS_V6) {
-        match records_v6(previous, records, filter) {
-            Ok(moved) => migrated.moved += moved,
-            Err(why) => migrated.reset("IPv6", format!("{:#}", anyhow::Error::from(why))),
-        }
-    }
     match records_v4(before, previous, filter) {
         Ok(moved) => migrated.moved += moved,
         Err(error) => migrated.reset("IPv4", format!("{:#}", anyhow::Error::from(error))),
     }
+    // What is not moved is gone with the generation before.
+    if !filter.records.ipv4.covers(&records.ipv4) {
+        migrated.discarded.push("IPv4");
+    }
+    let mut discarded = match records_v6(before, previous, filter) {
+        Ok(Moved { moved, discarded }) => {
+            migrated.moved += moved;
+            discarded
+        }
+        Err(why) => {
+            migrated.reset("IPv6", format!("{:#}", anyhow::Error::from(why)));
+            0
+        }
+    };
+    if shares(previous, filter, SUBSCRIBERS_V6) {
+        match discard_v6(records, filter) {
+            Ok(removed) => discarded += removed,
+            Err(error) => migrated.left = Some(format!("{:#}", anyhow::Error::from(error))),
+        }
+    }
+    if discarded > 0 {
+        migrated.discarded.push("IPv6");
+    }
     migrated
 }
 
-/// Moves the IPv6 records into the filter's map.
-fn records_v6(previous: &Generation, records: &RecordLayout, filter: &Filter) -> Result<u64, NotMoved> {
-    let (before, now) = (records.ipv6_prefix, filter.records.ipv6_prefix);
-    if before != now {
-        return Err(NotMoved::OtherPrefix { before, now });
+/// Discards the records in the IPv6 map, which the filter shares, that its policy does not remember. Returns how many.
+fn discard_v6(before: &RecordLayout, filter: &Filter) -> Result<u64, NotMoved> {
+    let now = &filter.records;
+    if now.ipv6.covers(&before.ipv6) {
+        return Ok(0);
     }
-    let (map, misses) = previous.records_v6().ok_or(NotMoved::OtherShape)??;
+    // The program of the filter before may still begin one.
     wait_for_running_programs();
-    let found = records_v6::read(&map, records.is_current())?;
-    records_v6::add_to(filter.shared_map(SUBSCRIBERS_V6)?, &found)?;
-    let mut to = Map::PerCpuArray(filter.shared_map(MISSES_V6)?);
-    add_migrated_misses(&mut to, misses)?;
-    Ok(found.len() as u64)
+    let map = filter.shared_map(SUBSCRIBERS_V6)?;
+    Ok(records_v6::discard(map, |prefix| !now.remembers_v6(prefix))?)
+}
+
+/// Moves the IPv6 records of all generations before that have a map of their own, as those of IPv4.
+fn records_v6(before: &Snapshot, previous: &Generation, filter: &Filter) -> Result<Moved, NotMoved> {
+    let now = &filter.records;
+    let mut all = Moved::default();
+    for generation in &before.generations {
+        if shares(generation, filter, SUBSCRIBERS_V6) {
+            continue;
+        }
+        let (Some(maps), Some(records)) = (generation.records_v6(), generation.records()) else {
+            if previous.is(generation) {
+                return Err(NotMoved::OtherShape);
+            }
+            // It never ran, or is of another version.
+            continue;
+        };
+        let (mut map, mut misses) = maps?;
+        if records.ipv6_prefix != now.ipv6_prefix {
+            if previous.is(generation) && records.may_have_v6() {
+                return Err(NotMoved::OtherPrefix {
+                    before: records.ipv6_prefix,
+                    now: now.ipv6_prefix,
+                });
+            }
+            continue;
+        }
+        wait_for_running_programs();
+        let (to, remembers) = (filter.shared_map(SUBSCRIBERS_V6)?, |prefix| {
+            now.remembers_v6(prefix)
+        });
+        let moved = if records.is_current() {
+            records_v6::move_to::<Subscriber>(&mut map, to, remembers)?
+        } else {
+            records_v6::move_to::<SubscriberV2>(&mut map, to, remembers)?
+        };
+        all.moved += moved.moved;
+        all.discarded += moved.discarded;
+        let mut to = Map::PerCpuArray(filter.shared_map(MISSES_V6)?);
+        move_misses(&mut misses, &mut to)?;
+    }
+    Ok(all)
 }
 
 /// Moves the IPv4 records of all generations before that have a map of their own. Several have one, with records left in it,

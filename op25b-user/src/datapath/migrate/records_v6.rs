@@ -1,51 +1,87 @@
-//! Copies the IPv6 records of one filter's map into another's, while the program of the other already counts.
+//! Moves the IPv6 records of one filter's map into another's, while the program of the other already counts.
 
 use std::{cmp::Reverse, io, thread};
 
-use aya::maps::{HashMap, Map, MapData};
+use aya::{
+    Pod,
+    maps::{HashMap, Map, MapData},
+};
 use nix::{
     sched::{CpuSet, sched_getaffinity, sched_setaffinity},
     unistd::Pid,
 };
 use op25b_common::{names::SUBSCRIBERS_V6, values::Subscriber};
 
-use crate::datapath::{
-    stats::{SubscriberV2, records_v6},
-    sys::map::MapError,
-};
+use crate::datapath::{stats::records_v6, sys::map::MapError};
 
-/// A map of records, as its owner opened it.
+/// A map of records of this version.
 type Records = HashMap<MapData, u64, Subscriber>;
 
-/// The records in a map, each of this version or of version 2; those unseen for longest come first.
-pub(crate) fn read(map: &Map, is_current: bool) -> Result<Vec<(u64, Subscriber)>, MapError> {
-    let mut records = Vec::new();
-    if is_current {
-        records_v6(map, |prefix, record: Subscriber| records.push((prefix, record)))?;
-    } else {
-        records_v6(map, |prefix, record: SubscriberV2| {
-            records.push((prefix, record.into()));
-        })?;
-    }
-    records.sort_unstable_by_key(|(_, record)| record.hot.last_seen);
-    Ok(records)
+/// How many records were moved, and how many were not, as the policy does not remember their addresses any more.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Moved {
+    pub(crate) moved: u64,
+    pub(crate) discarded: u64,
 }
 
-/// Adds records to a map. No program may write to the one that they are from any more.
+/// Moves the records of prefixes for which this holds. No program may write to the map that they are from any more.
 ///
-/// A record is in the part of the map that belongs to the CPU that began it. So this process begins them on each of its CPUs in
-/// turn; if there are too many, each CPU keeps the last ones.
-pub(crate) fn add_to(map: MapData, records: &[(u64, Subscriber)]) -> Result<(), MapError> {
+/// A record is removed from the old map once it is in the new one: if a process ends during this, the next one can repeat it,
+/// and at most one record is counted twice.
+///
+/// A record is in the part of the map that belongs to the CPU that began it. So they are begun on each of this process's CPUs
+/// in turn; if there are too many, each CPU keeps those that were seen last.
+pub(crate) fn move_to<R: Pod + Send + Into<Subscriber>>(
+    from: &mut Map,
+    to: MapData,
+    is_remembered: impl Fn(u64) -> bool,
+) -> Result<Moved, MapError> {
+    let mut found: Vec<(u64, Subscriber)> = Vec::new();
+    records_v6(from, |prefix, record: R| found.push((prefix, record.into())))?;
+    let all = found.len() as u64;
+    found.retain(|(prefix, _)| is_remembered(*prefix));
+    found.sort_unstable_by_key(|(_, record)| record.hot.last_seen);
+    let moved = found.len() as u64;
+    let failed = MapError::write::<aya::maps::MapError>(SUBSCRIBERS_V6);
+    let mut to = Records::try_from(Map::LruHashMap(to)).map_err(&failed)?;
+    let mut from = HashMap::<&mut MapData, u64, R>::try_from(from).map_err(&failed)?;
+    let one = |prefix, record| {
+        add(&mut to, prefix, record)?;
+        from.remove(&prefix)
+    };
+    // In a thread of its own, as the daemon's stays on all CPUs.
+    let written = thread::scope(|scope| scope.spawn(|| on_each_cpu(&found, one)).join());
+    written
+        .unwrap_or_else(|_| Err(io::Error::other("the thread that writes the records panicked").into()))
+        .map_err(failed)?;
+    Ok(Moved {
+        moved,
+        discarded: all - moved,
+    })
+}
+
+/// Removes the records for whose prefix this holds. Returns how many there were.
+pub(crate) fn discard(map: MapData, is_discarded: impl Fn(u64) -> bool) -> Result<u64, MapError> {
     let failed = MapError::write::<aya::maps::MapError>(SUBSCRIBERS_V6);
     let mut map = Records::try_from(Map::LruHashMap(map)).map_err(&failed)?;
-    // In a thread of its own, as the daemon's stays on all CPUs.
-    let added = thread::scope(|scope| scope.spawn(move || add_on_each_cpu(&mut map, records)).join());
-    added
-        .unwrap_or_else(|_| Err(io::Error::other("the thread that writes the records panicked").into()))
-        .map_err(failed)
+    let prefixes = map.keys().collect::<Result<Vec<_>, _>>().map_err(&failed)?;
+    let mut discarded = 0;
+    for prefix in prefixes.into_iter().filter(|prefix| is_discarded(*prefix)) {
+        match map.remove(&prefix) {
+            Ok(()) => discarded += 1,
+            // It was evicted meanwhile.
+            Err(error) if has_errno(&error, libc::ENOENT) => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Ok(discarded)
 }
 
-fn add_on_each_cpu(map: &mut Records, records: &[(u64, Subscriber)]) -> Result<(), aya::maps::MapError> {
+/// Does something with each record, on each CPU that this thread may run on with as many.
+fn on_each_cpu(
+    records: &[(u64, Subscriber)],
+    mut one: impl FnMut(u64, Subscriber) -> Result<(), aya::maps::MapError>,
+) -> Result<(), aya::maps::MapError> {
     let this_thread = Pid::from_raw(0);
     let allowed = sched_getaffinity(this_thread).unwrap_or_default();
     let cpus = (0..CpuSet::count()).filter(|cpu| allowed.is_set(*cpu).unwrap_or_default());
@@ -60,7 +96,7 @@ fn add_on_each_cpu(map: &mut Records, records: &[(u64, Subscriber)]) -> Result<(
                 .and_then(|()| sched_setaffinity(this_thread, &only));
         }
         for (prefix, record) in records.iter().skip(part).step_by(parts) {
-            add(map, *prefix, *record)?;
+            one(*prefix, *record)?;
         }
     }
     Ok(())
@@ -71,7 +107,7 @@ fn add(map: &mut Records, prefix: u64, record: Subscriber) -> Result<(), aya::ma
     /// `BPF_NOEXIST`, of the kernel's flags of an update.
     const ONLY_NEW: u64 = 1;
     match map.insert(prefix, record, ONLY_NEW) {
-        Err(error) if exists_already(&error) => {
+        Err(error) if has_errno(&error, libc::EEXIST) => {
             let record = match map.get(&prefix, 0) {
                 Ok(begun) => merged(record, begun),
                 // It was evicted at once.
@@ -84,8 +120,8 @@ fn add(map: &mut Records, prefix: u64, record: Subscriber) -> Result<(), aya::ma
     }
 }
 
-fn exists_already(error: &aya::maps::MapError) -> bool {
-    matches!(error, aya::maps::MapError::SyscallError(error) if error.io_error.raw_os_error() == Some(libc::EEXIST))
+fn has_errno(error: &aya::maps::MapError, errno: i32) -> bool {
+    matches!(error, aya::maps::MapError::SyscallError(error) if error.io_error.raw_os_error() == Some(errno))
 }
 
 /// One subscriber's record from before, with what was counted since.

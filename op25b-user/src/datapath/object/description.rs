@@ -74,6 +74,14 @@ pub struct PoolSummary {
     pub mode: String,
     /// How many prefixes it has.
     pub prefixes: usize,
+    /// Whether its subscribers have records.
+    #[serde(default = "yes")]
+    pub remembered: bool,
+}
+
+/// Earlier versions remember all pools' subscribers.
+fn yes() -> bool {
+    true
 }
 
 /// Why a description could not be read.
@@ -165,6 +173,7 @@ mod tests {
                     name: "a".into(),
                     mode: "enforce".into(),
                     prefixes: 1,
+                    remembered: true,
                 }],
                 reached: ReachedDates::default(),
                 pool_prefixes: vec![vec!["198.51.100.0/24".parse().unwrap()]],

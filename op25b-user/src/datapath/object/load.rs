@@ -175,7 +175,7 @@ fn create(
     };
     let subscribers_v4 = compiled.record_index.addresses.min(most as usize);
     let possible_cpus = possible_cpus()?;
-    let subscribers_v6 = subscribers_v6_entries(possible_cpus).min(most);
+    let subscribers_v6 = subscribers_v6_entries(&compiled.recorded_v6, possible_cpus).min(most);
 
     let mut loader = EbpfLoader::new();
     loader

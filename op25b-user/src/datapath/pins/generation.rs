@@ -23,7 +23,7 @@ use crate::{
             Described, Description, Filter, LONG_LIVED, POLICY_MAPS, Reused, STORE_REVISION, StoreRevision,
             program_name,
         },
-        stats::{CounterTable, Misses, NOT_IP_SHAPE, RECORD_MAPS, RecordLayout, misses_v6},
+        stats::{CounterTable, NOT_IP_SHAPE, RECORD_MAPS, RecordLayout},
         sys::{bpf, map::MapError},
     },
     policy::Role,
@@ -199,17 +199,14 @@ impl Generation {
         fits.then(|| self.open_map(SUBSCRIBERS_V4))
     }
 
-    /// The map of IPv6 records, if its records are those of the description, and how often packets found none.
-    pub(crate) fn records_v6(&self) -> Option<Result<(Map, Misses), MapError>> {
-        let records = self.records()?;
+    /// The map of IPv6 records, if its records are those of the description, and that of how often packets found none.
+    pub(crate) fn records_v6(&self) -> Option<Result<(Map, Map), MapError>> {
         let read = || {
-            let misses = Map::PerCpuArray(self.open_map(MISSES_V6)?);
-            Ok((
-                Map::LruHashMap(self.open_map(SUBSCRIBERS_V6)?),
-                misses_v6(&misses)?,
-            ))
+            let records = Map::LruHashMap(self.open_map(SUBSCRIBERS_V6)?);
+            Ok((records, Map::PerCpuArray(self.open_map(MISSES_V6)?)))
         };
-        records.has_v6_records(&self.path).then(read)
+        let fits = self.records()?.has_v6_records(&self.path);
+        fits.then(read)
     }
 
     /// The kernel's id of the map that is pinned under this name.

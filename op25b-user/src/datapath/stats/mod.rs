@@ -12,5 +12,5 @@ pub(crate) use {
     counters::CounterTable,
     not_ip::NOT_IP_SHAPE,
     record_layout::{BlockLayout, RECORD_MAPS, RecordLayout, SubscriberV2, subscribers_v6_entries},
-    subscribers::{add_migrated_misses, misses_v6, records_v4, records_v6},
+    subscribers::{misses_v6, move_misses, records_v4, records_v6},
 };

@@ -148,16 +148,23 @@ pub(crate) fn misses_v6(map: &Map) -> Result<Misses, MapError> {
 #[expect(clippy::cast_possible_truncation, reason = "there are four")]
 const MIGRATED_MISSES: u32 = MISS_SLOTS as u32 / 2;
 
-/// Adds what was counted in another map of misses.
-pub(crate) fn add_migrated_misses(map: &mut Map, misses: Misses) -> Result<(), MapError> {
-    let mut write = || -> Result<(), aya::maps::MapError> {
-        let mut map = PerCpuArray::<&mut MapData, u64>::try_from(&mut *map)?;
-        for (slot, packets) in (MIGRATED_MISSES..).zip([misses.begun, misses.lost]) {
-            let mut values: Vec<u64> = map.get(&slot, 0)?.iter().copied().collect();
+/// Moves what was counted in another map of misses, in which no program counts any more.
+pub(crate) fn move_misses(from: &mut Map, to: &mut Map) -> Result<(), MapError> {
+    let Misses { begun, lost } = misses_v6(from)?;
+    let write = || -> Result<(), aya::maps::MapError> {
+        let mut to = PerCpuArray::<&mut MapData, u64>::try_from(to)?;
+        for (slot, packets) in (MIGRATED_MISSES..).zip([begun, lost]) {
+            let mut values: Vec<u64> = to.get(&slot, 0)?.iter().copied().collect();
             if let Some(value) = values.first_mut() {
                 *value += packets;
             }
-            map.set(slot, PerCpuValues::try_from(values)?, 0)?;
+            to.set(slot, PerCpuValues::try_from(values)?, 0)?;
+        }
+        // So that another process, if this one ends here, does not count them again.
+        let mut from = PerCpuArray::<&mut MapData, u64>::try_from(from)?;
+        for slot in 0..from.len() {
+            let none = vec![0; from.get(&slot, 0)?.len()];
+            from.set(slot, PerCpuValues::try_from(none)?, 0)?;
         }
         Ok(())
     };

@@ -12,7 +12,7 @@ use super::{
     entry::{TrieEntry, destinations},
     error::{CompileError, MOST_TABLE_BYTES},
     merge::DestinationSets,
-    record_index::RecordIndex,
+    record_index::{RecordIndex, Recorded, RecordedPrefixes},
     sources::{Sources, nets, rules},
 };
 use crate::{
@@ -50,8 +50,10 @@ pub struct Compiled {
     pub tables: TableSet,
     /// The classes by number.
     pub classes: Vec<Class>,
-    /// The record of each address of the IPv4 pools.
+    /// The record of each address of the IPv4 pools that are remembered.
     pub record_index: RecordIndex,
+    /// The IPv6 addresses of pools that are remembered.
+    pub recorded_v6: RecordedPrefixes,
     /// The length of the IPv6 prefixes that are subscribers'.
     pub ipv6_prefix: u8,
     /// The IPv4 destinations of all sets, in ascending order; the prefix length counts [`DestinationKey::SET_BITS`].
@@ -70,6 +72,7 @@ impl Compiled {
             tables: TableSet::new(),
             classes: Vec::new(),
             record_index: RecordIndex::default(),
+            recorded_v6: RecordedPrefixes::default(),
             destinations_v4: Vec::new(),
             destinations_v6: Vec::new(),
             ..*self
@@ -104,20 +107,14 @@ fn compile_at(policy: &Policy, expired_at: Option<Timestamp>) -> Result<Compiled
     let mut sets = DestinationSets::new(&policy.nat64);
     let mut tables = TableSet::new();
     let mut classes = Classes::new();
-    let mut record_index = RecordIndex::default();
+    let mut recorded = Recorded::default();
     for (family, sources, relays) in [
         (AddressFamily::V4, TableRoot::SourcesV4, TableRoot::RelaysV4),
         (AddressFamily::V6, TableRoot::SourcesV6, TableRoot::RelaysV6),
     ] {
         // What they were made from is large as well, and no longer needed.
-        let Sources { leaves, .. } = Sources::of(
-            policy,
-            expired_at,
-            family,
-            &mut classes,
-            &mut sets,
-            &mut record_index,
-        )?;
+        let Sources { leaves, .. } =
+            Sources::of(policy, expired_at, family, &mut classes, &mut sets, &mut recorded)?;
         tables.fill(sources, &leaves)?;
         drop(leaves);
         tables.fill(relays, &relay_leaves(policy, family))?;
@@ -140,7 +137,8 @@ fn compile_at(policy: &Policy, expired_at: Option<Timestamp>) -> Result<Compiled
         tunnels: tunnels(policy),
         tables,
         classes: classes.all,
-        record_index,
+        record_index: recorded.v4,
+        recorded_v6: recorded.v6,
         ipv6_prefix: policy.subscribers.ipv6_prefix,
         destinations_v4: destinations(sets.v4.into_iter(), Bits::v4_octets),
         destinations_v6: destinations(sets.v6.into_iter(), Bits::octets),

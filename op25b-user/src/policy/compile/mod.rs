@@ -13,6 +13,6 @@ pub use self::{
     compiled::{Compiled, compile, compile_without_expired},
     entry::TrieEntry,
     error::CompileError,
-    record_index::{MOST_ADDRESSES, RecordIndex},
+    record_index::{MOST_ADDRESSES, RecordIndex, RecordedPrefixes},
     rule_changes::{Rewritten, RuleChange, Rules},
 };

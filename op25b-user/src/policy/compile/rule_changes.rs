@@ -15,7 +15,7 @@ use super::{
     entry::{TrieEntry, destinations},
     error::CompileError,
     merge::{DestinationSets, merge},
-    record_index::{Pooled, RecordIndex},
+    record_index::{Pooled, Recorded},
     sources::Sources,
 };
 use crate::{
@@ -97,20 +97,13 @@ impl Rules {
     }
 
     fn at(policy: &Policy, expired_at: Option<Timestamp>) -> Result<Self, CompileError> {
-        let (mut classes, mut sets, mut record_index) = (
+        let (mut classes, mut sets, mut recorded) = (
             Classes::new(),
             DestinationSets::new(&policy.nat64),
-            RecordIndex::default(),
+            Recorded::default(),
         );
         let mut family = |family| -> Result<Prefixes, CompileError> {
-            let sources = Sources::of(
-                policy,
-                expired_at,
-                family,
-                &mut classes,
-                &mut sets,
-                &mut record_index,
-            )?;
+            let sources = Sources::of(policy, expired_at, family, &mut classes, &mut sets, &mut recorded)?;
             let mut by_prefix: BTreeMap<Bits, Vec<RuleIndex>> = BTreeMap::new();
             for (bits, rule) in sources.exempt {
                 by_prefix.entry(bits).or_default().push(rule);

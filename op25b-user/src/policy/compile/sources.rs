@@ -8,7 +8,7 @@ use super::{
     classes::Classes,
     error::CompileError,
     merge::{DestinationSets, merge},
-    record_index::{PoolPrefix, Pooled, RecordIndex},
+    record_index::{PoolPrefix, Pooled, Recorded},
 };
 use crate::{
     lpm::{AddressFamily, Bits, Leaf},
@@ -31,7 +31,7 @@ impl Sources {
         family: AddressFamily,
         classes: &mut Classes,
         sets: &mut DestinationSets,
-        record_index: &mut RecordIndex,
+        recorded: &mut Recorded,
     ) -> Result<Self, CompileError> {
         let exempt = rules(
             policy
@@ -40,7 +40,7 @@ impl Sources {
                 .map(|exemption| in_tables(exemption, expired_at).iter().copied()),
             family,
         );
-        let pools = record_index.assign(family, &pools(policy, family));
+        let pools = recorded.assign(family, &pools(policy, family));
         let precedence = Precedence::of_all(&policy.exemptions);
         let grants = merge(
             &policy.exemptions,
@@ -68,6 +68,12 @@ fn in_tables(exemption: &Exemption, expired_at: Option<Timestamp>) -> &[IpNet] {
 
 /// The pools' prefixes of one family, in ascending order.
 fn pools(policy: &Policy, family: AddressFamily) -> Vec<PoolPrefix> {
+    let remember = &policy.subscribers.remember;
+    let remembered: Vec<bool> = policy
+        .pools
+        .iter()
+        .map(|pool| remember.includes(&pool.name))
+        .collect();
     let prefixes = rules(policy.pools.iter().map(|pool| nets(&pool.prefixes)), family);
     prefixes
         .into_iter()
@@ -75,6 +81,7 @@ fn pools(policy: &Policy, family: AddressFamily) -> Vec<PoolPrefix> {
             bits,
             pool,
             enforce_from: policy.pools[pool as usize].enforced_from(),
+            is_remembered: remembered[pool as usize],
         })
         .collect()
 }

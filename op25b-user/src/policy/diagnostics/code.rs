@@ -86,6 +86,8 @@ codes! {
     Error BadRate = "bad-rate",
     /// Not a length of subscribers' prefixes.
     Error BadLength = "bad-length",
+    /// A name that no pool has.
+    Error UnknownPool = "unknown-pool",
     /// More ports than the program can block.
     Error TooManyPorts = "too-many-ports",
     /// Not an IP prefix.
@@ -116,6 +118,8 @@ codes! {
     Warning EnforceFromPast = "enforce-from-past",
     /// `unlisted: drop` with `uninspectable: pass`.
     Warning NotDefaultDeny = "not-default-deny",
+    /// A pool that is only monitored, and whose subscribers are not remembered.
+    Warning MonitoredUnseen = "monitored-unseen",
     /// `inbound: block` without an interface that has `role: uplink`.
     Warning InboundWithoutUplink = "inbound-without-uplink",
     /// A relay prefix that opens the blocked ports to a large part of the Internet.

@@ -9,13 +9,16 @@ use op25b_common::values::UnixSeconds;
 use super::{code::Code, diagnostic::Diagnostic, reporter::Reporter};
 use crate::{
     lpm::{AddressFamily, Bits, Covering},
-    policy::model::{Exemption, Handling, Inbound, Policy, Position, Positions, Precedence, Relay, Role},
+    policy::model::{
+        Exemption, Handling, Inbound, Policy, PoolMode, Position, Positions, Precedence, Relay, Role,
+    },
 };
 
 /// Warns about exemptions that have no effect, or too much of it, and about the like.
 pub(crate) fn lint(reporter: &mut Reporter<'_>, policy: &Policy, now: Timestamp) {
     warn_of_inbound_without_uplink(reporter, policy);
     warn_of_relays_that_are_translated(reporter, policy);
+    warn_of_unseen_monitoring(reporter, policy, now);
     warn_of_exemptions_without_end(reporter, policy);
     warn_of_families_that_never_meet(reporter, policy);
     for family in [AddressFamily::V4, AddressFamily::V6] {
@@ -40,6 +43,30 @@ fn warn_of_inbound_without_uplink(reporter: &mut Reporter<'_>, policy: &Policy) 
             || "`inbound: block` has no effect: no interface has `role: uplink`".to_owned(),
             "add the interface towards the Internet with `role: uplink`",
         );
+    }
+}
+
+fn warn_of_unseen_monitoring(reporter: &mut Reporter<'_>, policy: &Policy, now: Timestamp) {
+    let remember = &policy.subscribers.remember;
+    for pool in &policy.pools {
+        let is_monitored = pool.mode == PoolMode::Monitor
+            || pool
+                .enforce_from
+                .is_some_and(|from| !from.is_reached && from.at > now);
+        if is_monitored && !remember.includes(&pool.name) {
+            warn_at(
+                reporter,
+                pool.at,
+                Code::MonitoredUnseen,
+                || {
+                    format!(
+                        "pool `{}` is monitored, and `remember` leaves it out: `op25b subscribers` does not show who would be blocked",
+                        pool.name
+                    )
+                },
+                "remember the pool until it is enforced",
+            );
+        }
     }
 }
 

@@ -152,6 +152,17 @@ exemptions:
     }
 
     #[test]
+    fn what_is_remembered_is_compared_in_any_order() {
+        let old = format!("{BASE}subscribers: {{ remember: [homes, flats] }}\n");
+        assert!(diff(&old, &old.replace("homes, flats", "flats, homes")).is_empty());
+        let difference = diff(&old, BASE).to_string();
+        assert!(
+            difference.contains("~ subscribers: remember flats, homes -> true\n"),
+            "{difference}"
+        );
+    }
+
+    #[test]
     fn order_comments_and_places_are_no_difference() {
         let new = "\
 # The same.

@@ -9,7 +9,7 @@ use crate::{
     exemption::Terms,
     policy::model::{
         Block, EnforceFrom, Exemption, ExemptionLimits, Interface, Nat64Prefix, Pool, Prefix, Prohibit,
-        Relay, Subscribers,
+        Relay, Remember, Subscribers,
     },
 };
 
@@ -167,8 +167,19 @@ impl DiffItem for Subscribers {
     }
 
     fn fields(&self) -> Vec<(&'static str, Value)> {
-        let Self { ipv6_prefix } = self;
-        vec![("ipv6_prefix", one(ipv6_prefix))]
+        let Self {
+            ipv6_prefix,
+            remember,
+        } = self;
+        let remember = match remember {
+            Remember::All => one(&true),
+            Remember::Nothing => one(&false),
+            Remember::Pools(names) => {
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                one(&names.join(", "))
+            }
+        };
+        vec![("ipv6_prefix", one(ipv6_prefix)), ("remember", remember)]
     }
 
     fn is_equal(&self, other: &Self) -> bool {

@@ -14,7 +14,7 @@ pub use self::{
     exemption::{Exemption, Origin, Positions, exemption_id},
     limits::ExemptionLimits,
     nat64::{Nat64, Nat64Prefix, NotNat64},
-    policy::{Block, EnforceFrom, Interface, Policy, Pool, Prohibit, Relay, Subscribers},
+    policy::{Block, EnforceFrom, Interface, Policy, Pool, Prohibit, Relay, Remember, Subscribers},
     position::{Position, Prefix},
     reached::{ReachedDate, ReachedDates},
     rule::{Flow, Rule, RuleDescription},

@@ -1,6 +1,7 @@
 //! A policy and its parts.
 
 use std::{
+    collections::BTreeSet,
     net::{Ipv4Addr, Ipv6Addr},
     ops::RangeInclusive,
 };
@@ -24,7 +25,7 @@ pub struct Policy {
     pub interfaces: Vec<Interface>,
     /// What is blocked and how.
     pub block: Block,
-    /// What counts as one subscriber.
+    /// What counts as one subscriber, and what is remembered of them.
     pub subscribers: Subscribers,
     /// The prefixes whose addresses are dynamic.
     pub pools: Vec<Pool>,
@@ -97,11 +98,37 @@ impl Default for Block {
     }
 }
 
-/// What counts as one subscriber.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What counts as one subscriber, and what is remembered of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscribers {
     /// The length of the IPv6 prefixes that are delegated to subscribers.
     pub ipv6_prefix: u8,
+    /// Whose subscribers have records.
+    pub remember: Remember,
+}
+
+/// The pools whose subscribers have records.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Remember {
+    /// All.
+    #[default]
+    All,
+    /// None.
+    Nothing,
+    /// Those with these names, which are names of pools.
+    Pools(BTreeSet<String>),
+}
+
+impl Remember {
+    /// Whether the subscribers of the pool with this name have records.
+    #[must_use]
+    pub fn includes(&self, pool: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Nothing => false,
+            Self::Pools(names) => names.contains(pool),
+        }
+    }
 }
 
 impl Subscribers {
@@ -111,7 +138,10 @@ impl Subscribers {
 
 impl Default for Subscribers {
     fn default() -> Self {
-        Self { ipv6_prefix: 64 }
+        Self {
+            ipv6_prefix: 64,
+            remember: Remember::All,
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Reads `block` and `subscribers`.
+//! Reads `block`.
 
 use std::{net::IpAddr, ops::RangeInclusive};
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::policy::{
     diagnostics::{Code, Diagnostic, Span},
-    model::{Action, Block, Handling, Prohibit, Subscribers},
+    model::{Action, Block, Handling, Prohibit},
 };
 
 pub(super) const BLOCK_KEYS: &[&str] = &[
@@ -25,7 +25,6 @@ pub(super) const BLOCK_KEYS: &[&str] = &[
     "unlisted",
     "inbound",
 ];
-pub(super) const SUBSCRIBERS_KEYS: &[&str] = &["ipv6_prefix"];
 const PORTS: RangeInclusive<u64> = 1..=65_535;
 /// ICMP errors per second and CPU.
 const RATES: RangeInclusive<u64> = 1..=1_000_000;
@@ -80,31 +79,6 @@ fn warn_of_open_default(context: &mut Context<'_>, block: &Block, span: Span) {
             .hint("remove `uninspectable: pass`")
         });
     }
-}
-
-/// The value of `subscribers`.
-pub(crate) fn subscribers<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> Option<Subscribers> {
-    let mut mapping = Mapping::new(context, "`subscribers`", SUBSCRIBERS_KEYS, node)?;
-    let Some(node) = mapping.optional("ipv6_prefix") else {
-        return Some(Subscribers::default());
-    };
-    let length = match &node.value {
-        Node::Integer(length) => u8::try_from(*length).ok(),
-        _ => None,
-    };
-    let ipv6_prefix = length.filter(|length| Subscribers::IPV6_PREFIXES.contains(length));
-    if ipv6_prefix.is_none() {
-        let text = context.reporter.slice(node.span);
-        context.reporter.error(
-            node.span,
-            Code::BadLength,
-            format!("`{text}` is not a valid `ipv6_prefix`"),
-            "write the prefix length that subscribers are delegated, from 32 to 64, such as 56",
-        );
-    }
-    Some(Subscribers {
-        ipv6_prefix: ipv6_prefix?,
-    })
 }
 
 /// The settings of `action: prohibit`.

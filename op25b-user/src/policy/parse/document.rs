@@ -13,14 +13,12 @@ use super::{
     nat64,
     rules::{self, Taken},
     seen::Seen,
+    subscribers,
     yaml::{self, Items, Located, Node, Reading},
 };
 use crate::policy::{
     diagnostics::{Code, Diagnostic, Report, Span, lint},
-    model::{
-        Block, Exemption, ExemptionLimits, Interface, Nat64, Nat64Prefix, Policy, Pool, Relay, Role,
-        Subscribers,
-    },
+    model::{Block, Exemption, ExemptionLimits, Interface, Nat64, Nat64Prefix, Policy, Pool, Relay, Role},
 };
 
 pub(super) const KEYS: &[&str] = &[
@@ -81,7 +79,7 @@ struct Document<'t> {
 
     interfaces: Vec<Interface>,
     block: Block,
-    subscribers: Subscribers,
+    subscribers: subscribers::Written<'t>,
     pools: Vec<Pool>,
     relays: Vec<Relay>,
     nat64: Vec<Nat64Prefix>,
@@ -120,8 +118,8 @@ impl<'t> Items<'t> for Document<'t> {
         match self.current() {
             "version" => self.version(&value),
             "subscribers" => {
-                if let Some(subscribers) = block::subscribers(&mut self.context, value) {
-                    self.subscribers = subscribers;
+                if let Some(written) = subscribers::subscribers(&mut self.context, value) {
+                    self.subscribers = written;
                 }
             }
             "exemption_max_age" => self.limits.max_age = limits::max_age(&mut self.context, value),
@@ -196,7 +194,7 @@ impl<'t> Document<'t> {
             is_mapping: true,
             interfaces: Vec::new(),
             block: Block::default(),
-            subscribers: Subscribers::default(),
+            subscribers: subscribers::Written::default(),
             pools: Vec::new(),
             relays: Vec::new(),
             nat64: Vec::new(),
@@ -246,8 +244,10 @@ impl<'t> Document<'t> {
             self.report_empty_lists();
             self.report_missing_subscriber();
         }
+        let listed = self.keys.iter().find(|(key, ..)| *key == "pools");
+        let are_all_pools = listed.is_some_and(|(.., items)| self.pools.len() == *items && *items > 0);
         let Self {
-            context,
+            mut context,
             interfaces,
             block,
             subscribers,
@@ -258,6 +258,7 @@ impl<'t> Document<'t> {
             limits,
             ..
         } = self;
+        let subscribers = subscribers.resolve(&mut context, &pools, are_all_pools);
         exemptions.shrink_to_fit();
         let policy = Policy {
             interfaces,

@@ -12,6 +12,7 @@ mod prefix;
 mod rules;
 mod seen;
 mod spelling;
+mod subscribers;
 mod text;
 mod time;
 pub(crate) mod yaml;
@@ -33,7 +34,7 @@ pub const KEYS: [&[&str]; 8] = [
     document::KEYS,
     interface::INTERFACE_KEYS,
     block::BLOCK_KEYS,
-    block::SUBSCRIBERS_KEYS,
+    subscribers::SUBSCRIBERS_KEYS,
     rules::POOL_KEYS,
     rules::RELAY_KEYS,
     rules::EXEMPTION_KEYS,

@@ -96,8 +96,11 @@ impl fmt::Display for FilterStatus {
         for pool in &self.pools {
             writeln!(
                 f,
-                "  {label:<10}  {} ({}, prefixes: {})",
-                pool.name, pool.mode, pool.prefixes
+                "  {label:<10}  {} ({}, prefixes: {}{})",
+                pool.name,
+                pool.mode,
+                pool.prefixes,
+                if pool.remembered { "" } else { ", not remembered" }
             )?;
             label = "";
         }

@@ -55,6 +55,7 @@ mod tests {
             name: name.into(),
             mode: "enforce".into(),
             prefixes: 1,
+            remembered: true,
         };
         let nets = |nets: &[&str]| nets.iter().map(|net| net.parse().unwrap()).collect();
         let description = Description {

@@ -131,6 +131,12 @@ fn of_filter(
         interfaces: interfaces.clone(),
         policy_file: description.policy_file.display().to_string(),
         ipv6_prefix: records.ipv6_prefix(),
+        pools_not_remembered: description
+            .pools
+            .iter()
+            .filter(|pool| !pool.remembered && query.pool.as_ref().is_none_or(|name| *name == pool.name))
+            .map(|pool| pool.name.clone())
+            .collect(),
         remembered,
         matching,
         subscribers: top

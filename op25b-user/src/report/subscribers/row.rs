@@ -18,6 +18,9 @@ pub struct FilterSubscribers {
     pub policy_file: String,
     /// How many bits of an IPv6 address identify its subscriber.
     pub ipv6_prefix: u8,
+    /// The pools whose subscribers have no records, as the policy has it.
+    #[serde(default)]
+    pub pools_not_remembered: Vec<String>,
     /// How many subscribers of both families have a record.
     pub remembered: usize,
     /// How many of them match the query.

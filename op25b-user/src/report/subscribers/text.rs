@@ -19,6 +19,13 @@ impl fmt::Display for FilterSubscribers {
         if shown > 0 {
             self.table(f)?;
         }
+        if !self.pools_not_remembered.is_empty() {
+            writeln!(
+                f,
+                "not remembered, by `subscribers: {{ remember: … }}` of the policy: {}",
+                self.pools_not_remembered.join(", ")
+            )?;
+        }
         if self.ipv6_misses.lost > 0 {
             writeln!(
                 f,

@@ -1,4 +1,5 @@
 //! The records of single subscribers beyond what is counted of blocked segments.
 
 mod hidden;
+mod remember;
 mod versions;
