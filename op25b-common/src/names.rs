@@ -1,6 +1,7 @@
 //! Names under which user space finds the program, its maps and its load-time globals.
 //!
-//! The kernel keeps 15 characters of a name, so these are no longer than that.
+//! The kernel keeps 15 characters of a program's or a map's name, so these are no longer than that. Globals are found by the
+//! object's symbols, which have any length.
 
 /// The program for subscriber interfaces.
 pub const SUBSCRIBER_PROGRAM: &str = "op25b_subscribe";
@@ -81,3 +82,39 @@ pub const ANSWER_BURST: &str = "ANSWER_BURST";
 pub const TRACE: &str = "TRACE";
 /// Global u8 of aya-log: the most verbose level whose log statements exist; 0 removes them all.
 pub const LOG_LEVEL: &str = "AYA_LOG_LEVEL";
+
+/// The longest name of a program or a map: the kernel's `BPF_OBJ_NAME_LEN`, less the zero at its end.
+const MAX_OBJECT_NAME: usize = 15;
+
+// A longer name would be cut by the kernel, and then not be found under it, or under another one's.
+const _: () = {
+    const NAMES: [&str; 19] = [
+        SUBSCRIBER_PROGRAM,
+        UPLINK_PROGRAM,
+        ROOTS,
+        PAGES,
+        SPARSE,
+        PATHS,
+        CLASSES,
+        SUBSCRIBERS_V4,
+        SUBSCRIBERS_V6,
+        MISSES_V6,
+        DESTINATIONS_V4,
+        DESTINATIONS_V6,
+        TUNNELS_BY_IF,
+        ANSWERS,
+        COUNTERS,
+        CLOCK,
+        MOMENT,
+        DESCRIPTION,
+        DECISION,
+    ];
+    let mut index = 0;
+    while index < NAMES.len() {
+        assert!(
+            NAMES[index].len() <= MAX_OBJECT_NAME,
+            "the kernel would cut the name of a program or a map"
+        );
+        index += 1;
+    }
+};

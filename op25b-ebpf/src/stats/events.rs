@@ -78,7 +78,8 @@ pub extern "C" fn op25b_log(flow: *const Flow, reason: u32) -> u32 {
         (false, false) => write(reason, source.v4_key(), destination.v4_key()),
         (true, true) => write(reason, source.v6_key(), destination.v6_key()),
         (true, false) => write(reason, source.v6_key(), destination.v4_key()),
-        (false, true) => None,
+        // The outer source of a 6in4 tunnel.
+        (false, true) => write(reason, source.v4_key(), destination.v6_key()),
     };
     u32::from(written.is_some())
 }
@@ -97,15 +98,16 @@ where
     Some(())
 }
 
-/// The reasons' names, all of one length: pointers to texts would need relocations that the kernel does not do. Only longer
-/// names of reasons that are not counted, and thus not logged, are cut.
+/// The names of the reasons that are counted, and thus logged, all of one length: pointers to texts would need relocations
+/// that the kernel does not do. A name that is longer does not compile.
 static NAMES: [[u8; Reason::NAME_WIDTH]; Reason::COUNT.next_power_of_two()] = {
     let mut names = [[b' '; Reason::NAME_WIDTH]; Reason::COUNT.next_power_of_two()];
     let mut index = 0;
     while index < Reason::COUNT {
-        let name = Reason::ALL[index].name().as_bytes();
+        let reason = Reason::ALL[index];
+        let name = reason.name().as_bytes();
         let mut letter = 0;
-        while letter < name.len() && letter < Reason::NAME_WIDTH {
+        while reason.is_counted() && letter < name.len() {
             names[index][letter] = name[letter];
             letter += 1;
         }
