@@ -57,7 +57,7 @@ fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
 /// The program for subscriber interfaces.
 #[xdp(frags)]
 pub fn op25b_subscribe(ctx: XdpContext) -> u32 {
-    match fast_path::parse(ctx.ctx) {
+    match fast_path::parse::<false>(ctx.ctx) {
         Parsed::Pass(reason) => pass(reason),
         Parsed::Segment(ports, _) if !decide::is_blocked_port(ports & 0xffff) => pass(Reason::OtherPort),
         // One of the two is not in the program that the kernel keeps: the action is a constant to the verifier.
@@ -72,7 +72,7 @@ pub fn op25b_subscribe(ctx: XdpContext) -> u32 {
 /// The program for uplink interfaces, where the subscriber is the destination.
 #[xdp(frags)]
 pub fn op25b_uplink(ctx: XdpContext) -> u32 {
-    match fast_path::parse(ctx.ctx) {
+    match fast_path::parse::<true>(ctx.ctx) {
         Parsed::Pass(reason) => pass(reason),
         Parsed::Segment(ports, _) if !decide::is_filtered_on_uplink(ports >> 16, ports & 0xffff) => {
             pass(Reason::OtherPort)

@@ -23,7 +23,7 @@ use crate::{
     maps, reject,
     scratch::{self, Scratch},
     stats::not_ip,
-    verdict::{self, decide, pass},
+    verdict::{self, decide, pass, sources},
 };
 
 /// The verdict on any frame from a subscriber.
@@ -119,7 +119,10 @@ fn filter(ctx: *mut xdp_md, outer: &Outer, scratch: &mut Scratch) -> u32 {
     let segment = &mut scratch.segment;
     outer.describe(segment);
     if outer.upper.protocol != TCP {
-        let reason = op25b_enter_tunnel(ctx, segment);
+        let mut reason = op25b_enter_tunnel(ctx, segment);
+        if reason == TUNNEL {
+            reason = op25b_enter_tunnel(ctx, segment);
+        }
         if reason == Reason::LaterFragment as u32 {
             return pass(Reason::LaterFragment);
         } else if reason != FOUND {
@@ -130,6 +133,10 @@ fn filter(ctx: *mut xdp_md, outer: &Outer, scratch: &mut Scratch) -> u32 {
         return pass(Reason::OtherPort);
     }
     op25b_read_flow(ctx, segment);
+    // The first half is a constant to the verifier, which removes the function where the policy has no tunnels.
+    if maps::TUNNELS.load() != 0 && segment.flow.tunnels != 0 {
+        sources::op25b_choose_source(segment);
+    }
     let action = verdict::op25b_slow_verdict(ctx, &raw const segment.flow);
     if action == xdp_action::XDP_TX {
         reject::reply_or_drop(ctx, scratch)
@@ -152,10 +159,11 @@ fn filter_uplink(ctx: *mut xdp_md, outer: &Outer, scratch: &mut Scratch) -> u32 
     verdict::op25b_up_slow_verdict(ctx, &raw const segment.flow)
 }
 
-/// The result of [`op25b_enter_tunnel`] for a segment; a [`Reason`] otherwise.
+// The results of [`op25b_enter_tunnel`] that are no [`Reason`]: a segment, and a tunnel that is to be entered, too.
 const FOUND: u32 = u32::MAX;
+const TUNNEL: u32 = FOUND - 1;
 
-/// Goes from a tunnel's outer packet to the segment inside.
+/// Goes from a tunnel's outer packet to the packet inside.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn op25b_enter_tunnel(ctx: *mut xdp_md, segment: *mut Segment) -> u32 {
@@ -167,7 +175,8 @@ pub extern "C" fn op25b_enter_tunnel(ctx: *mut xdp_md, segment: *mut Segment) ->
         op25b_skip_extensions(ctx, upper);
     };
     match segment.enter_tunnel(&Fetched(ctx), maps::TUNNELS.load(), skip_extensions) {
-        Ok(()) => FOUND,
+        Ok(false) => FOUND,
+        Ok(true) => TUNNEL,
         Err(reason) => reason as u32,
     }
 }

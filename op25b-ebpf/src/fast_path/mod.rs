@@ -16,13 +16,12 @@ use op25b_ebpf::parse::{
     ipv4, ipv6,
     ppp::{MAX_PPP_LENGTH, PPP_IPV4, PPP_IPV6},
     tcp::{self, TCP},
-    tunnel::proto_may_be_tunnel,
+    tunnel::{UDP, kinds, l2tp::L2TP_PORT},
 };
 
 use self::{descriptor::Descriptor, start::Start};
 use crate::maps;
 
-const UDP: u32 = 17;
 const ICMP_V6: u32 = 58;
 
 /// What a frame is.
@@ -47,42 +46,40 @@ enum Next {
 enum Packet {
     /// None: the slow path counts the frame, if it finds no IP either.
     NotIp,
-    /// IP with another protocol than TCP.
-    Other(u32),
+    /// IP with another protocol than TCP, and no tunnel.
+    NotTcp,
     /// TCP, as in [`Parsed`].
     Segment(u32, Descriptor),
 }
 
-/// Parses a frame.
+/// Parses a frame. Tunnels are looked for in frames from subscribers only.
 #[inline(always)]
-pub fn parse(ctx: *mut xdp_md) -> Parsed {
-    match parse_tags(&Start::of(ctx)) {
-        Some(Packet::Other(protocol)) if !proto_may_be_tunnel(protocol, maps::TUNNELS.load()) => {
-            Parsed::Pass(Reason::NotTcp)
-        }
+pub fn parse<const UPLINK: bool>(ctx: *mut xdp_md) -> Parsed {
+    match parse_tags::<UPLINK>(&Start::of(ctx)) {
+        Some(Packet::NotTcp) => Parsed::Pass(Reason::NotTcp),
         Some(Packet::Segment(ports, segment)) => Parsed::Segment(ports, segment),
-        Some(Packet::NotIp | Packet::Other(..)) | None => Parsed::SlowPath,
+        Some(Packet::NotIp) | None => Parsed::SlowPath,
     }
 }
 
 /// `None` for what is not usual.
 #[inline(always)]
-fn parse_tags(frame: &Start) -> Option<Packet> {
+fn parse_tags<const UPLINK: bool>(frame: &Start) -> Option<Packet> {
     // For each number of tags: where the EtherType is, and where IP is after it, or after PPPoE.
-    if let Next::Packet(packet) = parse_ethertype::<12, 14, 22>(frame)? {
+    if let Next::Packet(packet) = parse_ethertype::<UPLINK, 12, 14, 22>(frame)? {
         return Some(packet);
     }
-    if let Next::Packet(packet) = parse_ethertype::<16, 18, 26>(frame)? {
+    if let Next::Packet(packet) = parse_ethertype::<UPLINK, 16, 18, 26>(frame)? {
         return Some(packet);
     }
-    match parse_ethertype::<20, 22, 30>(frame)? {
+    match parse_ethertype::<UPLINK, 20, 22, 30>(frame)? {
         Next::Packet(packet) => Some(packet),
         Next::Tag => None,
     }
 }
 
 #[inline(always)]
-fn parse_ethertype<const ETHERTYPE: usize, const IP: usize, const PPPOE_IP: usize>(
+fn parse_ethertype<const UPLINK: bool, const ETHERTYPE: usize, const IP: usize, const PPPOE_IP: usize>(
     frame: &Start,
 ) -> Option<Next> {
     // Swapped at compile time: the number is compared as it lies in the frame.
@@ -94,9 +91,9 @@ fn parse_ethertype<const ETHERTYPE: usize, const IP: usize, const PPPOE_IP: usiz
         return None;
     }
     let packet = match frame.u16::<ETHERTYPE, 0>() {
-        IPV4 => parse_ipv4::<IP>(frame, 0)?,
-        IPV6 => parse_ipv6::<IP>(frame, 0)?,
-        PPPOE_SESSION => parse_ppp::<PPPOE_IP>(frame)?,
+        IPV4 => parse_ipv4::<UPLINK, IP>(frame, 0)?,
+        IPV6 => parse_ipv6::<UPLINK, IP>(frame, 0)?,
+        PPPOE_SESSION => parse_ppp::<UPLINK, PPPOE_IP>(frame)?,
         other if proto_is_vlan(u16::from_be(other)) => return Some(Next::Tag),
         _ => Packet::NotIp,
     };
@@ -105,21 +102,21 @@ fn parse_ethertype<const ETHERTYPE: usize, const IP: usize, const PPPOE_IP: usiz
 
 /// A compressed PPP protocol, which takes one byte, is not usual.
 #[inline(always)]
-fn parse_ppp<const IP: usize>(frame: &Start) -> Option<Packet> {
+fn parse_ppp<const UPLINK: bool, const IP: usize>(frame: &Start) -> Option<Packet> {
     const IPV4: u16 = (PPP_IPV4 as u16).to_be();
     const IPV6: u16 = (PPP_IPV6 as u16).to_be();
     if !frame.holds(IP + ipv4::HEADER_LENGTH as usize) {
         return None;
     }
     match frame.u16::<IP, -2>() {
-        IPV4 => parse_ipv4::<IP>(frame, MAX_PPP_LENGTH),
-        IPV6 => parse_ipv6::<IP>(frame, MAX_PPP_LENGTH),
+        IPV4 => parse_ipv4::<UPLINK, IP>(frame, MAX_PPP_LENGTH),
+        IPV6 => parse_ipv6::<UPLINK, IP>(frame, MAX_PPP_LENGTH),
         _ => None,
     }
 }
 
 #[inline(always)]
-fn parse_ipv4<const IP: usize>(frame: &Start, ppp_length: u32) -> Option<Packet> {
+fn parse_ipv4<const UPLINK: bool, const IP: usize>(frame: &Start, ppp_length: u32) -> Option<Packet> {
     const HEADER: usize = ipv4::HEADER_LENGTH as usize;
     const TCP_HEADER: usize = tcp::HEADER_LENGTH as usize;
     /// Version 4, and a header without options.
@@ -130,12 +127,15 @@ fn parse_ipv4<const IP: usize>(frame: &Start, ppp_length: u32) -> Option<Packet>
         return None;
     }
     let protocol = u32::from(frame.u8::<IP, 9>());
+    let is_fragment = || frame.u16::<IP, 6>() & FRAGMENT != 0;
+    let length = || usize::from(u16::from_be(frame.u16::<IP, 2>()));
     if protocol != TCP {
-        return Some(Packet::Other(protocol));
+        let is_whole = || length() >= HEADER + UDP_PORTS && frame.holds(IP + HEADER + UDP_PORTS);
+        let is_plain = || !is_fragment() && is_whole();
+        let is_l2tp = || frame.u16::<IP, 22>() == L2TP_PORT.to_be();
+        return parse_other::<UPLINK>(Network::V4, protocol, || is_plain() && !is_l2tp());
     }
-    let is_fragment = frame.u16::<IP, 6>() & FRAGMENT != 0;
-    let length = usize::from(u16::from_be(frame.u16::<IP, 2>()));
-    if is_fragment || length < HEADER + TCP_HEADER || !frame.holds(IP + HEADER + TCP_HEADER) {
+    if is_fragment() || length() < HEADER + TCP_HEADER || !frame.holds(IP + HEADER + TCP_HEADER) {
         return None;
     }
     let ports = u32::from_be(frame.u32::<IP, 20>());
@@ -146,21 +146,25 @@ fn parse_ipv4<const IP: usize>(frame: &Start, ppp_length: u32) -> Option<Packet>
 }
 
 #[inline(always)]
-fn parse_ipv6<const IP: usize>(frame: &Start, ppp_length: u32) -> Option<Packet> {
+fn parse_ipv6<const UPLINK: bool, const IP: usize>(frame: &Start, ppp_length: u32) -> Option<Packet> {
     const HEADER: usize = ipv6::HEADER_LENGTH as usize;
     const TCP_HEADER: usize = tcp::HEADER_LENGTH as usize;
     if !frame.holds(IP + HEADER) || frame.u8::<IP, 0>() >> 4 != 6 {
         return None;
     }
     let next_header = u32::from(frame.u8::<IP, 6>());
+    let length = || usize::from(u16::from_be(frame.u16::<IP, 4>()));
     match next_header {
         TCP => {}
-        UDP | ICMP_V6 => return Some(Packet::Other(next_header)),
+        UDP | ICMP_V6 => {
+            let is_plain = || length() >= UDP_PORTS && frame.holds(IP + HEADER + UDP_PORTS);
+            let is_l2tp = || frame.u16::<IP, 42>() == L2TP_PORT.to_be();
+            return parse_other::<UPLINK>(Network::V6, next_header, || is_plain() && !is_l2tp());
+        }
         // An extension header, or something rare.
         _ => return None,
     }
-    let length = usize::from(u16::from_be(frame.u16::<IP, 4>()));
-    if length < TCP_HEADER || !frame.holds(IP + HEADER + TCP_HEADER) {
+    if length() < TCP_HEADER || !frame.holds(IP + HEADER + TCP_HEADER) {
         return None;
     }
     let ports = u32::from_be(frame.u32::<IP, 40>());
@@ -168,4 +172,23 @@ fn parse_ipv6<const IP: usize>(frame: &Start, ppp_length: u32) -> Option<Packet>
         ports,
         Descriptor::new(Network::V6, IP as u32, ppp_length),
     ))
+}
+
+/// The part of the UDP header that holds the ports.
+const UDP_PORTS: usize = 4;
+
+/// Another protocol than TCP, which passes unless it may be one of the policy's tunnels. `is_other_udp` is whether the packet
+/// is UDP to another port than L2TP's, if it is UDP: nearly all UDP is.
+#[inline(always)]
+fn parse_other<const UPLINK: bool>(
+    network: Network,
+    protocol: u32,
+    is_other_udp: impl Fn() -> bool,
+) -> Option<Packet> {
+    let tunnels = if UPLINK { 0 } else { maps::TUNNELS.load() };
+    // First, as the verifier removes what follows where the policy has no tunnels.
+    if tunnels == 0 || kinds(network, protocol) & tunnels == 0 {
+        return Some(Packet::NotTcp);
+    }
+    (protocol == UDP && is_other_udp()).then_some(Packet::NotTcp)
 }

@@ -16,7 +16,8 @@ pub struct Flow {
     pub destination_port: u32,
     /// Facts about it, see the constants.
     pub flags: u32,
-    /// The tunnels that it came through, as bits of [`op25b_common::Tunnel`].
+    /// The tunnels that it came through, the outermost in the lowest byte: each a set of bits of [`op25b_common::Tunnel`],
+    /// with several bits if the headers do not show which of these kinds it is.
     pub tunnels: u32,
     /// TCP's flags, or [`UNKNOWN_FLAGS`].
     pub tcp_flags: u32,
@@ -36,7 +37,7 @@ impl Flow {
     pub const V6: u32 = Self::SOURCE_V6 | Self::DESTINATION_V6;
     /// The ports cannot be read.
     pub const HIDDEN: u32 = 1 << 2;
-    /// The source that counts is in another fragment.
+    /// The source that counts cannot be read.
     pub const UNADDRESSED: u32 = 1 << 3;
 
     /// A flow of which nothing is known but these facts.

@@ -8,6 +8,7 @@
 pub mod classify;
 pub mod clock;
 pub mod decide;
+pub mod sources;
 
 use aya_ebpf::{
     bindings::{xdp_action, xdp_md},
@@ -82,21 +83,23 @@ fn fast_verdict<const UPLINK: bool>(ctx: *mut xdp_md, descriptor: u32) -> u32 {
 #[inline(always)]
 fn slow_verdict<const UPLINK: bool>(ctx: *mut xdp_md, flow: Option<&Flow>) -> u32 {
     match flow {
-        Some(flow) if flow.tunnels != 0 && !are_enabled_here(ctx, flow.tunnels) => pass(Reason::NotTcp),
+        Some(flow) if flow.tunnels != 0 && !are_enabled_here(ctx, flow) => pass(Reason::NotTcp),
         Some(flow) => verdict::<UPLINK, true>(flow),
         None => xdp_action::XDP_PASS,
     }
 }
 
-/// Whether these tunnels are enabled on the interface that the packet came in on; all of the policy's on one without an
-/// entry, such as a port that a bond has just given the program to: user space enters it in a moment.
+/// Whether the tunnels of this flow are enabled on the interface that the packet came in on; all of the policy's on one
+/// without an entry, such as a port that a bond has just given the program to: user space enters it in a moment.
 ///
 /// Looked up only now: before, the packet was not known to be TCP to a blocked port, and no map is read for others.
 #[inline(always)]
-fn are_enabled_here(ctx: *mut xdp_md, tunnels: u32) -> bool {
+fn are_enabled_here(ctx: *mut xdp_md, flow: &Flow) -> bool {
     let interface = XdpContext::new(ctx).ingress_ifindex() as u32;
+    let levels = flow.tunnels.to_le_bytes().map(u32::from);
     // SAFETY: an entry is replaced by user space as a whole; its value is one number.
-    unsafe { maps::TUNNELS_BY_IF.get(interface) }.is_none_or(|enabled| tunnels & !enabled == 0)
+    unsafe { maps::TUNNELS_BY_IF.get(interface) }
+        .is_none_or(|enabled| levels.iter().all(|kinds| *kinds == 0 || kinds & enabled != 0))
 }
 
 /// Applies the verdict table to a flow whose port is blocked or hidden, and counts and records the decision.

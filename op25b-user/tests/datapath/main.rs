@@ -24,4 +24,5 @@ mod reply_rate;
 mod subscribers;
 mod support;
 mod truncation;
+mod tunnels;
 mod verification;

@@ -48,7 +48,7 @@ fn a_syn_after_four_tags_of_three_kinds_is_blocked_with_and_without_pppoe() {
         let line = Line {
             tags: &[(0x88a8, 100), (0x9100, 7), (0x8100, 42), (0x8100, 43)],
             ppp,
-            tunnel: None,
+            tunnels: &[],
         };
         stage(line).play(&plain(), &plain_syns());
     }

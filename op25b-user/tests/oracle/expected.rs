@@ -39,34 +39,44 @@ pub fn expect(policy: &Policy, role: Role, frame: &[u8], now: Timestamp) -> Answ
     match segment::read(policy, role, frame) {
         Reading::Ended(reason) => passed(reason),
         Reading::Hidden(addresses) => {
-            let decision = verdict_table::hidden(policy, role, addresses, now);
-            finished(frame, Reason::Uninspectable, &decision)
+            let hidden = |addresses| {
+                let decision = verdict_table::hidden(policy, role, addresses, now);
+                Some((Reason::Uninspectable, decision))
+            };
+            match verdict_table::of_all_sources(policy, addresses, hidden) {
+                Some((reason, decision)) => finished(frame, reason, &decision),
+                None => unreachable!("what is hidden is decided on"),
+            }
         }
         Reading::Unaddressed => finished(
             frame,
             Reason::Uninspectable,
             &verdict_table::unaddressed(policy, now),
         ),
-        Reading::Known(segment) => match verdict_table::known(policy, role, &segment, now) {
-            None => passed(Reason::OtherPort),
-            Some((reason, decision)) if decision.verdict == Verdict::Reject => {
-                match reply::to(policy, frame, &segment) {
-                    Some(reply) => Answer {
-                        output: Some(reply),
-                        ..finished(frame, reason, &decision)
-                    },
-                    None => finished(
-                        frame,
-                        reason,
-                        &verdict_table::Decision {
-                            verdict: Verdict::Drop,
-                            ..decision
+        Reading::Known(segment) => {
+            match verdict_table::of_all_sources(policy, segment.addresses, |addresses| {
+                verdict_table::known(policy, role, &segment, addresses, now)
+            }) {
+                None => passed(Reason::OtherPort),
+                Some((reason, decision)) if decision.verdict == Verdict::Reject => {
+                    match reply::to(policy, frame, &segment) {
+                        Some(reply) => Answer {
+                            output: Some(reply),
+                            ..finished(frame, reason, &decision)
                         },
-                    ),
+                        None => finished(
+                            frame,
+                            reason,
+                            &verdict_table::Decision {
+                                verdict: Verdict::Drop,
+                                ..decision
+                            },
+                        ),
+                    }
                 }
+                Some((reason, decision)) => finished(frame, reason, &decision),
             }
-            Some((reason, decision)) => finished(frame, reason, &decision),
-        },
+        }
     }
 }
 

@@ -45,14 +45,26 @@ pub enum Tunnel {
     V6InV4,
     #[serde(rename = "4in4")]
     V4InV4,
+    #[serde(rename = "6in6")]
+    V6InV6,
     #[serde(rename = "gre")]
     Gre,
+    #[serde(rename = "eogre")]
+    EthernetInGre,
     #[serde(rename = "l2tp")]
     L2tp,
 }
 
 impl Tunnel {
-    pub const ALL: [Self; 5] = [Self::V4InV6, Self::V6InV4, Self::V4InV4, Self::Gre, Self::L2tp];
+    pub const ALL: [Self; 7] = [
+        Self::V4InV6,
+        Self::V6InV4,
+        Self::V4InV4,
+        Self::V6InV6,
+        Self::Gre,
+        Self::EthernetInGre,
+        Self::L2tp,
+    ];
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]

@@ -236,7 +236,7 @@ fn drawn(policy: &Policy, is_meant: impl Fn(&Answer, &Answer) -> bool) -> usize 
 
 #[test]
 fn frames_for_a_policy_get_through_each_of_its_tunnels() {
-    for tunnel in ["4in6", "6in4", "4in4", "gre", "l2tp"] {
+    for tunnel in ["4in6", "6in4", "4in4", "6in6", "gre", "eogre", "l2tp"] {
         let policy = Policy::read(&format!(
             "interfaces: [{{ role: subscriber, tunnels: [{tunnel}] }}]\npools: [{{ prefixes: [0.0.0.0/0, '::/0'] }}]"
         ));
@@ -275,6 +275,34 @@ fn frames_for_a_policy_reach_its_relays_through_each_translator() {
             "{nat64}: {relayed} relayed, {blocked} blocked"
         );
     }
+}
+
+#[test]
+fn frames_for_a_policy_get_through_two_tunnels_in_one_another() {
+    let policy = |tunnels| {
+        Policy::read(&format!(
+            "interfaces: [{{ role: subscriber, tunnels: [{tunnels}] }}]\npools: [{{ prefixes: [0.0.0.0/0, '::/0'] }}]"
+        ))
+    };
+    let both = policy("4in4, gre");
+    // What is no TCP where only one of them is enabled, whichever it is, is in both.
+    let single = [policy("4in4"), policy("gre")];
+    let mut runner = TestRunner::deterministic();
+    let frames = generate::frame(&Universe::of(&both), 1_514);
+    let now = Timestamp::now();
+    let (mut blocked, mut hidden) = (0, 0);
+    for _ in 0..5_000 {
+        let frame = frames.new_tree(&mut runner).unwrap().current();
+        let reason = |policy| expected::expect(policy, Role::Subscriber, &frame, now).reason;
+        if single.iter().all(|policy| reason(policy) == Reason::NotTcp) {
+            blocked += u32::from(reason(&both) == Reason::Blocked);
+            hidden += u32::from(reason(&both) == Reason::Uninspectable);
+        }
+    }
+    assert!(
+        blocked >= 10 && hidden >= 10,
+        "{blocked} blocked, {hidden} hidden"
+    );
 }
 
 proptest! {

@@ -20,7 +20,7 @@ const NONE: LoadOptions = LoadOptions {
 };
 
 const ROUTERS: &str = "action: prohibit, prohibit_from: [192.0.2.1, '2001:db8::1']";
-const TUNNELS: &str = ", tunnels: [4in6, 6in4, 4in4, gre, l2tp]";
+const TUNNELS: &str = ", tunnels: [4in6, 6in4, 4in4, 6in6, gre, eogre, l2tp]";
 const EVERYTHING: &str = "ports: [25, 26, 27, 28, 1025, 2525, 10025, 65535], match: new, uninspectable: drop, \
      unlisted: drop, inbound: block, action: prohibit, prohibit_from: [192.0.2.1, '2001:db8::1']";
 

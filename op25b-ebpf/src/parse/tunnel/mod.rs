@@ -1,12 +1,12 @@
 //! From a tunnel's outer packet to the IP packet inside.
 //!
-//! One level is parsed. A tunnel inside a tunnel hides what it carries.
+//! Each call goes one level down; [`starts_tunnel`] is for the level that is not parsed any more.
 //!
-//! A new kind of [`Tunnel`] needs an arm in `protocol`, `nested` and `parse_payload`; the assertion below fails until `kind`
-//! and [`proto_may_be_tunnel`] recognize its packets too.
+//! A new kind of [`Tunnel`] needs an arm in `protocol` and in `parse_payload`, to which the compiler points, and is
+//! recognized in `kinds`: the assertion below fails until it is.
 
 mod gre;
-mod l2tp;
+pub mod l2tp;
 
 use op25b_common::{Reason, Tunnel};
 
@@ -14,36 +14,45 @@ use super::{
     Bytes, FIRST_HARMLESS_FRAGMENT, MAX_OFFSET, Network, UpperLayer,
     ipv4::{self, parse_ipv4},
     ipv6::{self, parse_ipv6},
-    tcp::{Ports, parse_ports},
 };
 
 // Protocol numbers (IANA).
 const IPV4: u32 = 4;
 const IPV6: u32 = 41;
 const GRE: u32 = 47;
-const UDP: u32 = 17;
+/// UDP's.
+pub const UDP: u32 = 17;
 
 /// The packet inside a tunnel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Inner {
-    /// Its IP version, and where its IP header starts; `None` if it cannot be read: then only the outer addresses are
-    /// known.
-    pub network: Option<(Network, u32)>,
+    /// Its IP version.
+    pub network: Network,
+    /// Where its IP header starts; 0 if that cannot be read. Every field is always set: the compiler may load one that is not,
+    /// which the verifier refuses.
+    pub offset: u32,
+    /// Whether the source that counts cannot be read.
+    pub is_unaddressed: bool,
     /// Its upper layer.
     pub upper: UpperLayer,
-    /// Its source and destination port; 0 if they are hidden, as the compiler may load what is not set, and verifiers before
-    /// Linux 6.3 refuse that.
-    pub ports: [u16; 2],
-    /// Whether its ports cannot be read.
-    pub is_hidden: bool,
-    /// The tunnel that it is in.
-    pub kind: Tunnel,
-    /// The tunnel that starts in there and hides the rest.
-    pub nested: Option<Tunnel>,
+    /// The tunnel that it is in, as a set of kinds: several if the headers do not show which one it is.
+    pub kinds: u8,
 }
 
-/// Parses the packet in this upper layer, if that is one of the `enabled` tunnels; an error if there is no TCP in it
-/// (`not_tcp` or `later_fragment`).
+/// What a tunnel's headers lead to.
+enum Payload {
+    /// The header of an IP packet should start here.
+    Ip(Network, u32),
+    /// Something that is no IP packet.
+    Other,
+    /// The packet ends before.
+    Cut,
+    /// More headers than are parsed, and there may be an IP packet after them.
+    Hidden,
+}
+
+/// Finds the packet in this upper layer, if that is one of the `enabled` tunnels; an error if there is none (`not_tcp` or
+/// `later_fragment`).
 ///
 /// `skip_extensions` is [`super::extensions::skip_extensions`], however it is called.
 #[inline(always)]
@@ -54,25 +63,41 @@ pub fn parse_tunnel<B: Bytes>(
     enabled: u8,
     skip_extensions: impl Fn(&mut UpperLayer),
 ) -> Result<Inner, Reason> {
-    let Some(kind) = kind(outer, upper.protocol).filter(|kind| kind.bit() & enabled != 0) else {
+    let kinds = kinds(outer, upper.protocol) & enabled;
+    if kinds == 0 {
         return Err(Reason::NotTcp);
-    };
-    let hidden = Inner {
-        network: None,
+    }
+    let hidden = |kinds, is_unaddressed| Inner {
+        network: outer,
+        offset: 0,
+        is_unaddressed,
         upper: *upper,
-        ports: [0; 2],
-        is_hidden: true,
-        kind,
-        nested: None,
+        kinds,
     };
     if upper.fragment_offset >= FIRST_HARMLESS_FRAGMENT {
         return Err(Reason::LaterFragment);
     }
-    if upper.fragment_offset != 0 || upper.is_hidden != 0 {
-        return Ok(hidden);
+    if upper.fragment_offset != 0 {
+        // Most fragments of UDP are of another port than L2TP's: they are their sender's. Of the others no honest sender
+        // makes fragments that are this short.
+        return Ok(hidden(kinds, kinds & (OUTER_DECIDES | Tunnel::L2tp.bit()) == 0));
     }
-    let Some((network, offset)) = parse_payload(bytes, outer, upper, kind)? else {
-        return Ok(hidden);
+    // A first fragment that ends before the inner header hides whose packet it is.
+    let is_unaddressed = upper.is_fragment != 0 && kinds & OUTER_DECIDES == 0;
+    if upper.is_hidden != 0 {
+        return Ok(hidden(kinds, is_unaddressed));
+    }
+    let Some(kind) = parse_kind(bytes, outer, upper)? else {
+        return Ok(hidden(kinds, is_unaddressed));
+    };
+    if kind.bit() & enabled == 0 {
+        return Err(Reason::NotTcp);
+    }
+    let (network, offset) = match parse_payload(bytes, outer, upper, kind) {
+        Payload::Ip(network, offset) => (network, offset),
+        Payload::Other => return Err(Reason::NotTcp),
+        Payload::Cut => return Ok(hidden(kind.bit(), is_unaddressed)),
+        Payload::Hidden => return Ok(hidden(kind.bit(), true)),
     };
     let header_length = match network {
         Network::V4 => ipv4::HEADER_LENGTH,
@@ -82,7 +107,7 @@ pub fn parse_tunnel<B: Bytes>(
         || offset + header_length > upper.end
         || bytes.byte(offset + header_length - 1).is_none()
     {
-        return Ok(hidden);
+        return Ok(hidden(kind.bit(), is_unaddressed));
     }
     let inner = match network {
         Network::V4 => parse_ipv4(bytes, offset),
@@ -95,35 +120,50 @@ pub fn parse_tunnel<B: Bytes>(
     if network == Network::V6 {
         skip_extensions(&mut inner);
     }
-    let nested = nested(bytes, network, &inner).filter(|kind| kind.bit() & enabled != 0);
-    let ports = if nested.is_none() {
-        parse_ports(bytes, network, &inner)?
-    } else {
-        Ports::Hidden
-    };
-    let (ports, is_hidden) = match ports {
-        Ports::Known { source, destination } => ([source, destination], false),
-        Ports::Hidden => ([0; 2], true),
-    };
     Ok(Inner {
-        network: Some((network, offset)),
+        network,
+        offset,
+        is_unaddressed: false,
         upper: inner,
-        ports,
-        is_hidden,
-        kind,
-        nested,
+        kinds: kind.bit(),
     })
 }
 
-/// Whether a packet with this protocol number may be one of the `enabled` tunnels. That includes packets of either IP
-/// version with a number that is a tunnel's in one of them.
+/// The tunnels in which the outer source alone decides.
+///
+/// DS-Lite (RFC 6333 section 6.6): inner sources are private and the same for everybody; the subscriber is the sender of the
+/// outer packet. In the other tunnels the inner source is the subscriber's own address, and the outer one may be a
+/// concentrator's.
+const OUTER_DECIDES: u8 = Tunnel::V4InV6.bit();
+
+impl Inner {
+    /// Whether its IP header cannot be read.
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_hidden(&self) -> bool {
+        self.offset == 0
+    }
+
+    /// Whether the outer source alone decides on it.
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_its_outer_sources(&self) -> bool {
+        self.kinds & OUTER_DECIDES != 0
+    }
+}
+
+/// The kinds of tunnels that packets with this protocol number may be.
 #[inline(always)]
 #[must_use]
-pub const fn proto_may_be_tunnel(protocol: u32, enabled: u8) -> bool {
-    match protocol {
-        UDP => enabled & Tunnel::L2tp.bit() != 0,
-        IPV4 | IPV6 | GRE => enabled != 0,
-        _ => false,
+pub const fn kinds(outer: Network, protocol: u32) -> u8 {
+    match (outer, protocol) {
+        (Network::V4, IPV4) => Tunnel::V4InV4.bit(),
+        (Network::V4, IPV6) => Tunnel::V6InV4.bit(),
+        (Network::V6, IPV4) => Tunnel::V4InV6.bit(),
+        (Network::V6, IPV6) => Tunnel::V6InV6.bit(),
+        (_, GRE) => Tunnel::Gre.bit() | Tunnel::EthernetInGre.bit(),
+        (_, UDP) => Tunnel::L2tp.bit(),
+        _ => 0,
     }
 }
 
@@ -131,22 +171,9 @@ pub const fn proto_may_be_tunnel(protocol: u32, enabled: u8) -> bool {
 const fn protocol(tunnel: Tunnel) -> u32 {
     match tunnel {
         Tunnel::V4InV4 | Tunnel::V4InV6 => IPV4,
-        Tunnel::V6InV4 => IPV6,
-        Tunnel::Gre => GRE,
+        Tunnel::V6InV4 | Tunnel::V6InV6 => IPV6,
+        Tunnel::Gre | Tunnel::EthernetInGre => GRE,
         Tunnel::L2tp => UDP,
-    }
-}
-
-/// The kind of tunnel that packets with this protocol number are.
-#[inline(always)]
-const fn kind(outer: Network, protocol: u32) -> Option<Tunnel> {
-    match (outer, protocol) {
-        (Network::V4, IPV4) => Some(Tunnel::V4InV4),
-        (Network::V4, IPV6) => Some(Tunnel::V6InV4),
-        (Network::V6, IPV4) => Some(Tunnel::V4InV6),
-        (_, GRE) => Some(Tunnel::Gre),
-        (_, UDP) => Some(Tunnel::L2tp),
-        _ => None,
     }
 }
 
@@ -156,39 +183,63 @@ const _: () = {
     while number < Tunnel::ALL.len() {
         let tunnel = Tunnel::ALL[number];
         let protocol = protocol(tunnel);
-        assert!(proto_may_be_tunnel(protocol, tunnel.bit()));
-        let in_v4 = matches!(kind(Network::V4, protocol), Some(kind) if kind as u8 == tunnel as u8);
-        let in_v6 = matches!(kind(Network::V6, protocol), Some(kind) if kind as u8 == tunnel as u8);
-        assert!(in_v4 || in_v6);
+        let kinds = kinds(Network::V4, protocol) | kinds(Network::V6, protocol);
+        assert!(kinds & tunnel.bit() != 0, "a tunnel without a parser");
         number += 1;
     }
 };
 
-/// The kind of tunnel that starts inside a tunnel.
+/// The kind of tunnel of a packet whose protocol number is a tunnel's; `None` if the packet ends before it shows, an error if
+/// it is none.
 #[inline(always)]
-fn nested<B: Bytes>(bytes: &B, network: Network, upper: &UpperLayer) -> Option<Tunnel> {
-    let kind = kind(network, upper.protocol)?;
-    let is_another = match kind {
-        Tunnel::L2tp => upper.fragment_offset != 0 || !l2tp::is_l2tp(bytes, upper),
-        Tunnel::Gre => upper.fragment_offset != 0 || upper.is_hidden == 0 && gre::is_other_gre(bytes, upper),
-        Tunnel::V4InV4 | Tunnel::V4InV6 | Tunnel::V6InV4 => false,
-    };
-    (!is_another).then_some(kind)
+fn parse_kind<B: Bytes>(bytes: &B, outer: Network, upper: &UpperLayer) -> Result<Option<Tunnel>, Reason> {
+    match (outer, upper.protocol) {
+        (Network::V4, IPV4) => Ok(Some(Tunnel::V4InV4)),
+        (Network::V4, IPV6) => Ok(Some(Tunnel::V6InV4)),
+        (Network::V6, IPV4) => Ok(Some(Tunnel::V4InV6)),
+        (Network::V6, IPV6) => Ok(Some(Tunnel::V6InV6)),
+        (_, GRE) => gre::parse_kind(bytes, upper),
+        (_, UDP) => l2tp::parse_kind(bytes, upper),
+        _ => Err(Reason::NotTcp),
+    }
 }
 
-/// The IP version of the tunnel's payload, and where that starts; `None` if it cannot be read.
+/// The kinds of tunnels that may start in this upper layer, of those that are `enabled`; an error if none does (`not_tcp` or
+/// `later_fragment`).
+///
+/// The answer is [`parse_tunnel`]'s, but that what may be ordinary UDP is taken for it.
 #[inline(always)]
-fn parse_payload<B: Bytes>(
+pub fn starts_tunnel<B: Bytes>(
     bytes: &B,
     outer: Network,
     upper: &UpperLayer,
-    kind: Tunnel,
-) -> Result<Option<(Network, u32)>, Reason> {
+    enabled: u8,
+) -> Result<u8, Reason> {
+    let kinds = kinds(outer, upper.protocol) & enabled;
+    if upper.fragment_offset >= FIRST_HARMLESS_FRAGMENT {
+        return Err(Reason::LaterFragment);
+    }
+    let kind = if upper.fragment_offset != 0 || upper.is_hidden != 0 {
+        None
+    } else {
+        parse_kind(bytes, outer, upper)?
+    };
     match kind {
-        Tunnel::V4InV4 | Tunnel::V4InV6 => Ok(Some((Network::V4, upper.offset))),
-        Tunnel::V6InV4 => Ok(Some((Network::V6, upper.offset))),
-        Tunnel::Gre => gre::parse_gre(bytes, outer, upper),
-        Tunnel::L2tp => l2tp::parse_l2tp(bytes, upper),
+        Some(kind) if kind.bit() & enabled != 0 => Ok(kind.bit()),
+        None if upper.protocol != UDP && kinds != 0 => Ok(kinds),
+        _ => Err(Reason::NotTcp),
+    }
+}
+
+/// What the headers of this kind of tunnel lead to.
+#[inline(always)]
+fn parse_payload<B: Bytes>(bytes: &B, outer: Network, upper: &UpperLayer, kind: Tunnel) -> Payload {
+    match kind {
+        Tunnel::V4InV4 | Tunnel::V4InV6 => Payload::Ip(Network::V4, upper.offset),
+        Tunnel::V6InV4 | Tunnel::V6InV6 => Payload::Ip(Network::V6, upper.offset),
+        Tunnel::Gre => gre::parse_ip(bytes, outer, upper),
+        Tunnel::EthernetInGre => gre::parse_ethernet(bytes, upper),
+        Tunnel::L2tp => l2tp::parse_message(bytes, upper),
     }
 }
 

@@ -21,8 +21,10 @@ use super::{
     stage::ip,
 };
 
-/// The interface that the plain packets come from and go to.
-const INNER: &str = "inner0";
+/// The interface that the plain packets come from and go to, if those of a tunnel of this level do.
+fn inner(level: u8) -> String {
+    format!("inner{level}")
+}
 
 /// Ends `PPPoE` sessions on the router, until the process ends.
 pub fn end_sessions(lab: &Lab, line: Line, addresses: &[IpAddr]) {
@@ -32,11 +34,11 @@ pub fn end_sessions(lab: &Lab, line: Line, addresses: &[IpAddr]) {
             Ok((
                 PacketSocket::open(ACCESS)?,
                 PacketSocket::open(ACCESS)?,
-                Tun::create(INNER)?,
+                Tun::create(&inner(0))?,
             ))
         })
         .unwrap();
-    route(lab, Host::Router, addresses);
+    route(lab, Host::Router, 0, addresses);
     let mut into_kernel = tun.handle().unwrap();
     thread::spawn(move || -> anyhow::Result<()> {
         loop {
@@ -65,11 +67,11 @@ pub fn end_tunnel(lab: &Lab, tunnel: Tunnel, addresses: &[IpAddr]) {
         .run(move || {
             Ok((
                 Socket::new(domain, Type::RAW, Some(protocol))?,
-                Tun::create(INNER)?,
+                Tun::create(&inner(tunnel.level))?,
             ))
         })
         .unwrap();
-    route(lab, Host::Internet, addresses);
+    route(lab, Host::Internet, tunnel.level, addresses);
     // A raw IPv4 socket hands over the outer header too, an IPv6 one does not.
     let outer_length = match tunnel.outer {
         Family::V4 => 20,
@@ -104,17 +106,18 @@ fn serve(mut tun: Tun, send: impl Fn(&[u8]) -> anyhow::Result<()> + Send + 'stat
     });
 }
 
-fn route(lab: &Lab, host: Host, addresses: &[IpAddr]) {
-    let mut commands = vec![format!("link set {INNER} up")];
+fn route(lab: &Lab, host: Host, level: u8, addresses: &[IpAddr]) {
+    let inner = inner(level);
+    let mut commands = vec![format!("link set {inner} up")];
     commands.extend(
         addresses
             .iter()
-            .map(|address| format!("route add {address} dev {INNER}")),
+            .map(|address| format!("route add {address} dev {inner}")),
     );
     ip(lab, host, &commands);
     lab.host(host)
-        .run(|| {
-            for interface in ["all", INNER] {
+        .run(move || {
+            for interface in ["all", &inner] {
                 std::fs::write(format!("/proc/sys/net/ipv4/conf/{interface}/rp_filter"), "0")?;
             }
             Ok(())

@@ -26,7 +26,8 @@ pub struct Line {
     /// TPIDs and VLANs, outermost first.
     pub tags: &'static [(u16, u16)],
     pub ppp: Option<Ppp>,
-    pub tunnel: Option<Tunnel>,
+    /// The outermost first.
+    pub tunnels: &'static [Tunnel],
 }
 
 /// How PPP writes its protocol (RFC 1661 section 6.5).
@@ -45,23 +46,25 @@ pub struct Tunnel {
     pub outer: Family,
     /// The outer packet's protocol number.
     pub protocol: u8,
+    /// How many tunnels it is in.
+    pub level: u8,
 }
 
 impl Line {
     pub const ETHERNET: Self = Self {
         tags: &[],
         ppp: None,
-        tunnel: None,
+        tunnels: &[],
     };
     pub const PPPOE_IN_QINQ: Self = Self {
         tags: &[(0x88a8, 100), (0x8100, 42)],
         ppp: Some(Ppp::Full),
-        tunnel: None,
+        tunnels: &[],
     };
 
-    pub const fn tunnel(tunnel: Tunnel) -> Self {
+    pub const fn tunnels(tunnels: &'static [Tunnel]) -> Self {
         Self {
-            tunnel: Some(tunnel),
+            tunnels,
             ..Self::ETHERNET
         }
     }
@@ -71,15 +74,17 @@ impl Line {
         self.frame_between(ROUTER, HOST, packet)
     }
 
-    /// The frames with a packet to the router whose tunnel's outer packet is in fragments of `size` bytes.
+    /// The frames with a packet to the router whose only tunnel's outer packet is in fragments of `size` bytes.
     pub fn frames_of_fragments(&self, packet: &[u8], size: usize) -> Vec<Vec<u8>> {
-        let tunnel = self.tunnel.unwrap();
+        let [tunnel] = self.tunnels else {
+            panic!("not one tunnel: {:?}", self.tunnels)
+        };
         let payload = [&tunnel.header(packet), packet].concat();
         let there = Host::Internet.address(tunnel.outer);
         let pieces = packet::cut(&payload, size);
         let outer = packet::fragments(tunnel.here(), there, tunnel.protocol, &pieces);
         let link = Self {
-            tunnel: None,
+            tunnels: &[],
             ..*self
         };
         outer.iter().map(|packet| link.frame(packet)).collect()
@@ -91,8 +96,8 @@ impl Line {
     }
 
     fn frame_between(&self, to: Mac, from: Mac, packet: &[u8]) -> Vec<u8> {
-        let tunnelled = self.tunnel.map(|tunnel| tunnel.packet(packet));
-        let packet = tunnelled.as_deref().unwrap_or(packet);
+        let innermost_first = self.tunnels.iter().rev();
+        let packet = innermost_first.fold(packet.to_vec(), |packet, tunnel| tunnel.packet(&packet));
         let is_v4 = packet[0] >> 4 == 4;
         let mut frame = [to, from].concat();
         for (tpid, vlan) in self.tags {
@@ -121,10 +126,8 @@ impl Line {
     /// The packet in a frame, if it is one that this line could have.
     pub fn packet<'f>(&self, frame: &'f [u8]) -> Option<&'f [u8]> {
         let packet = link_payload(frame)?;
-        match self.tunnel {
-            Some(tunnel) => tunnel.payload(packet),
-            None => Some(packet),
-        }
+        let mut tunnels = self.tunnels.iter();
+        tunnels.try_fold(packet, |packet, tunnel| tunnel.payload(packet))
     }
 }
 
@@ -148,7 +151,10 @@ impl Tunnel {
     pub const V4_IN_V6: Self = Self::new("4in6", Family::V6, 4);
     pub const V6_IN_V4: Self = Self::new("6in4", Family::V4, 41);
     pub const V4_IN_V4: Self = Self::new("4in4", Family::V4, 4);
+    pub const V6_IN_V6: Self = Self::new("6in6", Family::V6, 41);
     pub const GRE: Self = Self::new("gre", Family::V4, 47);
+    /// Ethernet frames in GRE, with a VLAN tag.
+    pub const ETHERNET_IN_GRE: Self = Self::new("eogre", Family::V4, 47);
     pub const L2TP: Self = Self::new("l2tp", Family::V4, 17);
 
     const fn new(name: &'static str, outer: Family, protocol: u8) -> Self {
@@ -156,14 +162,23 @@ impl Tunnel {
             name,
             outer,
             protocol,
+            level: 0,
         }
     }
 
-    /// The bot's outer address.
+    /// The same inside another tunnel.
+    pub const fn inside(self) -> Self {
+        Self {
+            level: self.level + 1,
+            ..self
+        }
+    }
+
+    /// The bot's outer address; each level has its own.
     pub fn here(&self) -> IpAddr {
         match self.outer {
-            Family::V4 => TUNNEL4.into(),
-            Family::V6 => TUNNEL6.into(),
+            Family::V4 => Ipv4Addr::from_bits(TUNNEL4.to_bits() + u32::from(self.level)).into(),
+            Family::V6 => Ipv6Addr::from_bits(TUNNEL6.to_bits() + u128::from(self.level)).into(),
         }
     }
 
@@ -191,6 +206,13 @@ impl Tunnel {
         match self.name {
             "gre" if is_v4 => vec![0, 0, 0x08, 0x00],
             "gre" => vec![0, 0, 0x86, 0xdd],
+            "eogre" => {
+                let mut header = vec![0, 0, 0x65, 0x58]; // transparent Ethernet bridging
+                header.extend([ROUTER, HOST].concat());
+                header.extend([0x81, 0x00, 0x00, 0x2a]); // VLAN 42
+                header.extend(if is_v4 { [0x08, 0x00] } else { [0x86, 0xdd] });
+                header
+            }
             "l2tp" => {
                 let mut header = vec![0x06, 0xa5, 0x06, 0xa5]; // port 1701 on both sides (RFC 2661 section 8.1)
                 let length = u16::try_from(self.header_length() + inner.len()).unwrap();
@@ -208,6 +230,7 @@ impl Tunnel {
     pub fn header_length(&self) -> usize {
         match self.name {
             "gre" => 4,
+            "eogre" => 22,
             "l2tp" => 18,
             _ => 0,
         }

@@ -40,7 +40,7 @@ pub struct Pppoe {
 }
 
 /// How many VLAN tags there may be.
-const TAGS: usize = 4;
+pub const TAGS: usize = 4;
 
 /// Whether a frame has more tags than are skipped.
 pub fn has_too_many_tags(frame: &[u8]) -> bool {
@@ -86,7 +86,7 @@ pub fn read(frame: &[u8]) -> Option<Link> {
     }
 }
 
-fn is_tag(ether_type: EtherType) -> bool {
+pub fn is_tag(ether_type: EtherType) -> bool {
     [0x8100, 0x88a8, 0x9100].contains(&ether_type.0)
 }
 

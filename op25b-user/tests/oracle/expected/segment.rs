@@ -20,6 +20,8 @@ use crate::{
 pub struct Addresses {
     pub source: IpAddr,
     pub destination: IpAddr,
+    /// The sources of the outer packets of tunnels, where they are asked beside the inner one: the outermost first.
+    pub outer: [Option<IpAddr>; 2],
 }
 
 impl Addresses {
@@ -27,6 +29,7 @@ impl Addresses {
         Self {
             source: network.source,
             destination: network.destination,
+            outer: [None; 2],
         }
     }
 }
@@ -73,12 +76,18 @@ pub fn read(policy: &Policy, role: Role, frame: &[u8]) -> Reading {
     let Some(upper) = outer.upper else {
         return Reading::Hidden(addresses);
     };
-    let kind = upper
-        .protocol
-        .and_then(|protocol| tunnel::kind(policy, outer.family, protocol));
-    match kind {
-        Some(kind) if role == Role::Subscriber => tunnel::read(policy, bytes, link, &outer, upper, kind),
-        _ => tcp(bytes, link, &outer, upper, addresses),
+    let kinds = tunnel::kinds(policy, outer.family, upper.protocol);
+    if role == Role::Subscriber && !kinds.is_empty() {
+        tunnel::read(
+            policy,
+            bytes,
+            link,
+            &outer,
+            upper,
+            tunnel::Way::new(&kinds, addresses),
+        )
+    } else {
+        tcp(bytes, link, &outer, upper, addresses)
     }
 }
 

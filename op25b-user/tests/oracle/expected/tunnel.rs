@@ -1,6 +1,6 @@
 //! The segment inside a tunnel.
 
-use etherparse::{IpNumber, ip_number};
+use etherparse::{EtherType, IpNumber, ip_number};
 
 use super::{
     bytes::{Bytes, FARTHEST},
@@ -19,17 +19,23 @@ const EARLY: u16 = 15;
 /// UDP's port of L2TP (RFC 2661).
 const L2TP_PORT: u16 = 1701;
 
-/// The kind of tunnel that a protocol stands for, if the policy enables it. UDP's port is not seen here.
-pub fn kind(policy: &Policy, outer: Family, protocol: u8) -> Option<Tunnel> {
-    let kind = match (outer, IpNumber(protocol)) {
-        (Family::V4, ip_number::IPV4) => Tunnel::V4InV4,
-        (Family::V4, ip_number::IPV6) => Tunnel::V6InV4,
-        (Family::V6, ip_number::IPV4) => Tunnel::V4InV6,
-        (_, ip_number::GRE) => Tunnel::Gre,
-        (_, ip_number::UDP) => Tunnel::L2tp,
-        _ => return None,
+/// The kinds of tunnel that a protocol may stand for, of those that the policy enables. The headers after it say which one it
+/// is.
+pub fn kinds(policy: &Policy, outer: Family, protocol: Option<u8>) -> Vec<Tunnel> {
+    let Some(protocol) = protocol else {
+        return Vec::new();
     };
-    policy.looks_into(kind).then_some(kind)
+    let kinds: &[Tunnel] = match (outer, IpNumber(protocol)) {
+        (Family::V4, ip_number::IPV4) => &[Tunnel::V4InV4],
+        (Family::V4, ip_number::IPV6) => &[Tunnel::V6InV4],
+        (Family::V6, ip_number::IPV4) => &[Tunnel::V4InV6],
+        (Family::V6, ip_number::IPV6) => &[Tunnel::V6InV6],
+        (_, ip_number::GRE) => &[Tunnel::Gre, Tunnel::EthernetInGre],
+        (_, ip_number::UDP) => &[Tunnel::L2tp],
+        _ => &[],
+    };
+    let is_enabled = |kind: &Tunnel| policy.looks_into(*kind);
+    kinds.iter().copied().filter(is_enabled).collect()
 }
 
 /// What a tunnel's own headers lead to.
@@ -37,7 +43,32 @@ enum Inner {
     Packet(Family, usize),
     /// Something that is no IP packet.
     Other,
-    Unreadable,
+    /// More headers than are skipped.
+    Hidden,
+    /// The packet ends before.
+    Cut,
+}
+
+/// How a packet was reached, and what it may be.
+#[derive(Clone, Copy)]
+pub struct Way<'k> {
+    /// The kinds of tunnel that it may be.
+    kinds: &'k [Tunnel],
+    /// The addresses so far: those of the packet itself, unless it is in a tunnel in which the outer source decides.
+    addresses: Addresses,
+    /// How many tunnels it is in.
+    depth: usize,
+}
+
+impl<'k> Way<'k> {
+    /// A packet in no tunnel.
+    pub fn new(kinds: &'k [Tunnel], addresses: Addresses) -> Self {
+        Self {
+            kinds,
+            addresses,
+            depth: 0,
+        }
+    }
 }
 
 /// Reads the packet in a tunnel.
@@ -47,40 +78,60 @@ pub fn read(
     link: Link,
     outer: &Network,
     upper: Upper,
-    kind: Tunnel,
+    way: Way<'_>,
 ) -> Reading {
-    // Of a fragment without the inner header, the inner source is in another one.
-    let hidden = || {
-        if upper.fragmented && kind != Tunnel::V4InV6 {
-            Reading::Unaddressed
-        } else {
-            Reading::Hidden(Addresses::of(outer))
-        }
-    };
+    let kinds = way.kinds;
+    let is_outer_sources = kinds == [Tunnel::V4InV6];
     match upper.fragment_offset {
         0 => (),
-        1..=EARLY => return hidden(),
+        // UDP is anybody's, and L2TP's port is in the first fragment.
+        1..=EARLY if is_outer_sources || kinds == [Tunnel::L2tp] => {
+            return Reading::Hidden(way.addresses);
+        }
+        1..=EARLY => return Reading::Unaddressed,
         _ => return Reading::Ended(Reason::LaterFragment),
     }
+    // Of a first fragment without the inner header, the inner source is in another one.
+    let cut = || {
+        if upper.fragmented && !is_outer_sources {
+            Reading::Unaddressed
+        } else {
+            Reading::Hidden(way.addresses)
+        }
+    };
     let Some(at) = upper.at.filter(|at| *at <= FARTHEST) else {
-        return hidden();
+        return cut();
     };
     let bytes = bytes.until(outer.end);
-    let inner = match kind {
-        Tunnel::V4InV4 | Tunnel::V4InV6 => Inner::Packet(Family::V4, at),
-        Tunnel::V6InV4 => Inner::Packet(Family::V6, at),
-        Tunnel::Gre => gre(bytes, at, outer.family).unwrap_or(Inner::Unreadable),
-        Tunnel::L2tp => l2tp(bytes, at).unwrap_or(Inner::Unreadable),
+    let Some((kind, inner)) = headers(bytes, outer.family, kinds, at) else {
+        return cut();
     };
+    if kind.is_none_or(|kind| !kinds.contains(&kind)) {
+        return Reading::Ended(Reason::NotTcp);
+    }
     let inner = match inner {
         Inner::Packet(family, at) if at <= FARTHEST => network::read(bytes, at, family),
         Inner::Other => return Reading::Ended(Reason::NotTcp),
-        Inner::Packet(..) | Inner::Unreadable => return hidden(),
+        Inner::Hidden => return Reading::Unaddressed,
+        Inner::Packet(..) | Inner::Cut => return cut(),
     };
     match inner {
-        Ok(inner) => read_inner(policy, bytes, link, outer, &inner, kind),
-        Err(NoNetwork::Short) => hidden(),
+        Ok(inner) => read_inner(policy, bytes, link, &inner, kind == Some(Tunnel::V4InV6), &way),
+        Err(NoNetwork::Short) => cut(),
         Err(NoNetwork::Version) => Reading::Ended(Reason::NotTcp),
+    }
+}
+
+/// The kind of a tunnel of one of these kinds, whose headers start at `at`, none if it is none of any; and what the headers
+/// lead to. Empty if the packet ends before they tell the kind.
+fn headers(bytes: Bytes<'_>, outer: Family, kinds: &[Tunnel], at: usize) -> Option<(Option<Tunnel>, Inner)> {
+    let kind = *kinds.first()?;
+    match kind {
+        Tunnel::V4InV4 | Tunnel::V4InV6 => Some((Some(kind), Inner::Packet(Family::V4, at))),
+        Tunnel::V6InV4 | Tunnel::V6InV6 => Some((Some(kind), Inner::Packet(Family::V6, at))),
+        Tunnel::Gre | Tunnel::EthernetInGre => gre(bytes, at, outer),
+        Tunnel::L2tp if bytes.number(at + 2)? != L2TP_PORT => Some((None, Inner::Other)),
+        Tunnel::L2tp => Some((Some(kind), l2tp(bytes, at).unwrap_or(Inner::Cut))),
     }
 }
 
@@ -88,42 +139,36 @@ fn read_inner(
     policy: &Policy,
     bytes: Bytes<'_>,
     link: Link,
-    outer: &Network,
     inner: &Network,
-    tunnel: Tunnel,
+    is_outer_sources: bool,
+    way: &Way<'_>,
 ) -> Reading {
-    let addresses = Addresses {
-        // DS-Lite: many customers have the same private address inside.
-        source: if tunnel == Tunnel::V4InV6 {
-            outer.source
-        } else {
-            inner.source
-        },
+    let mut addresses = Addresses {
         destination: inner.destination,
+        ..way.addresses
     };
+    // DS-Lite: many customers have the same private address inside.
+    if !is_outer_sources {
+        addresses.outer[way.depth] = Some(addresses.source);
+        addresses.source = inner.source;
+    }
     let Some(upper) = inner.upper else {
         return Reading::Hidden(addresses);
     };
-    let nested = upper
-        .protocol
-        .and_then(|protocol| kind(policy, inner.family, protocol));
-    let is_nested = match nested {
-        Some(Tunnel::L2tp) => {
-            let bytes = bytes.until(inner.end);
-            let port = upper.at.and_then(|at| bytes.number(at + 2));
-            upper.fragment_offset == 0 && port == Some(L2TP_PORT)
+    let kinds = kinds(policy, inner.family, upper.protocol);
+    let reading = match (kinds.is_empty(), way.depth) {
+        (true, _) => segment::tcp(bytes, link, inner, upper, addresses),
+        (false, 0) => {
+            let way = Way {
+                kinds: &kinds,
+                addresses,
+                depth: 1,
+            };
+            read(policy, bytes, link, inner, upper, way)
         }
-        Some(Tunnel::Gre) => {
-            // Version and routing; which protocol it carries makes no difference.
-            let flags = upper.at.and_then(|at| bytes.until(inner.end).number(at));
-            upper.fragment_offset == 0 && flags.is_none_or(|flags| flags & 0x4007 == 0)
-        }
-        other => other.is_some(),
+        (false, _) => read_third(bytes.until(inner.end), inner, upper, &kinds, addresses),
     };
-    if is_nested {
-        return Reading::Hidden(addresses);
-    }
-    match segment::tcp(bytes, link, inner, upper, addresses) {
+    match reading {
         Reading::Known(segment) => Reading::Known(Segment {
             tunnelled: true,
             ..segment
@@ -132,8 +177,32 @@ fn read_inner(
     }
 }
 
-/// RFC 2784 and RFC 2890; empty if it cannot be read.
-fn gre(bytes: Bytes<'_>, at: usize, outer: Family) -> Option<Inner> {
+/// A packet in two tunnels that may be a third one: nothing inside is read.
+fn read_third(
+    bytes: Bytes<'_>,
+    outer: &Network,
+    upper: Upper,
+    kinds: &[Tunnel],
+    addresses: Addresses,
+) -> Reading {
+    if upper.fragment_offset > EARLY {
+        return Reading::Ended(Reason::LaterFragment);
+    }
+    let start = upper.at.filter(|_| upper.fragment_offset == 0);
+    let is_tunnel = match start.and_then(|at| headers(bytes, outer.family, kinds, at)) {
+        Some((kind, _)) => kind.is_some_and(|kind| kinds.contains(&kind)),
+        // What does not show UDP's port is ordinary UDP.
+        None => kinds != [Tunnel::L2tp],
+    };
+    if is_tunnel {
+        Reading::Hidden(addresses)
+    } else {
+        Reading::Ended(Reason::NotTcp)
+    }
+}
+
+/// RFC 2784 and RFC 2890: the kind of tunnel, none if it is none, and what it leads to; empty if the header cannot be read.
+fn gre(bytes: Bytes<'_>, at: usize, outer: Family) -> Option<(Option<Tunnel>, Inner)> {
     const CHECKSUM: u16 = 0x8000;
     const ROUTING: u16 = 0x4000;
     const KEY: u16 = 0x2000;
@@ -141,21 +210,61 @@ fn gre(bytes: Bytes<'_>, at: usize, outer: Family) -> Option<Inner> {
     const VERSION: u16 = 0x0007;
     /// What Linux's tunnels take for a packet of the outer one's family.
     const WCCP: u16 = 0x883e;
+    /// Transparent Ethernet bridging.
+    const ETHERNET: u16 = 0x6558;
 
     let (flags, protocol) = (bytes.number(at)?, bytes.number(at + 2)?);
     if flags & (VERSION | ROUTING) != 0 {
-        return Some(Inner::Other);
+        return Some((None, Inner::Other));
     }
     if flags == 0 && protocol == WCCP {
-        let redirect = if bytes.byte(at + 4)? >> 4 == 4 { 0 } else { 4 };
-        return Some(Inner::Packet(outer, at + 4 + redirect));
+        let inner = bytes.byte(at + 4).map_or(Inner::Cut, |first| {
+            let redirect = if first >> 4 == 4 { 0 } else { 4 };
+            Inner::Packet(outer, at + 4 + redirect)
+        });
+        return Some((Some(Tunnel::Gre), inner));
     }
     let optional = [CHECKSUM, KEY, SEQUENCE].map(|flag| if flags & flag == 0 { 0 } else { 4 });
     let inner = at + 4 + optional.iter().sum::<usize>();
+    if protocol == ETHERNET {
+        let inner = ethernet(bytes, inner).unwrap_or(Inner::Cut);
+        return Some((Some(Tunnel::EthernetInGre), inner));
+    }
     Some(match Family::of_ether_type(protocol) {
-        Some(family) => Inner::Packet(family, inner),
-        None => Inner::Other,
+        Some(family) => (Some(Tunnel::Gre), Inner::Packet(family, inner)),
+        None => (None, Inner::Other),
     })
+}
+
+/// An Ethernet frame as on the line; empty if it ends before its packet.
+fn ethernet(bytes: Bytes<'_>, frame: usize) -> Option<Inner> {
+    /// Addresses, before the `EtherType`.
+    const ADDRESSES: usize = 12;
+    const PPPOE_SESSION: u16 = 0x8864;
+
+    let mut at = frame + ADDRESSES;
+    for _ in 0..=link::TAGS {
+        let ether_type = bytes.number(at)?;
+        at += 2;
+        if link::is_tag(EtherType(ether_type)) {
+            at += 2;
+            continue;
+        }
+        if ether_type != PPPOE_SESSION {
+            return Some(match Family::of_ether_type(ether_type) {
+                Some(family) => Inner::Packet(family, at),
+                None => Inner::Other,
+            });
+        }
+        let ppp = at + 6;
+        // No session's frame is shorter than a whole protocol field.
+        bytes.get(ppp, 2)?;
+        return Some(match link::ppp(bytes, ppp)? {
+            Some((family, length)) => Inner::Packet(family, ppp + length),
+            None => Inner::Other,
+        });
+    }
+    Some(Inner::Hidden)
 }
 
 /// RFC 2661 in UDP; empty if it cannot be read. UDP's and L2TP's own lengths are not used.
@@ -166,9 +275,6 @@ fn l2tp(bytes: Bytes<'_>, udp: usize) -> Option<Inner> {
     const OFFSET: u16 = 0x0200;
     const VERSION: u16 = 0x000f;
 
-    if bytes.number(udp + 2)? != L2TP_PORT {
-        return Some(Inner::Other);
-    }
     let flags = bytes.number(udp + 8)?;
     if flags & CONTROL != 0 || flags & VERSION != 2 {
         return Some(Inner::Other);

@@ -1,5 +1,7 @@
 //! The policy's decision on a segment.
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 
 use super::segment::{Addresses, Segment};
@@ -16,6 +18,35 @@ pub struct Decision {
 
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
+
+/// The decision on a packet with these addresses: of those on its sources, if it has several, the strictest one, and of
+/// equally strict ones that on the innermost source.
+///
+/// An outer source in no pool is nobody's whom the policy knows, such as a concentrator's.
+pub fn of_all_sources(
+    policy: &Policy,
+    addresses: Addresses,
+    decide: impl Fn(Addresses) -> Option<(Reason, Decision)>,
+) -> Option<(Reason, Decision)> {
+    let pooled = |outer: &IpAddr| policy.pool_of(*outer).is_some();
+    let outer = addresses.outer.into_iter().flatten().filter(pooled);
+    let mut strictest = decide(addresses);
+    for source in outer.rev() {
+        let decision = decide(Addresses { source, ..addresses });
+        if strictness(decision.as_ref()) > strictness(strictest.as_ref()) {
+            strictest = decision;
+        }
+    }
+    strictest
+}
+
+fn strictness(decision: Option<&(Reason, Decision)>) -> u8 {
+    match decision {
+        Some((_, decision)) if decision.verdict != Verdict::Pass => 2,
+        Some((Reason::Monitored, _)) => 1,
+        _ => 0,
+    }
+}
 
 /// A segment whose ports cannot be read.
 pub fn hidden(policy: &Policy, role: Role, addresses: Addresses, now: Timestamp) -> Decision {
@@ -55,7 +86,13 @@ pub fn unaddressed(policy: &Policy, now: Timestamp) -> Decision {
 }
 
 /// A segment whose ports are known; none if none of them is blocked.
-pub fn known(policy: &Policy, role: Role, segment: &Segment, now: Timestamp) -> Option<(Reason, Decision)> {
+pub fn known(
+    policy: &Policy,
+    role: Role,
+    segment: &Segment,
+    addresses: Addresses,
+    now: Timestamp,
+) -> Option<(Reason, Decision)> {
     let block = &policy.block;
     let is_mirror = role == Role::Uplink && block.ports.contains(&segment.source_port);
     let is_to_blocked = block.ports.contains(&segment.destination_port);
@@ -66,7 +103,9 @@ pub fn known(policy: &Policy, role: Role, segment: &Segment, now: Timestamp) -> 
     if !is_concerned {
         return None;
     }
-    let Addresses { source, destination } = segment.addresses;
+    let Addresses {
+        source, destination, ..
+    } = addresses;
     let (subscriber, remote) = match role {
         Role::Subscriber => (source, destination),
         Role::Uplink => (destination, source),

@@ -33,7 +33,7 @@ pub fn frame(universe: &Universe, longest: usize) -> impl Strategy<Value = Vec<u
 
 /// A link header.
 #[derive(Clone, Debug)]
-struct Link {
+pub struct Link {
     to: [u8; 6],
     from: [u8; 6],
     tags: Vec<u16>,
@@ -41,7 +41,8 @@ struct Link {
     other: Option<u16>,
 }
 
-fn link() -> impl Strategy<Value = Link> {
+/// A link header, mostly one before IP.
+pub fn link() -> impl Strategy<Value = Link> {
     let to = prop_oneof![
         8 => Just([0x02, 0, 0, 0, 0, 0x01]),
         1 => prop::sample::select(vec![[0xff; 6], [0x01, 0, 0x5e, 0, 0, 1], [0x33, 0x33, 0, 0, 0, 1], [0xfe; 6]]),
@@ -71,7 +72,8 @@ fn link() -> impl Strategy<Value = Link> {
 }
 
 impl Link {
-    fn before(&self, packet: &Packet) -> Vec<u8> {
+    /// The bytes before a packet.
+    pub fn before(&self, packet: &Packet) -> Vec<u8> {
         let mut bytes = [self.to, self.from].concat();
         for (tag, id) in self.tags.iter().zip(100u16..) {
             bytes.extend(tag.to_be_bytes());

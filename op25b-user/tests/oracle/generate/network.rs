@@ -21,12 +21,13 @@ pub struct Packet {
 pub fn packet(universe: &Universe, depth: usize, longest: usize) -> BoxedStrategy<Packet> {
     let segment = transport::tcp(universe, longest).boxed();
     let other = transport::other(universe).boxed();
+    // Where no tunnel is enabled they are all the same.
+    let weight = |usual| if universe.tunnels.is_empty() { 1 } else { usual };
     let upper = if depth == 0 {
-        prop_oneof![12 => segment, 1 => other].boxed()
+        prop_oneof![12 => segment, 1 => other, weight(3) => tunnels::start().boxed()].boxed()
     } else {
         let tunnel = tunnels::tunnel(universe, packet(universe, depth - 1, longest)).boxed();
-        // Where no tunnel is enabled they are all the same.
-        let weight = if universe.tunnels.is_empty() { 1 } else { 12 };
+        let weight = weight(12);
         prop_oneof![12 => segment, 1 => other, weight => tunnel].boxed()
     };
     prop_oneof![v4(universe, upper.clone()).boxed(), v6(universe, upper).boxed()].boxed()

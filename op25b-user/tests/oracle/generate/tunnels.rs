@@ -4,7 +4,7 @@ use etherparse::ip_number;
 use proptest::prelude::*;
 
 use super::{
-    Universe,
+    Universe, frames,
     network::Packet,
     transport::{Upper, filler},
 };
@@ -13,7 +13,7 @@ use crate::{expected::link::Family, policy::Tunnel};
 /// A packet inside one of the tunnels, mostly one that is enabled.
 pub fn tunnel(universe: &Universe, packet: BoxedStrategy<Packet>) -> impl Strategy<Value = Upper> + use<> {
     let ip_in_ip = u32::from(
-        [Tunnel::V4InV4, Tunnel::V4InV6, Tunnel::V6InV4]
+        [Tunnel::V4InV4, Tunnel::V4InV6, Tunnel::V6InV4, Tunnel::V6InV6]
             .iter()
             .any(|tunnel| universe.tunnels.contains(tunnel)),
     );
@@ -27,8 +27,32 @@ pub fn tunnel(universe: &Universe, packet: BoxedStrategy<Packet>) -> impl Strate
             bytes: packet.bytes,
         }).boxed(),
         weight(Tunnel::Gre) => gre(packet.clone()).boxed(),
+        weight(Tunnel::EthernetInGre) => ethernet_in_gre(packet.clone()).boxed(),
         weight(Tunnel::L2tp) => l2tp(packet).boxed(),
     ]
+}
+
+/// A tunnel of which only the beginning is there, inside all tunnels that are parsed.
+pub fn start() -> impl Strategy<Value = Upper> {
+    let ip = prop::sample::select(vec![ip_number::IPV4.0, ip_number::IPV6.0])
+        .prop_map(|protocol| (protocol, Vec::new()));
+    let ether_type = prop::sample::select(vec![0x0800u16, 0x86dd, 0x6558, 0x883e, 0x880b, 0x8847]);
+    let gre = (flags(&[0x8000, 0x2000], 0), ether_type).prop_map(|(flags, ether_type)| {
+        let header = [flags.to_be_bytes(), ether_type.to_be_bytes()].concat();
+        (ip_number::GRE.0, header)
+    });
+    let port = prop::sample::select(vec![1701u16, 1701, 53]);
+    let udp = port.prop_map(|port| (ip_number::UDP.0, [[0x06, 0xa5], port.to_be_bytes()].concat()));
+    let whole = prop_oneof![2 => ip, 2 => gre, 2 => udp];
+    let cut = prop_oneof![6 => Just(4usize), 1 => 0usize..4];
+    (whole, cut, filler(40)).prop_map(|((protocol, mut bytes), cut, rest)| {
+        bytes.truncate(cut);
+        // What is cut off ends there.
+        if cut == 4 {
+            bytes.extend(rest);
+        }
+        Upper { protocol, bytes }
+    })
 }
 
 /// Any combination of these bits, and seldom any number at all.
@@ -45,30 +69,44 @@ fn gre(packet: BoxedStrategy<Packet>) -> impl Strategy<Value = Upper> {
         16 => Just(None),
         1 => prop::sample::select(vec![0x6558u16, 0x880b, 0x0806, 0x0800, 0x86dd, 0x883e]).prop_map(Some),
     ];
-    (
-        packet,
-        flags(&[0x8000, 0x2000, 0x1000], 0),
-        ether_type,
-        any::<u8>(),
-    )
-        .prop_map(|(packet, flags, ether_type, fill)| {
-            let honest = match packet.family {
-                Family::V4 => 0x0800,
-                Family::V6 => 0x86dd,
-            };
+    in_gre((packet, ether_type).prop_map(|(packet, ether_type)| {
+        let honest = match packet.family {
+            Family::V4 => 0x0800,
+            Family::V6 => 0x86dd,
+        };
+        (ether_type.unwrap_or(honest), packet.bytes)
+    }))
+}
+
+/// A frame in GRE, with the link headers of any other.
+fn ethernet_in_gre(packet: BoxedStrategy<Packet>) -> impl Strategy<Value = Upper> {
+    let ether_type = prop_oneof![16 => Just(0x6558u16), 1 => prop::sample::select(vec![0x0800u16, 0x88be])];
+    let frame = (frames::link(), packet).prop_map(|(link, packet)| {
+        let mut frame = link.before(&packet);
+        frame.extend(packet.bytes);
+        frame
+    });
+    in_gre((ether_type, frame))
+}
+
+/// A protocol type and what it announces, after a GRE header with any options.
+fn in_gre(payload: impl Strategy<Value = (u16, Vec<u8>)>) -> impl Strategy<Value = Upper> {
+    (payload, flags(&[0x8000, 0x2000, 0x1000], 0), any::<u8>()).prop_map(
+        |((protocol, payload), flags, fill)| {
             let mut bytes = flags.to_be_bytes().to_vec();
-            bytes.extend(ether_type.unwrap_or(honest).to_be_bytes());
+            bytes.extend(protocol.to_be_bytes());
             for optional in [0x8000, 0x2000, 0x1000] {
                 if flags & optional != 0 {
                     bytes.extend([fill; 4]);
                 }
             }
-            bytes.extend(packet.bytes);
+            bytes.extend(payload);
             Upper {
                 protocol: ip_number::GRE.0,
                 bytes,
             }
-        })
+        },
+    )
 }
 
 fn l2tp(packet: BoxedStrategy<Packet>) -> impl Strategy<Value = Upper> {

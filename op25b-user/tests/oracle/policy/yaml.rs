@@ -76,7 +76,9 @@ fn write_interface(f: &mut fmt::Formatter<'_>, index: usize, interface: &Interfa
         Tunnel::V4InV6 => "4in6",
         Tunnel::V6InV4 => "6in4",
         Tunnel::V4InV4 => "4in4",
+        Tunnel::V6InV6 => "6in6",
         Tunnel::Gre => "gre",
+        Tunnel::EthernetInGre => "eogre",
         Tunnel::L2tp => "l2tp",
     };
     let role = interface.role.name();

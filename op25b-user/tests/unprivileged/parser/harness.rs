@@ -5,12 +5,13 @@
 use op25b_common::{Reason, Tunnel};
 use op25b_ebpf::parse::{
     MAX_OFFSET, Network, OPEN_END, UpperLayer,
-    ethernet::{MAX_LINK_LENGTH, parse_link},
+    ethernet::{Link, MAX_LINK_LENGTH, parse_link},
     extensions::{proto_is_extension, skip_extensions},
     ipv4::{self, parse_ipv4},
     ipv6::{self, parse_ipv6},
+    segment::Segment,
     tcp::{Ports, TCP, parse_ports},
-    tunnel::parse_tunnel,
+    tunnel::{parse_tunnel, starts_tunnel},
 };
 
 /// Runs all parsers on a frame, and those for IP on the same bytes as packets of both versions.
@@ -21,6 +22,9 @@ pub fn check(frame: &[u8]) {
             assert!(link.ppp <= 2);
             assert!(link.length <= at + MAX_LINK_LENGTH && link.length <= length(frame));
             packet(frame, network, link.length);
+            if let Some(upper) = upper(frame, network, link.length) {
+                enter(frame, network, link, upper);
+            }
         }
     }
     for network in [Network::V4, Network::V6] {
@@ -114,12 +118,16 @@ fn tunnel(frame: &[u8], outer: Network, upper: &UpperLayer, enabled: u8) {
         Err(Reason::NotTcp | Reason::LaterFragment) => return,
         Err(other) => panic!("{other:?} is not a reason for that"),
     };
-    assert!(found.kind.bit() & enabled != 0);
-    assert!(found.nested.is_none_or(|nested| nested.bit() & enabled != 0));
-    let Some((network, offset)) = found.network else {
-        assert!(found.is_hidden, "ports without a header before them");
+    assert!(found.kinds != 0 && found.kinds & !enabled == 0);
+    if found.is_hidden() {
         return;
-    };
+    }
+    let (network, offset) = (found.network, found.offset);
+    assert!(
+        found.kinds.is_power_of_two(),
+        "a header after one that was not read"
+    );
+    assert!(!found.is_unaddressed, "a header without an address");
     let header_length = match network {
         Network::V4 => ipv4::HEADER_LENGTH,
         Network::V6 => ipv6::HEADER_LENGTH,
@@ -130,12 +138,33 @@ fn tunnel(frame: &[u8], outer: Network, upper: &UpperLayer, enabled: u8) {
         found.upper.end <= upper.end,
         "an inner packet that is longer than the outer one"
     );
-    if found.nested.is_some() {
-        assert!(found.is_hidden);
+    ports(frame, network, &found.upper, upper.end);
+    if let Ok(kinds) = starts_tunnel(&frame, network, &found.upper, enabled) {
+        assert!(kinds != 0 && kinds & !enabled == 0);
     }
-    if !found.is_hidden {
-        let [source, destination] = found.ports;
-        let ports = Ports::Known { source, destination };
-        in_range(frame, &found.upper, ports, upper.end);
+}
+
+/// A segment in the tunnels of a frame, as the program enters one after the other.
+fn enter(frame: &[u8], network: Network, link: Link, upper: UpperLayer) {
+    let mut segment = Segment::new(link, network, upper);
+    let all = Tunnel::ALL.iter().fold(0, |all, tunnel| all | tunnel.bit());
+    let mut levels = 0;
+    loop {
+        let is_tunnel = segment.enter_tunnel(&frame, all, |upper| skip_extensions(&frame, upper));
+        levels += 1;
+        match is_tunnel {
+            Ok(true) => assert!(levels < Segment::LEVELS, "more levels than are parsed"),
+            Ok(false) => break,
+            Err(Reason::NotTcp | Reason::LaterFragment) => return,
+            Err(other) => panic!("{other:?} is not a reason for that"),
+        }
+    }
+    segment.read_flow(&frame);
+    let networks = [segment.source_network, segment.destination_network];
+    for network in networks
+        .into_iter()
+        .chain(segment.outer_sources.map(|outer| outer.network))
+    {
+        assert!(network < length(frame), "an address that is not in the frame");
     }
 }
