@@ -26,8 +26,6 @@ pub const LINE_ROUTER: Mac = [0x02, 0, 0, 0, 0, 0x01];
 /// The subscriber's.
 pub const LINE_SUBSCRIBER: Mac = [0x02, 0, 0, 0, 0, 0x02];
 
-const ETHERTYPE_IPV4: [u8; 2] = [0x08, 0x00];
-const ETHERTYPE_IPV6: [u8; 2] = [0x86, 0xdd];
 /// PPP's protocol numbers (RFC 1332, RFC 5072).
 const PPP_IPV4: [u8; 2] = [0x00, 0x21];
 const PPP_IPV6: [u8; 2] = [0x00, 0x57];
@@ -50,24 +48,6 @@ pub fn pppoe_syn(source: IpAddr, destination: IpAddr, port: u16, sequence: u32) 
 
     let frame = pppoe_frame(LINE_ROUTER, LINE_SUBSCRIBER, &packet)?;
     Ok(Syn { frame, packet })
-}
-
-/// A frame without tags, with an IP packet.
-pub fn ethernet_frame(to: Mac, from: Mac, packet: &[u8]) -> anyhow::Result<Vec<u8>> {
-    let ether_type = match packet.first().map(|byte| byte >> 4) {
-        Some(4) => ETHERTYPE_IPV4,
-        Some(6) => ETHERTYPE_IPV6,
-        _ => bail!("this is no IP packet"),
-    };
-    Ok([&to, &from, &ether_type[..], packet].concat())
-}
-
-/// The IP packet in such a frame, perhaps with padding after it.
-#[must_use]
-pub fn ethernet_payload(frame: &[u8]) -> Option<&[u8]> {
-    let (ether_type, packet) = frame.get(12..)?.split_at_checked(2)?;
-    let is_ip = ether_type == ETHERTYPE_IPV4 || ether_type == ETHERTYPE_IPV6;
-    is_ip.then_some(packet)
 }
 
 /// A frame in `QinQ` and `PPPoE`, with an IP packet.

@@ -19,18 +19,20 @@ use clap::Args as ClapArgs;
 use pcap_file::pcap::{PcapPacket, PcapWriter};
 
 use crate::{
+    frames::LINE_ROUTER,
     lab::{Family, HOST_END, Host, Lab, Servers},
-    mail::Outcome,
+    line::{Framing, Line},
+    mail::{Outcome, Service},
     packet_socket::PacketSocket,
     paths, runtime,
-    traffic::Path,
+    traffic::{Path, What},
 };
 
 /// Record the frames of the lab's hosts while mail and web pages take every path through it, for the tests to replay.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 No filter is attached, so that whole connections are recorded. Each host's frames are in a file of their own, with VLAN
-tags and PPPoE where it sends them. Afterwards `cargo test -p op25b --test oracle captures` shows the changes of the
+tags and PPPoE where it sends them; so are a customer's mail on lines with other framing. Afterwards `cargo test -p op25b --test oracle captures` shows the changes of the
 counts stored beside the captures, and `cargo insta accept` accepts them.
 Exit codes: 0 recorded; 2 failed to run.")]
 pub struct Args {
@@ -46,6 +48,15 @@ const HOSTS: [Host; 5] = [
     Host::Pppoe,
     Host::Internet,
     Host::Relay,
+];
+/// Lines whose framing no host's kernel has, and what goes over them.
+const LINES: [(&str, Framing, &[Family]); 6] = [
+    ("line-pppoe", Framing::PppoeInQinq, &Family::BOTH),
+    ("line-tpid", Framing::OtherTpid, &Family::BOTH),
+    ("line-snap", Framing::Snap, &Family::BOTH),
+    ("line-mpls", Framing::Mpls, &Family::BOTH),
+    ("line-eogre", Framing::EthernetInGre, &Family::BOTH),
+    ("line-6in6", Framing::Ipv6InIpv6, &[Family::V6]),
 ];
 /// How long an answer may take that should come.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -63,29 +74,64 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
 
     let lab = Lab::unique("capture")?;
+    let all: Vec<_> = Path::ALL.into_iter().map(|(path, _)| path).collect();
+    for (host, frames) in record_while(&lab, &HOSTS, || talk(&lab, &all, &Family::BOTH))? {
+        write(&directory, host.name(), &frames)?;
+    }
+    drop(lab);
+    for (name, framing, families) in LINES {
+        let mut frames = record_line(framing, families).with_context(|| format!("cannot record {name}"))?;
+        // The rest is the host's own, outside the line.
+        frames.retain(|(_, frame)| frame.starts_with(&LINE_ROUTER));
+        write(&directory, name, &frames)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What a customer with such a line sends.
+fn record_line(framing: Framing, families: &[Family]) -> anyhow::Result<Frames> {
+    let lab = Lab::unique("capture")?;
+    let _line = Line::start(&lab, Host::Subscriber, framing)?;
+    let mail = Path::ALL.into_iter().map(|(path, _)| path).filter(|path| {
+        let is_mail = matches!(path.what, What::Mail(Service::Transfer | Service::Submission));
+        path.from == Host::Subscriber && is_mail
+    });
+    let mail: Vec<_> = mail.collect();
+    let recorded = record_while(&lab, &[Host::Subscriber], || talk(&lab, &mail, families))?;
+    Ok(recorded.into_iter().flat_map(|(_, frames)| frames).collect())
+}
+
+/// Records what hosts send while something happens.
+fn record_while(
+    lab: &Lab,
+    hosts: &[Host],
+    happens: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<Vec<(Host, Frames)>> {
     let is_over = Arc::new(AtomicBool::new(false));
-    let recordings = HOSTS.map(|host| (host, record(&lab, host, &is_over)));
-    let outcomes = talk(&lab);
+    let recordings: Vec<_> = hosts
+        .iter()
+        .map(|host| (*host, record(lab, *host, &is_over)))
+        .collect();
+    let happened = happens();
     is_over.store(true, Ordering::Relaxed);
+    let mut recorded = Vec::new();
     for (host, recording) in recordings {
         let frames = match recording?.join() {
             Ok(frames) => frames?,
             Err(panic) => std::panic::resume_unwind(panic),
         };
-        let path = directory.join(format!("{}.pcap", host.name()));
-        write(&path, &frames).with_context(|| format!("cannot write {}", path.display()))?;
-        println!("{}: {} frames", path.display(), frames.len());
+        recorded.push((host, frames));
     }
-    outcomes?;
-    Ok(ExitCode::SUCCESS)
+    happened?;
+    Ok(recorded)
 }
 
-/// Goes every way through the lab.
-fn talk(lab: &Lab) -> anyhow::Result<()> {
+/// Goes these ways through the lab.
+fn talk(lab: &Lab, paths: &[Path], families: &[Family]) -> anyhow::Result<()> {
     let servers = Servers::start(lab)?;
-    let attempts: Vec<_> = Path::ALL
-        .into_iter()
-        .flat_map(|(path, _)| Family::BOTH.map(|family| (path, family, PATIENCE)))
+    let attempts: Vec<_> = paths
+        .iter()
+        .flat_map(|path| families.iter().map(|family| (*path, *family, PATIENCE)))
         .collect();
     let outcomes = Path::attempt_all(&attempts, lab, &servers, || {})?;
     for ((path, family, _), outcome) in attempts.iter().zip(outcomes) {
@@ -118,7 +164,14 @@ fn record(
     }))
 }
 
-fn write(path: &FilePath, frames: &Frames) -> anyhow::Result<()> {
+fn write(directory: &FilePath, name: &str, frames: &Frames) -> anyhow::Result<()> {
+    let path = directory.join(format!("{name}.pcap"));
+    write_file(&path, frames).with_context(|| format!("cannot write {}", path.display()))?;
+    println!("{}: {} frames", path.display(), frames.len());
+    Ok(())
+}
+
+fn write_file(path: &FilePath, frames: &Frames) -> anyhow::Result<()> {
     let mut writer = PcapWriter::new(BufWriter::new(File::create(path)?))?;
     for (time, frame) in frames {
         let length = u32::try_from(frame.len())?;

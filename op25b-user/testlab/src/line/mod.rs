@@ -4,6 +4,8 @@
 //!
 //! Neither VLAN devices nor PPP are needed in the kernel, and the line has a latency, as those of customers do.
 
+mod framing;
+
 use std::{
     fs,
     sync::{
@@ -16,31 +18,22 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 
+use self::framing::Way;
+pub use self::framing::{Framing, OTHER_TPID};
 use crate::{
-    frames::{
-        LINE_ROUTER, LINE_SUBSCRIBER, Mac, ethernet_frame, ethernet_payload, pppoe_frame, pppoe_payload,
-    },
+    frames::{LINE_ROUTER, LINE_SUBSCRIBER, Mac},
     lab::{Family, HOST_END, Host, Lab, NetNs},
     packet_socket::PacketSocket,
     process::output_of,
     tun::Tun,
 };
 
-/// Leaves room for two tags and for `PPPoE` in a frame of 1500 bytes.
-const MTU: u16 = 1480;
+/// Leaves room for every framing in a frame of 1500 bytes.
+const MTU: u16 = 1400;
 /// What a packet takes in each direction.
 const LATENCY: Duration = Duration::from_millis(10);
 /// How soon a thread sees that it is to end.
 const CHECK_INTERVAL: Duration = Duration::from_millis(100);
-
-/// The headers before a packet on a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Framing {
-    /// Ethernet.
-    Ethernet,
-    /// Ethernet, two VLAN tags and `PPPoE`.
-    PppoeInQinq,
-}
 
 /// A line that is up; dropping it takes it down.
 #[derive(Debug)]
@@ -103,7 +96,12 @@ impl Line {
 
     /// Moves packets between an end's two interfaces.
     fn join(&mut self, end: &End<'_>, framing: Framing) -> anyhow::Result<()> {
-        let (link, inner, here, there) = (end.link, end.inner.clone(), end.here, end.there);
+        let (link, inner, here) = (end.link, end.inner.clone(), end.here);
+        let way = Way {
+            from: here,
+            to: end.there,
+            is_up: here == LINE_SUBSCRIBER,
+        };
         let open = move || {
             let sockets = (PacketSocket::open(link)?, PacketSocket::open(link)?);
             Ok((sockets, Tun::create(&inner)?))
@@ -125,24 +123,17 @@ impl Line {
                 return Ok(());
             };
             // The socket also receives what goes out, and what is for the link's kernels.
-            if frame.starts_with(&here) {
-                let packet = match framing {
-                    Framing::Ethernet => ethernet_payload(&frame),
-                    Framing::PppoeInQinq => pppoe_payload(&frame),
-                };
-                if let Some(packet) = packet {
-                    into_kernel.send(packet)?;
-                }
+            if frame.starts_with(&here)
+                && let Some(packet) = framing.packet(&frame)
+            {
+                into_kernel.send(packet)?;
             }
             Ok(())
         });
         self.work(move || {
             if let Some(packet) = packets.receive_until(Instant::now() + CHECK_INTERVAL)? {
                 thread::sleep(LATENCY);
-                out.send(&match framing {
-                    Framing::Ethernet => ethernet_frame(there, here, &packet)?,
-                    Framing::PppoeInQinq => pppoe_frame(there, here, &packet)?,
-                })?;
+                out.send(&framing.frame(way, &packet)?)?;
             }
             Ok(())
         });
