@@ -32,7 +32,7 @@ pub const DESTINATIONS_V4: &str = "DESTINATIONS_V4";
 pub const DESTINATIONS_V6: &str = "DESTINATIONS_V6";
 /// Hash of sets of [`crate::Tunnel`] bits by the index of a subscriber interface: inside which packets are filtered there.
 pub const TUNNELS_BY_IF: &str = "TUNNELS_BY_IF";
-/// One per-CPU u64: when the token bucket of `action: prohibit` is full again, by the boot-time clock.
+/// One per-CPU u64: when the token bucket of replies is full again, by the boot-time clock.
 pub const ANSWERS: &str = "ANSWERS";
 /// Per-CPU packets by [`crate::Reason`]: subscriber interfaces' first, then uplink interfaces'; see
 /// [`crate::values::COUNTER_SLOTS`].
@@ -74,7 +74,7 @@ pub const TUNNELS: &str = "TUNNELS";
 pub const ROUTER_V4: &str = "ROUTER_V4";
 /// Global [`crate::keys::AddressV6`]: the source address of the ICMP errors of `action: prohibit`; all zero for none.
 pub const ROUTER_V6: &str = "ROUTER_V6";
-/// Global u64: what one ICMP error of `action: prohibit` takes from the CPU's token bucket, in nanoseconds.
+/// Global u64: what one reply takes from the CPU's token bucket, in nanoseconds; 0 if there is no limit.
 pub const ANSWER_INTERVAL: &str = "ANSWER_INTERVAL";
 /// Global u64: the depth of that token bucket, in nanoseconds.
 pub const ANSWER_BURST: &str = "ANSWER_BURST";

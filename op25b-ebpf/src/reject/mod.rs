@@ -21,6 +21,7 @@ use crate::{
 
 mod checksum;
 mod prohibit;
+mod rate;
 mod reset;
 
 /// The action on the fast path's segment from a subscriber, where a policy rejects; its frame is the reply if there is one.

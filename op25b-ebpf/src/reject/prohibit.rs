@@ -1,6 +1,6 @@
 //! `action: prohibit`: the reply is an ICMP error, "communication administratively prohibited".
 
-use aya_ebpf::{bindings::xdp_md, helpers::bpf_ktime_get_boot_ns};
+use aya_ebpf::bindings::xdp_md;
 use op25b_ebpf::{
     bpf::frame::Fetched,
     parse::{address::Address, ethernet::MAX_LINK_LENGTH, flow::Flow, ipv4, ipv6},
@@ -9,6 +9,7 @@ use op25b_ebpf::{
 use super::{
     Invoking,
     checksum::{Sum, word},
+    rate::may_reply,
     turn_link,
 };
 use crate::{
@@ -93,26 +94,6 @@ fn turn_around(frame: &Fetched, Scratch { segment, chunk, .. }: &mut Scratch) ->
 }
 
 const _: () = assert!(MAX_LINK_LENGTH <= CHUNK);
-
-/// Takes one reply from what this CPU may send (RFC 1812 section 4.3.2.8): a token bucket, kept as the time at which it
-/// would be full again.
-#[inline(always)]
-fn may_reply() -> bool {
-    let (interval, burst) = (maps::ANSWER_INTERVAL.load(), maps::ANSWER_BURST.load());
-    let Some(full_at) = maps::ANSWERS.get_ptr_mut(0) else {
-        return false;
-    };
-    // SAFETY: the helper has no preconditions; the slot belongs to this CPU and XDP does not interrupt itself.
-    unsafe {
-        let now = bpf_ktime_get_boot_ns();
-        let next = (*full_at).max(now) + interval;
-        let may = next - now <= burst;
-        if may {
-            *full_at = next;
-        }
-        may
-    }
-}
 
 /// The part of the invoking packet that the error carries.
 struct Quote {

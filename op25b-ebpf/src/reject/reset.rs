@@ -14,6 +14,7 @@ use op25b_ebpf::{
 use super::{
     Invoking,
     checksum::{Sum, word},
+    rate::may_reply,
     turn_link,
 };
 
@@ -26,7 +27,7 @@ const MAX_PADDING: usize = 8;
 const PACKET_LENGTH_V4: u32 = ipv4::HEADER_LENGTH + TCP_HEADER_LENGTH;
 const PACKET_LENGTH_V6: u32 = ipv6::HEADER_LENGTH + TCP_HEADER_LENGTH;
 
-/// Turns the frame into a reset to its sender; 0 if there must be none.
+/// Turns the frame into a reset to its sender; 0 if there must be none, or not now.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn op25b_reset(ctx: *mut xdp_md, segment: *const Segment) -> u32 {
@@ -40,6 +41,9 @@ pub extern "C" fn op25b_reset(ctx: *mut xdp_md, segment: *const Segment) -> u32 
 #[inline(always)]
 fn turn_around(frame: &Fetched, segment: &Segment) -> Option<()> {
     let invoking = Invoking::read(frame, segment)?;
+    if !may_reply() {
+        return None;
+    }
     let at = segment.source_network;
     let packet_length = if segment.flow.has(Flow::SOURCE_V6) {
         write_v6(frame, at, &segment.flow, &invoking)?

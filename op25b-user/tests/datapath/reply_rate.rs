@@ -1,4 +1,4 @@
-//! `action: prohibit` replies at the rate of the policy, and no faster.
+//! `action: prohibit` and `action: reset` reply at the rate of the policy, and no faster; resets have none unless it is set.
 
 use std::{thread, time::Instant};
 
@@ -13,15 +13,12 @@ use crate::support::{
 /// What a bucket holds at least, whatever the rate.
 const BURST: usize = 10;
 
-#[test]
-fn answers_end_with_the_rate_and_the_segment_is_dropped_all_the_same() {
-    let block = "block: { action: prohibit, prohibit_from: [192.0.2.1, '2001:db8::1'], prohibit_rate: 1 }\n";
+/// How many of so many blocked segments are answered under this `block:`, and how many seconds it took.
+fn answered(block: &str, segments: usize) -> (usize, usize) {
     let mut runner = runner(&policy(block));
     let start = Instant::now();
-    // Each CPU has a bucket, and the program may run on any.
-    let buckets = BURST * thread::available_parallelism().unwrap().get();
     let mut answered = 0;
-    for index in 0..10 * buckets {
+    for index in 0..segments {
         let ends = [V4, V6][index % 2].outbound();
         let (decision, _) = runner.run_from(Role::Subscriber, &bare(&ends.syn(25))).unwrap();
         assert_eq!(decision.reason, Reason::Blocked);
@@ -31,16 +28,44 @@ fn answers_end_with_the_rate_and_the_segment_is_dropped_all_the_same() {
             Verdict::Pass => panic!("it passed"),
         }
     }
+    let counted = runner
+        .counters(Role::Subscriber)
+        .unwrap()
+        .packets(Reason::Blocked);
+    assert_eq!(counted, segments as u64);
+    (answered, usize::try_from(start.elapsed().as_secs()).unwrap() + 1)
+}
+
+/// How many CPUs have a bucket: the program may run on any.
+fn buckets() -> usize {
+    BURST * thread::available_parallelism().unwrap().get()
+}
+
+fn assert_limited(block: &str) {
+    let buckets = buckets();
+    let (answered, seconds) = answered(block, 10 * buckets);
     // A second gives each bucket one answer more.
-    let seconds = usize::try_from(start.elapsed().as_secs()).unwrap() + 1;
     let most = buckets + seconds * buckets / BURST;
     assert!(
         (BURST..=most).contains(&answered),
         "{answered} answers, at most {most}"
     );
-    let counted = runner
-        .counters(Role::Subscriber)
-        .unwrap()
-        .packets(Reason::Blocked);
-    assert_eq!(counted, 10 * buckets as u64);
+}
+
+#[test]
+fn answers_end_with_the_rate_and_the_segment_is_dropped_all_the_same() {
+    assert_limited(
+        "block: { action: prohibit, prohibit_from: [192.0.2.1, '2001:db8::1'], prohibit_rate: 1 }\n",
+    );
+}
+
+#[test]
+fn resets_end_with_the_rate_of_the_policy_and_the_segment_is_dropped_all_the_same() {
+    assert_limited("block: { action: reset, reset_rate: 1 }\n");
+}
+
+#[test]
+fn resets_have_no_limit_unless_the_policy_sets_one() {
+    let segments = 100 * buckets();
+    assert_eq!(answered("block: { action: reset }\n", segments).0, segments);
 }

@@ -74,6 +74,7 @@ pub struct Block {
     #[serde(rename = "match")]
     pub segments: Segments,
     pub action: Action,
+    pub reset_rate: Option<u32>,
     pub uninspectable: Handling,
     pub unlisted: Handling,
     pub inbound: Inbound,
@@ -87,6 +88,7 @@ impl Default for Block {
             ports: vec![25],
             segments: Segments::All,
             action: Action::Drop,
+            reset_rate: None,
             uninspectable: Handling::Drop,
             unlisted: Handling::Pass,
             inbound: Inbound::Allow,

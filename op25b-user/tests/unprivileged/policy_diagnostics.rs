@@ -79,6 +79,8 @@ const CASES: &[(&str, &[Code])] = &[
     ("block: { action: prohibit, prohibit_from: [192.0.2.0/24, 'ff02::1'] }\n", &[Code::NoRouter, Code::NoRouter]),
     ("block: { action: prohibit, prohibit_from: [192.0.2.1, '2001:db8::1'], prohibit_rate: 0 }\n", &[Code::BadRate]),
     ("block: { action: reset, prohibit_from: [192.0.2.1], prohibit_rate: 10 }\n", &[Code::Misplaced, Code::Misplaced]),
+    ("block: { action: reset, reset_rate: 0 }\n", &[Code::BadRate]),
+    ("block: { action: drop, reset_rate: 10 }\n", &[Code::Misplaced]),
     ("subscribers: 56\n", &[Code::WrongType]),
     ("subscribers: { ipv6_prefix: 31 }\n", &[Code::BadLength]),
     ("subscribers: { ipv6_prefix: 65 }\n", &[Code::BadLength]),

@@ -47,8 +47,9 @@ fn the_reference_shows_every_key() {
     let text =
         fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../policies/reference.yaml")).unwrap();
     for key in policy::KEYS.into_iter().flatten() {
+        // A key that excludes one of the others is shown in a comment.
         let is_shown = text.lines().any(|line| {
-            line.trim_start_matches([' ', '-'])
+            line.trim_start_matches([' ', '-', '#'])
                 .starts_with(&format!("{key}:"))
         });
         assert!(is_shown, "{key}");

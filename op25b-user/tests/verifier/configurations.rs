@@ -38,6 +38,7 @@ pub fn all() -> Vec<Configuration> {
             "match: new, uninspectable: drop, unlisted: drop",
         ),
         plain("reset", "action: reset"),
+        plain("reset, at a rate", "action: reset, reset_rate: 1000"),
         plain("prohibit", ROUTERS),
         Configuration {
             interface: TUNNELS,

@@ -327,10 +327,16 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "let _ = sum.add(chunk.words());",
     ),
     mutant(
-        "ICMP errors know no rate",
-        "reject/prohibit.rs",
+        "replies know no rate",
+        "reject/rate.rs",
         "let may = next - now <= burst;",
         "let may = next - now <= burst || burst != 0;",
+    ),
+    mutant(
+        "resets know no rate",
+        "reject/reset.rs",
+        "if !may_reply() {",
+        "if !may_reply() && segment.source_network == 0 {",
     ),
     mutant(
         "on the fast path fragments are whole packets",

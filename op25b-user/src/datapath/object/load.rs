@@ -164,7 +164,7 @@ fn create(
     let action = compiled.action as u8;
     let tunnels = compiled.tunnels.iter().fold(0, |all, (_, kinds)| all | kinds);
     let subscriber_bits = u32::from(compiled.ipv6_prefix);
-    let answers = Answers::new(compiled.prohibit);
+    let answers = Answers::new(compiled.prohibit, compiled.reset_rate);
     let trace = u8::from(options.trace);
     let log_level = options.log.number();
 
@@ -214,30 +214,31 @@ fn create(
     Ok(loader.load(OBJECT)?)
 }
 
-/// The rate and the source addresses of the answers of `action: prohibit`, in the program's units.
+/// The rate of replies and the source addresses of those of `action: prohibit`, in the program's units.
 struct Answers {
     router_v4: AddressV4,
     router_v6: AddressV6,
-    /// Nanoseconds that an answer takes from the token bucket.
+    /// Nanoseconds that a reply takes from the token bucket; 0 if there is no limit.
     interval: u64,
     /// Nanoseconds that the bucket holds.
     burst: u64,
 }
 
 impl Answers {
-    /// The bucket holds a tenth of a second's answers, and at least this many.
+    /// The bucket holds a tenth of a second's replies, and at least this many.
     const LEAST_BURST: u64 = 10;
 
-    fn new(prohibit: Option<Prohibit>) -> Self {
+    fn new(prohibit: Option<Prohibit>, reset_rate: Option<u32>) -> Self {
         let address = |prohibit: Prohibit| (prohibit.router_v4, prohibit.router_v6);
         let (v4, v6) = prohibit.map_or((None, None), address);
-        let rate = u64::from(prohibit.map_or(Prohibit::DEFAULT_RATE, |prohibit| prohibit.rate));
-        let interval = 1_000_000_000 / rate;
+        let rate = prohibit.map(|prohibit| prohibit.rate).or(reset_rate);
+        let interval = rate.map_or(0, |rate| 1_000_000_000 / u64::from(rate));
+        let tenth = u64::from(rate.unwrap_or_default() / 10);
         Self {
             router_v4: v4.map_or([0; 4], |address| address.octets()),
             router_v6: v6.map_or([0; 16], |address| address.octets()),
             interval,
-            burst: interval * (rate / 10).max(Self::LEAST_BURST),
+            burst: interval * tenth.max(Self::LEAST_BURST),
         }
     }
 }

@@ -41,6 +41,8 @@ pub struct Compiled {
     pub block_inbound: bool,
     /// How a segment is blocked.
     pub action: Action,
+    /// How many resets a CPU sends per second, with [`Action::Reset`]; none for no limit.
+    pub reset_rate: Option<u32>,
     /// How its sender is notified, with [`Action::Prohibit`].
     pub prohibit: Option<Prohibit>,
     /// The subscriber interfaces, each with the bits of the [`op25b_common::Tunnel`]s in which packets are filtered there; empty
@@ -133,6 +135,7 @@ fn compile_at(policy: &Policy, expired_at: Option<Timestamp>) -> Result<Compiled
         match_new: policy.block.match_ == Match::New,
         block_inbound: policy.block.inbound == Inbound::Block,
         action: policy.block.action,
+        reset_rate: policy.block.reset_rate,
         prohibit: policy.block.prohibit,
         tunnels: tunnels(policy),
         tables,

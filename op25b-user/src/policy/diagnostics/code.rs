@@ -82,7 +82,7 @@ codes! {
     Error SubmissionPort = "submission-port",
     /// `action: prohibit` without a source address for its ICMP errors.
     Error NoRouter = "no-router",
-    /// Not a rate of ICMP errors.
+    /// Not a rate of replies.
     Error BadRate = "bad-rate",
     /// Not a length of subscribers' prefixes.
     Error BadLength = "bad-length",

@@ -103,6 +103,7 @@ impl DiffItem for Block {
             ports,
             match_,
             action,
+            reset_rate,
             prohibit,
             uninspectable,
             unlisted,
@@ -116,6 +117,9 @@ impl DiffItem for Block {
             ("unlisted", one(unlisted)),
             ("inbound", one(inbound)),
         ];
+        if let Some(rate) = reset_rate {
+            fields.push(("reset_rate", one(rate)));
+        }
         if let Some(Prohibit {
             router_v4,
             router_v6,

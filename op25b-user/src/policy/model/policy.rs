@@ -74,6 +74,8 @@ pub struct Block {
     pub match_: Match,
     /// How segments are blocked.
     pub action: Action,
+    /// The highest sustained rate of resets, per second and CPU, with [`Action::Reset`]; none for no limit.
+    pub reset_rate: Option<u32>,
     /// How the sender is notified, with [`Action::Prohibit`].
     pub prohibit: Option<Prohibit>,
     /// What happens to TCP from a pool whose ports cannot be read.
@@ -90,6 +92,7 @@ impl Default for Block {
             ports: vec![25],
             match_: Match::All,
             action: Action::Drop,
+            reset_rate: None,
             prohibit: None,
             uninspectable: Handling::Drop,
             unlisted: Handling::Pass,

@@ -19,6 +19,7 @@ pub(super) const BLOCK_KEYS: &[&str] = &[
     "ports",
     "match",
     "action",
+    "reset_rate",
     "prohibit_from",
     "prohibit_rate",
     "uninspectable",
@@ -26,7 +27,7 @@ pub(super) const BLOCK_KEYS: &[&str] = &[
     "inbound",
 ];
 const PORTS: RangeInclusive<u64> = 1..=65_535;
-/// ICMP errors per second and CPU.
+/// Replies per second and CPU.
 const RATES: RangeInclusive<u64> = 1..=1_000_000;
 
 /// The value of `block`.
@@ -47,6 +48,7 @@ pub(crate) fn block<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> O
     if let Some(Located { value, .. }) = action {
         block.action = value;
     }
+    block.reset_rate = reset_rate(context, &mut mapping, action.as_ref().map(|action| action.value));
     block.prohibit = prohibit(context, &mut mapping, action);
     if let Some(node) = mapping.optional("uninspectable")
         && let Some(word) = context.word("uninspectable", node)
@@ -81,6 +83,25 @@ fn warn_of_open_default(context: &mut Context<'_>, block: &Block, span: Span) {
     }
 }
 
+/// The rate of `action: reset`.
+fn reset_rate<'t>(
+    context: &mut Context<'t>,
+    mapping: &mut Mapping<'t>,
+    action: Option<Action>,
+) -> Option<u32> {
+    let node = mapping.optional("reset_rate")?;
+    if action == Some(Action::Reset) {
+        return answer_rate(context, &node, "TCP resets");
+    }
+    context.reporter.error(
+        node.span,
+        Code::Misplaced,
+        "this key applies to `action: reset` only",
+        "remove it, or set `action: reset`",
+    );
+    None
+}
+
 /// The settings of `action: prohibit`.
 fn prohibit<'t>(
     context: &mut Context<'t>,
@@ -113,7 +134,7 @@ fn prohibit<'t>(
         routers(context, node, &mut prohibit);
     }
     if let Some(node) = rate {
-        prohibit.rate = answer_rate(context, &node).unwrap_or(prohibit.rate);
+        prohibit.rate = answer_rate(context, &node, "ICMP errors").unwrap_or(prohibit.rate);
     }
     Some(prohibit)
 }
@@ -142,7 +163,8 @@ fn routers<'t>(context: &mut Context<'t>, node: Located<Node<'t>>, prohibit: &mu
     }
 }
 
-fn answer_rate(context: &mut Context<'_>, node: &Located<Node<'_>>) -> Option<u32> {
+/// How many replies of a kind a CPU sends per second.
+fn answer_rate(context: &mut Context<'_>, node: &Located<Node<'_>>, replies: &str) -> Option<u32> {
     match &node.value {
         Node::Integer(rate) if RATES.contains(rate) => u32::try_from(*rate).ok(),
         _ => {
@@ -150,7 +172,7 @@ fn answer_rate(context: &mut Context<'_>, node: &Located<Node<'_>>) -> Option<u3
             context.reporter.error(
                 node.span,
                 Code::BadRate,
-                format!("`{text}` is not a valid rate of ICMP errors per second"),
+                format!("`{text}` is not a valid rate of {replies} per second"),
                 "write a number from 1 to 1000000, such as 1000",
             );
             None

@@ -88,25 +88,30 @@ fn block() -> impl Strategy<Value = Block> {
         prop::sample::select(vec![Handling::Drop, Handling::Pass]),
         prop::sample::select(vec![Handling::Pass, Handling::Drop]),
         prop::sample::select(vec![Inbound::Allow, Inbound::Block]),
+        // So many that no reset is ever held back.
+        prop::sample::select(vec![None, Some(1_000_000)]),
     )
-        .prop_map(|(ports, segments, action, uninspectable, unlisted, inbound)| {
-            let prohibits = action == Action::Prohibit;
-            let routers = [
-                IpAddr::from(Ipv4Addr::new(192, 0, 2, 1)),
-                IpAddr::from(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
-            ];
-            Block {
-                ports: ports.into_iter().collect(),
-                segments,
-                action,
-                uninspectable,
-                unlisted,
-                inbound,
-                prohibit_from: if prohibits { routers.to_vec() } else { Vec::new() },
-                // So many that no answer is ever held back.
-                prohibit_rate: prohibits.then_some(1_000_000),
-            }
-        })
+        .prop_map(
+            |(ports, segments, action, uninspectable, unlisted, inbound, reset_rate)| {
+                let prohibits = action == Action::Prohibit;
+                let routers = [
+                    IpAddr::from(Ipv4Addr::new(192, 0, 2, 1)),
+                    IpAddr::from(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
+                ];
+                Block {
+                    ports: ports.into_iter().collect(),
+                    segments,
+                    action,
+                    reset_rate: reset_rate.filter(|_| action == Action::Reset),
+                    uninspectable,
+                    unlisted,
+                    inbound,
+                    prohibit_from: if prohibits { routers.to_vec() } else { Vec::new() },
+                    // So many that no answer is ever held back.
+                    prohibit_rate: prohibits.then_some(1_000_000),
+                }
+            },
+        )
 }
 
 fn pool(now: Timestamp) -> impl Strategy<Value = Pool> {

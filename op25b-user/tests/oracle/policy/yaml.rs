@@ -108,6 +108,9 @@ fn write_block(f: &mut fmt::Formatter<'_>, block: &Block) -> fmt::Result {
         Action::Reset => writeln!(f, "  action: reset")?,
         Action::Prohibit => writeln!(f, "  action: prohibit")?,
     }
+    if let Some(rate) = block.reset_rate {
+        writeln!(f, "  reset_rate: {rate}")?;
+    }
     if block.uninspectable == Handling::Pass {
         writeln!(f, "  uninspectable: pass")?;
     }

@@ -1,0 +1,28 @@
+//! Limits replies to the policy's rate: a token bucket on each CPU, kept as the time at which it would be full again.
+
+use aya_ebpf::helpers::bpf_ktime_get_boot_ns;
+
+use crate::maps;
+
+/// Takes one reply from what this CPU may send; for ICMP errors by RFC 1812 section 4.3.2.8.
+#[inline(always)]
+pub fn may_reply() -> bool {
+    let (interval, burst) = (maps::ANSWER_INTERVAL.load(), maps::ANSWER_BURST.load());
+    // Resets have no limit unless the policy sets one. What follows is not in the program then.
+    if interval == 0 {
+        return true;
+    }
+    let Some(full_at) = maps::ANSWERS.get_ptr_mut(0) else {
+        return false;
+    };
+    // SAFETY: the helper has no preconditions; the slot belongs to this CPU and XDP does not interrupt itself.
+    unsafe {
+        let now = bpf_ktime_get_boot_ns();
+        let next = (*full_at).max(now) + interval;
+        let may = next - now <= burst;
+        if may {
+            *full_at = next;
+        }
+        may
+    }
+}
