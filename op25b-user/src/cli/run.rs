@@ -30,8 +30,8 @@ Examples:
   op25b run --policy /etc/op25b/policy.yaml
   op25b run --policy policy.yaml --datapath-log debug   log each packet to a blocked port
 
-Requires root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON and a directory to pin to; and Linux 5.18 or \
-newer.
+Requires root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON and a directory to pin to; and a kernel with the \
+BPF features of Linux 5.18.
 Exit codes: 0 stopped by a signal; 2 failed to start, and every interface is unchanged.")]
 pub struct Args {
     /// The policy file.

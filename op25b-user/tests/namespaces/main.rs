@@ -3,6 +3,7 @@
 
 mod control;
 mod dates;
+mod denied;
 mod disks;
 mod exempt;
 mod exempt_files;

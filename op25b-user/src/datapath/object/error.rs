@@ -6,6 +6,7 @@ use aya::{EbpfError, programs::ProgramError};
 use thiserror::Error;
 
 use crate::datapath::sys::{
+    denial,
     map::{MapError, MapOp},
     possible_cpus::CpusError,
 };
@@ -17,7 +18,10 @@ pub enum LoadError {
     #[error("cannot load the eBPF object into the kernel")]
     Object(#[source] EbpfError),
     /// The verifier refused the program.
-    #[error("the kernel refused the XDP program {program}: {source}; verifier: {log}")]
+    #[error(
+        "the kernel refused the XDP program {program}: {source}{}",
+        details(source, log)
+    )]
     Refused {
         /// The program's name.
         program: &'static str,
@@ -47,6 +51,15 @@ pub enum LoadError {
     /// The number of CPUs cannot be read.
     #[error(transparent)]
     Cpus(#[from] CpusError),
+}
+
+/// The verifier's words or, if it was not asked, what may deny the program.
+fn details(error: &io::Error, log: &str) -> String {
+    if log.is_empty() {
+        denial::remark(error)
+    } else {
+        format!("; verifier: {log}")
+    }
 }
 
 impl From<EbpfError> for LoadError {

@@ -10,7 +10,7 @@ use nix::unistd::geteuid;
 use thiserror::Error;
 
 use super::directory::{GENERATIONS, LINKS};
-use crate::datapath::sys::{bpffs::BpffsError, possible_cpus::CpusError, users};
+use crate::datapath::sys::{bpffs::BpffsError, denial, possible_cpus::CpusError, users};
 
 /// Why the pins cannot be used.
 #[derive(Debug, Error)]
@@ -90,7 +90,7 @@ pub enum PinsError {
     #[error(transparent)]
     Cpus(#[from] CpusError),
     /// The system refused an operation.
-    #[error("cannot {operation} {}", path.display())]
+    #[error("cannot {operation} {}{}", path.display(), denial::remark(source))]
     Refused {
         /// What was tried.
         operation: &'static str,

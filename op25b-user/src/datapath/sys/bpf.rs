@@ -15,8 +15,9 @@ use std::{
 };
 
 use aya_obj::generated::{
-    BPF_F_REPLACE, bpf_attach_type::BPF_XDP, bpf_attr, bpf_cmd, bpf_link_info,
-    bpf_link_type::BPF_LINK_TYPE_XDP, bpf_map_type::BPF_MAP_TYPE_ARRAY, bpf_prog_info,
+    BPF_ALU64, BPF_EXIT, BPF_F_REPLACE, BPF_JMP, BPF_K, BPF_MOV, bpf_attach_type::BPF_XDP, bpf_attr, bpf_cmd,
+    bpf_insn, bpf_link_info, bpf_link_type::BPF_LINK_TYPE_XDP, bpf_map_type,
+    bpf_map_type::BPF_MAP_TYPE_ARRAY, bpf_prog_info, bpf_prog_type::BPF_PROG_TYPE_XDP,
 };
 
 /// The state of an XDP link.
@@ -37,6 +38,53 @@ pub(crate) fn is_available() -> bool {
     // SAFETY: a null attribute of size 0 is never read.
     let result = unsafe { libc::syscall(libc::SYS_bpf, u32::MAX, ptr::null::<u8>(), 0) };
     result != -1 || io::Error::last_os_error().raw_os_error() != Some(libc::ENOSYS)
+}
+
+/// Loads an XDP program that passes everything, with these flags, which older kernels may not know (EINVAL).
+pub(crate) fn load_trivial_xdp(flags: u32) -> io::Result<OwnedFd> {
+    const XDP_PASS: i32 = 2;
+    let mut instructions = [zeroed::<bpf_insn>(); 2];
+    instructions[0].code = instruction(BPF_ALU64 | BPF_MOV | BPF_K)?;
+    instructions[0].imm = XDP_PASS;
+    instructions[1].code = instruction(BPF_JMP | BPF_EXIT)?;
+    let mut attributes = zeroed::<bpf_attr>();
+    // Not one that is assigned as a whole, which may leave other bytes than zeros between its members.
+    attributes.__bindgen_anon_3.prog_type = BPF_PROG_TYPE_XDP as u32;
+    attributes.__bindgen_anon_3.insns = instructions.as_ptr() as u64;
+    attributes.__bindgen_anon_3.insn_cnt = u32::try_from(instructions.len()).map_err(io::Error::other)?;
+    attributes.__bindgen_anon_3.license = c"Dual MIT/GPL".as_ptr() as u64;
+    attributes.__bindgen_anon_3.prog_flags = flags;
+    descriptor(call(bpf_cmd::BPF_PROG_LOAD, &attributes)?)
+}
+
+fn instruction(code: u32) -> io::Result<u8> {
+    u8::try_from(code).map_err(io::Error::other)
+}
+
+/// Creates a small map with these flags, which older kernels may not know (EINVAL).
+pub(crate) fn create_trivial_map(kind: bpf_map_type, flags: u32) -> io::Result<OwnedFd> {
+    let mut attributes = zeroed::<bpf_attr>();
+    attributes.__bindgen_anon_1.map_type = kind as u32;
+    attributes.__bindgen_anon_1.key_size = 4;
+    attributes.__bindgen_anon_1.value_size = 4;
+    attributes.__bindgen_anon_1.max_entries = 1;
+    attributes.__bindgen_anon_1.map_flags = flags;
+    descriptor(call(bpf_cmd::BPF_MAP_CREATE, &attributes)?)
+}
+
+/// Whether this kernel detaches links, as it does since it has links of XDP (Linux 5.9).
+pub(crate) fn has_link_detach() -> io::Result<bool> {
+    let mut attributes = zeroed::<bpf_attr>();
+    // No descriptor has this number.
+    attributes.link_detach.link_fd = u32::MAX;
+    match call(bpf_cmd::BPF_LINK_DETACH, &attributes) {
+        Err(error) => match error.raw_os_error() {
+            Some(libc::EBADF) => Ok(true),
+            Some(libc::EINVAL) => Ok(false),
+            _ => Err(error),
+        },
+        Ok(_) => Err(io::Error::other("the kernel detached a link that there is not")),
+    }
 }
 
 /// Creates a map of numbered entries that no program uses. The name has at most 15 bytes.
@@ -154,6 +202,8 @@ unsafe impl Plain for bpf_attr {}
 unsafe impl Plain for bpf_link_info {}
 // SAFETY: as above.
 unsafe impl Plain for bpf_prog_info {}
+// SAFETY: as above.
+unsafe impl Plain for bpf_insn {}
 
 /// All bytes zero, also those between and after the members that are set: the kernel refuses others (E2BIG, EINVAL).
 fn zeroed<T: Plain>() -> T {
