@@ -10,18 +10,24 @@ use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use serde_json::json;
 
-use super::{EXIT_NO, stderr};
+use super::{
+    EXIT_NO,
+    here::{self, Finding},
+    stderr,
+};
 use crate::policy::{self, Policy, Prefix, ReadError, Report};
 
 /// Check a policy file and report every error and warning.
 ///
 /// Each has its line and, where possible, a suggestion. The check needs no privileges and only reads the
-/// file, so a policy can be checked on any machine before it is enforced.
+/// file, so a policy can be checked on any machine before it is enforced. With `--here` it also examines this
+/// machine's interfaces, and changes nothing.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   op25b check /etc/op25b/policy.yaml
   op25b check --strict policy.yaml        for CI: fail on warnings too
+  op25b check --here policy.yaml          on the router: do its interfaces go together with the policy
   op25b check --json policy.yaml | jq '.diagnostics[].message'
 
 Exit codes: 0 no errors; 1 the policy has errors (with --strict: or warnings); 2 the file cannot be read.")]
@@ -35,6 +41,10 @@ pub struct Args {
     /// Treat warnings as errors.
     #[arg(long)]
     strict: bool,
+    /// Examine the policy's interfaces on this machine too: whether they exist, are of a kind that the filter can run on, and
+    /// have settings that disagree with it (VLAN offload, LRO, hardware GRO). What is found counts as warnings.
+    #[arg(long)]
+    here: bool,
 }
 
 /// Checks the file. Fails if the file cannot be read or the output cannot be written.
@@ -48,12 +58,18 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         Err(error @ ReadError::Unreadable { .. }) => return Err(error.into()),
     };
-    let is_ok = policy.is_some() && too_much.is_none() && !(args.strict && report.warnings() > 0);
+    let here = match &policy {
+        Some(policy) if args.here => here::examine(policy)?,
+        _ => Vec::new(),
+    };
+    let warnings = report.warnings() + here.len();
+    let is_ok = policy.is_some() && too_much.is_none() && !(args.strict && warnings > 0);
 
     let outcome = Outcome {
         policy: policy.as_ref(),
         report: &report,
         too_much: too_much.as_deref(),
+        here: args.here.then_some(&here),
         is_ok,
     };
     if args.json {
@@ -73,6 +89,8 @@ struct Outcome<'a> {
     policy: Option<&'a Policy>,
     report: &'a Report,
     too_much: Option<&'a str>,
+    /// What of this machine was found, if it was examined.
+    here: Option<&'a Vec<Finding>>,
     is_ok: bool,
 }
 
@@ -83,8 +101,11 @@ impl Outcome<'_> {
         if let Some(too_much) = self.too_much {
             stderr::line(format_args!("error: {file}: {too_much}"));
         }
+        for Finding { interface, message } in self.here.into_iter().flatten() {
+            stderr::line(format_args!("warning: {interface}: {message}"));
+        }
         let mut stdout = io::stdout().lock();
-        let found = found(self.report, self.too_much);
+        let found = found(self.report, self.too_much, self.here.map_or(0, Vec::len));
         match self.policy {
             Some(policy) if self.is_ok => {
                 let found = if found.is_empty() {
@@ -115,6 +136,7 @@ impl Outcome<'_> {
                 "exempt_prefixes": policy.exemptions.iter().map(|exemption| exemption.terms.prefixes.len()).sum::<usize>(),
             })),
             "diagnostics": self.report.to_json(),
+            "here": self.here,
         });
         writeln!(io::stdout().lock(), "{document:#}")
     }
@@ -136,9 +158,9 @@ fn summary(policy: &Policy) -> String {
 }
 
 /// `1 error, 2 warnings`
-fn found(report: &Report, too_much: Option<&str>) -> String {
+fn found(report: &Report, too_much: Option<&str>, here: usize) -> String {
     let errors = report.errors() + usize::from(too_much.is_some());
-    [(errors, "error"), (report.warnings(), "warning")]
+    [(errors, "error"), (report.warnings() + here, "warning")]
         .into_iter()
         .filter(|(count, _)| *count > 0)
         .map(|(count, word)| counted(count, word))

@@ -5,6 +5,7 @@ mod daemon;
 mod descriptors;
 mod exempt;
 mod explain;
+mod here;
 pub mod logging;
 mod metrics;
 mod paths;

@@ -149,7 +149,23 @@ fn filters(status: &Status) -> String {
     }
     let texts = status.filters.iter().map(ToString::to_string);
     let texts = texts.chain(status.unreadable.iter().map(ToString::to_string));
-    texts.collect::<Vec<_>>().join("\n") + &faults(status)
+    texts.collect::<Vec<_>>().join("\n") + &warnings(status) + &faults(status)
+}
+
+/// What an operator should change on the interfaces on which the filter runs, each in a line of its own.
+fn warnings(status: &Status) -> String {
+    let interfaces = status
+        .enforcement
+        .iter()
+        .flat_map(|enforcement| &enforcement.interfaces);
+    let lines = interfaces.flat_map(|interface| {
+        let refused = interface.native_refused.iter().map(|why| {
+            format!("runs in generic mode, which is several times slower, as native mode was refused: {why}")
+        });
+        let warnings = refused.chain(interface.warnings.iter().cloned());
+        warnings.map(|warning| format!("WARNING {}: {warning}\n", interface.name))
+    });
+    lines.collect()
 }
 
 /// The faults that the daemon reports, each in a line of its own.

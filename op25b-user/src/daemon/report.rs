@@ -59,6 +59,7 @@ fn known_interfaces(enforcer: &Enforcer) -> Vec<KnownInterface> {
             interferences: health.interferences,
             trouble: health.trouble,
             native_refused: health.native_refused,
+            warnings: health.warnings,
         })
         .collect()
 }

@@ -16,6 +16,7 @@ mod object;
 mod pins;
 pub mod probe;
 mod replace;
+mod settings;
 mod stats;
 mod sys;
 mod test_run;
@@ -32,8 +33,9 @@ pub use pins::{
 };
 pub use replace::{
     AttachError, Attachment, Enforced, Followed, Held, KindError, Left, LinkState, Need, Released, Renamed,
-    ReplaceError, Replacement, Skipped, Target, Upper,
+    ReplaceError, Replacement, Skipped, Target, Upper, obstacles,
 };
+pub use settings::Settings;
 pub use stats::{Counters, FrameKind, Misses, NotIp, NotIpByIndex, SubscriberRecords, destinations};
 pub(crate) use sys::xdp_features::XdpFeatures;
 pub use sys::{

@@ -50,8 +50,8 @@ impl Enforcer {
         let prepared = host
             .run_while_waiting(self, move || prepare::load_with(file, records, log, &reused))
             .await??;
-        let warnings = prepared.warnings.clone();
-        self.install(prepared, host).await?;
+        let mut warnings = prepared.warnings.clone();
+        warnings.extend(self.install(prepared, host).await?);
         if is_unread {
             self.active_set_is_stale = is_stale;
             self.retry_at = Some(Instant::now() + RETRY);
@@ -125,20 +125,25 @@ impl Enforcer {
     }
 
     /// Enforces a generation that is loaded.
-    pub(super) async fn install(&mut self, prepared: Prepared, host: &mut impl Host) -> anyhow::Result<()> {
-        let packet_log = self
+    /// Returns which settings of the interfaces disagree with it.
+    pub(super) async fn install(
+        &mut self,
+        prepared: Prepared,
+        host: &mut impl Host,
+    ) -> anyhow::Result<Vec<String>> {
+        let (packet_log, warnings) = self
             .switch(prepared, |filter, nat64| host.open_packet_log(filter, nat64))
             .await?;
         host.use_packet_log(packet_log);
-        Ok(())
+        Ok(warnings)
     }
 
-    /// Replaces the filter that runs by a loaded one.
+    /// Replaces the filter that runs by a loaded one. Returns which settings of the interfaces disagree with it, too.
     pub(super) async fn switch<L>(
         &mut self,
         prepared: Prepared,
         open_packet_log: impl FnOnce(&mut Filter, &Nat64) -> anyhow::Result<L>,
-    ) -> anyhow::Result<L> {
+    ) -> anyhow::Result<(L, Vec<String>)> {
         let Prepared {
             mut filter,
             policy,
@@ -170,7 +175,7 @@ impl Enforcer {
         self.follow_ports(&interfaces);
         self.note_skipped(std::mem::take(&mut switched.skipped), &interfaces);
         self.log_replacement(&switched);
-        Ok(packet_log)
+        Ok((packet_log, self.warn_of_settings(&interfaces)))
     }
 
     /// Raises the fault of exemptions that do not fit, or clears it.

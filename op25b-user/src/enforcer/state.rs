@@ -13,7 +13,7 @@ use ulid::{Generator, Ulid};
 
 use super::{
     exemptions::active_set::ActiveSet,
-    reconcile::{history::LinkHistories, native::NativeRetries, repeats::Repeats},
+    reconcile::{history::LinkHistories, native::NativeRetries, repeats::Repeats, settings::SettingWarnings},
     stall::Stalls,
     store::SharedStore,
 };
@@ -57,6 +57,8 @@ pub(crate) struct Enforcer {
     pub(super) link_histories: LinkHistories,
     /// The interfaces on which native mode was refused.
     pub(super) native_retries: NativeRetries,
+    /// The settings of interfaces that disagree with the filter.
+    pub(super) setting_warnings: SettingWarnings,
     /// When the ports of interfaces were listed last.
     pub(super) ports_listed_at: Instant,
     pub(super) faults: Faults,

@@ -16,7 +16,7 @@ use super::{
     exemptions::active_set::ActiveSet,
     pins,
     prepare::load_with,
-    reconcile::{history::LinkHistories, native::NativeRetries, repeats::Repeats},
+    reconcile::{history::LinkHistories, native::NativeRetries, repeats::Repeats, settings::SettingWarnings},
     stall::Stalls,
     state::Enforcer,
     store::{Opening, SharedStore},
@@ -185,11 +185,12 @@ impl Takeover {
             hold_dates_at: None,
             link_histories: LinkHistories::new(),
             native_retries: NativeRetries::new(),
+            setting_warnings: SettingWarnings::new(),
             ports_listed_at: Instant::now(),
             faults: self.faults,
             reconcile_troubles: Repeats::default(),
         };
-        let packet_log = enforcer.switch(prepared, open_packet_log).await?;
+        let (packet_log, _) = enforcer.switch(prepared, open_packet_log).await?;
         enforcer.retry_at = is_unread.then(Instant::now);
         enforcer.active_set_is_stale = is_unread;
         Ok((enforcer, packet_log))

@@ -97,6 +97,9 @@ pub struct InterfaceReport {
     /// Why the filter runs in generic mode although native mode was tried first; none if it does not.
     #[serde(default)]
     pub native_refused: Option<String>,
+    /// Which settings of the interface disagree with the filter, each with what to do about it.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// How often another process detached or replaced the filter.
     pub interferences: u64,
 }
@@ -146,6 +149,8 @@ pub struct KnownInterface {
     pub trouble: Option<String>,
     /// Why the filter runs in generic mode although native mode was tried first, if it does.
     pub native_refused: Option<String>,
+    /// Which settings of the interface disagree with the filter.
+    pub warnings: Vec<String>,
 }
 
 /// Asks the kernel which of these interfaces their program runs on.
@@ -188,6 +193,11 @@ impl KnownInterface {
             native_refused: running
                 .filter(|xdp| xdp.mode == "generic")
                 .and_then(|_| self.native_refused.clone()),
+            warnings: if running.is_some() {
+                self.warnings.clone()
+            } else {
+                Vec::new()
+            },
             interferences: self.interferences,
         }
     }
@@ -201,6 +211,7 @@ impl KnownInterface {
             why: Some(format!("cannot examine the network interfaces: {error}")),
             xdp: None,
             native_refused: None,
+            warnings: Vec::new(),
             interferences: self.interferences,
         }
     }

@@ -31,7 +31,7 @@ struct Channels {
     combined: u32,
 }
 
-// SAFETY: of the length of `struct ethtool_value`, which is that of ETHTOOL_SGRO.
+// SAFETY: of the length of `struct ethtool_value`, which is that of ETHTOOL_SGRO, ETHTOOL_GFLAGS and ETHTOOL_SFLAGS.
 unsafe impl Command for Value {}
 // SAFETY: of the length of `struct ethtool_channels`, which is that of ETHTOOL_SCHANNELS.
 unsafe impl Command for Channels {}
@@ -44,7 +44,27 @@ pub fn turn_receive_offload_on(interface: &str) -> anyhow::Result<()> {
         command: ETHTOOL_SGRO,
         data: 1,
     };
-    send(interface, value).with_context(|| format!("cannot turn receive offload on for {interface}"))
+    send(interface, value).with_context(|| format!("cannot turn receive offload on for {interface}"))?;
+    Ok(())
+}
+
+/// Turns VLAN receive offload off: frames keep their tags, also customer tags of the other end of a veth pair.
+pub fn turn_vlan_receive_offload_off(interface: &str) -> anyhow::Result<()> {
+    const ETHTOOL_GFLAGS: u32 = 0x25;
+    const ETHTOOL_SFLAGS: u32 = 0x26;
+    const ETH_FLAG_RXVLAN: u32 = 1 << 8;
+    let failed = || format!("cannot turn VLAN receive offload off for {interface}");
+    let flags = Value {
+        command: ETHTOOL_GFLAGS,
+        data: 0,
+    };
+    let flags = send(interface, flags).with_context(failed)?.data;
+    let value = Value {
+        command: ETHTOOL_SFLAGS,
+        data: flags & !ETH_FLAG_RXVLAN,
+    };
+    send(interface, value).with_context(failed)?;
+    Ok(())
 }
 
 /// Sets the numbers of queues.
@@ -56,10 +76,12 @@ pub fn set_queues(interface: &str, receive: u32, transmit: u32) -> anyhow::Resul
         transmit,
         ..Channels::default()
     };
-    send(interface, channels).with_context(|| format!("cannot set the numbers of queues of {interface}"))
+    send(interface, channels).with_context(|| format!("cannot set the numbers of queues of {interface}"))?;
+    Ok(())
 }
 
-fn send(interface: &str, mut command: impl Command) -> anyhow::Result<()> {
+/// Sends a command, and returns it as the kernel has left it.
+fn send<C: Command>(interface: &str, mut command: C) -> anyhow::Result<C> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).context("cannot open a socket")?;
     // SAFETY: for this structure of integers and pointers all zeroes is a value.
     let mut request: libc::ifreq = unsafe { MaybeUninit::zeroed().assume_init() };
@@ -77,5 +99,5 @@ fn send(interface: &str, mut command: impl Command) -> anyhow::Result<()> {
     if result != 0 {
         return Err(io::Error::last_os_error().into());
     }
-    Ok(())
+    Ok(command)
 }

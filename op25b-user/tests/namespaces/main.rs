@@ -30,6 +30,7 @@ mod refusals;
 mod reload;
 mod renamed;
 mod service;
+mod settings;
 mod starting;
 mod state;
 mod status;

@@ -15,6 +15,7 @@ pub(crate) mod mapping;
 pub(crate) mod membarrier;
 mod mounts;
 pub(crate) mod network_namespace;
+pub(crate) mod offloads;
 pub(crate) mod possible_cpus;
 pub(crate) mod process;
 pub mod requirements;

@@ -122,7 +122,7 @@ impl Enforcer {
             Pending::Generation(mut prepared) => {
                 number(&mut prepared.records, records);
                 match self.install(*prepared, host).await {
-                    Ok(()) => Ok(()),
+                    Ok(_) => Ok(()),
                     // The generation that runs is as it was.
                     Err(error) if change == ChangeKind::Add => {
                         match self.withdraw(records, request, &error, host).await {

@@ -8,6 +8,7 @@ pub(super) mod native;
 mod native_retry;
 mod ports;
 pub(super) mod repeats;
+pub(super) mod settings;
 
 use std::time::Instant;
 
@@ -38,6 +39,8 @@ pub(crate) struct InterfaceHealth {
     pub(crate) trouble: Option<String>,
     /// Why it runs in generic mode although native mode was tried first, if it does.
     pub(crate) native_refused: Option<String>,
+    /// Which of its settings disagree with the filter.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// Why no interface bears a name of the policy.
@@ -96,6 +99,7 @@ impl Enforcer {
             self.reconcile_one(target, &targets, &interfaces, now);
         }
         self.retry_native(&targets, &interfaces, now);
+        self.examine_settings_in_turn(&interfaces);
         self.follow_ports_in_turn();
     }
 
@@ -245,6 +249,7 @@ impl Enforcer {
             Ok(interfaces) => {
                 let attached = self.datapath.reattach(&interfaces, targets, target);
                 self.follow_ports(&interfaces);
+                self.examine_settings(&interfaces);
                 attached
             }
             Err(error) => Err(InterfacesError::from(error).into()),
@@ -274,6 +279,7 @@ impl Enforcer {
                         .and_then(|history| history.troubles.text())
                         .map(str::to_owned),
                     native_refused: self.native_refusal(&interface.name),
+                    warnings: self.setting_warnings.of(&interface.name),
                 }
             })
             .collect()

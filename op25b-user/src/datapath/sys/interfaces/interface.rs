@@ -24,6 +24,8 @@ pub struct Interface {
     pub is_ethernet: bool,
     /// The kind of a virtual interface, such as `bridge` or `vlan`; none for hardware.
     pub kind: Option<String>,
+    /// Where its device is, by the name of the bus and its name there; none for virtual interfaces, and before Linux 5.14.
+    pub device: Option<(String, String)>,
     /// The index of the interface whose port it is: a bond, a bridge, or the interface that a VF belongs to (netvsc).
     pub master: Option<u32>,
     /// The index of the interface that it is linked to in this network namespace: for a VLAN device its parent, for a veth
@@ -47,6 +49,7 @@ impl Interface {
             ..Self::default()
         };
         let mut is_linked_elsewhere = false;
+        let (mut bus, mut device) = (None, None);
         for attribute in &message.attributes {
             match attribute {
                 LinkAttribute::IfName(name) => interface.name.clone_from(name),
@@ -56,11 +59,14 @@ impl Interface {
                 LinkAttribute::Link(index) => interface.linked_to = Some(*index),
                 // The index is one of that namespace.
                 LinkAttribute::LinkNetNsId(_) => is_linked_elsewhere = true,
+                LinkAttribute::ParentDevBusName(name) => bus = Some(name.clone()),
+                LinkAttribute::ParentDevName(name) => device = Some(name.clone()),
                 LinkAttribute::Mtu(mtu) => interface.mtu = *mtu,
                 LinkAttribute::Xdp(attributes) => interface.xdp = attachments(attributes),
                 _ => {}
             }
         }
+        interface.device = bus.zip(device);
         interface.linked_to = interface
             .linked_to
             .filter(|index| *index != 0 && !is_linked_elsewhere);

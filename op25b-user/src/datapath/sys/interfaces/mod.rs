@@ -1,5 +1,6 @@
 //! The interfaces of this network namespace as rtnetlink shows them: a list at one moment, single ones, and reports of changes.
 
+mod driver;
 mod events;
 mod interface;
 mod list;
