@@ -2,7 +2,7 @@
 //!
 //! [`parse`] uses no map, no XDP and no aya, so it also compiles for the host: its unit tests, a fuzz target and the
 //! benchmark's programs use it as a library. `bpf` exists on the BPF target only. The programs themselves are the
-//! binaries: `main.rs`, and `bench/main.rs` for the benchmark.
+//! binaries: `main.rs`, `refusal/main.rs`, and `bench/main.rs` for the benchmark.
 #![cfg_attr(not(test), no_std)]
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 #![allow(

@@ -60,13 +60,20 @@ impl Daemon {
         answer
     }
 
-    /// Warnings about the interfaces of the policy on which the filter does not run.
+    /// Warnings about the interfaces of the policy on which the filter does not run, or runs in generic mode as the driver refused
+    /// native mode.
     fn unfiltered_warnings(&self, enforcer: &Enforcer) -> Vec<String> {
         let interfaces = self.report(enforcer).interfaces.into_iter();
-        let unfiltered = interfaces.filter(|interface| interface.state != InterfaceState::Enforced);
-        let warnings = unfiltered.map(|interface| match interface.why {
-            Some(why) => format!("the filter does not run on interface {}: {why}", interface.name),
-            None => format!("the filter does not run on interface {}", interface.name),
+        let warnings = interfaces.filter_map(|interface| {
+            let name = interface.name;
+            match (interface.state, interface.why, interface.native_refused) {
+                (InterfaceState::Enforced, _, None) => None,
+                (InterfaceState::Enforced, _, Some(why)) => Some(format!(
+                    "the filter runs in generic mode on interface {name}, which is several times slower: {why}"
+                )),
+                (_, Some(why), _) => Some(format!("the filter does not run on interface {name}: {why}")),
+                (_, None, _) => Some(format!("the filter does not run on interface {name}")),
+            }
         });
         warnings.collect()
     }

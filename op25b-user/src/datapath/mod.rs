@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! sys <- stats <- object <- pins <- migrate <- replace
+//! sys <- refusal <- replace
 //!   framing reads what is not IP on the interfaces of a filter
 //!   discover reads programs and maps without pins; test_run runs a loaded object on one packet
 //! ```
@@ -15,6 +16,7 @@ mod migrate;
 mod object;
 mod pins;
 pub mod probe;
+mod refusal;
 mod replace;
 mod settings;
 mod stats;
@@ -31,6 +33,7 @@ pub use pins::{
     Ending, Holder, HolderError, PinnedElsewhere, PinnedPolicy, Pins, PinsError, Removed, holder,
     pinned_elsewhere, pinned_policy, pinned_programs,
 };
+pub use refusal::Refusal;
 pub use replace::{
     AttachError, Attachment, Enforced, Followed, Held, KindError, Left, LinkState, Need, Released, Renamed,
     ReplaceError, Replacement, Skipped, Target, Upper, obstacles,

@@ -20,6 +20,10 @@ const FEW_QUEUES: [&str; 3] = [
 const WARNING: &str =
     "the driver refused native mode: the filter runs in generic mode, which is several times slower";
 
+/// The words of the kernel, with what to do.
+const TOO_FEW_QUEUES: &str = "\"veth: XDP expects number of rx queues not less than peer tx queues\" (driver veth, No space left on \
+     device (os error 28)); `ethtool -l sub0` shows the queues, `ethtool -L sub0` sets them";
+
 fn set_peer_queues(scene: &Scene, transmit: u32) {
     let set = move || ethtool::set_queues("peer0", 1, transmit);
     scene.router().run(set).unwrap();
@@ -49,7 +53,12 @@ fn assert_generic(scene: &Scene) {
     assert_eq!(report["state"], "enforced");
     assert_eq!(report["xdp"], "generic");
     let why = report["native_refused"].as_str().unwrap_or_default();
-    assert!(why.contains("No space left on device"), "{report}");
+    assert_eq!(why, TOO_FEW_QUEUES, "{report}");
+    let status = scene.op25b(&["status"]).stdout;
+    let warning = format!(
+        "WARNING sub0: runs in generic mode, which is several times slower, as native mode was refused: {TOO_FEW_QUEUES}\n"
+    );
+    assert!(status.contains(&warning), "{status}");
     assert_eq!(
         mode_metrics(scene),
         ["op25b_interface_xdp_mode{interface=\"sub0\",mode=\"generic\"} 1"]
@@ -110,6 +119,38 @@ fn await_native(scene: &Scene) {
 }
 
 #[test]
+fn a_driver_that_runs_xdp_programs_is_not_said_to_have_no_native_mode_but_why_it_refuses_at_a_start_and_a_reload()
+ {
+    let scene = Scene::new();
+    scene.ip(&FEW_QUEUES);
+    set_peer_queues(&scene, 2);
+    let native = SMALL.replace("sub0, role: subscriber", "sub0, role: subscriber, xdp: native");
+    let refusal = format!(
+        "cannot attach to interface sub0 in native mode: {TOO_FEW_QUEUES}; `xdp: generic` works with every driver, slower"
+    );
+
+    // At a start the other interface is enforced, and this one degraded for that reason.
+    let filter = scene.filter(&scene.policy(&native));
+    assert_eq!(report(&scene)["state"], "unfiltered");
+    assert_eq!(report(&scene)["why"], refusal);
+    let status = scene.op25b(&["status"]).stdout;
+    assert!(status.contains(&refusal), "{status}");
+    assert_eq!(filter.stop().unwrap().code(), Some(0));
+
+    // A reload that demands native mode, of an interface that runs in generic mode or not at all, is refused for it.
+    let corp0_alone = SMALL.replace("  - { name: sub0, role: subscriber }\n", "");
+    for before in [SMALL, &corp0_alone] {
+        let filter = scene.filter(&scene.policy(before));
+        let attached = scene.modes();
+        scene.policy(&native);
+        let answer = scene.op25b(&["reload", "--json"]);
+        assert_eq!(answer.json()["refused"], refusal, "{answer:?}");
+        assert_eq!(scene.modes(), attached);
+        assert_eq!(filter.stop().unwrap().code(), Some(0));
+    }
+}
+
+#[test]
 fn an_interface_that_fell_back_is_left_in_generic_mode_while_the_driver_refuses() {
     let scene = Scene::new();
     scene.ip(&FEW_QUEUES);
@@ -117,6 +158,9 @@ fn an_interface_that_fell_back_is_left_in_generic_mode_while_the_driver_refuses(
     let filter = scene.filter(&scene.policy(SMALL));
     assert_generic(&scene);
     assert_eq!(warnings(&filter), 1);
+    // What is logged is quoted once more.
+    let logged = TOO_FEW_QUEUES.replace('"', "\\\"");
+    assert!(filter.log().contains(&logged), "{}", filter.log());
     let before = scene.attached();
 
     // A change that does not help, and one of which the kernel says that native mode is still not there.
@@ -128,7 +172,15 @@ fn an_interface_that_fell_back_is_left_in_generic_mode_while_the_driver_refuses(
     // A reload warns of it again, and an interface of the policy that is generic by choice is not warned of.
     let text = SMALL.replace("corp0, role: subscriber", "corp0, role: subscriber, xdp: generic");
     scene.policy(&text);
-    assert_eq!(scene.op25b(&["reload"]).code, Some(0));
+    let reload = scene.op25b(&["reload", "--json"]);
+    let warning = format!(
+        "the filter runs in generic mode on interface sub0, which is several times slower: {TOO_FEW_QUEUES}"
+    );
+    let printed = reload.json()["warnings"].clone();
+    assert!(
+        printed.as_array().unwrap().contains(&Value::from(warning)),
+        "{reload:?}"
+    );
     assert_generic(&scene);
     assert_eq!(warnings(&filter), 2, "{}", filter.log());
     assert_eq!(

@@ -138,8 +138,8 @@ fn a_reload_with_an_interface_that_the_driver_refuses_changes_no_other() {
     let policy = SMALL.replace("corp0, role: subscriber", "vx0, role: subscriber, xdp: native");
     assert_eq!(
         refused_reload(&scene, &policy),
-        "cannot attach to interface vx0 in native mode: the driver does not support it; \
-         `xdp: generic` works with every driver, slower: Operation not supported (os error 95)"
+        "cannot attach to interface vx0 in native mode: \"Underlying driver does not support XDP in native mode\" (driver vxlan, \
+         Operation not supported (os error 95)); `xdp: generic` works with every driver, slower"
     );
     assert_eq!(scene.attached(), before);
 }

@@ -11,7 +11,8 @@ use crate::{
     datapath::{
         object::{Filter, LoadError},
         pins::{Link, Mode},
-        sys::interfaces::{Interface, Interfaces},
+        refusal::{Listener, Refusal},
+        sys::interfaces::{Interface, InterfaceQuery, Interfaces},
     },
     policy::{Role, XdpMode},
 };
@@ -24,7 +25,7 @@ pub(super) struct Attached {
     /// In the driver, or after it.
     pub(super) mode: Mode,
     /// Why it is generic although native was tried first.
-    pub(super) fallback: Option<io::Error>,
+    pub(super) fallback: Option<String>,
 }
 
 /// Why an interface could not be attached; the interface is as it was.
@@ -64,16 +65,18 @@ pub enum AttachError {
         is_other_mode: bool,
     },
     /// The driver or the kernel refused.
-    #[error("cannot attach to interface {interface} in {mode} mode{hint}")]
+    #[error(
+        "cannot attach to interface {interface} in {mode} mode: {}{refusal}{}",
+        before(refusal),
+        after(refusal, mode)
+    )]
     Refused {
         /// The interface.
         interface: String,
         /// The mode tried last.
         mode: &'static str,
-        /// What to do about it, if that is known.
-        hint: &'static str,
         /// The kernel's answer.
-        source: io::Error,
+        refusal: Refusal,
     },
     /// It is of a kind on which the filter does not belong.
     #[error(transparent)]
@@ -89,7 +92,7 @@ impl AttachError {
     pub fn is_absence(&self) -> bool {
         match self {
             Self::NoInterface { .. } => true,
-            Self::Refused { source, .. } => source.raw_os_error() == Some(libc::ENODEV),
+            Self::Refused { refusal, .. } => refusal.number() == Some(libc::ENODEV),
             Self::NotEthernet(_) | Self::Occupied { .. } | Self::Kind(_) | Self::Program(_) => false,
         }
     }
@@ -133,14 +136,23 @@ pub(super) fn attach(
     interface: &Interface,
     role: Role,
     mode: XdpMode,
+    listener: &mut Listener,
 ) -> Result<Attached, AttachError> {
     let program = filter.program_fd(role)?;
-    let create = |mode| Link::create(program, interface.index, mode);
-    let refused = |mode: Mode, source: io::Error| AttachError::Refused {
+    let mut create = |mode| {
+        Link::create(program, interface.index, mode).map_err(|error| {
+            Refusal::new(
+                &interface.name,
+                Some(interface),
+                absence(interface, error),
+                listener.message(),
+            )
+        })
+    };
+    let refused = |mode: Mode, refusal| AttachError::Refused {
         interface: interface.name.clone(),
         mode: mode.name(),
-        hint: hint(mode, &source),
-        source,
+        refusal,
     };
     let (mode, fallback) = match mode {
         XdpMode::Generic => (Mode::Generic, None),
@@ -153,15 +165,29 @@ pub(super) fn attach(
                     fallback: None,
                 });
             }
-            Err(error) if is_about_the_driver(&error) => (Mode::Generic, Some(error)),
-            Err(error) => return Err(refused(Mode::Native, error)),
+            Err(refusal) if is_about_the_driver(&refusal) => (Mode::Generic, Some(refusal)),
+            Err(refusal) => return Err(refused(Mode::Native, refusal)),
         },
     };
     Ok(Attached {
-        link: create(mode).map_err(|error| refused(mode, error))?,
+        link: create(mode).map_err(|refusal| refused(mode, refusal))?,
         mode,
-        fallback,
+        // In words only now: until the filter runs, nothing takes time that need not.
+        fallback: fallback.map(|refusal| refusal.to_string()),
     })
+}
+
+/// The error of attaching to an interface, or that there is no such interface any more: the kernel has no number of its own for
+/// that (EINVAL).
+fn absence(interface: &Interface, error: io::Error) -> io::Error {
+    if error.raw_os_error() != Some(libc::EINVAL) {
+        return error;
+    }
+    let found = InterfaceQuery::open().and_then(|query| query.indexed(interface.index));
+    match found {
+        Ok(None) => io::Error::from_raw_os_error(libc::ENODEV),
+        _ => error,
+    }
 }
 
 /// A program on an interface for as long as this value lives; nothing is pinned.
@@ -180,7 +206,7 @@ impl Filter {
         role: Role,
     ) -> Result<Held, AttachError> {
         let interface = vacant(interfaces, interface, XdpMode::Native)?;
-        let attached = attach(self, interface, role, XdpMode::Native)?;
+        let attached = attach(self, interface, role, XdpMode::Native, &mut Listener::start())?;
         Ok(Held { _link: attached.link })
     }
 }
@@ -236,22 +262,28 @@ pub(super) fn usable<'a>(
 }
 
 /// Whether generic mode may work where native mode did not: the interface is available, and its driver is the obstacle.
-fn is_about_the_driver(error: &io::Error) -> bool {
+fn is_about_the_driver(refusal: &Refusal) -> bool {
     !matches!(
-        error.raw_os_error(),
+        refusal.number(),
         Some(libc::EBUSY | libc::EEXIST | libc::EPERM | libc::EACCES | libc::ENODEV)
     )
 }
 
-fn hint(mode: Mode, error: &io::Error) -> &'static str {
-    match error.raw_os_error() {
-        Some(libc::EBUSY | libc::EEXIST) => ": another XDP program took it in the meantime",
-        Some(libc::EPERM | libc::EACCES) => ": run as root or with CAP_BPF and CAP_NET_ADMIN",
-        Some(libc::ENODEV) => ": it disappeared in the meantime",
-        _ if mode == Mode::Native => {
-            ": the driver does not support it; `xdp: generic` works with every driver, slower"
-        }
+/// What an error number says that the kernel's message does not.
+fn before(refusal: &Refusal) -> &'static str {
+    match refusal.number() {
+        Some(libc::EBUSY | libc::EEXIST) => "another XDP program took it in the meantime: ",
+        Some(libc::ENODEV) => "it disappeared in the meantime: ",
         _ => "",
+    }
+}
+
+/// What else there is to do.
+fn after(refusal: &Refusal, mode: &str) -> &'static str {
+    if mode == Mode::Native.name() && is_about_the_driver(refusal) {
+        "; `xdp: generic` works with every driver, slower"
+    } else {
+        ""
     }
 }
 

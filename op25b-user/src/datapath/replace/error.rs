@@ -5,7 +5,12 @@ use std::io;
 use thiserror::Error;
 
 use super::attach::AttachError;
-use crate::datapath::{object::LoadError, pins::PinsError, sys::interfaces::InterfacesError};
+use crate::datapath::{
+    object::LoadError,
+    pins::PinsError,
+    refusal::Refusal,
+    sys::interfaces::{Interface, InterfacesError},
+};
 
 /// Why a generation was not replaced. Every interface is as it was, unless the error names those that are not.
 #[derive(Debug, Error)]
@@ -23,8 +28,16 @@ pub enum ReplaceError {
     #[error(transparent)]
     Program(#[from] LoadError),
     /// The kernel does not replace a program.
-    #[error("cannot replace the program on interface {interface}")]
-    Link {
+    #[error("cannot replace the program on interface {interface}: {refusal}")]
+    Refused {
+        /// The interface.
+        interface: String,
+        /// The kernel's answer.
+        refusal: Refusal,
+    },
+    /// The kernel does not detach a link.
+    #[error("cannot detach the program from interface {interface}")]
+    Detach {
         /// The interface.
         interface: String,
         /// The kernel's answer.
@@ -38,4 +51,14 @@ pub enum ReplaceError {
         /// What failed first.
         source: Box<ReplaceError>,
     },
+}
+
+impl ReplaceError {
+    /// The kernel does not replace the program on an interface. It has no words for that: only a new link has.
+    pub(super) fn refused(interface: &str, found: Option<&Interface>, error: io::Error) -> Self {
+        Self::Refused {
+            interface: interface.to_owned(),
+            refusal: Refusal::new(interface, found, error, None),
+        }
+    }
 }

@@ -9,7 +9,7 @@ use super::{
     target::{Attachment, Target},
 };
 use crate::{
-    datapath::{pins::Mode, sys::interfaces::Interface},
+    datapath::{pins::Mode, refusal::Listener, sys::interfaces::Interface},
     policy::XdpMode,
 };
 
@@ -35,12 +35,19 @@ impl Enforced {
         let Some(attachment) = attachments.find(on) else {
             return Ok(false);
         };
-        attachment.link.detach().map_err(|source| ReplaceError::Link {
+        let mut listener = Listener::start();
+        attachment.link.detach().map_err(|source| ReplaceError::Detach {
             interface: target.interface.clone(),
             source,
         })?;
         // Nothing may come between: this is the moment without a filter.
-        let attached = attach(&mut running.filter, interface, target.role, XdpMode::Auto)?;
+        let attached = attach(
+            &mut running.filter,
+            interface,
+            target.role,
+            XdpMode::Auto,
+            &mut listener,
+        )?;
         let before = mem::replace(&mut attachment.link, attached.link);
         attachment.mode = attached.mode.name();
         attachment.fallback = attached.fallback;

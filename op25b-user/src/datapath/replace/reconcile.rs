@@ -170,13 +170,10 @@ impl Enforced {
             return Ok(());
         };
         let program = running.filter.program_fd(attachment.role)?;
-        attachment
-            .link
-            .replace(program, None)
-            .map_err(|source| ReplaceError::Link {
-                interface: interface.to_owned(),
-                source,
-            })
+        attachment.link.replace(program, None).map_err(|error| {
+            let found = InterfaceQuery::open().and_then(|query| query.indexed(attachment.index));
+            ReplaceError::refused(interface, found.ok().flatten().as_ref(), error)
+        })
     }
 
     /// Attaches the filter to the interface of one of the targets, on which it does not run: it may be a new one of an old name.
@@ -207,6 +204,7 @@ impl Enforced {
             pins: &self.pins,
             before: &before,
             filter: &mut running.filter,
+            listener: None,
             done: Vec::new(),
         };
         for step in steps {
@@ -355,10 +353,7 @@ impl Attachment {
             let program = filter.program_fd(target.role)?;
             self.link
                 .replace(program, None)
-                .map_err(|source| ReplaceError::Link {
-                    interface: target.interface.clone(),
-                    source,
-                })?;
+                .map_err(|error| ReplaceError::refused(&target.interface, Some(found), error))?;
             self.role = target.role;
             self.program_id = filter.program_info(target.role)?.id();
         }

@@ -82,6 +82,7 @@ impl Enforced {
             pins: &self.pins,
             before: &before,
             filter: &mut filter,
+            listener: None,
             done: Vec::new(),
         };
         for step in steps {

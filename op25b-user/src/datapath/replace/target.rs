@@ -1,7 +1,5 @@
 //! Where a filter is to run, and where it runs.
 
-use std::io;
-
 use crate::{
     datapath::pins::Link,
     policy::{Role, XdpMode},
@@ -45,7 +43,7 @@ pub struct Attachment {
     /// The program's id.
     pub program_id: u32,
     /// Why it is generic although native was tried first.
-    pub fallback: Option<io::Error>,
+    pub fallback: Option<String>,
     /// Whether it ran a filter before.
     pub was_enforced: bool,
     pub(super) link: Link,

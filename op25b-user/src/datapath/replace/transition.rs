@@ -12,6 +12,7 @@ use crate::{
     datapath::{
         object::{Filter, LoadError},
         pins::{Link, Mode, Pins, PinsError, Snapshot},
+        refusal::Listener,
         sys::interfaces::Interface,
     },
     policy::{Role, XdpMode},
@@ -22,6 +23,8 @@ pub(super) struct Transition<'a> {
     pub(super) pins: &'a Pins,
     pub(super) before: &'a Snapshot,
     pub(super) filter: &'a mut Filter,
+    /// Hears why the kernel refuses a program, from the first step on that attaches one.
+    pub(super) listener: Option<Listener>,
     /// The steps that have been taken.
     pub(super) done: Vec<Done>,
 }
@@ -48,21 +51,19 @@ impl Transition<'_> {
         }
         let done = match how {
             How::Attach => {
-                let attached = attach(self.filter, interface, target.role, target.xdp)?;
+                let listener = self.listener.get_or_insert_with(Listener::start);
+                let attached = attach(self.filter, interface, target.role, target.xdp, listener)?;
                 self.pinned(target, interface, attached, None)?
             }
             How::Replace(link, info, mode) => {
                 let program = self.filter.program_fd(target.role)?;
                 link.replace(program, self.before.program(info.program_id))
-                    .map_err(|source| ReplaceError::Link {
-                        interface: target.interface.clone(),
-                        source,
-                    })?;
+                    .map_err(|error| ReplaceError::refused(&target.interface, Some(interface), error))?;
                 let fell_back = target.xdp == XdpMode::Auto && mode == Mode::Generic;
                 let attached = Attached {
                     link,
                     mode,
-                    fallback: fell_back.then(|| io::Error::other("refused when the filter was attached")),
+                    fallback: fell_back.then(|| "refused when the filter was attached".to_owned()),
                 };
                 Done {
                     attachment: self.attachment(target, interface, attached, true)?,
@@ -71,11 +72,12 @@ impl Transition<'_> {
                 }
             }
             How::Exchange(link, info, mode) => {
-                link.detach().map_err(|source| ReplaceError::Link {
+                let listener = self.listener.get_or_insert_with(Listener::start);
+                link.detach().map_err(|source| ReplaceError::Detach {
                     interface: target.interface.clone(),
                     source,
                 })?;
-                let exchanged = attach(self.filter, interface, target.role, target.xdp)
+                let exchanged = attach(self.filter, interface, target.role, target.xdp, listener)
                     .map_err(ReplaceError::from)
                     .and_then(|attached| {
                         self.pinned(target, interface, attached, Some((info.program_id, mode)))

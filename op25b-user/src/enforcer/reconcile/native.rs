@@ -57,7 +57,7 @@ impl Enforcer {
     pub(super) fn native_refusal(&self, interface: &str) -> Option<String> {
         let mut fallen = self.datapath.fell_back();
         let attachment = fallen.find(|attachment| attachment.interface == interface)?;
-        Some(attachment.fallback.as_ref()?.to_string())
+        attachment.fallback.clone()
     }
 
     /// Tries native mode again where the driver refused it and is likely to take the program now.

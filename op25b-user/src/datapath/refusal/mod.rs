@@ -1,0 +1,9 @@
+//! Why the kernel refused to attach a program to an interface: its own words where it gives them to anybody, otherwise the usual
+//! causes of the error number.
+
+mod cause;
+mod listener;
+mod reason;
+
+pub(crate) use listener::Listener;
+pub use reason::Refusal;
