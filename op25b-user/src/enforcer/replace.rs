@@ -200,10 +200,20 @@ impl Enforcer {
             _ => String::new(),
         };
         let named = ids[..ids.len().min(MOST_NAMED)].join(", ");
+        let what = match ids.len() {
+            1 => "1 stored exemption does not fit into the kernel with the others and IS NOT ENFORCED"
+                .to_owned(),
+            many => format!(
+                "{many} stored exemptions do not fit into the kernel with the others and ARE NOT ENFORCED"
+            ),
+        };
+        let customers = if ids.len() == 1 {
+            "this customer"
+        } else {
+            "these customers"
+        };
         Some(format!(
-            "{} stored exemptions do not fit into the kernel with the others and ARE NOT ENFORCED: {named}{more}; remove \
-             exemptions of these customers, or their destinations",
-            ids.len()
+            "{what}: {named}{more}; remove exemptions of {customers}, or their destinations"
         ))
     }
 

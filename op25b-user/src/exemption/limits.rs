@@ -1,6 +1,7 @@
 //! The limits of an exemption's terms. The API's description is generated from them.
 
 use super::{Invalid, NewExemption};
+use crate::policy::characters;
 
 /// The most characters of a customer or a ticket.
 pub const NAME: usize = 200;
@@ -72,14 +73,21 @@ pub fn rows(name: &str, rows: usize) -> Result<(), Invalid> {
 
 fn prefixes(name: &str, prefixes: &[String]) -> Result<(), Invalid> {
     count(name, prefixes.len(), PREFIXES)?;
-    let has_length = |prefix: &String| (2..=PREFIX).contains(&prefix.len());
-    if prefixes.iter().all(has_length) {
-        Ok(())
-    } else {
-        Err(Invalid::new(format!(
-            "`{name}` has an item that is too short or too long for a prefix"
-        )))
-    }
+    let wrong = prefixes
+        .iter()
+        .find(|prefix| !(2..=PREFIX).contains(&prefix.len()));
+    let Some(wrong) = wrong else {
+        return Ok(());
+    };
+    let shown: String = wrong.chars().take(PREFIX).collect();
+    let (shown, more) = (
+        characters::printable(&shown),
+        if wrong.len() > PREFIX { "…" } else { "" },
+    );
+    Err(Invalid::new(format!(
+        "`{name}` has the item `{shown}{more}`, which is too {} for a prefix",
+        if more.is_empty() { "short" } else { "long" }
+    )))
 }
 
 fn count(name: &str, found: usize, limit: usize) -> Result<(), Invalid> {

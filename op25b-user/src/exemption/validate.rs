@@ -5,7 +5,7 @@ use jiff::{Span, Timestamp, tz::TimeZone};
 use smol_str::SmolStr;
 
 use super::{Invalid, NewExemption, Terms, checks::widest, limits};
-use crate::policy::{self, ExemptionLimits, Handling, Rules};
+use crate::policy::{self, ExemptionLimits, Handling, Rules, characters};
 
 /// Valid terms, and warnings about them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,8 +116,13 @@ impl Validator<'_> {
         let Some(most) = self.limits.max_age else {
             return Vec::new();
         };
-        let days = most.as_hours() / 24;
-        let limit = format!("the policy recommends at most {days} days (exemption_max_age)");
+        let hours = most.as_hours();
+        let most_text = match (hours % 24, hours / 24) {
+            (0, 1) => "1 day".to_owned(),
+            (0, days) if days > 1 => format!("{days} days"),
+            _ => format!("{most:#}"),
+        };
+        let limit = format!("the policy recommends at most {most_text} (exemption_max_age)");
         match expires_at {
             None => vec![format!("this exemption never expires; {limit}")],
             Some(end) if end.duration_since(self.now) > most => {
@@ -189,22 +194,19 @@ fn line(name: &str, text: &str) -> Result<SmolStr, Invalid> {
 
 /// Reads a text of several lines.
 fn prose(name: &str, text: &str) -> Result<SmolStr, Invalid> {
-    readable(name, text, &['\n', '\t'])
+    readable(name, &characters::with_line_feeds(text), &['\n', '\t'])
 }
 
-/// Reads a text without control characters: it is printed to logs and terminals, which obey them.
+/// Reads a text without characters that terminals and logs obey, or that mislead who reads it.
 fn readable(name: &str, text: &str, allowed: &[char]) -> Result<SmolStr, Invalid> {
     let text = text.trim();
     if text.is_empty() {
         return Err(Invalid::new(format!("`{name}` is empty")));
     }
-    if let Some(bad) = text.chars().find(|c| c.is_control() && !allowed.contains(c)) {
-        let code = u32::from(bad);
-        return Err(Invalid::new(format!(
-            "`{name}` contains a control character (U+{code:04X})"
-        )));
+    match characters::first_refused(text, allowed) {
+        Some(refused) => Err(Invalid::new(format!("`{name}` contains {refused}; remove it"))),
+        None => Ok(text.into()),
     }
-    Ok(text.into())
 }
 
 fn nets(name: &str, texts: &[String]) -> Result<Vec<IpNet>, Invalid> {

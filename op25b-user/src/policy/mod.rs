@@ -6,12 +6,14 @@
 //!      reference <────┴────> compile (map entries)
 //! ```
 //!
-//! The modules depend on each other in one direction: `model` on none of them, `diagnostics`, `compile`, `diff` and
+//! The modules depend on each other in one direction: `characters`, `encoding` and `model` on none of them, `diagnostics`, `compile`, `diff` and
 //! `reference` on `model`, `parse` on `diagnostics` and `model`, and `read` on `parse` and `compile`.
 
+pub(crate) mod characters;
 mod compile;
 pub(crate) mod diagnostics;
 mod diff;
+pub(crate) mod encoding;
 mod model;
 pub(crate) mod parse;
 mod read;

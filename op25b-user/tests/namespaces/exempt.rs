@@ -40,6 +40,20 @@ pub fn add(scene: &Scene, prefixes: &[&str], more: &[&str]) -> String {
     id
 }
 
+/// Adds an exemption that ends within seconds; its id. The verdict is that of the moment at which the program is asked, which on a busy
+/// machine may be after the end.
+#[track_caller]
+pub fn add_for(scene: &Scene, time: &str, prefixes: &[&str]) -> String {
+    let words = [
+        &["add", "--customer", "Example KK", "--expires", time][..],
+        prefixes,
+    ]
+    .concat();
+    let answer = exempt(scene, &words);
+    assert_eq!(answer.code, Some(0), "{answer:?}");
+    answer.stdout.lines().next().unwrap().to_owned()
+}
+
 /// Asserts that something was refused, and that the reason has all of these in it.
 #[track_caller]
 fn assert_refused(answer: &Answer, reasons: &[&str]) {
@@ -135,11 +149,46 @@ fn what_is_probably_a_slip_is_refused_with_what_to_write() {
         &["2020-01-01"],
     );
     assert_refused(&add_one(&["198.51.100.8/29", "--expires", "soon"]), &["soon"]);
+    for mask in ["198.51.100.40/255.255.255.248", "198.51.100.40 0.0.0.7"] {
+        assert_refused(&add_one(&[mask]), &["mask", "write 198.51.100.40/29\n"]);
+    }
+    assert_refused(
+        &add_one(&["198.51.100.8/29", "--expires", "2028/3/31"]),
+        &["write 2028-03-31\n"],
+    );
+    for (option, text, place) in [
+        (
+            "--note",
+            "a\u{202e}b",
+            "`note` contains a bidirectional control character (U+202E) at character 2",
+        ),
+        (
+            "--ticket",
+            "OPS\u{1b}[2J",
+            "`ticket` contains a control character (U+001B) at character 4",
+        ),
+        (
+            "--ticket",
+            "OPS\u{200b}",
+            "`ticket` contains an invisible character (U+200B) at character 4",
+        ),
+    ] {
+        assert_refused(&add_one(&["198.51.100.8/29", option, text]), &[place]);
+    }
     assert!(listed(&scene, &["--all"]).is_empty());
 
     let forced = add_one(&["192.0.2.8/29", "--force"]);
     assert_eq!(forced.code, Some(0), "{forced:?}");
     assert_eq!(listed(&scene, &[])[0]["prefixes"][0], "192.0.2.8/29");
+
+    let both = add_one(&["198.51.100.24/29, 198.51.100.32/29", "--note", "moves\r\nsoon"]);
+    assert_eq!(both.code, Some(0), "{both:?}");
+    let both = listed(&scene, &["--in", "198.51.100.32"]);
+    assert_eq!(
+        both[0]["prefixes"],
+        json!(["198.51.100.24/29", "198.51.100.32/29"])
+    );
+    assert_eq!(both[0]["note"], "moves\nsoon");
 
     let id = add(&scene, &["198.51.100.8/29"], &[]);
     let other = exempt(&scene, &["add", "198.51.100.8/30", "--customer", "Other"]);
@@ -211,7 +260,7 @@ fn an_exemption_ends_by_itself_and_can_be_extended() {
     let scene = Scene::new();
     let servers = Servers::start(&scene.lab).unwrap();
     let filter = scene.filter(&scene.policy(SMALL));
-    let id = add(&scene, &SUBSCRIBER, &["--expires", "2s"]);
+    let id = add_for(&scene, "2s", &SUBSCRIBER);
     assert_silent(&scene, &servers);
     assert!(filter.count("blocked").unwrap() > 0);
     assert!(listed(&scene, &[]).is_empty());

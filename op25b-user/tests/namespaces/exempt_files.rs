@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::{
-    exempt::{FILED, add, exempt, ids, listed},
+    exempt::{FILED, add, add_for, exempt, ids, listed},
     support::scene::{SMALL, Scene, eventually},
 };
 
@@ -19,7 +19,7 @@ fn an_export_is_imported_again_into_the_same_store_and_into_an_empty_one() {
     );
     let wide = ["add", "203.0.112.0/20", "--customer", "Wide", "--force"];
     assert_eq!(exempt(&scene, &wide).code, Some(0));
-    let soon = ["add", "198.51.100.64/29", "--customer", "Soon", "--expires", "3s"];
+    let soon = ["add", "198.51.100.64/29", "--customer", "Soon", "--expires", "6s"];
     assert_eq!(exempt(&scene, &soon).code, Some(0));
     let exports: Vec<_> = ["csv", "yaml", "json"]
         .iter()
@@ -36,7 +36,7 @@ fn an_export_is_imported_again_into_the_same_store_and_into_an_empty_one() {
     });
     for file in &exports {
         let again = exempt(&scene, &["import", file]);
-        let output = "added 0; 2 existed already; 1 have expired\n";
+        let output = "added 0; 2 existed already; 1 has expired\n";
         assert_eq!(
             (again.code, again.stdout.as_str()),
             (Some(0), output),
@@ -50,9 +50,9 @@ fn an_export_is_imported_again_into_the_same_store_and_into_an_empty_one() {
     fs::rename(&state, scene.path("before")).unwrap();
     let _filter = scene.filter(&policy);
     for (file, output) in exports.iter().zip([
-        "added 2; 0 existed already; 1 have expired\n",
-        "added 0; 2 existed already; 1 have expired\n",
-        "added 0; 2 existed already; 1 have expired\n",
+        "added 2; 0 existed already; 1 has expired\n",
+        "added 0; 2 existed already; 1 has expired\n",
+        "added 0; 2 existed already; 1 has expired\n",
     ]) {
         let imported = exempt(&scene, &["import", file]);
         assert_eq!(
@@ -67,7 +67,7 @@ fn an_export_is_imported_again_into_the_same_store_and_into_an_empty_one() {
 fn what_expired_before_a_load_is_extended_all_the_same() {
     let scene = Scene::new();
     let _filter = scene.filter(&scene.policy(SMALL));
-    let id = add(&scene, &["198.51.100.10"], &["--expires", "1s"]);
+    let id = add_for(&scene, "1s", &["198.51.100.10"]);
     eventually("it has expired", || listed(&scene, &[]).is_empty());
     assert_eq!(scene.op25b(&["reload"]).code, Some(0));
     let extended = exempt(&scene, &["extend", &id, "--expires", "90d"]);

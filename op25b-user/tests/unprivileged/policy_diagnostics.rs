@@ -106,6 +106,7 @@ const CASES: &[(&str, &[Code])] = &[
     ("pools: [{ name: a, prefixes: [] }]\n", &[Code::EmptyList]),
     ("pools: [{ name: '', prefixes: [10.0.0.0/8] }]\n", &[Code::EmptyValue]),
     ("pools: [{ name: \"a\\e[31m\", prefixes: [10.0.0.0/8] }]\n", &[Code::ControlCharacter]),
+    ("exemptions: [{ customer: \"A\\u202eB\", prefixes: [198.51.100.8/29] }]\n", &[Code::MisleadingCharacter]),
     ("pools: [{ name: a, prefixes: [198.51.100.9/29, 2001:db8::1/64] }]\n", &[Code::HostBits, Code::HostBits]),
     ("pools: [{ name: a, prefixes: [198.51.100/24, 198.51.100.0/33, 10, a.example] }]\n",
         &[Code::BadPrefix, Code::BadPrefix, Code::BadPrefix, Code::BadPrefix]),

@@ -8,6 +8,7 @@ use super::output::{print_json, refuse, warn, write_verdict};
 use crate::{
     api::NewExemption,
     cli::{daemon::change, paths::Paths},
+    policy::parse::split_prefixes,
 };
 
 /// Add an exemption: allow a customer's prefixes to use the blocked ports.
@@ -25,7 +26,7 @@ Examples:
 Exit codes: 0 added; 1 refused, with the reason; 2 failed, for example because no daemon \
 runs.")]
 pub struct Args {
-    /// The customer's source prefixes or addresses.
+    /// The customer's source prefixes or addresses, separated by blanks, commas or semicolons.
     #[arg(required = true, value_name = "PREFIX")]
     prefixes: Vec<String>,
     /// The customer's name.
@@ -41,8 +42,8 @@ pub struct Args {
     /// 2028-03-31T18:00:00+09:00, or `never`.
     #[arg(long, value_name = "WHEN", default_value = "never")]
     expires: String,
-    /// Allow this destination only; separate several with commas, or repeat the option.
-    #[arg(long = "dest", value_name = "PREFIX", value_delimiter = ',')]
+    /// Allow this destination only; separate several with commas, semicolons or blanks, or repeat the option.
+    #[arg(long = "dest", value_name = "PREFIX")]
     destinations: Vec<String>,
     /// Skip the pool and prefix-width checks.
     #[arg(long)]
@@ -57,8 +58,8 @@ pub struct Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let exemption = NewExemption {
         customer: args.customer.clone(),
-        prefixes: args.prefixes.clone(),
-        destinations: args.destinations.clone(),
+        prefixes: split(&args.prefixes),
+        destinations: split(&args.destinations),
         ticket: args.ticket.clone(),
         note: args.note.clone(),
         expires: Some(args.expires.clone()),
@@ -77,4 +78,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         write_verdict(&mut stdout, added.verdict.as_ref())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The prefixes in arguments. They are split together: a shell splits `198.51.100.40 255.255.255.248` too.
+fn split(arguments: &[String]) -> Vec<String> {
+    split_prefixes(&arguments.join(" ")).map(str::to_owned).collect()
 }

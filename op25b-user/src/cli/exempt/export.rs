@@ -5,6 +5,7 @@ use std::{
     process::ExitCode,
 };
 
+use anyhow::ensure;
 use clap::Args as ClapArgs;
 
 use super::{offline::Offline, output::refuse};
@@ -29,6 +30,7 @@ use crate::{
 #[command(after_help = "\
 Examples:
   op25b exempt export > exemptions.csv
+  op25b exempt export --for-spreadsheet > exemptions.csv
   op25b exempt export --format yaml             for pasting into a policy file, without `force`
   op25b exempt export | ssh router2 op25b exempt import --format csv -
 
@@ -40,11 +42,19 @@ pub struct Args {
     /// Same as `--format json`.
     #[arg(long, conflicts_with = "format")]
     json: bool,
+    /// Write CSV for a spreadsheet: an apostrophe before each cell that it would compute as a formula, and a byte
+    /// order mark, which Excel needs. `import` takes both away again.
+    #[arg(long, conflicts_with = "json")]
+    for_spreadsheet: bool,
     #[command(flatten)]
     paths: Paths,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    ensure!(
+        !args.for_spreadsheet || args.format == Format::Csv,
+        "`--for-spreadsheet` is for `--format csv`"
+    );
     let listing = Listing::default();
     let exemptions = match ask(&args.paths, async |client| client.list(&listing).await)? {
         Response::Done(exemptions) => exemptions,
@@ -66,7 +76,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .collect();
     let format = if args.json { Format::Json } else { args.format };
     let mut out = BufWriter::new(stdout().lock());
-    formats::write(format, &rows, &mut out)?;
+    if args.for_spreadsheet {
+        formats::write_for_spreadsheet(&rows, &mut out)?;
+    } else {
+        formats::write(format, &rows, &mut out)?;
+    }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
 }

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::Args as ClapArgs;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -17,7 +17,7 @@ use super::output::{print_json, refuse, warn};
 use crate::{
     api::{ImportExemptions, ImportRow, Imported, Problem, ProblemKind, RowProblem},
     cli::{daemon::change, paths::Paths, stderr},
-    exemption::formats::{self, Format, Mistakes},
+    exemption::formats::{self, Columns, Format, Mistakes},
 };
 
 /// Add the exemptions of a file, all or none.
@@ -26,8 +26,8 @@ use crate::{
 /// importing a file twice changes nothing.
 ///
 /// A CSV file has a header line with the columns customer and prefixes and optionally destinations, ticket,
-/// note, expires and force, in any order. Several prefixes in one cell are separated by blanks or semicolons. A YAML
-/// file is a list of exemptions in the format of a policy file, without id and created, or a mapping with the
+/// note, expires and force, in any order. Several prefixes in one cell are separated by blanks, commas or semicolons.
+/// Lines that begin with # are comments. A YAML file is a list of exemptions in the format of a policy file, without id and created, or a mapping with the
 /// key `exemptions:` alone; a JSON file has the same structure. An expiry must be absolute: 90d would have
 /// another meaning with each import. Rows that have expired are skipped with a warning. `force: true` skips the
 /// pool and prefix-width checks of a row.
@@ -36,10 +36,15 @@ use crate::{
 Examples:
   op25b exempt import --dry-run customers.csv
   op25b exempt import customers.csv
+  op25b exempt import --map customer='Circuit Name' --map prefixes=CIDR --ignore-unknown-columns ipam.csv
   ssh router1 op25b exempt export | op25b exempt import --format csv -
 
 Exit codes: 0 done; 1 refused, with the reason: nothing was added; 2 failed, for example because no \
 daemon runs.")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the command line"
+)]
 pub struct Args {
     /// The file, or - for stdin.
     #[arg(value_name = "FILE")]
@@ -47,6 +52,12 @@ pub struct Args {
     /// The format, if the file name does not end with .csv, .yaml, .yml or .json.
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<Format>,
+    /// Read a field from a column with another name, such as customer='Circuit Name'; repeatable. CSV only.
+    #[arg(long, value_name = "FIELD=COLUMN", value_parser = mapping)]
+    map: Vec<(String, String)>,
+    /// Skip columns that are no field of an exemption. CSV only.
+    #[arg(long)]
+    ignore_unknown_columns: bool,
     /// Print what would be done without doing it.
     #[arg(long)]
     dry_run: bool,
@@ -68,8 +79,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             args.name()
         )
     })?;
+    let columns = Columns::of_import(&args.map, args.ignore_unknown_columns)?;
+    ensure!(
+        format == Format::Csv || columns == Columns::of_import(&[], false)?,
+        "`--map` and `--ignore-unknown-columns` are for CSV: {} has keys and not columns",
+        args.name()
+    );
     let bytes = args.read()?;
-    let mut rows = match parse(format, &bytes) {
+    let mut rows = match parse(format, &columns, &bytes) {
         Ok(rows) => rows,
         Err(mistakes) => return report(&mistakes, args),
     };
@@ -128,9 +145,18 @@ impl Args {
     }
 }
 
-fn parse(format: Format, bytes: &[u8]) -> Result<Vec<ImportRow>, Mistakes> {
+/// Parses `FIELD=COLUMN`.
+fn mapping(text: &str) -> anyhow::Result<(String, String)> {
+    let (field, column) = text
+        .split_once('=')
+        .filter(|(_, column)| !column.trim().is_empty())
+        .context("write FIELD=COLUMN, such as customer='Circuit Name'")?;
+    Ok((field.to_owned(), column.to_owned()))
+}
+
+fn parse(format: Format, columns: &Columns, bytes: &[u8]) -> Result<Vec<ImportRow>, Mistakes> {
     let bar = bar("reading", bytes.len() as u64);
-    let rows = formats::read(format, bytes, &|read| bar.set_position(read));
+    let rows = formats::read(format, columns, bytes, &|read| bar.set_position(read));
     bar.finish_and_clear();
     rows
 }
@@ -199,12 +225,14 @@ fn summary(imported: &Imported) -> String {
         ..
     } = imported;
     let text = if *dry_run {
-        format!("would add {added}; {unchanged} exist already")
+        let exist = if *unchanged == 1 { "exists" } else { "exist" };
+        format!("would add {added}; {unchanged} {exist} already")
     } else {
         format!("added {added}; {unchanged} existed already")
     };
     match lapsed {
         0 => text,
-        lapsed => format!("{text}; {lapsed} have expired"),
+        1 => format!("{text}; 1 has expired"),
+        many => format!("{text}; {many} have expired"),
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{
     io::{IsTerminal as _, Write as _, stdout},
-    net::IpAddr,
     process::ExitCode,
 };
 
@@ -26,6 +25,7 @@ use crate::{
         stderr,
     },
     daemon::client::Listing,
+    policy,
 };
 
 const BOLD: Style = Style::new().bold();
@@ -108,11 +108,8 @@ fn time(text: &str) -> anyhow::Result<String> {
 
 /// Parses a prefix. An address is a prefix of full length, and host bits are ignored.
 fn prefix(text: &str) -> anyhow::Result<IpNet> {
-    let net = match text.parse::<IpAddr>() {
-        Ok(address) => IpNet::from(address),
-        Err(_) => text
-            .parse()
-            .context("write an address or a prefix, such as 198.51.100.10 or 198.51.100.0/24")?,
-    };
-    Ok(net.trunc())
+    match text.parse::<IpNet>() {
+        Ok(net) => Ok(net.trunc()),
+        Err(_) => policy::parse_prefix(text).map_err(anyhow::Error::msg),
+    }
 }

@@ -192,7 +192,7 @@ mod tests {
         };
         insta::assert_snapshot!(text(&in_file, now, &TimeZone::UTC).unwrap(), @r"
         exemption line-32
-          customer      A�[31m
+          customer      A<U+001B>[31m
           prefixes      198.51.100.8/29
                         2001:db8:100::/48
           destinations  everywhere

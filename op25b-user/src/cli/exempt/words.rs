@@ -5,6 +5,7 @@ use jiff::{Timestamp, civil::Time, tz::TimeZone};
 
 use crate::{
     api::{Exemption, Origin},
+    policy::characters,
     store::{Actor, State},
 };
 
@@ -90,15 +91,9 @@ pub(super) fn nets(nets: &[IpNet], separator: &str) -> String {
     texts.join(separator)
 }
 
-/// Text in one line, without what controls a terminal.
+/// Text in one line, in which no character controls a terminal or is hidden.
 pub(super) fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\n' | '\r' | '\t' => ' ',
-            c if c.is_control() => '\u{fffd}',
-            c => c,
-        })
-        .collect()
+    characters::printable(text).into_owned()
 }
 
 #[cfg(test)]
@@ -152,10 +147,5 @@ mod tests {
         };
         assert_eq!(named("alice"), "alice");
         assert_eq!(named("1000"), "uid 1000");
-    }
-
-    #[test]
-    fn nothing_that_is_printed_moves_the_cursor() {
-        assert_eq!(printable("a\u{1b}[2J\nb"), "a\u{fffd}[2J b");
     }
 }

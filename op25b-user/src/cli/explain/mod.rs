@@ -27,7 +27,7 @@ use crate::{
         probe, requirements,
     },
     enforcer,
-    policy::{self, Flow, Policy, Position, Rule, reference},
+    policy::{self, Flow, Policy, Position, Rule, characters::printable, reference},
     store::{Records as _, State, sqlite},
 };
 
@@ -303,13 +303,13 @@ impl ShownRule {
         let ticket = self
             .ticket
             .as_ref()
-            .map_or(String::new(), |ticket| format!(", ticket {ticket}"));
+            .map_or(String::new(), |ticket| format!(", ticket {}", printable(ticket)));
         let source = match (self.at, &self.id) {
             (Some(Position { line, column }), _) => format!(", {file}:{line}:{column}"),
             (None, Some(id)) => format!(", {id}"),
             (None, None) => String::new(),
         };
-        format!("{} {}{prefix}{ticket}{source}", self.kind, self.name)
+        format!("{} {}{prefix}{ticket}{source}", self.kind, printable(&self.name))
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     lpm::{AddressFamily, Bits},
-    policy::{Exemption, Policy, exemption_id},
+    policy::{Exemption, Policy, characters::printable, exemption_id},
 };
 
 /// The most that are named.
@@ -42,8 +42,8 @@ fn warning(policy: &Policy, filed: usize, stored: usize, prefix: IpNet) -> Strin
     let line = one.positions().map_or(0, |positions| positions.exemption.line);
     format!(
         "line {line}: the exemption of {} overlaps with {prefix} of {} ({}): a prefix can belong to only one customer",
-        one.terms.customer,
-        other.terms.customer,
+        printable(&one.terms.customer),
+        printable(&other.terms.customer),
         exemption_id(&policy.exemptions, stored),
     )
 }

@@ -7,7 +7,7 @@ use super::{
     active_set::{ActiveSet, Other},
     refusal::Refusal,
 };
-use crate::exemption::Terms;
+use crate::{exemption::Terms, policy::characters::printable};
 
 /// Refuses what another customer has, and what exists already; the warnings name what changes nothing.
 pub(super) fn check(
@@ -45,7 +45,8 @@ pub(super) fn taken(prefix: IpNet, other: &Other) -> String {
     let with = overlapping.map_or_else(String::new, |net| format!("{net} of "));
     format!(
         "{prefix} overlaps {with}{} ({}): a prefix can belong to only one customer",
-        other.terms.customer, other.name
+        printable(&other.terms.customer),
+        other.name
     )
 }
 

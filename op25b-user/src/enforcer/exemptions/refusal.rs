@@ -29,7 +29,7 @@ pub(crate) enum Refusal {
     #[error("{0}")]
     InFile(String),
     /// Rows of an import are refused.
-    #[error("{total} rows are refused, and none was added")]
+    #[error("{}, and none was added", rows_refused(*total))]
     Rows {
         /// The first of them.
         rows: Vec<RowRefusal>,
@@ -60,6 +60,13 @@ pub(crate) enum Refusal {
     /// A fault of this program or the system.
     #[error("{0}")]
     Broken(String),
+}
+
+fn rows_refused(total: usize) -> String {
+    match total {
+        1 => "1 row is refused".to_owned(),
+        many => format!("{many} rows are refused"),
+    }
 }
 
 impl From<Invalid> for Refusal {

@@ -1,22 +1,21 @@
 //! Reads exemptions from comma-separated values (RFC 4180) with a header line.
 
+use std::{borrow::Cow, io::Read as _};
+
 use csv::{ReaderBuilder, StringRecord};
 
-use super::mistakes::Mistakes;
-use crate::exemption::{ImportRow, NewExemption};
+use super::{
+    columns::{COLUMNS, Columns, REQUIRED},
+    mistakes::Mistakes,
+    spreadsheet::unguarded,
+};
+use crate::{
+    exemption::{ImportRow, NewExemption},
+    policy::{characters, parse::split_prefixes},
+};
 
-/// The columns, in the order in which they are written.
-pub(super) const COLUMNS: [&str; 7] = [
-    "customer",
-    "prefixes",
-    "destinations",
-    "ticket",
-    "note",
-    "expires",
-    "force",
-];
-/// The columns that a file must have.
-const REQUIRED: [&str; 2] = ["customer", "prefixes"];
+/// What a line that is a comment begins with.
+pub(super) const COMMENT: u8 = b'#';
 
 /// The index in a file of each of [`COLUMNS`], and the number of its columns.
 struct Header([Option<usize>; COLUMNS.len()], usize);
@@ -30,15 +29,20 @@ pub(super) struct Row<'r> {
     pub(super) prefixes: &'r str,
     pub(super) destinations: &'r str,
     pub(super) ticket: &'r str,
-    pub(super) note: &'r str,
+    /// With line breaks as the file has them; [`Row::note`] has them as they are stored.
+    note: &'r str,
     pub(super) expires: &'r str,
     pub(super) force: bool,
 }
 
 /// Reads a file. `progress` is called with the number of bytes read so far.
-pub(super) fn read(text: &str, progress: &dyn Fn(u64)) -> Result<Vec<ImportRow>, Mistakes> {
+pub(super) fn read(
+    text: &str,
+    columns: &Columns,
+    progress: &dyn Fn(u64),
+) -> Result<Vec<ImportRow>, Mistakes> {
     let mut rows = Vec::new();
-    let mistakes = for_each_row(text, progress, &mut |row| rows.push(row.to_import()));
+    let mistakes = for_each_row(text, columns, progress, &mut |row| rows.push(row.to_import()));
     if mistakes.count() == 0 {
         Ok(rows)
     } else {
@@ -47,23 +51,32 @@ pub(super) fn read(text: &str, progress: &dyn Fn(u64)) -> Result<Vec<ImportRow>,
 }
 
 /// Calls `found` with each row that has no mistake in its form, one at a time; returns the mistakes in the others.
-pub(super) fn for_each_row(text: &str, progress: &dyn Fn(u64), found: &mut dyn FnMut(&Row<'_>)) -> Mistakes {
+pub(super) fn for_each_row(
+    text: &str,
+    columns: &Columns,
+    progress: &dyn Fn(u64),
+    found: &mut dyn FnMut(&Row<'_>),
+) -> Mistakes {
     let mut reader = ReaderBuilder::new()
         .has_headers(false)
         // Rows that are too short or too long are reported below.
         .flexible(true)
-        .from_reader(text.as_bytes());
+        .comment(Some(COMMENT))
+        // The reader takes a comment that no line feed ends for a row.
+        .from_reader(text.as_bytes().chain(&b"\n"[..]));
     let mut lines = Lines::new(text);
     let mut record = StringRecord::new();
     let mut mistakes = Mistakes::default();
     let mut header = None;
+    let mut end = 0;
     // Reading from memory cannot fail, nor can UTF-8 that is split at ASCII characters.
     while reader.read_record(&mut record).unwrap_or(false) {
         let start = record.position().map_or(0, csv::Position::byte);
         progress(start);
+        end = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
         let line = lines.of_record(usize::try_from(start).unwrap_or(usize::MAX));
         match &header {
-            None => match Header::read(&record, line) {
+            None => match Header::read(&record, columns, line) {
                 Ok(read) => header = Some(read),
                 Err(mistakes) => return mistakes,
             },
@@ -74,7 +87,7 @@ pub(super) fn for_each_row(text: &str, progress: &dyn Fn(u64), found: &mut dyn F
             }
         }
     }
-    if lines.has_open_quote() {
+    if lines.has_open_quote(end) {
         mistakes.add(lines.line, || {
             "a quote (\") in this row is never closed; write \"\" for a literal quote".into()
         });
@@ -82,7 +95,7 @@ pub(super) fn for_each_row(text: &str, progress: &dyn Fn(u64), found: &mut dyn F
     if header.is_none() && mistakes.count() == 0 {
         mistakes.add(0, || {
             format!(
-                "this file is empty; it must begin with the line {}",
+                "the file is empty; it must begin with the line {}",
                 COLUMNS.join(",")
             )
         });
@@ -91,41 +104,19 @@ pub(super) fn for_each_row(text: &str, progress: &dyn Fn(u64), found: &mut dyn F
 }
 
 impl Header {
-    fn read(names: &StringRecord, line: u32) -> Result<Self, Mistakes> {
-        let mut mistakes = Mistakes::default();
-        let mut indices = [None; COLUMNS.len()];
+    fn read(names: &StringRecord, columns: &Columns, line: u32) -> Result<Self, Mistakes> {
         if names.len() == 1 && names[0].contains([';', '\t']) {
-            return Err(Mistakes::one(line, "columns must be separated by commas"));
+            let separator = if names[0].contains('\t') {
+                "tabs"
+            } else {
+                "semicolons"
+            };
+            let what = format!(
+                "columns must be separated by commas, and these are by {separator}: export the table with commas"
+            );
+            return Err(Mistakes::one(line, what));
         }
-        for (index, name) in names.iter().enumerate() {
-            let name = name.trim();
-            match COLUMNS
-                .iter()
-                .position(|column| name.eq_ignore_ascii_case(column))
-            {
-                None => mistakes.add(line, || {
-                    format!(
-                        "there is no column `{name}`; the columns are {}",
-                        COLUMNS.join(", ")
-                    )
-                }),
-                Some(column) if indices[column].is_some() => {
-                    mistakes.add(line, || format!("the column `{name}` is given twice"));
-                }
-                Some(column) => indices[column] = Some(index),
-            }
-        }
-        for column in REQUIRED {
-            let index = COLUMNS.iter().position(|name| *name == column);
-            if index.is_some_and(|index| indices[index].is_none()) {
-                mistakes.add(line, || format!("the column `{column}` is missing"));
-            }
-        }
-        if mistakes.count() == 0 {
-            Ok(Self(indices, names.len()))
-        } else {
-            Err(mistakes)
-        }
+        Ok(Self(columns.find(names.iter(), line)?, names.len()))
     }
 
     fn row<'r>(&self, row: &'r StringRecord, line: u32, mistakes: &mut Mistakes) -> Option<Row<'r>> {
@@ -133,7 +124,8 @@ impl Header {
         if row.len() != *columns {
             mistakes.add(line, || {
                 format!(
-                    "the header has {columns} columns, but this row has {}; quote a cell that contains a comma",
+                    "the header has {}, but this row has {}; quote a cell that contains a comma, as in \"a, b\"",
+                    counted(*columns),
                     row.len()
                 )
             });
@@ -146,6 +138,7 @@ impl Header {
         let before = mistakes.count();
         let [customer, prefixes, destinations, ticket, note, expires, force] =
             indices.map(|index| index.and_then(|index| row.get(index)).unwrap_or_default().trim());
+        let [customer, ticket, note] = [customer, ticket, note].map(unguarded);
         for (column, cell) in REQUIRED.iter().zip([customer, prefixes]) {
             if cell.is_empty() {
                 mistakes.add(line, || format!("`{column}` is empty"));
@@ -156,21 +149,18 @@ impl Header {
             ("ticket", ticket, &[]),
             ("note", note, &['\n', '\r', '\t']),
         ] {
-            let bad = cell.chars().find(|c| c.is_control() && !allowed.contains(c));
-            if let Some(bad) = bad {
-                mistakes.add(line, || {
-                    format!(
-                        "`{column}` contains a control character (U+{:04X})",
-                        u32::from(bad)
-                    )
-                });
+            if let Some(refused) = characters::first_refused(cell, allowed) {
+                mistakes.add(line, || format!("`{column}` contains {refused}; remove it"));
             }
         }
+        // Spreadsheets write TRUE.
         let force = match force {
-            "" | "false" => false,
-            "true" => true,
+            "" => false,
+            word if word.eq_ignore_ascii_case("false") => false,
+            word if word.eq_ignore_ascii_case("true") => true,
             other => {
                 mistakes.add(line, || {
+                    let other = characters::printable(other);
                     format!("`force` must be true, false or empty, not `{other}`")
                 });
                 false
@@ -192,10 +182,15 @@ impl Header {
     }
 }
 
-impl Row<'_> {
+impl<'r> Row<'r> {
+    /// The note, with line feeds for whatever line breaks the file has.
+    pub(super) fn note(self) -> Cow<'r, str> {
+        characters::with_line_feeds(self.note)
+    }
+
     fn to_import(self) -> ImportRow {
         let optional = |cell: &str| (!cell.is_empty()).then(|| cell.to_owned());
-        let owned = |cell: &str| list(cell).map(str::to_owned).collect();
+        let owned = |cell| split_prefixes(cell).map(str::to_owned).collect();
         ImportRow {
             line: self.line,
             exemption: NewExemption {
@@ -203,7 +198,7 @@ impl Row<'_> {
                 prefixes: owned(self.prefixes),
                 destinations: owned(self.destinations),
                 ticket: optional(self.ticket),
-                note: optional(self.note),
+                note: optional(&self.note()),
                 expires: optional(self.expires),
                 force: self.force,
             },
@@ -211,13 +206,14 @@ impl Row<'_> {
     }
 }
 
-/// The prefixes in a cell, as text.
-pub(super) fn list(cell: &str) -> impl Iterator<Item = &str> {
-    cell.split(|c: char| c == ';' || c.is_whitespace())
-        .filter(|prefix| !prefix.is_empty())
+fn counted(columns: usize) -> String {
+    match columns {
+        1 => "1 column".to_owned(),
+        many => format!("{many} columns"),
+    }
 }
 
-/// Counts lines up to a row: the csv crate counts neither the LF of a CR LF nor empty lines.
+/// Counts lines up to a row: the csv crate counts neither the LF of a CR LF nor empty lines nor comments.
 struct Lines<'t> {
     text: &'t str,
     offset: usize,
@@ -233,22 +229,33 @@ impl<'t> Lines<'t> {
         }
     }
 
-    /// The line of the row that begins at `offset` or after empty lines there; offsets ascend.
+    /// The line of the row that begins at `offset` or after empty lines and comments there; offsets ascend.
     fn of_record(&mut self, offset: usize) -> u32 {
         let bytes = self.text.as_bytes();
-        let start = bytes[offset.min(bytes.len())..]
-            .iter()
-            .position(|byte| !matches!(byte, b'\r' | b'\n'))
-            .map_or(bytes.len(), |empty| offset + empty);
+        let mut start = offset.min(bytes.len());
+        while let Some(byte) = bytes.get(start) {
+            start += match byte {
+                b'\r' | b'\n' => 1,
+                &COMMENT => bytes[start..]
+                    .iter()
+                    .position(|byte| *byte == b'\n')
+                    .unwrap_or(bytes.len() - start),
+                _ => break,
+            };
+        }
         let newlines = bytes[self.offset..start].iter().filter(|byte| **byte == b'\n');
         self.line += u32::try_from(newlines.count()).unwrap_or(u32::MAX);
         self.offset = start;
         self.line
     }
 
-    /// Whether the text ends within quotes, once the last row is read.
-    fn has_open_quote(&self) -> bool {
-        self.text[self.offset..].matches('"').count() % 2 == 1
+    /// Whether the last row, which ends at an offset, ends within quotes.
+    fn has_open_quote(&self, end: usize) -> bool {
+        let last = self
+            .text
+            .get(self.offset..end.min(self.text.len()))
+            .unwrap_or_default();
+        last.matches('"').count() % 2 == 1
     }
 }
 
@@ -257,7 +264,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Vec<ImportRow>, Mistakes> {
-        super::read(text, &|_| {})
+        super::read(text, &Columns::default(), &|_| {})
     }
 
     fn lines(text: &str) -> Vec<u32> {
@@ -267,7 +274,7 @@ mod tests {
     #[test]
     fn a_row_is_read_with_its_columns_in_any_order() {
         let text = "ticket,Prefixes,customer,note,expires,destinations\r\n\
-            OPS-1,198.51.100.8/29;2001:db8::/48 192.0.2.1,\"Example, KK\",\"said \"\"yes\"\"\ntwice\",2028-03-31,\r\n";
+            OPS-1,\"198.51.100.8/29;2001:db8::/48, 192.0.2.1\",\"Example, KK\",\"said \"\"yes\"\"\ntwice\",2028-03-31,\r\n";
         assert_eq!(
             read(text).unwrap(),
             [ImportRow {
@@ -314,13 +321,13 @@ mod tests {
         let text =
             "customer,prefixes\nA,192.0.2.1\n,192.0.2.2\nB\nC,192.0.2.3,x\nD, \nE\u{1b}[2J,192.0.2.4\n";
         let mistakes = read(text).unwrap_err();
-        insta::assert_snapshot!(mistakes.in_file("x.csv").to_string(), @r"
+        insta::assert_snapshot!(mistakes.in_file("x.csv").to_string(), @r#"
         x.csv:3: `customer` is empty
-        x.csv:4: the header has 2 columns, but this row has 1; quote a cell that contains a comma
-        x.csv:5: the header has 2 columns, but this row has 3; quote a cell that contains a comma
+        x.csv:4: the header has 2 columns, but this row has 1; quote a cell that contains a comma, as in "a, b"
+        x.csv:5: the header has 2 columns, but this row has 3; quote a cell that contains a comma, as in "a, b"
         x.csv:6: `prefixes` is empty
-        x.csv:7: `customer` contains a control character (U+001B)
-        ");
+        x.csv:7: `customer` contains a control character (U+001B) at character 2; remove it
+        "#);
     }
 
     #[test]
@@ -332,8 +339,8 @@ mod tests {
         x.csv:1: the column `prefixes` is missing
         ");
         let text = "customer;prefixes\n";
-        insta::assert_snapshot!(read(text).unwrap_err().in_file("x.csv").to_string(), @"x.csv:1: columns must be separated by commas");
-        insta::assert_snapshot!(read("").unwrap_err().in_file("x.csv").to_string(), @"x.csv: this file is empty; it must begin with the line customer,prefixes,destinations,ticket,note,expires,force");
+        insta::assert_snapshot!(read(text).unwrap_err().in_file("x.csv").to_string(), @"x.csv:1: columns must be separated by commas, and these are by semicolons: export the table with commas");
+        insta::assert_snapshot!(read("").unwrap_err().in_file("x.csv").to_string(), @"x.csv: the file is empty; it must begin with the line customer,prefixes,destinations,ticket,note,expires,force");
     }
 
     #[test]
@@ -350,5 +357,121 @@ mod tests {
         let mistakes = read(&text).unwrap_err();
         assert_eq!((mistakes.count(), mistakes.first().len()), (50, 20));
         assert!(mistakes.in_file("x").to_string().ends_with("… and 30 more\n"));
+    }
+
+    fn read_with(text: &str, map: &[(&str, &str)], ignore_unknown: bool) -> Result<Vec<ImportRow>, String> {
+        let map: Vec<_> = map
+            .iter()
+            .map(|(field, name)| ((*field).into(), (*name).into()))
+            .collect();
+        let columns = Columns::of_import(&map, ignore_unknown).map_err(|error| error.to_string())?;
+        super::read(text, &columns, &|_| {}).map_err(|mistakes| mistakes.in_file("x.csv").to_string())
+    }
+
+    #[test]
+    fn a_note_has_line_feeds_whatever_line_breaks_the_file_has() {
+        let text = "customer,prefixes,note\r\nA,192.0.2.1,\"one\r\ntwo\"\r\nB,192.0.2.2,\"one\rtwo\"\r\n";
+        let rows = read(text).unwrap();
+        let notes: Vec<_> = rows.iter().map(|row| row.exemption.note.as_deref()).collect();
+        assert_eq!(notes, [Some("one\ntwo"); 2]);
+        assert_eq!(lines(text), [2, 4]);
+    }
+
+    #[test]
+    fn comment_lines_are_skipped_and_counted_as_lines() {
+        for newline in ["\n", "\r\n"] {
+            let text = [
+                "# exported by \"the IPAM",
+                "",
+                "customer,prefixes,note",
+                "# A,192.0.2.9,",
+                "A,192.0.2.1,# of no comment",
+                "#",
+                "\"#B\",192.0.2.2,\"two",
+                "# lines\"",
+                "# the end: \"",
+            ]
+            .join(newline);
+            let rows = read(&text).unwrap();
+            let found: Vec<_> = rows
+                .iter()
+                .map(|row| (row.line, &*row.exemption.customer))
+                .collect();
+            assert_eq!(found, [(5, "A"), (7, "#B")], "{newline:?}");
+            assert_eq!(rows[1].exemption.note.as_deref(), Some("two\n# lines"));
+        }
+        assert!(
+            read("# nothing\n")
+                .unwrap_err()
+                .in_file("x")
+                .to_string()
+                .contains("the file is empty")
+        );
+    }
+
+    #[test]
+    fn a_field_is_read_from_the_column_that_is_mapped_to_it() {
+        let text = "Circuit Name,customer,CIDR\nExample KK,C-1042,192.0.2.1\n";
+        let map = [("customer", "Circuit Name"), ("prefixes", "cidr")];
+        let rows = read_with(text, &map, true).unwrap();
+        assert_eq!(rows[0].exemption.customer, "Example KK");
+        assert_eq!(rows[0].exemption.prefixes, ["192.0.2.1"]);
+        insta::assert_snapshot!(read_with(text, &map, false).unwrap_err(), @"x.csv:1: the column `customer` is not read, as `--map` gives `Circuit Name` for `customer`; `--map FIELD=COLUMN` reads it as a field, `--ignore-unknown-columns` skips it");
+        insta::assert_snapshot!(read_with(text, &[("customer", "Kreis")], true).unwrap_err(), @r"
+        x.csv:1: there is no column `Kreis`, which `--map` gives for `customer`; the columns are Circuit Name, customer, CIDR
+        x.csv:1: the column `prefixes` is missing
+        ");
+        insta::assert_snapshot!(read_with("A,A\n", &[("customer", "A")], true).unwrap_err(), @r"
+        x.csv:1: the column `A` is given twice
+        x.csv:1: the column `prefixes` is missing
+        ");
+    }
+
+    #[test]
+    fn a_map_that_is_wrong_is_refused() {
+        for (map, why) in [
+            (
+                &[("client", "A")][..],
+                "there is no field `client`; the fields are customer, prefixes",
+            ),
+            (
+                &[("ticket", "A"), ("ticket", "B")],
+                "`--map ticket=…` is given twice",
+            ),
+            (&[("ticket", "A"), ("note", "a")], "`--map …='a'` is given twice"),
+        ] {
+            let error = read_with("customer,prefixes\n", map, false).unwrap_err();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn unknown_columns_are_skipped_on_request_and_required_ones_are_not() {
+        let text = "id,customer,prefixes,,rack\n7,A,192.0.2.1,x,\"R, 2\"\n";
+        assert_eq!(read_with(text, &[], true).unwrap()[0].exemption.customer, "A");
+        insta::assert_snapshot!(read_with("id,prefixes\n", &[], true).unwrap_err(), @"x.csv:1: the column `customer` is missing");
+        let refused = read_with(text, &[], false).unwrap_err();
+        assert!(
+            refused.contains("there is no column `id`") && refused.contains("a column has no name"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn what_spreadsheets_write_is_read() {
+        let text =
+            "customer,prefixes,ticket,force\n'=HYPERLINK(1),192.0.2.1,'-5,TRUE\n'x',192.0.2.2,,FALSE\n";
+        let rows = read(text).unwrap();
+        let found: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                (
+                    &*row.exemption.customer,
+                    row.exemption.ticket.as_deref(),
+                    row.exemption.force,
+                )
+            })
+            .collect();
+        assert_eq!(found, [("=HYPERLINK(1)", Some("-5"), true), ("'x'", None, false)]);
     }
 }

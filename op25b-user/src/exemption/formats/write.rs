@@ -1,6 +1,9 @@
 //! Writes exemptions so that reading the file yields the same terms.
 
-use std::io::{self, Write};
+use std::{
+    borrow::Cow,
+    io::{self, Write},
+};
 
 use anyhow::Context as _;
 use ipnet::IpNet;
@@ -8,7 +11,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_yaml::FlowSeq;
 
-use super::{csv::COLUMNS, format::Format};
+use super::{columns::COLUMNS, csv::COMMENT, format::Format, spreadsheet};
 use crate::exemption::Terms;
 
 /// An exemption in a file.
@@ -44,7 +47,7 @@ struct Document<I> {
 /// Writes exemptions.
 pub(crate) fn write(format: Format, exemptions: &[Row], out: &mut impl Write) -> anyhow::Result<()> {
     match format {
-        Format::Csv => csv(exemptions, out).context("cannot write CSV"),
+        Format::Csv => csv(exemptions, spreadsheet::escaped, out).context("cannot write CSV"),
         Format::Json => {
             let items = document(exemptions, |nets| nets);
             serde_json::to_writer_pretty(&mut *out, &items)?;
@@ -63,6 +66,13 @@ pub(crate) fn write(format: Format, exemptions: &[Row], out: &mut impl Write) ->
     }
 }
 
+/// Writes CSV that a spreadsheet opens as it is: as UTF-8, and with no cell that it would compute.
+pub(crate) fn write_for_spreadsheet(exemptions: &[Row], out: &mut impl Write) -> anyhow::Result<()> {
+    // Without a byte order mark, Excel reads the file in the encoding of the country.
+    out.write_all("\u{feff}".as_bytes())?;
+    csv(exemptions, spreadsheet::guarded, out).context("cannot write CSV")
+}
+
 fn document<'a, L>(exemptions: &'a [Row], list: impl Fn(&'a [IpNet]) -> L) -> Document<Item<'a, L>> {
     let item = |Row { terms, needs_force }: &'a Row| Item {
         customer: &terms.customer,
@@ -78,8 +88,9 @@ fn document<'a, L>(exemptions: &'a [Row], list: impl Fn(&'a [IpNet]) -> L) -> Do
     }
 }
 
-fn csv(exemptions: &[Row], out: &mut impl Write) -> io::Result<()> {
-    let mut writer = csv::Writer::from_writer(out);
+fn csv(exemptions: &[Row], text: fn(&str) -> Cow<'_, str>, out: &mut impl Write) -> io::Result<()> {
+    // A first cell like a comment is quoted.
+    let mut writer = csv::WriterBuilder::new().comment(Some(COMMENT)).from_writer(out);
     // The last column is `force`, which few files need.
     let columns = if exemptions.iter().any(|row| row.needs_force) {
         COLUMNS.len()
@@ -89,11 +100,11 @@ fn csv(exemptions: &[Row], out: &mut impl Write) -> io::Result<()> {
     writer.write_record(&COLUMNS[..columns])?;
     for Row { terms, needs_force } in exemptions {
         let cells = [
-            terms.customer.as_str(),
+            &*text(&terms.customer),
             &list(&terms.prefixes),
             &list(&terms.destinations),
-            terms.ticket.as_deref().unwrap_or_default(),
-            terms.note.as_deref().unwrap_or_default(),
+            &*text(terms.ticket.as_deref().unwrap_or_default()),
+            &*text(terms.note.as_deref().unwrap_or_default()),
             &terms.expires_at.map_or(String::new(), |end| end.to_string()),
             if *needs_force { "true" } else { "" },
         ];
@@ -152,7 +163,15 @@ mod tests {
             Just("?"),
             Just(".inf"),
             Just("1:30"),
-            Just("\u{feff}x"),
+            Just("'=1+1"),
+            Just("=1+1"),
+            Just("''-"),
+            Just("@x"),
+            Just("+"),
+            Just("'x'"),
+            Just("＝1"),
+            Just("# x"),
+            Just("a,b"),
         ]
         .prop_map(String::from);
         let text = prop_oneof![line, words].boxed();
@@ -206,10 +225,19 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read_as_the_same(exemptions in proptest::collection::vec(row(), 0..4)) {
-            for format in [Format::Csv, Format::Yaml, Format::Json] {
+            for (format, is_for_spreadsheet) in [
+                (Format::Csv, false),
+                (Format::Csv, true),
+                (Format::Yaml, false),
+                (Format::Json, false),
+            ] {
                 let mut bytes = Vec::new();
-                write(format, &exemptions, &mut bytes).unwrap();
-                let read = formats::read(format, &bytes, &|_| {});
+                if is_for_spreadsheet {
+                    write_for_spreadsheet(&exemptions, &mut bytes).unwrap();
+                } else {
+                    write(format, &exemptions, &mut bytes).unwrap();
+                }
+                let read = formats::read(format, &formats::Columns::default(), &bytes, &|_| {});
                 let text = String::from_utf8_lossy(&bytes);
                 let read: Vec<_> = read
                     .unwrap_or_else(|mistakes| panic!("{}\n{text}", mistakes.in_file("x")))
@@ -218,6 +246,19 @@ mod tests {
                     .collect();
                 let expected: Vec<_> = exemptions.iter().map(as_text).collect();
                 prop_assert_eq!(read, expected, "{}", text);
+            }
+        }
+
+        #[test]
+        fn no_cell_for_a_spreadsheet_begins_a_formula(exemptions in proptest::collection::vec(row(), 0..4)) {
+            let mut bytes = Vec::new();
+            write_for_spreadsheet(&exemptions, &mut bytes).unwrap();
+            let text = str::from_utf8(&bytes).unwrap().strip_prefix('\u{feff}').unwrap();
+            let mut reader = csv::ReaderBuilder::new().comment(Some(COMMENT)).from_reader(text.as_bytes());
+            for record in reader.records() {
+                for cell in &record.unwrap() {
+                    prop_assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r', '＝']), "{}", text);
+                }
             }
         }
     }

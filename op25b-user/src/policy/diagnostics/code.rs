@@ -102,6 +102,8 @@ codes! {
     Error BadTime = "bad-time",
     /// A time later than the program can represent.
     Error LateTime = "late-time",
+    /// A string with characters that are not seen, or that change the direction of text.
+    Warning MisleadingCharacter = "misleading-character",
     /// An exemption for addresses in no pool.
     Warning ExemptionInNoPool = "exemption-in-no-pool",
     /// An exemption that has expired.

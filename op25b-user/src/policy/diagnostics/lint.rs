@@ -9,8 +9,11 @@ use op25b_common::values::UnixSeconds;
 use super::{code::Code, diagnostic::Diagnostic, reporter::Reporter};
 use crate::{
     lpm::{AddressFamily, Bits, Covering},
-    policy::model::{
-        Exemption, Handling, Inbound, Policy, PoolMode, Position, Positions, Precedence, Relay, Role,
+    policy::{
+        characters::printable,
+        model::{
+            Exemption, Handling, Inbound, Policy, PoolMode, Position, Positions, Precedence, Relay, Role,
+        },
     },
 };
 
@@ -84,7 +87,7 @@ fn warn_of_exemptions_without_end(reporter: &mut Reporter<'_>, policy: &Policy) 
             || {
                 format!(
                     "the exemption of `{}` has no end, and `exemption_max_age` is set",
-                    exemption.terms.customer
+                    printable(&exemption.terms.customer)
                 )
             },
             "add `expires`",

@@ -10,6 +10,7 @@ use super::{
     diagnostic::{Diagnostic, Location},
     report::Report,
 };
+use crate::policy::characters::is_refused;
 
 const ERROR: Style = AnsiColor::BrightRed.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -91,7 +92,7 @@ fn without_tabs(text: &str) -> String {
     text.chars()
         .map(|c| match c {
             '\t' => ' ',
-            c if c.is_control() => '\u{fffd}',
+            c if is_refused(c) => '\u{fffd}',
             c => c,
         })
         .collect()

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::policy::characters::printable;
+
 /// How many items of each kind are listed: a script can change a million exemptions.
 pub(super) const KEPT: usize = 200;
 
@@ -139,7 +141,7 @@ impl fmt::Display for Diff {
                         [] => String::new(),
                         details => format!(": {}", details.join("; ")),
                     };
-                    writeln!(f, "  {sign} {}{details}", item.name)?;
+                    writeln!(f, "  {sign} {}", printable(&format!("{}{details}", item.name)))?;
                 }
                 match items.total - items.items.len() {
                     0 => {}

@@ -9,7 +9,8 @@ use super::{
     yaml::{Located, Node},
 };
 use crate::policy::{
-    diagnostics::{Code, Reporter, Span},
+    characters,
+    diagnostics::{Code, Diagnostic, Reporter, Span},
     model::Word,
 };
 
@@ -98,17 +99,19 @@ impl<'t> Context<'t> {
             return None;
         }
         // These strings end up in logs and on terminals, which interpret control characters.
-        if let Some(bad) = value.chars().find(|c| c.is_control() && !allowed.contains(c)) {
-            let code = u32::from(bad);
-            self.reporter.error(
-                span,
-                Code::ControlCharacter,
-                format!("`{key}` contains a control character (U+{code:04X})"),
-                "write plain text on one line",
-            );
-            return None;
-        }
-        Some(Located { value, span })
+        let Some(refused) = characters::first_refused(&value, allowed) else {
+            return Some(Located { value, span });
+        };
+        // A policy with a character that only misleads its readers is enforced: it was before such characters were looked for.
+        let code = if refused.is_control() {
+            Code::ControlCharacter
+        } else {
+            Code::MisleadingCharacter
+        };
+        self.reporter.report(span, code, || {
+            Diagnostic::new(code, format!("`{key}` contains {refused}")).hint("write plain text on one line")
+        });
+        (!refused.is_control()).then_some(Located { value, span })
     }
 
     /// A word of an enumeration.

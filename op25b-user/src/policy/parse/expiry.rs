@@ -2,7 +2,11 @@
 
 use jiff::{Span, Timestamp, tz::TimeZone};
 
-use super::time::{self, DayEnd, TimeError};
+use super::{
+    hints::date_hint,
+    time::{self, DayEnd, TimeError},
+};
+use crate::policy::characters;
 
 /// The last second that the program can represent, in 2106.
 const LAST: i64 = u32::MAX as i64 - 1;
@@ -23,9 +27,7 @@ pub fn parse_expiry(text: &str, now: Timestamp, time_zone: &TimeZone) -> Result<
             Err(TimeError::NoOffset(with)) => Err(format!(
                 "`{text}` has no time zone offset; with this system's it is {with}"
             )),
-            Err(TimeError::Unreadable) => Err(format!(
-                "`{text}` is not a date, time or duration; write one such as 90d, 2028-03-31, 2028-03-31T12:00:00+09:00 or never"
-            )),
+            Err(TimeError::Unreadable) => Err(unreadable(text, time_zone)),
         },
     }?;
     if end <= now {
@@ -35,6 +37,16 @@ pub fn parse_expiry(text: &str, now: Timestamp, time_zone: &TimeZone) -> Result<
         return Err(format!("`{text}` is after 2106; write `never`"));
     }
     Ok(Some(end))
+}
+
+fn unreadable(text: &str, time_zone: &TimeZone) -> String {
+    let shown = characters::printable(text);
+    match date_hint(text, time_zone) {
+        Some(hint) => format!("`{shown}` is not a date in the form that is read here; {hint}"),
+        None => format!(
+            "`{shown}` is not a date, time or duration; write one such as 90d, 2028-03-31, 2028-03-31T12:00:00+09:00 or never"
+        ),
+    }
 }
 
 fn after(span: Span, now: Timestamp, time_zone: &TimeZone) -> Result<Timestamp, String> {

@@ -4,11 +4,13 @@ mod block;
 mod context;
 mod document;
 mod expiry;
+mod hints;
 mod interface;
 mod limits;
 mod mapping;
 mod nat64;
 mod prefix;
+mod prefix_list;
 mod rules;
 mod seen;
 mod spelling;
@@ -21,6 +23,7 @@ pub(crate) use self::{
     context::Context,
     mapping::{Mapping, duplicate_key, known_key},
     prefix::PREFIXES,
+    prefix_list::split_prefixes,
 };
 pub use self::{
     document::Loaded,

@@ -6,6 +6,7 @@ use ipnet::{IpNet, Ipv6Net};
 
 use super::{
     context::Context,
+    hints,
     seen::Seen,
     yaml::{Located, Node},
 };
@@ -80,7 +81,7 @@ impl<'t> Context<'t> {
             let text = format!("{name}:");
             if text.parse::<Ipv6Addr>().is_ok() {
                 let message = "YAML reads an address that ends with a colon as a key";
-                let hint = format!("write {text}/128, or another prefix length");
+                let hint = format!("write the prefix length after it; {text}/128 is this one address");
                 return self.reporter.error(span, Code::BadPrefix, message, hint);
             }
         }
@@ -104,28 +105,7 @@ pub fn parse_prefix(text: &str) -> Result<IpNet, String> {
 
 /// Parses a prefix; an address alone is a prefix of full length.
 fn parse(text: &str) -> Result<IpNet, Diagnostic> {
-    let net = match text.split_once('/') {
-        None => text
-            .parse::<IpAddr>()
-            .map(IpNet::from)
-            .map_err(|_| unreadable(text))?,
-        Some((address, length)) => {
-            let address: IpAddr = address.parse().map_err(|_| unreadable(text))?;
-            let most = if address.is_ipv4() { 32 } else { 128 };
-            length
-                .parse()
-                .ok()
-                // Rust parses `+24` and `024` as numbers; in a policy they are probably mistakes.
-                .filter(|number: &u8| number.to_string() == length)
-                .and_then(|length| IpNet::new(address, length).ok())
-                .ok_or_else(|| {
-                    let message =
-                        format!("`{text}` has an invalid prefix length: it must be from 0 to {most}");
-                    let hint = format!("write {address}/{most} for this one address");
-                    Diagnostic::new(Code::BadPrefix, message).hint(hint)
-                })?
-        }
-    };
+    let net = read(text).ok_or_else(|| hints::not_a_prefix(text))?;
     if net != net.trunc() {
         let message = format!("`{net}` has host bits set");
         let (prefix, address) = (net.trunc(), IpNet::from(net.addr()));
@@ -143,9 +123,16 @@ fn parse(text: &str) -> Result<IpNet, Diagnostic> {
     Ok(net)
 }
 
-fn unreadable(text: &str) -> Diagnostic {
-    let diagnostic = Diagnostic::new(Code::BadPrefix, format!("`{text}` is not an IP prefix"));
-    diagnostic.hint("write an address and a prefix length, such as 198.51.100.8/29 or 2001:db8::/48")
+fn read(text: &str) -> Option<IpNet> {
+    let Some((address, length)) = text.split_once('/') else {
+        return Some(IpNet::from(text.parse::<IpAddr>().ok()?));
+    };
+    // Rust parses `+24` and `024` as numbers; in a policy they are probably mistakes.
+    let number = length
+        .parse()
+        .ok()
+        .filter(|number: &u8| number.to_string() == length)?;
+    IpNet::new(address.parse().ok()?, number).ok()
 }
 
 /// Whether the prefix lies in `::ffff:0:0/96`.
@@ -183,14 +170,6 @@ mod tests {
         for (text, code, hint) in [
             ("198.51.100.9/29", Code::HostBits, "198.51.100.8/29"),
             ("2001:db8::1/64", Code::HostBits, "2001:db8::/64"),
-            ("198.51.100.0/33", Code::BadPrefix, "198.51.100.0/32"),
-            ("198.51.100.0/", Code::BadPrefix, "198.51.100.0/32"),
-            ("198.51.100.0/024", Code::BadPrefix, "198.51.100.0/32"),
-            ("198.51.100.0/255.255.255.0", Code::BadPrefix, "198.51.100.0/32"),
-            ("2001:db8::/129", Code::BadPrefix, "2001:db8::/128"),
-            ("198.51.100/24", Code::BadPrefix, "198.51.100.8/29"),
-            ("", Code::BadPrefix, "198.51.100.8/29"),
-            ("fe80::1%eth0", Code::BadPrefix, "198.51.100.8/29"),
             ("::ffff:0:0/96", Code::Ipv4Mapped, "0.0.0.0/0"),
             ("::ffff:192.0.2.25", Code::Ipv4Mapped, "192.0.2.25/32"),
         ] {

@@ -9,6 +9,7 @@ use smol_str::SmolStr;
 
 use super::{
     context::Context,
+    hints::{DateHint, date_hint},
     mapping::Mapping,
     seen::Seen,
     time::{self, DayEnd, TimeError},
@@ -34,6 +35,10 @@ pub(super) const EXEMPTION_KEYS: &[&str] = &[
     "created",
     "expires",
 ];
+
+/// The forms of times, as hints name them.
+const TIMES: &str =
+    "write a date such as 2028-03-31, or a time with its offset such as 2028-03-31T18:00:00+09:00";
 
 /// The names and prefixes of a list that must be unique.
 #[derive(Default)]
@@ -239,11 +244,18 @@ fn instant<'t>(
             None
         }
         Err(TimeError::Unreadable) => {
+            let hint = match date_hint(&text, &context.time_zone) {
+                Some(DateHint::Never) => "remove the key if there is no end".to_owned(),
+                // A beginning is not at the end of a month.
+                Some(DateHint::Month(_)) if day_end == DayEnd::First => TIMES.to_owned(),
+                Some(hint) => hint.to_string(),
+                None => TIMES.to_owned(),
+            };
             context.reporter.error(
                 span,
                 Code::BadTime,
                 format!("`{text}` is not a date or time"),
-                "write a date such as 2028-03-31, or a time with its offset such as 2028-03-31T18:00:00+09:00",
+                hint,
             );
             None
         }

@@ -3,7 +3,10 @@
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::document::{self, Loaded};
-use crate::policy::diagnostics::{Code, Diagnostic, Report, Severity, Source, Span};
+use crate::policy::{
+    diagnostics::{Code, Diagnostic, Report, Severity, Source, Span},
+    encoding,
+};
 
 /// Parses a policy; `file` is its name in the report. Dates are in the system's time zone.
 pub fn parse(file: &str, text: &str) -> Result<Loaded, Report> {
@@ -17,12 +20,18 @@ pub fn parse_at(file: &str, text: &str, now: Timestamp, time_zone: &TimeZone) ->
 
 /// Parses a policy from the bytes of a file.
 pub fn parse_bytes(file: &str, bytes: &[u8]) -> Result<Loaded, Report> {
-    match str::from_utf8(bytes) {
-        Ok(text) => parse(file, text),
-        Err(error) => {
-            let valid = &bytes[..error.valid_up_to()];
+    let not_utf8 = match encoding::text(bytes) {
+        Ok(text) => return parse(file, text),
+        Err(not_utf8) => not_utf8,
+    };
+    let diagnostic = Diagnostic::new(Code::NotUtf8, not_utf8.message).hint(not_utf8.hint);
+    let mut report = Report::new(file);
+    report.add(Severity::Error, || match not_utf8.valid {
+        None => diagnostic,
+        Some(valid) => {
             // The valid part, and a readable form of what follows it.
-            let rest = String::from_utf8_lossy(&bytes[valid.len()..bytes.len().min(valid.len() + 80)]);
+            let (valid, rest) = bytes.split_at(valid);
+            let rest = String::from_utf8_lossy(&rest[..rest.len().min(80)]);
             let text = format!("{}{rest}", String::from_utf8_lossy(valid));
             let source = Source::new(&text);
             let span = Span {
@@ -30,13 +39,8 @@ pub fn parse_bytes(file: &str, bytes: &[u8]) -> Result<Loaded, Report> {
                 offset: valid.len(),
                 length: 1,
             };
-            let mut report = Report::new(file);
-            report.add(Severity::Error, || {
-                Diagnostic::new(Code::NotUtf8, "the file is not UTF-8 text")
-                    .at(&source, span)
-                    .hint("save it as UTF-8, for example with `iconv -f SHIFT_JIS -t UTF-8`")
-            });
-            Err(report)
+            diagnostic.at(&source, span)
         }
-    }
+    });
+    Err(report)
 }

@@ -46,7 +46,7 @@ fn import_sends_the_rows_of_the_file_with_their_lines() {
         .op25b(&["exempt", "import", "--dry-run", "--force", &file])
         .is(
             0,
-            "would add 1; 1 exist already\n",
+            "would add 1; 1 exists already\n",
             "warning: line 2: it is in no pool\n",
         );
     let requests = daemon.requests();
@@ -90,7 +90,7 @@ fn every_mistake_in_a_file_is_reported_and_the_daemon_gets_no_request() {
         1,
         "",
         &format!(
-            "{file}:2: `customer` is empty\n{file}:3: the header has 2 columns, but this row has 1; quote a cell that contains a comma\nop25b: {file} has 2 mistakes; nothing was added\n"
+            "{file}:2: `customer` is empty\n{file}:3: the header has 2 columns, but this row has 1; quote a cell that contains a comma, as in \"a, b\"\nop25b: {file} has 2 mistakes; nothing was added\n"
         ),
     );
     let answer = scene.op25b(&["exempt", "import", "--json", &file]);

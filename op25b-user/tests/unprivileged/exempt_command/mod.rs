@@ -5,3 +5,4 @@ mod daemon;
 mod files;
 mod reading;
 mod scene;
+mod tables;
