@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
@@ -15,13 +16,17 @@ use super::{
     here::{self, Finding},
     stderr,
 };
-use crate::policy::{self, Policy, Prefix, ReadError, Report};
+use crate::{
+    policy::{self, Policy, Prefix, ReadError, Report},
+    report::{PoolReport, pool_reports},
+};
 
 /// Check a policy file and report every error and warning.
 ///
-/// Each has its line and, where possible, a suggestion. The check needs no privileges and only reads the
-/// file, so a policy can be checked on any machine before it is enforced. With `--here` it also examines this
-/// machine's interfaces, and changes nothing.
+/// Each has its line and, where possible, a suggestion. Of a policy without errors, a line for each pool says what part
+/// of it is exempt, and which relays are in it. The check needs no privileges and only reads the file, so a policy can
+/// be checked on any machine before it is enforced. With `--here` it also examines this machine's interfaces, and
+/// changes nothing.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -65,7 +70,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let warnings = report.warnings() + here.len();
     let is_ok = policy.is_some() && too_much.is_none() && !(args.strict && warnings > 0);
 
+    let pools = policy
+        .as_ref()
+        .map(|policy| pool_reports(policy, Timestamp::now()));
     let outcome = Outcome {
+        pools: &pools.unwrap_or_default(),
         policy: policy.as_ref(),
         report: &report,
         too_much: too_much.as_deref(),
@@ -86,6 +95,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 struct Outcome<'a> {
+    /// The exempt part of each pool, and its overlaps with relays.
+    pools: &'a [PoolReport],
     policy: Option<&'a Policy>,
     report: &'a Report,
     too_much: Option<&'a str>,
@@ -108,6 +119,9 @@ impl Outcome<'_> {
         let found = found(self.report, self.too_much, self.here.map_or(0, Vec::len));
         match self.policy {
             Some(policy) if self.is_ok => {
+                for pool in self.pools {
+                    write!(stdout, "{pool}")?;
+                }
                 let found = if found.is_empty() {
                     found
                 } else {
@@ -135,6 +149,7 @@ impl Outcome<'_> {
                 "exemptions": policy.exemptions.len(),
                 "exempt_prefixes": policy.exemptions.iter().map(|exemption| exemption.terms.prefixes.len()).sum::<usize>(),
             })),
+            "pools": self.pools,
             "diagnostics": self.report.to_json(),
             "here": self.here,
         });

@@ -5,6 +5,7 @@ mod daemon;
 mod descriptors;
 mod exempt;
 mod explain;
+mod export;
 mod here;
 pub mod logging;
 mod metrics;
@@ -63,6 +64,7 @@ pub enum Command {
     Metrics(metrics::Args),
     Explain(explain::Args),
     Exempt(exempt::Args),
+    Export(export::Args),
 }
 
 impl Cli {
@@ -96,6 +98,7 @@ impl Command {
             Self::Metrics(args) => metrics::run(args),
             Self::Explain(args) => explain::run(args),
             Self::Exempt(args) => exempt::run(args),
+            Self::Export(args) => export::run(args),
         }
     }
 }

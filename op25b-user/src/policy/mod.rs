@@ -16,6 +16,8 @@ mod diff;
 pub(crate) mod encoding;
 mod model;
 pub(crate) mod parse;
+pub(crate) mod pool_addresses;
+pub(crate) mod prefix_set;
 mod read;
 pub mod reference;
 mod sample_destination;

@@ -4,12 +4,14 @@ mod daemon;
 mod enforcement;
 pub mod exemptions;
 mod metrics;
+mod pool_addresses;
 mod status;
 mod subscribers;
 
 pub use daemon::{DaemonReport, ExemptionReport, LastReload, ReloadAnswer};
 pub use enforcement::{Enforcement, InterfaceReport, InterfaceState, KnownInterface, interface_reports};
 pub use metrics::Metrics;
+pub(crate) use pool_addresses::{PoolReport, pool_reports};
 pub use status::{
     EnforcementStatus, ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State, Status,
     StatusError, UnreadableStatus, status,

@@ -10,6 +10,7 @@ mod exempt_files;
 mod exempt_kernel;
 mod expiry;
 mod explain;
+mod export_prefixes;
 mod generic;
 mod kinds;
 mod link;

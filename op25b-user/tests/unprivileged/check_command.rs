@@ -47,7 +47,8 @@ fn a_good_policy_exits_with_0_and_a_summary() {
     assert_eq!(
         out(&output),
         format!(
-            "{}: ok: 1 pool (2 prefixes), 0 relays, 0 exemptions\n",
+            "pool residential: IPv4: 0 of 1024 addresses exempt (0%); IPv6: 0 of 16777216 /64 exempt (0%)\n\
+             {}: ok: 1 pool (2 prefixes), 0 relays, 0 exemptions\n",
             path.display()
         )
     );
@@ -157,5 +158,57 @@ fn json_is_one_document_on_stdout_and_nothing_on_stderr() {
             );
             assert_eq!(diagnostic["underlined"], "192.0.2.25/24");
         }
+    }
+}
+
+#[test]
+fn the_exempt_part_of_a_pool_and_the_relays_in_it_are_shown() {
+    let folder = TempDir::new().unwrap();
+    let more = "relays: [{ name: post1, prefixes: [198.51.100.25, 203.0.113.1] }]\n\
+                exemptions:\n  - { customer: A, prefixes: [198.51.100.8/29, '2001:db8:100::/48'] }\n  \
+                - { customer: B, prefixes: [198.51.101.0/24], expires: 2020-01-01 }\n  \
+                - { customer: C, prefixes: [198.51.102.0/30], destinations: [192.0.2.25] }\n";
+    let path = file(&folder, &[GOOD, more]);
+    let output = check(&path, &[]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = out(&output);
+    assert!(
+        text.starts_with(
+            "pool residential: IPv4: 8 of 1024 addresses exempt (0.8%), 4 to some destinations only; \
+             IPv6: 65536 of 16777216 /64 exempt (0.4%)\n\
+             pool residential: overlaps relay post1: 198.51.100.25/32\n"
+        ),
+        "{text}"
+    );
+    let document: serde_json::Value = serde_json::from_slice(&check(&path, &["--json"]).stdout).unwrap();
+    let pool = &document["pools"][0];
+    assert_eq!(
+        (&pool["ipv4"]["exempt"], &pool["ipv4"]["exempt_to_some"]),
+        (&8.into(), &4.into())
+    );
+    assert_eq!(pool["ipv6"]["exempt"], (1_u128 << 80).to_string());
+    assert_eq!(pool["relays"][0]["prefixes"][0], "198.51.100.25/32");
+}
+
+#[test]
+fn a_policy_in_utf16_is_told_so() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("policy.yaml");
+    for (with_mark, command) in [(true, "iconv -f UTF-16 "), (false, "iconv -f UTF-16LE ")] {
+        let text = if with_mark {
+            format!("\u{feff}{GOOD}")
+        } else {
+            GOOD.to_owned()
+        };
+        let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        fs::write(&path, bytes).unwrap();
+        let output = check(&path, &[]);
+        assert_eq!(output.status.code(), Some(1));
+        let errors = err(&output);
+        assert!(
+            errors.contains("error[not-utf8]: the file is UTF-16 text"),
+            "{errors}"
+        );
+        assert!(errors.contains(command), "{errors}");
     }
 }

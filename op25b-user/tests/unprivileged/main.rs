@@ -4,6 +4,7 @@
 
 mod check_command;
 mod exempt_command;
+mod export_command;
 mod parser;
 mod policy_diagnostics;
 mod policy_examples;

@@ -13,6 +13,8 @@ mod show;
 mod table;
 mod words;
 
+pub(super) use self::offline::Offline;
+
 use std::process::ExitCode;
 
 use clap::{Args as ClapArgs, Subcommand};

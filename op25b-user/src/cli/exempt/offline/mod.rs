@@ -29,19 +29,19 @@ use crate::{
 const PAGE: usize = 1000;
 
 /// The sources that can be read.
-pub(super) struct Offline {
+pub(in crate::cli) struct Offline {
     now: Timestamp,
     store: Box<dyn Records>,
     file: PathBuf,
     /// `None` if no filter runs, or its policy is not known.
     policy: Option<Arc<Policy>>,
     /// What cannot be read, and why.
-    pub(super) left_out: Vec<String>,
+    pub(in crate::cli) left_out: Vec<String>,
 }
 
 impl Offline {
     /// Opens the store and the policy file.
-    pub(super) fn open(paths: &Paths) -> anyhow::Result<Self> {
+    pub(in crate::cli) fn open(paths: &Paths) -> anyhow::Result<Self> {
         let mut offline = Self::store_only(paths)?;
         match enforced(&paths.bpffs) {
             Ok(Some(file)) => {
@@ -68,15 +68,20 @@ impl Offline {
     }
 
     /// Prints that the output is not from a daemon.
-    pub(super) fn say_so(&self) {
+    pub(in crate::cli) fn say_so(&self) {
         stderr::line(format_args!("op25b: no daemon runs; this is read from the disk"));
         for what in &self.left_out {
             stderr::line(format_args!("op25b: left out: {what}"));
         }
     }
 
+    /// The policy that is enforced, and its file; `None` if no filter runs, or the policy is not known.
+    pub(in crate::cli) fn policy_file(&self) -> Option<(&Policy, &Path)> {
+        Some((self.policy.as_deref()?, &self.file))
+    }
+
     /// The exemptions that match.
-    pub(super) fn list(&self, listing: &Listing) -> anyhow::Result<Vec<Exemption>> {
+    pub(in crate::cli) fn list(&self, listing: &Listing) -> anyhow::Result<Vec<Exemption>> {
         let expiring = listing.expiring.as_deref();
         let expiring = expiring.map(|time| {
             let time = api::duration(time).context("not a time")?;
