@@ -20,13 +20,19 @@ use crate::{differential::Difference, expected, policy::Policy, program::Program
 const MOST_BYTES: u64 = 150 * 1024;
 
 /// The captures under the lab's policy, and the program that these hosts' packets go through.
-const HOSTS: [(&str, Role); 6] = [
+const HOSTS: [(&str, Role); 5] = [
     ("subscriber", Role::Subscriber),
     ("corporate", Role::Subscriber),
     ("pppoe", Role::Subscriber),
     ("internet", Role::Uplink),
     ("relay", Role::Uplink),
+];
+
+/// Those of customers' lines, each with a framing or a tunnel of its own, under a policy that names all of them.
+const LINES: [(&str, Role); 3] = [
     ("line-pppoe", Role::Subscriber),
+    ("line-eogre", Role::Subscriber),
+    ("line-6in6", Role::Subscriber),
 ];
 
 fn directory() -> PathBuf {
@@ -89,8 +95,13 @@ fn every_captured_frame_gets_the_verdict_of_the_oracle_and_the_recorded_one() {
 }
 
 #[test]
+fn every_frame_of_a_line_with_other_framing_gets_the_verdict_of_the_oracle_and_the_recorded_one() {
+    assert_recorded(&directory().join("lines.yaml"), &LINES);
+}
+
+#[test]
 fn the_captures_are_small_enough_to_be_kept() {
     let size = |(name, _)| fs::metadata(file(name)).expect("the capture is there").len();
-    let bytes: u64 = HOSTS.map(size).iter().sum();
+    let bytes: u64 = HOSTS.into_iter().chain(LINES).map(size).sum();
     assert!(bytes < MOST_BYTES, "{bytes} bytes");
 }
