@@ -124,8 +124,7 @@ impl Enforcer {
         Ok(self.datapath.interruptions(&interfaces, &targets)?)
     }
 
-    /// Enforces a generation that is loaded.
-    /// Returns which settings of the interfaces disagree with it.
+    /// Enforces a generation that is loaded. Returns which settings of the interfaces disagree with it.
     pub(super) async fn install(
         &mut self,
         prepared: Prepared,

@@ -115,8 +115,10 @@ impl Enforcer {
                 ),
                 Ok(false) => {
                     retry.note_refusal(now, conditions);
+                    let reason = self.native_refusal(&target.interface).unwrap_or_default();
                     warn!(
                         interface = target.interface,
+                        reason,
                         "the driver refused native mode again; the interface was without a filter for a moment"
                     );
                 }
