@@ -7,7 +7,7 @@ use crate::maps;
 /// Takes one reply from what this CPU may send; for ICMP errors by RFC 1812 section 4.3.2.8.
 #[inline(always)]
 pub fn may_reply() -> bool {
-    let (interval, burst) = (maps::ANSWER_INTERVAL.load(), maps::ANSWER_BURST.load());
+    let interval = maps::ANSWER_INTERVAL.load();
     // Resets have no limit unless the policy sets one. What follows is not in the program then.
     if interval == 0 {
         return true;
@@ -19,7 +19,7 @@ pub fn may_reply() -> bool {
     unsafe {
         let now = bpf_ktime_get_boot_ns();
         let next = (*full_at).max(now) + interval;
-        let may = next - now <= burst;
+        let may = next - now <= maps::ANSWER_BURST.load();
         if may {
             *full_at = next;
         }

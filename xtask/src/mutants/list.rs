@@ -329,8 +329,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "replies know no rate",
         "reject/rate.rs",
-        "let may = next - now <= burst;",
-        "let may = next - now <= burst || burst != 0;",
+        "let may = next - now <= maps::ANSWER_BURST.load();",
+        "let may = next - now <= maps::ANSWER_BURST.load() || next != 0;",
     ),
     mutant(
         "resets know no rate",
