@@ -20,6 +20,8 @@ pub struct Policy {
     pub interfaces: Vec<Interface>,
     #[serde(default)]
     pub block: Block,
+    #[serde(default)]
+    pub subscribers: Subscribers,
     pub pools: Vec<Pool>,
     #[serde(default)]
     pub relays: Vec<Relay>,
@@ -28,6 +30,19 @@ pub struct Policy {
     pub nat64: Vec<Ipv6Net>,
     #[serde(default)]
     pub exemptions: Vec<Exemption>,
+}
+
+/// Of which pools there are records. No verdict depends on it.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct Subscribers {
+    pub remember: Option<Remember>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum Remember {
+    All(bool),
+    Pools(Vec<String>),
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]

@@ -12,7 +12,8 @@ use proptest::prelude::*;
 use super::addresses::{blockable_port, prefix};
 use crate::{
     policy::{
-        Action, Block, Exemption, Handling, Inbound, Interface, Mode, Policy, Pool, Relay, Segments, Tunnel,
+        Action, Block, Exemption, Handling, Inbound, Interface, Mode, Policy, Pool, Relay, Remember,
+        Segments, Subscribers, Tunnel,
     },
     verdict::Role,
 };
@@ -30,18 +31,39 @@ pub fn policy(now: Timestamp) -> impl Strategy<Value = Policy> {
         // Many wide ones exempt nearly everybody.
         prop_oneof![1 => prop::collection::vec(exemption(now), 0..3), 1 => prop::collection::vec(exemption(now), 3..8)],
         nat64(),
+        prop::option::of(any::<[bool; 4]>()),
     )
-        .prop_map(|(interfaces, block, pools, relays, exemptions, nat64)| Policy {
-            interfaces,
-            block,
-            pools: distinct(pools, |pool| &mut pool.prefixes),
-            relays: distinct(
-                relays.into_iter().map(|prefixes| Relay { prefixes }).collect(),
-                |relay| &mut relay.prefixes,
-            ),
-            nat64,
-            exemptions,
+        .prop_map(|(interfaces, block, pools, relays, exemptions, nat64, remembered)| {
+            let pools = distinct(pools, |pool| &mut pool.prefixes);
+            Policy {
+                interfaces,
+                block,
+                subscribers: Subscribers {
+                    remember: remembered.map(|remembered| remember(&remembered[..pools.len()])),
+                },
+                pools,
+                relays: distinct(
+                    relays.into_iter().map(|prefixes| Relay { prefixes }).collect(),
+                    |relay| &mut relay.prefixes,
+                ),
+                nat64,
+                exemptions,
+            }
         })
+}
+
+/// The key for pools that are remembered and others that are not.
+fn remember(pools: &[bool]) -> Remember {
+    let pools = pools.iter().enumerate();
+    let names: Vec<String> = pools
+        .filter(|(_, is_remembered)| **is_remembered)
+        .map(|(index, _)| format!("pool{index}"))
+        .collect();
+    if names.is_empty() {
+        Remember::All(false)
+    } else {
+        Remember::Pools(names)
+    }
 }
 
 /// Prefixes of every length, some of them where other rules have theirs.

@@ -5,7 +5,7 @@ use std::fmt;
 use ipnet::IpNet;
 use serde::{Deserialize as _, Deserializer, de::Error as _};
 
-use super::{Action, Block, Handling, Inbound, Interface, Mode, Policy, Segments, Tunnel};
+use super::{Action, Block, Handling, Inbound, Interface, Mode, Policy, Remember, Segments, Tunnel};
 
 /// Reads prefixes; an address alone is that one address.
 pub(super) fn prefixes<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
@@ -34,6 +34,13 @@ impl fmt::Display for Policy {
             write_interface(f, index, interface)?;
         }
         write_block(f, &self.block)?;
+        match &self.subscribers.remember {
+            Some(Remember::All(all)) => writeln!(f, "subscribers: {{ remember: {all} }}")?,
+            Some(Remember::Pools(pools)) => {
+                writeln!(f, "subscribers: {{ remember: [{}] }}", pools.join(", "))?;
+            }
+            None => {}
+        }
         writeln!(f, "pools:")?;
         for (index, pool) in self.pools.iter().enumerate() {
             writeln!(f, "  - name: pool{index}\n    prefixes: {}", list(&pool.prefixes))?;
