@@ -316,6 +316,21 @@ fn an_exemption_outside_the_pools_is_no_mistake_where_everything_else_is_dropped
 }
 
 #[test]
+fn an_exemption_for_destinations_of_the_other_family_is_no_mistake_where_a_tunnel_carries_them() {
+    let report = |tunnels| {
+        report_on(&completed(&format!(
+            "interfaces: [{{ name: eth1, role: subscriber, tunnels: [{tunnels}] }}]\n\
+             exemptions: [{{ customer: A, prefixes: ['2001:db8:108::/48'], destinations: [192.0.2.80] }}]\n"
+        )))
+    };
+    for tunnels in ["4in6", "6in4", "gre", "eogre", "l2tp"] {
+        assert!(report(tunnels).is_empty(), "{}", report(tunnels));
+    }
+    let code = report("4in4, 6in6").diagnostics()[0].code;
+    assert_eq!(code, Code::ExemptionNeverMatches);
+}
+
+#[test]
 fn what_is_remembered_is_resolved_to_the_pools_that_the_policy_has() {
     let policy = |remember: &str| {
         let pools = "pools: [{ name: a, prefixes: [10.0.0.0/8] }, { name: b, prefixes: [10.1.0.0/16] }]\n";

@@ -13,6 +13,7 @@ use crate::{
         characters::printable,
         model::{
             Exemption, Handling, Inbound, Policy, PoolMode, Position, Positions, Precedence, Relay, Role,
+            Tunnel,
         },
     },
 };
@@ -123,6 +124,11 @@ fn warn_of_relays_that_are_translated(reporter: &mut Reporter<'_>, policy: &Poli
 
 /// Warns of exemptions whose sources reach none of their destinations.
 fn warn_of_families_that_never_meet(reporter: &mut Reporter<'_>, policy: &Policy) {
+    // An outer source, and a destination inside the tunnel, may be of different families.
+    let mut tunnels = policy.interfaces.iter().flat_map(|interface| &interface.tunnels);
+    if tunnels.any(|tunnel| !matches!(tunnel, Tunnel::V4InV4 | Tunnel::V6InV6)) {
+        return;
+    }
     let are_translated = !policy.nat64.prefixes().is_empty();
     for (exemption, positions) in in_file(policy) {
         let destinations = &exemption.terms.destinations;
