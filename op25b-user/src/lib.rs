@@ -8,6 +8,7 @@
 
 pub mod api;
 pub mod cli;
+mod counted;
 pub mod daemon;
 pub mod datapath;
 mod enforcer;

@@ -17,6 +17,7 @@ use super::{
     stderr,
 };
 use crate::{
+    counted::counted,
     policy::{self, Policy, Prefix, ReadError, Report},
     report::{PoolReport, pool_reports},
 };
@@ -181,12 +182,4 @@ fn found(report: &Report, too_much: Option<&str>, here: usize) -> String {
         .map(|(count, word)| counted(count, word))
         .collect::<Vec<_>>()
         .join(", ")
-}
-
-fn counted(count: usize, word: &str) -> String {
-    if count == 1 {
-        format!("1 {word}")
-    } else {
-        format!("{count} {word}s")
-    }
 }

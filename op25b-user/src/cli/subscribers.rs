@@ -11,6 +11,7 @@ use serde_json::json;
 use super::{EXIT_NOT_RUNNING, daemon::block_on, paths::Paths, stderr};
 use crate::{
     daemon::client::{Client, ClientError, MOST_SUBSCRIBERS},
+    policy,
     report::{FilterSubscribers, SortBy, SubscriberQuery, Subscribers, SubscribersError, subscribers},
 };
 
@@ -56,11 +57,10 @@ pub struct Args {
 
 /// A prefix, or an address alone.
 fn prefix(text: &str) -> Result<IpNet, String> {
-    let address = || text.parse().ok().map(|address: std::net::IpAddr| address.into());
-    let prefix = text.parse().ok().or_else(address);
-    prefix
-        .map(|prefix: IpNet| prefix.trunc())
-        .ok_or_else(|| "write a prefix such as 198.51.100.0/24, or an address".into())
+    match text.parse::<IpNet>() {
+        Ok(net) => Ok(net.trunc()),
+        Err(_) => policy::parse_prefix(text),
+    }
 }
 
 fn duration(text: &str) -> Result<SignedDuration, String> {

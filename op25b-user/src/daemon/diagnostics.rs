@@ -19,6 +19,10 @@ pub(crate) fn log(report: &Report) {
         }
     }
     if report.omitted() > 0 {
-        warn!("{}: {} more errors and warnings", report.file(), report.omitted());
+        let more = match report.omitted() {
+            1 => "1 more error or warning".to_owned(),
+            many => format!("{many} more errors and warnings"),
+        };
+        warn!("{}: {more}", report.file());
     }
 }

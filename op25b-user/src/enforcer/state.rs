@@ -18,6 +18,7 @@ use super::{
     store::SharedStore,
 };
 use crate::{
+    counted::counted,
     datapath::{
         Attachment, Counters, Description, Enforced, Filter, LoadError, LogLevel, Need, Target, TestRunner,
     },
@@ -170,10 +171,10 @@ impl Enforcer {
             .flat_map(|fault| ["; ", fault.kind.name()])
             .collect();
         format!(
-            "{} pools, {} relays, {} exemptions{faults}",
-            policy.pools.len(),
-            policy.relays.len(),
-            policy.exemptions.len(),
+            "{}, {}, {}{faults}",
+            counted(policy.pools.len(), "pool"),
+            counted(policy.relays.len(), "relay"),
+            counted(policy.exemptions.len(), "exemption"),
         )
     }
 

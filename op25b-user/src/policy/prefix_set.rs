@@ -120,8 +120,14 @@ impl Ranges {
 
     fn intersection(&self, other: &Self) -> Self {
         let mut both = Vec::new();
-        for (first, last) in &self.0 {
-            let around = other
+        // Each range of the shorter list is looked up in the longer one.
+        let (few, many) = if self.0.len() <= other.0.len() {
+            (self, other)
+        } else {
+            (other, self)
+        };
+        for (first, last) in &few.0 {
+            let around = many
                 .not_before(*first)
                 .iter()
                 .take_while(|range| range.0 <= *last);

@@ -8,7 +8,10 @@ use std::{fmt, io};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::datapath::{Interface, Interfaces};
+use crate::{
+    counted::counted,
+    datapath::{Interface, Interfaces},
+};
 
 /// Whether a policy is enforced on its interfaces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -48,13 +51,13 @@ impl Enforcement {
             .filter(|interface| interface.state != InterfaceState::Enforced)
             .map(|interface| format!("{} ({})", interface.name, interface.state.name()))
             .collect();
-        let all = interfaces.len();
-        let enforced = all - not.len();
+        let enforced = interfaces.len() - not.len();
+        let all = counted(interfaces.len(), "interface");
         let not = not.join(", ");
         match Self::of(interfaces) {
-            Self::Enforced => format!("enforcing on {enforced} of {all} interfaces"),
-            Self::Degraded => format!("DEGRADED: enforcing on {enforced} of {all} interfaces, not on {not}"),
-            Self::Open => format!("OPEN: enforcing on none of {all} interfaces: {not}"),
+            Self::Enforced => format!("enforcing on {enforced} of {all}"),
+            Self::Degraded => format!("DEGRADED: enforcing on {enforced} of {all}, not on {not}"),
+            Self::Open => format!("OPEN: enforcing on none of {all}: {not}"),
         }
     }
 

@@ -35,7 +35,7 @@ fn the_service_manager_hears_of_readiness_reloads_life_and_the_end() {
         ],
     );
     let ready = await_line(&socket, "READY=1");
-    let status = "STATUS=enforcing on 2 of 2 interfaces: 1 pools, 0 relays, 0 exemptions";
+    let status = "STATUS=enforcing on 2 of 2 interfaces: 1 pool, 0 relays, 0 exemptions";
     assert!(ready.contains(status), "{ready}");
     await_line(&socket, "WATCHDOG=1");
 

@@ -199,7 +199,7 @@ fn the_service_manager_is_shown_every_change_of_the_state() {
     };
     let policy = scene.policy(&with("corp9"));
     let filter = scene.filter_with(&policy, &[], &[("NOTIFY_SOCKET", path.to_str().unwrap())]);
-    let degraded = "STATUS=DEGRADED: enforcing on 1 of 2 interfaces, not on corp9 (missing): 1 pools";
+    let degraded = "STATUS=DEGRADED: enforcing on 1 of 2 interfaces, not on corp9 (missing): 1 pool,";
     // The network may come up only after the unit: it is started.
     let started = await_status("READY=1");
     assert!(
@@ -207,7 +207,7 @@ fn the_service_manager_is_shown_every_change_of_the_state() {
         "{started:?}"
     );
     scene.ip(&["link add corp9 type veth peer name corp8"]);
-    await_status("STATUS=enforcing on 2 of 2 interfaces: 1 pools");
+    await_status("STATUS=enforcing on 2 of 2 interfaces: 1 pool,");
     scene.ip(&["link delete corp9"]);
     await_status(degraded);
     scene.ip(&["link delete sub0"]);

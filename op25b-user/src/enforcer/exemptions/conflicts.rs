@@ -30,9 +30,10 @@ pub(in crate::enforcer) fn file_over_stored(policy: &Policy, now: Timestamp) -> 
         });
     }
     if unnamed > 0 {
-        warnings.push(format!(
-            "{unnamed} more exemptions of the policy file overlap with stored ones"
-        ));
+        warnings.push(match unnamed {
+            1 => "1 more exemption of the policy file overlaps with a stored one".to_owned(),
+            many => format!("{many} more exemptions of the policy file overlap with stored ones"),
+        });
     }
     warnings
 }

@@ -10,6 +10,7 @@ use super::{
     spreadsheet::unguarded,
 };
 use crate::{
+    counted::counted,
     exemption::{ImportRow, NewExemption},
     policy::{characters, parse::split_prefixes},
 };
@@ -125,7 +126,7 @@ impl Header {
             mistakes.add(line, || {
                 format!(
                     "the header has {}, but this row has {}; quote a cell that contains a comma, as in \"a, b\"",
-                    counted(*columns),
+                    counted(*columns, "column"),
                     row.len()
                 )
             });
@@ -203,13 +204,6 @@ impl<'r> Row<'r> {
                 force: self.force,
             },
         }
-    }
-}
-
-fn counted(columns: usize) -> String {
-    match columns {
-        1 => "1 column".to_owned(),
-        many => format!("{many} columns"),
     }
 }
 

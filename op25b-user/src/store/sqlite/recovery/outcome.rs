@@ -8,7 +8,10 @@ use super::{
     salvage::Salvage,
     source::{Source, SourceKind},
 };
-use crate::store::{Revision, sqlite::audit};
+use crate::{
+    counted::counted,
+    store::{Revision, sqlite::audit},
+};
 
 /// What was found.
 pub(super) struct Found<'a> {
@@ -36,9 +39,10 @@ pub(super) fn lines(found: &Found<'_>) -> Vec<String> {
         match result {
             Ok(merged) if merged.changes == 0 => {}
             Ok(merged) => lines.push(format!(
-                "{} of {} that only {name} has were merged",
+                "{} of {} that only {name} has {} merged",
                 counted(merged.changes, "change"),
-                counted(merged.exemptions.len(), "exemption")
+                counted(merged.exemptions.len(), "exemption"),
+                if merged.changes == 1 { "was" } else { "were" }
             )),
             Err(error) => lines.push(format!("what only {name} has could not be merged: {error}")),
         }
@@ -128,12 +132,5 @@ fn salvaged(found: &Found<'_>, lines: &mut Vec<String>) {
             last - revision
         )),
         None => lines.push("other changes after the backup may be lost".to_owned()),
-    }
-}
-
-fn counted(number: usize, what: &str) -> String {
-    match number {
-        1 => format!("1 {what}"),
-        number => format!("{number} {what}s"),
     }
 }
