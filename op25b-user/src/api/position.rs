@@ -1,11 +1,11 @@
-//! Positions in the policy file.
+//! Positions in the policy file and in the lists that it names.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// A position in the policy file.
+/// A position in the policy file or in a list that it names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FilePosition {
     /// The file.

@@ -18,13 +18,13 @@ use super::{
 };
 use crate::{
     counted::counted,
-    policy::{self, Policy, Prefix, ReadError, Report},
+    policy::{self, List, Policy, Prefix, ReadError, Report},
     report::{PoolReport, pool_reports},
 };
 
 /// Check a policy file and report every error and warning.
 ///
-/// Each has its line and, where possible, a suggestion. Of a policy without errors, a line for each pool says what part
+/// The lists that the file names are checked with it. Each has its line and, where possible, a suggestion. Of a policy without errors, a line for each pool says what part
 /// of it is exempt, and which relays are in it. The check needs no privileges and only reads the file, so a policy can
 /// be checked on any machine before it is enforced. With `--here` it also examines this machine's interfaces, and
 /// changes nothing.
@@ -120,6 +120,9 @@ impl Outcome<'_> {
         let found = found(self.report, self.too_much, self.here.map_or(0, Vec::len));
         match self.policy {
             Some(policy) if self.is_ok => {
+                for list in &policy.lists {
+                    writeln!(stdout, "{}: {}", list.path.display(), content(list))?;
+                }
                 for pool in self.pools {
                     write!(stdout, "{pool}")?;
                 }
@@ -151,6 +154,11 @@ impl Outcome<'_> {
                 "exempt_prefixes": policy.exemptions.iter().map(|exemption| exemption.terms.prefixes.len()).sum::<usize>(),
             })),
             "pools": self.pools,
+            "lists": self.policy.map_or(&[][..], |policy| &policy.lists).iter().map(|list| json!({
+                "file": list.path,
+                "prefixes": list.prefixes,
+                "exemptions": list.exemptions,
+            })).collect::<Vec<_>>(),
             "diagnostics": self.report.to_json(),
             "here": self.here,
         });
@@ -171,6 +179,24 @@ fn summary(policy: &Policy) -> String {
         counted(policy.relays.len(), "relay"),
         counted(policy.exemptions.len(), "exemption"),
     )
+}
+
+/// `5 prefixes`
+fn content(list: &List) -> String {
+    let counts = [
+        (list.prefixes, "prefix", "prefixes"),
+        (list.exemptions, "exemption", "exemptions"),
+    ];
+    let words: Vec<String> = counts
+        .into_iter()
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many }))
+        .collect();
+    if words.is_empty() {
+        "nothing".to_owned()
+    } else {
+        words.join(", ")
+    }
 }
 
 /// `1 error, 2 warnings`

@@ -79,7 +79,7 @@ fn matched_rule(rule: MatchedRule, policy_file: &Path) -> Rule {
         ticket: rule.ticket,
         prefix: rule.prefix.map(|prefix| prefix.to_string()),
         place: rule.position.map(|position| FilePosition {
-            file: policy_file.to_owned(),
+            file: rule.list.unwrap_or_else(|| policy_file.to_owned()),
             line: position.line,
             column: position.column,
         }),

@@ -8,11 +8,11 @@ use crate::policy::{Position, Report, Severity};
 pub(crate) fn log(report: &Report) {
     for diagnostic in report.diagnostics() {
         let position = diagnostic.location.as_ref().map(|location| location.position);
-        let position = position.map(|Position { line, column }| format!("{line}:{column}:"));
+        let position = position.map(|Position { line, column, .. }| format!("{line}:{column}:"));
         let position = position.unwrap_or_default();
         let more = [&diagnostic.note, &diagnostic.hint].into_iter().flatten();
         let line = more.fold(diagnostic.message.clone(), |line, text| line + "; " + text);
-        let line = format!("{}:{position} {line}", report.file());
+        let line = format!("{}:{position} {line}", report.file_of(diagnostic));
         match diagnostic.severity() {
             Severity::Error => error!("{line}"),
             Severity::Warning => warn!("{line}"),

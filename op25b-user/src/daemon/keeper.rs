@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs::File,
-    io::{Seek as _, SeekFrom},
+    io::{self, Seek as _, SeekFrom},
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -20,7 +20,7 @@ use tracing::warn;
 use crate::{
     fault::{FaultKind, Faults},
     policy::{self, ReachedDates},
-    state_dir::{self, LastGood, Origin},
+    state_dir::{self, KeptList, LastGood, Origin},
 };
 
 /// How long after a failure the next attempt is.
@@ -42,24 +42,41 @@ enum Kind {
 #[derive(Clone)]
 enum Item {
     /// The policy that is enforced.
-    Policy(Origin, Arc<File>),
+    Policy(Arc<KeptPolicy>),
     /// The dates of pools that were reached.
     Dates(ReachedDates),
     /// The clock.
     Clock(Timestamp),
 }
 
-/// The text of a policy file.
+/// The texts of a policy file and of its lists.
 pub(super) struct PolicyText {
     path: PathBuf,
     sha256: String,
     opened: Arc<File>,
+    lists: Vec<(KeptList, Arc<File>)>,
+}
+
+/// A policy with the open files of its texts.
+struct KeptPolicy {
+    origin: Origin,
+    opened: Arc<File>,
+    /// In the order of the origin's.
+    lists: Vec<Arc<File>>,
 }
 
 impl PolicyText {
-    /// The text of a policy; none for the last good policy, which is kept already.
+    /// The texts of a policy; none for the last good policy, which is kept already.
     pub(super) fn of(file: &policy::File) -> Option<Self> {
+        let lists = file.lists.iter().map(|list| {
+            let kept = KeptList {
+                name: list.name.clone(),
+                sha256: list.sha256.clone()?,
+            };
+            Some((kept, Arc::clone(list.opened.as_ref()?)))
+        });
         Some(Self {
+            lists: lists.collect::<Option<_>>()?,
             path: file.path.clone(),
             sha256: file.sha256.clone(),
             opened: Arc::clone(file.opened.as_ref()?),
@@ -114,14 +131,27 @@ impl Keeper {
 
     /// Keeps a policy that is enforced now.
     pub(super) fn keep_policy(&mut self, text: Option<PolicyText>) {
-        if let Some(PolicyText { path, sha256, opened }) = text {
-            let origin = Origin {
-                sha256,
-                enforced_at: Timestamp::now(),
-                policy_file: path,
-            };
-            self.keep(Item::Policy(origin, opened));
-        }
+        let Some(PolicyText {
+            path,
+            sha256,
+            opened,
+            lists,
+        }) = text
+        else {
+            return;
+        };
+        let (kept, lists) = lists.into_iter().unzip();
+        let origin = Origin {
+            sha256,
+            enforced_at: Timestamp::now(),
+            policy_file: path,
+            lists: kept,
+        };
+        self.keep(Item::Policy(Arc::new(KeptPolicy {
+            origin,
+            opened,
+            lists,
+        })));
     }
 
     /// Keeps the dates of pools that were reached, if others are kept.
@@ -216,24 +246,30 @@ impl Keeper {
 
 impl Work {
     fn write(&self, dir: &Path) -> anyhow::Result<()> {
-        let path = self.item.path(dir);
         if self.only_if_missing {
-            if path.try_exists()? {
+            let Some(missing) = self.item.missing(dir)? else {
                 return Ok(());
-            }
-            warn!(path = %path.display(), "another process removed the file: writing it again");
+            };
+            warn!(path = %missing.display(), "another process removed the file: writing it again");
         }
         self.item.write(dir)
     }
 }
 
 impl Item {
-    fn path(&self, dir: &Path) -> PathBuf {
-        match self {
-            Self::Policy(..) => LastGood::path(dir),
-            Self::Dates(_) => state_dir::dates_path(dir),
-            Self::Clock(_) => state_dir::clock_path(dir),
+    /// A file of it that is missing.
+    fn missing(&self, dir: &Path) -> io::Result<Option<PathBuf>> {
+        let paths = match self {
+            Self::Policy(policy) => LastGood::paths(dir, &policy.origin),
+            Self::Dates(_) => vec![state_dir::dates_path(dir)],
+            Self::Clock(_) => vec![state_dir::clock_path(dir)],
+        };
+        for path in paths {
+            if !path.try_exists()? {
+                return Ok(Some(path));
+            }
         }
+        Ok(None)
     }
 
     fn kind(&self) -> Kind {
@@ -246,11 +282,22 @@ impl Item {
 
     fn write(&self, dir: &Path) -> anyhow::Result<()> {
         match self {
-            Self::Policy(origin, opened) => {
-                let mut text = opened.as_ref();
-                text.seek(SeekFrom::Start(0))
-                    .with_context(|| format!("cannot read {} again", origin.policy_file.display()))?;
-                LastGood::write(dir, origin, &mut text)?;
+            Self::Policy(policy) => {
+                let KeptPolicy {
+                    origin,
+                    opened,
+                    lists,
+                } = &**policy;
+                let again = |file: &Arc<File>| {
+                    let seek = file.as_ref().seek(SeekFrom::Start(0));
+                    seek.with_context(|| {
+                        format!("cannot read {} and its lists again", origin.policy_file.display())
+                    })
+                };
+                again(opened)?;
+                lists.iter().try_for_each(|list| again(list).map(drop))?;
+                let mut lists: Vec<&File> = lists.iter().map(AsRef::as_ref).collect();
+                LastGood::write(dir, origin, &mut opened.as_ref(), &mut lists)?;
             }
             Self::Dates(dates) => state_dir::write_dates(dir, dates)?,
             Self::Clock(now) => state_dir::write_clock(dir, *now)?,

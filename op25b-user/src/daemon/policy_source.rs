@@ -15,6 +15,8 @@ use crate::{
 
 /// How long a start waits for the disk of the state directory.
 const DISK_TIME: Duration = Duration::from_secs(1);
+/// How long it waits for the last good policy, whose lists may be large.
+const POLICY_TIME: Duration = Duration::from_secs(5);
 
 /// A policy to start with.
 pub(super) struct StartPolicy {
@@ -39,7 +41,7 @@ impl TimeRecords {
     /// Reads them, or does without on a disk that does not answer.
     fn read_in_time(state_dir: &Path) -> Self {
         let dir = state_dir.to_owned();
-        in_time(move || Self::read(&dir)).unwrap_or_else(|error| Self {
+        in_time(DISK_TIME, move || Self::read(&dir)).unwrap_or_else(|error| Self {
             dates: ReachedDates::default(),
             clock: None,
             remarks: vec![format!("{}: {error:#}", state_dir.display())],
@@ -98,7 +100,7 @@ impl StartPolicy {
         }
         let why = refused.in_one_line();
         let dir = options.state_dir.clone();
-        match in_time(move || LastGood::read(&dir)).and_then(|read| Ok(read?)) {
+        match in_time(POLICY_TIME, move || LastGood::read(&dir)).and_then(|read| Ok(read?)) {
             Ok(Some(last_good)) => Self::of(last_good, &options.policy, time, why),
             Ok(None) => Err(refused.into()),
             Err(error) => bail!("{why}; {error:#}"),
@@ -106,8 +108,8 @@ impl StartPolicy {
     }
 
     fn of(last_good: LastGood, path: &Path, time: TimeRecords, why: String) -> anyhow::Result<Self> {
-        let LastGood { origin, text } = last_good;
-        match policy::read_text(path, text, &time.dates) {
+        let LastGood { origin, text, lists } = last_good;
+        match policy::read_texts(path, text, lists, &time.dates) {
             Ok(file) => Ok(Self {
                 file,
                 time,
@@ -164,7 +166,10 @@ fn shown(at: Timestamp) -> impl std::fmt::Display {
 }
 
 /// Reads from the state directory, for a limited time: its disk may hang.
-fn in_time<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<T> {
+fn in_time<T: Send + 'static>(
+    time: Duration,
+    read: impl FnOnce() -> T + Send + 'static,
+) -> anyhow::Result<T> {
     let (sender, result) = mpsc::sync_channel(1);
     thread::Builder::new()
         .name("state-dir".to_owned())
@@ -175,7 +180,7 @@ fn in_time<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> anyh
         })
         .context("cannot start a thread")?;
     result
-        .recv_timeout(DISK_TIME)
+        .recv_timeout(time)
         .context("the disk of the state directory does not answer")
 }
 
@@ -186,8 +191,8 @@ mod tests {
     #[test]
     fn a_disk_that_does_not_answer_delays_the_start_by_seconds() {
         let (_hangs, never) = mpsc::channel::<()>();
-        let error = in_time(move || never.recv()).unwrap_err();
+        let error = in_time(DISK_TIME, move || never.recv()).unwrap_err();
         assert!(error.to_string().contains("does not answer"), "{error}");
-        assert_eq!(in_time(|| 25).unwrap(), 25);
+        assert_eq!(in_time(DISK_TIME, || 25).unwrap(), 25);
     }
 }

@@ -1,6 +1,6 @@
 //! Reloading: from the policy that is enforced to the one in the file.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use jiff::Timestamp;
@@ -18,7 +18,7 @@ use crate::{
 const READ_TIME: Duration = Duration::from_secs(100);
 
 impl Daemon {
-    /// Reloads unless the text of the file, whose digest this is, is the same as the last time.
+    /// Reloads unless the texts of the file and its lists, whose digest this is, are the same as the last time.
     pub(super) async fn reload_if_changed(&mut self, enforcer: &mut Enforcer, digest: String) {
         if self.reloads.digest.as_ref() != Some(&digest) {
             self.reload(enforcer, "watch").await;
@@ -134,9 +134,9 @@ impl Daemon {
         let before = enforcer.policy().clone();
         let reached = enforcer.reached_dates().clone();
         let read = move || {
-            // Also of a text that is refused, so that it is not refused once more when its change is noticed.
-            let digest = fs::read(&path).ok().map(|text| policy::digest(&text));
-            let read = policy::read_holding(&path, &reached).map(|file| {
+            // The digest also of what is refused, so that it is not refused once more when its change is noticed.
+            let (digest, read) = policy::read_digested(&path, &reached);
+            let read = read.map(|file| {
                 let changes = Diff::between(&before, &file.policy);
                 (file, changes)
             });

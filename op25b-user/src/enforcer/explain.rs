@@ -1,6 +1,9 @@
 //! Explaining what the program in the kernel does with a connection, and by which exemption, pool or relay.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
+};
 
 use ipnet::IpNet;
 use op25b_common::{Reason, Verdict, values::RuleIndex};
@@ -43,8 +46,10 @@ pub(crate) struct MatchedRule {
     pub(crate) ticket: Option<String>,
     /// Its prefix that decided.
     pub(crate) prefix: Option<IpNet>,
-    /// Where it is in the policy file; nothing if it is stored.
+    /// Where it is in the policy file or in a list; nothing if it is stored.
     pub(crate) position: Option<Position>,
+    /// The list that it is in; nothing if it is in the policy file.
+    pub(crate) list: Option<PathBuf>,
 }
 
 /// What a rule is.
@@ -177,10 +182,11 @@ impl Enforcer {
         Some(MatchedRule {
             kind,
             name: described.name.to_owned(),
-            id: exemption.map(|index| policy::exemption_id(exemptions, index)),
+            id: exemption.map(|index| policy::exemption_id(&policy.lists, exemptions, index)),
             ticket: exemption.and_then(|index| ticket(&exemptions[index])),
             prefix: described.prefix,
             position: described.at,
+            list: described.list.map(|list| list.path.clone()),
         })
     }
 }
@@ -198,6 +204,7 @@ fn stored_rule(record: &Record, flow: &Flow) -> MatchedRule {
         ticket: record.terms.ticket.as_deref().map(str::to_owned),
         prefix: around.max_by_key(|net| net.prefix_len()).copied(),
         position: None,
+        list: None,
     }
 }
 

@@ -6,8 +6,8 @@
 //!      reference <────┴────> compile (map entries)
 //! ```
 //!
-//! The modules depend on each other in one direction: `characters`, `encoding` and `model` on none of them, `diagnostics`, `compile`, `diff` and
-//! `reference` on `model`, `parse` on `diagnostics` and `model`, and `read` on `parse` and `compile`.
+//! The modules depend on each other in one direction: `characters`, `encoding` and `model` on none of them, `diagnostics`, `compile`,
+//! `diff` and `reference` on `model`, `parse` on `diagnostics` and `model`, `texts` on `parse`, and `read` on `texts` and `compile`.
 
 pub(crate) mod characters;
 mod compile;
@@ -21,8 +21,9 @@ pub(crate) mod prefix_set;
 mod read;
 pub mod reference;
 mod sample_destination;
+mod texts;
 
-pub(crate) use self::read::Digesting;
+pub(crate) use self::texts::{Digesting, PolicyFiles, Reading, combined};
 pub use self::{
     compile::{
         CompileError, Compiled, MOST_ADDRESSES, RecordIndex, RecordedPrefixes, Rewritten, RuleChange, Rules,
@@ -31,12 +32,16 @@ pub use self::{
     diagnostics::{Code, Diagnostic, Location, Report, Severity},
     diff::{Delta, Diff, Item, Items},
     model::{
-        Action, Block, EnforceFrom, Exemption, ExemptionLimits, Flow, Handling, Inbound, Interface, Match,
-        Nat64, Nat64Prefix, NotNat64, Origin, Policy, Pool, PoolMode, Position, Positions, Prefix, Prohibit,
-        ReachedDate, ReachedDates, Relay, Role, Rule, RuleDescription, Subscribers, Tunnel, Wait, Word,
-        XdpMode, exemption_id,
+        Action, Block, EnforceFrom, Exemption, ExemptionLimits, FileNumber, Flow, Handling, Inbound,
+        Interface, List, Match, Nat64, Nat64Prefix, NotNat64, Origin, Policy, Pool, PoolMode, Position,
+        Positions, Prefix, Prohibit, ReachedDate, ReachedDates, Relay, Role, Rule, RuleDescription,
+        Subscribers, Tunnel, Wait, Word, XdpMode, exemption_id,
     },
-    parse::{KEYS, Loaded, parse, parse_at, parse_bytes, parse_expiry, parse_prefix},
-    read::{File, ReadError, digest, read, read_holding, read_text},
+    parse::{
+        KEYS, ListError, ListFiles, Loaded, NoLists, parse, parse_at, parse_bytes, parse_expiry,
+        parse_prefix, parse_with_lists,
+    },
+    read::{File, ReadError, read, read_digested, read_holding, read_texts},
     sample_destination::sample_destination,
+    texts::{ReadList, digest},
 };

@@ -1,13 +1,13 @@
-//! Reads a policy file once, so that what is checked, enforced and described is the same text.
+//! Reads a policy file and its lists once, so that what is checked, enforced and described is the same text.
 
 use std::{
+    collections::BTreeMap,
     fs,
-    io::{self, Read},
+    io::{self, Read as _},
     path::{self, Path, PathBuf},
     sync::Arc,
 };
 
-use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use super::{
@@ -15,6 +15,7 @@ use super::{
     diagnostics::Report,
     model::{Policy, ReachedDates},
     parse::{Loaded, parse_bytes},
+    texts::{ReadList, ReadLists, combined, digest},
 };
 
 /// A policy file whose policy can be enforced.
@@ -22,7 +23,7 @@ use super::{
 pub struct File {
     /// Its absolute path.
     pub path: PathBuf,
-    /// The SHA-256 of its text, in hexadecimal.
+    /// The digest of its text and of its lists, in hexadecimal.
     pub sha256: String,
     /// The policy.
     pub policy: Policy,
@@ -34,6 +35,8 @@ pub struct File {
     pub reached: ReachedDates,
     /// The file that is open, which has the text although another may be in its place now. None if the text is not the file's.
     pub opened: Option<Arc<fs::File>>,
+    /// The lists that it names.
+    pub lists: Vec<ReadList>,
 }
 
 /// Why a policy file cannot be enforced.
@@ -94,33 +97,80 @@ pub fn read(path: &Path) -> Result<File, ReadError> {
 
 /// The same, with the dates of pools that were reached.
 pub fn read_holding(path: &Path, reached: &ReachedDates) -> Result<File, ReadError> {
-    let unreadable = |source| ReadError::Unreadable {
-        path: path.to_owned(),
-        source,
-    };
-    let mut opened = fs::File::open(path).map_err(unreadable)?;
-    let mut bytes = Vec::new();
-    opened.read_to_end(&mut bytes).map_err(unreadable)?;
-    let file = read_text(path, bytes, reached)?;
-    Ok(File {
-        opened: Some(Arc::new(opened)),
-        ..file
-    })
+    read_digested(path, reached).1
 }
 
-/// Checks and compiles a text of the policy file at `path`, with the dates of pools that were reached.
-pub fn read_text(path: &Path, bytes: Vec<u8>, reached: &ReachedDates) -> Result<File, ReadError> {
-    let unreadable = |source| ReadError::Unreadable {
-        path: path.to_owned(),
-        source,
+/// The same, with the digest of what was read, also if it is refused; `None` if the file itself cannot be read.
+pub fn read_digested(path: &Path, reached: &ReachedDates) -> (Option<String>, Result<File, ReadError>) {
+    let read = || -> io::Result<(fs::File, Vec<u8>)> {
+        let mut opened = fs::File::open(path)?;
+        let mut bytes = Vec::new();
+        opened.read_to_end(&mut bytes)?;
+        Ok((opened, bytes))
     };
-    let mut loaded = parse_bytes(&path.display().to_string(), &bytes).map_err(ReadError::Invalid)?;
+    match read() {
+        Ok((opened, bytes)) => {
+            let (digest, file) = check(path, bytes, ReadLists::beside(path), reached);
+            let file = file.map(|file| File {
+                opened: Some(Arc::new(opened)),
+                ..file
+            });
+            (Some(digest), file)
+        }
+        Err(source) => {
+            let path = path.to_owned();
+            (None, Err(ReadError::Unreadable { path, source }))
+        }
+    }
+}
+
+/// Checks and compiles a text of the policy file at `path` and the texts of the lists that it names, with the dates of pools that
+/// were reached.
+pub fn read_texts(
+    path: &Path,
+    bytes: Vec<u8>,
+    mut lists: BTreeMap<String, Vec<u8>>,
+    reached: &ReachedDates,
+) -> Result<File, ReadError> {
+    check(path, bytes, ReadLists::in_memory(path, &mut lists), reached).1
+}
+
+fn check(
+    path: &Path,
+    bytes: Vec<u8>,
+    mut lists: ReadLists<'_>,
+    reached: &ReachedDates,
+) -> (String, Result<File, ReadError>) {
+    let parsed = parse_bytes(&path.display().to_string(), &bytes, &mut lists);
+    let lists = lists.finish();
+    let sha256 = combined(&digest(&bytes), lists.iter().map(|list| list.sha256.as_deref()));
+    // A large policy's text is as large as its tables: not both at once.
+    drop(bytes);
+    let compiled = parsed
+        .map_err(ReadError::Invalid)
+        .and_then(|loaded| compiled(path, loaded, reached));
+    let file = compiled.map(|file| File {
+        sha256: sha256.clone(),
+        lists,
+        ..file
+    });
+    (sha256, file)
+}
+
+/// Compiles a policy.
+fn compiled(path: &Path, mut loaded: Loaded, reached: &ReachedDates) -> Result<File, ReadError> {
+    let absolute = |relative: &Path| {
+        path::absolute(relative).map_err(|source| ReadError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })
+    };
+    for list in &mut loaded.policy.lists {
+        list.path = absolute(&list.path)?;
+    }
     let mut reached = reached.clone();
     reached.retain_for(&loaded.policy);
     loaded.policy.mark_reached(&reached);
-    let sha256 = digest(&bytes);
-    // A large policy's text is as large as its tables: not both at once.
-    drop(bytes);
     let compiled = match compile(&loaded.policy) {
         Ok(compiled) => compiled,
         Err(source) => {
@@ -133,47 +183,13 @@ pub fn read_text(path: &Path, bytes: Vec<u8>, reached: &ReachedDates) -> Result<
     };
     let Loaded { policy, warnings } = loaded;
     Ok(File {
-        path: path::absolute(path).map_err(unreadable)?,
-        sha256,
+        path: absolute(path)?,
+        sha256: String::new(),
         policy,
         compiled,
         warnings,
         reached,
         opened: None,
+        lists: Vec::new(),
     })
-}
-
-/// The SHA-256 of a policy's text, in hexadecimal.
-#[must_use]
-pub fn digest(bytes: &[u8]) -> String {
-    format!("{:x}", Sha256::digest(bytes))
-}
-
-/// A reader that computes the [`digest`] of what is read.
-pub(crate) struct Digesting<'a> {
-    text: &'a mut dyn Read,
-    digest: Sha256,
-}
-
-impl<'a> Digesting<'a> {
-    /// A reader of a text.
-    pub(crate) fn new(text: &'a mut dyn Read) -> Self {
-        Self {
-            text,
-            digest: Sha256::new(),
-        }
-    }
-
-    /// The digest of what was read.
-    pub(crate) fn finish(self) -> String {
-        format!("{:x}", self.digest.finalize())
-    }
-}
-
-impl Read for Digesting<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.text.read(buffer)?;
-        self.digest.update(&buffer[..length]);
-        Ok(length)
-    }
 }

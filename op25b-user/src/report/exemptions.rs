@@ -1,6 +1,6 @@
 //! Lists the exemptions of the policy file and of the store together, and the changes of the stored ones.
 //!
-//! Those of the policy file come first, in the order of the file; then the stored ones by ascending id. A [`Cursor`] is a
+//! Those of the policy file come first, in the order of the file, then those of its lists; then the stored ones by ascending id. A [`Cursor`] is a
 //! position in both.
 
 use std::{fmt, path::Path, str::FromStr};
@@ -13,7 +13,7 @@ use ulid::Ulid;
 use crate::{
     api::{Exemption, FilePosition, HistoryEntry, Origin, Page},
     exemption::Checks,
-    policy::{self, Policy, Position},
+    policy::{self, FileNumber, List, Policy, Position},
     store::{self, Event, Records, Revision, State, StoreError},
 };
 
@@ -22,7 +22,9 @@ use crate::{
 pub struct FileExemptions<'a> {
     /// The file.
     pub file: &'a Path,
-    /// The policy's; those that have no position in the file are not the file's, and left out.
+    /// The lists that it names.
+    pub lists: &'a [List],
+    /// The policy's; those that have no position in a file are not the file's, and left out.
     pub exemptions: &'a [policy::Exemption],
 }
 
@@ -46,7 +48,7 @@ pub struct Selection {
 /// A position in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cursor {
-    /// After the exemption at this position of the policy file.
+    /// After the exemption at this position of the policy file or of a list.
     File(Position),
     /// After a stored exemption.
     Store(Ulid),
@@ -58,7 +60,8 @@ pub enum Cursor {
 pub struct InvalidCursor;
 
 /// The syntax of a [`Cursor`], as a regular expression.
-pub const CURSOR: &str = "^(p[0-9]{1,9}\\.[0-9]{1,9}|s[0-7][0-9A-HJKMNP-TV-Z]{25})$";
+pub const CURSOR: &str =
+    "^(p[0-9]{1,9}\\.[0-9]{1,9}|l[0-9]{1,4}\\.[0-9]{1,9}\\.[0-9]{1,9}|s[0-7][0-9A-HJKMNP-TV-Z]{25})$";
 
 /// A page of the selected exemptions, as of `now`.
 pub fn list(
@@ -162,7 +165,7 @@ impl FileExemptions<'_> {
         let exemptions = self.exemptions.iter().enumerate();
         exemptions
             // Those of the store have no position in the file.
-            .filter_map(|(index, exemption)| Some((index, exemption, exemption.positions()?.exemption)))
+            .filter_map(|(index, exemption)| Some((index, exemption, exemption.positions()?.exemption())))
             .filter(|(_, exemption, at)| Some(*at) > after && selection.selects(exemption, now))
             .take(most)
             .map(|(index, _, at)| (Cursor::File(at), self.exemption(index, at, now)))
@@ -172,9 +175,9 @@ impl FileExemptions<'_> {
     fn find(self, id: &str, now: Timestamp) -> Option<Exemption> {
         (0..self.exemptions.len()).find_map(|index| {
             let exemption = &self.exemptions[index];
-            let at = exemption.positions()?.exemption;
+            let at = exemption.positions()?.exemption();
             let may_be = exemption.id.as_deref().is_none_or(|it| it == id);
-            let is_found = may_be && policy::exemption_id(self.exemptions, index) == id;
+            let is_found = may_be && policy::exemption_id(self.lists, self.exemptions, index) == id;
             is_found.then(|| self.exemption(index, at, now))
         })
     }
@@ -182,7 +185,7 @@ impl FileExemptions<'_> {
     fn exemption(self, index: usize, at: Position, now: Timestamp) -> Exemption {
         let exemption = &self.exemptions[index];
         Exemption {
-            id: policy::exemption_id(self.exemptions, index),
+            id: policy::exemption_id(self.lists, self.exemptions, index),
             origin: Origin::Policy,
             terms: exemption.terms.clone(),
             created_at: exemption.created,
@@ -191,7 +194,10 @@ impl FileExemptions<'_> {
             state: state(exemption, now),
             revision: None,
             place: Some(FilePosition {
-                file: self.file.to_owned(),
+                file: at
+                    .list(self.lists)
+                    .map_or(self.file, |list| &list.path)
+                    .to_owned(),
                 line: at.line,
                 column: at.column,
             }),
@@ -231,7 +237,10 @@ fn state(exemption: &policy::Exemption, now: Timestamp) -> State {
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File(Position { line, column }) => write!(f, "p{line}.{column}"),
+            Self::File(Position { file, line, column }) => match file.list() {
+                None => write!(f, "p{line}.{column}"),
+                Some(list) => write!(f, "l{list}.{line}.{column}"),
+            },
             Self::Store(id) => write!(f, "s{id}"),
         }
     }
@@ -250,9 +259,19 @@ impl FromStr for Cursor {
         if let Some(id) = text.strip_prefix('s') {
             return Ulid::from_string(id).map(Self::Store).map_err(|_| InvalidCursor);
         }
-        let position = text.strip_prefix('p').and_then(|text| text.split_once('.'));
+        let (file, position) = match (text.strip_prefix('p'), text.strip_prefix('l')) {
+            (Some(position), _) => (FileNumber::POLICY, Some(position)),
+            (None, Some(text)) => {
+                let (list, position) = text.split_once('.').ok_or(InvalidCursor)?;
+                let list = FileNumber::of_list(digits(list)? as usize).ok_or(InvalidCursor)?;
+                (list, Some(position))
+            }
+            (None, None) => (FileNumber::POLICY, None),
+        };
+        let position = position.and_then(|text| text.split_once('.'));
         let (line, column) = position.ok_or(InvalidCursor)?;
         Ok(Self::File(Position {
+            file,
             line: digits(line)?,
             column: digits(column)?,
         }))

@@ -9,7 +9,7 @@ mod last_good;
 
 pub(crate) use self::{
     dates::{clock_path, dates_path, read_clock, read_dates, write_clock, write_dates},
-    last_good::{LastGood, Origin},
+    last_good::{KeptList, LastGood, Origin},
 };
 
 /// Whether there is no such file.

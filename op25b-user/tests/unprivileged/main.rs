@@ -9,6 +9,7 @@ mod parser;
 mod policy_diagnostics;
 mod policy_examples;
 mod policy_kernel_agreement;
+mod policy_lists;
 mod policy_robustness;
 mod policy_tables;
 mod reliability_document;

@@ -63,6 +63,7 @@ fn policy(pools: Vec<Vec<IpNet>>, exempt: impl IntoIterator<Item = IpNet>, relay
         nat64: policy::Nat64::default(),
         exemption_limits: ExemptionLimits::default(),
         exemptions: exempt.into_iter().map(exemption).collect(),
+        lists: Vec::new(),
     }
 }
 

@@ -9,7 +9,6 @@ use crate::{
     api::{Explained, Rule, RuleKind},
     cli::daemon::block_on,
     daemon::client::{Client, ClientError},
-    policy::Position,
 };
 
 /// The explanation of the daemon; `None` if there is no daemon, or none that this user may use.
@@ -70,10 +69,7 @@ fn shown_rule(rule: Rule) -> ShownRule {
         id: rule.id,
         ticket: rule.ticket,
         prefix: rule.prefix,
-        at: rule.place.map(|place| Position {
-            line: place.line,
-            column: place.column,
-        }),
+        place: rule.place,
     }
 }
 

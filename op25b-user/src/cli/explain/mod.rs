@@ -21,13 +21,14 @@ use serde::Serialize;
 
 use super::{EXIT_NO, daemon::block_on, paths::Paths, policy_file, stderr};
 use crate::{
+    api::FilePosition,
     datapath::{
         Decision, Description, TestRunner,
         discover::{self, Found},
         probe, requirements,
     },
     enforcer,
-    policy::{self, Flow, Policy, Position, Rule, characters::printable, reference},
+    policy::{self, Flow, Rule, characters::printable, reference},
     store::{Records as _, State, sqlite},
 };
 
@@ -106,9 +107,9 @@ struct ShownRule {
     #[serde(skip_serializing_if = "Option::is_none")]
     ticket: Option<String>,
     prefix: Option<String>,
-    /// Its position in the policy file; `None` if it is stored.
+    /// Its position in the policy file or in a list; `None` if it is stored.
     #[serde(flatten)]
-    at: Option<Position>,
+    place: Option<FilePosition>,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -175,8 +176,8 @@ fn run_second_instance(args: &Args) -> anyhow::Result<ShownExplanation> {
         destination_port: args.port,
     };
     let (program, model) = decide(&file, &flow)?;
-    let program = ShownDecision::new(program, &file.policy, &flow);
-    let model = ShownDecision::new(model, &file.policy, &flow);
+    let program = ShownDecision::new(program, &file, &flow);
+    let model = ShownDecision::new(model, &file, &flow);
     let differ = program != model;
     Ok(ShownExplanation {
         source: flow.source,
@@ -268,17 +269,18 @@ fn as_expected(decision: Decision) -> reference::Expected {
 }
 
 impl ShownDecision {
-    fn new(decision: reference::Expected, policy: &Policy, flow: &Flow) -> Self {
+    fn new(decision: reference::Expected, file: &policy::File, flow: &Flow) -> Self {
         Self {
             verdict: decision.verdict.name().into(),
             reason: decision.reason.name().into(),
-            rule: decision.rule.and_then(|rule| ShownRule::new(rule, policy, flow)),
+            rule: decision.rule.and_then(|rule| ShownRule::new(rule, file, flow)),
         }
     }
 }
 
 impl ShownRule {
-    fn new(rule: Rule, policy: &Policy, flow: &Flow) -> Option<Self> {
+    fn new(rule: Rule, file: &policy::File, flow: &Flow) -> Option<Self> {
+        let policy = &file.policy;
         let described = rule.describe(policy, flow)?;
         let index = match rule {
             Rule::Exemption(index) => Some(index),
@@ -288,14 +290,18 @@ impl ShownRule {
         Some(Self {
             kind: described.kind,
             name: described.name.to_owned(),
-            id: index.map(|index| policy::exemption_id(&policy.exemptions, index)),
+            id: index.map(|index| policy::exemption_id(&policy.lists, &policy.exemptions, index)),
             ticket: index.and_then(|index| ticket(policy.exemptions.get(index)?)),
             prefix: described.prefix.map(|prefix| prefix.to_string()),
-            at: described.at,
+            place: described.at.map(|at| FilePosition {
+                file: described.list.map_or(&file.path, |list| &list.path).clone(),
+                line: at.line,
+                column: at.column,
+            }),
         })
     }
 
-    fn text(&self, file: &str) -> String {
+    fn text(&self) -> String {
         let prefix = self
             .prefix
             .as_ref()
@@ -304,8 +310,10 @@ impl ShownRule {
             .ticket
             .as_ref()
             .map_or(String::new(), |ticket| format!(", ticket {}", printable(ticket)));
-        let source = match (self.at, &self.id) {
-            (Some(Position { line, column }), _) => format!(", {file}:{line}:{column}"),
+        let source = match (&self.place, &self.id) {
+            (Some(FilePosition { file, line, column }), _) => {
+                format!(", {}:{line}:{column}", file.display())
+            }
             (None, Some(id)) => format!(", {id}"),
             (None, None) => String::new(),
         };
@@ -315,7 +323,6 @@ impl ShownRule {
 
 impl ShownExplanation {
     fn text(&self) -> String {
-        let file = self.policy_file.display().to_string();
         let translated = self
             .nat64
             .map_or(String::new(), |address| format!(" ({address})"));
@@ -325,17 +332,14 @@ impl ShownExplanation {
         );
         if let Some(rule) = &self.program.rule {
             text.push_str("  rule     ");
-            text.push_str(&rule.text(&file));
+            text.push_str(&rule.text());
             text.push('\n');
         }
         match &self.model {
             None if self.is_live => text += "  from     the enforced program\n",
             None => text += "  from     another instance of the program; the reference agrees\n",
             Some(model) => {
-                let rule = model
-                    .rule
-                    .as_ref()
-                    .map_or("no rule".into(), |rule| rule.text(&file));
+                let rule = model.rule.as_ref().map_or("no rule".into(), ShownRule::text);
                 text.push_str("  WRONG    the reference decides ");
                 text.push_str(&[&model.verdict, &model.reason, rule.as_str()].join(", "));
                 text.push_str(": this is a fault in op25b\n");

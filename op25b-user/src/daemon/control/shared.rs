@@ -102,10 +102,11 @@ impl View {
         report
     }
 
-    /// The exemptions of the policy file.
+    /// The exemptions of the policy file and its lists.
     pub(super) fn in_file(&self) -> FileExemptions<'_> {
         FileExemptions {
             file: &self.report.policy_file,
+            lists: &self.policy.lists,
             exemptions: &self.policy.exemptions,
         }
     }

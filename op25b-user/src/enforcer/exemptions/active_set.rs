@@ -323,9 +323,13 @@ impl ActiveSet {
 
     fn other(&self, number: RuleIndex) -> Option<Other> {
         if let Some(exemption) = self.in_file_by_number(number) {
-            let line = exemption.positions()?.exemption.line;
+            let at = exemption.positions()?.exemption();
+            let lists = &self.policy().lists;
             return Some(Other {
-                name: format!("line {line} of the policy file"),
+                name: match at.list(lists) {
+                    Some(_) => at.line_of(lists),
+                    None => format!("line {} of the policy file", at.line),
+                },
                 terms: exemption.terms.clone(),
                 id: None,
             });

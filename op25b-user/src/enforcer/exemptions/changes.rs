@@ -169,16 +169,16 @@ impl Enforcer {
         self.active_set.record(id).cloned().ok_or_else(unknown)
     }
 
-    /// The position of an exemption in the policy file: its file and line.
+    /// The position of an exemption in the policy file or in a list: its file and line.
     fn position_in_file(&self, id: &str) -> Option<String> {
-        let exemptions = self.active_set.policy().exemptions_in_file();
-        let index = (0..exemptions.len()).find(|index| policy::exemption_id(exemptions, *index) == id)?;
-        let found = &exemptions[index];
-        Some(format!(
-            "{}:{}",
-            self.description.policy_file.display(),
-            found.positions()?.exemption.line
-        ))
+        let policy = self.active_set.policy();
+        let exemptions = policy.exemptions_in_file();
+        let mut indices = 0..exemptions.len();
+        let index = indices.find(|index| policy::exemption_id(&policy.lists, exemptions, *index) == id)?;
+        let at = exemptions[index].positions()?.exemption();
+        let list = at.list(&policy.lists);
+        let file = list.map_or(&self.description.policy_file, |list| &list.path);
+        Some(format!("{}:{}", file.display(), at.line))
     }
 
     fn new_id(&mut self) -> Result<Ulid, Refusal> {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     lpm::{AddressFamily, Bits},
-    policy::{Exemption, Policy, characters::printable, exemption_id},
+    policy::{self, Exemption, Policy, characters::printable},
 };
 
 /// The most that are named.
@@ -40,12 +40,16 @@ pub(in crate::enforcer) fn file_over_stored(policy: &Policy, now: Timestamp) -> 
 
 fn warning(policy: &Policy, filed: usize, stored: usize, prefix: IpNet) -> String {
     let [one, other] = [filed, stored].map(|index| &policy.exemptions[index]);
-    let line = one.positions().map_or(0, |positions| positions.exemption.line);
+    let at = one
+        .positions()
+        .map(policy::Positions::exemption)
+        .unwrap_or_default();
+    let line = at.line_of(&policy.lists);
     format!(
-        "line {line}: the exemption of {} overlaps with {prefix} of {} ({}): a prefix can belong to only one customer",
+        "{line}: the exemption of {} overlaps with {prefix} of {} ({}): a prefix can belong to only one customer",
         printable(&one.terms.customer),
         printable(&other.terms.customer),
-        exemption_id(&policy.exemptions, stored),
+        policy::exemption_id(&policy.lists, &policy.exemptions, stored),
     )
 }
 

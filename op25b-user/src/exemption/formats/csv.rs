@@ -23,17 +23,22 @@ struct Header([Option<usize>; COLUMNS.len()], usize);
 
 /// A row of a file: its cells without quotes and without spaces around them, empty for columns that the file does not have.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Row<'r> {
+pub(crate) struct Row<'r> {
     /// The line in which it begins.
-    pub(super) line: u32,
-    pub(super) customer: &'r str,
-    pub(super) prefixes: &'r str,
-    pub(super) destinations: &'r str,
-    pub(super) ticket: &'r str,
+    pub(crate) line: u32,
+    pub(crate) customer: &'r str,
+    pub(crate) prefixes: &'r str,
+    pub(crate) destinations: &'r str,
+    pub(crate) ticket: &'r str,
     /// With line breaks as the file has them; [`Row::note`] has them as they are stored.
     note: &'r str,
-    pub(super) expires: &'r str,
-    pub(super) force: bool,
+    pub(crate) expires: &'r str,
+    pub(crate) force: bool,
+    /// Where it begins in the text.
+    pub(crate) offset: usize,
+    /// The text of the row, as it is written.
+    written: &'r str,
+    record: &'r StringRecord,
 }
 
 /// Reads a file. `progress` is called with the number of bytes read so far.
@@ -52,7 +57,7 @@ pub(super) fn read(
 }
 
 /// Calls `found` with each row that has no mistake in its form, one at a time; returns the mistakes in the others.
-pub(super) fn for_each_row(
+pub(crate) fn for_each_row(
     text: &str,
     columns: &Columns,
     progress: &dyn Fn(u64),
@@ -83,7 +88,13 @@ pub(super) fn for_each_row(
             },
             Some(header) => {
                 if let Some(row) = header.row(&record, line, &mut mistakes) {
-                    found(&row);
+                    let offset = lines.offset;
+                    let written = text.get(offset..end.min(text.len())).unwrap_or_default();
+                    found(&Row {
+                        offset,
+                        written,
+                        ..row
+                    });
                 }
             }
         }
@@ -179,14 +190,47 @@ impl Header {
             note,
             expires,
             force,
+            offset: 0,
+            written: "",
+            record: row,
         })
     }
 }
 
 impl<'r> Row<'r> {
     /// The note, with line feeds for whatever line breaks the file has.
-    pub(super) fn note(self) -> Cow<'r, str> {
+    pub(crate) fn note(self) -> Cow<'r, str> {
         characters::with_line_feeds(self.note)
+    }
+
+    /// Where a part of a cell begins in the file's text.
+    pub(crate) fn offset_of(&self, part: &str) -> usize {
+        // Where it is among the cells, which the record has one after the other.
+        let at = part
+            .as_ptr()
+            .addr()
+            .saturating_sub(self.record.as_slice().as_ptr().addr());
+        let ranges = (0..self.record.len()).filter_map(|index| self.record.range(index));
+        let Some((index, range)) = ranges.enumerate().find(|(_, range)| at < range.end) else {
+            return self.offset;
+        };
+        let mut is_quoted = false;
+        let mut commas = 0;
+        let is_comma = |byte: u8| {
+            is_quoted ^= byte == b'"';
+            commas += usize::from(byte == b',' && !is_quoted);
+            commas == index
+        };
+        let start = match index {
+            0 => 0,
+            _ => self
+                .written
+                .bytes()
+                .position(is_comma)
+                .map_or(0, |comma| comma + 1),
+        };
+        let quote = usize::from(self.written[start..].starts_with('"'));
+        self.offset + start + quote + at.saturating_sub(range.start)
     }
 
     fn to_import(self) -> ImportRow {

@@ -1,7 +1,7 @@
 //! Files of exemptions: the formats that `op25b exempt import` reads and `export` writes.
 
 mod columns;
-mod csv;
+pub(crate) mod csv;
 mod format;
 mod mistakes;
 mod spreadsheet;

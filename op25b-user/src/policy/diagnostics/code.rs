@@ -102,6 +102,12 @@ codes! {
     Error BadTime = "bad-time",
     /// A time later than the program can represent.
     Error LateTime = "late-time",
+    /// A list that cannot be read.
+    Error ListUnreadable = "list-unreadable",
+    /// A list that is too large, or too many lists.
+    Error ListSize = "list-size",
+    /// A row of a list of exemptions that is not in its form.
+    Error ListRow = "list-row",
     /// A string with characters that are not seen, or that change the direction of text.
     Warning MisleadingCharacter = "misleading-character",
     /// An exemption for addresses in no pool.
@@ -116,6 +122,8 @@ codes! {
     Warning ExemptionNeverMatches = "exemption-never-matches",
     /// An exemption without an end, although `exemption_max_age` is set.
     Warning ExemptionWithoutEnd = "exemption-without-end",
+    /// A list of exemptions without any.
+    Warning ListWithoutExemptions = "list-without-exemptions",
     /// A pool with an `enforce_from` that is past.
     Warning EnforceFromPast = "enforce-from-past",
     /// `unlisted: drop` with `uninspectable: pass`.

@@ -1,5 +1,7 @@
 //! A diagnostic: an error or warning about a file, with its location.
 
+use std::sync::Arc;
+
 use super::{
     code::{Code, Severity},
     source::{Excerpt, Source, Span},
@@ -34,6 +36,7 @@ impl Diagnostic {
 
     pub(crate) fn at(mut self, source: &Source<'_>, span: Span) -> Self {
         let location = Location {
+            list: source.list().cloned(),
             position: span.at,
             excerpt: source.excerpt(span),
         };
@@ -61,6 +64,8 @@ impl Diagnostic {
 /// A position and the line around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
+    /// The list that it is in; `None` if it is in the policy file.
+    pub list: Option<Arc<str>>,
     /// The line and column.
     pub position: Position,
     pub(crate) excerpt: Excerpt,

@@ -83,7 +83,7 @@ fn warn_of_exemptions_without_end(reporter: &mut Reporter<'_>, policy: &Policy) 
     {
         warn_at(
             reporter,
-            positions.exemption,
+            positions.exemption(),
             Code::ExemptionWithoutEnd,
             || {
                 format!(
@@ -281,7 +281,7 @@ fn warn_of_cover(reporter: &mut Reporter<'_>, policy: &Policy, covered: (usize, 
         return;
     };
     let net = exemption.terms.prefixes[number];
-    let line = others.prefix(cover.prefix).line;
+    let place = reporter.place(others.prefix(cover.prefix), positions.prefix(number));
     let whose = if cover.exemption == index {
         "the same exemption".to_owned()
     } else {
@@ -296,11 +296,7 @@ fn warn_of_cover(reporter: &mut Reporter<'_>, policy: &Policy, covered: (usize, 
         reporter,
         positions.prefix(number),
         Code::ExemptionCovered,
-        || {
-            format!(
-                "{net} is covered by {whose} on line {line}, which lasts at least as long: this one {effect}"
-            )
-        },
+        || format!("{net} is covered by {whose} on {place}, which lasts at least as long: this one {effect}"),
         "remove one of the two",
     );
 }

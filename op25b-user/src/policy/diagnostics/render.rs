@@ -20,7 +20,7 @@ const BOLD: Style = Style::new().bold();
 impl Report {
     fn write(&self, f: &mut fmt::Formatter<'_>, colours: bool) -> fmt::Result {
         for diagnostic in self.diagnostics() {
-            write_diagnostic(f, self.file(), diagnostic, colours)?;
+            write_diagnostic(f, self.file_of(diagnostic), diagnostic, colours)?;
             writeln!(f)?;
         }
         match self.omitted() {

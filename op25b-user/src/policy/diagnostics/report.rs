@@ -8,7 +8,7 @@ use crate::policy::model::Position;
 /// How many diagnostics of each severity are kept: a broken script can cause a million.
 const KEPT: usize = 200;
 
-/// The diagnostics about a file, in the order of its lines.
+/// The diagnostics about a policy file and its lists, in the order of their lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     file: String,
@@ -39,6 +39,11 @@ impl Report {
         }
     }
 
+    /// Counts errors that are not kept.
+    pub(crate) fn add_unkept_errors(&mut self, count: usize) {
+        self.errors += count;
+    }
+
     /// Sorts the diagnostics by line; those about the whole file come last.
     pub(crate) fn sort(&mut self) {
         self.diagnostics
@@ -54,6 +59,15 @@ impl Report {
         &self.file
     }
 
+    /// The name of the file that a diagnostic is about.
+    #[must_use]
+    pub fn file_of<'a>(&'a self, diagnostic: &'a Diagnostic) -> &'a str {
+        let location = diagnostic.location.as_ref();
+        location
+            .and_then(|location| location.list.as_deref())
+            .unwrap_or(&self.file)
+    }
+
     /// The first error and its position, in one line.
     pub(crate) fn first_error(&self) -> String {
         let mut diagnostics = self.diagnostics.iter();
@@ -65,7 +79,10 @@ impl Report {
             return "no errors".to_owned();
         };
         match location {
-            Some(location) => format!("{}: {message}", location.position),
+            Some(location) => match &location.list {
+                Some(list) => format!("{list}: {}: {message}", location.position),
+                None => format!("{}: {message}", location.position),
+            },
             None => message.clone(),
         }
     }
@@ -105,7 +122,7 @@ impl Report {
     pub fn to_json(&self) -> Vec<impl Serialize + '_> {
         self.diagnostics
             .iter()
-            .map(|diagnostic| JsonDiagnostic::new(&self.file, diagnostic))
+            .map(|diagnostic| JsonDiagnostic::new(self.file_of(diagnostic), diagnostic))
             .collect()
     }
 }

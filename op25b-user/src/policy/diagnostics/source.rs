@@ -1,8 +1,8 @@
 //! Spans of a text, and the lines around them.
 
-use std::cell::OnceCell;
+use std::{cell::OnceCell, sync::Arc};
 
-use crate::policy::model::Position;
+use crate::policy::model::{FileNumber, Position};
 
 /// A part of the text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,19 +29,36 @@ pub(crate) struct Excerpt {
 /// How many bytes of a line are shown on each side: a policy may list a million prefixes on one line.
 const WINDOW: usize = 160;
 
-/// The text of a policy file.
+/// The text of a policy file, or of a list.
 #[derive(Debug)]
 pub(crate) struct Source<'t> {
     text: &'t str,
+    /// The list's name.
+    list: Option<Arc<str>>,
     line_starts: OnceCell<Vec<usize>>,
 }
 
 impl<'t> Source<'t> {
+    /// The text of a policy file.
     pub(crate) fn new(text: &'t str) -> Self {
         Self {
             text,
+            list: None,
             line_starts: OnceCell::new(),
         }
+    }
+
+    /// The text of a list.
+    pub(crate) fn of_list(name: &str, text: &'t str) -> Self {
+        Self {
+            list: Some(name.into()),
+            ..Self::new(text)
+        }
+    }
+
+    /// The name of the list; `None` if it is the policy file.
+    pub(crate) fn list(&self) -> Option<&Arc<str>> {
+        self.list.as_ref()
     }
 
     /// The text of a span; empty if there is no such span.
@@ -74,6 +91,16 @@ impl<'t> Source<'t> {
         }
     }
 
+    /// The line that begins at a position, without its end.
+    pub(crate) fn line(&self, at: Position) -> Span {
+        let word = self.word(at);
+        let line = self.text[word.offset..].lines().next().unwrap_or_default();
+        Span {
+            length: line.len(),
+            ..word
+        }
+    }
+
     /// The word, such as a prefix, that begins at a position.
     pub(crate) fn word(&self, at: Position) -> Span {
         let starts = self.line_starts.get_or_init(|| {
@@ -96,6 +123,9 @@ impl<'t> Source<'t> {
         let word = &self.text[offset..];
         let length = match word.chars().next() {
             Some(quote @ ('"' | '\'')) => word[1..].find(quote).map_or(1, |length| length + 2),
+            _ if self.list.is_some() => word
+                .find(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '|' | '#' | '"'))
+                .unwrap_or(word.len()),
             _ => word
                 .find(|c: char| c.is_whitespace() || matches!(c, ',' | ']' | '}'))
                 .unwrap_or(word.len()),
@@ -108,6 +138,7 @@ impl<'t> Source<'t> {
         let before = &self.text[..floor(self.text, offset)];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Position {
+            file: FileNumber::POLICY,
             line: number(before.matches('\n').count() + 1),
             column: number(before[line_start..].chars().count() + 1),
         }
@@ -131,7 +162,7 @@ mod tests {
     #[test]
     fn an_excerpt_is_the_line_with_its_part() {
         let source = Source::new("a: 1\r\n客: [x, y]\nz");
-        let span = source.word(Position { line: 2, column: 5 });
+        let span = source.word(Position::in_policy(2, 5));
         assert_eq!(source.slice(span), "x");
         let excerpt = source.excerpt(span);
         assert_eq!(excerpt.line, "客: [x, y]");
@@ -141,7 +172,7 @@ mod tests {
         );
         assert_eq!(source.position(span.offset), span.at);
         assert_eq!(
-            source.excerpt(source.word(Position { line: 1, column: 1 })).line,
+            source.excerpt(source.word(Position::in_policy(1, 1))).line,
             "a: 1"
         );
     }
@@ -150,10 +181,7 @@ mod tests {
     fn a_very_long_line_is_cut_to_a_window() {
         let text = format!("[{}BAD,{}]", "客,".repeat(5000), "y,".repeat(5000));
         let source = Source::new(&text);
-        let excerpt = source.excerpt(source.word(Position {
-            line: 1,
-            column: 10_002,
-        }));
+        let excerpt = source.excerpt(source.word(Position::in_policy(1, 10_002)));
         assert!(excerpt.line.len() < 400);
         assert_eq!(
             &excerpt.line[excerpt.before..excerpt.before + excerpt.underlined],
@@ -175,6 +203,6 @@ mod tests {
                 source.slice(span);
             }
         }
-        source.word(Position { line: 9, column: 9 });
+        source.word(Position::in_policy(9, 9));
     }
 }

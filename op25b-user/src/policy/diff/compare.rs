@@ -26,6 +26,8 @@ impl Diff {
             // Those of the store are not part of the file.
             exemptions: _,
             exemption_limits,
+            // What is in them is compared.
+            lists: _,
         } = new;
         Self {
             interfaces: changes(&old.interfaces, interfaces),

@@ -5,7 +5,7 @@ use op25b_common::values::{NEVER, UnixSeconds};
 use smol_str::SmolStr;
 use ulid::Ulid;
 
-use super::position::{Position, Prefix};
+use super::position::{FileNumber, List, Position, Prefix};
 use crate::exemption::Terms;
 
 /// A customer's right to use the blocked ports.
@@ -26,25 +26,32 @@ pub struct Exemption {
 /// Where an exemption is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// In the policy file, at these positions.
+    /// In the policy file or in a list that it names, at these positions.
     File(Positions),
     /// In the store, under this id.
     Store(Ulid),
 }
 
-/// The positions of an exemption and its prefixes in the policy file.
+/// The positions of an exemption and its prefixes, which are all in one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Positions {
-    /// The position of the exemption.
-    pub exemption: Position,
-    prefixes: PrefixPositions,
+    file: FileNumber,
+    exemption: Place,
+    prefixes: PrefixPlaces,
 }
 
-/// The positions of prefixes. Nearly all exemptions have one prefix, and then take no allocation.
+/// A position without its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    line: u32,
+    column: u32,
+}
+
+/// The places of prefixes. Nearly all exemptions have one prefix, and then take no allocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum PrefixPositions {
-    One(Position),
-    Several(Box<[Position]>),
+enum PrefixPlaces {
+    One(Place),
+    Several(Box<[Place]>),
 }
 
 impl Exemption {
@@ -57,7 +64,7 @@ impl Exemption {
         })
     }
 
-    /// Its positions in the policy file; `None` if it is from the store.
+    /// Its positions in the policy file or in a list; `None` if it is from the store.
     #[must_use]
     pub fn positions(&self) -> Option<&Positions> {
         match &self.origin {
@@ -66,7 +73,7 @@ impl Exemption {
         }
     }
 
-    /// Whether it is from the policy file and not from the store.
+    /// Whether it is from the policy file or a list, and not from the store.
     #[must_use]
     pub fn is_in_file(&self) -> bool {
         self.positions().is_some()
@@ -84,20 +91,47 @@ impl Positions {
     #[must_use]
     pub fn new(exemption: Position, prefixes: &[Prefix]) -> Self {
         let prefixes = match prefixes {
-            [prefix] => PrefixPositions::One(prefix.at),
-            prefixes => PrefixPositions::Several(prefixes.iter().map(|prefix| prefix.at).collect()),
+            [prefix] => PrefixPlaces::One(Place::of(prefix.at)),
+            prefixes => PrefixPlaces::Several(prefixes.iter().map(|prefix| Place::of(prefix.at)).collect()),
         };
-        Self { exemption, prefixes }
+        Self {
+            file: exemption.file,
+            exemption: Place::of(exemption),
+            prefixes,
+        }
+    }
+
+    /// The position of the exemption.
+    #[must_use]
+    pub fn exemption(&self) -> Position {
+        self.exemption.in_file(self.file)
     }
 
     /// The position of the prefix with an index; that of the exemption if there is no such prefix.
     #[must_use]
     pub fn prefix(&self, index: usize) -> Position {
-        let position = match &self.prefixes {
-            PrefixPositions::One(position) => (index == 0).then_some(position),
-            PrefixPositions::Several(positions) => positions.get(index),
+        let place = match &self.prefixes {
+            PrefixPlaces::One(place) => (index == 0).then_some(place),
+            PrefixPlaces::Several(places) => places.get(index),
         };
-        position.copied().unwrap_or(self.exemption)
+        place.unwrap_or(&self.exemption).in_file(self.file)
+    }
+}
+
+impl Place {
+    fn of(position: Position) -> Self {
+        Self {
+            line: position.line,
+            column: position.column,
+        }
+    }
+
+    fn in_file(self, file: FileNumber) -> Position {
+        Position {
+            file,
+            line: self.line,
+            column: self.column,
+        }
     }
 }
 
@@ -124,21 +158,25 @@ impl Precedence {
     }
 }
 
-/// The id of the exemption at an index: the `id` in the policy file, or `line-` and its line, with the column for all but the
-/// first of a line; the ULID of one from the store.
+/// The id of the exemption at an index: the `id` in the policy file; or `line-` and its line, with the column for all but the first
+/// of a line; the name of its list and its line, such as `customers.csv:12`; the ULID of one from the store.
 #[must_use]
-pub fn exemption_id(exemptions: &[Exemption], index: usize) -> String {
+pub fn exemption_id(lists: &[List], exemptions: &[Exemption], index: usize) -> String {
     let exemption = &exemptions[index];
     if let Some(id) = &exemption.id {
         return id.to_string();
     }
-    let Position { line, column } = match &exemption.origin {
-        Origin::File(positions) => positions.exemption,
+    let at = match &exemption.origin {
+        Origin::File(positions) => positions.exemption(),
         Origin::Store(id) => return id.to_string(),
     };
+    if at.list(lists).is_some() {
+        return at.line_of(lists);
+    }
+    let Position { line, column, .. } = at;
     let before = index.checked_sub(1).map(|before| &exemptions[before]);
     let before = before.and_then(Exemption::positions);
-    if before.is_some_and(|before| before.exemption.line == line) {
+    if before.is_some_and(|before| before.exemption().line == line) {
         format!("line-{line}-{column}")
     } else {
         format!("line-{line}")

@@ -15,7 +15,7 @@ pub use self::{
     limits::ExemptionLimits,
     nat64::{Nat64, Nat64Prefix, NotNat64},
     policy::{Block, EnforceFrom, Interface, Policy, Pool, Prohibit, Relay, Remember, Subscribers},
-    position::{Position, Prefix},
+    position::{FileNumber, List, Position, Prefix},
     reached::{ReachedDate, ReachedDates},
     rule::{Flow, Rule, RuleDescription},
     word::{Action, Handling, Inbound, Match, PoolMode, Role, Tunnel, Wait, Word, XdpMode},

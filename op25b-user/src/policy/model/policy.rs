@@ -13,7 +13,7 @@ use super::{
     exemption::Exemption,
     limits::ExemptionLimits,
     nat64::Nat64,
-    position::{Position, Prefix},
+    position::{List, Position, Prefix},
     reached::ReachedDates,
     word::{Action, Handling, Inbound, Match, PoolMode, Role, Tunnel, Wait, XdpMode},
 };
@@ -33,14 +33,16 @@ pub struct Policy {
     pub relays: Vec<Relay>,
     /// Under which prefixes subscribers reach IPv4 relays and destinations through a translator.
     pub nat64: Nat64,
-    /// The exemptions: those of the file in its order, then those of the store.
+    /// The exemptions: those of the file in its order, those of its lists, then those of the store.
     pub exemptions: Vec<Exemption>,
     /// The limits of exemptions that are added at run time.
     pub exemption_limits: ExemptionLimits,
+    /// The lists that it names, in the order in which they are named first.
+    pub lists: Vec<List>,
 }
 
 impl Policy {
-    /// The exemptions of the policy file, without those of the store.
+    /// The exemptions of the policy file and its lists, without those of the store.
     #[must_use]
     pub fn exemptions_in_file(&self) -> &[Exemption] {
         let in_file = self.exemptions.partition_point(Exemption::is_in_file);

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use super::{
     nat64::Nat64,
     policy::Policy,
-    position::{Position, Prefix},
+    position::{List, Position, Prefix},
 };
 
 /// A connection that is being opened, by a TCP SYN whose ports can be read.
@@ -41,8 +41,10 @@ pub struct RuleDescription<'p> {
     pub name: &'p str,
     /// The longest of the rule's prefixes that matches the flow.
     pub prefix: Option<IpNet>,
-    /// The position in the file of that prefix, or of the rule if there is none; `None` for an exemption of the store.
+    /// The position of that prefix, or of the rule if there is none; `None` for an exemption of the store.
     pub at: Option<Position>,
+    /// The list in which that position is; `None` if it is in the policy file.
+    pub list: Option<&'p List>,
 }
 
 impl fmt::Display for RuleDescription<'_> {
@@ -51,9 +53,10 @@ impl fmt::Display for RuleDescription<'_> {
         if let Some(prefix) = self.prefix {
             write!(f, " ({prefix})")?;
         }
-        match self.at {
-            Some(at) => write!(f, ", line {}", at.line),
-            None => Ok(()),
+        match (self.at, self.list) {
+            (Some(at), Some(list)) => write!(f, ", {}:{}", list.name, at.line),
+            (Some(at), None) => write!(f, ", line {}", at.line),
+            (None, _) => Ok(()),
         }
     }
 }
@@ -62,7 +65,7 @@ impl Rule {
     /// Describes the rule; `None` if the policy has no such item.
     #[must_use]
     pub fn describe<'p>(self, policy: &'p Policy, flow: &Flow) -> Option<RuleDescription<'p>> {
-        Some(match self {
+        let described = match self {
             Self::Pool(index) => {
                 let pool = policy.pools.get(index)?;
                 described(
@@ -100,10 +103,15 @@ impl Rule {
                     prefix: prefix.map(|(_, net)| net),
                     at: positions.map(|positions| match prefix {
                         Some((index, _)) => positions.prefix(index),
-                        None => positions.exemption,
+                        None => positions.exemption(),
                     }),
+                    list: None,
                 }
             }
+        };
+        Some(RuleDescription {
+            list: described.at.and_then(|at| at.list(&policy.lists)),
+            ..described
         })
     }
 }
@@ -123,6 +131,7 @@ fn described<'p>(
         name,
         prefix: prefix.map(|(_, net)| net),
         at: Some(prefix.map_or(at, |(index, _)| prefixes[index].at)),
+        list: None,
     }
 }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
+    lists::NamedLists,
     spelling::{closest, one_of},
     yaml::{Located, Node},
 };
@@ -21,6 +22,8 @@ pub(crate) struct Context<'t> {
     pub(crate) now: Timestamp,
     /// The time zone of dates.
     pub(crate) time_zone: TimeZone,
+    /// The lists that it names.
+    pub(crate) lists: NamedLists,
 }
 
 impl<'t> Context<'t> {
@@ -30,6 +33,7 @@ impl<'t> Context<'t> {
             reporter: Reporter::new(file, text),
             now,
             time_zone,
+            lists: NamedLists::default(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Reads a whole policy document and checks that it is complete.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, mem};
 
 use ipnet::IpNet;
 use jiff::{Timestamp, tz::TimeZone};
@@ -9,9 +9,10 @@ use super::{
     block,
     context::Context,
     interface, limits,
+    lists::{ListFiles, ListTexts, Loading, Members, Named},
     mapping::{duplicate_key, known_key},
     nat64,
-    rules::{self, Taken},
+    rules::{self, Listed, Taken},
     seen::Seen,
     subscribers,
     yaml::{self, Items, Located, Node, Reading},
@@ -30,15 +31,19 @@ pub(super) const KEYS: &[&str] = &[
     "relays",
     "nat64",
     "exemptions",
+    EXEMPTIONS_FROM,
     "exemption_max_age",
     "exemption_widest",
 ];
 
-/// The keys whose value is not a list: it is read as a whole.
+pub(super) const EXEMPTIONS_FROM: &str = "exemptions_from";
+
+/// The keys whose value is not a list, or a short one: it is read as a whole.
 const WHOLE: &[&str] = &[
     "version",
     "block",
     "subscribers",
+    EXEMPTIONS_FROM,
     "exemption_max_age",
     "exemption_widest",
 ];
@@ -56,15 +61,36 @@ pub struct Loaded {
 }
 
 /// Reads a policy as of an instant and a time zone.
-pub(crate) fn read(file: &str, text: &str, now: Timestamp, time_zone: &TimeZone) -> Result<Loaded, Report> {
+pub(crate) fn read(
+    file: &str,
+    text: &str,
+    lists: &mut dyn ListFiles,
+    now: Timestamp,
+    time_zone: &TimeZone,
+) -> Result<Loaded, Report> {
     let new = || Document::new(Context::new(file, text, now, time_zone.clone()));
-    match yaml::read(text, new) {
-        Ok(document) => document.finish(),
-        Err((document, diagnostic)) => {
+    let (document, wrong) = match yaml::read(text, new) {
+        Ok(document) => (document, None),
+        Err((document, diagnostic)) => (document, Some(diagnostic)),
+    };
+    // Also those of a policy with errors: a change of any of them is a change of the policy.
+    let texts = ListTexts::read(document.context.lists.names(), lists);
+    match wrong {
+        None => document.finish(&texts),
+        Some(diagnostic) => {
             let mut reporter = document.context.reporter;
             reporter.report_file(diagnostic);
             Err(reporter.finish())
         }
+    }
+}
+
+/// How the value of a key is read.
+pub(super) fn reading(key: &str) -> Reading {
+    if WHOLE.contains(&key) {
+        Reading::Whole
+    } else {
+        Reading::ItemByItem
     }
 }
 
@@ -85,6 +111,10 @@ struct Document<'t> {
     nat64: Vec<Nat64Prefix>,
     exemptions: Vec<Exemption>,
     limits: ExemptionLimits,
+
+    pool_lists: Vec<Members>,
+    relay_lists: Vec<Members>,
+    exemption_lists: Vec<Named>,
 
     interface_names: Seen<String>,
     pools_taken: Taken,
@@ -107,11 +137,7 @@ impl<'t> Items<'t> for Document<'t> {
             return Reading::NotAtAll;
         }
         self.keys.push((name, key.span, 0));
-        if WHOLE.contains(&name) {
-            Reading::Whole
-        } else {
-            Reading::ItemByItem
-        }
+        reading(name)
     }
 
     fn value(&mut self, value: Located<Node<'t>>) {
@@ -121,6 +147,9 @@ impl<'t> Items<'t> for Document<'t> {
                 if let Some(written) = subscribers::subscribers(&mut self.context, value) {
                     self.subscribers = written;
                 }
+            }
+            EXEMPTIONS_FROM => {
+                self.exemption_lists = self.context.named_lists(EXEMPTIONS_FROM, value);
             }
             "exemption_max_age" => self.limits.max_age = limits::max_age(&mut self.context, value),
             "exemption_widest" => limits::widest(&mut self.context, value, &mut self.limits),
@@ -142,12 +171,14 @@ impl<'t> Items<'t> for Document<'t> {
                 self.interfaces
                     .extend(interface::interface(context, item, &mut self.interface_names));
             }
-            "pools" => self
-                .pools
-                .extend(rules::pool(context, item, &mut self.pools_taken)),
-            "relays" => self
-                .relays
-                .extend(rules::relay(context, item, &mut self.relays_taken)),
+            "pools" => {
+                let pool = rules::pool(context, item, &mut self.pools_taken);
+                add(pool, &mut self.pools, &mut self.pool_lists);
+            }
+            "relays" => {
+                let relay = rules::relay(context, item, &mut self.relays_taken);
+                add(relay, &mut self.relays, &mut self.relay_lists);
+            }
             "nat64" => {
                 let prefix = nat64::prefix(context, item, &self.nat64, &mut self.nat64_taken);
                 self.nat64.extend(prefix);
@@ -185,6 +216,18 @@ impl<'t> Items<'t> for Document<'t> {
     }
 }
 
+/// Adds a pool or relay, and notes its lists.
+fn add<T>(listed: Option<Listed<T>>, rules: &mut Vec<T>, members: &mut Vec<Members>) {
+    if let Some(Listed { rule, owner, lists }) = listed {
+        members.push(Members {
+            rule: rules.len(),
+            owner,
+            lists,
+        });
+        rules.push(rule);
+    }
+}
+
 impl<'t> Document<'t> {
     fn new(context: Context<'t>) -> Self {
         Self {
@@ -200,6 +243,9 @@ impl<'t> Document<'t> {
             nat64: Vec::new(),
             exemptions: Vec::new(),
             limits: ExemptionLimits::default(),
+            pool_lists: Vec::new(),
+            relay_lists: Vec::new(),
+            exemption_lists: Vec::new(),
             interface_names: Seen::default(),
             pools_taken: Taken::default(),
             relays_taken: Taken::default(),
@@ -237,7 +283,20 @@ impl<'t> Document<'t> {
     }
 
     /// Checks what can be checked only after everything is read.
-    fn finish(mut self) -> Result<Loaded, Report> {
+    fn finish(mut self, texts: &'t ListTexts) -> Result<Loaded, Report> {
+        let mut loading = Loading::new(&mut self.context, texts);
+        loading.pools(
+            &mut self.pools,
+            &mut self.pools_taken,
+            mem::take(&mut self.pool_lists),
+        );
+        loading.relays(
+            &mut self.relays,
+            &mut self.relays_taken,
+            mem::take(&mut self.relay_lists),
+        );
+        loading.exemptions(&mut self.exemptions, mem::take(&mut self.exemption_lists));
+        let lists = loading.finish();
         if self.is_mapping {
             self.report_missing_router();
             self.report_missing_keys();
@@ -269,6 +328,7 @@ impl<'t> Document<'t> {
             nat64: Nat64::new(nat64),
             exemptions,
             exemption_limits: limits,
+            lists,
         };
         let Context {
             mut reporter, now, ..

@@ -64,6 +64,11 @@ impl<'t> Mapping<'t> {
         }
     }
 
+    /// Whether a key is there, or was probably meant.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.meant.contains(&key) || self.fields.iter().any(|(name, _)| *name == key)
+    }
+
     /// Takes the value of an optional key.
     pub(crate) fn optional(&mut self, key: &str) -> Option<Located<Node<'t>>> {
         let index = self.fields.iter().position(|(name, _)| *name == key)?;

@@ -7,6 +7,7 @@ mod expiry;
 mod hints;
 mod interface;
 mod limits;
+mod lists;
 mod mapping;
 mod nat64;
 mod prefix;
@@ -21,6 +22,7 @@ pub(crate) mod yaml;
 
 pub(crate) use self::{
     context::Context,
+    lists::list_names,
     mapping::{Mapping, duplicate_key, known_key},
     prefix::PREFIXES,
     prefix_list::split_prefixes,
@@ -28,8 +30,9 @@ pub(crate) use self::{
 pub use self::{
     document::Loaded,
     expiry::parse_expiry,
+    lists::{ListError, ListFiles, NoLists},
     prefix::parse_prefix,
-    text::{parse, parse_at, parse_bytes},
+    text::{parse, parse_at, parse_bytes, parse_with_lists},
 };
 
 /// The keys of each mapping of a policy file.

@@ -104,7 +104,7 @@ pub fn parse_prefix(text: &str) -> Result<IpNet, String> {
 }
 
 /// Parses a prefix; an address alone is a prefix of full length.
-fn parse(text: &str) -> Result<IpNet, Diagnostic> {
+pub(super) fn parse(text: &str) -> Result<IpNet, Diagnostic> {
     let net = read(text).ok_or_else(|| hints::not_a_prefix(text))?;
     if net != net.trunc() {
         let message = format!("`{net}` has host bits set");

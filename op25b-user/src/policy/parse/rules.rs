@@ -10,21 +10,22 @@ use smol_str::SmolStr;
 use super::{
     context::Context,
     hints::{DateHint, date_hint},
+    lists::Named,
     mapping::Mapping,
-    seen::Seen,
+    seen::{Owner, Seen},
     time::{self, DayEnd, TimeError},
     yaml::{Located, Node},
 };
 use crate::{
     exemption::Terms,
     policy::{
-        diagnostics::{Code, Diagnostic},
+        diagnostics::{Code, Diagnostic, Span},
         model::{EnforceFrom, Exemption, Origin, Pool, PoolMode, Positions, Prefix, Relay},
     },
 };
 
-pub(super) const POOL_KEYS: &[&str] = &["name", "prefixes", "mode", "enforce_from"];
-pub(super) const RELAY_KEYS: &[&str] = &["name", "prefixes"];
+pub(super) const POOL_KEYS: &[&str] = &["name", "prefixes", "prefixes_from", "mode", "enforce_from"];
+pub(super) const RELAY_KEYS: &[&str] = &["name", "prefixes", "prefixes_from"];
 pub(super) const EXEMPTION_KEYS: &[&str] = &[
     "id",
     "customer",
@@ -44,7 +45,14 @@ const TIMES: &str =
 #[derive(Default)]
 pub(crate) struct Taken {
     names: Seen<String>,
-    prefixes: Seen<IpNet>,
+    pub(super) prefixes: Seen<IpNet>,
+}
+
+/// A pool or a relay, and the lists from which more of its prefixes are read.
+pub(crate) struct Listed<T> {
+    pub(crate) rule: T,
+    pub(crate) owner: Owner,
+    pub(crate) lists: Vec<Named>,
 }
 
 /// One item of `pools`.
@@ -52,11 +60,17 @@ pub(crate) fn pool<'t>(
     context: &mut Context<'t>,
     node: Located<Node<'t>>,
     taken: &mut Taken,
-) -> Option<Pool> {
+) -> Option<Listed<Pool>> {
     let at = node.span.at;
     let mut mapping = Mapping::new(context, "a pool", POOL_KEYS, node)?;
     let name = name(context, &mut mapping, "pool", "residential", &mut taken.names);
-    let prefixes = prefixes(context, &mut mapping, Some(&mut taken.prefixes));
+    let owner = taken.prefixes.next_owner();
+    let lists = lists(context, &mut mapping);
+    let prefixes = if mapping.has("prefixes") || lists.is_none() {
+        prefixes(context, &mut mapping, Some(&mut taken.prefixes))
+    } else {
+        Vec::new()
+    };
     let mode = mapping
         .optional("mode")
         .and_then(|node| context.word::<PoolMode>("mode", node));
@@ -76,7 +90,7 @@ pub(crate) fn pool<'t>(
             .hint("remove `enforce_from`: a clock that is wrong after a start cannot postpone the pool then")
         });
     }
-    Some(Pool {
+    let rule = Pool {
         name: name?,
         prefixes,
         mode,
@@ -85,7 +99,9 @@ pub(crate) fn pool<'t>(
             is_reached: false,
         }),
         at,
-    })
+    };
+    let lists = lists.unwrap_or_default();
+    Some(Listed { rule, owner, lists })
 }
 
 /// One item of `relays`.
@@ -93,22 +109,31 @@ pub(crate) fn relay<'t>(
     context: &mut Context<'t>,
     node: Located<Node<'t>>,
     taken: &mut Taken,
-) -> Option<Relay> {
+) -> Option<Listed<Relay>> {
     let at = node.span.at;
     let mut mapping = Mapping::new(context, "a relay", RELAY_KEYS, node)?;
     let name = name(context, &mut mapping, "relay", "post1", &mut taken.names);
-    let prefixes = prefixes(context, &mut mapping, Some(&mut taken.prefixes));
+    let owner = taken.prefixes.next_owner();
+    let lists = lists(context, &mut mapping);
+    let prefixes = if mapping.has("prefixes") || lists.is_none() {
+        prefixes(context, &mut mapping, Some(&mut taken.prefixes))
+    } else {
+        Vec::new()
+    };
     for prefix in &prefixes {
         warn_of_wide_relay(context, *prefix);
     }
-    Some(Relay {
+    let rule = Relay {
         name: name?,
         prefixes,
         at,
-    })
+    };
+    let lists = lists.unwrap_or_default();
+    Some(Listed { rule, owner, lists })
 }
 
-fn warn_of_wide_relay(context: &mut Context<'_>, prefix: Prefix) {
+/// Warns about a prefix that is certainly more than mail servers.
+pub(super) fn warn_of_wide_relay(context: &mut Context<'_>, prefix: Prefix) {
     let shortest = if prefix.net.addr().is_ipv4() {
         Relay::SHORTEST_V4
     } else {
@@ -160,16 +185,8 @@ pub(crate) fn exemption<'t>(
     let expires = mapping
         .optional("expires")
         .and_then(|value| instant(context, "expires", DayEnd::Last, value));
-    if let Some(Located { value, span }) = expires
-        && value <= context.now
-    {
-        context.reporter.report(span, Code::ExemptionExpired, || {
-            Diagnostic::new(
-                Code::ExemptionExpired,
-                "this exemption has expired and has no effect",
-            )
-            .hint("remove it, or extend `expires`")
-        });
+    if let Some(Located { value, span }) = expires {
+        warn_of_expired(context, value, span);
     }
     let kept = |text: Located<Cow<'t, str>>| SmolStr::from(text.value);
     let nets = |prefixes: &[Prefix]| prefixes.iter().map(|prefix| prefix.net).collect();
@@ -186,6 +203,19 @@ pub(crate) fn exemption<'t>(
         created: created.map(|created| created.value),
         origin: Origin::File(Positions::new(at, &prefixes)),
     })
+}
+
+/// Warns about the expiry of an exemption that is past.
+pub(super) fn warn_of_expired(context: &mut Context<'_>, expires: Timestamp, span: Span) {
+    if expires <= context.now {
+        context.reporter.report(span, Code::ExemptionExpired, || {
+            Diagnostic::new(
+                Code::ExemptionExpired,
+                "this exemption has expired and has no effect",
+            )
+            .hint("remove it, or extend `expires`")
+        });
+    }
 }
 
 fn name<'t>(
@@ -215,6 +245,12 @@ fn prefixes<'t>(
     }
 }
 
+/// The lists that `prefixes_from` names; `None` without that key.
+fn lists<'t>(context: &mut Context<'t>, mapping: &mut Mapping<'t>) -> Option<Vec<Named>> {
+    let node = mapping.optional("prefixes_from")?;
+    Some(context.named_lists("prefixes_from", node))
+}
+
 /// A date or a time.
 fn instant<'t>(
     context: &mut Context<'t>,
@@ -223,7 +259,18 @@ fn instant<'t>(
     node: Located<Node<'t>>,
 ) -> Option<Located<Timestamp>> {
     let Located { value: text, span } = context.scalar(key, "a date such as 2028-03-31", node)?;
-    match time::parse(&text, day_end, &context.time_zone) {
+    let value = instant_of(context, &text, span, day_end)?;
+    Some(Located { value, span })
+}
+
+/// The instant that a text stands for.
+pub(super) fn instant_of(
+    context: &mut Context<'_>,
+    text: &str,
+    span: Span,
+    day_end: DayEnd,
+) -> Option<Timestamp> {
+    match time::parse(text, day_end, &context.time_zone) {
         Ok(value) if value.as_second() >= i64::from(NEVER) => {
             context.reporter.error(
                 span,
@@ -233,7 +280,7 @@ fn instant<'t>(
             );
             None
         }
-        Ok(value) => Some(Located { value, span }),
+        Ok(value) => Some(value),
         Err(TimeError::NoOffset(likely)) => {
             context.reporter.error(
                 span,
@@ -244,7 +291,7 @@ fn instant<'t>(
             None
         }
         Err(TimeError::Unreadable) => {
-            let hint = match date_hint(&text, &context.time_zone) {
+            let hint = match date_hint(text, &context.time_zone) {
                 Some(DateHint::Never) => "remove the key if there is no end".to_owned(),
                 // A beginning is not at the end of a month.
                 Some(DateHint::Month(_)) if day_end == DayEnd::First => TIMES.to_owned(),

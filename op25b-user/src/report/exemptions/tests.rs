@@ -44,6 +44,7 @@ fn ids(selection: &Selection) -> Vec<String> {
     let exemptions = exemptions(POLICY);
     let policy = FileExemptions {
         file: Path::new("policy.yaml"),
+        lists: &[],
         exemptions: &exemptions,
     };
     let page = list(policy, &store(), selection, now()).unwrap();
@@ -104,6 +105,7 @@ fn pages_of_any_size_go_through_everything_once() {
     let exemptions = exemptions(POLICY);
     let policy = FileExemptions {
         file: Path::new("policy.yaml"),
+        lists: &[],
         exemptions: &exemptions,
     };
     let store = store();
@@ -134,6 +136,7 @@ fn a_page_of_the_file_does_not_ask_the_store() {
     let exemptions = exemptions(POLICY);
     let policy = FileExemptions {
         file: Path::new("policy.yaml"),
+        lists: &[],
         exemptions: &exemptions,
     };
     let store = store();
@@ -151,6 +154,7 @@ fn what_the_policy_holds_without_a_place_in_the_file_is_not_listed_twice() {
     });
     let policy = FileExemptions {
         file: Path::new("policy.yaml"),
+        lists: &[],
         exemptions: &exemptions,
     };
     let page = list(policy, &store(), &some(), now()).unwrap();
@@ -171,6 +175,7 @@ fn each_id_that_is_listed_is_found() {
         let exemptions = exemptions(&text);
         let policy = FileExemptions {
             file: Path::new("policy.yaml"),
+            lists: &[],
             exemptions: &exemptions,
         };
         let all = Selection { all: true, ..some() };
@@ -181,6 +186,7 @@ fn each_id_that_is_listed_is_found() {
     }
     let policy = FileExemptions {
         file: Path::new("policy.yaml"),
+        lists: &[],
         exemptions: &[],
     };
     for id in ["", "line-5", "nobody", "00000000000000000000000009"] {
@@ -206,8 +212,14 @@ fn history_is_read_in_pages() {
 
 #[test]
 fn a_cursor_reads_as_it_is_written() {
-    let position = Position { line: 12, column: 5 };
-    for cursor in [Cursor::File(position), Cursor::Store(Ulid::from(77))] {
+    let position = Position::in_policy(12, 5);
+    let file = FileNumber::of_list(3).unwrap();
+    let in_list = Position { file, ..position };
+    for cursor in [
+        Cursor::File(position),
+        Cursor::File(in_list),
+        Cursor::Store(Ulid::from(77)),
+    ] {
         assert_eq!(cursor.to_string().parse(), Ok(cursor));
     }
     for text in [
@@ -221,6 +233,11 @@ fn a_cursor_reads_as_it_is_written() {
         "s12",
         "x1.2",
         "p99999999999.1",
+        "l",
+        "l1",
+        "l1.2",
+        "l65535.1.2",
+        "l-1.1.2",
     ] {
         assert_eq!(text.parse::<Cursor>(), Err(InvalidCursor), "{text}");
     }

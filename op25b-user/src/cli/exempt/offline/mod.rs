@@ -144,6 +144,7 @@ impl Offline {
     fn in_file(&self) -> FileExemptions<'_> {
         FileExemptions {
             file: &self.file,
+            lists: self.policy.as_ref().map_or(&[], |policy| &policy.lists),
             exemptions: self.policy.as_ref().map_or(&[], |policy| &policy.exemptions),
         }
     }

@@ -61,7 +61,7 @@ pub(super) struct ListQuery {
     #[param(default = false)]
     all: bool,
     /// The next page: the value of `next` of the page before.
-    #[param(value_type = String, required = false, pattern = "^(p[0-9]{1,9}\\.[0-9]{1,9}|s[0-7][0-9A-HJKMNP-TV-Z]{25})$")]
+    #[param(value_type = String, required = false, pattern = "^(p[0-9]{1,9}\\.[0-9]{1,9}|l[0-9]{1,4}\\.[0-9]{1,9}\\.[0-9]{1,9}|s[0-7][0-9A-HJKMNP-TV-Z]{25})$")]
     after: Option<String>,
     /// The most items of the page.
     #[serde(default = "default_limit")]

@@ -1,7 +1,7 @@
-//! Watches every directory on the way to a file, and the file itself, through `inotify(7)`.
+//! Watches every directory on the way to files, and the files themselves, through `inotify(7)`.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     ffi::OsString,
     iter,
     os::fd::AsFd as _,
@@ -22,35 +22,48 @@ const ATTEMPTS: usize = 5;
 /// How many times events are read before what they mean is considered: a directory may be busier than its reader.
 const READS: usize = 64;
 
+/// Files by their indices.
+type Files = BTreeSet<usize>;
+
 /// What the kernel watches.
 enum Watched {
-    /// A directory on the way, with the names that lead on.
-    Directory(BTreeSet<OsString>),
-    /// The file: it may be written through another name.
-    File,
+    /// A directory on the way, with the names that lead on and the files that they lead to.
+    Directory(BTreeMap<OsString, Files>),
+    /// Files, which are one: it may be written through another name.
+    File(Files),
 }
 
-/// The watches of the way to a file.
+/// The watches of the ways to files.
 pub(super) struct Watches {
     inotify: Inotify,
-    path: PathBuf,
+    paths: Vec<PathBuf>,
     watched: HashMap<WatchDescriptor, Watched>,
 }
 
 impl Watches {
-    /// Watches the way to an absolute path.
-    pub(super) fn new(path: &Path) -> Result<Self, Errno> {
+    /// Watches the ways to absolute paths.
+    pub(super) fn new(paths: Vec<PathBuf>) -> Result<Self, Errno> {
         let mut watches = Self {
             inotify: Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?,
-            path: path.to_owned(),
+            paths,
             watched: HashMap::new(),
         };
         watches.follow();
         Ok(watches)
     }
 
-    /// Waits until something happens to the file, or until a moment.
-    pub(super) fn wait(&mut self, until: Instant) -> Vec<Happening> {
+    /// Watches the ways to other paths. Returns whether they are others.
+    pub(super) fn set_paths(&mut self, paths: Vec<PathBuf>) -> bool {
+        if self.paths == paths {
+            return false;
+        }
+        self.paths = paths;
+        self.follow();
+        true
+    }
+
+    /// Waits until something happens to a file, or until a moment.
+    pub(super) fn wait(&mut self, until: Instant) -> Vec<(Files, Happening)> {
         let left = until.saturating_duration_since(Instant::now());
         // Rounded up: the wait ends after that moment, not just before it.
         let left = left.saturating_add(Duration::from_millis(1));
@@ -65,46 +78,55 @@ impl Watches {
         for event in batches.flatten() {
             happenings.extend(self.meaning(&event));
         }
-        if happenings.iter().any(|happening| *happening != Happening::Closed) {
+        if happenings
+            .iter()
+            .any(|(_, happening)| *happening != Happening::Closed)
+        {
             self.follow();
         }
         happenings
     }
 
-    /// What an event says about the file; nothing, if it is about another one in a directory on the way.
-    fn meaning(&self, event: &InotifyEvent) -> Option<Happening> {
+    /// What an event says about which files; nothing, if it is about another one in a directory on the way.
+    fn meaning(&self, event: &InotifyEvent) -> Option<(Files, Happening)> {
         let mask = event.mask;
         if mask.contains(AddWatchFlags::IN_Q_OVERFLOW) {
-            return Some(Happening::Unknown);
+            return Some(((0..self.paths.len()).collect(), Happening::Unknown));
         }
-        let is_of_file = match self.watched.get(&event.wd)? {
-            Watched::File => true,
-            Watched::Directory(names) if event.name.as_ref().is_none_or(|name| names.contains(name)) => false,
-            Watched::Directory(_) => return None,
+        let (files, is_of_file) = match (self.watched.get(&event.wd)?, &event.name) {
+            (Watched::File(files), _) => (files.clone(), true),
+            (Watched::Directory(names), Some(name)) => (names.get(name)?.clone(), false),
+            // The directory itself.
+            (Watched::Directory(names), None) => (names.values().flatten().copied().collect(), false),
         };
-        if mask.contains(AddWatchFlags::IN_CLOSE_WRITE) {
-            Some(Happening::Closed)
+        let happening = if mask.contains(AddWatchFlags::IN_CLOSE_WRITE) {
+            Happening::Closed
         } else if mask.contains(AddWatchFlags::IN_MODIFY) {
-            Some(Happening::Written)
-        } else {
+            Happening::Written
+        } else if is_of_file {
             // What happens to the file's name is an event of the directory.
-            (!is_of_file).then_some(Happening::Replaced)
-        }
+            return None;
+        } else {
+            Happening::Replaced
+        };
+        Some((files, happening))
     }
 
-    /// Watches the way as it leads now.
+    /// Watches the ways as they lead now.
     fn follow(&mut self) {
+        let routes =
+            |paths: &[PathBuf]| -> Vec<Route> { paths.iter().map(|path| Route::follow(path)).collect() };
         for _ in 0..ATTEMPTS {
-            let route = Route::follow(&self.path);
-            self.watch(&route);
+            let followed = routes(&self.paths);
+            self.watch(&followed);
             // What changed before its watch was added has left no event.
-            if Route::follow(&self.path) == route {
+            if routes(&self.paths) == followed {
                 return;
             }
         }
     }
 
-    fn watch(&mut self, route: &Route) {
+    fn watch(&mut self, routes: &[Route]) {
         let entries = AddWatchFlags::IN_CREATE
             | AddWatchFlags::IN_DELETE
             | AddWatchFlags::IN_MOVE
@@ -112,23 +134,40 @@ impl Watches {
             | AddWatchFlags::IN_MOVE_SELF
             | AddWatchFlags::IN_ONLYDIR;
         let content = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CLOSE_WRITE;
-        let mut watched = HashMap::new();
-        // A directory that cannot be watched, as this user may not read it, is left to the periodic reading.
-        for (directory, names) in &route.entries {
-            // In the last one also what is written: a new file gets its own watch only after its first event.
-            let mask = if *directory == route.last {
-                entries | content
-            } else {
-                entries
-            };
-            if let Ok(watch) = self.inotify.add_watch(directory, mask) {
-                watched.insert(watch, Watched::Directory(names.clone()));
+        let mut directories: BTreeMap<&Path, BTreeMap<OsString, Files>> = BTreeMap::new();
+        let mut files: BTreeMap<&Path, Files> = BTreeMap::new();
+        for (index, route) in routes.iter().enumerate() {
+            for (directory, names) in &route.entries {
+                let watched = directories.entry(directory).or_default();
+                for name in names {
+                    watched.entry(name.clone()).or_default().insert(index);
+                }
+            }
+            if let Some(file) = &route.file {
+                files.entry(file).or_default().insert(index);
             }
         }
-        if let Some(file) = &route.file
-            && let Ok(watch) = self.inotify.add_watch(file, content)
-        {
-            watched.insert(watch, Watched::File);
+        let mut watched = HashMap::new();
+        // A directory that cannot be watched, as this user may not read it, is left to the periodic reading.
+        for (directory, names) in directories {
+            // In the last one also what is written: a new file gets its own watch only after its first event.
+            let is_last = routes.iter().any(|route| route.last == directory);
+            let mask = if is_last { entries | content } else { entries };
+            if let Ok(watch) = self.inotify.add_watch(directory, mask) {
+                watched.insert(watch, Watched::Directory(names));
+            }
+        }
+        for (file, indices) in files {
+            if let Ok(watch) = self.inotify.add_watch(file, content) {
+                // Several paths may be names of the same file.
+                match watched
+                    .entry(watch)
+                    .or_insert_with(|| Watched::File(Files::new()))
+                {
+                    Watched::File(files) => files.extend(indices),
+                    Watched::Directory(_) => {}
+                }
+            }
         }
         for watch in self.watched.keys().filter(|watch| !watched.contains_key(watch)) {
             // The kernel has removed it already if what it watched is gone.

@@ -101,10 +101,10 @@ fn span(location: Location) -> Span {
     let number_of = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
     let bytes = location.span();
     Span {
-        at: Position {
-            line: number(number_of(location.line())),
-            column: number(number_of(location.column())),
-        },
+        at: Position::in_policy(
+            number(number_of(location.line())),
+            number(number_of(location.column())),
+        ),
         offset: number_of(bytes.byte_offset().unwrap_or(0)),
         length: number_of(bytes.byte_len().unwrap_or(0)),
     }

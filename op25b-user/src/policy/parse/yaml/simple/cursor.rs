@@ -2,7 +2,7 @@
 
 use crate::policy::{
     diagnostics::{Span, number},
-    model::Position,
+    model::{FileNumber, Position},
 };
 
 /// Deeper nesting is left to the library, which may refuse it.
@@ -99,6 +99,7 @@ impl<'t> Cursor<'t> {
         self.counted = (start, characters);
         Span {
             at: Position {
+                file: FileNumber::POLICY,
                 line: number(self.line + 1),
                 column: number(characters + 1),
             },
