@@ -14,6 +14,7 @@ mod export_prefixes;
 mod generic;
 mod kinds;
 mod link;
+mod lists;
 mod logs;
 mod lost_store;
 mod mail;

@@ -206,10 +206,15 @@ fn policy(args: &Args) -> anyhow::Result<policy::File> {
     })?;
     ensure!(
         file.sha256 == description.policy_sha256,
-        "{path} has been changed since it was loaded at {}: `op25b reload` enforces it, \
+        "{path}{or_a_list} has been changed since it was loaded at {}: `op25b reload` enforces it, \
          or explain the file as it is now with `--policy {path}`",
         description.loaded_at,
         path = path.display(),
+        or_a_list = if file.lists.is_empty() {
+            ""
+        } else {
+            " or a list that it names"
+        },
     );
     file.hold(&description.reached)?;
     Ok(file)
