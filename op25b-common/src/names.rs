@@ -30,7 +30,8 @@ pub const MISSES_V6: &str = "MISSES_V6";
 pub const DESTINATIONS_V4: &str = "DESTINATIONS_V4";
 /// Trie of [`crate::values::DestinationEntry`] by destination set and IPv6 destination.
 pub const DESTINATIONS_V6: &str = "DESTINATIONS_V6";
-/// Hash of sets of [`crate::Tunnel`] bits by the index of a subscriber interface: inside which packets are filtered there.
+/// Hash of settings by the index of an interface: [`crate::Tunnel`] bits of the tunnels inside which packets are filtered
+/// there, and [`crate::framing::MPLS_HERE`].
 pub const TUNNELS_BY_IF: &str = "TUNNELS_BY_IF";
 /// One per-CPU u64: when the token bucket of replies is full again, by the boot-time clock.
 pub const ANSWERS: &str = "ANSWERS";
@@ -70,6 +71,11 @@ pub const BLOCK_INBOUND: &str = "BLOCK_INBOUND";
 pub const SUBSCRIBER_BITS: &str = "SUBSCRIBER_BITS";
 /// Global u8: the [`crate::Tunnel`] bits of all interfaces together; 0 removes the code for them.
 pub const TUNNELS: &str = "TUNNELS";
+/// Global `[u16; MAX_VLAN_TPIDS]`: `EtherType`s that are VLAN tags besides the usual ones; 0x8100, which is one anyway, where
+/// there are fewer.
+pub const VLAN_TPIDS: &str = "VLAN_TPIDS";
+/// Global u8: 1 skips MPLS labels on the interfaces that have [`crate::framing::MPLS_HERE`]; 0 removes the code for them.
+pub const MPLS: &str = "MPLS";
 /// Global [`crate::keys::AddressV4`]: the source address of the ICMP errors of `action: prohibit`; all zero for none.
 pub const ROUTER_V4: &str = "ROUTER_V4";
 /// Global [`crate::keys::AddressV6`]: the source address of the ICMP errors of `action: prohibit`; all zero for none.

@@ -3,7 +3,7 @@
 //! A frame goes through these steps; each ends it or hands the next one what it needs. No map is touched before a packet is
 //! known to be TCP to a blocked port, or TCP that hides its port; only frames that are not IP are counted, by the slow path.
 //!
-//! 1. [`fast_path`] parses usual frames; [`slow_path`] parses all others.
+//! 1. [`fast_path`] parses usual frames; [`slow_path`] parses all others, those with the policy's [`own_tags`] as fast as it can.
 //! 2. [`verdict`] looks the addresses up and decides.
 //! 3. [`stats`] counts the decision.
 //! 4. [`reject`] turns a rejected segment into a reply to its sender.
@@ -28,7 +28,9 @@
 )]
 
 mod fast_path;
+mod framing;
 mod maps;
+mod own_tags;
 mod reject;
 mod scratch;
 mod slow_path;
@@ -57,7 +59,7 @@ fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
 /// The program for subscriber interfaces.
 #[xdp(frags)]
 pub fn op25b_subscribe(ctx: XdpContext) -> u32 {
-    match fast_path::parse::<false>(ctx.ctx) {
+    match fast_path::parse::<false, false>(ctx.ctx) {
         Parsed::Pass(reason) => pass(reason),
         Parsed::Segment(ports, _) if !decide::is_blocked_port(ports & 0xffff) => pass(Reason::OtherPort),
         // One of the two is not in the program that the kernel keeps: the action is a constant to the verifier.
@@ -65,19 +67,19 @@ pub fn op25b_subscribe(ctx: XdpContext) -> u32 {
             verdict::op25b_fast_verdict(ctx.ctx, segment.bits())
         }
         Parsed::Segment(_, segment) => reject::op25b_fast_reject(ctx.ctx, segment.bits()),
-        Parsed::SlowPath => slow_path::op25b_slow_path(ctx.ctx),
+        Parsed::SlowPath => own_tags::subscribe(ctx.ctx),
     }
 }
 
 /// The program for uplink interfaces, where the subscriber is the destination.
 #[xdp(frags)]
 pub fn op25b_uplink(ctx: XdpContext) -> u32 {
-    match fast_path::parse::<true>(ctx.ctx) {
+    match fast_path::parse::<true, false>(ctx.ctx) {
         Parsed::Pass(reason) => pass(reason),
         Parsed::Segment(ports, _) if !decide::is_filtered_on_uplink(ports >> 16, ports & 0xffff) => {
             pass(Reason::OtherPort)
         }
         Parsed::Segment(_, segment) => verdict::op25b_up_fast_verdict(ctx.ctx, segment.bits()),
-        Parsed::SlowPath => slow_path::op25b_up_slow_path(ctx.ctx),
+        Parsed::SlowPath => own_tags::uplink(ctx.ctx),
     }
 }

@@ -10,6 +10,7 @@ use aya_ebpf::{
 };
 use op25b_common::{
     Action, MAX_BLOCKED_PORTS, TableRoot,
+    framing::{ETHERTYPE_VLAN, MAX_VLAN_TPIDS},
     keys::{AddressV4, AddressV6, DestinationKey},
     lpm::{BitmapNode, CompressedPath, PAGE_ENTRIES, ROOT_ENTRIES},
     not_ip::{NOT_IP_INTERFACES, NotIpFrames},
@@ -85,6 +86,11 @@ pub static BLOCK_INBOUND: Global<u8> = Global::new(0);
 pub static SUBSCRIBER_BITS: Global<u32> = Global::new(64);
 #[unsafe(no_mangle)]
 pub static TUNNELS: Global<u8> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static VLAN_TPIDS: [Global<u16>; MAX_VLAN_TPIDS] =
+    [const { Global::new(ETHERTYPE_VLAN) }; MAX_VLAN_TPIDS];
+#[unsafe(no_mangle)]
+pub static MPLS: Global<u8> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static ROUTER_V4: Global<AddressV4> = Global::new([0; 4]);
 #[unsafe(no_mangle)]

@@ -1,4 +1,5 @@
-//! The slow path: frames that the fast path does not parse, with any tags, fragments, extension headers and tunnels.
+//! The slow path: frames that the fast path does not parse, with any tags, LLC/SNAP, labels, fragments, extension
+//! headers and tunnels.
 //!
 //! Functions here that are not inlined are verified by themselves, each for any argument. Proving one program in which all
 //! is inlined takes the verifier nearly a million instructions, the most that the kernel allows.
@@ -20,6 +21,7 @@ use op25b_ebpf::{
 };
 
 use crate::{
+    framing::Configured,
     maps, reject,
     scratch::{self, Scratch},
     stats::not_ip,
@@ -30,14 +32,14 @@ use crate::{
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn op25b_slow_path(ctx: *mut xdp_md) -> u32 {
-    let (network, link) = match parse_link(&Fetched(ctx), 0) {
+    let (network, link) = match parse_link(&Fetched(ctx), 0, &Configured(ctx)) {
         Ok(found) => found,
         Err(NoNetwork::Hidden(_)) => return verdict::op25b_tags_verdict(),
         Err(NoNetwork::Other(ethertype)) => return not_ip::pass(ctx, ethertype),
     };
     let outer = match Outer::parse(ctx, network, link, maps::TUNNELS.load()) {
         Ok(outer) => outer,
-        Err(Reason::NotIp) => return not_ip::pass(ctx, link.last_ethertype(network)),
+        Err(Reason::NotIp) => return not_ip::pass(ctx, link.ethertype),
         Err(reason) => return pass(reason),
     };
     let Some(scratch) = scratch::claim() else {
@@ -52,16 +54,16 @@ pub extern "C" fn op25b_slow_path(ctx: *mut xdp_md) -> u32 {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn op25b_up_slow_path(ctx: *mut xdp_md) -> u32 {
-    let (network, link) = match parse_link(&Fetched(ctx), 0) {
+    let (network, link) = match parse_link(&Fetched(ctx), 0, &Configured(ctx)) {
         Ok(found) => found,
-        // Mail servers do not hide what they send: a frame with many tags is not filtered.
+        // Mail servers do not hide what they send: a frame with many tags or labels is not filtered.
         Err(NoNetwork::Other(ethertype) | NoNetwork::Hidden(ethertype)) => {
             return not_ip::pass(ctx, ethertype);
         }
     };
     let outer = match Outer::parse(ctx, network, link, 0) {
         Ok(outer) => outer,
-        Err(Reason::NotIp) => return not_ip::pass(ctx, link.last_ethertype(network)),
+        Err(Reason::NotIp) => return not_ip::pass(ctx, link.ethertype),
         Err(reason) => return pass(reason),
     };
     let Some(scratch) = scratch::claim() else {

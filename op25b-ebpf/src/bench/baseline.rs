@@ -13,7 +13,7 @@ use op25b_common::{
 
 use op25b_ebpf::parse::{
     Bytes as _, Network,
-    ethernet::parse_link,
+    ethernet::{Usual, parse_link},
     ipv4::{self, parse_ipv4},
     ipv6::{self, parse_ipv6},
     tcp::{Ports, parse_ports},
@@ -48,7 +48,7 @@ pub fn baseline(ctx: XdpContext) -> u32 {
 #[inline(always)]
 fn is_blocked(ctx: *mut xdp_md) -> Result<bool, Reason> {
     let frame = Frame(ctx);
-    let (network, link) = parse_link(&frame, 0).map_err(|_| Reason::NotIp)?;
+    let (network, link) = parse_link(&frame, 0, &Usual).map_err(|_| Reason::NotIp)?;
     let upper = match network {
         Network::V4 => parse_ipv4(&frame, link.length)?,
         Network::V6 => parse_ipv6(&frame, link.length)?,

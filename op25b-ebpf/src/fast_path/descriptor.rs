@@ -2,6 +2,7 @@
 //! extension headers.
 
 use aya_ebpf::bindings::xdp_md;
+use op25b_common::not_ip::NO_ETHERTYPE;
 use op25b_ebpf::{
     bpf::{
         frame::in_place,
@@ -63,6 +64,9 @@ impl Descriptor {
         Link {
             length: self.0 & Self::LINK_LENGTH,
             ppp: self.0 >> Self::PPP_SHIFT & Self::PPP_LENGTH,
+            // Nothing reads it any more.
+            ethertype: NO_ETHERTYPE,
+            may_reply: true,
         }
     }
 

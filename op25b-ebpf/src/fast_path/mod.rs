@@ -20,7 +20,7 @@ use op25b_ebpf::parse::{
 };
 
 use self::{descriptor::Descriptor, start::Start};
-use crate::maps;
+use crate::{framing, maps};
 
 const ICMP_V6: u32 = 58;
 
@@ -52,10 +52,12 @@ enum Packet {
     Segment(u32, Descriptor),
 }
 
-/// Parses a frame. Tunnels are looked for in frames from subscribers only.
+/// Parses a frame, without the policy's own VLAN tags or with them. Tunnels are looked for in frames from subscribers only.
+///
+/// What the first finds nothing usual in is parsed with them, if the policy has any: see [`crate::own_tags`].
 #[inline(always)]
-pub fn parse<const UPLINK: bool>(ctx: *mut xdp_md) -> Parsed {
-    match parse_tags::<UPLINK>(&Start::of(ctx)) {
+pub fn parse<const UPLINK: bool, const OWN_TAGS: bool>(ctx: *mut xdp_md) -> Parsed {
+    match parse_tags::<UPLINK, OWN_TAGS>(&Start::of(ctx)) {
         Some(Packet::NotTcp) => Parsed::Pass(Reason::NotTcp),
         Some(Packet::Segment(ports, segment)) => Parsed::Segment(ports, segment),
         Some(Packet::NotIp) | None => Parsed::SlowPath,
@@ -64,22 +66,28 @@ pub fn parse<const UPLINK: bool>(ctx: *mut xdp_md) -> Parsed {
 
 /// `None` for what is not usual.
 #[inline(always)]
-fn parse_tags<const UPLINK: bool>(frame: &Start) -> Option<Packet> {
+fn parse_tags<const UPLINK: bool, const OWN_TAGS: bool>(frame: &Start) -> Option<Packet> {
     // For each number of tags: where the EtherType is, and where IP is after it, or after PPPoE.
-    if let Next::Packet(packet) = parse_ethertype::<UPLINK, 12, 14, 22>(frame)? {
+    if let Next::Packet(packet) = parse_ethertype::<UPLINK, OWN_TAGS, 12, 14, 22>(frame)? {
         return Some(packet);
     }
-    if let Next::Packet(packet) = parse_ethertype::<UPLINK, 16, 18, 26>(frame)? {
+    if let Next::Packet(packet) = parse_ethertype::<UPLINK, OWN_TAGS, 16, 18, 26>(frame)? {
         return Some(packet);
     }
-    match parse_ethertype::<UPLINK, 20, 22, 30>(frame)? {
+    match parse_ethertype::<UPLINK, OWN_TAGS, 20, 22, 30>(frame)? {
         Next::Packet(packet) => Some(packet),
         Next::Tag => None,
     }
 }
 
 #[inline(always)]
-fn parse_ethertype<const UPLINK: bool, const ETHERTYPE: usize, const IP: usize, const PPPOE_IP: usize>(
+fn parse_ethertype<
+    const UPLINK: bool,
+    const OWN_TAGS: bool,
+    const ETHERTYPE: usize,
+    const IP: usize,
+    const PPPOE_IP: usize,
+>(
     frame: &Start,
 ) -> Option<Next> {
     // Swapped at compile time: the number is compared as it lies in the frame.
@@ -94,10 +102,20 @@ fn parse_ethertype<const UPLINK: bool, const ETHERTYPE: usize, const IP: usize, 
         IPV4 => parse_ipv4::<UPLINK, IP>(frame, 0)?,
         IPV6 => parse_ipv6::<UPLINK, IP>(frame, 0)?,
         PPPOE_SESSION => parse_ppp::<UPLINK, PPPOE_IP>(frame)?,
-        other if proto_is_vlan(u16::from_be(other)) => return Some(Next::Tag),
+        other if is_tag::<OWN_TAGS>(u16::from_be(other)) => return Some(Next::Tag),
         _ => Packet::NotIp,
     };
     Some(Next::Packet(packet))
+}
+
+/// Whether a tag has this `EtherType`.
+#[inline(always)]
+fn is_tag<const OWN_TAGS: bool>(ethertype: u16) -> bool {
+    if OWN_TAGS {
+        proto_is_vlan(ethertype) || framing::is_own_vlan_tag(ethertype)
+    } else {
+        proto_is_vlan(ethertype)
+    }
 }
 
 /// A compressed PPP protocol, which takes one byte, is not usual.

@@ -39,6 +39,8 @@ impl Flow {
     pub const HIDDEN: u32 = 1 << 2;
     /// The source that counts cannot be read.
     pub const UNADDRESSED: u32 = 1 << 3;
+    /// No reply can go in the frame's link header.
+    pub const NO_REPLY: u32 = 1 << 4;
 
     /// A flow of which nothing is known but these facts.
     #[must_use]

@@ -9,8 +9,10 @@ pub mod extensions;
 pub mod flow;
 pub mod ipv4;
 pub mod ipv6;
+pub mod mpls;
 pub mod ppp;
 pub mod segment;
+pub mod snap;
 pub mod tcp;
 pub mod tunnel;
 

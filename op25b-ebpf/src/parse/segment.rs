@@ -68,10 +68,12 @@ impl Segment {
             destination_network: link.length,
             upper,
             outer_sources: [OuterSource::default(); Self::LEVELS],
-            flow: Flow::new(match network {
-                Network::V4 => 0,
-                Network::V6 => Flow::V6,
-            }),
+            flow: Flow::new(
+                match network {
+                    Network::V4 => 0,
+                    Network::V6 => Flow::V6,
+                } | if link.may_reply { 0 } else { Flow::NO_REPLY },
+            ),
         }
     }
 
@@ -210,7 +212,10 @@ const fn source_offset(is_v6: bool) -> u32 {
 mod tests {
     use super::*;
     use crate::parse::{
-        ethernet::parse_link, extensions::skip_extensions, ipv4::parse_ipv4, ipv6::parse_ipv6,
+        ethernet::{Usual, parse_link},
+        extensions::skip_extensions,
+        ipv4::parse_ipv4,
+        ipv6::parse_ipv6,
     };
 
     use op25b_common::Tunnel;
@@ -234,7 +239,7 @@ mod tests {
     }
 
     fn outermost(bytes: &&[u8]) -> Segment {
-        let (network, link) = parse_link(bytes, 0).expect("there is IP in it");
+        let (network, link) = parse_link(bytes, 0, &Usual).expect("there is IP in it");
         let upper = match network {
             Network::V4 => parse_ipv4(bytes, link.length),
             Network::V6 => parse_ipv6(bytes, link.length),

@@ -6,6 +6,7 @@ use op25b_ebpf::{
     bpf::frame::Fetched,
     parse::{
         Bytes as _,
+        flow::Flow,
         segment::Segment,
         tcp::{HEADER_LENGTH as TCP_HEADER_LENGTH, RST},
     },
@@ -89,7 +90,7 @@ impl Invoking {
     #[inline(always)]
     fn read(frame: &Fetched, segment: &Segment) -> Option<Self> {
         let upper = &segment.upper;
-        if segment.flow.tunnels != 0 || upper.is_fragment != 0 {
+        if segment.flow.tunnels != 0 || segment.flow.has(Flow::NO_REPLY) || upper.is_fragment != 0 {
             return None;
         }
         let (source, destination) = (segment.flow.source(), segment.flow.destination());

@@ -3,7 +3,7 @@
 use aya_ebpf::bindings::xdp_md;
 use op25b_ebpf::{
     bpf::frame::Fetched,
-    parse::{address::Address, ethernet::MAX_LINK_LENGTH, flow::Flow, ipv4, ipv6},
+    parse::{address::Address, ethernet::MAX_REPLY_LINK_LENGTH, flow::Flow, ipv4, ipv6},
 };
 
 use super::{
@@ -93,7 +93,7 @@ fn turn_around(frame: &Fetched, Scratch { segment, chunk, .. }: &mut Scratch) ->
     frame.cut_back(invoking.length.checked_sub(kept)?).then_some(())
 }
 
-const _: () = assert!(MAX_LINK_LENGTH <= CHUNK);
+const _: () = assert!(MAX_REPLY_LINK_LENGTH <= CHUNK);
 
 /// The part of the invoking packet that the error carries.
 struct Quote {

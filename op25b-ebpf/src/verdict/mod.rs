@@ -10,10 +10,7 @@ pub mod clock;
 pub mod decide;
 pub mod sources;
 
-use aya_ebpf::{
-    bindings::{xdp_action, xdp_md},
-    programs::XdpContext,
-};
+use aya_ebpf::bindings::{xdp_action, xdp_md};
 use op25b_common::{
     Action, Reason, Verdict,
     values::{Class, Decision, NO_RULE},
@@ -27,6 +24,7 @@ use op25b_ebpf::parse::{
 use self::decide::Facts;
 use crate::{
     fast_path::descriptor::Descriptor,
+    framing::settings_here,
     maps,
     stats::{self, counters, events, subscribers},
 };
@@ -89,17 +87,14 @@ fn slow_verdict<const UPLINK: bool>(ctx: *mut xdp_md, flow: Option<&Flow>) -> u3
     }
 }
 
-/// Whether the tunnels of this flow are enabled on the interface that the packet came in on; all of the policy's on one
-/// without an entry, such as a port that a bond has just given the program to: user space enters it in a moment.
+/// Whether the tunnels of this flow are enabled on the interface that the packet came in on; all of the policy's on one without
+/// an entry.
 ///
 /// Looked up only now: before, the packet was not known to be TCP to a blocked port, and no map is read for others.
 #[inline(always)]
 fn are_enabled_here(ctx: *mut xdp_md, flow: &Flow) -> bool {
-    let interface = XdpContext::new(ctx).ingress_ifindex() as u32;
     let levels = flow.tunnels.to_le_bytes().map(u32::from);
-    // SAFETY: an entry is replaced by user space as a whole; its value is one number.
-    unsafe { maps::TUNNELS_BY_IF.get(interface) }
-        .is_none_or(|enabled| levels.iter().all(|kinds| *kinds == 0 || kinds & enabled != 0))
+    settings_here(ctx).is_none_or(|enabled| levels.iter().all(|kinds| *kinds == 0 || kinds & enabled != 0))
 }
 
 /// Applies the verdict table to a flow whose port is blocked or hidden, and counts and records the decision.
@@ -133,7 +128,7 @@ fn verdict<const UPLINK: bool, const IN_MEMORY: bool>(flow: &Flow) -> u32 {
     conclude(decision, UPLINK)
 }
 
-/// The action on a frame with more tags than are skipped.
+/// The action on a frame with more tags or labels than are skipped.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn op25b_tags_verdict() -> u32 {

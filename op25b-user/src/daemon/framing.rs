@@ -150,7 +150,7 @@ fn explanation(interface: &str, most: FrameKind) -> String {
     };
     let advice = match most {
         FrameKind::Ethertype(0x8847 | 0x8848) => {
-            "attach the filter where the labels are off: they are not parsed"
+            "set `mpls: true` on the interface, if the labels carry IP; those of pseudowires are not parsed"
         }
         FrameKind::Ethertype(0x8864) => {
             "PPP carries no plain IP: turn off compression, encryption and multilink on the concentrator"
@@ -158,7 +158,10 @@ fn explanation(interface: &str, most: FrameKind) -> String {
         FrameKind::Ethertype(0x88e5) => "attach the filter where the frames are decrypted",
         FrameKind::Ethertype(0x88e7) => "attach the filter behind the backbone edge bridge",
         FrameKind::Ethertype(0x0800 | 0x86dd) => "the IP headers in them have another version",
-        _ => "attach the filter where the IP packets of subscribers arrive in frames that op25b parses",
+        _ => {
+            "if it is a VLAN tag, add it to `block.vlan_tpids`; else attach the filter where IP packets arrive in frames that \
+             op25b parses"
+        }
     };
     format!("no IP was seen on {interface} for a minute; most frames are {kind}: {advice}")
 }

@@ -33,7 +33,7 @@ pub use self::{
     diff::{Delta, Diff, Item, Items},
     model::{
         Action, Block, EnforceFrom, Exemption, ExemptionLimits, FileNumber, Flow, Handling, Inbound,
-        Interface, List, Match, Nat64, Nat64Prefix, NotNat64, Origin, Policy, Pool, PoolMode, Position,
+        Interface, List, Match, Mpls, Nat64, Nat64Prefix, NotNat64, Origin, Policy, Pool, PoolMode, Position,
         Positions, Prefix, Prohibit, ReachedDate, ReachedDates, Relay, Role, Rule, RuleDescription,
         Subscribers, Tunnel, Wait, Word, XdpMode, exemption_id,
     },

@@ -1,4 +1,5 @@
-//! Headers between Ethernet and IP on an access line: VLAN tags and `PPPoE`, ended by an access server on the router.
+//! Headers between Ethernet and IP on an access line: VLAN tags, LLC/SNAP, labels and `PPPoE`, which an access server on the
+//! router ends.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -14,7 +15,7 @@ use crate::support::{
     line::{Line, Ppp},
     packet::{cut, fragments},
     segment::TCP,
-    stage::{BOT, Evasion, MAIL, Stage, counters, eventually, growth, named, plain},
+    stage::{BOT, Evasion, MAIL, Stage, counters, eventually, growth, named, plain, policy},
 };
 
 fn stage(line: Line) -> Stage {
@@ -113,4 +114,70 @@ fn five_priority_tags_and_more_are_uninspectable_though_linux_takes_them_off() {
             );
         }
     }
+}
+
+/// A SYN in a frame that Linux does not take for IP, as another router may: no connection without op25b, blocked with it.
+fn assert_blocked_though_linux_ignores_it(policy: &str, wrap: impl Fn(&[u8]) -> Vec<u8>) {
+    let mut stage = Stage::new();
+    let assert_no_connection = |stage: &mut Stage| {
+        for family in Family::BOTH {
+            let flow = stage.bot.flow(family, MAIL);
+            let frame = Line::ETHERNET.frame(&flow.syn().packet());
+            stage.bot.send_frame(&wrap(&frame));
+            // The probes after it get through.
+            let outcome = stage.bot.connect(family, &stage.server, &|_| Vec::new());
+            assert_eq!(outcome, Outcome::Nothing, "{family:?}");
+            assert!(!stage.server.accepts(flow.source, Duration::ZERO), "{family:?}");
+        }
+    };
+    assert_no_connection(&mut stage);
+    let filter = stage.filter(policy);
+    let before = counters(&filter);
+    assert_no_connection(&mut stage);
+    eventually("both are counted", || {
+        growth(&before, &counters(&filter)) == named(&[(Blocked, 2)])
+    });
+}
+
+/// A frame with other headers between its addresses and its `EtherType`.
+fn with_headers(frame: &[u8], headers: &[u8]) -> Vec<u8> {
+    let (addresses, rest) = frame.split_at(12);
+    [addresses, headers, rest].concat()
+}
+
+#[test]
+fn a_syn_after_llc_snap_is_blocked_though_linux_does_not_take_it_for_ip() {
+    let snap = [0xaa, 0xaa, 3, 0, 0, 0];
+    assert_blocked_though_linux_ignores_it(&plain(), |frame| {
+        let length = u16::try_from(frame.len() - 12 + snap.len())
+            .unwrap()
+            .to_be_bytes();
+        with_headers(frame, &[&length[..], &snap].concat())
+    });
+    // After a tag for a priority, too.
+    assert_blocked_though_linux_ignores_it(&plain(), |frame| {
+        let length = u16::try_from(frame.len() - 12 + snap.len())
+            .unwrap()
+            .to_be_bytes();
+        with_headers(frame, &[&[0x81, 0, 0, 0][..], &length, &snap].concat())
+    });
+}
+
+#[test]
+fn a_syn_after_a_tag_of_the_policy_is_blocked_though_linux_does_not_know_the_tag() {
+    let policy = policy("block: { vlan_tpids: [0x9200] }\n");
+    assert_blocked_though_linux_ignores_it(&policy, |frame| with_headers(frame, &[0x92, 0, 0, 0]));
+}
+
+#[test]
+fn a_syn_after_labels_is_blocked_where_the_interface_has_mpls_though_linux_here_routes_none() {
+    let policy = plain().replace(
+        "{ name: sub0, role: subscriber }",
+        "{ name: sub0, role: subscriber, mpls: true }",
+    );
+    assert!(policy.contains("mpls"), "{policy}");
+    assert_blocked_though_linux_ignores_it(&policy, |frame| {
+        let stack = [0, 1, 0, 0x40, 0, 2, 0x01, 0x40];
+        [&frame[..12], &[0x88, 0x47], &stack, &frame[14..]].concat()
+    });
 }

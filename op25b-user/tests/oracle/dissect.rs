@@ -4,12 +4,16 @@ use std::fmt::Write as _;
 
 use etherparse::LaxPacketHeaders;
 
-use crate::{expected::link, verdict::hex};
+use crate::{
+    expected::link::{self, Content},
+    policy::Block,
+    verdict::hex,
+};
 
 /// The frame's bytes by layer, as far as etherparse goes with it.
 pub fn dissect(frame: &[u8]) -> String {
     let mut text = format!("frame, {} bytes: {}\n", frame.len(), hex(frame));
-    let Some(link) = link::read(frame) else {
+    let Content::Ip(link) = link::read(&Block::default(), true, frame) else {
         match LaxPacketHeaders::from_ethernet(frame) {
             Ok(headers) => writeln!(text, "no IP: {:?} {:?}", headers.link, headers.link_exts),
             Err(error) => writeln!(text, "no Ethernet: {error}"),

@@ -29,13 +29,6 @@ pub fn expect(policy: &Policy, role: Role, frame: &[u8], now: Timestamp) -> Answ
         rule: None,
         output: Some(frame.to_vec()),
     };
-    if role == Role::Subscriber && link::has_too_many_tags(frame) {
-        return finished(
-            frame,
-            Reason::Uninspectable,
-            &verdict_table::unaddressed(policy, now),
-        );
-    }
     match segment::read(policy, role, frame) {
         Reading::Ended(reason) => passed(reason),
         Reading::Hidden(addresses) => {

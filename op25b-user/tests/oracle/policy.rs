@@ -50,6 +50,8 @@ pub struct Interface {
     pub role: Role,
     #[serde(default)]
     pub tunnels: Vec<Tunnel>,
+    #[serde(default)]
+    pub mpls: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -95,6 +97,7 @@ pub struct Block {
     pub inbound: Inbound,
     pub prohibit_from: Vec<IpAddr>,
     pub prohibit_rate: Option<u32>,
+    pub vlan_tpids: Vec<u16>,
 }
 
 impl Default for Block {
@@ -109,6 +112,7 @@ impl Default for Block {
             inbound: Inbound::Allow,
             prohibit_from: Vec::new(),
             prohibit_rate: None,
+            vlan_tpids: Vec::new(),
         }
     }
 }
@@ -233,6 +237,11 @@ impl Policy {
         self.interfaces
             .iter()
             .any(|interface| interface.role == Role::Subscriber && interface.tunnels.contains(&tunnel))
+    }
+
+    /// Whether labels are skipped in a test run, which comes in on an interface without settings of its own.
+    pub fn skips_labels(&self) -> bool {
+        self.interfaces.iter().any(|interface| interface.mpls)
     }
 
     /// The address that answers in this version of IP.

@@ -278,6 +278,44 @@ fn frames_for_a_policy_reach_its_relays_through_each_translator() {
 }
 
 #[test]
+fn frames_for_a_policy_get_through_its_tags_labels_and_llc_snap() {
+    const SNAP: [u8; 6] = [0xaa, 0xaa, 3, 0, 0, 0];
+    let with = |interface, block| {
+        let pools = "pools: [{ prefixes: [0.0.0.0/0, '::/0'] }]";
+        let policy =
+            format!("interfaces: [{{ role: subscriber{interface} }}]\nblock: {{ {block} }}\n{pools}");
+        Policy::read(&policy)
+    };
+    let plain = with("", "ports: [25]");
+    for (interface, block) in [("", "vlan_tpids: [0x9200]"), (", mpls: true", "ports: [25]")] {
+        let policy = with(interface, block);
+        let mut runner = TestRunner::deterministic();
+        let frames = generate::frame(&Universe::of(&policy), 1_514);
+        let mut counts = [0; 3];
+        for _ in 0..3_000 {
+            let frame = frames.new_tree(&mut runner).unwrap().current();
+            let [without, answer] = [&plain, &policy]
+                .map(|policy| expected::expect(policy, Role::Subscriber, &frame, Timestamp::now()).reason);
+            let is_blocked = answer == Reason::Blocked;
+            let has_snap = frame.windows(6).any(|bytes| bytes == SNAP);
+            let is_new = without == Reason::NotIp;
+            let found = [
+                is_new && is_blocked,
+                is_new && answer == Reason::Uninspectable,
+                is_blocked && has_snap,
+            ];
+            for (count, found) in counts.iter_mut().zip(found) {
+                *count += u32::from(found);
+            }
+        }
+        assert!(
+            counts.iter().all(|count| *count >= 5),
+            "{interface} {block}: {counts:?}"
+        );
+    }
+}
+
+#[test]
 fn frames_for_a_policy_get_through_two_tunnels_in_one_another() {
     let policy = |tunnels| {
         Policy::read(&format!(

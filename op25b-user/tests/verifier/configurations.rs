@@ -20,9 +20,9 @@ const NONE: LoadOptions = LoadOptions {
 };
 
 const ROUTERS: &str = "action: prohibit, prohibit_from: [192.0.2.1, '2001:db8::1']";
-const TUNNELS: &str = ", tunnels: [4in6, 6in4, 4in4, 6in6, gre, eogre, l2tp]";
+const TUNNELS: &str = ", tunnels: [4in6, 6in4, 4in4, 6in6, gre, eogre, l2tp], mpls: true";
 const EVERYTHING: &str = "ports: [25, 26, 27, 28, 1025, 2525, 10025, 65535], match: new, uninspectable: drop, \
-     unlisted: drop, inbound: block, action: prohibit, prohibit_from: [192.0.2.1, '2001:db8::1']";
+     unlisted: drop, inbound: block, action: prohibit, prohibit_from: [192.0.2.1, '2001:db8::1'], vlan_tpids: [0x9200]";
 
 pub fn all() -> Vec<Configuration> {
     let plain = |name, block| Configuration {

@@ -11,8 +11,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "nothing after the fourth VLAN tag is read",
         "parse/ethernet.rs",
-        "const MAX_VLAN_TAGS: usize = 4;",
-        "const MAX_VLAN_TAGS: usize = 3;",
+        "const MAX_VLAN_TAGS: u32 = 4;",
+        "const MAX_VLAN_TAGS: u32 = 3;",
     ),
     mutant(
         "a fifth VLAN tag is no IP",
@@ -43,6 +43,48 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "slow_path.rs",
         "            return not_ip::pass(ctx, ethertype);\n",
         "            return verdict::op25b_tags_verdict();\n",
+    ),
+    mutant(
+        "nothing after LLC/SNAP is read",
+        "parse/snap.rs",
+        "    if length > MAX_FRAME_LENGTH {\n",
+        "    if length < MAX_FRAME_LENGTH {\n",
+    ),
+    mutant(
+        "two LLC/SNAP headers are skipped",
+        "parse/ethernet.rs",
+        "            is_snap = true;\n",
+        "            is_snap = length > 22;\n",
+    ),
+    mutant(
+        "a segment after LLC/SNAP gets a reply",
+        "parse/ethernet.rs",
+        "        may_reply: !is_snap,\n",
+        "        may_reply: true,\n",
+    ),
+    mutant(
+        "only the first of the policy's tags is skipped",
+        "framing.rs",
+        "(maps::VLAN_TPIDS.iter()).any(",
+        "(maps::VLAN_TPIDS.iter().take(1)).any(",
+    ),
+    mutant(
+        "three labels are skipped",
+        "parse/mpls.rs",
+        "const MAX_LABELS: u32 = 4;",
+        "const MAX_LABELS: u32 = 3;",
+    ),
+    mutant(
+        "labels are skipped on every interface",
+        "framing.rs",
+        "is_none_or(|settings| settings & MPLS_HERE != 0)",
+        "is_none_or(|settings| settings & MPLS_HERE < 1 << 9)",
+    ),
+    mutant(
+        "a segment after labels gets a reply",
+        "parse/ethernet.rs",
+        "            let may_reply = false;\n",
+        "            let may_reply = true;\n",
     ),
     mutant(
         "frames that are not IP share one slot",

@@ -5,7 +5,7 @@ use core::cell::Cell;
 use op25b_common::{Reason, Tunnel};
 
 use super::{Bytes, Network, Payload, UpperLayer, inside};
-use crate::parse::ethernet::{NoNetwork, parse_link};
+use crate::parse::ethernet::{NoNetwork, Usual, parse_link};
 
 /// Flags of GRE that is not parsed: any version but 0, above all PPTP's (RFC 2637), which subscribers use; and routing, which
 /// was in RFC 1701 only (RFC 2784 section 2.3 has receivers discard it).
@@ -75,7 +75,7 @@ pub(super) fn parse_ethernet<B: Bytes>(bytes: &B, upper: &UpperLayer) -> Payload
         upper,
         is_cut: Cell::new(false),
     };
-    match parse_link(&frame, upper.offset + header_length(flags)) {
+    match parse_link(&frame, upper.offset + header_length(flags), &Usual) {
         Ok((network, link)) => Payload::Ip(network, link.length),
         Err(NoNetwork::Hidden(_)) => Payload::Hidden,
         Err(NoNetwork::Other(_)) if frame.is_cut.get() => Payload::Cut,

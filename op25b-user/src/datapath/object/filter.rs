@@ -64,7 +64,7 @@ impl Filter {
     ) -> Result<Self, LoadError> {
         Ok(Self {
             ebpf: load::load(compiled, description, options, reused)?,
-            tunnels: Tunnels::new(&compiled.tunnels),
+            tunnels: Tunnels::new(&compiled.settings),
             records: RecordLayout::of(compiled),
             tables: Tables::new(Usage::of(&compiled.tables)),
             constants: compiled.without_tables(),

@@ -8,13 +8,14 @@ use aya::{
 };
 use op25b_common::{
     MAX_BLOCKED_PORTS,
+    framing::{ETHERTYPE_VLAN, MAX_VLAN_TPIDS, MPLS_HERE},
     keys::{AddressV4, AddressV6},
     names::{
         ACTION, ANSWER_BURST, ANSWER_INTERVAL, BLOCK_INBOUND, BLOCKED_PORT_COUNT, BLOCKED_PORTS, CLASSES,
         CLOCK, DESCRIPTION, DESTINATIONS_V4, DESTINATIONS_V6, DROP_UNINSPECTABLE, DROP_UNLISTED,
-        ENFORCED_FROM, LOG_LEVEL, MATCH_NEW, PAGES, PATHS, ROOTS, ROUTER_V4, ROUTER_V6, SPARSE,
+        ENFORCED_FROM, LOG_LEVEL, MATCH_NEW, MPLS, PAGES, PATHS, ROOTS, ROUTER_V4, ROUTER_V6, SPARSE,
         SUBSCRIBER_BITS, SUBSCRIBER_PROGRAM, SUBSCRIBERS_V4, SUBSCRIBERS_V6, TRACE, TUNNELS, TUNNELS_BY_IF,
-        UPLINK_PROGRAM,
+        UPLINK_PROGRAM, VLAN_TPIDS,
     },
     values::SubscriberBlock,
 };
@@ -162,7 +163,14 @@ fn create(
     let match_new = u8::from(compiled.match_new);
     let block_inbound = u8::from(compiled.block_inbound);
     let action = compiled.action as u8;
-    let tunnels = compiled.tunnels.iter().fold(0, |all, (_, kinds)| all | kinds);
+    let settings = compiled.settings.iter().fold(0, |all, (_, here)| all | here);
+    let [tunnels, ..] = settings.to_le_bytes();
+    let mpls = u8::from(settings & MPLS_HERE != 0);
+    // Unused slots repeat the usual tag.
+    let mut vlan_tpids = [ETHERTYPE_VLAN; MAX_VLAN_TPIDS];
+    for (slot, tpid) in vlan_tpids.iter_mut().zip(&compiled.vlan_tpids) {
+        *slot = *tpid;
+    }
     let subscriber_bits = u32::from(compiled.ipv6_prefix);
     let answers = Answers::new(compiled.prohibit, compiled.reset_rate);
     let trace = u8::from(options.trace);
@@ -189,6 +197,8 @@ fn create(
         .override_global(ACTION, &action, true)
         .override_global(SUBSCRIBER_BITS, &subscriber_bits, true)
         .override_global(TUNNELS, &tunnels, true)
+        .override_global(VLAN_TPIDS, &vlan_tpids[..], true)
+        .override_global(MPLS, &mpls, true)
         .override_global(ROUTER_V4, &answers.router_v4, true)
         .override_global(ROUTER_V6, &answers.router_v6, true)
         .override_global(ANSWER_INTERVAL, &answers.interval, true)
@@ -252,9 +262,9 @@ fn with_room(entries: usize) -> u32 {
     max_entries(entries + (entries / 8).max(LEAST))
 }
 
-/// The size of the map of tunnels: the interfaces, with room for their ports.
+/// The size of the map of settings: the interfaces, with room for their ports.
 fn room_for_tunnels(compiled: &Compiled) -> u32 {
-    match compiled.tunnels.len() {
+    match compiled.settings.len() {
         0 => 1,
         interfaces => with_room(interfaces),
     }

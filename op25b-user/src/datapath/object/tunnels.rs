@@ -1,8 +1,9 @@
-//! The tunnels that are filtered inside, by the index of the interface that a packet came in on.
+//! The tunnels that are filtered inside, and whether MPLS labels are skipped, by the index of the interface that a packet came
+//! in on.
 //!
 //! A driver may hand the program to other devices: a bond in native mode to its ports, netvsc to its VF. Their packets show the
-//! index of the port, so ports have entries of their own. The program filters inside every tunnel of the policy for an index
-//! without an entry: a port that has just been added to a bond leaves no gap.
+//! index of the port, so ports have entries of their own. The program filters inside every tunnel of the policy, and skips
+//! labels if the policy does anywhere, for an index without an entry: a port that has just been added to a bond leaves no gap.
 
 use std::collections::BTreeMap;
 
@@ -15,35 +16,35 @@ use crate::datapath::sys::{interfaces::Interfaces, map::MapError};
 /// What a filter has entered.
 #[derive(Debug, Default)]
 pub(super) struct Tunnels {
-    /// The kinds of tunnels of each subscriber interface, by the policy's name; empty if no interface has any.
-    by_name: Vec<(String, u8)>,
+    /// The settings of each interface, by the policy's name; empty if no interface has any.
+    by_name: Vec<(String, u32)>,
     /// The entries of the map.
-    entered: BTreeMap<u32, u8>,
+    entered: BTreeMap<u32, u32>,
 }
 
 impl Tunnels {
-    pub(super) fn new(by_name: &[(String, u8)]) -> Self {
+    pub(super) fn new(by_name: &[(String, u32)]) -> Self {
         Self {
             by_name: by_name.to_vec(),
             entered: BTreeMap::new(),
         }
     }
 
-    fn of(&self, interface: &str) -> Option<u8> {
+    fn of(&self, interface: &str) -> Option<u32> {
         let mut by_name = self.by_name.iter();
         by_name
             .find(|(name, _)| name == interface)
-            .map(|(_, kinds)| *kinds)
+            .map(|(_, settings)| *settings)
     }
 
     /// The entries for interfaces, by the policy's names and their indices, and for their ports.
-    fn entries(&self, attached: &[(&str, u32)], interfaces: &Interfaces) -> BTreeMap<u32, u8> {
+    fn entries(&self, attached: &[(&str, u32)], interfaces: &Interfaces) -> BTreeMap<u32, u32> {
         let own = attached
             .iter()
             .filter_map(|(name, index)| Some((*index, self.of(name)?)));
-        let ports = own.clone().flat_map(|(index, kinds)| {
+        let ports = own.clone().flat_map(|(index, settings)| {
             let ports = interfaces.all_ports_of(index).into_iter();
-            ports.map(move |port| (port, kinds))
+            ports.map(move |port| (port, settings))
         });
         ports.chain(own).collect()
     }
@@ -74,8 +75,8 @@ impl Filter {
         for index in gone.into_iter().filter(|index| !entries.contains_key(index)) {
             self.forget_tunnels(index)?;
         }
-        for (index, kinds) in entries {
-            self.enter(index, kinds)?;
+        for (index, settings) in entries {
+            self.enter(index, settings)?;
         }
         Ok(is_change)
     }
@@ -83,7 +84,7 @@ impl Filter {
     /// Enters the tunnels of the interface of this name, for its index.
     pub(crate) fn set_tunnels(&mut self, name: &str, index: u32) -> Result<(), LoadError> {
         match self.tunnels.of(name) {
-            Some(kinds) => self.enter(index, kinds),
+            Some(settings) => self.enter(index, settings),
             None => Ok(()),
         }
     }
@@ -97,12 +98,12 @@ impl Filter {
         Ok(())
     }
 
-    fn enter(&mut self, index: u32, kinds: u8) -> Result<(), LoadError> {
-        if self.tunnels.entered.get(&index) != Some(&kinds) {
+    fn enter(&mut self, index: u32, settings: u32) -> Result<(), LoadError> {
+        if self.tunnels.entered.get(&index) != Some(&settings) {
             let failed = MapError::write(TUNNELS_BY_IF);
             let mut map = tunnels_by_if(self.ebpf_mut())?;
-            map.insert(index, u32::from(kinds), 0).map_err(failed)?;
-            self.tunnels.entered.insert(index, kinds);
+            map.insert(index, settings, 0).map_err(failed)?;
+            self.tunnels.entered.insert(index, settings);
         }
         Ok(())
     }
@@ -127,7 +128,7 @@ mod tests {
         }
     }
 
-    fn entries(tunnels: &Tunnels, attached: &[(&str, u32)], interfaces: &[Interface]) -> Vec<(u32, u8)> {
+    fn entries(tunnels: &Tunnels, attached: &[(&str, u32)], interfaces: &[Interface]) -> Vec<(u32, u32)> {
         let interfaces = interfaces.iter().cloned().collect();
         tunnels.entries(attached, &interfaces).into_iter().collect()
     }

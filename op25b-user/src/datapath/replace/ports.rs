@@ -1,10 +1,7 @@
 //! Follows which ports belong to the interfaces on which the filter runs.
 
 use super::{enforced::Enforced, error::ReplaceError};
-use crate::{
-    datapath::sys::interfaces::{Interface, Interfaces},
-    policy::Role,
-};
+use crate::datapath::sys::interfaces::{Interface, Interfaces};
 
 impl Enforced {
     /// Whether anything depends on which ports belong to which interface.
@@ -32,8 +29,7 @@ impl Enforced {
             return Ok(false);
         };
         let attachments = running.attachments.iter();
-        let subscribers = attachments.filter(|attachment| attachment.role == Role::Subscriber);
-        let attached: Vec<_> = subscribers
+        let attached: Vec<_> = attachments
             .map(|attachment| (attachment.interface.as_str(), attachment.index))
             .collect();
         Ok(running.filter.enter_tunnels(&attached, interfaces)?)

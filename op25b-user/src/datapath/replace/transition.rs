@@ -15,7 +15,7 @@ use crate::{
         refusal::Listener,
         sys::interfaces::Interface,
     },
-    policy::{Role, XdpMode},
+    policy::XdpMode,
 };
 
 /// A replacement under way.
@@ -46,9 +46,7 @@ impl Transition<'_> {
             interface,
             how,
         } = step;
-        if target.role == Role::Subscriber {
-            self.filter.set_tunnels(&target.interface, interface.index)?;
-        }
+        self.filter.set_tunnels(&target.interface, interface.index)?;
         let done = match how {
             How::Attach => {
                 let listener = self.listener.get_or_insert_with(Listener::start);

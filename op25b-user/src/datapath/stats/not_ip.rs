@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use aya::maps::{Map, MapData, MapType, PerCpuHashMap};
 use op25b_common::{
+    framing::protocol_name,
     names,
     not_ip::{NO_ETHERTYPE, NOT_IP_INTERFACES, NotIpFrames},
 };
@@ -41,36 +42,11 @@ impl FrameKind {
 
     /// What is usually carried so, if that is well known.
     #[must_use]
-    pub fn protocol(self) -> Option<&'static str> {
-        let Self::Ethertype(ethertype) = self else {
-            return None;
-        };
-        Some(match ethertype {
-            0x0800 => "IPv4",
-            0x0806 => "ARP",
-            0x8035 => "RARP",
-            0x8100 => "VLAN tag",
-            0x8808 => "flow control",
-            0x8809 => "LACP",
-            0x8847 => "MPLS",
-            0x8848 => "MPLS multicast",
-            0x8863 => "PPPoE discovery",
-            0x8864 => "PPPoE session",
-            0x886f => "cluster heartbeat",
-            0x888e => "EAPOL",
-            0x88a8 => "service VLAN tag",
-            0x88cc => "LLDP",
-            0x88e5 => "MACsec",
-            0x88e7 => "backbone service tag",
-            0x88f5 => "MVRP",
-            0x88f7 => "PTP",
-            0x8902 => "connectivity fault management",
-            0x894f => "network service header",
-            0x9000 => "loopback test",
-            0x9100 | 0x9200 => "old VLAN tag",
-            0x86dd => "IPv6",
-            _ => return None,
-        })
+    pub const fn protocol(self) -> Option<&'static str> {
+        match self {
+            Self::Ethertype(ethertype) => protocol_name(ethertype),
+            Self::Llc | Self::Other => None,
+        }
     }
 
     /// Whether a link on which nobody sends IP has such frames: it is quiet, and nothing is wrong with its framing.

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use op25b_common::{
     TableRoot,
+    framing::MPLS_HERE,
     keys::{AddressV4, AddressV6, DestinationKey},
     values::{Class, DestinationEntry, NEVER, RuleIndex, UnixSeconds},
 };
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::{
     lpm::{AddressFamily, Bits, Leaf, TableSet},
-    policy::model::{Action, Handling, Inbound, Match, Policy, Pool, Prohibit, Relay, Role},
+    policy::model::{Action, Handling, Inbound, Interface, Match, Mpls, Policy, Pool, Prohibit, Relay},
 };
 
 /// What the program for a policy reads.
@@ -45,9 +46,11 @@ pub struct Compiled {
     pub reset_rate: Option<u32>,
     /// How its sender is notified, with [`Action::Prohibit`].
     pub prohibit: Option<Prohibit>,
-    /// The subscriber interfaces, each with the bits of the [`op25b_common::Tunnel`]s in which packets are filtered there; empty
-    /// if no interface has any.
-    pub tunnels: Vec<(String, u8)>,
+    /// The `EtherType`s of VLAN tags besides the usual ones.
+    pub vlan_tpids: Vec<u16>,
+    /// The interfaces, each with the bits of the [`op25b_common::Tunnel`]s in which packets are filtered there, and
+    /// [`MPLS_HERE`]; empty if no interface has any.
+    pub settings: Vec<(String, u32)>,
     /// The tables by [`TableRoot`]: sources by the number of their class, destinations by relay.
     pub tables: TableSet,
     /// The classes by number.
@@ -70,7 +73,8 @@ impl Compiled {
     pub fn without_tables(&self) -> Self {
         Self {
             blocked_ports: self.blocked_ports.clone(),
-            tunnels: self.tunnels.clone(),
+            vlan_tpids: self.vlan_tpids.clone(),
+            settings: self.settings.clone(),
             tables: TableSet::new(),
             classes: Vec::new(),
             record_index: RecordIndex::default(),
@@ -137,7 +141,8 @@ fn compile_at(policy: &Policy, expired_at: Option<Timestamp>) -> Result<Compiled
         action: policy.block.action,
         reset_rate: policy.block.reset_rate,
         prohibit: policy.block.prohibit,
-        tunnels: tunnels(policy),
+        vlan_tpids: policy.block.vlan_tpids.clone(),
+        settings: settings(policy),
         tables,
         classes: classes.all,
         record_index: recorded.v4,
@@ -148,22 +153,24 @@ fn compile_at(policy: &Policy, expired_at: Option<Timestamp>) -> Result<Compiled
     })
 }
 
-/// The subscriber interfaces with the bits of their tunnels, if any has some.
-fn tunnels(policy: &Policy) -> Vec<(String, u8)> {
-    let interfaces = || policy.interfaces.iter();
-    if interfaces().all(|interface| interface.tunnels.is_empty()) {
+/// The interfaces with their settings, if any has some. One without an entry would be treated as if it had all of them.
+fn settings(policy: &Policy) -> Vec<(String, u32)> {
+    let of = |interface: &Interface| {
+        let tunnels = interface.tunnels.iter().map(|tunnel| u32::from(tunnel.bit()));
+        let mpls = match interface.mpls {
+            Mpls::Skipped => MPLS_HERE,
+            Mpls::NotParsed => 0,
+        };
+        tunnels.fold(mpls, |settings, tunnel| settings | tunnel)
+    };
+    let interfaces = policy.interfaces.iter();
+    let settings: Vec<_> = interfaces
+        .map(|interface| (interface.name.clone(), of(interface)))
+        .collect();
+    if settings.iter().all(|(_, settings)| *settings == 0) {
         return Vec::new();
     }
-    interfaces()
-        .filter(|interface| interface.role == Role::Subscriber)
-        .map(|interface| {
-            let kinds = interface
-                .tunnels
-                .iter()
-                .fold(0, |kinds, tunnel| kinds | tunnel.bit());
-            (interface.name.clone(), kinds)
-        })
-        .collect()
+    settings
 }
 
 /// The leaves of the relays' table of one family, in ascending order.

@@ -90,6 +90,10 @@ codes! {
     Error UnknownPool = "unknown-pool",
     /// More ports than the program can block.
     Error TooManyPorts = "too-many-ports",
+    /// Not the `EtherType` of a VLAN tag that a policy can add.
+    Error BadTpid = "bad-tpid",
+    /// More VLAN tags than the program can compare with.
+    Error TooManyTpids = "too-many-tpids",
     /// Not an IP prefix.
     Error BadPrefix = "bad-prefix",
     /// An IP prefix with host bits set.

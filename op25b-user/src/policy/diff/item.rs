@@ -70,6 +70,7 @@ impl DiffItem for Interface {
             role,
             xdp,
             tunnels,
+            mpls,
             wait,
             at: _,
         } = self;
@@ -77,6 +78,7 @@ impl DiffItem for Interface {
             ("role", one(role)),
             ("xdp", one(xdp)),
             ("tunnels", many(tunnels)),
+            ("mpls", one(mpls)),
             ("wait", one(wait)),
         ]
         .into_iter()
@@ -108,6 +110,7 @@ impl DiffItem for Block {
             uninspectable,
             unlisted,
             inbound,
+            vlan_tpids,
         } = self;
         let mut fields = vec![
             ("ports", many(ports)),
@@ -119,6 +122,10 @@ impl DiffItem for Block {
         ];
         if let Some(rate) = reset_rate {
             fields.push(("reset_rate", one(rate)));
+        }
+        if !vlan_tpids.is_empty() {
+            let tpids = vlan_tpids.iter().map(|tpid| format!("{tpid:#06x}"));
+            fields.push(("vlan_tpids", Value::Many(tpids.collect())));
         }
         if let Some(Prohibit {
             router_v4,

@@ -18,5 +18,5 @@ pub use self::{
     position::{FileNumber, List, Position, Prefix},
     reached::{ReachedDate, ReachedDates},
     rule::{Flow, Rule, RuleDescription},
-    word::{Action, Handling, Inbound, Match, PoolMode, Role, Tunnel, Wait, Word, XdpMode},
+    word::{Action, Handling, Inbound, Match, Mpls, PoolMode, Role, Tunnel, Wait, Word, XdpMode},
 };

@@ -15,7 +15,7 @@ use super::{
     nat64::Nat64,
     position::{List, Position, Prefix},
     reached::ReachedDates,
-    word::{Action, Handling, Inbound, Match, PoolMode, Role, Tunnel, Wait, XdpMode},
+    word::{Action, Handling, Inbound, Match, Mpls, PoolMode, Role, Tunnel, Wait, XdpMode},
 };
 
 /// A policy.
@@ -61,6 +61,8 @@ pub struct Interface {
     pub xdp: XdpMode,
     /// The tunnels inside which packets are filtered; none on an uplink interface.
     pub tunnels: Vec<Tunnel>,
+    /// Whether MPLS labels are skipped.
+    pub mpls: Mpls,
     /// Whether the interface may be missing when the filter starts.
     pub wait: Wait,
     /// Its position in the file.
@@ -86,6 +88,8 @@ pub struct Block {
     pub unlisted: Handling,
     /// What happens to connections from the Internet to subscribers' blocked ports.
     pub inbound: Inbound,
+    /// `EtherType`s of VLAN tags besides the usual ones, at most [`op25b_common::framing::MAX_VLAN_TPIDS`].
+    pub vlan_tpids: Vec<u16>,
 }
 
 impl Default for Block {
@@ -99,6 +103,7 @@ impl Default for Block {
             uninspectable: Handling::Drop,
             unlisted: Handling::Pass,
             inbound: Inbound::Allow,
+            vlan_tpids: Vec::new(),
         }
     }
 }

@@ -75,6 +75,14 @@ words! {
         No = "false",
     }
 
+    /// Whether MPLS labels are skipped on an interface.
+    pub enum Mpls {
+        /// They are skipped.
+        Skipped = "true",
+        /// Frames with labels are not IP.
+        NotParsed = "false",
+    }
+
     /// How the XDP program is attached.
     pub enum XdpMode {
         /// Native if the driver supports it, else generic with a warning.

@@ -8,6 +8,7 @@ use super::{
     context::Context,
     mapping::Mapping,
     seen::Seen,
+    vlan_tpids::vlan_tpids,
     yaml::{Located, Node},
 };
 use crate::policy::{
@@ -25,6 +26,7 @@ pub(super) const BLOCK_KEYS: &[&str] = &[
     "uninspectable",
     "unlisted",
     "inbound",
+    "vlan_tpids",
 ];
 const PORTS: RangeInclusive<u64> = 1..=65_535;
 /// Replies per second and CPU.
@@ -65,6 +67,9 @@ pub(crate) fn block<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> O
         && let Some(word) = context.word("inbound", node)
     {
         block.inbound = word.value;
+    }
+    if let Some(node) = mapping.optional("vlan_tpids") {
+        block.vlan_tpids = vlan_tpids(context, node);
     }
     Some(block)
 }

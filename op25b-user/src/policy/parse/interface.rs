@@ -8,10 +8,10 @@ use super::{
 };
 use crate::policy::{
     diagnostics::Code,
-    model::{Interface, Role, Tunnel, Wait, XdpMode},
+    model::{Interface, Mpls, Role, Tunnel, Wait, XdpMode},
 };
 
-pub(super) const INTERFACE_KEYS: &[&str] = &["name", "role", "xdp", "tunnels", "wait"];
+pub(super) const INTERFACE_KEYS: &[&str] = &["name", "role", "xdp", "tunnels", "mpls", "wait"];
 
 /// Linux stores alternative names of interfaces in 128 bytes with a terminating zero (ALTIFNAMSIZ).
 const MAX_INTERFACE_NAME: usize = 127;
@@ -35,6 +35,10 @@ pub(crate) fn interface<'t>(
     let tunnels = mapping
         .optional("tunnels")
         .map_or_else(Vec::new, |node| tunnels(context, node, role.as_ref()));
+    let mpls = mapping
+        .optional("mpls")
+        .and_then(|node| context.word::<Mpls>("mpls", node));
+    let mpls = mpls.map_or(Mpls::NotParsed, |mpls| mpls.value);
     let wait = mapping
         .optional("wait")
         .and_then(|node| context.word::<Wait>("wait", node));
@@ -45,6 +49,7 @@ pub(crate) fn interface<'t>(
         role: role?.value,
         xdp,
         tunnels,
+        mpls,
         wait,
         at,
     })

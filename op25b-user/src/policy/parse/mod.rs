@@ -18,6 +18,7 @@ mod spelling;
 mod subscribers;
 mod text;
 mod time;
+mod vlan_tpids;
 pub(crate) mod yaml;
 
 pub(crate) use self::{

@@ -1,3 +1,6 @@
-//! What lies between Ethernet and IP besides tags and `PPPoE` sessions, and what is counted of frames that are not IP.
+//! What lies between Ethernet and IP besides the usual tags and `PPPoE` sessions, and what is counted of frames that are not IP.
 
+mod mpls;
 mod not_ip;
+mod own_tags;
+mod snap;

@@ -107,6 +107,11 @@ impl Bot {
         self.sends.send(&self.line.frame(packet)).unwrap();
     }
 
+    /// Sends a frame as it is.
+    pub fn send_frame(&self, frame: &[u8]) {
+        self.sends.send(frame).unwrap();
+    }
+
     /// Waits for a segment, which must come.
     pub fn receive(&mut self, is_it: impl Fn(&Answer) -> bool) -> Answer {
         let deadline = Instant::now() + PATIENCE;

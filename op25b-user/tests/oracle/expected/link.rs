@@ -1,8 +1,9 @@
-//! Where IP starts after Ethernet, VLAN tags and `PPPoE`.
+//! Where IP starts after Ethernet, VLAN tags, LLC/SNAP, MPLS labels and `PPPoE`.
 
-use etherparse::{EtherType, Ethernet2Header, Ethernet2HeaderSlice, SingleVlanHeaderSlice, ether_type};
+use etherparse::{EtherType, Ethernet2Header, Ethernet2HeaderSlice, ether_type};
 
 use super::bytes::Bytes;
+use crate::policy::Block;
 
 /// The version of IP that a link header announces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub struct Link {
     /// Where the IP header should begin; whether one is there has not been looked at.
     pub network: usize,
     pub pppoe: Option<Pppoe>,
+    /// Whether a reply can go back in the same header.
+    pub answerable: bool,
 }
 
 /// The parts of a `PPPoE` header that an answer has to change.
@@ -41,51 +44,96 @@ pub struct Pppoe {
 
 /// How many VLAN tags there may be.
 pub const TAGS: usize = 4;
+/// How many MPLS labels.
+const LABELS: usize = 4;
+/// The longest payload of a frame with a length field.
+pub const LONGEST_PAYLOAD: u16 = 1500;
+/// LLC and SNAP for an `EtherType` (RFC 1042).
+pub const LLC_SNAP: [u8; 6] = [0xaa, 0xaa, 0x03, 0x00, 0x00, 0x00];
 
-/// Whether a frame has more tags than are skipped.
-pub fn has_too_many_tags(frame: &[u8]) -> bool {
-    // The EtherTypes of the frame and of its tags are 4 bytes apart.
-    (0..=TAGS).all(|tag| {
-        let at = Ethernet2Header::LEN - 2 + 4 * tag;
-        let bytes = frame.get(at..at + 2);
-        bytes.is_some_and(|bytes| is_tag(EtherType(u16::from_be_bytes([bytes[0], bytes[1]]))))
-    })
+/// What is there after a link header.
+#[derive(Clone, Copy, Debug)]
+pub enum Content {
+    Ip(Link),
+    /// More tags or labels than are skipped.
+    TooDeep,
+    NotIp,
 }
 
-/// The link header; none if there is no IP after it.
-pub fn read(frame: &[u8]) -> Option<Link> {
-    let mut ether_type = Ethernet2HeaderSlice::from_slice(frame).ok()?.ether_type();
+/// Reads a link header, with this policy's tags and labels.
+pub fn read(block: &Block, skips_labels: bool, frame: &[u8]) -> Content {
+    read_header(block, skips_labels, frame).unwrap_or(Content::NotIp)
+}
+
+/// None if the frame ends in the header.
+fn read_header(block: &Block, skips_labels: bool, frame: &[u8]) -> Option<Content> {
+    let bytes = Bytes::of(frame);
+    let mut ether_type = Ethernet2HeaderSlice::from_slice(frame).ok()?.ether_type().0;
     let mut at = Ethernet2Header::LEN;
-    // Tag by tag, since etherparse's packet slicing stops after three.
-    for _ in 0..TAGS {
-        if !is_tag(ether_type) {
+    let is_tag = |value: u16| is_tag(EtherType(value)) || block.vlan_tpids.contains(&value);
+    let (mut tags, mut encapsulated) = (0, false);
+    // By hand: etherparse knows other tags, three of them, and no SNAP in Ethernet.
+    loop {
+        if is_tag(ether_type) {
+            if tags == TAGS {
+                return Some(Content::TooDeep);
+            }
+            ether_type = bytes.number(at + 2)?;
+            at += 4;
+            tags += 1;
+        } else if ether_type <= LONGEST_PAYLOAD && !encapsulated && bytes.get(at, 8)?.starts_with(&LLC_SNAP) {
+            ether_type = bytes.number(at + 6)?;
+            at += 8;
+            encapsulated = true;
+        } else {
             break;
         }
-        let tag = SingleVlanHeaderSlice::from_slice(&frame[at..]).ok()?;
-        ether_type = tag.ether_type();
-        at += 4;
     }
-    match ether_type.0 {
+    let link = |family, network| Link {
+        family,
+        network,
+        pppoe: None,
+        answerable: !encapsulated,
+    };
+    Some(match ether_type {
         // PPPoE session stage (RFC 2516). etherparse does not know it; and nothing in it is validated.
         0x8864 => {
-            let (family, protocol_bytes) = ppp(Bytes::of(frame), at + 6)??;
-            Some(Link {
-                family,
-                network: at + 6 + protocol_bytes,
+            let (family, protocol_bytes) = ppp(bytes, at + 6)??;
+            Content::Ip(Link {
                 pppoe: Some(Pppoe {
                     length_at: at + 4,
                     protocol_bytes,
                 }),
+                ..link(family, at + 6 + protocol_bytes)
             })
         }
-        other => Some(Link {
-            family: Family::of_ether_type(other)?,
-            network: at,
-            pppoe: None,
-        }),
-    }
+        0x8847 | 0x8848 if skips_labels => {
+            let stack = (0..LABELS).map(|label| at + 4 * label);
+            let mut bottom = None;
+            for label in stack {
+                if bytes.byte(label + 2)? % 2 == 1 {
+                    bottom = Some(label + 4);
+                    break;
+                }
+            }
+            let Some(network) = bottom else {
+                return Some(Content::TooDeep);
+            };
+            let family = match bytes.byte(network)? / 16 {
+                4 => Family::V4,
+                6 => Family::V6,
+                _ => return None,
+            };
+            Content::Ip(Link {
+                answerable: false,
+                ..link(family, network)
+            })
+        }
+        other => Content::Ip(link(Family::of_ether_type(other)?, at)),
+    })
 }
 
+/// Whether this is the `EtherType` of a tag that every policy skips.
 pub fn is_tag(ether_type: EtherType) -> bool {
     [0x8100, 0x88a8, 0x9100].contains(&ether_type.0)
 }

@@ -8,7 +8,7 @@ use super::{bytes::Bytes, segment::Segment};
 
 /// The TCP header of a segment that may be answered.
 pub fn header<'f>(frame: &'f [u8], segment: &Segment) -> Option<TcpHeaderSlice<'f>> {
-    if segment.tunnelled || segment.fragmented {
+    if segment.tunnelled || segment.fragmented || !segment.link.answerable {
         return None;
     }
     // etherparse requires what the documents require: the header with its options inside the bytes that it is given.

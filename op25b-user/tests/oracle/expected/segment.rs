@@ -6,7 +6,7 @@ use etherparse::ip_number;
 
 use super::{
     bytes::{Bytes, FARTHEST},
-    link::{self, Family, Link},
+    link::{self, Content, Family, Link},
     network::{self, Network, Upper},
     tunnel,
 };
@@ -65,8 +65,11 @@ pub enum Reading {
 
 /// Reads a frame. A program for uplinks reads no tunnels.
 pub fn read(policy: &Policy, role: Role, frame: &[u8]) -> Reading {
-    let Some(link) = link::read(frame) else {
-        return Reading::Ended(Reason::NotIp);
+    let link = match link::read(&policy.block, policy.skips_labels(), frame) {
+        Content::Ip(link) => link,
+        // No equipment sends that; the Internet's side is not filtered for it.
+        Content::TooDeep if role == Role::Subscriber => return Reading::Unaddressed,
+        Content::TooDeep | Content::NotIp => return Reading::Ended(Reason::NotIp),
     };
     let bytes = Bytes::of(frame);
     let Ok(outer) = network::read(bytes, link.network, link.family) else {

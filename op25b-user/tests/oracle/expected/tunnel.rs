@@ -243,11 +243,24 @@ fn ethernet(bytes: Bytes<'_>, frame: usize) -> Option<Inner> {
     const PPPOE_SESSION: u16 = 0x8864;
 
     let mut at = frame + ADDRESSES;
-    for _ in 0..=link::TAGS {
+    let (mut tags, mut encapsulated) = (0, false);
+    loop {
         let ether_type = bytes.number(at)?;
         at += 2;
         if link::is_tag(EtherType(ether_type)) {
+            if tags == link::TAGS {
+                return Some(Inner::Hidden);
+            }
             at += 2;
+            tags += 1;
+            continue;
+        }
+        if ether_type <= link::LONGEST_PAYLOAD
+            && !encapsulated
+            && bytes.get(at, 8)?.starts_with(&link::LLC_SNAP)
+        {
+            at += 6;
+            encapsulated = true;
             continue;
         }
         if ether_type != PPPOE_SESSION {
@@ -264,7 +277,6 @@ fn ethernet(bytes: Bytes<'_>, frame: usize) -> Option<Inner> {
             None => Inner::Other,
         });
     }
-    Some(Inner::Hidden)
 }
 
 /// RFC 2661 in UDP; empty if it cannot be read. UDP's and L2TP's own lengths are not used.

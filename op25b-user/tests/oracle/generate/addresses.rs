@@ -53,6 +53,10 @@ pub struct Universe {
     other_ports: Vec<u16>,
     /// The kinds of tunnel that the policy enables.
     pub tunnels: Vec<Tunnel>,
+    /// The policy's own VLAN tags.
+    pub tpids: Vec<u16>,
+    /// Whether it skips labels.
+    pub mpls: bool,
 }
 
 impl Universe {
@@ -102,6 +106,8 @@ impl Universe {
                 .into_iter()
                 .filter(|tunnel| policy.looks_into(*tunnel))
                 .collect(),
+            tpids: policy.block.vlan_tpids.clone(),
+            mpls: policy.skips_labels(),
         }
     }
 

@@ -89,14 +89,18 @@ fn interfaces() -> impl Strategy<Value = Vec<Interface>> {
         1 => Just(Tunnel::ALL.to_vec()),
         2 => prop::sample::subsequence(Tunnel::ALL.to_vec(), 0..=Tunnel::ALL.len()),
     ];
-    (prop::collection::vec(tunnels, 1..3), any::<bool>()).prop_map(|(subscribers, has_uplink)| {
-        let subscribers = subscribers.into_iter().map(|tunnels| Interface {
+    let mpls = prop::bool::weighted(0.3);
+    let subscribers = prop::collection::vec((tunnels, mpls), 1..3);
+    (subscribers, any::<bool>(), mpls).prop_map(|(subscribers, has_uplink, mpls)| {
+        let subscribers = subscribers.into_iter().map(|(tunnels, mpls)| Interface {
             role: Role::Subscriber,
             tunnels,
+            mpls,
         });
         let uplink = Interface {
             role: Role::Uplink,
             tunnels: Vec::new(),
+            mpls,
         };
         subscribers.chain(has_uplink.then_some(uplink)).collect()
     })
@@ -112,9 +116,13 @@ fn block() -> impl Strategy<Value = Block> {
         prop::sample::select(vec![Inbound::Allow, Inbound::Block]),
         // So many that no reset is ever held back.
         prop::sample::select(vec![None, Some(1_000_000)]),
+        prop_oneof![
+            2 => Just(Vec::new()),
+            1 => prop::sample::subsequence(vec![0x9200u16, 0x9300, 0x0600, 0xffff, 0x88b5], 1..=4).prop_shuffle(),
+        ],
     )
         .prop_map(
-            |(ports, segments, action, uninspectable, unlisted, inbound, reset_rate)| {
+            |(ports, segments, action, uninspectable, unlisted, inbound, reset_rate, vlan_tpids)| {
                 let prohibits = action == Action::Prohibit;
                 let routers = [
                     IpAddr::from(Ipv4Addr::new(192, 0, 2, 1)),
@@ -128,6 +136,7 @@ fn block() -> impl Strategy<Value = Block> {
                     uninspectable,
                     unlisted,
                     inbound,
+                    vlan_tpids,
                     prohibit_from: if prohibits { routers.to_vec() } else { Vec::new() },
                     // So many that no answer is ever held back.
                     prohibit_rate: prohibits.then_some(1_000_000),

@@ -27,7 +27,7 @@ pub fn tunnel(universe: &Universe, packet: BoxedStrategy<Packet>) -> impl Strate
             bytes: packet.bytes,
         }).boxed(),
         weight(Tunnel::Gre) => gre(packet.clone()).boxed(),
-        weight(Tunnel::EthernetInGre) => ethernet_in_gre(packet.clone()).boxed(),
+        weight(Tunnel::EthernetInGre) => ethernet_in_gre(universe, packet.clone()).boxed(),
         weight(Tunnel::L2tp) => l2tp(packet).boxed(),
     ]
 }
@@ -79,9 +79,12 @@ fn gre(packet: BoxedStrategy<Packet>) -> impl Strategy<Value = Upper> {
 }
 
 /// A frame in GRE, with the link headers of any other.
-fn ethernet_in_gre(packet: BoxedStrategy<Packet>) -> impl Strategy<Value = Upper> {
+fn ethernet_in_gre(
+    universe: &Universe,
+    packet: BoxedStrategy<Packet>,
+) -> impl Strategy<Value = Upper> + use<> {
     let ether_type = prop_oneof![16 => Just(0x6558u16), 1 => prop::sample::select(vec![0x0800u16, 0x88be])];
-    let frame = (frames::link(), packet).prop_map(|(link, packet)| {
+    let frame = (frames::link(universe), packet).prop_map(|(link, packet)| {
         let mut frame = link.before(&packet);
         frame.extend(packet.bytes);
         frame

@@ -94,6 +94,9 @@ fn write_interface(f: &mut fmt::Formatter<'_>, index: usize, interface: &Interfa
         let tunnels: Vec<_> = interface.tunnels.iter().map(tunnel).collect();
         write!(f, ", tunnels: [{}]", tunnels.join(", "))?;
     }
+    if interface.mpls {
+        write!(f, ", mpls: true")?;
+    }
     writeln!(f, " }}")
 }
 
@@ -129,6 +132,14 @@ fn write_block(f: &mut fmt::Formatter<'_>, block: &Block) -> fmt::Result {
     }
     if !block.prohibit_from.is_empty() {
         writeln!(f, "  prohibit_from: {}", list(&block.prohibit_from))?;
+    }
+    if !block.vlan_tpids.is_empty() {
+        let tpids: Vec<_> = block
+            .vlan_tpids
+            .iter()
+            .map(|tpid| format!("{tpid:#06x}"))
+            .collect();
+        writeln!(f, "  vlan_tpids: [{}]", tpids.join(", "))?;
     }
     if let Some(rate) = block.prohibit_rate {
         writeln!(f, "  prohibit_rate: {rate}")?;

@@ -5,7 +5,7 @@
 use op25b_common::{Reason, Tunnel};
 use op25b_ebpf::parse::{
     MAX_OFFSET, Network, OPEN_END, UpperLayer,
-    ethernet::{Link, MAX_LINK_LENGTH, parse_link},
+    ethernet::{Framing, Link, MAX_LINK_LENGTH, Usual, parse_link},
     extensions::{proto_is_extension, skip_extensions},
     ipv4::{self, parse_ipv4},
     ipv6::{self, parse_ipv6},
@@ -18,17 +18,36 @@ use op25b_ebpf::parse::{
 pub fn check(frame: &[u8]) {
     // At the start of a frame, and where a tunnel may carry one.
     for at in [0, 42] {
-        if let Ok((network, link)) = parse_link(&frame, at) {
-            assert!(link.ppp <= 2);
-            assert!(link.length <= at + MAX_LINK_LENGTH && link.length <= length(frame));
-            packet(frame, network, link.length);
-            if let Some(upper) = upper(frame, network, link.length) {
-                enter(frame, network, link, upper);
-            }
-        }
+        link(frame, at, &Usual);
+        link(frame, at, &Further);
     }
     for network in [Network::V4, Network::V6] {
         packet(frame, network, 0);
+    }
+}
+
+/// The policy has a tag of its own, and labels are skipped.
+struct Further;
+
+impl Framing for Further {
+    fn is_own_vlan_tag(&self, ethertype: u16) -> bool {
+        ethertype == 0x9200
+    }
+
+    fn skips_labels(&self) -> bool {
+        true
+    }
+}
+
+/// The Ethernet frame at `at`, and what is in it.
+fn link(frame: &[u8], at: u32, framing: &impl Framing) {
+    if let Ok((network, link)) = parse_link(&frame, at, framing) {
+        assert!(link.ppp <= 2);
+        assert!(link.length <= at + MAX_LINK_LENGTH && link.length <= length(frame));
+        packet(frame, network, link.length);
+        if let Some(upper) = upper(frame, network, link.length) {
+            enter(frame, network, link, upper);
+        }
     }
 }
 
