@@ -52,19 +52,16 @@ fn mistakes(report: &Report) -> Mistakes {
 }
 
 fn parse(file: &str, text: &str, progress: &dyn Fn(u64)) -> Result<Vec<ImportRow>, Report> {
-    let new = || List {
+    let mut list = List {
         // Times are validated by the daemon.
         context: Context::new(file, text, Timestamp::UNIX_EPOCH, TimeZone::UTC),
         exemptions: Vec::new(),
         first: None,
         progress,
     };
-    let (list, wrong) = match yaml::read(text, new) {
-        Ok(list) => (list, None),
-        Err((list, diagnostic)) => (list, Some(diagnostic)),
-    };
+    let read = yaml::read(text, &mut list);
     let mut reporter = list.context.reporter;
-    if let Some(diagnostic) = wrong {
+    if let Err(diagnostic) = read {
         reporter.report_file(diagnostic);
     }
     if reporter.errors() == 0 {

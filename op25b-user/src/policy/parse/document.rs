@@ -68,16 +68,13 @@ pub(crate) fn read(
     now: Timestamp,
     time_zone: &TimeZone,
 ) -> Result<Loaded, Report> {
-    let new = || Document::new(Context::new(file, text, now, time_zone.clone()));
-    let (document, wrong) = match yaml::read(text, new) {
-        Ok(document) => (document, None),
-        Err((document, diagnostic)) => (document, Some(diagnostic)),
-    };
+    let mut document = Document::new(Context::new(file, text, now, time_zone.clone()));
+    let read = yaml::read(text, &mut document);
     // Also those of a policy with errors: a change of any of them is a change of the policy.
     let texts = ListTexts::read(document.context.lists.names(), lists);
-    match wrong {
-        None => document.finish(&texts),
-        Some(diagnostic) => {
+    match read {
+        Ok(()) => document.finish(&texts),
+        Err(diagnostic) => {
             let mut reporter = document.context.reporter;
             reporter.report_file(diagnostic);
             Err(reporter.finish())

@@ -1,4 +1,4 @@
-//! Reads any YAML with the YAML library.
+//! Reads YAML with the YAML library.
 //!
 //! `derive(Deserialize)` stops at the first error and does not keep spans. So items are read as small trees of [`Node`],
 //! which can hold anything, and are checked one layer up, where errors are collected. Only one item is a tree at any time,
@@ -110,12 +110,8 @@ fn span(location: Location) -> Span {
     }
 }
 
-/// Reads the document into `items`. The error is the YAML library's.
-pub(super) fn read<'t>(
-    source: &Source<'t>,
-    text: &'t str,
-    items: &mut dyn Items<'t>,
-) -> Result<(), Diagnostic> {
+/// Reads the document into `items`. The error is the YAML library's; `items` has what comes before it.
+pub(crate) fn read<'t>(text: &'t str, items: &mut dyn Items<'t>) -> Result<(), Diagnostic> {
     serde_yaml::with_deserializer_from_str_with_options(text, options(), |deserializer| {
         Pieces {
             items,
@@ -123,7 +119,7 @@ pub(super) fn read<'t>(
         }
         .deserialize(deserializer)
     })
-    .map_err(|error| diagnose(source, &error))
+    .map_err(|error| diagnose(&Source::new(text), &error))
 }
 
 /// The library's default limits suit configuration files. A policy may hold a million exemptions, and the size of the file
