@@ -35,6 +35,8 @@ use crate::{
 const COMMAND: &str = env!("CARGO_BIN_EXE_op25b");
 /// Repetitions of one row end after this time, whatever their number.
 const LONGEST: Duration = Duration::from_secs(20);
+/// The file of the exemptions, beside the policy.
+const LIST: &str = "customers.csv";
 
 /// A policy with so many exemptions.
 #[derive(Debug, Serialize)]
@@ -71,10 +73,13 @@ pub fn measure(args: &Args) -> anyhow::Result<Vec<Row>> {
                 table::thousands(exemptions.into())
             ));
             let head = head(pair.receiver());
-            let text = format!("{head}exemptions:\n{}", records(exemptions, true));
-            fs::write(&file, &text).context("cannot write to a temporary directory")?;
-            let stored = Stored::new(&head, &format!("exemptions:\n{}", records(exemptions, false)))?;
-            row(exemptions, text.len() as u64, &file, &stored)
+            let list = records(exemptions);
+            let text = format!("{head}exemptions_from: [{LIST}]\n");
+            fs::write(&file, &text)
+                .and_then(|()| fs::write(file.with_file_name(LIST), &list))
+                .context("cannot write to a temporary directory")?;
+            let stored = Stored::new(&head, &list)?;
+            row(exemptions, (text.len() + list.len()) as u64, &file, &stored)
         })
         .collect()
 }
@@ -92,24 +97,16 @@ fn head(interface: &str) -> String {
     )
 }
 
-/// Exemptions as people keep them; each fourth is an IPv6 one. Only a policy file gives them ids.
-fn records(exemptions: u32, has_ids: bool) -> String {
+/// Exemptions as CSV, as people keep them; each fourth is an IPv6 one.
+fn records(exemptions: u32) -> String {
     let (v4, v6) = (
         Scenario::draw(Family::V4, exemptions - exemptions / 4, Spread::Scattered),
         Scenario::draw(Family::V6, exemptions / 4, Spread::Scattered),
     );
-    let mut text = String::new();
+    let mut text = "customer,prefixes,ticket,expires\n".to_owned();
     for (number, prefix) in v4.exempt_prefixes().chain(v6.exempt_prefixes()).enumerate() {
-        let id = if has_ids {
-            format!("id: C{number}, ")
-        } else {
-            String::new()
-        };
         // Writing to a string does not fail.
-        let _ = writeln!(
-            text,
-            "  - {{ {id}customer: Customer {number}, prefixes: [{prefix}], ticket: OPS-{number}, expires: 2099-12-31 }}"
-        );
+        let _ = writeln!(text, "Customer {number},{prefix},OPS-{number},2099-12-31");
     }
     text
 }
@@ -124,7 +121,7 @@ impl Stored {
         let stored = Self {
             folder: tempfile::tempdir().context("cannot make a temporary directory")?,
         };
-        let import_file = stored.folder.path().join("import.yaml");
+        let import_file = stored.folder.path().join(LIST);
         fs::write(stored.policy(), head)
             .and_then(|()| fs::write(&import_file, import))
             .context("cannot write to a temporary directory")?;

@@ -212,3 +212,63 @@ fn a_policy_in_utf16_is_told_so() {
         assert!(errors.contains(command), "{errors}");
     }
 }
+
+#[test]
+fn lists_are_checked_with_the_policy_and_their_content_is_counted() {
+    let folder = TempDir::new().unwrap();
+    let path = file(
+        &folder,
+        &[
+            GOOD,
+            "relays: [{ name: post1, prefixes_from: [post.txt] }]\nexemptions_from: [a.csv]\n",
+        ],
+    );
+    fs::write(
+        folder.path().join("post.txt"),
+        "192.0.2.25\n192.0.2.26-192.0.2.27\n",
+    )
+    .unwrap();
+    fs::write(
+        folder.path().join("a.csv"),
+        "customer,prefixes\nA,198.51.100.8/29\n",
+    )
+    .unwrap();
+    let output = check(&path, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    let place = folder.path().display();
+    let text = out(&output);
+    for line in [
+        format!("{place}/post.txt: 2 prefixes\n"),
+        format!("{place}/a.csv: 1 exemption\n"),
+    ] {
+        assert!(text.contains(&line), "{text}");
+    }
+    assert!(
+        text.ends_with("policy.yaml: ok: 1 pool (2 prefixes), 1 relay, 1 exemption\n"),
+        "{text}"
+    );
+    let document: serde_json::Value = serde_json::from_slice(&check(&path, &["--json"]).stdout).unwrap();
+    assert_eq!(document["lists"][0]["prefixes"], 2, "{document}");
+    assert_eq!(document["lists"][1]["exemptions"], 1, "{document}");
+
+    fs::write(
+        folder.path().join("a.csv"),
+        "customer,prefixes\nA,198.51.100.9/29\n",
+    )
+    .unwrap();
+    let output = check(&path, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        err(&output).contains(&format!("--> {place}/a.csv:2:3\n")),
+        "{}",
+        err(&output)
+    );
+    fs::remove_file(folder.path().join("a.csv")).unwrap();
+    let output = check(&path, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        err(&output).contains("error[list-unreadable]"),
+        "{}",
+        err(&output)
+    );
+}
