@@ -29,8 +29,11 @@ const HOSTS: [(&str, Role); 5] = [
 ];
 
 /// Those of customers' lines, each with a framing or a tunnel of its own, under a policy that names all of them.
-const LINES: [(&str, Role); 3] = [
+const LINES: [(&str, Role); 6] = [
     ("line-pppoe", Role::Subscriber),
+    ("line-tpid", Role::Subscriber),
+    ("line-snap", Role::Subscriber),
+    ("line-mpls", Role::Subscriber),
     ("line-eogre", Role::Subscriber),
     ("line-6in6", Role::Subscriber),
 ];
