@@ -286,13 +286,13 @@ mod tests {
             may_reply: false,
             ..link(ethertype, length, ppp)
         };
-        for length in [0, 0x40, 0x05dc] {
+        for length in [0, 0x40, 0x05dc, 0x05ff] {
             assert_eq!(
                 parse(&[length], &snap(0x0800)),
                 Ok((Network::V4, found(0x0800, 22, 0)))
             );
         }
-        assert_eq!(parse(&[0x05dd], &snap(0x0800)), Err(NoNetwork::Other(0)));
+        assert_eq!(parse(&[0x0600], &snap(0x0800)), Err(NoNetwork::Other(0x0600)));
         let four = [0x8100, 0x88a8, 0x8100, 0x9100, 0x40];
         assert_eq!(
             parse(&four, &snap(0x86dd)),

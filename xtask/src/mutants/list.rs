@@ -47,8 +47,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "nothing after LLC/SNAP is read",
         "parse/snap.rs",
-        "    if length > MAX_FRAME_LENGTH {\n",
-        "    if length < MAX_FRAME_LENGTH {\n",
+        "    if length >= FIRST_ETHERTYPE {\n",
+        "    if length < FIRST_ETHERTYPE {\n",
     ),
     mutant(
         "two LLC/SNAP headers are skipped",

@@ -32,7 +32,7 @@ fn every_row_has_one_verdict_after_llc_snap_among_up_to_four_tags_and_before_a_s
         for world in WORLDS {
             for (words, packet, expected) in world.packets() {
                 for at in ethertypes(&framing) {
-                    for length in [0, 46, 1500] {
+                    for length in [0, 46, 1500, 0x05ff] {
                         rows.push(row(
                             format!("{words}, {} {framing}, LLC/SNAP at {at}", world.name),
                             encapsulated(&framing.frame(&packet), at, length, LLC_SNAP),
@@ -47,7 +47,7 @@ fn every_row_has_one_verdict_after_llc_snap_among_up_to_four_tags_and_before_a_s
 }
 
 #[test]
-fn other_llc_headers_two_of_them_and_lengths_over_1500_are_not_ip() {
+fn other_llc_headers_two_of_them_and_what_is_no_length_are_not_ip() {
     let mut rows: Vec<Row> = Vec::new();
     for tags in [&[][..], &[0x88a8, 0x8100], &[0x8100; MAX_TAGS]] {
         let framing = Framing::tags(tags);
@@ -70,8 +70,8 @@ fn other_llc_headers_two_of_them_and_lengths_over_1500_are_not_ip() {
                 NOT_IP,
             ));
             rows.push(row(
-                format!("a length of 1501, {framing}"),
-                encapsulated(&frame, at, 1501, LLC_SNAP),
+                format!("0x0600, {framing}"),
+                encapsulated(&frame, at, 0x0600, LLC_SNAP),
                 NOT_IP,
             ));
             rows.push(row(

@@ -46,8 +46,8 @@ pub struct Pppoe {
 pub const TAGS: usize = 4;
 /// How many MPLS labels.
 const LABELS: usize = 4;
-/// The longest payload of a frame with a length field.
-pub const LONGEST_PAYLOAD: u16 = 1500;
+/// The first number that is an `EtherType`: lower ones are lengths.
+pub const FIRST_ETHER_TYPE: u16 = 0x0600;
 /// LLC and SNAP for an `EtherType` (RFC 1042).
 pub const LLC_SNAP: [u8; 6] = [0xaa, 0xaa, 0x03, 0x00, 0x00, 0x00];
 
@@ -81,7 +81,7 @@ fn read_header(block: &Block, skips_labels: bool, frame: &[u8]) -> Option<Conten
             ether_type = bytes.number(at + 2)?;
             at += 4;
             tags += 1;
-        } else if ether_type <= LONGEST_PAYLOAD && !encapsulated && bytes.get(at, 8)?.starts_with(&LLC_SNAP) {
+        } else if ether_type < FIRST_ETHER_TYPE && !encapsulated && bytes.get(at, 8)?.starts_with(&LLC_SNAP) {
             ether_type = bytes.number(at + 6)?;
             at += 8;
             encapsulated = true;

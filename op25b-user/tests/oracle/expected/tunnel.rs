@@ -255,7 +255,7 @@ fn ethernet(bytes: Bytes<'_>, frame: usize) -> Option<Inner> {
             tags += 1;
             continue;
         }
-        if ether_type <= link::LONGEST_PAYLOAD
+        if ether_type < link::FIRST_ETHER_TYPE
             && !encapsulated
             && bytes.get(at, 8)?.starts_with(&link::LLC_SNAP)
         {

@@ -60,7 +60,7 @@ pub fn link(universe: &Universe) -> impl Strategy<Value = Link> + use<> {
     let tag = prop::sample::select(tags);
     let snap = prop_oneof![
         8 => Just(None),
-        1 => (0usize..5, prop_oneof![4 => 0u16..=1500, 1 => 1490u16..1540]).prop_map(Some),
+        1 => (0usize..5, prop_oneof![4 => 0u16..=1500, 1 => 1490u16..1550]).prop_map(Some),
     ];
     let labels = (
         1usize..=6,
