@@ -78,6 +78,33 @@ fn an_interface_that_takes_the_name_of_a_renamed_one_is_filtered_and_the_other_r
 }
 
 #[test]
+fn while_no_interface_bears_its_name_a_renamed_one_gets_each_generation() {
+    let scene = Scene::new();
+    let filter = scene.filter(&scene.policy(SMALL));
+    scene.ip(&["link set sub0 down", "link set sub0 name old0"]);
+    eventually("it is noticed", || {
+        scene.interface_report("sub0")["state"] == "missing"
+    });
+    let before = scene.program_on("old0").unwrap();
+    filter.reload().unwrap();
+    let after = scene.program_on("old0").unwrap();
+    assert_ne!(before, after);
+    assert_eq!(Some(after), scene.program_on("corp0"));
+    assert_eq!(scene.daemon_report()["state"], "degraded");
+    assert_eq!(logged(&filter, "\"detached"), 0, "{}", filter.log());
+    assert_eq!(pins(&scene), ["corp0", "sub0"]);
+    // The same by a restart.
+    filter.leave_by(nix::sys::signal::Signal::SIGKILL).unwrap();
+    let filter = scene.filter(&scene.policy(SMALL));
+    assert_eq!(scene.program_on("old0"), scene.program_on("corp0"));
+    scene.ip(&["link set old0 name sub0"]);
+    eventually("it is enforced", || {
+        scene.interface_report("sub0")["state"] == "enforced"
+    });
+    assert_eq!(logged(&filter, "\"attached\""), 0, "{}", filter.log());
+}
+
+#[test]
 fn an_interface_that_takes_the_name_of_one_in_another_namespace_is_filtered() {
     let scene = Scene::new();
     let filter = scene.filter(&scene.policy(SMALL));

@@ -63,6 +63,7 @@ pub(super) fn plan<'a>(
     let mut steps = Vec::new();
     let mut replaced = Vec::new();
     let mut skipped = Vec::new();
+    let mut absent = Vec::new();
     let mut targets: Vec<_> = targets.iter().collect();
     while let Err(why) = check_together(interfaces, &targets) {
         let position = |entry: &str| targets.iter().position(|target| target.interface == entry);
@@ -97,11 +98,22 @@ pub(super) fn plan<'a>(
                 interface,
                 how: How::Attach,
             }),
-            Err(why) if target.need.allows(&why) => skipped.push(Skipped {
-                interface: target.interface.clone(),
-                why,
-            }),
+            Err(why) if target.need.allows(&why) => {
+                if why.is_absence() {
+                    absent.push(target);
+                }
+                skipped.push(Skipped {
+                    interface: target.interface.clone(),
+                    why,
+                });
+            }
             Err(why) => return Err(why),
+        }
+    }
+    for target in absent {
+        if let Some((interface, info)) = renamed(before, interfaces, &replaced, target) {
+            skipped.retain(|skipped| skipped.interface != target.interface);
+            replaced.push((target, interface, info));
         }
     }
     // Nothing is refused from here on: links can be taken out of the snapshot.
@@ -136,6 +148,24 @@ pub(super) fn plan<'a>(
         How::Exchange(..) => 3,
     });
     Ok(Plan { steps, skipped })
+}
+
+/// The interface that bore the name of a target, and runs our link under another name that no target has. The filter stays
+/// there while no interface bears the name: the policy may be about to get the new one.
+fn renamed<'a>(
+    before: &Snapshot,
+    interfaces: &'a Interfaces,
+    replaced: &[(&Target, &Interface, XdpLinkInfo)],
+    target: &Target,
+) -> Option<(&'a Interface, XdpLinkInfo)> {
+    let mut links = before.links.iter();
+    let info = links.find(|pinned| pinned.interface == target.interface)?.info;
+    let mut all = interfaces.iter();
+    let interface = all.find(|interface| info.runs_on(interface))?;
+    let is_free = replaced
+        .iter()
+        .all(|(_, other, _)| other.index != interface.index);
+    is_free.then_some((interface, info))
 }
 
 impl Need {
