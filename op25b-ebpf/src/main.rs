@@ -35,15 +35,10 @@ mod reject;
 mod scratch;
 mod slow_path;
 mod stats;
+mod usual;
 mod verdict;
 
 use aya_ebpf::{macros::xdp, programs::XdpContext};
-use op25b_common::{Action, Reason};
-
-use crate::{
-    fast_path::Parsed,
-    verdict::{decide, pass},
-};
 
 #[unsafe(link_section = "license")]
 #[unsafe(no_mangle)]
@@ -59,27 +54,11 @@ fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
 /// The program for subscriber interfaces.
 #[xdp(frags)]
 pub fn op25b_subscribe(ctx: XdpContext) -> u32 {
-    match fast_path::parse::<false, false>(ctx.ctx) {
-        Parsed::Pass(reason) => pass(reason),
-        Parsed::Segment(ports, _) if !decide::is_blocked_port(ports & 0xffff) => pass(Reason::OtherPort),
-        // One of the two is not in the program that the kernel keeps: the action is a constant to the verifier.
-        Parsed::Segment(_, segment) if maps::ACTION.load() == Action::Drop as u8 => {
-            verdict::op25b_fast_verdict(ctx.ctx, segment.bits())
-        }
-        Parsed::Segment(_, segment) => reject::op25b_fast_reject(ctx.ctx, segment.bits()),
-        Parsed::SlowPath => own_tags::subscribe(ctx.ctx),
-    }
+    usual::subscribe::<false>(ctx.ctx, own_tags::subscribe)
 }
 
 /// The program for uplink interfaces, where the subscriber is the destination.
 #[xdp(frags)]
 pub fn op25b_uplink(ctx: XdpContext) -> u32 {
-    match fast_path::parse::<true, false>(ctx.ctx) {
-        Parsed::Pass(reason) => pass(reason),
-        Parsed::Segment(ports, _) if !decide::is_filtered_on_uplink(ports >> 16, ports & 0xffff) => {
-            pass(Reason::OtherPort)
-        }
-        Parsed::Segment(_, segment) => verdict::op25b_up_fast_verdict(ctx.ctx, segment.bits()),
-        Parsed::SlowPath => own_tags::uplink(ctx.ctx),
-    }
+    usual::uplink::<false>(ctx.ctx, own_tags::uplink)
 }

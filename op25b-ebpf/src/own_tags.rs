@@ -5,13 +5,8 @@
 //! tags.
 
 use aya_ebpf::bindings::xdp_md;
-use op25b_common::{Action, Reason};
 
-use crate::{
-    fast_path::{self, Parsed},
-    framing, maps, reject, slow_path,
-    verdict::{self, decide, pass},
-};
+use crate::{framing, slow_path, usual};
 
 /// Instead of an action: the frame is not usual.
 const UNUSUAL: u32 = u32::MAX;
@@ -44,27 +39,12 @@ pub fn uplink(ctx: *mut xdp_md) -> u32 {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn op25b_own_tags(ctx: *mut xdp_md) -> u32 {
-    match fast_path::parse::<false, true>(ctx) {
-        Parsed::Pass(reason) => pass(reason),
-        Parsed::Segment(ports, _) if !decide::is_blocked_port(ports & 0xffff) => pass(Reason::OtherPort),
-        Parsed::Segment(_, segment) if maps::ACTION.load() == Action::Drop as u8 => {
-            verdict::op25b_fast_verdict(ctx, segment.bits())
-        }
-        Parsed::Segment(_, segment) => reject::op25b_fast_reject(ctx, segment.bits()),
-        Parsed::SlowPath => UNUSUAL,
-    }
+    usual::subscribe::<true>(ctx, |_| UNUSUAL)
 }
 
 /// The action on a frame from the Internet, or [`UNUSUAL`].
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn op25b_up_own_tags(ctx: *mut xdp_md) -> u32 {
-    match fast_path::parse::<true, true>(ctx) {
-        Parsed::Pass(reason) => pass(reason),
-        Parsed::Segment(ports, _) if !decide::is_filtered_on_uplink(ports >> 16, ports & 0xffff) => {
-            pass(Reason::OtherPort)
-        }
-        Parsed::Segment(_, segment) => verdict::op25b_up_fast_verdict(ctx, segment.bits()),
-        Parsed::SlowPath => UNUSUAL,
-    }
+    usual::uplink::<true>(ctx, |_| UNUSUAL)
 }
