@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     datapath::{Interface, Interfaces, Need, Settings, Target, XdpFeatures, obstacles},
-    policy::{Policy, Role, Wait, XdpMode},
+    policy::{Policy, Role, XdpMode},
 };
 
 /// Something that does not go together.
@@ -21,19 +21,7 @@ pub(super) struct Finding {
 /// Examines the interfaces of the policy. Nothing is changed or attached.
 pub(super) fn examine(policy: &Policy) -> anyhow::Result<Vec<Finding>> {
     let interfaces = Interfaces::list_now().context("cannot list the network interfaces")?;
-    let targets: Vec<_> = policy
-        .interfaces
-        .iter()
-        .map(|interface| Target {
-            interface: interface.name.clone(),
-            role: interface.role,
-            xdp: interface.xdp,
-            need: match interface.wait {
-                Wait::Yes => Need::MayBeMissing,
-                Wait::No => Need::Required,
-            },
-        })
-        .collect();
+    let targets = Target::all_of(policy);
     let obstacles = obstacles(&interfaces, &targets);
     let features = XdpFeatures::open().context("cannot ask for the XDP features of interfaces")?;
     let settings = Settings::open().context("cannot ask for the offloads of interfaces")?;

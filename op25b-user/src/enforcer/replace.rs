@@ -13,7 +13,7 @@ use super::{
     },
     host::Host,
     prepare::{self, Prepared},
-    state::{Enforcer, RETRY, targets},
+    state::{Enforcer, RETRY},
 };
 use crate::{
     datapath::{Filter, Interfaces, Need, PinsError, Target},
@@ -224,7 +224,7 @@ impl Enforcer {
     /// At a start the filter runs where it can. Only if it would be taken off an interface on which an earlier process left it
     /// does it have to run on those that are new: an earlier filter is better than none.
     fn next_targets(&self, policy: &Policy, interfaces: &Interfaces) -> Result<Vec<Target>, PinsError> {
-        let mut targets = targets(policy);
+        let mut targets = Target::all_of(policy);
         let known: BTreeSet<String> = if self.datapath.is_running() {
             let interfaces = self.policy().interfaces.iter();
             interfaces.map(|interface| interface.name.clone()).collect()

@@ -19,11 +19,9 @@ use super::{
 };
 use crate::{
     counted::counted,
-    datapath::{
-        Attachment, Counters, Description, Enforced, Filter, LoadError, LogLevel, Need, Target, TestRunner,
-    },
+    datapath::{Attachment, Counters, Description, Enforced, Filter, LoadError, LogLevel, TestRunner},
     fault::{FaultKind, Faults},
-    policy::{Policy, Role, Wait, Word as _},
+    policy::{Policy, Role, Word as _},
     store::Revision,
 };
 
@@ -183,22 +181,6 @@ impl Enforcer {
         let store = self.store.clone();
         move || store.maintain()
     }
-}
-
-/// Where a policy is to be enforced.
-pub(super) fn targets(policy: &Policy) -> Vec<Target> {
-    let interfaces = policy.interfaces.iter();
-    interfaces
-        .map(|interface| Target {
-            interface: interface.name.clone(),
-            role: interface.role,
-            xdp: interface.xdp,
-            need: match interface.wait {
-                Wait::Yes => Need::MayBeMissing,
-                Wait::No => Need::Required,
-            },
-        })
-        .collect()
 }
 
 /// The roles that the policy's interfaces have.

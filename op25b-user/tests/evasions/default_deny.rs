@@ -7,8 +7,7 @@ use op25b_testlab::lab::{
 };
 
 use crate::support::{
-    bot::{Bot, Outcome},
-    line::Line,
+    bot::Outcome,
     packet::{IPV6_DESTINATION_OPTIONS, destination_options, ip},
     segment::{ACK, Flow, PSH, Segment, TCP},
     stage::{Evasion, MAIL, Stage, UNLISTED_BOT, counters, growth, named, plain, policy},
@@ -18,19 +17,6 @@ use crate::support::{
 const HEADERS: usize = 9;
 const GREETING: &[u8] = b"EHLO bot.example\r\n";
 const HIDDEN: [(Reason, u64); 1] = [(Uninspectable, 1)];
-
-/// A bot that sends on the subscriber's line, and receives where its address is.
-fn stage() -> Stage {
-    let mut stage = Stage::new();
-    stage.bot = Bot::apart(
-        &stage.lab,
-        Host::Subscriber,
-        Host::Relay,
-        Line::ETHERNET,
-        UNLISTED_BOT,
-    );
-    stage
-}
 
 /// A policy that drops what unlisted sources send to the mail port, with these exemptions of the bot.
 fn default_deny(exemption: &str) -> String {
@@ -75,7 +61,7 @@ fn hold_a_dialogue(stage: &mut Stage) {
 
 #[test]
 fn a_dialogue_after_nine_headers_from_an_unlisted_source_is_blocked_where_unlisted_sources_are() {
-    let mut stage = stage();
+    let mut stage = Stage::with_unlisted_bot();
     hold_a_dialogue(&mut stage);
     let filter = stage.filter(&plain());
     let before = counters(&filter);
@@ -89,7 +75,7 @@ fn a_dialogue_after_nine_headers_from_an_unlisted_source_is_blocked_where_unlist
 
 #[test]
 fn an_exemption_for_some_destinations_lets_an_unlisted_source_hide_no_ports() {
-    let mut stage = stage();
+    let mut stage = Stage::with_unlisted_bot();
     let evasion = || Evasion::new(V6, &HIDDEN, hidden_syn);
     stage.play(
         &default_deny(", destinations: [192.0.2.200, 2001:db8:dead::1]"),

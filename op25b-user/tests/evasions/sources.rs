@@ -13,9 +13,7 @@ use crate::support::{
     bot::{Bot, Outcome},
     line::Line,
     segment::{ACK, Flow, SYN, Segment},
-    stage::{
-        BOT, Evasion, OTHER_BOT, Stage, UNLISTED_BOT, counters, eventually, growth, named, plain, policy,
-    },
+    stage::{BOT, Evasion, OTHER_BOT, Stage, counters, eventually, growth, named, plain, policy},
 };
 
 #[test]
@@ -35,14 +33,7 @@ fn a_source_forged_from_another_pool_is_blocked_though_the_answers_would_arrive_
 
 #[test]
 fn a_source_forged_from_no_pool_is_dropped_where_unlisted_sources_are() {
-    let mut stage = Stage::new();
-    stage.bot = Bot::apart(
-        &stage.lab,
-        Host::Subscriber,
-        Host::Relay,
-        Line::ETHERNET,
-        UNLISTED_BOT,
-    );
+    let mut stage = Stage::with_unlisted_bot();
     let filter = stage.filter(&plain());
     for family in Family::BOTH {
         assert_eq!(stage.plain_attempt(family), Outcome::Connected, "{family:?}");

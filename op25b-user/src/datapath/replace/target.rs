@@ -2,7 +2,7 @@
 
 use crate::{
     datapath::pins::Link,
-    policy::{Role, XdpMode},
+    policy::{Policy, Role, Wait, XdpMode},
 };
 
 /// An interface on which a program is to run.
@@ -16,6 +16,25 @@ pub struct Target {
     pub xdp: XdpMode,
     /// Whether the filter must run there.
     pub need: Need,
+}
+
+impl Target {
+    /// The interfaces of a policy.
+    #[must_use]
+    pub fn all_of(policy: &Policy) -> Vec<Self> {
+        let interfaces = policy.interfaces.iter();
+        interfaces
+            .map(|interface| Self {
+                interface: interface.name.clone(),
+                role: interface.role,
+                xdp: interface.xdp,
+                need: match interface.wait {
+                    Wait::Yes => Need::MayBeMissing,
+                    Wait::No => Need::Required,
+                },
+            })
+            .collect()
+    }
 }
 
 /// Whether a filter must run on an interface: if it must and cannot, it replaces no other one anywhere.

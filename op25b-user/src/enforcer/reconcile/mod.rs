@@ -15,7 +15,7 @@ use std::time::Instant;
 use tracing::{error, info, warn};
 
 use self::history::LinkHistory;
-use super::state::{Enforcer, targets};
+use super::state::Enforcer;
 use crate::{
     datapath::{
         AttachError, Followed, Interface, InterfaceEvent, Interfaces, InterfacesError, LinkState,
@@ -69,7 +69,7 @@ impl Enforcer {
     pub(crate) fn reconcile(&mut self) {
         self.repair_pins();
         let now = Instant::now();
-        let targets = targets(self.policy());
+        let targets = Target::all_of(self.policy());
         self.link_histories
             .retain(|name, _| targets.iter().any(|target| target.interface == *name));
         let names = targets.iter().map(|target| target.interface.as_str());

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::mistakes::Mistakes;
+use super::{columns::COLUMNS, mistakes::Mistakes};
 use crate::{
     exemption::{ImportRow, NewExemption},
     policy::{
@@ -17,15 +17,7 @@ use crate::{
 };
 
 /// The keys of an exemption. `id` and `created` are missing: the store assigns them.
-const KEYS: &[&str] = &[
-    "customer",
-    "prefixes",
-    "destinations",
-    "ticket",
-    "note",
-    "expires",
-    "force",
-];
+const KEYS: &[&str] = &COLUMNS;
 
 /// Reads a file. `progress` is called with the number of bytes read so far.
 pub(super) fn read(text: &str, progress: &dyn Fn(u64)) -> Result<Vec<ImportRow>, Mistakes> {

@@ -135,6 +135,19 @@ impl Stage {
         }
     }
 
+    /// With a bot that sends from no pool on the subscriber's line, and receives where its address is.
+    pub fn with_unlisted_bot() -> Self {
+        let mut stage = Self::new();
+        stage.bot = Bot::apart(
+            &stage.lab,
+            Host::Subscriber,
+            Host::Relay,
+            Line::ETHERNET,
+            UNLISTED_BOT,
+        );
+        stage
+    }
+
     /// Starts op25b with a policy and waits until it enforces.
     pub fn filter(&self, policy: &str) -> Filter {
         self.filter_on(Host::Router, policy)
