@@ -66,3 +66,39 @@ fn the_documents_name_every_diagnostic() {
         );
     }
 }
+
+/// The first policy of the README, as it is pasted.
+fn first_policy() -> String {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+    let (_, section) = readme.split_once("\n## First policy\n").unwrap();
+    let (_, block) = section.split_once("\n```yaml\n").unwrap();
+    block.split_once("```\n").unwrap().0.to_owned()
+}
+
+#[test]
+fn the_first_policy_of_the_readme_is_clean_as_it_is_pasted() {
+    let loaded = policy::parse("policy.yaml", &first_policy()).unwrap_or_else(|report| panic!("{report}"));
+    assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
+    policy::compile(&loaded.policy).unwrap();
+}
+
+#[test]
+fn every_key_in_a_comment_of_the_first_policy_is_clean_as_well() {
+    let text = first_policy();
+    let mut keys = Vec::new();
+    let with_keys: String = text
+        .lines()
+        .map(|line| match line.split_once("# ") {
+            // A comment of a whole line is a key; one after a key is a remark.
+            Some((indent, key)) if indent.trim().is_empty() => {
+                keys.extend(key.split_once(':').map(|(key, _)| key.to_owned()));
+                format!("{indent}{key}\n")
+            }
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    assert_eq!(keys, ["xdp", "wait", "tunnels"]);
+    let loaded = policy::parse("policy.yaml", &with_keys).unwrap_or_else(|report| panic!("{report}"));
+    assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
+    assert!(text.contains("mode: monitor") && with_keys.contains("tunnels: [4in6]"));
+}
