@@ -1,7 +1,5 @@
 //! The programs that op25b is measured with, and op25b's own, loaded.
 
-use std::path::PathBuf;
-
 use anyhow::{Context as _, ensure};
 use aya::{
     Ebpf, EbpfLoader,
@@ -9,7 +7,6 @@ use aya::{
     programs::Xdp,
 };
 use aya_obj::programs::XdpAttachType;
-use jiff::Timestamp;
 use op25b::{
     datapath::{Description, Filter, LoadOptions},
     policy::{self, Policy, Role},
@@ -60,19 +57,9 @@ pub fn policy(text: &str) -> anyhow::Result<Policy> {
 pub fn op25b(policy: &Policy) -> anyhow::Result<Filter> {
     let compiled = policy::compile(policy)?;
     let description = Description {
-        interfaces: Vec::new(),
-        version: env!("CARGO_PKG_VERSION").into(),
-        pid: std::process::id(),
-        loaded_at: Timestamp::now(),
-        network_namespace: None,
-        policy_file: PathBuf::from("policy.yaml"),
-        policy_sha256: String::new(),
-        pools: Vec::new(),
-        reached: policy::ReachedDates::default(),
-        pool_prefixes: Vec::new(),
         relays: policy.relays.len(),
         exemptions: policy.exemptions.len(),
-        exemption_ends: Vec::new(),
+        ..Description::new("policy.yaml")
     };
     Ok(Filter::load(&compiled, &description, LoadOptions::default())?)
 }

@@ -11,11 +11,15 @@ impl Daemon {
     /// Executes a request, and sends the answer. A client that has gone away gets none, which is no error.
     pub(super) async fn dispatch(&mut self, enforcer: &mut Enforcer, request: Request) {
         match request {
-            Request::Reload { dry_run, answer } => {
+            Request::Reload {
+                dry_run,
+                caller,
+                answer,
+            } => {
                 let reload = if dry_run {
                     self.dry_run(enforcer).await
                 } else {
-                    self.reload(enforcer, "reload").await
+                    self.reload(enforcer, caller.loads_by("reload")).await
                 };
                 let _ = answer.send(reload);
             }

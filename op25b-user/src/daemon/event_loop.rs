@@ -14,7 +14,11 @@ use super::{
     process::{held_signals::HeldSignals, service},
     state::{Daemon, Stopping},
 };
-use crate::{datapath::requirements, enforcer::Enforcer, policy::Report};
+use crate::{
+    datapath::{LoadedBy, requirements},
+    enforcer::Enforcer,
+    policy::Report,
+};
 
 /// How long closing the store may take.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
@@ -60,7 +64,7 @@ impl Daemon {
                 return Ok(());
             }
             if mem::take(&mut self.reload_is_due) {
-                self.reload(enforcer, "SIGHUP").await;
+                self.reload(enforcer, LoadedBy::now("SIGHUP")).await;
                 continue;
             }
             tokio::select! {

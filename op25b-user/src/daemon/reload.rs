@@ -8,6 +8,7 @@ use tracing::{error, info, warn};
 
 use super::{diagnostics, keeper::PolicyText, process::service, state::Daemon};
 use crate::{
+    datapath::LoadedBy,
     enforcer::{Enforcer, Host as _},
     fault::FaultKind,
     policy::{self, Diff, Policy, ReadError},
@@ -21,16 +22,16 @@ impl Daemon {
     /// Reloads unless the texts of the file and its lists, whose digest this is, are the same as the last time.
     pub(super) async fn reload_if_changed(&mut self, enforcer: &mut Enforcer, digest: String) {
         if self.reloads.digest.as_ref() != Some(&digest) {
-            self.reload(enforcer, "watch").await;
+            self.reload(enforcer, LoadedBy::now("watch")).await;
         }
     }
 
     /// Enforces the policy as the file is now; what cannot be enforced changes nothing.
-    pub(super) async fn reload(&mut self, enforcer: &mut Enforcer, asked_by: &str) -> ReloadAnswer {
-        info!(asked_by, policy = %self.options.policy.display(), "reloading");
+    pub(super) async fn reload(&mut self, enforcer: &mut Enforcer, asked_by: LoadedBy) -> ReloadAnswer {
+        info!(%asked_by, policy = %self.options.policy.display(), "reloading");
         service::reloading();
         let mut answer = ReloadAnswer::default();
-        let result = self.try_reload(enforcer, &mut answer).await;
+        let result = self.try_reload(enforcer, asked_by.clone(), &mut answer).await;
         let policy = self.options.policy.display();
         match &result {
             Ok(()) => {
@@ -53,7 +54,9 @@ impl Daemon {
         answer.refused = result.err().map(|error| format!("{error:#}"));
         self.reloads.last = Some(LastReload {
             at: Timestamp::now(),
-            asked_by: asked_by.to_owned(),
+            asked_by: asked_by.what,
+            uid: asked_by.uid,
+            user: asked_by.user,
             refused: answer.refused.clone(),
         });
         service::ready(&self.publish(enforcer));
@@ -78,14 +81,21 @@ impl Daemon {
         warnings.collect()
     }
 
-    async fn try_reload(&mut self, enforcer: &mut Enforcer, answer: &mut ReloadAnswer) -> anyhow::Result<()> {
+    async fn try_reload(
+        &mut self,
+        enforcer: &mut Enforcer,
+        asked_by: LoadedBy,
+        answer: &mut ReloadAnswer,
+    ) -> anyhow::Result<()> {
         let file = self.compare(enforcer, answer).await?;
         answer.warnings = interruption_warnings(enforcer, &file.policy).await?;
         for warning in &answer.warnings {
             warn!("{warning}");
         }
         let text = PolicyText::of(&file);
-        answer.warnings.extend(enforcer.replace(file, self).await?);
+        answer
+            .warnings
+            .extend(enforcer.replace(file, asked_by, self).await?);
         answer.warnings.extend(self.unfiltered_warnings(enforcer));
         self.keeper.keep_policy(text);
         if let Some(changes) = &answer.changes {

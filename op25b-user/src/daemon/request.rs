@@ -10,6 +10,7 @@ use crate::{
         Added, Explained, ExtendExemption, Extended, ImportExemptions, Imported, NewExemption, Problem,
         Removed,
     },
+    datapath::LoadedBy,
     enforcer::Requester,
     policy,
     report::ReloadAnswer,
@@ -29,6 +30,15 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// This client as what has a policy loaded.
+    pub(super) fn loads_by(self, what: &str) -> LoadedBy {
+        LoadedBy {
+            uid: Some(self.actor.uid),
+            user: Some(self.actor.name),
+            ..LoadedBy::now(what)
+        }
+    }
+
     /// The requester of a change. The digest of the request shows whether the key is used for another one.
     pub(super) fn requester(self, what: &str, request: &impl Serialize) -> Requester {
         let Self { actor, key } = self;
@@ -51,6 +61,8 @@ pub(crate) enum Request {
     Reload {
         /// Only report what would change.
         dry_run: bool,
+        /// The client.
+        caller: Caller,
         /// The channel for the answer.
         answer: oneshot::Sender<ReloadAnswer>,
     },

@@ -9,8 +9,8 @@ use super::{
     fit::{Fitted, fit},
 };
 use crate::{
-    datapath::{Description, InterfaceSummary, NetworkNamespace, PoolSummary},
-    policy::{self, CompileError, Compiled, Exemption, Policy},
+    datapath::{Description, InterfaceSummary, LoadedBy, NetworkNamespace, PoolSummary},
+    policy::{self, CompileError, Compiled, Exemption, Policy, Wait},
     store::Record,
 };
 
@@ -29,9 +29,16 @@ pub(super) struct DescribedPolicy {
 
 impl DescribedPolicy {
     /// The policy of a file with the exemptions of these records, or of as many as fit.
-    pub(super) fn of_file(file: policy::File, records: Vec<Record>) -> Result<Self, CompileError> {
+    pub(super) fn of_file(
+        file: policy::File,
+        loaded_by: LoadedBy,
+        records: Vec<Record>,
+    ) -> Result<Self, CompileError> {
         let now = Timestamp::now();
-        let mut description = describe(&file);
+        let mut description = Description {
+            loaded_by: Some(loaded_by),
+            ..describe(&file)
+        };
         let has_expired = |exemption: &Exemption| exemption.terms.have_expired(now);
         if records.is_empty() && !file.policy.exemptions.iter().any(has_expired) {
             // It is compiled.
@@ -117,18 +124,17 @@ fn described_again(before: &Description, policy: &Policy) -> Description {
 pub(crate) fn describe(file: &policy::File) -> Description {
     let policy = &file.policy;
     let mut description = Description {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        pid: std::process::id(),
-        loaded_at: Timestamp::now(),
         network_namespace: NetworkNamespace::current().ok(),
-        policy_file: file.path.clone(),
         policy_sha256: file.sha256.clone(),
+        lists: policy.lists.iter().map(|list| list.path.clone()).collect(),
         interfaces: policy
             .interfaces
             .iter()
             .map(|interface| InterfaceSummary {
                 name: interface.name.clone(),
                 role: interface.role.name().to_owned(),
+                xdp: Some(interface.xdp.name().to_owned()),
+                wait: Some(interface.wait == Wait::Yes),
             })
             .collect(),
         pools: policy
@@ -139,6 +145,7 @@ pub(crate) fn describe(file: &policy::File) -> Description {
                 mode: pool.mode.name().to_owned(),
                 prefixes: pool.prefixes.len(),
                 remembered: policy.subscribers.remember.includes(&pool.name),
+                enforce_from: pool.enforce_from.map(|from| from.at),
             })
             .collect(),
         reached: file.reached.clone(),
@@ -148,8 +155,7 @@ pub(crate) fn describe(file: &policy::File) -> Description {
             .map(|pool| pool.prefixes.iter().map(|prefix| prefix.net).collect())
             .collect(),
         relays: policy.relays.len(),
-        exemptions: 0,
-        exemption_ends: Vec::new(),
+        ..Description::new(file.path.clone())
     };
     count(&mut description, policy);
     description

@@ -7,7 +7,7 @@ use tracing::info;
 
 use super::{described::DescribedPolicy, exemptions::conflicts::file_over_stored};
 use crate::{
-    datapath::{Description, Filter, LoadOptions, LogLevel, Reused},
+    datapath::{Description, Filter, LoadOptions, LoadedBy, LogLevel, Reused},
     policy::{self, Policy},
     store::Record,
 };
@@ -30,11 +30,12 @@ pub(super) struct Prepared {
 /// Loads the policy of a file with the exemptions of these records, or of as many as fit.
 pub(super) fn load_with(
     file: policy::File,
+    loaded_by: LoadedBy,
     records: Vec<Record>,
     log: LogLevel,
     reused: &Reused,
 ) -> anyhow::Result<Prepared> {
-    let policy = DescribedPolicy::of_file(file, records)?;
+    let policy = DescribedPolicy::of_file(file, loaded_by, records)?;
     let warnings = file_over_stored(&policy.policy, policy.compiled_at);
     let prepared = load(policy, log, reused)?;
     Ok(Prepared { warnings, ..prepared })

@@ -16,7 +16,7 @@ use super::{
     state::{Enforcer, RETRY},
 };
 use crate::{
-    datapath::{Filter, Interfaces, Need, PinsError, Target},
+    datapath::{Filter, Interfaces, LoadedBy, Need, PinsError, Target},
     fault::FaultKind,
     policy::{self, Nat64, Policy},
 };
@@ -27,6 +27,7 @@ impl Enforcer {
     pub(crate) async fn replace(
         &mut self,
         file: policy::File,
+        loaded_by: LoadedBy,
         host: &mut impl Host,
     ) -> anyhow::Result<Vec<String>> {
         let is_behind = self.kernel_is_behind() || self.active_set_is_stale;
@@ -48,7 +49,9 @@ impl Enforcer {
         self.repair_pins();
         let (reused, log) = (self.datapath.reusable(&file.compiled)?, self.datapath_log);
         let prepared = host
-            .run_while_waiting(self, move || prepare::load_with(file, records, log, &reused))
+            .run_while_waiting(self, move || {
+                prepare::load_with(file, loaded_by, records, log, &reused)
+            })
             .await??;
         let mut warnings = prepared.warnings.clone();
         warnings.extend(self.install(prepared, host).await?);

@@ -22,7 +22,7 @@ use super::{
     store::{Opening, SharedStore},
 };
 use crate::{
-    datapath::{Description, Enforced, Filter, LogLevel},
+    datapath::{Description, Enforced, Filter, LoadedBy, LogLevel},
     fault::{FaultKind, Faults},
     policy::{self, Nat64},
     store::{Record, Revision, StoreError, sqlite},
@@ -162,7 +162,7 @@ impl Takeover {
             }
         };
         let reused = self.datapath.reusable(&file.compiled)?;
-        let prepared = load_with(file, records, self.datapath_log, &reused)?;
+        let prepared = load_with(file, LoadedBy::now("start"), records, self.datapath_log, &reused)?;
         let mut enforcer = Enforcer {
             datapath: self.datapath,
             datapath_log: self.datapath_log,

@@ -10,7 +10,7 @@ use super::{
     enforcement::{Enforcement, InterfaceReport, KnownInterface, interface_reports},
     status::FilterStatus,
 };
-use crate::{fault::Fault, policy::Diff};
+use crate::{datapath::LoadedBy, fault::Fault, policy::Diff};
 
 /// The answer to `GET /v1/status`. Adding a member is compatible, changing one is not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -76,17 +76,25 @@ pub struct LastReload {
     pub at: Timestamp,
     /// What requested it: `SIGHUP`, `reload` or `watch`.
     pub asked_by: String,
+    /// The user who requested it at the control socket.
+    #[serde(default)]
+    pub uid: Option<u32>,
+    /// That user's name; the number if the system has none.
+    #[serde(default)]
+    pub user: Option<String>,
     /// Why it was refused; none if it succeeded.
     pub refused: Option<String>,
 }
 
 impl fmt::Display for LastReload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            at,
-            asked_by,
-            refused,
-        } = self;
+        let Self { at, refused, .. } = self;
+        let asked_by = LoadedBy {
+            at: *at,
+            what: self.asked_by.clone(),
+            uid: self.uid,
+            user: self.user.clone(),
+        };
         let at = at.strftime("%Y-%m-%d %H:%M:%S UTC");
         match refused {
             None => write!(f, "done at {at} ({asked_by})"),

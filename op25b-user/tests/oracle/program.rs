@@ -1,8 +1,5 @@
 //! The real program: from the policy's text to the kernel's verdict, product code only.
 
-use std::path::PathBuf;
-
-use jiff::Timestamp;
 use op25b::{
     datapath::{Description, TestRunner},
     policy,
@@ -23,21 +20,7 @@ impl Program {
             Err(report) => panic!("the policy is refused:\n{report}\n{text}"),
         };
         let compiled = policy::compile(&policy).expect("a small policy compiles");
-        let description = Description {
-            interfaces: Vec::new(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            pid: std::process::id(),
-            loaded_at: Timestamp::now(),
-            network_namespace: None,
-            policy_file: PathBuf::from("policy.yaml"),
-            policy_sha256: String::new(),
-            pools: Vec::new(),
-            reached: policy::ReachedDates::default(),
-            pool_prefixes: Vec::new(),
-            relays: 0,
-            exemptions: 0,
-            exemption_ends: Vec::new(),
-        };
+        let description = Description::new("policy.yaml");
         match TestRunner::load(&compiled, &description) {
             Ok(runner) => Self { runner },
             Err(error) => panic!("the program cannot be loaded: {error:?}\n{text}"),

@@ -7,7 +7,6 @@ use std::{
 };
 
 use aya::programs::ProgramInfo;
-use jiff::Timestamp;
 use op25b::{
     datapath::{Description, Filter, requirements},
     policy::{self, Role},
@@ -44,21 +43,7 @@ pub fn both(configuration: &Configuration) -> [Measured; 2] {
         Ok(loaded) => loaded.policy,
         Err(report) => panic!("{text}\n{report}"),
     };
-    let description = Description {
-        interfaces: Vec::new(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        pid: std::process::id(),
-        loaded_at: Timestamp::now(),
-        network_namespace: None,
-        policy_file: "/nowhere/policy.yaml".into(),
-        policy_sha256: String::new(),
-        pools: Vec::new(),
-        reached: policy::ReachedDates::default(),
-        pool_prefixes: Vec::new(),
-        relays: 0,
-        exemptions: 0,
-        exemption_ends: Vec::new(),
-    };
+    let description = Description::new("/nowhere/policy.yaml");
     let compiled = policy::compile(&policy).unwrap();
     let mut filter = Filter::load(&compiled, &description, configuration.options)
         .unwrap_or_else(|error| panic!("{}: the program does not load: {error:?}", configuration.name));

@@ -2,7 +2,7 @@
 //!
 //! It names the policy that a program found in the kernel enforces, without a file that could be stale.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 use aya::maps::{Array, Map, MapData};
 use ipnet::IpNet;
@@ -37,6 +37,12 @@ pub struct Description {
     pub policy_file: PathBuf,
     /// SHA-256 of that file when it was read, in hexadecimal.
     pub policy_sha256: String,
+    /// The lists that the file names, as absolute paths.
+    #[serde(default)]
+    pub lists: Vec<PathBuf>,
+    /// What had the policy loaded; none if an earlier version loaded it.
+    #[serde(default)]
+    pub loaded_by: Option<LoadedBy>,
     /// The interfaces of the policy.
     #[serde(default)]
     pub interfaces: Vec<InterfaceSummary>,
@@ -56,6 +62,22 @@ pub struct Description {
     pub exemption_ends: Vec<Timestamp>,
 }
 
+/// What had a policy loaded, when and for whom. A generation that is loaded again for the store keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LoadedBy {
+    /// When the policy was read.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// `start`, `reload`, `SIGHUP` or `watch`.
+    pub what: String,
+    /// The user who asked for it at the control socket.
+    #[serde(default)]
+    pub uid: Option<u32>,
+    /// That user's name; the number if the system has none.
+    #[serde(default)]
+    pub user: Option<String>,
+}
+
 /// An interface of the policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InterfaceSummary {
@@ -63,6 +85,12 @@ pub struct InterfaceSummary {
     pub name: String,
     /// Its role, as in the policy.
     pub role: String,
+    /// Its XDP mode, as in the policy; none if an earlier version loaded the filter.
+    #[serde(default)]
+    pub xdp: Option<String>,
+    /// Whether it may be missing; none if an earlier version loaded the filter.
+    #[serde(default)]
+    pub wait: Option<bool>,
 }
 
 /// A pool as `status` shows it.
@@ -77,11 +105,64 @@ pub struct PoolSummary {
     /// Whether its subscribers have records.
     #[serde(default = "yes")]
     pub remembered: bool,
+    /// When enforcement begins, as in the policy.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub enforce_from: Option<Timestamp>,
 }
 
 /// Earlier versions remember all pools' subscribers.
 fn yes() -> bool {
     true
+}
+
+impl Description {
+    /// The description of a filter whose policy file this process loads now, without anything of the policy.
+    #[must_use]
+    pub fn new(policy_file: impl Into<PathBuf>) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            loaded_at: Timestamp::now(),
+            network_namespace: None,
+            policy_file: policy_file.into(),
+            policy_sha256: String::new(),
+            lists: Vec::new(),
+            loaded_by: None,
+            interfaces: Vec::new(),
+            pools: Vec::new(),
+            reached: ReachedDates::default(),
+            pool_prefixes: Vec::new(),
+            relays: 0,
+            exemptions: 0,
+            exemption_ends: Vec::new(),
+        }
+    }
+}
+
+impl LoadedBy {
+    /// Something that asks for itself, now.
+    #[must_use]
+    pub fn now(what: &str) -> Self {
+        Self {
+            at: Timestamp::now(),
+            what: what.to_owned(),
+            uid: None,
+            user: None,
+        }
+    }
+}
+
+impl fmt::Display for LoadedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        match (&self.user, self.uid) {
+            (Some(user), Some(uid)) if *user != uid.to_string() => write!(f, " by {user} (uid {uid})"),
+            (_, Some(uid)) => write!(f, " by uid {uid}"),
+            (Some(user), None) => write!(f, " by {user}"),
+            (None, None) => Ok(()),
+        }
+    }
 }
 
 /// Why a description could not be read.
@@ -160,26 +241,27 @@ mod tests {
         for length in 0..600 {
             let description = Description {
                 version: "1".repeat(length),
-                pid: 1,
-                loaded_at: Timestamp::UNIX_EPOCH,
                 network_namespace: NetworkNamespace::current().ok(),
-                policy_file: "/etc/op25b/policy.yaml".into(),
-                policy_sha256: "00".into(),
+                lists: vec!["/etc/op25b/customers.csv".into()],
+                loaded_by: Some(LoadedBy::now("start")),
                 interfaces: vec![InterfaceSummary {
                     name: "eth1".into(),
                     role: "subscriber".into(),
+                    xdp: Some("auto".into()),
+                    wait: Some(true),
                 }],
                 pools: vec![PoolSummary {
                     name: "a".into(),
                     mode: "enforce".into(),
                     prefixes: 1,
                     remembered: true,
+                    enforce_from: Some(Timestamp::UNIX_EPOCH),
                 }],
-                reached: ReachedDates::default(),
                 pool_prefixes: vec![vec!["198.51.100.0/24".parse().unwrap()]],
                 relays: 1,
                 exemptions: 1,
                 exemption_ends: vec![Timestamp::UNIX_EPOCH],
+                ..Description::new("/etc/op25b/policy.yaml")
             };
             let described = Described::new(description, RecordLayout::empty());
             let chunks = described.to_chunks().unwrap();
@@ -188,10 +270,33 @@ mod tests {
     }
 
     #[test]
-    fn a_description_of_an_earlier_version_names_no_network_namespace() {
+    fn a_description_of_an_earlier_version_lacks_what_that_did_not_know() {
         let text = r#"{"version":"0.1.0","pid":1,"loaded_at":"2026-01-01T00:00:00Z","policy_file":"/p","policy_sha256":"00",
-            "pools":[],"relays":0,"exemptions":0,"exemption_ends":[]}"#;
+            "interfaces":[{"name":"eth1","role":"subscriber"}],"pools":[{"name":"a","mode":"enforce","prefixes":1}],
+            "relays":0,"exemptions":0,"exemption_ends":[]}"#;
         let description: Description = serde_json::from_str(text).unwrap();
         assert_eq!(description.network_namespace, None);
+        assert_eq!(
+            (description.loaded_by, description.lists),
+            (None, Vec::<PathBuf>::new())
+        );
+        let interface = &description.interfaces[0];
+        assert_eq!((&interface.xdp, interface.wait), (&None, None));
+        assert_eq!(description.pools[0].enforce_from, None);
+    }
+
+    #[test]
+    fn who_had_a_policy_loaded_is_named_with_the_number_unless_that_is_the_name() {
+        let by = |user: Option<&str>, uid| {
+            let loaded_by = LoadedBy {
+                uid,
+                user: user.map(str::to_owned),
+                ..LoadedBy::now("reload")
+            };
+            loaded_by.to_string()
+        };
+        assert_eq!(by(None, None), "reload");
+        assert_eq!(by(Some("alice"), Some(1000)), "reload by alice (uid 1000)");
+        assert_eq!(by(Some("1000"), Some(1000)), "reload by uid 1000");
     }
 }

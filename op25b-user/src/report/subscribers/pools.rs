@@ -44,8 +44,6 @@ impl<'a> Pools<'a> {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
     use crate::datapath::PoolSummary;
 
@@ -56,25 +54,16 @@ mod tests {
             mode: "enforce".into(),
             prefixes: 1,
             remembered: true,
+            enforce_from: None,
         };
         let nets = |nets: &[&str]| nets.iter().map(|net| net.parse().unwrap()).collect();
         let description = Description {
-            interfaces: Vec::new(),
-            version: String::new(),
-            pid: 1,
-            loaded_at: Timestamp::UNIX_EPOCH,
-            network_namespace: None,
-            policy_file: "policy.yaml".into(),
-            policy_sha256: String::new(),
             pools: vec![pool("outer"), pool("inner")],
-            reached: crate::policy::ReachedDates::default(),
             pool_prefixes: vec![
                 nets(&["198.51.100.0/22", "2001:db8::/32"]),
                 nets(&["198.51.101.0/24", "2001:db8:5::/48"]),
             ],
-            relays: 0,
-            exemptions: 0,
-            exemption_ends: Vec::new(),
+            ..Description::new("policy.yaml")
         };
         let pools = Pools::new(&description);
         for (address, name) in [

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
 use op25b::{
     datapath::{Counters, Decision, Description, Filter, LoadOptions, TestRunner, requirements},
     policy::{self, Compiled, Policy, Role},
@@ -118,19 +117,9 @@ pub fn prepared(policy: &Policy) -> (Compiled, Description) {
         panic!("this test runs the XDP program in the kernel: {missing}");
     }
     let description = Description {
-        interfaces: Vec::new(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        pid: std::process::id(),
-        loaded_at: Timestamp::now(),
-        network_namespace: None,
-        policy_file: "/nowhere/test.yaml".into(),
-        policy_sha256: String::new(),
-        pools: Vec::new(),
-        reached: policy::ReachedDates::default(),
-        pool_prefixes: Vec::new(),
         relays: policy.relays.len(),
         exemptions: policy.exemptions.len(),
-        exemption_ends: Vec::new(),
+        ..Description::new("/nowhere/test.yaml")
     };
     (policy::compile(policy).unwrap(), description)
 }

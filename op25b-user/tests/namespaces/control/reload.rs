@@ -53,6 +53,7 @@ fn reload_enforces_the_file_as_it_is_now_and_prints_the_changes() {
     scene.assert_open(&servers);
     let last = last_reload(&scene);
     assert_eq!(last["asked_by"], "reload");
+    assert_eq!((&last["uid"], &last["user"]), (&json!(0), &json!("root")));
     assert!(last["refused"].is_null() && last["at"].is_string(), "{last}");
     let text = scene.op25b(&["status"]).stdout;
     assert!(text.contains("\n  reload      done at 20"), "{text}");

@@ -116,13 +116,17 @@ pub(super) async fn subscribers(
 )]
 pub(super) async fn reload(
     State(shared): State<Shared>,
-    _: Caller,
+    caller: Caller,
     Query(ReloadQuery { dry_run }): Query<ReloadQuery>,
     _: body::Arrived,
 ) -> Result<Response, Problem> {
     let answer = shared
         .requests
-        .send(|answer| Request::Reload { dry_run, answer })
+        .send(|answer| Request::Reload {
+            dry_run,
+            caller,
+            answer,
+        })
         .await?;
     Ok(match &answer.refused {
         None => Json(answer).into_response(),

@@ -207,7 +207,7 @@ async fn daemon(mut requests: mpsc::Receiver<Request>, note: mpsc::UnboundedSend
         let exemption = Exemption::stored(stored(), Timestamp::UNIX_EPOCH);
         let verdict = verdict();
         let noted = match request {
-            Request::Reload { dry_run, answer } => {
+            Request::Reload { dry_run, answer, .. } => {
                 let refused = (!dry_run).then(|| "line 5".to_owned());
                 let _ = answer.send(ReloadAnswer {
                     dry_run,
