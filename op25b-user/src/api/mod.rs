@@ -13,7 +13,7 @@ pub use self::{
     changes::{Added, ExtendExemption, Extended, ImportExemptions, Imported, Removed},
     duration::{DURATION, duration, duration_text},
     exemption::{Exemption, HistoryEntry, Origin, Page},
-    explain::{Explained, Rule, RuleKind},
+    explain::{Explained, NotInForce, NotInForceState, Rule, RuleKind},
     position::FilePosition,
     problem::{Problem, ProblemKind, RowProblem},
 };

@@ -64,6 +64,10 @@ pub(super) fn explained(explanation: Explanation, policy_file: &Path) -> Explain
         verdict: explanation.verdict.name().to_owned(),
         reason: explanation.reason.name().to_owned(),
         rule: explanation.rule.map(|rule| matched_rule(rule, policy_file)),
+        // The store is read by who serves the answer.
+        not_in_force: Vec::new(),
+        more_not_in_force: 0,
+        store_error: None,
     }
 }
 

@@ -75,13 +75,8 @@ impl Daemon {
 
 /// Answers a question about what is enforced.
 pub(super) fn answer_question(enforcer: &mut Enforcer, question: Question) {
-    let Question {
-        source,
-        destination,
-        port,
-        answer,
-    } = question;
-    let result = enforcer.explain(source, destination, port);
+    let Question { connection, answer } = question;
+    let result = enforcer.explain(&connection);
     let result = result.map(|explanation| explained(explanation, enforcer.policy_file()));
     // The client may have gone away.
     let _ = answer.send(result.map_err(problem));

@@ -1,7 +1,5 @@
 //! The requests of the control socket to the daemon, each with the channel for its answer.
 
-use std::net::IpAddr;
-
 use serde::Serialize;
 use tokio::sync::oneshot;
 
@@ -11,7 +9,7 @@ use crate::{
         Removed,
     },
     datapath::LoadedBy,
-    enforcer::Requester,
+    enforcer::{Connection, Requester},
     policy,
     report::ReloadAnswer,
     store::{Actor, RequestKey},
@@ -111,12 +109,8 @@ pub(crate) enum Request {
 /// A question about what is enforced: what the program in the kernel does with a connection. It changes nothing, and waits for no
 /// change.
 pub(crate) struct Question {
-    /// The source address.
-    pub(crate) source: IpAddr,
-    /// The destination address; a sample destination if none is given.
-    pub(crate) destination: Option<IpAddr>,
-    /// The destination port.
-    pub(crate) port: u16,
+    /// The connection.
+    pub(crate) connection: Connection,
     /// The channel for the answer.
     pub(crate) answer: ResponseSender<Explained>,
 }

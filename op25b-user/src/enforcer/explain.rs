@@ -15,8 +15,30 @@ use crate::{
     store::Record,
 };
 
-/// The port of an explanation if the policy blocks none.
+/// The port of an explanation if none is given, or the policy blocks none.
 const SMTP: u16 = 25;
+
+/// A connection to explain. [`Connection::from`] has the defaults of all members but the source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Connection {
+    /// The source.
+    pub(crate) source: IpAddr,
+    /// The destination; a sample destination if none is given.
+    pub(crate) destination: Option<IpAddr>,
+    /// The destination's TCP port.
+    pub(crate) port: u16,
+}
+
+impl Connection {
+    /// From a source to the port of mail at a sample destination.
+    pub(crate) fn from(source: IpAddr) -> Self {
+        Self {
+            source,
+            destination: None,
+            port: SMTP,
+        }
+    }
+}
 
 /// What the program in the kernel does with a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,12 +87,12 @@ pub(crate) enum RuleKind {
 
 impl Enforcer {
     /// What the program does with a connection. A second instance of it is run, which reads the maps of the running generation.
-    pub(crate) fn explain(
-        &mut self,
-        source: IpAddr,
-        destination: Option<IpAddr>,
-        port: u16,
-    ) -> Result<Explanation, Refusal> {
+    pub(crate) fn explain(&mut self, connection: &Connection) -> Result<Explanation, Refusal> {
+        let Connection {
+            source,
+            destination,
+            port,
+        } = *connection;
         let nat64 = &self.active_set.policy().nat64;
         let destination = destination.map(|destination| nat64.reached_from(source, destination));
         let destination = match destination {
@@ -130,7 +152,11 @@ impl Enforcer {
         let destination = destinations.find(|destination| destination.is_ipv4() == source.is_ipv4());
         let ports = &self.active_set.policy().block.ports;
         let port = ports.first().copied().unwrap_or(SMTP);
-        self.explain(source, destination, port)
+        self.explain(&Connection {
+            destination,
+            port,
+            ..Connection::from(source)
+        })
     }
 
     /// A sample destination: an address that no relay and no exemption names.

@@ -30,7 +30,7 @@ pub(crate) use self::{
         refusal::Refusal,
         requester::Requester,
     },
-    explain::{Explanation, MatchedRule, RuleKind},
+    explain::{Connection, Explanation, MatchedRule, RuleKind},
     host::{Host, Running, WaitError},
     state::Enforcer,
     takeover::{RunningPolicy, Takeover, TakeoverOptions},

@@ -4,6 +4,7 @@ mod daemon;
 mod enforcement;
 pub mod exemptions;
 mod metrics;
+mod not_in_force;
 mod pool_addresses;
 mod status;
 mod subscribers;
@@ -11,6 +12,7 @@ mod subscribers;
 pub use daemon::{DaemonReport, ExemptionReport, LastReload, ReloadAnswer};
 pub use enforcement::{Enforcement, InterfaceReport, InterfaceState, KnownInterface, interface_reports};
 pub use metrics::Metrics;
+pub(crate) use not_in_force::Compared;
 pub(crate) use pool_addresses::{PoolReport, pool_reports};
 pub use status::{
     EnforcementStatus, ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State, Status,

@@ -153,6 +153,32 @@ pub trait Records: Send {
     fn events(&self, of: Option<Ulid>, after: Revision, limit: usize) -> Result<Vec<Event>, StoreError>;
 }
 
+/// A store that has no records, or whose records cannot be read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NoRecords;
+
+impl Records for NoRecords {
+    fn revision(&self) -> Result<Revision, StoreError> {
+        Ok(0)
+    }
+
+    fn not_removed(&self) -> Result<Vec<Record>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn get(&self, _: Ulid) -> Result<Option<Record>, StoreError> {
+        Ok(None)
+    }
+
+    fn list(&self, _: &Query, _: Timestamp) -> Result<Vec<Record>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn events(&self, _: Option<Ulid>, _: Revision, _: usize) -> Result<Vec<Event>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
 /// Reads and changes records.
 pub trait Store: Records {
     /// Writes a commit. When this returns, it is on the disk.

@@ -9,13 +9,19 @@ use crate::{
     api::{Explained, Rule, RuleKind},
     cli::daemon::block_on,
     daemon::client::{Client, ClientError},
+    enforcer::Connection,
 };
 
 /// The explanation of the daemon; `None` if there is no daemon, or none that this user may use.
 pub(super) fn explain(args: &Args) -> anyhow::Result<Option<ShownExplanation>> {
     let client = Client::new(&args.paths.runtime_dir);
+    let connection = Connection {
+        destination: args.dst,
+        port: args.port,
+        ..Connection::from(args.src)
+    };
     let response = block_on(async {
-        let explained = client.explain(args.src, args.dst, args.port).await?;
+        let explained = client.explain(&connection).await?;
         Ok((explained, client.status().await?.policy_file))
     })?;
     match response {
@@ -41,6 +47,9 @@ fn explanation(explained: Explained, policy_file: PathBuf) -> ShownExplanation {
         verdict,
         reason,
         rule,
+        not_in_force,
+        more_not_in_force,
+        store_error,
     } = explained;
     ShownExplanation {
         source,
@@ -53,6 +62,9 @@ fn explanation(explained: Explained, policy_file: PathBuf) -> ShownExplanation {
             reason: reason.into(),
             rule: rule.map(shown_rule),
         },
+        not_in_force,
+        more_not_in_force,
+        store_error,
         model: None,
         is_live: true,
     }
@@ -94,6 +106,9 @@ mod tests {
                 prefix: Some("198.51.100.8/29".into()),
                 place,
             }),
+            not_in_force: Vec::new(),
+            more_not_in_force: 0,
+            store_error: None,
         };
         explanation(explained, "/etc/op25b/policy.yaml".into())
     }

@@ -15,13 +15,14 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Args as ClapArgs;
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use op25b_common::Reason;
 use serde::Serialize;
 
 use super::{EXIT_NO, daemon::block_on, paths::Paths, policy_file, stderr};
 use crate::{
-    api::FilePosition,
+    api::{FilePosition, NotInForce},
+    counted::counted,
     datapath::{
         Decision, Description, TestRunner,
         discover::{self, Found},
@@ -81,12 +82,26 @@ struct ShownExplanation {
     policy_file: PathBuf,
     #[serde(flatten)]
     program: ShownDecision,
+    /// The exemptions of the source that do not let the connection pass, the newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_in_force: Vec<NotInForce>,
+    /// How many more there are.
+    #[serde(skip_serializing_if = "is_zero")]
+    more_not_in_force: usize,
+    /// Why stored ones are missing among them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store_error: Option<String>,
     /// The reference's decision, if it differs.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<ShownDecision>,
     /// Whether it is the decision of the enforced program, which is not compared with the reference.
     #[serde(skip)]
     is_live: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// The decision of the program or of the reference.
@@ -186,6 +201,9 @@ fn run_second_instance(args: &Args) -> anyhow::Result<ShownExplanation> {
         port: flow.destination_port,
         policy_file: file.path,
         program,
+        not_in_force: Vec::new(),
+        more_not_in_force: 0,
+        store_error: None,
         model: differ.then_some(model),
         is_live: false,
     })
@@ -327,6 +345,23 @@ impl ShownRule {
 }
 
 impl ShownExplanation {
+    /// What exemptions of the source there are besides.
+    fn notes(&self) -> Vec<String> {
+        let (now, zone) = (Timestamp::now(), TimeZone::system());
+        let named = self.not_in_force.iter();
+        let mut notes: Vec<String> = named
+            .map(|exemption| exemption.text(self.destination, now, &zone))
+            .collect();
+        if self.more_not_in_force > 0 {
+            let more = counted(self.more_not_in_force, "more exemption");
+            notes.push(format!("{more} of this source not in force"));
+        }
+        if let Some(why) = &self.store_error {
+            notes.push(format!("stored exemptions are not known: {why}"));
+        }
+        notes
+    }
+
     fn text(&self) -> String {
         let translated = self
             .nat64
@@ -338,6 +373,11 @@ impl ShownExplanation {
         if let Some(rule) = &self.program.rule {
             text.push_str("  rule     ");
             text.push_str(&rule.text());
+            text.push('\n');
+        }
+        for note in self.notes() {
+            text.push_str("  note     ");
+            text.push_str(&note);
             text.push('\n');
         }
         match &self.model {
@@ -374,6 +414,9 @@ mod tests {
             port: 25,
             policy_file: "/etc/op25b/policy.yaml".into(),
             program: decision(Verdict::Drop, Reason::Blocked),
+            not_in_force: Vec::new(),
+            more_not_in_force: 0,
+            store_error: None,
             model: Some(decision(Verdict::Pass, Reason::NotPooled)),
             is_live: false,
         };

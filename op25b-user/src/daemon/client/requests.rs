@@ -1,6 +1,6 @@
 //! The client's requests: a method for each route.
 
-use std::{fmt::Display, net::IpAddr, path::PathBuf};
+use std::{fmt::Display, path::PathBuf};
 
 use form_urlencoded::Serializer;
 use hyper::{Method, StatusCode};
@@ -15,6 +15,7 @@ use crate::{
         Added, Exemption, Explained, ExtendExemption, Extended, HistoryEntry, ImportExemptions, Imported,
         NewExemption, Page, Problem, ProblemKind, Removed, duration_text,
     },
+    enforcer::Connection,
     report::{DaemonReport, ReloadAnswer, SubscriberQuery, Subscribers},
 };
 
@@ -182,15 +183,19 @@ impl Client {
     }
 
     /// The verdict of the program in the kernel on a connection.
-    pub(crate) async fn explain(
-        &self,
-        source: IpAddr,
-        destination: Option<IpAddr>,
-        port: u16,
-    ) -> Result<Explained, ClientError> {
+    pub(crate) async fn explain(&self, connection: &Connection) -> Result<Explained, ClientError> {
+        let Connection {
+            source,
+            destination,
+            port,
+        } = connection;
         let text = |value: &dyn Display| value.to_string();
-        let mut query = vec![("source", text(&source)), ("port", text(&port))];
-        query.extend(destination.map(|destination| ("destination", text(&destination))));
+        let mut query = vec![("source", text(source)), ("port", text(port))];
+        query.extend(
+            destination
+                .as_ref()
+                .map(|destination| ("destination", text(destination))),
+        );
         let query: Vec<_> = query
             .iter()
             .map(|(name, value)| (*name, value.as_str()))

@@ -178,6 +178,9 @@ pub fn explained(verdict: &str, reason: &str) -> Explained {
         verdict: verdict.into(),
         reason: reason.into(),
         rule: None,
+        not_in_force: Vec::new(),
+        more_not_in_force: 0,
+        store_error: None,
     }
 }
 

@@ -1,11 +1,14 @@
 //! The daemon: its status, metrics and policy, and the verdict of the program in the kernel.
 
+use std::sync::Arc;
+
 use axum::{
     Extension, Json,
     extract::State,
     http::header::CONTENT_TYPE,
     response::{IntoResponse as _, Response},
 };
+use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -14,7 +17,7 @@ use super::{
         body, limits,
         openapi::{ChangeProblems, Document, ReadProblems},
         problem,
-        shared::Shared,
+        shared::{Shared, View},
     },
     parameters::{ExplainQuery, Query, ReloadQuery, SubscribersQuery},
 };
@@ -24,7 +27,10 @@ use crate::{
         events::scrapes::Scrape,
         request::{Caller, Question, Request},
     },
-    report::{DaemonReport, InterfaceState, ReloadAnswer, Subscribers, SubscribersError, subscribers_of},
+    report::{
+        Compared, DaemonReport, InterfaceState, ReloadAnswer, Subscribers, SubscribersError, subscribers_of,
+    },
+    store::{NoRecords, Records, StoreError},
 };
 
 /// The Prometheus text format.
@@ -148,19 +154,38 @@ pub(super) async fn explain(
     Query(query): Query<ExplainQuery>,
     _: body::Arrived,
 ) -> Result<Json<Explained>, Problem> {
-    query.check()?;
-    let ExplainQuery {
-        source,
-        destination,
-        port,
-    } = query;
-    let explained = shared.questions.send(|answer| Question {
-        source,
-        destination,
-        port,
-        answer,
-    });
-    explained.await?.map(Json)
+    let connection = query.read()?;
+    let question = |answer| Question { connection, answer };
+    let mut explained = shared.questions.send(question).await??;
+    if explained.lacks_an_exemption() {
+        explained = with_not_in_force(&shared, explained).await?;
+    }
+    Ok(Json(explained))
+}
+
+/// Adds the exemptions that do not let the connection pass. A store that cannot be read takes nothing away from the verdict.
+async fn with_not_in_force(shared: &Shared, explained: Explained) -> Result<Explained, Problem> {
+    let view = shared.view()?;
+    let add = |mut explained: Explained, view: &View, store: &dyn Records| -> Result<_, StoreError> {
+        let sources = [explained.source];
+        let compared = Compared {
+            sources: &sources,
+            destination: explained.destination,
+            nat64: &view.policy.nat64,
+        };
+        explained.add_not_in_force(view.in_file(), store, compared, Timestamp::now())?;
+        Ok(explained)
+    };
+    let (copy, of_store) = (explained.clone(), Arc::clone(&view));
+    let read = shared.readers.read(move |store| add(copy, &of_store, store));
+    match read.await {
+        Ok(explained) => Ok(explained),
+        Err(problem) => {
+            let mut explained = add(explained, &view, &NoRecords)?;
+            explained.store_error = Some(problem.detail);
+            Ok(explained)
+        }
+    }
 }
 
 /// Returns this description.

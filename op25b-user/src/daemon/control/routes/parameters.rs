@@ -12,6 +12,7 @@ use super::super::limits::SUBSCRIBERS;
 use super::super::openapi::{Address, CUSTOMER, CustomerText, ReasonText};
 use crate::{
     api::{Problem, duration},
+    enforcer::Connection,
     exemption::{Invalid, limits},
     report::{
         SortBy, SubscriberQuery,
@@ -236,8 +237,8 @@ impl RemoveQuery {
 }
 
 impl ExplainQuery {
-    /// Checks that there is such a connection.
-    pub(super) fn check(&self) -> Result<(), Problem> {
+    /// The connection, if there can be such a one.
+    pub(super) fn read(self) -> Result<Connection, Problem> {
         if self.port == 0 {
             return Err(Problem::bad_request("`port` must be 1 to 65535"));
         }
@@ -246,7 +247,11 @@ impl ExplainQuery {
             Some(destination) if self.source.is_ipv4() && destination.is_ipv6() => Err(Problem::invalid(
                 "`source` and `destination` are of different address families",
             )),
-            _ => Ok(()),
+            destination => Ok(Connection {
+                destination,
+                port: self.port,
+                ..Connection::from(self.source)
+            }),
         }
     }
 }

@@ -26,6 +26,7 @@ use crate::{
         events::scrapes::Scrape,
         request::{Question, Request},
     },
+    enforcer::Connection,
     policy::parse,
     report::{DaemonReport, Enforcement, ExemptionReport, ReloadAnswer},
     store::{
@@ -277,15 +278,16 @@ fn verdict() -> Explained {
         verdict: "pass".to_owned(),
         reason: "exempt".to_owned(),
         rule: None,
+        not_in_force: Vec::new(),
+        more_not_in_force: 0,
+        store_error: None,
     }
 }
 
 /// Answers every question in the same way.
 async fn explain(mut questions: mpsc::Receiver<Question>, note: mpsc::UnboundedSender<String>) {
-    while let Some(Question {
-        source, port, answer, ..
-    }) = questions.recv().await
-    {
+    while let Some(Question { connection, answer }) = questions.recv().await {
+        let Connection { source, port, .. } = connection;
         let _ = answer.send(Ok(verdict()));
         let _ = note.send(format!("explain {source} {port}"));
     }

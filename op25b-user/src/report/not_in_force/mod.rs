@@ -1,0 +1,162 @@
+//! Finds the exemptions that cover a source and do not let a connection pass: ended, removed, for other destinations, or not
+//! in the kernel.
+
+mod text;
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use ulid::Ulid;
+
+use super::exemptions::{FileExemptions, Selection, list};
+use crate::{
+    api::{Exemption, Explained, NotInForce, NotInForceState, Origin},
+    policy::Nat64,
+    store::{ChangeKind, Event, Records, State, StoreError},
+};
+
+/// The most that are named; the others are counted.
+const MOST: usize = 5;
+/// How many are read at once.
+const PAGE: usize = 1000;
+
+/// The connection that they are compared with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Compared<'a> {
+    /// Its sources: more than one in a tunnel.
+    pub(crate) sources: &'a [IpAddr],
+    /// Its destination.
+    pub(crate) destination: IpAddr,
+    /// The translation of the policy.
+    pub(crate) nat64: &'a Nat64,
+}
+
+impl Explained {
+    /// Whether an exemption could have let the connection pass, or would after a date.
+    #[must_use]
+    pub fn lacks_an_exemption(&self) -> bool {
+        matches!(&*self.reason, "blocked" | "monitored" | "uninspectable")
+    }
+
+    /// Adds the exemptions that do not let the connection pass; none if no exemption is missing.
+    pub(crate) fn add_not_in_force(
+        &mut self,
+        file: FileExemptions<'_>,
+        store: &dyn Records,
+        compared: Compared<'_>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if !self.lacks_an_exemption() {
+            return Ok(());
+        }
+        let mut found = compared.find(file, store, now)?;
+        if self.reason == "uninspectable" {
+            // An exemption does not let pass what hides its ports.
+            found.retain(|found| found.state != NotInForceState::NotEnforced);
+        }
+        self.more_not_in_force = found.len().saturating_sub(MOST);
+        found.truncate(MOST);
+        for found in &mut found {
+            if found.state == NotInForceState::Removed
+                && let Some(removal) = removal(store, &found.id)?
+            {
+                found.by = Some(removal.by);
+                found.reason = removal.reason;
+            }
+        }
+        self.not_in_force = found;
+        Ok(())
+    }
+}
+
+impl Compared<'_> {
+    /// All of them, the newest first.
+    fn find(
+        &self,
+        file: FileExemptions<'_>,
+        store: &dyn Records,
+        now: Timestamp,
+    ) -> Result<Vec<NotInForce>, StoreError> {
+        let mut found: Vec<(Option<Timestamp>, NotInForce)> = Vec::new();
+        for source in self.sources {
+            let mut selection = Selection {
+                within: Some(IpNet::from(*source)),
+                all: true,
+                limit: PAGE,
+                ..Selection::default()
+            };
+            loop {
+                let page = list(file, store, &selection, now)?;
+                for exemption in page.items {
+                    let since = exemption.removed_at.or(exemption.terms.expires_at);
+                    let newest = since.filter(|since| *since <= now).or(exemption.created_at);
+                    let one = self.compare(exemption);
+                    if !found.iter().any(|(_, other)| other.id == one.id) {
+                        found.push((newest, one));
+                    }
+                }
+                // A cursor that reads as it was written.
+                match page.next.and_then(|next| next.parse().ok()) {
+                    Some(next) => selection.after = Some(next),
+                    None => break,
+                }
+            }
+        }
+        // Ids ascend with time; those of the file are in no order.
+        found.sort_by(|(one, first), (other, second)| (other, &second.id).cmp(&(one, &first.id)));
+        Ok(found.into_iter().map(|(_, found)| found).collect())
+    }
+
+    /// Why an exemption that covers the source does not let the connection pass.
+    fn compare(&self, exemption: Exemption) -> NotInForce {
+        let reaches = exemption.terms.destinations.is_empty()
+            || exemption
+                .terms
+                .destinations
+                .iter()
+                .flat_map(|net| self.nat64.with_translated(*net))
+                .any(|net| net.contains(&self.destination));
+        let (state, at) = match exemption.state {
+            State::Removed => (NotInForceState::Removed, exemption.removed_at),
+            State::Expired => (NotInForceState::Expired, exemption.terms.expires_at),
+            State::Active if reaches => (NotInForceState::NotEnforced, None),
+            State::Active => (NotInForceState::OtherDestinations, None),
+        };
+        NotInForce {
+            id: exemption.id,
+            customer: exemption.terms.customer.into(),
+            ticket: exemption.terms.ticket.map(Into::into),
+            state,
+            at,
+            by: None,
+            reason: None,
+            destinations: exemption.terms.destinations.into_vec(),
+            place: match exemption.origin {
+                Origin::Policy => exemption.place,
+                Origin::Store => None,
+            },
+        }
+    }
+}
+
+/// The last removal of a stored exemption.
+fn removal(store: &dyn Records, id: &str) -> Result<Option<Event>, StoreError> {
+    let Ok(id) = Ulid::from_string(id) else {
+        return Ok(None);
+    };
+    let mut last = None;
+    let mut after = 0;
+    loop {
+        let events = store.events(Some(id), after, PAGE)?;
+        let Some(newest) = events.last() else {
+            return Ok(last);
+        };
+        after = newest.revision;
+        let mut removals = events.into_iter().rev();
+        last = removals.find(|event| event.action == ChangeKind::Remove).or(last);
+    }
+}
+
+#[cfg(test)]
+mod tests;
