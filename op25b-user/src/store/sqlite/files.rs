@@ -226,6 +226,34 @@ impl Used {
         }))
     }
 
+    /// The files of a connection that were removed right after it had opened them: nothing at a path is the same.
+    pub(super) const REMOVED: Self = Self {
+        store: Seen {
+            identity: (0, 0),
+            len: 0,
+            modified: (0, 0),
+        },
+        beside: [None, None],
+    };
+
+    /// The same files after the connection has used them.
+    ///
+    /// What is at the path now and is not what was open, another process has put there or removed meanwhile: then what was
+    /// open stays noted, so that the next comparison finds the difference.
+    pub(super) fn used_again(self, store: &Path) -> Self {
+        match Self::at(store) {
+            Ok(Some(now)) if now.has_the_files_of(&self) => now,
+            _ => self,
+        }
+    }
+
+    /// Whether it is the same store with the same log, as far as there was one.
+    fn has_the_files_of(&self, before: &Self) -> bool {
+        let mut beside = self.beside.iter().zip(&before.beside);
+        self.store.identity == before.store.identity
+            && beside.all(|(now, before)| before.is_none() || now == before)
+    }
+
     /// Compares what is at the path now with the files that are open.
     pub(super) fn place(&self, store: &Path) -> io::Result<Place> {
         Ok(match Self::at(store)? {

@@ -306,13 +306,16 @@ impl SqliteStore {
     fn use_connection(&mut self, connection: Connection) {
         self.records = Ok(SqliteReader::of(self.files.store(), connection));
         self.write_error = None;
-        self.note_use();
+        // Files that cannot be examined are not compared later.
+        let used = Used::at(&self.files.store()).ok();
+        self.used = used.map(|used| used.unwrap_or(Used::REMOVED));
         self.note_opened();
     }
 
     /// Notes what this process itself has made of its files.
     fn note_use(&mut self) {
-        self.used = Used::at(&self.files.store()).ok().flatten();
+        let store = self.files.store();
+        self.used = self.used.map(|used| used.used_again(&store));
     }
 
     fn connection(&self) -> Option<&Connection> {

@@ -166,3 +166,71 @@ impl SqliteStore {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use jiff::Timestamp;
+    use tempfile::tempdir;
+
+    use crate::store::{
+        Change, ChangeKind, Commit, Records as _, Store as _,
+        fake::{actor, record},
+        sqlite::{self, SqliteStore},
+    };
+
+    fn add(store: &mut SqliteStore, number: u128) {
+        let commit = Commit {
+            at: Timestamp::now(),
+            by: actor(),
+            reason: None,
+            changes: vec![Change {
+                action: ChangeKind::Add,
+                before: None,
+                after: record(number, "Example KK", &format!("198.51.100.{number}/32")),
+            }],
+            request: None,
+            taken_back: None,
+        };
+        store.commit(&commit).unwrap();
+    }
+
+    fn remove_files(dir: &Path) {
+        for entry in fs::read_dir(dir).unwrap() {
+            fs::remove_file(entry.unwrap().path()).unwrap();
+        }
+    }
+
+    /// What another process does between the comparison of the files and the note of what a commit or a checkpoint has made of
+    /// them.
+    #[test]
+    fn a_store_that_is_removed_or_replaced_while_it_is_written_is_put_back_at_the_next_change() {
+        let other = tempdir().unwrap();
+        let mut store = sqlite::open(other.path()).store;
+        add(&mut store, 9);
+        drop(store);
+        for is_replaced in [false, true] {
+            let dir = tempdir().unwrap();
+            let mut store = sqlite::open(dir.path()).store;
+            add(&mut store, 1);
+            remove_files(dir.path());
+            if is_replaced {
+                let name = "exemptions.db";
+                fs::copy(other.path().join(name), dir.path().join(name)).unwrap();
+            }
+            store.checkpoint();
+            store.note_use();
+            add(&mut store, 2);
+            let has_first_and_second = |store: &SqliteStore| {
+                let records = store.not_removed().unwrap();
+                let mut numbers = records.iter().map(|record| u128::from(record.id));
+                numbers.any(|number| number == 1) && numbers.any(|number| number == 2)
+            };
+            assert!(has_first_and_second(&store), "replaced: {is_replaced}");
+            drop(store);
+            let opened = sqlite::open(dir.path());
+            assert!(has_first_and_second(&opened.store), "replaced: {is_replaced}");
+        }
+    }
+}
