@@ -3,6 +3,7 @@
 //! [`policy`] turns YAML into a validated policy and map entries, without the kernel; [`lpm`] builds its prefix tables;
 //! [`datapath`] loads, attaches and reads the XDP program, without YAML; [`exemption`] is the type of an exemption's terms,
 //! [`store`] keeps those that were added at run time; [`fault`] is what lasts and an operator must see; `enforcer` is what is enforced now, and every change of it;
+//! [`time`] reads and shows times and durations;
 //! [`daemon`] is the event loop over it, with the control socket, whose bodies are in [`api`]; [`report`] reads what a filter
 //! does; [`cli`] is the command line.
 
@@ -19,3 +20,4 @@ pub mod policy;
 pub mod report;
 mod state_dir;
 pub mod store;
+pub mod time;

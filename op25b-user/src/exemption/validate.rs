@@ -1,11 +1,19 @@
 //! Validates the terms of a new exemption: everything that can be checked without the other exemptions.
 
 use ipnet::IpNet;
-use jiff::{Span, Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use smol_str::SmolStr;
 
 use super::{Invalid, NewExemption, Terms, checks::widest, limits};
-use crate::policy::{self, ExemptionLimits, Handling, Rules, characters};
+use crate::{
+    policy::{self, ExemptionLimits, Handling, Rules, characters},
+    time::{DayEnd, Reader, TimeError, minutes_or_months, show},
+};
+
+/// The word for no end.
+const NEVER: &str = "never";
+/// An exemption that ends sooner is warned of: few are meant to.
+const SOON: SignedDuration = SignedDuration::from_hours(1);
 
 /// Valid terms, and warnings about them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,10 +51,9 @@ impl Validator<'_> {
         };
         let terms = terms(new, expires_at)?;
         self.check(new, &terms)?;
-        Ok(Valid {
-            warnings: self.warnings(&terms),
-            terms,
-        })
+        let mut warnings = self.warnings(&terms);
+        warnings.extend(new.expires.as_deref().and_then(minutes_or_months));
+        Ok(Valid { terms, warnings })
     }
 
     /// Checks what `force` skips.
@@ -85,13 +92,12 @@ impl Validator<'_> {
     /// The first part that is invalid.
     pub fn import_terms(&self, new: &NewExemption) -> Result<Terms, Invalid> {
         let expires_at = match new.expires.as_deref() {
-            None => None,
-            Some(text) if text.parse::<Span>().is_ok() => {
-                return Err(Invalid::new(
-                    "`expires`: a length of time in a file would mean another instant at each import; write a date or a time",
-                ));
-            }
-            Some(text) => self.expiry_after(text, Timestamp::MIN)?,
+            None | Some(NEVER) => None,
+            Some(text) => Some(
+                self.reader()
+                    .written(text, DayEnd::Last)
+                    .map_err(|error| invalid_expiry(&error))?,
+            ),
         };
         terms(new, expires_at)
     }
@@ -102,17 +108,30 @@ impl Validator<'_> {
     ///
     /// If it is not a time, or has passed.
     pub fn expiry(&self, text: &str) -> Result<Option<Timestamp>, Invalid> {
-        self.expiry_after(text, self.now)
+        if text == NEVER {
+            return Ok(None);
+        }
+        self.reader()
+            .end(text)
+            .map(Some)
+            .map_err(|error| invalid_expiry(&error))
     }
 
-    fn expiry_after(&self, text: &str, now: Timestamp) -> Result<Option<Timestamp>, Invalid> {
-        policy::parse_expiry(text, now, self.time_zone)
-            .map_err(|why| Invalid::new(format!("`expires`: {why}")))
+    fn reader(&self) -> Reader<'_> {
+        Reader::new(self.now, self.time_zone)
     }
 
-    /// The warnings about an expiry: if it is later than the policy's `exemption_max_age`.
+    /// The warnings about an expiry: if it is within an hour, or later than the policy's `exemption_max_age`.
     #[must_use]
     pub fn expiry_warnings(&self, expires_at: Option<Timestamp>) -> Vec<String> {
+        let left = expires_at.map(|end| (end, end.duration_since(self.now)));
+        if let Some((end, left)) = left.filter(|(_, left)| *left < SOON) {
+            return vec![format!(
+                "this exemption ends in {}, at {}",
+                show::length(left),
+                show::instant(end, self.time_zone)
+            )];
+        }
         let Some(most) = self.limits.max_age else {
             return Vec::new();
         };
@@ -123,10 +142,11 @@ impl Validator<'_> {
             _ => format!("{most:#}"),
         };
         let limit = format!("the policy recommends at most {most_text} (exemption_max_age)");
-        match expires_at {
+        match left {
             None => vec![format!("this exemption never expires; {limit}")],
-            Some(end) if end.duration_since(self.now) > most => {
-                vec![format!("this exemption expires at {end}; {limit}")]
+            Some((end, left)) if left > most => {
+                let end = show::end(Some(end), self.time_zone);
+                vec![format!("this exemption ends {end}; {limit}")]
             }
             Some(_) => Vec::new(),
         }
@@ -153,6 +173,10 @@ impl Validator<'_> {
              force (`--force`)"
         )))
     }
+}
+
+fn invalid_expiry(error: &TimeError) -> Invalid {
+    Invalid::new(format!("`expires`: {error}"))
 }
 
 /// The terms of a new exemption.
@@ -341,7 +365,7 @@ exemption_widest: { ipv4: 26 }
     #[test]
     fn an_expiry_later_than_the_policy_recommends_is_warned_of() {
         for (expires, warning) in [
-            (Some("31d"), "expires at 2027-03-03"),
+            (Some("31d"), "ends 2027-03-03 10:00:00 +00:00"),
             (None, "never expires"),
             (Some("never"), "never expires"),
         ] {
@@ -354,6 +378,36 @@ exemption_widest: { ipv4: 26 }
                 warnings[0].contains(warning) && warnings[0].contains("exemption_max_age"),
                 "{warnings:?}"
             );
+        }
+    }
+
+    #[test]
+    fn an_end_within_an_hour_is_warned_of_and_minutes_are_asked_about() {
+        for (expires, expected) in [
+            (
+                "6m",
+                &[
+                    "this exemption ends in 6 minutes, at 2027-01-31 10:06:00 +00:00",
+                    "6m is 6 minutes: for 6 months write 6mo",
+                ][..],
+            ),
+            (
+                "10:30",
+                &["this exemption ends in 30 minutes, at 2027-01-31 10:30:00 +00:00"],
+            ),
+            (
+                "59m59s",
+                &["this exemption ends in 60 minutes, at 2027-01-31 10:59:59 +00:00"],
+            ),
+            ("1h", &[]),
+            ("60m", &[]),
+            ("20d", &[]),
+        ] {
+            let valid = validated(&NewExemption {
+                expires: Some(expires.to_owned()),
+                ..new(&["198.51.100.8"])
+            });
+            assert_eq!(valid.unwrap().warnings, expected, "{expires}");
         }
     }
 

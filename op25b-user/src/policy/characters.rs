@@ -77,6 +77,25 @@ pub(crate) fn with_line_feeds(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// The ASCII form of a full-width character, as Japanese keyboards write it.
+pub(crate) fn narrow(c: char) -> char {
+    match c {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        '\u{3000}' => ' ',
+        '\u{3002}' => '.',
+        c => c,
+    }
+}
+
+/// What of a text is full-width, for a message.
+pub(crate) fn full_width(text: &str) -> &'static str {
+    if text.chars().any(|c| matches!(c, '０'..='９')) {
+        "digits"
+    } else {
+        "characters"
+    }
+}
+
 /// Whether texts for people must not contain a character.
 pub(crate) fn is_refused(c: char) -> bool {
     c.is_control() || is_bidirectional(c) || is_invisible(c)

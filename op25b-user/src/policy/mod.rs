@@ -38,8 +38,8 @@ pub use self::{
         Subscribers, Tunnel, Wait, Word, XdpMode, exemption_id,
     },
     parse::{
-        KEYS, ListError, ListFiles, Loaded, NoLists, parse, parse_at, parse_bytes, parse_expiry,
-        parse_prefix, parse_with_lists,
+        KEYS, ListError, ListFiles, Loaded, NoLists, parse, parse_at, parse_bytes, parse_prefix,
+        parse_with_lists,
     },
     read::{File, ReadError, read, read_digested, read_holding, read_texts},
     sample_destination::sample_destination,

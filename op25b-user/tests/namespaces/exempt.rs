@@ -153,7 +153,7 @@ fn what_is_probably_a_slip_is_refused_with_what_to_write() {
         assert_refused(&add_one(&[mask]), &["mask", "write 198.51.100.40/29\n"]);
     }
     assert_refused(
-        &add_one(&["198.51.100.8/29", "--expires", "2028/3/31"]),
+        &add_one(&["198.51.100.8/29", "--expires", "31.03.2028"]),
         &["write 2028-03-31\n"],
     );
     for (option, text, place) in [

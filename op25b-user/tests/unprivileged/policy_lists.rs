@@ -179,7 +179,7 @@ fn each_mistake_in_a_list_is_shown_in_its_line() {
         \"B, Ltd\",198.51.100.8/29 198.51.100.300,,\n\
         C,198.51.100.16,2001:db8::/129,31.03.2028\n\
         D,198.51.100.17\n\
-        E,198.51.100.18;198.51.100.18,,2028-03-31T18:00:00\n\
+        E,198.51.100.18;198.51.100.18,,90d\n\
         ,198.51.100.19,,\n";
     let report = with(homes, FLATS, customers).unwrap_err();
     insta::assert_snapshot!(report);

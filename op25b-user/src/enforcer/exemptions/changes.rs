@@ -11,6 +11,7 @@ use crate::{
     exemption::{Invalid, NewExemption, Valid, Validator, reason as valid_reason},
     policy,
     store::{Change, ChangeKind, Record},
+    time::minutes_or_months,
 };
 
 impl Enforcer {
@@ -52,7 +53,9 @@ impl Enforcer {
         let now = Timestamp::now();
         let (expires_at, warnings) = self.validate(now, |validator| {
             let expiry = validator.expiry(expires)?;
-            Ok((expiry, validator.expiry_warnings(expiry)))
+            let mut warnings = validator.expiry_warnings(expiry);
+            warnings.extend(minutes_or_months(expires));
+            Ok((expiry, warnings))
         })?;
         if before.terms.have_expired(now) {
             // Another customer may have got the addresses since.

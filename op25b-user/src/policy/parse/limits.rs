@@ -1,37 +1,29 @@
 //! Reads the limits of exemptions that are added at run time.
 
-use jiff::{SignedDuration, Span, SpanRelativeTo};
+use jiff::SignedDuration;
 
 use super::{
     context::Context,
     mapping::Mapping,
     yaml::{Located, Node},
 };
-use crate::policy::{diagnostics::Code, model::ExemptionLimits};
+use crate::{
+    policy::{diagnostics::Code, model::ExemptionLimits},
+    time::longest,
+};
 
 pub(super) const WIDEST_KEYS: &[&str] = &["ipv4", "ipv6"];
-const EXAMPLE: &str = "365d";
 
 /// The value of `exemption_max_age`.
 pub(crate) fn max_age<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> Option<SignedDuration> {
     let Located { value, span } = context.scalar("exemption_max_age", "a duration such as 365d", node)?;
-    let age = duration(&value);
-    if age.is_none() {
-        context.reporter.error(
-            span,
-            Code::BadTime,
-            format!("`{value}` is not a duration"),
-            format!("write weeks, days or hours, such as {EXAMPLE}"),
-        );
-    }
-    age
-}
-
-/// A duration that does not depend on when it begins, such as `90d`.
-fn duration(text: &str) -> Option<SignedDuration> {
-    let span: Span = text.parse().ok()?;
-    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
-    duration.is_positive().then_some(duration)
+    longest(&value)
+        .map_err(|error| {
+            context
+                .reporter
+                .error(span, Code::BadTime, error.message(), error.hint());
+        })
+        .ok()
 }
 
 /// The value of `exemption_widest`.

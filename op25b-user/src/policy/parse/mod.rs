@@ -3,7 +3,6 @@
 mod block;
 mod context;
 mod document;
-mod expiry;
 mod hints;
 mod interface;
 mod limits;
@@ -17,7 +16,6 @@ mod seen;
 mod spelling;
 mod subscribers;
 mod text;
-mod time;
 mod vlan_tpids;
 pub(crate) mod yaml;
 
@@ -30,7 +28,6 @@ pub(crate) use self::{
 };
 pub use self::{
     document::Loaded,
-    expiry::parse_expiry,
     lists::{ListError, ListFiles, NoLists},
     prefix::parse_prefix,
     text::{parse, parse_at, parse_bytes, parse_with_lists},

@@ -4,16 +4,13 @@ use std::borrow::Cow;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
-use op25b_common::values::NEVER;
 use smol_str::SmolStr;
 
 use super::{
     context::Context,
-    hints::{DateHint, date_hint},
     lists::Named,
     mapping::Mapping,
     seen::{Owner, Seen},
-    time::{self, DayEnd, TimeError},
     yaml::{Located, Node},
 };
 use crate::{
@@ -22,6 +19,7 @@ use crate::{
         diagnostics::{Code, Diagnostic, Span},
         model::{EnforceFrom, Exemption, Origin, Pool, PoolMode, Positions, Prefix, Relay},
     },
+    time::{DayEnd, Problem, Reader},
 };
 
 pub(super) const POOL_KEYS: &[&str] = &["name", "prefixes", "prefixes_from", "mode", "enforce_from"];
@@ -36,10 +34,6 @@ pub(super) const EXEMPTION_KEYS: &[&str] = &[
     "created",
     "expires",
 ];
-
-/// The forms of times, as hints name them.
-const TIMES: &str =
-    "write a date such as 2028-03-31, or a time with its offset such as 2028-03-31T18:00:00+09:00";
 
 /// The names and prefixes of a list that must be unique.
 #[derive(Default)]
@@ -270,41 +264,15 @@ pub(super) fn instant_of(
     span: Span,
     day_end: DayEnd,
 ) -> Option<Timestamp> {
-    match time::parse(text, day_end, &context.time_zone) {
-        Ok(value) if value.as_second() >= i64::from(NEVER) => {
-            context.reporter.error(
-                span,
-                Code::LateTime,
-                format!("`{text}` is too late: the last date that the program can represent is 2106-02-07"),
-                "remove the key if there is no end",
-            );
-            None
-        }
-        Ok(value) => Some(value),
-        Err(TimeError::NoOffset(likely)) => {
-            context.reporter.error(
-                span,
-                Code::BadTime,
-                format!("`{text}` has no time zone offset"),
-                format!("add the offset, such as {likely}"),
-            );
-            None
-        }
-        Err(TimeError::Unreadable) => {
-            let hint = match date_hint(text, &context.time_zone) {
-                Some(DateHint::Never) => "remove the key if there is no end".to_owned(),
-                // A beginning is not at the end of a month.
-                Some(DateHint::Month(_)) if day_end == DayEnd::First => TIMES.to_owned(),
-                Some(hint) => hint.to_string(),
-                None => TIMES.to_owned(),
-            };
-            context.reporter.error(
-                span,
-                Code::BadTime,
-                format!("`{text}` is not a date or time"),
-                hint,
-            );
-            None
-        }
-    }
+    let error = match Reader::new(context.now, &context.time_zone).written(text, day_end) {
+        Ok(value) => return Some(value),
+        Err(error) => error,
+    };
+    let (code, hint) = match error.problem() {
+        Problem::Late => (Code::LateTime, "remove the key if there is no end".to_owned()),
+        Problem::NoEnd => (Code::BadTime, "remove the key if there is no end".to_owned()),
+        _ => (Code::BadTime, error.hint()),
+    };
+    context.reporter.error(span, code, error.message(), hint);
+    None
 }

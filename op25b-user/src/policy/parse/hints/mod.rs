@@ -3,14 +3,12 @@
 //! A suggestion is made only where the text has one meaning. Where it has two, both are named.
 
 mod address;
-mod date;
 mod mask;
 mod prefix;
 #[cfg(test)]
 mod tests;
 
 pub(super) use self::{
-    date::{DateHint, hint as date_hint},
     mask::follows as is_mask_of,
     prefix::{diagnose as not_a_prefix, is_dash},
 };

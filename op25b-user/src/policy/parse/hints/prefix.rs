@@ -86,23 +86,13 @@ fn invisible(text: &str) -> Option<Diagnostic> {
             "remove it, or type the prefix anew",
         ));
     }
-    let narrow: String = text.chars().map(narrow).collect();
+    let narrow: String = text.chars().map(characters::narrow).collect();
     (narrow != text).then(|| {
         corrected(
-            format!("`{text}` has wide characters, which are not those of an IP prefix"),
+            format!("`{text}` has full-width {}", characters::full_width(text)),
             &narrow,
         )
     })
-}
-
-/// The ASCII form of a wide character.
-pub(super) fn narrow(c: char) -> char {
-    match c {
-        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
-        '\u{3000}' => ' ',
-        '\u{3002}' => '.',
-        c => c,
-    }
 }
 
 /// Whether a character is between the ends of a range of addresses, as keyboards and word processors write it.

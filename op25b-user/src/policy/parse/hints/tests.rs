@@ -1,8 +1,6 @@
 //! Tables of what people write, and what they are told to write instead.
 
-use jiff::tz::TimeZone;
-
-use super::{date_hint, not_a_prefix};
+use super::not_a_prefix;
 
 /// The message and the hint about a text.
 fn told(text: &str) -> String {
@@ -160,67 +158,5 @@ fn what_could_be_anything_is_told_the_form_of_a_prefix() {
             told.ends_with("write an address and a prefix length, such as 198.51.100.8/29 or 2001:db8::/48"),
             "{told}"
         );
-    }
-}
-
-#[test]
-fn a_date_in_another_form_is_answered_with_the_form_that_is_read() {
-    let tokyo = TimeZone::fixed(jiff::tz::offset(9));
-    for (text, hint) in [
-        ("2028/3/31", "write 2028-03-31"),
-        ("2028/03/31", "write 2028-03-31"),
-        ("2028-3-31", "write 2028-03-31"),
-        ("2028.3.31", "write 2028-03-31"),
-        ("20280331", "write 2028-03-31"),
-        ("31.03.2028", "write 2028-03-31"),
-        ("31.3.2028", "write 2028-03-31"),
-        ("4.3.2028", "write 2028-03-04"),
-        ("31/03/2028", "write 2028-03-31"),
-        ("03/31/2028", "write 2028-03-31"),
-        ("03/04/2028", "write 2028-04-03 or 2028-03-04"),
-        ("4/4/2028", "write 2028-04-04"),
-        ("2028年3月31日", "write 2028-03-31"),
-        ("２０２８年３月３１日", "write 2028-03-31"),
-        ("令和10年3月31日", "write 2028-03-31"),
-        ("令和元年5月1日", "write 2019-05-01"),
-        ("R10.3.31", "write 2028-03-31"),
-        ("平成40年3月31日", "write 2028-03-31"),
-        ("31 March 2028", "write 2028-03-31"),
-        ("March 31st, 2028", "write 2028-03-31"),
-        ("31-Mar-2028", "write 2028-03-31"),
-        ("2028/3/31 18:00", "write 2028-03-31T18:00:00+09:00"),
-        (
-            "2028/3/31 0:00:00",
-            "write 2028-03-31 for the whole day, or 2028-03-31T00:00:00+09:00",
-        ),
-        ("2028-03", "write 2028-03-31 for the last day of the month"),
-        ("2028年2月", "write 2028-02-29 for the last day of the month"),
-        (
-            "46843",
-            "if it is the number by which a spreadsheet stores a date, it is 2028-03-31: format the column as text",
-        ),
-        ("2028-02-30", "there is no such day"),
-        ("31.02.2028", "there is no such day"),
-        ("9999-12-31", "write `never`, or leave it out"),
-        ("無期限", "write `never`, or leave it out"),
-        ("None", "write `never`, or leave it out"),
-    ] {
-        let found = date_hint(text, &tokyo).map(|hint| hint.to_string());
-        assert_eq!(found.as_deref(), Some(hint), "{text}");
-    }
-    for text in [
-        "",
-        "soon",
-        "90",
-        "28/3/31",
-        "R10",
-        "1/2/3/4",
-        "2028",
-        "31 Mar 28",
-        "99999",
-        "月火水",
-        "3/2028/31",
-    ] {
-        assert_eq!(date_hint(text, &tokyo), None, "{text}");
     }
 }

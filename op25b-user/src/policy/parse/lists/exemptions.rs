@@ -8,7 +8,6 @@ use super::super::{
     prefix_list::split_prefixes,
     rules::{instant_of, warn_of_expired},
     seen::Seen,
-    time::DayEnd,
 };
 use crate::{
     exemption::{
@@ -22,6 +21,7 @@ use crate::{
         diagnostics::{Code, Diagnostic, Span, number},
         model::{Exemption, FileNumber, Origin, Position, Positions, Prefix},
     },
+    time::DayEnd,
 };
 
 /// Appends the exemptions of a list. What is wrong is reported.

@@ -5,9 +5,12 @@ use jiff::{
     tz::TimeZone,
 };
 
+use super::show;
+use crate::policy::characters::narrow;
+
 /// A hint about a text that is not a date.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::policy::parse) enum DateHint {
+pub(crate) enum DateHint {
     /// The dates or times that it may stand for, as they are written here; one if it is clear.
     Write(Vec<String>),
     /// A month without a day; this is its last one.
@@ -37,8 +40,8 @@ impl std::fmt::Display for DateHint {
 }
 
 /// What a text that is not a date was probably meant to be.
-pub(in crate::policy::parse) fn hint(text: &str, time_zone: &TimeZone) -> Option<DateHint> {
-    let text = narrow(text.trim());
+pub(super) fn hint(text: &str, time_zone: &TimeZone) -> Option<DateHint> {
+    let text: String = text.trim().chars().map(narrow).collect();
     if is_never(&text) {
         return Some(DateHint::Never);
     }
@@ -242,7 +245,7 @@ fn with_offset(date: Date, time: Time, time_zone: &TimeZone) -> Option<String> {
     } else {
         String::new()
     };
-    Some(format!("{of_day}{}", local.strftime("%Y-%m-%dT%H:%M:%S%:z")))
+    Some(format!("{of_day}{}", show::rfc3339(local.timestamp(), time_zone)))
 }
 
 /// Whether a text says that there is no end.
@@ -268,9 +271,4 @@ fn is_never(text: &str) -> bool {
         "無制限",
     ];
     WORDS.contains(&text.to_lowercase().as_str())
-}
-
-/// The text with the ASCII forms of wide characters.
-fn narrow(text: &str) -> String {
-    text.chars().map(super::prefix::narrow).collect()
 }
