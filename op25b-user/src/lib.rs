@@ -5,7 +5,7 @@
 //! [`store`] keeps those that were added at run time; [`fault`] is what lasts and an operator must see; `enforcer` is what is enforced now, and every change of it;
 //! [`time`] reads and shows times and durations;
 //! [`daemon`] is the event loop over it, with the control socket, whose bodies are in [`api`]; [`report`] reads what a filter
-//! does; [`cli`] is the command line.
+//! does; [`schema`] names JSON documents; [`cli`] is the command line.
 
 pub mod api;
 pub mod cli;
@@ -18,6 +18,7 @@ pub mod fault;
 pub mod lpm;
 pub mod policy;
 pub mod report;
+pub mod schema;
 mod state_dir;
 pub mod store;
 pub mod time;

@@ -8,6 +8,7 @@ mod exemption;
 mod explain;
 mod position;
 mod problem;
+mod sort;
 
 pub use self::{
     changes::{Added, ExtendExemption, Extended, ImportExemptions, Imported, Removed},
@@ -16,5 +17,6 @@ pub use self::{
     explain::{Explained, NotInForce, NotInForceState, Rule, RuleKind},
     position::FilePosition,
     problem::{Problem, ProblemKind, RowProblem},
+    sort::{Direction, SortKey, sort_keys},
 };
 pub use crate::exemption::{ImportRow, NewExemption};

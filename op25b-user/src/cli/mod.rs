@@ -7,6 +7,7 @@ mod exempt;
 mod explain;
 mod export;
 mod here;
+mod json;
 pub mod logging;
 mod metrics;
 mod paths;
@@ -17,6 +18,7 @@ mod status;
 mod stderr;
 mod stop;
 mod subscribers;
+mod table;
 
 use std::process::ExitCode;
 

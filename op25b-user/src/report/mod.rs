@@ -18,8 +18,8 @@ pub use status::{
     EnforcementStatus, ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State, Status,
     StatusError, UnreadableStatus, status,
 };
-pub(crate) use subscribers::{FilterRecords, subscribers_of};
 pub use subscribers::{
-    FilterSubscribers, MissesRow, SortBy, SubscriberQuery, SubscriberRow, Subscribers, SubscribersError,
-    subscribers,
+    CountsSince, FilterSubscribers, MissesRow, SortOrder, SubscriberQuery, SubscriberRow, Subscribers,
+    SubscribersError, subscribers,
 };
+pub(crate) use subscribers::{FilterRecords, subscribers_of};

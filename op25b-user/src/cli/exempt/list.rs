@@ -1,11 +1,7 @@
 //! `op25b exempt list`: lists exemptions.
 
-use std::{
-    io::{IsTerminal as _, Write as _, stdout},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
-use anstyle::Style;
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use ipnet::IpNet;
@@ -14,21 +10,22 @@ use serde_json::json;
 
 use super::{
     offline::Offline,
-    output::{print_json, refuse},
-    table::table,
+    output::refuse,
+    table::{COLUMNS, Reader},
 };
 use crate::{
     api::duration,
     cli::{
         daemon::{Response, ask},
+        json,
         paths::Paths,
         stderr,
+        table::{self, Sort, TableOptions},
     },
     daemon::client::Listing,
     policy,
+    schema::Schema,
 };
-
-const BOLD: Style = Style::new().bold();
 
 /// List the exemptions that apply, of the policy file and of the store.
 ///
@@ -40,6 +37,7 @@ Examples:
   op25b exempt list --customer 'Example KK' --all
   op25b exempt list --expiring 14d
   op25b exempt list --in 198.51.100.10          exemptions of this address
+  op25b exempt list -o wide --sort ends,customer
   op25b exempt list --json | jq -r '.exemptions[] | [.id, .customer] | @tsv'
 
 Exit codes: 0 listed, also if the list is empty; 1 refused, with the reason; 2 failed.")]
@@ -56,6 +54,17 @@ pub struct Args {
     /// Include expired and removed exemptions.
     #[arg(long)]
     all: bool,
+    /// Sort by these columns, separated by commas; `-` before a column: the last or latest first. The columns are those of
+    /// `-o wide`. Without it, those of the policy file come first, in its order.
+    #[arg(
+        long,
+        value_name = "COLUMN,…",
+        allow_hyphen_values = true,
+        value_parser = |text: &str| Sort::parse(text, &COLUMNS)
+    )]
+    sort: Option<Sort>,
+    #[command(flatten)]
+    table: TableOptions,
     /// Print one JSON document instead of a table.
     #[arg(long)]
     json: bool,
@@ -70,7 +79,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         within: args.within.map(|net| net.to_string()),
         all: args.all,
     };
-    let (exemptions, left_out) = match ask(&args.paths, async |client| client.list(&listing).await)? {
+    let (mut exemptions, left_out) = match ask(&args.paths, async |client| client.list(&listing).await)? {
         Response::Done(exemptions) => (exemptions, Vec::new()),
         Response::Refused(problem) => return refuse(&problem, args.json, None),
         Response::NoDaemon => {
@@ -79,24 +88,23 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             (offline.list(&listing)?, offline.left_out)
         }
     };
+    let reader = Reader {
+        now: Timestamp::now(),
+        time_zone: TimeZone::system(),
+    };
+    if let Some(sort) = &args.sort {
+        sort.apply(&mut exemptions, &COLUMNS, &reader);
+    }
     if args.json {
-        print_json(&json!({ "exemptions": exemptions, "left_out": left_out }))?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    if exemptions.is_empty() {
+        json::print(
+            Schema::ExemptList,
+            &json!({ "exemptions": exemptions, "left_out": left_out }),
+        )?;
+    } else if exemptions.is_empty() {
         stderr::line(format_args!("there are no such exemptions"));
-        return Ok(ExitCode::SUCCESS);
+    } else {
+        table::print(&COLUMNS, &exemptions, &reader, args.table)?;
     }
-    let width = stdout()
-        .is_terminal()
-        .then(terminal_size::terminal_size)
-        .flatten();
-    let width = width.map(|(terminal_size::Width(width), _)| width);
-    let text = table(&exemptions, Timestamp::now(), &TimeZone::system(), width);
-    let (header, rows) = text.split_once('\n').unwrap_or((&text, ""));
-    let mut stdout = anstream::stdout().lock();
-    writeln!(stdout, "{BOLD}{header}{BOLD:#}")?;
-    write!(stdout, "{rows}")?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,96 +1,84 @@
-//! A table of exemptions, as wide as the terminal.
+//! The columns of a list of exemptions.
 
-use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::words;
-use crate::{api::Exemption, store::State};
+use crate::{
+    api::Exemption,
+    cli::table::{Cell, Column, Rank, Value},
+};
 
-const HEADER: [&str; 6] = ["ID", "CUSTOMER", "PREFIXES", "ENDS", "FROM", "STATE"];
-/// The least width of a column. `None`: its texts are never broken, so that they can be copied.
-const NARROWEST: [Option<u16>; 6] = [None, Some(8), None, Some(10), Some(7), None];
-/// The space between columns.
-const GAP: u16 = 2;
 /// The most prefixes of an exemption that are listed; `show` lists all.
-const PREFIXES: usize = 4;
+const NETS: usize = 4;
 
-/// The table, its header first. With a width every prefix has a line of its own; without one every exemption has. The
-/// states are shown if not all exemptions are active.
-pub(super) fn table(
-    exemptions: &[Exemption],
-    now: Timestamp,
-    time_zone: &TimeZone,
-    width: Option<u16>,
-) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    match width {
-        Some(width) => table
-            .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_width(width),
-        None => table.set_content_arrangement(ContentArrangement::Disabled),
-    };
-    let has_states = exemptions
-        .iter()
-        .any(|exemption| exemption.state != State::Active);
-    let columns = if has_states {
-        HEADER.len()
-    } else {
-        HEADER.len() - 1
-    };
-    table.set_header(&HEADER[..columns]);
-    let separator = if width.is_some() { "\n" } else { ", " };
-    for exemption in exemptions {
-        let row = [
-            words::printable(&exemption.id),
-            words::printable(&exemption.terms.customer),
-            prefixes(exemption, separator),
-            words::end_from(now, exemption.terms.expires_at, time_zone),
-            words::origin(exemption),
-            words::state(exemption.state).to_owned(),
-        ];
-        table.add_row(&row[..columns]);
-    }
-    let widths = table.column_max_content_widths();
-    let narrow = NARROWEST.iter().zip(&widths);
-    let needed: u16 = narrow
-        .map(|(narrowest, width)| narrowest.unwrap_or(*width) + GAP)
-        .sum();
-    // On a very narrow terminal every column may be broken.
-    let is_roomy = width.is_some_and(|width| needed <= width);
-    for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, GAP));
-        if is_roomy {
-            column.set_constraint(match NARROWEST[index] {
-                None => ColumnConstraint::ContentWidth,
-                Some(narrowest) => ColumnConstraint::LowerBoundary(Width::Fixed(narrowest + GAP)),
-            });
-        }
-    }
-    let mut text = table.trim_fmt();
-    text.push('\n');
-    text
+/// When and where the list is read.
+pub(super) struct Reader {
+    pub(super) now: Timestamp,
+    pub(super) time_zone: TimeZone,
 }
 
-fn prefixes(exemption: &Exemption, separator: &str) -> String {
-    let nets = &exemption.terms.prefixes;
-    if nets.len() <= PREFIXES {
-        return words::nets(nets, separator);
-    }
-    let (first, more) = nets.split_at(PREFIXES - 1);
-    format!(
-        "{}{separator}and {} more",
-        words::nets(first, separator),
-        more.len()
-    )
-}
+type Listed = Column<Exemption, Reader>;
+
+/// The columns.
+pub(super) const COLUMNS: [Listed; 11] = [
+    Listed::new("id", |exemption, _| Cell::text(exemption.id.as_str())),
+    Listed::new("customer", |exemption, _| {
+        Cell::text(exemption.terms.customer.as_str())
+    })
+    .wrapped(8),
+    Listed::new("prefixes", |exemption, _| {
+        Cell::nets(&exemption.terms.prefixes, NETS)
+    }),
+    Listed::new("ends", |exemption, reader| {
+        let end = exemption.terms.expires_at;
+        Cell::time(words::end_from(reader.now, end, &reader.time_zone), end)
+    })
+    .wrapped(12),
+    Listed::new("ticket", |exemption, _| {
+        Cell::optional(exemption.terms.ticket.as_deref())
+    })
+    .rank(Rank::High)
+    .unless_all(""),
+    Listed::new("state", |exemption, _| {
+        Cell::of(
+            words::state(exemption.state),
+            Value::Number(exemption.state as u64),
+        )
+    })
+    .rank(Rank::High)
+    .unless_all("active"),
+    Listed::new("from", |exemption, _| Cell::text(words::origin(exemption))).rank(Rank::Middle),
+    Listed::new("destinations", |exemption, _| {
+        Cell::nets(&exemption.terms.destinations, NETS)
+    })
+    .rank(Rank::Low)
+    .unless_all(""),
+    Listed::new("created", |exemption, reader| {
+        let at = exemption.created_at;
+        let text = at.map_or_else(String::new, |at| words::instant(at, &reader.time_zone));
+        Cell::time(text, at)
+    })
+    .rank(Rank::Wide),
+    Listed::new("by", |exemption, _| {
+        let by = exemption.created_by.as_ref().map(words::actor);
+        Cell::optional(by.as_deref())
+    })
+    .rank(Rank::Wide),
+    Listed::new("note", |exemption, _| {
+        Cell::optional(exemption.terms.note.as_deref())
+    })
+    .rank(Rank::Wide)
+    .wrapped(16),
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
         api::{FilePosition, Origin},
+        cli::table::{Look, Sort, text},
         exemption::Terms,
+        store::{Actor, State},
     };
 
     fn exemptions() -> Vec<Exemption> {
@@ -99,13 +87,18 @@ mod tests {
             origin: Origin::Store,
             terms: Terms {
                 expires_at: Some("2028-04-01T00:00:00Z".parse().unwrap()),
+                ticket: Some("OPS-1042".into()),
+                note: Some("until they have moved".into()),
                 ..Terms::new(
                     "Example KK",
                     ["198.51.100.8/29", "2001:db8:100::/48"].map(|net| net.parse().unwrap()),
                 )
             },
-            created_at: None,
-            created_by: None,
+            created_at: Some("2027-03-31T00:00:00Z".parse().unwrap()),
+            created_by: Some(Actor {
+                uid: 1000,
+                name: "alice".into(),
+            }),
             removed_at: None,
             state: State::Active,
             revision: Some(7),
@@ -121,6 +114,8 @@ mod tests {
                     .map(|i| format!("198.51.100.{i}/32").parse().unwrap())
                     .collect::<Vec<_>>(),
             ),
+            created_at: None,
+            created_by: None,
             place: Some(FilePosition {
                 file: "/etc/op25b/policy.yaml".into(),
                 line: 32,
@@ -132,51 +127,89 @@ mod tests {
         vec![stored, filed]
     }
 
-    fn shown(width: Option<u16>) -> String {
-        let now = "2028-03-01T00:00:00Z".parse().unwrap();
-        table(&exemptions(), now, &TimeZone::UTC, width)
+    fn reader() -> Reader {
+        Reader {
+            now: "2028-03-01T00:00:00Z".parse().unwrap(),
+            time_zone: TimeZone::UTC,
+        }
+    }
+
+    fn shown(width: Option<u16>, is_wide: bool) -> String {
+        let look = Look {
+            width,
+            is_wide,
+            has_header: true,
+        };
+        let text = text(&COLUMNS, &exemptions(), &reader(), look);
+        format!("{}\n{}left out: {:?}", text.header, text.rows, text.left_out)
     }
 
     #[test]
     fn on_a_terminal_it_is_as_wide_as_that() {
-        insta::assert_snapshot!(shown(Some(80)), @r"
-        ID                          CUSTOMER  PREFIXES           ENDS        FROM
-        01KAXQ3T5BH6Z8W2N4R7C9D1EF  Example   198.51.100.8/29    2028-03-31  store
-                                    KK        2001:db8:100::/48  (in 31
-                                                                 days)
-        line-32                     株式会社  198.51.100.0/32    never       policy.ya
-                                    さくらメ  198.51.100.1/32                ml:32
+        insta::assert_snapshot!(shown(Some(80), false), @r#"
+        ID                          CUSTOMER  PREFIXES           ENDS          TICKET
+        01KAXQ3T5BH6Z8W2N4R7C9D1EF  Example   198.51.100.8/29    2028-03-31    OPS-1042
+                                    KK        2001:db8:100::/48  (in 31 days)
+        line-32                     株式会社  198.51.100.0/32    never
+                                    さくらメ  198.51.100.1/32
                                     ール      198.51.100.2/32
                                               and 6 more
+        left out: ["from"]
+        "#);
+        insta::assert_snapshot!(shown(Some(100), false), @r"
+        ID                          CUSTOMER       PREFIXES           ENDS          TICKET    FROM
+        01KAXQ3T5BH6Z8W2N4R7C9D1EF  Example KK     198.51.100.8/29    2028-03-31    OPS-1042  store
+                                                   2001:db8:100::/48  (in 31 days)
+        line-32                     株式会社さく   198.51.100.0/32    never                   policy.yaml:32
+                                    らメール       198.51.100.1/32
+                                                   198.51.100.2/32
+                                                   and 6 more
+        left out: []
         ");
-        for width in [60, 80, 100, 200] {
-            for line in shown(Some(width)).lines() {
-                let columns = unicode_width::UnicodeWidthStr::width(line);
-                assert!(columns <= usize::from(width), "{columns} > {width}: {line}");
-            }
-        }
     }
 
     #[test]
     fn elsewhere_every_exemption_is_a_line() {
-        insta::assert_snapshot!(shown(None), @r"
-        ID                          CUSTOMER              PREFIXES                                                       ENDS                     FROM
-        01KAXQ3T5BH6Z8W2N4R7C9D1EF  Example KK            198.51.100.8/29, 2001:db8:100::/48                             2028-03-31 (in 31 days)  store
-        line-32                     株式会社さくらメール  198.51.100.0/32, 198.51.100.1/32, 198.51.100.2/32, and 6 more  never                    policy.yaml:32
+        insta::assert_snapshot!(shown(None, false), @r"
+        ID                          CUSTOMER              PREFIXES                                                       ENDS                     TICKET    FROM
+        01KAXQ3T5BH6Z8W2N4R7C9D1EF  Example KK            198.51.100.8/29, 2001:db8:100::/48                             2028-03-31 (in 31 days)  OPS-1042  store
+        line-32                     株式会社さくらメール  198.51.100.0/32, 198.51.100.1/32, 198.51.100.2/32, and 6 more  never                              policy.yaml:32
+        left out: []
         ");
-        assert_eq!(shown(None).lines().count(), 3);
     }
 
     #[test]
-    fn states_are_shown_if_they_differ() {
-        let mut exemptions = exemptions();
-        exemptions[0].state = State::Expired;
-        let now = "2028-03-01T00:00:00Z".parse().unwrap();
-        let text = table(&exemptions, now, &TimeZone::UTC, None);
-        let last: Vec<_> = text
-            .lines()
-            .map(|line| line.rsplit(' ').next().unwrap())
-            .collect();
-        assert_eq!(last, ["STATE", "expired", "active"]);
+    fn the_wide_list_has_everything() {
+        insta::assert_snapshot!(shown(Some(80), true), @r"
+        ID                          CUSTOMER              PREFIXES                                                       ENDS                     TICKET    STATE   FROM            DESTINATIONS  CREATED                     BY     NOTE
+        01KAXQ3T5BH6Z8W2N4R7C9D1EF  Example KK            198.51.100.8/29, 2001:db8:100::/48                             2028-03-31 (in 31 days)  OPS-1042  active  store                         2027-03-31 00:00:00 +00:00  alice  until they have moved
+        line-32                     株式会社さくらメール  198.51.100.0/32, 198.51.100.1/32, 198.51.100.2/32, and 6 more  never                              active  policy.yaml:32
+        left out: []
+        ");
+    }
+
+    #[test]
+    fn it_is_sorted_by_any_column() {
+        for (sort, first) in [
+            ("id", "01KAXQ3T5BH6Z8W2N4R7C9D1EF"),
+            ("-id", "line-32"),
+            // What never ends comes last.
+            ("ends", "01KAXQ3T5BH6Z8W2N4R7C9D1EF"),
+            ("-ends", "line-32"),
+            ("state,-prefixes", "01KAXQ3T5BH6Z8W2N4R7C9D1EF"),
+            ("from", "line-32"),
+            ("created", "01KAXQ3T5BH6Z8W2N4R7C9D1EF"),
+        ] {
+            let mut exemptions = exemptions();
+            Sort::parse(sort, &COLUMNS)
+                .unwrap()
+                .apply(&mut exemptions, &COLUMNS, &reader());
+            assert_eq!(exemptions[0].id, first, "{sort}");
+        }
+        assert_eq!(
+            Sort::parse("expiry", &COLUMNS).unwrap_err(),
+            "there is no column \"expiry\"; the columns are id, customer, prefixes, ends, ticket, state, from, \
+             destinations, created, by, note"
+        );
     }
 }

@@ -62,7 +62,7 @@ impl Client {
             0 => MOST_SUBSCRIBERS,
             top => top.min(MOST_SUBSCRIBERS),
         };
-        let mut parameters = vec![("sort", query.sort.name()), ("top", top.to_string())];
+        let mut parameters = vec![("sort", query.sort.to_string()), ("top", top.to_string())];
         parameters.extend(query.pool.clone().map(|pool| ("pool", pool)));
         parameters.extend(query.within.map(|within| ("in", within.to_string())));
         parameters.extend(query.since.map(|since| ("since", duration_text(since))));

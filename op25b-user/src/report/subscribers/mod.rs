@@ -1,13 +1,12 @@
-//! The report of `op25b subscribers`: which subscribers meet the filter, how often and since when, as JSON or as text.
+//! The report of `op25b subscribers`: which subscribers meet the filter, how often and since when.
 
 mod pools;
 mod query;
 mod read;
 mod row;
-mod text;
 mod top;
 
-pub use query::{SortBy, SubscriberQuery};
+pub use query::{SortOrder, SubscriberQuery};
 pub(crate) use read::{FilterRecords, subscribers_of};
 pub use read::{SubscribersError, subscribers};
-pub use row::{FilterSubscribers, MissesRow, SubscriberRow, Subscribers};
+pub use row::{CountsSince, FilterSubscribers, MissesRow, SubscriberRow, Subscribers};

@@ -117,7 +117,7 @@ fn of_filter(
         records,
     } = filter;
     let pools = Pools::new(description);
-    let mut top = Top::new(query);
+    let mut top = Top::new(query, &pools);
     let (mut remembered, mut matching) = (0, 0);
     records.each(|net, record| {
         remembered += 1;

@@ -34,8 +34,21 @@ pub struct FilterSubscribers {
 /// The subscribers of the filters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Subscribers {
+    /// Since when the packets and destinations of each subscriber are counted, also in an answer to a query with `since`, which
+    /// only selects subscribers.
+    #[serde(default)]
+    pub counts_since: CountsSince,
     /// Each filter's.
     pub filters: Vec<FilterSubscribers>,
+}
+
+/// Since when packets are counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CountsSince {
+    /// Since the subscriber's `first_seen`.
+    #[default]
+    FirstSeen,
 }
 
 /// How often IPv6 packets found no record.

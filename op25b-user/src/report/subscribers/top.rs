@@ -3,19 +3,24 @@
 use ipnet::IpNet;
 use op25b_common::values::Subscriber;
 
-use super::query::{SortBy, SubscriberQuery};
+use super::{
+    pools::Pools,
+    query::{SortOrder, SubscriberQuery},
+};
 
 /// The first subscribers of those that were added.
-pub(super) struct Top {
-    sort: SortBy,
+pub(super) struct Top<'a> {
+    sort: &'a SortOrder,
+    pools: &'a Pools<'a>,
     limit: usize,
     found: Vec<(IpNet, Subscriber)>,
 }
 
-impl Top {
-    pub(super) fn new(query: &SubscriberQuery) -> Self {
+impl<'a> Top<'a> {
+    pub(super) fn new(query: &'a SubscriberQuery, pools: &'a Pools<'a>) -> Self {
         Self {
-            sort: query.sort,
+            sort: &query.sort,
+            pools,
             limit: query.top,
             found: Vec::new(),
         }
@@ -30,9 +35,9 @@ impl Top {
     }
 
     fn cut(&mut self) {
-        let sort = self.sort;
+        let (sort, pools) = (self.sort, self.pools);
         self.found
-            .sort_unstable_by_key(|(net, record)| sort.key(*net, record));
+            .sort_unstable_by(|one, other| sort.compare(one, other, pools));
         if self.limit > 0 {
             self.found.truncate(self.limit);
         }
@@ -46,9 +51,28 @@ impl Top {
 
 #[cfg(test)]
 mod tests {
+    use std::cmp::Reverse;
+
     use op25b_common::values::{Cold, Hot};
 
     use super::*;
+    use crate::datapath::{Description, PoolSummary};
+
+    fn description() -> Description {
+        let pool = |name: &str| PoolSummary {
+            name: name.into(),
+            mode: "enforce".into(),
+            prefixes: 1,
+            remembered: true,
+            enforce_from: None,
+        };
+        let net = |net: &str| vec![net.parse().unwrap()];
+        Description {
+            pools: vec![pool("b"), pool("a")],
+            pool_prefixes: vec![net("0.0.0.0/18"), net("0.0.64.0/18")],
+            ..Description::new("policy.yaml")
+        }
+    }
 
     #[test]
     fn the_first_of_very_many_are_those_that_sorting_all_would_give() {
@@ -60,26 +84,53 @@ mod tests {
             },
             cold: Cold {
                 first_seen: 1,
+                monitored_others: number % 7,
                 ..Cold::default()
             },
             ..Subscriber::default()
         };
         let net = |number: u32| IpNet::from(std::net::IpAddr::V4(number.into()));
-        for sort in [SortBy::Packets, SortBy::Syns, SortBy::LastSeen] {
+        let description = description();
+        let pools = Pools::new(&description);
+        let all: Vec<_> = (0..20_000).map(|number| (net(number), record(number))).collect();
+        let packets = |record: &Subscriber| record.hot.blocked_syns + record.cold.monitored_others;
+        let first = |sort: &str| {
             let query = SubscriberQuery {
                 pool: None,
                 within: None,
                 since: None,
-                sort,
+                sort: sort.parse().unwrap(),
                 top: 7,
             };
-            let mut first = Top::new(&query);
-            let mut all: Vec<_> = (0..20_000).map(|number| (net(number), record(number))).collect();
+            let mut first = Top::new(&query, &pools);
             for (net, record) in &all {
                 first.add(*net, *record);
             }
-            all.sort_by_key(|(net, record)| sort.key(*net, record));
-            assert_eq!(first.take(), all[..7], "{sort:?}");
-        }
+            first.take()
+        };
+        let sorted = |key: &dyn Fn(&(IpNet, Subscriber)) -> i64| {
+            let mut all = all.clone();
+            all.sort_by_key(|it| (key(it), Reverse(packets(&it.1)), it.0));
+            all.truncate(7);
+            all
+        };
+        assert_eq!(
+            first("packets"),
+            sorted(&|(_, record)| -i64::from(packets(record)))
+        );
+        assert_eq!(first("-packets"), first("packets"));
+        assert_eq!(first("+packets"), sorted(&|(_, record)| packets(record).into()));
+        let syns = |(_, record): &(IpNet, Subscriber)| -i64::from(record.hot.blocked_syns);
+        assert_eq!(first("syns"), sorted(&syns));
+        assert_eq!(first("blocked"), first("syns"));
+        let last_seen = |(_, record): &(IpNet, Subscriber)| -i64::from(record.hot.last_seen);
+        assert_eq!(first("last-seen"), sorted(&last_seen));
+        let monitored = |(_, record): &(IpNet, Subscriber)| -i64::from(record.cold.monitored_others);
+        assert_eq!(first("monitored"), sorted(&monitored));
+        assert_eq!(first("subscriber"), all[..7]);
+        assert_eq!(first("-subscriber")[0], all[19_999]);
+        // 16,384 addresses are in `b`, the others in `a`.
+        assert_eq!(first("pool,subscriber"), all[16_384..16_391]);
+        assert_eq!(first("-pool,subscriber"), all[..7]);
     }
 }

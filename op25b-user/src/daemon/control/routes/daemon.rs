@@ -28,7 +28,8 @@ use crate::{
         request::{Caller, Question, Request},
     },
     report::{
-        Compared, DaemonReport, InterfaceState, ReloadAnswer, Subscribers, SubscribersError, subscribers_of,
+        Compared, CountsSince, DaemonReport, InterfaceState, ReloadAnswer, Subscribers, SubscribersError,
+        subscribers_of,
     },
     store::{NoRecords, Records, StoreError},
 };
@@ -101,7 +102,10 @@ pub(super) async fn subscribers(
         .work(move || subscribers_of(&[records], &query))
         .await?;
     match read {
-        Ok(filters) => Ok(Json(Subscribers { filters })),
+        Ok(filters) => Ok(Json(Subscribers {
+            counts_since: CountsSince::FirstSeen,
+            filters,
+        })),
         Err(error @ SubscribersError::NoPool { .. }) => Err(Problem::invalid(error.to_string())),
         Err(error) => Err(Problem::internal(format!("{:#}", anyhow::Error::from(error)))),
     }

@@ -15,7 +15,7 @@ use crate::{
     enforcer::Connection,
     exemption::{Invalid, limits},
     report::{
-        SortBy, SubscriberQuery,
+        SortOrder, SubscriberQuery,
         exemptions::{Cursor, Selection},
     },
     store::Revision,
@@ -121,10 +121,11 @@ pub(super) struct SubscribersQuery {
     /// Only those with a packet within this time, such as `14d` (`s`, `m`, `h`, `d` or `w`).
     #[param(value_type = String, required = false, pattern = "^[0-9]{1,5}[smhdw]$", example = "1d")]
     since: Option<String>,
-    /// The order.
-    #[serde(default)]
-    #[param(value_type = SortBy, inline, required = false)]
-    sort: SortBy,
+    /// The order: columns separated by commas, of `subscriber`, `pool`, `packets`, `blocked`, `monitored`, `syns`, `hidden`,
+    /// `destinations`, `first-seen` and `last-seen`. Numbers and times are sorted with the greatest first; `+` before a column: the
+    /// least first, `-`: the greatest.
+    #[param(value_type = String, required = false, pattern = "^[-+]?[a-z-]+(,[-+]?[a-z-]+)*$", default = "packets", example = "pool,-packets")]
+    sort: Option<String>,
     /// The most that are listed.
     #[serde(default = "default_top")]
     #[param(minimum = 1, maximum = 10000, default = 20)]
@@ -206,11 +207,17 @@ impl SubscribersQuery {
             ),
         };
         let within = self.within.as_deref().map(prefix).transpose()?;
+        let sort = match &self.sort {
+            None => SortOrder::default(),
+            Some(text) => text
+                .parse()
+                .map_err(|error| Problem::bad_request(format!("`sort`: {error}")))?,
+        };
         Ok(SubscriberQuery {
             pool: self.pool,
             within: within.map(|net| net.trunc()),
             since,
-            sort: self.sort,
+            sort,
             top,
         })
     }

@@ -1,32 +1,46 @@
 //! `op25b subscribers`: list the subscribers whose packets are blocked, as the kernel has counted them.
 
+mod text;
+
 use std::{io::Write as _, process::ExitCode};
 
 use anyhow::anyhow;
 use clap::Args as ClapArgs;
 use ipnet::IpNet;
-use jiff::{SignedDuration, Span, SpanRelativeTo};
-use serde_json::json;
+use jiff::{SignedDuration, Span, SpanRelativeTo, tz::TimeZone};
 
-use super::{EXIT_NOT_RUNNING, daemon::block_on, paths::Paths, stderr};
+use super::{
+    EXIT_NOT_RUNNING,
+    daemon::block_on,
+    json,
+    paths::Paths,
+    stderr,
+    table::{self, TableOptions},
+};
 use crate::{
     daemon::client::{Client, ClientError, MOST_SUBSCRIBERS},
     policy,
-    report::{FilterSubscribers, SortBy, SubscriberQuery, Subscribers, SubscribersError, subscribers},
+    report::{
+        CountsSince, FilterSubscribers, SortOrder, SubscriberQuery, Subscribers, SubscribersError,
+        subscribers,
+    },
+    schema::Schema,
 };
 
 /// List the subscribers whose packets were blocked.
 ///
 /// In a pool in monitor mode, those whose packets would have been blocked. For each subscriber: how many
 /// packets, since when, and to approximately how many servers. A forgotten mail client connects to one
-/// server, a bot to hundreds. The records are read from the kernel, so no daemon is required; without the
-/// permission for that, the daemon reads them.
+/// server, a bot to hundreds. All counts are totals since the subscriber was first seen: `--since` selects
+/// subscribers, and does not limit their counts to that time. The records are read from the kernel, so no
+/// daemon is required; without the permission for that, the daemon reads them.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   op25b subscribers                                       the 20 with the most packets
   op25b subscribers --pool residential --sort destinations --since 1d
   op25b subscribers --in 198.51.100.20
+  op25b subscribers --sort pool,-last-seen -o wide
   op25b subscribers --top 0 --json | jq -r '.filters[].subscribers[].subscriber'
 
 Requires root (CAP_SYS_ADMIN), which the kernel demands for opening other processes' maps, or membership in \
@@ -42,12 +56,15 @@ pub struct Args {
     /// The maximum number of subscribers to list; 0 for all.
     #[arg(long, value_name = "N", default_value_t = 20)]
     top: usize,
-    /// Sort order.
-    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
-    sort: SortBy,
-    /// Only subscribers with a packet within this time, such as `90m`, `12h` or `7d`.
+    /// Sort by these columns, separated by commas. Numbers and times are sorted with the greatest first; `+` before a column:
+    /// the least first, `-`: the greatest.
+    #[arg(long, value_name = "COLUMN,…", default_value_t, allow_hyphen_values = true)]
+    sort: SortOrder,
+    /// Only subscribers with a packet within this time, such as `90m`, `12h` or `7d`. Their counts are since first seen.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     since: Option<SignedDuration>,
+    #[command(flatten)]
+    table: TableOptions,
     /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
@@ -78,28 +95,51 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         pool: args.pool.clone(),
         within: args.within,
         since: args.since,
-        sort: args.sort,
+        sort: args.sort.clone(),
         top: args.top,
     };
-    let filters = block_on(read(&query, &args.paths))??;
-    let mut stdout = anstream::stdout().lock();
+    let report = Subscribers {
+        counts_since: CountsSince::FirstSeen,
+        filters: block_on(read(&query, &args.paths))??,
+    };
     if args.json {
-        serde_json::to_writer_pretty(&mut stdout, &json!({ "filters": filters }))?;
-        writeln!(stdout)?;
-    } else if filters.is_empty() {
-        writeln!(
-            stdout,
-            "no op25b filter is running on the interfaces of this network namespace"
-        )?;
+        json::print(Schema::Subscribers, &report)?;
     } else {
-        let texts = filters.iter().map(ToString::to_string);
-        write!(stdout, "{}", texts.collect::<Vec<_>>().join("\n"))?;
+        print(&report.filters, args)?;
     }
-    Ok(if filters.is_empty() {
+    Ok(if report.filters.is_empty() {
         EXIT_NOT_RUNNING.into()
     } else {
         ExitCode::SUCCESS
     })
+}
+
+fn print(filters: &[FilterSubscribers], args: &Args) -> anyhow::Result<()> {
+    let mut stdout = anstream::stdout();
+    if filters.is_empty() {
+        writeln!(
+            stdout,
+            "no op25b filter is running on the interfaces of this network namespace"
+        )?;
+    }
+    for (index, filter) in filters.iter().enumerate() {
+        if index > 0 {
+            writeln!(stdout)?;
+        }
+        writeln!(stdout, "{}", text::summary(filter, args.since))?;
+        if !filter.subscribers.is_empty() {
+            table::print(
+                &text::COLUMNS,
+                &filter.subscribers,
+                &TimeZone::system(),
+                args.table,
+            )?;
+        }
+        for remark in text::remarks(filter) {
+            writeln!(stdout, "{remark}")?;
+        }
+    }
+    Ok(())
 }
 
 /// The subscribers from the kernel or, without permission to read it, from the daemon.
@@ -114,7 +154,7 @@ async fn read(query: &SubscriberQuery, paths: &Paths) -> anyhow::Result<Vec<Filt
     };
     let client = Client::new(&paths.runtime_dir);
     let filters = match client.subscribers(query).await {
-        Ok(Subscribers { filters }) => filters,
+        Ok(Subscribers { filters, .. }) => filters,
         Err(ClientError::Refused(problem)) => return Err(anyhow!("{}", problem.detail)),
         Err(_) => {
             return Err(anyhow::Error::new(error)

@@ -1,0 +1,15 @@
+//! Prints JSON documents, each with its schema as the first member.
+
+use std::io::{self, BufWriter, Write as _};
+
+use serde::Serialize;
+
+use crate::schema::{Document, Schema};
+
+/// Prints one document to stdout; the body serializes as an object.
+pub(super) fn print(schema: Schema, body: &impl Serialize) -> io::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    serde_json::to_writer_pretty(&mut out, &Document::new(schema, body))?;
+    writeln!(out)?;
+    out.flush()
+}
