@@ -56,6 +56,35 @@ pub struct Removed {
     pub warnings: Vec<String>,
 }
 
+/// How a removed exemption is restored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RestoreExemption {
+    /// A new expiry, as of a new exemption; without one it expires when it did before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, example = "2028-03-31")]
+    pub expires: Option<String>,
+    /// The reason, for the history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1)]
+    pub reason: Option<String>,
+    /// Skip the pool and prefix-width checks.
+    #[serde(default)]
+    pub force: bool,
+}
+
+/// The response to a restored exemption, which is in force again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Restored {
+    /// The exemption as it is now.
+    pub exemption: Exemption,
+    /// The verdict of the program in the kernel on a connection from its first prefix; null if it cannot be determined, for
+    /// which a warning states the reason.
+    pub verdict: Option<Explained>,
+    /// Warnings about probable mistakes.
+    pub warnings: Vec<String>,
+}
+
 /// Exemptions to add, all of them or none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -88,6 +117,19 @@ impl ExtendExemption {
     /// Checks that no text is empty or exceeds its limit.
     pub fn check_limits(&self) -> Result<(), Invalid> {
         limits::text("expires", &self.expires, limits::EXPIRY)?;
+        match &self.reason {
+            Some(reason) => limits::text("reason", reason, limits::PROSE),
+            None => Ok(()),
+        }
+    }
+}
+
+impl RestoreExemption {
+    /// Checks that no text is empty or exceeds its limit.
+    pub fn check_limits(&self) -> Result<(), Invalid> {
+        if let Some(expires) = &self.expires {
+            limits::text("expires", expires, limits::EXPIRY)?;
+        }
         match &self.reason {
             Some(reason) => limits::text("reason", reason, limits::PROSE),
             None => Ok(()),

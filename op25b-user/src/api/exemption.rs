@@ -38,6 +38,9 @@ pub struct Exemption {
     /// When it was removed.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub removed_at: Option<Timestamp>,
+    /// Who removed it, and why; only of one that is removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removal: Option<Removal>,
     /// Whether it is in force.
     pub state: State,
     /// The revision of its last change; none in the policy file.
@@ -61,11 +64,21 @@ impl Exemption {
             created_at: Some(record.created_at),
             created_by: Some(record.created_by),
             removed_at: record.removed_at,
+            removal: None,
             revision: Some(record.revision),
             place: None,
             needs_force: false,
         }
     }
+}
+
+/// The removal of an exemption.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Removal {
+    /// The user who removed it.
+    pub by: Actor,
+    /// The reason.
+    pub reason: Option<String>,
 }
 
 /// A row of the audit.

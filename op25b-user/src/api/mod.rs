@@ -11,9 +11,11 @@ mod problem;
 mod sort;
 
 pub use self::{
-    changes::{Added, ExtendExemption, Extended, ImportExemptions, Imported, Removed},
+    changes::{
+        Added, ExtendExemption, Extended, ImportExemptions, Imported, Removed, RestoreExemption, Restored,
+    },
     duration::{DURATION, duration, duration_text},
-    exemption::{Exemption, HistoryEntry, Origin, Page},
+    exemption::{Exemption, HistoryEntry, Origin, Page, Removal},
     explain::{Explained, NotInForce, NotInForceState, Rule, RuleKind},
     position::FilePosition,
     problem::{Problem, ProblemKind, RowProblem},

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::{
     api::{
         Added, Exemption, Explained, Extended, FilePosition, Imported, Problem, ProblemKind, Removed,
-        RowProblem, Rule, RuleKind,
+        Restored, RowProblem, Rule, RuleKind,
     },
     enforcer::{self, Changed, Explanation, MatchedRule, Refusal},
 };
@@ -33,6 +33,15 @@ pub(super) fn extended(changed: Changed, policy_file: &Path) -> Extended {
 /// The answer to a removed exemption.
 pub(super) fn removed(changed: Changed, policy_file: &Path) -> Removed {
     Removed {
+        exemption: Exemption::stored(changed.record, Timestamp::now()),
+        verdict: verdict(changed.explanation, policy_file),
+        warnings: changed.warnings,
+    }
+}
+
+/// The answer to a restored exemption.
+pub(super) fn restored(changed: Changed, policy_file: &Path) -> Restored {
+    Restored {
         exemption: Exemption::stored(changed.record, Timestamp::now()),
         verdict: verdict(changed.explanation, policy_file),
         warnings: changed.warnings,

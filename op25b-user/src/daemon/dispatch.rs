@@ -1,11 +1,11 @@
 //! Dispatching the requests of the control socket to the enforcer, one after the other.
 
 use super::{
-    answers::{added, explained, extended, imported, problem, removed},
+    answers::{added, explained, extended, imported, problem, removed, restored},
     request::{Question, Request},
     state::Daemon,
 };
-use crate::enforcer::Enforcer;
+use crate::enforcer::{Enforcer, Restoration};
 
 impl Daemon {
     /// Executes a request, and sends the answer. A client that has gone away gets none, which is no error.
@@ -54,6 +54,24 @@ impl Daemon {
                 let requester = caller.requester("remove", &(&id, &reason));
                 let result = enforcer.remove(&id, &reason, &requester, self).await;
                 let result = result.map(|changed| removed(changed, enforcer.policy_file()));
+                let _ = answer.send(result.map_err(problem));
+            }
+            Request::Restore {
+                id,
+                restore,
+                caller,
+                answer,
+            } => {
+                let requester = caller.requester("restore", &(&id, &restore));
+                let restoration = Restoration {
+                    expires: restore.expires.as_deref(),
+                    reason: restore.reason.as_deref(),
+                    force: restore.force,
+                };
+                let result = enforcer
+                    .restore_exemption(&id, restoration, &requester, self)
+                    .await;
+                let result = result.map(|changed| restored(changed, enforcer.policy_file()));
                 let _ = answer.send(result.map_err(problem));
             }
             Request::Import {

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use crate::{
     api::{
         Added, Explained, ExtendExemption, Extended, ImportExemptions, Imported, NewExemption, Problem,
-        Removed,
+        Removed, RestoreExemption, Restored,
     },
     datapath::LoadedBy,
     enforcer::{Connection, Requester},
@@ -94,6 +94,17 @@ pub(crate) enum Request {
         caller: Caller,
         /// The channel for the answer.
         answer: ResponseSender<Removed>,
+    },
+    /// Put a removed exemption in force again.
+    Restore {
+        /// Its id.
+        id: String,
+        /// Its new expiry, and the reason.
+        restore: RestoreExemption,
+        /// The client.
+        caller: Caller,
+        /// The channel for the answer.
+        answer: ResponseSender<Restored>,
     },
     /// Add many exemptions: all or none.
     Import {

@@ -26,6 +26,7 @@ mod takeover;
 pub(crate) use self::{
     described::describe,
     exemptions::{
+        changes::Restoration,
         outcome::{Changed, Imported},
         refusal::Refusal,
         requester::Requester,

@@ -50,7 +50,7 @@ impl Validator<'_> {
             Some(text) => self.expiry(text)?,
         };
         let terms = terms(new, expires_at)?;
-        self.check(new, &terms)?;
+        self.check(new.force, &terms)?;
         let mut warnings = self.warnings(&terms);
         warnings.extend(new.expires.as_deref().and_then(minutes_or_months));
         Ok(Valid { terms, warnings })
@@ -61,8 +61,8 @@ impl Validator<'_> {
     /// # Errors
     ///
     /// The first prefix that is refused.
-    pub fn check(&self, new: &NewExemption, terms: &Terms) -> Result<(), Invalid> {
-        if !new.force {
+    pub fn check(&self, force: bool, terms: &Terms) -> Result<(), Invalid> {
+        if !force {
             for prefix in &terms.prefixes {
                 self.check_width(*prefix)?;
                 self.check_pool(*prefix)?;

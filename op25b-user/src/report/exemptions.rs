@@ -11,10 +11,13 @@ use thiserror::Error;
 use ulid::Ulid;
 
 use crate::{
-    api::{Exemption, FilePosition, HistoryEntry, Origin, Page},
+    api::{Exemption, FilePosition, HistoryEntry, Origin, Page, Removal},
     exemption::Checks,
     policy::{self, FileNumber, List, Policy, Position},
-    store::{self, Event, Records, Revision, State, StoreError},
+    store::{
+        self, Event, Records, Revision, State, StoreError,
+        ids::{self, Found},
+    },
 };
 
 /// The exemptions of a policy file.
@@ -89,7 +92,8 @@ pub fn list(
         items.extend(stored.map(|record| (Cursor::Store(record.id), Exemption::stored(record, now))));
     }
     let next = cut(&mut items, selection.limit).map(|(cursor, _)| cursor.to_string());
-    let items = items.into_iter().map(|(_, exemption)| exemption).collect();
+    let mut items: Vec<_> = items.into_iter().map(|(_, exemption)| exemption).collect();
+    note_removals(&mut items, store)?;
     Ok(Page { items, next })
 }
 
@@ -105,21 +109,45 @@ pub(crate) fn note_force(exemptions: &mut [Exemption], policy: &Policy) {
     }
 }
 
-/// The exemption with an id.
+/// The exemption with an id; of a stored one the beginning is enough. Who removed it is included.
 pub fn find(
     policy: FileExemptions<'_>,
     store: &dyn Records,
     id: &str,
     now: Timestamp,
-) -> Result<Option<Exemption>, StoreError> {
+) -> Result<Found<Exemption>, StoreError> {
     if let Some(exemption) = policy.find(id, now) {
-        return Ok(Some(exemption));
+        return Ok(Found::One(exemption));
     }
-    let Ok(id) = Ulid::from_string(id) else {
-        return Ok(None);
-    };
-    let record = store.get(id)?;
-    Ok(record.map(|record| Exemption::stored(record, now)))
+    ids::find(store, id)?.try_map(|id| {
+        let Some(record) = store.get(id)? else {
+            return Ok(None);
+        };
+        let mut exemption = Exemption::stored(record, now);
+        note_removals(std::slice::from_mut(&mut exemption), store)?;
+        Ok(Some(exemption))
+    })
+}
+
+/// Notes who removed stored exemptions, and why: the last change of a removed one is its removal.
+fn note_removals(exemptions: &mut [Exemption], store: &dyn Records) -> Result<(), StoreError> {
+    for exemption in exemptions {
+        let (Some(_), Some(revision), Ok(id)) = (
+            exemption.removed_at,
+            exemption.revision,
+            Ulid::from_string(&exemption.id),
+        ) else {
+            continue;
+        };
+        // After a recovery the audit may lack it.
+        let events = store.events(Some(id), revision.saturating_sub(1), 1)?;
+        let removal = events.into_iter().find(|event| event.revision == revision);
+        exemption.removal = removal.map(|event| Removal {
+            by: event.by,
+            reason: event.reason,
+        });
+    }
+    Ok(())
 }
 
 /// A page of the changes after a revision, of one stored exemption or of all.
@@ -191,6 +219,7 @@ impl FileExemptions<'_> {
             created_at: exemption.created,
             created_by: None,
             removed_at: None,
+            removal: None,
             state: state(exemption, now),
             revision: None,
             place: Some(FilePosition {

@@ -73,6 +73,13 @@ impl Records for Fake {
         Ok(self.records().find(|record| record.id == id).cloned())
     }
 
+    fn ids_between(&self, first: Ulid, last: Ulid, limit: usize) -> Result<(Vec<Ulid>, usize), StoreError> {
+        let ids = self.records().map(|record| record.id);
+        let ids: Vec<_> = ids.filter(|id| (first..=last).contains(id)).collect();
+        let count = ids.len();
+        Ok((ids.into_iter().take(limit).collect(), count))
+    }
+
     fn list(&self, query: &Query, now: Timestamp) -> Result<Vec<Record>, StoreError> {
         self.lists.set(self.lists.get() + 1);
         let found = self.records().filter(|record| {

@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 pub(crate) mod fake;
+pub mod ids;
 mod record;
 pub mod sqlite;
 
@@ -146,6 +147,9 @@ pub trait Records: Send {
     /// One record, whatever its state.
     fn get(&self, id: Ulid) -> Result<Option<Record>, StoreError>;
 
+    /// The first ids from `first` to `last`, of records in whatever state, at most `limit`; and how many there are.
+    fn ids_between(&self, first: Ulid, last: Ulid, limit: usize) -> Result<(Vec<Ulid>, usize), StoreError>;
+
     /// The records that match, by ascending id, as of `now`.
     fn list(&self, query: &Query, now: Timestamp) -> Result<Vec<Record>, StoreError>;
 
@@ -168,6 +172,10 @@ impl Records for NoRecords {
 
     fn get(&self, _: Ulid) -> Result<Option<Record>, StoreError> {
         Ok(None)
+    }
+
+    fn ids_between(&self, _: Ulid, _: Ulid, _: usize) -> Result<(Vec<Ulid>, usize), StoreError> {
+        Ok((Vec::new(), 0))
     }
 
     fn list(&self, _: &Query, _: Timestamp) -> Result<Vec<Record>, StoreError> {

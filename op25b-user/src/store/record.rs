@@ -85,9 +85,19 @@ pub enum ChangeKind {
     Extend,
     /// It is removed.
     Remove,
+    /// One that was removed is in force again.
+    Restore,
     /// op25b has put the store together after a loss. The record after is no exemption: it has no prefixes, and the reason
     /// says what was found.
     Recover,
+}
+
+impl ChangeKind {
+    /// Whether it puts an exemption in force that was not there.
+    #[must_use]
+    pub const fn is_addition(self) -> bool {
+        matches!(self, Self::Add | Self::Restore)
+    }
 }
 
 /// A row of the audit. It is never changed or removed.

@@ -8,6 +8,7 @@ mod disks;
 mod exempt;
 mod exempt_files;
 mod exempt_kernel;
+mod exempt_restore;
 mod expiry;
 mod explain;
 mod export_prefixes;

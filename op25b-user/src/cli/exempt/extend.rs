@@ -26,7 +26,7 @@ Examples:
 Exit codes: 0 changed; 1 refused, with the reason; 2 failed, for example because no daemon \
 runs.")]
 pub struct Args {
-    /// The exemption's id, as `op25b exempt list` shows it.
+    /// The exemption's id, as `op25b exempt list` shows it, or a unique beginning of it of at least 4 characters.
     id: String,
     /// The new expiry: a duration from now such as 90d, the end of a day such as 2028-03-31, a time such as
     /// 2028-03-31T18:00:00+09:00, or `never`.

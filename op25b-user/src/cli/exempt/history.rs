@@ -34,7 +34,7 @@ Examples:
 
 Exit codes: 0 shown; 1 refused: no stored exemption has this id; 2 failed.")]
 pub struct Args {
-    /// Only changes of the exemption with this id.
+    /// Only changes of the exemption with this id, or with a unique beginning of it of at least 4 characters.
     id: Option<String>,
     /// Print one JSON document instead of a line for each change.
     #[arg(long)]
@@ -91,6 +91,7 @@ fn line(entry: &HistoryEntry, time_zone: &TimeZone) -> String {
         ChangeKind::Add => ("added", AnsiColor::Green),
         ChangeKind::Extend => ("extended", AnsiColor::Yellow),
         ChangeKind::Remove => ("removed", AnsiColor::Red),
+        ChangeKind::Restore => ("restored", AnsiColor::Green),
         ChangeKind::Recover => return recovery(entry, time_zone),
     };
     let style: Style = colour.on_default();
@@ -200,6 +201,7 @@ mod tests {
             created_at: None,
             created_by: None,
             removed_at: None,
+            removal: None,
             state: State::Active,
             revision: Some(1),
             place: None,

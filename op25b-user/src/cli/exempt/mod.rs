@@ -9,6 +9,7 @@ mod list;
 mod offline;
 mod output;
 mod remove;
+mod restore;
 mod show;
 mod table;
 mod words;
@@ -44,6 +45,7 @@ enum Command {
     List(list::Args),
     Show(show::Args),
     Remove(remove::Args),
+    Restore(restore::Args),
     Extend(extend::Args),
     History(history::Args),
     Import(import::Args),
@@ -56,6 +58,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Command::List(args) => list::run(args),
         Command::Show(args) => show::run(args),
         Command::Remove(args) => remove::run(args),
+        Command::Restore(args) => restore::run(args),
         Command::Extend(args) => extend::run(args),
         Command::History(args) => history::run(args),
         Command::Import(args) => import::run(args),

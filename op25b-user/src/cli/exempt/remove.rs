@@ -22,7 +22,7 @@ Examples:
 Exit codes: 0 removed; 1 refused, with the reason; 2 failed, for example because no daemon \
 runs.")]
 pub struct Args {
-    /// The exemption's id, as `op25b exempt list` shows it.
+    /// The exemption's id, as `op25b exempt list` shows it, or a unique beginning of it of at least 4 characters.
     id: String,
     /// The reason, for the history.
     #[arg(long, value_name = "TEXT")]

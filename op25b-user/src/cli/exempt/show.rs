@@ -22,6 +22,7 @@ use crate::{
         paths::Paths,
         stderr,
     },
+    store::ids::Found,
 };
 
 /// Show one exemption in detail.
@@ -36,7 +37,7 @@ Examples:
 
 Exit codes: 0 shown; 1 no exemption has this id; 2 failed.")]
 pub struct Args {
-    /// The exemption's id, as `op25b exempt list` shows it.
+    /// The exemption's id, as `op25b exempt list` shows it, or a unique beginning of it of at least 4 characters.
     id: String,
     /// Print one JSON document instead of text.
     #[arg(long)]
@@ -52,14 +53,18 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Response::NoDaemon => {
             let offline = Offline::open(&args.paths)?;
             offline.say_so();
-            let Some(exemption) = offline.show(&args.id)? else {
-                stderr::line(format_args!(
-                    "op25b: there is no exemption {}",
-                    words::printable(&args.id)
-                ));
-                return Ok(EXIT_NO.into());
-            };
-            exemption
+            match offline.show(&args.id)? {
+                Found::One(exemption) => exemption,
+                Found::None => {
+                    let id = words::printable(&args.id);
+                    stderr::line(format_args!("op25b: there is no exemption {id}"));
+                    return Ok(EXIT_NO.into());
+                }
+                Found::Ambiguous(ambiguous) => {
+                    stderr::line(format_args!("op25b: {ambiguous}"));
+                    return Ok(EXIT_NO.into());
+                }
+            }
         }
     };
     if args.json {
@@ -105,7 +110,20 @@ fn text(exemption: &Exemption, now: Timestamp, time_zone: &TimeZone) -> Result<S
     }
     field("ends", &words::end_from(now, terms.expires_at, time_zone))?;
     if let Some(at) = exemption.removed_at {
-        field("removed", &words::instant(at, time_zone))?;
+        let removal = exemption.removal.as_ref();
+        let by = removal.map_or(String::new(), |removal| {
+            format!(" by {}", words::actor(&removal.by))
+        });
+        field("removed", &format!("{}{by}", words::instant(at, time_zone)))?;
+        label = "reason";
+        for line in removal
+            .and_then(|removal| removal.reason.as_deref())
+            .iter()
+            .flat_map(|reason| reason.lines())
+        {
+            field(label, &words::printable(line))?;
+            label = "";
+        }
     }
     field("state", words::state(exemption.state))?;
     field(
@@ -127,7 +145,7 @@ fn text(exemption: &Exemption, now: Timestamp, time_zone: &TimeZone) -> Result<S
 mod tests {
     use super::*;
     use crate::{
-        api::{FilePosition, Origin},
+        api::{FilePosition, Origin, Removal},
         exemption::Terms,
         store::{Actor, State},
     };
@@ -153,6 +171,13 @@ mod tests {
                 name: "alice".into(),
             }),
             removed_at: Some("2027-04-30T12:00:00Z".parse().unwrap()),
+            removal: Some(Removal {
+                by: Actor {
+                    uid: 1001,
+                    name: "tanaka".into(),
+                },
+                reason: Some("moved to\nthe new relay".into()),
+            }),
             state: State::Removed,
             revision: Some(7),
             place: None,
@@ -170,7 +195,9 @@ mod tests {
                         to the new relay
           added         2027-03-31 00:00:00 +00:00 by alice
           ends          2028-03-31 (in 31 days)
-          removed       2027-04-30 12:00:00 +00:00
+          removed       2027-04-30 12:00:00 +00:00 by tanaka
+          reason        moved to
+                        the new relay
           state         removed
           from          store
         ");
@@ -181,6 +208,7 @@ mod tests {
             created_at: None,
             created_by: None,
             removed_at: None,
+            removal: None,
             state: State::Active,
             revision: None,
             place: Some(FilePosition {

@@ -100,6 +100,7 @@ mod tests {
                 name: "alice".into(),
             }),
             removed_at: None,
+            removal: None,
             state: State::Active,
             revision: Some(7),
             place: None,

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     api::{
         Added, Exemption, Explained, ExtendExemption, Extended, HistoryEntry, ImportExemptions, Imported,
-        NewExemption, Page, Problem, ProblemKind, Removed, duration_text,
+        NewExemption, Page, Problem, ProblemKind, Removed, RestoreExemption, Restored, duration_text,
     },
     enforcer::Connection,
     report::{DaemonReport, ReloadAnswer, SubscriberQuery, Subscribers},
@@ -166,6 +166,17 @@ impl Client {
     pub(crate) async fn remove(&self, id: &str, reason: &str) -> Result<Removed, ClientError> {
         let uri = with_query(&of(id, ""), &[("reason", reason)]);
         Call::change(Method::DELETE, uri, None::<&()>)?
+            .send(&self.runtime_dir)
+            .await
+    }
+
+    /// Puts a removed exemption in force again.
+    pub(crate) async fn restore(
+        &self,
+        id: &str,
+        restore: &RestoreExemption,
+    ) -> Result<Restored, ClientError> {
+        Call::change(Method::POST, of(id, "/restore"), Some(restore))?
             .send(&self.runtime_dir)
             .await
     }

@@ -124,7 +124,7 @@ impl Enforcer {
                 match self.install(*prepared, host).await {
                     Ok(_) => Ok(()),
                     // The generation that runs is as it was.
-                    Err(error) if change == ChangeKind::Add => {
+                    Err(error) if change.is_addition() => {
                         match self.withdraw(records, request, &error, host).await {
                             Ok(()) => Err(Refusal::Kernel(format!("nothing was changed: {error:#}"))),
                             Err(refusal) => {
@@ -164,7 +164,7 @@ impl Enforcer {
             Ok(()) => return Ok(()),
             Err(error) => error,
         };
-        if change != ChangeKind::Add {
+        if !change.is_addition() {
             return Err(self.not_enforced_yet(records, &error));
         }
         if let Err(refusal) = self.withdraw(records, request, &error, host).await {

@@ -1,4 +1,4 @@
-//! Adding, extending and removing an exemption.
+//! Adding, extending, removing and restoring an exemption.
 
 use std::{slice, sync::Arc};
 
@@ -9,10 +9,21 @@ use super::{outcome::Changed, overlap, refusal::Refusal, requester::Requester};
 use crate::{
     enforcer::{host::Host, state::Enforcer},
     exemption::{Invalid, NewExemption, Valid, Validator, reason as valid_reason},
-    policy,
+    policy::characters::printable,
     store::{Change, ChangeKind, Record},
-    time::minutes_or_months,
+    time::{minutes_or_months, show},
 };
+
+/// How a removed exemption is restored.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Restoration<'r> {
+    /// A new expiry; without one it is what it was.
+    pub(crate) expires: Option<&'r str>,
+    /// The reason, for the history.
+    pub(crate) reason: Option<&'r str>,
+    /// Whether the pool and prefix-width checks are skipped.
+    pub(crate) force: bool,
+}
 
 impl Enforcer {
     /// Adds an exemption.
@@ -49,7 +60,7 @@ impl Enforcer {
         if let Some(record) = self.changed_by(requester, host).await? {
             return Ok(self.changed(record, Vec::new()));
         }
-        let before = self.stored(id)?;
+        let before = self.stored(id, host).await?;
         let now = Timestamp::now();
         let (expires_at, warnings) = self.validate(now, |validator| {
             let expiry = validator.expiry(expires)?;
@@ -84,7 +95,7 @@ impl Enforcer {
         if let Some(record) = self.changed_by(requester, host).await? {
             return Ok(self.changed(record, Vec::new()));
         }
-        let before = self.stored(id)?;
+        let before = self.stored(id, host).await?;
         let reason = valid_reason(reason)?;
         let change = Change {
             action: ChangeKind::Remove,
@@ -96,6 +107,51 @@ impl Enforcer {
         };
         let record = self.change_one(change, Some(reason), requester, host).await?;
         Ok(self.changed(record, Vec::new()))
+    }
+
+    /// Puts a removed exemption in force again, with its terms; `expires` replaces its expiry.
+    pub(crate) async fn restore_exemption(
+        &mut self,
+        id: &str,
+        restoration: Restoration<'_>,
+        requester: &Requester,
+        host: &mut impl Host,
+    ) -> Result<Changed, Refusal> {
+        if let Some(record) = self.changed_by(requester, host).await? {
+            return Ok(self.changed(record, Vec::new()));
+        }
+        let before = self.removed(id, host).await?;
+        let now = Timestamp::now();
+        let mut after = Record {
+            removed_at: None,
+            ..before.clone()
+        };
+        let mut warnings = self.validate(now, |validator| {
+            if let Some(expires) = restoration.expires {
+                after.terms.expires_at = validator.expiry(expires)?;
+            }
+            validator.check(restoration.force, &after.terms)?;
+            let mut warnings = validator.warnings(&after.terms);
+            warnings.extend(restoration.expires.and_then(minutes_or_months));
+            Ok(warnings)
+        })?;
+        if let Some(end) = after.terms.expires_at.filter(|end| *end <= now) {
+            return Err(Refusal::Invalid(format!(
+                "exemption {} of {} would have ended {}; give it a new end with `--expires`",
+                before.id,
+                printable(&before.terms.customer),
+                show::instant(end, &TimeZone::system()),
+            )));
+        }
+        warnings.extend(overlap::check(&mut self.active_set, &after.terms, now)?);
+        let reason = restoration.reason.map(valid_reason).transpose()?;
+        let change = Change {
+            action: ChangeKind::Restore,
+            before: Some(before),
+            after,
+        };
+        let record = self.change_one(change, reason, requester, host).await?;
+        Ok(self.changed(record, warnings))
     }
 
     /// Computes a change, stores it and enforces it; returns the record as it is stored.
@@ -158,30 +214,6 @@ impl Enforcer {
             now,
             time_zone: &time_zone,
         })?)
-    }
-
-    /// The stored exemption with the id of a request.
-    fn stored(&self, id: &str) -> Result<Record, Refusal> {
-        if let Some(position) = self.position_in_file(id) {
-            return Err(Refusal::InFile(format!(
-                "{id} is an exemption of the policy file: edit {position}, then run `op25b reload`"
-            )));
-        }
-        let unknown = || Refusal::Unknown(id.to_owned());
-        let id = Ulid::from_string(id).map_err(|_| unknown())?;
-        self.active_set.record(id).cloned().ok_or_else(unknown)
-    }
-
-    /// The position of an exemption in the policy file or in a list: its file and line.
-    fn position_in_file(&self, id: &str) -> Option<String> {
-        let policy = self.active_set.policy();
-        let exemptions = policy.exemptions_in_file();
-        let mut indices = 0..exemptions.len();
-        let index = indices.find(|index| policy::exemption_id(&policy.lists, exemptions, *index) == id)?;
-        let at = exemptions[index].positions()?.exemption();
-        let list = at.list(&policy.lists);
-        let file = list.map_or(&self.description.policy_file, |list| &list.path);
-        Some(format!("{}:{}", file.display(), at.line))
     }
 
     fn new_id(&mut self) -> Result<Ulid, Refusal> {

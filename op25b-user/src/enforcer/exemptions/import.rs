@@ -163,7 +163,7 @@ impl Planner {
             return Ok(());
         }
         let validator = self.validator()?;
-        validator.check(&row.exemption, &terms)?;
+        validator.check(row.exemption.force, &terms)?;
         let warnings = validator.warnings(&terms);
         self.add(terms)?;
         self.warn(row.line, warnings);

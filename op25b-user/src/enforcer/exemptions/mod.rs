@@ -2,11 +2,12 @@
 
 pub(super) mod active_set;
 mod apply;
-mod changes;
+pub(super) mod changes;
 mod commit;
 pub(super) mod conflicts;
 mod idempotency;
 mod import;
+mod lookup;
 pub(super) mod outcome;
 mod overlap;
 pub(super) mod refusal;

@@ -5,7 +5,10 @@ use jiff::SignedDuration;
 use super::*;
 use crate::{
     policy::parse_at,
-    store::fake::{Fake, record},
+    store::{
+        ChangeKind, Record,
+        fake::{Fake, actor, record},
+    },
 };
 
 const POLICY: &str = "\
@@ -160,7 +163,10 @@ fn what_the_policy_holds_without_a_place_in_the_file_is_not_listed_twice() {
     let page = list(policy, &store(), &some(), now()).unwrap();
     assert_eq!(page.items.len(), 5);
     let found = find(policy, &store(), "00000000000000000000000001", now()).unwrap();
-    assert_eq!(found.unwrap().origin, Origin::Store);
+    let Found::One(found) = found else {
+        panic!("{found:?}")
+    };
+    assert_eq!(found.origin, Origin::Store);
 }
 
 #[test]
@@ -181,7 +187,7 @@ fn each_id_that_is_listed_is_found() {
         let all = Selection { all: true, ..some() };
         for exemption in list(policy, &store(), &all, now()).unwrap().items {
             let found = find(policy, &store(), &exemption.id, now()).unwrap();
-            assert_eq!(found, Some(exemption));
+            assert_eq!(found, Found::One(exemption));
         }
     }
     let policy = FileExemptions {
@@ -190,8 +196,47 @@ fn each_id_that_is_listed_is_found() {
         exemptions: &[],
     };
     for id in ["", "line-5", "nobody", "00000000000000000000000009"] {
-        assert_eq!(find(policy, &store(), id, now()).unwrap(), None, "{id}");
+        assert_eq!(find(policy, &store(), id, now()).unwrap(), Found::None, "{id}");
     }
+}
+
+#[test]
+fn a_removed_one_is_shown_and_listed_with_who_removed_it_and_why() {
+    let at: Timestamp = "2027-03-31T00:00:00Z".parse().unwrap();
+    let added = record(7, "Example KK", "198.51.100.8/29");
+    let removed = Record {
+        removed_at: Some(at),
+        revision: 1,
+        ..added.clone()
+    };
+    let store = Fake {
+        events: vec![Event {
+            revision: 1,
+            at,
+            by: actor(),
+            action: ChangeKind::Remove,
+            reason: Some("contract ended".to_owned()),
+            before: Some(added),
+            after: removed.clone(),
+        }],
+        ..Fake::default()
+    };
+    let policy = FileExemptions {
+        file: Path::new("policy.yaml"),
+        lists: &[],
+        exemptions: &[],
+    };
+    let expected = Some(Removal {
+        by: actor(),
+        reason: Some("contract ended".to_owned()),
+    });
+    let Found::One(shown) = find(policy, &store, &removed.id.to_string(), now()).unwrap() else {
+        panic!("it is not found");
+    };
+    assert_eq!(shown.removal, expected);
+    let all = Selection { all: true, ..some() };
+    let listed = list(policy, &store, &all, now()).unwrap().items;
+    assert_eq!(listed[0].removal, expected);
 }
 
 #[test]

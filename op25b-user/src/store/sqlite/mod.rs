@@ -33,7 +33,7 @@ use self::{
     readers::Published,
     write::Refusal,
 };
-use super::{ChangeKind, Commit, Earlier, Event, Query, Record, Records, Revision, Store, StoreError};
+use super::{Commit, Earlier, Event, Query, Record, Records, Revision, Store, StoreError};
 
 pub use self::{
     progress::Progress,
@@ -341,6 +341,10 @@ impl Records for SqliteStore {
         self.records()?.get(id)
     }
 
+    fn ids_between(&self, first: Ulid, last: Ulid, limit: usize) -> Result<(Vec<Ulid>, usize), StoreError> {
+        self.records()?.ids_between(first, last, limit)
+    }
+
     fn list(&self, query: &Query, now: Timestamp) -> Result<Vec<Record>, StoreError> {
         self.records()?.list(query, now)
     }
@@ -371,11 +375,7 @@ impl Store for SqliteStore {
         self.note_revision(revision);
         self.note_use();
         // An expiry may have become an earlier one.
-        if commit
-            .changes
-            .iter()
-            .any(|change| change.action != ChangeKind::Add)
-        {
+        if commit.changes.iter().any(|change| !change.action.is_addition()) {
             self.upkeep.note_removal(Timestamp::now());
         }
         Ok(revision)

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, named_params};
+use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, named_params, params};
 use ulid::Ulid;
 
 use super::row;
@@ -38,6 +38,25 @@ pub(super) fn get(connection: &Connection, id: Ulid) -> rusqlite::Result<Option<
         .prepare_cached(&format!("SELECT {} FROM exemptions WHERE id = ?", row::RECORD))?
         .query_row([id.to_string()], row::record)
         .optional()
+}
+
+/// The first ids of a range, and how many it has.
+pub(super) fn ids_between(
+    connection: &Connection,
+    first: Ulid,
+    last: Ulid,
+    limit: usize,
+) -> rusqlite::Result<(Vec<Ulid>, usize)> {
+    let (first, last) = (first.to_string(), last.to_string());
+    let count = connection
+        .prepare_cached("SELECT count(*) FROM exemptions WHERE id BETWEEN ? AND ?")?
+        .query_row([&first, &last], |row| row.get(0))?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let ids = connection
+        .prepare_cached("SELECT id FROM exemptions WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?")?
+        .query_map(params![first, last, limit], row::id)?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok((ids, count))
 }
 
 pub(super) fn list(connection: &Connection, query: &Query, now: Timestamp) -> rusqlite::Result<Vec<Record>> {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Row, types::Type};
 use serde::{Serialize, de::DeserializeOwned};
 use smol_str::SmolStr;
+use ulid::Ulid;
 
 use crate::{
     exemption::Terms,
@@ -41,6 +42,11 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
     })
 }
 
+/// An id from a row that has nothing else.
+pub(super) fn id(row: &Row<'_>) -> rusqlite::Result<Ulid> {
+    parsed(row, 0)
+}
+
 /// An event from its row. The row names the exemption and the revision twice.
 pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
     let before: Option<String> = row.get(6)?;
@@ -73,6 +79,7 @@ pub(super) fn word(kind: ChangeKind) -> &'static str {
         ChangeKind::Add => "add",
         ChangeKind::Extend => "extend",
         ChangeKind::Remove => "remove",
+        ChangeKind::Restore => "restore",
         ChangeKind::Recover => "recover",
     }
 }
@@ -113,6 +120,7 @@ fn change_kind(row: &Row<'_>, column: usize) -> rusqlite::Result<ChangeKind> {
         ChangeKind::Add,
         ChangeKind::Extend,
         ChangeKind::Remove,
+        ChangeKind::Restore,
         ChangeKind::Recover,
     ]
     .into_iter()

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use op25b::api::{Added, Extended, Removed};
+use op25b::api::{Added, Extended, Removed, Restored};
 use serde_json::json;
 use ulid::Ulid;
 
@@ -127,6 +127,7 @@ fn without_a_daemon_nothing_is_written_and_how_to_start_one_is_printed() {
         &ADD[..],
         &["exempt", "remove", ID, "--reason", "x"],
         &["exempt", "extend", ID, "--expires", "90d"],
+        &["exempt", "restore", ID],
         &["exempt", "import", &file],
     ] {
         let expected = format!(
@@ -166,6 +167,41 @@ fn remove_sends_the_reason_and_prints_the_new_verdict() {
     // The reason is not optional.
     assert_eq!(scene.op25b(&["exempt", "remove", ID]).code, Some(2));
     assert_eq!(daemon.requests().len(), 1);
+}
+
+#[test]
+fn restore_sends_what_was_typed_and_prints_the_record_and_the_verdict() {
+    let scene = Scene::new();
+    let daemon = scene.daemon(|_| {
+        ok(&Restored {
+            exemption: exemption(ID, "Example KK", "198.51.100.8/29"),
+            verdict: Some(explained("pass", "exempt")),
+            warnings: vec!["this exemption never expires".into()],
+        })
+    });
+    let answer = scene.op25b(&[
+        "exempt",
+        "restore",
+        "01kax",
+        "--expires",
+        "90d",
+        "--reason",
+        "a slip",
+    ]);
+    answer.is(
+        0,
+        &format!(
+            "restored {ID} (Example KK): 198.51.100.8/29, ends never\n  198.51.100.8 -> 203.0.113.1 port 25: pass (exempt)\n"
+        ),
+        "warning: this exemption never expires\n",
+    );
+    let request = &daemon.requests()[0];
+    assert_eq!(request.line, "POST /v1/exemptions/01kax/restore");
+    assert_eq!(
+        request.body,
+        json!({ "expires": "90d", "reason": "a slip", "force": false })
+    );
+    assert!(request.key.is_some());
 }
 
 #[test]

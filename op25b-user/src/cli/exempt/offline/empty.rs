@@ -21,6 +21,10 @@ impl Records for EmptyStore {
         Ok(None)
     }
 
+    fn ids_between(&self, _: Ulid, _: Ulid, _: usize) -> Result<(Vec<Ulid>, usize), StoreError> {
+        Ok((Vec::new(), 0))
+    }
+
     fn list(&self, _: &Query, _: Timestamp) -> Result<Vec<Record>, StoreError> {
         Ok(Vec::new())
     }

@@ -22,7 +22,7 @@ use crate::{
     },
     policy::{self, Policy},
     report::exemptions::{self, FileExemptions, Selection},
-    store::{Records, sqlite},
+    store::{Records, ids, sqlite},
 };
 
 /// The items of a page.
@@ -116,8 +116,17 @@ impl Offline {
     }
 
     /// One exemption.
-    pub(super) fn show(&self, id: &str) -> anyhow::Result<Option<Exemption>> {
+    pub(super) fn show(&self, id: &str) -> anyhow::Result<ids::Found<Exemption>> {
         Ok(exemptions::find(self.in_file(), &*self.store, id, self.now)?)
+    }
+
+    /// The id of the stored exemption that a text names.
+    fn stored(&self, id: &str) -> anyhow::Result<Ulid> {
+        match ids::find(&*self.store, id)? {
+            ids::Found::One(id) => Ok(id),
+            ids::Found::None => Err(anyhow!("`{id}` is not the id of a stored exemption")),
+            ids::Found::Ambiguous(ambiguous) => Err(anyhow!("{ambiguous}")),
+        }
     }
 
     /// A page of the history.
@@ -126,9 +135,7 @@ impl Offline {
         id: Option<&str>,
         after: Option<&str>,
     ) -> anyhow::Result<Page<HistoryEntry>> {
-        let of = id.map(|id| {
-            Ulid::from_string(id).map_err(|_| anyhow!("`{id}` is not the id of a stored exemption"))
-        });
+        let of = id.map(|id| self.stored(id));
         let after = after.map_or(Ok(0), str::parse)?;
         Ok(exemptions::history(
             &*self.store,

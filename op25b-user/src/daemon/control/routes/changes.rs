@@ -21,7 +21,7 @@ use super::{
 use crate::{
     api::{
         Added, ExtendExemption, Extended, ImportExemptions, Imported, NewExemption, Problem, Removed,
-        RowProblem,
+        RestoreExemption, Restored, RowProblem,
     },
     daemon::request::{Caller, Request},
 };
@@ -60,7 +60,7 @@ pub(super) async fn add(
 #[utoipa::path(
     operation_id = "extend_exemption",
     patch, path = "/v1/exemptions/{id}", tag = "exemptions",
-    params(("id" = String, Path, description = "The exemption's id."), IdempotencyKey),
+    params(("id" = String, Path, description = "The exemption's id, or a unique beginning of it."), IdempotencyKey),
     request_body = ExtendExemption,
     responses((status = 200, description = "The expiry was changed.", body = Extended), BodyProblems, Unknown)
 )]
@@ -84,7 +84,7 @@ pub(super) async fn extend(
 #[utoipa::path(
     operation_id = "remove_exemption",
     delete, path = "/v1/exemptions/{id}", tag = "exemptions",
-    params(("id" = String, Path, description = "The exemption's id."), RemoveQuery, IdempotencyKey),
+    params(("id" = String, Path, description = "The exemption's id, or a unique beginning of it."), RemoveQuery, IdempotencyKey),
     responses((status = 200, description = "The exemption was removed.", body = Removed), ChangeProblems, Unknown)
 )]
 pub(super) async fn remove(
@@ -102,6 +102,30 @@ pub(super) async fn remove(
         answer,
     });
     removed.await?.map(Json)
+}
+
+/// Puts a removed exemption in force again, with its terms.
+#[utoipa::path(
+    operation_id = "restore_exemption",
+    post, path = "/v1/exemptions/{id}/restore", tag = "exemptions",
+    params(("id" = String, Path, description = "The exemption's id, or a unique beginning of it."), IdempotencyKey),
+    request_body = RestoreExemption,
+    responses((status = 200, description = "The exemption is in force again.", body = Restored), BodyProblems, Unknown)
+)]
+pub(super) async fn restore(
+    State(shared): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body::Json(restore): body::Json<RestoreExemption>,
+) -> Result<Json<Restored>, Problem> {
+    restore.check_limits()?;
+    let restored = shared.requests.send(|answer| Request::Restore {
+        id,
+        restore,
+        caller,
+        answer,
+    });
+    restored.await?.map(Json)
 }
 
 /// Adds many exemptions, all of them or none.

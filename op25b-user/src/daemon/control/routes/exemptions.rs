@@ -13,6 +13,7 @@ use super::{
 use crate::{
     api::{Exemption, Page, Problem},
     report::exemptions,
+    store::ids::Found,
 };
 
 /// Lists exemptions: those of the policy file in the file's order, then the stored ones by id.
@@ -41,7 +42,7 @@ pub(super) async fn list(
 #[utoipa::path(
     operation_id = "get_exemption",
     get, path = "/v1/exemptions/{id}", tag = "exemptions",
-    params(("id" = String, Path, description = "The exemption's id.")),
+    params(("id" = String, Path, description = "The exemption's id, or a unique beginning of a stored one's.")),
     responses((status = 200, description = "The exemption.", body = Exemption), ReadProblems, Unknown)
 )]
 pub(super) async fn get(
@@ -53,11 +54,16 @@ pub(super) async fn get(
     let found = shared
         .readers
         .read(move |store| exemptions::find(view.in_file(), store, &wanted, Timestamp::now()));
-    let exemption = found.await?.ok_or_else(|| unknown(&id))?;
-    Ok(Json(exemption))
+    one(found.await?, &id).map(Json)
 }
 
-/// The problem of an unknown id.
-pub(super) fn unknown(id: &str) -> Problem {
-    Problem::not_found(format!("there is no exemption {id:?}"))
+/// What is found by an id, or the problem that it names none or several.
+pub(super) fn one<T>(found: Found<T>, id: &str) -> Result<T, Problem> {
+    match found {
+        Found::One(found) => Ok(found),
+        Found::None => Err(Problem::not_found(format!(
+            "there is no exemption {id:?}; `op25b exempt list --all` lists them"
+        ))),
+        Found::Ambiguous(ambiguous) => Err(Problem::invalid(ambiguous.to_string())),
+    }
 }

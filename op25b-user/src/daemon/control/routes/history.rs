@@ -2,19 +2,19 @@
 
 use axum::{Json, extract::State};
 use jiff::Timestamp;
-use ulid::Ulid;
 
 use super::{
     super::{
         openapi::{ReadProblems, Unknown},
         shared::Shared,
     },
-    exemptions::unknown,
+    exemptions::one,
     parameters::{HistoryQuery, Path, Query},
 };
 use crate::{
     api::{HistoryEntry, Page, Problem},
     report::exemptions,
+    store::ids::{self, Found},
 };
 
 /// Lists the changes of all stored exemptions, the oldest first.
@@ -37,7 +37,7 @@ pub(super) async fn history(
 /// Lists the changes of one stored exemption, the oldest first.
 #[utoipa::path(
     get, path = "/v1/exemptions/{id}/history", tag = "exemptions",
-    params(("id" = String, Path, description = "The exemption's id."), HistoryQuery),
+    params(("id" = String, Path, description = "The exemption's id, or a unique beginning of it."), HistoryQuery),
     responses((status = 200, description = "A page of the history.", body = Page<HistoryEntry>), ReadProblems, Unknown)
 )]
 pub(super) async fn exemption_history(
@@ -46,16 +46,16 @@ pub(super) async fn exemption_history(
     Query(query): Query<HistoryQuery>,
 ) -> Result<Json<Page<HistoryEntry>>, Problem> {
     let (after, limit) = query.read()?;
-    let Ok(stored) = Ulid::from_string(&id) else {
-        return Err(Problem::not_found(format!(
-            "there is no stored exemption {id:?}; the policy file's exemptions have no history"
-        )));
-    };
+    let wanted = id.clone();
     let page = shared.readers.read(move |store| {
-        if store.get(stored)?.is_none() {
-            return Ok(None);
-        }
-        exemptions::history(store, Some(stored), after, limit, Timestamp::now()).map(Some)
+        ids::find(store, &wanted)?.try_map(|stored| {
+            exemptions::history(store, Some(stored), after, limit, Timestamp::now()).map(Some)
+        })
     });
-    page.await?.map(Json).ok_or_else(|| unknown(&id))
+    match page.await? {
+        Found::None => Err(Problem::not_found(format!(
+            "there is no stored exemption {id:?}; the policy file's exemptions have no history"
+        ))),
+        found => one(found, &id).map(Json),
+    }
 }

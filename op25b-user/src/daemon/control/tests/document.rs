@@ -12,11 +12,12 @@ use crate::exemption::limits;
 const WRITE: &str = "OP25B_WRITE_OPENAPI";
 
 /// The paths of the API.
-const PATHS: [&str; 11] = [
+const PATHS: [&str; 12] = [
     "/v1/exemptions",
     "/v1/exemptions/import",
     "/v1/exemptions/{id}",
     "/v1/exemptions/{id}/history",
+    "/v1/exemptions/{id}/restore",
     "/v1/explain",
     "/v1/history",
     "/v1/metrics",

@@ -21,7 +21,7 @@ use ulid::Ulid;
 
 use super::{View, limits, reads::OpenReader, routes::router, server::Credentials, shared::Shared};
 use crate::{
-    api::{Added, Exemption, Explained, Extended, Imported, Problem, Removed},
+    api::{Added, Exemption, Explained, Extended, Imported, Problem, Removed, Restored},
     daemon::{
         events::scrapes::Scrape,
         request::{Question, Request},
@@ -252,6 +252,16 @@ async fn daemon(mut requests: mpsc::Receiver<Request>, note: mpsc::UnboundedSend
                     warnings: Vec::new(),
                 }));
                 format!("remove {id} {reason}")
+            }
+            Request::Restore {
+                id, restore, answer, ..
+            } => {
+                let _ = answer.send(Ok(Restored {
+                    exemption,
+                    verdict: Some(verdict),
+                    warnings: Vec::new(),
+                }));
+                format!("restore {id} {:?} {:?}", restore.expires, restore.reason)
             }
             Request::Import { import, answer, .. } => {
                 let added = import.exemptions.len();

@@ -53,12 +53,19 @@ async fn what_is_read_is_read_from_what_is_published_and_from_the_store() {
         fixture.get("/v1/exemptions/a7").await.json()["customer"],
         "Example KK"
     );
+    // The beginning of an id is enough.
+    assert_eq!(fixture.get("/v1/exemptions/0000").await.json()["id"], STORED);
+    fixture.get("/v1/exemptions/000").await.problem(404, "not-found");
     let stored = fixture.get(&format!("/v1/exemptions/{STORED}")).await.json();
     assert_eq!(
         (&stored["origin"], &stored["revision"]),
         (&json!("store"), &json!(1))
     );
-    for uri in [&format!("/v1/exemptions/{STORED}/history"), "/v1/history"] {
+    for uri in [
+        &format!("/v1/exemptions/{STORED}/history"),
+        "/v1/exemptions/0000/history",
+        "/v1/history",
+    ] {
         let history = fixture.get(uri).await.json();
         assert_eq!(history["items"][0]["action"], "add", "{uri}");
         assert_eq!(history["items"][0]["before"], json!(null));
@@ -95,6 +102,17 @@ async fn what_changes_something_is_asked_of_the_daemon() {
         .await;
     assert_eq!(removed.status, 200);
     assert_eq!(fixture.asked(), Some(format!("remove {STORED} contract ended")));
+
+    let restore = format!("{uri}/restore");
+    let restored = fixture
+        .post(&restore, r#"{"expires": "90d", "reason": "a slip"}"#)
+        .await;
+    assert_eq!(restored.status, 200, "{}", restored.text);
+    let asked = format!("restore {STORED} Some(\"90d\") Some(\"a slip\")");
+    assert_eq!(fixture.asked(), Some(asked));
+    let empty = fixture.post(&restore, r#"{"expires": ""}"#).await;
+    assert!(empty.problem(422, "invalid").contains("`expires` is empty"));
+    assert_eq!(fixture.asked(), None);
 
     let rows =
         r#"{"exemptions": [{"line": 2, "exemption": {"customer": "C", "prefixes": ["198.51.100.1"]}}]}"#;
