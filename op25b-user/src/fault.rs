@@ -34,6 +34,8 @@ kinds! {
     PolicyRefused = "policy_refused",
     /// The state directory does not take what a later start may need, such as the last good policy.
     StateNotKept = "state_not_kept",
+    /// Operations such as reloads are done, and the store does not take the record of them.
+    OperationsNotRecorded = "operations_not_recorded",
     /// The clock is behind op25b's own last records.
     ClockBehind = "clock_behind",
     /// There is no control socket.

@@ -18,6 +18,7 @@ use crate::{
     datapath::{LoadedBy, requirements},
     enforcer::Enforcer,
     policy::Report,
+    store::{Actor, Operation, OperationKind},
 };
 
 /// How long closing the store may take.
@@ -44,7 +45,7 @@ pub(crate) async fn run(
         return Ok(());
     };
     daemon.handle_events(&mut enforcer).await?;
-    let closing = spawn_blocking(enforcer.store_closing());
+    let closing = spawn_blocking(daemon.store_closing(&enforcer));
     let counted = enforcer.log_final_counters();
     if timeout(CLOSE_TIME, closing).await.is_err() {
         warn!(
@@ -55,6 +56,17 @@ pub(crate) async fn run(
 }
 
 impl Daemon {
+    /// Records that the daemon ends, and closes the store.
+    fn store_closing(&mut self, enforcer: &Enforcer) -> impl FnOnce() + Send + use<> {
+        let signal = self.stopping.map_or("", |stopping| stopping.signal);
+        let stop = Operation::now(OperationKind::Stop, Actor::op25b()).with_detail(signal);
+        let (write, close) = (self.operations.write_last(stop), enforcer.store_closing());
+        move || {
+            write();
+            close();
+        }
+    }
+
     /// Handles events until a signal ends the daemon. The filter needs none of this to continue.
     async fn handle_events(&mut self, enforcer: &mut Enforcer) -> anyhow::Result<()> {
         loop {

@@ -43,6 +43,7 @@ impl Daemon {
         }
         self.follow_dates(enforcer);
         self.keeper.tick();
+        self.operations.tick();
         service::alive();
     }
 

@@ -17,6 +17,7 @@ mod framing;
 mod host;
 mod keeper;
 mod metrics;
+mod operations;
 mod options;
 mod policy_source;
 mod process;

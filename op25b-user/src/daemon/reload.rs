@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use jiff::Timestamp;
 use tracing::{error, info, warn};
 
-use super::{diagnostics, keeper::PolicyText, process::service, state::Daemon};
+use super::{diagnostics, keeper::PolicyText, operations::reload_operation, process::service, state::Daemon};
 use crate::{
     datapath::LoadedBy,
     enforcer::{Enforcer, Host as _},
@@ -38,11 +38,11 @@ impl Daemon {
                 self.reloads.done += 1;
                 self.reloads.refused_file = None;
                 enforcer.faults().clear(FaultKind::PolicyRefused);
-                info!(%policy, "reloaded");
+                info!(%asked_by, %policy, "reloaded");
             }
             Err(error) => {
                 self.reloads.refused += 1;
-                error!("the policy was not reloaded, the previous one stays in force: {error:#}");
+                error!(%asked_by, "the policy was not reloaded, the previous one stays in force: {error:#}");
                 if let Some(refused) = &mut self.reloads.refused_file {
                     refused.refuse_again(format!("{error:#}"));
                     enforcer
@@ -52,6 +52,9 @@ impl Daemon {
             }
         }
         answer.refused = result.err().map(|error| format!("{error:#}"));
+        let refused = answer.refused.as_deref();
+        let policy = &enforcer.description().policy_sha256;
+        self.operations.note(reload_operation(&asked_by, policy, refused));
         self.reloads.last = Some(LastReload {
             at: Timestamp::now(),
             asked_by: asked_by.what,

@@ -14,6 +14,7 @@ use super::{
     events::{packet_log::PacketLog, questions::Questions, scrapes::Scrapes, signals::Signals, watch::Watch},
     framing::FramingWatch,
     keeper::{Keeper, PolicyText},
+    operations::{Operations, WriteOperation},
     options::Options,
     policy_source::StartPolicy,
     process::{privileges, service},
@@ -23,11 +24,12 @@ use crate::{
     datapath::InterfaceEvents,
     enforcer::{Enforcer, Takeover, TakeoverOptions},
     fault::FaultKind,
+    store::{Actor, Operation, OperationKind},
 };
 
 /// How many threads may be at work at once beside the event loop: one that loads a policy, one that writes to the store, one
-/// that backs it up, one that writes to the state directory, and those of the control socket; so none waits for another kind.
-pub(crate) const THREADS: usize = 4 + control::THREADS;
+/// that records operations there, one that backs it up, one that writes to the state directory, and those of the control socket; so none waits for another kind.
+pub(crate) const THREADS: usize = 5 + control::THREADS;
 
 impl Daemon {
     /// Enforces a policy instead of what an earlier process left; `None` if a signal ends the daemon before that.
@@ -51,6 +53,10 @@ impl Daemon {
             refused.check_against(&takeover.running_policy()?)?;
         }
         let store = takeover.store().clone();
+        let write_operation: WriteOperation = {
+            let store = store.clone();
+            Arc::new(move |operation| store.write_operation(operation))
+        };
         let open_reader: OpenReader = Arc::new(move || store.reader());
         let (metrics, scrapes) = Scrapes::new();
         let (ask, questions) = Questions::new();
@@ -95,6 +101,7 @@ impl Daemon {
             packet_log,
             clock,
             framing: FramingWatch::default(),
+            operations: Operations::new(write_operation, enforcer.faults().clone()),
             ticks,
             maintenance: None,
         };
@@ -109,6 +116,9 @@ impl Daemon {
                 .faults()
                 .raise(FaultKind::PolicyRefused, refused.message());
         }
+        let policy = daemon.options.policy.display().to_string();
+        let start = Operation::now(OperationKind::Start, Actor::op25b()).with_detail(policy);
+        daemon.operations.note(start);
         // Also if nothing can be attached: the network, and with it an interface, may come up only after this service.
         service::ready(&daemon.publish(&enforcer));
         Ok(Some((daemon, enforcer)))

@@ -14,6 +14,7 @@ use super::{
     events::{packet_log::PacketLog, questions::Questions, scrapes::Scrapes, signals::Signals, watch::Watch},
     framing::FramingWatch,
     keeper::Keeper,
+    operations::Operations,
     options::Options,
     policy_source::RefusedFile,
 };
@@ -27,6 +28,7 @@ pub(super) struct Daemon {
     pub(super) announced: Announced,
     pub(super) control: Control,
     pub(super) keeper: Keeper,
+    pub(super) operations: Operations,
     pub(super) signals: Signals,
     /// The signal that ends the daemon, once it has arrived.
     pub(super) stopping: Option<Stopping>,

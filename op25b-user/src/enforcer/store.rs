@@ -16,7 +16,7 @@ use tracing::{error, warn};
 
 use super::stall::Turn;
 use crate::store::{
-    Record, Records, Store, StoreError,
+    Operation, Record, Records, Store, StoreError,
     sqlite::{self, Progress, Readers, SqliteStore, Upkeep},
 };
 
@@ -107,6 +107,12 @@ impl SharedStore {
     /// What is known of the store without waiting for it.
     pub(super) fn progress(&self) -> &Progress {
         &self.progress
+    }
+
+    /// Writes an operation, which may wait for the disk.
+    pub(crate) fn write_operation(&self, operation: &Operation) -> Result<(), StoreError> {
+        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        store.write_operation(operation)
     }
 
     /// Uses the store, if `turn` is not cancelled before, and unless a thread panicked while it used the store.

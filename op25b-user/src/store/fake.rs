@@ -6,7 +6,9 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use ulid::Ulid;
 
-use super::{Actor, ChangeKind, Event, Query, Record, Records, Revision, State, StoreError};
+use super::{
+    Actor, ChangeKind, Event, Operation, OperationQuery, Query, Record, Records, Revision, State, StoreError,
+};
 use crate::exemption::Terms;
 
 /// A store that holds the records that it was created with, by ascending id.
@@ -110,5 +112,9 @@ impl Records for Fake {
             .filter(|event| event.revision > after && of.is_none_or(|id| event.after.id == id))
             .take(limit);
         Ok(found.cloned().collect())
+    }
+
+    fn operations(&self, _: OperationQuery) -> Result<Vec<Operation>, StoreError> {
+        Ok(Vec::new())
     }
 }

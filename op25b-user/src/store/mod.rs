@@ -6,6 +6,7 @@
 #[cfg(test)]
 pub(crate) mod fake;
 pub mod ids;
+mod operation;
 mod record;
 pub mod sqlite;
 
@@ -16,7 +17,10 @@ use jiff::Timestamp;
 use thiserror::Error;
 use ulid::Ulid;
 
-pub use self::record::{Actor, ChangeKind, Event, Record, Revision, State};
+pub use self::{
+    operation::{Operation, OperationKind, OperationQuery},
+    record::{Actor, ChangeKind, Event, Record, Revision, State},
+};
 
 /// A filter for records; a field without a value matches all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -155,6 +159,9 @@ pub trait Records: Send {
 
     /// The changes after a revision, of one record or of all, the oldest first; at most `limit`.
     fn events(&self, of: Option<Ulid>, after: Revision, limit: usize) -> Result<Vec<Event>, StoreError>;
+
+    /// The newest operations that match, the newest first.
+    fn operations(&self, query: OperationQuery) -> Result<Vec<Operation>, StoreError>;
 }
 
 /// A store that has no records, or whose records cannot be read.
@@ -185,6 +192,10 @@ impl Records for NoRecords {
     fn events(&self, _: Option<Ulid>, _: Revision, _: usize) -> Result<Vec<Event>, StoreError> {
         Ok(Vec::new())
     }
+
+    fn operations(&self, _: OperationQuery) -> Result<Vec<Operation>, StoreError> {
+        Ok(Vec::new())
+    }
 }
 
 /// Reads and changes records.
@@ -195,6 +206,13 @@ pub trait Store: Records {
     ///
     /// [`StoreError`]; nothing is changed then.
     fn commit(&mut self, commit: &Commit) -> Result<Revision, StoreError>;
+
+    /// Writes an operation. When this returns, it is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; nothing is written then.
+    fn write_operation(&mut self, operation: &Operation) -> Result<(), StoreError>;
 
     /// The outcome of an earlier request with this key by this user. Every change begins with this call, so a store that
     /// could not be read is opened again.

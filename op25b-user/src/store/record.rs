@@ -75,6 +75,16 @@ pub struct Actor {
     pub name: String,
 }
 
+impl Actor {
+    /// The user of what nobody asked for by name.
+    pub(crate) fn op25b() -> Self {
+        Self {
+            uid: nix::unistd::Uid::effective().as_raw(),
+            name: "op25b".to_owned(),
+        }
+    }
+}
+
 /// What a change does to a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -22,6 +22,7 @@ mod mail;
 mod metrics;
 mod modes;
 mod nat64;
+mod operations;
 mod other_version;
 mod paths;
 mod pins;

@@ -9,6 +9,7 @@ mod damage;
 mod disks;
 mod model;
 mod opening;
+mod operations;
 mod replaced;
 mod volume;
 

@@ -251,10 +251,7 @@ impl Enforcer {
             .collect();
         let reason = format!("could not be enforced: {error:#}");
         warn!("withdrawing an exemption: {reason}");
-        let by = Actor {
-            uid: nix::unistd::Uid::effective().as_raw(),
-            name: "op25b".to_owned(),
-        };
+        let by = Actor::op25b();
         let commit = Commit {
             at,
             by,

@@ -13,14 +13,6 @@ use crate::{
 /// The id in the audit's rows about the store itself, which no exemption has.
 pub(super) const STORE: Ulid = Ulid::nil();
 
-/// The user of changes that nobody requested.
-pub(super) fn op25b() -> Actor {
-    Actor {
-        uid: nix::unistd::Uid::effective().as_raw(),
-        name: "op25b".to_owned(),
-    }
-}
-
 /// Whether a row is about the store itself.
 pub(super) fn is_recovery(event: &Event) -> bool {
     event.after.id == STORE
@@ -28,7 +20,7 @@ pub(super) fn is_recovery(event: &Event) -> bool {
 
 /// Appends what a recovery found. The table requires a record: this one has no prefixes and is removed.
 pub(super) fn append_recovery(connection: &Connection, at: Timestamp, text: String) -> rusqlite::Result<()> {
-    let by = op25b();
+    let by = Actor::op25b();
     let revision = read::revision(connection)? + 1;
     let event = Event {
         revision,

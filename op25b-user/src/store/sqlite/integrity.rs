@@ -26,7 +26,8 @@ pub(super) fn check(connection: &Connection, file: &Path) -> Result<(), StoreErr
 
 fn first_fault(connection: &Connection) -> rusqlite::Result<Option<String>> {
     // A table's name may have changed, or a trigger may be missing.
-    if schema::definitions(connection)? != schema::expected()? {
+    let expected = schema::expected(schema::format(connection)?)?;
+    if schema::definitions(connection)? != expected {
         return Ok(Some("its schema is not as it was created".to_owned()));
     }
     // Not `quick_check`: it does not compare indexes with their tables, and a later write would fail.

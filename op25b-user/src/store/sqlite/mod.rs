@@ -6,6 +6,7 @@ mod error;
 mod files;
 mod integrity;
 mod open;
+mod operations;
 mod place;
 mod progress;
 mod read;
@@ -18,7 +19,10 @@ mod steps;
 mod upkeep;
 mod write;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
@@ -33,7 +37,9 @@ use self::{
     readers::Published,
     write::Refusal,
 };
-use super::{Commit, Earlier, Event, Query, Record, Records, Revision, Store, StoreError};
+use super::{
+    Commit, Earlier, Event, Operation, OperationQuery, Query, Record, Records, Revision, Store, StoreError,
+};
 
 pub use self::{
     progress::Progress,
@@ -322,6 +328,23 @@ impl SqliteStore {
         self.records.as_ref().ok()?.connection()
     }
 
+    /// The connection to write with, and the file that errors name.
+    fn writer(&mut self) -> Result<(&mut Connection, PathBuf), StoreError> {
+        // A commit must not go to a file that was moved away or replaced.
+        self.keep_in_place()?;
+        if self.write_error.is_some() {
+            self.reopen()?;
+        }
+        let file = self.files.store();
+        match self.records.as_mut().ok().and_then(SqliteReader::connection_mut) {
+            Some(connection) => Ok((connection, file)),
+            None => Err(StoreError::Failed {
+                path: file,
+                why: "it is not open".to_owned(),
+            }),
+        }
+    }
+
     fn records(&self) -> Result<&SqliteReader, StoreError> {
         self.records.as_ref().map_err(Clone::clone)
     }
@@ -352,22 +375,15 @@ impl Records for SqliteStore {
     fn events(&self, of: Option<Ulid>, after: Revision, limit: usize) -> Result<Vec<Event>, StoreError> {
         self.records()?.events(of, after, limit)
     }
+
+    fn operations(&self, query: OperationQuery) -> Result<Vec<Operation>, StoreError> {
+        self.records()?.operations(query)
+    }
 }
 
 impl Store for SqliteStore {
     fn commit(&mut self, commit: &Commit) -> Result<Revision, StoreError> {
-        // The commit must not go to a file that was moved away or replaced.
-        self.keep_in_place()?;
-        if self.write_error.is_some() {
-            self.reopen()?;
-        }
-        let file = self.files.store();
-        let Some(connection) = self.records.as_mut().ok().and_then(SqliteReader::connection_mut) else {
-            return Err(StoreError::Failed {
-                path: file,
-                why: "it is not open".to_owned(),
-            });
-        };
+        let (connection, file) = self.writer()?;
         let revision = write::commit(connection, commit).map_err(|refusal| match refusal {
             Refusal::Conflict(id) => StoreError::Conflict { id },
             Refusal::Sqlite(error) => ErrorMap::with(connection, &file)(error),
@@ -379,6 +395,13 @@ impl Store for SqliteStore {
             self.upkeep.note_removal(Timestamp::now());
         }
         Ok(revision)
+    }
+
+    fn write_operation(&mut self, operation: &Operation) -> Result<(), StoreError> {
+        let (connection, file) = self.writer()?;
+        operations::write(connection, operation).map_err(ErrorMap::with(connection, &file))?;
+        self.note_use();
+        Ok(())
     }
 
     fn earlier(&mut self, uid: u32, key: &str, now: Timestamp) -> Result<Option<Earlier>, StoreError> {

@@ -165,8 +165,5 @@ fn set_up(connection: &mut Connection, contents: Contents) -> rusqlite::Result<(
     // Each commit is on the disk before it returns.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update_and_check(None, "journal_size_limit", LOG_SIZE, |_| Ok(()))?;
-    if contents == Contents::Blank {
-        schema::create(connection)?;
-    }
-    Ok(())
+    schema::make_current(connection, contents)
 }

@@ -19,11 +19,11 @@ use ulid::Ulid;
 use super::{
     error::ErrorMap,
     files::{Files, Seen, beside, exists},
-    integrity, read,
+    integrity, operations, read,
     readers::Origin,
     schema::{self, Contents},
 };
-use crate::store::{Event, Query, Record, Records, Revision, StoreError};
+use crate::store::{Event, Operation, OperationQuery, Query, Record, Records, Revision, StoreError};
 
 /// How long to wait for another process that writes.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -181,6 +181,10 @@ impl Records for SqliteReader {
 
     fn events(&self, of: Option<Ulid>, after: Revision, limit: usize) -> Result<Vec<Event>, StoreError> {
         self.query(|connection| read::events(connection, of, after, limit))
+    }
+
+    fn operations(&self, query: OperationQuery) -> Result<Vec<Operation>, StoreError> {
+        self.query(|connection| operations::list(connection, query))
     }
 }
 

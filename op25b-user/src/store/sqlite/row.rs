@@ -128,7 +128,7 @@ fn change_kind(row: &Row<'_>, column: usize) -> rusqlite::Result<ChangeKind> {
     .ok_or_else(|| damaged(column, format!("unknown kind of change {found}")))
 }
 
-fn parsed<T: FromStr<Err: Error + Send + Sync + 'static>>(
+pub(super) fn parsed<T: FromStr<Err: Error + Send + Sync + 'static>>(
     row: &Row<'_>,
     column: usize,
 ) -> rusqlite::Result<T> {
@@ -136,7 +136,7 @@ fn parsed<T: FromStr<Err: Error + Send + Sync + 'static>>(
     text.parse().map_err(|error: T::Err| damaged(column, error))
 }
 
-fn parsed_if_any(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+pub(super) fn parsed_if_any(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
     match row.get_ref(column)?.as_str_or_null()? {
         None => Ok(None),
         Some(text) => text
@@ -146,6 +146,9 @@ fn parsed_if_any(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timest
     }
 }
 
-fn damaged(column: usize, error: impl Into<Box<dyn Error + Send + Sync + 'static>>) -> rusqlite::Error {
+pub(super) fn damaged(
+    column: usize,
+    error: impl Into<Box<dyn Error + Send + Sync + 'static>>,
+) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
 }

@@ -8,15 +8,20 @@ use super::error::ErrorMap;
 use crate::store::StoreError;
 
 /// The newest supported format, in SQLite's `user_version`.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
+/// The first format with operations.
+const WITH_OPERATIONS: u32 = 2;
 /// SQLite's `application_id` of the store: `OP25`.
 const APPLICATION: u32 = 0x4f50_3235;
+
+/// What each format adds to the one before it, the first to a blank file.
+const FORMATS: [&str; FORMAT as usize] = [FIRST, SECOND];
 
 /// Times are text of one width, so that they sort; prefixes and destinations are arrays in JSON.
 ///
 /// The audit must not be changed, not even with the sqlite3 shell. `INSERT OR REPLACE` removes rows without firing the
 /// trigger for deletions, hence the third one.
-const TABLES: &str = "
+const FIRST: &str = "
     CREATE TABLE exemptions (
         id TEXT PRIMARY KEY,
         customer TEXT NOT NULL,
@@ -74,13 +79,29 @@ const TABLES: &str = "
     CREATE INDEX requests_at ON requests (at);
 ";
 
+/// Operations are numbered in the order in which they were written: the clock may have been set back meanwhile.
+const SECOND: &str = "
+    CREATE TABLE operations (
+        number INTEGER PRIMARY KEY,
+        at TEXT NOT NULL,
+        uid INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        what TEXT NOT NULL,
+        pool TEXT,
+        reason TEXT,
+        detail TEXT,
+        until TEXT
+    ) STRICT;
+    CREATE INDEX operations_at ON operations (at);
+";
+
 /// What a file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Contents {
     /// Nothing yet.
     Blank,
-    /// The tables of a store.
-    Store,
+    /// The tables of a store, of this format.
+    Store(u32),
 }
 
 /// The contents of an open file.
@@ -106,16 +127,42 @@ pub(super) fn contents(connection: &Connection, file: &Path) -> Result<Contents,
             known: FORMAT,
         });
     }
-    Ok(Contents::Store)
+    Ok(Contents::Store(format))
 }
 
-/// Creates the tables in a blank file, all or none. An older format would be upgraded here.
-pub(super) fn create(connection: &mut Connection) -> rusqlite::Result<()> {
+/// Creates the tables in a blank file, or upgrades those of an older format: completely or not at all.
+pub(super) fn make_current(connection: &mut Connection, contents: Contents) -> rusqlite::Result<()> {
+    let format = match contents {
+        Contents::Blank => 0,
+        Contents::Store(format) => format,
+    };
+    if format < FORMAT {
+        upgrade(connection, format, FORMAT)?;
+    }
+    Ok(())
+}
+
+fn upgrade(connection: &mut Connection, from: u32, to: u32) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute_batch(TABLES)?;
+    let missing = (1..)
+        .zip(FORMATS)
+        .filter(|(format, _)| (from + 1..=to).contains(format));
+    for (_, tables) in missing {
+        transaction.execute_batch(tables)?;
+    }
     transaction.pragma_update(None, "application_id", APPLICATION)?;
-    transaction.pragma_update(None, "user_version", FORMAT)?;
+    transaction.pragma_update(None, "user_version", to)?;
     transaction.commit()
+}
+
+/// The format of an open store.
+pub(super) fn format(connection: &Connection) -> rusqlite::Result<u32> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+/// Whether a store, which may be of an older format, has a table of operations.
+pub(super) fn has_operations(connection: &Connection) -> rusqlite::Result<bool> {
+    Ok(format(connection)? >= WITH_OPERATIONS)
 }
 
 /// The definitions of a file's tables, as SQLite stores them.
@@ -126,9 +173,9 @@ pub(super) fn definitions(connection: &Connection) -> rusqlite::Result<Vec<[Opti
         .collect()
 }
 
-/// The definitions that a store must have.
-pub(super) fn expected() -> rusqlite::Result<Vec<[Option<String>; 4]>> {
+/// The definitions that a store of a format must have.
+pub(super) fn expected(format: u32) -> rusqlite::Result<Vec<[Option<String>; 4]>> {
     let mut connection = Connection::open_in_memory()?;
-    create(&mut connection)?;
+    upgrade(&mut connection, 0, format)?;
     definitions(&connection)
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use ulid::Ulid;
 
-use crate::store::{Event, Query, Record, Records, Revision, StoreError};
+use crate::store::{Event, Operation, OperationQuery, Query, Record, Records, Revision, StoreError};
 
 /// A store without records.
 pub(super) struct EmptyStore;
@@ -30,6 +30,10 @@ impl Records for EmptyStore {
     }
 
     fn events(&self, _: Option<Ulid>, _: Revision, _: usize) -> Result<Vec<Event>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn operations(&self, _: OperationQuery) -> Result<Vec<Operation>, StoreError> {
         Ok(Vec::new())
     }
 }

@@ -18,9 +18,7 @@ use crate::store::{
         audit, backup,
         error::ErrorMap,
         files::{self, Files},
-        integrity, read, read_only,
-        schema::{self, Contents},
-        write,
+        integrity, operations, read, read_only, schema, write,
     },
 };
 
@@ -82,9 +80,9 @@ fn build_of(
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(draft, flags).map_err(&failed)?;
-    if schema::contents(&connection, draft)? == Contents::Blank {
-        schema::create(&mut connection).map_err(ErrorMap::with(&connection, draft))?;
-    }
+    // The copy may be of an older format.
+    let contents = schema::contents(&connection, draft)?;
+    schema::make_current(&mut connection, contents).map_err(ErrorMap::with(&connection, draft))?;
     // Only one file is moved.
     connection
         .pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))
@@ -134,6 +132,7 @@ fn apply(connection: &mut Connection, parts: &Parts<'_>, at: Timestamp) -> rusql
         for event in salvage.events.values() {
             write::append(&transaction, event)?;
         }
+        operations::add_missing(&transaction, salvage.operations.clone())?;
         newest = newest.max(salvage.newest());
     }
     let found = newest;
@@ -153,6 +152,7 @@ fn apply(connection: &mut Connection, parts: &Parts<'_>, at: Timestamp) -> rusql
             Err(error) if source.kind != SourceKind::Open => Err(error),
             Err(error) => return Err(error),
         };
+        operations::add_missing(&transaction, operations::readable(other))?;
         merged.push((source, result));
     }
     let lines = outcome::lines(&Found {

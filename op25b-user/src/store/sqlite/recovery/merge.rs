@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use ulid::Ulid;
 
 use crate::store::{
-    ChangeKind, Event, Record, Revision,
+    Actor, ChangeKind, Event, Record, Revision,
     sqlite::{audit, read, row, write},
 };
 
@@ -159,7 +159,7 @@ fn again(ours: &Record, theirs: &Event, revision: Revision, at: Timestamp) -> Ev
     Event {
         revision,
         at,
-        by: audit::op25b(),
+        by: Actor::op25b(),
         action: if is_removed {
             ChangeKind::Remove
         } else {

@@ -6,8 +6,8 @@ use rusqlite::{Connection, Row};
 use ulid::Ulid;
 
 use crate::store::{
-    Event, Record, Revision,
-    sqlite::{audit, read, row},
+    Event, Operation, Record, Revision,
+    sqlite::{audit, operations, read, row},
 };
 
 /// More changes than any store has: a larger number is damage.
@@ -24,6 +24,8 @@ pub(super) struct Salvage {
     pub(super) records: BTreeMap<Ulid, Record>,
     /// Records whose row and audit differ.
     pub(super) doubtful: BTreeSet<Ulid>,
+    /// The operations on the filter.
+    pub(super) operations: Vec<Operation>,
     /// The last revision, if it can be read.
     pub(super) last: Option<Revision>,
 }
@@ -35,6 +37,7 @@ impl Salvage {
         let mut salvage = Self {
             last: last.filter(|last| (1..LAST).contains(last)),
             events: events(connection, revision),
+            operations: operations::readable(connection),
             ..Self::default()
         };
         let newest: BTreeMap<Ulid, Revision> = salvage
