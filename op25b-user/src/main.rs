@@ -2,23 +2,28 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use op25b::{cli::Cli, daemon::HeldSignals};
+use op25b::{
+    cli::{self, Invocation},
+    daemon::HeldSignals,
+};
 
 fn main() -> ExitCode {
     // Before anything else, for `run`: until it has handlers, a signal would end it.
     let held = HeldSignals::hold();
-    let cli = Cli::parse();
-    cli.start_logging();
+    let Invocation { cli: parsed, is_json } = match Invocation::parse() {
+        Ok(invocation) => invocation,
+        Err(code) => return code,
+    };
+    parsed.start_logging();
     let ended = held
         .map_err(anyhow::Error::from)
-        .and_then(|held| cli.command.run(&held));
-    op25b::cli::logging::flush();
+        .and_then(|held| parsed.command.run(&held));
+    cli::logging::flush();
     match ended {
         Ok(code) => code,
         Err(error) => {
-            op25b::cli::report(&error);
-            ExitCode::from(op25b::cli::EXIT_FAILED)
+            cli::report(&error, is_json);
+            ExitCode::from(cli::EXIT_FAILED)
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 pub enum Schema {
     /// What `op25b check` finds.
     Check,
-    /// An exemption that was added, extended or removed.
+    /// An exemption that was added, extended, removed or restored.
     ExemptChange,
     /// Exemptions, as `op25b exempt import` reads them.
     ExemptExport,

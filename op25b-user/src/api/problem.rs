@@ -1,5 +1,7 @@
 //! Problems: errors in responses, as RFC 9457 defines them.
 
+use std::{error::Error, fmt};
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -78,11 +80,19 @@ pub enum ProblemKind {
     Timeout,
     /// There is no space left on the disk.
     InsufficientStorage,
+    /// The command line is not valid. This and the following are problems of commands, and not of the API.
+    Usage,
+    /// No daemon answers.
+    NoDaemon,
+    /// No filter is running.
+    NotRunning,
+    /// The command failed.
+    Failed,
 }
 
 impl ProblemKind {
     /// All kinds.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 22] = [
         Self::BadRequest,
         Self::Forbidden,
         Self::NotFound,
@@ -101,6 +111,10 @@ impl ProblemKind {
         Self::KernelRefused,
         Self::Timeout,
         Self::InsufficientStorage,
+        Self::Usage,
+        Self::NoDaemon,
+        Self::NotRunning,
+        Self::Failed,
     ];
 
     /// Its HTTP status, the word in its type, and its title.
@@ -136,6 +150,10 @@ impl ProblemKind {
             ),
             Self::Timeout => (504, "timeout", "The daemon did not answer in time"),
             Self::InsufficientStorage => (507, "insufficient-storage", "No space left on the disk"),
+            Self::Usage => (400, "usage", "The command line is not valid"),
+            Self::NoDaemon => (503, "no-daemon", "No daemon answers"),
+            Self::NotRunning => (404, "not-running", "No filter is running"),
+            Self::Failed => (500, "failed", "The command failed"),
         }
     }
 
@@ -234,6 +252,14 @@ impl Problem {
         Self::new(ProblemKind::InsufficientStorage, detail)
     }
 }
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+impl Error for Problem {}
 
 impl From<Invalid> for Problem {
     fn from(invalid: Invalid) -> Self {

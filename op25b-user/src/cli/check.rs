@@ -14,12 +14,13 @@ use serde_json::json;
 use super::{
     EXIT_NO,
     here::{self, Finding},
-    stderr,
+    json, stderr,
 };
 use crate::{
     counted::counted,
     policy::{self, List, Policy, Prefix, ReadError, Report},
     report::{PoolReport, pool_reports},
+    schema::Schema,
 };
 
 /// Check a policy file and report every error and warning.
@@ -162,7 +163,7 @@ impl Outcome<'_> {
             "diagnostics": self.report.to_json(),
             "here": self.here,
         });
-        writeln!(io::stdout().lock(), "{document:#}")
+        json::print(Schema::Check, &document)
     }
 }
 

@@ -1,10 +1,10 @@
 //! Requests of subcommands to the daemon, and the runtime in which they run.
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 
 use super::paths::Paths;
 use crate::{
-    api::Problem,
+    api::{Problem, ProblemKind},
     daemon::client::{Client, ClientError},
 };
 
@@ -45,9 +45,10 @@ pub(super) fn change<T>(
         Err(error) => error,
     };
     Err(if error.is_absence() {
-        anyhow!(
+        let detail = format!(
             "{error}: nothing was changed; start it with `systemctl start op25b` or `op25b run --policy FILE`"
-        )
+        );
+        Problem::new(ProblemKind::NoDaemon, detail).into()
     } else if error.is_forbidden() {
         forbidden(error).context("nothing was changed")
     } else if error.is_unsent() {

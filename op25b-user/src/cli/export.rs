@@ -15,13 +15,16 @@ use super::{
     EXIT_NO, EXIT_NOT_RUNNING,
     daemon::{Response, ask},
     exempt::Offline,
+    json,
     paths::Paths,
-    policy_file, stderr,
+    policy_file, problem,
 };
 use crate::{
+    api::{Problem, ProblemKind},
     daemon::client::Listing,
     exemption::Terms,
     policy::{self, Policy, characters::printable, pool_addresses::PoolAddresses, prefix_set::PrefixSet},
+    schema::Schema,
     store::State,
 };
 
@@ -87,17 +90,13 @@ fn prefixes(args: &PrefixArgs) -> anyhow::Result<ExitCode> {
     } else if let Some(source) = enforced(&args.paths)? {
         source
     } else {
-        stderr::line(format_args!(
-            "op25b: no filter is running here; `--policy FILE` reads a policy file"
-        ));
-        return Ok(EXIT_NOT_RUNNING.into());
+        let why = "no filter is running here; `--policy FILE` reads a policy file";
+        let problem = Problem::new(ProblemKind::NotRunning, why);
+        return problem::refuse(&problem, args.json, EXIT_NOT_RUNNING);
     };
     let chosen = match source.chosen(&args.pools) {
         Ok(chosen) => chosen,
-        Err(why) => {
-            stderr::line(format_args!("op25b: {why}"));
-            return Ok(EXIT_NO.into());
-        }
+        Err(why) => return problem::refuse(&Problem::not_found(why), args.json, EXIT_NO),
     };
     let addresses = PoolAddresses::of_each(&source.policy, source.exemptions.iter(), Timestamp::now());
     let set = |index: usize| {
@@ -121,8 +120,7 @@ fn prefixes(args: &PrefixArgs) -> anyhow::Result<ExitCode> {
             "without_exempt": args.without_exempt,
             "pools": chosen.iter().map(pool).collect::<Vec<_>>(),
         });
-        serde_json::to_writer_pretty(&mut out, &document)?;
-        writeln!(out)?;
+        json::print(Schema::ExportPrefixes, &document)?;
     } else {
         let sets: Vec<PrefixSet> = chosen.iter().map(|index| set(*index)).collect();
         let joined: PrefixSet = sets.iter().flat_map(PrefixSet::prefixes).collect();
@@ -179,7 +177,7 @@ fn enforced(paths: &Paths) -> anyhow::Result<Option<Source>> {
             let file = read_as_loaded(&report.policy_file, &report.policy_sha256)?;
             (file.policy, exemptions, file.path)
         }
-        Response::Refused(problem) => anyhow::bail!("{}", problem.detail),
+        Response::Refused(problem) => return Err((*problem).into()),
         Response::NoDaemon => {
             let offline = Offline::open(paths)?;
             let Some((policy, file)) = offline.policy_file() else {

@@ -12,6 +12,7 @@ pub mod logging;
 mod metrics;
 mod paths;
 mod policy_file;
+mod problem;
 mod reload;
 mod run;
 mod status;
@@ -20,9 +21,11 @@ mod stop;
 mod subscribers;
 mod table;
 
-use std::process::ExitCode;
+pub use self::problem::report;
 
-use clap::{Parser, Subcommand};
+use std::{env, process::ExitCode};
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::daemon::{HeldSignals, memory};
 
@@ -69,6 +72,29 @@ pub enum Command {
     Export(export::Args),
 }
 
+/// A command line that was parsed.
+#[derive(Debug)]
+pub struct Invocation {
+    /// The command.
+    pub cli: Cli,
+    /// Whether its result, and its errors, are to be JSON.
+    pub is_json: bool,
+}
+
+impl Invocation {
+    /// Parses the arguments of this process. If they are not valid, or ask for help, what is to be said of that is printed, and
+    /// this is the exit code.
+    pub fn parse() -> Result<Self, ExitCode> {
+        let parsed = Cli::command().try_get_matches().and_then(|matches| {
+            Ok(Self {
+                cli: Cli::from_arg_matches(&matches)?,
+                is_json: problem::is_json(&matches),
+            })
+        });
+        parsed.map_err(|error| problem::report_usage(&error, env::args_os()))
+    }
+}
+
 impl Cli {
     /// Starts logging as the command requires: a daemon waits for no reader of its log.
     pub fn start_logging(&self) {
@@ -102,13 +128,6 @@ impl Command {
             Self::Exempt(args) => exempt::run(args),
             Self::Export(args) => export::run(args),
         }
-    }
-}
-
-/// Prints an error with its causes, unless it is a broken pipe of the output.
-pub fn report(error: &anyhow::Error) {
-    if !is_broken_pipe(error) {
-        stderr::line(format_args!("op25b: {}", causes(error)));
     }
 }
 

@@ -4,8 +4,8 @@ use std::{io::Write as _, process::ExitCode};
 
 use clap::Args as ClapArgs;
 
-use super::{EXIT_NO, daemon::block_on, paths::Paths, stderr};
-use crate::daemon::client::Client;
+use super::{EXIT_NO, daemon::block_on, json, paths::Paths, stderr};
+use crate::{daemon::client::Client, schema::Schema};
 
 /// Make the daemon reload its policy file.
 ///
@@ -37,8 +37,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let answer = block_on(client.reload(args.dry_run))??;
     let mut stdout = anstream::stdout().lock();
     if args.json {
-        serde_json::to_writer_pretty(&mut stdout, &answer)?;
-        writeln!(stdout)?;
+        json::print(Schema::Reload, &answer)?;
     } else {
         stderr::text(format_args!("{}", answer.diagnostics));
         for warning in &answer.warnings {

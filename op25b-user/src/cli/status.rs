@@ -5,10 +5,11 @@ use std::{io::Write as _, process::ExitCode};
 use clap::Args as ClapArgs;
 use tokio::time::timeout;
 
-use super::{EXIT_NOT_RUNNING, daemon::block_on, paths::Paths};
+use super::{EXIT_NOT_RUNNING, daemon::block_on, json, paths::Paths};
 use crate::{
     daemon::{client::Client, control::PROMPT},
     report::{DaemonReport, Enforcement, EnforcementStatus, State, Status, status},
+    schema::Schema,
 };
 
 /// Show the filters of this network namespace, and their packet counters.
@@ -38,8 +39,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let status = block_on(read_status(&args.paths))??;
     let mut stdout = anstream::stdout().lock();
     if args.json {
-        serde_json::to_writer_pretty(&mut stdout, &status)?;
-        writeln!(stdout)?;
+        json::print(Schema::Status, &status)?;
     } else {
         write!(stdout, "{}", text(&status))?;
     }

@@ -4,11 +4,12 @@ use std::{io::Write as _, process::ExitCode};
 
 use clap::Args as ClapArgs;
 
-use super::output::{print_json, refuse, warn, write_verdict};
+use super::output::{refuse, warn, write_verdict};
 use crate::{
     api::NewExemption,
-    cli::{daemon::change, paths::Paths},
+    cli::{daemon::change, json, paths::Paths},
     policy::parse::split_prefixes,
+    schema::Schema,
 };
 
 /// Add an exemption: allow a customer's prefixes to use the blocked ports.
@@ -70,7 +71,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Err(problem) => return refuse(&problem, args.json, None),
     };
     if args.json {
-        print_json(&added)?;
+        json::print(Schema::ExemptChange, &added)?;
     } else {
         warn(&added.warnings);
         let mut stdout = anstream::stdout().lock();

@@ -6,12 +6,13 @@ use clap::Args as ClapArgs;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
-    output::{print_json, refuse, warn, write_verdict},
+    output::{refuse, warn, write_verdict},
     words,
 };
 use crate::{
     api::ExtendExemption,
-    cli::{daemon::change, paths::Paths},
+    cli::{daemon::change, json, paths::Paths},
+    schema::Schema,
 };
 
 /// Change the expiry of an exemption.
@@ -52,7 +53,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Err(problem) => return refuse(&problem, args.json, None),
     };
     if args.json {
-        print_json(&extended)?;
+        json::print(Schema::ExemptChange, &extended)?;
     } else {
         warn(&extended.warnings);
         let mut stdout = anstream::stdout().lock();

@@ -8,17 +8,15 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 use smol_str::SmolStr;
 
-use super::{
-    offline::Offline,
-    output::{print_json, refuse},
-    words,
-};
+use super::{offline::Offline, output::refuse, words};
 use crate::{
     api::{Exemption, HistoryEntry, Page},
     cli::{
         daemon::{Response, ask},
+        json,
         paths::Paths,
     },
+    schema::Schema,
     store::ChangeKind,
 };
 
@@ -80,7 +78,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         after = next;
     }
     if args.json {
-        print_json(&json!({ "history": all }))?;
+        json::print(Schema::ExemptHistory, &json!({ "history": all }))?;
     }
     Ok(ExitCode::SUCCESS)
 }

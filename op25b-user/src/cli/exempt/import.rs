@@ -13,11 +13,12 @@ use anyhow::{Context as _, ensure};
 use clap::Args as ClapArgs;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::output::{print_json, refuse, warn};
+use super::output::{refuse, warn};
 use crate::{
     api::{ImportExemptions, ImportRow, Imported, Problem, ProblemKind, RowProblem},
-    cli::{daemon::change, paths::Paths, stderr},
+    cli::{daemon::change, json, paths::Paths, stderr},
     exemption::formats::{self, Columns, Format, Mistakes},
+    schema::Schema,
 };
 
 /// Add the exemptions of a file, all or none.
@@ -109,7 +110,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     match answer {
         Err(problem) => refuse(&problem, args.json, Some(&args.name())),
         Ok(imported) if args.json => {
-            print_json(&imported)?;
+            json::print(Schema::ExemptImport, &imported)?;
             Ok(ExitCode::SUCCESS)
         }
         Ok(imported) => {

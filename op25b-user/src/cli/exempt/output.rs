@@ -6,20 +6,17 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
-use serde::Serialize;
 
 use crate::{
     api::{Explained, Problem},
-    cli::{EXIT_FAILED, EXIT_NO, stderr},
+    cli::{EXIT_FAILED, EXIT_NO, problem, stderr},
 };
 
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 
 /// Prints why a request was refused. The exit code distinguishes a wrong request from a failure of the daemon.
 pub(super) fn refuse(problem: &Problem, json: bool, file: Option<&str>) -> anyhow::Result<ExitCode> {
-    if json {
-        print_json(problem)?;
-    } else {
+    if !json {
         for row in &problem.rows {
             stderr::line(format_args!(
                 "{}:{}: {}",
@@ -28,21 +25,14 @@ pub(super) fn refuse(problem: &Problem, json: bool, file: Option<&str>) -> anyho
                 row.detail
             ));
         }
-        stderr::line(format_args!("op25b: {}", problem.detail));
     }
     // A 5xx is a failure of the daemon or its store, not of the request.
-    Ok(ExitCode::from(if problem.status >= 500 {
+    let code = if problem.status >= 500 {
         EXIT_FAILED
     } else {
         EXIT_NO
-    }))
-}
-
-/// Prints one JSON document.
-pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
-    let mut stdout = io::stdout().lock();
-    serde_json::to_writer_pretty(&mut stdout, value)?;
-    Ok(writeln!(stdout)?)
+    };
+    problem::refuse(problem, json, code)
 }
 
 /// Prints warnings.

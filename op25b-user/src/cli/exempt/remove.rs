@@ -5,10 +5,13 @@ use std::{io::Write as _, process::ExitCode};
 use clap::Args as ClapArgs;
 
 use super::{
-    output::{print_json, refuse, warn, write_verdict},
+    output::{refuse, warn, write_verdict},
     words,
 };
-use crate::cli::{daemon::change, paths::Paths};
+use crate::{
+    cli::{daemon::change, json, paths::Paths},
+    schema::Schema,
+};
 
 /// Remove an exemption.
 ///
@@ -42,7 +45,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Err(problem) => return refuse(&problem, args.json, None),
     };
     if args.json {
-        print_json(&removed)?;
+        json::print(Schema::ExemptChange, &removed)?;
     } else {
         warn(&removed.warnings);
         let mut stdout = anstream::stdout().lock();

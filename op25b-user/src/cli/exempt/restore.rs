@@ -6,12 +6,13 @@ use clap::Args as ClapArgs;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
-    output::{print_json, refuse, warn, write_verdict},
+    output::{refuse, warn, write_verdict},
     words,
 };
 use crate::{
     api::RestoreExemption,
-    cli::{daemon::change, paths::Paths},
+    cli::{daemon::change, json, paths::Paths},
+    schema::Schema,
 };
 
 /// Put a removed exemption in force again, with its terms.
@@ -60,7 +61,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Err(problem) => return refuse(&problem, args.json, None),
     };
     if args.json {
-        print_json(&restored)?;
+        json::print(Schema::ExemptChange, &restored)?;
         return Ok(ExitCode::SUCCESS);
     }
     warn(&restored.warnings);

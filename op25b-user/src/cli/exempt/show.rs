@@ -9,19 +9,17 @@ use std::{
 use clap::Args as ClapArgs;
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{
-    offline::Offline,
-    output::{print_json, refuse},
-    words,
-};
+use super::{offline::Offline, output::refuse, words};
 use crate::{
-    api::Exemption,
+    api::{Exemption, Problem},
     cli::{
         EXIT_NO,
         daemon::{Response, ask},
+        json,
         paths::Paths,
-        stderr,
+        problem,
     },
+    schema::Schema,
     store::ids::Found,
 };
 
@@ -57,18 +55,18 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 Found::One(exemption) => exemption,
                 Found::None => {
                     let id = words::printable(&args.id);
-                    stderr::line(format_args!("op25b: there is no exemption {id}"));
-                    return Ok(EXIT_NO.into());
+                    let problem = Problem::not_found(format!("there is no exemption {id}"));
+                    return problem::refuse(&problem, args.json, EXIT_NO);
                 }
                 Found::Ambiguous(ambiguous) => {
-                    stderr::line(format_args!("op25b: {ambiguous}"));
-                    return Ok(EXIT_NO.into());
+                    let problem = Problem::invalid(ambiguous.to_string());
+                    return problem::refuse(&problem, args.json, EXIT_NO);
                 }
             }
         }
     };
     if args.json {
-        print_json(&exemption)?;
+        json::print(Schema::ExemptShow, &exemption)?;
     } else {
         let text = text(&exemption, Timestamp::now(), &TimeZone::system())?;
         write!(anstream::stdout().lock(), "{text}")?;

@@ -19,7 +19,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use op25b_common::Reason;
 use serde::Serialize;
 
-use super::{EXIT_NO, daemon::block_on, paths::Paths, policy_file, stderr};
+use super::{EXIT_NO, daemon::block_on, json, paths::Paths, policy_file, stderr};
 use crate::{
     api::{FilePosition, NotInForce},
     counted::counted,
@@ -30,6 +30,7 @@ use crate::{
     },
     enforcer,
     policy::{self, Flow, Rule, characters::printable, reference},
+    schema::Schema,
     store::{Records as _, State, sqlite},
 };
 
@@ -143,8 +144,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let mut stdout = anstream::stdout().lock();
     if args.json {
-        serde_json::to_writer_pretty(&mut stdout, &explanation)?;
-        writeln!(stdout)?;
+        json::print(Schema::Explain, &explanation)?;
     } else {
         write!(stdout, "{}", explanation.text())?;
     }

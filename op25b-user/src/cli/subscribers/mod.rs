@@ -4,7 +4,6 @@ mod text;
 
 use std::{io::Write as _, process::ExitCode};
 
-use anyhow::anyhow;
 use clap::Args as ClapArgs;
 use ipnet::IpNet;
 use jiff::{SignedDuration, Span, SpanRelativeTo, tz::TimeZone};
@@ -155,7 +154,7 @@ async fn read(query: &SubscriberQuery, paths: &Paths) -> anyhow::Result<Vec<Filt
     let client = Client::new(&paths.runtime_dir);
     let filters = match client.subscribers(query).await {
         Ok(Subscribers { filters, .. }) => filters,
-        Err(ClientError::Refused(problem)) => return Err(anyhow!("{}", problem.detail)),
+        Err(ClientError::Refused(problem)) => return Err((*problem).into()),
         Err(_) => {
             return Err(anyhow::Error::new(error)
                 .context("no daemon answers that reports it to members of the group op25b"));

@@ -12,7 +12,10 @@ use serde::Serialize;
 use serde_yaml::FlowSeq;
 
 use super::{columns::COLUMNS, csv::COMMENT, format::Format, spreadsheet};
-use crate::exemption::Terms;
+use crate::{
+    exemption::Terms,
+    schema::{self, Schema},
+};
 
 /// An exemption in a file.
 #[derive(Serialize)]
@@ -50,7 +53,7 @@ pub(crate) fn write(format: Format, exemptions: &[Row], out: &mut impl Write) ->
         Format::Csv => csv(exemptions, spreadsheet::escaped, out).context("cannot write CSV"),
         Format::Json => {
             let items = document(exemptions, |nets| nets);
-            serde_json::to_writer_pretty(&mut *out, &items)?;
+            serde_json::to_writer_pretty(&mut *out, &schema::Document::new(Schema::ExemptExport, &items))?;
             Ok(writeln!(out)?)
         }
         Format::Yaml => {

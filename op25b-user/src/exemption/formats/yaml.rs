@@ -14,6 +14,7 @@ use crate::{
             yaml::{self, Items, Located, Node, Reading},
         },
     },
+    schema::Schema,
 };
 
 /// The keys of an exemption. `id` and `created` are missing: the store assigns them.
@@ -73,6 +74,9 @@ struct List<'t, 'p> {
 
 impl<'t> Items<'t> for List<'t, '_> {
     fn key(&mut self, key: &Located<Node<'t>>) -> Reading {
+        if matches!(&key.value, Node::Text(name) if name == "schema") {
+            return Reading::Whole;
+        }
         if known_key(&mut self.context, "a file of exemptions", &["exemptions"], key).is_err() {
             return Reading::NotAtAll;
         }
@@ -84,7 +88,19 @@ impl<'t> Items<'t> for List<'t, '_> {
         Reading::ItemByItem
     }
 
-    fn value(&mut self, _: Located<Node<'t>>) {}
+    /// The schema of a document that `export` wrote.
+    fn value(&mut self, schema: Located<Node<'t>>) {
+        let name = Schema::ExemptExport.name();
+        if !matches!(&schema.value, Node::Text(text) if text == name) {
+            self.context.reporter.report(schema.span, Code::Version, || {
+                Diagnostic::new(
+                    Code::Version,
+                    "this is not a document of exemptions that this version reads",
+                )
+                .hint(format!("`op25b exempt export --json` writes `{name}`"))
+            });
+        }
+    }
 
     fn item(&mut self, item: Located<Node<'t>>) {
         (self.progress)(item.span.offset as u64);

@@ -2,7 +2,10 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use op25b::api::{Added, Extended, Removed, Restored};
+use op25b::{
+    api::{Added, Extended, Removed, Restored},
+    schema::{Document, Schema},
+};
 use serde_json::json;
 use ulid::Ulid;
 
@@ -65,7 +68,8 @@ fn add_requests_what_was_typed_and_prints_the_id_and_the_verdict() {
 
     let answer = scene.op25b(&[&ADD[..], &["--json"]].concat());
     assert_eq!((answer.code, answer.stderr.as_str()), (Some(0), ""));
-    assert_eq!(answer.json(), serde_json::to_value(added()).unwrap());
+    let document = Document::new(Schema::ExemptChange, added());
+    assert_eq!(answer.json(), serde_json::to_value(document).unwrap());
     // A second request has another key, however much it is the same.
     let requests = daemon.requests();
     assert_ne!(requests[0].key, requests[1].key);

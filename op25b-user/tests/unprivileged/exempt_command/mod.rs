@@ -1,8 +1,8 @@
 //! `op25b exempt` and `op25b explain`, for people and for scripts, with a stand-in for the daemon and without one.
 
 mod changes;
-mod daemon;
+pub mod daemon;
 mod files;
 mod reading;
-mod scene;
+pub mod scene;
 mod tables;

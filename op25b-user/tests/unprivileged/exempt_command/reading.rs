@@ -60,8 +60,11 @@ fn list_goes_through_all_pages_with_the_filters() {
                 .collect()
         })
         .collect();
-    assert_eq!(rows[0], ["ID", "CUSTOMER", "PREFIXES", "ENDS", "FROM"]);
-    assert_eq!(rows[3], ["s3", "A & B", "198.51.100.8/29", "never", "store"]);
+    assert_eq!(rows[0], ["ID", "CUSTOMER", "PREFIXES", "ENDS", "TICKET", "FROM"]);
+    assert_eq!(
+        rows[3],
+        ["s3", "A & B", "198.51.100.8/29", "never", "OPS-1042", "store"]
+    );
     assert_eq!(rows.len(), 4);
     let first = "GET /v1/exemptions?customer=A+%26+B&expiring=14d&in=198.51.100.10%2F32&all=true";
     let requests: Vec<_> = daemon
@@ -308,6 +311,7 @@ fn explain_asks_the_daemon_and_names_a_stored_exemption_by_its_id() {
     assert_eq!(
         json,
         json!({
+            "schema": "op25b.explain/1",
             "source": "198.51.100.8",
             "destination": "203.0.113.1",
             "port": 25,
