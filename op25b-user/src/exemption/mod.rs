@@ -8,6 +8,7 @@ pub(crate) mod formats;
 mod invalid;
 pub mod limits;
 mod new;
+pub mod search;
 mod terms;
 mod validate;
 

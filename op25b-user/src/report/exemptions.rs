@@ -15,7 +15,7 @@ use crate::{
     exemption::Checks,
     policy::{self, FileNumber, List, Policy, Position},
     store::{
-        self, Event, Records, Revision, State, StoreError,
+        self, Event, Records, Revision, State, StoreError, Texts,
         ids::{self, Found},
     },
 };
@@ -34,8 +34,8 @@ pub struct FileExemptions<'a> {
 /// Which exemptions are listed; a criterion that is absent selects all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// Those of this customer, exactly.
-    pub customer: Option<String>,
+    /// Those with these texts.
+    pub texts: Texts,
     /// Those that are active and expire before this.
     pub expiring_before: Option<Timestamp>,
     /// Those with a prefix that has an address in common with this one.
@@ -78,7 +78,7 @@ pub fn list(
     let mut items = policy.selected(selection, now, most);
     if items.len() < most {
         let query = store::Query {
-            customer: selection.customer.clone(),
+            texts: selection.texts.clone(),
             expiring_before: selection.expiring_before,
             within: selection.within,
             all: selection.all,
@@ -246,10 +246,7 @@ impl Selection {
         let expires_before =
             |before: Timestamp| active && exemption.terms.expires_at.is_some_and(|expires| expires < before);
         (self.all || active)
-            && self
-                .customer
-                .as_deref()
-                .is_none_or(|customer| exemption.terms.customer == customer)
+            && self.texts.match_terms(&exemption.terms)
             && self.within.is_none_or(overlaps)
             && self.expiring_before.is_none_or(expires_before)
     }

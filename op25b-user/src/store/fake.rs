@@ -87,10 +87,7 @@ impl Records for Fake {
         let found = self.records().filter(|record| {
             let active = record.state(now) == State::Active;
             query.after.is_none_or(|after| record.id > after)
-                && query
-                    .customer
-                    .as_ref()
-                    .is_none_or(|it| *it == record.terms.customer)
+                && query.texts.match_terms(&record.terms)
                 && query.within.is_none_or(|within| {
                     record
                         .terms

@@ -17,6 +17,8 @@ use jiff::Timestamp;
 use thiserror::Error;
 use ulid::Ulid;
 
+use crate::exemption::{Terms, search::Pattern};
+
 pub use self::{
     operation::{Operation, OperationKind, OperationQuery},
     record::{Actor, ChangeKind, Event, Record, Revision, State},
@@ -25,8 +27,8 @@ pub use self::{
 /// A filter for records; a field without a value matches all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query {
-    /// Those of this customer; the name must match exactly.
-    pub customer: Option<String>,
+    /// Those with these texts.
+    pub texts: Texts,
     /// Those that are active and expire before this.
     pub expiring_before: Option<Timestamp>,
     /// Those with a prefix that overlaps this one.
@@ -37,6 +39,41 @@ pub struct Query {
     pub after: Option<Ulid>,
     /// The most records.
     pub limit: usize,
+}
+
+/// What is searched for in the texts of exemptions; a pattern that is absent matches all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Texts {
+    /// In the customer's name.
+    pub customer: Option<Pattern>,
+    /// In the ticket.
+    pub ticket: Option<Pattern>,
+    /// In the note.
+    pub note: Option<Pattern>,
+}
+
+impl Texts {
+    /// Whether there is anything to search for.
+    #[must_use]
+    pub const fn are_any(&self) -> bool {
+        self.customer.is_some() || self.ticket.is_some() || self.note.is_some()
+    }
+
+    /// Whether all of it is in the texts of an exemption.
+    #[must_use]
+    pub fn match_all(&self, customer: &str, ticket: Option<&str>, note: Option<&str>) -> bool {
+        let is_in = |pattern: &Option<Pattern>, text: Option<&str>| {
+            let matches = |pattern: &Pattern| text.is_some_and(|text| pattern.matches(text));
+            pattern.as_ref().is_none_or(matches)
+        };
+        is_in(&self.customer, Some(customer)) && is_in(&self.ticket, ticket) && is_in(&self.note, note)
+    }
+
+    /// Whether all of it is in an exemption's terms.
+    #[must_use]
+    pub fn match_terms(&self, terms: &Terms) -> bool {
+        self.match_all(&terms.customer, terms.ticket.as_deref(), terms.note.as_deref())
+    }
 }
 
 /// One change of one record.

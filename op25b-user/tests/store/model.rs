@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
-use op25b::exemption::Terms;
+use op25b::exemption::{Terms, search::Pattern};
 use op25b::store::{
-    Change, ChangeKind, Event, Query, Record, Records as _, Revision, State, Store as _, StoreError,
+    Change, ChangeKind, Event, Query, Record, Records as _, Revision, State, Store as _, StoreError, Texts,
 };
 use proptest::prelude::*;
 use tempfile::tempdir;
@@ -63,10 +63,7 @@ impl Model {
         let asked_for = |record: &&Record| {
             let active = record.state(now) == State::Active;
             (query.all || active)
-                && query
-                    .customer
-                    .as_ref()
-                    .is_none_or(|name| record.terms.customer == *name)
+                && query.texts.match_terms(&record.terms)
                 && query.expiring_before.is_none_or(|before| {
                     active && record.terms.expires_at.is_some_and(|expires| expires < before)
                 })
@@ -118,6 +115,7 @@ fn customer() -> impl Strategy<Value = String> {
     prop_oneof![
         Just("A".to_owned()),
         Just("B".to_owned()),
+        Just("ａ  b".to_owned()),
         Just("ä'\"".to_owned())
     ]
 }
@@ -168,7 +166,10 @@ fn query() -> impl Strategy<Value = (Query, Timestamp)> {
         prop_oneof![Just(usize::MAX), 0usize..4],
     )
         .prop_map(|(customer, expiring_before, within, all, after, limit)| Query {
-            customer,
+            texts: Texts {
+                customer: customer.and_then(|name| Pattern::new(&name)),
+                ..Texts::default()
+            },
             expiring_before,
             within,
             all,

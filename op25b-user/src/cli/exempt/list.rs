@@ -34,7 +34,8 @@ use crate::{
 #[command(after_help = "\
 Examples:
   op25b exempt list
-  op25b exempt list --customer 'Example KK' --all
+  op25b exempt list --customer example --all
+  op25b exempt list --ticket OPS-1042
   op25b exempt list --expiring 14d
   op25b exempt list --in 198.51.100.10          exemptions of this address
   op25b exempt list -o wide --sort ends,customer
@@ -42,9 +43,15 @@ Examples:
 
 Exit codes: 0 listed, also if the list is empty; 1 refused, with the reason; 2 failed.")]
 pub struct Args {
-    /// Only exemptions of this customer.
-    #[arg(long, value_name = "NAME")]
+    /// Only exemptions with this in the customer's name; capitals count if it has any.
+    #[arg(long, value_name = "TEXT")]
     customer: Option<String>,
+    /// Only exemptions with this in the ticket.
+    #[arg(long, value_name = "TEXT")]
+    ticket: Option<String>,
+    /// Only exemptions with this in the note.
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
     /// Only exemptions that expire within this time, such as 12h, 14d or 8w.
     #[arg(long, value_name = "TIME", value_parser = time)]
     expiring: Option<String>,
@@ -75,6 +82,8 @@ pub struct Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let listing = Listing {
         customer: args.customer.clone(),
+        ticket: args.ticket.clone(),
+        note: args.note.clone(),
         expiring: args.expiring.clone(),
         within: args.within.map(|net| net.to_string()),
         all: args.all,

@@ -33,8 +33,12 @@ pub(crate) struct Client {
 /// The filters of a list; a field without a value matches all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Listing {
-    /// Those of this customer.
+    /// Those with this in the customer's name.
     pub(crate) customer: Option<String>,
+    /// Those with this in the ticket.
+    pub(crate) ticket: Option<String>,
+    /// Those with this in the note.
+    pub(crate) note: Option<String>,
     /// Those that expire within this time.
     pub(crate) expiring: Option<String>,
     /// Those with a prefix that overlaps this one.
@@ -115,6 +119,8 @@ impl Client {
     pub(crate) async fn list(&self, listing: &Listing) -> Result<Vec<Exemption>, ClientError> {
         let mut query: Vec<(&str, &str)> = Vec::new();
         query.extend(listing.customer.as_deref().map(|customer| ("customer", customer)));
+        query.extend(listing.ticket.as_deref().map(|ticket| ("ticket", ticket)));
+        query.extend(listing.note.as_deref().map(|note| ("note", note)));
         query.extend(listing.expiring.as_deref().map(|time| ("expiring", time)));
         query.extend(listing.within.as_deref().map(|prefix| ("in", prefix)));
         if listing.all {

@@ -176,22 +176,22 @@ impl utoipa::PartialSchema for Address {
 
 impl utoipa::ToSchema for Address {}
 
-/// The most characters of a customer's name in a filter: the policy file does not limit the name.
-pub(super) const CUSTOMER: usize = 1000;
+/// The most characters of a text that is searched for: the policy file does not limit the name of a customer.
+pub(super) const SEARCHED: usize = 1000;
 
-/// A customer's name in a filter.
-pub(super) struct CustomerText;
+/// A text that is searched for.
+pub(super) struct SearchText;
 
 /// The reason of a change.
 pub(super) struct ReasonText;
 
-impl utoipa::PartialSchema for CustomerText {
+impl utoipa::PartialSchema for SearchText {
     fn schema() -> RefOr<Schema> {
-        text(CUSTOMER)
+        text(SEARCHED)
     }
 }
 
-impl utoipa::ToSchema for CustomerText {}
+impl utoipa::ToSchema for SearchText {}
 
 impl utoipa::PartialSchema for ReasonText {
     fn schema() -> RefOr<Schema> {

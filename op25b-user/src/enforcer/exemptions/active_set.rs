@@ -8,6 +8,7 @@ use std::{
 use ipnet::IpNet;
 use jiff::Timestamp;
 use op25b_common::values::RuleIndex;
+use smol_str::SmolStr;
 use ulid::Ulid;
 
 use crate::{
@@ -304,6 +305,15 @@ impl ActiveSet {
         stored
             .flat_map(|record| record.terms.destinations.iter().copied())
             .collect()
+    }
+
+    /// The customers of all exemptions that are not removed, of each exemption one.
+    pub(super) fn customers(&self) -> impl Iterator<Item = &SmolStr> {
+        let in_file = self.policy.exemptions_in_file().iter();
+        let stored = self.stored.iter().flatten().chain(self.left_out.values());
+        in_file
+            .map(|exemption| &exemption.terms.customer)
+            .chain(stored.map(|record| &record.terms.customer))
     }
 
     /// The active exemptions that overlap with a prefix.

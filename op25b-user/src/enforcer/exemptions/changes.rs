@@ -5,7 +5,7 @@ use std::{slice, sync::Arc};
 use jiff::{Timestamp, tz::TimeZone};
 use ulid::Ulid;
 
-use super::{outcome::Changed, overlap, refusal::Refusal, requester::Requester};
+use super::{outcome::Changed, overlap, refusal::Refusal, requester::Requester, spelling::Spellings};
 use crate::{
     enforcer::{host::Host, state::Enforcer},
     exemption::{Invalid, NewExemption, Valid, Validator, reason as valid_reason},
@@ -39,6 +39,7 @@ impl Enforcer {
         let now = Timestamp::now();
         let Valid { terms, mut warnings } = self.validate(now, |validator| validator.validate(new))?;
         warnings.extend(overlap::check(&mut self.active_set, &terms, now)?);
+        warnings.extend(Spellings::of(&self.active_set).note(&terms.customer));
         let change = Change {
             action: ChangeKind::Add,
             before: None,

@@ -5,6 +5,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use crate::{
+    exemption::search::is_same_customer,
     lpm::{AddressFamily, Bits},
     policy::{self, Exemption, Policy, characters::printable},
 };
@@ -77,7 +78,7 @@ fn overlapping(
         for (_, outer, outer_at) in &around {
             let other = &policy.exemptions[*outer];
             if other.is_in_file() == exemption.is_in_file()
-                || other.terms.customer == exemption.terms.customer
+                || is_same_customer(&other.terms.customer, &exemption.terms.customer)
             {
                 continue;
             }
@@ -123,7 +124,7 @@ exemptions:
         expired.terms.expires_at = Some(Timestamp::UNIX_EPOCH);
         let stored = [
             record(1, "Inside", "198.51.100.8/29"),
-            record(2, "Same", "198.51.101.8/29"),
+            record(2, "ＳＡＭＥ", "198.51.101.8/29"),
             record(3, "Around", "2001:db8:100::/48"),
             expired,
             record(5, "Elsewhere", "198.51.102.8/29"),

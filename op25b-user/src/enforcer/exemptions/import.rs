@@ -11,10 +11,11 @@ use super::{
     overlap::{exists_already, is_same, taken},
     refusal::{Refusal, RowRefusal},
     requester::Requester,
+    spelling::Spellings,
 };
 use crate::{
     enforcer::{host::Host, state::Enforcer},
-    exemption::{ImportRow, Terms, Validator},
+    exemption::{ImportRow, Terms, Validator, search::is_same_customer},
     policy::Policy,
     store::{Actor, Change, ChangeKind, Commit, Record},
 };
@@ -102,6 +103,7 @@ impl Enforcer {
     async fn plan(&mut self, rows: Vec<ImportRow>, by: Actor, host: &mut impl Host) -> Result<Plan, Refusal> {
         let policy = Arc::clone(self.active_set.policy());
         let mut planner = Planner {
+            spellings: Spellings::default(),
             trial: self.active_set.trial()?,
             policy,
             ids: Generator::new(),
@@ -113,6 +115,7 @@ impl Enforcer {
             refused: 0,
         };
         let work = move || {
+            planner.spellings = Spellings::of(&planner.trial);
             for row in &rows {
                 planner.take(row);
             }
@@ -127,6 +130,7 @@ impl Enforcer {
 /// Validates rows, each as if those before it were already added.
 struct Planner {
     trial: ActiveSet,
+    spellings: Spellings,
     policy: Arc<Policy>,
     ids: Generator,
     by: Actor,
@@ -158,7 +162,10 @@ impl Planner {
             return Ok(());
         }
         // What exists was accepted before, whatever the policy has become since.
-        if self.exists(&terms)? {
+        let is_there = self.exists(&terms)?;
+        let spelling = self.spellings.note(&terms.customer);
+        self.warn(row.line, spelling);
+        if is_there {
             self.plan.unchanged += 1;
             return Ok(());
         }
@@ -198,8 +205,8 @@ impl Planner {
                 if conflict.is_some() {
                     continue;
                 }
-                if other.terms.customer != terms.customer {
-                    conflict = Some(taken(*prefix, &other));
+                if !is_same_customer(&other.terms.customer, &terms.customer) {
+                    conflict = Some(taken(*prefix, &other, &terms.customer));
                 } else if is_same(&other.terms, terms) {
                     conflict = Some(exists_already(&other));
                 }
@@ -230,8 +237,9 @@ impl Planner {
     }
 }
 
-/// Whether two exemptions for the same prefixes and destinations are the same in everything else.
+/// Whether two exemptions for the same prefixes and destinations are the same in everything else; the customer may be spelled
+/// otherwise.
 fn has_same_texts(one: &Terms, other: &Terms) -> bool {
-    (&one.customer, one.expires_at, &one.ticket, &one.note)
-        == (&other.customer, other.expires_at, &other.ticket, &other.note)
+    is_same_customer(&one.customer, &other.customer)
+        && (one.expires_at, &one.ticket, &one.note) == (other.expires_at, &other.ticket, &other.note)
 }

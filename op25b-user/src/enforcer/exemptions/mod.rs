@@ -12,3 +12,4 @@ pub(super) mod outcome;
 mod overlap;
 pub(super) mod refusal;
 pub(super) mod requester;
+mod spelling;

@@ -7,7 +7,13 @@ use super::{
     active_set::{ActiveSet, Other},
     refusal::Refusal,
 };
-use crate::{exemption::Terms, policy::characters::printable};
+use crate::{
+    exemption::{
+        Terms,
+        search::{self, is_same_customer},
+    },
+    policy::characters::printable,
+};
 
 /// Refuses what another customer has, and what exists already; the warnings name what changes nothing.
 pub(super) fn check(
@@ -18,8 +24,8 @@ pub(super) fn check(
     let mut warnings = Vec::new();
     for prefix in &terms.prefixes {
         for other in active_set.overlapping(*prefix, now)? {
-            if other.terms.customer != terms.customer {
-                return Err(Refusal::Conflict(taken(*prefix, &other)));
+            if !is_same_customer(&other.terms.customer, &terms.customer) {
+                return Err(Refusal::Conflict(taken(*prefix, &other, &terms.customer)));
             }
             if is_same(&other.terms, terms) {
                 return Err(Refusal::Conflict(exists_already(&other)));
@@ -35,17 +41,24 @@ pub(super) fn check(
     Ok(warnings)
 }
 
-/// The conflict of a prefix with another customer's exemption.
-pub(super) fn taken(prefix: IpNet, other: &Other) -> String {
+/// The conflict of a prefix of a customer with another customer's exemption.
+pub(super) fn taken(prefix: IpNet, other: &Other, customer: &str) -> String {
     let overlapping = other
         .terms
         .prefixes
         .iter()
         .find(|net| net.contains(&prefix) || prefix.contains(*net));
     let with = overlapping.map_or_else(String::new, |net| format!("{net} of "));
+    let owner = &other.terms.customer;
+    let is_like = search::key(owner) == search::key(customer) || search::are_near(owner, customer);
+    let owner = printable(owner);
+    let advice = if is_like {
+        format!("; if it is the same one, write `{owner}`")
+    } else {
+        String::new()
+    };
     format!(
-        "{prefix} overlaps {with}{} ({}): a prefix can belong to only one customer",
-        printable(&other.terms.customer),
+        "{prefix} overlaps {with}{owner} ({}): a prefix can belong to only one customer{advice}",
         other.name
     )
 }

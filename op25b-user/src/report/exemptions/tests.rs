@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::{
+    exemption::search::Pattern,
     policy::parse_at,
     store::{
         ChangeKind, Record,
@@ -80,7 +81,10 @@ fn the_files_come_in_its_order_and_then_the_stored_ones() {
 #[test]
 fn each_filter_is_for_both() {
     let customer = Selection {
-        customer: Some("First".to_owned()),
+        texts: Texts {
+            customer: Pattern::new("first"),
+            ..Texts::default()
+        },
         ..some()
     };
     assert_eq!(ids(&customer), ["line-5", "1"]);

@@ -67,7 +67,7 @@ pub(super) fn list(connection: &Connection, query: &Query, now: Timestamp) -> ru
     let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
 
     let mut sql = format!("SELECT {} FROM exemptions WHERE TRUE", row::RECORD);
-    let mut parameters: Vec<(&str, &dyn ToSql)> = vec![(":limit", &limit)];
+    let mut parameters: Vec<(&str, &dyn ToSql)> = Vec::new();
     if !query.all || before.is_some() {
         sql += " AND removed_at IS NULL AND (expires_at IS NULL OR expires_at > :now)";
         parameters.push((":now", &now));
@@ -75,10 +75,6 @@ pub(super) fn list(connection: &Connection, query: &Query, now: Timestamp) -> ru
     if let Some(before) = &before {
         sql += " AND expires_at < :before";
         parameters.push((":before", before));
-    }
-    if let Some(customer) = &query.customer {
-        sql += " AND customer = :customer";
-        parameters.push((":customer", customer));
     }
     if let Some(after) = &after {
         sql += " AND id > :after";
@@ -99,8 +95,25 @@ pub(super) fn list(connection: &Connection, query: &Query, now: Timestamp) -> ru
             (":around", around),
         ]);
     }
-    sql += " ORDER BY id LIMIT :limit";
-    rows(connection, &sql, &parameters, row::record)
+    if !query.texts.are_any() {
+        sql += " ORDER BY id LIMIT :limit";
+        parameters.push((":limit", &limit));
+        return rows(connection, &sql, &parameters, row::record);
+    }
+    // SQLite compares neither the forms of characters nor capitals beyond ASCII.
+    sql += " ORDER BY id";
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(&*parameters)?;
+    let mut found = Vec::new();
+    while found.len() < query.limit
+        && let Some(row) = rows.next()?
+    {
+        let (customer, ticket, note) = row::texts(row)?;
+        if query.texts.match_all(customer, ticket, note) {
+            found.push(row::record(row)?);
+        }
+    }
+    Ok(found)
 }
 
 pub(super) fn events(

@@ -42,6 +42,15 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
     })
 }
 
+/// The texts of a record's row: its customer, ticket and note.
+pub(super) fn texts<'r>(row: &'r Row<'_>) -> rusqlite::Result<(&'r str, Option<&'r str>, Option<&'r str>)> {
+    Ok((
+        row.get_ref(1)?.as_str()?,
+        row.get_ref(4)?.as_str_or_null()?,
+        row.get_ref(5)?.as_str_or_null()?,
+    ))
+}
+
 /// An id from a row that has nothing else.
 pub(super) fn id(row: &Row<'_>) -> rusqlite::Result<Ulid> {
     parsed(row, 0)

@@ -42,6 +42,10 @@ fn list_goes_through_all_pages_with_the_filters() {
         "list",
         "--customer",
         "A & B",
+        "--ticket",
+        "OPS-1",
+        "--note",
+        "relay",
         "--expiring",
         "14d",
         "--in",
@@ -66,7 +70,7 @@ fn list_goes_through_all_pages_with_the_filters() {
         ["s3", "A & B", "198.51.100.8/29", "never", "OPS-1042", "store"]
     );
     assert_eq!(rows.len(), 4);
-    let first = "GET /v1/exemptions?customer=A+%26+B&expiring=14d&in=198.51.100.10%2F32&all=true";
+    let first = "GET /v1/exemptions?customer=A+%26+B&ticket=OPS-1&note=relay&expiring=14d&in=198.51.100.10%2F32&all=true";
     let requests: Vec<_> = daemon
         .requests()
         .into_iter()
@@ -238,6 +242,32 @@ fn without_a_daemon_the_disk_is_read_and_the_output_notes_it() {
     assert!(history.ends_with("; reason: moved away\n"), "{history}");
     let one = scene.op25b(&["exempt", "history", first]).stdout;
     assert_eq!(one.lines().count(), 1);
+}
+
+#[test]
+fn a_part_of_a_customer_in_any_form_and_of_a_ticket_finds_exemptions() {
+    let scene = Scene::new();
+    scene.store(&[
+        record(1, "㈱さくらメール", "198.51.100.8/29"),
+        record(2, "ＥＸＡＭＰＬＥ　KK", "198.51.100.16/29"),
+        record(3, "Other GmbH", "198.51.100.24/29"),
+    ]);
+    for (words, found) in [
+        (&["--customer", "（株）さくら"][..], &[1][..]),
+        (&["--customer", "(株)"], &[1]),
+        (&["--customer", "example kk"], &[2]),
+        (&["--customer", "Example"], &[]),
+        (&["--customer", "ther", "--ticket", "ops-10"], &[3]),
+        (&["--ticket", "1042"], &[1, 2, 3]),
+        (&["--note", "relay"], &[]),
+    ] {
+        let list = scene.op25b(&[&["exempt", "list", "--json"], words].concat());
+        let document: Value = serde_json::from_str(&list.stdout).unwrap();
+        let expected: Vec<_> = found.iter().map(|id| Ulid::from(*id).to_string()).collect();
+        assert_eq!(ids(&document), expected, "{words:?}");
+    }
+    let empty = scene.op25b(&["exempt", "list", "--customer", " "]);
+    assert_eq!(empty.code, Some(2), "{empty:?}");
 }
 
 #[test]

@@ -20,9 +20,10 @@ use crate::{
         discover::{self, Found, FoundFilter},
         pinned_programs,
     },
+    exemption::search::Pattern,
     policy::{self, Policy},
     report::exemptions::{self, FileExemptions, Selection},
-    store::{Records, ids, sqlite},
+    store::{Records, Texts, ids, sqlite},
 };
 
 /// The items of a page.
@@ -92,7 +93,11 @@ impl Offline {
             .as_deref()
             .map(|prefix| prefix.parse().context("not a prefix"));
         let mut selection = Selection {
-            customer: listing.customer.clone(),
+            texts: Texts {
+                customer: pattern(listing.customer.as_deref())?,
+                ticket: pattern(listing.ticket.as_deref())?,
+                note: pattern(listing.note.as_deref())?,
+            },
             expiring_before: expiring.transpose()?,
             within: within.transpose()?,
             all: listing.all,
@@ -155,6 +160,12 @@ impl Offline {
             exemptions: self.policy.as_ref().map_or(&[], |policy| &policy.exemptions),
         }
     }
+}
+
+/// What is searched for.
+fn pattern(text: Option<&str>) -> anyhow::Result<Option<Pattern>> {
+    text.map(|text| Pattern::new(text).context("a text to search for is empty"))
+        .transpose()
 }
 
 /// The store; an empty one if it does not exist.

@@ -9,16 +9,16 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::super::limits::SUBSCRIBERS;
-use super::super::openapi::{Address, CUSTOMER, CustomerText, ReasonText};
+use super::super::openapi::{Address, ReasonText, SEARCHED, SearchText};
 use crate::{
     api::{Problem, duration},
     enforcer::Connection,
-    exemption::{Invalid, limits},
+    exemption::{Invalid, limits, search::Pattern},
     report::{
         SortOrder, SubscriberQuery,
         exemptions::{Cursor, Selection},
     },
-    store::Revision,
+    store::{Revision, Texts},
 };
 
 /// The query of a request.
@@ -47,9 +47,16 @@ pub(super) struct IdempotencyKey {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
-    /// Only those of this customer; the name must match exactly.
-    #[param(value_type = CustomerText, inline, required = false)]
+    /// Only those with this in the customer's name. The forms of characters (NFKC) and the number of spaces do not matter, nor do
+    /// capitals, unless this has some.
+    #[param(value_type = SearchText, inline, required = false)]
     customer: Option<String>,
+    /// Only those with this in the ticket, found as a customer is.
+    #[param(value_type = SearchText, inline, required = false)]
+    ticket: Option<String>,
+    /// Only those with this in the note, found as a customer is.
+    #[param(value_type = SearchText, inline, required = false)]
+    note: Option<String>,
     /// Only active ones that expire within this time, such as `14d` (`s`, `m`, `h`, `d` or `w`).
     #[param(value_type = String, required = false, pattern = "^[0-9]{1,5}[smhdw]$", example = "14d")]
     expiring: Option<String>,
@@ -169,9 +176,6 @@ fn smtp() -> u16 {
 impl ListQuery {
     /// Parses the filters, as of an instant.
     pub(super) fn read(self, now: Timestamp) -> Result<Selection, Problem> {
-        if let Some(customer) = &self.customer {
-            limits::text("customer", customer, CUSTOMER).map_err(|invalid| bad_request(&invalid))?;
-        }
         let expiring_before = match &self.expiring {
             None => None,
             Some(text) => Some(end(text, now)?),
@@ -182,7 +186,11 @@ impl ListQuery {
             Some(text) => Some(cursor(text)?),
         };
         Ok(Selection {
-            customer: self.customer,
+            texts: Texts {
+                customer: pattern("customer", self.customer.as_deref())?,
+                ticket: pattern("ticket", self.ticket.as_deref())?,
+                note: pattern("note", self.note.as_deref())?,
+            },
             expiring_before,
             within,
             all: self.all,
@@ -261,6 +269,18 @@ impl ExplainQuery {
             }),
         }
     }
+}
+
+/// What is searched for.
+fn pattern(name: &str, text: Option<&str>) -> Result<Option<Pattern>, Problem> {
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    limits::text(name, text, SEARCHED).map_err(|invalid| bad_request(&invalid))?;
+    let pattern = Pattern::new(text);
+    pattern
+        .map(Some)
+        .ok_or_else(|| Problem::bad_request(format!("`{name}` is empty")))
 }
 
 fn bad_request(invalid: &Invalid) -> Problem {

@@ -42,6 +42,10 @@ async fn what_is_read_is_read_from_what_is_published_and_from_the_store() {
         ("in=198.51.100.0/24", 2),
         ("in=2001:db8::/32", 0),
         ("customer=Example%20KK", 1),
+        ("customer=example%20%20k", 1),
+        ("customer=EXAMPLE", 0),
+        ("ticket=nothing", 0),
+        ("note=nothing", 0),
         ("expiring=14d", 0),
         ("all=true", 2),
     ] {
