@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     counted::counted,
-    policy::{self, List, Policy, Prefix, ReadError, Report},
+    policy::{self, List, Policy, Prefix, Proof, ReadError, Report},
     report::{PoolReport, pool_reports},
     schema::Schema,
 };
@@ -28,16 +28,19 @@ use crate::{
 /// The lists that the file names are checked with it. Each has its line and, where possible, a suggestion. Of a policy without errors, a line for each pool says what part
 /// of it is exempt, and which relays are in it. The check needs no privileges and only reads the file, so a policy can
 /// be checked on any machine before it is enforced. With `--here` it also examines this machine's interfaces, and
-/// changes nothing.
+/// changes nothing. With `--prove` it compiles the policy's tables and compares them, address by address, with what the policy
+/// says; every load does that too.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   op25b check /etc/op25b/policy.yaml
   op25b check --strict policy.yaml        for CI: fail on warnings too
   op25b check --here policy.yaml          on the router: do its interfaces go together with the policy
+  op25b check --prove policy.yaml         that the tables in the kernel will say what the policy says
   op25b check --json policy.yaml | jq '.diagnostics[].message'
 
 Exit codes: 0 no errors; 1 the policy has errors (with --strict: or warnings); 2 the file cannot be read.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Args {
     /// The policy file.
     #[arg(value_name = "FILE")]
@@ -52,12 +55,28 @@ pub struct Args {
     /// have settings that disagree with it (VLAN offload, LRO, hardware GRO). What is found counts as warnings.
     #[arg(long)]
     here: bool,
+    /// Prove that the compiled tables give every address of both families the pool, exemptions and relay that the policy gives it.
+    #[arg(long)]
+    prove: bool,
 }
 
 /// Checks the file. Fails if the file cannot be read or the output cannot be written.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let (policy, report, too_much) = match policy::read(&args.file) {
-        Ok(file) => (Some(file.policy), file.warnings, None),
+    let mut proof = None;
+    let (policy, report, refused) = match policy::read(&args.file) {
+        Ok(file) => {
+            let proven = args
+                .prove
+                .then(|| policy::prove(&file.policy, &file.compiled, Timestamp::now()));
+            let difference = match proven.transpose() {
+                Ok(compared) => {
+                    proof = compared;
+                    None
+                }
+                Err(difference) => Some(difference.to_string()),
+            };
+            (Some(file.policy), file.warnings, difference)
+        }
         Err(ReadError::Invalid(report)) => (None, report, None),
         // A policy that exceeds the kernel's maps is reported here too, before it reaches a router.
         Err(ReadError::TooLarge { loaded, source, .. }) => {
@@ -70,7 +89,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         _ => Vec::new(),
     };
     let warnings = report.warnings() + here.len();
-    let is_ok = policy.is_some() && too_much.is_none() && !(args.strict && warnings > 0);
+    let is_ok = policy.is_some() && refused.is_none() && !(args.strict && warnings > 0);
 
     let pools = policy
         .as_ref()
@@ -79,7 +98,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         pools: &pools.unwrap_or_default(),
         policy: policy.as_ref(),
         report: &report,
-        too_much: too_much.as_deref(),
+        refused: refused.as_deref(),
+        proof,
         here: args.here.then_some(&here),
         is_ok,
     };
@@ -101,7 +121,10 @@ struct Outcome<'a> {
     pools: &'a [PoolReport],
     policy: Option<&'a Policy>,
     report: &'a Report,
-    too_much: Option<&'a str>,
+    /// Why a policy without errors cannot be loaded.
+    refused: Option<&'a str>,
+    /// How much of the tables was compared with the policy, if that was asked for.
+    proof: Option<Proof>,
     /// What of this machine was found, if it was examined.
     here: Option<&'a Vec<Finding>>,
     is_ok: bool,
@@ -111,14 +134,14 @@ impl Outcome<'_> {
     fn print(&self) -> io::Result<()> {
         stderr::text(format_args!("{:#}", self.report));
         let file = self.report.file();
-        if let Some(too_much) = self.too_much {
-            stderr::line(format_args!("error: {file}: {too_much}"));
+        if let Some(refused) = self.refused {
+            stderr::line(format_args!("error: {file}: {refused}"));
         }
         for Finding { interface, message } in self.here.into_iter().flatten() {
             stderr::line(format_args!("warning: {interface}: {message}"));
         }
         let mut stdout = io::stdout().lock();
-        let found = found(self.report, self.too_much, self.here.map_or(0, Vec::len));
+        let found = found(self.report, self.refused, self.here.map_or(0, Vec::len));
         match self.policy {
             Some(policy) if self.is_ok => {
                 for list in &policy.lists {
@@ -126,6 +149,13 @@ impl Outcome<'_> {
                 }
                 for pool in self.pools {
                     write!(stdout, "{pool}")?;
+                }
+                if let Some(Proof { sources, relays }) = self.proof {
+                    writeln!(
+                        stdout,
+                        "proven: the tables give every address what the policy gives it ({sources} ranges of sources, {relays} of \
+                         destinations)"
+                    )?;
                 }
                 let found = if found.is_empty() {
                     found
@@ -142,10 +172,10 @@ impl Outcome<'_> {
         let document = json!({
             "file": self.report.file(),
             "ok": self.is_ok,
-            "errors": self.report.errors() + usize::from(self.too_much.is_some()),
+            "errors": self.report.errors() + usize::from(self.refused.is_some()),
             "warnings": self.report.warnings(),
             "omitted": self.report.omitted(),
-            "error": self.too_much,
+            "error": self.refused,
             "policy": self.policy.map(|policy| json!({
                 "interfaces": policy.interfaces.len(),
                 "pools": policy.pools.len(),
@@ -162,6 +192,7 @@ impl Outcome<'_> {
             })).collect::<Vec<_>>(),
             "diagnostics": self.report.to_json(),
             "here": self.here,
+            "proof": self.proof,
         });
         json::print(Schema::Check, &document)
     }
@@ -201,8 +232,8 @@ fn content(list: &List) -> String {
 }
 
 /// `1 error, 2 warnings`
-fn found(report: &Report, too_much: Option<&str>, here: usize) -> String {
-    let errors = report.errors() + usize::from(too_much.is_some());
+fn found(report: &Report, refused: Option<&str>, here: usize) -> String {
+    let errors = report.errors() + usize::from(refused.is_some());
     [(errors, "error"), (report.warnings() + here, "warning")]
         .into_iter()
         .filter(|(count, _)| *count > 0)

@@ -41,7 +41,7 @@ pub(super) fn load_with(
     Ok(Prepared { warnings, ..prepared })
 }
 
-/// Loads a policy.
+/// Loads a policy, once its tables are proven to say what it says.
 pub(super) fn load(policy: DescribedPolicy, log: LogLevel, reused: &Reused) -> anyhow::Result<Prepared> {
     let DescribedPolicy {
         policy,
@@ -51,6 +51,7 @@ pub(super) fn load(policy: DescribedPolicy, log: LogLevel, reused: &Reused) -> a
         left_out,
         compiled_at,
     } = policy;
+    policy::prove(&policy, &compiled, compiled_at)?;
     let filter = Filter::load_with(&compiled, &description, LoadOptions { log, trace: false }, reused)?;
     info!(
         policy = %description.policy_file.display(),

@@ -11,6 +11,7 @@ mod live_tables;
 mod prefix_order;
 mod space;
 mod table_set;
+mod walk;
 
 pub(crate) use self::prefix_order::{AddressFamily, Bits, Covering};
 pub use self::{

@@ -3,11 +3,11 @@
 //! ```text
 //! text ── parse ──> model ── diagnostics::lint ──> warnings
 //!                     │
-//!      reference <────┴────> compile (map entries)
+//!      reference <────┴────> compile (map entries) ──> proof (that they say what the model does)
 //! ```
 //!
 //! The modules depend on each other in one direction: `characters`, `encoding` and `model` on none of them, `diagnostics`, `compile`,
-//! `diff` and `reference` on `model`, `parse` on `diagnostics` and `model`, `texts` on `parse`, and `read` on `texts` and `compile`.
+//! `diff` and `reference` on `model`, `parse` on `diagnostics` and `model`, `texts` on `parse`, `proof` on `compile`, and `read` on `texts` and `compile`.
 
 pub(crate) mod characters;
 mod compile;
@@ -18,6 +18,7 @@ mod model;
 pub(crate) mod parse;
 pub(crate) mod pool_addresses;
 pub(crate) mod prefix_set;
+mod proof;
 mod read;
 pub mod reference;
 mod sample_destination;
@@ -41,6 +42,7 @@ pub use self::{
         KEYS, ListError, ListFiles, Loaded, NoLists, parse, parse_at, parse_bytes, parse_prefix,
         parse_with_lists,
     },
+    proof::{Difference, Proof, prove},
     read::{File, ReadError, read, read_digested, read_holding, read_texts},
     sample_destination::sample_destination,
     texts::{ReadList, digest},

@@ -162,6 +162,24 @@ fn json_is_one_document_on_stdout_and_nothing_on_stderr() {
 }
 
 #[test]
+fn the_tables_are_compared_with_the_policy_if_that_is_asked_for() {
+    let folder = TempDir::new().unwrap();
+    let path = file(&folder, &[GOOD]);
+    let output = check(&path, &["--prove"]);
+    assert_eq!(output.status.code(), Some(0));
+    let proven = "proven: the tables give every address what the policy gives it (";
+    assert!(out(&output).contains(proven), "{output:?}");
+    let output = check(&path, &["--prove", "--json"]);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    // Each of the roots' entries is a range.
+    assert!(
+        document["proof"]["sources"].as_u64() > Some(2 << 16),
+        "{document}"
+    );
+    assert!(!out(&check(&path, &[])).contains("proven"));
+}
+
+#[test]
 fn the_exempt_part_of_a_pool_and_the_relays_in_it_are_shown() {
     let folder = TempDir::new().unwrap();
     let more = "relays: [{ name: post1, prefixes: [198.51.100.25, 203.0.113.1] }]\n\

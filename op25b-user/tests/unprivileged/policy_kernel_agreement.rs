@@ -350,6 +350,16 @@ proptest! {
     }
 
     #[test]
+    fn the_tables_are_proven_from_any_moment_on(draft in draft(), moment in 0usize..4) {
+        let policy = draft.policy();
+        let now = Timestamp::from_second(MOMENTS[moment]).unwrap();
+        for compiled in [policy::compile(&policy), policy::compile_without_expired(&policy, now)] {
+            let proof = policy::prove(&policy, &compiled.unwrap(), now);
+            prop_assert!(proof.is_ok(), "{:?} at {}", proof, now);
+        }
+    }
+
+    #[test]
     fn no_trie_has_the_same_prefix_twice(draft in draft()) {
         let compiled = policy::compile(&draft.policy()).unwrap();
         prop_assert!(is_unique(&compiled.destinations_v4) && is_unique(&compiled.destinations_v6));

@@ -1,0 +1,340 @@
+//! Proves that compiled tables say what the policy says, for every address of both families.
+//!
+//! A walk through each whole table yields ranges of addresses with their classes. They are compared with the ranges that follow
+//! from the policy's prefixes by the verdict table's own words; that part shares no code with the compiler. Both sides are
+//! walked once, so the time is that of sorting the prefixes.
+
+mod destinations;
+mod relays;
+mod sources;
+mod sweep;
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, net::IpAddr};
+
+use jiff::Timestamp;
+use op25b_common::{
+    TableRoot,
+    lpm::{STEPS_V4, STEPS_V6},
+    values::{ALWAYS_PAST, Class, NEVER, NO_RULE, RuleIndex, UnixSeconds},
+};
+use serde::Serialize;
+use thiserror::Error;
+
+use self::{
+    destinations::{Sets, Wrong},
+    sources::Around,
+    sweep::Sweep,
+};
+use super::{
+    characters,
+    compile::Compiled,
+    model::{Policy, Pool},
+};
+use crate::lpm::AddressFamily;
+
+/// How many ranges of addresses the policy distinguishes, all of which were compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Proof {
+    /// Ranges of sources.
+    pub sources: u64,
+    /// Ranges of relays' destinations.
+    pub relays: u64,
+}
+
+/// A range of addresses for which the compiled tables do not say what the policy says: a defect of the compiler.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error(
+    "the compiled tables differ from the policy for the {what} {first} to {last}: by the tables {tables}, by the policy {policy}; \
+     this is a defect of op25b, please report it with the policy"
+)]
+pub struct Difference {
+    /// `sources`, `destinations of an exemption` or `relays`.
+    pub what: &'static str,
+    /// The first address.
+    pub first: IpAddr,
+    /// The last address.
+    pub last: IpAddr,
+    /// What the tables say.
+    pub tables: String,
+    /// What the policy says.
+    pub policy: String,
+}
+
+/// Proves that tables which were compiled at an instant, or before, say what the policy says from then on.
+///
+/// # Errors
+///
+/// [`Difference`]: the first range of addresses for which they do not.
+pub fn prove(policy: &Policy, compiled: &Compiled, at: Timestamp) -> Result<Proof, Difference> {
+    let at = u32::try_from(at.as_second().max(0)).unwrap_or(NEVER);
+    let mut proof = Proof::default();
+    let Some(sets) = Sets::new(policy, compiled) else {
+        return Err(difference(
+            "destinations of an exemption",
+            AddressFamily::V6,
+            (0, u128::MAX),
+            "an entry is for several sets",
+            "each is for one",
+        ));
+    };
+    let mut prover = Prover {
+        policy,
+        compiled,
+        at,
+        sets,
+    };
+    for family in [AddressFamily::V4, AddressFamily::V6] {
+        proof.sources += prover.sources(family)?;
+        proof.relays += relays::prove(policy, compiled, family)?;
+    }
+    Ok(proof)
+}
+
+/// The proof of the tables of sources.
+struct Prover<'a> {
+    policy: &'a Policy,
+    compiled: &'a Compiled,
+    /// What ends until then grants nothing, whether it is in the tables or not.
+    at: UnixSeconds,
+    sets: Sets<'a>,
+}
+
+impl Prover<'_> {
+    /// Compares one family's table; returns the number of ranges.
+    fn sources(&mut self, family: AddressFamily) -> Result<u64, Difference> {
+        let (policy, compiled) = (self.policy, self.compiled);
+        let (root, steps) = match family {
+            AddressFamily::V4 => (TableRoot::SourcesV4, STEPS_V4),
+            AddressFamily::V6 => (TableRoot::SourcesV6, STEPS_V6),
+        };
+        let prefixes = sources::prefixes(policy, family, self.at);
+        let mut expected = Sweep::new(&prefixes, Around::default(), |outer: &Around, span, item| {
+            outer.with(policy, span, *item)
+        });
+        compiled.tables.walk(root, steps, &mut |first, last, class| {
+            let class = class.and_then(|class| compiled.classes.get(class as usize));
+            along(&mut expected, first, last, |range, around| {
+                self.source(family, range, class, around)
+            })
+        })?;
+        Ok(expected.ranges())
+    }
+
+    /// Compares the class of a range of sources.
+    fn source(
+        &mut self,
+        family: AddressFamily,
+        range: (u128, u128),
+        class: Option<&Class>,
+        around: &Around,
+    ) -> Result<(), Difference> {
+        let wrong = |tables: &dyn fmt::Display, policy: &dyn fmt::Display| {
+            Err(difference("sources", family, range, tables, policy))
+        };
+        let expected = Said::by_policy(self.policy, around);
+        let Some(class) = class else {
+            return wrong(&"there is no class", &expected.shown(self.policy));
+        };
+        let said = Said::by_class(class, self.at);
+        if said != expected {
+            return wrong(&said.shown(self.policy), &expected.shown(self.policy));
+        }
+        let is_counted = match class.is_counted {
+            0 => false,
+            1 => true,
+            _ => {
+                return wrong(
+                    &"its subscribers are counted in no known way",
+                    &"they are counted or not",
+                );
+            }
+        };
+        if let Err((tables, policy)) = self.record(family, range, class, is_counted) {
+            return wrong(&tables, &policy);
+        }
+        let from = expected.until.max(self.at);
+        let restricted = around.restricted(self.policy);
+        self.sets
+            .prove(class.destinations, restricted, from)
+            .map_err(|wrong| {
+                let Wrong {
+                    family,
+                    first,
+                    last,
+                    set,
+                    policy,
+                } = wrong;
+                let shown = |granted: Option<(UnixSeconds, RuleIndex)>| match granted {
+                    Some((until, rule)) => format!("granted {} by exemption {rule}", shown_end(until)),
+                    None => "not granted".to_owned(),
+                };
+                difference(
+                    "destinations of an exemption",
+                    family,
+                    (first, last),
+                    shown(set),
+                    shown(policy),
+                )
+            })
+    }
+
+    /// Compares the records of a range of sources: the pool's subscribers are counted if they are to be remembered, each in the
+    /// record that the index has for it.
+    fn record(
+        &self,
+        family: AddressFamily,
+        (first, last): (u128, u128),
+        class: &Class,
+        is_counted: bool,
+    ) -> Result<(), (&'static str, &'static str)> {
+        let pool = self.policy.pools.get(class.pool as usize);
+        let is_remembered = pool.is_some_and(|pool| self.policy.subscribers.remember.includes(&pool.name));
+        if is_counted && !is_remembered {
+            return Err(("its subscribers are remembered", "they are not"));
+        }
+        if family == AddressFamily::V6 {
+            return if is_counted == is_remembered {
+                Ok(())
+            } else {
+                Err(("its subscribers are not remembered", "they are"))
+            };
+        }
+        let (first, last) = ((first >> 96) as u32, (last >> 96) as u32);
+        let ranges = &self.compiled.record_index.ranges;
+        let next = ranges.partition_point(|(_, end, _)| *end < first);
+        let found = ranges.get(next).filter(|(begin, ..)| *begin <= last);
+        // IPv4 pools that need more records than there can be have none.
+        match (found, is_counted) {
+            (None, false) => Ok(()),
+            (Some((begin, end, record)), true)
+                if *begin <= first
+                    && last <= *end
+                    && record.wrapping_add(first - begin) == first.wrapping_add(class.subscribers) =>
+            {
+                Ok(())
+            }
+            _ => Err((
+                "a subscriber is counted in another record",
+                "each has the record of the index",
+            )),
+        }
+    }
+}
+
+/// What is said of a source, apart from destinations and records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Said {
+    pool: RuleIndex,
+    enforce_from: UnixSeconds,
+    until: UnixSeconds,
+    exemption: RuleIndex,
+}
+
+impl Said {
+    fn by_policy(policy: &Policy, around: &Around) -> Self {
+        let pool = around.pool();
+        let (until, exemption) = around.everywhere();
+        Self {
+            pool,
+            enforce_from: policy.pools.get(pool as usize).map_or(NEVER, Pool::enforced_from),
+            until,
+            exemption,
+        }
+    }
+
+    fn by_class(class: &Class, at: UnixSeconds) -> Self {
+        let (until, exemption) = if class.until > at {
+            (class.until, class.exemption)
+        } else {
+            (ALWAYS_PAST, NO_RULE)
+        };
+        Self {
+            pool: class.pool,
+            enforce_from: class.enforce_from,
+            until,
+            exemption,
+        }
+    }
+}
+
+impl Said {
+    /// The words for it.
+    fn shown(self, policy: &Policy) -> String {
+        let pool = match policy.pools.get(self.pool as usize) {
+            Some(pool) => {
+                let name = characters::printable(&pool.name);
+                match self.enforce_from {
+                    ALWAYS_PAST => format!("pool {name}, enforced"),
+                    NEVER => format!("pool {name}, monitored"),
+                    from => format!("pool {name}, enforced from {}", shown_time(from)),
+                }
+            }
+            None => "no pool".to_owned(),
+        };
+        match policy.exemptions.get(self.exemption as usize) {
+            Some(exemption) => format!(
+                "{pool}, exempt {} by exemption {} of {}",
+                shown_end(self.until),
+                self.exemption,
+                characters::printable(&exemption.terms.customer)
+            ),
+            None => format!("{pool}, no exemption for every destination"),
+        }
+    }
+}
+
+/// `until 2026-06-02T00:00:00Z`
+fn shown_end(until: UnixSeconds) -> String {
+    match until {
+        NEVER => "without end".to_owned(),
+        until => format!("until {}", shown_time(until)),
+    }
+}
+
+fn shown_time(seconds: UnixSeconds) -> String {
+    Timestamp::from_second(seconds.into()).map_or_else(|_| seconds.to_string(), |time| time.to_string())
+}
+
+/// Compares a range of a table, which are in ascending order and without gaps, with the ranges of a sweep that it has a part of.
+fn along<T, S, F: Fn(&S, sweep::Span, &T) -> S, E>(
+    expected: &mut Sweep<'_, T, S, F>,
+    mut first: u128,
+    last: u128,
+    mut compare: impl FnMut((u128, u128), &S) -> Result<(), E>,
+) -> Result<(), E> {
+    loop {
+        let end = expected.last().min(last);
+        compare((first, end), expected.state())?;
+        if expected.last() == end {
+            expected.advance();
+        }
+        match end.checked_add(1) {
+            Some(next) if next <= last => first = next,
+            _ => return Ok(()),
+        }
+    }
+}
+
+fn difference(
+    what: &'static str,
+    family: AddressFamily,
+    (first, last): (u128, u128),
+    tables: impl fmt::Display,
+    policy: impl fmt::Display,
+) -> Difference {
+    let address = |address: u128| -> IpAddr {
+        match family {
+            AddressFamily::V4 => std::net::Ipv4Addr::from_bits((address >> 96) as u32).into(),
+            AddressFamily::V6 => std::net::Ipv6Addr::from_bits(address).into(),
+        }
+    };
+    Difference {
+        what,
+        first: address(first),
+        last: address(last),
+        tables: tables.to_string(),
+        policy: policy.to_string(),
+    }
+}
