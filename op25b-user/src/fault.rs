@@ -30,8 +30,10 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// The policy file is refused, and the last good policy is enforced.
+    /// The policy file is refused, or was not confirmed after its reload, and the policy before it is enforced.
     PolicyRefused = "policy_refused",
+    /// A reload was not confirmed in time, and the policy before it cannot be enforced again.
+    GoingBackFailed = "going_back_failed",
     /// The state directory does not take what a later start may need, such as the last good policy.
     StateNotKept = "state_not_kept",
     /// Operations such as reloads are done, and the store does not take the record of them.

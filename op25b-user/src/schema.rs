@@ -9,6 +9,8 @@ use serde::{Serialize, Serializer};
 pub enum Schema {
     /// What `op25b check` finds.
     Check,
+    /// A reload that was confirmed.
+    Confirm,
     /// An exemption that was added, extended, removed or restored.
     ExemptChange,
     /// Exemptions, as `op25b exempt import` reads them.
@@ -39,6 +41,7 @@ impl Schema {
     /// All kinds.
     pub const ALL: &[Self] = &[
         Self::Check,
+        Self::Confirm,
         Self::ExemptChange,
         Self::ExemptExport,
         Self::ExemptHistory,
@@ -58,6 +61,7 @@ impl Schema {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Check => "op25b.check/1",
+            Self::Confirm => "op25b.confirm/1",
             Self::ExemptChange => "op25b.exempt-change/1",
             Self::ExemptExport => "op25b.exempt-export/1",
             Self::ExemptHistory => "op25b.exempt-history/1",

@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand.
 
 mod check;
+mod confirm;
 mod daemon;
 mod descriptors;
 mod exempt;
@@ -63,6 +64,7 @@ pub enum Command {
     Check(check::Args),
     Run(run::Args),
     Reload(reload::Args),
+    Confirm(confirm::Args),
     Stop(stop::Args),
     Status(status::Args),
     Subscribers(subscribers::Args),
@@ -120,6 +122,7 @@ impl Command {
             Self::Check(args) => check::run(args),
             Self::Run(args) => run::run(args, held),
             Self::Reload(args) => reload::run(args),
+            Self::Confirm(args) => confirm::run(args),
             Self::Stop(args) => stop::run(args),
             Self::Status(args) => status::run(args),
             Self::Subscribers(args) => subscribers::run(args),

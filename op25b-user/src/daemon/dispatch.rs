@@ -13,15 +13,20 @@ impl Daemon {
         match request {
             Request::Reload {
                 dry_run,
+                confirm_within,
                 caller,
                 answer,
             } => {
                 let reload = if dry_run {
                     self.dry_run(enforcer).await
                 } else {
-                    self.reload(enforcer, caller.loads_by("reload")).await
+                    self.reload(enforcer, caller.loads_by("reload"), confirm_within)
+                        .await
                 };
                 let _ = answer.send(reload);
+            }
+            Request::Confirm { caller, answer } => {
+                let _ = answer.send(self.confirm(enforcer, caller).await);
             }
             Request::Add {
                 exemption,

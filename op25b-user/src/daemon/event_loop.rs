@@ -41,7 +41,8 @@ pub(crate) async fn run(
         info!(signal, "stopping; nothing was changed");
         return Ok(());
     }
-    let Some((mut daemon, mut enforcer)) = Daemon::start(options.clone(), policy, signals).await? else {
+    let starting = Box::pin(Daemon::start(options.clone(), policy, signals));
+    let Some((mut daemon, mut enforcer)) = starting.await? else {
         return Ok(());
     };
     daemon.handle_events(&mut enforcer).await?;
@@ -76,7 +77,7 @@ impl Daemon {
                 return Ok(());
             }
             if mem::take(&mut self.reload_is_due) {
-                self.reload(enforcer, LoadedBy::now("SIGHUP")).await;
+                self.reload(enforcer, LoadedBy::now("SIGHUP"), None).await;
                 continue;
             }
             tokio::select! {
@@ -90,6 +91,7 @@ impl Daemon {
                     self.tick(enforcer);
                     enforcer.catch_up(self).await;
                     enforcer.hold_dates(self).await;
+                    self.go_back_if_due(enforcer).await;
                 }
                 ready = self.packet_log.log_entries() => ready.context("cannot read the packet log")?,
             }

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::Timestamp;
 use tokio::{
     sync::oneshot::{self, Receiver, error::TryRecvError},
     task::spawn_blocking,
@@ -165,19 +166,28 @@ impl Operations {
 }
 
 /// The operation that a reload was, of a policy with this digest, or refused.
-pub(super) fn reload_operation(asked_by: &LoadedBy, policy_sha256: &str, refused: Option<&str>) -> Operation {
+pub(super) fn reload_operation(
+    asked_by: &LoadedBy,
+    policy_sha256: &str,
+    refused: Option<&str>,
+    goes_back_at: Option<Timestamp>,
+) -> Operation {
     let op25b = Actor::op25b();
     let by = Actor {
         uid: asked_by.uid.unwrap_or(op25b.uid),
         name: asked_by.user.clone().unwrap_or(op25b.name),
     };
     let asked_by = &asked_by.what;
-    match refused {
+    let operation = match refused {
         None => Operation::now(OperationKind::Reload, by).with_detail(format!(
             "asked for by {asked_by}; the policy's SHA-256 is {policy_sha256}"
         )),
         Some(why) => Operation::now(OperationKind::ReloadRefused, by)
             .with_detail(format!("asked for by {asked_by}; {why}")),
+    };
+    Operation {
+        until: goes_back_at.filter(|_| refused.is_none()),
+        ..operation
     }
 }
 

@@ -1,16 +1,27 @@
-//! The policy that a daemon starts with: the file's or, if the file is refused, the last good one.
+//! The policy that a daemon starts with: the file's or, if the file is refused, the last good one; after a reload that was not
+//! confirmed, the one that waits for the confirmation or, once that is late, the one before it.
 
-use std::{path::Path, sync::mpsc, thread, time::Duration};
+use std::{
+    path::{self, Path},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
 
 use anyhow::{Context as _, bail};
 use jiff::Timestamp;
 use tracing::error;
 
-use super::{options::Options, process::privileges};
+use super::{
+    keeper::PolicyText,
+    options::Options,
+    process::privileges,
+    reload::{kept, remaining},
+};
 use crate::{
     enforcer::RunningPolicy,
     policy::{self, ReachedDates, ReadError, Report},
-    state_dir::{self, LastGood, Origin},
+    state_dir::{self, KeptPolicy, Origin, Slot, Unconfirmed},
 };
 
 /// How long a start waits for the disk of the state directory.
@@ -25,6 +36,20 @@ pub(super) struct StartPolicy {
     pub(super) time: TimeRecords,
     /// Why it is not the file's.
     pub(super) refused: Option<RefusedFile>,
+    /// What is known of a reload that was not confirmed before the start.
+    pub(super) reload: ReloadAtStart,
+    /// What could not be read of it.
+    pub(super) remarks: Vec<String>,
+}
+
+/// A reload that was not confirmed before a start.
+pub(super) enum ReloadAtStart {
+    /// There is none.
+    None,
+    /// One waits for a confirmation, and its policy is the one to start with.
+    Waiting(Unconfirmed, PolicyText),
+    /// It is taken back by this start, or was before.
+    WentBack(Unconfirmed),
 }
 
 /// What an earlier daemon kept about time.
@@ -74,24 +99,128 @@ impl TimeRecords {
     }
 }
 
-/// A policy file that is refused, while the last good policy is enforced.
+/// A policy file that is not enforced.
 pub(super) struct RefusedFile {
     why: String,
-    last_good: Origin,
+    instead: Instead,
+}
+
+/// What is enforced instead of the policy file.
+enum Instead {
+    /// The last good policy, as the file was refused at a start.
+    LastGood(Origin),
+    /// The policy before a reload of the file that was not confirmed.
+    Previous,
 }
 
 impl StartPolicy {
-    /// Reads the policy file and, if that is refused, the last good policy. `print` gets the file's errors and warnings.
+    /// Reads the policy to start with. `print` gets the file's errors and warnings.
     pub(super) fn read(options: &Options, print: impl Fn(&Report)) -> anyhow::Result<Self> {
         let time = TimeRecords::read_in_time(&options.state_dir);
+        let mut remarks = Vec::new();
+        let reload = unconfirmed_reload(options, &mut remarks);
+        if let Some(reload) = reload.clone().filter(|reload| reload.went_back_at.is_none()) {
+            if !remaining(&reload, Timestamp::now()).is_zero() {
+                match Self::unconfirmed(options, &reload, &time) {
+                    Ok((file, text)) => {
+                        print(&file.warnings);
+                        let reload = ReloadAtStart::Waiting(reload, text);
+                        return Ok(Self::new(file, time, None, reload, remarks));
+                    }
+                    Err(error) => remarks.push(format!(
+                        "the policy that waits for a confirmation cannot be read, so the one before it is enforced: {error:#}"
+                    )),
+                }
+            }
+            match Self::previous(options, &reload, &time) {
+                Ok(file) => return Ok(Self::went_back(file, time, reload, remarks)),
+                Err(error) => remarks.push(format!(
+                    "a reload was not confirmed in time, and the policy before it cannot be read: {error:#}; the policy file is \
+                     enforced"
+                )),
+            }
+        }
+        let went_back = reload.filter(|reload| reload.went_back_at.is_some());
+        let mut start = Self::of_file(options, time, print)?;
+        // What was taken back is not enforced again because the daemon was started again.
+        if let Some(reload) = went_back
+            && start.refused.is_none()
+            && start.file.sha256 == reload.sha256
+        {
+            match Self::previous(options, &reload, &start.time) {
+                Ok(file) => return Ok(Self::went_back(file, start.time, reload, remarks)),
+                Err(error) => remarks.push(format!(
+                    "the policy file was not confirmed, and the policy before it cannot be read: {error:#}; the policy file is enforced"
+                )),
+            }
+        }
+        start.remarks = remarks;
+        Ok(start)
+    }
+
+    fn new(
+        file: policy::File,
+        time: TimeRecords,
+        refused: Option<RefusedFile>,
+        reload: ReloadAtStart,
+        remarks: Vec<String>,
+    ) -> Self {
+        Self {
+            file,
+            time,
+            refused,
+            reload,
+            remarks,
+        }
+    }
+
+    /// A start with the policy before a reload.
+    fn went_back(file: policy::File, time: TimeRecords, reload: Unconfirmed, remarks: Vec<String>) -> Self {
+        // Its words are known once it is enforced.
+        let refused = RefusedFile::unconfirmed(String::new());
+        Self::new(
+            file,
+            time,
+            Some(refused),
+            ReloadAtStart::WentBack(reload),
+            remarks,
+        )
+    }
+
+    /// The policy that waits for a confirmation, as it was loaded.
+    fn unconfirmed(
+        options: &Options,
+        reload: &Unconfirmed,
+        time: &TimeRecords,
+    ) -> anyhow::Result<(policy::File, PolicyText)> {
+        let (dir, sha256) = (options.state_dir.clone(), reload.sha256.clone());
+        let read = in_time(POLICY_TIME, move || {
+            let kept = KeptPolicy::read(&dir, Slot::Unconfirmed)?.filter(|kept| kept.origin.sha256 == sha256);
+            let kept = kept.with_context(|| format!("{} does not have it", dir.display()))?;
+            let text = PolicyText::kept(&dir, Slot::Unconfirmed, kept.origin.clone())?;
+            anyhow::Ok((kept, text))
+        });
+        let (KeptPolicy { origin, text, lists }, opened) = read??;
+        let file = policy::read_texts(&origin.policy_file, text, lists, &time.dates)?;
+        Ok((file, opened))
+    }
+
+    /// The policy before a reload.
+    fn previous(options: &Options, reload: &Unconfirmed, time: &TimeRecords) -> anyhow::Result<policy::File> {
+        let (dir, sha256, dates) = (
+            options.state_dir.clone(),
+            reload.previous_sha256.clone(),
+            time.dates.clone(),
+        );
+        in_time(POLICY_TIME, move || kept(&dir, &sha256, &dates))?
+    }
+
+    /// Reads the policy file and, if that is refused, the last good policy.
+    fn of_file(options: &Options, time: TimeRecords, print: impl Fn(&Report)) -> anyhow::Result<Self> {
         let refused = match policy::read_holding(&options.policy, &time.dates) {
             Ok(file) => {
                 print(&file.warnings);
-                return Ok(Self {
-                    file,
-                    time,
-                    refused: None,
-                });
+                return Ok(Self::new(file, time, None, ReloadAtStart::None, Vec::new()));
             }
             Err(refused) => refused,
         };
@@ -100,24 +229,22 @@ impl StartPolicy {
         }
         let why = refused.in_one_line();
         let dir = options.state_dir.clone();
-        match in_time(POLICY_TIME, move || LastGood::read(&dir)).and_then(|read| Ok(read?)) {
+        let read = in_time(POLICY_TIME, move || KeptPolicy::read(&dir, Slot::LastGood));
+        match read.and_then(|read| Ok(read?)) {
             Ok(Some(last_good)) => Self::of(last_good, &options.policy, time, why),
             Ok(None) => Err(refused.into()),
             Err(error) => bail!("{why}; {error:#}"),
         }
     }
 
-    fn of(last_good: LastGood, path: &Path, time: TimeRecords, why: String) -> anyhow::Result<Self> {
-        let LastGood { origin, text, lists } = last_good;
+    fn of(last_good: KeptPolicy, path: &Path, time: TimeRecords, why: String) -> anyhow::Result<Self> {
+        let KeptPolicy { origin, text, lists } = last_good;
         match policy::read_texts(path, text, lists, &time.dates) {
-            Ok(file) => Ok(Self {
-                file,
-                time,
-                refused: Some(RefusedFile {
-                    why,
-                    last_good: origin,
-                }),
-            }),
+            Ok(file) => {
+                let instead = Instead::LastGood(origin);
+                let refused = Some(RefusedFile { why, instead });
+                Ok(Self::new(file, time, refused, ReloadAtStart::None, Vec::new()))
+            }
             Err(error) => bail!(
                 "{why}; the last good policy, of {}, is refused too: {}",
                 shown(origin.enforced_at),
@@ -127,10 +254,36 @@ impl StartPolicy {
     }
 }
 
+/// The reload of this policy file that was not confirmed, if there is one.
+fn unconfirmed_reload(options: &Options, remarks: &mut Vec<String>) -> Option<Unconfirmed> {
+    let dir = options.state_dir.clone();
+    let read = in_time(DISK_TIME, move || Unconfirmed::read(&dir)).and_then(|read| read);
+    let reload = read.unwrap_or_else(|error| {
+        remarks.push(format!(
+            "a reload that was not confirmed in time would not be noticed: {error:#}"
+        ));
+        None
+    })?;
+    // Another file was given to this start on purpose.
+    let path = path::absolute(&options.policy).ok()?;
+    (reload.policy_file == path).then_some(reload)
+}
+
 impl RefusedFile {
+    /// A policy file that was not confirmed after its reload, in words.
+    pub(super) fn unconfirmed(told: String) -> Self {
+        Self {
+            why: told,
+            instead: Instead::Previous,
+        }
+    }
+
     /// Refuses to enforce the last good policy instead of another one that runs: nobody has asked for that change.
     pub(super) fn check_against(&self, running: &RunningPolicy) -> anyhow::Result<()> {
-        let Self { why, last_good } = self;
+        let Self { why, instead } = self;
+        let Instead::LastGood(last_good) = instead else {
+            return Ok(());
+        };
         match running {
             RunningPolicy::None => Ok(()),
             RunningPolicy::Described(running) if running.policy_sha256 == last_good.sha256 => Ok(()),
@@ -152,12 +305,17 @@ impl RefusedFile {
 
     /// What an operator should know.
     pub(super) fn message(&self) -> String {
-        format!(
-            "the policy file is refused, and the last good policy, of {}, is enforced: {}; `op25b reload` enforces the file \
-             once it is mended",
-            shown(self.last_good.enforced_at),
-            self.why
-        )
+        let Self { why, instead } = self;
+        match instead {
+            Instead::LastGood(last_good) => format!(
+                "the policy file is refused, and the last good policy, of {}, is enforced: {why}; `op25b reload` enforces the file \
+                 once it is mended",
+                shown(last_good.enforced_at),
+            ),
+            Instead::Previous => {
+                format!("{why}; the policy file has another one, which `op25b reload` enforces")
+            }
+        }
     }
 }
 

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{control::View, state::Daemon};
+use super::{
+    control::View,
+    reload::{Waiting, went_back},
+    state::Daemon,
+};
 use crate::{
     enforcer::Enforcer,
     report::{DaemonReport, Enforcement, ExemptionReport, KnownInterface, interface_reports},
@@ -34,6 +38,8 @@ impl Daemon {
             reloads: self.reloads.done,
             refused_reloads: self.reloads.refused,
             last_reload: self.reloads.last.clone(),
+            unconfirmed_reload: self.reloads.waiting.as_ref().map(Waiting::report),
+            went_back: self.reloads.went_back.as_ref().and_then(went_back),
             exemptions: ExemptionReport {
                 in_file: enforcer.policy().exemptions_in_file().len(),
                 stored: enforcer.stored_exemptions(),

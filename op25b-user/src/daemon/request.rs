@@ -1,5 +1,7 @@
 //! The requests of the control socket to the daemon, each with the channel for its answer.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use tokio::sync::oneshot;
 
@@ -11,7 +13,7 @@ use crate::{
     datapath::LoadedBy,
     enforcer::{Connection, Requester},
     policy,
-    report::ReloadAnswer,
+    report::{Confirmed, ReloadAnswer},
     store::{Actor, RequestKey},
 };
 
@@ -59,10 +61,19 @@ pub(crate) enum Request {
     Reload {
         /// Only report what would change.
         dry_run: bool,
+        /// Go back unless it is confirmed within this time.
+        confirm_within: Option<Duration>,
         /// The client.
         caller: Caller,
         /// The channel for the answer.
         answer: oneshot::Sender<ReloadAnswer>,
+    },
+    /// Confirm the reload that waits for it.
+    Confirm {
+        /// The client.
+        caller: Caller,
+        /// The channel for the answer.
+        answer: ResponseSender<Confirmed>,
     },
     /// Add an exemption.
     Add {

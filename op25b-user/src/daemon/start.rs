@@ -16,20 +16,61 @@ use super::{
     keeper::{Keeper, PolicyText},
     operations::{Operations, WriteOperation},
     options::Options,
-    policy_source::StartPolicy,
+    policy_source::{RefusedFile, ReloadAtStart, StartPolicy},
     process::{privileges, service},
+    reload::{WENT_BACK, Waiting},
     state::{Daemon, Reloads},
 };
 use crate::{
-    datapath::InterfaceEvents,
-    enforcer::{Enforcer, Takeover, TakeoverOptions},
+    datapath::{InterfaceEvents, LoadedBy},
+    enforcer::{Enforcer, NewInterfaces, Takeover, TakeoverOptions},
     fault::FaultKind,
+    state_dir::Unconfirmed,
     store::{Actor, Operation, OperationKind},
 };
 
 /// How many threads may be at work at once beside the event loop: one that loads a policy, one that writes to the store, one
-/// that records operations there, one that backs it up, one that writes to the state directory, and those of the control socket; so none waits for another kind.
-pub(crate) const THREADS: usize = 5 + control::THREADS;
+/// that records operations there, one that backs it up, one that writes to the state directory, one that does so for an answer, and
+/// those of the control socket; so none waits for another kind.
+pub(crate) const THREADS: usize = 6 + control::THREADS;
+
+/// With what the reloads of a daemon begin.
+struct Beginning {
+    reloads: Reloads,
+    loaded_by: LoadedBy,
+    new_interfaces: NewInterfaces,
+    /// The reload that is taken back.
+    went_back: Option<Unconfirmed>,
+}
+
+impl Beginning {
+    fn of(refused: Option<RefusedFile>, reload: ReloadAtStart, sha256: &str) -> Self {
+        let mut reloads = Reloads {
+            // A refused file is read again as soon as it has changed.
+            digest: refused.is_none().then(|| sha256.to_owned()),
+            refused_file: refused,
+            ..Reloads::default()
+        };
+        let (mut loaded_by, mut new_interfaces) = (LoadedBy::now("start"), NewInterfaces::Required);
+        let mut went_back = None;
+        match reload {
+            ReloadAtStart::None => {}
+            ReloadAtStart::Waiting(reload, text) => reloads.waiting = Some(Waiting::resumed(reload, text)),
+            ReloadAtStart::WentBack(reload) => {
+                // With `--watch` the file that was taken back is not enforced again before it changes.
+                reloads.digest = Some(reload.sha256.clone());
+                (loaded_by, new_interfaces) = (LoadedBy::now(WENT_BACK), NewInterfaces::Optional);
+                went_back = Some(reload);
+            }
+        }
+        Self {
+            reloads,
+            loaded_by,
+            new_interfaces,
+            went_back,
+        }
+    }
+}
 
 impl Daemon {
     /// Enforces a policy instead of what an earlier process left; `None` if a signal ends the daemon before that.
@@ -38,8 +79,17 @@ impl Daemon {
         policy: StartPolicy,
         mut signals: Signals,
     ) -> anyhow::Result<Option<(Self, Enforcer)>> {
-        let StartPolicy { file, time, refused } = policy;
+        let StartPolicy {
+            file,
+            time,
+            refused,
+            reload,
+            remarks,
+        } = policy;
         time.log_remarks();
+        for remark in remarks {
+            error!("{remark}");
+        }
         let takeover_options = TakeoverOptions {
             bpffs: options.bpffs.clone(),
             no_persist: options.no_persist,
@@ -63,14 +113,14 @@ impl Daemon {
         let control = Control::listen(&options.runtime_dir, open_reader, ask, metrics, takeover.faults())?;
         let interface_events = InterfaceEvents::listen()?;
         let clock = Clock::new()?;
-        let text = PolicyText::of(&file);
-        let reloads = Reloads {
-            // A refused file is read again as soon as it has changed.
-            digest: refused.is_none().then(|| file.sha256.clone()),
-            refused_file: refused,
-            ..Reloads::default()
-        };
-        let enforcing = takeover.enforce(file, |filter, nat64| {
+        let text = PolicyText::of(&file).map(Arc::new);
+        let Beginning {
+            reloads,
+            loaded_by,
+            new_interfaces,
+            went_back,
+        } = Beginning::of(refused, reload, &file.sha256);
+        let enforcing = takeover.enforce(file, loaded_by, new_interfaces, |filter, nat64| {
             PacketLog::of(filter, options.datapath_log, nat64)
         });
         let (enforcer, packet_log) = tokio::select! {
@@ -110,7 +160,11 @@ impl Daemon {
             warn!("running with more privileges than needed: {error:#}");
         }
         daemon.start_watch();
-        daemon.keeper.keep_policy(text);
+        if let Some(reload) = went_back {
+            daemon.note_went_back(&enforcer, reload);
+        } else if daemon.reloads.waiting.is_none() {
+            daemon.keeper.keep_policy(text);
+        }
         if let Some(refused) = &daemon.reloads.refused_file {
             enforcer
                 .faults()

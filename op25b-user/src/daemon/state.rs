@@ -17,8 +17,9 @@ use super::{
     operations::Operations,
     options::Options,
     policy_source::RefusedFile,
+    reload::Waiting,
 };
-use crate::{datapath::InterfaceEvents, report::LastReload};
+use crate::{datapath::InterfaceEvents, report::LastReload, state_dir::Unconfirmed};
 
 /// The process around an enforcer.
 pub(super) struct Daemon {
@@ -69,6 +70,10 @@ pub(super) struct Reloads {
     pub(super) digest: Option<String>,
     /// Why the policy file is not enforced, since the start.
     pub(super) refused_file: Option<RefusedFile>,
+    /// The reload that waits for a confirmation.
+    pub(super) waiting: Option<Waiting>,
+    /// The one that was not confirmed and was taken back.
+    pub(super) went_back: Option<Unconfirmed>,
     /// The thread that reads the policy file.
     pub(super) reading: Option<AbortHandle>,
 }

@@ -33,6 +33,7 @@ pub(crate) use self::{
     },
     explain::{Connection, Explanation, MatchedRule, RuleKind},
     host::{Host, Running, WaitError},
+    prepare::NewInterfaces,
     state::Enforcer,
     takeover::{RunningPolicy, Takeover, TakeoverOptions},
 };

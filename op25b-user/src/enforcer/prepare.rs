@@ -25,6 +25,16 @@ pub(super) struct Prepared {
     pub(super) description: Description,
     /// What in the policy and the store does not go together.
     pub(super) warnings: Vec<String>,
+    pub(super) new_interfaces: NewInterfaces,
+}
+
+/// Whether the interfaces that are new in a policy must get its filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NewInterfaces {
+    /// They must, as far as the policy says so: otherwise the filter before goes on.
+    Required,
+    /// They get it if possible: the policy was enforced before, and going back to it may not fail for one of them.
+    Optional,
 }
 
 /// Loads the policy of a file with the exemptions of these records, or of as many as fit.
@@ -68,5 +78,6 @@ pub(super) fn load(policy: DescribedPolicy, log: LogLevel, reused: &Reused) -> a
         compiled_at,
         description,
         warnings: Vec::new(),
+        new_interfaces: NewInterfaces::Required,
     })
 }

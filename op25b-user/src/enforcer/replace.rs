@@ -12,7 +12,7 @@ use super::{
         conflicts::file_over_stored,
     },
     host::Host,
-    prepare::{self, Prepared},
+    prepare::{self, NewInterfaces, Prepared},
     state::{Enforcer, RETRY},
 };
 use crate::{
@@ -28,6 +28,7 @@ impl Enforcer {
         &mut self,
         file: policy::File,
         loaded_by: LoadedBy,
+        new_interfaces: NewInterfaces,
         host: &mut impl Host,
     ) -> anyhow::Result<Vec<String>> {
         let is_behind = self.kernel_is_behind() || self.active_set_is_stale;
@@ -48,11 +49,12 @@ impl Enforcer {
         let is_stale = self.active_set_is_stale;
         self.repair_pins();
         let (reused, log) = (self.datapath.reusable(&file.compiled)?, self.datapath_log);
-        let prepared = host
+        let mut prepared = host
             .run_while_waiting(self, move || {
                 prepare::load_with(file, loaded_by, records, log, &reused)
             })
             .await??;
+        prepared.new_interfaces = new_interfaces;
         let mut warnings = prepared.warnings.clone();
         warnings.extend(self.install(prepared, host).await?);
         if is_unread {
@@ -123,7 +125,7 @@ impl Enforcer {
     /// Fails if the interfaces show that the replacement would be refused.
     pub(crate) async fn predict_interruptions(&self, policy: &Policy) -> anyhow::Result<Vec<String>> {
         let interfaces = Interfaces::list().await?;
-        let targets = self.next_targets(policy, &interfaces)?;
+        let targets = self.next_targets(policy, &interfaces, NewInterfaces::Required)?;
         Ok(self.datapath.interruptions(&interfaces, &targets)?)
     }
 
@@ -154,13 +156,14 @@ impl Enforcer {
             compiled_at,
             description,
             warnings,
+            new_interfaces,
         } = prepared;
         // Before the replacement: after it nothing may fail. What the reader has not read of the old filter's log is lost.
         let packet_log = open_packet_log(&mut filter, &policy.nat64)?;
         filter.set_store_revision(self.enforced_revision)?;
         // Listed late: loading a large policy takes a while.
         let interfaces = Interfaces::list().await?;
-        let targets = self.next_targets(&policy, &interfaces)?;
+        let targets = self.next_targets(&policy, &interfaces, new_interfaces)?;
         let mut switched = self.datapath.replace(filter, &interfaces, &targets)?;
         self.active_set = ActiveSet::new(policy, records, left_out, compiled_at);
         self.test_runner = None;
@@ -226,8 +229,19 @@ impl Enforcer {
     ///
     /// At a start the filter runs where it can. Only if it would be taken off an interface on which an earlier process left it
     /// does it have to run on those that are new: an earlier filter is better than none.
-    fn next_targets(&self, policy: &Policy, interfaces: &Interfaces) -> Result<Vec<Target>, PinsError> {
+    fn next_targets(
+        &self,
+        policy: &Policy,
+        interfaces: &Interfaces,
+        new_interfaces: NewInterfaces,
+    ) -> Result<Vec<Target>, PinsError> {
         let mut targets = Target::all_of(policy);
+        if new_interfaces == NewInterfaces::Optional {
+            for target in &mut targets {
+                target.need = Need::Optional;
+            }
+            return Ok(targets);
+        }
         let known: BTreeSet<String> = if self.datapath.is_running() {
             let interfaces = self.policy().interfaces.iter();
             interfaces.map(|interface| interface.name.clone()).collect()

@@ -15,7 +15,7 @@ use ulid::Generator;
 use super::{
     exemptions::active_set::ActiveSet,
     pins,
-    prepare::load_with,
+    prepare::{NewInterfaces, load_with},
     reconcile::{history::LinkHistories, native::NativeRetries, repeats::Repeats, settings::SettingWarnings},
     stall::Stalls,
     state::Enforcer,
@@ -144,6 +144,8 @@ impl Takeover {
     pub(crate) async fn enforce<L>(
         mut self,
         mut file: policy::File,
+        loaded_by: LoadedBy,
+        new_interfaces: NewInterfaces,
         open_packet_log: impl FnOnce(&mut Filter, &Nat64) -> anyhow::Result<L>,
     ) -> anyhow::Result<(Enforcer, L)> {
         if let Some(before) = self.datapath.description()? {
@@ -162,7 +164,8 @@ impl Takeover {
             }
         };
         let reused = self.datapath.reusable(&file.compiled)?;
-        let prepared = load_with(file, LoadedBy::now("start"), records, self.datapath_log, &reused)?;
+        let mut prepared = load_with(file, loaded_by, records, self.datapath_log, &reused)?;
+        prepared.new_interfaces = new_interfaces;
         let mut enforcer = Enforcer {
             datapath: self.datapath,
             datapath_log: self.datapath_log,

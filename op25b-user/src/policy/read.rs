@@ -79,6 +79,30 @@ impl ReadError {
 }
 
 impl File {
+    /// The policy of a file as it was loaded before, without the exemptions of the store, and with these dates of pools that were
+    /// reached.
+    pub(crate) fn again(
+        policy: &Policy,
+        path: PathBuf,
+        sha256: String,
+        mut reached: ReachedDates,
+    ) -> Result<Self, CompileError> {
+        let mut policy = policy.clone();
+        policy.exemptions.truncate(policy.exemptions_in_file().len());
+        reached.retain_for(&policy);
+        policy.mark_reached(&reached);
+        Ok(Self {
+            compiled: compile(&policy)?,
+            warnings: Report::new(&path.display().to_string()),
+            path,
+            sha256,
+            policy,
+            reached,
+            opened: None,
+            lists: Vec::new(),
+        })
+    }
+
     /// Has the pools enforced whose dates were reached, whatever the clock says.
     pub(crate) fn hold(&mut self, reached: &ReachedDates) -> Result<(), CompileError> {
         self.reached.extend(reached);

@@ -8,9 +8,10 @@ use utoipa::ToSchema;
 
 use super::{
     enforcement::{Enforcement, InterfaceReport, KnownInterface, interface_reports},
+    reload::{UnconfirmedReload, WentBack},
     status::FilterStatus,
 };
-use crate::{datapath::LoadedBy, fault::Fault, policy::Diff};
+use crate::{datapath::LoadedBy, fault::Fault};
 
 /// The answer to `GET /v1/status`. Adding a member is compatible, changing one is not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -33,6 +34,12 @@ pub struct DaemonReport {
     pub refused_reloads: u64,
     /// The last one, whether it succeeded or was refused.
     pub last_reload: Option<LastReload>,
+    /// The reload that waits for a confirmation.
+    #[serde(default)]
+    pub unconfirmed_reload: Option<UnconfirmedReload>,
+    /// The reload that was not confirmed in time and was taken back, until another one succeeds or the file is another one at a start.
+    #[serde(default)]
+    pub went_back: Option<WentBack>,
     /// The exemptions of the policy file and the store, expired ones included.
     #[serde(default)]
     pub exemptions: ExemptionReport,
@@ -101,20 +108,4 @@ impl fmt::Display for LastReload {
             Some(why) => write!(f, "REFUSED at {at} ({asked_by}): {why}"),
         }
     }
-}
-
-/// The answer to `POST /v1/reload`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct ReloadAnswer {
-    /// Whether it was a dry run: the policy was only checked.
-    pub dry_run: bool,
-    /// Why the policy was refused; none if it was not.
-    pub refused: Option<String>,
-    /// Errors and warnings in the policy, for people.
-    pub diagnostics: String,
-    /// Further effects of the reload, for people.
-    #[serde(default)]
-    pub warnings: Vec<String>,
-    /// What changes, or would change in a dry run.
-    pub changes: Option<Diff>,
 }

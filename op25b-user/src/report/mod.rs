@@ -6,14 +6,16 @@ pub mod exemptions;
 mod metrics;
 mod not_in_force;
 mod pool_addresses;
+mod reload;
 mod status;
 mod subscribers;
 
-pub use daemon::{DaemonReport, ExemptionReport, LastReload, ReloadAnswer};
+pub use daemon::{DaemonReport, ExemptionReport, LastReload};
 pub use enforcement::{Enforcement, InterfaceReport, InterfaceState, KnownInterface, interface_reports};
 pub use metrics::Metrics;
 pub(crate) use not_in_force::Compared;
 pub(crate) use pool_addresses::{PoolReport, pool_reports};
+pub use reload::{Confirmed, PolicyInForce, ReloadAnswer, ReloadResult, UnconfirmedReload, WentBack};
 pub use status::{
     EnforcementStatus, ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State, Status,
     StatusError, UnreadableStatus, status,

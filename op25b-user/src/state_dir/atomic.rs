@@ -8,6 +8,8 @@ use std::{
     path::Path,
 };
 
+use super::is_missing;
+
 /// Readable for members of the daemon's group, as the store is.
 const DIR_MODE: u32 = 0o750;
 const FILE_MODE: u32 = 0o640;
@@ -43,6 +45,16 @@ pub(super) fn replace(
     }
     fs::rename(&draft, path)?;
     File::open(dir)?.sync_all()
+}
+
+/// Removes the file at `path`, if there is one. When this returns, it is gone from the disk.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    // A read-only file system refuses to remove what is not there, too.
+    match fs::symlink_metadata(path).and_then(|_| fs::remove_file(path)) {
+        Ok(()) => File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all(),
+        Err(error) if is_missing(&error) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]

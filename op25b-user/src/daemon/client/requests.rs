@@ -4,6 +4,7 @@ use std::{fmt::Display, path::PathBuf};
 
 use form_urlencoded::Serializer;
 use hyper::{Method, StatusCode};
+use jiff::SignedDuration;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
@@ -16,7 +17,7 @@ use crate::{
         NewExemption, Page, Problem, ProblemKind, Removed, RestoreExemption, Restored, duration_text,
     },
     enforcer::Connection,
-    report::{DaemonReport, ReloadAnswer, SubscriberQuery, Subscribers},
+    report::{Confirmed, DaemonReport, ReloadAnswer, SubscriberQuery, Subscribers},
 };
 
 /// The most subscribers that the daemon lists at once.
@@ -45,6 +46,15 @@ pub(crate) struct Listing {
     pub(crate) within: Option<String>,
     /// Expired and removed ones as well.
     pub(crate) all: bool,
+}
+
+/// How to reload.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reload {
+    /// Only report what would change.
+    pub(crate) dry_run: bool,
+    /// Go back unless it is confirmed within this time.
+    pub(crate) confirm_within: Option<SignedDuration>,
 }
 
 impl Client {
@@ -93,12 +103,18 @@ impl Client {
     }
 
     /// Makes the daemon reload its policy, or only report what would change.
-    pub(crate) async fn reload(&self, dry_run: bool) -> Result<ReloadAnswer, ClientError> {
-        let path = if dry_run {
-            "/v1/reload?dry_run=true"
-        } else {
-            "/v1/reload"
-        };
+    pub(crate) async fn reload(&self, reload: &Reload) -> Result<ReloadAnswer, ClientError> {
+        let mut query = Vec::new();
+        if reload.dry_run {
+            query.push(("dry_run", "true".to_owned()));
+        }
+        let within = reload.confirm_within.map(duration_text);
+        query.extend(within.map(|within| ("confirm_within", within)));
+        let query: Vec<_> = query
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        let path = with_query("/v1/reload", &query);
         let call = Call {
             method: Method::POST,
             is_patient: true,
@@ -113,6 +129,16 @@ impl Client {
             problem.is_ok_and(|problem: Problem| problem.is(ProblemKind::PolicyRefused))
         };
         read(status, is_problem && !is_refused_policy(), &body)
+    }
+
+    /// Confirms the reload that waits for it.
+    pub(crate) async fn confirm(&self) -> Result<Confirmed, ClientError> {
+        let call = Call {
+            method: Method::POST,
+            is_patient: true,
+            ..Call::get("/v1/confirm")
+        };
+        call.send(&self.runtime_dir).await
     }
 
     /// The exemptions of the policy file and the store.

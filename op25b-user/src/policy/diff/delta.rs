@@ -71,6 +71,12 @@ impl Diff {
         self.lists().into_iter().all(|(_, changes)| changes.is_empty())
     }
 
+    /// The number of changes.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.lists().into_iter().map(|(_, changes)| changes.count()).sum()
+    }
+
     fn lists(&self) -> [(&'static str, &Delta); 8] {
         let Self {
             interfaces,
@@ -99,7 +105,11 @@ impl Delta {
     /// Whether there are no changes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.added.total + self.removed.total + self.changed.total == 0
+        self.count() == 0
+    }
+
+    fn count(&self) -> usize {
+        self.added.total + self.removed.total + self.changed.total
     }
 
     fn kinds(&self) -> [(&'static str, char, &Items); 3] {

@@ -1,5 +1,6 @@
 //! The control socket: reloads, who may do what, and clients that misbehave.
 
+mod confirm;
 mod crowd;
 mod peers;
 mod reload;

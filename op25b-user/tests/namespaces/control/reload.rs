@@ -34,22 +34,43 @@ fn reload_enforces_the_file_as_it_is_now_and_prints_the_changes() {
     let filter = scene.filter(&scene.policy(SMALL));
     let before = scene.attached();
     let unchanged = scene.op25b(&["reload", "--dry-run"]);
-    assert_eq!(unchanged.code, Some(0), "{unchanged:?}");
-    assert_eq!(
-        (unchanged.stdout.as_str(), unchanged.stderr.as_str()),
-        ("nothing changes\n", "")
+    assert_eq!((unchanged.code, unchanged.stderr.as_str()), (Some(0), ""));
+    assert!(
+        unchanged.stdout.starts_with("would reload: policy ")
+            && unchanged
+                .stdout
+                .contains(", nothing changes; until then the policy loaded at ")
+            && unchanged.stdout.ends_with(" stays in force\n"),
+        "{unchanged:?}"
     );
 
     scene.policy(&format!("{SMALL}{EXEMPTION}"));
     let changes = "exemptions: 1 added\n  + Example KK: prefixes 198.51.100.10/32, 2001:db8:100::10/128\n";
     let dry = scene.op25b(&["reload", "--dry-run"]);
-    assert_eq!((dry.code, dry.stdout.as_str()), (Some(0), changes), "{dry:?}");
+    let (first, rest) = dry.stdout.split_once('\n').unwrap();
+    assert!(
+        first.starts_with("would reload: policy ") && first.contains(", 1 change; "),
+        "{dry:?}"
+    );
+    assert_eq!(
+        (dry.code, rest),
+        (Some(0), format!("would change:\n{changes}").as_str())
+    );
     assert_eq!(scene.attached(), before);
     assert!(last_reload(&scene).is_null());
     scene.assert_blocked(&servers, &filter);
 
     let done = scene.op25b(&["reload"]);
-    assert_eq!((done.code, done.stdout.as_str()), (Some(0), changes), "{done:?}");
+    let (first, rest) = done.stdout.split_once('\n').unwrap();
+    assert!(
+        first.starts_with("reloaded: policy ")
+            && first.contains(" is in force since 20")
+            && first.ends_with("; 1 change"),
+        "{done:?}"
+    );
+    assert_eq!((done.code, rest), (Some(0), changes), "{done:?}");
+    let sha256 = scene.daemon_report()["policy_sha256"].clone();
+    assert!(first.contains(&sha256.as_str().unwrap()[..12]), "{done:?}");
     scene.assert_open(&servers);
     let last = last_reload(&scene);
     assert_eq!(last["asked_by"], "reload");
@@ -74,12 +95,16 @@ fn a_refused_reload_is_answered_with_its_diagnostics_and_remembered() {
             answer.stderr.contains(&format!("{}:5:", policy.display())),
             "{answer:?}"
         );
-        let last = answer.stderr.lines().last().unwrap();
+        let first = answer.stderr.lines().next().unwrap();
+        let would_be = if words.len() > 1 { "would be " } else { "" };
         let refusal = format!(
-            "op25b: {}: the policy has errors; nothing was changed: line 5, ",
+            "{would_be}REFUSED: {}: the policy has errors; nothing was changed: line 5, ",
             policy.display()
         );
-        assert!(last.starts_with(&refusal), "{last}");
+        assert!(
+            first.starts_with(&refusal) && first.ends_with(" stays in force"),
+            "{first}"
+        );
         assert_eq!(scene.attached(), before);
     }
     let last = last_reload(&scene);
@@ -91,9 +116,14 @@ fn a_refused_reload_is_answered_with_its_diagnostics_and_remembered() {
     assert_eq!(answer.code, Some(1));
     let answer = answer.json();
     assert_eq!(
-        (&answer["dry_run"], &answer["changes"]),
-        (&json!(false), &json!(null))
+        (&answer["dry_run"], &answer["changes"], &answer["result"]),
+        (&json!(false), &json!(null), &json!("refused"))
     );
+    assert_eq!(
+        answer["in_force"]["sha256"],
+        scene.daemon_report()["policy_sha256"]
+    );
+    assert_ne!(answer["in_force"]["sha256"], answer["file_sha256"]);
     assert!(
         answer["diagnostics"]
             .as_str()
@@ -104,6 +134,35 @@ fn a_refused_reload_is_answered_with_its_diagnostics_and_remembered() {
     scene.policy(SMALL);
     filter.reload().unwrap();
     assert!(last_reload(&scene)["refused"].is_null());
+}
+
+#[test]
+fn what_a_refused_reload_would_have_changed_is_said_to_be_that() {
+    let scene = Scene::new();
+    let _filter = scene.filter(&scene.policy(SMALL));
+    scene.ip(&["link add vx0 type vxlan id 5 dstport 4789"]);
+    // Known only when it is tried.
+    let policy = SMALL.replace(
+        "pools:",
+        "  - { name: vx0, role: subscriber, xdp: native }\npools:",
+    );
+    scene.policy(&policy);
+    let refused = scene.op25b(&["reload"]);
+    let first = refused.stderr.lines().next().unwrap();
+    assert!(
+        first.starts_with("REFUSED: ")
+            && first.contains("; the policy loaded at 20")
+            && first.ends_with(" stays in force"),
+        "{refused:?}"
+    );
+    assert_eq!(
+        (refused.code, refused.stdout.as_str()),
+        (
+            Some(1),
+            "would have changed:\ninterfaces: 1 added\n  + vx0: role subscriber; xdp native; mpls false; wait false\n"
+        ),
+        "{refused:?}"
+    );
 }
 
 #[test]

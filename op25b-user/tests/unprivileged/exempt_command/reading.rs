@@ -302,6 +302,8 @@ fn explain_asks_the_daemon_and_names_a_stored_exemption_by_its_id() {
                 reloads: 0,
                 refused_reloads: 0,
                 last_reload: None,
+                unconfirmed_reload: None,
+                went_back: None,
                 state: Enforcement::Enforced,
                 interfaces: Vec::new(),
                 faults: Vec::new(),

@@ -28,8 +28,8 @@ use crate::{
         request::{Caller, Question, Request},
     },
     report::{
-        Compared, CountsSince, DaemonReport, InterfaceState, ReloadAnswer, Subscribers, SubscribersError,
-        subscribers_of,
+        Compared, Confirmed, CountsSince, DaemonReport, InterfaceState, ReloadAnswer, Subscribers,
+        SubscribersError, subscribers_of,
     },
     store::{NoRecords, Records, StoreError},
 };
@@ -127,13 +127,15 @@ pub(super) async fn subscribers(
 pub(super) async fn reload(
     State(shared): State<Shared>,
     caller: Caller,
-    Query(ReloadQuery { dry_run }): Query<ReloadQuery>,
+    Query(query): Query<ReloadQuery>,
     _: body::Arrived,
 ) -> Result<Response, Problem> {
+    let (dry_run, confirm_within) = (query.dry_run, query.confirm_within()?);
     let answer = shared
         .requests
         .send(|answer| Request::Reload {
             dry_run,
+            confirm_within,
             caller,
             answer,
         })
@@ -145,6 +147,27 @@ pub(super) async fn reload(
             problem::response(problem.status, &ReloadRefused { problem, answer })
         }
     })
+}
+
+/// Confirms the reload that waits for it: its policy stays in force.
+#[utoipa::path(
+    post, path = "/v1/confirm", tag = "daemon",
+    responses(
+        ChangeProblems,
+        (status = 200, description = "The policy stays in force.", body = Confirmed),
+        (
+            status = 409, description = "No reload waits for a confirmation (`conflict`).",
+            body = Problem, content_type = "application/problem+json"
+        ),
+    )
+)]
+pub(super) async fn confirm(
+    State(shared): State<Shared>,
+    caller: Caller,
+    _: body::Arrived,
+) -> Result<Json<Confirmed>, Problem> {
+    let confirmed = shared.requests.send(|answer| Request::Confirm { caller, answer });
+    confirmed.await?.map(Json)
 }
 
 /// Returns the verdict of the program in the kernel on a connection, and the rule that decided it.

@@ -33,6 +33,7 @@ fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(daemon::metrics))
         .routes(routes!(daemon::subscribers))
         .routes(routes!(daemon::reload))
+        .routes(routes!(daemon::confirm))
         .routes(routes!(daemon::explain))
         .routes(routes!(daemon::describe))
         .routes(routes!(exemptions::list, changes::add))

@@ -1,10 +1,10 @@
 //! The parameters of requests: paths, queries and headers.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use axum::extract::FromRequestParts;
 use ipnet::IpNet;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -19,7 +19,12 @@ use crate::{
         exemptions::{Cursor, Selection},
     },
     store::{Revision, Texts},
+    time::Reader,
 };
+
+/// The shortest and the longest time that a reload may wait for its confirmation.
+const SHORTEST_CONFIRMATION: SignedDuration = SignedDuration::from_secs(1);
+const LONGEST_CONFIRMATION: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// The query of a request.
 #[derive(FromRequestParts)]
@@ -101,6 +106,33 @@ pub(super) struct ReloadQuery {
     #[serde(default)]
     #[param(default = false)]
     pub(super) dry_run: bool,
+    /// Go back to the policy that is enforced now unless the reload is confirmed within this time, such as `90s`,
+    /// `5m` or `2h`: from a second to a week. Not together with `dry_run`.
+    #[serde(default)]
+    #[param(value_type = String, required = false, min_length = 2, max_length = 100, example = "5m")]
+    confirm_within: Option<String>,
+}
+
+impl ReloadQuery {
+    /// The time within which the reload is to be confirmed.
+    pub(super) fn confirm_within(&self) -> Result<Option<Duration>, Problem> {
+        let Some(text) = &self.confirm_within else {
+            return Ok(None);
+        };
+        if self.dry_run {
+            return Err(Problem::invalid(
+                "confirm_within: a dry run changes nothing that could be confirmed",
+            ));
+        }
+        let read = Reader::new(Timestamp::now(), &TimeZone::UTC).duration(text);
+        let within = read.map_err(|error| Problem::invalid(format!("confirm_within: {error}")))?;
+        if !(SHORTEST_CONFIRMATION..=LONGEST_CONFIRMATION).contains(&within) {
+            return Err(Problem::invalid(
+                "confirm_within: write a time from 1s to 7d, such as 5m for five minutes",
+            ));
+        }
+        Ok(Some(within.unsigned_abs()))
+    }
 }
 
 /// The reason of a removal.

@@ -12,7 +12,8 @@ use crate::exemption::limits;
 const WRITE: &str = "OP25B_WRITE_OPENAPI";
 
 /// The paths of the API.
-const PATHS: [&str; 12] = [
+const PATHS: [&str; 13] = [
+    "/v1/confirm",
     "/v1/exemptions",
     "/v1/exemptions/import",
     "/v1/exemptions/{id}",

@@ -21,7 +21,7 @@ use ulid::Ulid;
 
 use super::{View, limits, reads::OpenReader, routes::router, server::Credentials, shared::Shared};
 use crate::{
-    api::{Added, Exemption, Explained, Extended, Imported, Problem, Removed, Restored},
+    api::{Added, Exemption, Explained, Extended, Imported, Problem, ProblemKind, Removed, Restored},
     daemon::{
         events::scrapes::Scrape,
         request::{Question, Request},
@@ -78,6 +78,8 @@ fn view() -> View {
             reloads: 0,
             refused_reloads: 0,
             last_reload: None,
+            unconfirmed_reload: None,
+            went_back: None,
             state: Enforcement::Open,
             interfaces: Vec::new(),
             faults: Vec::new(),
@@ -208,14 +210,29 @@ async fn daemon(mut requests: mpsc::Receiver<Request>, note: mpsc::UnboundedSend
         let exemption = Exemption::stored(stored(), Timestamp::UNIX_EPOCH);
         let verdict = verdict();
         let noted = match request {
-            Request::Reload { dry_run, answer, .. } => {
+            Request::Reload {
+                dry_run,
+                confirm_within,
+                answer,
+                ..
+            } => {
                 let refused = (!dry_run).then(|| "line 5".to_owned());
                 let _ = answer.send(ReloadAnswer {
                     dry_run,
                     refused,
                     ..ReloadAnswer::default()
                 });
-                format!("reload {dry_run}")
+                match confirm_within {
+                    Some(within) => format!("reload, confirmed within {within:?}"),
+                    None => format!("reload {dry_run}"),
+                }
+            }
+            Request::Confirm { answer, caller } => {
+                let _ = answer.send(Err(Problem::new(
+                    ProblemKind::Conflict,
+                    "no reload waits for a confirmation",
+                )));
+                format!("confirm {}", caller.actor.uid)
             }
             Request::Add {
                 exemption: new,

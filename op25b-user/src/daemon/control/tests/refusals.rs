@@ -155,6 +155,13 @@ async fn a_query_that_cannot_be_meant_is_refused() {
         .await
         .problem(400, "bad-request");
     assert!(detail.contains("dry_run"), "{detail}");
+    for within in ["0s", "8d", "soon", "5m&dry_run=true"] {
+        let answer = fixture
+            .post(&format!("/v1/reload?confirm_within={within}"), "")
+            .await;
+        let detail = answer.problem(422, "invalid");
+        assert!(detail.starts_with("confirm_within: "), "{within}: {detail}");
+    }
     for reason in ["", "?reason="] {
         let answer = fixture
             .ask(Method::DELETE, &format!("/v1/exemptions/a7{reason}"))
@@ -192,6 +199,7 @@ async fn who_may_only_read_changes_nothing_and_learns_what_to_do() {
     let mut fixture = Fixture::new();
     for (method, uri, body) in [
         (Method::POST, "/v1/reload", ""),
+        (Method::POST, "/v1/confirm", ""),
         (Method::POST, "/v1/exemptions", NEW),
         (Method::PATCH, "/v1/exemptions/a7", r#"{"expires": "never"}"#),
         (Method::DELETE, "/v1/exemptions/a7?reason=none", ""),

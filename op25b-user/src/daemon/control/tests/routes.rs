@@ -128,6 +128,17 @@ async fn what_changes_something_is_asked_of_the_daemon() {
 
     assert_eq!(fixture.post("/v1/reload?dry_run=true", "").await.status, 200);
     assert_eq!(fixture.asked().as_deref(), Some("reload true"));
+    fixture.post("/v1/reload?confirm_within=5m", "").await;
+    assert_eq!(fixture.asked().as_deref(), Some("reload, confirmed within 300s"));
+}
+
+#[tokio::test]
+async fn a_confirmation_is_the_callers_and_a_conflict_if_no_reload_waits_for_it() {
+    let mut fixture = Fixture::new();
+    let answer = fixture.post("/v1/confirm", "").await;
+    let detail = answer.problem(409, "conflict");
+    assert!(detail.contains("no reload waits"), "{detail}");
+    assert_eq!(fixture.asked().as_deref(), Some("confirm 0"));
 }
 
 #[tokio::test]

@@ -1,26 +1,28 @@
 //! Writes to the state directory what a later start may need. No disk delays the daemon: a thread writes, and a failure is a fault.
 
+mod item;
+mod policy;
+
 use std::{
     collections::BTreeMap,
-    fs::File,
-    io::{self, Seek as _, SeekFrom},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use anyhow::Context as _;
+use anyhow::ensure;
 use jiff::Timestamp;
 use tokio::{
     sync::oneshot::{self, Receiver, error::TryRecvError},
     task::spawn_blocking,
 };
-use tracing::warn;
 
+use self::item::{Item, Kind, Work};
+pub(super) use self::policy::PolicyText;
 use crate::{
     fault::{FaultKind, Faults},
-    policy::{self, ReachedDates},
-    state_dir::{self, KeptList, LastGood, Origin},
+    policy::ReachedDates,
+    state_dir::{KeptPolicy, Slot, Unconfirmed},
 };
 
 /// How long after a failure the next attempt is.
@@ -29,66 +31,6 @@ const RETRY: Duration = Duration::from_mins(1);
 const EXAMINE: Duration = Duration::from_secs(10);
 /// A write that takes longer than this is a fault.
 const SLOW: Duration = Duration::from_secs(30);
-
-/// What is written, the last of each kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    Policy,
-    Dates,
-    Clock,
-}
-
-/// Something to write.
-#[derive(Clone)]
-enum Item {
-    /// The policy that is enforced.
-    Policy(Arc<KeptPolicy>),
-    /// The dates of pools that were reached.
-    Dates(ReachedDates),
-    /// The clock.
-    Clock(Timestamp),
-}
-
-/// The texts of a policy file and of its lists.
-pub(super) struct PolicyText {
-    path: PathBuf,
-    sha256: String,
-    opened: Arc<File>,
-    lists: Vec<(KeptList, Arc<File>)>,
-}
-
-/// A policy with the open files of its texts.
-struct KeptPolicy {
-    origin: Origin,
-    opened: Arc<File>,
-    /// In the order of the origin's.
-    lists: Vec<Arc<File>>,
-}
-
-impl PolicyText {
-    /// The texts of a policy; none for the last good policy, which is kept already.
-    pub(super) fn of(file: &policy::File) -> Option<Self> {
-        let lists = file.lists.iter().map(|list| {
-            let kept = KeptList {
-                name: list.name.clone(),
-                sha256: list.sha256.clone()?,
-            };
-            Some((kept, Arc::clone(list.opened.as_ref()?)))
-        });
-        Some(Self {
-            lists: lists.collect::<Option<_>>()?,
-            path: file.path.clone(),
-            sha256: file.sha256.clone(),
-            opened: Arc::clone(file.opened.as_ref()?),
-        })
-    }
-}
-
-/// An item that is to be written, in any case or only if its file is missing.
-struct Work {
-    item: Item,
-    only_if_missing: bool,
-}
 
 /// What could not be written, and why.
 type Failures = Vec<(Work, anyhow::Error)>;
@@ -111,6 +53,8 @@ pub(super) struct Keeper {
     examine_at: Instant,
     /// The dates that are kept, or pending.
     dates: ReachedDates,
+    /// Held by the thread that writes.
+    turn: Arc<Mutex<()>>,
 }
 
 impl Keeper {
@@ -126,32 +70,72 @@ impl Keeper {
             not_before: Instant::now(),
             examine_at: Instant::now(),
             dates,
+            turn: Arc::default(),
         }
     }
 
-    /// Keeps a policy that is enforced now.
-    pub(super) fn keep_policy(&mut self, text: Option<PolicyText>) {
-        let Some(PolicyText {
-            path,
-            sha256,
-            opened,
-            lists,
-        }) = text
-        else {
-            return;
-        };
-        let (kept, lists) = lists.into_iter().unzip();
-        let origin = Origin {
-            sha256,
-            enforced_at: Timestamp::now(),
-            policy_file: path,
-            lists: kept,
-        };
-        self.keep(Item::Policy(Arc::new(KeptPolicy {
-            origin,
-            opened,
-            lists,
-        })));
+    /// Keeps a policy that is enforced now as the last good one: no reload waits for a confirmation any more. Without a text, it
+    /// was read from the state directory.
+    pub(super) fn keep_policy(&mut self, text: Option<Arc<PolicyText>>) {
+        if let Some(text) = text {
+            self.keep(Item::Policy(text));
+        }
+        self.keep(Item::Confirmed);
+    }
+
+    /// Keeps a reload that waits for a confirmation.
+    pub(super) fn keep_unconfirmed(&mut self, reload: Unconfirmed, policy: Arc<PolicyText>) {
+        self.keep(Item::Unconfirmed(Box::new(reload), policy));
+    }
+
+    /// Keeps a reload that was taken back.
+    pub(super) fn keep_went_back(&mut self, reload: Unconfirmed) {
+        self.keep(Item::WentBack(Box::new(reload)));
+    }
+
+    /// Writes a reload that is about to be made and then waits for a confirmation: for a thread that waits for the disk. Fails if
+    /// the policy to go back to is not kept.
+    pub(super) fn begin_unconfirmed(
+        &self,
+        reload: Unconfirmed,
+        text: Arc<PolicyText>,
+    ) -> impl FnOnce() -> anyhow::Result<Arc<PolicyText>> + Send + use<> {
+        let (dir, turn) = (self.state_dir.clone(), Arc::clone(&self.turn));
+        let last_good = self.needed.get(&Kind::Policy).cloned();
+        move || {
+            let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+            let previous = &reload.previous_sha256;
+            if let Some(Item::Policy(policy)) = &last_good
+                && policy.sha256() == previous
+            {
+                policy.write(&dir, Slot::LastGood)?;
+            }
+            ensure!(
+                KeptPolicy::is_kept(&dir, Slot::LastGood, previous),
+                "the policy to go back to is not kept in {}",
+                dir.display()
+            );
+            text.write(&dir, Slot::Unconfirmed)?;
+            reload.write(&dir)?;
+            // The policy file may be edited before the confirmation: this copy is not.
+            let origin = text.origin().clone();
+            Ok(Arc::new(PolicyText::kept(&dir, Slot::Unconfirmed, origin)?))
+        }
+    }
+
+    /// Writes that the reload with this policy is confirmed: for a thread that waits for the disk.
+    pub(super) fn confirm(
+        &self,
+        policy: Option<Arc<PolicyText>>,
+    ) -> impl FnOnce() -> anyhow::Result<()> + Send + use<> {
+        let (dir, turn) = (self.state_dir.clone(), Arc::clone(&self.turn));
+        move || {
+            let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(policy) = policy {
+                Item::Policy(policy).write(&dir)?;
+            }
+            Item::Confirmed.write(&dir)
+        }
     }
 
     /// Keeps the dates of pools that were reached, if others are kept.
@@ -170,6 +154,7 @@ impl Keeper {
     fn keep(&mut self, item: Item) {
         let kind = item.kind();
         if kind != Kind::Clock {
+            // Of what is `Confirmed` nothing can be missing.
             self.needed.insert(kind, item.clone());
         }
         let work = Work {
@@ -215,7 +200,9 @@ impl Keeper {
             let works = std::mem::take(&mut self.pending);
             let dir = self.state_dir.clone();
             let (sender, failures) = oneshot::channel();
+            let turn = Arc::clone(&self.turn);
             spawn_blocking(move || {
+                let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
                 let failed = works.into_values().filter_map(|work| {
                     let error = work.write(&dir).err()?;
                     Some((work, error))
@@ -241,67 +228,5 @@ impl Keeper {
             // Something newer may be pending by now.
             self.pending.entry(work.item.kind()).or_insert(work);
         }
-    }
-}
-
-impl Work {
-    fn write(&self, dir: &Path) -> anyhow::Result<()> {
-        if self.only_if_missing {
-            let Some(missing) = self.item.missing(dir)? else {
-                return Ok(());
-            };
-            warn!(path = %missing.display(), "another process removed the file: writing it again");
-        }
-        self.item.write(dir)
-    }
-}
-
-impl Item {
-    /// A file of it that is missing.
-    fn missing(&self, dir: &Path) -> io::Result<Option<PathBuf>> {
-        let paths = match self {
-            Self::Policy(policy) => LastGood::paths(dir, &policy.origin),
-            Self::Dates(_) => vec![state_dir::dates_path(dir)],
-            Self::Clock(_) => vec![state_dir::clock_path(dir)],
-        };
-        for path in paths {
-            if !path.try_exists()? {
-                return Ok(Some(path));
-            }
-        }
-        Ok(None)
-    }
-
-    fn kind(&self) -> Kind {
-        match self {
-            Self::Policy(..) => Kind::Policy,
-            Self::Dates(_) => Kind::Dates,
-            Self::Clock(_) => Kind::Clock,
-        }
-    }
-
-    fn write(&self, dir: &Path) -> anyhow::Result<()> {
-        match self {
-            Self::Policy(policy) => {
-                let KeptPolicy {
-                    origin,
-                    opened,
-                    lists,
-                } = &**policy;
-                let again = |file: &Arc<File>| {
-                    let seek = file.as_ref().seek(SeekFrom::Start(0));
-                    seek.with_context(|| {
-                        format!("cannot read {} and its lists again", origin.policy_file.display())
-                    })
-                };
-                again(opened)?;
-                lists.iter().try_for_each(|list| again(list).map(drop))?;
-                let mut lists: Vec<&File> = lists.iter().map(AsRef::as_ref).collect();
-                LastGood::write(dir, origin, &mut opened.as_ref(), &mut lists)?;
-            }
-            Self::Dates(dates) => state_dir::write_dates(dir, dates)?,
-            Self::Clock(now) => state_dir::write_clock(dir, *now)?,
-        }
-        Ok(())
     }
 }

@@ -1,15 +1,24 @@
 //! Reloading: from the policy that is enforced to the one in the file.
 
-use std::time::Duration;
+mod confirmation;
+mod dry_run;
+mod going_back;
+
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use jiff::Timestamp;
 use tracing::{error, info, warn};
 
+use self::confirmation::in_force;
+pub(super) use self::{
+    confirmation::{Waiting, remaining, went_back},
+    going_back::{WENT_BACK, kept},
+};
 use super::{diagnostics, keeper::PolicyText, operations::reload_operation, process::service, state::Daemon};
 use crate::{
     datapath::LoadedBy,
-    enforcer::{Enforcer, Host as _},
+    enforcer::{Enforcer, Host as _, NewInterfaces},
     fault::FaultKind,
     policy::{self, Diff, Policy, ReadError},
     report::{InterfaceState, LastReload, ReloadAnswer},
@@ -22,16 +31,27 @@ impl Daemon {
     /// Reloads unless the texts of the file and its lists, whose digest this is, are the same as the last time.
     pub(super) async fn reload_if_changed(&mut self, enforcer: &mut Enforcer, digest: String) {
         if self.reloads.digest.as_ref() != Some(&digest) {
-            self.reload(enforcer, LoadedBy::now("watch")).await;
+            // A change that is only noticed confirms nothing: what waits for a confirmation goes on waiting.
+            let within = self.reloads.waiting.as_ref().map(Waiting::left);
+            self.reload(enforcer, LoadedBy::now("watch"), within).await;
         }
     }
 
     /// Enforces the policy as the file is now; what cannot be enforced changes nothing.
-    pub(super) async fn reload(&mut self, enforcer: &mut Enforcer, asked_by: LoadedBy) -> ReloadAnswer {
+    ///
+    /// With a time, it is taken back unless it is confirmed within that. Without one, it confirms what waits for a confirmation.
+    pub(super) async fn reload(
+        &mut self,
+        enforcer: &mut Enforcer,
+        asked_by: LoadedBy,
+        confirm_within: Option<Duration>,
+    ) -> ReloadAnswer {
         info!(%asked_by, policy = %self.options.policy.display(), "reloading");
         service::reloading();
         let mut answer = ReloadAnswer::default();
-        let result = self.try_reload(enforcer, asked_by.clone(), &mut answer).await;
+        let result = self
+            .try_reload(enforcer, asked_by.clone(), confirm_within, &mut answer)
+            .await;
         let policy = self.options.policy.display();
         match &result {
             Ok(()) => {
@@ -54,7 +74,10 @@ impl Daemon {
         answer.refused = result.err().map(|error| format!("{error:#}"));
         let refused = answer.refused.as_deref();
         let policy = &enforcer.description().policy_sha256;
-        self.operations.note(reload_operation(&asked_by, policy, refused));
+        answer.unconfirmed = self.reloads.waiting.as_ref().map(Waiting::report);
+        let goes_back_at = answer.unconfirmed.as_ref().map(|reload| reload.goes_back_at);
+        let operation = reload_operation(&asked_by, policy, refused, goes_back_at);
+        self.operations.note(operation);
         self.reloads.last = Some(LastReload {
             at: Timestamp::now(),
             asked_by: asked_by.what,
@@ -62,6 +85,8 @@ impl Daemon {
             user: asked_by.user,
             refused: answer.refused.clone(),
         });
+        answer.in_force = Some(in_force(enforcer));
+        answer.conclude();
         service::ready(&self.publish(enforcer));
         answer
     }
@@ -88,6 +113,7 @@ impl Daemon {
         &mut self,
         enforcer: &mut Enforcer,
         asked_by: LoadedBy,
+        confirm_within: Option<Duration>,
         answer: &mut ReloadAnswer,
     ) -> anyhow::Result<()> {
         let file = self.compare(enforcer, answer).await?;
@@ -95,40 +121,46 @@ impl Daemon {
         for warning in &answer.warnings {
             warn!("{warning}");
         }
-        let text = PolicyText::of(&file);
-        answer
-            .warnings
-            .extend(enforcer.replace(file, asked_by, self).await?);
+        let text = PolicyText::of(&file).context("the policy was not read from its file")?;
+        let text = Arc::new(text);
+        let expected = self
+            .expect_confirmation(enforcer, &file, &text, &asked_by, confirm_within)
+            .await;
+        let replaced = match expected {
+            Ok(waiting) => {
+                let replaced = enforcer
+                    .replace(file, asked_by, NewInterfaces::Required, self)
+                    .await;
+                replaced.map(|warnings| (warnings, waiting))
+            }
+            Err(error) => Err(error),
+        };
+        let (warnings, waiting) = match replaced {
+            Ok(replaced) => replaced,
+            Err(error) => {
+                if confirm_within.is_some() {
+                    // Of what was not made nothing is to be taken back.
+                    self.keep_reload_state();
+                }
+                return Err(error);
+            }
+        };
+        answer.warnings.extend(warnings);
         answer.warnings.extend(self.unfiltered_warnings(enforcer));
-        self.keeper.keep_policy(text);
+        if confirm_within.is_some() && waiting.is_none() {
+            answer.warnings.push(
+                "this is the policy that is confirmed already: it waits for no confirmation".to_owned(),
+            );
+        }
+        let settled = self
+            .settle(enforcer, Some(text), waiting.zip(confirm_within))
+            .await;
+        answer.warnings.extend(settled);
         if let Some(changes) = &answer.changes {
             for line in changes.to_string().lines() {
                 info!("{line}");
             }
         }
-        Ok(())
-    }
-
-    /// Reports what a reload would change, as far as that is known without doing it.
-    pub(super) async fn dry_run(&mut self, enforcer: &mut Enforcer) -> ReloadAnswer {
-        let mut answer = ReloadAnswer {
-            dry_run: true,
-            ..ReloadAnswer::default()
-        };
-        let result = self.try_dry_run(enforcer, &mut answer).await;
-        answer.refused = result.err().map(|error| format!("{error:#}"));
-        answer
-    }
-
-    async fn try_dry_run(
-        &mut self,
-        enforcer: &mut Enforcer,
-        answer: &mut ReloadAnswer,
-    ) -> anyhow::Result<()> {
-        let file = self.compare(enforcer, answer).await?;
-        answer.warnings = interruption_warnings(enforcer, &file.policy).await?;
-        let conflicts = enforcer.conflicts_with_store(file.policy, self).await?;
-        answer.warnings.extend(conflicts);
         Ok(())
     }
 
@@ -159,6 +191,7 @@ impl Daemon {
         self.reloads.reading = Some(reading.abort_handle());
         let result = self.wait(enforcer, &mut reading, Some(READ_TIME)).await;
         let (digest, read) = result.context("the policy file was not read")?;
+        answer.file_sha256.clone_from(&digest);
         if !answer.dry_run {
             self.reloads.digest = digest;
         }
