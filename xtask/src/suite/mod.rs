@@ -1,7 +1,10 @@
 //! `cargo xtask test`: runs every check and every test, in one command.
 
+mod targets;
+
 use std::{
-    env, fs, io,
+    env, fs,
+    io::{self, Read as _, Seek as _},
     path::{Path, PathBuf},
     process::{Command, ExitCode},
     thread,
@@ -38,9 +41,18 @@ struct Step {
 enum Work {
     /// Runs a command, which fails if something is wrong.
     Run(Command),
+    /// Runs two at once, of which the second one is shown when both have ended.
+    Both(Command, Command),
     /// Looks for leftovers of other tools.
     FindLeftovers,
 }
+
+/// The integration tests that wait most of the time: for packets that should not come, and for the next second. Others run beside
+/// them.
+const WAITING: [&str; 1] = ["namespaces"];
+
+/// Those that need the machine for themselves: they measure how soon something happens.
+const ALONE: [&str; 2] = ["chaos", "soak"];
 
 /// How the names of files end that merges, patches and snapshot tests leave behind.
 const LEFTOVERS: [&str; 3] = [".orig", ".rej", ".snap.new"];
@@ -69,6 +81,7 @@ impl Work {
                 let status = status.with_context(|| format!("cannot run `{}`", process::shown(&command)))?;
                 Ok(status.success())
             }
+            Self::Both(first, second) => run_both(first, second),
             Self::FindLeftovers => {
                 let found = leftovers(paths::workspace()).context("cannot search the workspace")?;
                 for path in &found {
@@ -78,6 +91,29 @@ impl Work {
             }
         }
     }
+}
+
+/// Runs two commands at once; true if both succeed.
+fn run_both(mut first: Command, mut second: Command) -> anyhow::Result<bool> {
+    println!("    {}", process::shown(&first));
+    println!("    {}", process::shown(&second));
+    let mut output = tempfile::tempfile().context("cannot create a temporary file")?;
+    second.stdout(output.try_clone()?).stderr(output.try_clone()?);
+    let mut beside = second.current_dir(paths::workspace()).spawn();
+    let status = first.current_dir(paths::workspace()).status();
+    let beside = match &mut beside {
+        // Also if the first one did not start, as it must not be left behind.
+        Ok(child) => child.wait(),
+        Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
+    };
+    let beside = beside.with_context(|| format!("cannot run `{}`", process::shown(&second)))?;
+    let status = status.with_context(|| format!("cannot run `{}`", process::shown(&first)))?;
+    println!("\n    {}", process::shown(&second));
+    output.rewind()?;
+    let mut text = Vec::new();
+    output.read_to_end(&mut text)?;
+    print!("{}", String::from_utf8_lossy(&text));
+    Ok(status.success() && beside.success())
 }
 
 /// The leftovers below a directory, other than in cargo's and git's own.
@@ -161,13 +197,7 @@ fn steps(through_sudo: bool) -> anyhow::Result<Vec<Step>> {
     documentation.env("RUSTDOCFLAGS", "-D warnings");
     let mut parsers = cargo(&["doc", "--package", "op25b-ebpf", "--lib", "--no-deps"]);
     parsers.env("RUSTDOCFLAGS", "-D warnings");
-    let mut test = cargo(&["test", "--workspace", "--exclude", "op25b-ebpf", "--no-fail-fast"]);
-    run_tests_through(&mut test, through_sudo)?;
-    if env::var_os("RUST_TEST_THREADS").is_none() {
-        // Most tests wait, for a packet that should not come or for the next second.
-        let threads = 2 * thread::available_parallelism().map_or(1, usize::from);
-        test.env("RUST_TEST_THREADS", threads.to_string());
-    }
+    let tests = tests(through_sudo)?;
     let clippy = cargo(&[
         "clippy",
         "--workspace",
@@ -178,7 +208,7 @@ fn steps(through_sudo: bool) -> anyhow::Result<Vec<Step>> {
         "-D",
         "warnings",
     ]);
-    Ok(vec![
+    let checks = vec![
         Step {
             name: "leftovers",
             work: Work::FindLeftovers,
@@ -220,9 +250,50 @@ fn steps(through_sudo: bool) -> anyhow::Result<Vec<Step>> {
             name: "documentation",
             work: Work::Run(documentation),
         },
+    ];
+    Ok(checks.into_iter().chain(tests).collect())
+}
+
+/// The tests of all packages but the XDP program's.
+fn tests(through_sudo: bool) -> anyhow::Result<Vec<Step>> {
+    let everything = ["test", "--workspace", "--exclude", "op25b-ebpf", "--no-fail-fast"];
+    let cargo = |words: &[&str]| -> anyhow::Result<Command> {
+        let mut command = Command::new("cargo");
+        command.args(everything).args(words);
+        run_tests_through(&mut command, through_sudo)?;
+        Ok(command)
+    };
+    let named = |mut command: Command, names: &[&str]| {
+        command.args(names.iter().flat_map(|name| ["--test", *name]));
+        command
+    };
+    let all = targets::integration_tests()?;
+    let others: Vec<&str> = all
+        .iter()
+        .map(String::as_str)
+        .filter(|name| !WAITING.contains(name) && !ALONE.contains(name))
+        .collect();
+    let mut waiting = named(cargo(&[])?, &WAITING);
+    if env::var_os("RUST_TEST_THREADS").is_none() {
+        let threads = 3 * thread::available_parallelism().map_or(1, usize::from);
+        waiting.env("RUST_TEST_THREADS", threads.to_string());
+    }
+    Ok(vec![
+        Step {
+            name: "build of the tests",
+            work: Work::Run(cargo(&["--no-run", "--quiet"])?),
+        },
         Step {
             name: "tests",
-            work: Work::Run(test),
+            work: Work::Both(named(cargo(&["--lib", "--bins"])?, &others), waiting),
+        },
+        Step {
+            name: "tests that need the machine for themselves",
+            work: Work::Run(named(cargo(&[])?, &ALONE)),
+        },
+        Step {
+            name: "examples in the documentation",
+            work: Work::Run(cargo(&["--doc", "--quiet"])?),
         },
     ])
 }
