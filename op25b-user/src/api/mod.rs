@@ -14,7 +14,7 @@ pub use self::{
     changes::{
         Added, ExtendExemption, Extended, ImportExemptions, Imported, Removed, RestoreExemption, Restored,
     },
-    duration::{DURATION, duration, duration_text},
+    duration::duration_text,
     exemption::{Exemption, HistoryEntry, Origin, Page, Removal},
     explain::{Explained, NotInForce, NotInForceState, Rule, RuleKind},
     position::FilePosition,

@@ -3,6 +3,7 @@
 use std::{io::Write as _, process::ExitCode};
 
 use clap::Args as ClapArgs;
+use jiff::tz::TimeZone;
 use tokio::time::timeout;
 
 use super::{EXIT_NOT_RUNNING, daemon::block_on, json, paths::Paths};
@@ -10,6 +11,7 @@ use crate::{
     daemon::{client::Client, control::PROMPT},
     report::{DaemonReport, Enforcement, EnforcementStatus, State, Status, status},
     schema::Schema,
+    time::show,
 };
 
 /// Show the filters of this network namespace, and their packet counters.
@@ -172,7 +174,7 @@ fn warnings(status: &Status) -> String {
 fn faults(status: &Status) -> String {
     let faults = status.faults.iter();
     let lines = faults.map(|fault| {
-        let since = fault.since.strftime("%Y-%m-%d %H:%M:%S UTC");
+        let since = show::instant(fault.since, &TimeZone::system());
         format!("FAULT {} since {since}: {}\n", fault.kind.name(), fault.message)
     });
     lines.collect()

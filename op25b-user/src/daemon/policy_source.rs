@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use tracing::error;
 
 use super::{
@@ -22,6 +22,7 @@ use crate::{
     enforcer::RunningPolicy,
     policy::{self, ReachedDates, ReadError, Report},
     state_dir::{self, KeptPolicy, Origin, Slot, Unconfirmed},
+    time::show,
 };
 
 /// How long a start waits for the disk of the state directory.
@@ -319,8 +320,8 @@ impl RefusedFile {
     }
 }
 
-fn shown(at: Timestamp) -> impl std::fmt::Display {
-    at.strftime("%Y-%m-%d %H:%M:%S UTC")
+fn shown(at: Timestamp) -> String {
+    show::instant(at, &TimeZone::system())
 }
 
 /// Reads from the state directory, for a limited time: its disk may hang.

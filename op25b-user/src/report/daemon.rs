@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -11,7 +11,7 @@ use super::{
     reload::{UnconfirmedReload, WentBack},
     status::FilterStatus,
 };
-use crate::{datapath::LoadedBy, fault::Fault};
+use crate::{datapath::LoadedBy, fault::Fault, time::show};
 
 /// The answer to `GET /v1/status`. Adding a member is compatible, changing one is not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -102,7 +102,7 @@ impl fmt::Display for LastReload {
             uid: self.uid,
             user: self.user.clone(),
         };
-        let at = at.strftime("%Y-%m-%d %H:%M:%S UTC");
+        let at = show::instant(*at, &TimeZone::system());
         match refused {
             None => write!(f, "done at {at} ({asked_by})"),
             Some(why) => write!(f, "REFUSED at {at} ({asked_by}): {why}"),

@@ -96,6 +96,21 @@ impl<'z> Reader<'z> {
             .ok_or_else(|| error(Problem::Late))
     }
 
+    /// Reads an instant up to which something is looked at, such as the ends of exemptions.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and what to write.
+    pub fn until(&self, text: &str) -> Result<Timestamp, TimeError> {
+        let error = |problem| TimeError::new(text, problem);
+        match self.said(text, DayEnd::Last, true)? {
+            Said::Duration(span) if span.is_negative() => Err(error(Problem::NotPositive)),
+            Said::Duration(span) => self.after(span).ok_or_else(|| error(Problem::TooLong)),
+            Said::TimeOfDay(time) => self.next(time).ok_or_else(|| error(Problem::TooLong)),
+            said => self.instant(text, said, DayEnd::Last),
+        }
+    }
+
     /// Reads a beginning, from which on something is looked at. It is not after now.
     ///
     /// # Errors
@@ -135,9 +150,9 @@ impl<'z> Reader<'z> {
     /// # Errors
     ///
     /// What is wrong, and what to write.
-    pub fn end_in_utc(&self, text: &str) -> Result<String, TimeError> {
+    pub fn in_utc(&self, text: &str) -> Result<String, TimeError> {
         match self.said(text, DayEnd::Last, true)? {
-            Said::Date(_) | Said::TimeOfDay(_) | Said::Local(_) => Ok(show::utc(self.end(text)?)),
+            Said::Date(_) | Said::TimeOfDay(_) | Said::Local(_) => Ok(show::utc(self.until(text)?)),
             Said::Instant(_) | Said::Duration(_) => Ok(text.trim().to_owned()),
         }
     }

@@ -114,6 +114,26 @@ fn a_beginning_is_before_now() {
 }
 
 #[test]
+fn ends_are_looked_at_up_to_an_instant_that_may_be_now_past_or_far_ahead() {
+    for (text, expected) in [
+        ("14d", "2027-02-14T10:00:00.5Z"),
+        ("1mo", "2027-02-28T10:00:00.5Z"),
+        ("0d", "2027-01-31T10:00:00.5Z"),
+        ("2027-01-01", "2027-01-01T15:00:00Z"),
+        ("2027-02-01", "2027-02-01T15:00:00Z"),
+        ("06:00", "2027-01-31T21:00:00Z"),
+        ("99999w", "3943-08-08T10:00:00.5Z"),
+    ] {
+        assert_eq!(read(|reader| reader.until(text)), Ok(expected.into()), "{text}");
+    }
+    let negative = read(|reader| reader.until("-1d"));
+    assert_eq!(
+        negative,
+        Err("`-1d` is not in the future; write a duration such as 90d".into())
+    );
+}
+
+#[test]
 fn what_is_no_end_is_refused_with_what_to_write() {
     for (text, expected) in [
         (
@@ -355,7 +375,7 @@ fn a_text_that_depends_on_the_time_zone_is_sent_as_an_instant() {
         ("6m", "6m"),
         ("2028-03-31T12:00:00+09:00", "2028-03-31T12:00:00+09:00"),
     ] {
-        assert_eq!(reader.end_in_utc(text).unwrap(), sent, "{text}");
+        assert_eq!(reader.in_utc(text).unwrap(), sent, "{text}");
     }
 }
 

@@ -35,7 +35,7 @@ pub fn add(scene: &Scene, prefixes: &[&str], more: &[&str]) -> String {
     assert_eq!(answer.code, Some(0), "{answer:?}");
     let mut lines = answer.stdout.lines();
     let id = lines.next().unwrap().to_owned();
-    let verdict = lines.next().unwrap();
+    let verdict = lines.last().unwrap();
     assert!(verdict.ends_with(" port 25: pass (exempt)"), "{answer:?}");
     id
 }
@@ -266,11 +266,22 @@ fn an_exemption_ends_by_itself_and_can_be_extended() {
     assert!(listed(&scene, &[]).is_empty());
     assert_eq!(listed(&scene, &["--all"])[0]["state"], "expired");
 
+    let soon = exempt(&scene, &["extend", &id, "--expires", "6m"]);
+    assert!(soon.stdout.contains(" (in 6 minutes)\n"), "{soon:?}");
+    assert!(
+        soon.stderr
+            .contains("warning: this exemption ends in 6 minutes, at ")
+            && soon
+                .stderr
+                .ends_with("warning: 6m is 6 minutes: for 6 months write 6mo\n"),
+        "{soon:?}"
+    );
     let extended = exempt(
         &scene,
         &["extend", &id, "--expires", "90d", "--reason", "renewed"],
     );
     assert_eq!(extended.code, Some(0), "{extended:?}");
+    assert!(extended.stdout.contains(" (in 90 days)\n"), "{extended:?}");
     assert!(
         extended.stdout.ends_with(" port 25: pass (exempt)\n"),
         "{extended:?}"
@@ -457,7 +468,7 @@ fn a_change_whose_verdict_cannot_be_shown_is_done_and_answered_as_done() {
     let _filter = scene.filter(&scene.policy(&format!("{SMALL}{relays}")));
     let added = exempt(&scene, &["add", "198.51.100.10", "--customer", "Example KK"]);
     assert_eq!(added.code, Some(0), "{added:?}");
-    let id = added.stdout.trim_end();
+    let id = added.stdout.lines().next().unwrap();
     assert!(
         added.stderr.contains("the change is stored and enforced"),
         "{added:?}"

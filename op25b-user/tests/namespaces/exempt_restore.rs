@@ -77,7 +77,7 @@ fn a_removed_exemption_is_named_with_who_and_why_and_restored_by_the_beginning_o
     assert!(
         restored
             .stdout
-            .starts_with(&format!("restored {id} (Example KK): {PREFIX}, ends never\n"))
+            .starts_with(&format!("restored {id}\n  customer      Example KK\n"))
             && restored.stdout.ends_with(" port 25: pass (exempt)\n"),
         "{restored:?}"
     );

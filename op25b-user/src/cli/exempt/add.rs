@@ -1,10 +1,10 @@
 //! `op25b exempt add`: exempts a customer's prefixes from the block.
 
-use std::{io::Write as _, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::Args as ClapArgs;
 
-use super::output::{refuse, warn, write_verdict};
+use super::output::{refuse, sent_end, warn, write_exemption, write_verdict};
 use crate::{
     api::NewExemption,
     cli::{daemon::change, json, paths::Paths},
@@ -14,8 +14,8 @@ use crate::{
 
 /// Add an exemption: allow a customer's prefixes to use the blocked ports.
 ///
-/// The exemption applies when the command returns. Prints its id and the verdict of the program in the kernel
-/// on a connection from its first prefix. Warnings about likely mistakes go to stderr.
+/// The exemption applies when the command returns. Prints its id in the first line, what is stored, and the verdict
+/// of the program in the kernel on a connection from its first prefix. Warnings about likely mistakes go to stderr.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -39,8 +39,8 @@ pub struct Args {
     /// A comment.
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
-    /// When it expires: after a duration such as 90d, at the end of a day such as 2028-03-31, at a time such as
-    /// 2028-03-31T18:00:00+09:00, or `never`.
+    /// When it expires: after a duration such as 90d or 6mo (m is minutes), at the end of a day such as 2028-03-31,
+    /// at a time such as 06:00, `2028-03-31 18:00` or 2028-03-31T18:00:00+09:00, or `never`.
     #[arg(long, value_name = "WHEN", default_value = "never")]
     expires: String,
     /// Allow this destination only; separate several with commas, semicolons or blanks, or repeat the option.
@@ -63,7 +63,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         destinations: split(&args.destinations),
         ticket: args.ticket.clone(),
         note: args.note.clone(),
-        expires: Some(args.expires.clone()),
+        expires: Some(sent_end(&args.expires)),
         force: args.force,
     };
     let added = match change(&args.paths, async |client| client.add(&exemption).await)? {
@@ -75,7 +75,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         warn(&added.warnings);
         let mut stdout = anstream::stdout().lock();
-        writeln!(stdout, "{}", added.exemption.id)?;
+        write_exemption(&mut stdout, &added.exemption)?;
         write_verdict(&mut stdout, added.verdict.as_ref())?;
     }
     Ok(ExitCode::SUCCESS)

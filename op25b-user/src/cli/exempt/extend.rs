@@ -1,14 +1,10 @@
 //! `op25b exempt extend`: change the expiry of an exemption.
 
-use std::{io::Write as _, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::Args as ClapArgs;
-use jiff::{Timestamp, tz::TimeZone};
 
-use super::{
-    output::{refuse, warn, write_verdict},
-    words,
-};
+use super::output::{refuse, sent_end, warn, write_exemption, write_verdict};
 use crate::{
     api::ExtendExemption,
     cli::{daemon::change, json, paths::Paths},
@@ -29,8 +25,8 @@ runs.")]
 pub struct Args {
     /// The exemption's id, as `op25b exempt list` shows it, or a unique beginning of it of at least 4 characters.
     id: String,
-    /// The new expiry: a duration from now such as 90d, the end of a day such as 2028-03-31, a time such as
-    /// 2028-03-31T18:00:00+09:00, or `never`.
+    /// The new expiry: a duration from now such as 90d or 6mo (m is minutes), the end of a day such as 2028-03-31, a
+    /// time such as 06:00, `2028-03-31 18:00` or 2028-03-31T18:00:00+09:00, or `never`.
     #[arg(long, value_name = "WHEN")]
     expires: String,
     /// The reason, for the history.
@@ -45,7 +41,7 @@ pub struct Args {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let extend = ExtendExemption {
-        expires: args.expires.clone(),
+        expires: sent_end(&args.expires),
         reason: args.reason.clone(),
     };
     let extended = match change(&args.paths, async |client| client.extend(&args.id, &extend).await)? {
@@ -57,17 +53,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         warn(&extended.warnings);
         let mut stdout = anstream::stdout().lock();
-        let end = words::end_from(
-            Timestamp::now(),
-            extended.exemption.terms.expires_at,
-            &TimeZone::system(),
-        );
-        writeln!(
-            stdout,
-            "{} ({}) ends {end}",
-            extended.exemption.id,
-            words::printable(&extended.exemption.terms.customer)
-        )?;
+        write_exemption(&mut stdout, &extended.exemption)?;
         write_verdict(&mut stdout, extended.verdict.as_ref())?;
     }
     Ok(ExitCode::SUCCESS)

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use ipnet::IpNet;
 use jiff::{Timestamp, tz::TimeZone};
@@ -14,7 +13,6 @@ use super::{
     table::{COLUMNS, Reader},
 };
 use crate::{
-    api::duration,
     cli::{
         daemon::{Response, ask},
         json,
@@ -25,6 +23,7 @@ use crate::{
     daemon::client::Listing,
     policy,
     schema::Schema,
+    time::{self, TimeError},
 };
 
 /// List the exemptions that apply, of the policy file and of the store.
@@ -52,7 +51,7 @@ pub struct Args {
     /// Only exemptions with this in the note.
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
-    /// Only exemptions that expire within this time, such as 12h, 14d or 8w.
+    /// Only exemptions that expire within this time, such as 12h, 14d or 2mo, or up to a date or time such as 2028-03-31.
     #[arg(long, value_name = "TIME", value_parser = time)]
     expiring: Option<String>,
     /// Only exemptions with a prefix that overlaps this prefix or address.
@@ -117,10 +116,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Parses a time as the daemon does.
-fn time(text: &str) -> anyhow::Result<String> {
-    duration(text).context("write a number and one of s, m, h, d and w, such as 14d")?;
-    Ok(text.to_owned())
+/// Parses a time: what depends on the time zone of this process becomes an instant.
+fn time(text: &str) -> Result<String, TimeError> {
+    let time_zone = TimeZone::system();
+    let reader = time::Reader::new(Timestamp::now(), &time_zone);
+    reader.until(text)?;
+    reader.in_utc(text)
 }
 
 /// Parses a prefix. An address is a prefix of full length, and host bits are ignored.

@@ -6,10 +6,13 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
+use jiff::{Timestamp, tz::TimeZone};
 
+use super::{show, words};
 use crate::{
-    api::{Explained, Problem},
+    api::{Exemption, Explained, Problem},
     cli::{EXIT_FAILED, EXIT_NO, problem, stderr},
+    time::Reader,
 };
 
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -40,6 +43,23 @@ pub(super) fn warn(warnings: &[String]) {
     for warning in warnings {
         stderr::line(format_args!("{WARNING}warning{WARNING:#}: {warning}"));
     }
+}
+
+/// Writes the whole of an exemption that was changed: its id in a line of its own, then what is stored, with its end in the local
+/// time zone and the time until then.
+pub(super) fn write_exemption(out: &mut impl Write, exemption: &Exemption) -> anyhow::Result<()> {
+    writeln!(out, "{}", words::printable(&exemption.id))?;
+    let fields = show::fields(exemption, Timestamp::now(), &TimeZone::system())?;
+    Ok(write!(out, "{fields}")?)
+}
+
+/// An end as it is sent to the daemon: a text that depends on the time zone of this process becomes an instant. The daemon refuses
+/// what cannot be read.
+pub(super) fn sent_end(text: &str) -> String {
+    let time_zone = TimeZone::system();
+    let reader = Reader::new(Timestamp::now(), &time_zone);
+    let sent = reader.end(text).and_then(|_| reader.in_utc(text));
+    sent.unwrap_or_else(|_| text.to_owned())
 }
 
 /// Writes the line of a verdict, if there is one; a warning states why there is none.

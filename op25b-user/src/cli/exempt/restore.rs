@@ -3,12 +3,8 @@
 use std::{io::Write as _, process::ExitCode};
 
 use clap::Args as ClapArgs;
-use jiff::{Timestamp, tz::TimeZone};
 
-use super::{
-    output::{refuse, warn, write_verdict},
-    words,
-};
+use super::output::{refuse, sent_end, warn, write_exemption, write_verdict};
 use crate::{
     api::RestoreExemption,
     cli::{daemon::change, json, paths::Paths},
@@ -50,7 +46,7 @@ pub struct Args {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let restore = RestoreExemption {
-        expires: args.expires.clone(),
+        expires: args.expires.as_deref().map(sent_end),
         reason: args.reason.clone(),
         force: args.force,
     };
@@ -66,15 +62,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     warn(&restored.warnings);
     let mut stdout = anstream::stdout().lock();
-    let terms = &restored.exemption.terms;
-    writeln!(
-        stdout,
-        "restored {} ({}): {}, ends {}",
-        restored.exemption.id,
-        words::printable(&terms.customer),
-        words::nets(&terms.prefixes, ", "),
-        words::end_from(Timestamp::now(), terms.expires_at, &TimeZone::system()),
-    )?;
+    write!(stdout, "restored ")?;
+    write_exemption(&mut stdout, &restored.exemption)?;
     write_verdict(&mut stdout, restored.verdict.as_ref())?;
     Ok(ExitCode::SUCCESS)
 }

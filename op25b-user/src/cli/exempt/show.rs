@@ -77,6 +77,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn text(exemption: &Exemption, now: Timestamp, time_zone: &TimeZone) -> Result<String, fmt::Error> {
     let mut text = String::new();
     writeln!(text, "exemption {}", words::printable(&exemption.id))?;
+    text.push_str(&fields(exemption, now, time_zone)?);
+    Ok(text)
+}
+
+/// What is known of an exemption besides its id, a line for each part.
+pub(super) fn fields(
+    exemption: &Exemption,
+    now: Timestamp,
+    time_zone: &TimeZone,
+) -> Result<String, fmt::Error> {
+    let mut text = String::new();
     let mut field = |label: &str, value: &str| writeln!(text, "  {label:<12}  {value}");
     let terms = &exemption.terms;
     field("customer", &words::printable(&terms.customer))?;

@@ -6,7 +6,7 @@ use std::{io::Write as _, process::ExitCode};
 
 use clap::Args as ClapArgs;
 use ipnet::IpNet;
-use jiff::{SignedDuration, Span, SpanRelativeTo, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use super::{
     EXIT_NOT_RUNNING,
@@ -24,6 +24,7 @@ use crate::{
         subscribers,
     },
     schema::Schema,
+    time::{Reader, TimeError},
 };
 
 /// List the subscribers whose packets were blocked.
@@ -59,8 +60,9 @@ pub struct Args {
     /// the least first, `-`: the greatest.
     #[arg(long, value_name = "COLUMN,…", default_value_t, allow_hyphen_values = true)]
     sort: SortOrder,
-    /// Only subscribers with a packet within this time, such as `90m`, `12h` or `7d`. Their counts are since first seen.
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    /// Only subscribers with a packet since then: within a time such as `90m`, `12h` or `7d`, since the last `06:00`, or since a date
+    /// or time such as `2028-03-31` or `2028-03-31 06:00`. Their counts are since first seen.
+    #[arg(long, value_name = "WHEN", value_parser = since)]
     since: Option<SignedDuration>,
     #[command(flatten)]
     table: TableOptions,
@@ -79,14 +81,11 @@ fn prefix(text: &str) -> Result<IpNet, String> {
     }
 }
 
-fn duration(text: &str) -> Result<SignedDuration, String> {
-    let span = text.parse::<Span>().map_err(|error| error.to_string())?;
-    // Days of 23 or 25 hours do not matter here.
-    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours());
-    match duration {
-        Ok(duration) if !duration.is_negative() => Ok(duration),
-        _ => Err("write a time such as 90m, 12h or 7d".into()),
-    }
+/// How long ago something began.
+fn since(text: &str) -> Result<SignedDuration, TimeError> {
+    let (now, time_zone) = (Timestamp::now(), TimeZone::system());
+    let since = Reader::new(now, &time_zone).beginning(text)?;
+    Ok(now.duration_since(since))
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -186,13 +185,16 @@ mod tests {
         assert!(prefix("198.51.100").is_err());
         for (text, hours) in [("90m", 1.5), ("12h", 12.0), ("7d", 168.0), ("2w", 336.0)] {
             assert_eq!(
-                duration(text).unwrap(),
+                since(text).unwrap(),
                 SignedDuration::from_secs_f64(hours * 3600.0),
                 "{text}"
             );
         }
-        for text in ["-1h", "soon", "", "1mo"] {
-            assert!(duration(text).is_err(), "{text}");
+        for text in ["2020-01-01", "1mo", "00:00"] {
+            assert!(since(text).unwrap().is_positive(), "{text}");
+        }
+        for text in ["soon", "", "2100-01-01", "90"] {
+            assert!(since(text).is_err(), "{text}");
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     exemption::{ImportRow, Terms, Validator, search::is_same_customer},
     policy::Policy,
     store::{Actor, Change, ChangeKind, Commit, Record},
+    time::show,
 };
 
 /// The most problems, and the most warnings, that are reported.
@@ -158,7 +159,13 @@ impl Planner {
         let terms = self.validator()?.import_terms(&row.exemption)?;
         if let Some(end) = terms.expires_at.filter(|end| *end <= self.now) {
             self.plan.lapsed += 1;
-            self.warn(row.line, [format!("it expired at {end}, and is not added")]);
+            self.warn(
+                row.line,
+                [format!(
+                    "it expired at {}, and is not added",
+                    show::instant(end, &self.time_zone)
+                )],
+            );
             return Ok(());
         }
         // What exists was accepted before, whatever the policy has become since.

@@ -1,7 +1,7 @@
 //! Comparing a new exemption with those that overlap with it.
 
 use ipnet::IpNet;
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
     active_set::{ActiveSet, Other},
@@ -13,6 +13,7 @@ use crate::{
         search::{self, is_same_customer},
     },
     policy::characters::printable,
+    time::show,
 };
 
 /// Refuses what another customer has, and what exists already; the warnings name what changes nothing.
@@ -67,7 +68,7 @@ pub(super) fn taken(prefix: IpNet, other: &Other, customer: &str) -> String {
 pub(super) fn exists_already(other: &Other) -> String {
     let until = match other.terms.expires_at {
         None => "without an expiry".to_owned(),
-        Some(end) => format!("until {end}"),
+        Some(end) => format!("until {}", show::end(Some(end), &TimeZone::system())),
     };
     let how = match other.id {
         Some(id) => format!("`op25b exempt extend {id}` changes its expiry"),

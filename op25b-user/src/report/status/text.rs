@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use op25b_common::Reason;
 
 use super::types::{ExemptionStatus, FilterStatus, InterfaceStatus, State, UnreadableStatus};
+use crate::time::show;
 
 fn write_interfaces(f: &mut fmt::Formatter<'_>, interfaces: &[InterfaceStatus]) -> fmt::Result {
     let mut label = "interfaces";
@@ -71,11 +72,7 @@ impl fmt::Display for UnreadableStatus {
 
 impl fmt::Display for FilterStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let since = self
-            .policy
-            .loaded_at
-            .to_zoned_datetime(TimeZone::system())
-            .strftime("%Y-%m-%d %H:%M:%S %:z");
+        let since = show::instant(self.policy.loaded_at, &TimeZone::system());
         let (alone, daemon) = match self.state {
             State::EnforcingAlone => (" alone", "none; last "),
             State::PinnedElsewhere => ("", "in another pin directory; "),

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use jiff::{Timestamp, ToSpan as _};
 use op25b::{
     api::{Added, Extended, Removed, Restored},
     schema::{Document, Schema},
@@ -16,6 +17,17 @@ use crate::exempt_command::{
 
 const ID: &str = "01KAXQ3T5BH6Z8W2N4R7C9D1EF";
 const ADD: [&str; 5] = ["exempt", "add", "198.51.100.8/29", "--customer", "Example KK"];
+
+/// What is stored of it.
+const RECORD: &str = "  customer      Example KK
+  prefixes      198.51.100.8/29
+  destinations  everywhere
+  ticket        OPS-1042
+  added         2027-03-31 00:00:00 +00:00 by alice
+  ends          never
+  state         active
+  from          store
+";
 
 fn added() -> Added {
     Added {
@@ -46,7 +58,7 @@ fn add_requests_what_was_typed_and_prints_the_id_and_the_verdict() {
     let answer = scene.op25b(&[&ADD[..], &more].concat());
     answer.is(
         0,
-        &format!("{ID}\n  198.51.100.8 -> 203.0.113.1 port 25: pass (exempt)\n"),
+        &format!("{ID}\n{RECORD}  198.51.100.8 -> 203.0.113.1 port 25: pass (exempt)\n"),
         "warning: it is already let through by line 12 of the policy\n",
     );
     let requests = daemon.requests();
@@ -194,9 +206,7 @@ fn restore_sends_what_was_typed_and_prints_the_record_and_the_verdict() {
     ]);
     answer.is(
         0,
-        &format!(
-            "restored {ID} (Example KK): 198.51.100.8/29, ends never\n  198.51.100.8 -> 203.0.113.1 port 25: pass (exempt)\n"
-        ),
+        &format!("restored {ID}\n{RECORD}  198.51.100.8 -> 203.0.113.1 port 25: pass (exempt)\n"),
         "warning: this exemption never expires\n",
     );
     let request = &daemon.requests()[0];
@@ -220,11 +230,11 @@ fn a_change_without_a_verdict_is_done_and_warned_of() {
         })
     });
     let expected = format!("warning: {why}\n");
-    scene.op25b(&ADD).is(0, &format!("{ID}\n"), &expected);
+    scene.op25b(&ADD).is(0, &format!("{ID}\n{RECORD}"), &expected);
 }
 
 #[test]
-fn extend_prints_the_new_end() {
+fn extend_prints_the_whole_exemption_with_its_new_end() {
     let scene = Scene::new();
     let daemon = scene.daemon(|_| {
         let mut exemption = exemption(ID, "Example KK", "198.51.100.8/29");
@@ -245,16 +255,64 @@ fn extend_prints_the_new_end() {
         "renewed",
     ]);
     assert_eq!((answer.code, answer.stderr.as_str()), (Some(0), ""));
-    let first = answer.stdout.lines().next().unwrap();
+    let (before, after) = RECORD.split_once("never").unwrap();
     assert!(
-        first.starts_with(&format!("{ID} (Example KK) ends 2105-12-31 (in ")),
-        "{first}"
+        answer
+            .stdout
+            .starts_with(&format!("{ID}\n{before}2105-12-31 (in "))
+            && answer.stdout.ends_with(&format!(
+                "{after}  198.51.100.8 -> 203.0.113.1 port 25: pass (exempt)\n"
+            )),
+        "{answer:?}"
     );
     let request = &daemon.requests()[0];
     assert_eq!(request.line, format!("PATCH /v1/exemptions/{ID}"));
     assert_eq!(
         request.body,
-        json!({ "expires": "2105-12-31", "reason": "renewed" })
+        json!({ "expires": "2106-01-01T00:00:00Z", "reason": "renewed" })
     );
     assert!(request.key.is_some());
+}
+
+#[test]
+fn an_end_is_meant_and_shown_in_the_time_zone_of_who_asks() {
+    let scene = Scene::new();
+    let end = Timestamp::now().checked_add(6.minutes()).unwrap();
+    let warnings = [
+        "this exemption ends in 6 minutes",
+        "6m is 6 minutes: for 6 months write 6mo",
+    ];
+    let daemon = scene.daemon(move |_| {
+        let mut added = added();
+        added.exemption.terms.expires_at = Some(end);
+        added.warnings = warnings.map(str::to_owned).into();
+        ok(&added)
+    });
+    let local = end.to_zoned_datetime(jiff::tz::TimeZone::fixed(jiff::tz::offset(9)));
+    let shown = local
+        .strftime("  ends          %Y-%m-%d %H:%M:%S +09:00 (in ")
+        .to_string();
+    for (expires, sent) in [
+        ("6m", "6m"),
+        ("2100-03-31", "2100-03-31T15:00:00Z"),
+        ("2100/3/31 18:00", "2100-03-31T09:00:00Z"),
+        ("soon", "soon"),
+    ] {
+        let answer = scene.op25b_in_tokyo(&[&ADD[..], &["--expires", expires]].concat());
+        assert!(answer.stdout.contains(&shown), "{answer:?}");
+        assert_eq!(
+            answer.stderr,
+            warnings.map(|it| format!("warning: {it}\n")).concat()
+        );
+        assert_eq!(daemon.requests().last().unwrap().body["expires"], sent);
+    }
+    let answer = scene.op25b_in_tokyo(&[&ADD[..], &["--json"]].concat());
+    assert_eq!(answer.json()["warnings"], json!(warnings));
+    // Programs get UTC.
+    let ends = answer.json()["exemption"]["expires_at"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(ends.ends_with('Z'), "{ends}");
+    assert_eq!(ends.parse::<Timestamp>().unwrap(), end);
 }

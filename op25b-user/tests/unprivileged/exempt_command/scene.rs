@@ -60,14 +60,23 @@ impl Scene {
         self.op25b_fed(arguments, "")
     }
 
-    /// The same, with something to read on stdin.
+    /// Runs op25b in Tokyo.
+    pub fn op25b_in_tokyo(&self, arguments: &[&str]) -> Answer {
+        self.run(arguments, "", "JST-9")
+    }
+
+    /// The same as [`Self::op25b`], with something to read on stdin.
     pub fn op25b_fed(&self, arguments: &[&str], stdin: &str) -> Answer {
+        self.run(arguments, stdin, "UTC")
+    }
+
+    fn run(&self, arguments: &[&str], stdin: &str, time_zone: &str) -> Answer {
         let mut child = Command::new(env!("CARGO_BIN_EXE_op25b"))
             .args(arguments)
             .env("OP25B_BPFFS", self.path("bpf"))
             .env("OP25B_RUNTIME_DIR", self.path("run"))
             .env("OP25B_STATE_DIR", self.path("state"))
-            .env("TZ", "UTC")
+            .env("TZ", time_zone)
             .env_remove("RUST_LOG")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -8,12 +8,12 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow, ensure};
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use ulid::Ulid;
 
 use self::empty::EmptyStore;
 use crate::{
-    api::{self, Exemption, HistoryEntry, Page},
+    api::{Exemption, HistoryEntry, Page},
     cli::{daemon::block_on, paths::Paths, stderr},
     daemon::client::Listing,
     datapath::{
@@ -24,6 +24,7 @@ use crate::{
     policy::{self, Policy},
     report::exemptions::{self, FileExemptions, Selection},
     store::{Records, Texts, ids, sqlite},
+    time::Reader,
 };
 
 /// The items of a page.
@@ -84,10 +85,8 @@ impl Offline {
     /// The exemptions that match.
     pub(in crate::cli) fn list(&self, listing: &Listing) -> anyhow::Result<Vec<Exemption>> {
         let expiring = listing.expiring.as_deref();
-        let expiring = expiring.map(|time| {
-            let time = api::duration(time).context("not a time")?;
-            self.now.checked_add(time).context("too long a time")
-        });
+        let time_zone = TimeZone::system();
+        let expiring = expiring.map(|time| Reader::new(self.now, &time_zone).until(time));
         let within = listing
             .within
             .as_deref()

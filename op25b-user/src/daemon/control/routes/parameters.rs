@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 use super::super::limits::SUBSCRIBERS;
 use super::super::openapi::{Address, ReasonText, SEARCHED, SearchText};
 use crate::{
-    api::{Problem, duration},
+    api::Problem,
     enforcer::Connection,
     exemption::{Invalid, limits, search::Pattern},
     report::{
@@ -19,7 +19,7 @@ use crate::{
         exemptions::{Cursor, Selection},
     },
     store::{Revision, Texts},
-    time::Reader,
+    time::{Reader, TimeError},
 };
 
 /// The shortest and the longest time that a reload may wait for its confirmation.
@@ -62,8 +62,9 @@ pub(super) struct ListQuery {
     /// Only those with this in the note, found as a customer is.
     #[param(value_type = SearchText, inline, required = false)]
     note: Option<String>,
-    /// Only active ones that expire within this time, such as `14d` (`s`, `m`, `h`, `d` or `w`).
-    #[param(value_type = String, required = false, pattern = "^[0-9]{1,5}[smhdw]$", example = "14d")]
+    /// Only active ones that expire within this time, such as `14d` (`s`, `m`, `h`, `d`, `w`, `mo` or `y`), or before an instant by
+    /// RFC 3339. Dates and times without an offset are in the time zone of the router.
+    #[param(value_type = String, required = false, min_length = 1, max_length = 200, example = "14d")]
     expiring: Option<String>,
     /// Only those with a prefix that overlaps this prefix or address.
     #[serde(rename = "in")]
@@ -157,8 +158,9 @@ pub(super) struct SubscribersQuery {
     #[serde(rename = "in")]
     #[param(value_type = String, required = false, min_length = 2, max_length = 64, pattern = "^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$", example = "198.51.100.0/24")]
     within: Option<String>,
-    /// Only those with a packet within this time, such as `14d` (`s`, `m`, `h`, `d` or `w`).
-    #[param(value_type = String, required = false, pattern = "^[0-9]{1,5}[smhdw]$", example = "1d")]
+    /// Only those with a packet within this time, such as `14d` (`s`, `m`, `h`, `d`, `w`, `mo` or `y`), or since an instant by RFC 3339.
+    /// Dates and times without an offset are in the time zone of the router.
+    #[param(value_type = String, required = false, min_length = 1, max_length = 200, example = "1d")]
     since: Option<String>,
     /// The order: columns separated by commas, of `subscriber`, `pool`, `packets`, `blocked`, `monitored`, `syns`, `hidden`,
     /// `destinations`, `first-seen` and `last-seen`. Numbers and times are sorted with the greatest first; `+` before a column: the
@@ -210,7 +212,11 @@ impl ListQuery {
     pub(super) fn read(self, now: Timestamp) -> Result<Selection, Problem> {
         let expiring_before = match &self.expiring {
             None => None,
-            Some(text) => Some(end(text, now)?),
+            Some(text) => {
+                let time_zone = TimeZone::system();
+                let reader = Reader::new(now, &time_zone);
+                Some(read_time("expiring", text, |text| reader.until(text))?)
+            }
         };
         let within = self.within.as_deref().map(prefix).transpose()?;
         let after = match &self.after {
@@ -241,10 +247,13 @@ impl SubscribersQuery {
         }
         let since = match &self.since {
             None => None,
-            Some(text) => Some(
-                duration(text)
-                    .ok_or_else(|| Problem::bad_request("`since` must be a time such as 90m, 12h or 7d"))?,
-            ),
+            Some(text) => {
+                let now = Timestamp::now();
+                let time_zone = TimeZone::system();
+                let reader = Reader::new(now, &time_zone);
+                let since = read_time("since", text, |text| reader.beginning(text))?;
+                Some(now.duration_since(since))
+            }
         };
         let within = self.within.as_deref().map(prefix).transpose()?;
         let sort = match &self.sort {
@@ -326,9 +335,14 @@ fn limit(limit: u32) -> Result<usize, Problem> {
     usize::try_from(limit).map_err(|error| Problem::internal(error.to_string()))
 }
 
-fn end(text: &str, now: Timestamp) -> Result<Timestamp, Problem> {
-    let end = duration(text).and_then(|duration| now.checked_add(duration).ok());
-    end.ok_or_else(|| Problem::bad_request("`expiring` must be a time such as 12h, 14d or 2w"))
+/// Reads a time, or a length of time from now, of a parameter.
+fn read_time(
+    name: &str,
+    text: &str,
+    read: impl FnOnce(&str) -> Result<Timestamp, TimeError>,
+) -> Result<Timestamp, Problem> {
+    limits::text(name, text, limits::EXPIRY).map_err(|invalid| bad_request(&invalid))?;
+    read(text).map_err(|error| Problem::bad_request(format!("`{name}`: {error}")))
 }
 
 fn cursor(text: &str) -> Result<Cursor, Problem> {

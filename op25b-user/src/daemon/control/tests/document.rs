@@ -162,10 +162,10 @@ fn the_bounds_that_are_described_are_those_that_are_checked() {
         .unwrap();
     let required = explain.iter().map(|parameter| &parameter["required"]);
     assert!(required.eq([true, false, false]), "{explain:?}");
-    let pattern = |name: &str| {
+    let schema = |name: &str| {
         let parameter = parameters.iter().find(|it| it["name"] == name).unwrap();
-        parameter["schema"]["pattern"].as_str().unwrap().to_owned()
+        &parameter["schema"]
     };
-    assert_eq!(pattern("expiring"), crate::api::DURATION);
-    assert_eq!(pattern("after"), crate::report::exemptions::CURSOR);
+    assert_eq!(schema("expiring")["maxLength"], limits::EXPIRY);
+    assert_eq!(schema("after")["pattern"], crate::report::exemptions::CURSOR);
 }

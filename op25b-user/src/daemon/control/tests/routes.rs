@@ -47,6 +47,8 @@ async fn what_is_read_is_read_from_what_is_published_and_from_the_store() {
         ("ticket=nothing", 0),
         ("note=nothing", 0),
         ("expiring=14d", 0),
+        ("expiring=1mo", 0),
+        ("expiring=2100-01-01T00:00:00Z", 0),
         ("all=true", 2),
     ] {
         let list = fixture.get(&format!("/v1/exemptions?{query}")).await.json();
