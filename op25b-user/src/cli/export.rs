@@ -174,7 +174,8 @@ fn enforced(paths: &Paths) -> anyhow::Result<Option<Source>> {
     })?;
     let (policy, exemptions, file) = match asked {
         Response::Done((report, exemptions)) => {
-            let file = read_as_loaded(&report.policy_file, &report.policy_sha256)?;
+            let (path, sha256) = (report.policy_file.unwrap_or_default(), report.policy_sha256);
+            let file = read_as_loaded(&path, &sha256.unwrap_or_default())?;
             (file.policy, exemptions, file.path)
         }
         Response::Refused(problem) => return Err((*problem).into()),

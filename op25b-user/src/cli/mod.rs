@@ -36,6 +36,8 @@ pub const EXIT_NO: u8 = 1;
 pub const EXIT_FAILED: u8 = 2;
 /// Exit code of `status` and others without a running filter, as in the Linux Standard Base.
 pub const EXIT_NOT_RUNNING: u8 = 3;
+/// Exit code of `status` if the policy is enforced on some of its interfaces and not on others.
+pub const EXIT_PARTLY: u8 = 4;
 
 /// Block outbound port 25 (OP25B) from dynamic address pools, in XDP.
 #[derive(Debug, Parser)]
@@ -43,7 +45,7 @@ pub const EXIT_NOT_RUNNING: u8 = 3;
     version,
     propagate_version = true,
     after_help = "Exit codes: 0 done; 1 negative result, see the subcommand; 2 failed; \
-                  3 no filter is running (status, subscribers, stop)."
+                  3 no filter is running (status, subscribers, stop); 4 enforced in part (status)."
 )]
 pub struct Cli {
     /// Format of log lines on stderr.

@@ -106,7 +106,7 @@ fn remove_socket(runtime_dir: &Path) -> anyhow::Result<()> {
 fn answering(paths: &Paths) -> Option<u32> {
     let client = Client::new(&paths.runtime_dir);
     let report = block_on(async { timeout(PROMPT, client.status()).await });
-    Some(report.ok()?.ok()?.ok()?.pid)
+    report.ok()?.ok()?.ok()?.pid
 }
 
 /// Ends the daemon that holds the pins, if there is one; whether there was one.

@@ -9,7 +9,10 @@ use crate::{
     datapath::{NotIp, not_ip_of},
     enforcer::Enforcer,
     policy::Role,
-    report::{ExemptionStatus, FilterRecords, FilterStatus, InterfaceStatus, Metrics, PolicyStatus, State},
+    report::{
+        ExemptionStatus, FilterRecords, FilterStatus, InterfaceStatus, Metrics, PolicyStatus, State,
+        pool_statuses,
+    },
 };
 
 impl Daemon {
@@ -58,6 +61,8 @@ impl Daemon {
             Some(counters) => counters,
             None => filter.counters(Role::Subscriber)?,
         };
+        let pool_starts = filter.pool_starts()?;
+        let ipv6_misses = Some(filter.misses_v6()?);
         let description = enforcer.description();
         Ok(FilterStatus {
             state: State::Enforcing,
@@ -68,9 +73,11 @@ impl Daemon {
                 file: description.policy_file.clone(),
                 sha256: description.policy_sha256.clone(),
                 loaded_at: description.loaded_at,
+                loaded_by: description.loaded_by.clone(),
+                lists: description.lists.clone(),
             },
             interfaces,
-            pools: description.pools.clone(),
+            pools: pool_statuses(description, Some(&pool_starts), Timestamp::now()),
             relays: description.relays,
             exemptions: ExemptionStatus {
                 total: active + expired,
@@ -78,6 +85,7 @@ impl Daemon {
                 expired,
                 as_loaded: false,
             },
+            ipv6_misses,
             map_bytes,
             counters: subscriber,
             uplink_counters: of(Role::Uplink),

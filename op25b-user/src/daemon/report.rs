@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     enforcer::Enforcer,
+    policy::Wait,
     report::{DaemonReport, Enforcement, ExemptionReport, KnownInterface, interface_reports},
 };
 
@@ -17,8 +18,11 @@ impl Daemon {
     pub(super) fn publish(&mut self, enforcer: &Enforcer) -> String {
         let report = self.report(enforcer);
         let status = self.announce(&report, enforcer);
+        let description = enforcer.description();
         self.control.publish(View {
             report,
+            pins: self.options.bpffs.clone(),
+            reached: description.reached.clone(),
             interfaces: known_interfaces(enforcer),
             policy: Arc::clone(enforcer.policy()),
         });
@@ -28,13 +32,15 @@ impl Daemon {
     /// The present state.
     pub(super) fn report(&self, enforcer: &Enforcer) -> DaemonReport {
         let description = enforcer.description();
-        let interfaces = interface_reports(&known_interfaces(enforcer));
+        let interfaces = interface_reports(&known_interfaces(enforcer), &self.options.bpffs);
         DaemonReport {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             policy_file: description.policy_file.clone(),
             policy_sha256: description.policy_sha256.clone(),
             loaded_at: description.loaded_at,
+            loaded_by: description.loaded_by.clone(),
+            lists: description.lists.clone(),
             reloads: self.reloads.done,
             refused_reloads: self.reloads.refused,
             last_reload: self.reloads.last.clone(),
@@ -48,18 +54,20 @@ impl Daemon {
             state: Enforcement::of(&interfaces),
             interfaces,
             faults: enforcer.faults().list(),
-            // Read when somebody asks.
-            filter: None,
         }
     }
 }
 
 /// What is known of the policy's interfaces besides what the kernel reports.
 fn known_interfaces(enforcer: &Enforcer) -> Vec<KnownInterface> {
-    let interfaces = enforcer.interface_health().into_iter();
+    let interfaces = enforcer.policy().interfaces.iter();
     interfaces
-        .map(|health| KnownInterface {
+        .zip(enforcer.interface_health())
+        .map(|(wanted, health)| KnownInterface {
             name: health.name,
+            role: Some(wanted.role.name().to_owned()),
+            wanted_xdp: Some(wanted.xdp.name().to_owned()),
+            wait: Some(wanted.wait == Wait::Yes),
             program_id: health.program_id,
             is_lost: health.is_lost,
             interferences: health.interferences,

@@ -32,7 +32,7 @@ pub use object::{
 };
 pub use pins::{
     Ending, Holder, HolderError, PinnedElsewhere, PinnedPolicy, Pins, PinsError, Removed, holder,
-    pinned_elsewhere, pinned_policy, pinned_programs,
+    pinned_elsewhere, pinned_policy, pinned_programs, pinned_since,
 };
 pub use refusal::Refusal;
 pub use replace::{
@@ -40,7 +40,9 @@ pub use replace::{
     ReplaceError, Replacement, Skipped, Target, Upper, obstacles,
 };
 pub use settings::Settings;
-pub use stats::{Counters, FrameKind, Misses, NotIp, NotIpByIndex, SubscriberRecords, destinations};
+pub use stats::{
+    Counters, FrameKind, Misses, NotIp, NotIpByIndex, PoolStart, PoolStarts, SubscriberRecords, destinations,
+};
 pub(crate) use sys::xdp_features::XdpFeatures;
 pub use sys::{
     clock,

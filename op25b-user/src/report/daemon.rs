@@ -1,33 +1,34 @@
 //! The daemon's report on itself: bodies of the responses of its control socket.
 
-use std::{fmt, path::PathBuf};
+use std::path::{Path, PathBuf};
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
     enforcement::{Enforcement, InterfaceReport, KnownInterface, interface_reports},
     reload::{UnconfirmedReload, WentBack},
-    status::FilterStatus,
 };
-use crate::{datapath::LoadedBy, fault::Fault, time::show};
+use crate::{datapath::LoadedBy, fault::Fault};
 
-/// The answer to `GET /v1/status`. Adding a member is compatible, changing one is not.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// What a daemon knows of itself and of what it enforces.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DaemonReport {
     /// Its process id.
     pub pid: u32,
     /// Its version.
     pub version: String,
     /// The policy file that it reads.
-    #[schema(value_type = String)]
     pub policy_file: PathBuf,
     /// SHA-256 of the policy that is enforced.
     pub policy_sha256: String,
     /// When the policy that is enforced was loaded.
-    #[schema(value_type = String, format = DateTime)]
     pub loaded_at: Timestamp,
+    /// What had it loaded.
+    pub loaded_by: Option<LoadedBy>,
+    /// The lists that it names.
+    pub lists: Vec<PathBuf>,
     /// How many reloads succeeded.
     pub reloads: u64,
     /// How many were refused.
@@ -35,31 +36,23 @@ pub struct DaemonReport {
     /// The last one, whether it succeeded or was refused.
     pub last_reload: Option<LastReload>,
     /// The reload that waits for a confirmation.
-    #[serde(default)]
     pub unconfirmed_reload: Option<UnconfirmedReload>,
     /// The reload that was not confirmed in time and was taken back, until another one succeeds or the file is another one at a start.
-    #[serde(default)]
     pub went_back: Option<WentBack>,
     /// The exemptions of the policy file and the store, expired ones included.
-    #[serde(default)]
     pub exemptions: ExemptionReport,
     /// Whether the policy is enforced on all of its interfaces, when this was asked for.
-    #[serde(default)]
     pub state: Enforcement,
     /// The interfaces of the policy, as the kernel shows them when this is asked for.
     pub interfaces: Vec<InterfaceReport>,
     /// The faults that last.
-    #[serde(default)]
     pub faults: Vec<Fault>,
-    /// The filter in the kernel, as `op25b status` shows it; null if it runs on no interface, or while the daemon is too busy.
-    #[serde(default)]
-    pub filter: Option<FilterStatus>,
 }
 
 impl DaemonReport {
     /// Asks the kernel for the state of the interfaces.
-    pub(crate) fn ask_kernel(&mut self, known: &[KnownInterface]) {
-        self.interfaces = interface_reports(known);
+    pub(crate) fn ask_kernel(&mut self, known: &[KnownInterface], pins: &Path) {
+        self.interfaces = interface_reports(known, pins);
         self.state = Enforcement::of(&self.interfaces);
     }
 }
@@ -91,21 +84,4 @@ pub struct LastReload {
     pub user: Option<String>,
     /// Why it was refused; none if it succeeded.
     pub refused: Option<String>,
-}
-
-impl fmt::Display for LastReload {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { at, refused, .. } = self;
-        let asked_by = LoadedBy {
-            at: *at,
-            what: self.asked_by.clone(),
-            uid: self.uid,
-            user: self.user.clone(),
-        };
-        let at = show::instant(*at, &TimeZone::system());
-        match refused {
-            None => write!(f, "done at {at} ({asked_by})"),
-            Some(why) => write!(f, "REFUSED at {at} ({asked_by}): {why}"),
-        }
-    }
 }

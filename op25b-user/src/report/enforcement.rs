@@ -3,14 +3,15 @@
 //! Every reader shows what [`interface_reports`] and [`Enforcement::of`] return: metrics, `GET /v1/status`, `op25b status` and
 //! the service manager.
 
-use std::{fmt, io};
+use std::{fmt, io, path::Path};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
     counted::counted,
-    datapath::{Interface, Interfaces},
+    datapath::{Interface, Interfaces, pinned_since},
 };
 
 /// Whether a policy is enforced on its interfaces.
@@ -85,6 +86,19 @@ pub struct InterfaceReport {
     pub name: String,
     /// Whether the filter runs there.
     pub state: InterfaceState,
+    /// Its role in the policy; none if an earlier version loaded the filter.
+    #[serde(default)]
+    pub role: Option<String>,
+    /// The XDP mode that the policy wants: `auto`, `native` or `generic`; none if an earlier version loaded the filter.
+    #[serde(default)]
+    pub wanted_xdp: Option<String>,
+    /// Whether the policy lets it be missing (`wait: true`); none if an earlier version loaded the filter.
+    #[serde(default)]
+    pub wait: Option<bool>,
+    /// Since when the link that the filter runs on is attached; none if the filter does not run there, or its pin is not to be seen.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub since: Option<Timestamp>,
     /// The index of the interface that bears the name now.
     #[serde(default)]
     pub ifindex: Option<u32>,
@@ -142,6 +156,12 @@ impl InterfaceState {
 pub struct KnownInterface {
     /// Its name in the policy.
     pub name: String,
+    /// Its role in the policy.
+    pub role: Option<String>,
+    /// The XDP mode that the policy wants.
+    pub wanted_xdp: Option<String>,
+    /// Whether the policy lets it be missing.
+    pub wait: Option<bool>,
     /// The program that is to run there; none if no filter is loaded.
     pub program_id: Option<u32>,
     /// Whether another process has detached or replaced the filter.
@@ -156,12 +176,18 @@ pub struct KnownInterface {
     pub warnings: Vec<String>,
 }
 
-/// Asks the kernel which of these interfaces their program runs on.
+/// Asks the kernel which of these interfaces their program runs on, and since when their links are pinned in a directory.
 #[must_use]
-pub fn interface_reports(known: &[KnownInterface]) -> Vec<InterfaceReport> {
+pub fn interface_reports(known: &[KnownInterface], pins: &Path) -> Vec<InterfaceReport> {
     let interfaces = Interfaces::of(known.iter().map(|known| known.name.as_str()));
     let reports = known.iter().map(|known| match &interfaces {
-        Ok(interfaces) => known.report(interfaces.named(&known.name)),
+        Ok(interfaces) => {
+            let mut report = known.report(interfaces.named(&known.name));
+            if report.state == InterfaceState::Enforced {
+                report.since = pinned_since(pins, &known.name);
+            }
+            report
+        }
         Err(error) => known.unknown(error),
     });
     reports.collect()
@@ -183,12 +209,16 @@ impl KnownInterface {
             self.trouble.clone().or_else(|| match (state, other) {
                 (InterfaceState::Missing, _) => Some("there is no interface of this name".to_owned()),
                 (_, Some(other)) => Some(format!("another XDP program runs there (id {other})")),
-                (_, None) => None,
+                (_, None) => Some("no XDP program runs there".to_owned()),
             })
         };
         InterfaceReport {
             name: self.name.clone(),
             state,
+            role: self.role.clone(),
+            wanted_xdp: self.wanted_xdp.clone(),
+            wait: self.wait,
+            since: None,
             ifindex: found.map(|found| found.index),
             program_id: running.map(|xdp| xdp.program_id).or(other),
             why: (state != InterfaceState::Enforced).then(why).flatten(),
@@ -209,6 +239,10 @@ impl KnownInterface {
         InterfaceReport {
             name: self.name.clone(),
             state: InterfaceState::Unknown,
+            role: self.role.clone(),
+            wanted_xdp: self.wanted_xdp.clone(),
+            wait: self.wait,
+            since: None,
             ifindex: None,
             program_id: None,
             why: Some(format!("cannot examine the network interfaces: {error}")),
@@ -261,8 +295,12 @@ mod tests {
 
         let report = known().report(Some(&found(&[])));
         assert_eq!(
-            (report.state, report.program_id),
-            (InterfaceState::Unfiltered, None)
+            (report.state, report.program_id, report.why.as_deref()),
+            (
+                InterfaceState::Unfiltered,
+                None,
+                Some("no XDP program runs there")
+            )
         );
 
         let report = known().report(Some(&found(&[41])));

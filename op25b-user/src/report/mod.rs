@@ -17,8 +17,9 @@ pub(crate) use not_in_force::Compared;
 pub(crate) use pool_addresses::{PoolReport, pool_reports};
 pub use reload::{Confirmed, PolicyInForce, ReloadAnswer, ReloadResult, UnconfirmedReload, WentBack};
 pub use status::{
-    EnforcementStatus, ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State, Status,
-    StatusError, UnreadableStatus, status,
+    ComparedFile, ElsewhereStatus, EnforcementStatus, ExemptionStatus, FileReport, FileState, FilterStatus,
+    InterfaceStatus, KernelStatus, PolicyStatus, PoolState, PoolStatus, PoolWord, State, Status, StatusError,
+    UnreadableStatus, pool_statuses, status,
 };
 pub use subscribers::{
     CountsSince, FilterSubscribers, MissesRow, SortOrder, SubscriberQuery, SubscriberRow, Subscribers,

@@ -156,7 +156,12 @@ impl Filter {
 
     /// The output of `op25b status` about it.
     pub fn status(&self) -> anyhow::Result<FilterStatus> {
-        let text = self.ask(&["status", "--json"])?;
+        // Where the policy is enforced in part, the code is not 0.
+        let mut command = self.command(&["status", "--json"]);
+        let output = self
+            .router
+            .run(move || command.output().context("cannot run op25b"))?;
+        let text = String::from_utf8(output.stdout).context("not UTF-8")?;
         let status: Status =
             serde_json::from_str(&text).context("cannot read the output of op25b status --json")?;
         status
@@ -178,9 +183,14 @@ impl Filter {
 
     /// The output of another op25b, on the same router for the same paths.
     pub fn ask(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let mut command = self.command(arguments);
+        self.router.run(move || output_of(&mut command))
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(arguments).envs(self.places.iter().cloned());
-        self.router.run(move || output_of(&mut command))
+        command
     }
 
     /// Has the daemon enforce its policy as the file is now; what that changes.

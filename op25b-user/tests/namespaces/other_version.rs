@@ -151,7 +151,8 @@ fn from_what_is_not_understood_at_all_the_interfaces_are_taken_over_and_the_coun
         );
     }
     let status = scene.op25b(&["status", "--json"]).json();
-    assert_eq!(status["state"], "enforcing_alone");
+    assert_eq!(status["state"], "enforced");
+    assert_eq!(status["unreadable"][0]["state"], "enforcing_alone");
     assert_eq!(status["filters"], json!([]));
     assert_eq!(status["unreadable"][0]["interfaces"].as_array().unwrap().len(), 2);
     let explain = scene.op25b(&["explain", "--src", "198.51.100.10"]);

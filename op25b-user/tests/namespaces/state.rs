@@ -34,11 +34,24 @@ fn assert_state(scene: &Scene, state: &str) {
     let report = scene.daemon_report();
     assert_eq!(report["state"], state);
     let status = scene.op25b(&["status", "--json"]);
+    let code = match state {
+        "enforced" => 0,
+        "degraded" => 4,
+        _ => 3,
+    };
+    assert_eq!(
+        (status.code, &status.json()["state"]),
+        (Some(code), &state.into())
+    );
     assert_eq!(status.json()["enforcement"]["state"], state);
     assert_eq!(status.json()["enforcement"]["interfaces"], report["interfaces"]);
     let text = scene.op25b(&["status"]).stdout;
-    assert_eq!(text.starts_with("DEGRADED: "), state == "degraded", "{text}");
-    assert_eq!(text.starts_with("OPEN: "), state == "open", "{text}");
+    assert_eq!(
+        text.starts_with("PARTLY enforcing: "),
+        state == "degraded",
+        "{text}"
+    );
+    assert_eq!(text.starts_with("NOT enforcing: "), state == "open", "{text}");
     let page = scene.op25b(&["metrics"]).stdout;
     for other in ["enforced", "degraded", "open"] {
         let series = format!("op25b_state{{state=\"{other}\"}} {}", u8::from(other == state));
@@ -175,7 +188,7 @@ fn without_a_daemon_the_status_is_that_of_the_kernel() {
     assert_eq!(enforcement(&scene)["state"], "open");
     let text = scene.op25b(&["status"]).stdout;
     assert!(
-        text.starts_with("OPEN: enforcing on none of 2 interfaces: sub0 (unfiltered), corp0 (missing)\n"),
+        text.starts_with("NOT enforcing: sub0 and corp0 have no filter, and no daemon runs\n"),
         "{text}"
     );
 }

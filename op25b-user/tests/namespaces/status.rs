@@ -1,25 +1,35 @@
 //! `op25b status`: what the kernel enforces on this machine.
 
+use nix::sys::signal::Signal;
 use op25b_testlab::lab::{Host, Servers};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::scene::{Mounted, SMALL, Scene, lab_policy};
+use crate::support::{
+    foreign_program,
+    scene::{Mounted, SMALL, Scene, lab_policy},
+};
 
 #[test]
 fn without_a_filter_it_exits_with_3_and_prints_so() {
     let scene = Scene::new();
     let text = scene.op25b(&["status"]);
     assert_eq!(text.code, Some(3));
-    assert_eq!(
-        text.stdout,
-        "no op25b filter is running on the interfaces of this network namespace\n"
-    );
+    let nothing = "NOT enforcing: no op25b filter is running on the interfaces of this network namespace";
+    assert_eq!(text.stdout, format!("{nothing}\n"));
     assert_eq!(text.stderr, "");
     let json = scene.op25b(&["status", "--json"]);
     assert_eq!(json.code, Some(3));
+    let json = json.json();
     assert_eq!(
-        json.json(),
-        json!({ "state": "not_enforcing", "daemon": null, "filters": [], "unreadable": [], "faults": [] })
+        (&json["schema"], &json["state"]),
+        (&json!("op25b.status/1"), &json!("open"))
+    );
+    assert_eq!((&json["daemon"], &json["filters"]), (&json!(null), &json!([])));
+    let check = scene.op25b(&["status", "--check"]);
+    assert_eq!(check.code, Some(2));
+    assert_eq!(
+        check.stdout,
+        format!("OP25B CRITICAL - {nothing}|interfaces=0;;0:;0;0 faults=0;0;;0\n")
     );
 }
 
@@ -51,7 +61,10 @@ fn json_names_process_program_policy_interfaces_pools_exemptions_and_counters() 
     }
     assert_eq!(
         status["pools"],
-        json!([{ "name": "residential", "mode": "enforce", "prefixes": 2, "remembered": true }])
+        json!([{
+            "name": "residential", "mode": "enforce", "prefixes": 2, "remembered": true, "enforce_from": null,
+            "wanted": { "mode": "enforce", "until": null }, "actual": { "mode": "enforce", "until": null }
+        }])
     );
     assert!(status["uplink_counters"].is_null());
     assert_eq!(status["relays"], 1);
@@ -80,45 +93,177 @@ fn text_shows_the_same_as_json() {
     let (_, _, program) = scene.attached()[0];
     let answer = scene.op25b(&["status"]);
     assert_eq!(answer.code, Some(0));
-    let (first, rest) = answer.stdout.split_once('\n').unwrap();
-    assert!(first.starts_with("enforcing since 20"), "{first}");
-    let mut lines: Vec<_> = rest.lines().collect();
-    // In the order in which the kernel lists the interfaces.
-    lines[2..4].sort_by_key(|line| line.contains("sub0"));
-    assert!(
-        lines[2].ends_with(&format!("corp0 (subscriber, native, program {program})"))
-            && lines[3].ends_with(&format!("sub0 (subscriber, native, program {program})")),
-        "{rest}"
-    );
-    // How much it is depends on the policy's tables and on the processors.
-    let memory = lines
+    // How much it is depends on the policy's tables and on the processors; times are not known here.
+    let lines: Vec<_> = answer.stdout.lines().collect();
+    let lines: Vec<_> = lines
         .iter()
-        .position(|line| line.starts_with("  memory"))
-        .unwrap();
-    let mebibytes = lines.remove(memory).split_whitespace().nth(1).unwrap();
-    assert!((1..1000).contains(&mebibytes.parse::<u32>().unwrap()), "{rest}");
-    let others: Vec<_> = lines[..2].iter().chain(&lines[4..]).copied().collect();
+        .map(|line| match line.find(" 20") {
+            Some(time) if !line.contains("policy") => line[..time].trim_end(),
+            _ => line,
+        })
+        .filter(|line| !line.starts_with("  memory"))
+        .collect();
+    let daemon = format!(
+        "  daemon      process {} (op25b {})",
+        filter.pid(),
+        env!("CARGO_PKG_VERSION")
+    );
+    let file = format!("  policy      {}", policy.display());
+    let interface = |name| format!("  {name:<9}  subscriber  auto    native  {program:<7} ");
+    let (sub0, corp0) = (interface("sub0"), interface("corp0"));
     assert_eq!(
-        others,
+        lines,
         [
-            format!(
-                "  daemon      process {} (op25b {})",
-                filter.pid(),
-                env!("CARGO_PKG_VERSION")
-            ),
-            format!("  policy      {}", policy.display()),
-            "  pools       residential (enforce, prefixes: 2)".into(),
-            "  relays      0".into(),
-            "  exemptions  0 (0 active, 0 expired)".into(),
-            "  reason                packets".into(),
-            "  uninspectable               0".into(),
-            "  not_pooled                  0".into(),
-            "  relay                       0".into(),
-            "  exempt                      0".into(),
-            "  established                 0".into(),
-            "  monitored                   0".into(),
-            "  blocked                     0".into(),
+            "enforcing on 2 interfaces",
+            &daemon,
+            &file,
+            "  loaded     ",
+            "  file        is what is enforced",
+            "  interface  role        wanted  actual  program  since",
+            &sub0,
+            &corp0,
+            "  pool         wanted   actual   prefixes",
+            "  residential  enforce  enforce  2",
+            "  relays      0",
+            "  exemptions  0 (0 active, 0 expired)",
+            "  reason                packets",
+            "  uninspectable               0",
+            "  not_pooled                  0",
+            "  relay                       0",
+            "  exempt                      0",
+            "  established                 0",
+            "  monitored                   0",
+            "  blocked                     0",
         ]
+        .map(str::trim_end)
+    );
+    let document = scene.op25b(&["status", "--json"]).json();
+    assert_eq!(document, scene.daemon_report());
+    assert_eq!(document["loaded_by"]["what"], "start");
+    assert_eq!(document["file"]["state"], "same");
+    for interface in document["interfaces"].as_array().unwrap() {
+        assert!(
+            interface["since"].as_str().unwrap().starts_with("20"),
+            "{interface}"
+        );
+    }
+}
+
+/// An interface that may be missing and is, and a pool whose date lies ahead.
+const LATE: &str = "\
+version: 1
+interfaces:
+  - { name: sub0, role: subscriber }
+  - { name: corp0, role: subscriber, xdp: native }
+  - { name: late0, role: subscriber, wait: true }
+pools:
+  - { name: residential, prefixes: [198.51.100.0/24, 2001:db8:100::/40] }
+  - { name: mobile, prefixes: [203.0.113.0/25], enforce_from: 2099-01-01 }
+";
+
+/// The names of a document's members.
+fn members(document: &Value) -> Vec<&String> {
+    document.as_object().unwrap().keys().collect()
+}
+
+#[test]
+fn what_has_no_filter_is_shown_beside_what_has_with_the_reason_and_a_code_of_its_own() {
+    let scene = Scene::new();
+    let policy = scene.policy(LATE);
+    let filter = scene.filter(&policy);
+    assert_eq!(scene.op25b(&["reload"]).code, Some(0));
+    let text = scene.op25b(&["status"]);
+    assert_eq!(text.code, Some(4), "{text:?}");
+    let text = text.stdout;
+    assert!(
+        text.starts_with("PARTLY enforcing: late0 has no filter\n"),
+        "{text}"
+    );
+    let late0 = "  late0      subscriber  auto    MISSING  -        -\n    wait: true; ";
+    assert!(text.contains(late0), "{text}");
+    assert!(
+        text.contains("  corp0      subscriber  native  native   "),
+        "{text}"
+    );
+    assert!(text.contains("\n  residential  enforce "), "{text}");
+    assert!(text.contains("\n  mobile       monitor until 20"), "{text}");
+    assert!(text.contains(" (reload by root (uid 0))\n"), "{text}");
+    assert!(text.lines().count() <= 40, "{text}");
+    let brief = scene.op25b(&["status", "-br"]);
+    assert_eq!(brief.code, Some(4), "{brief:?}");
+    let states: Vec<_> = brief
+        .stdout
+        .lines()
+        .map(|line| line.split_whitespace().take(2).collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(states, ["sub0 ENFORCED", "corp0 ENFORCED", "late0 MISSING"]);
+    let check = scene.op25b(&["status", "--check"]);
+    assert_eq!(check.code, Some(2), "{check:?}");
+    let critical =
+        "OP25B CRITICAL - PARTLY enforcing: late0 has no filter|interfaces=2;;3:;0;3 pools_enforced=1;;;0;2 ";
+    assert!(check.stdout.starts_with(critical), "{check:?}");
+    let with_daemon = scene.op25b(&["status", "--json"]).json();
+    assert_eq!(
+        with_daemon["pools"][1]["actual"]["until"],
+        with_daemon["pools"][1]["enforce_from"]
+    );
+
+    // What is in the file now is not what is enforced, nor would it be.
+    scene.policy(&LATE.replace("2099-01-01", "2099-01-02"));
+    let file = || scene.op25b(&["status", "--json"]).json()["file"].clone();
+    assert_eq!(file()["state"], "differs");
+    scene.policy("version: 2\n");
+    assert_eq!(file()["state"], "invalid");
+    assert_eq!(scene.op25b(&["reload"]).code, Some(1));
+    let text = scene.op25b(&["status"]).stdout;
+    assert!(
+        text.contains("\n  file        DIFFERS from what is enforced, and would be REFUSED: "),
+        "{text}"
+    );
+    assert!(text.contains("\n  reload      REFUSED at 20"), "{text}");
+    let newest = &scene.daemon_report()["warnings"][0];
+    assert_eq!(
+        (&newest["level"], &newest["times"]),
+        (&json!("error"), &json!(1)),
+        "{newest}"
+    );
+
+    // Without a daemon the kernel says the same, and goes on to say it when others take the filter away.
+    filter.leave_by(Signal::SIGKILL).unwrap();
+    let alone = scene.op25b(&["status", "--json"]);
+    assert_eq!(alone.code, Some(4), "{alone:?}");
+    let alone = alone.json();
+    assert_eq!(members(&alone), members(&with_daemon));
+    assert_eq!(alone["pools"], with_daemon["pools"]);
+    assert_eq!(alone["loaded_by"], with_daemon["loaded_by"]);
+    assert_eq!(
+        (&alone["file"]["state"], &alone["reloads"]),
+        (&json!("invalid"), &json!(null))
+    );
+    assert_eq!(
+        alone["interfaces"][0]["since"],
+        with_daemon["interfaces"][0]["since"]
+    );
+    // The kernel keeps `ip` from it, and not who has the link.
+    let refused = scene.on_router("ip", &["link", "set", "corp0", "xdp", "off"]);
+    assert_ne!(refused.code, Some(0), "{refused:?}");
+    let [(_, pins), ..] = scene.router().places();
+    foreign_program::detach(&pins.join("links/corp0"));
+    let text = scene.op25b(&["status"]);
+    assert_eq!(text.code, Some(4), "{text:?}");
+    let headline = "PARTLY enforcing: corp0 and late0 have no filter, and no daemon runs\n";
+    assert!(text.stdout.starts_with(headline), "{text:?}");
+    let corp0 = "  corp0      subscriber  native  NONE     -        -\n    no XDP program runs there\n";
+    assert!(text.stdout.contains(corp0), "{text:?}");
+    foreign_program::detach(&pins.join("links/sub0"));
+    let text = scene.op25b(&["status"]);
+    assert_eq!(text.code, Some(3), "{text:?}");
+    let headline = "NOT enforcing: sub0, corp0 and late0 have no filter, and no daemon runs\n";
+    assert!(text.stdout.starts_with(headline), "{text:?}");
+    assert!(
+        text.stdout
+            .contains(&format!("  policy      {}\n", policy.display())),
+        "{text:?}"
     );
 }
 

@@ -22,10 +22,11 @@ fn is_loaded(id: u32) -> bool {
         .any(|loaded| loaded.id() == id)
 }
 
-/// The state in `op25b status`.
+/// The state of the filter in `op25b status`.
 fn state(scene: &Scene) -> String {
     let status = scene.op25b(&["status", "--json"]).json();
-    status["state"].as_str().unwrap().to_owned()
+    let state = status["filters"][0]["state"].as_str();
+    state.unwrap_or("not_enforcing").to_owned()
 }
 
 #[test]
@@ -48,7 +49,11 @@ fn no_signal_ends_the_filter_and_status_shows_it_without_a_daemon() {
         assert_eq!(state(&scene), "enforcing_alone");
         let text = scene.op25b(&["status"]);
         assert_eq!(text.code, Some(0));
-        assert!(text.stdout.starts_with("enforcing alone since 20"), "{text:?}");
+        assert!(
+            text.stdout
+                .starts_with("enforcing on 2 interfaces, and no daemon runs\n"),
+            "{text:?}"
+        );
         assert!(
             text.stdout.contains("\n  daemon      none; last process "),
             "{text:?}"

@@ -22,7 +22,8 @@ pub(super) fn explain(args: &Args) -> anyhow::Result<Option<ShownExplanation>> {
     };
     let response = block_on(async {
         let explained = client.explain(&connection).await?;
-        Ok((explained, client.status().await?.policy_file))
+        let status = client.status().await?;
+        Ok((explained, status.policy_file.unwrap_or_default()))
     })?;
     match response {
         Ok((explained, policy_file)) => Ok(Some(explanation(explained, policy_file))),

@@ -4,17 +4,20 @@ mod writer;
 
 use std::{env, fmt, io, io::IsTerminal as _, sync::OnceLock};
 
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Level, Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
-    EnvFilter,
+    EnvFilter, Layer, Registry,
     fmt::{
         FmtContext, MakeWriter,
         format::{FormatEvent, FormatFields, Writer},
     },
+    layer::SubscriberExt as _,
     registry::LookupSpan,
+    util::SubscriberInitExt as _,
 };
 
 use self::writer::Queue;
+use crate::recent_warnings::RecentWarnings;
 
 /// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -55,19 +58,23 @@ pub fn flush() {
 
 fn start_to(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static, format: Format, filter: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(filter));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = tracing_subscriber::fmt::layer()
         // It would print an error of stderr to stderr, and panic.
         .log_internal_errors(false)
         .with_writer(writer);
-    match format {
-        Format::Json => builder.json().with_target(false).init(),
-        Format::Human if is_read_by_journald() => builder.with_ansi(false).event_format(Journald).init(),
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
+        Format::Json => lines.json().with_target(false).boxed(),
+        Format::Human if is_read_by_journald() => lines.with_ansi(false).event_format(Journald).boxed(),
         Format::Human => {
             let colour = io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none();
-            builder.with_target(false).with_ansi(colour).init();
+            lines.with_target(false).with_ansi(colour).boxed()
         }
-    }
+    };
+    tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        // Whatever the log leaves out.
+        .with(RecentWarnings::of_this_process().with_filter(LevelFilter::WARN))
+        .init();
 }
 
 /// systemd sets this variable when it connects stderr to the journal (systemd.exec(5)).

@@ -17,7 +17,7 @@ use crate::{
         NewExemption, Page, Problem, ProblemKind, Removed, RestoreExemption, Restored, duration_text,
     },
     enforcer::Connection,
-    report::{Confirmed, DaemonReport, ReloadAnswer, SubscriberQuery, Subscribers},
+    report::{Confirmed, ReloadAnswer, Status, SubscriberQuery, Subscribers},
 };
 
 /// The most subscribers that the daemon lists at once.
@@ -66,7 +66,7 @@ impl Client {
     }
 
     /// The daemon's status.
-    pub(crate) async fn status(&self) -> Result<DaemonReport, ClientError> {
+    pub(crate) async fn status(&self) -> Result<Status, ClientError> {
         Call::get("/v1/status").send(&self.runtime_dir).await
     }
 

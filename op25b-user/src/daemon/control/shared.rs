@@ -1,6 +1,6 @@
 //! The state that the routes share, and what the daemon publishes to them.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{Semaphore, mpsc, oneshot, watch},
@@ -18,14 +18,18 @@ use crate::{
         events::scrapes::Scrape,
         request::{Question, Request},
     },
-    policy::Policy,
-    report::{DaemonReport, KnownInterface, exemptions::FileExemptions},
+    policy::{Policy, ReachedDates},
+    report::{ComparedFile, DaemonReport, KnownInterface, exemptions::FileExemptions},
 };
 
 /// The state that the daemon publishes to clients.
 pub(in crate::daemon) struct View {
     /// The daemon's report.
     pub(in crate::daemon) report: DaemonReport,
+    /// Where the filter is pinned.
+    pub(in crate::daemon) pins: PathBuf,
+    /// The dates of pools that were reached.
+    pub(in crate::daemon) reached: ReachedDates,
     /// What is known of the policy's interfaces besides what the kernel reports.
     pub(in crate::daemon) interfaces: Vec<KnownInterface>,
     /// The policy that is enforced.
@@ -40,6 +44,8 @@ pub(super) struct Shared {
     pub(super) view: watch::Receiver<Option<Arc<View>>>,
     pub(super) scrapes: mpsc::Sender<Scrape>,
     pub(super) readers: Readers,
+    /// The policy file as it was compared with what is enforced last.
+    pub(super) compared_file: ComparedFile,
     pub(super) names: Names,
     /// One import at a time: each may take much memory.
     pub(super) imports: Arc<Semaphore>,
@@ -59,6 +65,7 @@ impl Shared {
             view,
             scrapes,
             readers: Readers::new(open_reader),
+            compared_file: ComparedFile::default(),
             names: Names::default(),
             imports: Arc::new(Semaphore::new(1)),
         }
@@ -98,7 +105,7 @@ impl View {
     /// The daemon's report, with the state of the interfaces as the kernel shows it now.
     pub(super) fn report_now(&self) -> DaemonReport {
         let mut report = self.report.clone();
-        report.ask_kernel(&self.interfaces);
+        report.ask_kernel(&self.interfaces, &self.pins);
         report
     }
 

@@ -6,7 +6,7 @@ use thiserror::Error;
 use crate::{
     datapath::{
         object::Description,
-        stats::{Counters, NotIpByIndex, SubscriberRecords},
+        stats::{Counters, NotIpByIndex, PoolStarts, SubscriberRecords},
         sys::{interfaces::InterfacesError, map::MapError},
     },
     policy::Role,
@@ -43,6 +43,8 @@ pub struct FoundFilter {
     pub uplink: Counters,
     /// The frames that were not IP.
     pub not_ip: NotIpByIndex,
+    /// From when on each of its pools is enforced; none if this op25b cannot read its classes.
+    pub pool_starts: Option<PoolStarts>,
     /// Bytes of kernel memory that its maps take, about: their entries, without the kernel's own bookkeeping.
     pub map_bytes: u64,
     /// Its subscribers' records; none if this op25b cannot read their layout.

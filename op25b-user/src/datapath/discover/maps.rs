@@ -4,13 +4,15 @@ use aya::{
     maps::{Map, MapData, MapInfo},
     programs::ProgramInfo,
 };
-use op25b_common::names::{COUNTERS, DESCRIPTION, MISSES_V6, NOT_IP, SUBSCRIBERS_V4, SUBSCRIBERS_V6};
+use op25b_common::names::{
+    CLASSES, COUNTERS, DESCRIPTION, MISSES_V6, NOT_IP, SUBSCRIBERS_V4, SUBSCRIBERS_V6,
+};
 
 use super::found::{DiscoverError, FoundFilter, FoundInterface};
 use crate::{
     datapath::{
-        object::Described,
-        stats::{CounterTable, NotIpByIndex, RecordLayout, SubscriberRecords},
+        object::{Described, Description},
+        stats::{CounterTable, NotIpByIndex, PoolStarts, RecordLayout, SubscriberRecords},
         sys::map::{self, MapError, MapOp},
     },
     policy::Role,
@@ -80,6 +82,7 @@ impl Maps {
             let counters =
                 CounterTable::read(&Map::PerCpuArray(counters), &layout.reasons).map_err(unreadable)?;
             Ok(FoundFilter {
+                pool_starts: self.pool_starts(&description),
                 interfaces: interfaces.to_vec(),
                 description,
                 subscriber: counters.of(Role::Subscriber),
@@ -90,6 +93,13 @@ impl Maps {
             })
         };
         Ok(read())
+    }
+
+    /// From when on each pool is enforced. Another version's classes may be laid out otherwise.
+    fn pool_starts(&self, description: &Description) -> Option<PoolStarts> {
+        let is_of_this_version = description.version == env!("CARGO_PKG_VERSION");
+        let classes = self.open(CLASSES).ok()?.ok().filter(|_| is_of_this_version)?;
+        PoolStarts::read(&classes).ok()
     }
 
     /// The frames that were not IP; none if the version that loaded the filter does not count them.

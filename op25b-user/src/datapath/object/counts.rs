@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use aya::maps::{Map, MapData, PerCpuHashMap};
 use op25b_common::{
-    names::{COUNTERS, MISSES_V6, NOT_IP, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
+    names::{CLASSES, COUNTERS, MISSES_V6, NOT_IP, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
     not_ip::NotIpFrames,
     values::Subscriber,
 };
@@ -13,8 +13,8 @@ use super::{error::LoadError, filter::Filter, layout::Layout, maps};
 use crate::{
     datapath::{
         stats::{
-            CounterTable, Counters, Misses, NotIpByIndex, SubscriberRecords, misses_v6, records_v4,
-            records_v6,
+            CounterTable, Counters, Misses, NotIpByIndex, PoolStarts, SubscriberRecords, misses_v6,
+            records_v4, records_v6,
         },
         sys::map::{self, MapError},
     },
@@ -75,6 +75,11 @@ impl Filter {
     /// How often IPv6 packets found no record.
     pub fn misses_v6(&self) -> Result<Misses, LoadError> {
         Ok(misses_v6(self.map(MISSES_V6)?)?)
+    }
+
+    /// From when on each pool is enforced, by the classes in the kernel.
+    pub fn pool_starts(&self) -> Result<PoolStarts, LoadError> {
+        Ok(PoolStarts::read(maps::array(self.ebpf(), CLASSES)?)?)
     }
 
     /// The frames that were not IP.

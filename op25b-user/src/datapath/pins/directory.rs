@@ -29,6 +29,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use nix::unistd::geteuid;
 
 use super::{
@@ -342,6 +343,15 @@ pub fn holder(directory: &Path) -> Option<u32> {
 pub fn pinned_programs(directory: &Path) -> io::Result<Vec<u32>> {
     let links = pinned_links(directory)?.into_iter();
     Ok(links.map(|(_, program)| program).collect())
+}
+
+/// Since when the link of an interface is pinned in a directory: a link is pinned when it is made, and each next program runs on
+/// the same link. None if there is no such pin, or it cannot be examined.
+#[must_use]
+pub fn pinned_since(directory: &Path, interface: &str) -> Option<Timestamp> {
+    let pin = directory.join(LINKS).join(escaped(interface));
+    let made = pin.symlink_metadata().and_then(|pin| pin.modified()).ok()?;
+    Timestamp::try_from(made).ok()
 }
 
 /// The names of the interfaces whose links are pinned in a directory and run a program, with its id.

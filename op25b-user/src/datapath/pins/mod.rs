@@ -11,7 +11,7 @@ mod namespace;
 mod policy;
 mod snapshot;
 
-pub use directory::{Pins, Removed, holder, pinned_programs};
+pub use directory::{Pins, Removed, holder, pinned_programs, pinned_since};
 pub use error::PinsError;
 pub use holder::{Ending, Holder, HolderError};
 pub use namespace::{PinnedElsewhere, pinned_elsewhere};

@@ -2,11 +2,13 @@
 
 mod counters;
 mod not_ip;
+mod pool_starts;
 mod record_layout;
 mod subscribers;
 
 pub use counters::Counters;
 pub use not_ip::{FrameKind, NotIp, NotIpByIndex};
+pub use pool_starts::{PoolStart, PoolStarts};
 pub use subscribers::{Misses, SubscriberRecords, destinations};
 pub(crate) use {
     counters::CounterTable,

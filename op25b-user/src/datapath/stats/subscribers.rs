@@ -15,6 +15,9 @@ use op25b_common::{
     values::{MISS_SLOTS, Subscriber, SubscriberBlock},
 };
 
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
 use super::record_layout::RecordLayout;
 use crate::{
     datapath::sys::{map::MapError, mapping},
@@ -22,7 +25,7 @@ use crate::{
 };
 
 /// How often IPv6 packets found no record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Misses {
     /// A record was created: as many as that, less those that exist, were evicted for others.
     pub begun: u64,

@@ -42,6 +42,29 @@ pub(crate) fn copy<T: Copy>(data: &MapData, values: &[T]) -> io::Result<()> {
     Ok(())
 }
 
+/// Reads all values of an array map that was created with `BPF_F_MMAPABLE`, one after the other.
+pub(crate) fn visit<T: Pod>(data: &MapData, mut read: impl FnMut(T)) -> io::Result<()> {
+    const { assert!(WINDOW_BYTES.is_multiple_of(size_of::<T>()) && size_of::<T>().is_multiple_of(8)) };
+    let count = data.info().map_err(io::Error::other)?.max_entries() as usize;
+    let length = count * size_of::<T>();
+    if length != self::length(data)? {
+        return Err(io::Error::other("the map has values of another size"));
+    }
+    for start in (0..length).step_by(WINDOW_BYTES) {
+        let bytes = (length - start).min(WINDOW_BYTES);
+        let mapping = MmapOptions::new()
+            .offset(start as u64)
+            .len(bytes)
+            .map_raw_read_only(&data.fd().as_fd())?;
+        let values = mapping.as_ptr().cast::<T>();
+        for index in 0..bytes / size_of::<T>() {
+            // SAFETY: within the mapping; any bytes are a value, and one that changes meanwhile is torn at worst.
+            read(unsafe { values.add(index).read_volatile() });
+        }
+    }
+    Ok(())
+}
+
 /// The unit in which array maps are mapped.
 const PAGE: usize = 4096;
 

@@ -1,11 +1,13 @@
-//! The report of `op25b status`: what every filter here enforces, since when and where, as JSON or as text.
+//! The report of `op25b status`: what should be enforced and what every filter here enforces, since when, where and for whom.
 
+mod document;
+mod file;
+mod filter;
+mod pools;
 mod read;
-mod text;
-mod types;
 
-pub use read::{StatusError, status};
-pub use types::{
-    EnforcementStatus, ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State, Status,
-    UnreadableStatus,
-};
+pub use document::{ElsewhereStatus, EnforcementStatus, Status, UnreadableStatus};
+pub use file::{ComparedFile, FileReport, FileState};
+pub use filter::{ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State};
+pub use pools::{PoolState, PoolStatus, PoolWord, pool_statuses};
+pub use read::{KernelStatus, StatusError, status};

@@ -8,18 +8,19 @@ use std::{
 use jiff::Timestamp;
 use thiserror::Error;
 
-use super::types::{
-    ElsewhereStatus, EnforcementStatus, ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State,
-    Status, UnreadableStatus,
+use super::{
+    document::{ElsewhereStatus, Status, UnreadableStatus},
+    filter::{ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State},
+    pools::pool_statuses,
 };
 use crate::{
     datapath::{
-        NotIpByIndex, PinnedPolicy,
+        Description, NotIpByIndex,
         discover::{self, DiscoverError, Found, FoundFilter, FoundInterface},
         holder, not_ip_of, pinned_elsewhere, pinned_policy, pinned_programs,
     },
     policy::Role,
-    report::enforcement::{Enforcement, KnownInterface, interface_reports},
+    report::enforcement::{InterfaceReport, InterfaceState, KnownInterface, interface_reports},
 };
 
 /// Why there is no report.
@@ -38,8 +39,18 @@ pub enum StatusError {
     },
 }
 
-/// Reports the filters of this network namespace from the kernel alone; `bpffs` is the pin directory whose state is reported.
-pub async fn status(bpffs: &Path) -> Result<Status, StatusError> {
+/// What the kernel shows.
+#[derive(Debug)]
+pub struct KernelStatus {
+    /// The report, without what only a daemon knows.
+    pub status: Status,
+    /// The description of the policy that the report is about.
+    pub description: Option<Description>,
+}
+
+/// Reports the filters of this network namespace from the kernel alone; `bpffs` is the pin directory whose policy should be enforced
+/// on its interfaces. If nothing is pinned there, that is the policy of the filter that runs.
+pub async fn status(bpffs: &Path) -> Result<KernelStatus, StatusError> {
     let now = Timestamp::now();
     let Found { filters, unreadable } = discover::find().await?;
     let daemon = holder(bpffs);
@@ -49,7 +60,11 @@ pub async fn status(bpffs: &Path) -> Result<Status, StatusError> {
     };
     let pinned = pinned_programs(bpffs).map_err(unreadable_pins)?;
     let elsewhere = pinned_elsewhere(bpffs).map_err(unreadable_pins)?;
-    let policy = pinned_policy(bpffs).map_err(unreadable_pins)?;
+    // The names of a policy that is enforced in another network namespace are those of its interfaces.
+    let policy = match &elsewhere {
+        Some(_) => None,
+        None => pinned_policy(bpffs).map_err(unreadable_pins)?,
+    };
     let state = |interfaces: &[FoundInterface]| {
         let mut programs = interfaces.iter().map(|interface| interface.program_id);
         if !programs.any(|program| pinned.contains(&program)) {
@@ -60,10 +75,39 @@ pub async fn status(bpffs: &Path) -> Result<Status, StatusError> {
             State::EnforcingAlone
         }
     };
-    let filters: Vec<_> = filters
+    let mut interfaces = Vec::new();
+    match &policy {
+        // Earlier versions do not describe them.
+        Some(policy) if !policy.description.interfaces.is_empty() => {
+            let program_id = |role: &str| policy.program_id(role);
+            interfaces = interface_reports(&known(&policy.description, program_id), bpffs);
+        }
+        _ if elsewhere.is_some() => {}
+        _ => {
+            for filter in &filters {
+                if filter.description.interfaces.is_empty() {
+                    interfaces.extend(filter.interfaces.iter().map(only_found));
+                    continue;
+                }
+                let program_id = |role: &str| {
+                    let mut attached = filter.interfaces.iter();
+                    let found = attached.find(|interface| interface.role.name() == role);
+                    found.map(|interface| interface.program_id)
+                };
+                interfaces.extend(interface_reports(&known(&filter.description, program_id), bpffs));
+            }
+            let unreadable = unreadable.iter().flat_map(|filter| &filter.interfaces);
+            interfaces.extend(unreadable.map(only_found));
+        }
+    }
+    let description = policy.as_ref().map(|policy| policy.description.clone());
+    let description = description.or_else(|| Some(filters.first()?.description.clone()));
+    let description = description.filter(|_| elsewhere.is_none());
+    let mut filters: Vec<_> = filters
         .into_iter()
         .map(|found| filter_status(state(&found.interfaces), found, now))
         .collect();
+    filters.sort_by_key(|filter| filter.state == State::PinnedElsewhere);
     let unreadable: Vec<_> = unreadable
         .into_iter()
         .map(|found| UnreadableStatus {
@@ -72,48 +116,69 @@ pub async fn status(bpffs: &Path) -> Result<Status, StatusError> {
             why: found.why,
         })
         .collect();
-    let here = filters.iter().map(|filter| filter.state);
-    let here = here.chain(unreadable.iter().map(|filter| filter.state));
-    Ok(Status {
-        state: here
-            .min_by_key(|state| *state as u8)
-            .unwrap_or(State::NotEnforcing),
+    let mut status = Status::nothing();
+    if policy.is_some() || !interfaces.is_empty() {
+        status = status.with_interfaces(interfaces);
+    }
+    if let Some(description) = &description {
+        status.version = Some(description.version.clone());
+        status.policy_file = Some(description.policy_file.clone());
+        status.policy_sha256 = Some(description.policy_sha256.clone());
+        status.lists.clone_from(&description.lists);
+        status.loaded_at = Some(description.loaded_at);
+        status.loaded_by.clone_from(&description.loaded_by);
+        // One whose filter runs nowhere has pools all the same.
+        status.pools = pool_statuses(description, None, now);
+    }
+    let status = Status {
+        pid: daemon,
         daemon,
-        // The names of a policy that is enforced in another network namespace are those of its interfaces.
-        enforcement: policy
-            .filter(|_| elsewhere.is_none())
-            .as_ref()
-            .and_then(enforcement),
         elsewhere: elsewhere.map(|elsewhere| ElsewhereStatus {
             network_namespace: elsewhere.namespace,
             interfaces: elsewhere.interfaces,
         }),
-        filters,
         unreadable,
-        faults: Vec::new(),
-    })
+        ..status.with_filters(filters)
+    };
+    Ok(KernelStatus { status, description })
 }
 
-/// Whether a pinned policy is enforced on its interfaces; none of one whose version does not describe them.
-fn enforcement(policy: &PinnedPolicy) -> Option<EnforcementStatus> {
-    let interfaces = policy.description.interfaces.iter();
-    let known: Vec<_> = interfaces
+/// The interfaces of a policy, with the ids of the programs that are to run there by role.
+fn known(description: &Description, program_id: impl Fn(&str) -> Option<u32>) -> Vec<KnownInterface> {
+    let interfaces = description.interfaces.iter();
+    interfaces
         .map(|interface| KnownInterface {
             name: interface.name.clone(),
-            program_id: policy.program_id(&interface.role),
+            role: Some(interface.role.clone()),
+            wanted_xdp: interface.xdp.clone(),
+            wait: interface.wait,
+            program_id: program_id(&interface.role),
             ..KnownInterface::default()
         })
-        .collect();
-    (!known.is_empty()).then(|| {
-        let interfaces = interface_reports(&known);
-        EnforcementStatus {
-            state: Enforcement::of(&interfaces),
-            interfaces,
-        }
-    })
+        .collect()
+}
+
+/// An interface with a filter of which nothing else is known.
+fn only_found(found: &FoundInterface) -> InterfaceReport {
+    InterfaceReport {
+        name: found.name.clone(),
+        state: InterfaceState::Enforced,
+        role: Some(found.role.name().to_owned()),
+        wanted_xdp: None,
+        wait: None,
+        since: None,
+        ifindex: Some(found.index),
+        program_id: Some(found.program_id),
+        why: None,
+        xdp: Some(found.mode.to_owned()),
+        native_refused: None,
+        warnings: Vec::new(),
+        interferences: 0,
+    }
 }
 
 fn filter_status(state: State, found: FoundFilter, now: Timestamp) -> FilterStatus {
+    let pools = pool_statuses(&found.description, found.pool_starts.as_ref(), now);
     let description = found.description;
     let expired = description
         .exemption_ends
@@ -133,9 +198,11 @@ fn filter_status(state: State, found: FoundFilter, now: Timestamp) -> FilterStat
             file: description.policy_file,
             sha256: description.policy_sha256,
             loaded_at: description.loaded_at,
+            loaded_by: description.loaded_by,
+            lists: description.lists,
         },
         interfaces: interface_statuses(found.interfaces, &found.not_ip),
-        pools: description.pools,
+        pools,
         relays: description.relays,
         exemptions: ExemptionStatus {
             total: description.exemptions,
@@ -143,6 +210,7 @@ fn filter_status(state: State, found: FoundFilter, now: Timestamp) -> FilterStat
             expired,
             as_loaded: true,
         },
+        ipv6_misses: found.records.and_then(|records| records.misses_v6().ok()),
         map_bytes: found.map_bytes,
         counters: found.subscriber,
         uplink_counters: has_uplink.then_some(found.uplink),

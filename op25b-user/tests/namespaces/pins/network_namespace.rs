@@ -89,14 +89,14 @@ fn status_and_stop_say_that_the_filter_is_of_another_network_namespace() {
         "{text:?}"
     );
     let json = with_pins(&["status", "--json"]).json();
-    assert_eq!(json["state"], "not_enforcing");
+    assert_eq!(json["state"], "open");
     assert_eq!(
         json["elsewhere"]["interfaces"],
         serde_json::json!(["corp0", "sub0"])
     );
     assert!(json["elsewhere"]["network_namespace"].to_string().contains(name));
     let own = theirs.op25b(&["status", "--json"]).json();
-    assert_eq!(own["state"], "enforcing");
+    assert_eq!(own["state"], "enforced");
     assert!(own["elsewhere"].is_null(), "{own}");
 
     let answer = with_pins(&["stop", "--detach"]);

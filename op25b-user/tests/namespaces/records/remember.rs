@@ -56,9 +56,9 @@ fn records_that_the_policy_does_not_remember_any_more_are_discarded_and_every_re
         "{text}"
     );
     let status = scene.op25b(&["status"]).stdout;
-    assert!(status.contains("homes (enforce, prefixes: 1)"), "{status}");
+    assert!(status.contains("  homes  enforce  enforce  1\n"), "{status}");
     assert!(
-        status.contains("flats (enforce, prefixes: 1, not remembered)"),
+        status.contains("  no records  of subscribers of flats\n"),
         "{status}"
     );
 

@@ -10,6 +10,7 @@ use axum::{
 };
 use jiff::Timestamp;
 use serde::Serialize;
+use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::{
@@ -27,9 +28,10 @@ use crate::{
         events::scrapes::Scrape,
         request::{Caller, Question, Request},
     },
+    recent_warnings::RecentWarnings,
     report::{
-        Compared, Confirmed, CountsSince, DaemonReport, InterfaceState, ReloadAnswer, Subscribers,
-        SubscribersError, subscribers_of,
+        Compared, Confirmed, CountsSince, FileReport, ReloadAnswer, Status, Subscribers, SubscribersError,
+        subscribers_of,
     },
     store::{NoRecords, Records, StoreError},
 };
@@ -49,21 +51,33 @@ struct ReloadRefused {
 /// Reports the daemon's status.
 #[utoipa::path(
     get, path = "/v1/status", tag = "daemon",
-    responses((status = 200, description = "The status.", body = DaemonReport), ReadProblems)
+    responses((status = 200, description = "The status.", body = Status), ReadProblems)
 )]
-pub(super) async fn status(State(shared): State<Shared>) -> Result<Json<DaemonReport>, Problem> {
-    let mut report = shared.view()?.report_now();
-    // The rest of the status is there even if the kernel cannot be read.
-    let filter = shared.scrape(limits::STATUS, Scrape::Filter).await.ok();
-    report.filter = filter.and_then(|mut filter| {
-        let enforced = |name: &str| {
-            let mut interfaces = report.interfaces.iter();
-            interfaces.any(|interface| interface.name == name && interface.state == InterfaceState::Enforced)
-        };
-        filter.interfaces.retain(|interface| enforced(&interface.name));
-        (!filter.interfaces.is_empty()).then_some(filter)
-    });
-    Ok(Json(report))
+pub(super) async fn status(State(shared): State<Shared>) -> Result<Json<Status>, Problem> {
+    let view = shared.view()?;
+    let report = view.report_now();
+    // The rest of the status is there even if the kernel cannot be read, or the disk of the policy file does not answer.
+    let filter = shared.scrape(limits::STATUS, Scrape::Filter);
+    let (filter, file) = tokio::join!(filter, policy_file(&shared, &view));
+    Ok(Json(Status {
+        file: Some(file),
+        warnings: RecentWarnings::of_this_process().newest_first(),
+        ..Status::of_daemon(report, filter.ok())
+    }))
+}
+
+/// How the policy file compares with what is enforced.
+async fn policy_file(shared: &Shared, view: &View) -> FileReport {
+    let compared = shared.compared_file.clone();
+    let (path, enforced) = (view.report.policy_file.clone(), view.report.policy_sha256.clone());
+    let reached = view.reached.clone();
+    let read = shared
+        .readers
+        .work(move || compared.compare(&path, &enforced, &reached));
+    match timeout(limits::STATUS, read).await {
+        Ok(Ok(report)) => report,
+        _ => FileReport::unanswered(),
+    }
 }
 
 /// Returns the metrics, for a monitoring system.

@@ -27,7 +27,7 @@ use crate::{
         request::{Question, Request},
     },
     enforcer::Connection,
-    policy::parse,
+    policy::{ReachedDates, parse},
     report::{DaemonReport, Enforcement, ExemptionReport, ReloadAnswer},
     store::{
         Record, Records, StoreError,
@@ -75,6 +75,8 @@ fn view() -> View {
             policy_file: PathBuf::from("/etc/op25b/policy.yaml"),
             policy_sha256: String::new(),
             loaded_at: Timestamp::UNIX_EPOCH,
+            loaded_by: None,
+            lists: Vec::new(),
             reloads: 0,
             refused_reloads: 0,
             last_reload: None,
@@ -83,8 +85,9 @@ fn view() -> View {
             state: Enforcement::Open,
             interfaces: Vec::new(),
             faults: Vec::new(),
-            filter: None,
         },
+        pins: PathBuf::from("/sys/fs/bpf/op25b"),
+        reached: ReachedDates::default(),
         interfaces: Vec::new(),
         policy: Arc::new(parse("policy.yaml", POLICY).unwrap().policy),
     }

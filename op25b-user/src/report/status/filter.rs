@@ -1,4 +1,4 @@
-//! The report of `op25b status`: one record for each filter.
+//! One filter in the kernel, as `op25b status` shows it.
 
 use std::path::PathBuf;
 
@@ -6,64 +6,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::pools::PoolStatus;
 use crate::{
-    datapath::{Counters, NotIp, PoolSummary},
-    fault::Fault,
-    report::{
-        daemon::LastReload,
-        enforcement::{Enforcement, InterfaceReport},
-    },
+    datapath::{Counters, LoadedBy, Misses, NotIp},
+    report::daemon::LastReload,
 };
-
-/// The whole report.
-#[derive(Clone, Debug, Serialize)]
-pub struct Status {
-    /// Whether the filter of the pin directory enforces.
-    pub state: State,
-    /// The daemon's process, if one holds the pin directory.
-    pub daemon: Option<u32>,
-    /// Whether the policy of the pin directory is enforced on each of its interfaces; none if nothing is pinned.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub enforcement: Option<EnforcementStatus>,
-    /// The filter of the pin directory, if it runs in another network namespace.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub elsewhere: Option<ElsewhereStatus>,
-    /// The filters on interfaces of this network namespace, wherever they are pinned.
-    pub filters: Vec<FilterStatus>,
-    /// Those of them that another version of op25b loaded, and that this one cannot read.
-    pub unreadable: Vec<UnreadableStatus>,
-    /// The faults that the daemon reports, if it answers at its control socket.
-    pub faults: Vec<Fault>,
-}
-
-/// Whether a policy is enforced, as the kernel shows it.
-#[derive(Clone, Debug, Serialize)]
-pub struct EnforcementStatus {
-    /// On all of its interfaces, on some or on none.
-    pub state: Enforcement,
-    /// Its interfaces.
-    pub interfaces: Vec<InterfaceReport>,
-}
-
-/// A filter that runs in another network namespace.
-#[derive(Clone, Debug, Serialize)]
-pub struct ElsewhereStatus {
-    /// That network namespace.
-    pub network_namespace: String,
-    /// The interfaces that it runs on there.
-    pub interfaces: Vec<String>,
-}
-
-/// A filter whose description this version cannot read.
-#[derive(Clone, Debug, Serialize)]
-pub struct UnreadableStatus {
-    /// Whether it enforces, and whether a daemon runs.
-    pub state: State,
-    /// Where it is attached.
-    pub interfaces: Vec<InterfaceStatus>,
-    /// Which part of it cannot be read, and why.
-    pub why: String,
-}
 
 /// Whether a filter enforces, and whether a daemon keeps it up to date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -96,11 +43,14 @@ pub struct FilterStatus {
     /// Where it is attached.
     pub interfaces: Vec<InterfaceStatus>,
     /// The pools.
-    pub pools: Vec<PoolSummary>,
+    pub pools: Vec<PoolStatus>,
     /// How many relays there are.
     pub relays: usize,
     /// The exemptions.
     pub exemptions: ExemptionStatus,
+    /// How often IPv6 packets found no record of their subscriber; none if the kernel's records cannot be read.
+    #[serde(default)]
+    pub ipv6_misses: Option<Misses>,
     /// Bytes of kernel memory that the filter's maps hold.
     pub map_bytes: u64,
     /// Packets from subscribers by the reasons of the verdict table.
@@ -122,6 +72,13 @@ pub struct PolicyStatus {
     /// When it was loaded into the kernel.
     #[schema(value_type = String, format = DateTime)]
     pub loaded_at: Timestamp,
+    /// What had it loaded, when and for whom; none if an earlier version loaded it.
+    #[serde(default)]
+    pub loaded_by: Option<LoadedBy>,
+    /// The lists that it reads.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    pub lists: Vec<PathBuf>,
 }
 
 /// One attachment.

@@ -1,0 +1,41 @@
+//! `op25b status -br`: one line for each interface.
+
+use std::fmt::Write as _;
+
+use super::{headline::headline, tables::why_not};
+use crate::report::{InterfaceReport, InterfaceState, Status};
+
+/// One line for each interface of the policy: its name, its state, its role, its XDP mode and program, or why it has none. Without
+/// any interface, the headline.
+pub(super) fn text(status: &Status) -> String {
+    if status.interfaces.is_empty() {
+        return headline(status) + "\n";
+    }
+    let names = status.interfaces.iter().map(|interface| interface.name.len());
+    // As `ip -br link` does, which leaves room for the longest name.
+    let width = names.max().unwrap_or_default().max(16);
+    let mut text = String::new();
+    for interface in &status.interfaces {
+        // Writing to a String does not fail.
+        let _ = writeln!(
+            text,
+            "{:<width$} {:<10} {:<10} {}",
+            interface.name,
+            interface.state.name().to_uppercase(),
+            interface.role.as_deref().unwrap_or("-"),
+            details(interface)
+        );
+    }
+    text
+}
+
+fn details(interface: &InterfaceReport) -> String {
+    if interface.state == InterfaceState::Enforced {
+        let mode = interface.xdp.as_deref().unwrap_or("-");
+        return match interface.program_id {
+            Some(program) => format!("{mode:<10} program {program}"),
+            None => mode.to_owned(),
+        };
+    }
+    format!("{:<10} {}", "-", why_not(interface))
+}

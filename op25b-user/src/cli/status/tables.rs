@@ -1,0 +1,96 @@
+//! The interfaces and pools of `op25b status`: what is wanted of each beside what is there.
+
+use super::lines::Lines;
+use crate::report::{InterfaceReport, InterfaceState, PoolState, PoolStatus, PoolWord};
+
+/// What is wanted of each interface and what is there. Why there is no filter is in a line of its own.
+pub(super) fn interfaces(lines: &mut Lines<'_>, interfaces: &[InterfaceReport]) {
+    if interfaces.is_empty() {
+        return;
+    }
+    let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+    let header = ["interface", "role", "wanted", "actual", "program", "since"];
+    let mut rows = vec![(header.map(str::to_owned), None)];
+    for interface in interfaces {
+        let is_enforced = interface.state == InterfaceState::Enforced;
+        let program = interface.program_id.filter(|_| is_enforced);
+        let cells = [
+            interface.name.clone(),
+            or_dash(interface.role.clone()),
+            or_dash(interface.wanted_xdp.clone()),
+            actual(interface),
+            or_dash(program.map(|id| id.to_string())),
+            or_dash(interface.since.map(|since| lines.shown(since))),
+        ];
+        rows.push((cells, (!is_enforced).then(|| why_not(interface))));
+    }
+    lines.table(&rows);
+}
+
+/// The XDP mode in which the filter runs, or that it does not.
+fn actual(interface: &InterfaceReport) -> String {
+    match (&interface.xdp, interface.state) {
+        (Some(mode), InterfaceState::Enforced) => mode.clone(),
+        (None, InterfaceState::Enforced) => "filtered".to_owned(),
+        (_, InterfaceState::Unfiltered) => "NONE".to_owned(),
+        (_, state) => state.name().to_uppercase(),
+    }
+}
+
+/// Why an interface has no filter.
+pub(super) fn why_not(interface: &InterfaceReport) -> String {
+    let wait = match interface.wait {
+        Some(true) => "wait: true; ",
+        _ => "",
+    };
+    format!("{wait}{}", interface.why.as_deref().unwrap_or("no filter"))
+}
+
+/// What is wanted of each pool and what the kernel does.
+pub(super) fn pools(lines: &mut Lines<'_>, pools: &[PoolStatus]) {
+    if pools.is_empty() {
+        return;
+    }
+    let header = ["pool", "wanted", "actual", "prefixes"].map(str::to_owned);
+    let mut rows = vec![(header, None)];
+    for pool in pools {
+        let wanted = pool.wanted.map(|wanted| pool_state(lines, wanted));
+        let actual = match pool.actual {
+            None => "-".to_owned(),
+            Some(actual) if pool.differs() => format!("DIFFERS: {}", pool_state(lines, actual)),
+            // Until when stands beside it.
+            Some(actual) => pool_word(actual.mode).to_owned(),
+        };
+        let cells = [
+            pool.name.clone(),
+            wanted.unwrap_or_else(|| pool.mode.clone()),
+            actual,
+            pool.prefixes.to_string(),
+        ];
+        rows.push((cells, None));
+    }
+    lines.table(&rows);
+    let unremembered = pools.iter().filter(|pool| !pool.remembered);
+    let names: Vec<_> = unremembered.map(|pool| pool.name.as_str()).collect();
+    if !names.is_empty() {
+        lines.labelled(
+            "no records",
+            format_args!("of subscribers of {}", names.join(", ")),
+        );
+    }
+}
+
+fn pool_word(word: PoolWord) -> &'static str {
+    match word {
+        PoolWord::Enforce => "enforce",
+        PoolWord::Monitor => "monitor",
+        PoolWord::Mixed => "enforce here, monitor there",
+    }
+}
+
+fn pool_state(lines: &Lines<'_>, state: PoolState) -> String {
+    match state.until {
+        None => pool_word(state.mode).to_owned(),
+        Some(until) => format!("{} until {}", pool_word(state.mode), lines.shown(until)),
+    }
+}
