@@ -3,9 +3,13 @@
 use std::fs;
 
 use nix::sys::signal::Signal;
+use op25b::schema::Schema;
 use serde_json::json;
 
-use crate::support::scene::{SMALL, Scene, lab_policy};
+use crate::support::{
+    json::assert_documented,
+    scene::{SMALL, Scene, lab_policy},
+};
 
 #[test]
 fn without_policy_it_explains_what_is_enforced_here() {
@@ -55,7 +59,6 @@ fn json_has_the_verdict_the_reason_and_the_rule_for_each_kind_of_source() {
     for (arguments, verdict, reason, rule) in [
         ("--src 198.51.100.10", "drop", "blocked", json!("residential")),
         ("--src 2001:db8:100::10", "drop", "blocked", json!("residential")),
-        ("--src 198.51.100.138", "pass", "exempt", json!("Example KK")),
         ("--src 2001:db8:101::10", "pass", "exempt", json!("Example KK")),
         (
             "--src 198.51.100.10 --dst 192.0.2.25",
@@ -70,11 +73,14 @@ fn json_has_the_verdict_the_reason_and_the_rule_for_each_kind_of_source() {
             "other_port",
             json!(null),
         ),
+        // The last is the one in the document.
+        ("--src 198.51.100.138", "pass", "exempt", json!("Example KK")),
     ] {
         let mut words = vec!["explain", "--json"];
         words.extend(arguments.split(' '));
         let running = scene.op25b(&words);
         assert_eq!(running.code, Some(0), "{arguments}: {running:?}");
+        assert_documented(Schema::Explain, &running.stdout);
         let answer = running.json();
         assert_eq!(answer["verdict"], verdict, "{arguments}");
         assert_eq!(answer["reason"], reason, "{arguments}");

@@ -1,11 +1,13 @@
 //! `op25b status`: what the kernel enforces on this machine.
 
 use nix::sys::signal::Signal;
+use op25b::schema::Schema;
 use op25b_testlab::lab::{Host, Servers};
 use serde_json::{Value, json};
 
 use crate::support::{
     foreign_program,
+    json::assert_documented,
     scene::{Mounted, SMALL, Scene, lab_policy},
 };
 
@@ -42,6 +44,7 @@ fn json_names_process_program_policy_interfaces_pools_exemptions_and_counters() 
     let answer = scene.op25b(&["status", "--json"]);
     assert_eq!(answer.code, Some(0));
     assert_eq!(answer.stderr, "");
+    assert_documented(Schema::Status, &answer.stdout);
     let mut status = answer.json();
     let status = &mut status["filters"][0];
 

@@ -1,10 +1,14 @@
 //! `op25b subscribers`: the subscribers that are blocked; their records survive restarts and reloads.
 
 use nix::sys::signal::Signal;
+use op25b::schema::Schema;
 use op25b_testlab::lab::Servers;
 use serde_json::{Value, json};
 
-use crate::support::scene::{OP25B, SMALL, Scene};
+use crate::support::{
+    json::assert_documented,
+    scene::{OP25B, SMALL, Scene},
+};
 
 /// The lab's subscriber, in both families.
 const V4: &str = "198.51.100.10";
@@ -118,6 +122,10 @@ fn options_select_and_order_the_subscribers() {
         );
     }
 
+    assert_documented(
+        Schema::Subscribers,
+        &scene.op25b(&["subscribers", "--json"]).stdout,
+    );
     let text = scene.op25b(&["subscribers", "--pool", "v4"]);
     assert_eq!(text.code, Some(0));
     let lines: Vec<_> = text.stdout.lines().collect();
@@ -151,14 +159,15 @@ fn without_a_filter_or_a_privilege_it_fails_with_the_reason() {
     );
     assert_eq!(
         scene.op25b(&["subscribers", "--json"]).json(),
-        json!({ "filters": [] })
+        json!({ "schema": "op25b.subscribers/1", "counts_since": "first_seen", "filters": [] })
     );
 
     let _filter = scene.filter(&scene.policy(SMALL));
     let answer = scene.op25b(&["subscribers"]);
     assert_eq!(answer.code, Some(0));
     assert!(
-        answer.stdout.starts_with("0 of 0 subscribers (0 remembered) on "),
+        answer.stdout.starts_with("0 of 0 subscribers (0 remembered) on ")
+            && answer.stdout.ends_with("; counts since first seen\n"),
         "{answer:?}"
     );
     let unprivileged = [

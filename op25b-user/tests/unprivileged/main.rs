@@ -5,6 +5,7 @@
 mod check_command;
 mod exempt_command;
 mod export_command;
+mod json_document;
 mod json_errors;
 mod parser;
 mod policy_diagnostics;

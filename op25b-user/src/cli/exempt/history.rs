@@ -5,7 +5,7 @@ use std::{io::Write as _, process::ExitCode};
 use anstyle::{AnsiColor, Style};
 use clap::Args as ClapArgs;
 use jiff::tz::TimeZone;
-use serde_json::json;
+use serde::Serialize;
 use smol_str::SmolStr;
 
 use super::{offline::Offline, output::refuse, words};
@@ -15,6 +15,7 @@ use crate::{
         daemon::{Response, ask},
         json,
         paths::Paths,
+        table::{fold, width},
     },
     schema::Schema,
     store::ChangeKind,
@@ -39,6 +40,12 @@ pub struct Args {
     json: bool,
     #[command(flatten)]
     paths: Paths,
+}
+
+/// The document that `--json` writes.
+#[derive(Serialize)]
+struct History {
+    history: Vec<HistoryEntry>,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -68,7 +75,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             all.extend(items);
         } else {
             for entry in &items {
-                writeln!(stdout, "{}", line(entry, &TimeZone::system()))?;
+                writeln!(stdout, "{}", fold(&line(entry, &TimeZone::system()), width()))?;
             }
         }
         // A cursor that does not advance would make this loop endless.
@@ -78,7 +85,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         after = next;
     }
     if args.json {
-        json::print(Schema::ExemptHistory, &json!({ "history": all }))?;
+        json::print(Schema::ExemptHistory, &History { history: all })?;
     }
     Ok(ExitCode::SUCCESS)
 }

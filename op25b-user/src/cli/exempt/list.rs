@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args as ClapArgs;
 use ipnet::IpNet;
 use jiff::{Timestamp, tz::TimeZone};
-use serde_json::json;
+use serde::Serialize;
 
 use super::{
     offline::Offline,
@@ -13,6 +13,7 @@ use super::{
     table::{COLUMNS, Reader},
 };
 use crate::{
+    api::Exemption,
     cli::{
         daemon::{Response, ask},
         json,
@@ -78,6 +79,14 @@ pub struct Args {
     paths: Paths,
 }
 
+/// The document that `--json` writes.
+#[derive(Serialize)]
+struct List {
+    exemptions: Vec<Exemption>,
+    /// What could not be read while no daemon runs, and why.
+    left_out: Vec<String>,
+}
+
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let listing = Listing {
         customer: args.customer.clone(),
@@ -104,10 +113,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         sort.apply(&mut exemptions, &COLUMNS, &reader);
     }
     if args.json {
-        json::print(
-            Schema::ExemptList,
-            &json!({ "exemptions": exemptions, "left_out": left_out }),
-        )?;
+        let list = List { exemptions, left_out };
+        json::print(Schema::ExemptList, &list)?;
     } else if exemptions.is_empty() {
         stderr::line(format_args!("there are no such exemptions"));
     } else {

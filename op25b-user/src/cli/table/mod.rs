@@ -3,6 +3,7 @@
 //! A table on a terminal is as wide as that: texts are wrapped, and then the columns of the lowest rank are left out,
 //! which is said. Ids and prefixes are never broken, so that they can be copied. Without a width every row is one line.
 
+mod fold;
 mod layout;
 mod options;
 mod sort;
@@ -14,8 +15,9 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 pub(super) use self::{
+    fold::fold,
     layout::text,
-    options::TableOptions,
+    options::{TableOptions, width},
     sort::{Sort, Value},
 };
 use super::stderr;

@@ -28,15 +28,19 @@ impl TableOptions {
     /// The look of a table on stdout.
     pub(in crate::cli) fn look(self) -> Look {
         Look {
-            width: width(env::var("COLUMNS").ok().as_deref(), terminal()),
+            width: width(),
             is_wide: self.output == Some(OutputFormat::Wide),
             has_header: !self.no_header,
         }
     }
 }
 
-/// The width of a table: `COLUMNS` as for ps(1), which watch(1) sets; otherwise that of the terminal, or none.
-fn width(columns: Option<&str>, terminal: Option<u16>) -> Option<u16> {
+/// The width of what is printed to stdout: `COLUMNS` as for ps(1), which watch(1) sets; otherwise that of the terminal, or none.
+pub(in crate::cli) fn width() -> Option<u16> {
+    chosen(env::var("COLUMNS").ok().as_deref(), terminal())
+}
+
+fn chosen(columns: Option<&str>, terminal: Option<u16>) -> Option<u16> {
     let columns = columns.and_then(|columns| columns.trim().parse().ok());
     columns.filter(|width| *width > 0).or(terminal)
 }
@@ -58,11 +62,11 @@ mod tests {
 
     #[test]
     fn the_width_is_columns_then_the_terminal_then_unlimited() {
-        assert_eq!(width(Some("72"), Some(100)), Some(72));
-        assert_eq!(width(Some(" 72 "), None), Some(72));
+        assert_eq!(chosen(Some("72"), Some(100)), Some(72));
+        assert_eq!(chosen(Some(" 72 "), None), Some(72));
         for unset in [None, Some(""), Some("0"), Some("wide"), Some("-1"), Some("70000")] {
-            assert_eq!(width(unset, Some(100)), Some(100), "{unset:?}");
-            assert_eq!(width(unset, None), None, "{unset:?}");
+            assert_eq!(chosen(unset, Some(100)), Some(100), "{unset:?}");
+            assert_eq!(chosen(unset, None), None, "{unset:?}");
         }
     }
 }

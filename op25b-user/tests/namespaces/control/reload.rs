@@ -10,10 +10,14 @@ use nix::{
     mount::{MsFlags, mount},
     sys::signal::Signal,
 };
+use op25b::schema::Schema;
 use op25b_testlab::lab::Servers;
 use serde_json::{Value, json};
 
-use crate::support::scene::{Mounted, SMALL, Scene, eventually};
+use crate::support::{
+    json::assert_documented,
+    scene::{Mounted, SMALL, Scene, eventually},
+};
 
 const EXEMPTION: &str =
     "exemptions: [{ customer: Example KK, prefixes: [198.51.100.10, '2001:db8:100::10'] }]\n";
@@ -56,6 +60,8 @@ fn reload_enforces_the_file_as_it_is_now_and_prints_the_changes() {
         (dry.code, rest),
         (Some(0), format!("would change:\n{changes}").as_str())
     );
+    let document = scene.op25b(&["reload", "--dry-run", "--json"]).stdout;
+    assert_documented(Schema::Reload, &document);
     assert_eq!(scene.attached(), before);
     assert!(last_reload(&scene).is_null());
     scene.assert_blocked(&servers, &filter);

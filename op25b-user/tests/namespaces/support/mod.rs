@@ -1,4 +1,5 @@
-//! The lab that a test runs op25b in, and an XDP program that is not op25b's.
+//! The lab that a test runs op25b in, an XDP program that is not op25b's, and the examples of JSON documents.
 
 pub mod foreign_program;
+pub mod json;
 pub mod scene;

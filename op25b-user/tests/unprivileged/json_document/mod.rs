@@ -1,0 +1,220 @@
+//! docs/json.md has an example of every JSON document, and it is what op25b writes.
+
+pub mod examples;
+
+use std::process::{Command, Stdio};
+
+use op25b::{
+    api::{Added, HistoryEntry, Imported, Page, Problem},
+    schema::Schema,
+    store::{Actor, ChangeKind},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    exempt_command::{
+        daemon::{Reply, Request, ok},
+        scene::{Scene, exemption, explained},
+    },
+    json_document::examples::{WRITE, example, write_if_asked},
+};
+
+const ID: &str = "01KAXQ3T5BH6Z8W2N4R7C9D1EF";
+
+const POLICY: &str = "version: 1
+interfaces: [{ name: eth1, role: subscriber }]
+pools:
+  - { name: residential, prefixes: [198.51.100.0/24] }
+relays: [{ name: post1, prefixes: [203.0.113.25] }]
+exemptions:
+  - { customer: 株式会社サンプル, prefixes: [198.51.100.8/29] }
+  - { customer: Example KK, prefixes: [198.51.100.16/29, 192.0.2.8/29] }
+";
+
+/// The answers of a daemon that are the same each time.
+fn answer(request: &Request) -> Reply {
+    let one = || exemption(ID, "株式会社サンプル", "198.51.100.8/29");
+    let line = &request.line;
+    if line.starts_with("GET /v1/exemptions?") {
+        ok(&Page {
+            items: vec![one()],
+            next: None,
+        })
+    } else if line.starts_with("GET /v1/exemptions/") {
+        ok(&one())
+    } else if line.starts_with("POST /v1/exemptions/import") {
+        ok(&Imported {
+            dry_run: true,
+            added: 1,
+            unchanged: 0,
+            lapsed: 0,
+            warnings: vec!["line 2: 198.51.100.8/29 is exempt already, by line 6 of the policy".into()],
+        })
+    } else if line.starts_with("POST /v1/exemptions") {
+        ok(&Added {
+            exemption: one(),
+            verdict: Some(explained("pass", "exempt")),
+            warnings: Vec::new(),
+        })
+    } else if line.starts_with("GET /v1/history") {
+        ok(&Page {
+            items: vec![HistoryEntry {
+                revision: 7,
+                at: "2027-03-31T00:00:00Z".parse().unwrap(),
+                by: Actor {
+                    uid: 1000,
+                    name: "alice".into(),
+                },
+                action: ChangeKind::Add,
+                reason: None,
+                before: None,
+                after: one(),
+            }],
+            next: None,
+        })
+    } else if line.starts_with("DELETE") {
+        let problem = Problem::not_found("there is no exemption 01KAXQ3T");
+        Reply::Problem(problem.status, json!(problem))
+    } else if line.starts_with("POST /v1/reload") {
+        Reply::Json(200, reloaded())
+    } else if line.starts_with("POST /v1/confirm") {
+        let reloaded = reloaded();
+        let confirmed = json!({
+            "in_force": reloaded["in_force"], "reload": reloaded["unconfirmed"], "warnings": [],
+        });
+        Reply::Json(200, confirmed)
+    } else {
+        Reply::HangUp
+    }
+}
+
+/// A reload that waits for its confirmation.
+fn reloaded() -> Value {
+    const NEW: &str = "6f470be3912dd106982dd07755e7dc5d772a779e39c59ba6978b13cfe4d32582";
+    const OLD: &str = "0d9b7a4f4a1b0f6e2f3e1a8b6c5d4e3f2a1b0c9d8e7f6a5b4c3d2e1f0a9b8c7d";
+    let none = json!({ "total": 0, "items": [] });
+    let part = |added: &Value| json!({ "added": added, "removed": none, "changed": none });
+    let mut changes = json!({});
+    for name in [
+        "interfaces",
+        "block",
+        "subscribers",
+        "pools",
+        "relays",
+        "nat64",
+        "exemptions",
+        "exemption_limits",
+    ] {
+        changes[name] = part(&none);
+    }
+    let details = json!(["prefixes 198.51.100.8/29", "ticket OPS-1042"]);
+    let added = json!({ "total": 1, "items": [{ "name": "株式会社サンプル", "details": details }] });
+    changes["exemptions"] = part(&added);
+    json!({
+        "result": "reloaded",
+        "dry_run": false,
+        "refused": null,
+        "in_force": {
+            "file": "/etc/op25b/policy.yaml",
+            "sha256": NEW,
+            "loaded_at": "2027-03-31T00:00:00Z",
+        },
+        "file_sha256": NEW,
+        "diagnostics": "",
+        "warnings": [],
+        "changes": changes,
+        "unconfirmed": {
+            "goes_back_at": "2027-03-31T00:05:00Z",
+            "requested_at": "2027-03-31T00:00:00Z",
+            "by": "alice",
+            "sha256": NEW,
+            "previous_sha256": OLD,
+        },
+    })
+}
+
+/// What op25b writes to stdout for these words, in a directory with the policy.
+fn written(scene: &Scene, words: &str) -> String {
+    let words: Vec<_> = words.split(' ').collect();
+    let output = Command::new(env!("CARGO_BIN_EXE_op25b"))
+        .args(words)
+        .current_dir(scene.path("."))
+        .env("OP25B_RUNTIME_DIR", scene.path("run"))
+        .env("OP25B_STATE_DIR", scene.path("state"))
+        .env("TZ", "Asia/Tokyo")
+        .env("LANG", "ja_JP.UTF-8")
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.replace(scene.path("").to_str().unwrap(), "/etc/op25b/")
+}
+
+#[test]
+fn each_example_is_what_op25b_writes() {
+    let scene = Scene::new();
+    let _daemon = scene.daemon(answer);
+    scene.file("policy.yaml", POLICY);
+    scene.file(
+        "customers.csv",
+        "customer,prefixes\n株式会社サンプル,198.51.100.8/29\n",
+    );
+    for (schema, words) in [
+        (Schema::Check, "check --json policy.yaml"),
+        (
+            Schema::ExemptChange,
+            "exempt add 198.51.100.8/29 --customer 株式会社サンプル --ticket OPS-1042 --json",
+        ),
+        (Schema::ExemptExport, "exempt export --json"),
+        (Schema::ExemptHistory, "exempt history --json"),
+        (
+            Schema::ExemptImport,
+            "exempt import --dry-run customers.csv --json",
+        ),
+        (Schema::ExemptList, "exempt list --json"),
+        (Schema::ExemptShow, "exempt show 01KAXQ3T --json"),
+        (
+            Schema::ExportPrefixes,
+            "export prefixes --policy policy.yaml --without-exempt --json",
+        ),
+        (Schema::Reload, "reload --confirm 5m --json"),
+        (Schema::Confirm, "confirm --json"),
+        (Schema::Problem, "exempt remove 01KAXQ3T --reason moved --json"),
+    ] {
+        let output = written(&scene, words);
+        write_if_asked(schema, &output);
+        assert!(
+            example(schema).as_deref() == Some(output.trim_end()),
+            "the example of {schema} in docs/json.md is not what op25b writes; with {WRITE}=1 this test writes it:\n{output}"
+        );
+    }
+}
+
+#[test]
+fn every_kind_of_document_has_an_example_that_begins_with_its_schema() {
+    for schema in Schema::ALL {
+        let text = example(*schema).unwrap_or_else(|| panic!("docs/json.md has no example of {schema}"));
+        let first = format!("{{\n  \"schema\": \"{schema}\",\n");
+        assert!(text.starts_with(&first), "{schema}: {text}");
+        let value: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{schema}: {error}"));
+        assert_eq!(value["schema"], json!(schema.name()));
+    }
+}
+
+#[test]
+fn every_time_in_an_example_is_utc() {
+    for schema in Schema::ALL {
+        let text = example(*schema).unwrap_or_default();
+        for line in text.lines() {
+            let value = line
+                .split_once("\": \"")
+                .map(|(_, value)| value.trim_end_matches([',', '"']));
+            let is_time =
+                |text: &&str| text.len() > 18 && text.as_bytes()[10] == b'T' && text.starts_with("20");
+            if let Some(time) = value.filter(is_time) {
+                assert!(time.ends_with('Z'), "{schema}: {line}");
+            }
+        }
+    }
+}
