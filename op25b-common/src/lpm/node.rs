@@ -39,6 +39,16 @@ const _: () = {
     assert!(size_of::<CompressedPath>() == 24 && align_of::<CompressedPath>() == 8);
 };
 
+#[cfg(feature = "user")]
+mod pod {
+    use super::{BitmapNode, CompressedPath};
+
+    // SAFETY: `repr(C)` of integers and words that are any, without padding (asserted above); any bit pattern is valid.
+    unsafe impl aya::Pod for BitmapNode {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for CompressedPath {}
+}
+
 impl BitmapNode {
     /// The index of the entry for a value of the next byte, counted over all pages; `None` if it has the default entry.
     #[must_use]

@@ -27,10 +27,37 @@ pub struct Explained {
     pub port: u16,
     /// `pass`, `drop` or `reject`.
     pub verdict: String,
-    /// The reason: the row of the verdict table.
+    /// The reason: the row of the verdict table, or `no_filter` where no filter runs.
     pub reason: String,
     /// The rule that decided.
     pub rule: Option<Rule>,
+    /// Until when the source's pool is only monitored; null if it is enforced, or monitored without an end.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub until: Option<Timestamp>,
+    /// The interfaces at which this happens: the one that was asked for, or those of the subscriber interfaces that agree. Empty
+    /// if none was asked.
+    #[serde(default)]
+    pub interfaces: Vec<String>,
+    /// The role of these interfaces, as in the policy; null where no filter runs.
+    #[serde(default)]
+    pub role: Option<String>,
+    /// The subscriber interfaces at which something else happens.
+    #[serde(default)]
+    pub elsewhere: Vec<Elsewhere>,
+    /// Another XDP program that runs there instead of a filter, by its id.
+    #[serde(default)]
+    pub other_program: Option<u32>,
+    /// The VLAN ids of the packet's tags, the outermost first.
+    #[serde(default)]
+    pub vlan: Vec<u16>,
+    /// The kinds of tunnels that it is in, the outermost first.
+    #[serde(default)]
+    pub tunnel: Vec<String>,
+    /// The sources inside each of them.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    pub inner_source: Vec<IpAddr>,
     /// The exemptions of the source that do not let this connection pass, the newest first; only if it is not exempt.
     #[serde(default)]
     pub not_in_force: Vec<NotInForce>,
@@ -40,6 +67,24 @@ pub struct Explained {
     /// Why stored exemptions are missing among them; none if they are not.
     #[serde(default)]
     pub store_error: Option<String>,
+}
+
+/// What happens to the same packet at other interfaces.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Elsewhere {
+    /// The interfaces.
+    pub interfaces: Vec<String>,
+    /// `pass`, `drop` or `reject`.
+    pub verdict: String,
+    /// The reason: the row of the verdict table, or `no_filter` where no filter runs.
+    pub reason: String,
+    /// The rule that decided.
+    pub rule: Option<Rule>,
+    /// Until when the source's pool is only monitored.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub until: Option<Timestamp>,
+    /// Another XDP program that runs there instead of a filter, by its id.
+    pub other_program: Option<u32>,
 }
 
 /// An exemption of a connection's source that does not let it pass.

@@ -16,7 +16,7 @@ pub use self::{
     },
     duration::duration_text,
     exemption::{Exemption, HistoryEntry, Origin, Page, Removal},
-    explain::{Explained, NotInForce, NotInForceState, Rule, RuleKind},
+    explain::{Elsewhere, Explained, NotInForce, NotInForceState, Rule, RuleKind},
     position::FilePosition,
     problem::{Problem, ProblemKind, RowProblem},
     sort::{Direction, SortKey, sort_keys},

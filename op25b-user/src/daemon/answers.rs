@@ -6,10 +6,10 @@ use jiff::Timestamp;
 
 use crate::{
     api::{
-        Added, Exemption, Explained, Extended, FilePosition, Imported, Problem, ProblemKind, Removed,
-        Restored, RowProblem, Rule, RuleKind,
+        Added, Exemption, Explained, Extended, Imported, Problem, ProblemKind, Removed, Restored, RowProblem,
     },
-    enforcer::{self, Changed, Explanation, MatchedRule, Refusal},
+    enforcer::{self, Changed, Explanation, Refusal},
+    report::explained,
 };
 
 /// The answer to an added exemption.
@@ -61,42 +61,6 @@ pub(super) fn imported(imported: enforcer::Imported) -> Imported {
 
 fn verdict(explanation: Option<Explanation>, policy_file: &Path) -> Option<Explained> {
     explanation.map(|explanation| explained(explanation, policy_file))
-}
-
-/// The explanation of a connection.
-pub(super) fn explained(explanation: Explanation, policy_file: &Path) -> Explained {
-    Explained {
-        source: explanation.flow.source,
-        destination: explanation.flow.destination,
-        nat64: explanation.nat64,
-        port: explanation.flow.destination_port,
-        verdict: explanation.verdict.name().to_owned(),
-        reason: explanation.reason.name().to_owned(),
-        rule: explanation.rule.map(|rule| matched_rule(rule, policy_file)),
-        // The store is read by who serves the answer.
-        not_in_force: Vec::new(),
-        more_not_in_force: 0,
-        store_error: None,
-    }
-}
-
-fn matched_rule(rule: MatchedRule, policy_file: &Path) -> Rule {
-    Rule {
-        kind: match rule.kind {
-            enforcer::RuleKind::Pool => RuleKind::Pool,
-            enforcer::RuleKind::Relay => RuleKind::Relay,
-            enforcer::RuleKind::Exemption => RuleKind::Exemption,
-        },
-        name: rule.name,
-        id: rule.id,
-        ticket: rule.ticket,
-        prefix: rule.prefix.map(|prefix| prefix.to_string()),
-        place: rule.position.map(|position| FilePosition {
-            file: rule.list.unwrap_or_else(|| policy_file.to_owned()),
-            line: position.line,
-            column: position.column,
-        }),
-    }
 }
 
 /// The problem that a refusal is reported as.

@@ -1,11 +1,14 @@
 //! Dispatching the requests of the control socket to the enforcer, one after the other.
 
 use super::{
-    answers::{added, explained, extended, imported, problem, removed, restored},
+    answers::{added, extended, imported, problem, removed, restored},
     request::{Question, Request},
     state::Daemon,
 };
-use crate::enforcer::{Enforcer, Restoration};
+use crate::{
+    enforcer::{Enforcer, Restoration},
+    report::explained,
+};
 
 impl Daemon {
     /// Executes a request, and sends the answer. A client that has gone away gets none, which is no error.

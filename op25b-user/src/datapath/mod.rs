@@ -7,9 +7,10 @@
 //! sys <- stats <- object <- pins <- migrate <- replace
 //! sys <- refusal <- replace
 //!   framing reads what is not IP on the interfaces of a filter
-//!   discover reads programs and maps without pins; test_run runs a loaded object on one packet
+//!   discover reads programs and maps without pins; ask and test_run run a loaded object on one packet
 //! ```
 
+pub mod ask;
 pub mod discover;
 mod framing;
 mod migrate;

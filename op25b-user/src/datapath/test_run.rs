@@ -1,19 +1,11 @@
 //! Runs the real program on one packet: `BPF_PROG_TEST_RUN` on an instance that is attached to no interface.
 
-use std::path::Path;
-
-use aya::{
-    maps::{Array, MapData},
-    programs::{ProgramError, TestRun as _, TestRunOptions},
-};
-use op25b_common::{
-    Reason, Verdict,
-    names::DECISION,
-    values::{self, NO_RULE},
-};
+use aya::programs::ProgramError;
+use op25b_common::{Reason, Verdict, values};
 use thiserror::Error;
 
 use super::{
+    ask::{execute, run_traced},
     object::{Description, Filter, LoadError, LoadOptions, LogLevel},
     stats::Counters,
     sys::map::MapError,
@@ -72,13 +64,6 @@ impl TestRunner {
         })
     }
 
-    /// Loads the program with the policy's maps of a filter that is pinned in a directory, so that it follows every change.
-    pub(super) fn beside(filter: &Filter, pinned: &Path) -> Result<Self, LoadError> {
-        Ok(Self {
-            filter: filter.beside(pinned)?,
-        })
-    }
-
     /// Runs the program for subscriber interfaces on `frame`, an Ethernet frame of at least 14 bytes (the kernel requires
     /// them).
     pub fn run(&mut self, frame: &[u8]) -> Result<Decision, TestRunError> {
@@ -88,20 +73,7 @@ impl TestRunner {
 
     /// Runs the program for interfaces of this role on `frame`. Returns the decision and the frame as the program leaves it.
     pub fn run_from(&mut self, role: Role, frame: &[u8]) -> Result<(Decision, Vec<u8>), TestRunError> {
-        self.forget()?;
-        let (action, output) = self.filter.run(role, frame)?;
-        let decision = self.decision()?;
-        let inconsistent = || TestRunError::Inconsistent { action, decision };
-        let verdict = Verdict::from_u32(decision.verdict).ok_or_else(inconsistent)?;
-        if action_of(verdict) != action {
-            return Err(inconsistent());
-        }
-        let decision = Decision {
-            verdict,
-            reason: Reason::from_u32(decision.reason).ok_or_else(inconsistent)?,
-            rule: (decision.rule != NO_RULE).then_some(decision.rule as usize),
-        };
-        Ok((decision, output))
+        run_traced(self.filter.ebpf_mut(), role, frame, None)
     }
 
     /// Sets the offset of the time of day from the boot-time clock, in nanoseconds, in the program's map.
@@ -113,50 +85,11 @@ impl TestRunner {
     pub fn counters(&self, role: Role) -> Result<Counters, LoadError> {
         self.filter.counters(role)
     }
-
-    /// Overwrites the last decision, so that what is read afterwards is this packet's decision or an invalid one.
-    fn forget(&mut self) -> Result<(), TestRunError> {
-        let nothing = values::Decision {
-            reason: u32::MAX,
-            verdict: u32::MAX,
-            rule: u32::MAX,
-        };
-        Ok(self.filter.set_decision(nothing)?)
-    }
-
-    fn decision(&self) -> Result<values::Decision, TestRunError> {
-        let failed = MapError::read(DECISION);
-        let array = Array::<&MapData, values::Decision>::try_from(self.filter.map(DECISION)?);
-        Ok(array.and_then(|array| array.get(&0, 0)).map_err(failed)?)
-    }
 }
 
 impl Filter {
     /// Runs the program for interfaces of this role once on `frame`. Returns the XDP action and the frame afterwards.
     pub fn run(&mut self, role: Role, frame: &[u8]) -> Result<(u32, Vec<u8>), TestRunError> {
-        let mut output = vec![0; frame.len() + MOST_GROWTH];
-        let options = TestRunOptions {
-            data_in: Some(frame),
-            data_out: Some(&mut output),
-            ..TestRunOptions::default()
-        };
-        let result = self.program(role)?.test_run(options)?;
-        output.truncate(result.data_size_out as usize);
-        Ok((result.return_value, output))
-    }
-}
-
-/// The most bytes that the program adds to a frame: the headers of an ICMP error, rounded up.
-const MOST_GROWTH: usize = 64;
-
-/// The XDP action (`linux/bpf.h`) of a verdict.
-fn action_of(verdict: Verdict) -> u32 {
-    const XDP_DROP: u32 = 1;
-    const XDP_PASS: u32 = 2;
-    const XDP_TX: u32 = 3;
-    match verdict {
-        Verdict::Pass => XDP_PASS,
-        Verdict::Drop => XDP_DROP,
-        Verdict::Reject => XDP_TX,
+        execute(self.ebpf_mut(), role, frame, None)
     }
 }

@@ -31,7 +31,7 @@ pub(crate) use self::{
         refusal::Refusal,
         requester::Requester,
     },
-    explain::{Connection, Explanation, MatchedRule, RuleKind},
+    explain::{Answer, Connection, Explanation, MatchedRule, Offline, RuleKind, explain_offline},
     host::{Host, Running, WaitError},
     prepare::NewInterfaces,
     state::Enforcer,

@@ -166,7 +166,7 @@ impl Enforcer {
         let targets = self.next_targets(&policy, &interfaces, new_interfaces)?;
         let mut switched = self.datapath.replace(filter, &interfaces, &targets)?;
         self.active_set = ActiveSet::new(policy, records, left_out, compiled_at);
-        self.test_runner = None;
+        self.asker = None;
         self.retry_at = None;
         self.lagging.clear();
         self.active_set_is_stale = false;

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     counted::counted,
-    datapath::{Attachment, Counters, Description, Enforced, Filter, LoadError, LogLevel, TestRunner},
+    datapath::{Attachment, Counters, Description, Enforced, Filter, LoadError, LogLevel, ask::Asker},
     fault::{FaultKind, Faults},
     policy::{Policy, Role, Word as _},
     store::Revision,
@@ -40,7 +40,7 @@ pub(crate) struct Enforcer {
     pub(super) stalls: Stalls,
     pub(super) ids: Generator,
     /// The program that answers questions about connections; loaded when it is first needed.
-    pub(super) test_runner: Option<TestRunner>,
+    pub(super) asker: Option<Asker>,
     /// When the kernel is to be given again what the store has; `None` unless the kernel is behind the store.
     pub(super) retry_at: Option<Instant>,
     /// The records whose last change is stored and not in the kernel.

@@ -181,7 +181,7 @@ impl Takeover {
             store,
             stalls,
             ids: Generator::new(),
-            test_runner: None,
+            asker: None,
             retry_at: None,
             lagging: BTreeSet::new(),
             active_set_is_stale: false,

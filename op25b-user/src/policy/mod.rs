@@ -24,6 +24,7 @@ pub mod reference;
 mod sample_destination;
 mod texts;
 
+pub(crate) use self::sample_destination::sample_destinations;
 pub(crate) use self::texts::{Digesting, PolicyFiles, Reading, combined};
 pub use self::{
     compile::{

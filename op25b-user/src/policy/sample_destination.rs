@@ -23,12 +23,15 @@ pub fn sample_destination(
             .flat_map(|net| policy.nat64.with_translated(net))
             .any(|net| net.contains(address))
     };
-    // Documentation prefixes (RFC 5737, RFC 9637), which no server has.
-    let mut candidates = (1..=254).map(|last: u8| match source {
+    sample_destinations(source).find(|address| !in_policy(address) && !is_named(address))
+}
+
+/// Addresses of the source's family in documentation prefixes (RFC 5737, RFC 9637), which no server has.
+pub(crate) fn sample_destinations(source: IpAddr) -> impl Iterator<Item = IpAddr> {
+    (1..=254).map(move |last: u8| match source {
         IpAddr::V4(_) => IpAddr::from(Ipv4Addr::new(203, 0, 113, last)),
         IpAddr::V6(_) => IpAddr::from(Ipv6Addr::new(0x3fff, u16::from(last), 0, 0, 0, 0, 0, 0x25)),
-    });
-    candidates.find(|address| !in_policy(address) && !is_named(address))
+    })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod daemon;
 mod enforcement;
 pub mod exemptions;
+mod explained;
 mod metrics;
 mod not_in_force;
 mod pool_addresses;
@@ -12,8 +13,8 @@ mod subscribers;
 
 pub use daemon::{DaemonReport, ExemptionReport, LastReload};
 pub use enforcement::{Enforcement, InterfaceReport, InterfaceState, KnownInterface, interface_reports};
+pub(crate) use explained::{NO_FILTER, explained};
 pub use metrics::Metrics;
-pub(crate) use not_in_force::Compared;
 pub(crate) use pool_addresses::{PoolReport, pool_reports};
 pub use reload::{Confirmed, PolicyInForce, ReloadAnswer, ReloadResult, UnconfirmedReload, WentBack};
 pub use status::{

@@ -1,6 +1,7 @@
 //! The real XDP program follows the verdict table. It runs in the kernel, attached to nothing.
 #![allow(clippy::unwrap_used, reason = "in a test, a failed helper is a failed test")]
 
+mod asked;
 mod buffers;
 mod changes;
 mod counters;

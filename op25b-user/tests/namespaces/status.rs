@@ -309,10 +309,22 @@ fn two_filters_on_different_interfaces_are_both_listed_and_counted_apart() {
         assert_eq!(blocked > 0, name == "sub0");
     }
     let explain = scene.op25b(&["explain", "--src", "198.51.100.10"]);
-    assert_eq!(
-        explain.refusal(),
-        "op25b: several op25b filters are running here (`op25b status` lists them); give `--policy FILE`"
-    );
+    // Each interface is explained by its own filter.
+    assert_eq!(explain.code, Some(0), "{explain:?}");
+    for interface in ["sub0", "corp0"] {
+        let file = scene.path(&format!("{interface}.yaml"));
+        let explain = scene.op25b(&[
+            "explain",
+            "--src",
+            "198.51.100.10",
+            "--interface",
+            interface,
+            "--json",
+        ]);
+        let explained = explain.json();
+        assert_eq!(explained["reason"], "blocked");
+        assert_eq!(explained["rule"]["file"], file.to_str().unwrap());
+    }
 }
 
 #[test]

@@ -25,6 +25,12 @@ pub(crate) const MOST_SUBSCRIBERS: usize = 10_000;
 /// The items of a page.
 const PAGE: usize = 1000;
 
+/// A list as the value of a parameter.
+fn joined(items: &[impl ToString]) -> String {
+    let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+    items.join(",")
+}
+
 /// A client of the daemon in a runtime directory.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
@@ -231,6 +237,10 @@ impl Client {
             source,
             destination,
             port,
+            interface,
+            vlan,
+            tunnels,
+            inner_sources,
         } = connection;
         let text = |value: &dyn Display| value.to_string();
         let mut query = vec![("source", text(source)), ("port", text(port))];
@@ -239,6 +249,14 @@ impl Client {
                 .as_ref()
                 .map(|destination| ("destination", text(destination))),
         );
+        query.extend(interface.clone().map(|interface| ("interface", interface)));
+        let lists = [
+            ("vlan", joined(vlan)),
+            ("tunnel", joined(tunnels)),
+            ("inner_source", joined(inner_sources)),
+        ];
+        // A daemon of an earlier version knows only the others.
+        query.extend(lists.into_iter().filter(|(_, list)| !list.is_empty()));
         let query: Vec<_> = query
             .iter()
             .map(|(name, value)| (*name, value.as_str()))

@@ -11,10 +11,7 @@ use aya::{
     programs::ProgramInfo,
 };
 use aya_log::EbpfLogger;
-use op25b_common::{
-    names::{CLOCK, DECISION, SUBSCRIBER_PROGRAM, UPLINK_PROGRAM},
-    values::Decision,
-};
+use op25b_common::names::{CLOCK, SUBSCRIBER_PROGRAM, UPLINK_PROGRAM};
 
 use super::{
     description::Description,
@@ -72,18 +69,10 @@ impl Filter {
         })
     }
 
-    /// Loads the program once more, with the maps of this filter's policy that are pinned in a directory.
-    pub(crate) fn beside(&self, pinned: &Path) -> Result<Self, LoadError> {
+    /// Loads the object once more, with the maps of this filter's policy that are pinned in a directory, recording decisions.
+    pub(crate) fn beside(&self, pinned: &Path) -> Result<Ebpf, LoadError> {
         let maps = load::POLICY_MAPS.map(|name| (name, pinned.join(name)));
-        let policy_maps = Reused(maps.into());
-        Ok(Self {
-            ebpf: load::load_beside(&self.constants, &policy_maps)?,
-            tunnels: Tunnels::default(),
-            records: RecordLayout::of(&self.constants),
-            tables: Tables::new(Usage::of(&self.constants.tables)),
-            constants: self.constants.clone(),
-            store_revision: None,
-        })
+        load::create_beside(&self.constants, &Reused(maps.into()))
     }
 
     /// The kernel's information on the loaded program for interfaces of this role.
@@ -108,7 +97,7 @@ impl Filter {
         maps::data(self.map(name)?).ok_or(LoadError::Missing { name })
     }
 
-    pub(super) fn ebpf_mut(&mut self) -> &mut Ebpf {
+    pub(crate) fn ebpf_mut(&mut self) -> &mut Ebpf {
         &mut self.ebpf
     }
 
@@ -141,10 +130,6 @@ impl Filter {
     /// Sets the offset of the time of day from the boot-time clock, in nanoseconds.
     pub fn set_clock(&mut self, boot_to_unix: i64) -> Result<(), LoadError> {
         maps::fill_array(&mut self.ebpf, CLOCK, &[boot_to_unix])
-    }
-
-    pub(crate) fn set_decision(&mut self, decision: Decision) -> Result<(), LoadError> {
-        maps::fill_array(&mut self.ebpf, DECISION, &[decision])
     }
 
     /// The reader of the program's diagnostics, which writes to a logger. It can be taken once.

@@ -1,6 +1,6 @@
 //! Loads the program with the tables of a compiled policy into the kernel, attached to no interface.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use aya::{
     Ebpf, EbpfLoader,
@@ -23,6 +23,8 @@ use op25b_common::{
 use super::{
     description::{Described, Description},
     error::LoadError,
+    filter::program_name,
+    image,
     maps::{copy_to_array, fill_array, fill_trie},
 };
 use crate::{
@@ -30,7 +32,7 @@ use crate::{
         stats::{RecordLayout, subscribers_v6_entries},
         sys::{clock, map::max_entries, possible_cpus::possible_cpus},
     },
-    policy::{Compiled, Prohibit},
+    policy::{Compiled, Prohibit, Role},
 };
 
 /// The program, compiled by the build script; aligned as the ELF parser requires.
@@ -112,17 +114,42 @@ pub(crate) const POLICY_MAPS: [&str; 9] = [
     CLOCK,
 ];
 
-/// Loads the program for subscriber interfaces with the maps of another filter's policy, recording each decision.
-pub(crate) fn load_beside(compiled: &Compiled, policy_maps: &Reused) -> Result<Ebpf, LoadError> {
-    let options = LoadOptions {
-        log: LogLevel::Off,
-        trace: true,
+/// How a program is loaded that is only asked.
+const ASKED: LoadOptions = LoadOptions {
+    log: LogLevel::Off,
+    trace: true,
+};
+
+/// Creates the object with the maps of another filter's policy, recording decisions. Its programs are loaded when they are
+/// needed, by [`load_program`].
+pub(crate) fn create_beside(compiled: &Compiled, policy_maps: &Reused) -> Result<Ebpf, LoadError> {
+    create(compiled, 0, ASKED, policy_maps)
+}
+
+/// The same as another process loaded it, with the constants of its program: the content of the maps that are made of the
+/// object's sections with constants, by name. None if the sections of this op25b's object have other sizes.
+pub(crate) fn create_as(
+    constants: &BTreeMap<String, Vec<u8>>,
+    policy_maps: &Reused,
+) -> Result<Option<Ebpf>, LoadError> {
+    let Some(object) = image::with_constants(OBJECT, constants)? else {
+        return Ok(None);
     };
-    let mut ebpf = create(compiled, 0, options, policy_maps)?;
-    program(&mut ebpf, SUBSCRIBER_PROGRAM)?
-        .load()
-        .map_err(|error| refusal(SUBSCRIBER_PROGRAM, error))?;
-    Ok(ebpf)
+    let (trace, log_level) = (u8::from(ASKED.trace), ASKED.log.number());
+    let mut loader = EbpfLoader::new();
+    loader
+        .override_global(TRACE, &trace, true)
+        .override_global(LOG_LEVEL, &log_level, true);
+    for (name, path) in &policy_maps.0 {
+        loader.map_pin_path(name, path.as_path());
+    }
+    Ok(Some(loader.load(object.bytes())?))
+}
+
+/// Loads one of an object's programs.
+pub(crate) fn load_program(ebpf: &mut Ebpf, role: Role) -> Result<(), LoadError> {
+    let name = program_name(role);
+    program(ebpf, name)?.load().map_err(|error| refusal(name, error))
 }
 
 /// The verifier's refusal with the last lines of its log, which lists every instruction.

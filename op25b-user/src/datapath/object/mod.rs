@@ -5,6 +5,7 @@ mod counts;
 mod description;
 mod error;
 mod filter;
+mod image;
 mod layout;
 mod load;
 mod maps;
@@ -21,6 +22,6 @@ pub(crate) use {
     description::Described,
     filter::program_name,
     layout::LONG_LIVED,
-    load::POLICY_MAPS,
+    load::{POLICY_MAPS, create_as, load_program, program},
     store_revision::{STORE_REVISION, StoreRevision},
 };

@@ -5,11 +5,11 @@ use std::{collections::BTreeSet, path::PathBuf};
 use super::target::{Attachment, Target};
 use crate::{
     datapath::{
+        ask::Asker,
         object::{Description, Filter, LoadError, Reused},
         pins::{Generation, PinnedLink, Pins, PinsError, Snapshot},
         stats::RecordLayout,
         sys::{interfaces::Interfaces, possible_cpus::possible_cpus},
-        test_run::TestRunner,
     },
     policy::{Compiled, Role},
 };
@@ -116,10 +116,10 @@ impl Enforced {
         self.running.as_mut().map(|running| &mut running.filter)
     }
 
-    /// Loads the program of the filter that runs once more, for test runs against its maps; none if no filter runs.
-    pub fn test_runner(&self) -> Result<Option<TestRunner>, LoadError> {
-        let runner = |running: &Running| TestRunner::beside(&running.filter, &running.pinned);
-        self.running.as_ref().map(runner).transpose()
+    /// What answers what the filter that runs does with a packet; none if no filter runs.
+    pub fn asker(&self) -> Result<Option<Asker>, LoadError> {
+        let asker = |running: &Running| running.filter.beside(&running.pinned).map(Asker::new);
+        self.running.as_ref().map(asker).transpose()
     }
 
     /// The id of the filter's program for interfaces of this role, once this process has attached a filter.

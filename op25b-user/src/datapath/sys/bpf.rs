@@ -102,6 +102,19 @@ pub(crate) fn create_array(name: &str, value_size: u32, entries: u32) -> io::Res
     descriptor(call(bpf_cmd::BPF_MAP_CREATE, &attributes)?)
 }
 
+/// The value of the only entry of an array map, such as those that a program's constants are in.
+pub(crate) fn only_value(map: BorrowedFd<'_>, size: u32) -> io::Result<Vec<u8>> {
+    let key = 0_u32;
+    let mut value = vec![0_u8; size as usize];
+    let mut attributes = zeroed::<bpf_attr>();
+    attributes.__bindgen_anon_2.map_fd = number(map);
+    attributes.__bindgen_anon_2.key = ptr::from_ref(&key) as u64;
+    // The kernel writes to `value` during the call, through this pointer: as many bytes as the map's values have.
+    attributes.__bindgen_anon_2.__bindgen_anon_1.value = value.as_mut_ptr() as u64;
+    call(bpf_cmd::BPF_MAP_LOOKUP_ELEM, &attributes)?;
+    Ok(value)
+}
+
 /// Opens what is pinned at `path`.
 pub(crate) fn open_pin(path: &Path) -> io::Result<OwnedFd> {
     let path = CString::new(path.as_os_str().as_bytes())?;

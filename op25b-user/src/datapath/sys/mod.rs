@@ -7,6 +7,7 @@ pub(crate) mod bpf;
 pub(crate) mod bpffs;
 pub mod clock;
 pub(crate) mod denial;
+pub(crate) mod detached_bpffs;
 mod generic_netlink;
 pub(crate) mod interfaces;
 pub(crate) mod lifetime;

@@ -6,13 +6,15 @@ mod text;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
+use op25b_common::Tunnel;
 use ulid::Ulid;
 
 use super::exemptions::{FileExemptions, Selection, list};
 use crate::{
     api::{Exemption, Explained, NotInForce, NotInForceState, Origin},
-    policy::Nat64,
+    counted::counted,
+    policy::{Nat64, Role},
     store::{ChangeKind, Event, Records, State, StoreError},
 };
 
@@ -23,13 +25,13 @@ const PAGE: usize = 1000;
 
 /// The connection that they are compared with.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Compared<'a> {
+struct Compared<'a> {
     /// Its sources: more than one in a tunnel.
-    pub(crate) sources: &'a [IpAddr],
+    sources: &'a [IpAddr],
     /// Its destination.
-    pub(crate) destination: IpAddr,
+    destination: IpAddr,
     /// The translation of the policy.
-    pub(crate) nat64: &'a Nat64,
+    nat64: &'a Nat64,
 }
 
 impl Explained {
@@ -39,17 +41,52 @@ impl Explained {
         matches!(&*self.reason, "blocked" | "monitored" | "uninspectable")
     }
 
+    /// The addresses that an exemption is looked up for, and the one of the server: what comes from the Internet is for the
+    /// subscriber.
+    fn subscriber_and_server(&self) -> (Vec<IpAddr>, IpAddr) {
+        if self.role.as_deref() == Some(Role::Uplink.name()) {
+            return (vec![self.destination], self.source);
+        }
+        let is_b4 = |tunnel: &String| tunnel == Tunnel::V4InV6.name();
+        let inner = self.tunnel.iter().zip(&self.inner_source);
+        let inner = inner.filter(|(tunnel, _)| !is_b4(tunnel));
+        let sources = std::iter::once(self.source).chain(inner.map(|(_, source)| *source));
+        (sources.collect(), self.destination)
+    }
+
+    /// What is to be said of the exemptions that do not let the connection pass, one line each.
+    #[must_use]
+    pub fn notes(&self, now: Timestamp, zone: &TimeZone) -> Vec<String> {
+        let (_, server) = self.subscriber_and_server();
+        let named = self.not_in_force.iter();
+        let mut notes: Vec<String> = named.map(|exemption| exemption.text(server, now, zone)).collect();
+        if self.more_not_in_force > 0 {
+            let more = counted(self.more_not_in_force, "more exemption");
+            notes.push(format!("{more} of this source not in force"));
+        }
+        if let Some(why) = &self.store_error {
+            notes.push(format!("stored exemptions are not known: {why}"));
+        }
+        notes
+    }
+
     /// Adds the exemptions that do not let the connection pass; none if no exemption is missing.
     pub(crate) fn add_not_in_force(
         &mut self,
         file: FileExemptions<'_>,
         store: &dyn Records,
-        compared: Compared<'_>,
+        nat64: &Nat64,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         if !self.lacks_an_exemption() {
             return Ok(());
         }
+        let (sources, destination) = self.subscriber_and_server();
+        let compared = Compared {
+            sources: &sources,
+            destination,
+            nat64,
+        };
         let mut found = compared.find(file, store, now)?;
         if self.reason == "uninspectable" {
             // An exemption does not let pass what hides its ports.

@@ -42,6 +42,14 @@ fn blocked() -> Explained {
         verdict: "drop".to_owned(),
         reason: "blocked".to_owned(),
         rule: None,
+        until: None,
+        interfaces: Vec::new(),
+        role: None,
+        elsewhere: Vec::new(),
+        other_program: None,
+        vlan: Vec::new(),
+        tunnel: Vec::new(),
+        inner_source: Vec::new(),
         not_in_force: Vec::new(),
         more_not_in_force: 0,
         store_error: None,
@@ -62,12 +70,8 @@ fn explained(mut explained: Explained, store: &Fake) -> Explained {
         lists: &[],
         exemptions: &loaded.policy.exemptions,
     };
-    let compared = Compared {
-        sources: &[explained.source],
-        destination: explained.destination,
-        nat64: &loaded.policy.nat64,
-    };
-    explained.add_not_in_force(file, store, compared, now()).unwrap();
+    let nat64 = &loaded.policy.nat64;
+    explained.add_not_in_force(file, store, nat64, now()).unwrap();
     explained
 }
 

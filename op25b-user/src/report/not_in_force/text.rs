@@ -7,6 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use crate::{
     api::{NotInForce, NotInForceState},
     policy::characters::printable,
+    time::show,
 };
 
 /// The most destinations that are named; the others are counted.
@@ -55,11 +56,8 @@ impl NotInForce {
 
 /// ` 03:00 today (2026-11-29 03:00:00 +09:00)`; without the words unless it is of this day or the one before.
 fn moment(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
-    let (at, now) = (
-        at.to_zoned_datetime(zone.clone()),
-        now.to_zoned_datetime(zone.clone()),
-    );
-    let exact = at.strftime("%Y-%m-%d %H:%M:%S %:z");
+    let exact = show::instant(at, zone);
+    let [at, now] = [at, now].map(|instant| instant.to_zoned_datetime(zone.clone()));
     let day = if at.date() == now.date() {
         "today"
     } else if now

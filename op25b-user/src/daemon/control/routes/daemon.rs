@@ -30,7 +30,7 @@ use crate::{
     },
     recent_warnings::RecentWarnings,
     report::{
-        Compared, Confirmed, CountsSince, FileReport, ReloadAnswer, Status, Subscribers, SubscribersError,
+        Confirmed, CountsSince, FileReport, ReloadAnswer, Status, Subscribers, SubscribersError,
         subscribers_of,
     },
     store::{NoRecords, Records, StoreError},
@@ -208,13 +208,7 @@ pub(super) async fn explain(
 async fn with_not_in_force(shared: &Shared, explained: Explained) -> Result<Explained, Problem> {
     let view = shared.view()?;
     let add = |mut explained: Explained, view: &View, store: &dyn Records| -> Result<_, StoreError> {
-        let sources = [explained.source];
-        let compared = Compared {
-            sources: &sources,
-            destination: explained.destination,
-            nat64: &view.policy.nat64,
-        };
-        explained.add_not_in_force(view.in_file(), store, compared, Timestamp::now())?;
+        explained.add_not_in_force(view.in_file(), store, &view.policy.nat64, Timestamp::now())?;
         Ok(explained)
     };
     let (copy, of_store) = (explained.clone(), Arc::clone(&view));

@@ -5,6 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use axum::extract::FromRequestParts;
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use op25b_common::Tunnel;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -188,6 +189,20 @@ pub(super) struct ExplainQuery {
     #[serde(default = "smtp")]
     #[param(minimum = 1, maximum = 65535, default = 25)]
     pub(super) port: u16,
+    /// The interface that the packet arrives on; by default the subscriber interfaces of the policy.
+    #[param(value_type = String, required = false, min_length = 1, max_length = 127, example = "eth1")]
+    pub(super) interface: Option<String>,
+    /// The VLAN ids of the packet's tags, the outermost first, with commas between them.
+    #[param(value_type = String, required = false, pattern = "^[0-9]{1,4}(,[0-9]{1,4}){0,3}$", example = "100")]
+    pub(super) vlan: Option<String>,
+    /// The kinds of tunnels that it is in, as in the policy, the outermost first, with a comma between them. `source` is then
+    /// that of the outer packet.
+    #[param(value_type = String, required = false, pattern = "^(4in6|6in4|4in4|6in6|gre|eogre|l2tp)(,(4in6|6in4|4in4|6in6|gre|eogre|l2tp))?$", example = "4in6")]
+    pub(super) tunnel: Option<String>,
+    /// The source inside each of them, with a comma between them: by default that of RFC 6333 in `4in6`, and the outer source in
+    /// the others.
+    #[param(value_type = String, required = false, min_length = 2, max_length = 100, pattern = "^[0-9A-Fa-f:.]+(,[0-9A-Fa-f:.]+)?$", example = "192.0.0.2")]
+    pub(super) inner_source: Option<String>,
 }
 
 /// The most items of a page.
@@ -298,14 +313,21 @@ impl ExplainQuery {
         if self.port == 0 {
             return Err(Problem::bad_request("`port` must be 1 to 65535"));
         }
+        let is_in_tunnel = self.tunnel.is_some();
         match self.destination {
-            // The other way round, a policy with `nat64` has an address for it.
-            Some(destination) if self.source.is_ipv4() && destination.is_ipv6() => Err(Problem::invalid(
-                "`source` and `destination` are of different address families",
-            )),
+            // The other way round, a policy with `nat64` has an address for it, or it is DS-Lite.
+            Some(destination) if self.source.is_ipv4() && destination.is_ipv6() && !is_in_tunnel => Err(
+                Problem::invalid("`source` and `destination` are of different address families"),
+            ),
             destination => Ok(Connection {
                 destination,
                 port: self.port,
+                vlan: items("vlan", self.vlan.as_deref(), |id| id.parse().ok())?,
+                tunnels: items("tunnel", self.tunnel.as_deref(), tunnel)?,
+                inner_sources: items("inner_source", self.inner_source.as_deref(), |address| {
+                    address.parse().ok()
+                })?,
+                interface: self.interface,
                 ..Connection::from(self.source)
             }),
         }
@@ -322,6 +344,24 @@ fn pattern(name: &str, text: Option<&str>) -> Result<Option<Pattern>, Problem> {
     pattern
         .map(Some)
         .ok_or_else(|| Problem::bad_request(format!("`{name}` is empty")))
+}
+
+/// The items of a list with commas between them.
+fn items<T>(name: &str, text: Option<&str>, item: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, Problem> {
+    let items = text.into_iter().flat_map(|text| text.split(','));
+    let read = |text: &str| {
+        let wrong = || {
+            Problem::bad_request(format!(
+                "`{name}` must be a list with commas: {text:?} is not one of its items"
+            ))
+        };
+        item(text).ok_or_else(wrong)
+    };
+    items.map(read).collect()
+}
+
+fn tunnel(name: &str) -> Option<Tunnel> {
+    Tunnel::ALL.into_iter().find(|tunnel| tunnel.name() == name)
 }
 
 fn bad_request(invalid: &Invalid) -> Problem {

@@ -1,5 +1,8 @@
 //! `op25b explain`: about the filter that runs here, and about a file.
 
+mod kernel;
+mod places;
+
 use std::fs;
 
 use nix::sys::signal::Signal;
@@ -8,16 +11,17 @@ use serde_json::json;
 
 use crate::support::{
     json::assert_documented,
-    scene::{SMALL, Scene, lab_policy},
+    scene::{SMALL, Scene, eventually, lab_policy},
 };
 
 #[test]
 fn without_policy_it_explains_what_is_enforced_here() {
     let scene = Scene::new();
     let none = scene.op25b(&["explain", "--src", "198.51.100.10"]);
+    assert_eq!(none.code, Some(0), "{none:?}");
     assert_eq!(
-        none.refusal(),
-        "op25b: no op25b filter is running on the interfaces of this network namespace; give `--policy FILE`"
+        none.stdout,
+        "198.51.100.10 -> 203.0.113.1 port 25: pass: no filter on any interface here\n"
     );
 
     let filter = scene.filter(&lab_policy());
@@ -40,14 +44,19 @@ fn without_policy_it_explains_what_is_enforced_here() {
     // `op25b explain` counts nothing.
     assert_eq!(filter.count("blocked").unwrap(), 0);
 
-    // Without its daemon the question is put to a copy.
+    // Without its daemon the same program is asked.
     filter.leave_by(Signal::SIGKILL).unwrap();
     let alone = scene.op25b(&["explain", "--src", "198.51.100.10"]);
     assert_eq!((alone.code, alone.stderr.as_str()), (Some(0), ""), "{alone:?}");
-    let checked = "  from     another instance of the program; the reference agrees";
     let lines: Vec<_> = alone.stdout.lines().collect();
     assert_eq!(lines[..3], answer.stdout.lines().collect::<Vec<_>>()[..3]);
-    assert_eq!(lines[3], checked);
+    assert_eq!(
+        lines[3],
+        "  from     the enforced program; no daemon answers for it"
+    );
+    // That counts nothing either.
+    let status = scene.op25b(&["status", "--json"]).json();
+    assert_eq!(status["filters"][0]["counters"]["blocked"], 0);
     assert_eq!(scene.op25b(&["stop", "--detach"]).code, Some(0));
 }
 
@@ -88,8 +97,15 @@ fn json_has_the_verdict_the_reason_and_the_rule_for_each_kind_of_source() {
         assert_eq!(answer["policy_file"], policy.to_str().unwrap(), "{arguments}");
         assert!(answer.get("model").is_none(), "{arguments}: {answer}");
 
+        assert_eq!(answer["interfaces"], json!(["sub0", "corp0", "access0"]));
+        assert_eq!(answer["role"], "subscriber");
+        // A file is not attached anywhere.
+        let mut of_file = answer.clone();
+        let members = of_file.as_object_mut().unwrap();
+        members.remove("interfaces");
+        members.remove("role");
         words.extend(["--policy", policy.to_str().unwrap()]);
-        assert_eq!(scene.op25b(&words).json(), answer, "{arguments}");
+        assert_eq!(scene.op25b(&words).json(), of_file, "{arguments}");
     }
 }
 
@@ -101,6 +117,10 @@ fn a_file_that_was_changed_or_removed_since_is_not_passed_off_as_what_is_enforce
     let explain = ["explain", "--src", "198.51.100.10"];
     let file = policy.to_str().unwrap();
 
+    let [.., (_, state)] = scene.router().places();
+    let last_good = state.join("policy.last-good.yaml");
+    eventually("the last good policy is kept", || last_good.exists());
+
     // A daemon need not read the file.
     scene.policy(&SMALL.replace("198.51.100.0/24", "192.0.2.0/24"));
     let enforced = scene.op25b(&[&explain[..], &["--json"]].concat());
@@ -109,17 +129,19 @@ fn a_file_that_was_changed_or_removed_since_is_not_passed_off_as_what_is_enforce
     filter.leave_by(Signal::SIGKILL).unwrap();
 
     scene.policy(&SMALL.replace("198.51.100.0/24", "192.0.2.0/24"));
+    // The kernel enforces what was loaded, which the last good policy has a copy of.
     let changed = scene.op25b(&explain);
-    let line = changed.refusal();
-    assert!(
-        line.starts_with(&format!(
-            "op25b: {file} has been changed since it was loaded at 20"
-        )),
-        "{line}"
+    assert_eq!(
+        (changed.code, changed.stderr.as_str()),
+        (Some(0), ""),
+        "{changed:?}"
     );
     assert!(
-        line.ends_with(&format!("explain the file as it is now with `--policy {file}`")),
-        "{line}"
+        changed.stdout.ends_with(
+            "  reason   blocked\n  rule     pool residential (198.51.100.0/24)\n  \
+             from     the enforced program; no daemon answers for it\n"
+        ),
+        "{changed:?}"
     );
     let as_it_is_now = scene.op25b(&[&explain[..], &["--json", "--policy", file]].concat());
     assert_eq!(as_it_is_now.json()["reason"], "not_pooled");
@@ -128,15 +150,20 @@ fn a_file_that_was_changed_or_removed_since_is_not_passed_off_as_what_is_enforce
     assert_eq!(scene.op25b(&explain).code, Some(0));
 
     fs::remove_file(&policy).unwrap();
+    fs::remove_file(&last_good).unwrap();
     let removed = scene.op25b(&explain);
-    let line = removed.refusal();
+    assert_eq!(removed.code, Some(0), "{removed:?}");
     assert!(
-        line.starts_with("op25b: cannot explain what is enforced here since 20"),
-        "{line}"
+        removed
+            .stdout
+            .contains("  rule     pool residential (198.51.100.0/24)\n"),
+        "{removed:?}"
     );
     assert!(
-        line.contains(&format!("cannot read {file}: No such file")),
-        "{line}"
+        removed
+            .stderr
+            .starts_with(&format!("op25b: {file} has changed since it was loaded")),
+        "{removed:?}"
     );
     assert_eq!(scene.op25b(&["stop", "--detach"]).code, Some(0));
 }

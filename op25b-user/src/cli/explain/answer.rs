@@ -1,0 +1,133 @@
+//! What the enforced program does with a connection, in this network namespace: asked of the daemon that enforces here, or else
+//! of the kernel.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use jiff::Timestamp;
+
+use crate::{
+    api::Explained,
+    cli::{daemon::block_on, paths::Paths, stderr},
+    daemon::client::{Client, ClientError},
+    datapath::{Interfaces, pinned_elsewhere, requirements},
+    enforcer::{Connection, Offline, explain_offline},
+    policy::Nat64,
+    report::{InterfaceState, Status, exemptions::FileExemptions, explained},
+};
+
+/// The answer to a question about a connection.
+pub(in crate::cli) struct Answered {
+    /// The answer.
+    pub(in crate::cli) explained: Explained,
+    /// The policy file of the filter; none without a filter.
+    pub(in crate::cli) policy_file: Option<PathBuf>,
+    /// Whether the daemon asked the program. Otherwise this process did, and no daemon enforces here.
+    pub(in crate::cli) by_daemon: bool,
+}
+
+/// What the enforced program does with a connection, and which exemptions of its source do not let it pass.
+pub(in crate::cli) fn explain(connection: &Connection, paths: &Paths) -> anyhow::Result<Answered> {
+    match of_daemon(connection, paths)? {
+        Some(answered) => Ok(answered),
+        None => of_kernel(connection, paths),
+    }
+}
+
+/// The answer of the daemon; none if there is none, none that this user may use, or none that enforces at the place.
+fn of_daemon(connection: &Connection, paths: &Paths) -> anyhow::Result<Option<Answered>> {
+    let client = Client::new(&paths.runtime_dir);
+    let response = block_on(async {
+        let report = client.status().await?;
+        let interfaces = Interfaces::list().await;
+        let is_here = interfaces.is_ok_and(|interfaces| is_here(&report, &interfaces, connection));
+        if !is_here {
+            return Ok(None);
+        }
+        let explained = client.explain(connection).await?;
+        Ok(Some((explained, report.policy_file)))
+    })?;
+    match response {
+        Ok(answer) => Ok(answer.map(|(explained, policy_file)| Answered {
+            explained,
+            policy_file,
+            by_daemon: true,
+        })),
+        // A user without access to the daemon may still have access to the kernel.
+        Err(error) if cannot_explain(&error) => Ok(None),
+        Err(ClientError::Refused(problem)) => bail!("{}", problem.detail),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether there is no daemon that can explain: one of an earlier version may lack the route.
+fn cannot_explain(error: &ClientError) -> bool {
+    error.is_absence() || error.is_forbidden() || matches!(error, ClientError::Unexpected { status: 404, .. })
+}
+
+/// Whether the programs of a daemon run on interfaces of this network namespace, and no other program at the place that is
+/// asked about.
+fn is_here(report: &Status, interfaces: &Interfaces, connection: &Connection) -> bool {
+    let enforced = report
+        .interfaces
+        .iter()
+        .filter(|interface| interface.state == InterfaceState::Enforced);
+    let programs: Vec<u32> = enforced.filter_map(|interface| interface.program_id).collect();
+    let mut running = interfaces.iter().flat_map(|interface| &interface.xdp);
+    let is_of_it = |program: u32| programs.contains(&program);
+    if !running.any(|xdp| is_of_it(xdp.program_id)) {
+        return false;
+    }
+    let asked = connection.interface.as_deref();
+    let asked = asked.and_then(|name| interfaces.named(name));
+    asked.is_none_or(|interface| interface.xdp.iter().all(|xdp| is_of_it(xdp.program_id)))
+}
+
+/// The answer of the program in the kernel, asked by this process.
+fn of_kernel(connection: &Connection, paths: &Paths) -> anyhow::Result<Answered> {
+    let interfaces = Interfaces::list_now()?;
+    if interfaces.iter().any(|interface| !interface.xdp.is_empty()) {
+        requirements::check()?;
+    }
+    let offline = explain_offline(connection, &paths.state_dir)?;
+    let Offline {
+        explanation,
+        policy_file,
+        policy,
+        store,
+        store_error,
+    } = offline;
+    if let (Some(file), None) = (&policy_file, &policy) {
+        stderr::line(format_args!(
+            "op25b: {} has changed since it was loaded: names and exemptions of the policy that is enforced are not all known",
+            file.display()
+        ));
+    }
+    if policy_file.is_none()
+        && let Ok(Some(elsewhere)) = pinned_elsewhere(&paths.bpffs)
+    {
+        stderr::line(format_args!(
+            "op25b: the filter that is pinned in {} runs in network namespace {}, on {}",
+            paths.bpffs.display(),
+            elsewhere.namespace,
+            elsewhere.interfaces.join(", ")
+        ));
+    }
+    let file = policy_file.clone().unwrap_or_default();
+    let mut explained = explained(explanation, &file);
+    let exemptions = FileExemptions {
+        file: &file,
+        lists: policy.as_ref().map_or(&[], |policy| &policy.lists),
+        exemptions: policy.as_ref().map_or(&[], |policy| &policy.exemptions),
+    };
+    let nat64 = policy
+        .as_ref()
+        .map_or_else(Nat64::default, |policy| policy.nat64.clone());
+    let found = explained.add_not_in_force(exemptions, &*store, &nat64, Timestamp::now());
+    explained.store_error = store_error.or(found.err().map(|error| error.to_string()));
+    Ok(Answered {
+        explained,
+        policy_file,
+        by_daemon: false,
+    })
+}
