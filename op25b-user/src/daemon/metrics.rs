@@ -10,7 +10,7 @@ use crate::{
     enforcer::Enforcer,
     policy::Role,
     report::{
-        ExemptionStatus, FilterRecords, FilterStatus, InterfaceStatus, Metrics, PolicyStatus, State,
+        ExemptionStatus, FilterRecords, FilterStatus, InterfaceStatus, Metrics, PolicyStatus, State, Status,
         pool_statuses,
     },
 };
@@ -94,25 +94,11 @@ impl Daemon {
 
     fn metrics(&self, enforcer: &mut Enforcer) -> anyhow::Result<Metrics> {
         let report = self.report(enforcer);
-        let (active_exemptions, expired_exemptions) = enforcer.count_exemptions(Timestamp::now());
-        let (pools, relays) = (enforcer.policy().pools.len(), enforcer.policy().relays.len());
-        let counters = enforcer.counters()?;
-        let not_ip = not_ip(enforcer)?;
-        let names = enforcer.attachments().iter();
-        let names = names.map(|attachment| attachment.interface.clone());
-        let not_ip = names.zip(not_ip).collect();
-        let filter = enforcer.filter().context("no filter is running")?;
+        let filter = self.filter_status(enforcer)?;
         Ok(Metrics {
-            not_ip,
-            report,
-            started_at: self.started_at,
-            pools,
-            relays,
-            active_exemptions,
-            expired_exemptions,
-            counters,
-            misses: filter.misses_v6()?,
-            map_bytes: filter.map_bytes()?,
+            status: Status::of_daemon(report, Some(filter.clone())),
+            filter: Some(filter),
+            started_at: Some(self.started_at),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! The metrics of a daemon, in Prometheus's text format: the answer to `GET /v1/metrics`.
+//! The metrics of a daemon, or of what the kernel enforces without one, in Prometheus's text format.
 
 use std::fmt;
 
@@ -10,38 +10,24 @@ use prometheus_client::{
 };
 
 use super::{
-    daemon::DaemonReport,
     enforcement::{Enforcement, InterfaceState},
+    status::{FilterStatus, PoolWord, Status},
 };
 use crate::{
-    datapath::{Counters, Misses, NotIp},
+    datapath::{Counters, NotIp},
     fault::FaultKind,
     policy::Role,
 };
 
-/// The values at one moment.
+/// The values at one moment. What nobody knows without a daemon has no series then.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    /// The daemon's own report.
-    pub report: DaemonReport,
-    /// When the daemon was started.
-    pub started_at: Timestamp,
-    /// How many pools its policy has.
-    pub pools: usize,
-    /// How many relays.
-    pub relays: usize,
-    /// How many exemptions are active.
-    pub active_exemptions: usize,
-    /// How many exemptions have expired.
-    pub expired_exemptions: usize,
-    /// Counters by the role of the interface.
-    pub counters: Vec<(Role, Counters)>,
-    /// Frames that are not IP by the interface's name in the policy.
-    pub not_ip: Vec<(String, NotIp)>,
-    /// How often IPv6 packets found no record of their subscriber.
-    pub misses: Misses,
-    /// Bytes of kernel memory that the filter's maps hold.
-    pub map_bytes: u64,
+    /// What is wanted and what is enforced.
+    pub status: Status,
+    /// The filter in the kernel, with all the interfaces that it was attached to; none if it runs nowhere.
+    pub filter: Option<FilterStatus>,
+    /// When the daemon was started; none if no daemon answers.
+    pub started_at: Option<Timestamp>,
 }
 
 /// The labels of one value.
@@ -86,32 +72,58 @@ fn signed(count: impl TryInto<i64>) -> i64 {
 }
 
 impl Metrics {
-    /// The text of the page.
-    pub fn to_text(&self) -> Result<String, fmt::Error> {
-        let mut page = MetricsPage(Registry::with_prefix("op25b"));
-        self.packets(&mut page);
-        self.policy(&mut page);
-        self.reloads(&mut page);
-        self.interfaces(&mut page);
-        self.faults(&mut page);
-        page.gauge(
-            "map_bytes",
-            "Kernel memory of the filter's maps in bytes, about",
-            signed(self.map_bytes),
-        );
-        page.gauge(
-            "start_time_seconds",
-            "Unix time at which the daemon was started",
-            self.started_at.as_second(),
-        );
-        let mut text = String::new();
-        prometheus_text::encode(&mut text, &page.0)?;
-        Ok(text)
+    /// The metrics of what the kernel shows, where no daemon answers.
+    #[must_use]
+    pub fn of_kernel(status: Status) -> Self {
+        let filter = status.filter.clone().or_else(|| status.filters.first().cloned());
+        Self {
+            status,
+            filter,
+            started_at: None,
+        }
     }
 
-    fn packets(&self, page: &mut MetricsPage) {
-        let packets = self.counters.iter().flat_map(|(role, counters)| {
-            counters.iter().map(|(reason, packets)| {
+    /// The text of the page, with its families and their series in the order of their names and labels.
+    pub fn to_text(&self) -> Result<String, fmt::Error> {
+        let mut page = MetricsPage(Registry::with_prefix("op25b"));
+        page.gauge(
+            "up",
+            "1 if the daemon answers, 0 if the other series are what the kernel shows without one",
+            i64::from(self.started_at.is_some()),
+        );
+        if let Some(filter) = &self.filter {
+            self.packets(filter, &mut page);
+            page.gauge(
+                "map_bytes",
+                "Kernel memory of the filter's maps in bytes, about",
+                signed(filter.map_bytes),
+            );
+            page.gauge("relays", "Relays of the policy", signed(filter.relays));
+        }
+        self.policy(&mut page);
+        self.pools(&mut page);
+        self.interfaces(&mut page);
+        if let Some(started_at) = self.started_at {
+            self.reloads(&mut page);
+            self.daemon(started_at, &mut page);
+        }
+        let mut text = String::new();
+        prometheus_text::encode(&mut text, &page.0)?;
+        Ok(sorted(&text))
+    }
+
+    fn packets(&self, filter: &FilterStatus, page: &mut MetricsPage) {
+        let has = |role: Role| {
+            let mut interfaces = self.status.interfaces.iter();
+            // An earlier version does not describe them.
+            interfaces.any(|interface| interface.role.as_deref().is_none_or(|of| of == role.name()))
+        };
+        let subscriber = has(Role::Subscriber).then_some((Role::Subscriber, &filter.counters));
+        let uplink = filter.uplink_counters.as_ref();
+        let uplink = uplink.map(|counters| (Role::Uplink, counters));
+        let by_role = subscriber.into_iter().chain(uplink);
+        let packets = by_role.flat_map(|(role, counters): (Role, &Counters)| {
+            counters.iter().map(move |(reason, packets)| {
                 let labels = vec![
                     ("role", role.name().to_owned()),
                     ("reason", reason.name().to_owned()),
@@ -124,9 +136,14 @@ impl Metrics {
             "Packets by the role of the interface and the reason of the verdict",
             packets,
         );
-        let not_ip = self.not_ip.iter().flat_map(|(interface, frames)| {
+        let not_ip = filter.interfaces.iter();
+        let not_ip = not_ip.flat_map(|interface| {
+            let frames: &NotIp = &interface.not_ip;
             frames.iter().map(|(kind, packets)| {
-                let labels = vec![("interface", interface.clone()), ("ethertype", kind.to_string())];
+                let labels = vec![
+                    ("interface", interface.name.clone()),
+                    ("ethertype", kind.to_string()),
+                ];
                 (labels, packets)
             })
         });
@@ -136,22 +153,44 @@ impl Metrics {
              first 16 EtherTypes of a CPU",
             not_ip,
         );
-        page.counters(
-            "ipv6_subscriber_misses",
-            "IPv6 packets without a record of their subscriber: one was created (begun), or there was no room for one (lost)",
-            [
-                (label("result", "begun"), self.misses.begun),
-                (label("result", "lost"), self.misses.lost),
-            ],
-        );
+        if let Some(misses) = filter.ipv6_misses {
+            page.counters(
+                "ipv6_subscriber_misses",
+                "IPv6 packets without a record of their subscriber: one was created (begun), or there was no room for one (lost)",
+                [
+                    (label("result", "begun"), misses.begun),
+                    (label("result", "lost"), misses.lost),
+                ],
+            );
+        }
+        // The count of the load is not what applies now.
+        if !filter.exemptions.as_loaded {
+            page.gauges(
+                "exemptions",
+                "Exemptions that are active and that have expired",
+                [
+                    (label("state", "active"), signed(filter.exemptions.active)),
+                    (label("state", "expired"), signed(filter.exemptions.expired)),
+                ],
+            );
+        }
     }
 
     fn policy(&self, page: &mut MetricsPage) {
-        let report = &self.report;
+        let Status {
+            version: Some(version),
+            policy_file: Some(file),
+            policy_sha256: Some(sha256),
+            loaded_at: Some(loaded_at),
+            ..
+        } = &self.status
+        else {
+            return;
+        };
         let labels = vec![
-            ("version", report.version.clone()),
-            ("file", report.policy_file.display().to_string()),
-            ("sha256", report.policy_sha256.clone()),
+            ("version", version.clone()),
+            ("file", file.display().to_string()),
+            ("sha256", sha256.clone()),
         ];
         page.gauges(
             "policy_info",
@@ -161,49 +200,59 @@ impl Metrics {
         page.gauge(
             "policy_loaded_timestamp_seconds",
             "Unix time at which the policy that is enforced was loaded",
-            report.loaded_at.as_second(),
+            loaded_at.as_second(),
         );
-        page.gauge("pools", "Pools of the policy", signed(self.pools));
-        page.gauge("relays", "Relays of the policy", signed(self.relays));
+        page.gauge("pools", "Pools of the policy", signed(self.status.pools.len()));
+    }
+
+    fn pools(&self, page: &mut MetricsPage) {
+        let pools = self.status.pools.iter();
+        let known = pools.filter_map(|pool| Some((pool, pool.actual?)));
         page.gauges(
-            "exemptions",
-            "Exemptions that are active and that have expired",
-            [
-                (label("state", "active"), signed(self.active_exemptions)),
-                (label("state", "expired"), signed(self.expired_exemptions)),
-            ],
+            "pool_enforced",
+            "1 if the tables in the kernel enforce the pool, 0 if they monitor it",
+            known.map(|(pool, actual)| {
+                let is_enforced = actual.mode == PoolWord::Enforce;
+                (label("pool", &pool.name), i64::from(is_enforced))
+            }),
         );
     }
 
     fn reloads(&self, page: &mut MetricsPage) {
-        let report = &self.report;
-        page.counter("reloads", "Reloads that succeeded", report.reloads);
+        let status = &self.status;
+        page.counter(
+            "reloads",
+            "Reloads that succeeded",
+            status.reloads.unwrap_or_default(),
+        );
         page.counter(
             "reloads_refused",
             "Reloads that were refused",
-            report.refused_reloads,
+            status.refused_reloads.unwrap_or_default(),
         );
-        let last = report.last_reload.as_ref();
+        let last = status.last_reload.as_ref();
         // Without a reload, the policy is that of the start.
         page.gauge(
             "last_reload_successful",
             "1 if the last reload succeeded or there was none; 0 if it was refused and an older policy is enforced",
             i64::from(last.is_none_or(|last| last.refused.is_none())),
         );
-        page.gauge(
-            "last_reload_timestamp_seconds",
-            "Unix time of the last reload, whether it succeeded or was refused; of the start if there was none",
-            last.map_or(report.loaded_at, |last| last.at).as_second(),
-        );
+        if let Some(at) = last.map(|last| last.at).or(status.loaded_at) {
+            page.gauge(
+                "last_reload_timestamp_seconds",
+                "Unix time of the last reload, whether it succeeded or was refused; of the start if there was none",
+                at.as_second(),
+            );
+        }
     }
 
     fn interfaces(&self, page: &mut MetricsPage) {
         page.gauges(
             "state",
             "1 for the state of enforcement: on every interface of the policy (enforced), on some (degraded), on none (open)",
-            Enforcement::ALL.map(|state| (label("state", state.name()), i64::from(state == self.report.state))),
+            Enforcement::ALL.map(|state| (label("state", state.name()), i64::from(state == self.status.state))),
         );
-        let interfaces = || self.report.interfaces.iter();
+        let interfaces = || self.status.interfaces.iter();
         page.gauges(
             "interface_enforced",
             "1 if the filter runs on the interface, 0 if not",
@@ -221,15 +270,17 @@ impl Metrics {
                 Some((labels, 1))
             }),
         );
+    }
+
+    /// What only the daemon knows.
+    fn daemon(&self, started_at: Timestamp, page: &mut MetricsPage) {
+        let interfaces = self.status.interfaces.iter();
         page.counters(
             "interface_interferences",
             "How often another process detached or replaced the filter on the interface",
-            interfaces().map(|interface| (label("interface", &interface.name), interface.interferences)),
+            interfaces.map(|interface| (label("interface", &interface.name), interface.interferences)),
         );
-    }
-
-    fn faults(&self, page: &mut MetricsPage) {
-        let lasts = |kind: FaultKind| self.report.faults.iter().any(|fault| fault.kind == kind);
+        let lasts = |kind: FaultKind| self.status.faults.iter().any(|fault| fault.kind == kind);
         page.gauges(
             "fault",
             "1 while the fault lasts, 0 if not; `op25b status` shows what to do",
@@ -237,5 +288,66 @@ impl Metrics {
                 .iter()
                 .map(|kind| (label("kind", kind.name()), i64::from(lasts(*kind)))),
         );
+        page.gauge(
+            "start_time_seconds",
+            "Unix time at which the daemon was started",
+            started_at.as_second(),
+        );
+    }
+}
+
+/// A page with its families in the order of their names, and the series of each in the order of their labels: the encoder's is that of
+/// a hash table, another one each time. A family without a series is left out.
+fn sorted(page: &str) -> String {
+    let mut families: Vec<(Vec<&str>, Vec<&str>)> = Vec::new();
+    for line in page.lines() {
+        if line.starts_with("# HELP ") {
+            families.push((Vec::new(), Vec::new()));
+        }
+        if let Some((head, series)) = families.last_mut() {
+            if line.starts_with('#') {
+                head.push(line);
+            } else {
+                series.push(line);
+            }
+        }
+    }
+    families.retain(|(_, series)| !series.is_empty());
+    families.sort();
+    let mut text = String::new();
+    for (head, mut series) in families {
+        series.sort_unstable();
+        for line in head.into_iter().chain(series) {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_and_series_have_an_order_and_a_family_without_series_is_left_out() {
+        let page = "# HELP op25b_b_total B.\n# TYPE op25b_b_total counter\nop25b_b_total{x=\"2\"} 1\nop25b_b_total{x=\"1\"} 3\n\
+            # HELP op25b_none N.\n# TYPE op25b_none gauge\n# HELP op25b_a A.\n# TYPE op25b_a gauge\nop25b_a 7\n";
+        let expected = "# HELP op25b_a A.\n# TYPE op25b_a gauge\nop25b_a 7\n# HELP op25b_b_total B.\n\
+            # TYPE op25b_b_total counter\nop25b_b_total{x=\"1\"} 3\nop25b_b_total{x=\"2\"} 1\n";
+        assert_eq!(sorted(page), expected);
+    }
+
+    #[test]
+    fn without_a_daemon_and_a_filter_the_page_says_so_and_no_more() {
+        let page = Metrics::of_kernel(Status::nothing()).to_text().unwrap();
+        let values: Vec<_> = page.lines().filter(|line| !line.starts_with('#')).collect();
+        let expected = [
+            "op25b_state{state=\"degraded\"} 0",
+            "op25b_state{state=\"enforced\"} 0",
+            "op25b_state{state=\"open\"} 1",
+            "op25b_up 0",
+        ];
+        assert_eq!(values, expected);
     }
 }

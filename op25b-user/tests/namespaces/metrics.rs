@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use nix::sys::signal::Signal;
 use op25b_testlab::{filter::Filter, lab::Servers};
 
 use crate::support::{
@@ -156,14 +157,16 @@ fn packets_policy_reloads_and_interfaces_are_exported_as_they_are() {
 }
 
 #[test]
-fn the_page_is_prometheus_text_and_takes_a_daemon() {
+fn the_page_is_prometheus_text_in_one_order_and_without_a_daemon_it_is_what_the_kernel_shows() {
     let scene = Scene::new();
-    let refusal = scene.op25b(&["metrics"]);
-    assert!(
-        refusal.refusal().starts_with("op25b: no daemon answers at "),
-        "{refusal:?}"
+    let nothing = metrics(&scene);
+    assert_eq!(
+        (nothing["op25b_up"], nothing["op25b_state{state=\"open\"}"]),
+        (0, 1)
     );
+    let servers = Servers::start(&scene.lab).unwrap();
     let filter = scene.filter(&scene.policy(SMALL));
+    scene.assert_blocked(&servers, &filter);
     let answer = scene.ask_daemon("GET /v1/metrics");
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
@@ -172,6 +175,40 @@ fn the_page_is_prometheus_text_and_takes_a_daemon() {
             .contains("content-type: text/plain; version=0.0.4"),
         "{head}"
     );
-    assert!(!read(body).is_empty());
-    assert_eq!(filter.stop().unwrap().code(), Some(0));
+    let series: Vec<_> = body.lines().filter(|line| !line.starts_with('#')).collect();
+    assert!(
+        series.is_sorted_by_key(|line| line.split([' ', '{']).next()),
+        "{body}"
+    );
+    let with_daemon = read(body);
+    assert_eq!(with_daemon["op25b_up"], 1);
+
+    filter.leave_by(Signal::SIGKILL).unwrap();
+    let file = scene.path("op25b.prom");
+    let answer = scene.op25b(&["metrics", "--output", file.to_str().unwrap()]);
+    assert_eq!((answer.code, answer.stdout.as_str()), (Some(0), ""), "{answer:?}");
+    let alone = read(&std::fs::read_to_string(&file).unwrap());
+    assert_eq!(alone["op25b_up"], 0);
+    // The same series with the same values, but for those that nobody knows.
+    for (series, value) in &with_daemon {
+        if series == "op25b_up" {
+            continue;
+        }
+        let is_the_daemons = ["fault", "reload", "exemptions", "interferences", "start_time"]
+            .iter()
+            .any(|part| series.contains(part));
+        assert_eq!(alone.get(series), (!is_the_daemons).then_some(value), "{series}");
+    }
+    assert_eq!(alone["op25b_pool_enforced{pool=\"residential\"}"], 1);
+
+    let [(_, pins), ..] = scene.router().places();
+    foreign_program::detach(&pins.join("links/sub0"));
+    let alone = metrics(&scene);
+    let values = [
+        "op25b_state{state=\"degraded\"}",
+        "op25b_interface_enforced{interface=\"sub0\"}",
+        "op25b_interface_enforced{interface=\"corp0\"}",
+    ];
+    assert_eq!(values.map(|series| alone[series]), [1, 0, 1]);
+    assert!(!alone.contains_key("op25b_interface_xdp_mode{interface=\"sub0\",mode=\"native\"}"));
 }

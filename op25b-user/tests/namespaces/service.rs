@@ -1,8 +1,9 @@
-//! Notifications to a service manager, and the systemd unit.
+//! Notifications to a service manager, and the systemd units.
 
 use std::{os::unix::net::UnixDatagram, process::Command, time::Duration};
 
 use nix::sys::signal::Signal;
+use tempfile::TempDir;
 
 use crate::support::scene::{PATIENCE, SMALL, Scene};
 
@@ -53,38 +54,44 @@ fn the_service_manager_hears_of_readiness_reloads_life_and_the_end() {
     await_line(&socket, "STOPPING=1");
 }
 
-/// The text of the unit that is shipped.
-fn unit() -> String {
-    let unit = op25b_testlab::paths::workspace().join("deploy/op25b.service");
+/// The units that are shipped.
+const UNITS: [&str; 3] = ["op25b.service", "op25b-metrics.service", "op25b-metrics.timer"];
+
+/// The text of a unit.
+fn unit(name: &str) -> String {
+    let unit = op25b_testlab::paths::workspace().join("deploy").join(name);
     std::fs::read_to_string(unit).unwrap()
 }
 
+/// Copies of the units, in which the command is one that is installed.
+fn copies() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    for name in UNITS {
+        let text = unit(name).replace("/usr/bin/op25b", crate::support::scene::OP25B);
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
 #[test]
-fn the_unit_is_one_that_systemd_understands() {
-    let text = unit();
-    // Where the command is not installed, another stands in.
-    let scene = Scene::new();
-    let copy = scene.path("op25b.service");
-    std::fs::write(
-        &copy,
-        text.replace("/usr/bin/op25b", crate::support::scene::OP25B),
-    )
-    .unwrap();
-    let output = match Command::new("systemd-analyze").arg("verify").arg(&copy).output() {
-        // Without systemd nothing here reads it.
+fn the_units_are_ones_that_systemd_understands() {
+    let folder = copies();
+    let mut verify = Command::new("systemd-analyze");
+    verify
+        .arg("verify")
+        .args(UNITS.map(|name| folder.path().join(name)));
+    let output = match verify.output() {
+        // Without systemd nothing here reads them.
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
         output => output.unwrap(),
     };
     let text = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() && !text.contains("op25b.service"),
-        "{text}"
-    );
+    assert!(output.status.success() && !text.contains("op25b"), "{text}");
 }
 
 #[test]
 fn the_unit_is_attached_before_the_network_comes_up_and_never_gives_up() {
-    let unit = unit();
+    let unit = unit("op25b.service");
     for setting in [
         "DefaultDependencies=no",
         "Before=network-pre.target shutdown.target",
@@ -97,21 +104,51 @@ fn the_unit_is_attached_before_the_network_comes_up_and_never_gives_up() {
 }
 
 #[test]
-fn the_unit_exposes_the_service_to_little() {
-    let scene = Scene::new();
-    let copy = scene.path("op25b.service");
-    std::fs::write(&copy, unit()).unwrap();
-    let mut analyze = Command::new("systemd-analyze");
-    // In tenths: 10 is no sandbox at all.
-    analyze
-        .args(["security", "--offline=yes", "--threshold=25"])
-        .arg(&copy);
-    match analyze.output() {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        output => {
-            let output = output.unwrap();
-            let text = String::from_utf8_lossy(&output.stdout);
-            assert!(output.status.success(), "{text}");
+fn the_units_expose_their_services_to_little() {
+    let folder = copies();
+    // In tenths: 100 is no sandbox at all.
+    for (name, most) in [("op25b.service", "25"), ("op25b-metrics.service", "25")] {
+        let mut analyze = Command::new("systemd-analyze");
+        let threshold = format!("--threshold={most}");
+        analyze
+            .args(["security", "--offline=yes", &threshold])
+            .arg(folder.path().join(name));
+        match analyze.output() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            output => {
+                let output = output.unwrap();
+                let text = String::from_utf8_lossy(&output.stdout);
+                assert!(output.status.success(), "{name}: {text}");
+            }
         }
+    }
+}
+
+#[test]
+fn the_unit_of_the_metrics_has_the_privileges_that_they_take_without_a_daemon() {
+    let unit = unit("op25b-metrics.service");
+    let set = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("CapabilityBoundingSet="))
+        .unwrap();
+    let capabilities = set.to_lowercase().replace("cap_", "+").replace(' ', ",");
+    let scene = Scene::new();
+    let filter = scene.filter(&scene.policy(SMALL));
+    filter.leave_by(Signal::SIGKILL).unwrap();
+    let bounding = format!("--bounding-set=-all,{capabilities}");
+    let words = [
+        &bounding,
+        "--no-new-privs",
+        crate::support::scene::OP25B,
+        "metrics",
+    ];
+    let answer = scene.on_router("setpriv", &words);
+    assert_eq!(answer.code, Some(0), "{answer:?}");
+    for series in [
+        "op25b_up 0",
+        "op25b_state{state=\"enforced\"} 1",
+        "op25b_pool_enforced{pool=\"residential\"} 1",
+    ] {
+        assert!(answer.stdout.lines().any(|line| line == series), "{answer:?}");
     }
 }
