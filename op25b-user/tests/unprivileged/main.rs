@@ -15,3 +15,4 @@ mod policy_lists;
 mod policy_robustness;
 mod policy_tables;
 mod reliability_document;
+mod texts;

@@ -33,7 +33,7 @@ pub(super) const COLUMNS: [Listed; 11] = [
         let end = exemption.terms.expires_at;
         Cell::time(words::end_from(reader.now, end, &reader.time_zone), end)
     })
-    .wrapped(12),
+    .wrapped(10),
     Listed::new("ticket", |exemption, _| {
         Cell::optional(exemption.terms.ticket.as_deref())
     })
@@ -148,13 +148,14 @@ mod tests {
     #[test]
     fn on_a_terminal_it_is_as_wide_as_that() {
         insta::assert_snapshot!(shown(Some(80), false), @r#"
-        ID                          CUSTOMER  PREFIXES           ENDS          TICKET
-        01KAXQ3T5BH6Z8W2N4R7C9D1EF  Example   198.51.100.8/29    2028-03-31    OPS-1042
-                                    KK        2001:db8:100::/48  (in 31 days)
-        line-32                     株式会社  198.51.100.0/32    never
-                                    さくらメ  198.51.100.1/32
-                                    ール      198.51.100.2/32
-                                              and 6 more
+        ID                          CUSTOMER     PREFIXES           ENDS        TICKET
+        01KAXQ3T5BH6Z8W2N4R7C9D1EF  Example KK   198.51.100.8/29    2028-03-31  OPS-1042
+                                                 2001:db8:100::/48  (in 31
+                                                                    days)
+        line-32                     株式会社さ   198.51.100.0/32    never
+                                    くらメール   198.51.100.1/32
+                                                 198.51.100.2/32
+                                                 and 6 more
         left out: ["from"]
         "#);
         insta::assert_snapshot!(shown(Some(100), false), @r"

@@ -89,7 +89,7 @@ fn answer(request: &Request) -> Reply {
 }
 
 /// A reload that waits for its confirmation.
-fn reloaded() -> Value {
+pub fn reloaded() -> Value {
     const NEW: &str = "6f470be3912dd106982dd07755e7dc5d772a779e39c59ba6978b13cfe4d32582";
     const OLD: &str = "0d9b7a4f4a1b0f6e2f3e1a8b6c5d4e3f2a1b0c9d8e7f6a5b4c3d2e1f0a9b8c7d";
     let none = json!({ "total": 0, "items": [] });
