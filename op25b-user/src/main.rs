@@ -22,6 +22,9 @@ fn main() -> ExitCode {
     match ended {
         Ok(code) => code,
         Err(error) => {
+            if cli::pipe::is_broken(&error) {
+                cli::pipe::end_by_signal();
+            }
             cli::report(&error, is_json);
             ExitCode::from(cli::EXIT_FAILED)
         }

@@ -1,8 +1,8 @@
 //! `op25b check`: check a policy file.
 
 use std::{
-    io::{self, Write as _},
-    path::PathBuf,
+    io::{self, Read as _, Write as _},
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -18,10 +18,13 @@ use super::{
 };
 use crate::{
     counted::counted,
-    policy::{self, List, Policy, Prefix, Proof, ReadError, Report},
+    policy::{self, File, List, Policy, Prefix, Proof, ReadError, Report},
     report::{PoolReport, pool_reports},
     schema::Schema,
 };
+
+/// The name of stdin in messages.
+const STDIN: &str = "<stdin>";
 
 /// Check a policy file and report every error and warning.
 ///
@@ -34,6 +37,7 @@ use crate::{
 #[command(after_help = "\
 Examples:
   op25b check /etc/op25b/policy.yaml
+  op25b check - < policy.yaml             what another program writes
   op25b check --strict policy.yaml        for CI: fail on warnings too
   op25b check --here policy.yaml          on the router: do its interfaces go together with the policy
   op25b check --prove policy.yaml         that the tables in the kernel will say what the policy says
@@ -42,7 +46,7 @@ Examples:
 Exit codes: 0 no errors; 1 the policy has errors (with --strict: or warnings); 2 the file cannot be read.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Args {
-    /// The policy file.
+    /// The policy file; `-` reads stdin, and lists that it names are sought in the working directory.
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Print one JSON document to stdout, and nothing to stderr.
@@ -63,7 +67,7 @@ pub struct Args {
 /// Checks the file. Fails if the file cannot be read or the output cannot be written.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut proof = None;
-    let (policy, report, refused) = match policy::read(&args.file) {
+    let (policy, report, refused) = match read(&args.file)? {
         Ok(file) => {
             let proven = args
                 .prove
@@ -114,6 +118,19 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::from(EXIT_NO)
     })
+}
+
+/// Reads a policy file, or stdin.
+fn read(file: &Path) -> anyhow::Result<Result<File, ReadError>> {
+    if file.as_os_str() != "-" {
+        return Ok(policy::read(file));
+    }
+    let mut bytes = Vec::new();
+    io::stdin()
+        .lock()
+        .read_to_end(&mut bytes)
+        .context("cannot read stdin")?;
+    Ok(policy::read_text(STDIN, bytes))
 }
 
 struct Outcome<'a> {

@@ -1,8 +1,11 @@
 //! Requests of subcommands to the daemon, and the runtime in which they run.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
-use super::paths::Paths;
+use super::{
+    directories::{wrong_runtime_dir, wrong_state_dir},
+    paths::Paths,
+};
 use crate::{
     api::{Problem, ProblemKind},
     daemon::client::{Client, ClientError},
@@ -23,12 +26,17 @@ pub(super) fn ask<T>(
     paths: &Paths,
     request: impl AsyncFnOnce(Client) -> Result<T, ClientError>,
 ) -> anyhow::Result<Response<T>> {
+    if let Some(wrong) = wrong_state_dir(paths) {
+        bail!(wrong);
+    }
     let client = Client::new(&paths.runtime_dir);
     match block_on(request(client))? {
         Ok(response) => Ok(Response::Done(response)),
         Err(ClientError::Refused(problem)) => Ok(Response::Refused(problem)),
-        Err(error) if error.is_absence() => Ok(Response::NoDaemon),
-        Err(error) if error.is_forbidden() => Err(forbidden(error)),
+        Err(error) if error.is_absence() => match wrong_runtime_dir(paths) {
+            Some(wrong) => bail!(wrong),
+            None => Ok(Response::NoDaemon),
+        },
         Err(error) => Err(error.into()),
     }
 }
@@ -38,19 +46,27 @@ pub(super) fn change<T>(
     paths: &Paths,
     request: impl AsyncFnOnce(Client) -> Result<T, ClientError>,
 ) -> anyhow::Result<Result<T, Box<Problem>>> {
+    if let Some(wrong) = wrong_state_dir(paths) {
+        bail!("{wrong}: nothing was changed");
+    }
     let client = Client::new(&paths.runtime_dir);
     let error = match block_on(request(client))? {
         Ok(response) => return Ok(Ok(response)),
         Err(ClientError::Refused(problem)) => return Ok(Err(problem)),
         Err(error) => error,
     };
+    if error.is_absence()
+        && let Some(wrong) = wrong_runtime_dir(paths)
+    {
+        bail!("{wrong}: nothing was changed");
+    }
     Err(if error.is_absence() {
         let detail = format!(
             "{error}: nothing was changed; start it with `systemctl start op25b` or `op25b run --policy FILE`"
         );
         Problem::new(ProblemKind::NoDaemon, detail).into()
     } else if error.is_forbidden() {
-        forbidden(error).context("nothing was changed")
+        error.into()
     } else if error.is_unsent() {
         anyhow::Error::new(error).context("nothing was changed")
     } else {
@@ -58,10 +74,6 @@ pub(super) fn change<T>(
             "it is not known whether the change was made: check `op25b exempt history` once the daemon answers again",
         )
     })
-}
-
-fn forbidden(error: ClientError) -> anyhow::Error {
-    anyhow::Error::new(error).context("only root and members of the group op25b may use the control socket")
 }
 
 /// Runs a future to completion, in this thread.

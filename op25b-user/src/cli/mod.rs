@@ -4,6 +4,7 @@ mod check;
 mod confirm;
 mod daemon;
 mod descriptors;
+mod directories;
 mod exempt;
 mod explain;
 mod export;
@@ -12,6 +13,7 @@ mod json;
 pub mod logging;
 mod metrics;
 mod paths;
+pub mod pipe;
 mod policy_file;
 mod problem;
 mod reload;
@@ -49,7 +51,14 @@ pub const EXIT_PARTLY: u8 = 4;
 )]
 pub struct Cli {
     /// Format of log lines on stderr.
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = paths::GLOBAL,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT"
+    )]
     pub log_format: logging::Format,
     /// The subcommand.
     #[command(subcommand)]
@@ -148,13 +157,6 @@ fn causes(error: &anyhow::Error) -> String {
         }
     }
     text
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
-        .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 #[cfg(test)]

@@ -4,12 +4,19 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 
+/// The heading of the options that all commands have, after those of the command.
+pub(super) const GLOBAL: &str = "Global options";
+
+/// The usual state directory.
+pub(super) const STATE_DIR: &str = "/var/lib/op25b";
+
 /// The directories; several filters on one machine have different ones.
 #[derive(Clone, Debug, ClapArgs)]
 pub(super) struct Paths {
     /// Directory of the filter's pins, in a BPF file system, which is mounted if there is none.
     #[arg(
         long,
+        help_heading = GLOBAL,
         env = "OP25B_BPFFS",
         value_name = "DIR",
         default_value = "/sys/fs/bpf/op25b"
@@ -18,6 +25,7 @@ pub(super) struct Paths {
     /// Directory of the daemon's control socket.
     #[arg(
         long,
+        help_heading = GLOBAL,
         env = "OP25B_RUNTIME_DIR",
         value_name = "DIR",
         default_value = "/run/op25b"
@@ -26,9 +34,10 @@ pub(super) struct Paths {
     /// Directory of the store of exemptions that were added at run time, and of what else a start needs, such as the last good policy.
     #[arg(
         long,
+        help_heading = GLOBAL,
         env = "OP25B_STATE_DIR",
         value_name = "DIR",
-        default_value = "/var/lib/op25b"
+        default_value = STATE_DIR
     )]
     pub(super) state_dir: PathBuf,
 }

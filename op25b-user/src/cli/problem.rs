@@ -4,7 +4,7 @@ use std::{ffi::OsString, io, process::ExitCode};
 
 use clap::{ArgMatches, error::ErrorKind};
 
-use super::{EXIT_FAILED, causes, is_broken_pipe, json, stderr};
+use super::{EXIT_FAILED, causes, json, stderr};
 use crate::{
     api::{Problem, ProblemKind},
     daemon::client::ClientError,
@@ -21,11 +21,8 @@ pub(super) fn refuse(problem: &Problem, is_json: bool, code: u8) -> anyhow::Resu
     Ok(code.into())
 }
 
-/// Reports an error with its causes, unless it is a broken pipe of the output.
+/// Reports an error with its causes.
 pub fn report(error: &anyhow::Error, is_json: bool) {
-    if is_broken_pipe(error) {
-        return;
-    }
     // If stdout does not take the document, stderr is left.
     if !(is_json && json::print(Schema::Problem, &as_problem(error)).is_ok()) {
         stderr::line(format_args!("op25b: {}", causes(error)));

@@ -1,6 +1,6 @@
 //! What the daemon reports about itself.
 
-use std::sync::Arc;
+use std::{path, sync::Arc};
 
 use super::{
     control::View,
@@ -37,6 +37,7 @@ impl Daemon {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             policy_file: description.policy_file.clone(),
+            state_dir: path::absolute(&self.options.state_dir).ok(),
             policy_sha256: description.policy_sha256.clone(),
             loaded_at: description.loaded_at,
             loaded_by: description.loaded_by.clone(),

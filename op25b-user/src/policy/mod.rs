@@ -44,7 +44,7 @@ pub use self::{
         parse_with_lists,
     },
     proof::{Difference, Proof, prove},
-    read::{File, ReadError, read, read_digested, read_holding, read_texts},
+    read::{File, ReadError, read, read_digested, read_holding, read_text, read_texts},
     sample_destination::sample_destination,
     texts::{ReadList, digest},
 };

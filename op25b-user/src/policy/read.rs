@@ -159,6 +159,13 @@ pub fn read_texts(
     check(path, bytes, ReadLists::in_memory(path, &mut lists), reached).1
 }
 
+/// Checks and compiles a text that is not of a file, such as that of stdin. The lists that it names are beside the working directory's
+/// files.
+pub fn read_text(name: &str, bytes: Vec<u8>) -> Result<File, ReadError> {
+    let path = Path::new(name);
+    check(path, bytes, ReadLists::beside(path), &ReachedDates::default()).1
+}
+
 fn check(
     path: &Path,
     bytes: Vec<u8>,

@@ -21,6 +21,8 @@ pub struct DaemonReport {
     pub version: String,
     /// The policy file that it reads.
     pub policy_file: PathBuf,
+    /// The directory of its store.
+    pub state_dir: Option<PathBuf>,
     /// SHA-256 of the policy that is enforced.
     pub policy_sha256: String,
     /// When the policy that is enforced was loaded.

@@ -4,6 +4,7 @@
 mod control;
 mod dates;
 mod denied;
+mod directories;
 mod disks;
 mod exempt;
 mod exempt_files;

@@ -21,7 +21,7 @@ use crate::{
 Examples:
   op25b exempt add 198.51.100.8/29 --customer 'Example KK' --ticket OPS-1042
   op25b exempt add 198.51.100.8/29 2001:db8:100:8::/64 --customer 'Example KK' --expires 90d
-  op25b exempt add 198.51.100.10 --customer 'Example KK' --dest 192.0.2.25,192.0.2.26
+  op25b exempt add 198.51.100.10 --customer 'Example KK' --dst 192.0.2.25,192.0.2.26
   op25b exempt add 198.51.100.8/29 --customer 'Example KK' --json | jq -r .exemption.id
 
 Exit codes: 0 added; 1 refused, with the reason; 2 failed, for example because no daemon \
@@ -44,7 +44,7 @@ pub struct Args {
     #[arg(long, value_name = "WHEN", default_value = "never")]
     expires: String,
     /// Allow this destination only; separate several with commas, semicolons or blanks, or repeat the option.
-    #[arg(long = "dest", value_name = "PREFIX")]
+    #[arg(long = "dst", alias = "dest", value_name = "PREFIX")]
     destinations: Vec<String>,
     /// Skip the pool and prefix-width checks.
     #[arg(long)]

@@ -37,7 +37,7 @@ Examples:
   op25b exempt list --customer example --all
   op25b exempt list --ticket OPS-1042
   op25b exempt list --expiring 14d
-  op25b exempt list --in 198.51.100.10          exemptions of this address
+  op25b exempt list --src 198.51.100.10         exemptions of this address
   op25b exempt list -o wide --sort ends,customer
   op25b exempt list --json | jq -r '.exemptions[] | [.id, .customer] | @tsv'
 
@@ -56,7 +56,7 @@ pub struct Args {
     #[arg(long, value_name = "TIME", value_parser = time)]
     expiring: Option<String>,
     /// Only exemptions with a prefix that overlaps this prefix or address.
-    #[arg(long = "in", value_name = "PREFIX", value_parser = prefix)]
+    #[arg(long = "src", alias = "in", value_name = "PREFIX", value_parser = prefix)]
     within: Option<IpNet>,
     /// Include expired and removed exemptions.
     #[arg(long)]

@@ -29,7 +29,7 @@ use clap::{Args as ClapArgs, Subcommand};
 Examples:
   op25b exempt add 198.51.100.8/29 --customer 'Example KK' --ticket OPS-1042 --expires 90d
   op25b exempt list --expiring 14d
-  op25b exempt list --in 198.51.100.10
+  op25b exempt list --src 198.51.100.10
   op25b exempt remove 01KAXQ3T5BH6Z8W2N4R7C9D1EF --reason 'contract ended'
 
 Requires root or membership in the group op25b.

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use anyhow::bail;
+use caps::{CapSet, Capability};
 use jiff::Timestamp;
 
 use crate::{
@@ -53,11 +54,18 @@ fn of_daemon(connection: &Connection, paths: &Paths) -> anyhow::Result<Option<An
             policy_file,
             by_daemon: true,
         })),
+        Err(error) if error.is_forbidden() && !may_load_programs() => Err(error.into()),
         // A user without access to the daemon may still have access to the kernel.
         Err(error) if cannot_explain(&error) => Ok(None),
         Err(ClientError::Refused(problem)) => bail!("{}", problem.detail),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether this process may run programs in the kernel itself.
+fn may_load_programs() -> bool {
+    let has = |capability| caps::has_cap(None, CapSet::Effective, capability).unwrap_or(false);
+    has(Capability::CAP_SYS_ADMIN) || has(Capability::CAP_BPF)
 }
 
 /// Whether there is no daemon that can explain: one of an earlier version may lack the route.

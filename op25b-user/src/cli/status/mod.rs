@@ -105,9 +105,10 @@ async fn read_status(paths: &Paths) -> anyhow::Result<Status> {
         description,
     } = match status(&paths.bpffs).await {
         Ok(status) => status,
-        Err(error) => match ask().await {
-            Some(reported) => return Ok(reported),
-            None => {
+        Err(error) => match timeout(PROMPT, client.status()).await {
+            Ok(Ok(reported)) => return Ok(reported),
+            Ok(Err(refused)) if refused.is_forbidden() => return Err(refused.into()),
+            _ => {
                 return Err(anyhow::Error::new(error)
                     .context("no daemon answers that reports it to members of the group op25b"));
             }

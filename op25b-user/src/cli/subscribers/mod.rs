@@ -39,7 +39,7 @@ use crate::{
 Examples:
   op25b subscribers                                       the 20 with the most packets
   op25b subscribers --pool residential --sort destinations --since 1d
-  op25b subscribers --in 198.51.100.20
+  op25b subscribers --src 198.51.100.20
   op25b subscribers --sort pool,-last-seen -o wide
   op25b subscribers --top 0 --json | jq -r '.filters[].subscribers[].subscriber'
 
@@ -51,7 +51,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME")]
     pool: Option<String>,
     /// Only subscribers in this prefix, or the subscriber of this address.
-    #[arg(long = "in", value_name = "PREFIX", value_parser = prefix)]
+    #[arg(long = "src", alias = "in", value_name = "PREFIX", value_parser = prefix)]
     within: Option<IpNet>,
     /// The maximum number of subscribers to list; 0 for all.
     #[arg(long, value_name = "N", default_value_t = 20)]
@@ -154,6 +154,7 @@ async fn read(query: &SubscriberQuery, paths: &Paths) -> anyhow::Result<Vec<Filt
     let filters = match client.subscribers(query).await {
         Ok(Subscribers { filters, .. }) => filters,
         Err(ClientError::Refused(problem)) => return Err((*problem).into()),
+        Err(refused) if refused.is_forbidden() => return Err(refused.into()),
         Err(_) => {
             return Err(anyhow::Error::new(error)
                 .context("no daemon answers that reports it to members of the group op25b"));

@@ -16,6 +16,7 @@ use hyper::{
     header::{CONTENT_TYPE, HOST, HeaderValue},
 };
 use hyper_util::rt::TokioIo;
+use nix::unistd::{Uid, User};
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 use tokio::{
@@ -37,13 +38,24 @@ const RESTART: Duration = Duration::from_secs(5);
 /// Why a request failed.
 #[derive(Debug, Error)]
 pub(crate) enum ClientError {
-    /// No daemon listens, or this user may not connect.
-    #[error("no daemon answers at {}", path.display())]
+    /// No daemon listens.
+    #[error("no daemon answers at {}{}", path.display(), remains(source))]
     Connect {
         /// The socket.
         path: PathBuf,
         /// The system's error.
         source: io::Error,
+    },
+    /// This user may not connect.
+    #[error(
+        "not permitted: join the group op25b (usermod -aG op25b {user}) or use sudo; this user may not open {}",
+        path.display()
+    )]
+    Forbidden {
+        /// The socket.
+        path: PathBuf,
+        /// This user's name.
+        user: String,
     },
     /// The connection broke.
     #[error("the daemon did not answer")]
@@ -76,7 +88,10 @@ pub(crate) enum ClientError {
 impl ClientError {
     /// Whether the request cannot have reached a daemon.
     pub(crate) fn is_unsent(&self) -> bool {
-        matches!(self, Self::Connect { .. } | Self::Unsendable(_))
+        matches!(
+            self,
+            Self::Connect { .. } | Self::Forbidden { .. } | Self::Unsendable(_)
+        )
     }
 
     /// Whether no daemon runs, as opposed to one that does not answer or refuses this user.
@@ -92,7 +107,7 @@ impl ClientError {
 
     /// Whether this user may not use the socket.
     pub(crate) fn is_forbidden(&self) -> bool {
-        matches!(self, Self::Connect { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
+        matches!(self, Self::Forbidden { .. })
     }
 }
 
@@ -247,9 +262,29 @@ async fn is_alive(runtime_dir: &Path) -> bool {
 /// Connects to the daemon whose socket is in a directory.
 pub(super) async fn connect(runtime_dir: &Path) -> Result<UnixStream, ClientError> {
     let path = socket(runtime_dir);
-    UnixStream::connect(&path)
-        .await
-        .map_err(|source| ClientError::Connect { path, source })
+    UnixStream::connect(&path).await.map_err(|source| {
+        if source.kind() == io::ErrorKind::PermissionDenied {
+            let user = user();
+            ClientError::Forbidden { path, user }
+        } else {
+            ClientError::Connect { path, source }
+        }
+    })
+}
+
+/// The name of the user of this process, or a word for it.
+fn user() -> String {
+    let known = User::from_uid(Uid::effective()).ok().flatten();
+    known.map_or_else(|| "USER".to_owned(), |user| user.name)
+}
+
+/// What a socket is to which nobody listens.
+fn remains(source: &io::Error) -> &'static str {
+    if source.kind() == io::ErrorKind::ConnectionRefused {
+        ", the socket of one that has ended"
+    } else {
+        ""
+    }
 }
 
 /// Connects to a daemon that has just stopped: it may be restarting.

@@ -47,6 +47,10 @@ pub struct Status {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub policy_file: Option<PathBuf>,
+    /// The directory of the daemon's store; none without a daemon.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub state_dir: Option<PathBuf>,
     /// SHA-256 of the policy that is enforced.
     #[serde(default)]
     pub policy_sha256: Option<String>,
@@ -151,6 +155,7 @@ impl Status {
             daemon: None,
             version: None,
             policy_file: None,
+            state_dir: None,
             policy_sha256: None,
             lists: Vec::new(),
             loaded_at: None,
@@ -192,6 +197,7 @@ impl Status {
             daemon: Some(report.pid),
             version: Some(report.version),
             policy_file: Some(report.policy_file),
+            state_dir: report.state_dir,
             policy_sha256: Some(report.policy_sha256),
             lists: report.lists,
             loaded_at: Some(report.loaded_at),

@@ -3,6 +3,8 @@
 mod changes;
 pub mod daemon;
 mod files;
+mod options;
+mod pipes;
 mod reading;
 pub mod scene;
 mod tables;

@@ -73,6 +73,7 @@ fn view() -> View {
             pid: 1,
             version: "0.0.0".to_owned(),
             policy_file: PathBuf::from("/etc/op25b/policy.yaml"),
+            state_dir: Some(PathBuf::from("/var/lib/op25b")),
             policy_sha256: String::new(),
             loaded_at: Timestamp::UNIX_EPOCH,
             loaded_by: None,

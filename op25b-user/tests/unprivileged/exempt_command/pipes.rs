@@ -1,0 +1,92 @@
+//! Commands whose output nobody reads any longer.
+
+use std::{
+    io::pipe,
+    os::unix::process::ExitStatusExt as _,
+    process::{Command, Stdio},
+};
+
+use nix::sys::signal::Signal;
+use op25b::api::Added;
+
+use crate::exempt_command::{
+    daemon::ok,
+    scene::{Scene, exemption, explained, record},
+};
+
+const POLICY: &str = "version: 1\ninterfaces: [{ name: eth1, role: subscriber }]\n\
+                      pools: [{ name: homes, prefixes: [198.51.100.0/24] }]\n";
+const ID: &str = "01KAXQ3T5BH6Z8W2N4R7C9D1EF";
+
+/// Runs a command whose output is a pipe that nobody reads: it ends with 0 or by SIGPIPE, and says nothing.
+fn ends_silently(scene: &Scene, words: &[&str]) {
+    let (reader, writer) = pipe().unwrap();
+    drop(reader);
+    let output = Command::new(env!("CARGO_BIN_EXE_op25b"))
+        .args(words)
+        .env("OP25B_BPFFS", scene.path("bpf"))
+        .env("OP25B_RUNTIME_DIR", scene.path("run"))
+        .env("OP25B_STATE_DIR", scene.path("state"))
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::null())
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let status = output.status;
+    assert!(
+        status.code() == Some(0) || status.signal() == Some(Signal::SIGPIPE as i32),
+        "{words:?}: {status}: {stderr}"
+    );
+    let said = stderr
+        .lines()
+        .find(|line| !line.ends_with("this is read from the disk"));
+    assert_eq!(said, None, "{words:?}");
+}
+
+#[test]
+fn no_command_complains_of_a_closed_pipe() {
+    let scene = Scene::new();
+    let policy = scene.file("policy.yaml", POLICY);
+    scene.store(&[record(1, "Example KK", "198.51.100.8/29")]);
+    let id = &record(1, "", "198.51.100.8/29").id.to_string();
+    for words in [
+        &["--help"][..],
+        &["--version"],
+        &["exempt", "--help"],
+        &["check", &policy],
+        &["check", "--json", &policy],
+        &["export", "prefixes", "--policy", &policy],
+        &["export", "prefixes", "--policy", &policy, "--json"],
+        &["exempt", "list"],
+        &["exempt", "list", "--json"],
+        &["exempt", "show", id],
+        &["exempt", "show", id, "--json"],
+        &["exempt", "history"],
+        &["exempt", "history", "--json"],
+        &["exempt", "export"],
+        &["exempt", "export", "--format", "json"],
+    ] {
+        ends_silently(&scene, words);
+    }
+    let _daemon = scene.daemon(|_| {
+        ok(&Added {
+            exemption: exemption(ID, "Example KK", "198.51.100.8/29"),
+            verdict: Some(explained("pass", "exempt")),
+            warnings: Vec::new(),
+        })
+    });
+    let add = ["exempt", "add", "198.51.100.8/29", "--customer", "Example KK"];
+    for words in [
+        &add[..],
+        &[&add[..], &["--json"]].concat(),
+        &["exempt", "extend", ID, "--expires", "90d"],
+        &["exempt", "extend", ID, "--expires", "90d", "--json"],
+        &["exempt", "restore", ID],
+        &["exempt", "remove", ID, "--reason", "x"],
+        &["exempt", "remove", ID, "--reason", "x", "--json"],
+    ] {
+        ends_silently(&scene, words);
+    }
+}
