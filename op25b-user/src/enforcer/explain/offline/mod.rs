@@ -3,6 +3,9 @@
 //! The verdict is the kernel's. Names are those of the policy file, if it is the one that was loaded, or of the last good policy
 //! in the state directory; stored exemptions are those of the store there.
 
+mod names;
+mod policy;
+
 use std::{
     collections::BTreeMap,
     io,
@@ -12,29 +15,23 @@ use std::{
 
 use ipnet::IpNet;
 use jiff::Timestamp;
-use op25b_common::{Reason, values::Class};
+use op25b_common::Reason;
 use thiserror::Error;
 
-use super::{
-    Answer, Connection, Explanation, MatchedRule, RuleKind,
-    answer::{Names, NoAnswer},
-    check_direction,
-    connection::Impossible,
-    names::{numbered, rule_in_policy, stored_rule},
+use self::{
+    names::{OfflineNames, covering},
+    policy::KnownPolicy,
 };
+use super::{Answer, Connection, Explanation, answer::NoAnswer, check_direction, connection::Impossible};
 use crate::{
     datapath::{
-        Decision, Description, Interfaces,
+        Description, Interfaces,
         ask::{AskError, Asker, AttachedProgram, NoPoint, Point, attached_programs},
         probe::{MixedFamilies, Packet},
     },
-    policy::{self, Flow, Nat64, Policy, Position, Role},
-    state_dir::{KeptPolicy, Slot},
-    store::{NoRecords, Query, Record, Records, StoreError, sqlite},
+    policy::{Nat64, Policy, Role, sample_destination, sample_destinations},
+    store::{NoRecords, Records, sqlite},
 };
-
-/// The most stored exemptions of one source that are compared.
-const MOST_RECORDS: usize = 1000;
 
 /// An explanation, and what is known besides of what is enforced.
 pub(crate) struct Offline {
@@ -94,13 +91,6 @@ struct Asked {
     policy: Option<KnownPolicy>,
 }
 
-/// The policy of a filter.
-struct KnownPolicy {
-    policy: Policy,
-    /// Whether the policy file has this text.
-    is_file: bool,
-}
-
 /// What a filter does with a connection. The store is the one in `state_dir`.
 pub(crate) fn explain(connection: &Connection, state_dir: &Path) -> Result<Offline, OfflineError> {
     let interfaces = Interfaces::list_now()?;
@@ -137,9 +127,7 @@ pub(crate) fn explain(connection: &Connection, state_dir: &Path) -> Result<Offli
     let packet = connection.packet(&nat64, |source| {
         match first.and_then(|first| asked.get_mut(&first)) {
             Some(asked) => asked.sample(connection, source, &*store),
-            None => policy::sample_destinations(source)
-                .next()
-                .ok_or(OfflineError::NoSample),
+            None => sample_destinations(source).next().ok_or(OfflineError::NoSample),
         }
     })?;
     let frame = packet.frame()?;
@@ -267,47 +255,6 @@ impl Host<'_> {
     }
 }
 
-impl KnownPolicy {
-    /// The policy of a filter: the policy file, or else one that is kept in the state directory, if it has the digest that was loaded.
-    fn of(description: &Description, state_dir: &Path) -> Option<Self> {
-        let (sha256, path) = (&description.policy_sha256, &description.policy_file);
-        if let Ok(file) = policy::read(path)
-            && file.sha256 == *sha256
-        {
-            return Some(Self {
-                policy: file.policy,
-                is_file: true,
-            });
-        }
-        let kept = [Slot::Unconfirmed, Slot::LastGood].into_iter().find_map(|slot| {
-            let kept = KeptPolicy::read(state_dir, slot).ok()??;
-            (kept.origin.sha256 == *sha256).then_some(kept)
-        });
-        let KeptPolicy { text, lists, .. } = kept?;
-        let file = policy::read_texts(path, text, lists, &description.reached).ok()?;
-        Some(Self {
-            policy: file.policy,
-            is_file: false,
-        })
-    }
-}
-
-impl KnownPolicy {
-    /// A rule without what points into the file, which has another text now.
-    fn without_positions(&self, rule: policy::Rule, found: MatchedRule) -> MatchedRule {
-        let id = match rule {
-            policy::Rule::Exemption(number) => self.policy.exemptions[number].id.as_ref(),
-            policy::Rule::Pool(_) | policy::Rule::Relay(_) => None,
-        };
-        MatchedRule {
-            id: id.map(ToString::to_string),
-            position: None,
-            list: None,
-            ..found
-        }
-    }
-}
-
 impl Asked {
     /// Refuses IPv4 from an IPv6 source if it is not known whether the policy translates it.
     fn check_translation(&self, connection: &Connection) -> Result<(), OfflineError> {
@@ -333,7 +280,7 @@ impl Asked {
             let destinations = records.iter().flat_map(|record| &record.terms.destinations);
             let named: Vec<IpNet> = destinations.flat_map(|net| nat64.with_translated(*net)).collect();
             let is_named = |address: &IpAddr| named.iter().any(|net| net.contains(address));
-            policy::sample_destination(&known.policy, source, is_named)
+            sample_destination(&known.policy, source, is_named)
         } else {
             let is_general = self
                 .asker
@@ -342,7 +289,7 @@ impl Asked {
                 .flatten()
                 .is_some_and(|class| i64::from(class.until) > Timestamp::now().as_second());
             let asker = &mut self.asker;
-            let mut samples = policy::sample_destinations(source).take(16);
+            let mut samples = sample_destinations(source).take(16);
             samples.find(|destination| {
                 let packet = Packet::new(source, *destination, connection.port);
                 let decision = packet
@@ -357,115 +304,5 @@ impl Asked {
             })
         };
         found.ok_or(OfflineError::NoSample)
-    }
-}
-
-/// The stored exemptions of a source that are in force.
-fn covering(store: &dyn Records, source: IpAddr) -> Result<Vec<Record>, StoreError> {
-    let query = Query {
-        within: Some(source.into()),
-        limit: MOST_RECORDS,
-        ..Query::default()
-    };
-    store.list(&query, Timestamp::now())
-}
-
-/// The names that can be known without a daemon.
-struct OfflineNames<'a> {
-    description: &'a Description,
-    policy: Option<&'a KnownPolicy>,
-    store: &'a dyn Records,
-    state_dir: &'a Path,
-}
-
-impl Names for OfflineNames<'_> {
-    fn rule(&self, decision: Decision, flow: &Flow, class: Option<&Class>) -> Option<MatchedRule> {
-        let rule = numbered(decision)?;
-        if let Some(known) = self.policy {
-            let in_file = known.policy.exemptions_in_file().len();
-            if !matches!(rule, policy::Rule::Exemption(number) if number >= in_file) {
-                let found = rule_in_policy(&known.policy, rule, flow)?;
-                return Some(if known.is_file {
-                    found
-                } else {
-                    known.without_positions(rule, found)
-                });
-            }
-        }
-        Some(match rule {
-            policy::Rule::Pool(number) => self.pool(number, flow)?,
-            policy::Rule::Relay(number) => unnamed(
-                RuleKind::Relay,
-                format!(
-                    "number {} of the policy of {}, whose file has changed since",
-                    number + 1,
-                    self.description.loaded_at
-                ),
-            ),
-            policy::Rule::Exemption(_) => self.stored(flow, class),
-        })
-    }
-}
-
-impl OfflineNames<'_> {
-    /// A pool, by the description in the kernel.
-    fn pool(&self, number: usize, flow: &Flow) -> Option<MatchedRule> {
-        let prefixes = self.description.pool_prefixes.get(number).into_iter().flatten();
-        let around = prefixes.filter(|net| net.contains(&flow.source));
-        Some(MatchedRule {
-            prefix: around.max_by_key(|net| net.prefix_len()).copied(),
-            ..unnamed(RuleKind::Pool, self.description.pools.get(number)?.name.clone())
-        })
-    }
-
-    /// A stored exemption: of those that cover the connection one that ends when the kernel's does, the most specific one.
-    fn stored(&self, flow: &Flow, class: Option<&Class>) -> MatchedRule {
-        let nat64 = self
-            .policy
-            .map(|known| known.policy.nat64.clone())
-            .unwrap_or_default();
-        let reaches = |record: &Record| {
-            let destinations = &record.terms.destinations;
-            let mut nets = destinations.iter().flat_map(|net| nat64.with_translated(*net));
-            destinations.is_empty() || nets.any(|net| net.contains(&flow.destination))
-        };
-        let end = class.map(|class| i64::from(class.until));
-        let ends_with_the_kernels = |record: &Record| {
-            let expiry = record.terms.expires_at.map(Timestamp::as_second);
-            record.terms.destinations.is_empty()
-                && end == Some(expiry.unwrap_or(i64::from(op25b_common::values::NEVER)))
-        };
-        let longest = |record: &Record| {
-            let around = record
-                .terms
-                .prefixes
-                .iter()
-                .filter(|net| net.contains(&flow.source));
-            around.map(IpNet::prefix_len).max()
-        };
-        let records = covering(self.store, flow.source).unwrap_or_default();
-        let found = records
-            .iter()
-            .filter(|record| reaches(record))
-            .max_by_key(|record| (ends_with_the_kernels(record), longest(record)));
-        match found {
-            Some(record) => stored_rule(record, flow),
-            None => unnamed(
-                RuleKind::Exemption,
-                format!("that the store in {} does not name", self.state_dir.display()),
-            ),
-        }
-    }
-}
-
-fn unnamed(kind: RuleKind, name: String) -> MatchedRule {
-    MatchedRule {
-        kind,
-        name,
-        id: None,
-        ticket: None,
-        prefix: None,
-        position: None::<Position>,
-        list: None,
     }
 }
