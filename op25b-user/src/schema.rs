@@ -11,6 +11,8 @@ pub enum Schema {
     Check,
     /// A reload that was confirmed.
     Confirm,
+    /// What happens to the packets of an address or a customer.
+    Diagnose,
     /// An exemption that was added, extended, removed or restored.
     ExemptChange,
     /// Exemptions, as `op25b exempt import` reads them.
@@ -42,6 +44,7 @@ impl Schema {
     pub const ALL: &[Self] = &[
         Self::Check,
         Self::Confirm,
+        Self::Diagnose,
         Self::ExemptChange,
         Self::ExemptExport,
         Self::ExemptHistory,
@@ -62,6 +65,7 @@ impl Schema {
         match self {
             Self::Check => "op25b.check/1",
             Self::Confirm => "op25b.confirm/1",
+            Self::Diagnose => "op25b.diagnose/1",
             Self::ExemptChange => "op25b.exempt-change/1",
             Self::ExemptExport => "op25b.exempt-export/1",
             Self::ExemptHistory => "op25b.exempt-history/1",

@@ -4,6 +4,7 @@ mod check;
 mod confirm;
 mod daemon;
 mod descriptors;
+mod diagnose;
 mod directories;
 mod exempt;
 mod explain;
@@ -81,6 +82,7 @@ pub enum Command {
     Subscribers(subscribers::Args),
     Metrics(metrics::Args),
     Explain(explain::Args),
+    Diagnose(diagnose::Args),
     Exempt(exempt::Args),
     Export(export::Args),
 }
@@ -139,6 +141,7 @@ impl Command {
             Self::Subscribers(args) => subscribers::run(args),
             Self::Metrics(args) => metrics::run(args),
             Self::Explain(args) => explain::run(args),
+            Self::Diagnose(args) => diagnose::run(args),
             Self::Exempt(args) => exempt::run(args),
             Self::Export(args) => export::run(args),
         }

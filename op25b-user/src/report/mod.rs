@@ -1,6 +1,7 @@
 //! Reports for people and scripts: status, subscribers, exemptions and metrics, from the state of the other modules.
 
 mod daemon;
+mod diagnosis;
 mod enforcement;
 pub mod exemptions;
 mod explained;
@@ -12,6 +13,10 @@ mod status;
 mod subscribers;
 
 pub use daemon::{DaemonReport, ExemptionReport, LastReload};
+pub(crate) use diagnosis::{
+    AskedKind, Attempts, Diagnosis, FilterState, Observation, Observed, Part, PlaceVerdict, Target,
+    address_or_prefix, divide, sort_exemptions, was_removed_in_force,
+};
 pub use enforcement::{Enforcement, InterfaceReport, InterfaceState, KnownInterface, interface_reports};
 pub(crate) use explained::{NO_FILTER, explained};
 pub use metrics::Metrics;

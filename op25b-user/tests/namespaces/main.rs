@@ -4,6 +4,7 @@
 mod control;
 mod dates;
 mod denied;
+mod diagnose;
 mod directories;
 mod disks;
 mod exempt;

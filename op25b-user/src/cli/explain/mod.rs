@@ -3,7 +3,7 @@
 //! It is that of the enforced program, asked by the daemon or without one. For a policy file, another instance of the program is
 //! loaded and compared with the reference.
 
-mod answer;
+pub(super) mod answer;
 mod file;
 mod shown;
 

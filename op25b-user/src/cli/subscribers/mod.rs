@@ -1,6 +1,6 @@
 //! `op25b subscribers`: list the subscribers whose packets are blocked, as the kernel has counted them.
 
-mod text;
+pub(super) mod text;
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -141,7 +141,7 @@ fn print(filters: &[FilterSubscribers], args: &Args) -> anyhow::Result<()> {
 }
 
 /// The subscribers from the kernel or, without permission to read it, from the daemon.
-async fn read(query: &SubscriberQuery, paths: &Paths) -> anyhow::Result<Vec<FilterSubscribers>> {
+pub(super) async fn read(query: &SubscriberQuery, paths: &Paths) -> anyhow::Result<Vec<FilterSubscribers>> {
     let error = match subscribers(query).await {
         Ok(filters) => return Ok(filters),
         // What is wrong with the query or the records is so for the daemon, too.

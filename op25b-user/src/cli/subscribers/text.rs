@@ -81,7 +81,7 @@ fn sum(one: u32, other: u32) -> u64 {
 }
 
 /// An estimate with the precision of the sketch.
-fn about(destinations: u32) -> String {
+pub(in crate::cli) fn about(destinations: u32) -> String {
     match destinations {
         0..=4 => destinations.to_string(),
         5..=250 => format!("~{destinations}"),

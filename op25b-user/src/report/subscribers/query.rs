@@ -73,6 +73,14 @@ impl SubscriberQuery {
 }
 
 impl SortOrder {
+    /// Those that were seen last come first.
+    pub(crate) fn last_seen() -> Self {
+        Self(vec![SortKey {
+            column: SortBy::LastSeen,
+            direction: Direction::Usual,
+        }])
+    }
+
     /// What comes first; ties go to the one with more packets, then to the lower address.
     pub(super) fn compare(
         &self,

@@ -120,7 +120,7 @@ impl Offline {
     }
 
     /// One exemption.
-    pub(super) fn show(&self, id: &str) -> anyhow::Result<ids::Found<Exemption>> {
+    pub(in crate::cli) fn show(&self, id: &str) -> anyhow::Result<ids::Found<Exemption>> {
         Ok(exemptions::find(self.in_file(), &*self.store, id, self.now)?)
     }
 

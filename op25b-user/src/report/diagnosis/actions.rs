@@ -1,0 +1,141 @@
+//! What changes the verdict of a diagnosis: the commands and edits, what lets pass before what blocks.
+
+use ipnet::IpNet;
+
+use super::{
+    parts::address_or_prefix,
+    types::{AskedKind, Diagnosis, Observed, Part},
+};
+use crate::{
+    api::{Explained, FilePosition, NotInForce, NotInForceState, Rule},
+    policy::characters::printable,
+    store::OperationKind,
+};
+
+/// The most actions that are proposed.
+const MOST: usize = 5;
+
+impl Diagnosis {
+    /// Adds what changes the verdicts. `subscriber` is the prefix of the subscriber, if one address was asked about.
+    pub(crate) fn add_actions(&mut self, subscriber: Option<IpNet>) {
+        let parts = self.targets.iter().flat_map(|target| &target.parts);
+        let mut actions: Vec<String> = Vec::new();
+        for (part, place) in parts.flat_map(|part| part.verdicts.iter().map(move |place| (part, place))) {
+            let action = match &place.observed {
+                Observed::Decided { explained } => self.action(part, explained, subscriber),
+                Observed::Unfiltered { .. } => {
+                    Some("`op25b status` shows why no filter runs there".to_owned())
+                }
+                Observed::Missing | Observed::Unknown { .. } => None,
+            };
+            actions.extend(action.filter(|action| !actions.contains(action)));
+        }
+        actions.sort_by_key(|action| action.starts_with(TO_BLOCK));
+        actions.truncate(MOST);
+        let needs_daemon =
+            |action: &String| action.contains("`op25b exempt ") || action.contains("`op25b reload`");
+        if !self.daemon && actions.iter().any(needs_daemon) {
+            actions.insert(0, "first start the daemon: `systemctl start op25b`".to_owned());
+        }
+        self.actions = actions;
+    }
+
+    fn action(&self, part: &Part, explained: &Explained, subscriber: Option<IpNet>) -> Option<String> {
+        let rule = explained.rule.as_ref();
+        if explained.verdict != "pass"
+            && let Some(missing) = explained.not_in_force.first()
+        {
+            return Some(in_force(missing, part, subscriber));
+        }
+        match &*explained.reason {
+            "exempt" => rule.map(no_longer_exempt),
+            "blocked" => Some(add(part, None, subscriber)),
+            "not_pooled" if explained.verdict != "pass" => Some(add(part, None, subscriber)),
+            // A prefix that is partly in a pool needs nothing for the rest of it.
+            "not_pooled" if self.kind != AskedKind::Prefix => Some(format!(
+                "{TO_BLOCK}add its prefix to a pool of the policy, then `op25b reload`"
+            )),
+            "monitored" => rule.map(|rule| self.enforced(rule)),
+            _ => None,
+        }
+    }
+
+    /// What ends monitor mode.
+    fn enforced(&self, rule: &Rule) -> String {
+        if self.is_paused(&rule.name) {
+            return format!("{TO_BLOCK}`op25b resume`");
+        }
+        let place = rule.place.as_ref();
+        let place = place.map_or_else(String::new, |place| format!(" ({})", at(place)));
+        format!(
+            "{TO_BLOCK}`mode: enforce` and no later `enforce_from` for pool {}{place}, then `op25b reload`",
+            printable(&rule.name)
+        )
+    }
+
+    /// Whether a pause of a pool, or of all, lasts.
+    fn is_paused(&self, pool: &str) -> bool {
+        let mut newest_first = self.operations.iter();
+        let last = newest_first.find(|operation| {
+            matches!(operation.what, OperationKind::Pause | OperationKind::Resume)
+                && operation.pool.as_deref().is_none_or(|paused| paused == pool)
+        });
+        last.is_some_and(|operation| {
+            operation.what == OperationKind::Pause && operation.until.is_none_or(|until| until > self.at)
+        })
+    }
+}
+
+/// What the actions begin with that block packets.
+const TO_BLOCK: &str = "to block it: ";
+
+/// What puts an exemption in force.
+fn in_force(missing: &NotInForce, part: &Part, subscriber: Option<IpNet>) -> String {
+    let id = printable(&missing.id);
+    match (missing.state, &missing.place) {
+        (NotInForceState::Expired, None) => format!("`op25b exempt extend {id} --expires 1y`"),
+        (NotInForceState::Expired, Some(place)) => {
+            format!("a later `expires` at {}, then `op25b reload`", at(place))
+        }
+        (NotInForceState::Removed, _) => format!("`op25b exempt restore {id} --reason '...'`"),
+        (NotInForceState::OtherDestinations, None) => add(part, Some(missing), subscriber),
+        (NotInForceState::OtherDestinations, Some(place)) => {
+            format!("more `destinations` at {}, then `op25b reload`", at(place))
+        }
+        (NotInForceState::NotEnforced, _) => {
+            "`op25b reload`, which loads the stored exemptions again; `op25b status` shows the fault"
+                .to_owned()
+        }
+    }
+}
+
+/// What ends an exemption.
+fn no_longer_exempt(rule: &Rule) -> String {
+    match (&rule.place, &rule.id) {
+        (Some(place), _) => format!(
+            "{TO_BLOCK}remove the exemption at {}, then `op25b reload`",
+            at(place)
+        ),
+        (None, id) => format!(
+            "{TO_BLOCK}`op25b exempt remove {} --reason '...'`",
+            printable(id.as_deref().unwrap_or("ID"))
+        ),
+    }
+}
+
+/// `op25b exempt add`, for the customer of another exemption if there is one.
+fn add(part: &Part, exemption: Option<&NotInForce>, subscriber: Option<IpNet>) -> String {
+    let prefix = subscriber.or_else(|| part.prefixes.first().copied());
+    let prefix = prefix.map_or_else(|| "PREFIX".to_owned(), address_or_prefix);
+    let customer = exemption.map_or_else(|| "NAME".to_owned(), |one| quoted(&one.customer));
+    format!("`op25b exempt add {prefix} --customer {customer} --ticket TICKET --expires 1y`")
+}
+
+/// A text as one word of a shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", printable(text).replace('\'', r"'\''"))
+}
+
+fn at(place: &FilePosition) -> String {
+    format!("{}:{}", place.file.display(), place.line)
+}

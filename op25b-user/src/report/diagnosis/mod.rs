@@ -1,0 +1,15 @@
+//! The report of `op25b diagnose`: what happens to the packets of an address, a prefix or a customer, and what to do.
+//!
+//! `parts` divides the addresses where rules begin and end, `exemption` sorts their exemptions, `actions` has what changes the
+//! verdicts.
+
+mod actions;
+mod exemption;
+mod parts;
+mod types;
+
+pub(crate) use self::{
+    exemption::{sort as sort_exemptions, was_removed_in_force},
+    parts::{Observation, address_or_prefix, divide},
+    types::{AskedKind, Attempts, Diagnosis, FilterState, Observed, Part, PlaceVerdict, Target},
+};
