@@ -29,6 +29,8 @@ pub enum Schema {
     Explain,
     /// The prefixes of pools.
     ExportPrefixes,
+    /// The pauses after a pause or its end.
+    Pause,
     /// Why a command was refused or failed.
     Problem,
     /// The outcome of a reload.
@@ -53,6 +55,7 @@ impl Schema {
         Self::ExemptShow,
         Self::Explain,
         Self::ExportPrefixes,
+        Self::Pause,
         Self::Problem,
         Self::Reload,
         Self::Status,
@@ -74,6 +77,7 @@ impl Schema {
             Self::ExemptShow => "op25b.exempt-show/1",
             Self::Explain => "op25b.explain/1",
             Self::ExportPrefixes => "op25b.export-prefixes/1",
+            Self::Pause => "op25b.pause/1",
             Self::Problem => "op25b.problem/1",
             Self::Reload => "op25b.reload/1",
             Self::Status => "op25b.status/1",

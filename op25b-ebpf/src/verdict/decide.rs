@@ -100,7 +100,7 @@ pub fn unaddressed() -> Decision {
 /// `unlisted: drop` is about what subscribers send; addresses in no pool are not protected from the Internet.
 #[inline(always)]
 fn is_unlisted_dropped(from_uplink: bool) -> bool {
-    !from_uplink && maps::DROP_UNLISTED.load() == 1
+    !from_uplink && is_enforced(maps::UNLISTED_DROPPED_FROM.load())
 }
 
 /// The exemption that lets a source of this class reach `remote` now, if one does.
@@ -133,7 +133,7 @@ const fn bits<T>() -> u32 {
     size_of::<T>() as u32 * 8
 }
 
-/// Whether a pool that is enforced from then on is enforced now, rather than monitored.
+/// Whether what is enforced from then on is enforced now, rather than monitored.
 #[inline(always)]
 fn is_enforced(from: UnixSeconds) -> bool {
     !holds(from)

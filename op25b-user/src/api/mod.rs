@@ -6,6 +6,7 @@ mod changes;
 mod duration;
 mod exemption;
 mod explain;
+mod pause;
 mod position;
 mod problem;
 mod sort;
@@ -17,6 +18,7 @@ pub use self::{
     duration::duration_text,
     exemption::{Exemption, HistoryEntry, Origin, Page, Removal},
     explain::{Elsewhere, Explained, NotInForce, NotInForceState, Rule, RuleKind},
+    pause::{PauseAnswer, PauseRequest, ResumeRequest},
     position::FilePosition,
     problem::{Problem, ProblemKind, RowProblem},
     sort::{Direction, SortKey, sort_keys},

@@ -14,6 +14,7 @@ mod json;
 pub mod logging;
 mod metrics;
 mod paths;
+mod pause;
 pub mod pipe;
 mod policy_file;
 mod problem;
@@ -77,6 +78,8 @@ pub enum Command {
     Run(run::Args),
     Reload(reload::Args),
     Confirm(confirm::Args),
+    Pause(pause::PauseArgs),
+    Resume(pause::ResumeArgs),
     Stop(stop::Args),
     Status(status::Args),
     Subscribers(subscribers::Args),
@@ -136,6 +139,8 @@ impl Command {
             Self::Run(args) => run::run(args, held),
             Self::Reload(args) => reload::run(args),
             Self::Confirm(args) => confirm::run(args),
+            Self::Pause(args) => pause::pause(args),
+            Self::Resume(args) => pause::resume(args),
             Self::Stop(args) => stop::run(args),
             Self::Status(args) => status::run(args),
             Self::Subscribers(args) => subscribers::run(args),

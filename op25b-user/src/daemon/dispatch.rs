@@ -31,6 +31,20 @@ impl Daemon {
             Request::Confirm { caller, answer } => {
                 let _ = answer.send(self.confirm(enforcer, caller).await);
             }
+            Request::Pause {
+                pause,
+                caller,
+                answer,
+            } => {
+                let _ = answer.send(self.pause(enforcer, &pause, caller.actor).await);
+            }
+            Request::Resume {
+                resume,
+                caller,
+                answer,
+            } => {
+                let _ = answer.send(self.resume(enforcer, &resume, caller.actor).await);
+            }
             Request::Add {
                 exemption,
                 caller,

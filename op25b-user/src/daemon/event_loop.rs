@@ -41,6 +41,7 @@ pub(crate) async fn run(
         info!(signal, "stopping; nothing was changed");
         return Ok(());
     }
+    // Boxed: what a policy is compiled to is large.
     let starting = Box::pin(Daemon::start(options.clone(), policy, signals));
     let Some((mut daemon, mut enforcer)) = starting.await? else {
         return Ok(());
@@ -92,6 +93,7 @@ impl Daemon {
                     enforcer.catch_up(self).await;
                     enforcer.hold_dates(self).await;
                     self.go_back_if_due(enforcer).await;
+                    self.end_pauses(enforcer).await;
                 }
                 ready = self.packet_log.log_entries() => ready.context("cannot read the packet log")?,
             }

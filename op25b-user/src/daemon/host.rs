@@ -42,6 +42,7 @@ impl Daemon {
             self.maintenance = Some(spawn_blocking(enforcer.store_maintenance()).abort_handle());
         }
         self.follow_dates(enforcer);
+        self.keeper.keep_pauses(enforcer.pauses());
         self.keeper.tick();
         self.operations.tick();
         service::alive();

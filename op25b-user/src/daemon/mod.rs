@@ -19,6 +19,7 @@ mod keeper;
 mod metrics;
 mod operations;
 mod options;
+mod pauses;
 mod policy_source;
 mod process;
 mod reload;

@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     mem,
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -71,6 +72,12 @@ impl Operations {
         self.drop_oldest();
         self.not_before = Instant::now();
         self.tick();
+    }
+
+    /// Records that a daemon enforces a policy now.
+    pub(super) fn note_start(&mut self, policy: &Path) {
+        let policy = policy.display().to_string();
+        self.note(Operation::now(OperationKind::Start, Actor::op25b()).with_detail(policy));
     }
 
     /// Starts writing what is pending, and evaluates what was written. The daemon calls this every second.

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     enforcer::RunningPolicy,
-    policy::{self, ReachedDates, ReadError, Report},
+    policy::{self, Pauses, ReachedDates, ReadError, Report},
     state_dir::{self, KeptPolicy, Origin, Slot, Unconfirmed},
     time::show,
 };
@@ -57,10 +57,14 @@ pub(super) enum ReloadAtStart {
 pub(super) struct TimeRecords {
     /// The dates of pools that were reached.
     pub(super) dates: ReachedDates,
+    /// The pauses.
+    pub(super) pauses: Pauses,
     /// The last record of the clock.
     pub(super) clock: Option<Timestamp>,
     /// Why something could not be read.
     remarks: Vec<String>,
+    /// Why the pauses could not be read.
+    pauses_remark: Option<String>,
 }
 
 impl TimeRecords {
@@ -69,14 +73,16 @@ impl TimeRecords {
         let dir = state_dir.to_owned();
         in_time(DISK_TIME, move || Self::read(&dir)).unwrap_or_else(|error| Self {
             dates: ReachedDates::default(),
+            pauses: Pauses::default(),
             clock: None,
             remarks: vec![format!("{}: {error:#}", state_dir.display())],
+            pauses_remark: None,
         })
     }
 
     /// Reads them. What cannot be read is missing: the pinned filter may have it, and the pools of most policies have no dates.
     fn read(state_dir: &Path) -> Self {
-        let mut remarks = Vec::new();
+        let (mut remarks, mut pauses_remark) = (Vec::new(), None);
         let dates = state_dir::read_dates(state_dir).unwrap_or_else(|error| {
             remarks.push(format!("{error:#}"));
             ReachedDates::default()
@@ -85,10 +91,16 @@ impl TimeRecords {
             remarks.push(format!("{error:#}"));
             None
         });
+        let pauses = state_dir::read_pauses(state_dir).unwrap_or_else(|error| {
+            pauses_remark = Some(format!("{error:#}"));
+            Pauses::default()
+        });
         Self {
             dates,
+            pauses,
             clock,
             remarks,
+            pauses_remark,
         }
     }
 
@@ -96,6 +108,9 @@ impl TimeRecords {
     pub(super) fn log_remarks(&self) {
         for remark in &self.remarks {
             error!("with a wrong clock, pools whose date was reached may open again: {remark}");
+        }
+        if let Some(remark) = &self.pauses_remark {
+            error!("pauses that the kernel does not have are not in force again: {remark}");
         }
     }
 }
@@ -160,12 +175,13 @@ impl StartPolicy {
     }
 
     fn new(
-        file: policy::File,
+        mut file: policy::File,
         time: TimeRecords,
         refused: Option<RefusedFile>,
         reload: ReloadAtStart,
         remarks: Vec<String>,
     ) -> Self {
+        file.pauses.clone_from(&time.pauses);
         Self {
             file,
             time,

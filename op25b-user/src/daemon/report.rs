@@ -2,6 +2,8 @@
 
 use std::{path, sync::Arc};
 
+use jiff::Timestamp;
+
 use super::{
     control::View,
     reload::{Waiting, went_back},
@@ -47,6 +49,7 @@ impl Daemon {
             last_reload: self.reloads.last.clone(),
             unconfirmed_reload: self.reloads.waiting.as_ref().map(Waiting::report),
             went_back: self.reloads.went_back.as_ref().and_then(went_back),
+            pauses: enforcer.pauses().in_force(Timestamp::now()).cloned().collect(),
             exemptions: ExemptionReport {
                 in_file: enforcer.policy().exemptions_in_file().len(),
                 stored: enforcer.stored_exemptions(),

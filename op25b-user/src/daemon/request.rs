@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 
 use crate::{
     api::{
-        Added, Explained, ExtendExemption, Extended, ImportExemptions, Imported, NewExemption, Problem,
-        Removed, RestoreExemption, Restored,
+        Added, Explained, ExtendExemption, Extended, ImportExemptions, Imported, NewExemption, PauseAnswer,
+        PauseRequest, Problem, Removed, RestoreExemption, Restored, ResumeRequest,
     },
     datapath::LoadedBy,
     enforcer::{Connection, Requester},
@@ -74,6 +74,24 @@ pub(crate) enum Request {
         caller: Caller,
         /// The channel for the answer.
         answer: ResponseSender<Confirmed>,
+    },
+    /// Monitor pools only, for a while.
+    Pause {
+        /// The pause.
+        pause: PauseRequest,
+        /// The client.
+        caller: Caller,
+        /// The channel for the answer.
+        answer: ResponseSender<PauseAnswer>,
+    },
+    /// End pauses.
+    Resume {
+        /// Which.
+        resume: ResumeRequest,
+        /// The client.
+        caller: Caller,
+        /// The channel for the answer.
+        answer: ResponseSender<PauseAnswer>,
     },
     /// Add an exemption.
     Add {

@@ -26,7 +26,6 @@ use crate::{
     enforcer::{Enforcer, NewInterfaces, Takeover, TakeoverOptions},
     fault::FaultKind,
     state_dir::Unconfirmed,
-    store::{Actor, Operation, OperationKind},
 };
 
 /// How many threads may be at work at once beside the event loop: one that loads a policy, one that writes to the store, one
@@ -134,7 +133,12 @@ impl Daemon {
         let mut ticks = interval(clock::CHECK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut daemon = Self {
-            keeper: Keeper::new(&options.state_dir, enforcer.faults().clone(), time.dates),
+            keeper: Keeper::new(
+                &options.state_dir,
+                enforcer.faults().clone(),
+                time.dates,
+                time.pauses,
+            ),
             dates: Dates::new(&options.state_dir, time.clock, Moment::now()),
             options,
             control,
@@ -170,9 +174,7 @@ impl Daemon {
                 .faults()
                 .raise(FaultKind::PolicyRefused, refused.message());
         }
-        let policy = daemon.options.policy.display().to_string();
-        let start = Operation::now(OperationKind::Start, Actor::op25b()).with_detail(policy);
-        daemon.operations.note(start);
+        daemon.operations.note_start(&daemon.options.policy);
         // Also if nothing can be attached: the network, and with it an interface, may come up only after this service.
         service::ready(&daemon.publish(&enforcer));
         Ok(Some((daemon, enforcer)))

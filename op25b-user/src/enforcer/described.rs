@@ -65,7 +65,7 @@ impl DescribedPolicy {
         before: &Description,
     ) -> Result<Self, CompileError> {
         let now = Timestamp::now();
-        let fitted = fit(with_reached(policy, before), records, now)?;
+        let fitted = fit(with_dates(policy, before), records, now)?;
         let description = described_again(before, &fitted.policy);
         Ok(Self::fitted(fitted, description, now))
     }
@@ -77,7 +77,7 @@ impl DescribedPolicy {
         before: &Description,
     ) -> Result<Self, CompileError> {
         let now = Timestamp::now();
-        let mut policy = with_reached(policy, before);
+        let mut policy = with_dates(policy, before);
         let in_file = policy.exemptions_in_file().len();
         policy.exemptions.truncate(in_file);
         policy.exemptions.extend(records.iter().map(exemption));
@@ -103,10 +103,11 @@ impl DescribedPolicy {
     }
 }
 
-/// The policy that is enforced, with the dates that were reached since it was loaded.
-fn with_reached(policy: &Policy, before: &Description) -> Policy {
+/// The policy that is enforced, with the dates that were reached since it was loaded and with the pauses of its description.
+fn with_dates(policy: &Policy, before: &Description) -> Policy {
     let mut policy = policy.clone();
     policy.mark_reached(&before.reached);
+    policy.pause(&before.pauses);
     policy
 }
 
@@ -149,6 +150,7 @@ pub(crate) fn describe(file: &policy::File) -> Description {
             })
             .collect(),
         reached: file.reached.clone(),
+        pauses: file.pauses.clone(),
         pool_prefixes: policy
             .pools
             .iter()

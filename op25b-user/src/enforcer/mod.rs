@@ -14,6 +14,7 @@ mod explain;
 mod fit;
 mod host;
 mod log;
+mod pauses;
 mod pins;
 mod prepare;
 mod reconcile;

@@ -12,6 +12,7 @@ use super::{
         conflicts::file_over_stored,
     },
     host::Host,
+    pauses::log_ended,
     prepare::{self, NewInterfaces, Prepared},
     state::{Enforcer, RETRY},
 };
@@ -19,6 +20,7 @@ use crate::{
     datapath::{Filter, Interfaces, LoadedBy, Need, PinsError, Target},
     fault::FaultKind,
     policy::{self, Nat64, Policy},
+    store::Record,
 };
 
 impl Enforcer {
@@ -26,28 +28,23 @@ impl Enforcer {
     /// with the policy. If it fails, nothing has changed.
     pub(crate) async fn replace(
         &mut self,
-        file: policy::File,
+        mut file: policy::File,
         loaded_by: LoadedBy,
         new_interfaces: NewInterfaces,
         host: &mut impl Host,
     ) -> anyhow::Result<Vec<String>> {
-        let is_behind = self.kernel_is_behind() || self.active_set_is_stale;
-        // The store has nothing else than the active set, unless the kernel is behind it, and its disk may hang.
-        let (records, is_unread) = if is_behind {
-            match self.stored_records(host).await {
-                Ok(records) => (records, false),
-                Err(error) => {
-                    warn!(
-                        "reloading with the exemptions that are enforced now, as the store cannot be read: {error:#}"
-                    );
-                    (self.active_set.records(), true)
-                }
-            }
-        } else {
-            (self.active_set.records(), false)
-        };
+        let (records, is_unread) = self.records_to_load(host).await;
         let is_stale = self.active_set_is_stale;
         self.repair_pins();
+        let pauses = self.description.pauses.clone();
+        let mut ended = Vec::new();
+        if !pauses.is_empty() {
+            let compiling = host.run_while_waiting(self, move || {
+                let ended = file.pause(pauses)?;
+                anyhow::Ok((file, ended))
+            });
+            (file, ended) = compiling.await??;
+        }
         let (reused, log) = (self.datapath.reusable(&file.compiled)?, self.datapath_log);
         let mut prepared = host
             .run_while_waiting(self, move || {
@@ -57,11 +54,27 @@ impl Enforcer {
         prepared.new_interfaces = new_interfaces;
         let mut warnings = prepared.warnings.clone();
         warnings.extend(self.install(prepared, host).await?);
+        log_ended(&ended);
         if is_unread {
             self.active_set_is_stale = is_stale;
             self.retry_at = Some(Instant::now() + RETRY);
         }
         Ok(self.left_out().into_iter().chain(warnings).collect())
+    }
+
+    /// The records to load a generation with, and whether these are not what the store has.
+    pub(super) async fn records_to_load(&mut self, host: &mut impl Host) -> (Vec<Record>, bool) {
+        // The store has nothing else than the active set, unless the kernel is behind it, and its disk may hang.
+        if !self.kernel_is_behind() && !self.active_set_is_stale {
+            return (self.active_set.records(), false);
+        }
+        match self.stored_records(host).await {
+            Ok(records) => (records, false),
+            Err(error) => {
+                warn!("loading the exemptions that are enforced now, as the store cannot be read: {error:#}");
+                (self.active_set.records(), true)
+            }
+        }
     }
 
     /// What in a policy and the store does not go together, without enforcing it.

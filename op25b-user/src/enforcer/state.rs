@@ -13,6 +13,7 @@ use ulid::{Generator, Ulid};
 
 use super::{
     exemptions::active_set::ActiveSet,
+    pauses::PausedAt,
     reconcile::{history::LinkHistories, native::NativeRetries, repeats::Repeats, settings::SettingWarnings},
     stall::Stalls,
     store::SharedStore,
@@ -53,6 +54,10 @@ pub(crate) struct Enforcer {
     pub(super) enforced_revision: Revision,
     /// When the policy is to be loaded again for dates that were reached; `None` if none was since it was loaded.
     pub(super) hold_dates_at: Option<Instant>,
+    /// When the pauses were put in force.
+    pub(super) paused_at: PausedAt,
+    /// When the next attempt is due to load the policy without the pauses that are over.
+    pub(super) end_pauses_at: Option<Instant>,
     pub(super) link_histories: LinkHistories,
     /// The interfaces on which native mode was refused.
     pub(super) native_retries: NativeRetries,

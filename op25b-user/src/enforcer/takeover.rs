@@ -2,18 +2,21 @@
 
 use std::{
     collections::BTreeSet,
+    mem,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
+use jiff::Timestamp;
 use tokio::{sync::oneshot::error::RecvError, time::timeout};
 use tracing::{error, info};
 use ulid::Generator;
 
 use super::{
     exemptions::active_set::ActiveSet,
+    pauses::{PausedAt, log_ended},
     pins,
     prepare::{NewInterfaces, load_with},
     reconcile::{history::LinkHistories, native::NativeRetries, repeats::Repeats, settings::SettingWarnings},
@@ -148,9 +151,15 @@ impl Takeover {
         new_interfaces: NewInterfaces,
         open_packet_log: impl FnOnce(&mut Filter, &Nat64) -> anyhow::Result<L>,
     ) -> anyhow::Result<(Enforcer, L)> {
+        let mut pauses = mem::take(&mut file.pauses);
         if let Some(before) = self.datapath.description()? {
             file.hold(&before.reached)?;
+            // What the state directory has may be older.
+            pauses = before.pauses;
         }
+        let now = Timestamp::now();
+        pauses.retain(|pause| pause.is_in_force(now));
+        log_ended(&file.pause(pauses)?);
         let first = self.first_records().await?;
         let is_unread = !matches!(first, FirstRecords::Read(_));
         let mut stalls = Stalls::default();
@@ -186,6 +195,8 @@ impl Takeover {
             lagging: BTreeSet::new(),
             active_set_is_stale: false,
             hold_dates_at: None,
+            paused_at: PausedAt::now(),
+            end_pauses_at: None,
             link_histories: LinkHistories::new(),
             native_retries: NativeRetries::new(),
             setting_warnings: SettingWarnings::new(),

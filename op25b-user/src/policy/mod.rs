@@ -35,9 +35,9 @@ pub use self::{
     diff::{Delta, Diff, Item, Items},
     model::{
         Action, Block, EnforceFrom, Exemption, ExemptionLimits, FileNumber, Flow, Handling, Inbound,
-        Interface, List, Match, Mpls, Nat64, Nat64Prefix, NotNat64, Origin, Policy, Pool, PoolMode, Position,
-        Positions, Prefix, Prohibit, ReachedDate, ReachedDates, Relay, Role, Rule, RuleDescription,
-        Subscribers, Tunnel, Wait, Word, XdpMode, exemption_id,
+        Interface, List, Match, Mpls, Nat64, Nat64Prefix, NotNat64, Origin, Pause, Pauses, Policy, Pool,
+        PoolMode, Position, Positions, Prefix, Prohibit, ReachedDate, ReachedDates, Relay, Role, Rule,
+        RuleDescription, Subscribers, Tunnel, Wait, Word, XdpMode, exemption_id,
     },
     parse::{
         KEYS, ListError, ListFiles, Loaded, NoLists, parse, parse_at, parse_bytes, parse_prefix,

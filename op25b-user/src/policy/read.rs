@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::{
     compile::{CompileError, Compiled, compile},
     diagnostics::Report,
-    model::{Policy, ReachedDates},
+    model::{Pause, Pauses, Policy, ReachedDates},
     parse::{Loaded, parse_bytes},
     texts::{ReadList, ReadLists, combined, digest},
 };
@@ -33,6 +33,8 @@ pub struct File {
     pub warnings: Report,
     /// The dates of pools that were reached: the policy's, and those of pools that are not in it.
     pub reached: ReachedDates,
+    /// The pauses that are in force.
+    pub pauses: Pauses,
     /// The file that is open, which has the text although another may be in its place now. None if the text is not the file's.
     pub opened: Option<Arc<fs::File>>,
     /// The lists that it names.
@@ -91,6 +93,8 @@ impl File {
         policy.exemptions.truncate(policy.exemptions_in_file().len());
         reached.retain_for(&policy);
         policy.mark_reached(&reached);
+        // Those of then have ended, or are in force again when this is.
+        policy.pause(&Pauses::default());
         Ok(Self {
             compiled: compile(&policy)?,
             warnings: Report::new(&path.display().to_string()),
@@ -98,6 +102,7 @@ impl File {
             sha256,
             policy,
             reached,
+            pauses: Pauses::default(),
             opened: None,
             lists: Vec::new(),
         })
@@ -111,6 +116,16 @@ impl File {
             self.compiled = compile(&self.policy)?;
         }
         Ok(())
+    }
+
+    /// Has pauses in force. Returns those of pools that the policy does not have, which end.
+    pub(crate) fn pause(&mut self, mut pauses: Pauses) -> Result<Vec<Pause>, CompileError> {
+        let ended = pauses.retain(|pause| self.policy.has_pool_of(pause));
+        self.pauses = pauses;
+        if self.policy.pause(&self.pauses) {
+            self.compiled = compile(&self.policy)?;
+        }
+        Ok(ended)
     }
 }
 
@@ -220,6 +235,7 @@ fn compiled(path: &Path, mut loaded: Loaded, reached: &ReachedDates) -> Result<F
         compiled,
         warnings,
         reached,
+        pauses: Pauses::default(),
         opened: None,
         lists: Vec::new(),
     })

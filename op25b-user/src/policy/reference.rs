@@ -35,9 +35,10 @@ pub fn decide(policy: &Policy, flow: &Flow, now: Timestamp) -> Expected {
     let pool = pool_of(policy, flow.source);
     let exemption = exemption_of(policy, flow, now);
     if pool.is_none() && exemption.is_none() {
-        let verdict = match policy.block.unlisted {
-            Handling::Pass => Verdict::Pass,
-            Handling::Drop => Verdict::Drop,
+        let verdict = if is_unlisted_dropped(policy, now) {
+            Verdict::Drop
+        } else {
+            Verdict::Pass
         };
         return Expected {
             verdict,
@@ -89,7 +90,7 @@ pub fn decide(policy: &Policy, flow: &Flow, now: Timestamp) -> Expected {
 pub fn decide_hidden(policy: &Policy, source: Option<IpAddr>, now: Timestamp) -> Expected {
     let pool = source.and_then(|source| pool_of(policy, source));
     let enforces = |pool: usize| !is_only_monitored(policy, pool, now);
-    let is_unlisted_dropped = policy.block.unlisted == Handling::Drop;
+    let is_unlisted_dropped = is_unlisted_dropped(policy, now);
     let is_denied = match (source, pool) {
         (_, Some(pool)) => enforces(pool),
         (Some(source), None) => is_unlisted_dropped && !is_exempt_everywhere(policy, source, now),
@@ -187,9 +188,15 @@ fn is_in(prefixes: &[IpNet], address: IpAddr) -> bool {
 fn is_only_monitored(policy: &Policy, pool: usize, now: Timestamp) -> bool {
     let pool = &policy.pools[pool];
     pool.mode == PoolMode::Monitor
+        || pool.paused_until.is_some_and(|until| now < until)
         || pool
             .enforce_from
             .is_some_and(|from| !from.is_reached && now < from.at)
+}
+
+fn is_unlisted_dropped(policy: &Policy, now: Timestamp) -> bool {
+    let block = &policy.block;
+    block.unlisted == Handling::Drop && block.unlisted_paused_until.is_none_or(|until| until <= now)
 }
 
 /// The item with the longest prefix that contains the address.

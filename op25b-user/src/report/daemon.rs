@@ -10,7 +10,7 @@ use super::{
     enforcement::{Enforcement, InterfaceReport, KnownInterface, interface_reports},
     reload::{UnconfirmedReload, WentBack},
 };
-use crate::{datapath::LoadedBy, fault::Fault};
+use crate::{datapath::LoadedBy, fault::Fault, policy::Pause};
 
 /// What a daemon knows of itself and of what it enforces.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub struct DaemonReport {
     pub unconfirmed_reload: Option<UnconfirmedReload>,
     /// The reload that was not confirmed in time and was taken back, until another one succeeds or the file is another one at a start.
     pub went_back: Option<WentBack>,
+    /// The pauses that are in force.
+    pub pauses: Vec<Pause>,
     /// The exemptions of the policy file and the store, expired ones included.
     pub exemptions: ExemptionReport,
     /// Whether the policy is enforced on all of its interfaces, when this was asked for.

@@ -2,7 +2,6 @@
 //! is recognized by.
 
 use std::{
-    fs,
     io::Write as _,
     path::{Path, PathBuf},
 };
@@ -10,7 +9,7 @@ use std::{
 use anyhow::Context as _;
 use jiff::Timestamp;
 
-use super::{atomic, is_missing};
+use super::{atomic, read};
 use crate::policy::ReachedDates;
 
 const DATES: &str = "reached-dates.json";
@@ -62,16 +61,10 @@ pub(crate) fn write_clock(state_dir: &Path, now: Timestamp) -> anyhow::Result<()
     written.with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn read(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
-    match fs::read(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if is_missing(&error) => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

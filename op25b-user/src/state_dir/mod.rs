@@ -1,16 +1,20 @@
 //! What outlives a daemon in the state directory, beside the store of exemptions: the last good policy and
-//! one that waits for a confirmation, the dates of pools that were reached, and the last record of the clock.
+//! one that waits for a confirmation, the dates of pools that were reached, the pauses, and the last record of the clock.
 
-use std::io;
+use std::{fs, io, path::Path};
+
+use anyhow::Context as _;
 
 mod atomic;
 mod dates;
 mod kept_policy;
+mod pauses;
 mod unconfirmed;
 
 pub(crate) use self::{
     dates::{clock_path, dates_path, read_clock, read_dates, write_clock, write_dates},
     kept_policy::{KeptList, KeptPolicy, OpenedPolicy, Origin, Slot},
+    pauses::{pauses_path, read_pauses, write_pauses},
     unconfirmed::Unconfirmed,
 };
 
@@ -20,4 +24,13 @@ fn is_missing(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
     )
+}
+
+/// Reads a small file; none if there is no such file.
+fn read(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
 }

@@ -160,7 +160,7 @@ fn a_fifth_tag_is_uninspectable_and_dropped_as_the_policy_says() {
 }
 
 /// A packet after one tag more than is skipped, in every family.
-fn after_five_tags() -> Vec<Vec<u8>> {
+pub fn after_five_tags() -> Vec<Vec<u8>> {
     let framing = Framing::tags(&[0x8100; MAX_TAGS + 1]);
     let hidden = |world: &World| framing.frame(&world.outbound().syn(25));
     WORLDS.iter().map(hidden).collect()

@@ -16,6 +16,7 @@ mod link;
 mod migration;
 mod modes;
 mod nat64;
+mod pauses;
 mod policy;
 mod ports;
 mod prefixes;

@@ -27,6 +27,7 @@ mod nat64;
 mod operations;
 mod other_version;
 mod paths;
+mod pause;
 mod pins;
 mod power_on;
 mod privileges;

@@ -95,10 +95,10 @@ fn as_the_kernel(compiled: &Compiled, flow: &Flow, now: Timestamp) -> reference:
         rule,
     };
     if pool.is_none() && exemption.is_none() {
-        let verdict = if compiled.drop_unlisted {
-            Verdict::Drop
-        } else {
+        let verdict = if holds(compiled.unlisted_dropped_from) {
             Verdict::Pass
+        } else {
+            Verdict::Drop
         };
         return decision(verdict, Reason::NotPooled, None);
     }
@@ -133,8 +133,8 @@ fn as_the_kernel_hidden(compiled: &Compiled, source: Option<IpAddr>, now: Timest
     });
     let is_denied = match class {
         Some(class) if class.pool != NO_RULE => !holds(class.enforce_from),
-        Some(class) => compiled.drop_unlisted && !holds(class.until),
-        None => compiled.drop_unlisted || !holds(compiled.enforced_from),
+        Some(class) => !holds(compiled.unlisted_dropped_from) && !holds(class.until),
+        None => !holds(compiled.unlisted_dropped_from) || !holds(compiled.enforced_from),
     };
     reference::Expected {
         verdict: if is_denied && compiled.drop_uninspectable {

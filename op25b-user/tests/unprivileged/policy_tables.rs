@@ -41,6 +41,7 @@ fn policy(pools: Vec<Vec<IpNet>>, exempt: impl IntoIterator<Item = IpNet>, relay
         prefixes: nets.into_iter().map(prefix).collect(),
         mode: PoolMode::Enforce,
         enforce_from: None,
+        paused_until: None,
         at: Position::default(),
     };
     let exemption = |net| Exemption {

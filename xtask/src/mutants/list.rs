@@ -281,8 +281,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "what unlisted addresses receive from the Internet is dropped",
         "verdict/decide.rs",
-        "!from_uplink && maps::DROP_UNLISTED",
-        "(from_uplink || !from_uplink) && maps::DROP_UNLISTED",
+        "!from_uplink && is_enforced(maps::UNLISTED_DROPPED_FROM",
+        "(from_uplink || !from_uplink) && is_enforced(maps::UNLISTED_DROPPED_FROM",
     ),
     mutant(
         "an exemption holds once it has expired",

@@ -92,6 +92,18 @@ fn policy(lines: &mut Lines<'_>, status: &Status) {
             ),
         );
     }
+    for pause in &status.pauses {
+        let until = lines.shown(pause.until);
+        lines.labelled(
+            "paused",
+            format_args!(
+                "{} until {until}, by {}: {}; `op25b resume` ends it before",
+                pause.what(),
+                pause.user,
+                pause.reason.replace('\n', " ")
+            ),
+        );
+    }
     if let Some(back) = &status.went_back {
         let at = lines.shown(back.at);
         lines.labelled(

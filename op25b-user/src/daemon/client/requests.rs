@@ -14,7 +14,8 @@ use super::{
 use crate::{
     api::{
         Added, Exemption, Explained, ExtendExemption, Extended, HistoryEntry, ImportExemptions, Imported,
-        NewExemption, Page, Problem, ProblemKind, Removed, RestoreExemption, Restored, duration_text,
+        NewExemption, Page, PauseAnswer, PauseRequest, Problem, ProblemKind, Removed, RestoreExemption,
+        Restored, ResumeRequest, duration_text,
     },
     enforcer::Connection,
     report::{Confirmed, ReloadAnswer, Status, SubscriberQuery, Subscribers},
@@ -145,6 +146,20 @@ impl Client {
             ..Call::get("/v1/confirm")
         };
         call.send(&self.runtime_dir).await
+    }
+
+    /// Monitors pools only for a while.
+    pub(crate) async fn pause(&self, pause: &PauseRequest) -> Result<PauseAnswer, ClientError> {
+        Call::change(Method::POST, "/v1/pause", Some(pause))?
+            .send(&self.runtime_dir)
+            .await
+    }
+
+    /// Ends pauses.
+    pub(crate) async fn resume(&self, resume: &ResumeRequest) -> Result<PauseAnswer, ClientError> {
+        Call::change(Method::POST, "/v1/resume", Some(resume))?
+            .send(&self.runtime_dir)
+            .await
     }
 
     /// The exemptions of the policy file and the store.

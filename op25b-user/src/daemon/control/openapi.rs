@@ -39,7 +39,7 @@ pub(super) struct Head;
 pub(super) struct Document(pub(super) Arc<str>);
 
 /// The limits of properties of schemas. The attributes of the types take literals only.
-const LIMITS: [(&str, &str, usize); 11] = [
+const LIMITS: [(&str, &str, usize); 14] = [
     ("NewExemption", "customer", limits::NAME),
     ("NewExemption", "prefixes", limits::PREFIXES),
     ("NewExemption", "destinations", limits::PREFIXES),
@@ -51,6 +51,9 @@ const LIMITS: [(&str, &str, usize); 11] = [
     ("RestoreExemption", "expires", limits::EXPIRY),
     ("RestoreExemption", "reason", limits::PROSE),
     ("ImportExemptions", "exemptions", limits::ROWS),
+    ("PauseRequest", "for", limits::EXPIRY),
+    ("PauseRequest", "reason", limits::PROSE),
+    ("ResumeRequest", "reason", limits::PROSE),
 ];
 
 impl Document {

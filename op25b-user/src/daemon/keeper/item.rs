@@ -11,7 +11,7 @@ use tracing::warn;
 
 use super::policy::PolicyText;
 use crate::{
-    policy::ReachedDates,
+    policy::{Pauses, ReachedDates},
     state_dir::{self, KeptPolicy, Slot, Unconfirmed},
 };
 
@@ -21,6 +21,7 @@ pub(super) enum Kind {
     Policy,
     Reload,
     Dates,
+    Pauses,
     Clock,
 }
 
@@ -37,6 +38,8 @@ pub(super) enum Item {
     Confirmed,
     /// The dates of pools that were reached.
     Dates(ReachedDates),
+    /// The pauses.
+    Pauses(Pauses),
     /// The clock.
     Clock(Timestamp),
 }
@@ -72,6 +75,7 @@ impl Item {
             Self::WentBack(_) => vec![Unconfirmed::path(dir)],
             Self::Confirmed => Vec::new(),
             Self::Dates(_) => vec![state_dir::dates_path(dir)],
+            Self::Pauses(_) => vec![state_dir::pauses_path(dir)],
             Self::Clock(_) => vec![state_dir::clock_path(dir)],
         };
         for path in paths {
@@ -87,6 +91,7 @@ impl Item {
             Self::Policy(..) => Kind::Policy,
             Self::Unconfirmed(..) | Self::WentBack(_) | Self::Confirmed => Kind::Reload,
             Self::Dates(_) => Kind::Dates,
+            Self::Pauses(_) => Kind::Pauses,
             Self::Clock(_) => Kind::Clock,
         }
     }
@@ -104,6 +109,7 @@ impl Item {
             }
             Self::Confirmed => Unconfirmed::remove(dir)?,
             Self::Dates(dates) => state_dir::write_dates(dir, dates)?,
+            Self::Pauses(pauses) => state_dir::write_pauses(dir, pauses)?,
             Self::Clock(now) => state_dir::write_clock(dir, *now)?,
         }
         Ok(())

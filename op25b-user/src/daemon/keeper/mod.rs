@@ -15,13 +15,14 @@ use jiff::Timestamp;
 use tokio::{
     sync::oneshot::{self, Receiver, error::TryRecvError},
     task::spawn_blocking,
+    time::sleep,
 };
 
 use self::item::{Item, Kind, Work};
 pub(super) use self::policy::PolicyText;
 use crate::{
     fault::{FaultKind, Faults},
-    policy::ReachedDates,
+    policy::{Pauses, ReachedDates},
     state_dir::{KeptPolicy, Slot, Unconfirmed},
 };
 
@@ -29,6 +30,8 @@ use crate::{
 const RETRY: Duration = Duration::from_mins(1);
 /// How often it is examined whether what was written is still there.
 const EXAMINE: Duration = Duration::from_secs(10);
+/// How often a write that is waited for is looked at.
+const POLL: Duration = Duration::from_millis(2);
 /// A write that takes longer than this is a fault.
 const SLOW: Duration = Duration::from_secs(30);
 
@@ -53,13 +56,15 @@ pub(super) struct Keeper {
     examine_at: Instant,
     /// The dates that are kept, or pending.
     dates: ReachedDates,
+    /// The pauses that are kept, or pending.
+    pauses: Pauses,
     /// Held by the thread that writes.
     turn: Arc<Mutex<()>>,
 }
 
 impl Keeper {
-    /// `dates` are those that are kept.
-    pub(super) fn new(state_dir: &Path, faults: Faults, dates: ReachedDates) -> Self {
+    /// `dates` and `pauses` are those that are kept.
+    pub(super) fn new(state_dir: &Path, faults: Faults, dates: ReachedDates, pauses: Pauses) -> Self {
         let needed = (dates != ReachedDates::default()).then(|| (Kind::Dates, Item::Dates(dates.clone())));
         Self {
             state_dir: state_dir.to_owned(),
@@ -70,6 +75,7 @@ impl Keeper {
             not_before: Instant::now(),
             examine_at: Instant::now(),
             dates,
+            pauses,
             turn: Arc::default(),
         }
     }
@@ -143,6 +149,27 @@ impl Keeper {
         if self.dates != *dates {
             self.dates.clone_from(dates);
             self.keep(Item::Dates(dates.clone()));
+        }
+    }
+
+    /// Keeps the pauses, if others are kept.
+    pub(super) fn keep_pauses(&mut self, pauses: &Pauses) {
+        if self.pauses != *pauses {
+            self.pauses.clone_from(pauses);
+            self.keep(Item::Pauses(pauses.clone()));
+        }
+    }
+
+    /// Writes the pauses, and waits for the disk, for some time at most; whether they are kept.
+    pub(super) async fn settle_pauses(&mut self, time: Duration) -> bool {
+        let end = Instant::now() + time;
+        loop {
+            self.tick();
+            let is_written = self.writing.is_none();
+            if is_written || Instant::now() >= end {
+                return is_written && !self.pending.contains_key(&Kind::Pauses);
+            }
+            sleep(POLL).await;
         }
     }
 

@@ -18,7 +18,7 @@ use crate::{
         stats::RecordLayout,
         sys::{map::MapError, network_namespace::NetworkNamespace},
     },
-    policy::ReachedDates,
+    policy::{Pauses, ReachedDates},
 };
 
 /// The policy of a loaded filter, and the process that loaded it.
@@ -51,6 +51,9 @@ pub struct Description {
     /// The dates of pools that were reached.
     #[serde(default)]
     pub reached: ReachedDates,
+    /// The pauses. The program ends them by itself: those whose end is past are over.
+    #[serde(default)]
+    pub pauses: Pauses,
     /// The prefixes of each of them.
     #[serde(default)]
     pub pool_prefixes: Vec<Vec<IpNet>>,
@@ -132,6 +135,7 @@ impl Description {
             interfaces: Vec::new(),
             pools: Vec::new(),
             reached: ReachedDates::default(),
+            pauses: Pauses::default(),
             pool_prefixes: Vec::new(),
             relays: 0,
             exemptions: 0,

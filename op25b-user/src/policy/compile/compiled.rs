@@ -23,17 +23,13 @@ use crate::{
 
 /// What the program for a policy reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each becomes a global of the program, and any combination has a meaning"
-)]
 pub struct Compiled {
     /// The blocked destination ports.
     pub blocked_ports: Vec<u16>,
     /// Whether TCP from a pool whose ports cannot be read is dropped.
     pub drop_uninspectable: bool,
-    /// Whether blocked ports from a source in no pool are dropped.
-    pub drop_unlisted: bool,
+    /// The time from which blocked ports from a source in no pool are dropped, as in [`Class::enforce_from`].
+    pub unlisted_dropped_from: UnixSeconds,
     /// The earliest time from which a pool is enforced, as in [`Class::enforce_from`].
     pub enforced_from: UnixSeconds,
     /// Whether only segments that open a connection are blocked.
@@ -129,7 +125,7 @@ fn compile_at(policy: &Policy, expired_at: Option<Timestamp>) -> Result<Compiled
     Ok(Compiled {
         blocked_ports: policy.block.ports.clone(),
         drop_uninspectable: policy.block.uninspectable == Handling::Drop,
-        drop_unlisted: policy.block.unlisted == Handling::Drop,
+        unlisted_dropped_from: policy.block.unlisted_dropped_from(),
         enforced_from: policy
             .pools
             .iter()

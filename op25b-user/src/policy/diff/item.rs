@@ -109,6 +109,7 @@ impl DiffItem for Block {
             prohibit,
             uninspectable,
             unlisted,
+            unlisted_paused_until: _,
             inbound,
             vlan_tpids,
         } = self;
@@ -244,6 +245,7 @@ impl DiffItem for Pool {
             prefixes,
             mode,
             enforce_from,
+            paused_until: _,
             at: _,
         } = self;
         let mut fields = vec![("prefixes", many(prefixes)), ("mode", one(mode))];
@@ -257,6 +259,7 @@ impl DiffItem for Pool {
             prefixes,
             mode,
             enforce_from,
+            paused_until: _,
             at: _,
         } = self;
         let date = |from: Option<EnforceFrom>| from.map(|from| from.at);

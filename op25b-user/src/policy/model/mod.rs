@@ -3,6 +3,7 @@
 mod exemption;
 mod limits;
 mod nat64;
+mod pause;
 mod policy;
 mod position;
 mod reached;
@@ -14,6 +15,7 @@ pub use self::{
     exemption::{Exemption, Origin, Positions, exemption_id},
     limits::ExemptionLimits,
     nat64::{Nat64, Nat64Prefix, NotNat64},
+    pause::{Pause, Pauses},
     policy::{Block, EnforceFrom, Interface, Policy, Pool, Prohibit, Relay, Remember, Subscribers},
     position::{FileNumber, List, Position, Prefix},
     reached::{ReachedDate, ReachedDates},

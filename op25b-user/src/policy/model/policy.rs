@@ -86,6 +86,8 @@ pub struct Block {
     pub uninspectable: Handling,
     /// What happens to blocked ports from a source in no pool.
     pub unlisted: Handling,
+    /// Until when they pass, whatever the policy file says.
+    pub unlisted_paused_until: Option<Timestamp>,
     /// What happens to connections from the Internet to subscribers' blocked ports.
     pub inbound: Inbound,
     /// `EtherType`s of VLAN tags besides the usual ones, at most [`op25b_common::framing::MAX_VLAN_TPIDS`].
@@ -102,6 +104,7 @@ impl Default for Block {
             prohibit: None,
             uninspectable: Handling::Drop,
             unlisted: Handling::Pass,
+            unlisted_paused_until: None,
             inbound: Inbound::Allow,
             vlan_tpids: Vec::new(),
         }
@@ -184,6 +187,8 @@ pub struct Pool {
     pub mode: PoolMode,
     /// When enforcement begins; without it, it has begun.
     pub enforce_from: Option<EnforceFrom>,
+    /// Until when it is only monitored, whatever the policy file says.
+    pub paused_until: Option<Timestamp>,
     /// Its position in the file.
     pub at: Position,
 }
@@ -237,13 +242,30 @@ impl Pool {
     /// that is only monitored.
     #[must_use]
     pub fn enforced_from(&self) -> UnixSeconds {
-        match self.mode {
+        let from = match self.mode {
             PoolMode::Monitor => NEVER,
-            // Validation refuses times too late for 32 bits; times too early for them are in the past in any case.
             PoolMode::Enforce => match self.enforce_from {
                 None | Some(EnforceFrom { is_reached: true, .. }) => ALWAYS_PAST,
-                Some(from) => u32::try_from(from.at.as_second().max(0)).unwrap_or(NEVER),
+                Some(from) => unix_seconds(from.at),
             },
+        };
+        from.max(self.paused_until.map_or(ALWAYS_PAST, unix_seconds))
+    }
+}
+
+impl Block {
+    /// When blocked ports from sources in no pool are dropped from on, as the program represents it.
+    #[must_use]
+    pub fn unlisted_dropped_from(&self) -> UnixSeconds {
+        match self.unlisted {
+            Handling::Pass => NEVER,
+            Handling::Drop => self.unlisted_paused_until.map_or(ALWAYS_PAST, unix_seconds),
         }
     }
+}
+
+/// A time as the program represents it. Validation refuses times too late for 32 bits; times too early for them are in the past in
+/// any case.
+fn unix_seconds(at: Timestamp) -> UnixSeconds {
+    u32::try_from(at.as_second().max(0)).unwrap_or(NEVER)
 }

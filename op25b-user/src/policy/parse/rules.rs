@@ -92,6 +92,7 @@ pub(crate) fn pool<'t>(
             at: from.value,
             is_reached: false,
         }),
+        paused_until: None,
         at,
     };
     let lists = lists.unwrap_or_default();

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     datapath::LoadedBy,
     fault::Fault,
+    policy::Pause,
     recent_warnings::RecentWarning,
     report::{
         daemon::{DaemonReport, ExemptionReport, LastReload},
@@ -92,6 +93,9 @@ pub struct Status {
     /// The pools of the policy: what is wanted of each, and what the kernel does.
     #[serde(default)]
     pub pools: Vec<PoolStatus>,
+    /// The pauses that are in force: everything or a pool is only monitored until then.
+    #[serde(default)]
+    pub pauses: Vec<Pause>,
     /// `state` and `interfaces` once more; null if no policy is pinned and no filter runs.
     #[serde(default)]
     pub enforcement: Option<EnforcementStatus>,
@@ -169,6 +173,7 @@ impl Status {
             exemptions: None,
             interfaces: Vec::new(),
             pools: Vec::new(),
+            pauses: Vec::new(),
             enforcement: None,
             elsewhere: None,
             filter: None,
@@ -208,6 +213,7 @@ impl Status {
             unconfirmed_reload: report.unconfirmed_reload,
             went_back: report.went_back,
             exemptions: Some(report.exemptions),
+            pauses: report.pauses,
             faults: report.faults,
             ..Self::nothing()
         }

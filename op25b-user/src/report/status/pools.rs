@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::{
     datapath::{Description, PoolStart, PoolStarts, PoolSummary},
-    policy::{PoolMode, ReachedDates},
+    policy::{Pause, PoolMode, ReachedDates},
 };
 
 /// A pool.
@@ -98,6 +98,21 @@ impl PoolState {
         }
     }
 
+    /// The same during a pause, which ends by itself.
+    fn paused(self, pause: Option<&Pause>, now: Timestamp) -> Self {
+        match pause.filter(|pause| pause.is_in_force(now)) {
+            Some(pause)
+                if self.mode == PoolWord::Enforce || self.until.is_some_and(|until| until < pause.until) =>
+            {
+                Self {
+                    mode: PoolWord::Monitor,
+                    until: Some(pause.until),
+                }
+            }
+            _ => self,
+        }
+    }
+
     /// What the program does.
     fn actual(start: PoolStart, now: Timestamp) -> Self {
         let [first, last] = [start.first, start.last].map(|start| Self::from(start, now));
@@ -144,7 +159,10 @@ pub fn pool_statuses(
             prefixes: pool.prefixes,
             remembered: pool.remembered,
             enforce_from: pool.enforce_from,
-            wanted: Some(PoolState::wanted(pool, &description.reached, now)),
+            wanted: Some({
+                let pause = description.pauses.of_pool(&pool.name);
+                PoolState::wanted(pool, &description.reached, now).paused(pause, now)
+            }),
             actual: starts
                 .and_then(|starts| starts.of(index))
                 .map(|start| PoolState::actual(start, now)),
@@ -194,6 +212,34 @@ mod tests {
         assert_eq!(wanted("enforce", Some(date), &[]), monitored(Some(date)));
         assert_eq!(wanted("enforce", Some(date), &[date]), PoolState::enforced());
         assert_eq!(wanted("enforce", Some(NOW), &[]), PoolState::enforced());
+    }
+
+    #[test]
+    fn a_pool_is_wanted_monitored_until_the_end_of_its_pause_and_no_longer_than_that() {
+        let pause = Pause {
+            pool: None,
+            except: Vec::new(),
+            at: at(NOW),
+            until: at("2026-11-28T12:30:00Z"),
+            uid: 0,
+            user: "root".to_owned(),
+            reason: "a test".to_owned(),
+        };
+        let paused = |state: PoolState, now| state.paused(Some(&pause), at(now));
+        assert_eq!(
+            paused(PoolState::enforced(), NOW),
+            monitored(Some("2026-11-28T12:30:00Z"))
+        );
+        assert_eq!(
+            paused(PoolState::enforced(), "2026-11-28T12:30:00Z"),
+            PoolState::enforced()
+        );
+        assert_eq!(paused(monitored(None), NOW), monitored(None));
+        for (date, until) in [("12:10", "12:30"), ("12:50", "12:50")] {
+            let [date, until] = [date, until].map(|time| format!("2026-11-28T{time}:00Z"));
+            assert_eq!(paused(monitored(Some(&date)), NOW), monitored(Some(&until)));
+        }
+        assert_eq!(PoolState::enforced().paused(None, at(NOW)), PoolState::enforced());
     }
 
     #[test]

@@ -129,6 +129,7 @@ pub async fn status(bpffs: &Path) -> Result<KernelStatus, StatusError> {
         status.loaded_by.clone_from(&description.loaded_by);
         // One whose filter runs nowhere has pools all the same.
         status.pools = pool_statuses(description, None, now);
+        status.pauses = description.pauses.in_force(now).cloned().collect();
     }
     let status = Status {
         pid: daemon,

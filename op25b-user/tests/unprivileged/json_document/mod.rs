@@ -83,6 +83,12 @@ fn answer(request: &Request) -> Reply {
             "in_force": reloaded["in_force"], "reload": reloaded["unconfirmed"], "warnings": [],
         });
         Reply::Json(200, confirmed)
+    } else if line.starts_with("POST /v1/pause") {
+        let pause = json!({
+            "pool": null, "except": [], "at": "2027-03-31T00:00:00Z", "until": "2027-03-31T00:30:00Z", "uid": 1000,
+            "user": "alice", "reason": "OPS-812",
+        });
+        Reply::Json(200, json!({ "pauses": [pause], "ended": [], "warnings": [] }))
     } else {
         Reply::HangUp
     }
@@ -180,6 +186,7 @@ fn each_example_is_what_op25b_writes() {
         ),
         (Schema::Reload, "reload --confirm 5m --json"),
         (Schema::Confirm, "confirm --json"),
+        (Schema::Pause, "pause --reason OPS-812 --json"),
         (Schema::Problem, "exempt remove 01KAXQ3T --reason moved --json"),
     ] {
         let output = written(&scene, words);

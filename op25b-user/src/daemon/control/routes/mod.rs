@@ -5,6 +5,7 @@ mod daemon;
 mod exemptions;
 mod history;
 mod parameters;
+mod pauses;
 
 use axum::{Extension, Router};
 use utoipa::OpenApi as _;
@@ -34,6 +35,8 @@ fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(daemon::subscribers))
         .routes(routes!(daemon::reload))
         .routes(routes!(daemon::confirm))
+        .routes(routes!(pauses::pause))
+        .routes(routes!(pauses::resume))
         .routes(routes!(daemon::explain))
         .routes(routes!(daemon::describe))
         .routes(routes!(exemptions::list, changes::add))

@@ -12,7 +12,7 @@ use crate::exemption::limits;
 const WRITE: &str = "OP25B_WRITE_OPENAPI";
 
 /// The paths of the API.
-const PATHS: [&str; 13] = [
+const PATHS: [&str; 15] = [
     "/v1/confirm",
     "/v1/exemptions",
     "/v1/exemptions/import",
@@ -23,7 +23,9 @@ const PATHS: [&str; 13] = [
     "/v1/history",
     "/v1/metrics",
     "/v1/openapi.json",
+    "/v1/pause",
     "/v1/reload",
+    "/v1/resume",
     "/v1/status",
     "/v1/subscribers",
 ];

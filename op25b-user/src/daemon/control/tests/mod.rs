@@ -21,7 +21,9 @@ use ulid::Ulid;
 
 use super::{View, limits, reads::OpenReader, routes::router, server::Credentials, shared::Shared};
 use crate::{
-    api::{Added, Exemption, Explained, Extended, Imported, Problem, ProblemKind, Removed, Restored},
+    api::{
+        Added, Exemption, Explained, Extended, Imported, PauseAnswer, Problem, ProblemKind, Removed, Restored,
+    },
     daemon::{
         events::scrapes::Scrape,
         request::{Question, Request},
@@ -69,6 +71,7 @@ struct Reply {
 fn view() -> View {
     View {
         report: DaemonReport {
+            pauses: Vec::new(),
             exemptions: ExemptionReport::default(),
             pid: 1,
             version: "0.0.0".to_owned(),
@@ -237,6 +240,14 @@ async fn daemon(mut requests: mpsc::Receiver<Request>, note: mpsc::UnboundedSend
                     "no reload waits for a confirmation",
                 )));
                 format!("confirm {}", caller.actor.uid)
+            }
+            Request::Pause { pause, answer, .. } => {
+                let _ = answer.send(Ok(PauseAnswer::default()));
+                format!("pause {:?} for {}: {}", pause.pools, pause.lasts, pause.reason)
+            }
+            Request::Resume { resume, answer, .. } => {
+                let _ = answer.send(Ok(PauseAnswer::default()));
+                format!("resume {:?}: {:?}", resume.pools, resume.reason)
             }
             Request::Add {
                 exemption: new,

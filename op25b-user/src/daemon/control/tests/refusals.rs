@@ -203,6 +203,8 @@ async fn who_may_only_read_changes_nothing_and_learns_what_to_do() {
     for (method, uri, body) in [
         (Method::POST, "/v1/reload", ""),
         (Method::POST, "/v1/confirm", ""),
+        (Method::POST, "/v1/pause", r#"{"reason": "none"}"#),
+        (Method::POST, "/v1/resume", "{}"),
         (Method::POST, "/v1/exemptions", NEW),
         (Method::PATCH, "/v1/exemptions/a7", r#"{"expires": "never"}"#),
         (Method::DELETE, "/v1/exemptions/a7?reason=none", ""),

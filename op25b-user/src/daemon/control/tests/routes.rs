@@ -132,6 +132,34 @@ async fn what_changes_something_is_asked_of_the_daemon() {
     assert_eq!(fixture.asked().as_deref(), Some("reload true"));
     fixture.post("/v1/reload?confirm_within=5m", "").await;
     assert_eq!(fixture.asked().as_deref(), Some("reload, confirmed within 300s"));
+
+    for (path, body, asked) in [
+        (
+            "/v1/pause",
+            r#"{"reason": "OPS-812"}"#,
+            "pause [] for 30m: OPS-812",
+        ),
+        (
+            "/v1/pause",
+            r#"{"pools": ["a"], "for": "2h", "reason": "OPS-812"}"#,
+            "pause [\"a\"] for 2h: OPS-812",
+        ),
+        ("/v1/resume", "{}", "resume []: None"),
+        ("/v1/resume", r#"{"pools": ["a"]}"#, "resume [\"a\"]: None"),
+    ] {
+        assert_eq!(fixture.post(path, body).await.status, 200, "{body}");
+        assert_eq!(fixture.asked().as_deref(), Some(asked));
+    }
+    for (path, body) in [
+        ("/v1/pause", "{}"),
+        ("/v1/pause", r#"{"reason": ""}"#),
+        ("/v1/pause", r#"{"reason": "OPS-812", "pools": [""]}"#),
+        ("/v1/pause", r#"{"reason": "OPS-812", "until": "06:00"}"#),
+        ("/v1/resume", r#"{"reason": ""}"#),
+    ] {
+        assert!(fixture.post(path, body).await.status.is_client_error(), "{body}");
+        assert_eq!(fixture.asked(), None, "{body}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,79 @@
+//! Pauses: the requests, and the responses to them.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    exemption::{Invalid, limits},
+    policy::Pause,
+};
+
+/// A pause that begins now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PauseRequest {
+    /// The pools; without any, everything that blocks is paused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pools: Vec<String>,
+    /// How long it lasts, such as `30m` or `2h30m`; 24 hours at most.
+    #[serde(rename = "for", default = "half_an_hour")]
+    #[schema(min_length = 1, example = "30m", default = "30m")]
+    pub lasts: String,
+    /// The reason.
+    #[schema(min_length = 1)]
+    pub reason: String,
+}
+
+/// How long a pause lasts if nothing else is asked for.
+fn half_an_hour() -> String {
+    "30m".to_owned()
+}
+
+/// The end of pauses.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResumeRequest {
+    /// The pools; without any, all pauses are ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pools: Vec<String>,
+    /// The reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1)]
+    pub reason: Option<String>,
+}
+
+/// The response to a pause or to its end. The program in the kernel enforces it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PauseAnswer {
+    /// The pauses that are in force now.
+    pub pauses: Vec<Pause>,
+    /// The pauses that the request has ended.
+    pub ended: Vec<Pause>,
+    /// Warnings.
+    pub warnings: Vec<String>,
+}
+
+impl PauseRequest {
+    /// Checks that no text is empty or exceeds its limit.
+    pub fn check_limits(&self) -> Result<(), Invalid> {
+        check_pools(&self.pools)?;
+        limits::text("for", &self.lasts, limits::EXPIRY)?;
+        limits::text("reason", &self.reason, limits::PROSE)
+    }
+}
+
+impl ResumeRequest {
+    /// Checks that no text is empty or exceeds its limit.
+    pub fn check_limits(&self) -> Result<(), Invalid> {
+        check_pools(&self.pools)?;
+        match &self.reason {
+            Some(reason) => limits::text("reason", reason, limits::PROSE),
+            None => Ok(()),
+        }
+    }
+}
+
+fn check_pools(pools: &[String]) -> Result<(), Invalid> {
+    let mut pools = pools.iter();
+    pools.try_for_each(|pool| limits::text("pools", pool, limits::NAME))
+}

@@ -1,0 +1,274 @@
+//! Pauses: what users ask for, checked against the policy, kept for a later start, enforced, recorded and logged.
+
+use std::time::Duration;
+
+use jiff::{Timestamp, tz::TimeZone};
+use tracing::{info, warn};
+
+use super::state::Daemon;
+use crate::{
+    api::{PauseAnswer, PauseRequest, Problem, ProblemKind, ResumeRequest},
+    enforcer::Enforcer,
+    exemption,
+    policy::{Pause, Pauses, Policy, PoolMode},
+    store::{Actor, Operation, OperationKind},
+    time::Reader,
+};
+
+/// How long a pause waits for the disk of the state directory. It is a brake: no disk keeps it from being enforced.
+const DISK_TIME: Duration = Duration::from_secs(2);
+
+impl Daemon {
+    /// Monitors pools, or everything, until the end of a pause.
+    pub(super) async fn pause(
+        &mut self,
+        enforcer: &mut Enforcer,
+        request: &PauseRequest,
+        by: Actor,
+    ) -> Result<PauseAnswer, Problem> {
+        let now = Timestamp::now();
+        let reason = exemption::reason(&request.reason).map_err(Problem::from)?;
+        let until = end(&request.lasts, now)?;
+        let mut warnings = checked(enforcer.policy(), &request.pools)?;
+        let begun: Vec<Pause> = scopes(&request.pools)
+            .map(|pool| Pause {
+                pool,
+                except: Vec::new(),
+                at: now,
+                until,
+                uid: by.uid,
+                user: by.name.clone(),
+                reason: reason.clone(),
+            })
+            .collect();
+        let mut pauses = in_force(enforcer, now);
+        for pause in &begun {
+            pauses.begin(pause.clone());
+        }
+        self.put_in_force(enforcer, pauses, &mut warnings).await?;
+        for pause in begun {
+            info!(
+                user = by.name,
+                uid = by.uid,
+                reason,
+                until = %until,
+                "paused {}: what it would block passes, and is counted as monitored",
+                pause.what()
+            );
+            self.operations.note(Operation {
+                pool: pause.pool,
+                reason: Some(reason.clone()),
+                until: Some(until),
+                ..Operation::now(OperationKind::Pause, by.clone())
+            });
+        }
+        Ok(PauseAnswer {
+            pauses: enforcer.pauses().iter().cloned().collect(),
+            ended: Vec::new(),
+            warnings,
+        })
+    }
+
+    /// Ends pauses of pools, or all of them.
+    pub(super) async fn resume(
+        &mut self,
+        enforcer: &mut Enforcer,
+        request: &ResumeRequest,
+        by: Actor,
+    ) -> Result<PauseAnswer, Problem> {
+        let reason = request.reason.as_deref().map(exemption::reason);
+        let reason = reason.transpose().map_err(Problem::from)?;
+        checked(enforcer.policy(), &request.pools)?;
+        let mut warnings = Vec::new();
+        let before = in_force(enforcer, Timestamp::now());
+        let (mut pauses, mut ended) = (before.clone(), Vec::new());
+        for scope in scopes(&request.pools) {
+            match &scope {
+                None => ended.append(&mut pauses.retain(|_| false)),
+                Some(pool) => match before.of_pool(pool) {
+                    Some(pause) => {
+                        pauses.end_pool(pool);
+                        ended.push(Pause {
+                            pool: scope,
+                            except: Vec::new(),
+                            ..pause.clone()
+                        });
+                    }
+                    None => warnings.push(format!("pool {pool} is not paused")),
+                },
+            }
+        }
+        if !ended.is_empty() {
+            self.put_in_force(enforcer, pauses, &mut warnings).await?;
+        }
+        for pause in &ended {
+            info!(
+                user = by.name,
+                uid = by.uid,
+                reason,
+                "resumed {}: it is enforced as the policy says",
+                pause.what()
+            );
+            self.operations.note(Operation {
+                pool: pause.pool.clone(),
+                reason: reason.clone(),
+                ..Operation::now(OperationKind::Resume, by.clone())
+            });
+        }
+        Ok(PauseAnswer {
+            pauses: enforcer.pauses().iter().cloned().collect(),
+            ended,
+            warnings,
+        })
+    }
+
+    /// Loads the policy without the pauses that are over: the program has ended them already, by the clock.
+    pub(super) async fn end_pauses(&mut self, enforcer: &mut Enforcer) {
+        let over = enforcer.pauses_over();
+        if over.is_empty() {
+            return;
+        }
+        let mut pauses = enforcer.pauses().clone();
+        pauses.retain(|pause| !over.contains(pause));
+        let mut warnings = Vec::new();
+        if let Err(problem) = self.put_in_force(enforcer, pauses, &mut warnings).await {
+            warn!(
+                "pauses are over, and a clock that is set back would prolong them: {}",
+                problem.detail
+            );
+            return;
+        }
+        for pause in over {
+            info!(
+                user = pause.user,
+                uid = pause.uid,
+                reason = pause.reason,
+                until = %pause.until,
+                "the pause of {} is over: it is enforced as the policy says",
+                pause.what()
+            );
+            self.operations.note(Operation {
+                pool: pause.pool,
+                reason: Some(pause.reason),
+                ..Operation::now(OperationKind::Resume, Actor::op25b()).with_detail("the pause was over")
+            });
+        }
+        self.publish(enforcer);
+    }
+
+    /// Keeps pauses for a later start, and enforces them instead of those before.
+    async fn put_in_force(
+        &mut self,
+        enforcer: &mut Enforcer,
+        pauses: Pauses,
+        warnings: &mut Vec<String>,
+    ) -> Result<(), Problem> {
+        // First: a kernel that is lost with the power does not lose the pause as well.
+        self.keeper.keep_pauses(&pauses);
+        if !self.keeper.settle_pauses(DISK_TIME).await {
+            warnings.push(format!(
+                "{} does not take the pauses: they survive a restart of the daemon, and not one of the system",
+                self.options.state_dir.display()
+            ));
+        }
+        let result = enforcer.set_pauses(pauses, self).await;
+        self.keeper.keep_pauses(enforcer.pauses());
+        result.map_err(|error| {
+            Problem::new(
+                ProblemKind::KernelRefused,
+                format!("nothing was changed: {error:#}; `op25b stop --detach` removes the filter"),
+            )
+        })
+    }
+}
+
+/// The pauses that are in force.
+fn in_force(enforcer: &Enforcer, now: Timestamp) -> Pauses {
+    let mut pauses = enforcer.pauses().clone();
+    pauses.retain(|pause| pause.is_in_force(now));
+    pauses
+}
+
+/// What a request for pools concerns: each of them once or, without any, everything.
+fn scopes(pools: &[String]) -> impl Iterator<Item = Option<String>> {
+    let everything = pools.is_empty().then_some(None);
+    let each = pools.iter().enumerate();
+    let each = each.filter(|(index, pool)| !pools[..*index].contains(pool));
+    everything
+        .into_iter()
+        .chain(each.map(|(_, pool)| Some(pool.clone())))
+}
+
+/// The end of a pause that begins now, in whole seconds: the program knows no others.
+fn end(lasts: &str, now: Timestamp) -> Result<Timestamp, Problem> {
+    let time_zone = TimeZone::system();
+    let duration = Reader::new(now, &time_zone).duration(lasts);
+    let duration = duration.map_err(|error| Problem::invalid(format!("for: {error}")))?;
+    if duration > Pause::LONGEST {
+        return Err(Problem::invalid(
+            "for: a pause lasts 24 hours at most, and can be prolonged by another one; for longer set `mode: monitor` in the \
+             policy file and reload it",
+        ));
+    }
+    let end = Timestamp::from_second(now.as_second()).and_then(|now| now.checked_add(duration));
+    end.map_err(|error| Problem::invalid(format!("for: {error}")))
+}
+
+/// Checks that the policy has the pools; warns of those that block nothing in any case.
+fn checked(policy: &Policy, pools: &[String]) -> Result<Vec<String>, Problem> {
+    let mut warnings = Vec::new();
+    for name in pools {
+        match policy.pools.iter().find(|pool| pool.name == *name) {
+            Some(pool) if pool.mode == PoolMode::Monitor => warnings.push(format!(
+                "pool {name} is only monitored in any case (`mode: monitor`)"
+            )),
+            Some(_) => {}
+            None => {
+                let names: Vec<_> = policy.pools.iter().map(|pool| pool.name.as_str()).collect();
+                return Err(Problem::invalid(format!(
+                    "the policy has no pool {name}; its pools are {}",
+                    names.join(", ")
+                )));
+            }
+        }
+    }
+    Ok(warnings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_pause_ends_in_a_whole_second_and_within_a_day() {
+        let now = at("2026-11-29T03:00:00.9Z");
+        assert_eq!(end("30m", now).unwrap(), at("2026-11-29T03:30:00Z"));
+        assert_eq!(end("24h", now).unwrap(), at("2026-11-30T03:00:00Z"));
+        let refused = end("25h", now).unwrap_err().detail;
+        assert!(
+            refused.contains("24 hours at most") && refused.contains("mode: monitor"),
+            "{refused}"
+        );
+        for text in ["", "0m", "soon", "-5m", "2028-03-31"] {
+            let refused = end(text, now).unwrap_err().detail;
+            assert!(refused.starts_with("for: "), "{text}: {refused}");
+        }
+    }
+
+    #[test]
+    fn a_pool_that_is_named_twice_is_paused_once_and_none_is_everything() {
+        let scopes = |pools: &[&str]| {
+            let pools: Vec<String> = pools.iter().map(|pool| (*pool).to_owned()).collect();
+            scopes(&pools).collect::<Vec<_>>()
+        };
+        assert_eq!(scopes(&[]), [None]);
+        assert_eq!(
+            scopes(&["a", "b", "a"]),
+            [Some("a".to_owned()), Some("b".to_owned())]
+        );
+    }
+}
