@@ -15,7 +15,10 @@ use tokio::time::timeout;
 
 use super::{daemon::block_on, paths::Paths};
 use crate::{
-    daemon::{client::Client, control::PROMPT},
+    daemon::{
+        client::{Client, ClientError},
+        control::PROMPT,
+    },
     report::{Metrics, status},
 };
 
@@ -59,14 +62,19 @@ async fn read(paths: &Paths) -> anyhow::Result<String> {
     let client = Client::new(&paths.runtime_dir);
     let error = match timeout(PROMPT, client.metrics()).await {
         Ok(Ok(text)) => return Ok(text),
-        Ok(Err(error)) => anyhow::Error::new(error),
+        Ok(Err(error)) => error.into(),
         Err(_) => anyhow::anyhow!("the daemon does not answer within {PROMPT:?}"),
     };
     match status(&paths.bpffs).await {
         Ok(kernel) => Ok(Metrics::of_kernel(kernel.status).to_text()?),
-        // Who may not read the kernel needs the daemon.
+        // Who may not read the kernel needs the daemon, and to be permitted to ask it.
+        Err(_) if is_forbidden(&error) => Err(error),
         Err(kernel) => Err(error.context(format!("{:#}", anyhow::Error::new(kernel)))),
     }
+}
+
+fn is_forbidden(error: &anyhow::Error) -> bool {
+    error.downcast_ref().is_some_and(ClientError::is_forbidden)
 }
 
 /// Replaces a file as a whole. The draft's name does not end as those do that the node exporter reads.
