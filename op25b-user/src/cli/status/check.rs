@@ -98,6 +98,9 @@ fn findings(status: &Status) -> Vec<(CheckState, String)> {
     if status.daemon.is_none() {
         warning(String::new());
     }
+    for pool in status.pools.iter().filter(|pool| pool.is_paused()) {
+        warning(format!("pool {} is paused", pool.name));
+    }
     for filter in &status.unreadable {
         warning(format!(
             "another version of op25b loaded the filter: {}",

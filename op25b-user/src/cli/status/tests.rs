@@ -304,6 +304,23 @@ const CONDITIONS: &[(Change, CheckState, &str)] = &[
         "enforcing on 2 interfaces, and no daemon runs",
     ),
     (
+        // For a while, and not as its date lies ahead.
+        |status| {
+            let until = PoolState {
+                mode: PoolWord::Monitor,
+                until: Some(at(LOADED)),
+            };
+            status.pools = vec![
+                pool("residential", enforced()),
+                pool("mobile", until),
+                pool("fibre", until),
+            ];
+            status.pools[2].enforce_from = None;
+        },
+        CheckState::Warning,
+        "enforcing on 2 interfaces; pool fibre is paused",
+    ),
+    (
         |status| status.faults = sick().faults,
         CheckState::Warning,
         "enforcing on 2 interfaces; fault store_stalled",

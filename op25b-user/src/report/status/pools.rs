@@ -144,6 +144,20 @@ impl PoolStatus {
     }
 }
 
+impl PoolStatus {
+    /// Whether a pool that the policy enforces now is monitored for a while: its date, if it has one, is not the reason.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        let until = |at: Option<Timestamp>| at.map(Timestamp::as_second);
+        let is_monitored = |state: PoolState| {
+            state.mode == PoolWord::Monitor
+                && state.until.is_some()
+                && until(state.until) != until(self.enforce_from)
+        };
+        self.wanted.is_some_and(is_monitored)
+    }
+}
+
 /// The pools of a filter at an instant, by its description and by its maps as far as they can be read.
 #[must_use]
 pub fn pool_statuses(
