@@ -36,6 +36,7 @@ mod records;
 mod refusals;
 mod reload;
 mod renamed;
+mod runbook;
 mod service;
 mod settings;
 mod starting;
