@@ -42,7 +42,10 @@ impl Daemon {
             self.maintenance = Some(spawn_blocking(enforcer.store_maintenance()).abort_handle());
         }
         self.follow_dates(enforcer);
-        self.keeper.keep_pauses(enforcer.pauses());
+        // Until the kernel has them, those of the enforcer are the ones before.
+        if !self.is_pausing {
+            self.keeper.keep_pauses(enforcer.pauses());
+        }
         self.keeper.tick();
         self.operations.tick();
         service::alive();

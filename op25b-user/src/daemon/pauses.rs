@@ -171,7 +171,9 @@ impl Daemon {
                 self.options.state_dir.display()
             ));
         }
+        self.is_pausing = true;
         let result = enforcer.set_pauses(pauses, self).await;
+        self.is_pausing = false;
         self.keeper.keep_pauses(enforcer.pauses());
         result.map_err(|error| {
             Problem::new(

@@ -155,6 +155,7 @@ impl Daemon {
             packet_log,
             clock,
             framing: FramingWatch::default(),
+            is_pausing: false,
             operations: Operations::new(write_operation, enforcer.faults().clone()),
             ticks,
             maintenance: None,

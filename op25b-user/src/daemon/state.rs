@@ -29,6 +29,8 @@ pub(super) struct Daemon {
     pub(super) announced: Announced,
     pub(super) control: Control,
     pub(super) keeper: Keeper,
+    /// Whether the kernel is given pauses that are kept already.
+    pub(super) is_pausing: bool,
     pub(super) operations: Operations,
     pub(super) signals: Signals,
     /// The signal that ends the daemon, once it has arrived.
