@@ -34,7 +34,35 @@ fn json_logs_are_one_object_a_line() {
     let scene = Scene::new();
     let filter = scene.filter_with(&scene.policy(&with_a_warning()), &["--log-format", "json"], &[]);
     filter.reload().unwrap();
+    let words = [
+        "exempt",
+        "add",
+        "198.51.100.77",
+        "--customer",
+        "Example KK",
+        "--json",
+    ];
+    let added = scene.op25b(&words).json();
+    let id = added["exemption"]["id"].as_str().unwrap();
+    let removed = scene.op25b(&["exempt", "remove", id, "--reason", "moved"]);
+    assert_eq!(removed.code, Some(0), "{removed:?}");
     let log = whole(filter);
+    // Who changed what, and why.
+    let mut lines = log
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    for (message, reason) in [
+        ("added 1 exemption", Value::Null),
+        ("removed 1 exemption", "moved".into()),
+    ] {
+        let line = lines.find(|line| line["fields"]["message"] == message).unwrap();
+        let fields = &line["fields"];
+        assert_eq!(
+            (&fields["user"], &fields["uid"], &fields["ids"]),
+            (&"root".into(), &0.into(), &id.into())
+        );
+        assert_eq!(fields["reason"], reason);
+    }
     // At the start, and at the reload.
     assert_eq!(log.matches("192.0.2.8/29").count(), 2, "{log}");
     for line in log.lines() {

@@ -5,7 +5,9 @@ use std::{slice, sync::Arc};
 use jiff::{Timestamp, tz::TimeZone};
 use ulid::Ulid;
 
-use super::{outcome::Changed, overlap, refusal::Refusal, requester::Requester, spelling::Spellings};
+use super::{
+    log::log_change, outcome::Changed, overlap, refusal::Refusal, requester::Requester, spelling::Spellings,
+};
 use crate::{
     enforcer::{host::Host, state::Enforcer},
     exemption::{Invalid, NewExemption, Valid, Validator, reason as valid_reason},
@@ -167,6 +169,7 @@ impl Enforcer {
         let pending = self
             .prepare_change(slice::from_ref(&change.after), kind, host)
             .await?;
+        let told = reason.clone();
         let record = match self.commit_one(change, reason, requester, host).await {
             Ok(record) => record,
             Err(refusal) => {
@@ -177,6 +180,7 @@ impl Enforcer {
         let request = requester.request.clone();
         self.enforce(pending, slice::from_ref(&record), kind, request, host)
             .await?;
+        log_change(kind, slice::from_ref(&record), told.as_deref(), requester);
         Ok(record)
     }
 

@@ -7,6 +7,7 @@ use ulid::Generator;
 
 use super::{
     active_set::ActiveSet,
+    log::log_change,
     outcome::Imported,
     overlap::{exists_already, is_same, taken},
     refusal::{Refusal, RowRefusal},
@@ -97,6 +98,7 @@ impl Enforcer {
         let request = requester.request.clone();
         self.enforce(pending, &records, ChangeKind::Add, request, host)
             .await?;
+        log_change(ChangeKind::Add, &records, None, requester);
         Ok(imported)
     }
 

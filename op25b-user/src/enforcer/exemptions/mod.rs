@@ -7,6 +7,7 @@ mod commit;
 pub(super) mod conflicts;
 mod idempotency;
 mod import;
+mod log;
 mod lookup;
 pub(super) mod outcome;
 mod overlap;
