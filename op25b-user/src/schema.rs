@@ -17,6 +17,8 @@ pub enum Schema {
     ExemptChange,
     /// Exemptions, as `op25b exempt import` reads them.
     ExemptExport,
+    /// What a filter had counted when it was detached.
+    Detached,
     /// The changes of exemptions.
     ExemptHistory,
     /// The outcome of an import.
@@ -47,6 +49,7 @@ impl Schema {
         Self::Check,
         Self::Confirm,
         Self::Diagnose,
+        Self::Detached,
         Self::ExemptChange,
         Self::ExemptExport,
         Self::ExemptHistory,
@@ -69,6 +72,7 @@ impl Schema {
             Self::Check => "op25b.check/1",
             Self::Confirm => "op25b.confirm/1",
             Self::Diagnose => "op25b.diagnose/1",
+            Self::Detached => "op25b.detached/1",
             Self::ExemptChange => "op25b.exempt-change/1",
             Self::ExemptExport => "op25b.exempt-export/1",
             Self::ExemptHistory => "op25b.exempt-history/1",

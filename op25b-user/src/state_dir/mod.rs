@@ -7,12 +7,14 @@ use anyhow::Context as _;
 
 mod atomic;
 mod dates;
+mod detached;
 mod kept_policy;
 mod pauses;
 mod unconfirmed;
 
 pub(crate) use self::{
     dates::{clock_path, dates_path, read_clock, read_dates, write_clock, write_dates},
+    detached::write_detached,
     kept_policy::{KeptList, KeptPolicy, OpenedPolicy, Origin, Slot},
     pauses::{pauses_path, read_pauses, write_pauses},
     unconfirmed::Unconfirmed,

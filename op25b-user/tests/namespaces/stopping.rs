@@ -1,6 +1,6 @@
 //! The filter outlives whatever ends its daemon; only `op25b stop --detach` ends the filter, and leaves no trace.
 
-use std::path::PathBuf;
+use std::{os::unix::fs::PermissionsExt as _, path::PathBuf};
 
 use aya::programs::loaded_programs;
 use nix::sys::signal::Signal;
@@ -122,16 +122,15 @@ fn stop_with_detach_removes_every_trace_whether_or_not_a_daemon_runs() {
         };
         let answer = scene.op25b(&["stop", "--detach"]);
         assert_eq!(answer.code, Some(0), "{answer:?}");
-        let lines: Vec<_> = answer.stdout.lines().collect();
-        let detached = "detached from corp0, sub0: nothing is blocked any more";
+        let mut lines: Vec<_> = answer.stdout.lines().collect();
         if runs {
-            assert_eq!(
-                lines,
-                [&format!("the daemon, process {pid}, has ended"), detached]
-            );
-        } else {
-            assert_eq!(lines, [detached]);
+            assert_eq!(lines.remove(0), format!("the daemon, process {pid}, has ended"));
         }
+        // One for each family.
+        let kept = "wrote the counters and the records of 2 subscribers to ";
+        let path = lines.remove(0).strip_prefix(kept).unwrap().to_owned();
+        assert_eq!(lines, ["detached from corp0, sub0: nothing is blocked any more"]);
+        assert_kept(&path);
         assert_eq!(scene.attached(), []);
         // The kernel may have files of its own at the root of a BPF file system.
         let mut left = std::fs::read_dir(pins(&scene)).unwrap();
@@ -145,6 +144,38 @@ fn stop_with_detach_removes_every_trace_whether_or_not_a_daemon_runs() {
         assert_eq!(again.code, Some(0), "{again:?}");
         assert_eq!(again.stdout, "removed the pins; no filter was attached\n");
     }
+}
+
+/// Asserts that what a filter had counted is in a file that only root reads.
+fn assert_kept(path: &str) {
+    assert_eq!(
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    let kept: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    assert_eq!(
+        (&kept["schema"], &kept["by"]["name"]),
+        (&"op25b.detached/1".into(), &"root".into())
+    );
+    let [filter] = &kept["filters"].as_array().unwrap()[..] else {
+        panic!("{kept}")
+    };
+    let mut interfaces: Vec<_> = filter["interfaces"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|name| name.as_str().unwrap())
+        .collect();
+    interfaces.sort_unstable();
+    assert_eq!(interfaces, ["corp0", "sub0"]);
+    assert!(filter["counters"]["blocked"].as_u64().unwrap() > 0, "{kept}");
+    let subscribers = filter["subscribers"]["subscribers"].as_array().unwrap();
+    assert!(
+        subscribers
+            .iter()
+            .any(|row| row["subscriber"].as_str().unwrap().starts_with("198.51.100.10")),
+        "{kept}"
+    );
 }
 
 #[test]
@@ -197,17 +228,40 @@ fn stop_with_detach_goes_on_over_what_is_not_of_a_filter_and_names_it() {
 }
 
 #[test]
-fn stop_alone_ends_the_daemon_and_the_filter_goes_on() {
+fn stop_says_that_the_filter_still_enforces_and_a_full_disk_does_not_keep_it_from_being_detached() {
     let scene = Scene::new();
     let filter = scene.filter(&scene.policy(SMALL));
     let attached = scene.attached();
     let answer = scene.op25b(&["stop"]);
     assert_eq!(answer.code, Some(0), "{answer:?}");
-    let expected = format!("the daemon, process {}, has ended\n", filter.pid());
+    let still = "the filter STILL ENFORCES on corp0, sub0; `op25b stop --detach` removes it\n";
+    let expected = format!("the daemon, process {}, has ended\n{still}", filter.pid());
     assert_eq!(answer.stdout, expected);
     assert_eq!(scene.attached(), attached);
     let again = scene.op25b(&["stop"]);
     assert_eq!(again.code, Some(3), "{again:?}");
+    assert!(
+        again.stdout.starts_with("no daemon is running at ") && again.stdout.ends_with(still),
+        "{again:?}"
+    );
+
+    // The state directory takes nothing: a file is in its place.
+    let file = scene.path("not-a-directory");
+    std::fs::write(&file, "").unwrap();
+    let detached = scene.op25b(&["stop", "--detach", "--state-dir", file.to_str().unwrap()]);
+    assert_eq!(detached.code, Some(0), "{detached:?}");
+    assert!(
+        detached.stderr.contains("are lost: cannot write ")
+            && detached.stderr.contains("detaching all the same"),
+        "{detached:?}"
+    );
+    assert_eq!(scene.attached(), []);
+    let last = scene.op25b(&["stop"]);
+    assert_eq!(last.code, Some(3), "{last:?}");
+    assert!(
+        last.stdout.contains("\nno filter of ") && last.stdout.ends_with(" runs: nothing is blocked\n"),
+        "{last:?}"
+    );
 }
 
 #[test]

@@ -117,6 +117,18 @@ pub fn open_with(state_dir: &Path, options: Options) -> Opened {
     Opened { store, remarks }
 }
 
+/// Records an operation in the store of a state directory, which no daemon has open; whether there is a store.
+pub fn record_operation(state_dir: &Path, operation: &Operation) -> Result<bool, StoreError> {
+    let files = Files::in_dir(state_dir);
+    let store = files.store();
+    if !exists(&store).map_err(ErrorMap::of_system(&store))? {
+        return Ok(false);
+    }
+    let mut connection = open::connect(&files, Check::No)?;
+    operations::write(&mut connection, operation).map_err(ErrorMap::with(&connection, &store))?;
+    Ok(true)
+}
+
 impl SqliteStore {
     /// Why nothing can be written, if nothing can.
     #[must_use]

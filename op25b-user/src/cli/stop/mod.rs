@@ -1,11 +1,16 @@
 //! `op25b stop`: stop the daemon and, with `--detach`, remove the filter.
 
+mod keep;
+mod remaining;
+
 use std::{fs, io::Write, path::Path, process::ExitCode, time::Duration};
 
 use anyhow::{Context as _, bail};
 use clap::Args as ClapArgs;
+use jiff::tz::TimeZone;
 use tokio::time::timeout;
 
+use self::remaining::Remaining;
 use super::{EXIT_NOT_RUNNING, daemon::block_on, paths::Paths, stderr};
 use crate::{
     daemon::{
@@ -20,7 +25,9 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Stop the daemon and, with `--detach`, remove the filter.
 ///
-/// Without `--detach` the filter remains in force.
+/// Without `--detach` the filter remains in force. With it, what the filter has counted is first written to the state directory, as
+/// `detached-TIME.json`; if that fails, the filter is detached all the same. `op25b pause` stops all blocking for a while, and keeps
+/// the filter.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -42,6 +49,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let has_ended = end_daemon(bpffs, &mut stdout)?;
     if !args.detach {
         if has_ended {
+            write_remaining(&mut stdout, bpffs)?;
             return Ok(ExitCode::SUCCESS);
         }
         let other = match answering(&args.paths) {
@@ -52,6 +60,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             None => String::new(),
         };
         writeln!(stdout, "no daemon is running at {}{other}", bpffs.display())?;
+        write_remaining(&mut stdout, bpffs)?;
         return Ok(EXIT_NOT_RUNNING.into());
     }
     if let Err(error) = remove_socket(&args.paths.runtime_dir) {
@@ -64,6 +73,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     match Pins::take_existing(bpffs)? {
         Some(pins) => {
+            match keep::keep(bpffs, &args.paths.state_dir) {
+                Ok(kept) => kept.iter().try_for_each(|line| writeln!(stdout, "{line}"))?,
+                Err(error) => stderr::line(format_args!(
+                    "op25b: the counters and the records of subscribers are lost: {error:#}; detaching all the same"
+                )),
+            }
             let Removed { detached, left } = pins.remove()?;
             for path in left {
                 stderr::line(format_args!(
@@ -79,6 +94,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                     "detached from {}{place}: nothing is blocked any more",
                     detached.join(", ")
                 )?;
+                if let Err(error) = keep::record(&args.paths.state_dir, &detached) {
+                    stderr::line(format_args!(
+                        "op25b: this is not recorded in the store: {error:#}"
+                    ));
+                }
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -88,6 +108,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             Ok(EXIT_NOT_RUNNING.into())
         }
     }
+}
+
+/// Writes what is still enforced.
+fn write_remaining(stdout: &mut impl Write, bpffs: &Path) -> anyhow::Result<()> {
+    for line in Remaining::at(bpffs).lines(bpffs, &TimeZone::system()) {
+        writeln!(stdout, "{line}")?;
+    }
+    Ok(())
 }
 
 /// Removes the control socket that a killed daemon left, and the directory if it is empty then.

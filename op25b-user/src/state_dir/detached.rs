@@ -1,0 +1,105 @@
+//! What filters had counted when they were detached, the last few of them: addresses of subscribers, which only the owner may read.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+
+const PREFIX: &str = "detached-";
+const SUFFIX: &str = ".json";
+/// How many are kept.
+const KEPT: usize = 5;
+
+/// Writes a document, and removes the oldest ones; returns its path. When this returns, it is on the disk.
+pub(crate) fn write_detached(state_dir: &Path, at: Timestamp, text: &str) -> anyhow::Result<PathBuf> {
+    let name = format!("{PREFIX}{}{SUFFIX}", at.strftime("%Y%m%dT%H%M%S%.3fZ"));
+    let path = state_dir.join(name);
+    write(state_dir, &path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    // They would only be kept for longer.
+    let _ = remove_oldest(state_dir);
+    Ok(path)
+}
+
+fn write(dir: &Path, path: &Path, text: &str) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o750).create(dir)?;
+    let draft = path.with_extension("json.new");
+    let written = (|| {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&draft)?;
+        file.write_all(text.as_bytes())?;
+        file.write_all(b"\n")?;
+        file.sync_all()
+    })();
+    if let Err(error) = written {
+        // It takes space that may be what is missing.
+        let _ = fs::remove_file(&draft);
+        return Err(error);
+    }
+    fs::rename(&draft, path)?;
+    File::open(dir)?.sync_all()
+}
+
+fn remove_oldest(dir: &Path) -> io::Result<()> {
+    let mut names: Vec<_> = fs::read_dir(dir)?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.starts_with(PREFIX) && name.ends_with(SUFFIX))
+        .collect();
+    // Their times are of one width.
+    names.sort_unstable();
+    let too_many = names.len().saturating_sub(KEPT);
+    names[..too_many]
+        .iter()
+        .try_for_each(|name| fs::remove_file(dir.join(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    #[test]
+    fn the_last_five_are_kept_for_their_owner_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("op25b");
+        let begin: Timestamp = "2026-11-28T18:00:00Z".parse().unwrap();
+        fs::create_dir(&state).unwrap();
+        fs::write(state.join("exemptions.db"), "").unwrap();
+        for number in 0..7 {
+            let at = begin + SignedDuration::from_millis(number);
+            let path = write_detached(&state, at, &number.to_string()).unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(fs::read_to_string(&path).unwrap(), format!("{number}\n"));
+        }
+        let mut names: Vec<_> = fs::read_dir(&state)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        let kept = (2..7).map(|number| format!("detached-20261128T180000.00{number}Z.json"));
+        assert_eq!(
+            names,
+            kept.chain(["exemptions.db".to_owned()]).collect::<Vec<_>>()
+        );
+    }
+
+    #[test]
+    fn a_directory_that_takes_nothing_is_an_error_that_names_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        fs::write(&file, "").unwrap();
+        let error = write_detached(&file.join("op25b"), Timestamp::UNIX_EPOCH, "").unwrap_err();
+        assert!(format!("{error:#}").contains("detached-1970"), "{error:#}");
+    }
+}
