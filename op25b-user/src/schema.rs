@@ -25,6 +25,8 @@ pub enum Schema {
     ExemptImport,
     /// A list of exemptions.
     ExemptList,
+    /// Exemptions that were removed together.
+    ExemptRemoval,
     /// One exemption.
     ExemptShow,
     /// The verdict on a connection.
@@ -55,6 +57,7 @@ impl Schema {
         Self::ExemptHistory,
         Self::ExemptImport,
         Self::ExemptList,
+        Self::ExemptRemoval,
         Self::ExemptShow,
         Self::Explain,
         Self::ExportPrefixes,
@@ -78,6 +81,7 @@ impl Schema {
             Self::ExemptHistory => "op25b.exempt-history/1",
             Self::ExemptImport => "op25b.exempt-import/1",
             Self::ExemptList => "op25b.exempt-list/1",
+            Self::ExemptRemoval => "op25b.exempt-removal/1",
             Self::ExemptShow => "op25b.exempt-show/1",
             Self::Explain => "op25b.explain/1",
             Self::ExportPrefixes => "op25b.export-prefixes/1",

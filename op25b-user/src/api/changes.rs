@@ -85,6 +85,45 @@ pub struct Restored {
     pub warnings: Vec<String>,
 }
 
+/// Exemptions to remove, all of them or none: those of one import, or those with one prefix.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RemoveExemptions {
+    /// Those that this import added: its id, or a unique beginning of it. Either this or `prefix` is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 4, max_length = 26)]
+    pub batch: Option<String>,
+    /// Those that have exactly this prefix, with all their prefixes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 2, max_length = 64, example = "198.51.100.8/29")]
+    pub prefix: Option<String>,
+    /// The reason, for the history; required unless `dry_run` is true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1)]
+    pub reason: Option<String>,
+    /// Only report what would be removed.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// How many there must be, as a dry run has reported: otherwise nothing is removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1)]
+    pub expected: Option<usize>,
+}
+
+/// The response to a removal of many exemptions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RemovedExemptions {
+    /// Whether this only reports what would be removed.
+    pub dry_run: bool,
+    /// The number of exemptions that were removed, or would be.
+    pub removed: usize,
+    /// The first 1000 of them.
+    pub exemptions: Vec<Exemption>,
+    /// The verdict of the program in the kernel on a connection from the first prefix of the first one; null if it cannot be
+    /// determined, or nothing was removed.
+    pub verdict: Option<Explained>,
+}
+
 /// Exemptions to add, all of them or none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -104,6 +143,9 @@ pub struct Imported {
     pub dry_run: bool,
     /// The number of exemptions that were added, or would be.
     pub added: usize,
+    /// The id of the import, with which what it added is listed and removed; null if it added nothing.
+    #[serde(default)]
+    pub batch: Option<String>,
     /// The number of exemptions that exist already.
     pub unchanged: usize,
     /// The number of exemptions that have expired, which are not added.
@@ -133,6 +175,24 @@ impl RestoreExemption {
         match &self.reason {
             Some(reason) => limits::text("reason", reason, limits::PROSE),
             None => Ok(()),
+        }
+    }
+}
+
+impl RemoveExemptions {
+    /// Checks that it says what to remove and why, and that no text exceeds its limit.
+    pub fn check_limits(&self) -> Result<(), Invalid> {
+        match (&self.batch, &self.prefix) {
+            (Some(batch), None) => limits::text("batch", batch, limits::PREFIX)?,
+            (None, Some(prefix)) => limits::text("prefix", prefix, limits::PREFIX)?,
+            (None, None) | (Some(_), Some(_)) => {
+                return Err(Invalid::new("give either `batch` or `prefix`"));
+            }
+        }
+        match &self.reason {
+            Some(reason) => limits::text("reason", reason, limits::PROSE),
+            None if self.dry_run => Ok(()),
+            None => Err(Invalid::new("`reason` is missing")),
         }
     }
 }

@@ -43,6 +43,9 @@ pub struct Exemption {
     pub removal: Option<Removal>,
     /// Whether it is in force.
     pub state: State,
+    /// The import that added it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<String>,
     /// The revision of its last change; none in the policy file.
     pub revision: Option<u64>,
     /// Its position in the policy file.
@@ -65,6 +68,7 @@ impl Exemption {
             created_by: Some(record.created_by),
             removed_at: record.removed_at,
             removal: None,
+            batch: record.batch.map(|batch| batch.to_string()),
             revision: Some(record.revision),
             place: None,
             needs_force: false,

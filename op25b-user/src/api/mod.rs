@@ -13,7 +13,8 @@ mod sort;
 
 pub use self::{
     changes::{
-        Added, ExtendExemption, Extended, ImportExemptions, Imported, Removed, RestoreExemption, Restored,
+        Added, ExtendExemption, Extended, ImportExemptions, Imported, RemoveExemptions, Removed,
+        RemovedExemptions, RestoreExemption, Restored,
     },
     duration::duration_text,
     exemption::{Exemption, HistoryEntry, Origin, Page, Removal},

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use crate::{
     api::{
-        Added, Exemption, Explained, Extended, Imported, Problem, ProblemKind, Removed, Restored, RowProblem,
+        Added, Exemption, Explained, Extended, Imported, Problem, ProblemKind, Removed, RemovedExemptions,
+        Restored, RowProblem,
     },
     enforcer::{self, Changed, Explanation, Refusal},
     report::explained,
@@ -39,6 +40,18 @@ pub(super) fn removed(changed: Changed, policy_file: &Path) -> Removed {
     }
 }
 
+/// The answer to a removal of many exemptions.
+pub(super) fn removed_many(many: enforcer::RemovedMany, policy_file: &Path) -> RemovedExemptions {
+    let now = Timestamp::now();
+    let exemptions = many.records.into_iter();
+    RemovedExemptions {
+        dry_run: many.dry_run,
+        removed: many.count,
+        exemptions: exemptions.map(|record| Exemption::stored(record, now)).collect(),
+        verdict: verdict(many.explanation, policy_file),
+    }
+}
+
 /// The answer to a restored exemption.
 pub(super) fn restored(changed: Changed, policy_file: &Path) -> Restored {
     Restored {
@@ -53,6 +66,7 @@ pub(super) fn imported(imported: enforcer::Imported) -> Imported {
     Imported {
         dry_run: imported.dry_run,
         added: imported.added,
+        batch: imported.batch.map(|batch| batch.to_string()),
         unchanged: imported.unchanged,
         lapsed: imported.lapsed,
         warnings: imported.warnings,

@@ -1,12 +1,13 @@
 //! Dispatching the requests of the control socket to the enforcer, one after the other.
 
 use super::{
-    answers::{added, extended, imported, problem, removed, restored},
-    request::{Question, Request},
+    answers::{added, extended, imported, problem, removed, removed_many, restored},
+    request::{Caller, Question, Request},
     state::Daemon,
 };
 use crate::{
-    enforcer::{Enforcer, Restoration},
+    api::{Problem, RemoveExemptions, RemovedExemptions, RestoreExemption, Restored},
+    enforcer::{Enforcer, ManyRemoved, Restoration, Which},
     report::explained,
 };
 
@@ -78,23 +79,20 @@ impl Daemon {
                 let result = result.map(|changed| removed(changed, enforcer.policy_file()));
                 let _ = answer.send(result.map_err(problem));
             }
+            Request::RemoveMany {
+                remove,
+                caller,
+                answer,
+            } => {
+                let _ = answer.send(self.remove_many(enforcer, &remove, caller).await);
+            }
             Request::Restore {
                 id,
                 restore,
                 caller,
                 answer,
             } => {
-                let requester = caller.requester("restore", &(&id, &restore));
-                let restoration = Restoration {
-                    expires: restore.expires.as_deref(),
-                    reason: restore.reason.as_deref(),
-                    force: restore.force,
-                };
-                let result = enforcer
-                    .restore_exemption(&id, restoration, &requester, self)
-                    .await;
-                let result = result.map(|changed| restored(changed, enforcer.policy_file()));
-                let _ = answer.send(result.map_err(problem));
+                let _ = answer.send(self.restore(enforcer, &id, &restore, caller).await);
             }
             Request::Import {
                 import,
@@ -110,6 +108,49 @@ impl Daemon {
         }
         // A client that has its answer finds the change in the status.
         self.publish(enforcer);
+    }
+
+    async fn restore(
+        &mut self,
+        enforcer: &mut Enforcer,
+        id: &str,
+        restore: &RestoreExemption,
+        caller: Caller,
+    ) -> Result<Restored, Problem> {
+        let requester = caller.requester("restore", &(id, restore));
+        let restoration = Restoration {
+            expires: restore.expires.as_deref(),
+            reason: restore.reason.as_deref(),
+            force: restore.force,
+        };
+        let changed = enforcer
+            .restore_exemption(id, restoration, &requester, self)
+            .await;
+        changed
+            .map(|changed| restored(changed, enforcer.policy_file()))
+            .map_err(problem)
+    }
+
+    async fn remove_many(
+        &mut self,
+        enforcer: &mut Enforcer,
+        remove: &RemoveExemptions,
+        caller: Caller,
+    ) -> Result<RemovedExemptions, Problem> {
+        let requester = caller.requester("remove many", remove);
+        let which = match (&remove.batch, &remove.prefix) {
+            (Some(batch), _) => Which::Batch(batch),
+            (None, prefix) => Which::Prefix(prefix.as_deref().unwrap_or_default()),
+        };
+        let removal = ManyRemoved {
+            which,
+            reason: remove.reason.as_deref(),
+            dry_run: remove.dry_run,
+            expected: remove.expected,
+        };
+        let many = enforcer.remove_many(removal, &requester, self).await;
+        many.map(|many| removed_many(many, enforcer.policy_file()))
+            .map_err(problem)
     }
 }
 

@@ -8,7 +8,8 @@ use tokio::sync::oneshot;
 use crate::{
     api::{
         Added, Explained, ExtendExemption, Extended, ImportExemptions, Imported, NewExemption, PauseAnswer,
-        PauseRequest, Problem, Removed, RestoreExemption, Restored, ResumeRequest,
+        PauseRequest, Problem, RemoveExemptions, Removed, RemovedExemptions, RestoreExemption, Restored,
+        ResumeRequest,
     },
     datapath::LoadedBy,
     enforcer::{Connection, Requester},
@@ -123,6 +124,15 @@ pub(crate) enum Request {
         caller: Caller,
         /// The channel for the answer.
         answer: ResponseSender<Removed>,
+    },
+    /// Remove many exemptions: all or none.
+    RemoveMany {
+        /// Which, and why.
+        remove: RemoveExemptions,
+        /// The client.
+        caller: Caller,
+        /// The channel for the answer.
+        answer: ResponseSender<RemovedExemptions>,
     },
     /// Put a removed exemption in force again.
     Restore {

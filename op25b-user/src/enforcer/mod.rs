@@ -28,8 +28,9 @@ pub(crate) use self::{
     described::describe,
     exemptions::{
         changes::Restoration,
-        outcome::{Changed, Imported},
+        outcome::{Changed, Imported, RemovedMany},
         refusal::Refusal,
+        remove_many::{ManyRemoved, Which},
         requester::Requester,
     },
     explain::{Answer, Connection, Explanation, MatchedRule, Offline, RuleKind, explain_offline},

@@ -8,7 +8,7 @@ use thiserror::Error;
 pub struct Invalid(String);
 
 impl Invalid {
-    pub(super) fn new(why: impl Into<String>) -> Self {
+    pub(crate) fn new(why: impl Into<String>) -> Self {
         Self(why.into())
     }
 }

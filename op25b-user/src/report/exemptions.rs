@@ -36,6 +36,8 @@ pub struct FileExemptions<'a> {
 pub struct Selection {
     /// Those with these texts.
     pub texts: Texts,
+    /// Those that this import added.
+    pub batch: Option<Ulid>,
     /// Those that are active and expire before this.
     pub expiring_before: Option<Timestamp>,
     /// Those with a prefix that has an address in common with this one.
@@ -79,6 +81,7 @@ pub fn list(
     if items.len() < most {
         let query = store::Query {
             texts: selection.texts.clone(),
+            batch: selection.batch,
             expiring_before: selection.expiring_before,
             within: selection.within,
             all: selection.all,
@@ -220,6 +223,7 @@ impl FileExemptions<'_> {
             created_by: None,
             removed_at: None,
             removal: None,
+            batch: None,
             state: state(exemption, now),
             revision: None,
             place: Some(FilePosition {
@@ -245,7 +249,8 @@ impl Selection {
         };
         let expires_before =
             |before: Timestamp| active && exemption.terms.expires_at.is_some_and(|expires| expires < before);
-        (self.all || active)
+        self.batch.is_none()
+            && (self.all || active)
             && self.texts.match_terms(&exemption.terms)
             && self.within.is_none_or(overlaps)
             && self.expiring_before.is_none_or(expires_before)

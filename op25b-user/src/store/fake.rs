@@ -1,6 +1,6 @@
 //! A fake store in memory, for tests of its readers.
 
-use std::cell::Cell;
+use std::{cell::Cell, collections::BTreeMap};
 
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -82,12 +82,27 @@ impl Records for Fake {
         Ok((ids.into_iter().take(limit).collect(), count))
     }
 
+    fn batches_between(
+        &self,
+        first: Ulid,
+        last: Ulid,
+        limit: usize,
+    ) -> Result<Vec<(Ulid, usize)>, StoreError> {
+        let mut batches = BTreeMap::new();
+        let of = self.records().filter_map(|record| record.batch);
+        for batch in of.filter(|batch| (first..=last).contains(batch)) {
+            *batches.entry(batch).or_default() += 1;
+        }
+        Ok(batches.into_iter().take(limit).collect())
+    }
+
     fn list(&self, query: &Query, now: Timestamp) -> Result<Vec<Record>, StoreError> {
         self.lists.set(self.lists.get() + 1);
         let found = self.records().filter(|record| {
             let active = record.state(now) == State::Active;
             query.after.is_none_or(|after| record.id > after)
                 && query.texts.match_terms(&record.terms)
+                && query.batch.is_none_or(|batch| record.batch == Some(batch))
                 && query.within.is_none_or(|within| {
                     record
                         .terms

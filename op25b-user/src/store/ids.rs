@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 use ulid::Ulid;
 
 use super::{Records, StoreError};
-use crate::policy::characters::printable;
+use crate::{counted::counted, policy::characters::printable};
 
 /// The fewest characters of a beginning.
 const SHORTEST: usize = 4;
@@ -31,9 +31,11 @@ pub enum Found<T> {
 pub struct Ambiguous {
     /// The beginning, in capitals.
     beginning: String,
-    /// How many ids begin with it.
-    count: usize,
-    /// The first of them, with their customers.
+    /// What has the ids.
+    what: &'static str,
+    /// How many ids begin with it; `None` if more than are named.
+    count: Option<usize>,
+    /// The first of them, each with what tells it from others.
     first: Vec<(Ulid, SmolStr)>,
 }
 
@@ -60,10 +62,38 @@ pub fn find<R: Records + ?Sized>(store: &R, text: &str) -> Result<Found<Ulid>, S
             }
             Ok(Found::Ambiguous(Ambiguous {
                 beginning: text.to_ascii_uppercase(),
-                count,
+                what: "exemptions",
+                count: Some(count),
                 first,
             }))
         }
+    }
+}
+
+/// The import that a text names: its id or a unique beginning of it, in capitals or not.
+///
+/// # Errors
+///
+/// [`StoreError`] if the store cannot be read.
+pub fn find_batch<R: Records + ?Sized>(store: &R, text: &str) -> Result<Found<Ulid>, StoreError> {
+    let Some((first, last)) = range(text) else {
+        return Ok(Found::None);
+    };
+    // One more than is named.
+    let batches = store.batches_between(first, last, NAMED + 1)?;
+    match batches[..] {
+        [] => Ok(Found::None),
+        [(batch, _)] => Ok(Found::One(batch)),
+        _ => Ok(Found::Ambiguous(Ambiguous {
+            beginning: text.to_ascii_uppercase(),
+            what: "imports",
+            count: (batches.len() <= NAMED).then_some(batches.len()),
+            first: batches
+                .into_iter()
+                .take(NAMED)
+                .map(|(id, added)| (id, counted(added, "exemption").into()))
+                .collect(),
+        })),
     }
 }
 
@@ -105,17 +135,22 @@ impl fmt::Display for Ambiguous {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             beginning,
+            what,
             count,
             first,
         } = self;
-        write!(f, "the ids of {count} exemptions begin with {beginning}: ")?;
+        match count {
+            Some(count) => write!(f, "the ids of {count} {what} begin with {beginning}: ")?,
+            None => write!(f, "the ids of many {what} begin with {beginning}: ")?,
+        }
         for (index, (id, customer)) in first.iter().enumerate() {
             let separator = if index == 0 { "" } else { ", " };
             write!(f, "{separator}{id} ({})", printable(customer))?;
         }
-        let more = count.saturating_sub(first.len());
-        if more > 0 {
-            write!(f, " and {more} more")?;
+        match count {
+            Some(count) if *count > first.len() => write!(f, " and {} more", count - first.len())?,
+            Some(_) => {}
+            None => f.write_str(" and more")?,
         }
         f.write_str("; write more of the id")
     }

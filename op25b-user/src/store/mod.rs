@@ -29,6 +29,8 @@ pub use self::{
 pub struct Query {
     /// Those with these texts.
     pub texts: Texts,
+    /// Those that this import added.
+    pub batch: Option<Ulid>,
     /// Those that are active and expire before this.
     pub expiring_before: Option<Timestamp>,
     /// Those with a prefix that overlaps this one.
@@ -191,6 +193,14 @@ pub trait Records: Send {
     /// The first ids from `first` to `last`, of records in whatever state, at most `limit`; and how many there are.
     fn ids_between(&self, first: Ulid, last: Ulid, limit: usize) -> Result<(Vec<Ulid>, usize), StoreError>;
 
+    /// The first imports with ids from `first` to `last`, with how many records each added; at most `limit`.
+    fn batches_between(
+        &self,
+        first: Ulid,
+        last: Ulid,
+        limit: usize,
+    ) -> Result<Vec<(Ulid, usize)>, StoreError>;
+
     /// The records that match, by ascending id, as of `now`.
     fn list(&self, query: &Query, now: Timestamp) -> Result<Vec<Record>, StoreError>;
 
@@ -220,6 +230,10 @@ impl Records for NoRecords {
 
     fn ids_between(&self, _: Ulid, _: Ulid, _: usize) -> Result<(Vec<Ulid>, usize), StoreError> {
         Ok((Vec::new(), 0))
+    }
+
+    fn batches_between(&self, _: Ulid, _: Ulid, _: usize) -> Result<Vec<(Ulid, usize)>, StoreError> {
+        Ok(Vec::new())
     }
 
     fn list(&self, _: &Query, _: Timestamp) -> Result<Vec<Record>, StoreError> {

@@ -25,6 +25,9 @@ pub struct Record {
     pub removed_at: Option<Timestamp>,
     /// The revision of its last change.
     pub revision: Revision,
+    /// The import that added it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Ulid>,
 }
 
 /// Whether an exemption is in force.
@@ -50,6 +53,7 @@ impl Record {
             created_by: by,
             removed_at: None,
             revision: 0,
+            batch: None,
         }
     }
 

@@ -215,7 +215,21 @@ fn while_no_generation_can_be_loaded_exemptions_are_added_and_removed_all_the_sa
 
     drop(read_only);
     let imported = exempt(&scene, &["import", file.to_str().unwrap()]);
-    assert_eq!(imported.stdout, "added 300; 0 existed already\n", "{imported:?}");
+    let batch = imported
+        .stdout
+        .strip_prefix("added 300; 0 existed already\nbatch ");
+    let batch = batch.unwrap_or_else(|| panic!("{imported:?}")).trim_end();
     assert_eq!(scene.op25b(&["reload"]).code, Some(0));
     assert_verdict(&scene, "198.51.100.10", "drop");
+
+    // All of the import go again, by a generation of its own; the other exemption stays.
+    assert_verdict(&scene, "2001:db8:100:7::7", "pass");
+    let removed = exempt(&scene, &["remove", "--batch", batch, "--reason", "wrong file"]);
+    assert_eq!(removed.code, Some(0), "{removed:?}");
+    assert!(
+        removed.stdout.starts_with("removed 300 exemptions:\n") && removed.stdout.contains("and 280 more"),
+        "{removed:?}"
+    );
+    assert_verdict(&scene, "2001:db8:100:7::7", "drop");
+    assert_verdict(&scene, "198.51.100.20", "pass");
 }

@@ -102,3 +102,48 @@ fn a_removed_exemption_is_named_with_who_and_why_and_restored_by_the_beginning_o
     assert_eq!(scene.op25b(&["reload"]).code, Some(0));
     assert_eq!(verdict(&scene), "pass");
 }
+
+#[test]
+fn what_an_import_added_is_listed_by_its_batch_and_removed_as_a_whole() {
+    let scene = Scene::new();
+    let _filter = scene.filter(&scene.policy(SMALL));
+    let file = scene.path("customers.csv");
+    let rows =
+        "customer,prefixes\nExample KK,198.51.100.8/29\nOther GmbH,198.51.100.16/29 2001:db8:100:16::/64\n";
+    std::fs::write(&file, rows).unwrap();
+    let kept = add(&scene, &["198.51.100.24/29"], &[]);
+    let imported = exempt(&scene, &["import", file.to_str().unwrap(), "--json"]).json();
+    let batch = imported["batch"].as_str().unwrap();
+    let [first, second] = &listed(&scene, &["--batch", &batch.to_lowercase()])[..] else {
+        panic!("two were imported")
+    };
+    assert_eq!([&first["batch"], &second["batch"]], [batch, batch]);
+    let unknown = exempt(&scene, &["list", "--batch", "7ZZZ"]);
+    assert!(refused(&unknown).contains("no import has the id"), "{unknown:?}");
+
+    // One with a prefix; another number than was shown, and a prefix that is only near, change nothing.
+    let near = exempt(&scene, &["remove", "--prefix", "198.51.100.9", "--reason", "x"]);
+    let why = refused(&near);
+    assert!(
+        why.contains("exactly the prefix 198.51.100.9/32") && why.contains("198.51.100.8/29 of Example KK"),
+        "{why}"
+    );
+    let prefix = ["remove", "--prefix", "198.51.100.16/29", "--reason", "cancelled"];
+    assert!(exempt(&scene, &prefix).stderr.contains("`--yes`"));
+    assert_eq!(listed(&scene, &[]).len(), 3);
+    assert_eq!(exempt(&scene, &[&prefix[..], &["--yes"]].concat()).code, Some(0));
+    assert_eq!(verdict(&scene), "pass");
+
+    let removed = exempt(&scene, &["remove", "--batch", batch, "--reason", "wrong file"]);
+    assert_eq!(removed.code, Some(0), "{removed:?}");
+    assert!(
+        removed.stdout.starts_with("removed 1 exemption:\n")
+            && removed.stdout.ends_with(" port 25: drop (blocked)\n"),
+        "{removed:?}"
+    );
+    let left = listed(&scene, &[]);
+    assert_eq!(left[0]["id"], kept.as_str());
+    assert_eq!(left.len(), 1);
+    let again = exempt(&scene, &["remove", "--batch", batch, "--reason", "again"]);
+    assert!(refused(&again).contains("were removed already"), "{again:?}");
+}

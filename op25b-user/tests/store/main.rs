@@ -61,6 +61,7 @@ fn record(number: u32) -> Record {
         created_by: actor(),
         removed_at: None,
         revision: 0,
+        batch: None,
     }
 }
 

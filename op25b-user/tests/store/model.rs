@@ -64,6 +64,7 @@ impl Model {
             let active = record.state(now) == State::Active;
             (query.all || active)
                 && query.texts.match_terms(&record.terms)
+                && query.batch.is_none_or(|batch| record.batch == Some(batch))
                 && query.expiring_before.is_none_or(|before| {
                     active && record.terms.expires_at.is_some_and(|expires| expires < before)
                 })
@@ -142,6 +143,7 @@ fn record() -> impl Strategy<Value = Record> {
             created_by: actor(),
             removed_at,
             revision: 0,
+            batch: (expires_at.is_none()).then(|| Ulid::from(7)),
         },
     )
 }
@@ -170,6 +172,7 @@ fn query() -> impl Strategy<Value = (Query, Timestamp)> {
                 customer: customer.and_then(|name| Pattern::new(&name)),
                 ..Texts::default()
             },
+            batch: (limit == 3).then(|| Ulid::from(7)),
             expiring_before,
             within,
             all,

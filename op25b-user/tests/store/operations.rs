@@ -2,12 +2,15 @@
 
 use jiff::{SignedDuration, Timestamp};
 use op25b::store::{
-    Operation, OperationKind, OperationQuery, Records, Store as _,
+    Operation, OperationKind, OperationQuery, Query, Record, Records, Store as _,
     sqlite::{self, SqliteStore},
 };
 use tempfile::tempdir;
+use ulid::Ulid;
 
-use crate::{actor, add, add_each, by_hand, customers, named, now, of, open, record, remove};
+use crate::{
+    actor, add, add_each, by_hand, customers, model::everything, named, now, of, open, record, remove,
+};
 
 /// The `number`th operation, one a minute.
 fn operation(number: i64) -> Operation {
@@ -155,9 +158,23 @@ fn a_store_of_the_first_format_is_upgraded_with_all_that_it_has() {
     assert_eq!(store.events(None, 0, 10).unwrap().len(), 4);
     write_each(&mut store, [1]);
     let third = store.get(record(3).id).unwrap().unwrap();
-    assert_eq!(store.commit(&of([remove(&third), add(record(4))])).unwrap(), 6);
+    let imported = Record {
+        batch: Some(Ulid::from(7)),
+        ..record(4)
+    };
+    assert_eq!(store.commit(&of([remove(&third), add(imported)])).unwrap(), 6);
     drop(store);
     let store = open(dir.path());
+    assert_eq!(
+        store.batches_between(Ulid::from(0), Ulid::from(9), 9).unwrap(),
+        [(Ulid::from(7), 1)]
+    );
+    let of_batch = Query {
+        batch: Some(Ulid::from(7)),
+        ..everything()
+    };
+    assert_eq!(store.list(&of_batch, now()).unwrap()[0].id, record(4).id);
+    assert_eq!(store.list(&everything(), now()).unwrap().len(), 4);
     assert_eq!(
         (customers(&store), newest(&store, 10)),
         (named([1, 4]), vec![operation(1)])

@@ -118,6 +118,7 @@ fn ended() -> Exemption {
         created_by: Some(alice()),
         removed_at: None,
         removal: None,
+        batch: None,
         state: State::Expired,
         revision: Some(7),
         place: None,

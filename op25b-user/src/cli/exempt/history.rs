@@ -207,6 +207,7 @@ mod tests {
             created_by: None,
             removed_at: None,
             removal: None,
+            batch: None,
             state: State::Active,
             revision: Some(1),
             place: None,

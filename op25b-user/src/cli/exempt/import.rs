@@ -100,6 +100,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Ok(Imported {
             dry_run: args.dry_run,
             added: 0,
+            batch: None,
             unchanged: 0,
             lapsed: 0,
             warnings: Vec::new(),
@@ -221,6 +222,7 @@ fn summary(imported: &Imported) -> String {
     let Imported {
         dry_run,
         added,
+        batch,
         unchanged,
         lapsed,
         ..
@@ -231,9 +233,13 @@ fn summary(imported: &Imported) -> String {
     } else {
         format!("added {added}; {unchanged} existed already")
     };
-    match lapsed {
+    let text = match lapsed {
         0 => text,
         1 => format!("{text}; 1 has expired"),
         many => format!("{text}; {many} have expired"),
+    };
+    match batch {
+        None => text,
+        Some(batch) => format!("{text}\nbatch {batch}"),
     }
 }

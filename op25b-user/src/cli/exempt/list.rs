@@ -52,6 +52,9 @@ pub struct Args {
     /// Only exemptions with this in the note.
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
+    /// Only exemptions that this import added: its id, or a unique beginning of it of at least 4 characters.
+    #[arg(long, value_name = "ID")]
+    batch: Option<String>,
     /// Only exemptions that expire within this time, such as 12h, 14d or 2mo, or up to a date or time such as 2028-03-31.
     #[arg(long, value_name = "TIME", value_parser = time)]
     expiring: Option<String>,
@@ -92,6 +95,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         customer: args.customer.clone(),
         ticket: args.ticket.clone(),
         note: args.note.clone(),
+        batch: args.batch.clone(),
         expiring: args.expiring.clone(),
         within: args.within.map(|net| net.to_string()),
         all: args.all,

@@ -9,6 +9,7 @@ mod list;
 mod offline;
 mod output;
 mod remove;
+mod remove_many;
 mod restore;
 mod show;
 mod table;

@@ -134,6 +134,9 @@ pub(super) fn fields(
             label = "";
         }
     }
+    if let Some(batch) = &exemption.batch {
+        field("batch", &words::printable(batch))?;
+    }
     field("state", words::state(exemption.state))?;
     field(
         "from",
@@ -188,6 +191,7 @@ mod tests {
                 reason: Some("moved to\nthe new relay".into()),
             }),
             state: State::Removed,
+            batch: Some("01KAXQ3T000000000000000000".into()),
             revision: Some(7),
             place: None,
             needs_force: false,
@@ -207,6 +211,7 @@ mod tests {
           removed       2027-04-30 12:00:00 +00:00 by tanaka
           reason        moved to
                         the new relay
+          batch         01KAXQ3T000000000000000000
           state         removed
           from          store
         ");
@@ -219,6 +224,7 @@ mod tests {
             removed_at: None,
             removal: None,
             state: State::Active,
+            batch: None,
             revision: None,
             place: Some(FilePosition {
                 file: "/etc/op25b/policy.yaml".into(),

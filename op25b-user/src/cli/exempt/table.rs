@@ -101,6 +101,7 @@ mod tests {
             }),
             removed_at: None,
             removal: None,
+            batch: None,
             state: State::Active,
             revision: Some(7),
             place: None,

@@ -14,8 +14,8 @@ use super::{
 use crate::{
     api::{
         Added, Exemption, Explained, ExtendExemption, Extended, HistoryEntry, ImportExemptions, Imported,
-        NewExemption, Page, PauseAnswer, PauseRequest, Problem, ProblemKind, Removed, RestoreExemption,
-        Restored, ResumeRequest, duration_text,
+        NewExemption, Page, PauseAnswer, PauseRequest, Problem, ProblemKind, RemoveExemptions, Removed,
+        RemovedExemptions, RestoreExemption, Restored, ResumeRequest, duration_text,
     },
     enforcer::Connection,
     report::{Confirmed, ReloadAnswer, Status, SubscriberQuery, Subscribers},
@@ -47,6 +47,8 @@ pub(crate) struct Listing {
     pub(crate) ticket: Option<String>,
     /// Those with this in the note.
     pub(crate) note: Option<String>,
+    /// Those that this import added.
+    pub(crate) batch: Option<String>,
     /// Those that expire within this time.
     pub(crate) expiring: Option<String>,
     /// Those with a prefix that overlaps this one.
@@ -168,6 +170,7 @@ impl Client {
         query.extend(listing.customer.as_deref().map(|customer| ("customer", customer)));
         query.extend(listing.ticket.as_deref().map(|ticket| ("ticket", ticket)));
         query.extend(listing.note.as_deref().map(|note| ("note", note)));
+        query.extend(listing.batch.as_deref().map(|batch| ("batch", batch)));
         query.extend(listing.expiring.as_deref().map(|time| ("expiring", time)));
         query.extend(listing.within.as_deref().map(|prefix| ("in", prefix)));
         if listing.all {
@@ -219,6 +222,16 @@ impl Client {
     pub(crate) async fn remove(&self, id: &str, reason: &str) -> Result<Removed, ClientError> {
         let uri = with_query(&of(id, ""), &[("reason", reason)]);
         Call::change(Method::DELETE, uri, None::<&()>)?
+            .send(&self.runtime_dir)
+            .await
+    }
+
+    /// Removes many exemptions, or only says which.
+    pub(crate) async fn remove_many(
+        &self,
+        remove: &RemoveExemptions,
+    ) -> Result<RemovedExemptions, ClientError> {
+        Call::change(Method::POST, "/v1/exemptions/remove", Some(remove))?
             .send(&self.runtime_dir)
             .await
     }

@@ -39,7 +39,7 @@ pub(super) struct Head;
 pub(super) struct Document(pub(super) Arc<str>);
 
 /// The limits of properties of schemas. The attributes of the types take literals only.
-const LIMITS: [(&str, &str, usize); 14] = [
+const LIMITS: [(&str, &str, usize); 15] = [
     ("NewExemption", "customer", limits::NAME),
     ("NewExemption", "prefixes", limits::PREFIXES),
     ("NewExemption", "destinations", limits::PREFIXES),
@@ -48,6 +48,7 @@ const LIMITS: [(&str, &str, usize); 14] = [
     ("NewExemption", "expires", limits::EXPIRY),
     ("ExtendExemption", "expires", limits::EXPIRY),
     ("ExtendExemption", "reason", limits::PROSE),
+    ("RemoveExemptions", "reason", limits::PROSE),
     ("RestoreExemption", "expires", limits::EXPIRY),
     ("RestoreExemption", "reason", limits::PROSE),
     ("ImportExemptions", "exemptions", limits::ROWS),

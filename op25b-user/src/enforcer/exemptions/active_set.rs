@@ -107,6 +107,14 @@ impl ActiveSet {
         records
     }
 
+    /// The records of the store's exemptions that a condition selects, by ascending id.
+    pub(super) fn records_where(&self, is_wanted: impl Fn(&Record) -> bool) -> Vec<Record> {
+        let all = self.stored.iter().flatten().chain(self.left_out.values());
+        let mut records: Vec<Record> = all.filter(|record| is_wanted(record)).cloned().collect();
+        records.sort_unstable_by_key(|record| record.id);
+        records
+    }
+
     /// The numbers of active and of expired exemptions at an instant.
     pub(in crate::enforcer) fn count(&self, now: Timestamp) -> (usize, usize) {
         let in_file = self

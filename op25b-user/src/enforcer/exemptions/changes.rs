@@ -180,7 +180,7 @@ impl Enforcer {
         let request = requester.request.clone();
         self.enforce(pending, slice::from_ref(&record), kind, request, host)
             .await?;
-        log_change(kind, slice::from_ref(&record), told.as_deref(), requester);
+        log_change(kind, slice::from_ref(&record), told.as_deref(), &requester.actor);
         Ok(record)
     }
 
@@ -221,7 +221,7 @@ impl Enforcer {
         })?)
     }
 
-    fn new_id(&mut self) -> Result<Ulid, Refusal> {
+    pub(super) fn new_id(&mut self) -> Result<Ulid, Refusal> {
         self.ids
             .generate()
             .map_err(|error| Refusal::Broken(format!("cannot generate an id: {error}")))

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use jiff::{Timestamp, tz::TimeZone};
-use ulid::Generator;
+use ulid::{Generator, Ulid};
 
 use super::{
     active_set::ActiveSet,
+    commit::Access,
     log::log_change,
     outcome::Imported,
     overlap::{exists_already, is_same, taken},
@@ -45,9 +46,16 @@ impl Enforcer {
         host: &mut impl Host,
     ) -> Result<Imported, Refusal> {
         if let Some(changed) = self.all_changed_by(requester, host).await? {
+            let first = changed.first().copied();
+            let batch = self
+                .with_store(Access::Read, host, move |store| {
+                    first.map(|id| store.get(id)).transpose()
+                })
+                .await??;
             return Ok(Imported {
                 dry_run: false,
                 added: changed.len(),
+                batch: batch.flatten().and_then(|record| record.batch),
                 unchanged: rows.len().saturating_sub(changed.len()),
                 lapsed: 0,
                 warnings: Vec::new(),
@@ -62,6 +70,10 @@ impl Enforcer {
         let imported = Imported {
             dry_run,
             added: records.len(),
+            batch: records
+                .first()
+                .filter(|_| !dry_run)
+                .and_then(|record| record.batch),
             unchanged,
             lapsed,
             warnings,
@@ -82,7 +94,24 @@ impl Enforcer {
             request: requester.request.clone(),
             taken_back: None,
         };
-        let pending = self.prepare_change(&records, ChangeKind::Add, host).await?;
+        self.change_many(records, commit, host).await?;
+        Ok(imported)
+    }
+
+    /// Computes changes of one kind, stores them and enforces them, all or none; returns the records as they are stored.
+    pub(super) async fn change_many(
+        &mut self,
+        records: Vec<Record>,
+        commit: Commit,
+        host: &mut impl Host,
+    ) -> Result<Vec<Record>, Refusal> {
+        let kind = commit
+            .changes
+            .first()
+            .map_or(ChangeKind::Add, |change| change.action);
+        let request = commit.request.clone();
+        let (by, reason) = (commit.by.clone(), commit.reason.clone());
+        let pending = self.prepare_change(&records, kind, host).await?;
         let last = match self.commit(commit, host).await {
             Ok(last) => last,
             Err(refusal) => {
@@ -95,11 +124,9 @@ impl Enforcer {
         let records: Vec<_> = numbered
             .map(|(revision, record)| Record { revision, ..record })
             .collect();
-        let request = requester.request.clone();
-        self.enforce(pending, &records, ChangeKind::Add, request, host)
-            .await?;
-        log_change(ChangeKind::Add, &records, None, requester);
-        Ok(imported)
+        self.enforce(pending, &records, kind, request, host).await?;
+        log_change(kind, &records, reason.as_deref(), &by);
+        Ok(records)
     }
 
     /// Validates all rows, in another thread: there may be very many.
@@ -111,6 +138,7 @@ impl Enforcer {
             policy,
             ids: Generator::new(),
             by,
+            batch: self.new_id()?,
             now: Timestamp::now(),
             time_zone: TimeZone::system(),
             plan: Plan::default(),
@@ -137,6 +165,8 @@ struct Planner {
     policy: Arc<Policy>,
     ids: Generator,
     by: Actor,
+    /// The id of this import.
+    batch: Ulid,
     now: Timestamp,
     time_zone: TimeZone,
     plan: Plan,
@@ -229,7 +259,10 @@ impl Planner {
             .ids
             .generate()
             .map_err(|error| Refusal::Broken(format!("cannot generate an id: {error}")))?;
-        let record = Record::new(id, terms, self.now, self.by.clone());
+        let record = Record {
+            batch: Some(self.batch),
+            ..Record::new(id, terms, self.now, self.by.clone())
+        };
         self.trial.add_to_trial(record.clone())?;
         self.plan.records.push(record);
         Ok(())

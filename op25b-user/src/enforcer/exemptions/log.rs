@@ -2,18 +2,16 @@
 
 use tracing::info;
 
-use super::requester::Requester;
 use crate::{
     counted::counted,
-    store::{ChangeKind, Record},
+    store::{Actor, ChangeKind, Record},
 };
 
 /// How many ids are named.
 const MOST_NAMED: usize = 10;
 
 /// Logs a change that is stored and in force.
-pub(super) fn log_change(kind: ChangeKind, records: &[Record], reason: Option<&str>, requester: &Requester) {
-    let by = &requester.actor;
+pub(super) fn log_change(kind: ChangeKind, records: &[Record], reason: Option<&str>, by: &Actor) {
     info!(
         user = by.name,
         uid = by.uid,

@@ -12,5 +12,6 @@ mod lookup;
 pub(super) mod outcome;
 mod overlap;
 pub(super) mod refusal;
+pub(super) mod remove_many;
 pub(super) mod requester;
 mod spelling;

@@ -1,5 +1,7 @@
 //! The outcomes of changes of the exemptions.
 
+use ulid::Ulid;
+
 use crate::{enforcer::explain::Explanation, store::Record};
 
 /// A change of one exemption that is stored and enforced.
@@ -13,6 +15,19 @@ pub(crate) struct Changed {
     pub(crate) warnings: Vec<String>,
 }
 
+/// Exemptions that are removed, or that could be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RemovedMany {
+    /// Whether nothing was changed.
+    pub(crate) dry_run: bool,
+    /// How many were removed, or would be.
+    pub(crate) count: usize,
+    /// The first of them.
+    pub(crate) records: Vec<Record>,
+    /// What the program in the kernel does now with a connection from the first prefix of the first one.
+    pub(crate) explanation: Option<Explanation>,
+}
+
 /// An import that is stored and enforced, or that could be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Imported {
@@ -20,6 +35,8 @@ pub(crate) struct Imported {
     pub(crate) dry_run: bool,
     /// How many exemptions were added, or would be.
     pub(crate) added: usize,
+    /// The id of the import; none if it added nothing.
+    pub(crate) batch: Option<Ulid>,
     /// How many existed already.
     pub(crate) unchanged: usize,
     /// How many have expired, which are not added.

@@ -10,8 +10,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::{error::ErrorMap, read, row, schema};
 use crate::store::{Record, StoreError};
 
-/// The column of the audit's record, after the 12 of the record itself.
-const AUDITED: usize = 12;
+/// The column of the audit's record, after the 13 of the record itself.
+const AUDITED: usize = 13;
 
 /// Checks all pages and all records of a file that has the tables.
 pub(super) fn check(connection: &Connection, file: &Path) -> Result<(), StoreError> {
@@ -52,7 +52,7 @@ fn first_fault(connection: &Connection) -> rusqlite::Result<Option<String>> {
 
 /// The first record that differs from the audit. After a recovery the audit may lack a record.
 fn first_difference(connection: &Connection) -> rusqlite::Result<Option<Record>> {
-    let columns = row::RECORD.replace("revision", "exemptions.revision");
+    let columns = row::record_columns(connection)?.replace("revision", "exemptions.revision");
     let mut statement = connection.prepare(&format!(
         "SELECT {columns}, audit.after FROM exemptions LEFT JOIN audit ON audit.revision = exemptions.revision"
     ))?;

@@ -380,6 +380,15 @@ impl Records for SqliteStore {
         self.records()?.ids_between(first, last, limit)
     }
 
+    fn batches_between(
+        &self,
+        first: Ulid,
+        last: Ulid,
+        limit: usize,
+    ) -> Result<Vec<(Ulid, usize)>, StoreError> {
+        self.records()?.batches_between(first, last, limit)
+    }
+
     fn list(&self, query: &Query, now: Timestamp) -> Result<Vec<Record>, StoreError> {
         self.records()?.list(query, now)
     }

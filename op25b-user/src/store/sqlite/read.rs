@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, named_params, params};
 use ulid::Ulid;
 
-use super::row;
+use super::{row, schema};
 use crate::store::{Earlier, Event, Query, Record, Revision};
 
 /// How long the outcome of a request is kept.
@@ -26,7 +26,7 @@ pub(super) fn revision(connection: &Connection) -> rusqlite::Result<Revision> {
 pub(super) fn not_removed(connection: &Connection, note: impl Fn()) -> rusqlite::Result<Vec<Record>> {
     let sql = format!(
         "SELECT {} FROM exemptions WHERE removed_at IS NULL ORDER BY id",
-        row::RECORD
+        row::record_columns(connection)?
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let records = statement.query_map([], row::record)?;
@@ -35,7 +35,10 @@ pub(super) fn not_removed(connection: &Connection, note: impl Fn()) -> rusqlite:
 
 pub(super) fn get(connection: &Connection, id: Ulid) -> rusqlite::Result<Option<Record>> {
     connection
-        .prepare_cached(&format!("SELECT {} FROM exemptions WHERE id = ?", row::RECORD))?
+        .prepare_cached(&format!(
+            "SELECT {} FROM exemptions WHERE id = ?",
+            row::record_columns(connection)?
+        ))?
         .query_row([id.to_string()], row::record)
         .optional()
 }
@@ -59,6 +62,27 @@ pub(super) fn ids_between(
     Ok((ids, count))
 }
 
+/// The first imports whose ids are in a range, with how many exemptions each has, removed ones included.
+pub(super) fn batches_between(
+    connection: &Connection,
+    first: Ulid,
+    last: Ulid,
+    limit: usize,
+) -> rusqlite::Result<Vec<(Ulid, usize)>> {
+    if !schema::has_batches(connection)? {
+        return Ok(Vec::new());
+    }
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached(
+            "SELECT batch, count(*) FROM exemptions WHERE batch BETWEEN ? AND ? GROUP BY batch ORDER BY batch LIMIT ?",
+        )?
+        .query_map(params![first.to_string(), last.to_string(), limit], |row| {
+            Ok((row::id(row)?, row.get(1)?))
+        })?
+        .collect()
+}
+
 pub(super) fn list(connection: &Connection, query: &Query, now: Timestamp) -> rusqlite::Result<Vec<Record>> {
     let now = row::time(now);
     let after = query.after.map(|id| id.to_string());
@@ -66,7 +90,12 @@ pub(super) fn list(connection: &Connection, query: &Query, now: Timestamp) -> ru
     let within = query.within.as_ref().map(|net| (row::bounds(net), around(net)));
     let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
 
-    let mut sql = format!("SELECT {} FROM exemptions WHERE TRUE", row::RECORD);
+    let batch = query.batch.map(|id| id.to_string());
+
+    let mut sql = format!(
+        "SELECT {} FROM exemptions WHERE TRUE",
+        row::record_columns(connection)?
+    );
     let mut parameters: Vec<(&str, &dyn ToSql)> = Vec::new();
     if !query.all || before.is_some() {
         sql += " AND removed_at IS NULL AND (expires_at IS NULL OR expires_at > :now)";
@@ -75,6 +104,13 @@ pub(super) fn list(connection: &Connection, query: &Query, now: Timestamp) -> ru
     if let Some(before) = &before {
         sql += " AND expires_at < :before";
         parameters.push((":before", before));
+    }
+    if let Some(batch) = &batch {
+        if !schema::has_batches(connection)? {
+            return Ok(Vec::new());
+        }
+        sql += " AND batch = :batch";
+        parameters.push((":batch", batch));
     }
     if let Some(after) = &after {
         sql += " AND id > :after";

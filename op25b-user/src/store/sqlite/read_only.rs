@@ -175,6 +175,15 @@ impl Records for SqliteReader {
         self.query(|connection| read::ids_between(connection, first, last, limit))
     }
 
+    fn batches_between(
+        &self,
+        first: Ulid,
+        last: Ulid,
+        limit: usize,
+    ) -> Result<Vec<(Ulid, usize)>, StoreError> {
+        self.query(|connection| read::batches_between(connection, first, last, limit))
+    }
+
     fn list(&self, query: &Query, now: Timestamp) -> Result<Vec<Record>, StoreError> {
         self.query(|connection| read::list(connection, query, now))
     }

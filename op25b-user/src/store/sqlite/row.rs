@@ -4,11 +4,12 @@ use std::{error::Error, net::IpAddr, str::FromStr};
 
 use ipnet::IpNet;
 use jiff::Timestamp;
-use rusqlite::{Row, types::Type};
+use rusqlite::{Connection, Row, types::Type};
 use serde::{Serialize, de::DeserializeOwned};
 use smol_str::SmolStr;
 use ulid::Ulid;
 
+use super::schema;
 use crate::{
     exemption::Terms,
     store::{Actor, ChangeKind, Event, Record},
@@ -16,7 +17,7 @@ use crate::{
 
 /// The columns that [`record`] reads, in its order.
 pub(super) const RECORD: &str = "id, customer, prefixes, destinations, ticket, note, created_at, created_uid, \
-     created_name, expires_at, removed_at, revision";
+     created_name, expires_at, removed_at, revision, batch";
 /// The columns that [`event`] reads, in its order.
 pub(super) const EVENT: &str = "revision, at, uid, name, action, reason, before, after, exemption";
 
@@ -39,6 +40,19 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         },
         removed_at: parsed_if_any(row, 10)?,
         revision: row.get(11)?,
+        batch: match row.get_ref(12)?.as_str_or_null()? {
+            None => None,
+            Some(_) => Some(parsed(row, 12)?),
+        },
+    })
+}
+
+/// [`RECORD`] of a store that may be of a format without batches.
+pub(super) fn record_columns(connection: &Connection) -> rusqlite::Result<String> {
+    Ok(if schema::has_batches(connection)? {
+        RECORD.to_owned()
+    } else {
+        RECORD.replace("batch", "NULL")
     })
 }
 

@@ -9,7 +9,7 @@ use crate::store::StoreError;
 
 /// The newest supported format, in SQLite's `user_version`.
 pub(super) const FORMAT: u32 = 2;
-/// The first format with operations.
+/// The first format with operations, and with the imports that exemptions are of.
 const WITH_OPERATIONS: u32 = 2;
 /// SQLite's `application_id` of the store: `OP25`.
 const APPLICATION: u32 = 0x4f50_3235;
@@ -93,6 +93,14 @@ const SECOND: &str = "
         until TEXT
     ) STRICT;
     CREATE INDEX operations_at ON operations (at);
+
+    -- The import that added an exemption.
+    ALTER TABLE exemptions ADD COLUMN batch TEXT;
+    CREATE INDEX exemptions_batch ON exemptions (batch, id) WHERE batch IS NOT NULL;
+
+    -- For the history of a time.
+    CREATE INDEX exemptions_end ON exemptions (expires_at, id) WHERE expires_at IS NOT NULL;
+    CREATE INDEX audit_at ON audit (at);
 ";
 
 /// What a file holds.
@@ -163,6 +171,11 @@ pub(super) fn format(connection: &Connection) -> rusqlite::Result<u32> {
 /// Whether a store, which may be of an older format, has a table of operations.
 pub(super) fn has_operations(connection: &Connection) -> rusqlite::Result<bool> {
     Ok(format(connection)? >= WITH_OPERATIONS)
+}
+
+/// Whether the exemptions of a store, which may be of an older format, have the imports that they are of.
+pub(super) fn has_batches(connection: &Connection) -> rusqlite::Result<bool> {
+    has_operations(connection)
 }
 
 /// The definitions of a file's tables, as SQLite stores them.

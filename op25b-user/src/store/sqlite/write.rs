@@ -75,7 +75,7 @@ fn compare(connection: &Connection, change: &Change) -> Result<(), Refusal> {
 pub(super) fn insert(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
     connection
         .prepare_cached(&format!(
-            "INSERT INTO exemptions ({}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO exemptions ({}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             row::RECORD
         ))?
         .execute(params![
@@ -91,6 +91,7 @@ pub(super) fn insert(connection: &Connection, record: &Record) -> rusqlite::Resu
             record.terms.expires_at.map(row::time),
             record.removed_at.map(row::time),
             record.revision,
+            record.batch.map(|id| id.to_string()),
         ])?;
     // A record may contain the same prefix twice.
     let mut statement = connection.prepare_cached(

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::{Timestamp, ToSpan as _};
 use op25b::{
-    api::{Added, Extended, Removed, Restored},
+    api::{Added, Extended, Removed, RemovedExemptions, Restored},
     schema::{Document, Schema},
 };
 use serde_json::json;
@@ -183,6 +183,89 @@ fn remove_sends_the_reason_and_prints_the_new_verdict() {
     // The reason is not optional.
     assert_eq!(scene.op25b(&["exempt", "remove", ID]).code, Some(2));
     assert_eq!(daemon.requests().len(), 1);
+}
+
+fn removed(count: usize, dry_run: bool, prefixes: &[&str]) -> RemovedExemptions {
+    let mut exemption = exemption(ID, "Example KK", "198.51.100.8/29");
+    let more = prefixes.iter().map(|net| net.parse().unwrap());
+    exemption.terms.prefixes = exemption.terms.prefixes.iter().copied().chain(more).collect();
+    RemovedExemptions {
+        dry_run,
+        removed: count,
+        exemptions: vec![exemption],
+        verdict: (!dry_run).then(|| explained("drop", "blocked")),
+    }
+}
+
+const LINE: &str = "  01KAXQ3T5BH6Z8W2N4R7C9D1EF  Example KK: 198.51.100.8/29, ends never, ticket OPS-1042\n";
+
+#[test]
+fn remove_of_an_import_first_asks_what_it_is_and_removes_no_other_number() {
+    let scene = Scene::new();
+    let daemon = scene.daemon(|request| ok(&removed(3, request.body["dry_run"] == true, &[])));
+    let dry = scene.op25b(&["exempt", "remove", "--batch", "01kax", "--dry-run"]);
+    dry.is(
+        0,
+        &format!("would remove 3 exemptions:\n{LINE}  and 2 more\n"),
+        "",
+    );
+    let done = scene.op25b(&["exempt", "remove", "--batch", "01kax", "--reason", "wrong file"]);
+    done.is(
+        0,
+        &format!(
+            "removed 3 exemptions:\n{LINE}  and 2 more\n  198.51.100.8 -> 203.0.113.1 port 25: drop (blocked)\n"
+        ),
+        "",
+    );
+    let bodies: Vec<_> = daemon
+        .requests()
+        .into_iter()
+        .map(|request| request.body)
+        .collect();
+    let dry = json!({ "batch": "01kax", "dry_run": true });
+    let asked = json!({ "batch": "01kax", "reason": "wrong file", "dry_run": true });
+    let removal = json!({ "batch": "01kax", "reason": "wrong file", "dry_run": false, "expected": 3 });
+    assert_eq!(bodies, [dry, asked, removal]);
+    // One of the three, and a reason.
+    for words in [
+        &["--reason", "x"][..],
+        &[ID, "--batch", "01kax", "--reason", "x"],
+        &["--batch", "01kax", "--prefix", "198.51.100.8/29", "--reason", "x"],
+        &["--batch", "01kax"],
+    ] {
+        let answer = scene.op25b(&[&["exempt", "remove"][..], words].concat());
+        assert_eq!(answer.code, Some(2), "{words:?}");
+    }
+    assert_eq!(daemon.requests().len(), 3);
+}
+
+#[test]
+fn remove_of_a_prefix_takes_no_other_prefix_with_it_unless_that_is_confirmed() {
+    let scene = Scene::new();
+    let daemon = scene.daemon(|request| {
+        ok(&removed(
+            1,
+            request.body["dry_run"] == true,
+            &["2001:db8:100::/48"],
+        ))
+    });
+    let remove = [
+        "exempt",
+        "remove",
+        "--prefix",
+        "198.51.100.8/29",
+        "--reason",
+        "cancelled",
+    ];
+    let answer = scene.op25b(&remove);
+    assert_eq!((answer.code, answer.stdout.as_str()), (Some(1), ""), "{answer:?}");
+    assert!(
+        answer.stderr.contains("198.51.100.8/29 2001:db8:100::/48") && answer.stderr.contains("`--yes`"),
+        "{answer:?}"
+    );
+    assert_eq!(daemon.requests().len(), 1, "nothing was removed");
+    assert_eq!(scene.op25b(&[&remove[..], &["--yes"]].concat()).code, Some(0));
+    assert_eq!(daemon.requests().len(), 3);
 }
 
 #[test]

@@ -15,6 +15,7 @@ fn imported(request: &Request) -> Reply {
     ok(&Imported {
         dry_run: request.body["dry_run"].as_bool().unwrap(),
         added: 1,
+        batch: (!request.body["dry_run"].as_bool().unwrap()).then(|| "01KAXQ3T000000000000000000".to_owned()),
         unchanged: request.body["exemptions"].as_array().unwrap().len() - 1,
         lapsed: 0,
         warnings: vec!["line 2: it is in no pool".into()],
@@ -39,7 +40,7 @@ fn import_sends_the_rows_of_the_file_with_their_lines() {
     let file = scene.file("customers.csv", CSV);
     scene.op25b(&["exempt", "import", &file]).is(
         0,
-        "added 1; 1 existed already\n",
+        "added 1; 1 existed already\nbatch 01KAXQ3T000000000000000000\n",
         "warning: line 2: it is in no pool\n",
     );
     scene

@@ -5,7 +5,7 @@ pub mod examples;
 use std::process::{Command, Stdio};
 
 use op25b::{
-    api::{Added, HistoryEntry, Imported, Page, Problem},
+    api::{Added, HistoryEntry, Imported, Page, Problem, RemovedExemptions},
     schema::Schema,
     store::{Actor, ChangeKind},
 };
@@ -46,9 +46,17 @@ fn answer(request: &Request) -> Reply {
         ok(&Imported {
             dry_run: true,
             added: 1,
+            batch: None,
             unchanged: 0,
             lapsed: 0,
             warnings: vec!["line 2: 198.51.100.8/29 is exempt already, by line 6 of the policy".into()],
+        })
+    } else if line.starts_with("POST /v1/exemptions/remove") {
+        ok(&RemovedExemptions {
+            dry_run: request.body["dry_run"] == true,
+            removed: 1,
+            exemptions: vec![one()],
+            verdict: Some(explained("drop", "blocked")),
         })
     } else if line.starts_with("POST /v1/exemptions") {
         ok(&Added {
@@ -179,6 +187,10 @@ fn each_example_is_what_op25b_writes() {
             "exempt import --dry-run customers.csv --json",
         ),
         (Schema::ExemptList, "exempt list --json"),
+        (
+            Schema::ExemptRemoval,
+            "exempt remove --batch 01KAXQ3T --reason moved --json",
+        ),
         (Schema::ExemptShow, "exempt show 01KAXQ3T --json"),
         (
             Schema::ExportPrefixes,

@@ -40,6 +40,7 @@ pub fn answer(request: &Request) -> Reply {
         ok(&Imported {
             dry_run: request.body["dry_run"].as_bool().unwrap_or_default(),
             added: 12,
+            batch: (request.body["dry_run"] == false).then(|| "01KAXQ3T000000000000000000".to_owned()),
             unchanged: 3,
             lapsed: 1,
             warnings: warnings(),

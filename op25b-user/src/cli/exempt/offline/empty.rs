@@ -25,6 +25,10 @@ impl Records for EmptyStore {
         Ok((Vec::new(), 0))
     }
 
+    fn batches_between(&self, _: Ulid, _: Ulid, _: usize) -> Result<Vec<(Ulid, usize)>, StoreError> {
+        Ok(Vec::new())
+    }
+
     fn list(&self, _: &Query, _: Timestamp) -> Result<Vec<Record>, StoreError> {
         Ok(Vec::new())
     }

@@ -91,7 +91,9 @@ impl Offline {
             .within
             .as_deref()
             .map(|prefix| prefix.parse().context("not a prefix"));
+        let batch = listing.batch.as_deref().map(|batch| self.batch(batch));
         let mut selection = Selection {
+            batch: batch.transpose()?,
             texts: Texts {
                 customer: pattern(listing.customer.as_deref())?,
                 ticket: pattern(listing.ticket.as_deref())?,
@@ -129,6 +131,15 @@ impl Offline {
         match ids::find(&*self.store, id)? {
             ids::Found::One(id) => Ok(id),
             ids::Found::None => Err(anyhow!("`{id}` is not the id of a stored exemption")),
+            ids::Found::Ambiguous(ambiguous) => Err(anyhow!("{ambiguous}")),
+        }
+    }
+
+    /// The import that a text names.
+    fn batch(&self, batch: &str) -> anyhow::Result<Ulid> {
+        match ids::find_batch(&*self.store, batch)? {
+            ids::Found::One(id) => Ok(id),
+            ids::Found::None => Err(anyhow!("no import has the id `{batch}`")),
             ids::Found::Ambiguous(ambiguous) => Err(anyhow!("{ambiguous}")),
         }
     }

@@ -20,8 +20,8 @@ use super::{
 };
 use crate::{
     api::{
-        Added, ExtendExemption, Extended, ImportExemptions, Imported, NewExemption, Problem, Removed,
-        RestoreExemption, Restored, RowProblem,
+        Added, ExtendExemption, Extended, ImportExemptions, Imported, NewExemption, Problem,
+        RemoveExemptions, Removed, RemovedExemptions, RestoreExemption, Restored, RowProblem,
     },
     daemon::request::{Caller, Request},
 };
@@ -98,6 +98,28 @@ pub(super) async fn remove(
     let removed = shared.requests.send(|answer| Request::Remove {
         id,
         reason,
+        caller,
+        answer,
+    });
+    removed.await?.map(Json)
+}
+
+/// Removes the exemptions of one import or with one prefix, all of them or none.
+#[utoipa::path(
+    operation_id = "remove_exemptions",
+    post, path = "/v1/exemptions/remove", tag = "exemptions",
+    params(IdempotencyKey),
+    request_body = RemoveExemptions,
+    responses((status = 200, description = "The exemptions were removed.", body = RemovedExemptions), BodyProblems)
+)]
+pub(super) async fn remove_many(
+    State(shared): State<Shared>,
+    caller: Caller,
+    body::Json(remove): body::Json<RemoveExemptions>,
+) -> Result<Json<RemovedExemptions>, Problem> {
+    remove.check_limits()?;
+    let removed = shared.requests.send(|answer| Request::RemoveMany {
+        remove,
         caller,
         answer,
     });

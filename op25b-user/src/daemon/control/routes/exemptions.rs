@@ -13,7 +13,7 @@ use super::{
 use crate::{
     api::{Exemption, Page, Problem},
     report::exemptions,
-    store::ids::Found,
+    store::ids::{self, Found},
 };
 
 /// Lists exemptions: those of the policy file in the file's order, then the stored ones by id.
@@ -28,14 +28,25 @@ pub(super) async fn list(
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Page<Exemption>>, Problem> {
     let now = Timestamp::now();
-    let selection = query.read(now)?;
+    let (mut selection, batch) = query.read(now)?;
     let view = shared.view()?;
+    let wanted = batch.clone().unwrap_or_default();
     let page = shared.readers.read(move |store| {
+        if let Some(batch) = batch {
+            selection.batch = match ids::find_batch(store, &batch)? {
+                Found::One(batch) => Some(batch),
+                Found::None => return Ok(Found::None),
+                Found::Ambiguous(ambiguous) => return Ok(Found::Ambiguous(ambiguous)),
+            };
+        }
         let mut page = exemptions::list(view.in_file(), store, &selection, now)?;
         exemptions::note_force(&mut page.items, &view.policy);
-        Ok(page)
+        Ok(Found::One(page))
     });
-    page.await.map(Json)
+    match page.await? {
+        Found::None => Err(Problem::invalid(format!("no import has the id {wanted:?}"))),
+        found => one(found, &wanted).map(Json),
+    }
 }
 
 /// Shows one exemption.

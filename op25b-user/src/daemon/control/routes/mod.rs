@@ -42,6 +42,7 @@ fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(exemptions::list, changes::add))
         .routes(routes!(exemptions::get, changes::extend, changes::remove))
         .routes(routes!(changes::restore))
+        .routes(routes!(changes::remove_many))
         .routes(routes!(history::exemption_history))
         .routes(routes!(changes::import))
         .routes(routes!(history::history))

@@ -63,6 +63,9 @@ pub(super) struct ListQuery {
     /// Only those with this in the note, found as a customer is.
     #[param(value_type = SearchText, inline, required = false)]
     note: Option<String>,
+    /// Only those that this import added: its id, or a unique beginning of it.
+    #[param(value_type = String, required = false, pattern = "^[0-9A-Za-z]{4,26}$")]
+    batch: Option<String>,
     /// Only active ones that expire within this time, such as `14d` (`s`, `m`, `h`, `d`, `w`, `mo` or `y`), or before an instant by
     /// RFC 3339. Dates and times without an offset are in the time zone of the router.
     #[param(value_type = String, required = false, min_length = 1, max_length = 200, example = "14d")]
@@ -224,7 +227,9 @@ fn smtp() -> u16 {
 
 impl ListQuery {
     /// Parses the filters, as of an instant.
-    pub(super) fn read(self, now: Timestamp) -> Result<Selection, Problem> {
+    ///
+    /// The import is found in the store.
+    pub(super) fn read(self, now: Timestamp) -> Result<(Selection, Option<String>), Problem> {
         let expiring_before = match &self.expiring {
             None => None,
             Some(text) => {
@@ -238,7 +243,8 @@ impl ListQuery {
             None => None,
             Some(text) => Some(cursor(text)?),
         };
-        Ok(Selection {
+        let selection = Selection {
+            batch: None,
             texts: Texts {
                 customer: pattern("customer", self.customer.as_deref())?,
                 ticket: pattern("ticket", self.ticket.as_deref())?,
@@ -249,7 +255,8 @@ impl ListQuery {
             all: self.all,
             after,
             limit: limit(self.limit)?,
-        })
+        };
+        Ok((selection, self.batch))
     }
 }
 

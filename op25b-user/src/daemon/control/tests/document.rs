@@ -12,10 +12,11 @@ use crate::exemption::limits;
 const WRITE: &str = "OP25B_WRITE_OPENAPI";
 
 /// The paths of the API.
-const PATHS: [&str; 15] = [
+const PATHS: [&str; 16] = [
     "/v1/confirm",
     "/v1/exemptions",
     "/v1/exemptions/import",
+    "/v1/exemptions/remove",
     "/v1/exemptions/{id}",
     "/v1/exemptions/{id}/history",
     "/v1/exemptions/{id}/restore",

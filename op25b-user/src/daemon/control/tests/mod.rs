@@ -22,7 +22,8 @@ use ulid::Ulid;
 use super::{View, limits, reads::OpenReader, routes::router, server::Credentials, shared::Shared};
 use crate::{
     api::{
-        Added, Exemption, Explained, Extended, Imported, PauseAnswer, Problem, ProblemKind, Removed, Restored,
+        Added, Exemption, Explained, Extended, ImportExemptions, Imported, PauseAnswer, Problem, ProblemKind,
+        RemoveExemptions, Removed, RemovedExemptions, Restored,
     },
     daemon::{
         events::scrapes::Scrape,
@@ -285,6 +286,10 @@ async fn daemon(mut requests: mpsc::Receiver<Request>, note: mpsc::UnboundedSend
                 }));
                 format!("remove {id} {reason}")
             }
+            Request::RemoveMany { remove, answer, .. } => {
+                let _ = answer.send(Ok(removed_many(&remove, exemption)));
+                format!("remove many {:?} {:?}", remove.batch, remove.prefix)
+            }
             Request::Restore {
                 id, restore, answer, ..
             } => {
@@ -297,17 +302,31 @@ async fn daemon(mut requests: mpsc::Receiver<Request>, note: mpsc::UnboundedSend
             }
             Request::Import { import, answer, .. } => {
                 let added = import.exemptions.len();
-                let _ = answer.send(Ok(Imported {
-                    dry_run: import.dry_run,
-                    added,
-                    unchanged: 0,
-                    lapsed: 0,
-                    warnings: Vec::new(),
-                }));
+                let _ = answer.send(Ok(imported(&import)));
                 format!("import {added}")
             }
         };
         let _ = note.send(noted);
+    }
+}
+
+fn removed_many(remove: &RemoveExemptions, exemption: Exemption) -> RemovedExemptions {
+    RemovedExemptions {
+        dry_run: remove.dry_run,
+        removed: 1,
+        exemptions: vec![exemption],
+        verdict: None,
+    }
+}
+
+fn imported(import: &ImportExemptions) -> Imported {
+    Imported {
+        dry_run: import.dry_run,
+        added: import.exemptions.len(),
+        batch: None,
+        unchanged: 0,
+        lapsed: 0,
+        warnings: Vec::new(),
     }
 }
 

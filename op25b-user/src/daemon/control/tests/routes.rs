@@ -109,6 +109,22 @@ async fn what_changes_something_is_asked_of_the_daemon() {
     assert_eq!(removed.status, 200);
     assert_eq!(fixture.asked(), Some(format!("remove {STORED} contract ended")));
 
+    let many = "/v1/exemptions/remove";
+    let removed = fixture.post(many, r#"{"batch": "01KAX", "dry_run": true}"#).await;
+    assert_eq!(removed.json()["removed"], 1, "{}", removed.text);
+    assert_eq!(
+        fixture.asked().as_deref(),
+        Some("remove many Some(\"01KAX\") None")
+    );
+    for body in [
+        r#"{"batch": "01KAX"}"#,
+        r#"{"reason": "moved"}"#,
+        r#"{"batch": "01KAX", "prefix": "198.51.100.8/29", "reason": "moved"}"#,
+    ] {
+        fixture.post(many, body).await.problem(422, "invalid");
+    }
+    assert_eq!(fixture.asked(), None);
+
     let restore = format!("{uri}/restore");
     let restored = fixture
         .post(&restore, r#"{"expires": "90d", "reason": "a slip"}"#)

@@ -45,7 +45,8 @@ impl Salvage {
             .values()
             .map(|event| (event.after.id, event.revision))
             .collect();
-        for row in rows(connection, "exemptions", row::RECORD, "id", row::record) {
+        let columns = row::record_columns(connection).unwrap_or_else(|_| row::RECORD.to_owned());
+        for row in rows(connection, "exemptions", &columns, "id", row::record) {
             if !(revision + 1..LAST).contains(&row.revision) {
                 continue;
             }
