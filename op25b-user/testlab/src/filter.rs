@@ -193,7 +193,7 @@ impl Filter {
         command
     }
 
-    /// Has the daemon enforce its policy as the file is now; what that changes.
+    /// Has the daemon enforce its policy as the file is now; what it says of it: which policy is in force, and what that changes.
     pub fn reload(&self) -> anyhow::Result<String> {
         self.ask(&["reload"])
     }

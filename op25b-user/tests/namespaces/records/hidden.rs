@@ -51,6 +51,6 @@ fn who_hides_ports_is_listed_with_how_often_beside_who_is_blocked() {
 
     let text = scene.op25b(&["subscribers", "--in", "198.51.100.77"]).stdout;
     let lines: Vec<_> = text.lines().collect();
-    let column = lines[1].find("hidden").unwrap() + "hidden".len();
+    let column = lines[1].find("HIDDEN").unwrap() + "HIDDEN".len();
     assert!(lines[2][..column].ends_with(" 3"), "{text}");
 }

@@ -257,6 +257,17 @@ impl From<Output> for Answer {
     }
 }
 
+/// Who asked for each reload that a log tells of, as far as it was done.
+pub fn reloads(log: &str) -> Vec<&str> {
+    let reloaded = log
+        .lines()
+        .filter_map(|line| line.split_once(" reloaded asked_by="));
+    reloaded
+        .filter_map(|(_, rest)| rest.split_once(" policy="))
+        .map(|(asked_by, _)| asked_by)
+        .collect()
+}
+
 /// Waits until something holds.
 #[track_caller]
 pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
