@@ -153,6 +153,9 @@ pub struct Imported {
     pub lapsed: usize,
     /// Warnings about probable mistakes; the first of them.
     pub warnings: Vec<String>,
+    /// Whether the exemptions needed a new generation of the filter, which was loaded: no packet was judged by half of it.
+    #[serde(default)]
+    pub new_generation: bool,
 }
 
 impl ExtendExemption {

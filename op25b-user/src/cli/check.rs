@@ -11,15 +11,15 @@ use clap::Args as ClapArgs;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{
-    EXIT_NO,
-    here::{self, Finding},
-    json, stderr,
-};
+use super::{EXIT_NO, json, stderr};
 use crate::{
     counted::counted,
     policy::{self, File, List, Policy, Prefix, Proof, ReadError, Report},
-    report::{PoolReport, pool_reports},
+    report::{
+        PoolReport,
+        here::{self, Finding},
+        pool_reports,
+    },
     schema::Schema,
 };
 

@@ -9,7 +9,6 @@ mod directories;
 mod exempt;
 mod explain;
 mod export;
-mod here;
 mod json;
 pub mod logging;
 mod metrics;

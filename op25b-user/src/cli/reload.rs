@@ -2,11 +2,15 @@
 
 use std::{
     io::{self, Write},
+    pin::pin,
     process::ExitCode,
+    time::Duration,
 };
 
 use clap::Args as ClapArgs;
+use indicatif::ProgressBar;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use tokio::time::sleep;
 
 use super::{EXIT_NO, daemon::block_on, json, paths::Paths, stderr};
 use crate::{
@@ -34,17 +38,25 @@ Examples:
 Requires root or membership in the group op25b, and a running daemon (`op25b run`).
 Exit codes: 0 reloaded, or with --dry-run the policy would be; 1 the policy was refused; 2 no daemon answered.")]
 pub struct Args {
-    /// Print the changes without enforcing them. Errors that only loading the policy reveals are not found.
+    /// Print the changes and whom they block or set free, without enforcing them. This host's interfaces are examined, too. Errors
+    /// that only loading the policy reveals are not found.
     #[arg(long)]
     dry_run: bool,
     /// Go back to the present policy unless `op25b confirm` comes within this time, such as 90s, 5m or 2h.
     #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "10m", conflicts_with = "dry_run", value_parser = confirmation)]
     confirm: Option<SignedDuration>,
+    /// With --dry-run: subscribers count whose last attempt is not older than this, such as 1h, 7d or 2026-11-28.
+    #[arg(long, value_name = "WHEN", requires = "dry_run", default_value = "24h", value_parser = since)]
+    since: Timestamp,
     /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     paths: Paths,
+}
+
+fn since(text: &str) -> Result<Timestamp, TimeError> {
+    Reader::new(Timestamp::now(), &TimeZone::system()).beginning(text)
 }
 
 fn confirmation(text: &str) -> Result<SignedDuration, TimeError> {
@@ -56,8 +68,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let reload = Reload {
         dry_run: args.dry_run,
         confirm_within: args.confirm,
+        since: args.dry_run.then_some(args.since),
     };
-    let mut answer = block_on(client.reload(&reload))??;
+    let mut answer = block_on(with_progress(client.reload(&reload)))??;
     answer.conclude();
     if args.json {
         json::print(Schema::Reload, &answer)?;
@@ -82,19 +95,35 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// Shows on a terminal that the daemon works, if it takes longer than a second.
+async fn with_progress<T>(work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    tokio::select! {
+        biased;
+        done = work.as_mut() => return done,
+        () = sleep(Duration::from_secs(1)) => {}
+    }
+    let bar = ProgressBar::new_spinner().with_message("the daemon reads and compares the policy");
+    bar.enable_steady_tick(Duration::from_millis(100));
+    let done = work.await;
+    bar.finish_and_clear();
+    done
+}
+
 /// Writes what changed or would change, and until when that must be confirmed.
 fn write_effects(out: &mut impl Write, answer: &ReloadAnswer) -> io::Result<()> {
     if let Some(unconfirmed) = &answer.unconfirmed {
         writeln!(out, "{unconfirmed}")?;
     }
-    match &answer.changes {
-        // The first line says that nothing changes.
-        Some(changes) if !changes.is_empty() => {
-            if let Some(heading) = answer.changes_heading() {
-                writeln!(out, "{heading}")?;
-            }
-            write!(out, "{changes}")
+    // The first line says that nothing changes.
+    if let Some(changes) = answer.changes.as_ref().filter(|changes| !changes.is_empty()) {
+        if let Some(heading) = answer.changes_heading() {
+            writeln!(out, "{heading}")?;
         }
-        _ => Ok(()),
+        write!(out, "{changes}")?;
+    }
+    match &answer.impact {
+        Some(impact) => write!(out, "{impact}"),
+        None => Ok(()),
     }
 }

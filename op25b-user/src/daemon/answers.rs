@@ -70,6 +70,7 @@ pub(super) fn imported(imported: enforcer::Imported) -> Imported {
         unchanged: imported.unchanged,
         lapsed: imported.lapsed,
         warnings: imported.warnings,
+        new_generation: imported.new_generation,
     }
 }
 

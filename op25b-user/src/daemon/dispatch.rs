@@ -17,12 +17,13 @@ impl Daemon {
         match request {
             Request::Reload {
                 dry_run,
+                since,
                 confirm_within,
                 caller,
                 answer,
             } => {
                 let reload = if dry_run {
-                    self.dry_run(enforcer).await
+                    self.dry_run(enforcer, since).await
                 } else {
                     self.reload(enforcer, caller.loads_by("reload"), confirm_within)
                         .await

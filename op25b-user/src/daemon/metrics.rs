@@ -112,7 +112,7 @@ fn not_ip(enforcer: &mut Enforcer) -> anyhow::Result<Vec<NotIp>> {
 }
 
 /// The records of the filter's subscribers, for a thread of its own.
-fn filter_records(enforcer: &mut Enforcer) -> anyhow::Result<FilterRecords> {
+pub(super) fn filter_records(enforcer: &mut Enforcer) -> anyhow::Result<FilterRecords> {
     let interfaces = enforcer.attachments().iter();
     let interfaces = interfaces
         .map(|attachment| attachment.interface.clone())

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
@@ -62,6 +63,8 @@ pub(crate) enum Request {
     Reload {
         /// Only report what would change.
         dry_run: bool,
+        /// Since when attempts count for the impact of a dry run; without it, since a day ago.
+        since: Option<Timestamp>,
         /// Go back unless it is confirmed within this time.
         confirm_within: Option<Duration>,
         /// The client.

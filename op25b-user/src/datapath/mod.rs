@@ -37,8 +37,8 @@ pub use pins::{
 };
 pub use refusal::Refusal;
 pub use replace::{
-    AttachError, Attachment, Enforced, Followed, Held, KindError, Left, LinkState, Need, Released, Renamed,
-    ReplaceError, Replacement, Skipped, Target, Upper, obstacles,
+    AttachError, Attachment, Enforced, Followed, Held, KindError, Left, LinkState, Need, Prediction,
+    Released, Renamed, ReplaceError, Replacement, Skipped, Target, Upper, obstacles,
 };
 pub use settings::Settings;
 pub use stats::{

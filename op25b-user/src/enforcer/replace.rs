@@ -17,7 +17,7 @@ use super::{
     state::{Enforcer, RETRY},
 };
 use crate::{
-    datapath::{Filter, Interfaces, LoadedBy, Need, PinsError, Target},
+    datapath::{Filter, Interfaces, LoadedBy, Need, PinsError, Prediction, Target},
     fault::FaultKind,
     policy::{self, Nat64, Policy},
     store::Record,
@@ -133,13 +133,24 @@ impl Enforcer {
         }
     }
 
-    /// The interfaces that a replacement would leave without a filter for a moment, as far as that can be predicted.
+    /// What a replacement would do to the interfaces, as far as that can be predicted.
     ///
     /// Fails if the interfaces show that the replacement would be refused.
-    pub(crate) async fn predict_interruptions(&self, policy: &Policy) -> anyhow::Result<Vec<String>> {
+    pub(crate) async fn predict(&self, policy: &Policy) -> anyhow::Result<Prediction> {
         let interfaces = Interfaces::list().await?;
         let targets = self.next_targets(policy, &interfaces, NewInterfaces::Required)?;
-        Ok(self.datapath.interruptions(&interfaces, &targets)?)
+        Ok(self.datapath.predict(&interfaces, &targets)?)
+    }
+
+    /// What makes the policy of a file one with the stored exemptions that are enforced, for a thread: there may be many.
+    pub(crate) fn with_stored(&self) -> impl Fn(&Policy) -> Policy + Send + use<> {
+        let enforced = self.active_set.records_with(&[]);
+        move |policy| {
+            let mut policy = policy.clone();
+            policy.exemptions.truncate(policy.exemptions_in_file().len());
+            policy.exemptions.extend(enforced.iter().map(exemption));
+            policy
+        }
     }
 
     /// Enforces a generation that is loaded. Returns which settings of the interfaces disagree with it.

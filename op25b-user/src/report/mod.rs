@@ -5,6 +5,8 @@ mod diagnosis;
 mod enforcement;
 pub mod exemptions;
 mod explained;
+pub(crate) mod here;
+mod impact;
 mod metrics;
 mod not_in_force;
 mod pool_addresses;
@@ -19,6 +21,8 @@ pub(crate) use diagnosis::{
 };
 pub use enforcement::{Enforcement, InterfaceReport, InterfaceState, KnownInterface, interface_reports};
 pub(crate) use explained::{NO_FILTER, explained};
+pub(crate) use impact::impact;
+pub use impact::{Affected, Impact, PoolImpact};
 pub use metrics::Metrics;
 pub(crate) use pool_addresses::{PoolReport, pool_reports};
 pub use reload::{Confirmed, PolicyInForce, ReloadAnswer, ReloadResult, UnconfirmedReload, WentBack};
@@ -31,4 +35,4 @@ pub use subscribers::{
     CountsSince, FilterSubscribers, MissesRow, SortOrder, SubscriberQuery, SubscriberRow, Subscribers,
     SubscribersError, subscribers,
 };
-pub(crate) use subscribers::{FilterRecords, subscribers_of};
+pub(crate) use subscribers::{FilterRecords, attempts, subscribers_of};

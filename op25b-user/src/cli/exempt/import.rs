@@ -104,6 +104,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             unchanged: 0,
             lapsed: 0,
             warnings: Vec::new(),
+            new_generation: false,
         })
     } else {
         upload(args, rows)?
@@ -116,7 +117,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         Ok(imported) => {
             warn(&imported.warnings);
-            writeln!(anstream::stdout().lock(), "{}", summary(&imported))?;
+            let mut stdout = anstream::stdout().lock();
+            writeln!(stdout, "{}", summary(&imported))?;
+            if imported.new_generation {
+                writeln!(
+                    stdout,
+                    "the exemptions needed a new generation of the filter: loaded, no packet was judged by half of it"
+                )?;
+            }
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -4,7 +4,7 @@ use std::{fmt::Display, path::PathBuf};
 
 use form_urlencoded::Serializer;
 use hyper::{Method, StatusCode};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
@@ -64,6 +64,8 @@ pub(crate) struct Reload {
     pub(crate) dry_run: bool,
     /// Go back unless it is confirmed within this time.
     pub(crate) confirm_within: Option<SignedDuration>,
+    /// Since when attempts count for the impact of a dry run.
+    pub(crate) since: Option<Timestamp>,
 }
 
 impl Client {
@@ -119,6 +121,7 @@ impl Client {
         }
         let within = reload.confirm_within.map(duration_text);
         query.extend(within.map(|within| ("confirm_within", within)));
+        query.extend(reload.since.map(|since| ("since", since.to_string())));
         let query: Vec<_> = query
             .iter()
             .map(|(name, value)| (*name, value.as_str()))

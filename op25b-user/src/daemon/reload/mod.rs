@@ -17,10 +17,10 @@ pub(super) use self::{
 };
 use super::{diagnostics, keeper::PolicyText, operations::reload_operation, process::service, state::Daemon};
 use crate::{
-    datapath::LoadedBy,
+    datapath::{LoadedBy, Prediction},
     enforcer::{Enforcer, Host as _, NewInterfaces},
     fault::FaultKind,
-    policy::{self, Diff, Policy, ReadError},
+    policy::{self, Diff, ReadError},
     report::{InterfaceState, LastReload, ReloadAnswer},
 };
 
@@ -117,7 +117,7 @@ impl Daemon {
         answer: &mut ReloadAnswer,
     ) -> anyhow::Result<()> {
         let file = self.compare(enforcer, answer).await?;
-        answer.warnings = interruption_warnings(enforcer, &file.policy).await?;
+        answer.warnings = gaps(&enforcer.predict(&file.policy).await?);
         for warning in &answer.warnings {
             warn!("{warning}");
         }
@@ -209,15 +209,19 @@ impl Daemon {
     }
 }
 
-/// Warnings about the interfaces that a switch to a policy would leave without a filter for a moment.
-async fn interruption_warnings(enforcer: &Enforcer, policy: &Policy) -> anyhow::Result<Vec<String>> {
-    let interrupted = enforcer.predict_interruptions(policy).await?.into_iter();
-    let warnings = interrupted.map(|interface| {
+/// Warnings about the interfaces that a switch to a policy leaves without a filter, for a moment or altogether.
+fn gaps(prediction: &Prediction) -> Vec<String> {
+    let interrupted = prediction.interrupted.iter().map(|interface| {
         format!(
             "interface {interface} changes its XDP mode: the kernel leaves it without a filter for a moment"
         )
     });
-    Ok(warnings.collect())
+    let released = prediction.released.iter().map(|interface| {
+        format!(
+            "interface {interface} goes bare: the policy names it no longer, and no filter runs there after this"
+        )
+    });
+    interrupted.chain(released).collect()
 }
 
 /// The reason for which a policy is refused, in one line with its first error; all of it goes to the answer.

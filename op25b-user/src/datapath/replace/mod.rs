@@ -21,5 +21,5 @@ pub use kinds::{KindError, Upper};
 pub use obstacles::obstacles;
 pub use plan::Skipped;
 pub use reconcile::{Followed, LinkState, Released, Renamed};
-pub use switch::Replacement;
+pub use switch::{Prediction, Replacement};
 pub use target::{Attachment, Need, Target};

@@ -36,6 +36,18 @@ pub struct Replacement {
     pub cleanup_errors: Vec<PinsError>,
 }
 
+/// What a replacement would do to interfaces.
+#[derive(Debug, Default)]
+pub struct Prediction {
+    /// Interfaces without a filter for a moment, because their mode changes: the kernel runs no native and generic program at the
+    /// same time, so one is detached before the other is attached.
+    pub interrupted: Vec<String>,
+    /// Interfaces of the policy that stay without the filter, as they may.
+    pub skipped: Vec<Skipped>,
+    /// Interfaces that lose the filter, as the policy does not name them.
+    pub released: Vec<String>,
+}
+
 impl Enforced {
     /// Refuses what is known to be refused by [`Self::replace`], without a filter and without touching anything.
     pub fn check(&self, interfaces: &Interfaces, targets: &[Target]) -> Result<(), ReplaceError> {
@@ -44,19 +56,24 @@ impl Enforced {
         Ok(())
     }
 
-    /// The interfaces that [`Self::replace`] leaves without a filter for a moment, because their mode changes: the kernel runs
-    /// no native and generic program at the same time, so one is detached before the other is attached.
+    /// What [`Self::replace`] does to the interfaces, as far as that can be predicted.
     ///
     /// Fails as [`Self::check`] does.
-    pub fn interruptions(
-        &self,
-        interfaces: &Interfaces,
-        targets: &[Target],
-    ) -> Result<Vec<String>, ReplaceError> {
+    pub fn predict(&self, interfaces: &Interfaces, targets: &[Target]) -> Result<Prediction, ReplaceError> {
         let mut before = Snapshot::read(&self.pins)?;
-        let steps = plan(&mut before, interfaces, targets)?.steps.into_iter();
-        let exchanges = steps.filter(|step| matches!(step.how, How::Exchange(..)));
-        Ok(exchanges.map(|step| step.target.interface.clone()).collect())
+        let Plan { steps, skipped } = plan(&mut before, interfaces, targets)?;
+        let exchanges = steps.iter().filter(|step| matches!(step.how, How::Exchange(..)));
+        // The plan has taken out what gets the new filter.
+        let left = before.links.iter().filter_map(|pinned| {
+            let mut all = interfaces.iter();
+            let found = all.find(|interface| pinned.info.runs_on(interface))?;
+            Some(found.name.clone())
+        });
+        Ok(Prediction {
+            interrupted: exchanges.map(|step| step.target.interface.clone()).collect(),
+            skipped,
+            released: left.collect(),
+        })
     }
 
     /// Replaces what runs by `filter` on the interfaces of `targets`, and detaches it from all others: all or nothing.

@@ -86,7 +86,7 @@ impl ActiveSet {
     }
 
     /// The stored exemptions that are enforced, as they are after these changes.
-    pub(super) fn records_with(&self, changed: &[Record]) -> Vec<Record> {
+    pub(in crate::enforcer) fn records_with(&self, changed: &[Record]) -> Vec<Record> {
         let is_changed: HashSet<Ulid> = changed.iter().map(|record| record.id).collect();
         let others = self.stored.iter().flatten();
         let others = others.filter(|record| !is_changed.contains(&record.id));

@@ -34,6 +34,15 @@ pub(super) enum Pending {
     Later(anyhow::Error),
 }
 
+/// In which way a change was enforced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// By changes of the maps of the running generation.
+    Live,
+    /// By a new generation, which replaced the running one as a reload does.
+    NewGeneration,
+}
+
 /// Why changes could not be made to the running generation.
 #[derive(Debug, thiserror::Error)]
 enum LiveError {
@@ -109,6 +118,7 @@ impl Enforcer {
     /// Makes the kernel equal to the store for these records, which are stored.
     ///
     /// If that fails, additions are withdrawn, with the `request` for them; an expiry or a removal is retried every 10 seconds.
+    /// Returns in which way it was done.
     pub(super) async fn enforce(
         &mut self,
         pending: Pending,
@@ -116,13 +126,13 @@ impl Enforcer {
         change: ChangeKind,
         request: Option<RequestKey>,
         host: &mut impl Host,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Way, Refusal> {
         match pending {
             Pending::Live(staged) => self.enforce_live(staged, records, change, request, host).await,
             Pending::Generation(mut prepared) => {
                 number(&mut prepared.records, records);
                 match self.install(*prepared, host).await {
-                    Ok(_) => Ok(()),
+                    Ok(_) => Ok(Way::NewGeneration),
                     // The generation that runs is as it was.
                     Err(error) if change.is_addition() => {
                         match self.withdraw(records, request, &error, host).await {
@@ -153,15 +163,15 @@ impl Enforcer {
         change: ChangeKind,
         request: Option<RequestKey>,
         host: &mut impl Host,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Way, Refusal> {
         self.active_set.set_revisions(records);
         let Err(NotApplied { error, has_part }) = self.apply_all(staged.changes()) else {
             self.take_in_left_out();
-            return Ok(());
+            return Ok(Way::Live);
         };
         info!(%error, "loading a new generation for a change of the exemptions");
         let error = match self.load_again(host).await {
-            Ok(()) => return Ok(()),
+            Ok(()) => return Ok(Way::NewGeneration),
             Err(error) => error,
         };
         if !change.is_addition() {

@@ -6,7 +6,8 @@ use jiff::{Timestamp, tz::TimeZone};
 use ulid::Ulid;
 
 use super::{
-    log::log_change, outcome::Changed, overlap, refusal::Refusal, requester::Requester, spelling::Spellings,
+    apply::Way, log::log_change, outcome::Changed, overlap, refusal::Refusal, requester::Requester,
+    spelling::Spellings,
 };
 use crate::{
     enforcer::{host::Host, state::Enforcer},
@@ -47,8 +48,8 @@ impl Enforcer {
             before: None,
             after: Record::new(self.new_id()?, terms, now, requester.actor.clone()),
         };
-        let record = self.change_one(change, None, requester, host).await?;
-        Ok(self.changed(record, warnings))
+        let (record, way) = self.change_one(change, None, requester, host).await?;
+        Ok(self.changed_by_way(record, way, warnings))
     }
 
     /// Changes when an exemption expires.
@@ -83,8 +84,8 @@ impl Enforcer {
             before: Some(before),
             after,
         };
-        let record = self.change_one(change, reason, requester, host).await?;
-        Ok(self.changed(record, warnings))
+        let (record, way) = self.change_one(change, reason, requester, host).await?;
+        Ok(self.changed_by_way(record, way, warnings))
     }
 
     /// Removes an exemption.
@@ -108,8 +109,8 @@ impl Enforcer {
             },
             before: Some(before),
         };
-        let record = self.change_one(change, Some(reason), requester, host).await?;
-        Ok(self.changed(record, Vec::new()))
+        let (record, way) = self.change_one(change, Some(reason), requester, host).await?;
+        Ok(self.changed_by_way(record, way, Vec::new()))
     }
 
     /// Puts a removed exemption in force again, with its terms; `expires` replaces its expiry.
@@ -153,18 +154,18 @@ impl Enforcer {
             before: Some(before),
             after,
         };
-        let record = self.change_one(change, reason, requester, host).await?;
-        Ok(self.changed(record, warnings))
+        let (record, way) = self.change_one(change, reason, requester, host).await?;
+        Ok(self.changed_by_way(record, way, warnings))
     }
 
-    /// Computes a change, stores it and enforces it; returns the record as it is stored.
+    /// Computes a change, stores it and enforces it; returns the record as it is stored, and the way.
     async fn change_one(
         &mut self,
         change: Change,
         reason: Option<String>,
         requester: &Requester,
         host: &mut impl Host,
-    ) -> Result<Record, Refusal> {
+    ) -> Result<(Record, Way), Refusal> {
         let kind = change.action;
         let pending = self
             .prepare_change(slice::from_ref(&change.after), kind, host)
@@ -178,10 +179,21 @@ impl Enforcer {
             }
         };
         let request = requester.request.clone();
-        self.enforce(pending, slice::from_ref(&record), kind, request, host)
+        let way = self
+            .enforce(pending, slice::from_ref(&record), kind, request, host)
             .await?;
         log_change(kind, slice::from_ref(&record), told.as_deref(), &requester.actor);
-        Ok(record)
+        Ok((record, way))
+    }
+
+    /// What a change that is stored and enforced did, and in which way.
+    fn changed_by_way(&mut self, record: Record, way: Way, mut warnings: Vec<String>) -> Changed {
+        if way == Way::NewGeneration {
+            warnings.push(
+                "the exemptions needed a new generation of the filter: loaded, no packet was judged by half of it".to_owned(),
+            );
+        }
+        self.changed(record, warnings)
     }
 
     /// What a change that is stored and enforced did.

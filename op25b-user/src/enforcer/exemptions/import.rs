@@ -7,6 +7,7 @@ use ulid::{Generator, Ulid};
 
 use super::{
     active_set::ActiveSet,
+    apply::Way,
     commit::Access,
     log::log_change,
     outcome::Imported,
@@ -59,6 +60,7 @@ impl Enforcer {
                 unchanged: rows.len().saturating_sub(changed.len()),
                 lapsed: 0,
                 warnings: Vec::new(),
+                new_generation: false,
             });
         }
         let Plan {
@@ -77,6 +79,7 @@ impl Enforcer {
             unchanged,
             lapsed,
             warnings,
+            new_generation: false,
         };
         if dry_run || records.is_empty() {
             return Ok(imported);
@@ -94,17 +97,21 @@ impl Enforcer {
             request: requester.request.clone(),
             taken_back: None,
         };
-        self.change_many(records, commit, host).await?;
-        Ok(imported)
+        let (_, way) = self.change_many(records, commit, host).await?;
+        Ok(Imported {
+            new_generation: way == Way::NewGeneration,
+            ..imported
+        })
     }
 
-    /// Computes changes of one kind, stores them and enforces them, all or none; returns the records as they are stored.
+    /// Computes changes of one kind, stores them and enforces them, all or none; returns the records as they are stored, and the way in which
+    /// they are enforced.
     pub(super) async fn change_many(
         &mut self,
         records: Vec<Record>,
         commit: Commit,
         host: &mut impl Host,
-    ) -> Result<Vec<Record>, Refusal> {
+    ) -> Result<(Vec<Record>, Way), Refusal> {
         let kind = commit
             .changes
             .first()
@@ -124,9 +131,9 @@ impl Enforcer {
         let records: Vec<_> = numbered
             .map(|(revision, record)| Record { revision, ..record })
             .collect();
-        self.enforce(pending, &records, kind, request, host).await?;
+        let way = self.enforce(pending, &records, kind, request, host).await?;
         log_change(kind, &records, reason.as_deref(), &by);
-        Ok(records)
+        Ok((records, way))
     }
 
     /// Validates all rows, in another thread: there may be very many.

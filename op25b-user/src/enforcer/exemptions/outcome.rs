@@ -43,4 +43,6 @@ pub(crate) struct Imported {
     pub(crate) lapsed: usize,
     /// What is probably a mistake: the first of them.
     pub(crate) warnings: Vec<String>,
+    /// Whether it took a new generation of the filter.
+    pub(crate) new_generation: bool,
 }

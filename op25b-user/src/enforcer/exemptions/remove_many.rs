@@ -95,7 +95,7 @@ impl Enforcer {
             request: requester.request.clone(),
             taken_back: None,
         };
-        let records = self.change_many(records, commit, host).await?;
+        let (records, _) = self.change_many(records, commit, host).await?;
         let count = records.len();
         Ok(self.removed_many(count, records))
     }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::impact::Impact;
 use crate::policy::Diff;
 
 /// The answer to `POST /v1/reload`.
@@ -33,6 +34,9 @@ pub struct ReloadAnswer {
     pub warnings: Vec<String>,
     /// What changes, or would change in a dry run or if the policy had not been refused.
     pub changes: Option<Diff>,
+    /// Who would become blocked or free, of a dry run.
+    #[serde(default)]
+    pub impact: Option<Impact>,
     /// Until when it must be confirmed; null if it needs no confirmation.
     #[serde(default)]
     pub unconfirmed: Option<UnconfirmedReload>,

@@ -7,6 +7,6 @@ mod row;
 mod top;
 
 pub use query::{SortOrder, SubscriberQuery};
-pub(crate) use read::{FilterRecords, subscribers_of};
+pub(crate) use read::{FilterRecords, attempts, subscribers_of};
 pub use read::{SubscribersError, subscribers};
 pub use row::{CountsSince, FilterSubscribers, MissesRow, SubscriberRow, Subscribers};

@@ -1,5 +1,7 @@
 //! Reads the subscribers' records of the filters that run.
 
+use ipnet::IpNet;
+use jiff::Timestamp;
 use thiserror::Error;
 
 use super::{
@@ -99,6 +101,17 @@ pub(crate) fn subscribers_of(
     let times = Times::now()?;
     let reports = filters.iter().map(|filter| of_filter(filter, query, times));
     reports.collect()
+}
+
+/// Visits each subscriber of a filter who has a record, with the time of the last packet.
+pub(crate) fn attempts(
+    filter: &FilterRecords,
+    visit: &mut dyn FnMut(IpNet, Timestamp),
+) -> Result<(), SubscribersError> {
+    let times = Times::now()?;
+    let records = &filter.records;
+    records.each(|net, record| visit(net, times.at(record.hot.last_seen)))?;
+    Ok(())
 }
 
 fn names(interfaces: &[FoundInterface]) -> String {

@@ -2,6 +2,7 @@
 
 mod confirm;
 mod crowd;
+mod dry_run;
 mod peers;
 mod reload;
 mod socket;

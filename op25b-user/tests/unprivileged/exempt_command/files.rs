@@ -19,6 +19,7 @@ fn imported(request: &Request) -> Reply {
         unchanged: request.body["exemptions"].as_array().unwrap().len() - 1,
         lapsed: 0,
         warnings: vec!["line 2: it is in no pool".into()],
+        new_generation: false,
     })
 }
 

@@ -50,6 +50,7 @@ fn answer(request: &Request) -> Reply {
             unchanged: 0,
             lapsed: 0,
             warnings: vec!["line 2: 198.51.100.8/29 is exempt already, by line 6 of the policy".into()],
+            new_generation: false,
         })
     } else if line.starts_with("POST /v1/exemptions/remove") {
         ok(&RemovedExemptions {
@@ -84,7 +85,9 @@ fn answer(request: &Request) -> Reply {
         let problem = Problem::not_found("there is no exemption 01KAXQ3T");
         Reply::Problem(problem.status, json!(problem))
     } else if line.starts_with("POST /v1/reload") {
-        Reply::Json(200, reloaded())
+        let mut reloaded = reloaded();
+        reloaded["impact"] = impact();
+        Reply::Json(200, reloaded)
     } else if line.starts_with("POST /v1/confirm") {
         let reloaded = reloaded();
         let confirmed = json!({
@@ -100,6 +103,26 @@ fn answer(request: &Request) -> Reply {
     } else {
         Reply::HangUp
     }
+}
+
+/// Who becomes blocked or free, as a dry run says it.
+fn impact() -> Value {
+    let blocked = json!({
+        "who": ["198.51.100.77"], "customer": null, "exemption": null, "pool": "residential",
+        "last_seen": "2027-03-30T23:11:58Z", "destination": null, "port": 25, "was": "monitored", "becomes": "blocked",
+    });
+    let free = json!({
+        "who": ["198.51.100.8/29"], "customer": "株式会社サンプル", "exemption": "line-7", "pool": "residential",
+        "last_seen": null, "destination": null, "port": 25, "was": "blocked", "becomes": "exempt",
+    });
+    json!({
+        "since": "2027-03-30T00:00:00Z",
+        "becomes_blocked": [blocked],
+        "becomes_free": [free],
+        "by_pool": [{ "pool": "residential", "becomes_blocked": 1, "becomes_free": 1 }],
+        "examined": 312,
+        "pools_not_remembered": [],
+    })
 }
 
 /// A reload that waits for its confirmation.

@@ -44,6 +44,7 @@ pub fn answer(request: &Request) -> Reply {
             unchanged: 3,
             lapsed: 1,
             warnings: warnings(),
+            new_generation: false,
         })
     } else if line.starts_with("POST /v1/exemptions/") {
         ok(&Restored {

@@ -145,10 +145,12 @@ pub(super) async fn reload(
     _: body::Arrived,
 ) -> Result<Response, Problem> {
     let (dry_run, confirm_within) = (query.dry_run, query.confirm_within()?);
+    let since = query.since()?;
     let answer = shared
         .requests
         .send(|answer| Request::Reload {
             dry_run,
+            since,
             confirm_within,
             caller,
             answer,

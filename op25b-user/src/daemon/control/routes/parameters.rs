@@ -116,9 +116,30 @@ pub(super) struct ReloadQuery {
     #[serde(default)]
     #[param(value_type = String, required = false, min_length = 2, max_length = 100, example = "5m")]
     confirm_within: Option<String>,
+    /// With `dry_run`: subscribers count for the impact whose last attempt is not older than this, such as `24h` or
+    /// `2026-11-28T00:00:00Z`. The default is a day.
+    #[serde(default)]
+    #[param(value_type = String, required = false, min_length = 2, max_length = 100, example = "24h")]
+    since: Option<String>,
 }
 
 impl ReloadQuery {
+    /// Since when attempts count for the impact.
+    pub(super) fn since(&self) -> Result<Option<Timestamp>, Problem> {
+        let Some(text) = &self.since else {
+            return Ok(None);
+        };
+        if !self.dry_run {
+            return Err(Problem::invalid(
+                "since: only a dry run says who becomes blocked or free",
+            ));
+        }
+        let since = Reader::new(Timestamp::now(), &TimeZone::UTC).beginning(text);
+        since
+            .map(Some)
+            .map_err(|error| Problem::invalid(format!("since: {error}")))
+    }
+
     /// The time within which the reload is to be confirmed.
     pub(super) fn confirm_within(&self) -> Result<Option<Duration>, Problem> {
         let Some(text) = &self.confirm_within else {

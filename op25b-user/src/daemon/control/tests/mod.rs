@@ -327,6 +327,7 @@ fn imported(import: &ImportExemptions) -> Imported {
         unchanged: 0,
         lapsed: 0,
         warnings: Vec::new(),
+        new_generation: false,
     }
 }
 

@@ -158,6 +158,10 @@ async fn a_query_that_cannot_be_meant_is_refused() {
         .await
         .problem(400, "bad-request");
     assert!(detail.contains("dry_run"), "{detail}");
+    for since in ["since=24h", "since=2h%20ahead&dry_run=true"] {
+        let answer = fixture.post(&format!("/v1/reload?{since}"), "").await;
+        assert!(answer.problem(422, "invalid").starts_with("since: "), "{since}");
+    }
     for within in ["0s", "8d", "soon", "5m&dry_run=true"] {
         let answer = fixture
             .post(&format!("/v1/reload?confirm_within={within}"), "")

@@ -1,6 +1,8 @@
 //! One interface, as an rtnetlink message describes it.
 
-use rtnetlink::packet_route::link::{LinkAttribute, LinkInfo, LinkLayerType, LinkMessage, LinkXdp, Prop};
+use rtnetlink::packet_route::link::{
+    LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage, LinkXdp, Prop,
+};
 
 /// One XDP program on an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +33,10 @@ pub struct Interface {
     /// The index of the interface that it is linked to in this network namespace: for a VLAN device its parent, for a veth
     /// device its peer.
     pub linked_to: Option<u32>,
+    /// Whether it is set up (`ip link set dev NAME up`).
+    pub is_up: bool,
+    /// Whether it has a carrier: something is at the other end of the cable.
+    pub has_carrier: bool,
     /// The size of the largest packet.
     pub mtu: u32,
     /// The XDP programs on it; empty for most.
@@ -42,6 +48,8 @@ impl Interface {
     pub(super) fn read(message: &LinkMessage) -> Option<Self> {
         let mut interface = Self {
             index: message.header.index,
+            is_up: message.header.flags.contains(LinkFlags::Up),
+            has_carrier: message.header.flags.contains(LinkFlags::LowerUp),
             is_ethernet: matches!(
                 message.header.link_layer_type,
                 LinkLayerType::Ether | LinkLayerType::Loopback

@@ -1,4 +1,4 @@
-//! What of this machine's interfaces does not go together with a policy, for `op25b check --here`.
+//! What of this machine's interfaces does not go together with a policy, for `op25b check --here` and `op25b reload --dry-run`.
 
 use anyhow::Context as _;
 use op25b_common::Action;
@@ -11,15 +11,15 @@ use crate::{
 
 /// Something that does not go together.
 #[derive(Debug, Serialize)]
-pub(super) struct Finding {
+pub(crate) struct Finding {
     /// The policy's name of the interface.
-    pub(super) interface: String,
+    pub(crate) interface: String,
     /// What, and what to do about it.
-    pub(super) message: String,
+    pub(crate) message: String,
 }
 
 /// Examines the interfaces of the policy. Nothing is changed or attached.
-pub(super) fn examine(policy: &Policy) -> anyhow::Result<Vec<Finding>> {
+pub(crate) fn examine(policy: &Policy) -> anyhow::Result<Vec<Finding>> {
     let interfaces = Interfaces::list_now().context("cannot list the network interfaces")?;
     let targets = Target::all_of(policy);
     let obstacles = obstacles(&interfaces, &targets);
@@ -43,6 +43,11 @@ pub(super) fn examine(policy: &Policy) -> anyhow::Result<Vec<Finding>> {
         let Some(interface) = interfaces.named(&target.interface) else {
             continue;
         };
+        if !interface.is_up {
+            add("it is down: no packet arrives there until it is up".to_owned());
+        } else if !interface.has_carrier {
+            add("it has no carrier: no packet arrives there until the link is up".to_owned());
+        }
         if target.xdp == XdpMode::Generic {
             continue;
         }
@@ -60,6 +65,20 @@ pub(super) fn examine(policy: &Policy) -> anyhow::Result<Vec<Finding>> {
         }
     }
     Ok(findings)
+}
+
+/// The interfaces that the policy waits for. That they are missing is no mistake, and an operator who reloads should know it.
+pub(crate) fn awaited(policy: &Policy) -> anyhow::Result<Vec<Finding>> {
+    let interfaces = Interfaces::list_now().context("cannot list the network interfaces")?;
+    let targets = Target::all_of(policy).into_iter();
+    let awaited = targets
+        .filter(|target| target.need == Need::MayBeMissing && interfaces.named(&target.interface).is_none());
+    let finding = |target: Target| Finding {
+        interface: target.interface,
+        message: "there is no such interface now: it is filtered as soon as there is one (`wait: true`)"
+            .to_owned(),
+    };
+    Ok(awaited.map(finding).collect())
 }
 
 /// That the kernel reports no native mode on an interface.
