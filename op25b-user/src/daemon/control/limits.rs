@@ -38,6 +38,8 @@ pub(super) const SUBSCRIBERS: usize = 10_000;
 pub(super) const READERS: usize = 2;
 /// How long reading the store for a response may take.
 pub(super) const READ_TIME: Duration = Duration::from_secs(10);
+/// The same for what an answer can do without.
+pub(super) const BRIEF_TIME: Duration = Duration::from_secs(2);
 /// How long looking up a user's name may take: the system may query a directory service.
 pub(super) const NAME_TIME: Duration = Duration::from_secs(2);
 

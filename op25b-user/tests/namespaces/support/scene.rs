@@ -40,6 +40,8 @@ pools: [{ name: residential, prefixes: [198.51.100.0/24, 2001:db8:100::/40] }]
 pub struct Scene {
     pub lab: Lab,
     folder: TempDir,
+    /// Where commands are told that the store is, unless in the router's place.
+    state: Option<PathBuf>,
 }
 
 /// A command's output and exit code.
@@ -60,6 +62,15 @@ impl Scene {
         Self {
             lab: Lab::unique("test").unwrap(),
             folder,
+            state: None,
+        }
+    }
+
+    /// The same whose commands have the store in another directory.
+    pub fn with_state(self, directory: PathBuf) -> Self {
+        Self {
+            state: Some(directory),
+            ..self
         }
     }
 
@@ -107,6 +118,7 @@ impl Scene {
             command.env_remove(variable);
         }
         command.envs(self.router().places());
+        command.envs(self.state.iter().map(|state| ("OP25B_STATE_DIR", state)));
         let output = self.router().run(move || Ok(command.output()?)).unwrap();
         output.into()
     }

@@ -214,7 +214,9 @@ async fn with_not_in_force(shared: &Shared, explained: Explained) -> Result<Expl
         Ok(explained)
     };
     let (copy, of_store) = (explained.clone(), Arc::clone(&view));
-    let read = shared.readers.read(move |store| add(copy, &of_store, store));
+    let read = shared
+        .readers
+        .read_briefly(move |store| add(copy, &of_store, store));
     match read.await {
         Ok(explained) => Ok(explained),
         Err(problem) => {
