@@ -190,7 +190,9 @@ fn the_first_line_is_the_kernels_verdict_and_its_cause_with_a_daemon_and_without
         "{line}"
     );
     drop(foreign);
-    eventually("the filter is back", || scene.attached().len() == 2);
+    eventually("the filter is back, and pinned", || {
+        filter.log().contains("the filter is restored")
+    });
 
     filter.leave_by(Signal::SIGKILL).unwrap();
     assert!(!check(&scene, &gone));
