@@ -191,7 +191,7 @@ fn the_first_line_is_the_kernels_verdict_and_its_cause_with_a_daemon_and_without
     );
     drop(foreign);
     eventually("the filter is back, and pinned", || {
-        filter.log().contains("the filter is restored")
+        filter.log().contains("reattached")
     });
 
     filter.leave_by(Signal::SIGKILL).unwrap();
