@@ -87,6 +87,12 @@ impl Service {
         runtime.join("control.sock")
     }
 
+    /// The state directory of the daemon, which the commands have to name as well.
+    fn state_dir(&self) -> impl Iterator<Item = (OsString, OsString)> {
+        let variables = self.variables.iter();
+        variables.filter(|(name, _)| name == "OP25B_STATE_DIR").cloned()
+    }
+
     /// Runs a command of op25b's to its end; none if that does not come in time.
     pub fn ask(&self, patience: Duration, arguments: &[&str]) -> anyhow::Result<Option<Answer>> {
         let mut command = Command::new("timeout");
@@ -95,6 +101,7 @@ impl Service {
             .arg(&self.op25b)
             .args(arguments)
             .envs(self.router.places())
+            .envs(self.state_dir())
             .env_remove("RUST_LOG")
             .stdin(Stdio::null());
         let output = self
