@@ -68,6 +68,12 @@ fn an_interface_that_takes_the_name_of_a_renamed_one_is_filtered_and_the_other_r
     });
     // Until another interface has the name, the filter stays: the policy may be about to get the new name.
     assert_eq!(scene.program_on("old0"), scene.program_on("corp0"));
+    let running = scene.op25b(&["status", "--json"]).json()["filters"][0]["interfaces"].clone();
+    let mut running = running.as_array().unwrap().iter();
+    assert!(
+        running.any(|interface| interface["name"] == "old0"),
+        "{running:?}"
+    );
 
     scene.ip(&["link set next0 name sub0"]);
     await_sub0(&scene, &filter);

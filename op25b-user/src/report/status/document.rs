@@ -255,10 +255,17 @@ impl Status {
         }
         let is_its_own =
             |filter: &FilterStatus| filter.state != State::PinnedElsewhere || Some(filter.pid) == daemon.pid;
-        let (own, others): (Vec<_>, Vec<_>) = self.filters.into_iter().partition(is_its_own);
-        let is_busy = daemon.filters.is_empty();
-        let own: Vec<_> = if is_busy { own } else { daemon.filters.clone() };
-        let filters = own.into_iter().chain(others).collect();
+        // Where a filter runs only the kernel knows for certain: an interface may have another name by now.
+        for filter in self.filters.iter_mut().filter(|filter| is_its_own(filter)) {
+            if let Some(reported) = daemon.filters.first() {
+                // Its pins may be out of sight here.
+                filter.state = reported.state;
+                filter.last_reload.clone_from(&reported.last_reload);
+                filter.exemptions = reported.exemptions;
+            }
+        }
+        self.filters.sort_by_key(|filter| !is_its_own(filter));
+        let filters = std::mem::take(&mut self.filters);
         let pools = if daemon.pools.is_empty() {
             self.pools
         } else {
