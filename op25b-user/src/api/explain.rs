@@ -69,6 +69,22 @@ pub struct Explained {
     pub store_error: Option<String>,
 }
 
+#[cfg(test)]
+impl Explained {
+    /// What a test does not care about is as where one filter answers a plain packet.
+    pub(crate) fn fake(source: &str, verdict: &str, reason: &str) -> Self {
+        let document = serde_json::json!({
+            "source": source,
+            "destination": "203.0.113.1",
+            "port": 25,
+            "verdict": verdict,
+            "reason": reason,
+            "rule": null,
+        });
+        serde_json::from_value(document).unwrap()
+    }
+}
+
 /// What happens to the same packet at other interfaces.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Elsewhere {

@@ -2,7 +2,6 @@
 
 use ipnet::IpNet;
 use jiff::{Timestamp, tz::TimeZone};
-use serde_json::json;
 
 use crate::{
     api::{Exemption, Explained, FilePosition, NotInForce, NotInForceState, Origin, Removal, Rule, RuleKind},
@@ -57,16 +56,10 @@ fn pool() -> Rule {
 }
 
 fn explained(verdict: &str, reason: &str, rule: Option<Rule>) -> Explained {
-    let mut explained: Explained = serde_json::from_value(json!({
-        "source": "198.51.100.10",
-        "destination": "203.0.113.1",
-        "port": 25,
-        "verdict": verdict,
-        "reason": reason,
-    }))
-    .unwrap();
-    explained.rule = rule;
-    explained
+    Explained {
+        rule,
+        ..Explained::fake("198.51.100.10", verdict, reason)
+    }
 }
 
 fn not_in_force(state: NotInForceState, ended: Option<Timestamp>) -> Explained {

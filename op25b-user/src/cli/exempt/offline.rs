@@ -1,7 +1,5 @@
 //! Reads exemptions while no daemon runs: from the store's file, and from the file of the policy that is enforced.
 
-mod empty;
-
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -11,7 +9,6 @@ use anyhow::{Context as _, anyhow, ensure};
 use jiff::{Timestamp, tz::TimeZone};
 use ulid::Ulid;
 
-use self::empty::EmptyStore;
 use crate::{
     api::{Exemption, HistoryEntry, Page},
     cli::{daemon::block_on, paths::Paths, stderr},
@@ -23,7 +20,7 @@ use crate::{
     exemption::search::Pattern,
     policy::{self, Policy},
     report::exemptions::{self, FileExemptions, Selection},
-    store::{Records, Texts, ids, sqlite},
+    store::{NoRecords, Records, Texts, ids, sqlite},
     time::Reader,
 };
 
@@ -182,7 +179,7 @@ fn pattern(text: Option<&str>) -> anyhow::Result<Option<Pattern>> {
 fn open(state_dir: &Path) -> anyhow::Result<Box<dyn Records>> {
     Ok(match sqlite::open_read_only(state_dir)? {
         Some(store) => Box::new(store),
-        None => Box::new(EmptyStore),
+        None => Box::new(NoRecords),
     })
 }
 

@@ -1,10 +1,11 @@
 //! The report on subscribers as text: a table for each filter, with what is left out of it.
 
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, tz::TimeZone};
 
 use crate::{
     cli::table::{Cell, Column, Rank, Value},
     report::{FilterSubscribers, SubscriberRow},
+    time::show,
 };
 
 type Listed = Column<SubscriberRow, TimeZone>;
@@ -32,12 +33,12 @@ pub(super) const COLUMNS: [Listed; 10] = [
     })
     .rank(Rank::High),
     Listed::new("first-seen", |row, time_zone| {
-        Cell::time(minute(row.first_seen, time_zone), Some(row.first_seen))
+        Cell::time(show::minute(row.first_seen, time_zone), Some(row.first_seen))
     })
     .most_first()
     .rank(Rank::Middle),
     Listed::new("last-seen", |row, time_zone| {
-        Cell::time(minute(row.last_seen, time_zone), Some(row.last_seen))
+        Cell::time(show::minute(row.last_seen, time_zone), Some(row.last_seen))
     })
     .most_first()
     .rank(Rank::High),
@@ -87,11 +88,6 @@ pub(in crate::cli) fn about(destinations: u32) -> String {
         5..=250 => format!("~{destinations}"),
         _ => "over 250".into(),
     }
-}
-
-fn minute(at: Timestamp, time_zone: &TimeZone) -> String {
-    let at = at.to_zoned_datetime(time_zone.clone());
-    at.strftime("%Y-%m-%d %H:%M %:z").to_string()
 }
 
 #[cfg(test)]

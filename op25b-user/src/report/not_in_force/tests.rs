@@ -34,26 +34,7 @@ fn hours_ago(hours: i64) -> Timestamp {
 }
 
 fn blocked() -> Explained {
-    Explained {
-        source: "198.51.100.8".parse().unwrap(),
-        destination: "203.0.113.1".parse().unwrap(),
-        nat64: None,
-        port: 25,
-        verdict: "drop".to_owned(),
-        reason: "blocked".to_owned(),
-        rule: None,
-        until: None,
-        interfaces: Vec::new(),
-        role: None,
-        elsewhere: Vec::new(),
-        other_program: None,
-        vlan: Vec::new(),
-        tunnel: Vec::new(),
-        inner_source: Vec::new(),
-        not_in_force: Vec::new(),
-        more_not_in_force: 0,
-        store_error: None,
-    }
+    Explained::fake("198.51.100.8", "drop", "blocked")
 }
 
 fn removed(number: u128, at: Timestamp) -> Record {

@@ -13,7 +13,7 @@ use op25b::{
     exemption::Terms,
     store::{Actor, Change, ChangeKind, Commit, Record, Records as _, State, Store as _, sqlite},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use ulid::Ulid;
 
@@ -179,26 +179,15 @@ pub fn exemption(id: &str, customer: &str, prefix: &str) -> Exemption {
 
 /// What a program does with a connection.
 pub fn explained(verdict: &str, reason: &str) -> Explained {
-    Explained {
-        source: "198.51.100.8".parse().unwrap(),
-        destination: "203.0.113.1".parse().unwrap(),
-        nat64: None,
-        port: 25,
-        verdict: verdict.into(),
-        reason: reason.into(),
-        rule: None,
-        until: None,
-        interfaces: Vec::new(),
-        role: None,
-        elsewhere: Vec::new(),
-        other_program: None,
-        vlan: Vec::new(),
-        tunnel: Vec::new(),
-        inner_source: Vec::new(),
-        not_in_force: Vec::new(),
-        more_not_in_force: 0,
-        store_error: None,
-    }
+    let document = json!({
+        "source": "198.51.100.8",
+        "destination": "203.0.113.1",
+        "port": 25,
+        "verdict": verdict,
+        "reason": reason,
+        "rule": null,
+    });
+    serde_json::from_value(document).unwrap()
 }
 
 /// A path in the form that a message has it in.

@@ -6,12 +6,6 @@ use crate::{api::NotInForceState, store::Actor};
 /// A blocked connection.
 fn blocked() -> Explained {
     Explained {
-        source: "198.51.100.10".parse().unwrap(),
-        destination: "203.0.113.1".parse().unwrap(),
-        nat64: None,
-        port: 25,
-        verdict: "drop".into(),
-        reason: "blocked".into(),
         rule: Some(Rule {
             kind: RuleKind::Pool,
             name: "residential".into(),
@@ -20,17 +14,9 @@ fn blocked() -> Explained {
             prefix: Some("198.51.100.0/24".into()),
             place: Some(place()),
         }),
-        until: None,
         interfaces: vec!["eth1".into(), "eth2".into()],
         role: Some("subscriber".into()),
-        elsewhere: Vec::new(),
-        other_program: None,
-        vlan: Vec::new(),
-        tunnel: Vec::new(),
-        inner_source: Vec::new(),
-        not_in_force: Vec::new(),
-        more_not_in_force: 0,
-        store_error: None,
+        ..Explained::fake("198.51.100.10", "drop", "blocked")
     }
 }
 

@@ -332,26 +332,7 @@ fn imported(import: &ImportExemptions) -> Imported {
 }
 
 fn verdict() -> Explained {
-    Explained {
-        source: [198, 51, 100, 16].into(),
-        destination: [203, 0, 113, 1].into(),
-        nat64: None,
-        port: 25,
-        verdict: "pass".to_owned(),
-        reason: "exempt".to_owned(),
-        rule: None,
-        until: None,
-        interfaces: Vec::new(),
-        role: None,
-        elsewhere: Vec::new(),
-        other_program: None,
-        vlan: Vec::new(),
-        tunnel: Vec::new(),
-        inner_source: Vec::new(),
-        not_in_force: Vec::new(),
-        more_not_in_force: 0,
-        store_error: None,
-    }
+    Explained::fake("198.51.100.16", "pass", "exempt")
 }
 
 /// Answers every question in the same way.
