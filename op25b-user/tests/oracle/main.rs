@@ -9,6 +9,7 @@ mod differential;
 mod dissect;
 mod expected;
 mod generate;
+mod nftables;
 mod policy;
 mod program;
 #[cfg(test)]

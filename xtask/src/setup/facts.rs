@@ -67,6 +67,8 @@ pub struct TestsMissing {
     pub bpf_clippy: bool,
     /// The mail client.
     pub swaks: bool,
+    /// The packet filter that a table in the tree is loaded into.
+    pub nftables: bool,
     /// The packages that are to be unpacked: mail servers and a name server.
     pub unpacked: Vec<&'static str>,
 }
@@ -75,7 +77,8 @@ impl TestsMissing {
     /// Whether there is something.
     #[must_use]
     pub fn any(&self) -> bool {
-        !self.components.is_empty() || self.bpf_clippy || self.swaks || !self.unpacked.is_empty()
+        let programs = [self.bpf_clippy, self.swaks, self.nftables];
+        !self.components.is_empty() || programs.contains(&true) || !self.unpacked.is_empty()
     }
 }
 
@@ -203,6 +206,7 @@ fn tests_missing(compiler: Option<&Toolchain>) -> TestsMissing {
         bpf_clippy: !compiler.is_some_and(has_clippy),
         swaks: find_program("swaks").is_none()
             || !works(Command::new("perl").args(["-e", "require IO::Socket::INET6"])),
+        nftables: find_program("nft").is_none(),
         unpacked: unpacked::missing(),
     }
 }

@@ -1,0 +1,96 @@
+//! Where the nftables table does otherwise than the policy.
+
+use etherparse::ether_type;
+
+use crate::{
+    expected::link::{self, Content, Family, Link},
+    policy::Block,
+};
+
+/// A row of the document's table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Difference {
+    Framing,
+    OtherHeaders,
+    LongChains,
+    Lengths,
+    NoIp,
+}
+
+impl Difference {
+    pub const ALL: [Self; 5] = [
+        Self::Framing,
+        Self::OtherHeaders,
+        Self::LongChains,
+        Self::Lengths,
+        Self::NoIp,
+    ];
+
+    /// The packets that it is about, as the document has them.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Framing => "PPPoE; two VLAN tags and more, or one that is not 0x8100 or 0x88a8; LLC/SNAP",
+            Self::OtherHeaders => "IPv6 with AH, a mobility header, HIP or Shim6 before TCP",
+            Self::LongChains => {
+                "IPv6 with so many headers before TCP that later fragments, or a limit, make it `uninspectable`"
+            }
+            Self::Lengths => "a length field that is 0 or exceeds the frame",
+            Self::NoIp => {
+                "a VLAN tag or an IP header that is cut; an IP header of another version than the EtherType"
+            }
+        }
+    }
+
+    /// Why the table passes this frame, or drops it, where the policy has it otherwise.
+    pub fn of(frame: &[u8], passes: bool) -> Option<Self> {
+        let link = match link::read(&Block::default(), false, frame) {
+            Content::Ip(link) if is_plain(frame, &link) => link,
+            _ if passes => return Some(Self::Framing),
+            // Linux takes a tag off if two bytes follow it.
+            _ => return (starts_with_tag(frame) && frame.len() < 14 + 4 + 2).then_some(Self::NoIp),
+        };
+        let packet = &frame[link.network..];
+        let (version, header, length_at, before) = match link.family {
+            Family::V4 => (4, 20, 2, 0),
+            Family::V6 => (6, 40, 4, 40),
+        };
+        if packet.len() < header || packet[0] >> 4 != version {
+            return (!passes).then_some(Self::NoIp);
+        }
+        if passes && version == 6 {
+            return of_chain(packet);
+        }
+        let length = usize::from(u16::from_be_bytes([packet[length_at], packet[length_at + 1]]));
+        (length == 0 || length + before > packet.len()).then_some(Self::Lengths)
+    }
+}
+
+/// Whether IP follows at once, or after a tag that Linux takes off before the hook.
+fn is_plain(frame: &[u8], link: &Link) -> bool {
+    link.network == 14 || link.network == 18 && starts_with_tag(frame)
+}
+
+fn starts_with_tag(frame: &[u8]) -> bool {
+    let tags = [ether_type::VLAN_TAGGED_FRAME, ether_type::PROVIDER_BRIDGING];
+    tags.map(|tag| tag.0.to_be_bytes())
+        .contains(&[frame[12], frame[13]])
+}
+
+/// Why it passes an IPv6 packet: by the kind of its headers, or by their number and length.
+fn of_chain(packet: &[u8]) -> Option<Difference> {
+    const FRAGMENT: u8 = 44;
+    const AUTHENTICATION: u8 = 51;
+    let (mut next, mut at, mut count) = (packet[6], 40, 0);
+    while let Some([following, length]) = packet.get(at..at + 2) {
+        let length = usize::from(*length);
+        at += match next {
+            AUTHENTICATION | 135 | 139 | 140 => return Some(Difference::OtherHeaders),
+            FRAGMENT => 8,
+            0 | 43 | 60 => (length + 1) * 8,
+            _ => break,
+        };
+        count += 1;
+        next = *following;
+    }
+    (count > 1).then_some(Difference::LongChains)
+}
