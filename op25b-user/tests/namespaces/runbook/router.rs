@@ -1,6 +1,10 @@
-//! The router of the runbook: two subscriber interfaces by the names that the document has, and what can happen to it.
+//! The router of the documents: two subscriber interfaces by the names that they have, and what can happen to it.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    net::{IpAddr, Ipv4Addr},
+    path::Path,
+};
 
 use nix::sys::signal::Signal;
 use op25b_testlab::{ethtool, filter::Filter, frames::pppoe_syn, packet_socket::PacketSocket};
@@ -10,7 +14,7 @@ use crate::support::{
     scene::{Answer, OP25B, Scene, eventually},
 };
 
-/// The policy of the document.
+/// The policy of the runbook.
 const POLICY: &str = "\
 version: 1
 interfaces:
@@ -21,7 +25,23 @@ pools:
 relays:
   - { name: post1, prefixes: [192.0.2.25, 2001:db8::25] }
 ";
-/// The corporate customers of the document: name, prefix, ticket, and the id that the document has instead of a new one each time.
+/// The policy of the roll-out guide, before anything is enforced.
+const MONITORED: &str = "\
+version: 1
+interfaces:
+  - { name: eth1, role: subscriber }
+  - { name: eth2, role: subscriber, tunnels: [4in6] }
+pools:
+  - name: ftth
+    prefixes: [198.51.100.0/24, 2001:db8:100::/40]
+    mode: monitor
+  - name: mobile
+    prefixes: [203.0.113.0/25, 2001:db8:200::/40]
+    mode: monitor
+relays:
+  - { name: post1, prefixes: [192.0.2.25, 2001:db8::25] }
+";
+/// The corporate customers of the documents: name, prefix, ticket, and the id that the document has instead of a new one each time.
 const CUSTOMERS: [(&str, &str, &str, &str); 3] = [
     (
         "Example KK",
@@ -56,7 +76,6 @@ pub struct Router {
 impl Router {
     pub fn new() -> Self {
         let scene = Scene::new();
-        scene.policy(POLICY);
         for (interface, line) in [("eth1", "line1"), ("eth2", "line2")] {
             scene.ip(&[
                 &format!("link add {interface} type veth peer name {line}"),
@@ -76,10 +95,9 @@ impl Router {
     pub fn enter(&mut self, state: &str) {
         match state {
             "a batch of exemptions was removed by mistake" => {
+                self.scene.policy(POLICY);
                 self.start();
-                let rows = CUSTOMERS.map(|(name, prefix, ticket, _)| format!("{name},{prefix},{ticket}\n"));
-                let table = format!("customer,prefixes,ticket\n{}", rows.concat());
-                fs::write(self.scene.path("customers.csv"), table).unwrap();
+                self.table_of_customers();
                 self.does("op25b exempt import customers.csv");
                 self.ids = self.stored();
                 for (.., id) in CUSTOMERS {
@@ -137,6 +155,29 @@ impl Router {
                 let [_, _, (_, state)] = self.scene.router().places();
                 fs::remove_file(state.join("policy.last-good.yaml")).unwrap();
             }
+            "all pools are monitored, and nothing runs yet" => {
+                self.scene.policy(MONITORED);
+            }
+            "the service was started, and subscribers have sent mail" => {
+                self.start();
+                for (source, destinations) in [
+                    ([198, 51, 100, 10], 7),
+                    ([198, 51, 100, 20], 1),
+                    ([198, 51, 100, 99], 300),
+                    ([203, 0, 113, 5], 1),
+                ] {
+                    self.mail("line1", source, destinations);
+                }
+            }
+            "a table of customers with mail servers of their own is at hand" => self.table_of_customers(),
+            "the policy file enforces the first pool" => {
+                self.scene.policy(&MONITORED.replacen("monitor", "enforce", 1));
+            }
+            "the policy file has a date for the second pool" => {
+                let enforced = MONITORED.replacen("monitor", "enforce", 1);
+                self.scene
+                    .policy(&enforced.replacen("mode: monitor", "enforce_from: 2099-04-01", 1));
+            }
             other => panic!("no state {other:?}"),
         }
     }
@@ -172,18 +213,36 @@ impl Router {
         self.filter = Some(self.scene.filter_with(&policy, &[], &[("TZ", TIME_ZONE)]));
     }
 
+    /// The documents' table of corporate customers, for an import.
+    fn table_of_customers(&self) {
+        let rows = CUSTOMERS.map(|(name, prefix, ticket, _)| format!("{name},{prefix},{ticket}\n"));
+        let table = format!("customer,prefixes,ticket\n{}", rows.concat());
+        fs::write(self.scene.path("customers.csv"), table).unwrap();
+    }
+
+    /// Three SYNs from a subscriber to each of so many mail servers.
+    fn mail(&self, line: &'static str, source: [u8; 4], servers: u16) {
+        // Of benchmarks (RFC 2544): no test has a route there.
+        let [high, low] = [198, 18];
+        let servers = (0..servers).map(|server| {
+            let [third, last] = server.to_be_bytes();
+            Ipv4Addr::new(high, low, third, last).into()
+        });
+        let servers: Vec<_> = servers.collect();
+        self.send_all(line, source.into(), servers.repeat(3));
+    }
+
     /// SYNs from a subscriber, in `PPPoE`.
-    fn send<const COUNT: usize>(
-        &self,
-        line: &'static str,
-        source: &str,
-        destinations: [&'static str; COUNT],
-    ) {
-        let source = source.parse().unwrap();
+    fn send<const COUNT: usize>(&self, line: &'static str, source: &str, destinations: [&str; COUNT]) {
+        let destinations = destinations.map(|address| address.parse().unwrap());
+        self.send_all(line, source.parse().unwrap(), destinations.into());
+    }
+
+    fn send_all(&self, line: &'static str, source: IpAddr, destinations: Vec<IpAddr>) {
         let sent = self.scene.router().run(move || {
             let socket = PacketSocket::open(line)?;
             for (number, destination) in (0..).zip(destinations) {
-                socket.send(&pppoe_syn(source, destination.parse()?, 25, number)?.frame)?;
+                socket.send(&pppoe_syn(source, destination, 25, number)?.frame)?;
             }
             Ok(())
         });
