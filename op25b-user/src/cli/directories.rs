@@ -4,9 +4,7 @@
 
 use std::{
     fs,
-    path::{self, Path, PathBuf},
-    sync::mpsc,
-    thread,
+    path::{Path, PathBuf},
 };
 
 use tokio::time::timeout;
@@ -21,6 +19,7 @@ use crate::{
         control::{self, PROMPT},
     },
     datapath::Holder,
+    state_dir::is_same_directory,
 };
 
 /// What is wrong with `--state-dir`, if a daemon answers that uses another. Nothing is asked if the directory is the usual one.
@@ -51,25 +50,10 @@ fn told(pid: u32, used: &Path, given: &Path, option: &str) -> String {
     )
 }
 
-/// Whether two paths are of different directories; one that does not exist is compared by its name. Paths whose names differ
-/// and whose disk does not answer in time are taken for the same: the command goes on.
+/// Whether two paths are of different directories. If the disk does not answer in time, they are taken for the same: the command goes
+/// on.
 fn differ(one: &Path, other: &Path) -> bool {
-    differ_by(one, other, |path| fs::canonicalize(path).ok())
-}
-
-/// The same with what looks up a directory, which may wait for its disk.
-fn differ_by(one: &Path, other: &Path, look_up: impl Fn(&Path) -> Option<PathBuf> + Send + 'static) -> bool {
-    let named = [one, other].map(|path| path::absolute(path).unwrap_or_else(|_| path.to_owned()));
-    if named[0] == named[1] {
-        return false;
-    }
-    let (found, finding) = mpsc::channel();
-    thread::spawn(move || {
-        let real = named.map(|path| look_up(&path).unwrap_or(path));
-        // Nobody waits any more if it is late.
-        let _ = found.send(real[0] != real[1]);
-    });
-    finding.recv_timeout(PROMPT).unwrap_or(false)
+    is_same_directory(one, other, PROMPT, || ()) == Some(false)
 }
 
 /// The directory of the control socket on which a process listens.
@@ -100,8 +84,6 @@ fn listening(table: &str) -> impl Iterator<Item = (&str, &Path)> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
 
     #[test]
@@ -114,24 +96,5 @@ ffff8b: 00000002 00000000 00000000 0002 01 4714
 ";
         let found: Vec<_> = listening(table).collect();
         assert_eq!(found, [("4711", Path::new("/run/op25b/.x1/s"))]);
-    }
-
-    #[test]
-    fn the_same_directory_by_another_name_is_the_same() {
-        assert!(!differ(Path::new("/proc/../proc"), Path::new("/proc")));
-        assert!(differ(Path::new("/no/such"), Path::new("/no/other")));
-    }
-
-    #[test]
-    fn a_disk_that_hangs_is_not_asked_for_equal_names_and_not_waited_for_otherwise() {
-        let hangs = |_: &Path| loop {
-            thread::park();
-        };
-        let state = Path::new("/disk/state");
-        let start = Instant::now();
-        assert!(!differ_by(state, Path::new("/disk/./state/"), hangs));
-        assert!(start.elapsed() < PROMPT);
-        assert!(!differ_by(state, Path::new("/disk/other"), hangs));
-        assert!(start.elapsed() < 3 * PROMPT);
     }
 }

@@ -48,6 +48,10 @@ pub struct Args {
     /// the machine's BPF file system.
     #[arg(long)]
     no_persist: bool,
+    /// Take over a filter whose exemptions are stored in DIR, with those of this start's state directory instead: what only the store in
+    /// DIR has is enforced no more. Without this such a start is refused, unless all files of DIR were moved.
+    #[arg(long, value_name = "DIR")]
+    previous_state_dir: Option<PathBuf>,
     #[command(flatten)]
     paths: Paths,
 }
@@ -69,6 +73,7 @@ pub(super) fn run(args: &Args, held: &HeldSignals) -> anyhow::Result<ExitCode> {
         no_persist: args.no_persist,
         runtime_dir: args.paths.runtime_dir.clone(),
         state_dir: args.paths.state_dir.clone(),
+        previous_state_dir: args.previous_state_dir.clone(),
         datapath_log: args.datapath_log,
         watch: args.watch,
     };

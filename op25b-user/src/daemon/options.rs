@@ -17,6 +17,8 @@ pub struct Options {
     pub runtime_dir: PathBuf,
     /// Where exemptions are stored.
     pub state_dir: PathBuf,
+    /// The state directory whose filter is to be taken over, although its store is not the one in `state_dir`.
+    pub previous_state_dir: Option<PathBuf>,
     /// What the program logs about single packets.
     pub datapath_log: LogLevel,
     /// Whether the policy is reloaded whenever its file changes.

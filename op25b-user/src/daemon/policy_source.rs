@@ -3,8 +3,6 @@
 
 use std::{
     path::{self, Path},
-    sync::mpsc,
-    thread,
     time::Duration,
 };
 
@@ -340,34 +338,10 @@ fn shown(at: Timestamp) -> String {
     show::instant(at, &TimeZone::system())
 }
 
-/// Reads from the state directory, for a limited time: its disk may hang.
+/// Reads from the state directory, for a limited time.
 fn in_time<T: Send + 'static>(
     time: Duration,
     read: impl FnOnce() -> T + Send + 'static,
 ) -> anyhow::Result<T> {
-    let (sender, result) = mpsc::sync_channel(1);
-    thread::Builder::new()
-        .name("state-dir".to_owned())
-        .spawn(move || {
-            privileges::keep_file_access();
-            // Nobody may wait for it any more.
-            let _ = sender.send(read());
-        })
-        .context("cannot start a thread")?;
-    result
-        .recv_timeout(time)
-        .context("the disk of the state directory does not answer")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_disk_that_does_not_answer_delays_the_start_by_seconds() {
-        let (_hangs, never) = mpsc::channel::<()>();
-        let error = in_time(DISK_TIME, move || never.recv()).unwrap_err();
-        assert!(error.to_string().contains("does not answer"), "{error}");
-        assert_eq!(in_time(DISK_TIME, || 25).unwrap(), 25);
-    }
+    state_dir::in_time(time, privileges::keep_file_access, read)
 }

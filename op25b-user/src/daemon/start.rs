@@ -71,6 +71,20 @@ impl Beginning {
     }
 }
 
+/// How an enforcer of this daemon takes over what an earlier process left.
+fn takeover_options(options: &Options) -> TakeoverOptions {
+    TakeoverOptions {
+        bpffs: options.bpffs.clone(),
+        no_persist: options.no_persist,
+        runtime_dir: options.runtime_dir.clone(),
+        state_dir: options.state_dir.clone(),
+        previous_state_dir: options.previous_state_dir.clone(),
+        datapath_log: options.datapath_log,
+        begin_thread: privileges::keep_file_access,
+        report_waiting: service::waiting,
+    }
+}
+
 impl Daemon {
     /// Enforces a policy instead of what an earlier process left; `None` if a signal ends the daemon before that.
     pub(super) async fn start(
@@ -89,15 +103,7 @@ impl Daemon {
         for remark in remarks {
             error!("{remark}");
         }
-        let takeover_options = TakeoverOptions {
-            bpffs: options.bpffs.clone(),
-            no_persist: options.no_persist,
-            state_dir: options.state_dir.clone(),
-            datapath_log: options.datapath_log,
-            begin_thread: privileges::keep_file_access,
-            report_waiting: service::waiting,
-        };
-        let takeover = Takeover::begin(&takeover_options).await?;
+        let takeover = Takeover::begin(&takeover_options(&options)).await?;
         if let Some(refused) = &refused {
             refused.check_against(&takeover.running_policy()?)?;
         }

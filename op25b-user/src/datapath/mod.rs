@@ -28,8 +28,8 @@ pub(crate) use framing::gone;
 pub use framing::{ReceivedFrames, not_ip_of, received_frames};
 pub use migrate::MigratedRecords;
 pub use object::{
-    ChangeError, Description, Filter, InterfaceSummary, LoadError, LoadOptions, LoadedBy, LogLevel,
-    PoolSummary, Reused,
+    ChangeError, Description, Directories, Filter, InterfaceSummary, LoadError, LoadOptions, LoadedBy,
+    LogLevel, PoolSummary, Reused,
 };
 pub use pins::{
     Ending, Holder, HolderError, PinnedElsewhere, PinnedPolicy, Pins, PinsError, Removed, holder,

@@ -9,7 +9,7 @@ use super::{
     fit::{Fitted, fit},
 };
 use crate::{
-    datapath::{Description, InterfaceSummary, LoadedBy, NetworkNamespace, PoolSummary},
+    datapath::{Description, Directories, InterfaceSummary, LoadedBy, NetworkNamespace, PoolSummary},
     policy::{self, CompileError, Compiled, Exemption, Policy, Wait},
     store::Record,
 };
@@ -32,11 +32,13 @@ impl DescribedPolicy {
     pub(super) fn of_file(
         file: policy::File,
         loaded_by: LoadedBy,
+        directories: Option<Directories>,
         records: Vec<Record>,
     ) -> Result<Self, CompileError> {
         let now = Timestamp::now();
         let mut description = Description {
             loaded_by: Some(loaded_by),
+            directories,
             ..describe(&file)
         };
         let has_expired = |exemption: &Exemption| exemption.terms.have_expired(now);

@@ -7,7 +7,7 @@ use tracing::info;
 
 use super::{described::DescribedPolicy, exemptions::conflicts::file_over_stored};
 use crate::{
-    datapath::{Description, Filter, LoadOptions, LoadedBy, LogLevel, Reused},
+    datapath::{Description, Directories, Filter, LoadOptions, LoadedBy, LogLevel, Reused},
     policy::{self, Policy},
     store::Record,
 };
@@ -41,11 +41,12 @@ pub(crate) enum NewInterfaces {
 pub(super) fn load_with(
     file: policy::File,
     loaded_by: LoadedBy,
+    directories: Option<Directories>,
     records: Vec<Record>,
     log: LogLevel,
     reused: &Reused,
 ) -> anyhow::Result<Prepared> {
-    let policy = DescribedPolicy::of_file(file, loaded_by, records)?;
+    let policy = DescribedPolicy::of_file(file, loaded_by, directories, records)?;
     let warnings = file_over_stored(&policy.policy, policy.compiled_at);
     let prepared = load(policy, log, reused)?;
     Ok(Prepared { warnings, ..prepared })

@@ -17,7 +17,7 @@ use super::{
     state::{Enforcer, RETRY},
 };
 use crate::{
-    datapath::{Filter, Interfaces, LoadedBy, Need, PinsError, Prediction, Target},
+    datapath::{Description, Filter, Interfaces, LoadedBy, Need, PinsError, Prediction, Target},
     fault::FaultKind,
     policy::{self, Nat64, Policy},
     store::Record,
@@ -46,9 +46,10 @@ impl Enforcer {
             (file, ended) = compiling.await??;
         }
         let (reused, log) = (self.datapath.reusable(&file.compiled)?, self.datapath_log);
+        let directories = self.directories();
         let mut prepared = host
             .run_while_waiting(self, move || {
-                prepare::load_with(file, loaded_by, records, log, &reused)
+                prepare::load_with(file, loaded_by, directories, records, log, &reused)
             })
             .await??;
         prepared.new_interfaces = new_interfaces;
@@ -95,7 +96,10 @@ impl Enforcer {
     pub(super) async fn load_again(&mut self, host: &mut impl Host) -> anyhow::Result<()> {
         let records = self.stored_records(host).await?;
         let policy = Arc::clone(self.policy());
-        let before = self.description.clone();
+        let before = Description {
+            directories: self.directories(),
+            ..self.description.clone()
+        };
         let file = host
             .run_while_waiting(self, move || {
                 anyhow::Ok(DescribedPolicy::again(&policy, records, &before)?)

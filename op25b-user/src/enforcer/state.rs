@@ -20,7 +20,9 @@ use super::{
 };
 use crate::{
     counted::counted,
-    datapath::{Attachment, Counters, Description, Enforced, Filter, LoadError, LogLevel, ask::Asker},
+    datapath::{
+        Attachment, Counters, Description, Directories, Enforced, Filter, LoadError, LogLevel, ask::Asker,
+    },
     fault::{FaultKind, Faults},
     policy::{Policy, Role, Word as _},
     store::Revision,
@@ -79,6 +81,14 @@ impl Enforcer {
     /// The description of the filter in the kernel.
     pub(crate) fn description(&self) -> &Description {
         &self.description
+    }
+
+    /// The directories of this process, with the store as it is known now: a disk may have hung when the filter was loaded.
+    pub(super) fn directories(&self) -> Option<Directories> {
+        let store = self.store.progress().identity();
+        let mut directories = self.description.directories.clone()?;
+        directories.store = store;
+        Some(directories)
     }
 
     /// The file that the policy was read from.

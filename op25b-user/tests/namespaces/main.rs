@@ -25,6 +25,7 @@ mod metrics;
 mod modes;
 mod nat64;
 mod operations;
+mod other_store;
 mod other_version;
 mod paths;
 mod pause;

@@ -117,7 +117,7 @@ fn a_start_with_a_store_of_a_newer_format_enforces_the_policy_and_leaves_the_sto
         let store = Connection::open(state.join(FILE)).unwrap();
         store.pragma_update(None, "user_version", format).unwrap();
     };
-    set_format(3);
+    set_format(4);
     let bytes = fs::read(state.join(FILE)).unwrap();
 
     let filter = scene.filter(&policy);
@@ -125,11 +125,11 @@ fn a_start_with_a_store_of_a_newer_format_enforces_the_policy_and_leaves_the_sto
     assert_eq!(scene.daemon_report()["exemptions"]["kernel_is_behind"], true);
     let refused = add(&scene, &["198.51.100.77"]);
     assert!(
-        refused.code != Some(0) && refused.stderr.contains("has format 3"),
+        refused.code != Some(0) && refused.stderr.contains("has format 4"),
         "{refused:?}"
     );
     assert!(fs::read(state.join(FILE)).unwrap() == bytes);
-    set_format(2);
+    set_format(3);
     eventually("it is enforced", || {
         scene.daemon_report()["exemptions"]["kernel_is_behind"] == false
     });

@@ -47,13 +47,13 @@ fn a_missing_directory_and_file_are_made_for_the_group_to_read() {
 fn a_store_of_a_newer_format_is_unread_and_left_as_it_is() {
     let dir = tempdir().unwrap();
     add_each(&mut open(dir.path()), 1..=3);
-    by_hand(dir.path(), "PRAGMA user_version = 3").unwrap();
+    by_hand(dir.path(), "PRAGMA user_version = 4").unwrap();
     let file = dir.path().join("exemptions.db");
     let before = fs::read(&file).unwrap();
     let newer = StoreError::Newer {
         path: file.clone(),
-        found: 3,
-        known: 2,
+        found: 4,
+        known: 3,
     };
     let mut store = sqlite::open(dir.path()).store;
     assert_eq!(store.not_removed().unwrap_err(), newer);
@@ -63,7 +63,7 @@ fn a_store_of_a_newer_format_is_unread_and_left_as_it_is() {
     drop(store);
     assert_eq!(sqlite::open_read_only(dir.path()).unwrap_err(), newer);
     assert_eq!(fs::read(&file).unwrap(), before);
-    by_hand(dir.path(), "PRAGMA user_version = 2").unwrap();
+    by_hand(dir.path(), "PRAGMA user_version = 3").unwrap();
     assert_eq!(customers(&open(dir.path())), named(1..=3));
 }
 

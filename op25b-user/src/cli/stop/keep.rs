@@ -2,9 +2,9 @@
 //!
 //! Neither a disk nor a record that cannot be read keeps the filter from being detached.
 
-use std::{path::Path, sync::mpsc, thread, time::Duration};
+use std::{path::Path, time::Duration};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use jiff::Timestamp;
 use nix::unistd::{Uid, User};
 use serde::Serialize;
@@ -90,7 +90,11 @@ pub(super) fn keep(bpffs: &Path, state_dir: &Path) -> anyhow::Result<Option<Stri
     };
     let text = serde_json::to_string_pretty(&Document::new(Schema::Detached, &document))?;
     let (dir, at) = (state_dir.to_owned(), document.at);
-    let path = in_time(move || state_dir::write_detached(&dir, at, &text))??;
+    let path = state_dir::in_time(
+        DISK_TIME,
+        || (),
+        move || state_dir::write_detached(&dir, at, &text),
+    )??;
     Ok(Some(format!(
         "wrote the counters and the records of {} to {}",
         counted(subscribers, "subscriber"),
@@ -141,7 +145,11 @@ pub(super) fn record(state_dir: &Path, interfaces: &[String]) -> anyhow::Result<
     let operation = Operation::now(OperationKind::Detach, caller())
         .with_detail(format!("from {}", interfaces.join(", ")));
     let dir = state_dir.to_owned();
-    in_time(move || sqlite::record_operation(&dir, &operation))??;
+    state_dir::in_time(
+        DISK_TIME,
+        || (),
+        move || sqlite::record_operation(&dir, &operation),
+    )??;
     Ok(())
 }
 
@@ -153,19 +161,4 @@ fn caller() -> Actor {
         uid: uid.as_raw(),
         name: user.map_or_else(|| uid.to_string(), |user| user.name),
     }
-}
-
-/// Waits for a disk, for some time at most.
-fn in_time<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<T> {
-    let (sender, result) = mpsc::sync_channel(1);
-    thread::Builder::new()
-        .name("state-dir".to_owned())
-        .spawn(move || {
-            // Nobody may wait for it any more.
-            let _ = sender.send(work());
-        })
-        .context("cannot start a thread")?;
-    result
-        .recv_timeout(DISK_TIME)
-        .with_context(|| format!("the disk of the state directory has not answered within {DISK_TIME:?}"))
 }

@@ -2,7 +2,10 @@
 //!
 //! It names the policy that a program found in the kernel enforces, without a file that could be stale.
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    path::{self, Path, PathBuf},
+};
 
 use aya::maps::{Array, Map, MapData};
 use ipnet::IpNet;
@@ -43,6 +46,9 @@ pub struct Description {
     /// What had the policy loaded; none if an earlier version loaded it.
     #[serde(default)]
     pub loaded_by: Option<LoadedBy>,
+    /// The directories of the process that loaded it, and its store; none if an earlier version loaded it.
+    #[serde(default)]
+    pub directories: Option<Directories>,
     /// The interfaces of the policy.
     #[serde(default)]
     pub interfaces: Vec<InterfaceSummary>,
@@ -79,6 +85,20 @@ pub struct LoadedBy {
     /// That user's name; the number if the system has none.
     #[serde(default)]
     pub user: Option<String>,
+}
+
+/// The directories of a daemon, as absolute paths, and the store in one of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Directories {
+    /// Where its filter is pinned.
+    pub pins: PathBuf,
+    /// Where its control socket is.
+    pub runtime: PathBuf,
+    /// Where its store of exemptions is.
+    pub state: PathBuf,
+    /// The identity of that store; none as long as it could not be read.
+    #[serde(default)]
+    pub store: Option<String>,
 }
 
 /// An interface of the policy.
@@ -132,6 +152,7 @@ impl Description {
             policy_sha256: String::new(),
             lists: Vec::new(),
             loaded_by: None,
+            directories: None,
             interfaces: Vec::new(),
             pools: Vec::new(),
             reached: ReachedDates::default(),
@@ -141,6 +162,23 @@ impl Description {
             exemptions: 0,
             exemption_ends: Vec::new(),
         }
+    }
+}
+
+impl Directories {
+    /// Those of this process, whose store is not open yet; `None` if one has a name that is not UTF-8, which JSON cannot have.
+    #[must_use]
+    pub fn new(pins: &Path, runtime: &Path, state: &Path) -> Option<Self> {
+        let named = |directory: &Path| {
+            let absolute = path::absolute(directory).ok()?;
+            absolute.to_str().map(PathBuf::from)
+        };
+        Some(Self {
+            pins: named(pins)?,
+            runtime: named(runtime)?,
+            state: named(state)?,
+            store: None,
+        })
     }
 }
 
@@ -248,6 +286,11 @@ mod tests {
                 network_namespace: NetworkNamespace::current().ok(),
                 lists: vec!["/etc/op25b/customers.csv".into()],
                 loaded_by: Some(LoadedBy::now("start")),
+                directories: Directories::new(
+                    Path::new("/sys/fs/bpf/op25b"),
+                    Path::new("/run/op25b"),
+                    Path::new("/var/lib/op25b"),
+                ),
                 interfaces: vec![InterfaceSummary {
                     name: "eth1".into(),
                     role: "subscriber".into(),
@@ -281,8 +324,8 @@ mod tests {
         let description: Description = serde_json::from_str(text).unwrap();
         assert_eq!(description.network_namespace, None);
         assert_eq!(
-            (description.loaded_by, description.lists),
-            (None, Vec::<PathBuf>::new())
+            (description.loaded_by, description.lists, description.directories),
+            (None, Vec::<PathBuf>::new(), None)
         );
         let interface = &description.interfaces[0];
         assert_eq!((&interface.xdp, interface.wait), (&None, None));

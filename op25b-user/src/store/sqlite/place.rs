@@ -138,6 +138,7 @@ impl SqliteStore {
         let Ok(records) = &self.records else { return };
         let revision = records.revision();
         let recovery = records.query(audit::last_recovery).ok().flatten();
+        self.progress.set_identity(records.identity().ok().flatten());
         if let Ok(revision) = revision {
             self.note_revision(revision);
         }

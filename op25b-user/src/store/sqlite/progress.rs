@@ -1,6 +1,9 @@
 //! What is known of a store without waiting for it or for its disk.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
 
 use crate::store::Revision;
 
@@ -10,6 +13,7 @@ pub struct Progress {
     revision: AtomicU64,
     replacements: AtomicU64,
     rows: AtomicU64,
+    identity: Mutex<Option<String>>,
 }
 
 impl Progress {
@@ -30,6 +34,17 @@ impl Progress {
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.rows.load(Ordering::Relaxed)
+    }
+
+    /// What all copies of the store have in common and no other store has; none as long as it cannot be read.
+    #[must_use]
+    pub fn identity(&self) -> Option<String> {
+        let identity = self.identity.lock().unwrap_or_else(PoisonError::into_inner);
+        identity.clone()
+    }
+
+    pub(super) fn set_identity(&self, identity: Option<String>) {
+        *self.identity.lock().unwrap_or_else(PoisonError::into_inner) = identity;
     }
 
     pub(super) fn note_row(&self) {

@@ -146,6 +146,11 @@ impl SqliteReader {
         Ok(self)
     }
 
+    /// What all copies of the store have in common and no other store has; `None` if there is no store, or one of an older format.
+    pub fn identity(&self) -> Result<Option<String>, StoreError> {
+        self.query(schema::identity)
+    }
+
     /// Runs a query; the default value if the store does not exist.
     pub(super) fn query<T: Default>(
         &self,

@@ -2,20 +2,22 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 
 use super::error::ErrorMap;
 use crate::store::StoreError;
 
 /// The newest supported format, in SQLite's `user_version`.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 /// The first format with operations, and with the imports that exemptions are of.
 const WITH_OPERATIONS: u32 = 2;
+/// The first format with an identity.
+const WITH_IDENTITY: u32 = 3;
 /// SQLite's `application_id` of the store: `OP25`.
 const APPLICATION: u32 = 0x4f50_3235;
 
 /// What each format adds to the one before it, the first to a blank file.
-const FORMATS: [&str; FORMAT as usize] = [FIRST, SECOND];
+const FORMATS: [&str; FORMAT as usize] = [FIRST, SECOND, THIRD];
 
 /// Times are text of one width, so that they sort; prefixes and destinations are arrays in JSON.
 ///
@@ -103,6 +105,13 @@ const SECOND: &str = "
     CREATE INDEX audit_at ON audit (at);
 ";
 
+/// The identity is the same in all copies of a store. The filter in the kernel has it, too: a store of another one is not a later or
+/// an earlier state of this one.
+const THIRD: &str = "
+    CREATE TABLE identity (id TEXT NOT NULL) STRICT;
+    INSERT INTO identity (id) VALUES (lower(hex(randomblob(16))));
+";
+
 /// What a file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Contents {
@@ -176,6 +185,22 @@ pub(super) fn has_operations(connection: &Connection) -> rusqlite::Result<bool> 
 /// Whether the exemptions of a store, which may be of an older format, have the imports that they are of.
 pub(super) fn has_batches(connection: &Connection) -> rusqlite::Result<bool> {
     has_operations(connection)
+}
+
+/// The identity of a store; `None` if it is of a format without one.
+pub(super) fn identity(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    if format(connection)? < WITH_IDENTITY {
+        return Ok(None);
+    }
+    connection
+        .query_row("SELECT id FROM identity", [], |row| row.get(0))
+        .optional()
+}
+
+/// Gives a store, which is of the newest format, the identity of the one that it continues.
+pub(super) fn set_identity(connection: &Connection, id: &str) -> rusqlite::Result<()> {
+    connection.execute("UPDATE identity SET id = ?", [id])?;
+    Ok(())
 }
 
 /// The definitions of a file's tables, as SQLite stores them.

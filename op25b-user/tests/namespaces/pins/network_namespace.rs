@@ -2,17 +2,18 @@
 
 use std::{fs, path::Path, process::Command};
 
-use aya::maps::{Array, Map, MapData};
 use nix::sys::signal::Signal;
 use op25b::datapath::pinned_programs;
-use op25b_common::values::DescriptionChunk;
 use op25b_testlab::{
     filter::Filter,
     lab::{NetNs, Servers},
 };
 
 use super::word;
-use crate::support::scene::{OP25B, SMALL, Scene, eventually};
+use crate::support::{
+    description,
+    scene::{OP25B, SMALL, Scene, eventually},
+};
 
 /// The indices of the policy's interfaces.
 fn indices(scene: &Scene) -> Vec<String> {
@@ -203,27 +204,6 @@ fn pins_of_a_network_namespace_that_is_gone_are_taken_over() {
     assert_eq!(filter.stop().unwrap().code(), Some(0));
 }
 
-/// Removes the network namespace from the descriptions of pinned filters, as a version without it wrote them.
-fn forget_namespace(pins: &Path) {
-    for generation in fs::read_dir(pins.join("generations")).unwrap() {
-        let map = MapData::from_pin(generation.unwrap().path().join("DESCRIPTION")).unwrap();
-        let mut chunks = Array::<_, DescriptionChunk>::try_from(Map::Array(map)).unwrap();
-        let read: Vec<_> = chunks.iter().map(Result::unwrap).collect();
-        let mut text: Vec<u8> = read.concat();
-        text.truncate(text.iter().position(|byte| *byte == 0).unwrap_or(text.len()));
-        let mut description: serde_json::Value = serde_json::from_slice(&text).unwrap();
-        let members = description.as_object_mut().unwrap();
-        assert!(members.remove("network_namespace").is_some());
-        let mut text = serde_json::to_vec(&description).unwrap();
-        text.resize(read.len() * size_of::<DescriptionChunk>(), 0);
-        for (index, part) in (0_u32..).zip(text.chunks(size_of::<DescriptionChunk>())) {
-            let mut chunk = [0; size_of::<DescriptionChunk>()];
-            chunk.copy_from_slice(part);
-            chunks.set(index, chunk, 0).unwrap();
-        }
-    }
-}
-
 #[test]
 fn pins_of_a_version_that_names_no_network_namespace_are_taken_over() {
     let scene = Scene::new();
@@ -231,7 +211,7 @@ fn pins_of_a_version_that_names_no_network_namespace_are_taken_over() {
     let policy = scene.policy(SMALL);
     let [(_, pins), ..] = scene.router().places();
     let old = scene.filter(&policy);
-    forget_namespace(&pins);
+    description::forget(&pins, "network_namespace");
     old.leave_by(Signal::SIGKILL).unwrap();
     let filter = scene.filter(&policy);
     assert!(filter.log().contains("taking over a filter"), "{}", filter.log());

@@ -125,6 +125,9 @@ fn apply(connection: &mut Connection, parts: &Parts<'_>, at: Timestamp) -> rusql
     } = *parts;
     let transaction = connection.transaction()?;
     let mut newest = read::revision(&transaction)?;
+    if let Some(identity) = identity(sources, salvage) {
+        schema::set_identity(&transaction, &identity)?;
+    }
     if let Some(salvage) = salvage {
         for record in salvage.records.values() {
             write::replace(&transaction, record)?;
@@ -173,6 +176,16 @@ fn apply(connection: &mut Connection, parts: &Parts<'_>, at: Timestamp) -> rusql
         lines,
         has_other_records: !is_open || merged.iter().any(|(_, result)| is_merged(result)),
     })
+}
+
+/// The identity that the recovered store gets: that of the file that is open, or else of what can only be read row by row. One that
+/// is restored from an intact copy has its identity already.
+fn identity(sources: &[Source<'_>], salvage: Option<&Salvage>) -> Option<String> {
+    let open = sources.iter().find(|source| source.kind == SourceKind::Open);
+    match open.and_then(Source::connection) {
+        Some(open) => schema::identity(open).ok().flatten(),
+        None => salvage.and_then(|salvage| salvage.identity.clone()),
+    }
 }
 
 /// The number of changes that were lost with a store of which nothing is left is not known, but there were fewer than one a

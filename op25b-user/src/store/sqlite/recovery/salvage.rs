@@ -7,7 +7,7 @@ use ulid::Ulid;
 
 use crate::store::{
     Event, Operation, Record, Revision,
-    sqlite::{audit, operations, read, row},
+    sqlite::{audit, operations, read, row, schema},
 };
 
 /// More changes than any store has: a larger number is damage.
@@ -28,6 +28,8 @@ pub(super) struct Salvage {
     pub(super) operations: Vec<Operation>,
     /// The last revision, if it can be read.
     pub(super) last: Option<Revision>,
+    /// The identity of the store, if it can be read.
+    pub(super) identity: Option<String>,
 }
 
 impl Salvage {
@@ -38,6 +40,7 @@ impl Salvage {
             last: last.filter(|last| (1..LAST).contains(last)),
             events: events(connection, revision),
             operations: operations::readable(connection),
+            identity: schema::identity(connection).ok().flatten(),
             ..Self::default()
         };
         let newest: BTreeMap<Ulid, Revision> = salvage

@@ -14,6 +14,9 @@ use tokio::{sync::oneshot::error::RecvError, time::timeout};
 use tracing::{error, info};
 use ulid::Generator;
 
+mod other_store;
+
+use self::other_store::StoreAtStart;
 use super::{
     exemptions::active_set::ActiveSet,
     pauses::{PausedAt, log_ended},
@@ -25,7 +28,7 @@ use super::{
     store::{Opening, SharedStore},
 };
 use crate::{
-    datapath::{Description, Enforced, Filter, LoadedBy, LogLevel},
+    datapath::{Description, Directories, Enforced, Filter, LoadedBy, LogLevel},
     fault::{FaultKind, Faults},
     policy::{self, Nat64},
     store::{Record, Revision, StoreError, sqlite},
@@ -43,8 +46,12 @@ pub(crate) struct TakeoverOptions {
     pub(crate) bpffs: PathBuf,
     /// Whether the filter may end with this process.
     pub(crate) no_persist: bool,
+    /// Where the control socket is.
+    pub(crate) runtime_dir: PathBuf,
     /// Where exemptions are stored.
     pub(crate) state_dir: PathBuf,
+    /// The state directory whose filter is to be taken over, although its store is not the one in `state_dir`.
+    pub(crate) previous_state_dir: Option<PathBuf>,
     /// What the program logs about single packets.
     pub(crate) datapath_log: LogLevel,
     /// Called in a thread that is started before the process drops its privileges: the thread would keep them.
@@ -67,6 +74,7 @@ pub(crate) enum RunningPolicy {
 pub(crate) struct Takeover {
     datapath: Enforced,
     datapath_log: LogLevel,
+    directories: Option<Directories>,
     opening: Opening,
     opened_at: Instant,
     report_waiting: fn(&str),
@@ -92,7 +100,17 @@ impl Takeover {
     pub(crate) async fn begin(options: &TakeoverOptions) -> anyhow::Result<Self> {
         let faults = Faults::default();
         let datapath = pins::take(&options.bpffs, options.no_persist, &faults).await?;
+        let mut enforced = datapath.store_revision()?;
         if let Some(before) = datapath.description()? {
+            if let Some(recorded) = &before.directories {
+                let store = StoreAtStart {
+                    recorded,
+                    enforced,
+                    given: &options.state_dir,
+                    previous: options.previous_state_dir.as_deref(),
+                };
+                enforced = store.enforced_revision(options.begin_thread)?;
+            }
             info!(
                 pins = %options.bpffs.display(),
                 version = before.version,
@@ -102,7 +120,6 @@ impl Takeover {
                 "taking over a filter"
             );
         }
-        let enforced = datapath.store_revision()?;
         let store_options = sqlite::Options {
             enforced,
             faults: faults.clone(),
@@ -110,6 +127,7 @@ impl Takeover {
         Ok(Self {
             datapath,
             datapath_log: options.datapath_log,
+            directories: Directories::new(&options.bpffs, &options.runtime_dir, &options.state_dir),
             opened_at: Instant::now(),
             opening: SharedStore::open(&options.state_dir, store_options, options.begin_thread)
                 .context("cannot start a thread to open the exemption store")?,
@@ -173,7 +191,11 @@ impl Takeover {
             }
         };
         let reused = self.datapath.reusable(&file.compiled)?;
-        let mut prepared = load_with(file, loaded_by, records, self.datapath_log, &reused)?;
+        let directories = self.directories.map(|directories| Directories {
+            store: store.progress().identity(),
+            ..directories
+        });
+        let mut prepared = load_with(file, loaded_by, directories, records, self.datapath_log, &reused)?;
         prepared.new_interfaces = new_interfaces;
         let mut enforcer = Enforcer {
             datapath: self.datapath,
