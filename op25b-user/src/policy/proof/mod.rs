@@ -111,7 +111,7 @@ impl Prover<'_> {
         };
         let prefixes = sources::prefixes(policy, family, self.at);
         let mut expected = Sweep::new(&prefixes, Around::default(), |outer: &Around, span, item| {
-            outer.with(policy, span, *item)
+            outer.with(span, *item)
         });
         compiled.tables.walk(root, steps, &mut |first, last, class| {
             let class = class.and_then(|class| compiled.classes.get(class as usize));
@@ -155,7 +155,7 @@ impl Prover<'_> {
             return wrong(&tables, &policy);
         }
         let from = expected.until.max(self.at);
-        let restricted = around.restricted(self.policy);
+        let restricted = around.restricted();
         self.sets
             .prove(class.destinations, restricted, from)
             .map_err(|wrong| {

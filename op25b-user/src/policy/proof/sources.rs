@@ -11,7 +11,17 @@ use crate::{lpm::AddressFamily, policy::model::Policy};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Item {
     Pool(RuleIndex),
-    Exemption(RuleIndex),
+    Exemption(Exemption),
+}
+
+/// What the proof needs of an exemption, beside its prefix: along the address space the exemptions themselves are in no order, and each
+/// look at one of a million would wait for memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Exemption {
+    index: RuleIndex,
+    until: UnixSeconds,
+    /// It is for some destinations only.
+    is_restricted: bool,
 }
 
 /// The pools and exemptions around a range of sources.
@@ -29,6 +39,7 @@ pub(super) struct Around {
 #[derive(Debug)]
 struct Restricted {
     exemption: RuleIndex,
+    until: UnixSeconds,
     outer: Option<Rc<Self>>,
 }
 
@@ -41,8 +52,12 @@ pub(super) fn prefixes(policy: &Policy, family: AddressFamily, at: UnixSeconds) 
     let exemptions = (0..).zip(&policy.exemptions);
     let exemptions = exemptions.filter(|(_, exemption)| exemption.until() > at);
     let exemptions = exemptions.flat_map(|(index, exemption)| {
-        let nets = exemption.terms.prefixes.iter();
-        nets.map(move |net| (*net, Item::Exemption(index)))
+        let item = Item::Exemption(Exemption {
+            index,
+            until: exemption.until(),
+            is_restricted: !exemption.terms.destinations.is_empty(),
+        });
+        exemption.terms.prefixes.iter().map(move |net| (*net, item))
     });
     sorted(
         pools
@@ -53,7 +68,7 @@ pub(super) fn prefixes(policy: &Policy, family: AddressFamily, at: UnixSeconds) 
 
 impl Around {
     /// What is around a range inside a prefix of an item.
-    pub(super) fn with(&self, policy: &Policy, span: Span, item: Item) -> Self {
+    pub(super) fn with(&self, span: Span, item: Item) -> Self {
         let mut inside = self.clone();
         match item {
             Item::Pool(index) => {
@@ -61,12 +76,15 @@ impl Around {
                     inside.pool = Some((span.length, index));
                 }
             }
-            Item::Exemption(index) => {
-                let exemption = &policy.exemptions[index as usize];
-                let until = exemption.until();
-                if !exemption.terms.destinations.is_empty() {
+            Item::Exemption(Exemption {
+                index,
+                until,
+                is_restricted,
+            }) => {
+                if is_restricted {
                     inside.restricted = Some(Rc::new(Restricted {
                         exemption: index,
+                        until,
                         outer: self.restricted.clone(),
                     }));
                 } else if self
@@ -91,12 +109,12 @@ impl Around {
     }
 
     /// The exemptions with destinations that last longer than every destination is allowed, in ascending order.
-    pub(super) fn restricted(&self, policy: &Policy) -> Vec<RuleIndex> {
+    pub(super) fn restricted(&self) -> Vec<RuleIndex> {
         let (end, _) = self.everywhere();
         let mut lasting = Vec::new();
         let mut next = self.restricted.as_ref();
         while let Some(restricted) = next {
-            if policy.exemptions[restricted.exemption as usize].until() > end {
+            if restricted.until > end {
                 lasting.push(restricted.exemption);
             }
             next = restricted.outer.as_ref();
