@@ -20,18 +20,20 @@ pub(super) fn replace(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> io::Result<()> {
+    replace_with_mode(path, FILE_MODE, write)
+}
+
+/// The same with the permissions of the file.
+pub(super) fn replace_with_mode(
+    path: &Path,
+    mode: u32,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
     DirBuilder::new().recursive(true).mode(DIR_MODE).create(dir)?;
     let mut draft = OsString::from(path);
     draft.push(".new");
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(FILE_MODE)
-        .open(&draft)?;
-    // Whatever the umask is.
-    file.set_permissions(Permissions::from_mode(FILE_MODE))?;
+    let file = create(Path::new(&draft), mode)?;
     let written = (|| {
         let mut file = BufWriter::new(file);
         write(&mut file)?;
@@ -47,6 +49,23 @@ pub(super) fn replace(
     File::open(dir)?.sync_all()
 }
 
+/// Creates a draft. What is in its way, of a crash or a link of the directory's owner, is removed and not written to: root writes in
+/// the directory of the service's user as well.
+fn create(draft: &Path, mode: u32) -> io::Result<File> {
+    match fs::remove_file(draft) {
+        Err(error) if !is_missing(&error) => return Err(error),
+        _ => {}
+    }
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(draft)?;
+    // Whatever the umask is.
+    file.set_permissions(Permissions::from_mode(mode))?;
+    Ok(file)
+}
+
 /// Removes the file at `path`, if there is one. When this returns, it is gone from the disk.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
     // A read-only file system refuses to remove what is not there, too.
@@ -59,7 +78,21 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
+
+    #[test]
+    fn a_link_in_the_place_of_a_draft_is_replaced_and_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, other) = (dir.path().join("file"), dir.path().join("other"));
+        fs::write(&other, "of another").unwrap();
+        symlink(&other, dir.path().join("file.new")).unwrap();
+        replace_with_mode(&path, 0o600, |file| file.write_all(b"ours")).unwrap();
+        assert_eq!(fs::read(&other).unwrap(), b"of another");
+        assert!(fs::symlink_metadata(&path).unwrap().is_file());
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
 
     #[test]
     fn a_file_is_replaced_as_a_whole_or_not_at_all() {

@@ -1,17 +1,19 @@
 //! What filters had counted when they were detached, the last few of them: addresses of subscribers, which only the owner may read.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs,
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
 use jiff::Timestamp;
 
+use super::atomic;
+
 const PREFIX: &str = "detached-";
 const SUFFIX: &str = ".json";
+const MODE: u32 = 0o600;
 /// How many are kept.
 const KEPT: usize = 5;
 
@@ -19,33 +21,11 @@ const KEPT: usize = 5;
 pub(crate) fn write_detached(state_dir: &Path, at: Timestamp, text: &str) -> anyhow::Result<PathBuf> {
     let name = format!("{PREFIX}{}{SUFFIX}", at.strftime("%Y%m%dT%H%M%S%.3fZ"));
     let path = state_dir.join(name);
-    write(state_dir, &path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    let written = atomic::replace_with_mode(&path, MODE, |file| writeln!(file, "{text}"));
+    written.with_context(|| format!("cannot write {}", path.display()))?;
     // They would only be kept for longer.
     let _ = remove_oldest(state_dir);
     Ok(path)
-}
-
-fn write(dir: &Path, path: &Path, text: &str) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o750).create(dir)?;
-    let draft = path.with_extension("json.new");
-    let written = (|| {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&draft)?;
-        file.write_all(text.as_bytes())?;
-        file.write_all(b"\n")?;
-        file.sync_all()
-    })();
-    if let Err(error) = written {
-        // It takes space that may be what is missing.
-        let _ = fs::remove_file(&draft);
-        return Err(error);
-    }
-    fs::rename(&draft, path)?;
-    File::open(dir)?.sync_all()
 }
 
 fn remove_oldest(dir: &Path) -> io::Result<()> {

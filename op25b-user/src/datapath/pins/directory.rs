@@ -95,7 +95,7 @@ impl Pins {
         Ok(made)
     }
 
-    /// Gives everything in the directory to root, if this process is root's: once it has dropped its privileges it cannot use
+    /// Gives everything in the directory to root alone, if this process is root's: once it has dropped its privileges it cannot use
     /// what is another user's.
     pub(crate) fn adopt(&self) -> Result<(), PinsError> {
         fn adopt(path: &Path, depth: u8) -> Result<(), PinsError> {
@@ -113,10 +113,11 @@ impl Pins {
             Ok(())
         }
         if geteuid().is_root() {
-            adopt(&self.directory, 3)
-        } else {
-            Ok(())
+            adopt(&self.directory, 3)?;
+            let refused = PinsError::refused("limit the permissions of", &self.directory);
+            bpffs::keep_private(&self.directory).map_err(refused)?;
         }
+        Ok(())
     }
 
     /// Whether what is pinned here outlives this process.

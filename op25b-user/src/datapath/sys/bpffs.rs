@@ -102,7 +102,7 @@ pub(crate) fn make(directory: &Path) -> Result<Option<PathBuf>, BpffsError> {
 
 /// Takes away the permissions of others in a directory that is this user's, such as the root of a file system that an earlier
 /// version of op25b mounted.
-fn keep_private(directory: &Path) -> io::Result<()> {
+pub(crate) fn keep_private(directory: &Path) -> io::Result<()> {
     let found = fs::metadata(directory)?;
     let is_ours = found.uid() == geteuid().as_raw();
     // The root of the usual one is everybody's way to other directories.

@@ -1,8 +1,8 @@
 //! Pins that belong to another user than the daemon's.
 
 use std::{
-    fs,
-    os::unix::fs::{MetadataExt as _, chown},
+    fs::{self, Permissions},
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
     path::Path,
     process::Command,
 };
@@ -146,9 +146,11 @@ fn root_takes_the_pins_of_another_user_over_and_can_still_use_them_without_its_p
     fs::create_dir(&pins).unwrap();
     chown(&pins, Some(65534), Some(65534)).unwrap();
     filter_of_nobody(&scene, &pins).leave_by(Signal::SIGKILL).unwrap();
+    fs::set_permissions(&pins, Permissions::from_mode(0o755)).unwrap();
     let root = scene.filter_with(&scene.policy(SMALL), &[], &[("OP25B_BPFFS", word(&pins))]);
     assert!(root.log().contains("taking over a filter"), "{}", root.log());
-    assert_eq!(fs::metadata(&pins).unwrap().uid(), 0);
+    let found = fs::metadata(&pins).unwrap();
+    assert_eq!((found.uid(), found.mode() & 0o777), (0, 0o700));
     // A reload opens every pin and makes new ones.
     root.reload().unwrap();
     assert_eq!(root.stop().unwrap().code(), Some(0));
