@@ -1,12 +1,17 @@
-//! docs/reliability.md names a test for each fault and each defect, and every one of them exists.
+//! docs/reliability.md names a test for each fault and each defect, SECURITY.md for what is held; every one of them exists.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-fn document() -> String {
-    fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reliability.md")).unwrap()
+use op25b_testlab::paths;
+
+const RELIABILITY: &str = "docs/reliability.md";
+const SECURITY: &str = "SECURITY.md";
+
+fn document(name: &str) -> String {
+    fs::read_to_string(paths::workspace().join(name)).unwrap()
 }
 
 /// The package's source files.
@@ -22,14 +27,14 @@ fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
 }
 
 #[test]
-fn every_test_that_it_names_exists() {
+fn every_test_that_they_name_exists() {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
     for directory in ["src", "tests", "testlab/src", "testlab/tests"] {
         sources(&package.join(directory), &mut files);
     }
-    let document = document();
-    let rows = document.lines().filter(|line| line.starts_with('|'));
+    let documents = document(RELIABILITY) + &document(SECURITY);
+    let rows = documents.lines().filter(|line| line.starts_with('|'));
     // A test is named by its file and itself: `folder/file.rs::test`.
     let named = rows.flat_map(|row| row.split('`').filter(|word| word.contains(".rs::")));
     let mut missing = Vec::new();
@@ -52,7 +57,7 @@ fn every_test_that_it_names_exists() {
 
 #[test]
 fn every_row_of_a_fault_and_of_a_defect_names_a_test() {
-    let document = document();
+    let document = document(RELIABILITY);
     for heading in ["\n## What each fault does\n", "\n## Defects\n"] {
         let (_, section) = document.split_once(heading).unwrap();
         let section = section.split("\n## ").next().unwrap_or_default();
