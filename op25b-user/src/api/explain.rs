@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::FilePosition;
-use crate::store::Actor;
+use crate::{policy::Pause, store::Actor};
 
 /// The verdict of the program in the kernel on a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -31,10 +31,14 @@ pub struct Explained {
     pub reason: String,
     /// The rule that decided.
     pub rule: Option<Rule>,
-    /// Until when the source's pool is only monitored; null if it is enforced, or monitored without an end.
+    /// Until when the source's pool is only monitored, or a source in no pool passes during a pause; null if it is enforced, or
+    /// passes without an end.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub until: Option<Timestamp>,
+    /// The pause for which it passes until then; null if it passes for another reason.
+    #[serde(default)]
+    pub pause: Option<Pause>,
     /// The interfaces at which this happens: the one that was asked for, or those of the subscriber interfaces that agree. Empty
     /// if none was asked.
     #[serde(default)]
@@ -96,9 +100,12 @@ pub struct Elsewhere {
     pub reason: String,
     /// The rule that decided.
     pub rule: Option<Rule>,
-    /// Until when the source's pool is only monitored.
+    /// Until when the source's pool is only monitored, or a source in no pool passes during a pause.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub until: Option<Timestamp>,
+    /// The pause for which it passes until then; null if it passes for another reason.
+    #[serde(default)]
+    pub pause: Option<Pause>,
     /// Another XDP program that runs there instead of a filter, by its id.
     pub other_program: Option<u32>,
 }

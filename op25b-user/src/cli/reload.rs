@@ -112,8 +112,16 @@ async fn with_progress<T>(work: impl Future<Output = T>) -> T {
 
 /// Writes what changed or would change, and until when that must be confirmed.
 fn write_effects(out: &mut impl Write, answer: &ReloadAnswer) -> io::Result<()> {
-    if let Some(unconfirmed) = &answer.unconfirmed {
-        writeln!(out, "{unconfirmed}")?;
+    match &answer.unconfirmed {
+        // Of what is in force, and not of the file.
+        Some(unconfirmed) if answer.result != ReloadResult::Reloaded => {
+            writeln!(out, "the policy in force is {unconfirmed}")?;
+            if answer.result == ReloadResult::WouldReload {
+                writeln!(out, "  `op25b reload` confirms the file's, and does not go back")?;
+            }
+        }
+        Some(unconfirmed) => writeln!(out, "{unconfirmed}")?,
+        None => {}
     }
     // The first line says that nothing changes.
     if let Some(changes) = answer.changes.as_ref().filter(|changes| !changes.is_empty()) {

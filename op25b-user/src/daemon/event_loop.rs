@@ -90,6 +90,7 @@ impl Daemon {
                 event = self.interface_events.next() => self.follow_interface(enforcer, &event),
                 _ = self.ticks.tick() => {
                     self.tick(enforcer);
+                    self.follow_refused_file(enforcer);
                     enforcer.catch_up(self).await;
                     enforcer.hold_dates(self).await;
                     self.go_back_if_due(enforcer).await;

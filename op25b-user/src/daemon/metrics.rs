@@ -72,7 +72,7 @@ impl Daemon {
             policy: PolicyStatus {
                 file: description.policy_file.clone(),
                 sha256: description.policy_sha256.clone(),
-                loaded_at: description.loaded_at,
+                loaded_at: description.policy_loaded_at(),
                 loaded_by: description.loaded_by.clone(),
                 lists: description.lists.clone(),
             },

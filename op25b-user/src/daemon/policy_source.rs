@@ -304,7 +304,7 @@ impl RefusedFile {
             RunningPolicy::Described(running) if running.policy_sha256 == last_good.sha256 => Ok(()),
             RunningPolicy::Described(running) => bail!(
                 "{why}; the filter that was loaded at {} goes on without a daemon, as the last good policy, of {}, is another one",
-                shown(running.loaded_at),
+                shown(running.policy_loaded_at()),
                 shown(last_good.enforced_at)
             ),
             RunningPolicy::Unreadable => {

@@ -41,7 +41,7 @@ impl Daemon {
             policy_file: description.policy_file.clone(),
             state_dir: path::absolute(&self.options.state_dir).ok(),
             policy_sha256: description.policy_sha256.clone(),
-            loaded_at: description.loaded_at,
+            loaded_at: description.policy_loaded_at(),
             loaded_by: description.loaded_by.clone(),
             lists: description.lists.clone(),
             reloads: self.reloads.done,

@@ -18,20 +18,21 @@ use super::{
     options::Options,
     policy_source::{RefusedFile, ReloadAtStart, StartPolicy},
     process::{privileges, service},
-    reload::{WENT_BACK, Waiting},
+    reload::Waiting,
     state::{Daemon, Reloads},
 };
 use crate::{
     datapath::{InterfaceEvents, LoadedBy},
     enforcer::{Enforcer, NewInterfaces, Takeover, TakeoverOptions},
     fault::FaultKind,
+    report::WENT_BACK,
     state_dir::Unconfirmed,
 };
 
 /// How many threads may be at work at once beside the event loop: one that loads a policy, one that writes to the store, one
-/// that records operations there, one that backs it up, one that writes to the state directory, one that does so for an answer, and
-/// those of the control socket; so none waits for another kind.
-pub(crate) const THREADS: usize = 6 + control::THREADS;
+/// that records operations there, one that backs it up, one that writes to the state directory, one that does so for an answer, one
+/// that compares a refused policy file, and those of the control socket; so none waits for another kind.
+pub(crate) const THREADS: usize = 7 + control::THREADS;
 
 /// With what the reloads of a daemon begin.
 struct Beginning {

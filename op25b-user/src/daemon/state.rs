@@ -17,7 +17,7 @@ use super::{
     operations::Operations,
     options::Options,
     policy_source::RefusedFile,
-    reload::Waiting,
+    reload::{Comparisons, Waiting},
 };
 use crate::{datapath::InterfaceEvents, report::LastReload, state_dir::Unconfirmed};
 
@@ -72,6 +72,8 @@ pub(super) struct Reloads {
     pub(super) digest: Option<String>,
     /// Why the policy file is not enforced, since the start.
     pub(super) refused_file: Option<RefusedFile>,
+    /// How that is compared with what is enforced.
+    pub(super) comparisons: Comparisons,
     /// The reload that waits for a confirmation.
     pub(super) waiting: Option<Waiting>,
     /// The one that was not confirmed and was taken back.

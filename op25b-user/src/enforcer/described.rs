@@ -152,6 +152,7 @@ pub(crate) fn describe(file: &policy::File) -> Description {
             })
             .collect(),
         reached: file.reached.clone(),
+        unlisted: Some(policy.block.unlisted.name().to_owned()),
         pauses: file.pauses.clone(),
         pool_prefixes: policy
             .pools

@@ -78,7 +78,7 @@ pub struct LastReload {
     /// When it ended.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// What requested it: `SIGHUP`, `reload` or `watch`.
+    /// What requested it: `SIGHUP`, `reload` or `watch`; `went back` if it was taken back.
     pub asked_by: String,
     /// The user who requested it at the control socket.
     #[serde(default)]
@@ -88,4 +88,15 @@ pub struct LastReload {
     pub user: Option<String>,
     /// Why it was refused; none if it succeeded.
     pub refused: Option<String>,
+}
+
+/// What requests that a reload that was not confirmed is taken back.
+pub(crate) const WENT_BACK: &str = "went back";
+
+impl LastReload {
+    /// Whether the reload was done, and taken back as it was not confirmed.
+    #[must_use]
+    pub fn was_taken_back(&self) -> bool {
+        self.asked_by == WENT_BACK
+    }
 }

@@ -31,6 +31,7 @@ pub(crate) fn explained(explanation: Explanation, policy_file: &Path) -> Explain
         reason: here.reason,
         rule: here.rule,
         until: here.until,
+        pause: here.pause,
         interfaces,
         role,
         elsewhere: elsewhere
@@ -58,6 +59,7 @@ fn at(interfaces: Vec<String>, answer: Answer, policy_file: &Path) -> Elsewhere 
         reason: answer.reason.map_or(NO_FILTER, |reason| reason.name()).to_owned(),
         rule: answer.rule.map(|rule| matched_rule(rule, policy_file)),
         until: answer.until,
+        pause: answer.pause,
         other_program: answer.other_program,
     }
 }

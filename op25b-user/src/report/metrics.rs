@@ -207,13 +207,36 @@ impl Metrics {
 
     fn pools(&self, page: &mut MetricsPage) {
         let pools = self.status.pools.iter();
-        let known = pools.filter_map(|pool| Some((pool, pool.actual?)));
+        let known = pools.clone().filter_map(|pool| Some((pool, pool.actual?)));
         page.gauges(
             "pool_enforced",
             "1 if the tables in the kernel enforce the pool, 0 if they monitor it",
             known.map(|(pool, actual)| {
                 let is_enforced = actual.mode == PoolWord::Enforce;
                 (label("pool", &pool.name), i64::from(is_enforced))
+            }),
+        );
+        if self.status.policy_file.is_none() {
+            return;
+        }
+        page.gauge(
+            "pauses",
+            "Pauses that are in force: pools, or everything, are only monitored for a while",
+            signed(self.status.pauses.len()),
+        );
+        page.gauges(
+            "pool_paused",
+            "1 while the pool is only monitored for a pause, 0 if not",
+            pools
+                .clone()
+                .map(|pool| (label("pool", &pool.name), i64::from(pool.is_paused()))),
+        );
+        page.gauges(
+            "pool_pause_end_timestamp_seconds",
+            "Unix time at which the pause of the pool ends by itself; no value while there is none",
+            pools.filter(|pool| pool.is_paused()).filter_map(|pool| {
+                let until = pool.wanted?.until?;
+                Some((label("pool", &pool.name), until.as_second()))
             }),
         );
     }
@@ -328,6 +351,10 @@ fn sorted(page: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        policy::Pause,
+        report::{PoolState, PoolStatus},
+    };
 
     #[test]
     fn families_and_series_have_an_order_and_a_family_without_series_is_left_out() {
@@ -336,6 +363,41 @@ mod tests {
         let expected = "# HELP op25b_a A.\n# TYPE op25b_a gauge\nop25b_a 7\n# HELP op25b_b_total B.\n\
             # TYPE op25b_b_total counter\nop25b_b_total{x=\"1\"} 3\nop25b_b_total{x=\"2\"} 1\n";
         assert_eq!(sorted(page), expected);
+    }
+
+    #[test]
+    fn a_pause_has_series_and_the_policy_keeps_the_time_of_its_load() {
+        let pause = Pause::fake(Some("mobile"));
+        let state = |mode, until| Some(PoolState { mode, until });
+        let pool = |name: &str, wanted| PoolStatus {
+            name: name.to_owned(),
+            mode: "enforce".to_owned(),
+            prefixes: 1,
+            remembered: true,
+            enforce_from: None,
+            wanted,
+            actual: None,
+        };
+        let status = Status {
+            policy_file: Some("/etc/op25b/policy.yaml".into()),
+            pools: vec![
+                pool("homes", state(PoolWord::Enforce, None)),
+                pool("mobile", state(PoolWord::Monitor, Some(pause.until))),
+            ],
+            pauses: vec![pause],
+            ..Status::nothing()
+        };
+        let page = Metrics::of_kernel(status).to_text().unwrap();
+        let pauses = page
+            .lines()
+            .filter(|line| line.starts_with("op25b_p") && line.contains("pause"));
+        let expected = [
+            "op25b_pauses 1",
+            "op25b_pool_pause_end_timestamp_seconds{pool=\"mobile\"} 1795890600",
+            "op25b_pool_paused{pool=\"homes\"} 0",
+            "op25b_pool_paused{pool=\"mobile\"} 1",
+        ];
+        assert_eq!(pauses.collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -9,11 +9,13 @@ pub(crate) mod here;
 mod impact;
 mod metrics;
 mod not_in_force;
+mod paused;
 mod pool_addresses;
 mod reload;
 mod status;
 mod subscribers;
 
+pub(crate) use daemon::WENT_BACK;
 pub use daemon::{DaemonReport, ExemptionReport, LastReload};
 pub(crate) use diagnosis::{
     AskedKind, Attempts, Diagnosis, FilterState, Observation, Observed, Part, PlaceVerdict, Target,
@@ -24,6 +26,7 @@ pub(crate) use explained::{NO_FILTER, explained};
 pub(crate) use impact::impact;
 pub use impact::{Affected, Impact, PoolImpact};
 pub use metrics::Metrics;
+pub(crate) use paused::{paused, paused_until};
 pub(crate) use pool_addresses::{PoolReport, pool_reports};
 pub use reload::{Confirmed, PolicyInForce, ReloadAnswer, ReloadResult, UnconfirmedReload, WentBack};
 pub use status::{

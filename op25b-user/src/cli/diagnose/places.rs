@@ -5,7 +5,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use crate::{
     api::{Explained, Rule, RuleKind},
     policy::characters::printable,
-    report::{Observed, PlaceVerdict},
+    report::{Observed, PlaceVerdict, paused_until},
     time::show,
 };
 
@@ -158,6 +158,13 @@ fn why(explained: &Explained, clock: Clock<'_>) -> String {
         && let Some(missing) = explained.not_in_force.first()
     {
         return missing.text(explained.destination, now, time_zone);
+    }
+    if let Some(pause) = &explained.pause {
+        let what = match &explained.rule {
+            Some(rule) => format!("{} is", rule_name(rule)),
+            None => "it is in no pool, and `unlisted: drop` is".to_owned(),
+        };
+        return format!("{what} paused {}", paused_until(pause, time_zone));
     }
     match (&explained.rule, &*explained.reason) {
         (Some(rule), "blocked") => format!("{}, and no exemption", rule_name(rule)),

@@ -7,6 +7,7 @@ use crate::{
     api::{Exemption, Explained, FilePosition, NotInForce, NotInForceState, Origin, Removal, Rule, RuleKind},
     exemption::Terms,
     fault::{Fault, FaultKind},
+    policy::Pause,
     report::{
         AskedKind, Attempts, Diagnosis, FilterState, Observation, Observed, PlaceVerdict, SubscriberRow,
         Target, divide,
@@ -15,6 +16,10 @@ use crate::{
 };
 
 const ID: &str = "01KAXQ3T5BH6Z8W2N4R7C9D1EF";
+
+fn zone() -> TimeZone {
+    TimeZone::fixed(jiff::tz::offset(9))
+}
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -440,34 +445,46 @@ fn what_is_to_be_done_depends_on_the_cause() {
 
 #[test]
 fn a_pause_is_ended_by_resume_and_not_by_an_edit_of_the_policy() {
-    let monitored = explained("pass", "monitored", Some(pool()));
-    let operation = |what, minutes| Operation {
-        at: at("2026-11-28T18:00:00Z"),
-        by: alice(),
-        what,
-        pool: None,
-        reason: Some("INC-2071".into()),
-        detail: None,
-        until: Some(now() + jiff::SignedDuration::from_mins(minutes)),
-    };
-    for (operations, is_paused) in [
-        (vec![operation(OperationKind::Pause, 10)], true),
-        (vec![operation(OperationKind::Pause, -10)], false),
+    for (pause, rule, action, why) in [
         (
-            vec![
-                operation(OperationKind::Resume, 0),
-                operation(OperationKind::Pause, 10),
-            ],
-            false,
+            Pause::fake(Some("residential")),
+            Some(pool()),
+            "to block it: `op25b resume --pool residential`",
+            "pool residential is paused until 2026-11-29 03:30:00 +09:00 by 花子: OPS-812: メールが届かない",
+        ),
+        (
+            Pause::fake(Some("it's mobile")),
+            Some(pool()),
+            r"to block it: `op25b resume --pool 'it'\''s mobile'`",
+            "paused until",
+        ),
+        (
+            Pause::fake(None),
+            Some(pool()),
+            "to block it: `op25b resume`",
+            "pool residential is paused until",
+        ),
+        (
+            Pause::fake(None),
+            None,
+            "to block it: `op25b resume`",
+            "it is in no pool, and `unlisted: drop` is paused until 2026-11-29 03:30:00 +09:00 by 花子",
         ),
     ] {
-        let target = target("198.51.100.10/32", &[on("eth1", None, &monitored)]);
-        let mut diagnosis = Diagnosis {
-            operations,
-            ..diagnosis("198.51.100.10", AskedKind::Address, vec![target])
+        let reason = if rule.is_some() { "monitored" } else { "not_pooled" };
+        let explained = Explained {
+            until: Some(pause.until),
+            pause: Some(pause),
+            ..explained("pass", reason, rule)
         };
+        let target = target("198.51.100.10/32", &[on("eth1", None, &explained)]);
+        let mut diagnosis = diagnosis("198.51.100.10", AskedKind::Address, vec![target]);
         diagnosis.add_actions(None);
-        let is_resume = diagnosis.actions == ["to block it: `op25b resume`"];
-        assert_eq!(is_resume, is_paused, "{:?}", diagnosis.actions);
+        assert_eq!(diagnosis.actions, [action]);
+        let text = diagnosis.text(&zone());
+        assert!(
+            text.lines().next().is_some_and(|first| first.contains(why)),
+            "{text}"
+        );
     }
 }

@@ -97,6 +97,8 @@ fn shown_decision(decision: reference::Expected, file: &policy::File, flow: &Flo
         reason: decision.reason.name().into(),
         rule: decision.rule.and_then(|rule| shown_rule(rule, file, flow)),
         until,
+        // A policy file has none.
+        pause: None,
     }
 }
 

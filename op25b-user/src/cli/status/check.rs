@@ -1,7 +1,12 @@
 //! `op25b status --check`: one line and a code for a monitoring system, as plugins of Nagios and its successors have them.
 
+use jiff::tz::TimeZone;
+
 use super::headline::headline;
-use crate::report::{Enforcement, FileState, InterfaceState, PoolWord, Status};
+use crate::{
+    fault::FaultKind,
+    report::{Enforcement, FileState, InterfaceState, PoolWord, Status, paused},
+};
 
 /// A state of monitoring plugins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +52,7 @@ pub(super) struct Checked {
 }
 
 /// Judges a status, or why there is none.
-pub(super) fn check(status: Result<&Status, &anyhow::Error>) -> Checked {
+pub(super) fn check(status: Result<&Status, &anyhow::Error>, zone: &TimeZone) -> Checked {
     let status = match status {
         Ok(status) => status,
         Err(error) => {
@@ -57,7 +62,7 @@ pub(super) fn check(status: Result<&Status, &anyhow::Error>) -> Checked {
             };
         }
     };
-    let findings = findings(status);
+    let findings = findings(status, zone);
     let worst = findings.iter().map(|(state, _)| *state).max();
     let state = worst.unwrap_or(CheckState::Ok);
     let mut texts = vec![headline(status)];
@@ -82,7 +87,7 @@ pub(super) fn check(status: Result<&Status, &anyhow::Error>) -> Checked {
 }
 
 /// What is not as it should be. A text is empty if the headline says it.
-fn findings(status: &Status) -> Vec<(CheckState, String)> {
+fn findings(status: &Status, zone: &TimeZone) -> Vec<(CheckState, String)> {
     let mut findings = Vec::new();
     let mut critical = |text: String| findings.push((CheckState::Critical, text));
     if status.state != Enforcement::Enforced {
@@ -98,8 +103,8 @@ fn findings(status: &Status) -> Vec<(CheckState, String)> {
     if status.daemon.is_none() {
         warning(String::new());
     }
-    for pool in status.pools.iter().filter(|pool| pool.is_paused()) {
-        warning(format!("pool {} is paused", pool.name));
+    for pause in &status.pauses {
+        warning(format!("PAUSED {}", paused(pause, zone)));
     }
     for filter in &status.unreadable {
         warning(format!(
@@ -107,7 +112,12 @@ fn findings(status: &Status) -> Vec<(CheckState, String)> {
             filter.why
         ));
     }
+    // A reload that was taken back is one event: it refuses the file, which differs then.
+    let went_back = status.went_back.is_some();
     for fault in &status.faults {
+        if went_back && fault.kind == FaultKind::PolicyRefused {
+            continue;
+        }
         warning(format!("fault {}", fault.kind.name()));
     }
     if status
@@ -118,6 +128,7 @@ fn findings(status: &Status) -> Vec<(CheckState, String)> {
     }
     match status.file.as_ref().map(|file| file.state) {
         None | Some(FileState::Same) => {}
+        Some(FileState::Differs) if went_back => {}
         Some(FileState::Differs) => warning("the policy file differs from what is enforced".to_owned()),
         Some(FileState::Invalid) => {
             warning("the policy file differs from what is enforced and would be refused".to_owned());
@@ -130,15 +141,18 @@ fn findings(status: &Status) -> Vec<(CheckState, String)> {
     if status
         .last_reload
         .as_ref()
-        .is_some_and(|last| last.refused.is_some())
+        .is_some_and(|last| last.refused.is_some() && !last.was_taken_back())
     {
         warning("the last reload was refused".to_owned());
     }
     if status.unconfirmed_reload.is_some() {
         warning("a reload waits for `op25b confirm`".to_owned());
     }
-    if status.went_back.is_some() {
-        warning("a reload was not confirmed and was taken back".to_owned());
+    if let Some(back) = &status.went_back {
+        warning(format!(
+            "the reload by {} was not confirmed and was taken back",
+            back.by
+        ));
     }
     for interface in &status.interfaces {
         if interface.native_refused.is_some() {

@@ -30,6 +30,11 @@ impl<'z> Lines<'z> {
         show::instant(at, self.zone)
     }
 
+    /// The time zone of its times.
+    pub(super) fn zone(&self) -> &'z TimeZone {
+        self.zone
+    }
+
     /// A line.
     pub(super) fn line(&mut self, line: impl Display) {
         let _ = writeln!(self.text, "{line}");

@@ -74,7 +74,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let status = block_on(read_status(&args.paths));
     let mut stdout = anstream::stdout().lock();
     if args.check {
-        let checked = check::check(status.flatten().as_ref());
+        let checked = check::check(status.flatten().as_ref(), &TimeZone::system());
         writeln!(stdout, "{}", checked.line)?;
         return Ok(checked.state.exit_code().into());
     }
@@ -83,7 +83,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         serde_json::to_writer_pretty(&mut stdout, &status)?;
         writeln!(stdout)?;
     } else if args.brief.brief {
-        write!(stdout, "{}", brief::text(&status))?;
+        write!(stdout, "{}", brief::text(&status, &TimeZone::system()))?;
     } else {
         write!(stdout, "{}", text::text(&status, &TimeZone::system()))?;
     }

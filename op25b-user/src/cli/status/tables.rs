@@ -54,7 +54,8 @@ pub(super) fn pools(lines: &mut Lines<'_>, pools: &[PoolStatus]) {
     let header = ["pool", "wanted", "actual", "prefixes"].map(str::to_owned);
     let mut rows = vec![(header, None)];
     for pool in pools {
-        let wanted = pool.wanted.map(|wanted| pool_state(lines, wanted));
+        let paused = if pool.is_paused() { " (paused)" } else { "" };
+        let wanted = pool.wanted.map(|wanted| pool_state(lines, wanted) + paused);
         let actual = match pool.actual {
             None => "-".to_owned(),
             Some(actual) if pool.differs() => format!("DIFFERS: {}", pool_state(lines, actual)),

@@ -14,11 +14,12 @@ use super::{
 use crate::{
     datapath::LoadedBy,
     fault::{Fault, FaultKind},
+    policy::Pause,
     recent_warnings::RecentWarning,
     report::{
         Enforcement, EnforcementStatus, ExemptionReport, FileReport, FileState, FilterStatus,
         InterfaceReport, InterfaceState, LastReload, PoolState, PoolStatus, PoolWord, Status,
-        UnconfirmedReload, WentBack,
+        UnconfirmedReload, WENT_BACK, WentBack,
     },
 };
 
@@ -192,6 +193,48 @@ fn sick() -> Status {
     status
 }
 
+/// A pause of everything, and one of a pool that has a date besides.
+fn paused() -> Status {
+    let mut status = healthy();
+    let pause = Pause::fake(None);
+    let until = PoolState {
+        mode: PoolWord::Monitor,
+        until: Some(pause.until),
+    };
+    let mut mobile = pool("モバイル", until);
+    mobile.enforce_from = None;
+    let date = PoolState {
+        mode: PoolWord::Monitor,
+        until: Some(at("2026-12-31T15:00:00Z")),
+    };
+    status.pools = vec![mobile, pool("fibre", date)];
+    status.pauses = vec![pause];
+    status
+}
+
+#[test]
+fn a_pause_is_shown_where_it_holds_and_with_what_ends_it() {
+    let text = text(&paused(), &zone());
+    insta::assert_snapshot!(text.lines().take(12).collect::<Vec<_>>().join("\n"), @r"
+    MONITORING only, on 2 interfaces: no pool is enforced
+      daemon      process 24797 (op25b 0.1.0)
+      policy      /etc/op25b/policy.yaml
+      loaded      2026-11-28 23:09:35 +09:00 (reload by alice (uid 1000))
+      file        is what is enforced
+      paused      everything until 2026-11-29 03:30:00 +09:00 by 花子: OPS-812: メールが届かない; `op25b resume` ends it before
+      interface  role        wanted  actual  program  since
+      eth1       subscriber  auto    native  217      2026-11-25 13:39:47 +09:00
+      eth2       subscriber  auto    native  217      2026-11-25 13:39:47 +09:00
+      pool      wanted                                             actual   prefixes
+      モバイル  monitor until 2026-11-29 03:30:00 +09:00 (paused)  monitor  2
+      fibre     monitor until 2027-01-01 00:00:00 +09:00           monitor  2
+    ");
+    insta::assert_snapshot!(brief::text(&paused(), &zone()), @r"
+    eth1             ENFORCED   subscriber native     program 217; PAUSED everything until 2026-11-29 03:30:00 +09:00
+    eth2             ENFORCED   subscriber native     program 217; PAUSED everything until 2026-11-29 03:30:00 +09:00
+    ");
+}
+
 #[test]
 fn one_screen_says_all_of_a_router_that_is_as_it_should_be() {
     insta::assert_snapshot!(text(&healthy(), &zone()));
@@ -222,9 +265,9 @@ fn without_a_daemon_and_a_filter_the_policy_is_shown_all_the_same() {
 
 #[test]
 fn brief_is_one_line_for_each_interface() {
-    insta::assert_snapshot!(brief::text(&sick()));
+    insta::assert_snapshot!(brief::text(&sick(), &zone()));
     assert_eq!(
-        brief::text(&Status::nothing()),
+        brief::text(&Status::nothing(), &zone()),
         "NOT enforcing: no op25b filter is running on the interfaces of this network namespace\n"
     );
 }
@@ -304,21 +347,11 @@ const CONDITIONS: &[(Change, CheckState, &str)] = &[
         "enforcing on 2 interfaces, and no daemon runs",
     ),
     (
-        // For a while, and not as its date lies ahead.
-        |status| {
-            let until = PoolState {
-                mode: PoolWord::Monitor,
-                until: Some(at(LOADED)),
-            };
-            status.pools = vec![
-                pool("residential", enforced()),
-                pool("mobile", until),
-                pool("fibre", until),
-            ];
-            status.pools[2].enforce_from = None;
-        },
+        // A pause of many pools is one.
+        |status| *status = paused(),
         CheckState::Warning,
-        "enforcing on 2 interfaces; pool fibre is paused",
+        "MONITORING only, on 2 interfaces: no pool is enforced; PAUSED everything until 2026-11-29 03:30:00 +09:00 by 花子: \
+         OPS-812: メールが届かない",
     ),
     (
         |status| status.faults = sick().faults,
@@ -375,9 +408,20 @@ const CONDITIONS: &[(Change, CheckState, &str)] = &[
                 by: "alice".to_owned(),
                 sha256: String::new(),
             });
+            // All of that is one event.
+            let mut fault = sick().faults.remove(0);
+            fault.kind = FaultKind::PolicyRefused;
+            status.faults = vec![fault];
+            let mut last = sick().last_reload.unwrap();
+            last.asked_by = WENT_BACK.to_owned();
+            status.last_reload = Some(last);
+            status.file = Some(FileReport {
+                state: FileState::Differs,
+                why: None,
+            });
         },
         CheckState::Warning,
-        "enforcing on 2 interfaces; a reload was not confirmed and was taken back",
+        "enforcing on 2 interfaces; the reload by alice was not confirmed and was taken back",
     ),
     (
         |status| status.interfaces[1].native_refused = Some("too few queues".to_owned()),
@@ -414,7 +458,7 @@ fn each_condition_has_its_state_and_its_words_for_a_monitoring_system() {
     for (change, state, words) in CONDITIONS {
         let mut status = healthy();
         change(&mut status);
-        let checked = check(Ok(&status));
+        let checked = check(Ok(&status), &zone());
         let (text, data) = checked.line.split_once('|').unwrap();
         assert_eq!(
             (checked.state, text.split_once(" - ").unwrap().1),
@@ -430,9 +474,9 @@ fn each_condition_has_its_state_and_its_words_for_a_monitoring_system() {
 
 #[test]
 fn the_line_for_a_monitoring_system_has_the_worst_first_and_the_numbers_last() {
-    let checked = check(Ok(&sick()));
+    let checked = check(Ok(&sick()), &zone());
     insta::assert_snapshot!(checked.line);
-    let line = check(Ok(&healthy())).line;
+    let line = check(Ok(&healthy()), &zone()).line;
     assert!(
         line.starts_with("OP25B OK - enforcing on 2 interfaces|interfaces=2;;2:;0;2 pools_enforced=1;;;0;1 "),
         "{line}"
@@ -441,7 +485,7 @@ fn the_line_for_a_monitoring_system_has_the_worst_first_and_the_numbers_last() {
         line.contains(" blocked=8123c ") && line.ends_with(" exemptions=2;;;0 faults=0;0;;0"),
         "{line}"
     );
-    let refused = check(Err(&anyhow::anyhow!("not permitted")));
+    let refused = check(Err(&anyhow::anyhow!("not permitted")), &zone());
     assert_eq!(
         (refused.state, refused.line.as_str()),
         (CheckState::Unknown, "OP25B UNKNOWN - not permitted")

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     datapath::LoadedBy,
-    report::{FileReport, FileState, InterfaceReport, LastReload, Status},
+    report::{FileReport, FileState, InterfaceReport, LastReload, Status, paused},
 };
 
 /// How many of the daemon's newest warnings are shown.
@@ -79,7 +79,8 @@ fn policy(lines: &mut Lines<'_>, status: &Status) {
     if let Some(report) = &status.file {
         file(lines, report);
     }
-    if let Some(last) = &status.last_reload {
+    // What was taken back has a line of its own as long as it matters.
+    if let Some(last) = status.last_reload.as_ref().filter(|last| !last.was_taken_back()) {
         reload(lines, last);
     }
     if let Some(waiting) = &status.unconfirmed_reload {
@@ -93,16 +94,8 @@ fn policy(lines: &mut Lines<'_>, status: &Status) {
         );
     }
     for pause in &status.pauses {
-        let until = lines.shown(pause.until);
-        lines.labelled(
-            "paused",
-            format_args!(
-                "{} until {until}, by {}: {}; `op25b resume` ends it before",
-                pause.what(),
-                pause.user,
-                pause.reason.replace('\n', " ")
-            ),
-        );
+        let paused = paused(pause, lines.zone());
+        lines.labelled("paused", format_args!("{paused}; `op25b resume` ends it before"));
     }
     if let Some(back) = &status.went_back {
         let at = lines.shown(back.at);

@@ -112,7 +112,7 @@ fn detached(filter: FoundFilter) -> anyhow::Result<DetachedFilter> {
     let (policy_file, policy_sha256, loaded_at) = (
         description.policy_file.display().to_string(),
         description.policy_sha256.clone(),
-        description.loaded_at,
+        description.policy_loaded_at(),
     );
     let records = filter.records.map(|records| FilterRecords {
         interfaces: interfaces.clone(),

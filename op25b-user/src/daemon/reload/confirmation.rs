@@ -252,12 +252,10 @@ impl Daemon {
 /// The policy that is enforced.
 pub(super) fn in_force(enforcer: &Enforcer) -> PolicyInForce {
     let description = enforcer.description();
-    let loaded_by = description.loaded_by.as_ref();
     PolicyInForce {
         file: description.policy_file.clone(),
         sha256: description.policy_sha256.clone(),
-        // One that is loaded again for the store is the same policy.
-        loaded_at: loaded_by.map_or(description.loaded_at, |by| by.at),
+        loaded_at: description.policy_loaded_at(),
     }
 }
 

@@ -1,18 +1,18 @@
 //! What a reload would do, without doing it.
 
 use anyhow::Context as _;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
-use super::{confirmation::in_force, gaps};
+use super::{Waiting, confirmation::in_force, gaps};
 use crate::{
     daemon::{metrics::filter_records, state::Daemon},
     datapath::Prediction,
     enforcer::{Enforcer, Host as _},
-    policy::Policy,
+    policy::{Pauses, Policy},
     report::{
         Impact, ReloadAnswer, attempts,
         here::{self, Finding},
-        impact,
+        impact, paused,
     },
 };
 
@@ -38,6 +38,7 @@ impl Daemon {
         let result = self.try_dry_run(enforcer, since, &mut answer).await;
         answer.refused = result.err().map(|error| format!("{error:#}"));
         answer.in_force = Some(in_force(enforcer));
+        answer.unconfirmed = self.reloads.waiting.as_ref().map(Waiting::report);
         answer.conclude();
         answer
     }
@@ -49,6 +50,11 @@ impl Daemon {
         answer: &mut ReloadAnswer,
     ) -> anyhow::Result<()> {
         let policy = self.compare(enforcer, answer).await?.policy;
+        let pauses = enforcer.pauses().in_force(Timestamp::now());
+        answer.warnings.extend(pauses.map(|pause| {
+            let told = paused(pause, &TimeZone::system());
+            format!("PAUSED {told}; nobody becomes blocked before that, and the impact is that of the time after it")
+        }));
         // Also of a policy that is refused for an interface.
         match self.impact(enforcer, policy.clone(), since).await {
             Ok(impact) => answer.impact = Some(impact),
@@ -108,13 +114,12 @@ impl Daemon {
         let records = filter_records(enforcer)?;
         let with_stored = enforcer.with_stored();
         let (before, reached) = (enforcer.policy().clone(), enforcer.reached_dates().clone());
-        let pauses = enforcer.pauses().clone();
         let compute = move || {
             let mut before = with_stored(&before);
             before.mark_reached(&reached);
-            let mut after = with_stored(&policy);
-            // A pause outlives a reload.
-            after.pause(&pauses);
+            // A pause outlives a reload, and hides what the policies differ in until it ends.
+            before.pause(&Pauses::default());
+            let after = with_stored(&policy);
             impact(&before, &after, since, |visit| attempts(&records, visit))
         };
         self.run_while_waiting(enforcer, compute)

@@ -17,13 +17,11 @@ use crate::{
     enforcer::{Enforcer, Host as _, NewInterfaces},
     fault::FaultKind,
     policy::{self, ReachedDates},
-    report::LastReload,
+    report::{LastReload, WENT_BACK},
     state_dir::{KeptPolicy, Slot, Unconfirmed},
     store::{Actor, Operation, OperationKind},
 };
 
-/// What has the policy before loaded.
-pub(in crate::daemon) const WENT_BACK: &str = "went back";
 /// How long after a failure the next attempt is.
 const RETRY: Duration = Duration::from_secs(10);
 

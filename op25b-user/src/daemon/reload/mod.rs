@@ -3,6 +3,7 @@
 mod confirmation;
 mod dry_run;
 mod going_back;
+mod restored;
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +14,8 @@ use tracing::{error, info, warn};
 use self::confirmation::in_force;
 pub(super) use self::{
     confirmation::{Waiting, remaining, went_back},
-    going_back::{WENT_BACK, kept},
+    going_back::kept,
+    restored::Comparisons,
 };
 use super::{diagnostics, keeper::PolicyText, operations::reload_operation, process::service, state::Daemon};
 use crate::{

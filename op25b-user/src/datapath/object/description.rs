@@ -21,7 +21,7 @@ use crate::{
         stats::RecordLayout,
         sys::{map::MapError, network_namespace::NetworkNamespace},
     },
-    policy::{Pauses, ReachedDates},
+    policy::{Handling, Pauses, ReachedDates},
 };
 
 /// The policy of a loaded filter, and the process that loaded it.
@@ -57,6 +57,9 @@ pub struct Description {
     /// The dates of pools that were reached.
     #[serde(default)]
     pub reached: ReachedDates,
+    /// What is done with sources in no pool, as in the policy; none if an earlier version loaded the filter.
+    #[serde(default)]
+    pub unlisted: Option<String>,
     /// The pauses. The program ends them by itself: those whose end is past are over.
     #[serde(default)]
     pub pauses: Pauses,
@@ -156,12 +159,27 @@ impl Description {
             interfaces: Vec::new(),
             pools: Vec::new(),
             reached: ReachedDates::default(),
+            unlisted: None,
             pauses: Pauses::default(),
             pool_prefixes: Vec::new(),
             relays: 0,
             exemptions: 0,
             exemption_ends: Vec::new(),
         }
+    }
+
+    /// When the policy was loaded. A generation that is loaded again for the store or a pause has the same policy.
+    #[must_use]
+    pub fn policy_loaded_at(&self) -> Timestamp {
+        self.loaded_by.as_ref().map_or(self.loaded_at, |by| by.at)
+    }
+
+    /// Until when sources in no pool pass that the policy has dropped: the end of a pause of everything.
+    #[must_use]
+    pub fn unlisted_paused_until(&self) -> Option<Timestamp> {
+        let is_dropped = self.unlisted.as_deref() == Some(Handling::Drop.name());
+        let pause = self.pauses.of_everything().filter(|_| is_dropped);
+        pause.map(|pause| pause.until)
     }
 }
 

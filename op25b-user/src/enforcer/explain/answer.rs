@@ -11,11 +11,11 @@ use op25b_common::{
 use super::MatchedRule;
 use crate::{
     datapath::{
-        Decision, LoadError, TestRunError,
+        Decision, Description, LoadError, TestRunError,
         ask::{Asker, Point},
         probe::Packet,
     },
-    policy::{Flow, Role},
+    policy::{Flow, Pause, Role},
 };
 
 /// What happens to a packet at an interface.
@@ -29,8 +29,11 @@ pub(crate) struct Answer {
     pub(crate) reason: Option<Reason>,
     /// The rule that decided.
     pub(crate) rule: Option<MatchedRule>,
-    /// Until when its pool is only monitored; none if it is enforced, or monitored without an end.
+    /// Until when its pool is only monitored, or a source in no pool passes during a pause; none if it is enforced, or passes without
+    /// an end.
     pub(crate) until: Option<Timestamp>,
+    /// The pause for which it passes until then.
+    pub(crate) pause: Option<Pause>,
     /// Another XDP program that runs there instead of a filter.
     pub(crate) other_program: Option<u32>,
 }
@@ -39,6 +42,9 @@ pub(crate) struct Answer {
 pub(super) trait Names {
     /// The rule of a decision about a flow whose source has this class.
     fn rule(&self, decision: Decision, flow: &Flow, class: Option<&Class>) -> Option<MatchedRule>;
+
+    /// What was loaded with the rules.
+    fn description(&self) -> &Description;
 }
 
 /// Why there is no answer.
@@ -61,6 +67,7 @@ impl Answer {
             reason: None,
             rule: None,
             until: None,
+            pause: None,
             other_program,
         }
     }
@@ -95,12 +102,25 @@ impl Answer {
         };
         let until = class.filter(|_| is_monitored).map(|class| class.enforce_from);
         let until = until.filter(|until| ![ALWAYS_PAST, NEVER].contains(until));
+        let matched = names.rule(decision, &flow, class.as_ref());
+        let description = names.description();
+        let is_unlisted = role == Role::Subscriber && decision.reason == Reason::NotPooled;
+        let (until, pool) = if is_unlisted && decision.verdict == Verdict::Pass {
+            (description.unlisted_paused_until(), None)
+        } else {
+            let until = until.and_then(|until| Timestamp::from_second(until.into()).ok());
+            (until, matched.as_ref().map(|rule| rule.name.as_str()))
+        };
+        let now = Timestamp::now();
+        let pause = until.and_then(|until| description.pauses.cause(pool, until, now));
         Ok(Self {
             verdict: decision.verdict,
             role: Some(role),
             reason: Some(decision.reason),
-            rule: names.rule(decision, &flow, class.as_ref()),
-            until: until.and_then(|until| Timestamp::from_second(until.into()).ok()),
+            pause: pause.cloned(),
+            // A pause that is over keeps no source that is in no pool from being dropped.
+            until: until.filter(|_| !is_unlisted || pause.is_some()),
+            rule: matched,
             other_program: None,
         })
     }

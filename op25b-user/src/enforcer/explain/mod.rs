@@ -175,7 +175,10 @@ impl Enforcer {
         point: (Role, Option<u32>),
     ) -> Result<Answer, Refusal> {
         self.prepare_asker()?;
-        let names = ActiveNames(&self.active_set);
+        let names = ActiveNames {
+            active_set: &self.active_set,
+            description: &self.description,
+        };
         let asker = self
             .asker
             .as_mut()

@@ -7,25 +7,32 @@ use op25b_common::{
 
 use super::{MatchedRule, RuleKind, answer::Names};
 use crate::{
-    datapath::Decision,
+    datapath::{Decision, Description},
     enforcer::exemptions::active_set::ActiveSet,
     policy::{self, Exemption, Flow, Policy},
     store::Record,
 };
 
 /// The names that the daemon knows: of the policy and of the stored exemptions that it has numbered.
-pub(super) struct ActiveNames<'a>(pub(super) &'a ActiveSet);
+pub(super) struct ActiveNames<'a> {
+    pub(super) active_set: &'a ActiveSet,
+    pub(super) description: &'a Description,
+}
 
 impl Names for ActiveNames<'_> {
     fn rule(&self, decision: Decision, flow: &Flow, _: Option<&Class>) -> Option<MatchedRule> {
         let rule = numbered(decision)?;
         if let policy::Rule::Exemption(number) = rule {
             let stored = RuleIndex::try_from(number).ok();
-            if let Some(record) = stored.and_then(|number| self.0.by_number(number)) {
+            if let Some(record) = stored.and_then(|number| self.active_set.by_number(number)) {
                 return Some(stored_rule(record, flow));
             }
         }
-        rule_in_policy(self.0.policy(), rule, flow)
+        rule_in_policy(self.active_set.policy(), rule, flow)
+    }
+
+    fn description(&self) -> &Description {
+        self.description
     }
 }
 

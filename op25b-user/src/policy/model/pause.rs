@@ -64,6 +64,22 @@ impl Pause {
     }
 }
 
+#[cfg(test)]
+impl Pause {
+    /// Half an hour of 29 November 2026 in Japan, by 花子.
+    pub(crate) fn fake(pool: Option<&str>) -> Self {
+        Self {
+            pool: pool.map(str::to_owned),
+            except: Vec::new(),
+            at: "2026-11-28T18:00:00Z".parse().unwrap(),
+            until: "2026-11-28T18:30:00Z".parse().unwrap(),
+            uid: 1000,
+            user: "花子".to_owned(),
+            reason: "OPS-812:\nメールが届かない".to_owned(),
+        }
+    }
+}
+
 impl Pauses {
     /// The pauses, that of everything first.
     pub fn iter(&self) -> impl Iterator<Item = &Pause> {
@@ -86,6 +102,14 @@ impl Pauses {
     pub fn of_pool(&self, pool: &str) -> Option<&Pause> {
         let concern = self.0.iter().filter(|pause| pause.concerns(pool));
         concern.max_by_key(|pause| pause.until)
+    }
+
+    /// The pause that is why a pool or, without one, a source in no pool is only monitored, if it is in force and ends when that does.
+    #[must_use]
+    pub fn cause(&self, pool: Option<&str>, until: Timestamp, now: Timestamp) -> Option<&Pause> {
+        let pause = pool.map_or_else(|| self.of_everything(), |pool| self.of_pool(pool));
+        // The program knows no fractions of seconds.
+        pause.filter(|pause| pause.is_in_force(now) && pause.until.as_second() == until.as_second())
     }
 
     /// The pause of everything.
@@ -213,6 +237,26 @@ mod tests {
         // Shorter than that of everything.
         pauses.begin(pause(Some("b"), "2026-11-29T03:10:00Z"));
         assert_eq!(ends(&pauses, "b").unwrap(), "2026-11-29T03:10:00Z");
+    }
+
+    #[test]
+    fn a_pause_is_the_cause_of_what_is_monitored_as_long_as_it_lasts() {
+        let mut pauses = Pauses::default();
+        let end = "2026-11-29T03:30:00Z";
+        pauses.begin(pause(Some("a"), end));
+        let now = at("2026-11-29T03:10:00Z");
+        let user = |pool, until, now| {
+            let cause = pauses.cause(pool, at(until), now);
+            cause.map(|pause| pause.user.as_str())
+        };
+        assert_eq!(user(Some("a"), end, now), Some("hanako"));
+        assert_eq!(user(Some("a"), "2026-12-01T00:00:00Z", now), None, "its date");
+        assert_eq!(user(Some("b"), end, now), None);
+        assert_eq!(user(None, end, now), None, "a source in no pool");
+        assert_eq!(user(Some("a"), end, at(end)), None, "it is over");
+        pauses.begin(pause(None, end));
+        let of_everything = pauses.cause(None, at(end), now);
+        assert_eq!(of_everything.unwrap().user, "hanako");
     }
 
     #[test]

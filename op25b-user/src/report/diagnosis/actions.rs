@@ -1,5 +1,7 @@
 //! What changes the verdict of a diagnosis: the commands and edits, what lets pass before what blocks.
 
+use std::borrow::Cow;
+
 use ipnet::IpNet;
 
 use super::{
@@ -8,8 +10,7 @@ use super::{
 };
 use crate::{
     api::{Explained, FilePosition, NotInForce, NotInForceState, Rule},
-    policy::characters::printable,
-    store::OperationKind,
+    policy::{Pause, characters::printable},
 };
 
 /// The most actions that are proposed.
@@ -47,6 +48,9 @@ impl Diagnosis {
         {
             return Some(in_force(missing, part, subscriber));
         }
+        if let Some(pause) = &explained.pause {
+            return Some(resume(pause));
+        }
         match &*explained.reason {
             "exempt" => rule.map(no_longer_exempt),
             "blocked" => Some(add(part, None, subscriber)),
@@ -55,39 +59,32 @@ impl Diagnosis {
             "not_pooled" if self.kind != AskedKind::Prefix => Some(format!(
                 "{TO_BLOCK}add its prefix to a pool of the policy, then `op25b reload`"
             )),
-            "monitored" => rule.map(|rule| self.enforced(rule)),
+            "monitored" => rule.map(enforced),
             _ => None,
         }
-    }
-
-    /// What ends monitor mode.
-    fn enforced(&self, rule: &Rule) -> String {
-        if self.is_paused(&rule.name) {
-            return format!("{TO_BLOCK}`op25b resume`");
-        }
-        let place = rule.place.as_ref();
-        let place = place.map_or_else(String::new, |place| format!(" ({})", at(place)));
-        format!(
-            "{TO_BLOCK}`mode: enforce` and no later `enforce_from` for pool {}{place}, then `op25b reload`",
-            printable(&rule.name)
-        )
-    }
-
-    /// Whether a pause of a pool, or of all, lasts.
-    fn is_paused(&self, pool: &str) -> bool {
-        let mut newest_first = self.operations.iter();
-        let last = newest_first.find(|operation| {
-            matches!(operation.what, OperationKind::Pause | OperationKind::Resume)
-                && operation.pool.as_deref().is_none_or(|paused| paused == pool)
-        });
-        last.is_some_and(|operation| {
-            operation.what == OperationKind::Pause && operation.until.is_none_or(|until| until > self.at)
-        })
     }
 }
 
 /// What the actions begin with that block packets.
 const TO_BLOCK: &str = "to block it: ";
+
+/// What ends monitor mode.
+fn enforced(rule: &Rule) -> String {
+    let place = rule.place.as_ref();
+    let place = place.map_or_else(String::new, |place| format!(" ({})", at(place)));
+    format!(
+        "{TO_BLOCK}`mode: enforce` and no later `enforce_from` for pool {}{place}, then `op25b reload`",
+        printable(&rule.name)
+    )
+}
+
+/// What ends a pause.
+fn resume(pause: &Pause) -> String {
+    match &pause.pool {
+        Some(pool) => format!("{TO_BLOCK}`op25b resume --pool {}`", word(pool)),
+        None => format!("{TO_BLOCK}`op25b resume`"),
+    }
+}
 
 /// What puts an exemption in force.
 fn in_force(missing: &NotInForce, part: &Part, subscriber: Option<IpNet>) -> String {
@@ -129,6 +126,16 @@ fn add(part: &Part, exemption: Option<&NotInForce>, subscriber: Option<IpNet>) -
     let prefix = prefix.map_or_else(|| "PREFIX".to_owned(), address_or_prefix);
     let customer = exemption.map_or_else(|| "NAME".to_owned(), |one| quoted(&one.customer));
     format!("`op25b exempt add {prefix} --customer {customer} --ticket TICKET --expires 1y`")
+}
+
+/// A text as one word of a shell, quoted where it has to be.
+fn word(text: &str) -> Cow<'_, str> {
+    let is_plain = |character: char| character.is_alphanumeric() || "-_.".contains(character);
+    if text.chars().all(is_plain) {
+        text.into()
+    } else {
+        quoted(text).into()
+    }
 }
 
 /// A text as one word of a shell.

@@ -37,7 +37,8 @@ pub struct ReloadAnswer {
     /// Who would become blocked or free, of a dry run.
     #[serde(default)]
     pub impact: Option<Impact>,
-    /// Until when it must be confirmed; null if it needs no confirmation.
+    /// The reload that waits for a confirmation after this: this one or, of a dry run or of one that was refused, the one before it. Null
+    /// if none does.
     #[serde(default)]
     pub unconfirmed: Option<UnconfirmedReload>,
 }

@@ -125,7 +125,7 @@ pub async fn status(bpffs: &Path) -> Result<KernelStatus, StatusError> {
         status.policy_file = Some(description.policy_file.clone());
         status.policy_sha256 = Some(description.policy_sha256.clone());
         status.lists.clone_from(&description.lists);
-        status.loaded_at = Some(description.loaded_at);
+        status.loaded_at = Some(description.policy_loaded_at());
         status.loaded_by.clone_from(&description.loaded_by);
         // One whose filter runs nowhere has pools all the same.
         status.pools = pool_statuses(description, None, now);
@@ -181,6 +181,7 @@ fn only_found(found: &FoundInterface) -> InterfaceReport {
 fn filter_status(state: State, found: FoundFilter, now: Timestamp) -> FilterStatus {
     let pools = pool_statuses(&found.description, found.pool_starts.as_ref(), now);
     let description = found.description;
+    let loaded_at = description.policy_loaded_at();
     let expired = description
         .exemption_ends
         .iter()
@@ -198,7 +199,7 @@ fn filter_status(state: State, found: FoundFilter, now: Timestamp) -> FilterStat
         policy: PolicyStatus {
             file: description.policy_file,
             sha256: description.policy_sha256,
-            loaded_at: description.loaded_at,
+            loaded_at,
             loaded_by: description.loaded_by,
             lists: description.lists,
         },

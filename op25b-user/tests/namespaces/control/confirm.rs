@@ -153,6 +153,41 @@ fn a_reload_that_is_confirmed_stays_and_one_that_is_not_goes_back_also_over_a_ki
         (fault(&scene), &scene.daemon_report()["went_back"]),
         (None, &Value::Null)
     );
+    only_what_is_left_of_it_is_said_of_one_that_went_back(&scene);
+}
+
+/// One that went back is one event. Once the file is what is enforced again, nothing is left of it.
+fn only_what_is_left_of_it_is_said_of_one_that_went_back(scene: &Scene) {
+    let dry_run = || scene.op25b(&["reload", "--dry-run"]);
+    scene.policy(&named("six"));
+    assert_eq!(scene.op25b(&["reload", "--confirm", "1s"]).code, Some(0));
+    let waiting = dry_run().stdout;
+    assert!(
+        waiting.contains("nothing changes")
+            && waiting.contains("\nthe policy in force is not confirmed: goes back to policy ")
+            && waiting.contains("\n  `op25b reload` confirms the file's, and does not go back\n"),
+        "{waiting}"
+    );
+    eventually("it goes back", || {
+        scene.daemon_report()["went_back"]["at"].is_string()
+    });
+    let check = scene.op25b(&["status", "--check"]).stdout;
+    assert_eq!(check.matches("taken back").count(), 1, "{check}");
+    for other in ["policy_refused", "last reload", "file differs"] {
+        assert!(!check.contains(other), "{check}");
+    }
+    scene.policy(&named("five"));
+    eventually("nothing is left of it", || fault(scene).is_none());
+    assert_eq!(scene.daemon_report()["went_back"], Value::Null);
+    eventually("also on the disk", || {
+        !state(scene, "reload.unconfirmed.json").exists()
+    });
+    let check = scene.op25b(&["status", "--check"]).stdout;
+    assert!(
+        !check.contains("taken back") && !check.contains("refused"),
+        "{check}"
+    );
+    assert!(!dry_run().stdout.contains("not confirmed"));
 }
 
 #[test]

@@ -12,8 +12,8 @@ use serde::Serialize;
 use super::answer::Answered;
 use crate::{
     api::{Elsewhere, Explained, FilePosition, NotInForce, Rule, RuleKind},
-    policy::characters::printable,
-    report::NO_FILTER,
+    policy::{Pause, characters::printable},
+    report::{NO_FILTER, paused_until},
     time::show,
 };
 
@@ -69,9 +69,12 @@ pub(super) struct ShownDecision {
     pub(super) verdict: Cow<'static, str>,
     pub(super) reason: Cow<'static, str>,
     pub(super) rule: Option<ShownRule>,
-    /// Until when the pool is only monitored.
+    /// Until when the pool is only monitored, or a source in no pool passes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) until: Option<Timestamp>,
+    /// The pause for which it passes until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) pause: Option<Pause>,
 }
 
 /// Where the packet arrives, and in what.
@@ -145,6 +148,7 @@ impl ShownExplanation {
             reason,
             rule,
             until,
+            pause,
             interfaces,
             role,
             elsewhere,
@@ -162,7 +166,7 @@ impl ShownExplanation {
             nat64,
             port,
             policy_file,
-            program: ShownDecision::new(verdict, reason, rule, until),
+            program: ShownDecision::new(verdict, reason, rule, (until, pause)),
             place: Place {
                 interfaces,
                 role,
@@ -244,12 +248,18 @@ impl ShownExplanation {
 }
 
 impl ShownDecision {
-    fn new(verdict: String, reason: String, rule: Option<Rule>, until: Option<Timestamp>) -> Self {
+    fn new(
+        verdict: String,
+        reason: String,
+        rule: Option<Rule>,
+        (until, pause): (Option<Timestamp>, Option<Pause>),
+    ) -> Self {
         Self {
             verdict: verdict.into(),
             reason: reason.into(),
             rule: rule.map(ShownRule::new),
             until,
+            pause,
         }
     }
 
@@ -268,10 +278,16 @@ impl ShownDecision {
         format!("{}: no filter {place}{other}", self.verdict)
     }
 
-    /// Until when a pool is only monitored.
+    /// Until when a pool is only monitored, or a source in no pool passes, and for which pause.
     fn mode(&self, zone: &TimeZone) -> Option<String> {
-        let until = self.until?;
-        Some(format!("monitor until {}", show::minute(until, zone)))
+        match (&self.pause, self.until?) {
+            (Some(pause), _) if self.rule.is_none() => {
+                let paused = paused_until(pause, zone);
+                Some(format!("pass, not `unlisted: drop` (paused {paused})"))
+            }
+            (Some(pause), _) => Some(format!("monitor (paused {})", paused_until(pause, zone))),
+            (None, until) => Some(format!("monitor until {}", show::minute(until, zone))),
+        }
     }
 }
 
@@ -283,11 +299,12 @@ impl ShownElsewhere {
             reason,
             rule,
             until,
+            pause,
             other_program,
         } = elsewhere;
         Self {
             interfaces,
-            program: ShownDecision::new(verdict, reason, rule, until),
+            program: ShownDecision::new(verdict, reason, rule, (until, pause)),
             other_program,
         }
     }

@@ -111,6 +111,7 @@ fn interfaces_that_differ_are_shown_and_those_without_a_filter_are_named_as_such
                 reason: NO_FILTER.into(),
                 rule: None,
                 until: None,
+                pause: None,
                 other_program: Some(17),
             },
             Elsewhere {
@@ -119,6 +120,7 @@ fn interfaces_that_differ_are_shown_and_those_without_a_filter_are_named_as_such
                 reason: "not_tcp".into(),
                 rule: None,
                 until: None,
+                pause: None,
                 other_program: None,
             },
         ],
@@ -161,6 +163,61 @@ fn a_pool_whose_date_lies_ahead_is_monitored_until_then() {
     );
     let json = serde_json::to_value(&shown).unwrap();
     assert_eq!(json["until"], "2026-11-30T15:00:00Z");
+}
+
+#[test]
+fn what_passes_during_a_pause_is_told_with_the_pause() {
+    let pause = Pause::fake(Some("residential"));
+    let monitored = Explained {
+        verdict: "pass".into(),
+        reason: "monitored".into(),
+        until: Some(pause.until),
+        pause: Some(pause),
+        ..blocked()
+    };
+    let there = Elsewhere {
+        interfaces: vec!["eth3".into()],
+        verdict: "pass".into(),
+        reason: "monitored".into(),
+        rule: monitored.rule.clone(),
+        until: monitored.until,
+        pause: monitored.pause.clone(),
+        other_program: None,
+    };
+    let differing = Explained {
+        elsewhere: vec![there],
+        ..blocked()
+    };
+    let elsewhere = text(differing, false);
+    assert!(
+        elsewhere.contains("monitor (paused until 2026-11-29 03:30:00 +09:00 by 花子: "),
+        "{elsewhere}"
+    );
+    let monitored = shown(monitored, false);
+    insta::assert_snapshot!(monitored.text(&japan()), @r"
+    198.51.100.10 -> 203.0.113.1 port 25: pass
+      reason   monitored
+      rule     pool residential (198.51.100.0/24), /etc/op25b/policy.yaml:32:5
+      mode     monitor (paused until 2026-11-29 03:30:00 +09:00 by 花子: OPS-812: メールが届かない)
+      from     the enforced program
+    ");
+    let json = serde_json::to_value(&monitored).unwrap();
+    assert_eq!(json["pause"]["user"], "花子");
+
+    let pause = Pause::fake(None);
+    let unlisted = Explained {
+        reason: "not_pooled".into(),
+        rule: None,
+        until: Some(pause.until),
+        pause: Some(pause),
+        ..Explained::fake("192.0.2.1", "pass", "not_pooled")
+    };
+    insta::assert_snapshot!(text(unlisted, false), @r"
+    192.0.2.1 -> 203.0.113.1 port 25: pass
+      reason   not_pooled
+      mode     pass, not `unlisted: drop` (paused until 2026-11-29 03:30:00 +09:00 by 花子: OPS-812: メールが届かない)
+      from     the enforced program
+    ");
 }
 
 #[test]
@@ -211,6 +268,7 @@ fn the_text_reports_a_difference_from_the_reference() {
         reason: "not_pooled".into(),
         rule: None,
         until: None,
+        pause: None,
     });
     let text = wrong.text(&japan());
     assert!(

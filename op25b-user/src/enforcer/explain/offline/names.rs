@@ -60,11 +60,15 @@ impl Names for OfflineNames<'_> {
                 format!(
                     "number {} of the policy of {}, whose file has changed since",
                     number + 1,
-                    self.description.loaded_at
+                    self.description.policy_loaded_at()
                 ),
             ),
             policy::Rule::Exemption(_) => self.stored(flow, class),
         })
+    }
+
+    fn description(&self) -> &Description {
+        self.description
     }
 }
 
