@@ -110,6 +110,10 @@ fn run_compile(directory: &Path) -> Result<(), String> {
     if toolchain.needs_bootstrap {
         command.env("RUSTC_BOOTSTRAP", "1");
     }
+    // The same object wherever it is compiled: its debug information names no directory of this machine.
+    command
+        .env("CARGO_UNSTABLE_TRIM_PATHS", "true")
+        .env("CARGO_PROFILE_RELEASE_TRIM_PATHS", "all");
     // Set for the target of the outer build, which is not that of this one.
     for variable in [
         "RUSTFLAGS",

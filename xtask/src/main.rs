@@ -1,6 +1,7 @@
-//! `cargo xtask`: set-up, lab, demo, tests and measurements.
+//! `cargo xtask`: set-up, lab, demo, tests, measurements and packages.
 
 mod bench;
+mod dist;
 mod fuzz;
 mod inspect;
 mod lab;
@@ -17,7 +18,7 @@ use self::{
     setup::Incomplete,
 };
 
-/// Set-up, lab, demo, tests and measurements of op25b.
+/// Set-up, lab, demo, tests, measurements and packages of op25b.
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask")]
 struct Cli {
@@ -36,6 +37,7 @@ enum Command {
     /// Record the frames of the lab's hosts while mail and web pages take every path through it, for the tests to replay.
     Capture(Words),
     Mutants(mutants::Args),
+    Dist(dist::Args),
     /// Send blocked and allowed traffic through a filter during reloads, crashes, upgrades and interface changes, and count
     /// packets with a wrong verdict.
     Soak(Words),
@@ -71,6 +73,7 @@ fn run() -> anyhow::Result<ExitCode> {
         Command::Inspect(args) => inspect::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Mutants(args) => mutants::run(&args),
+        Command::Dist(args) => dist::run(&args),
         Command::Soak(words) => match lab::run("soak", &words, Build::Debug)? {},
         Command::Chaos(words) => match lab::run("chaos", &words, Build::Debug)? {},
         Command::Exemptions(words) => match lab::run("exemptions", &words, Build::Release)? {},
