@@ -3,7 +3,7 @@
 use anyhow::{Context as _, bail};
 
 use super::{
-    directories::{wrong_runtime_dir, wrong_state_dir},
+    directories::{self, told_elsewhere, wrong_runtime_dir},
     paths::Paths,
 };
 use crate::{
@@ -26,17 +26,17 @@ pub(super) fn ask<T>(
     paths: &Paths,
     request: impl AsyncFnOnce(Client) -> Result<T, ClientError>,
 ) -> anyhow::Result<Response<T>> {
-    if let Some(wrong) = wrong_state_dir(paths) {
-        bail!(wrong);
-    }
+    directories::check(paths)?;
     let client = Client::new(&paths.runtime_dir);
     match block_on(request(client))? {
         Ok(response) => Ok(Response::Done(response)),
         Err(ClientError::Refused(problem)) => Ok(Response::Refused(problem)),
-        Err(error) if error.is_absence() => match wrong_runtime_dir(paths) {
-            Some(wrong) => bail!(wrong),
-            None => Ok(Response::NoDaemon),
-        },
+        Err(error) if error.is_absence() => {
+            match wrong_runtime_dir(paths).or_else(|| told_elsewhere(paths)) {
+                Some(wrong) => bail!(wrong),
+                None => Ok(Response::NoDaemon),
+            }
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -46,7 +46,7 @@ pub(super) fn change<T>(
     paths: &Paths,
     request: impl AsyncFnOnce(Client) -> Result<T, ClientError>,
 ) -> anyhow::Result<Result<T, Box<Problem>>> {
-    if let Some(wrong) = wrong_state_dir(paths) {
+    if let Some(wrong) = directories::wrong(paths) {
         bail!("{wrong}: nothing was changed");
     }
     let client = Client::new(&paths.runtime_dir);
@@ -56,7 +56,7 @@ pub(super) fn change<T>(
         Err(error) => error,
     };
     if error.is_absence()
-        && let Some(wrong) = wrong_runtime_dir(paths)
+        && let Some(wrong) = wrong_runtime_dir(paths).or_else(|| told_elsewhere(paths))
     {
         bail!("{wrong}: nothing was changed");
     }
@@ -71,7 +71,7 @@ pub(super) fn change<T>(
         anyhow::Error::new(error).context("nothing was changed")
     } else {
         anyhow::Error::new(error).context(
-            "it is not known whether the change was made: check `op25b exempt history` once the daemon answers again",
+            "it is not known whether the change was made: check `op25b exempt history` and `op25b status` once the daemon answers again",
         )
     })
 }

@@ -1,4 +1,5 @@
-//! Whether the daemon that holds the pins uses the directories that a command was given.
+//! Whether the directories that a command was given are those of the filter here and its daemon, as the filter's description in the
+//! kernel names them.
 //!
 //! A command with another directory would say that no daemon runs, or read a store that nobody uses.
 
@@ -7,27 +8,85 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use anyhow::bail;
 use tokio::time::timeout;
 
 use super::{
     daemon::block_on,
     paths::{Paths, STATE_DIR},
+    stderr,
 };
 use crate::{
     daemon::{
         client::Client,
         control::{self, PROMPT},
     },
-    datapath::Holder,
+    datapath::{
+        Directories, Holder,
+        discover::{self, FoundFilter},
+        holder, pinned_policy,
+    },
     state_dir::is_same_directory,
 };
 
-/// What is wrong with `--state-dir`, if a daemon answers that uses another. Nothing is asked if the directory is the usual one.
-pub(super) fn wrong_state_dir(paths: &Paths) -> Option<String> {
+/// Fails with what is wrong with a directory, see [`wrong`].
+pub(super) fn check(paths: &Paths) -> anyhow::Result<()> {
+    match wrong(paths) {
+        Some(wrong) => bail!(wrong),
+        None => Ok(()),
+    }
+}
+
+/// What is wrong with `--state-dir` or `--runtime-dir`: another one is that of the pinned filter.
+pub(super) fn wrong(paths: &Paths) -> Option<String> {
+    let Some(used) = recorded(paths) else {
+        return wrong_for_daemon(paths);
+    };
+    let daemon = daemon(&paths.bpffs);
+    let told = |used: &Path, given: &Path, option: &str| {
+        let whose = match daemon {
+            Some(pid) => format!("the daemon, process {pid}, uses"),
+            None => format!(
+                "the daemon of the filter that is pinned in {} used",
+                paths.bpffs.display()
+            ),
+        };
+        format!(
+            "{whose} {}; you gave {} ({option})",
+            used.display(),
+            given.display()
+        )
+    };
+    if differ(&used.state, &paths.state_dir) {
+        return Some(told(&used.state, &paths.state_dir, "--state-dir"));
+    }
+    // Without a daemon there is no socket, wherever it is looked for.
+    (daemon.is_some() && differ(&used.runtime, &paths.runtime_dir))
+        .then(|| told(&used.runtime, &paths.runtime_dir, "--runtime-dir"))
+}
+
+/// The state directory of the pinned filter; without one, or if an earlier version loaded it, the one that was given.
+pub(super) fn state(paths: &Paths) -> PathBuf {
+    recorded(paths).map_or_else(|| paths.state_dir.clone(), |used| used.state)
+}
+
+/// The directories of the pinned filter; none if there is no filter, one of an earlier version, or one that this user may not read.
+fn recorded(paths: &Paths) -> Option<Directories> {
+    pinned_policy(&paths.bpffs).ok()??.description.directories
+}
+
+/// The daemon that holds a pin directory.
+fn daemon(bpffs: &Path) -> Option<u32> {
+    Some(Holder::find(bpffs).ok()??.pid())
+}
+
+/// What is wrong with `--state-dir`, as the daemon says, for a filter that does not name it. Nothing is asked if the directory is the
+/// usual one.
+fn wrong_for_daemon(paths: &Paths) -> Option<String> {
     if paths.state_dir == Path::new(STATE_DIR) {
         return None;
     }
-    let pid = Holder::find(&paths.bpffs).ok()??.pid();
+    let pid = daemon(&paths.bpffs)?;
     let client = Client::new(&paths.runtime_dir);
     let report = block_on(async { timeout(PROMPT, client.status()).await });
     let report = report.ok()?.ok()?.ok()?;
@@ -37,7 +96,7 @@ pub(super) fn wrong_state_dir(paths: &Paths) -> Option<String> {
 
 /// What is wrong with `--runtime-dir`, if a daemon holds the pins and its control socket is in another directory.
 pub(super) fn wrong_runtime_dir(paths: &Paths) -> Option<String> {
-    let pid = Holder::find(&paths.bpffs).ok()??.pid();
+    let pid = daemon(&paths.bpffs)?;
     let used = runtime_dir(pid)?;
     differ(&used, &paths.runtime_dir).then(|| told(pid, &used, &paths.runtime_dir, "--runtime-dir"))
 }
@@ -48,6 +107,84 @@ fn told(pid: u32, used: &Path, given: &Path, option: &str) -> String {
         used.display(),
         given.display()
     )
+}
+
+/// A filter on interfaces of this network namespace that is pinned elsewhere than where a command looks.
+struct Elsewhere {
+    interfaces: Vec<String>,
+    directories: Directories,
+}
+
+impl Elsewhere {
+    /// The filter and what is to be given to find it.
+    fn told(&self) -> String {
+        let Directories {
+            pins, runtime, state, ..
+        } = &self.directories;
+        let daemon = match holder(pins) {
+            Some(pid) => format!("process {pid}"),
+            None => "none runs".to_owned(),
+        };
+        format!(
+            "the filter on {} has --bpffs {} --runtime-dir {} --state-dir {} (daemon: {daemon})",
+            self.interfaces.join(", "),
+            pins.display(),
+            runtime.display(),
+            state.display()
+        )
+    }
+}
+
+/// The filters of this network namespace, if nothing is pinned where a command looks for one.
+fn elsewhere(paths: &Paths) -> Vec<Elsewhere> {
+    let is_here = !matches!(pinned_policy(&paths.bpffs), Ok(None)) || holder(&paths.bpffs).is_some();
+    if is_here {
+        return Vec::new();
+    }
+    let Ok(Ok(found)) = block_on(discover::find()) else {
+        return Vec::new();
+    };
+    let of = |filter: FoundFilter| {
+        let interfaces = filter.interfaces.into_iter();
+        let mut interfaces: Vec<_> = interfaces.map(|interface| interface.name).collect();
+        interfaces.sort();
+        Some(Elsewhere {
+            interfaces,
+            directories: filter.description.directories?,
+        })
+    };
+    found.filters.into_iter().filter_map(of).collect()
+}
+
+/// That nothing is pinned where a command looks, and which filters run here; none if there are none.
+pub(super) fn told_elsewhere(paths: &Paths) -> Option<String> {
+    let found: Vec<_> = elsewhere(paths).iter().map(Elsewhere::told).collect();
+    (!found.is_empty()).then(|| nothing_pinned(paths, &found.join("; ")))
+}
+
+fn nothing_pinned(paths: &Paths, found: &str) -> String {
+    format!(
+        "nothing is pinned in {} (--bpffs); {found}",
+        paths.bpffs.display()
+    )
+}
+
+/// The directories for a command that reports what is enforced in this network namespace: if nothing is pinned where it was told to
+/// look, and one filter runs here, those of that filter, which is said.
+pub(super) fn of_the_filter_here(paths: &Paths) -> anyhow::Result<Paths> {
+    check(paths)?;
+    let found = elsewhere(paths);
+    for filter in &found {
+        stderr::line(format_args!("op25b: {}", nothing_pinned(paths, &filter.told())));
+    }
+    Ok(match <[Elsewhere; 1]>::try_from(found) {
+        Ok([Elsewhere { directories, .. }]) => Paths {
+            bpffs: directories.pins,
+            runtime_dir: directories.runtime,
+            state_dir: directories.state,
+        },
+        Err(_) => paths.clone(),
+    })
 }
 
 /// Whether two paths are of different directories. If the disk does not answer in time, they are taken for the same: the command goes

@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use tokio::time::timeout;
 
-use super::{daemon::block_on, paths::Paths};
+use super::{daemon::block_on, directories::of_the_filter_here, paths::Paths};
 use crate::{
     daemon::{
         client::{Client, ClientError},
@@ -47,7 +47,8 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let text = block_on(read(&args.paths))??;
+    let paths = of_the_filter_here(&args.paths)?;
+    let text = block_on(read(&paths))??;
     match &args.output {
         Some(path) => {
             replace(path, text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;

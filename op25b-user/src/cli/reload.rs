@@ -12,9 +12,9 @@ use indicatif::ProgressBar;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use tokio::time::sleep;
 
-use super::{EXIT_NO, daemon::block_on, json, paths::Paths, stderr};
+use super::{EXIT_NO, daemon::change, json, paths::Paths, stderr};
 use crate::{
-    daemon::client::{Client, Reload},
+    daemon::client::Reload,
     report::{ReloadAnswer, ReloadResult},
     schema::Schema,
     time::{Reader, TimeError},
@@ -64,13 +64,17 @@ fn confirmation(text: &str) -> Result<SignedDuration, TimeError> {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let client = Client::new(&args.paths.runtime_dir);
     let reload = Reload {
         dry_run: args.dry_run,
         confirm_within: args.confirm,
         since: args.dry_run.then_some(args.since),
     };
-    let mut answer = block_on(with_progress(client.reload(&reload)))??;
+    let mut answer = match change(&args.paths, async |client| {
+        with_progress(client.reload(&reload)).await
+    })? {
+        Ok(answer) => answer,
+        Err(problem) => return Err((*problem).into()),
+    };
     answer.conclude();
     if args.json {
         json::print(Schema::Reload, &answer)?;

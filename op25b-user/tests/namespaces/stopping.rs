@@ -246,9 +246,11 @@ fn stop_says_that_the_filter_still_enforces_and_a_full_disk_does_not_keep_it_fro
     );
 
     // The state directory takes nothing: a file is in its place.
-    let file = scene.path("not-a-directory");
-    std::fs::write(&file, "").unwrap();
-    let detached = scene.op25b(&["stop", "--detach", "--state-dir", file.to_str().unwrap()]);
+    let [.., (_, state)] = scene.router().places();
+    std::fs::remove_dir_all(&state).unwrap();
+    std::fs::write(&state, "").unwrap();
+    let detached = scene.op25b(&["stop", "--detach"]);
+    std::fs::remove_file(&state).unwrap();
     assert_eq!(detached.code, Some(0), "{detached:?}");
     assert!(
         detached.stderr.contains("are lost: cannot write ")

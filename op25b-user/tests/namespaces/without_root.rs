@@ -88,13 +88,11 @@ fn a_member_of_the_group_sees_the_status_and_the_subscribers_through_the_daemon(
         &["export", "prefixes"],
     ] {
         let refused = as_member(&scene, words);
-        assert_eq!(
-            refused.refusal(),
-            format!(
-                "op25b: not permitted: join the group op25b (usermod -aG op25b nobody) or use sudo; this user may not open {}",
-                runtime.join("control.sock").display()
-            ),
-            "{words:?}"
+        let (refusal, socket) = (refused.refusal(), runtime.join("control.sock"));
+        assert!(
+            refusal.starts_with("op25b: not permitted: ")
+                && refusal.ends_with(&format!("this user may not open {}", socket.display())),
+            "{words:?}: {refusal}"
         );
     }
 }

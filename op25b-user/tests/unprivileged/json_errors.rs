@@ -82,11 +82,7 @@ fn without_a_daemon_a_change_is_a_problem_that_says_that_nothing_was_changed() {
     ] {
         let said = detail(&scene.op25b(words), 2, "no-daemon");
         assert!(said.contains("no daemon answers at "), "{said}");
-        assert_eq!(
-            said.contains("nothing was changed"),
-            words[0] == "exempt",
-            "{said}"
-        );
+        assert!(said.contains("nothing was changed"), "{said}");
         same_in_text(&scene, words, 2, &said);
     }
 }

@@ -287,11 +287,16 @@ fn operation(one: &Operation, clock: Clock<'_>) -> String {
         until.map(|until| format!("; until {}", show::instant(until, clock.time_zone))),
         detail.as_deref().map(|detail| format!("; {}", printable(detail))),
     ];
+    // What nobody asked for by name, as with a signal, is by no user.
+    let user = if *by == Actor::op25b() {
+        String::new()
+    } else {
+        format!(" by {}", actor(by))
+    };
     format!(
-        "{}  {} by {}{}",
+        "{}  {}{user}{}",
         show::instant(*at, clock.time_zone),
         what.name().replace('_', " "),
-        actor(by),
         more.into_iter().flatten().collect::<String>()
     )
 }

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use jiff::{Timestamp, tz::TimeZone};
 use ulid::Ulid;
 
@@ -175,10 +175,14 @@ fn pattern(text: Option<&str>) -> anyhow::Result<Option<Pattern>> {
         .transpose()
 }
 
-/// The store; an empty one if it does not exist.
+/// The store; an empty one if it does not exist in its directory.
 fn open(state_dir: &Path) -> anyhow::Result<Box<dyn Records>> {
     Ok(match sqlite::open_read_only(state_dir)? {
         Some(store) => Box::new(store),
+        None if !state_dir.is_dir() => bail!(
+            "no daemon runs, and {} (--state-dir), where it would keep exemptions, does not exist",
+            state_dir.display()
+        ),
         None => Box::new(NoRecords),
     })
 }

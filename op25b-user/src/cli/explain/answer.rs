@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::{
     api::Explained,
-    cli::{daemon::block_on, paths::Paths, stderr},
+    cli::{daemon::block_on, directories::of_the_filter_here, paths::Paths, stderr},
     daemon::client::{Client, ClientError},
     datapath::{Interfaces, pinned_elsewhere, requirements},
     enforcer::{Connection, Offline, explain_offline},
@@ -29,9 +29,10 @@ pub(in crate::cli) struct Answered {
 
 /// What the enforced program does with a connection, and which exemptions of its source do not let it pass.
 pub(in crate::cli) fn explain(connection: &Connection, paths: &Paths) -> anyhow::Result<Answered> {
-    match of_daemon(connection, paths)? {
+    let paths = of_the_filter_here(paths)?;
+    match of_daemon(connection, &paths)? {
         Some(answered) => Ok(answered),
-        None => of_kernel(connection, paths),
+        None => of_kernel(connection, &paths),
     }
 }
 

@@ -16,7 +16,7 @@ use clap::Args as ClapArgs;
 use jiff::tz::TimeZone;
 use tokio::time::timeout;
 
-use super::{EXIT_NOT_RUNNING, EXIT_PARTLY, daemon::block_on, paths::Paths};
+use super::{EXIT_NOT_RUNNING, EXIT_PARTLY, daemon::block_on, directories::of_the_filter_here, paths::Paths};
 use crate::{
     daemon::{client::Client, control::PROMPT},
     datapath::Description,
@@ -71,14 +71,14 @@ struct Brief {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let status = block_on(read_status(&args.paths));
+    let status = of_the_filter_here(&args.paths).and_then(|paths| block_on(read_status(&paths)).flatten());
     let mut stdout = anstream::stdout().lock();
     if args.check {
-        let checked = check::check(status.flatten().as_ref(), &TimeZone::system());
+        let checked = check::check(status.as_ref(), &TimeZone::system());
         writeln!(stdout, "{}", checked.line)?;
         return Ok(checked.state.exit_code().into());
     }
-    let status = status??;
+    let status = status?;
     if args.json {
         serde_json::to_writer_pretty(&mut stdout, &status)?;
         writeln!(stdout)?;

@@ -3,7 +3,13 @@
 mod keep;
 mod remaining;
 
-use std::{fs, io::Write, path::Path, process::ExitCode, time::Duration};
+use std::{
+    fs,
+    io::{self, Write},
+    path::Path,
+    process::ExitCode,
+    time::Duration,
+};
 
 use anyhow::{Context as _, bail};
 use clap::Args as ClapArgs;
@@ -11,7 +17,7 @@ use jiff::tz::TimeZone;
 use tokio::time::timeout;
 
 use self::remaining::Remaining;
-use super::{EXIT_NOT_RUNNING, daemon::block_on, paths::Paths, stderr};
+use super::{EXIT_NOT_RUNNING, daemon::block_on, directories, paths::Paths, stderr};
 use crate::{
     daemon::{
         client::Client,
@@ -44,6 +50,26 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    stop(args).map_err(|error| {
+        if is_denied(&error) {
+            error.context(
+                "not permitted: stopping a daemon and detaching its filter take root or the user who owns the pins",
+            )
+        } else {
+            error
+        }
+    })
+}
+
+/// Whether the system refused something for want of a permission.
+fn is_denied(error: &anyhow::Error) -> bool {
+    let mut causes = error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>());
+    causes.any(|cause| cause.kind() == io::ErrorKind::PermissionDenied)
+}
+
+fn stop(args: &Args) -> anyhow::Result<ExitCode> {
     let bpffs = &args.paths.bpffs;
     let mut stdout = anstream::stdout().lock();
     let has_ended = end_daemon(bpffs, &mut stdout)?;
@@ -71,9 +97,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Ok(Some(elsewhere)) => format!(" in the network namespace {}", elsewhere.namespace),
         _ => String::new(),
     };
+    // Where the filter's daemon keeps its store, whatever directory was given.
+    let state_dir = directories::state(&args.paths);
     match Pins::take_existing(bpffs)? {
         Some(pins) => {
-            match keep::keep(bpffs, &args.paths.state_dir) {
+            match keep::keep(bpffs, &state_dir) {
                 Ok(kept) => kept.iter().try_for_each(|line| writeln!(stdout, "{line}"))?,
                 Err(error) => stderr::line(format_args!(
                     "op25b: the counters and the records of subscribers are lost: {error:#}; detaching all the same"
@@ -94,7 +122,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                     "detached from {}{place}: nothing is blocked any more",
                     detached.join(", ")
                 )?;
-                if let Err(error) = keep::record(&args.paths.state_dir, &detached) {
+                if let Err(error) = keep::record(&state_dir, &detached) {
                     stderr::line(format_args!(
                         "op25b: this is not recorded in the store: {error:#}"
                     ));
@@ -118,15 +146,13 @@ fn write_remaining(stdout: &mut impl Write, bpffs: &Path) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Removes the control socket that a killed daemon left, and the directory if it is empty then.
+/// Removes the control socket that a killed daemon left. Its directory stays: it may have been made with an owner and a group.
 fn remove_socket(runtime_dir: &Path) -> anyhow::Result<()> {
     let socket = control::socket(runtime_dir);
     // A socket that accepts connections belongs to a daemon with other pins.
     if socket.exists() && !control::is_served(&socket) {
         fs::remove_file(&socket).with_context(|| format!("cannot remove {}", socket.display()))?;
     }
-    // It may belong to systemd, or contain other files.
-    let _ = fs::remove_dir(runtime_dir);
     Ok(())
 }
 

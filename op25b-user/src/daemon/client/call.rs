@@ -16,7 +16,7 @@ use hyper::{
     header::{CONTENT_TYPE, HOST, HeaderValue},
 };
 use hyper_util::rt::TokioIo;
-use nix::unistd::{Uid, User};
+use nix::unistd::{Group, Uid, User};
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 use tokio::{
@@ -26,7 +26,10 @@ use tokio::{
 use ulid::Ulid;
 
 use super::body::{Counted, Sent};
-use crate::{api::Problem, daemon::control::socket};
+use crate::{
+    api::Problem,
+    daemon::control::{GROUP, socket},
+};
 
 /// How long a daemon may take to answer a request that changes nothing.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -47,10 +50,7 @@ pub(crate) enum ClientError {
         source: io::Error,
     },
     /// This user may not connect.
-    #[error(
-        "not permitted: join the group op25b (usermod -aG op25b {user}) or use sudo; this user may not open {}",
-        path.display()
-    )]
+    #[error("not permitted: {}; this user may not open {}", how_to_join(user, has_group()), path.display())]
     Forbidden {
         /// The socket.
         path: PathBuf,
@@ -278,6 +278,22 @@ fn user() -> String {
     known.map_or_else(|| "USER".to_owned(), |user| user.name)
 }
 
+/// What permits a user to open the control socket.
+fn how_to_join(user: &str, has_group: bool) -> String {
+    if has_group {
+        format!("join the group {GROUP} (usermod -aG {GROUP} {user}) or use sudo")
+    } else {
+        format!(
+            "use sudo, or make the group {GROUP} (groupadd --system {GROUP}), restart the daemon and join it"
+        )
+    }
+}
+
+/// Whether this system has the group to which the daemon opens its socket, as far as that can be known.
+fn has_group() -> bool {
+    !matches!(Group::from_name(GROUP), Ok(None))
+}
+
 /// What a socket is to which nobody listens.
 fn remains(source: &io::Error) -> &'static str {
     if source.kind() == io::ErrorKind::ConnectionRefused {
@@ -307,6 +323,18 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+
+    #[test]
+    fn who_is_not_permitted_is_told_of_the_group_only_where_there_is_one() {
+        assert_eq!(
+            how_to_join("alice", true),
+            "join the group op25b (usermod -aG op25b alice) or use sudo"
+        );
+        assert_eq!(
+            how_to_join("alice", false),
+            "use sudo, or make the group op25b (groupadd --system op25b), restart the daemon and join it"
+        );
+    }
 
     #[tokio::test(start_paused = true)]
     async fn no_request_waits_for_a_stopped_daemon_for_ever() {

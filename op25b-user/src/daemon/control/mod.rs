@@ -26,7 +26,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-pub(crate) use self::socket::{is_served, socket};
+pub(crate) use self::socket::{GROUP, is_served, socket};
 pub(super) use self::{limits::THREADS, reads::OpenReader, shared::View};
 use self::{listening::Listening, server::Listener, shared::Shared};
 use super::{

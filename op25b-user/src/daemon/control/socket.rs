@@ -19,7 +19,7 @@ use tokio::net::UnixListener;
 use tracing::{info, warn};
 
 /// The group whose members may use the socket besides root.
-pub(super) const GROUP: &str = "op25b";
+pub(crate) const GROUP: &str = "op25b";
 
 /// Its owner and the group may connect, which takes the right to write.
 const MODE: u32 = 0o660;

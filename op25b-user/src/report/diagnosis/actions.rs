@@ -113,9 +113,9 @@ fn no_longer_exempt(rule: &Rule) -> String {
             "{TO_BLOCK}remove the exemption at {}, then `op25b reload`",
             at(place)
         ),
-        (None, id) => format!(
-            "{TO_BLOCK}`op25b exempt remove {} --reason '...'`",
-            printable(id.as_deref().unwrap_or("ID"))
+        (None, Some(id)) => format!("{TO_BLOCK}`op25b exempt remove {} --reason '...'`", printable(id)),
+        (None, None) => format!(
+            "{TO_BLOCK}start the daemon, which names the exemption; neither a policy file nor a store that can be read here has it"
         ),
     }
 }

@@ -90,7 +90,7 @@ fn reload_enforces_the_file_as_it_is_now_and_prints_the_changes() {
     let text = scene.op25b(&["status"]).stdout;
     assert!(text.contains("\n  reload      done at 20"), "{text}");
     assert_eq!(filter.stop().unwrap().code(), Some(0));
-    assert!(!runtime_dir(&scene).exists());
+    assert!(!runtime_dir(&scene).join("control.sock").exists());
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn without_a_daemon_a_reload_is_refused_in_one_line() {
     filter.reload().unwrap();
     filter.leave_by(Signal::SIGKILL).unwrap();
     assert_eq!(scene.op25b(&["stop", "--detach"]).code, Some(0));
-    assert!(!runtime_dir(&scene).exists());
+    assert!(!runtime_dir(&scene).join("control.sock").exists());
 }
 
 #[test]

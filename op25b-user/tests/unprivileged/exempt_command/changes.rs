@@ -127,7 +127,7 @@ fn a_daemon_that_does_not_answer_leaves_it_open_whether_it_was_done() {
         assert_eq!((answer.code, answer.stdout.as_str()), (Some(2), ""), "{answer:?}");
         assert!(
             answer.stderr.starts_with(
-                "op25b: it is not known whether the change was made: check `op25b exempt history`"
+                "op25b: it is not known whether the change was made: check `op25b exempt history` and `op25b status`"
             ),
             "{answer:?}"
         );
