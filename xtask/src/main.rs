@@ -1,6 +1,7 @@
 //! `cargo xtask`: set-up, lab, demo, tests, measurements and packages.
 
 mod bench;
+mod deb;
 mod dist;
 mod fuzz;
 mod inspect;

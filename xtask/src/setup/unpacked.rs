@@ -7,10 +7,9 @@ use std::{fs, process::Command};
 
 use anyhow::{Context as _, ensure};
 
-use op25b_host::{
-    paths,
-    process::{output_of, run_quietly},
-};
+use op25b_host::{paths, process::output_of};
+
+use crate::deb;
 
 /// The packages, each with a program of it that shows that it is there.
 pub const PACKAGES: [(&str, &str); 3] = [
@@ -65,27 +64,9 @@ pub fn unpack() -> anyhow::Result<()> {
 
 fn fetch(name: &str) -> anyhow::Result<()> {
     let directory = paths::unpacked(name)?;
-    let download = tempfile::tempdir().context("cannot make a temporary directory")?;
-    run_quietly(
-        Command::new("apt-get")
-            .args(["download", name])
-            .current_dir(download.path()),
-    )?;
-    let package = fs::read_dir(download.path())
-        .context("cannot read the temporary directory")?
-        .filter_map(Result::ok)
-        .map(|file| file.path())
-        .find(|file| file.extension().is_some_and(|extension| extension == "deb"))
-        .context("apt-get download left no package behind")?;
     // Unpacked beside and renamed, so that a half-unpacked one is never taken for a whole one.
     let partial = directory.with_extension(format!("partial-{}", std::process::id()));
-    fs::create_dir_all(&partial).with_context(|| format!("cannot make {}", partial.display()))?;
-    run_quietly(
-        Command::new("dpkg-deb")
-            .arg("--extract")
-            .arg(&package)
-            .arg(&partial),
-    )?;
+    deb::unpack(Command::new("apt-get"), name, &partial)?;
     if fs::rename(&partial, &directory).is_err() {
         fs::remove_dir_all(&partial).with_context(|| format!("cannot remove {}", partial.display()))?;
     }
