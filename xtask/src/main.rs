@@ -9,6 +9,7 @@ mod lab;
 mod mutants;
 mod setup;
 mod suite;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -50,6 +51,7 @@ enum Command {
     /// Send a daemon thousands of requests generated from docs/openapi.json, valid and invalid ones, and check its responses
     /// against that description.
     Api(Words),
+    Vm(vm::Args),
     /// Print what this process lacks for running the tests.
     #[command(hide = true)]
     Lacks,
@@ -79,6 +81,7 @@ fn run() -> anyhow::Result<ExitCode> {
         Command::Chaos(words) => match lab::run("chaos", &words, Build::Debug)? {},
         Command::Exemptions(words) => match lab::run("exemptions", &words, Build::Release)? {},
         Command::Api(words) => match lab::run("api", &words, Build::Debug)? {},
+        Command::Vm(args) => vm::run(&args),
         Command::Lacks => Ok(suite::lacks()),
         Command::Lab(words) => match lab::run("lab", &words, Build::None)? {},
     }

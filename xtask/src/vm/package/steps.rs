@@ -1,0 +1,270 @@
+//! What is done to the router, in order.
+
+use std::{thread, time::Duration};
+
+use super::router::{Expected, Router};
+
+/// How many frames at least are sent in a step about the traffic.
+const FRAMES: u32 = 2_000;
+/// How many at least in each of both upgrades, which are sent in larger bursts.
+const UPGRADE_FRAMES: u32 = 50_000;
+const UPGRADE_BURST: u32 = 20;
+/// How long the service manager may take.
+const SOON: Duration = Duration::from_mins(2);
+/// How long after a SIGSTOP the watchdog has acted: twice `WatchdogSec=`.
+const WATCHDOG: Duration = Duration::from_mins(4);
+/// How long an interface is missing after a boot.
+const ABSENT: Duration = Duration::from_secs(15);
+
+/// Where the policy is.
+const POLICY: &str = "/etc/op25b/policy.yaml";
+/// Blocks the subscriber who sends.
+const ENFORCING: &str = "version: 1
+interfaces:
+  - { name: sub0, role: subscriber, wait: true }
+pools:
+  - { name: residential, prefixes: [192.0.2.0/24] }";
+/// A key that there is not.
+const MISTAKEN: &str = "version: 1
+interfaces:
+  - { name: sub0, rolle: subscriber }
+pools:
+  - { name: residential, prefixes: [192.0.2.0/24] }";
+
+/// The daemon's process and how often it was restarted.
+const PROCESS: &str = "systemctl show op25b.service --property=MainPID --value";
+/// When the interface appeared, came up and got its filter.
+const APPEARANCE: &str = "journalctl --boot --output=short-monotonic | grep -w sub0 | tail -n 12";
+/// How many packets of the subscriber were blocked.
+const COUNT: &str =
+    "op25b subscribers --json | tr -d ' \\n' | grep -oE '\"packets\":[0-9]+' | head -n 1 | cut -d: -f2";
+/// True once the daemon is up and enforces.
+const ENFORCES: &str = "systemctl is-active op25b.service && op25b status";
+
+/// All of it.
+pub fn run(router: &mut Router) -> anyhow::Result<()> {
+    install(router);
+    enforce(router)?;
+    unit(router);
+    reloads(router);
+    faults(router);
+    upgrades(router);
+    boots(router);
+    removal(router);
+    Ok(())
+}
+
+fn install(router: &mut Router) {
+    router.step("before", Expected::Open, FRAMES, |_| Ok(()));
+    router.step("install", Expected::Open, FRAMES, |router| {
+        let package = router.package(false);
+        let text = router.output(&format!("dpkg --install {package} 2>&1"))?;
+        print!("{text}");
+        router.output("systemctl is-enabled op25b.service && systemctl is-active op25b.service && op25b check /etc/op25b/policy.yaml")?;
+        Ok(())
+    });
+}
+
+/// The first policy names an interface that there is not.
+const AS_INSTALLED: [&str; 1] = ["edit-me"];
+/// What a policy with a mistake brings about.
+const REFUSED: [&str; 3] = ["rolle", "refused", "last good policy"];
+/// What systemd reports of a process that was killed, by the test or by the watchdog.
+const KILLED: [&str; 4] = ["killed", "watchdog", "Watchdog", "Failed with result"];
+/// What is reported of an interface that is not there.
+const ABSENT_NIC: [&str; 2] = ["waiting for it", "missing"];
+
+fn enforce(router: &mut Router) -> anyhow::Result<()> {
+    journal(router, "installation", &AS_INSTALLED);
+    router.write(POLICY, ENFORCING)?;
+    router.step("reload: enforce", Expected::Changes, FRAMES, |router| {
+        router.output("op25b check --here /etc/op25b/policy.yaml && systemctl reload op25b.service")?;
+        router.wait("enforcement", SOON, ENFORCES)
+    });
+    router.step("enforced", Expected::Enforced, 2 * FRAMES, |_| Ok(()));
+    router.check(
+        "the filter runs in native mode",
+        "ip -d link show sub0 | grep -w prog/xdp && op25b status | grep -E 'sub0.*native'",
+    );
+    router.check(
+        "the subscriber is listed as blocked",
+        "op25b subscribers | grep -F 192.0.2.10",
+    );
+    Ok(())
+}
+
+/// What systemd reports of the unit.
+fn unit(router: &mut Router) {
+    router.check(
+        "systemd-analyze verify has no complaint",
+        "text=$(systemd-analyze verify --man=no op25b.service op25b-metrics.service op25b-metrics.timer 2>&1) && echo \"$text\" && test -z \"$text\"",
+    );
+    router.check(
+        "systemd-analyze security finds an exposure of at most 2.5",
+        "systemd-analyze security --no-pager --threshold=25 op25b.service",
+    );
+}
+
+/// What the unit has written to the journal above info since the last time: lines without one of the words are not wanted.
+fn journal(router: &mut Router, during: &str, words: &[&str]) {
+    let unwanted = if words.is_empty() {
+        "cat".to_owned()
+    } else {
+        format!("grep -vE '{}'", words.join("|"))
+    };
+    router.check(
+        &format!("{during}: the journal has only the warnings that it should have"),
+        &format!(
+            "text=$(journalctl --quiet --unit=op25b.service --priority=notice --output=short-monotonic --cursor-file=/var/tmp/journal)
+             echo \"$text\"
+             ! echo \"$text\" | grep . | {unwanted} | grep ."
+        ),
+    );
+}
+
+fn reloads(router: &mut Router) {
+    router.step("reload: another policy", Expected::Enforced, FRAMES, |router| {
+        router.write(
+            POLICY,
+            &format!("{ENFORCING}\nrelays:\n  - {{ name: smtp, prefixes: [203.0.113.25] }}"),
+        )?;
+        router.output("systemctl reload op25b.service").map(drop)
+    });
+    router.step("reload: a mistake", Expected::Enforced, FRAMES, |router| {
+        router.write(POLICY, MISTAKEN)?;
+        router.refused("systemctl reload op25b.service")?;
+        router.output("systemctl is-active op25b.service")?;
+        router.write(POLICY, ENFORCING)?;
+        router.output("systemctl reload op25b.service").map(drop)
+    });
+    journal(router, "reloads", &REFUSED);
+}
+
+fn faults(router: &mut Router) {
+    router.step("kill -9", Expected::Enforced, FRAMES, |router| {
+        let before = router.output(PROCESS)?;
+        router.output(&format!("kill -9 {before}"))?;
+        router.wait("a restart", SOON, &another_process(&before))
+    });
+    router.step(
+        "SIGSTOP until the watchdog acts",
+        Expected::Enforced,
+        FRAMES,
+        |router| {
+            let before = router.output(PROCESS)?;
+            router.output(&format!("kill -STOP {before}"))?;
+            router.wait("a restart", WATCHDOG, &another_process(&before))?;
+            router
+                .output("journalctl --boot --unit=op25b.service | grep -i 'watchdog timeout'")
+                .map(drop)
+        },
+    );
+    journal(router, "crashes", &KILLED);
+}
+
+/// True once the daemon is up again as another process.
+fn another_process(before: &str) -> String {
+    let before = before.trim();
+    format!("test \"$({PROCESS})\" != {before} && {ENFORCES}")
+}
+
+fn upgrades(router: &mut Router) {
+    router.check(
+        "the subscriber's record has a count",
+        &format!("{COUNT} > /var/tmp/count && cat /var/tmp/count"),
+    );
+    router.send_at_once(UPGRADE_BURST);
+    for (name, newer) in [("upgrade to another layout", true), ("downgrade", false)] {
+        router.step(name, Expected::Enforced, UPGRADE_FRAMES, |router| {
+            let package = router.package(newer);
+            let text = router.output(&format!(
+                "dpkg --install --force-downgrade --force-confold {package} 2>&1"
+            ))?;
+            print!("{text}");
+            router.wait("enforcement", SOON, ENFORCES)
+        });
+    }
+    router.send_at_once(1);
+    router.check(
+        "the subscriber's record goes on where it was before both upgrades",
+        &format!("after=$({COUNT}); echo $after; test $after -gt $(cat /var/tmp/count)"),
+    );
+    journal(router, "upgrades", &[]);
+}
+
+fn boots(router: &mut Router) {
+    router.step("reboot", Expected::EnforcedOrDown, FRAMES, |router| {
+        router.reboot()?;
+        router.output(ENFORCES).map(drop)
+    });
+    seen(router);
+    journal(router, "reboot", &[]);
+    router.step("after the reboot", Expected::Enforced, FRAMES, |_| Ok(()));
+    router.step("reboot without the NIC", Expected::EnforcedOrDown, 0, |router| {
+        router.reboot_without_nic()?;
+        thread::sleep(ABSENT);
+        router.output("systemctl is-active op25b.service").map(drop)
+    });
+    router.step("the NIC appears 15 s late", Expected::Gap, 0, |router| {
+        router.add_nic()?;
+        router.wait("enforcement", SOON, ENFORCES)?;
+        print!("{}", router.output(APPEARANCE)?);
+        Ok(())
+    });
+    router.step("once the filter runs on it", Expected::Enforced, FRAMES, |_| {
+        Ok(())
+    });
+    journal(router, "late interface", &ABSENT_NIC);
+    router.step(
+        "reboot with a mistake in the policy",
+        Expected::EnforcedOrDown,
+        FRAMES,
+        |router| {
+            router.write(POLICY, MISTAKEN)?;
+            router.reboot()?;
+            router.output("systemctl is-active op25b.service").map(drop)
+        },
+    );
+    seen(router);
+    router.step("after that reboot", Expected::Enforced, FRAMES, |_| Ok(()));
+    journal(router, "reboot with a mistake", &REFUSED);
+    router.check(
+        "the status names the policy that was refused",
+        "op25b status; op25b status | grep -q policy_refused",
+    );
+}
+
+/// Every frame that the NIC has delivered since the boot was seen by the filter.
+fn seen(router: &mut Router) {
+    router.check(
+        "no frame got past the NIC before the filter was attached",
+        "ethtool -S sub0 | grep -E 'rx_queue_[0-9]+_(packets|xdp_packets)'
+         ethtool -S sub0 | awk '/rx_queue_[0-9]+_packets:/ { all += $2 } /rx_queue_[0-9]+_xdp_packets:/ { xdp += $2 } END { exit all != xdp || xdp == 0 }'",
+    );
+}
+
+fn removal(router: &mut Router) {
+    router.step("remove", Expected::Enforced, FRAMES, |router| {
+        let text = router.output("dpkg --remove op25b 2>&1")?;
+        print!("{text}");
+        anyhow::ensure!(
+            text.contains("in force"),
+            "the removal does not say what it leaves behind: {text}"
+        );
+        router.refused("systemctl is-active op25b.service").map(drop)
+    });
+    router.step("purge", Expected::Changes, FRAMES, |router| {
+        let text = router.output("dpkg --purge op25b 2>&1")?;
+        print!("{text}");
+        anyhow::ensure!(
+            text.contains("detach"),
+            "the purge does not say what it does: {text}"
+        );
+        Ok(())
+    });
+    router.step("after the purge", Expected::Open, FRAMES, |_| Ok(()));
+    router.check(
+        "nothing is left behind",
+        "ls -d /etc/op25b /var/lib/op25b /sys/fs/bpf/op25b /run/op25b 2>/dev/null; test ! -e /etc/op25b -a ! -e /var/lib/op25b -a ! -e /sys/fs/bpf/op25b",
+    );
+}
