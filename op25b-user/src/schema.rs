@@ -13,6 +13,8 @@ pub enum Schema {
     Confirm,
     /// What happens to the packets of an address or a customer.
     Diagnose,
+    /// What would go wrong on a machine.
+    Doctor,
     /// An exemption that was added, extended, removed or restored.
     ExemptChange,
     /// Exemptions, as `op25b exempt import` reads them.
@@ -52,6 +54,7 @@ impl Schema {
         Self::Confirm,
         Self::Diagnose,
         Self::Detached,
+        Self::Doctor,
         Self::ExemptChange,
         Self::ExemptExport,
         Self::ExemptHistory,
@@ -76,6 +79,7 @@ impl Schema {
             Self::Confirm => "op25b.confirm/1",
             Self::Diagnose => "op25b.diagnose/1",
             Self::Detached => "op25b.detached/1",
+            Self::Doctor => "op25b.doctor/1",
             Self::ExemptChange => "op25b.exempt-change/1",
             Self::ExemptExport => "op25b.exempt-export/1",
             Self::ExemptHistory => "op25b.exempt-history/1",

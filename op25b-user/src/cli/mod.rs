@@ -6,6 +6,7 @@ mod daemon;
 mod descriptors;
 mod diagnose;
 mod directories;
+mod doctor;
 mod exempt;
 mod explain;
 mod export;
@@ -85,6 +86,7 @@ pub enum Command {
     Metrics(metrics::Args),
     Explain(explain::Args),
     Diagnose(diagnose::Args),
+    Doctor(doctor::Args),
     Exempt(exempt::Args),
     Export(export::Args),
 }
@@ -146,6 +148,7 @@ impl Command {
             Self::Metrics(args) => metrics::run(args),
             Self::Explain(args) => explain::run(args),
             Self::Diagnose(args) => diagnose::run(args),
+            Self::Doctor(args) => doctor::run(args),
             Self::Exempt(args) => exempt::run(args),
             Self::Export(args) => export::run(args),
         }

@@ -6,13 +6,14 @@
 //! ```text
 //! sys <- stats <- object <- pins <- migrate <- replace
 //! sys <- refusal <- replace
-//!   framing reads what is not IP on the interfaces of a filter
+//!   host reads what the machine offers to a filter; framing reads what is not IP on the interfaces of a filter
 //!   discover reads programs and maps without pins; ask and test_run run a loaded object on one packet
 //! ```
 
 pub mod ask;
 pub mod discover;
 mod framing;
+pub(crate) mod host;
 mod migrate;
 mod object;
 mod pins;
@@ -29,7 +30,7 @@ pub use framing::{ReceivedFrames, not_ip_of, received_frames};
 pub use migrate::MigratedRecords;
 pub use object::{
     ChangeError, Description, Directories, Filter, InterfaceSummary, LoadError, LoadOptions, LoadedBy,
-    LogLevel, PoolSummary, Reused,
+    LogLevel, PoolSummary, Reused, expected_memory,
 };
 pub use pins::{
     Ending, Holder, HolderError, PinnedElsewhere, PinnedPolicy, Pins, PinsError, Removed, holder,
@@ -40,7 +41,7 @@ pub use replace::{
     AttachError, Attachment, Enforced, Followed, Held, KindError, Left, LinkState, Need, Prediction,
     Released, Renamed, ReplaceError, Replacement, Skipped, Target, Upper, obstacles,
 };
-pub use settings::Settings;
+pub use settings::{Disagreement, Settings};
 pub use stats::{
     Counters, FrameKind, Misses, NotIp, NotIpByIndex, PoolStart, PoolStarts, SubscriberRecords, destinations,
 };

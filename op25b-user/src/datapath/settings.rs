@@ -1,11 +1,26 @@
 //! Which settings of an interface disagree with a filter that runs there in native mode.
 
-use std::io;
+use std::{fmt, io};
 
 use super::sys::{
+    ethtool::{Offload, Offloads},
     interfaces::{Interface, Interfaces},
-    offloads::{Offload, Offloads},
 };
+
+/// A setting that disagrees with a filter, and its remedy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disagreement {
+    /// What disagrees, and why it matters.
+    pub what: String,
+    /// What ends it.
+    pub remedy: String,
+}
+
+impl fmt::Display for Disagreement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.remedy)
+    }
+}
 
 /// Examines the settings of interfaces.
 #[derive(Debug)]
@@ -27,7 +42,7 @@ impl Settings {
         interfaces: &Interfaces,
         interface: &Interface,
         has_replies: bool,
-    ) -> io::Result<Vec<String>> {
+    ) -> io::Result<Vec<Disagreement>> {
         let mut warnings = Vec::new();
         let mut examine = |name: &str| -> io::Result<()> {
             let active = self.0.active(name)?;
@@ -50,20 +65,28 @@ impl Settings {
 }
 
 /// What disagrees if an offload is on.
-fn warning(interface: &str, offload: Offload, has_replies: bool) -> Option<String> {
+fn warning(interface: &str, offload: Offload, has_replies: bool) -> Option<Disagreement> {
     let option = offload.option();
     let remedy = format!("`ethtool -K {interface} {option} off`");
-    match offload {
-        Offload::CustomerTag | Offload::ServiceTag if !has_replies => None,
-        Offload::CustomerTag | Offload::ServiceTag => Some(format!(
-            "{interface} takes the VLAN tag off received frames ({option} is on), so in native mode replies to tagged subscribers \
-             leave without their tag and do not reach them: {remedy}, unless no subscriber's frame is tagged"
-        )),
-        Offload::Lro | Offload::HardwareGro => Some(format!(
-            "{interface} merges received packets in hardware ({option} is on), which several drivers do not combine with native \
-             mode: {remedy}"
-        )),
-    }
+    let (what, remedy) = match offload {
+        Offload::CustomerTag | Offload::ServiceTag if has_replies => (
+            format!(
+                "{interface} takes the VLAN tag off received frames ({option} is on), so in native mode replies to tagged subscribers \
+                 leave without their tag and do not reach them"
+            ),
+            format!("{remedy}, unless no subscriber's frame is tagged"),
+        ),
+        Offload::Lro | Offload::HardwareGro => (
+            format!(
+                "{interface} merges received packets in hardware ({option} is on), which several drivers do not combine with native \
+                 mode"
+            ),
+            remedy,
+        ),
+        // What it forwards is for [`super::host`] to say: the switch alone forwards nothing.
+        Offload::CustomerTag | Offload::ServiceTag | Offload::TrafficControl => return None,
+    };
+    Some(Disagreement { what, remedy })
 }
 
 #[cfg(test)]
@@ -75,17 +98,19 @@ mod tests {
         for tag in [Offload::CustomerTag, Offload::ServiceTag] {
             assert_eq!(warning("eth1", tag, false), None);
         }
-        let tag = warning("eth1", Offload::CustomerTag, true).unwrap();
+        let tag = warning("eth1", Offload::CustomerTag, true).unwrap().to_string();
         assert!(tag.contains("`ethtool -K eth1 rxvlan off`"), "{tag}");
-        let tag = warning("eth1", Offload::ServiceTag, true).unwrap();
+        let tag = warning("eth1", Offload::ServiceTag, true).unwrap().to_string();
         assert!(
             tag.contains("`ethtool -K eth1 rx-vlan-stag-hw-parse off`"),
             "{tag}"
         );
         for has_replies in [false, true] {
-            let merged = warning("eth1", Offload::Lro, has_replies).unwrap();
+            let merged = warning("eth1", Offload::Lro, has_replies).unwrap().to_string();
             assert!(merged.contains("`ethtool -K eth1 lro off`"), "{merged}");
-            let merged = warning("eth1", Offload::HardwareGro, has_replies).unwrap();
+            let merged = warning("eth1", Offload::HardwareGro, has_replies)
+                .unwrap()
+                .to_string();
             assert!(merged.contains("`ethtool -K eth1 rx-gro-hw off`"), "{merged}");
         }
     }

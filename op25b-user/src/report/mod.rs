@@ -2,6 +2,7 @@
 
 mod daemon;
 mod diagnosis;
+pub(crate) mod doctor;
 mod enforcement;
 pub mod exemptions;
 mod explained;

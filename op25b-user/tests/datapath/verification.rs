@@ -1,11 +1,11 @@
 //! Every kind of policy loads, far from the verifier's limit.
 
 use op25b::{
-    datapath::{LoadOptions, LogLevel},
+    datapath::{Filter, LoadOptions, LogLevel, expected_memory},
     policy::Role,
 };
 
-use crate::support::{filter, world::policy};
+use crate::support::{filter, parse, prepared, world::policy};
 
 /// A fifth of what the verifier goes through before it gives up (`BPF_COMPLEXITY_LIMIT_INSNS`): kernels differ
 /// in what they take together.
@@ -37,5 +37,25 @@ fn every_policy_and_every_option_verifies_within_a_fifth_of_the_limit() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn the_memory_of_a_policy_is_known_before_it_is_loaded() {
+    /// The description, whose length is not known before.
+    const DESCRIPTION: u64 = 64 << 10;
+    let small = policy("");
+    let large = small.replace("prefixes: [", "prefixes: [100.64.0.0/12, ");
+    let mut before = 0;
+    for text in [small, large] {
+        let (compiled, description) = prepared(&parse(&text));
+        let (expected, _) = expected_memory(&compiled).unwrap();
+        let taken = Filter::load(&compiled, &description, LoadOptions::default())
+            .unwrap()
+            .map_bytes()
+            .unwrap();
+        assert!(expected.abs_diff(taken) < DESCRIPTION, "{expected} {taken}");
+        assert!(expected > before, "{expected}");
+        before = expected;
     }
 }

@@ -7,6 +7,7 @@ mod denied;
 mod diagnose;
 mod directories;
 mod disks;
+mod doctor;
 mod exempt;
 mod exempt_files;
 mod exempt_kernel;

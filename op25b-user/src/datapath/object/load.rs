@@ -3,9 +3,11 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use aya::{
-    Ebpf, EbpfLoader,
+    Ebpf, EbpfError, EbpfLoader,
+    maps::MapType,
     programs::{ProgramError, Xdp},
 };
+use aya_obj::generated::bpf_map_type;
 use op25b_common::{
     MAX_BLOCKED_PORTS,
     framing::{ETHERTYPE_VLAN, MAX_VLAN_TPIDS, MPLS_HERE},
@@ -30,7 +32,11 @@ use super::{
 use crate::{
     datapath::{
         stats::{RecordLayout, subscribers_v6_entries},
-        sys::{clock, map::max_entries, possible_cpus::possible_cpus},
+        sys::{
+            clock,
+            map::{Shape, max_entries},
+            possible_cpus::{CpusError, possible_cpus},
+        },
     },
     policy::{Compiled, Prohibit, Role},
 };
@@ -202,14 +208,7 @@ fn create(
     let trace = u8::from(options.trace);
     let log_level = options.log.number();
 
-    let most = if options.trace {
-        TRACED_SUBSCRIBERS
-    } else {
-        u32::MAX
-    };
-    let subscribers_v4 = compiled.record_index.addresses.min(most as usize);
-    let possible_cpus = possible_cpus()?;
-    let subscribers_v6 = subscribers_v6_entries(&compiled.recorded_v6, possible_cpus).min(most);
+    let sizes = sizes(compiled, chunks, options)?;
 
     let mut loader = EbpfLoader::new();
     loader
@@ -230,24 +229,66 @@ fn create(
         .override_global(ANSWER_INTERVAL, &answers.interval, true)
         .override_global(ANSWER_BURST, &answers.burst, true)
         .override_global(TRACE, &trace, true)
-        .override_global(LOG_LEVEL, &log_level, true)
-        .map_max_entries(PAGES, with_room(compiled.tables.pages.len()))
-        .map_max_entries(SPARSE, with_room(compiled.tables.bitmap_nodes.len()))
-        .map_max_entries(PATHS, with_room(compiled.tables.paths.len()))
-        .map_max_entries(CLASSES, with_room(compiled.classes.len()))
-        .map_max_entries(
-            SUBSCRIBERS_V4,
-            max_entries(SubscriberBlock::count(subscribers_v4)),
-        )
-        .map_max_entries(SUBSCRIBERS_V6, subscribers_v6)
-        .map_max_entries(DESTINATIONS_V4, with_room(compiled.destinations_v4.len()))
-        .map_max_entries(DESTINATIONS_V6, with_room(compiled.destinations_v6.len()))
-        .map_max_entries(TUNNELS_BY_IF, room_for_tunnels(compiled))
-        .map_max_entries(DESCRIPTION, max_entries(chunks));
+        .override_global(LOG_LEVEL, &log_level, true);
+    for (name, entries) in sizes {
+        loader.map_max_entries(name, entries);
+    }
     for (name, path) in &reused.0 {
         loader.map_pin_path(name, path.as_path());
     }
     Ok(loader.load(OBJECT)?)
+}
+
+/// The maps that are sized to a policy, and how many entries each has.
+fn sizes(
+    compiled: &Compiled,
+    chunks: usize,
+    options: LoadOptions,
+) -> Result<[(&'static str, u32); 10], CpusError> {
+    let most = if options.trace {
+        TRACED_SUBSCRIBERS
+    } else {
+        u32::MAX
+    };
+    let subscribers_v4 = compiled.record_index.addresses.min(most as usize);
+    let subscribers_v6 = subscribers_v6_entries(&compiled.recorded_v6, possible_cpus()?).min(most);
+    Ok([
+        (PAGES, with_room(compiled.tables.pages.len())),
+        (SPARSE, with_room(compiled.tables.bitmap_nodes.len())),
+        (PATHS, with_room(compiled.tables.paths.len())),
+        (CLASSES, with_room(compiled.classes.len())),
+        (
+            SUBSCRIBERS_V4,
+            max_entries(SubscriberBlock::count(subscribers_v4)),
+        ),
+        (SUBSCRIBERS_V6, subscribers_v6),
+        (DESTINATIONS_V4, with_room(compiled.destinations_v4.len())),
+        (DESTINATIONS_V6, with_room(compiled.destinations_v6.len())),
+        (TUNNELS_BY_IF, room_for_tunnels(compiled)),
+        (DESCRIPTION, max_entries(chunks)),
+    ])
+}
+
+/// The kernel memory that the maps of a policy will take, about, and how many maps there are. Nothing is loaded.
+pub fn expected_memory(compiled: &Compiled) -> Result<(u64, usize), LoadError> {
+    let mut sizes = BTreeMap::from(sizes(compiled, 1, LoadOptions::default())?);
+    let object = aya_obj::Object::parse(OBJECT).map_err(EbpfError::ParseError)?;
+    let mut bytes = 0;
+    for (name, map) in &object.maps {
+        let kind = bpf_map_type::try_from(map.map_type()).ok();
+        let kind = kind.and_then(|kind| MapType::try_from(kind).ok());
+        let shape = Shape {
+            kind: kind.unwrap_or(MapType::Unspecified),
+            key_size: map.key_size(),
+            value_size: map.value_size(),
+            max_entries: sizes.remove(name.as_str()).unwrap_or(map.max_entries()),
+        };
+        bytes += shape.bytes();
+    }
+    match sizes.into_keys().next() {
+        Some(name) => Err(LoadError::Missing { name }),
+        None => Ok((bytes, object.maps.len())),
+    }
 }
 
 /// The rate of replies and the source addresses of those of `action: prohibit`, in the program's units.

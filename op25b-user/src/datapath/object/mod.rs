@@ -17,7 +17,7 @@ pub use change::ChangeError;
 pub use description::{Description, Directories, InterfaceSummary, LoadedBy, PoolSummary};
 pub use error::LoadError;
 pub use filter::Filter;
-pub use load::{LoadOptions, LogLevel, Reused};
+pub use load::{LoadOptions, LogLevel, Reused, expected_memory};
 pub(crate) use {
     description::Described,
     filter::program_name,

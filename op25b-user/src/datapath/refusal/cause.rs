@@ -54,9 +54,14 @@ impl Cause {
         "virtio_net",
     ];
 
+    /// Whether a driver is known to have a native mode.
+    pub(super) fn has_native_mode(driver: &str) -> bool {
+        Self::WITH_NATIVE_MODE.contains(&driver)
+    }
+
     /// The usual causes of an error number, the most frequent one first; none if it has no usual cause.
     pub(super) fn usual(error: i32, driver: Option<&str>) -> &'static [Self] {
-        let has_native_mode = driver.is_some_and(|driver| Self::WITH_NATIVE_MODE.contains(&driver));
+        let has_native_mode = driver.is_some_and(Self::has_native_mode);
         match (error, driver) {
             (libc::ENOSPC | libc::ENOMEM, _) => &[Self::Queues],
             (libc::ERANGE, _) => &[Self::Mtu],

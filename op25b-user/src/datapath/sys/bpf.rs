@@ -191,6 +191,11 @@ pub(crate) fn program_id(program: BorrowedFd<'_>) -> io::Result<u32> {
     info::<bpf_prog_info>(program).map(|info| info.id)
 }
 
+/// Whether a program was compiled to the machine's instructions, or is interpreted.
+pub(crate) fn is_compiled(program: BorrowedFd<'_>) -> io::Result<bool> {
+    info::<bpf_prog_info>(program).map(|info| info.jited_prog_len != 0)
+}
+
 fn info<T: Plain>(fd: BorrowedFd<'_>) -> io::Result<T> {
     let mut info = zeroed::<T>();
     let mut attributes = zeroed::<bpf_attr>();

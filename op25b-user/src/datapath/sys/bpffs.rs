@@ -9,7 +9,10 @@ use std::{
 use nix::{
     errno::Errno,
     mount::{MntFlags, MsFlags, mount, umount2},
-    sys::statfs::{BPF_FS_MAGIC, statfs},
+    sys::{
+        statfs::{BPF_FS_MAGIC, statfs},
+        statvfs::{FsFlags, statvfs},
+    },
     unistd::geteuid,
 };
 use thiserror::Error;
@@ -60,10 +63,7 @@ fn refused(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Bp
 ///
 /// The directory is searchable for its owner alone: whoever opens it may take the lock on it.
 pub(crate) fn make(directory: &Path) -> Result<Option<PathBuf>, BpffsError> {
-    let existing = directory
-        .ancestors()
-        .find(|ancestor| ancestor.exists())
-        .unwrap_or(Path::new("/"));
+    let existing = nearest(directory);
     let mounted = if is_bpffs(existing).map_err(refused("examine", existing))? {
         None
     } else {
@@ -110,6 +110,42 @@ pub(crate) fn keep_private(directory: &Path) -> io::Result<()> {
         fs::set_permissions(directory, fs::Permissions::from_mode(0o700))?;
     }
     Ok(())
+}
+
+/// What is at a directory for pins, before anything is made there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PinPlace {
+    /// The nearest directory that exists.
+    pub(crate) existing: PathBuf,
+    /// Whether that is on a BPF file system. Otherwise [`make`] mounts one.
+    pub(crate) is_bpffs: bool,
+    /// Whether the file system may only be read.
+    pub(crate) is_read_only: bool,
+    /// Its owner.
+    pub(crate) owner: u32,
+    /// Its permissions.
+    pub(crate) mode: u32,
+}
+
+/// Looks at a directory for pins.
+pub(crate) fn pin_place(directory: &Path) -> io::Result<PinPlace> {
+    let existing = nearest(directory);
+    let found = fs::metadata(existing)?;
+    Ok(PinPlace {
+        is_bpffs: is_bpffs(existing)?,
+        is_read_only: statvfs(existing)?.flags().contains(FsFlags::ST_RDONLY),
+        owner: found.uid(),
+        mode: found.mode() & 0o7777,
+        existing: existing.to_owned(),
+    })
+}
+
+/// The nearest directory above a path that exists, or itself.
+fn nearest(directory: &Path) -> &Path {
+    let mut ancestors = directory.ancestors();
+    ancestors
+        .find(|ancestor| ancestor.exists())
+        .unwrap_or(Path::new("/"))
 }
 
 /// Unmounts what [`make`] has mounted.

@@ -25,6 +25,22 @@ pub(crate) fn remark(error: &io::Error) -> String {
     }
 }
 
+/// What confines this process beside its capabilities, and how far the kernel is locked down.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Confinement {
+    /// What may deny something.
+    pub(crate) may_deny: Vec<String>,
+    /// The mode of the kernel's lockdown: `none`, `integrity` or `confidentiality`; none if the kernel has no lockdown.
+    pub(crate) lockdown: Option<String>,
+    /// Whether `SELinux` enforces its policy.
+    pub(crate) has_selinux: bool,
+}
+
+/// What confines this process.
+pub(crate) fn confinement() -> Confinement {
+    Facts::read().confinement()
+}
+
 /// What the kernel shows of the mechanisms that deny.
 #[derive(Clone, Debug, Default)]
 struct Facts {
@@ -53,6 +69,20 @@ impl Facts {
         }
     }
 
+    fn confinement(&self) -> Confinement {
+        Confinement {
+            may_deny: self.denial(libc::EPERM).0,
+            lockdown: self.lockdown_mode().map(str::to_owned),
+            has_selinux: self.selinux_enforce.trim() == "1",
+        }
+    }
+
+    /// The mode in brackets: `none [integrity] confidentiality`.
+    fn lockdown_mode(&self) -> Option<&str> {
+        let (_, rest) = self.lockdown.split_once('[')?;
+        Some(rest.split_once(']')?.0)
+    }
+
     /// What may have returned this error number.
     fn denial(&self, number: i32) -> Denial {
         let mut may = Vec::new();
@@ -75,13 +105,10 @@ impl Facts {
                  `journalctl -k --grep apparmor` shows what it denied"
             ));
         }
-        if let Some(mode) = self
-            .lockdown
-            .split_once('[')
-            .and_then(|(_, rest)| rest.split_once(']'))
-            && mode.0 != "none"
+        if let Some(mode) = self.lockdown_mode()
+            && mode != "none"
         {
-            may.push(format!("the kernel is locked down ({})", mode.0));
+            may.push(format!("the kernel is locked down ({mode})"));
         }
         let seccomp = self.status.lines().find_map(|line| line.strip_prefix("Seccomp:"));
         // systemd's filters and those of containers return EPERM.
@@ -156,6 +183,7 @@ mod tests {
             lockdown: "none integrity [confidentiality]\n".to_owned(),
             ..ordinary()
         };
+        assert_eq!(locked.confinement().lockdown.as_deref(), Some("confidentiality"));
         assert_eq!(of(locked), "the kernel is locked down (confidentiality)");
         let user_namespace = Facts {
             uid_map: "         0       1000          1\n".to_owned(),

@@ -76,6 +76,27 @@ impl Shape {
                 == (self.key_size, self.value_size, self.max_entries)
     }
 
+    /// The bytes that its entries take, as [`bytes`].
+    pub(crate) fn bytes(self) -> u64 {
+        /// `struct htab_elem`, before each key.
+        const ELEMENT: u64 = 48;
+        /// `struct bucket`: as many as a power of two.
+        const BUCKET: u64 = 16;
+        let (entries, key, value) = (
+            u64::from(self.max_entries),
+            u64::from(self.key_size),
+            u64::from(self.value_size),
+        );
+        match self.kind {
+            MapType::Array => entries * value.next_multiple_of(8),
+            MapType::Hash | MapType::LruHash => {
+                let element = ELEMENT + key.next_multiple_of(8) + value.next_multiple_of(8);
+                entries * element + entries.next_power_of_two() * BUCKET
+            }
+            _ => entries * (key + value).next_multiple_of(8),
+        }
+    }
+
     /// Whether what is pinned at `path` is a map of this shape.
     pub(crate) fn is_pinned_at(self, path: &Path) -> bool {
         MapInfo::from_pin(path).is_ok_and(|map| self.fits(&map))
@@ -96,23 +117,13 @@ pub(crate) fn per_cpu_lru_entries(entries: usize, possible_cpus: NonZero<usize>)
 /// The bytes that a map's entries take, which the kernel allocates when it creates the map. Per-CPU maps are small, and
 /// counted once.
 pub(crate) fn bytes(map: &MapInfo) -> u64 {
-    /// `struct htab_elem`, before each key.
-    const ELEMENT: u64 = 48;
-    /// `struct bucket`: as many as a power of two.
-    const BUCKET: u64 = 16;
-    let (entries, key, value) = (
-        u64::from(map.max_entries()),
-        u64::from(map.key_size()),
-        u64::from(map.value_size()),
-    );
-    match map.map_type() {
-        Ok(MapType::Array) => entries * value.next_multiple_of(8),
-        Ok(MapType::Hash | MapType::LruHash) => {
-            let element = ELEMENT + key.next_multiple_of(8) + value.next_multiple_of(8);
-            entries * element + entries.next_power_of_two() * BUCKET
-        }
-        _ => entries * (key + value).next_multiple_of(8),
-    }
+    let shape = Shape {
+        kind: map.map_type().unwrap_or(MapType::Unspecified),
+        key_size: map.key_size(),
+        value_size: map.value_size(),
+        max_entries: map.max_entries(),
+    };
+    shape.bytes()
 }
 
 #[cfg(test)]

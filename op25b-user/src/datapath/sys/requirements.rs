@@ -3,7 +3,7 @@
 //! A feature is tried, and not inferred from the kernel's version: distributions bring features to older kernels, as Red Hat
 //! does with all of BPF.
 
-use std::io;
+use std::{io, os::fd::AsFd as _};
 
 use aya::{
     maps::MapType,
@@ -198,45 +198,59 @@ fn listed(names: &[&str]) -> String {
 
 /// Checks what loading and attaching need. Reports the first thing that is missing.
 pub fn check() -> Result<(), Missing> {
-    if !bpf::is_available() {
-        return Err(Missing::Bpf);
-    }
-    let capabilities = missing_capabilities();
-    if !capabilities.is_empty() {
-        return Err(Missing::Capabilities(capabilities));
-    }
-    check_features(&NEEDED, Probe::is_supported)
+    all_missing().next().map_or(Ok(()), Err)
 }
 
-/// Checks whether the kernel has each of the features.
-fn check_features(
+/// What loading and attaching lack. Without the privileges for it, no feature is tried.
+pub fn all_missing() -> impl Iterator<Item = Missing> {
+    let basis = (!bpf::is_available()).then_some(Missing::Bpf).or_else(|| {
+        let capabilities = missing_capabilities();
+        (!capabilities.is_empty()).then_some(Missing::Capabilities(capabilities))
+    });
+    let tried: &[Feature] = if basis.is_none() { &NEEDED } else { &[] };
+    basis
+        .into_iter()
+        .chain(missing_features(tried, Probe::is_supported))
+}
+
+/// How many features of the kernel are needed.
+pub(crate) const FEATURES: usize = NEEDED.len();
+
+/// The running kernel, as `uname -r` shows it.
+pub(crate) fn release() -> String {
+    let name = uname();
+    let release = name.map(|name| name.release().to_string_lossy().into_owned());
+    release.unwrap_or_default()
+}
+
+/// Whether the kernel compiles programs to the machine's instructions.
+pub(crate) fn has_compiler() -> io::Result<bool> {
+    bpf::is_compiled(bpf::load_trivial_xdp(0)?.as_fd())
+}
+
+/// The features that the kernel lacks or denies.
+fn missing_features(
     needed: &[Feature],
     is_supported: impl Fn(Probe) -> io::Result<bool>,
-) -> Result<(), Missing> {
-    for feature in needed.iter().copied() {
+) -> impl Iterator<Item = Missing> {
+    needed.iter().filter_map(move |feature| {
+        let feature = *feature;
         match is_supported(feature.probe) {
-            Ok(true) => {}
-            Ok(false) => {
-                let name = uname();
-                let release = name.map(|name| name.release().to_string_lossy().into_owned());
-                return Err(Missing::Feature {
-                    release: release.unwrap_or_default(),
+            Ok(true) => None,
+            Ok(false) => Some(Missing::Feature {
+                release: release(),
+                feature,
+            }),
+            Err(source) => Some(match denial::why(&source) {
+                Some(denial) => Missing::Denied {
                     feature,
-                });
-            }
-            Err(source) => {
-                return Err(match denial::why(&source) {
-                    Some(denial) => Missing::Denied {
-                        feature,
-                        denial: DenialText(denial),
-                        source,
-                    },
-                    None => Missing::Unknown { feature, source },
-                });
-            }
+                    denial: DenialText(denial),
+                    source,
+                },
+                None => Missing::Unknown { feature, source },
+            }),
         }
-    }
-    Ok(())
+    })
 }
 
 /// The capabilities that are needed and that this process does not have.
@@ -264,10 +278,16 @@ mod tests {
 
     #[test]
     fn a_kernel_is_refused_by_the_feature_that_it_lacks_and_not_by_its_number() {
-        assert!(check_features(&NEEDED, |_| Ok(true)).is_ok());
-        let frags = Probe::ProgramFlags(BPF_F_XDP_HAS_FRAGS);
-        let error = check_features(&NEEDED, |probe| Ok(probe != frags)).unwrap_err();
-        let release = uname().unwrap().release().to_string_lossy().into_owned();
+        let lacking = |lacks: fn(Probe) -> bool| {
+            let missing: Vec<_> = missing_features(&NEEDED, |probe| Ok(!lacks(probe))).collect();
+            missing
+        };
+        assert!(lacking(|_| false).is_empty());
+        let frags = lacking(|probe| probe == Probe::ProgramFlags(BPF_F_XDP_HAS_FRAGS));
+        let [error] = &frags[..] else {
+            panic!("{frags:?}");
+        };
+        let release = release();
         assert_eq!(
             error.to_string(),
             format!(
@@ -275,17 +295,19 @@ mod tests {
                  filter needs"
             )
         );
-        let error = check_features(&NEEDED, |probe| Ok(probe != Probe::Links)).unwrap_err();
+        let links = lacking(|probe| probe == Probe::Links);
         assert!(
-            error
+            links[0]
                 .to_string()
                 .contains("BPF links of XDP programs, which Linux 5.9 brought")
         );
+        assert_eq!(lacking(|_| true).len(), FEATURES);
     }
 
     #[test]
     fn an_error_of_a_probe_is_not_taken_for_a_missing_feature() {
-        let error = check_features(&NEEDED, |_| Err(io::Error::from_raw_os_error(libc::ENOMEM))).unwrap_err();
+        let no_memory = |_| Err(io::Error::from_raw_os_error(libc::ENOMEM));
+        let error = missing_features(&NEEDED, no_memory).next().unwrap();
         assert!(
             error
                 .to_string()
@@ -304,6 +326,7 @@ mod tests {
             return;
         }
         check().unwrap();
+        has_compiler().unwrap();
         for unknown in [
             Probe::ProgramFlags(1 << 30),
             Probe::MapFlags(bpf_map_type::BPF_MAP_TYPE_ARRAY, 1 << 30),

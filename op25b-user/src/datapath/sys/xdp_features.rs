@@ -12,6 +12,8 @@ const NETDEV_A_DEV_IFINDEX: u16 = 1;
 const NETDEV_A_DEV_XDP_FEATURES: u16 = 3;
 /// The driver runs programs that pass, drop or send back a packet.
 const NETDEV_XDP_ACT_BASIC: u64 = 1;
+/// It hands over frames in several buffers.
+const NETDEV_XDP_ACT_RX_SG: u64 = 1 << 5;
 
 /// About a network device.
 #[derive(Debug)]
@@ -34,6 +36,15 @@ impl XdpFeatures {
 
     /// Whether the driver of the interface of this index runs XDP programs as the interface is configured now.
     pub(crate) fn has_native_mode(&self, index: u32) -> io::Result<bool> {
+        Ok(self.of(index)? & NETDEV_XDP_ACT_BASIC != 0)
+    }
+
+    /// Whether it hands over frames that are larger than one buffer.
+    pub(crate) fn has_frags(&self, index: u32) -> io::Result<bool> {
+        Ok(self.of(index)? & NETDEV_XDP_ACT_RX_SG != 0)
+    }
+
+    fn of(&self, index: u32) -> io::Result<u64> {
         let index = DefaultNla::new(NETDEV_A_DEV_IFINDEX, index.to_ne_bytes().to_vec());
         let attributes = self.0.ask(vec![index])?.0;
         let features = attributes
@@ -42,8 +53,7 @@ impl XdpFeatures {
             .ok_or_else(|| io::Error::other("the kernel does not report XDP features"))?;
         let mut bytes = vec![0; features.value_len()];
         features.emit_value(&mut bytes);
-        let features = parse_u64(&bytes).map_err(io::Error::other)?;
-        Ok(features & NETDEV_XDP_ACT_BASIC != 0)
+        parse_u64(&bytes).map_err(io::Error::other)
     }
 }
 
@@ -57,6 +67,7 @@ mod tests {
             return;
         };
         assert!(!features.has_native_mode(1).unwrap());
+        assert!(!features.has_frags(1).unwrap());
         let error = features.has_native_mode(i32::MAX.cast_unsigned()).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::ENODEV));
         // The socket goes on.

@@ -111,7 +111,10 @@ impl Enforcer {
             let has_replies = has_replies && attachment.role == Role::Subscriber;
             match settings.warnings(interfaces, found, has_replies) {
                 Ok(warnings) if warnings.is_empty() => {}
-                Ok(warnings) => drop(all.insert(attachment.interface.clone(), warnings)),
+                Ok(warnings) => {
+                    let warnings = warnings.iter().map(ToString::to_string).collect();
+                    all.insert(attachment.interface.clone(), warnings);
+                }
                 // It disappears in this moment, and is reconciled the next time.
                 Err(error) if error.raw_os_error() == Some(libc::ENODEV) => {}
                 Err(error) => return Err(error),

@@ -29,7 +29,7 @@ fn a_dry_run_names_who_becomes_blocked_the_interfaces_that_go_bare_and_those_tha
     assert_eq!(dry.code, Some(0), "{dry:?}");
     for warning in [
         "op25b: interface corp0 goes bare: the policy names it no longer, and no filter runs there after this\n",
-        "op25b: dn0: it is down: no packet arrives there until it is up\n",
+        "op25b: dn0: it is down: no packet arrives there until it is up: `ip link set dev dn0 up`\n",
         "op25b: later0: there is no such interface now: it is filtered as soon as there is one (`wait: true`)\n",
     ] {
         assert!(dry.stderr.contains(warning), "{warning} in {dry:?}");

@@ -14,6 +14,7 @@ pub struct XdpAttachment {
 }
 
 /// An interface, as the kernel lists it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Interface {
     /// Its name.
@@ -39,6 +40,8 @@ pub struct Interface {
     pub has_carrier: bool,
     /// The size of the largest packet.
     pub mtu: u32,
+    /// Whether it is a port of a switch whose chip forwards packets by itself (switchdev).
+    pub is_switch_port: bool,
     /// The XDP programs on it; empty for most.
     pub xdp: Vec<XdpAttachment>,
 }
@@ -70,6 +73,7 @@ impl Interface {
                 LinkAttribute::ParentDevBusName(name) => bus = Some(name.clone()),
                 LinkAttribute::ParentDevName(name) => device = Some(name.clone()),
                 LinkAttribute::Mtu(mtu) => interface.mtu = *mtu,
+                LinkAttribute::PhysSwitchId(_) => interface.is_switch_port = true,
                 LinkAttribute::Xdp(attributes) => interface.xdp = attachments(attributes),
                 _ => {}
             }

@@ -2,16 +2,15 @@
 
 use std::io;
 
-use rtnetlink::packet_core::{
-    DecodeError, DefaultNla, Emitable as _, NLA_F_NESTED, Nla as _, NlaBuffer, NlasIterator,
-};
+use rtnetlink::packet_core::{DecodeError, DefaultNla, NLA_F_NESTED, Nla as _, NlaBuffer, NlasIterator};
 
-use super::generic_netlink::{Attributes, GenericNetlink, Question};
+use super::{
+    super::generic_netlink::{Attributes, GenericNetlink, Question},
+    header,
+};
 
 // Of `linux/ethtool_netlink.h`.
 const ETHTOOL_MSG_FEATURES_GET: u8 = 11;
-const ETHTOOL_A_FEATURES_HEADER: u16 = 1;
-const ETHTOOL_A_HEADER_DEV_NAME: u16 = 2;
 const ETHTOOL_A_FEATURES_ACTIVE: u16 = 4;
 const ETHTOOL_A_BITSET_BITS: u16 = 3;
 const ETHTOOL_A_BITSET_BIT_NAME: u16 = 2;
@@ -27,10 +26,18 @@ pub(crate) enum Offload {
     Lro,
     /// It merges segments of a connection, in a way that can be undone.
     HardwareGro,
+    /// It forwards what a rule of `tc` or of a flowtable tells it to, without the CPU.
+    TrafficControl,
 }
 
 impl Offload {
-    const ALL: [Self; 4] = [Self::CustomerTag, Self::ServiceTag, Self::Lro, Self::HardwareGro];
+    const ALL: [Self; 5] = [
+        Self::CustomerTag,
+        Self::ServiceTag,
+        Self::Lro,
+        Self::HardwareGro,
+        Self::TrafficControl,
+    ];
 
     /// The kernel's name of the feature, as `ethtool -k` shows it for those without an older one.
     fn feature(self) -> &'static str {
@@ -39,6 +46,7 @@ impl Offload {
             Self::ServiceTag => "rx-vlan-stag-hw-parse",
             Self::Lro => "rx-lro",
             Self::HardwareGro => "rx-gro-hw",
+            Self::TrafficControl => "hw-tc-offload",
         }
     }
 
@@ -47,7 +55,7 @@ impl Offload {
         match self {
             Self::CustomerTag => "rxvlan",
             Self::Lro => "lro",
-            Self::ServiceTag | Self::HardwareGro => self.feature(),
+            Self::ServiceTag | Self::HardwareGro | Self::TrafficControl => self.feature(),
         }
     }
 }
@@ -73,13 +81,7 @@ impl Offloads {
 
     /// Which offloads of the interface of this name are on.
     pub(crate) fn active(&self, interface: &str) -> io::Result<Vec<Offload>> {
-        let mut name = interface.as_bytes().to_vec();
-        name.push(0);
-        let name = [DefaultNla::new(ETHTOOL_A_HEADER_DEV_NAME, name)];
-        let mut header = vec![0; name.as_slice().buffer_len()];
-        name.as_slice().emit(&mut header);
-        let header = DefaultNla::new(ETHTOOL_A_FEATURES_HEADER | NLA_F_NESTED, header);
-        active(&self.0.ask(vec![header])?).map_err(io::Error::other)
+        active(&self.0.ask(vec![header(interface)])?).map_err(io::Error::other)
     }
 }
 
@@ -133,9 +135,9 @@ mod tests {
     /// Captured on Linux 6.18: `ip link add type veth`, before and after `ethtool -K veth0 rxvlan off`.
     #[test]
     fn captured_responses_of_the_kernel_show_what_is_on() {
-        let with_tags = captured(include_bytes!("testdata/features-veth.bin"));
+        let with_tags = captured(include_bytes!("../testdata/features-veth.bin"));
         assert_eq!(with_tags, [Offload::CustomerTag, Offload::ServiceTag]);
-        let without = captured(include_bytes!("testdata/features-veth-rxvlan-off.bin"));
+        let without = captured(include_bytes!("../testdata/features-veth-rxvlan-off.bin"));
         assert_eq!(without, [Offload::ServiceTag]);
     }
 
