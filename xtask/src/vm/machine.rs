@@ -26,6 +26,9 @@ const BOOT: Duration = Duration::from_mins(10);
 /// How long a script may take that is not known to take long.
 const SCRIPT: Duration = Duration::from_mins(5);
 
+/// How long one may take that is typed by a person.
+const LONG: Duration = Duration::from_hours(1);
+
 /// What a machine has.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -141,9 +144,9 @@ impl Machine {
         Ok(answer.text)
     }
 
-    /// Runs a script and prints what it printed.
+    /// Runs a script of any length and prints what it printed.
     pub fn show(&mut self, script: &str) -> anyhow::Result<Answer> {
-        let answer = self.run(script)?;
+        let answer = self.run_for(script, LONG)?;
         print!("{}", answer.text);
         Ok(answer)
     }

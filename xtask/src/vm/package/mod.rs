@@ -4,7 +4,12 @@
 mod router;
 mod steps;
 
-use std::{path::PathBuf, process::ExitCode, time::Instant};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+    time::Instant,
+};
 
 use anyhow::{Context as _, ensure};
 use clap::Args as ClapArgs;
@@ -21,22 +26,20 @@ pub struct Args {
     /// The kernel to boot.
     #[arg(long, value_enum, default_value_t = Kernel::Bookworm)]
     kernel: Kernel,
-    /// The package.
-    #[arg(long, value_name = "FILE")]
-    package: PathBuf,
+    /// The package; without it `cargo xtask dist` builds both.
+    #[arg(long, value_name = "FILE", requires = "newer")]
+    package: Option<PathBuf>,
     /// A package of a higher version with another layout of the maps, for the upgrade.
-    #[arg(long, value_name = "FILE")]
-    newer: PathBuf,
+    #[arg(long, value_name = "FILE", requires = "package")]
+    newer: Option<PathBuf>,
 }
 
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let [package, newer] = [&args.package, &args.newer].map(|file| {
-        file.canonicalize()
-            .with_context(|| format!("cannot find {}", file.display()))
-    });
-    let packages = [package?, newer?];
-    ensure!(packages[0] != packages[1], "an upgrade needs two packages");
+    let packages = match (&args.package, &args.newer) {
+        (Some(package), Some(newer)) => [absolute(package)?, absolute(newer)?],
+        _ => [build("package", &[])?, build("newer", &["--other-layout"])?],
+    };
     let start = Instant::now();
     let mut router = Router::boot(&Image::get(false)?, args.kernel, packages)?;
     let release = router.output("uname -r")?.trim().to_owned();
@@ -51,4 +54,26 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         router.table()
     );
     Ok(router.verdict())
+}
+
+fn absolute(file: &Path) -> anyhow::Result<PathBuf> {
+    file.canonicalize()
+        .with_context(|| format!("cannot find {}", file.display()))
+}
+
+/// Has `cargo xtask dist` build a package into a directory of its own.
+fn build(name: &str, options: &[&str]) -> anyhow::Result<PathBuf> {
+    let directory = super::directory()?.join(name);
+    if directory.exists() {
+        fs::remove_dir_all(&directory).with_context(|| format!("cannot remove {}", directory.display()))?;
+    }
+    let mut dist = Command::new(env::current_exe().context("cannot find the path of this program")?);
+    dist.args(["dist", "--output"]).arg(&directory).args(options);
+    let status = dist.status().context("cannot run `cargo xtask dist`")?;
+    ensure!(status.success(), "the package cannot be built: see above");
+    let files = fs::read_dir(&directory).with_context(|| format!("cannot read {}", directory.display()))?;
+    let mut files = files.filter_map(|file| file.ok().map(|file| file.path()));
+    files
+        .find(|file| file.extension().is_some_and(|extension| extension == "deb"))
+        .with_context(|| format!("there is no package in {}", directory.display()))
 }
