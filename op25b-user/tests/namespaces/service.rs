@@ -90,13 +90,15 @@ fn the_units_are_ones_that_systemd_understands() {
 }
 
 #[test]
-fn the_unit_is_attached_before_the_network_comes_up_and_never_gives_up() {
+fn the_unit_waits_for_drivers_is_attached_before_the_network_comes_up_and_never_gives_up() {
     let unit = unit("op25b.service");
     for setting in [
         "DefaultDependencies=no",
         "Before=network-pre.target shutdown.target",
         "Conflicts=shutdown.target",
         "StartLimitIntervalSec=0",
+        "After=local-fs.target systemd-sysusers.service systemd-tmpfiles-setup.service systemd-udev-trigger.service",
+        "ExecStartPre=-+/usr/bin/udevadm settle --timeout=30",
         "ExecStartPre=+/usr/bin/chown -R op25b:op25b /sys/fs/bpf/op25b /var/lib/op25b",
     ] {
         assert!(unit.lines().any(|line| line == setting), "{setting} is missing");
