@@ -33,15 +33,18 @@ impl Enforcer {
             info!(interface, "detached: the policy no longer has this interface");
         }
         if let Some((layout, migrated)) = &switched.other_layout {
-            warn!(
-                layout,
-                "the previous filter has another counter layout: {}",
-                if *migrated {
-                    "the counters were migrated"
-                } else {
-                    "the counters start at zero"
-                }
-            );
+            // Each upgrade may bring one: only what is lost is worth a warning.
+            if *migrated {
+                info!(
+                    layout,
+                    "the previous filter has another counter layout: the counters were migrated"
+                );
+            } else {
+                warn!(
+                    layout,
+                    "the previous filter has another counter layout: the counters start at zero"
+                );
+            }
         }
         if switched.records.moved > 0 {
             info!(
