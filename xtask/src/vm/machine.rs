@@ -89,7 +89,13 @@ impl Machine {
             .spawn()
             .with_context(|| format!("cannot run `{}`", shown(&command)))?;
         let mut emulator = Started(Some(emulator));
-        emulator.wait_for(&socket("monitor"))?;
+        let wires = options
+            .wires
+            .iter()
+            .flat_map(|wires| Nic::ALL.map(|nic| nic.socket(wires, "guest")));
+        for path in [socket("monitor"), socket("agent")].into_iter().chain(wires) {
+            emulator.wait_for(&path)?;
+        }
         let monitor = UnixStream::connect(socket("monitor")).context("cannot connect to the emulator")?;
         let agent = Agent::connect(&socket("agent"))?;
         Ok(Self {
@@ -231,8 +237,9 @@ fn hardware(command: &mut Command, image: &Image, kernel: Kernel, console: &Path
         .arg("-initrd")
         .arg(initrd)
         .args([
+            // On a busy host the kernel's check of the timer fails, and with it the boot.
             "-append",
-            "root=/dev/vda rw console=ttyS0 quiet systemd.show_status=no",
+            "root=/dev/vda rw console=ttyS0 quiet no_timer_check panic=-1 systemd.show_status=no",
         ])
         .arg("-serial")
         .arg(format!("file:{}", console.display()))
@@ -272,6 +279,14 @@ pub enum Nic {
 }
 
 impl Nic {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Subscribers, Self::Uplink];
+
+    /// The socket at an end of its wire, in the directory of the wires.
+    pub fn socket(self, wires: &Path, end: &str) -> PathBuf {
+        wires.join(format!("{}-{end}", self.name()))
+    }
+
     /// Its name in the guest, and of its sockets.
     pub const fn name(self) -> &'static str {
         match self {
@@ -292,9 +307,9 @@ impl Nic {
 }
 
 fn network(command: &mut Command, wires: &Path) {
-    for nic in [Nic::Subscribers, Nic::Uplink] {
+    for nic in Nic::ALL {
         let name = nic.name();
-        let [near, far] = ["guest", "host"].map(|end| wires.join(format!("{name}-{end}")));
+        let [near, far] = ["guest", "host"].map(|end| nic.socket(wires, end));
         command
             .arg("-netdev")
             .arg(format!(

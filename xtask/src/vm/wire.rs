@@ -6,7 +6,7 @@ use std::{
     collections::HashSet,
     fs, io,
     os::unix::net::UnixDatagram,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -115,7 +115,7 @@ impl Wires {
     }
 
     fn connect(&self, nic: Nic) -> anyhow::Result<UnixDatagram> {
-        let [near, far] = [self.path(nic, "guest"), self.path(nic, "host")];
+        let [near, far] = ["guest", "host"].map(|end| nic.socket(self.directory(), end));
         if far.exists() {
             fs::remove_file(&far)?;
         }
@@ -124,10 +124,6 @@ impl Wires {
             .connect(&near)
             .with_context(|| format!("cannot connect to {}", near.display()))?;
         Ok(socket)
-    }
-
-    fn path(&self, nic: Nic, end: &str) -> PathBuf {
-        self.directory().join(format!("{}-{end}", nic.name()))
     }
 
     /// Sends so many of each flow at once from now on, every 5 ms.

@@ -116,7 +116,8 @@ impl Router {
         let start = self.wires.now();
         let result = act(self);
         let mut end = self.wires.now();
-        while end.frames_since(start) < frames {
+        let deadline = Instant::now() + FORWARDING;
+        while end.frames_since(start) < frames && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(100));
             end = self.wires.now();
         }

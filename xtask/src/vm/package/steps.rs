@@ -68,9 +68,15 @@ fn install(router: &mut Router) {
 /// The first policy names an interface that there is not.
 const AS_INSTALLED: [&str; 1] = ["edit-me"];
 /// What a policy with a mistake brings about.
-const REFUSED: [&str; 3] = ["rolle", "refused", "last good policy"];
+const REFUSED: [&str; 5] = [
+    "rolle",
+    "refused",
+    "last good policy",
+    "Control process exited",
+    "Reload failed",
+];
 /// What systemd reports of a process that was killed, by the test or by the watchdog.
-const KILLED: [&str; 4] = ["killed", "watchdog", "Watchdog", "Failed with result"];
+const KILLED: [&str; 4] = ["killed", "with signal", "atchdog", "Failed with result"];
 /// What is reported of an interface that is not there.
 const ABSENT_NIC: [&str; 2] = ["waiting for it", "missing"];
 
