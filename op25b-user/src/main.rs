@@ -8,6 +8,9 @@ use op25b::{
 };
 
 fn main() -> ExitCode {
+    if let Some(code) = cli::complete() {
+        return code;
+    }
     // Before anything else, for `run`: until it has handlers, a signal would end it.
     let held = HeldSignals::hold();
     let Invocation { cli: parsed, is_json } = match Invocation::parse() {

@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand.
 
 mod check;
+mod completion;
 mod confirm;
 mod daemon;
 mod descriptors;
@@ -26,7 +27,10 @@ mod stop;
 mod subscribers;
 mod table;
 
-pub use self::problem::report;
+pub use self::{
+    completion::{COMPLETE, complete},
+    problem::report,
+};
 
 use std::{env, process::ExitCode};
 

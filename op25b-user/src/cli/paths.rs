@@ -7,6 +7,10 @@ use clap::Args as ClapArgs;
 /// The heading of the options that all commands have, after those of the command.
 pub(super) const GLOBAL: &str = "Global options";
 
+/// The usual directory of the control socket, and the variable that names another one.
+pub(super) const RUNTIME_DIR: &str = "/run/op25b";
+pub(super) const RUNTIME_VARIABLE: &str = "OP25B_RUNTIME_DIR";
+
 /// The usual state directory.
 pub(super) const STATE_DIR: &str = "/var/lib/op25b";
 
@@ -26,9 +30,9 @@ pub(super) struct Paths {
     #[arg(
         long,
         help_heading = GLOBAL,
-        env = "OP25B_RUNTIME_DIR",
+        env = RUNTIME_VARIABLE,
         value_name = "DIR",
-        default_value = "/run/op25b"
+        default_value = RUNTIME_DIR
     )]
     pub(super) runtime_dir: PathBuf,
     /// Directory of the store of exemptions that were added at run time, and of what else a start needs, such as the last good policy.

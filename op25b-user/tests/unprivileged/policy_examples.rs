@@ -1,4 +1,4 @@
-//! The policies in `policies/` are valid and complete.
+//! The policies in `policies/`, and the one that packages install, are valid and complete.
 
 use std::{ffi::OsStr, fs, path::PathBuf};
 
@@ -27,6 +27,23 @@ fn every_example_loads_and_compiles_without_a_warning() {
         assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
         policy::compile(&loaded.policy).unwrap();
     }
+}
+
+#[test]
+fn the_policy_that_packages_install_is_valid_and_enforces_nothing() {
+    let file = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/policy.yaml"));
+    let loaded = policy::read(&file).unwrap_or_else(|error| panic!("{error}"));
+    assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
+    // No interface has this name, and none is waited for that could appear by itself.
+    let names: Vec<_> = loaded
+        .policy
+        .interfaces
+        .iter()
+        .map(|interface| interface.name.as_str())
+        .collect();
+    assert_eq!(names, ["edit-me"]);
+    let modes: Vec<_> = loaded.policy.pools.iter().map(|pool| pool.mode).collect();
+    assert_eq!(modes, [policy::PoolMode::Monitor]);
 }
 
 #[test]
