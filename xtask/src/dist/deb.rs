@@ -22,7 +22,6 @@ pub fn build(release: &Release) -> anyhow::Result<()> {
         .env("CARGO_TARGET_DIR", &release.build.target_directory)
         .env("SOURCE_DATE_EPOCH", &release.time)
         .current_dir(paths::workspace());
-    let written = process::output_of(&mut command).context("cannot build the Debian package")?;
-    print!("{written}");
+    process::output_of(&mut command).context("cannot build the Debian package")?;
     Ok(())
 }

@@ -2,13 +2,19 @@
 
 mod build;
 mod changelog;
+mod compare;
 mod deb;
+mod rpm;
+mod sbom;
+mod sums;
+mod tarball;
 mod tools;
 mod tree;
 
 use std::{
+    ffi::OsStr,
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
 
@@ -19,12 +25,12 @@ use op25b_host::{paths, process};
 use self::build::Build;
 use crate::setup::{self, Purpose};
 
-/// Build the packages of a release: for Debian.
+/// Build the packages of a release: for Debian, as RPM and as a tar archive, with a bill of materials and checksums.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 The version is the one in Cargo.toml, and the time of every file that of the commit. What the packages are made with is
 built from crates.io, once, into target/tools.
-Exit codes: 0 built; 2 failed.")]
+Exit codes: 0 built; 1 the second build is different; 2 failed.")]
 pub struct Args {
     /// Directory for the packages; target/dist by default.
     #[arg(long, value_name = "DIR")]
@@ -32,6 +38,12 @@ pub struct Args {
     /// Build the version with another number and another layout of its maps that upgrades are tested with.
     #[arg(long)]
     other_layout: bool,
+    /// Build for another machine, such as aarch64-unknown-linux-gnu; for x86_64-unknown-linux-musl only the archive is made.
+    #[arg(long, value_name = "TRIPLE")]
+    target: Option<String>,
+    /// Build everything a second time, in another directory, and compare the bytes.
+    #[arg(long)]
+    compare: bool,
 }
 
 /// What is built, and as what.
@@ -49,10 +61,23 @@ struct Release {
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     setup::ensure(Purpose::Demo)?;
+    if args.compare {
+        compare::ensure_committed()?;
+    }
     let release = Release::new(args)?;
     release.build.run()?;
     tree::write(&release)?;
-    deb::build(&release)?;
+    tarball::write(&release)?;
+    sbom::write(&release)?;
+    if !release.build.is_static() {
+        deb::build(&release)?;
+        rpm::build(&release)?;
+    }
+    sums::write(&release)?;
+    println!("the packages are in {}", release.output.display());
+    if args.compare {
+        return compare::run(&release);
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -72,10 +97,29 @@ impl Release {
                 number.to_owned()
             },
             time: time_of_commit()?,
-            build: Build::new(&work, args.other_layout)?,
+            build: Build::new(&work, args.target.as_deref(), args.other_layout)?,
             output,
         })
     }
+
+    /// Whether a file is a package of this version, or its checksums.
+    fn has(&self, file: &Path) -> bool {
+        let name = file.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        name == sums::NAME || sums::is_of(name, &self.version)
+    }
+}
+
+/// The files in a directory, by their names.
+fn files(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))? {
+        let path = entry?.path();
+        if path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// The time that `SOURCE_DATE_EPOCH` names, as reproducible builds agree on, or that of the commit.

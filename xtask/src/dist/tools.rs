@@ -16,6 +16,16 @@ pub const DEB: Tool = Tool {
     name: "cargo-deb",
     version: "3.8.0",
 };
+/// Makes RPM packages.
+pub const RPM: Tool = Tool {
+    name: "cargo-generate-rpm",
+    version: "0.21.1",
+};
+/// Writes bills of materials.
+pub const SBOM: Tool = Tool {
+    name: "cargo-cyclonedx",
+    version: "0.5.9",
+};
 
 impl Tool {
     /// The program, built if it is not there.

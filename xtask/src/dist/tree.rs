@@ -9,12 +9,12 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use op25b_host::paths;
+use op25b_host::{paths, process};
 
-use super::{Release, changelog};
+use super::{Release, changelog, files};
 
 /// Files of the workspace, and where they are installed: a directory, or a path.
-const FILES: [(&str, &str); 13] = [
+const FILES: [(&str, &str); 14] = [
     ("deploy/op25b.service", "usr/lib/systemd/system/"),
     ("deploy/op25b-metrics.service", "usr/lib/systemd/system/"),
     ("deploy/op25b-metrics.timer", "usr/lib/systemd/system/"),
@@ -26,6 +26,7 @@ const FILES: [(&str, &str); 13] = [
     ("docs/openapi.json", "usr/share/doc/op25b/docs/"),
     ("docs/ja/*.md", "usr/share/doc/op25b/docs/ja/"),
     ("policies/*.yaml", "usr/share/doc/op25b/examples/"),
+    ("deploy/op25b.rules.yaml", "usr/share/doc/op25b/examples/"),
     ("policies/lists/*", "usr/share/doc/op25b/examples/lists/"),
     ("CHANGELOG.md", "usr/share/doc/op25b/changelog.gz"),
 ];
@@ -58,10 +59,32 @@ pub fn write(release: &Release) -> anyhow::Result<()> {
             }
         }
     }
+    write_pages(&root)?;
     write_compressed(
         &root.join("usr/share/doc/op25b/changelog.Debian.gz"),
         changelog::debian(release)?.as_bytes(),
     )
+}
+
+/// Writes the man pages, compressed, and the shell completions, by a program that knows op25b's command line.
+fn write_pages(root: &Path) -> anyhow::Result<()> {
+    let mut pages = Command::new("cargo");
+    pages
+        .args(["run", "--quiet", "--locked", "--package", "op25b-pages", "--"])
+        .arg(root)
+        .current_dir(paths::workspace());
+    eprintln!("==> {}", process::shown(&pages));
+    ensure!(
+        pages.status().context("cannot run cargo")?.success(),
+        "no man pages were written: see above"
+    );
+    for section in ["man5", "man8"] {
+        for page in files(&root.join("usr/share/man").join(section))? {
+            let mut gzip = Command::new("gzip");
+            process::output_of(gzip.args(["-9", "--no-name"]).arg(page))?;
+        }
+    }
+    Ok(())
 }
 
 /// The files of the workspace that a pattern names, whose last part may be `*` and an ending.
@@ -70,17 +93,10 @@ fn matching(pattern: &str) -> anyhow::Result<Vec<PathBuf>> {
     let Some((directory, ending)) = pattern.split_once('*') else {
         return Ok(vec![path]);
     };
-    let directory = paths::workspace().join(directory);
-    let mut files = Vec::new();
-    for entry in fs::read_dir(&directory).with_context(|| format!("cannot read {}", directory.display()))? {
-        let path = entry?.path();
-        if path.is_file() && path.to_string_lossy().ends_with(ending) {
-            files.push(path);
-        }
-    }
-    ensure!(!files.is_empty(), "no file is {pattern}");
-    files.sort();
-    Ok(files)
+    let mut found = files(&paths::workspace().join(directory))?;
+    found.retain(|path| path.to_string_lossy().ends_with(ending));
+    ensure!(!found.is_empty(), "no file is {pattern}");
+    Ok(found)
 }
 
 fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
