@@ -15,7 +15,6 @@ pub fn write(release: &Release) -> anyhow::Result<()> {
         .args(["--owner=0", "--group=0", "--numeric-owner", "--mode=go-w,a+rX"])
         .arg(format!("--mtime=@{}", release.time))
         .arg(format!("--transform=s,^[.],{name},"))
-        .arg("--exclude=changelog.Debian.gz")
         .arg("--file")
         .arg(release.output.join(format!("{name}.tar.xz")))
         .arg("--directory")

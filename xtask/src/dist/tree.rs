@@ -60,8 +60,14 @@ pub fn write(release: &Release) -> anyhow::Result<()> {
         }
     }
     write_pages(&root)?;
+    // What only Debian's package has.
+    let debian = release.build.directory().join("debian");
+    copy(
+        &paths::workspace().join("deploy/deb/lintian-overrides"),
+        &debian.join("op25b"),
+    )?;
     write_compressed(
-        &root.join("usr/share/doc/op25b/changelog.Debian.gz"),
+        &debian.join("changelog.Debian.gz"),
         changelog::debian(release)?.as_bytes(),
     )
 }
