@@ -1,11 +1,13 @@
 //! Pauses: the requests, and the responses to them.
 
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
     exemption::{Invalid, limits},
     policy::Pause,
+    time::Reader,
 };
 
 /// A pause that begins now.
@@ -54,6 +56,20 @@ pub struct PauseAnswer {
 }
 
 impl PauseRequest {
+    /// The length of a pause that begins now, or what is wrong with it.
+    pub(crate) fn length(text: &str, now: Timestamp) -> Result<SignedDuration, String> {
+        let duration = Reader::new(now, &TimeZone::system()).duration(text);
+        let duration = duration.map_err(|error| error.to_string())?;
+        if duration > Pause::LONGEST {
+            return Err(
+                "a pause lasts 24 hours at most, and can be prolonged by another one; for longer set `mode: monitor` in the \
+                 policy file and reload it"
+                    .to_owned(),
+            );
+        }
+        Ok(duration)
+    }
+
     /// Checks that no text is empty or exceeds its limit.
     pub fn check_limits(&self) -> Result<(), Invalid> {
         check_pools(&self.pools)?;

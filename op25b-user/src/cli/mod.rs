@@ -8,6 +8,7 @@ mod descriptors;
 mod diagnose;
 mod directories;
 mod doctor;
+mod elsewhere;
 mod exempt;
 mod explain;
 mod export;

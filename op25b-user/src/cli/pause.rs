@@ -32,9 +32,9 @@ pub struct PauseArgs {
     #[arg(long = "pool", value_name = "POOL")]
     pools: Vec<String>,
     /// How long: 24 hours at most.
-    #[arg(long = "for", value_name = "DURATION", default_value = "30m")]
+    #[arg(long = "for", value_name = "DURATION", default_value = "30m", value_parser = length)]
     lasts: String,
-    /// The reason, for the log and the record of operations.
+    /// The reason, for the log, the record of operations and whoever asks what is paused. It is required.
     #[arg(long, value_name = "TEXT")]
     reason: String,
     /// Print one JSON document instead of text.
@@ -58,7 +58,7 @@ pub struct ResumeArgs {
     /// Resume this pool only; can be repeated.
     #[arg(long = "pool", value_name = "POOL")]
     pools: Vec<String>,
-    /// The reason, for the log and the record of operations.
+    /// The reason, for the log and the record of operations, if there is one to give.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Print one JSON document instead of text.
@@ -66,6 +66,11 @@ pub struct ResumeArgs {
     json: bool,
     #[command(flatten)]
     paths: Paths,
+}
+
+/// The length of a pause, as it was written.
+fn length(text: &str) -> Result<String, String> {
+    PauseRequest::length(text, Timestamp::now()).map(|_| text.to_owned())
 }
 
 pub(super) fn pause(args: &PauseArgs) -> anyhow::Result<ExitCode> {
@@ -140,6 +145,14 @@ fn text(answer: &PauseAnswer, now: Timestamp, time_zone: &TimeZone) -> String {
 mod tests {
     use super::*;
     use crate::policy::Pause;
+
+    #[test]
+    fn a_length_that_no_pause_has_is_refused_before_the_daemon_is_asked() {
+        assert_eq!(length("2h30m").unwrap(), "2h30m");
+        let refused = length("25h").unwrap_err();
+        assert!(refused.starts_with("a pause lasts 24 hours at most"), "{refused}");
+        assert!(length("soon").is_err());
+    }
 
     #[test]
     fn what_is_paused_and_what_was_resumed_is_said_in_the_systems_zone() {

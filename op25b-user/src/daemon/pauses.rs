@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use tracing::{info, warn};
 
 use super::state::Daemon;
@@ -12,7 +12,6 @@ use crate::{
     exemption,
     policy::{Pause, Pauses, Policy, PoolMode},
     store::{Actor, Operation, OperationKind},
-    time::Reader,
 };
 
 /// How long a pause waits for the disk of the state directory. It is a brake: no disk keeps it from being enforced.
@@ -203,15 +202,8 @@ fn scopes(pools: &[String]) -> impl Iterator<Item = Option<String>> {
 
 /// The end of a pause that begins now, in whole seconds: the program knows no others.
 fn end(lasts: &str, now: Timestamp) -> Result<Timestamp, Problem> {
-    let time_zone = TimeZone::system();
-    let duration = Reader::new(now, &time_zone).duration(lasts);
+    let duration = PauseRequest::length(lasts, now);
     let duration = duration.map_err(|error| Problem::invalid(format!("for: {error}")))?;
-    if duration > Pause::LONGEST {
-        return Err(Problem::invalid(
-            "for: a pause lasts 24 hours at most, and can be prolonged by another one; for longer set `mode: monitor` in the \
-             policy file and reload it",
-        ));
-    }
     let end = Timestamp::from_second(now.as_second()).and_then(|now| now.checked_add(duration));
     end.map_err(|error| Problem::invalid(format!("for: {error}")))
 }

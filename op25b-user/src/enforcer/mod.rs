@@ -33,7 +33,7 @@ pub(crate) use self::{
         remove_many::{ManyRemoved, Which},
         requester::Requester,
     },
-    explain::{Answer, Connection, Explanation, MatchedRule, Offline, RuleKind, explain_offline},
+    explain::{Answer, Connection, Disk, Explanation, MatchedRule, Offline, RuleKind, explain_offline},
     host::{Host, Running, WaitError},
     prepare::NewInterfaces,
     state::Enforcer,

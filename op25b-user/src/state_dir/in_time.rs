@@ -10,6 +10,9 @@ use std::{
 
 use anyhow::Context as _;
 
+/// As much as the main thread has.
+const STACK: usize = 8 << 20;
+
 /// What `work`, which waits for the disk, returns in a thread of its own; an error if it has not returned in time.
 ///
 /// `begin_thread` is called in that thread, which may outlive this call.
@@ -21,6 +24,7 @@ pub(crate) fn in_time<T: Send + 'static>(
     let (sender, result) = mpsc::sync_channel(1);
     thread::Builder::new()
         .name("state-dir".to_owned())
+        .stack_size(STACK)
         .spawn(move || {
             begin_thread();
             // Nobody may wait for it any more.

@@ -3,7 +3,11 @@
 //! People get the system's time zone with its offset, so that a text means the same wherever it is pasted; documents, tables
 //! and logs get UTC. What is written for people is read back by [`super::Reader`].
 
-use jiff::{SignedDuration, Timestamp, civil::Time, tz::TimeZone};
+use jiff::{
+    SignedDuration, Timestamp,
+    civil::{Date, Time},
+    tz::TimeZone,
+};
 
 /// `2026-11-29 03:00:00 +09:00`: an instant for people.
 #[must_use]
@@ -41,13 +45,15 @@ pub fn end(end: Option<Timestamp>, time_zone: &TimeZone) -> String {
     let Some(end) = end else {
         return "never".into();
     };
+    last_day(end, time_zone).map_or_else(|| instant(end, time_zone), |day| day.to_string())
+}
+
+/// The last day, if an end is that of a day.
+#[must_use]
+pub fn last_day(end: Timestamp, time_zone: &TimeZone) -> Option<Date> {
     let local = end.to_zoned_datetime(time_zone.clone());
-    if local.time() == Time::midnight()
-        && let Ok(day) = local.date().yesterday()
-    {
-        return day.to_string();
-    }
-    instant(end, time_zone)
+    let is_midnight = local.time() == Time::midnight();
+    local.date().yesterday().ok().filter(|_| is_midnight)
 }
 
 /// An end, with the time until then or since.

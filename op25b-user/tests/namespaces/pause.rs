@@ -12,7 +12,7 @@ use op25b_testlab::{
 };
 use serde_json::{Value, json};
 
-use crate::support::scene::{SMALL, Scene, eventually};
+use crate::support::scene::{OP25B, SMALL, Scene, eventually};
 
 /// How long to wait for an answer that should not come; nothing else is on the lab's links.
 const SHORT_SILENCE: Duration = Duration::from_millis(300);
@@ -46,6 +46,17 @@ fn loaded_at(scene: &Scene) -> String {
     loaded.to_string()
 }
 
+/// Runs a command whose output nobody reads: it ends silently.
+fn unread(scene: &Scene, words: &str) {
+    let command = format!(r#""$0" {words} | :"#);
+    let answer = scene.on_router("sh", &["-c", &command, OP25B]);
+    assert_eq!(
+        (answer.stdout.as_str(), answer.stderr.as_str()),
+        ("", ""),
+        "{words}"
+    );
+}
+
 /// What an operator asks during a pause is answered with it, whether or not a daemon runs.
 fn told_with_the_pause(scene: &Scene) {
     let explained = words(scene, &["explain", "--src", "198.51.100.10"]);
@@ -64,6 +75,8 @@ fn told_with_the_pause(scene: &Scene) {
         diagnosis.contains(": pool residential is paused until 20") && diagnosis.contains("`op25b resume`\n"),
         "{diagnosis}"
     );
+    // As after `| head`.
+    unread(scene, "diagnose 198.51.100.10");
     let brief = words(scene, &["status", "-br"]);
     assert!(brief.contains("; PAUSED everything until 20"), "{brief}");
     let check = scene.op25b(&["status", "--check"]);
@@ -155,6 +168,9 @@ fn a_pause_outlives_its_daemon_and_is_ended_by_the_program_or_by_resume() {
     assert_eq!(outcome(&scene, &servers), Outcome::Silence);
 
     refused_and_recorded(&scene, &servers, &state);
+    // What is done does not depend on who reads what is said.
+    unread(&scene, "stop --detach");
+    assert_eq!(scene.op25b(&["status"]).code, Some(3));
     drop(filter);
 }
 

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Args, source::Source, subject, verdicts::Verdicts};
 use crate::{
     api::Exemption,
-    cli::{daemon::block_on, subscribers},
+    cli::{daemon::block_on, elsewhere::elsewhere, subscribers},
     daemon::client::Listing,
     fault::{Fault, FaultKind},
     report::{
@@ -45,6 +45,7 @@ pub(super) fn diagnose(args: &Args) -> anyhow::Result<Option<Diagnosis>> {
         left_out.push(format!("{more} more prefixes of {} exemptions", args.what));
         subject.prefixes.truncate(TARGETS);
     }
+    left_out.extend(elsewhere(&args.paths.bpffs));
     let exemptions = overlapping(&source, &subject.prefixes)?;
     let mut verdicts = Verdicts::open(args, &source, &mut left_out)?;
     let mut targets = Vec::new();

@@ -14,7 +14,7 @@ use std::{io::Write as _, net::IpAddr, process::ExitCode};
 use clap::Args as ClapArgs;
 use jiff::tz::TimeZone;
 
-use super::{EXIT_NO, EXIT_NOT_RUNNING, json, paths::Paths, problem};
+use super::{EXIT_NO, EXIT_NOT_RUNNING, json, paths::Paths, problem, table::width};
 use crate::{
     api::Problem,
     policy::characters::printable,
@@ -70,7 +70,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         write!(
             anstream::stdout().lock(),
             "{}",
-            diagnosis.text(&TimeZone::system())
+            diagnosis.text(&TimeZone::system(), width())
         )?;
     }
     Ok(exit_code(&diagnosis))

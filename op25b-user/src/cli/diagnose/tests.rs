@@ -142,7 +142,7 @@ fn diagnosis(asked: &str, kind: AskedKind, targets: Vec<Target>) -> Diagnosis {
 }
 
 fn text(diagnosis: &Diagnosis) -> String {
-    diagnosis.text(&TimeZone::fixed(jiff::tz::offset(9)))
+    diagnosis.text(&zone(), None)
 }
 
 fn first_line(diagnosis: &Diagnosis) -> String {
@@ -221,6 +221,7 @@ fn a_customer_whose_exemption_has_ended_is_named_with_all_that_is_known_and_what
     };
     diagnosis.add_actions(None);
     insta::assert_snapshot!(text(&diagnosis));
+    insta::assert_snapshot!("at_80_columns", diagnosis.text(&zone(), Some(80)));
 }
 
 #[test]
@@ -444,6 +445,38 @@ fn what_is_to_be_done_depends_on_the_cause() {
 }
 
 #[test]
+fn what_keeps_no_records_is_not_said_to_have_counted_none() {
+    let attempts = |explained: &Explained, unseen: &[&str]| {
+        let target = target("198.51.100.10/32", &[on("eth1", None, explained)]);
+        let mut diagnosis = diagnosis("198.51.100.10", AskedKind::Address, vec![target]);
+        diagnosis.attempts.pools_not_remembered = unseen.iter().map(ToString::to_string).collect();
+        let text = text(&diagnosis);
+        let from = text.find("  attempts").unwrap();
+        text[from + 14..text.find("  last day").unwrap()].to_owned()
+    };
+    let blocked = explained("drop", "blocked", Some(pool()));
+    let not_recorded =
+        "not recorded in pool residential, by `subscribers: { remember: ... }` of the policy\n";
+    assert_eq!(attempts(&blocked, &[]), "none counted\n");
+    assert_eq!(attempts(&blocked, &["mobile"]), "none counted\n");
+    assert_eq!(attempts(&blocked, &["residential"]), not_recorded);
+    let outside = explained("pass", "not_pooled", None);
+    assert_eq!(attempts(&outside, &[]), "not recorded: it is in no pool\n");
+}
+
+#[test]
+fn an_end_is_written_as_in_lists() {
+    let ended = at("2026-11-28T15:00:00Z");
+    let blocked = not_in_force(NotInForceState::Expired, Some(ended));
+    let target = target("198.51.100.10/32", &[on("eth1", None, &blocked)]);
+    let line = first_line(&diagnosis("198.51.100.10", AskedKind::Address, vec![target]));
+    assert!(
+        line.ends_with(" ended at the end of 2026-11-28 (3 hours ago)"),
+        "{line}"
+    );
+}
+
+#[test]
 fn a_pause_is_ended_by_resume_and_not_by_an_edit_of_the_policy() {
     for (pause, rule, action, why) in [
         (
@@ -481,7 +514,7 @@ fn a_pause_is_ended_by_resume_and_not_by_an_edit_of_the_policy() {
         let mut diagnosis = diagnosis("198.51.100.10", AskedKind::Address, vec![target]);
         diagnosis.add_actions(None);
         assert_eq!(diagnosis.actions, [action]);
-        let text = diagnosis.text(&zone());
+        let text = diagnosis.text(&zone(), None);
         assert!(
             text.lines().next().is_some_and(|first| first.contains(why)),
             "{text}"

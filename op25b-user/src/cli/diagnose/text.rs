@@ -1,18 +1,19 @@
 //! Writes a diagnosis as text: a line that answers, then what it rests on, then what to do.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 
 use super::places::{Clock, Group, Word, listed};
 use crate::{
-    api::Exemption,
-    cli::subscribers::text::about,
+    api::{Exemption, Explained, RuleKind},
+    cli::{subscribers::text::about, table::fold_below},
     counted::counted,
     policy::characters::printable,
     report::{
-        AskedKind, Diagnosis, Part, SubscriberRow, Target, address_or_prefix as net, was_removed_in_force,
+        AskedKind, Diagnosis, Observed, Part, SubscriberRow, Target, address_or_prefix as net,
+        was_removed_in_force,
     },
     store::{Actor, Operation, State},
     time::show,
@@ -24,18 +25,20 @@ const MOST: usize = 6;
 const NETS: usize = 3;
 
 impl Diagnosis {
-    /// The text for people, in their time zone.
-    pub(super) fn text(&self, time_zone: &TimeZone) -> String {
+    /// The text for people, in their time zone, folded to a width if there is one.
+    pub(super) fn text(&self, time_zone: &TimeZone, width: Option<u16>) -> String {
         let clock = Clock {
             now: self.at,
             time_zone,
         };
-        let mut text = self.answer(clock) + "\n";
+        let mut text = fold_below(&self.answer(clock), 2, width) + "\n";
         let mut section = |label: &str, lines: Vec<String>| {
             let mut label = label;
             for line in lines {
                 // Writing to a string cannot fail.
-                let _ = writeln!(text, "  {label:<10}  {line}");
+                let deeper = line.len() - line.trim_start().len();
+                let line = format!("  {label:<10}  {line}");
+                let _ = writeln!(text, "{}", fold_below(&line, 16 + deeper, width));
                 label = "";
             }
         };
@@ -138,22 +141,52 @@ impl Diagnosis {
             .flat_map(|row| attempts(row, clock))
             .collect();
         let more = self.attempts.matching.saturating_sub(rows.len().min(MOST));
-        if lines.is_empty() {
-            lines.push("none counted".to_owned());
+        let pools = self.pools();
+        let unseen = self.attempts.pools_not_remembered.iter();
+        let is_of_these = |pool: &&String| pools.is_empty() || pools.contains(pool.as_str());
+        let unseen: Vec<String> = unseen.filter(is_of_these).cloned().collect();
+        if lines.is_empty() && self.is_outside_pools() {
+            lines.push("not recorded: it is in no pool".to_owned());
+        } else if lines.is_empty() {
+            let is_unseen =
+                !pools.is_empty() && pools.iter().all(|pool| unseen.iter().any(|name| name == pool));
+            lines.extend((!is_unseen).then(|| "none counted".to_owned()));
         } else if more > 0 {
             lines.push(format!(
                 "and of {}: `op25b subscribers`",
                 counted(more, "other subscriber")
             ));
         }
-        let unseen = &self.attempts.pools_not_remembered;
         if !unseen.is_empty() {
             lines.push(format!(
                 "not recorded in pool {}, by `subscribers: {{ remember: ... }}` of the policy",
-                listed(unseen)
+                listed(&unseen)
             ));
         }
         lines
+    }
+
+    /// The verdicts of the program.
+    fn decisions(&self) -> impl Iterator<Item = &Explained> {
+        let places = self.targets.iter().flat_map(|target| &target.parts);
+        let places = places.flat_map(|part| &part.verdicts);
+        places.filter_map(|place| match &place.observed {
+            Observed::Decided { explained } => Some(&**explained),
+            Observed::Unfiltered { .. } | Observed::Missing | Observed::Unknown { .. } => None,
+        })
+    }
+
+    /// The pools that decide.
+    fn pools(&self) -> BTreeSet<&str> {
+        let rules = self.decisions().filter_map(|explained| explained.rule.as_ref());
+        let pools = rules.filter(|rule| rule.kind == RuleKind::Pool);
+        pools.map(|rule| rule.name.as_str()).collect()
+    }
+
+    /// Whether the program decides, and finds no pool.
+    fn is_outside_pools(&self) -> bool {
+        let mut decisions = self.decisions().peekable();
+        decisions.peek().is_some() && decisions.all(|explained| explained.reason == "not_pooled")
     }
 
     fn operation_lines(&self, clock: Clock<'_>) -> Vec<String> {
@@ -214,9 +247,11 @@ fn exemption(one: &Exemption, clock: Clock<'_>) -> [String; 2] {
             show::distance(clock.now, at)
         )
     };
+    // As `exempt list` has it.
+    let ends = |end| show::end_from(clock.now, end, clock.time_zone);
     let mut details = vec![match (one.state, terms.expires_at, one.removed_at) {
         (State::Active, None, _) => "in force, without an end".to_owned(),
-        (State::Active, Some(end), _) => format!("in force until {}", moment(end)),
+        (State::Active, end @ Some(_), _) => format!("in force until {}", ends(end)),
         (_, _, Some(removed)) if was_removed_in_force(one) => {
             let removal = one.removal.as_ref();
             let by = removal.map_or_else(String::new, |removal| format!(" by {}", actor(&removal.by)));
@@ -224,7 +259,7 @@ fn exemption(one: &Exemption, clock: Clock<'_>) -> [String; 2] {
             let why = why.map_or_else(String::new, |why| format!(": {}", printable(why)));
             format!("REMOVED {}{by}{why}", moment(removed))
         }
-        (_, Some(end), _) => format!("ENDED {}", moment(end)),
+        (_, end @ Some(_), _) => format!("ENDED {}", ends(end)),
         (_, None, _) => "REMOVED".to_owned(),
     }];
     if !terms.destinations.is_empty() {

@@ -1,7 +1,7 @@
 //! What the enforced program does with a connection, in this network namespace: asked of the daemon that enforces here, or else
 //! of the kernel.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::bail;
 use caps::{CapSet, Capability};
@@ -9,13 +9,17 @@ use jiff::Timestamp;
 
 use crate::{
     api::Explained,
-    cli::{daemon::block_on, directories::of_the_filter_here, paths::Paths, stderr},
+    cli::{daemon::block_on, directories::of_the_filter_here, elsewhere::elsewhere, paths::Paths, stderr},
     daemon::client::{Client, ClientError},
-    datapath::{Interfaces, pinned_elsewhere, requirements},
-    enforcer::{Connection, Offline, explain_offline},
+    datapath::{Interfaces, requirements},
+    enforcer::{Connection, Disk, Offline, explain_offline},
     policy::Nat64,
     report::{InterfaceState, Status, exemptions::FileExemptions, explained},
+    state_dir::in_time,
 };
+
+/// How long the disk of the store and the policy's files may take: a large policy takes seconds, and a disk may hang.
+const DISK_TIME: Duration = Duration::from_secs(10);
 
 /// The answer to a question about a connection.
 pub(in crate::cli) struct Answered {
@@ -92,13 +96,36 @@ fn is_here(report: &Status, interfaces: &Interfaces, connection: &Connection) ->
     asked.is_none_or(|interface| interface.xdp.iter().all(|xdp| is_of_it(xdp.program_id)))
 }
 
-/// The answer of the program in the kernel, asked by this process.
+/// The answer of the program in the kernel, asked by this process, with what files say as long as their disk answers.
 fn of_kernel(connection: &Connection, paths: &Paths) -> anyhow::Result<Answered> {
+    let (asked, at) = (connection.clone(), paths.clone());
+    let read = move |disk| read_kernel(&asked, &at, disk);
+    unless_disk_hangs(DISK_TIME, read, |why| {
+        stderr::line(format_args!(
+            "op25b: {why}: exemptions of the store and the lines of the policy file are not named"
+        ));
+    })
+}
+
+/// What `read` returns or, if the disk does not answer in time, what it returns without it, after `tell` has been told why.
+fn unless_disk_hangs<T: Send + 'static>(
+    time: Duration,
+    read: impl Fn(Disk) -> T + Clone + Send + 'static,
+    tell: impl FnOnce(&anyhow::Error),
+) -> T {
+    let with_disk = read.clone();
+    in_time(time, || (), move || with_disk(Disk::Read)).unwrap_or_else(|why| {
+        tell(&why);
+        read(Disk::Hangs)
+    })
+}
+
+fn read_kernel(connection: &Connection, paths: &Paths, disk: Disk) -> anyhow::Result<Answered> {
     let interfaces = Interfaces::list_now()?;
     if interfaces.iter().any(|interface| !interface.xdp.is_empty()) {
         requirements::check()?;
     }
-    let offline = explain_offline(connection, &paths.state_dir)?;
+    let offline = explain_offline(connection, &paths.state_dir, disk)?;
     let Offline {
         explanation,
         policy_file,
@@ -106,21 +133,16 @@ fn of_kernel(connection: &Connection, paths: &Paths) -> anyhow::Result<Answered>
         store,
         store_error,
     } = offline;
-    if let (Some(file), None) = (&policy_file, &policy) {
+    if let (Some(file), None, Disk::Read) = (&policy_file, &policy, disk) {
         stderr::line(format_args!(
             "op25b: {} has changed since it was loaded: names and exemptions of the policy that is enforced are not all known",
             file.display()
         ));
     }
     if policy_file.is_none()
-        && let Ok(Some(elsewhere)) = pinned_elsewhere(&paths.bpffs)
+        && let Some(elsewhere) = elsewhere(&paths.bpffs)
     {
-        stderr::line(format_args!(
-            "op25b: the filter that is pinned in {} runs in network namespace {}, on {}",
-            paths.bpffs.display(),
-            elsewhere.namespace,
-            elsewhere.interfaces.join(", ")
-        ));
+        stderr::line(format_args!("op25b: {elsewhere}"));
     }
     let file = policy_file.clone().unwrap_or_default();
     let mut explained = explained(explanation, &file);
@@ -139,4 +161,33 @@ fn of_kernel(connection: &Connection, paths: &Paths) -> anyhow::Result<Answered>
         policy_file,
         by_daemon: false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_disk_that_hangs_is_not_waited_for_and_the_kernel_answers_without_it() {
+        let mut told = None;
+        let hangs = |disk| match disk {
+            Disk::Read => loop {
+                thread::park();
+            },
+            Disk::Hangs => 25,
+        };
+        let answer = unless_disk_hangs(Duration::from_millis(10), hangs, |why| {
+            told = Some(why.to_string())
+        });
+        assert_eq!(answer, 25);
+        assert!(told.is_some_and(|why| why.contains("has not answered within 10ms")));
+        let answers = |disk| disk;
+        let nobody = |_: &anyhow::Error| unreachable!();
+        assert_eq!(
+            unless_disk_hangs(Duration::from_mins(1), answers, nobody),
+            Disk::Read
+        );
+    }
 }

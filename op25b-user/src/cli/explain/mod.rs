@@ -14,7 +14,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use op25b_common::Tunnel;
 
 use self::shown::ShownExplanation;
-use super::{EXIT_NO, json, paths::Paths};
+use super::{EXIT_NO, json, paths::Paths, table::width};
 use crate::{enforcer::Connection, schema::Schema};
 
 /// Show the verdict on a connection, and the rule that decides.
@@ -88,7 +88,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.json {
         json::print(Schema::Explain, &explanation)?;
     } else {
-        write!(anstream::stdout().lock(), "{}", explanation.text(&zone))?;
+        write!(anstream::stdout().lock(), "{}", explanation.text(&zone, width()))?;
     }
     Ok(if explanation.model.is_some() {
         EXIT_NO.into()

@@ -5,7 +5,7 @@ use std::fmt::{Display, Write as _};
 use jiff::{Timestamp, tz::TimeZone};
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::time::show;
+use crate::{cli::table::fold_below, time::show};
 
 /// The column in which the values of single lines begin.
 const LABEL: usize = 10;
@@ -14,14 +14,16 @@ const LABEL: usize = 10;
 pub(super) struct Lines<'z> {
     text: String,
     zone: &'z TimeZone,
+    width: Option<u16>,
 }
 
 impl<'z> Lines<'z> {
-    /// No lines yet.
-    pub(super) fn new(zone: &'z TimeZone) -> Self {
+    /// No lines yet, to be folded to a width if there is one.
+    pub(super) fn new(zone: &'z TimeZone, width: Option<u16>) -> Self {
         Self {
             text: String::new(),
             zone,
+            width,
         }
     }
 
@@ -40,9 +42,19 @@ impl<'z> Lines<'z> {
         let _ = writeln!(self.text, "{line}");
     }
 
+    /// A line of words.
+    pub(super) fn words(&mut self, line: impl Display) {
+        self.folded(&line.to_string(), 2);
+    }
+
     /// A line with a label.
     pub(super) fn labelled(&mut self, label: &str, value: impl Display) {
-        self.line(format_args!("  {label:<LABEL$}  {value}"));
+        self.folded(&format!("  {label:<LABEL$}  {value}"), LABEL + 4);
+    }
+
+    fn folded(&mut self, line: &str, indent: usize) {
+        let folded = fold_below(line, indent, self.width);
+        self.line(folded);
     }
 
     /// Rows of cells below each other, each column as wide as its widest cell, each followed by its remarks.
@@ -61,7 +73,7 @@ impl<'z> Lines<'z> {
             }
             self.line(line.trim_end());
             if let Some(remark) = remark {
-                self.line(format_args!("    {remark}"));
+                self.folded(&format!("    {remark}"), 6);
             }
         }
     }

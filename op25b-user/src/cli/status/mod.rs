@@ -16,7 +16,10 @@ use clap::Args as ClapArgs;
 use jiff::tz::TimeZone;
 use tokio::time::timeout;
 
-use super::{EXIT_NOT_RUNNING, EXIT_PARTLY, daemon::block_on, directories::of_the_filter_here, paths::Paths};
+use super::{
+    EXIT_NOT_RUNNING, EXIT_PARTLY, daemon::block_on, directories::of_the_filter_here, paths::Paths,
+    table::width,
+};
 use crate::{
     daemon::{client::Client, control::PROMPT},
     datapath::Description,
@@ -85,7 +88,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else if args.brief.brief {
         write!(stdout, "{}", brief::text(&status, &TimeZone::system()))?;
     } else {
-        write!(stdout, "{}", text::text(&status, &TimeZone::system()))?;
+        write!(stdout, "{}", text::text(&status, &TimeZone::system(), width()))?;
     }
     Ok(match status.state {
         Enforcement::Enforced => ExitCode::SUCCESS,

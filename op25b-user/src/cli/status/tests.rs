@@ -214,14 +214,15 @@ fn paused() -> Status {
 
 #[test]
 fn a_pause_is_shown_where_it_holds_and_with_what_ends_it() {
-    let text = text(&paused(), &zone());
-    insta::assert_snapshot!(text.lines().take(12).collect::<Vec<_>>().join("\n"), @r"
+    let text = text(&paused(), &zone(), Some(80));
+    insta::assert_snapshot!(text.lines().take(13).collect::<Vec<_>>().join("\n"), @r"
     MONITORING only, on 2 interfaces: no pool is enforced
       daemon      process 24797 (op25b 0.1.0)
       policy      /etc/op25b/policy.yaml
       loaded      2026-11-28 23:09:35 +09:00 (reload by alice (uid 1000))
       file        is what is enforced
-      paused      everything until 2026-11-29 03:30:00 +09:00 by 花子: OPS-812: メールが届かない; `op25b resume` ends it before
+      paused      everything until 2026-11-29 03:30:00 +09:00 by 花子: OPS-812:
+                  メールが届かない; `op25b resume` ends it before
       interface  role        wanted  actual  program  since
       eth1       subscriber  auto    native  217      2026-11-25 13:39:47 +09:00
       eth2       subscriber  auto    native  217      2026-11-25 13:39:47 +09:00
@@ -237,19 +238,24 @@ fn a_pause_is_shown_where_it_holds_and_with_what_ends_it() {
 
 #[test]
 fn one_screen_says_all_of_a_router_that_is_as_it_should_be() {
-    insta::assert_snapshot!(text(&healthy(), &zone()));
+    insta::assert_snapshot!(text(&healthy(), &zone(), None));
 }
 
 #[test]
 fn one_screen_says_what_is_wanted_and_what_is_there_and_what_to_do() {
-    let text = text(&sick(), &zone());
+    let text = text(&sick(), &zone(), None);
     assert!(text.lines().count() <= 40, "{text}");
     insta::assert_snapshot!(text);
 }
 
 #[test]
+fn words_are_folded_to_the_terminal_and_ids_and_tables_are_not_broken() {
+    insta::assert_snapshot!(text(&sick(), &zone(), Some(80)));
+}
+
+#[test]
 fn the_usual_lines_fit_80_columns() {
-    let text = text(&healthy(), &zone());
+    let text = text(&healthy(), &zone(), None);
     assert!(text.lines().count() <= 24, "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
 }
@@ -260,7 +266,7 @@ fn without_a_daemon_and_a_filter_the_policy_is_shown_all_the_same() {
     (status.pid, status.daemon, status.filter) = (None, None, None);
     status.filters.clear();
     status.pools[0].actual = None;
-    insta::assert_snapshot!(text(&status, &zone()));
+    insta::assert_snapshot!(text(&status, &zone(), None));
 }
 
 #[test]
@@ -282,7 +288,7 @@ fn an_earlier_daemon_s_answer_is_read_as_far_as_it_goes() {
     let status: Status = serde_json::from_value(answer).unwrap();
     assert_eq!((status.pid, status.state), (Some(7), Enforcement::Enforced));
     assert_eq!(status.interfaces[0].role, None);
-    assert!(text(&status, &zone()).starts_with("enforcing on 1 interface"));
+    assert!(text(&status, &zone(), None).starts_with("enforcing on 1 interface"));
 }
 
 #[test]

@@ -16,10 +16,10 @@ use crate::{
 /// How many of the daemon's newest warnings are shown.
 const WARNINGS: usize = 5;
 
-/// The whole text, with times in a time zone.
-pub(super) fn text(status: &Status, zone: &TimeZone) -> String {
-    let mut lines = Lines::new(zone);
-    lines.line(headline(status));
+/// The whole text, with times in a time zone, and lines of words folded to a width if there is one.
+pub(super) fn text(status: &Status, zone: &TimeZone, width: Option<u16>) -> String {
+    let mut lines = Lines::new(zone, width);
+    lines.words(headline(status));
     if status.policy_file.is_some() {
         policy(&mut lines, status);
         interfaces(&mut lines, &status.interfaces);
@@ -153,7 +153,7 @@ fn interface_warnings(lines: &mut Lines<'_>, interfaces: &[InterfaceReport]) {
             format!("runs in generic mode, which is several times slower, as native mode was refused: {why}")
         });
         for warning in refused.chain(interface.warnings.iter().cloned()) {
-            lines.line(format_args!("WARNING {}: {warning}", interface.name));
+            lines.words(format_args!("WARNING {}: {warning}", interface.name));
         }
     }
 }
@@ -163,7 +163,7 @@ fn faults(lines: &mut Lines<'_>, status: &Status) {
     for fault in &status.faults {
         let since = lines.shown(fault.since);
         let kind = fault.kind.name();
-        lines.line(format_args!("FAULT {kind} since {since}: {}", fault.message));
+        lines.words(format_args!("FAULT {kind} since {since}: {}", fault.message));
     }
 }
 
@@ -187,6 +187,6 @@ fn newest_warnings(lines: &mut Lines<'_>, status: &Status) {
             times => format!(", {times} times"),
         };
         let level = &warning.level;
-        lines.line(format_args!("LOG {at} {level}{times}: {}", warning.message));
+        lines.words(format_args!("LOG {at} {level}{times}: {}", warning.message));
     }
 }

@@ -50,7 +50,11 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    stop(args).map_err(|error| {
+    let mut said = Vec::new();
+    let result = stop(args, &mut said);
+    // Last: a filter is detached whether or not anybody reads what is said of it.
+    let written = anstream::stdout().lock().write_all(&said);
+    let code = result.map_err(|error| {
         if is_denied(&error) {
             error.context(
                 "not permitted: stopping a daemon and detaching its filter take root or the user who owns the pins",
@@ -58,7 +62,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         } else {
             error
         }
-    })
+    })?;
+    written?;
+    Ok(code)
 }
 
 /// Whether the system refused something for want of a permission.
@@ -69,13 +75,12 @@ fn is_denied(error: &anyhow::Error) -> bool {
     causes.any(|cause| cause.kind() == io::ErrorKind::PermissionDenied)
 }
 
-fn stop(args: &Args) -> anyhow::Result<ExitCode> {
+fn stop(args: &Args, stdout: &mut impl Write) -> anyhow::Result<ExitCode> {
     let bpffs = &args.paths.bpffs;
-    let mut stdout = anstream::stdout().lock();
-    let has_ended = end_daemon(bpffs, &mut stdout)?;
+    let has_ended = end_daemon(bpffs, stdout)?;
     if !args.detach {
         if has_ended {
-            write_remaining(&mut stdout, bpffs)?;
+            write_remaining(stdout, bpffs)?;
             return Ok(ExitCode::SUCCESS);
         }
         let other = match answering(&args.paths) {
@@ -86,7 +91,7 @@ fn stop(args: &Args) -> anyhow::Result<ExitCode> {
             None => String::new(),
         };
         writeln!(stdout, "no daemon is running at {}{other}", bpffs.display())?;
-        write_remaining(&mut stdout, bpffs)?;
+        write_remaining(stdout, bpffs)?;
         return Ok(EXIT_NOT_RUNNING.into());
     }
     if let Err(error) = remove_socket(&args.paths.runtime_dir) {

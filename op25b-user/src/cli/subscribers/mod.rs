@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use super::{
     EXIT_NOT_RUNNING,
     daemon::block_on,
+    elsewhere::elsewhere,
     json,
     paths::Paths,
     stderr,
@@ -104,6 +105,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         json::print(Schema::Subscribers, &report)?;
     } else {
         print(&report.filters, args)?;
+        if report.filters.is_empty()
+            && let Some(elsewhere) = elsewhere(&args.paths.bpffs)
+        {
+            stderr::line(format_args!("op25b: {elsewhere}"));
+        }
     }
     Ok(if report.filters.is_empty() {
         EXIT_NOT_RUNNING.into()

@@ -13,16 +13,17 @@ type Listed = Column<SubscriberRow, TimeZone>;
 /// The columns. Their names are those by which the report sorts.
 pub(super) const COLUMNS: [Listed; 10] = [
     Listed::new("subscriber", |row, _| Cell::text(row.subscriber.as_str())),
-    Listed::new("pool", |row, _| Cell::text(row.pool.as_deref().unwrap_or("-"))).rank(Rank::High),
-    Listed::number("packets", |row, _| Cell::number(row.packets)),
+    Listed::new("pool", |row, _| Cell::text(row.pool.as_deref().unwrap_or("-"))).rank(Rank::Middle),
+    // The sum of what follows.
+    Listed::number("packets", |row, _| Cell::number(row.packets)).rank(Rank::Low),
     Listed::number("blocked", |row, _| {
         Cell::number(sum(row.blocked_syns, row.blocked_others))
     })
-    .rank(Rank::Middle),
+    .rank(Rank::High),
     Listed::number("monitored", |row, _| {
         Cell::number(sum(row.monitored_syns, row.monitored_others))
     })
-    .rank(Rank::Middle),
+    .rank(Rank::High),
     Listed::number("syns", |row, _| {
         Cell::number(sum(row.blocked_syns, row.monitored_syns))
     })
@@ -161,13 +162,13 @@ mod tests {
         ");
         insta::assert_snapshot!(shown(Some(80), None), @r#"
         3 of 3 subscribers (9 remembered) on eth1; counts since first seen
-        SUBSCRIBER           POOL    PACKETS  DESTINATIONS  LAST SEEN
-        198.51.100.20        家庭用     8123      over 250  2026-11-25 20:40 +09:00
-        2001:db8:100:7::/64  ﾓﾊﾞｲﾙ        96            ~9  2026-11-25 20:40 +09:00
-        203.0.113.77         -            12             1  2026-11-25 20:40 +09:00
+        SUBSCRIBER           BLOCKED  MONITORED  DESTINATIONS  LAST SEEN
+        198.51.100.20           8123          0      over 250  2026-11-25 20:40 +09:00
+        2001:db8:100:7::/64       96          0            ~9  2026-11-25 20:40 +09:00
+        203.0.113.77               0         12             1  2026-11-25 20:40 +09:00
         not remembered, by `subscribers: { remember: … }` of the policy: 法人
         packets of IPv6 subscribers without a record, because the map was full: 2
-        left out: ["blocked", "monitored", "syns", "hidden", "first-seen"]
+        left out: ["pool", "packets", "syns", "hidden", "first-seen"]
         "#);
     }
 

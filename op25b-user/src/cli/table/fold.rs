@@ -4,24 +4,31 @@ use anstream::adapter::strip_str;
 use unicode_width::UnicodeWidthStr as _;
 
 /// The indentation of what follows the first line.
-const INDENT: &str = "    ";
+const INDENT: usize = 4;
 
 /// A line folded to a width, if there is one. Words are not broken, and the blanks at a fold are dropped.
 pub(in crate::cli) fn fold(line: &str, width: Option<u16>) -> String {
+    fold_below(line, INDENT, width)
+}
+
+/// The same with this indentation of what follows the first line, whose own one stays.
+pub(in crate::cli) fn fold_below(line: &str, indent: usize, width: Option<u16>) -> String {
     let Some(width) = width.map(usize::from) else {
         return line.to_owned();
     };
+    let words = line.trim_start_matches(' ');
+    let mut column = line.len() - words.len();
     let mut folded = String::with_capacity(line.len());
-    let mut column = 0;
+    folded.push_str(&line[..column]);
     let mut is_start = true;
     // Two blanks have an empty word between them.
-    for word in line.split(' ') {
+    for word in words.split(' ') {
         let length = strip_str(word).to_string().width();
         if !is_start && column + 1 + length > width {
             folded.truncate(folded.trim_end().len());
             folded.push('\n');
-            folded.push_str(INDENT);
-            column = INDENT.len();
+            folded.extend(std::iter::repeat_n(' ', indent));
+            column = indent;
             is_start = true;
         }
         if is_start && word.is_empty() {
@@ -73,5 +80,6 @@ mod tests {
         assert_eq!(fold(LINE, None), LINE);
         assert_eq!(fold(LINE, Some(200)), LINE);
         assert_eq!(fold("four  and four", Some(10)), "four  and\n    four");
+        assert_eq!(fold_below("  four four", 3, Some(8)), "  four\n   four");
     }
 }

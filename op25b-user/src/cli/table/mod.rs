@@ -15,7 +15,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 pub(super) use self::{
-    fold::fold,
+    fold::{fold, fold_below},
     layout::text,
     options::{TableOptions, width},
     sort::{Sort, Value},

@@ -307,10 +307,11 @@ impl ActiveSet {
         }
     }
 
-    /// The destinations of all stored exemptions.
-    pub(in crate::enforcer) fn destinations(&self) -> Vec<IpNet> {
+    /// The destinations of the stored exemptions that a condition selects.
+    pub(in crate::enforcer) fn destinations(&self, is_wanted: impl Fn(&Record) -> bool) -> Vec<IpNet> {
         let stored = self.stored.iter().flatten();
         stored
+            .filter(|record| is_wanted(record))
             .flat_map(|record| record.terms.destinations.iter().copied())
             .collect()
     }

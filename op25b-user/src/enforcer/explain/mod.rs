@@ -13,11 +13,12 @@ use std::{
 };
 
 use ipnet::IpNet;
+use jiff::Timestamp;
 
 pub(crate) use self::{
     answer::Answer,
     connection::Connection,
-    offline::{Offline, explain as explain_offline},
+    offline::{Disk, Offline, explain as explain_offline},
 };
 use self::{answer::grouped, connection::SMTP, names::ActiveNames};
 use super::{exemptions::refusal::Refusal, state::Enforcer};
@@ -204,7 +205,13 @@ impl Enforcer {
 
     /// A sample destination: an address that no relay and no exemption names.
     fn sample_destination(&self, source: IpAddr) -> Result<IpAddr, Refusal> {
-        let stored = self.active_set.destinations();
+        // Without a daemon the store is asked for the same.
+        let now = Timestamp::now();
+        let covers = |record: &Record| {
+            let mut prefixes = record.terms.prefixes.iter();
+            prefixes.any(|net| net.contains(&source)) && !record.terms.have_expired(now)
+        };
+        let stored = self.active_set.destinations(covers);
         let nat64 = &self.active_set.policy().nat64;
         let is_named = |address: &IpAddr| {
             let mut named = stored.iter().flat_map(|net| nat64.with_translated(*net));

@@ -24,7 +24,10 @@ impl NotInForce {
         let what = format!("exemption {} of {}{ticket}", self.id, printable(&self.customer));
         let at = || self.at.map_or_else(String::new, |at| moment(at, now, zone));
         match self.state {
-            NotInForceState::Expired => format!("{what} ended{}", at()),
+            NotInForceState::Expired => {
+                let at = self.at.map_or_else(String::new, |at| ended(at, now, zone));
+                format!("{what} ended{at}")
+            }
             NotInForceState::Removed => {
                 let by = self
                     .by
@@ -51,6 +54,14 @@ impl NotInForce {
             0 => named.join(", "),
             more => format!("{} and {more} more", named[..DESTINATIONS].join(", ")),
         }
+    }
+}
+
+/// ` at the end of 2026-11-28 (3 hours ago)`, as lists have the end of a day, or as [`moment`].
+fn ended(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+    match show::last_day(at, zone) {
+        Some(day) => format!(" at the end of {day} ({})", show::distance(now, at)),
+        None => moment(at, now, zone),
     }
 }
 

@@ -109,7 +109,7 @@ fn what_ended_was_removed_or_reaches_others_is_named_by_the_daemon_and_without_i
     );
     assert!(lines[0].ends_with(" by root: contract ended"), "{lines:?}");
     assert!(
-        lines[1].contains("exemption line-7 of Past KK (ticket OPS-3) ended 2026-01-01 "),
+        lines[1].contains("exemption line-7 of Past KK (ticket OPS-3) ended at the end of 2025-12-31 ("),
         "{lines:?}"
     );
     assert!(

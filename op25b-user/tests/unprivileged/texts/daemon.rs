@@ -8,7 +8,7 @@ use op25b::{
     exemption::Terms,
     store::{Actor, ChangeKind, State},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     exempt_command::{
@@ -93,6 +93,10 @@ pub fn answer(request: &Request) -> Reply {
             reload["unconfirmed"] = json!(null);
         }
         Reply::Json(200, reload)
+    } else if line.starts_with("POST /v1/pause") {
+        Reply::Json(200, json!({ "pauses": [pause()], "ended": [], "warnings": [] }))
+    } else if line.starts_with("POST /v1/resume") {
+        Reply::Json(200, json!({ "pauses": [], "ended": [pause()], "warnings": [] }))
     } else if line.starts_with("POST /v1/confirm") {
         let reload = reloaded();
         let confirmed =
@@ -101,6 +105,13 @@ pub fn answer(request: &Request) -> Reply {
     } else {
         Reply::HangUp
     }
+}
+
+fn pause() -> Value {
+    json!({
+        "pool": "家庭用", "at": "2027-03-31T00:00:00Z", "until": "2099-03-31T00:30:00Z", "uid": 1000, "user": "花子",
+        "reason": "OPS-812: メールが届かない",
+    })
 }
 
 fn alice() -> Actor {

@@ -1,6 +1,6 @@
 //! What commands print, at 80 and at 200 columns, with customers in Japanese, in the locale and the time zone of Japan.
 
-mod daemon;
+pub mod daemon;
 
 use std::{
     fmt::Write as _,
@@ -170,6 +170,21 @@ fn a_reload_says_what_is_in_force_in_the_time_of_the_reader() {
         &["reload", "--confirm", "5m"],
         &["confirm"],
         &["reload"],
+    ]));
+}
+
+#[test]
+fn a_pause_and_its_end_say_what_is_paused_until_when_and_why() {
+    insta::assert_snapshot!(texts(&[
+        &[
+            "pause",
+            "--pool",
+            "家庭用",
+            "--reason",
+            "OPS-812: メールが届かない"
+        ],
+        &["pause", "--for", "25h", "--reason", "OPS-812"],
+        &["resume", "--pool", "家庭用"],
     ]));
 }
 

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::answer::Answered;
 use crate::{
     api::{Elsewhere, Explained, FilePosition, NotInForce, Rule, RuleKind},
+    cli::table::fold_below,
     policy::{Pause, characters::printable},
     report::{NO_FILTER, paused_until},
     time::show,
@@ -190,8 +191,8 @@ impl ShownExplanation {
         }
     }
 
-    /// The text, with instants in a time zone.
-    pub(super) fn text(&self, zone: &TimeZone) -> String {
+    /// The text, with instants in a time zone, folded to a width if there is one.
+    pub(super) fn text(&self, zone: &TimeZone, width: Option<u16>) -> String {
         let translated = self
             .nat64
             .map_or(String::new(), |address| format!(" ({address})"));
@@ -203,7 +204,8 @@ impl ShownExplanation {
             self.source, self.destination, self.port
         );
         let mut line = |label: &str, words: &str| {
-            text.push_str(&[&format!("  {label:<9}"), words, "\n"].concat());
+            let line = [&format!("  {label:<9}"), words].concat();
+            text.push_str(&(fold_below(&line, 13, width) + "\n"));
         };
         if self.program.reason != NO_FILTER {
             line("reason", &self.program.reason);

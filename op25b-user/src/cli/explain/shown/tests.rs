@@ -75,7 +75,7 @@ fn shown(explained: Explained, is_asked_for: bool) -> ShownExplanation {
 }
 
 fn text(explained: Explained, is_asked_for: bool) -> String {
-    shown(explained, is_asked_for).text(&japan())
+    shown(explained, is_asked_for).text(&japan(), None)
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn a_pool_whose_date_lies_ahead_is_monitored_until_then() {
         ..blocked()
     };
     let shown = shown(monitored, false);
-    let text = shown.text(&japan());
+    let text = shown.text(&japan(), None);
     assert!(
         text.contains("  mode     monitor until 2026-12-01 00:00 +09:00\n"),
         "{text}"
@@ -194,7 +194,7 @@ fn what_passes_during_a_pause_is_told_with_the_pause() {
         "{elsewhere}"
     );
     let monitored = shown(monitored, false);
-    insta::assert_snapshot!(monitored.text(&japan()), @r"
+    insta::assert_snapshot!(monitored.text(&japan(), None), @r"
     198.51.100.10 -> 203.0.113.1 port 25: pass
       reason   monitored
       rule     pool residential (198.51.100.0/24), /etc/op25b/policy.yaml:32:5
@@ -243,7 +243,7 @@ fn exemptions_that_do_not_hold_are_notes_in_the_text_and_a_list_in_json() {
         ..blocked()
     };
     let shown = shown(blocked, false);
-    insta::assert_snapshot!(shown.text(&japan()), @r"
+    insta::assert_snapshot!(shown.text(&japan(), None), @r"
     198.51.100.10 -> 203.0.113.1 port 25: drop
       reason   blocked
       rule     pool residential (198.51.100.0/24), /etc/op25b/policy.yaml:32:5
@@ -270,7 +270,7 @@ fn the_text_reports_a_difference_from_the_reference() {
         until: None,
         pause: None,
     });
-    let text = wrong.text(&japan());
+    let text = wrong.text(&japan(), None);
     assert!(
         text.contains("WRONG    the reference decides pass, not_pooled"),
         "{text}"

@@ -78,10 +78,19 @@ pub(crate) enum OfflineError {
     NoSample,
     /// Whether the policy translates is not known.
     #[error(
-        "{0} has changed since it was loaded, so that it is not known whether IPv4 is translated: give `--tunnel 4in6` for \
+        "{0} was changed since it was loaded or cannot be read, so that it is not known whether IPv4 is translated: give `--tunnel 4in6` for \
          DS-Lite, or the translated destination"
     )]
     Translation(PathBuf),
+}
+
+/// Whether the store and the policy's files are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Disk {
+    /// They are.
+    Read,
+    /// They are not, as their disk has not answered.
+    Hangs,
 }
 
 /// A filter that is asked, with what is known of its policy.
@@ -92,12 +101,20 @@ struct Asked {
 }
 
 /// What a filter does with a connection. The store is the one in `state_dir`.
-pub(crate) fn explain(connection: &Connection, state_dir: &Path) -> Result<Offline, OfflineError> {
+pub(crate) fn explain(
+    connection: &Connection,
+    state_dir: &Path,
+    disk: Disk,
+) -> Result<Offline, OfflineError> {
     let interfaces = Interfaces::list_now()?;
-    let (store, store_error) = match sqlite::open_read_only(state_dir) {
+    let opened = match disk {
+        Disk::Read => sqlite::open_read_only(state_dir).map_err(|error| error.to_string()),
+        Disk::Hangs => Err(format!("the disk of {} does not answer", state_dir.display())),
+    };
+    let (store, store_error) = match opened {
         Ok(Some(store)) => (Box::new(store) as Box<dyn Records>, None),
         Ok(None) => (Box::new(NoRecords) as Box<dyn Records>, None),
-        Err(error) => (Box::new(NoRecords) as Box<dyn Records>, Some(error.to_string())),
+        Err(error) => (Box::new(NoRecords) as Box<dyn Records>, Some(error)),
     };
     let programs = if interfaces.iter().any(|interface| !interface.xdp.is_empty()) {
         attached_programs().map_err(|source| OfflineError::Ask {
@@ -114,6 +131,7 @@ pub(crate) fn explain(connection: &Connection, state_dir: &Path) -> Result<Offli
         interfaces,
         programs,
         state_dir,
+        disk,
     };
     let points = host.points(connection)?;
     let mut asked = host.ask(&points)?;
@@ -177,6 +195,7 @@ struct Host<'a> {
     interfaces: Interfaces,
     programs: Vec<AttachedProgram>,
     state_dir: &'a Path,
+    disk: Disk,
 }
 
 impl Host<'_> {
@@ -246,7 +265,10 @@ impl Host<'_> {
                 program.id,
                 Asked {
                     asker: program.asker(&description, &self.programs).map_err(refused)?,
-                    policy: KnownPolicy::of(&description, self.state_dir),
+                    policy: match self.disk {
+                        Disk::Read => KnownPolicy::of(&description, self.state_dir),
+                        Disk::Hangs => None,
+                    },
                     description,
                 },
             );

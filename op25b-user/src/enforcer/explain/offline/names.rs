@@ -58,7 +58,7 @@ impl Names for OfflineNames<'_> {
             policy::Rule::Relay(number) => unnamed(
                 RuleKind::Relay,
                 format!(
-                    "number {} of the policy of {}, whose file has changed since",
+                    "number {} of the policy of {}, whose file was changed since or cannot be read",
                     number + 1,
                     self.description.policy_loaded_at()
                 ),
