@@ -74,6 +74,26 @@ impl Exemption {
             needs_force: false,
         }
     }
+
+    /// When it ended or was removed, whichever was first; none of one that is in force.
+    #[must_use]
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        let (removed, expires) = (self.removed_at, self.terms.expires_at);
+        match self.state {
+            State::Active => None,
+            State::Expired => expires,
+            State::Removed if self.was_removed_in_force() => removed,
+            State::Removed => expires.or(removed),
+        }
+    }
+
+    /// Whether it was removed while it was in force.
+    #[must_use]
+    pub fn was_removed_in_force(&self) -> bool {
+        let end = self.terms.expires_at;
+        self.removed_at
+            .is_some_and(|removed| end.is_none_or(|end| removed < end))
+    }
 }
 
 /// The removal of an exemption.

@@ -124,6 +124,10 @@ pub struct NotInForce {
     /// When it ended or was removed.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub at: Option<Timestamp>,
+    /// Its expiry; of one that was removed after it, this is when it ended.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Timestamp>,
     /// The user who removed it.
     pub by: Option<Actor>,
     /// The reason of the removal.

@@ -15,7 +15,7 @@ use crate::{
     exemption::Checks,
     policy::{self, FileNumber, List, Policy, Position},
     store::{
-        self, Event, Records, Revision, State, StoreError, Texts,
+        self, ChangeKind, Event, Records, Revision, State, StoreError, Texts,
         ids::{self, Found},
     },
 };
@@ -135,16 +135,17 @@ pub fn find(
 /// Notes who removed stored exemptions, and why: the last change of a removed one is its removal.
 fn note_removals(exemptions: &mut [Exemption], store: &dyn Records) -> Result<(), StoreError> {
     for exemption in exemptions {
-        let (Some(_), Some(revision), Ok(id)) = (
+        let (Some(_), Some(revision), Some(id)) = (
             exemption.removed_at,
             exemption.revision,
-            Ulid::from_string(&exemption.id),
+            ids::whole(&exemption.id),
         ) else {
             continue;
         };
         // After a recovery the audit may lack it.
         let events = store.events(Some(id), revision.saturating_sub(1), 1)?;
-        let removal = events.into_iter().find(|event| event.revision == revision);
+        let is_removal = |event: &Event| event.revision == revision && event.action == ChangeKind::Remove;
+        let removal = events.into_iter().find(is_removal);
         exemption.removal = removal.map(|event| Removal {
             by: event.by,
             reason: event.reason,
@@ -288,7 +289,7 @@ impl FromStr for Cursor {
             text.parse().map_err(|_| InvalidCursor)
         };
         if let Some(id) = text.strip_prefix('s') {
-            return Ulid::from_string(id).map(Self::Store).map_err(|_| InvalidCursor);
+            return ids::whole(id).map(Self::Store).ok_or(InvalidCursor);
         }
         let (file, position) = match (text.strip_prefix('p'), text.strip_prefix('l')) {
             (Some(position), _) => (FileNumber::POLICY, Some(position)),

@@ -19,8 +19,8 @@ mod subscribers;
 pub(crate) use daemon::WENT_BACK;
 pub use daemon::{DaemonReport, ExemptionReport, LastReload};
 pub(crate) use diagnosis::{
-    AskedKind, Attempts, Diagnosis, FilterState, Observation, Observed, Part, PlaceVerdict, Target,
-    address_or_prefix, divide, sort_exemptions, was_removed_in_force,
+    AskedKind, Attempts, Diagnosis, FilterState, Observation, Observed, Part, PlaceVerdict, Pools, Target,
+    address_or_prefix, divide, sort_exemptions,
 };
 pub use enforcement::{Enforcement, InterfaceReport, InterfaceState, KnownInterface, interface_reports};
 pub(crate) use explained::{NO_FILTER, explained};

@@ -181,6 +181,15 @@ fn the_first_line_is_the_kernels_verdict_and_its_cause_with_a_daemon_and_without
         (&of_ticket["kind"], &of_ticket["targets"][0]["prefix"]),
         (&json!("ticket"), &json!("198.51.100.8/29"))
     );
+    let added = exempt(&scene, &["add", "198.51.100.136/29", "--customer", "Trial KK"]);
+    assert_eq!(added.code, Some(0), "{added:?}");
+    let on_trial = document(&scene, "Trial KK");
+    let remove = format!(
+        "to block it: `op25b exempt remove {} --reason '...'`, and `mode: enforce` and no later `enforce_from` for pool \
+         trial, then `op25b reload`",
+        on_trial["exemptions"][0]["id"].as_str().unwrap()
+    );
+    assert_eq!(actions(&on_trial), [remove.as_str()]);
     let foreign = ForeignProgram::instead_of(&filter, scene.router(), "corp0");
     let line = answered(&scene, "198.51.100.30");
     assert!(

@@ -53,7 +53,7 @@ pub(super) fn diagnose(args: &Args) -> anyhow::Result<Option<Diagnosis>> {
         let edges = exemptions
             .iter()
             .flat_map(|one| one.terms.prefixes.iter().copied());
-        let edges = edges.chain(verdicts.pool_prefixes());
+        let edges = edges.chain(verdicts.pools().prefixes());
         let (parts, is_cut) = divide(*prefix, edges, PARTS);
         if is_cut {
             left_out.push(format!("parts of {prefix} after the first {}", parts.len()));
@@ -73,16 +73,17 @@ pub(super) fn diagnose(args: &Args) -> anyhow::Result<Option<Diagnosis>> {
             Vec::new()
         }
     };
+    let filter = if verdicts.has_filter() {
+        FilterState::Runs
+    } else {
+        FilterState::None
+    };
     let mut diagnosis = Diagnosis {
         asked: args.what.clone(),
         kind: subject.kind,
         at: now,
         daemon: source.has_daemon(),
-        filter: if verdicts.has_filter() {
-            FilterState::Runs
-        } else {
-            FilterState::None
-        },
+        filter,
         targets,
         exemptions,
         attempts,
@@ -90,6 +91,7 @@ pub(super) fn diagnose(args: &Args) -> anyhow::Result<Option<Diagnosis>> {
         faults: source.faults().into_iter().filter(concerns_verdicts).collect(),
         left_out,
         actions: Vec::new(),
+        pools: verdicts.into_pools(),
     };
     diagnosis.add_actions(subscriber);
     Ok(Some(diagnosis))

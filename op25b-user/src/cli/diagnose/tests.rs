@@ -1,5 +1,7 @@
 //! Tests of the text of a diagnosis.
 
+mod exemptions;
+
 use ipnet::IpNet;
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -9,8 +11,8 @@ use crate::{
     fault::{Fault, FaultKind},
     policy::Pause,
     report::{
-        AskedKind, Attempts, Diagnosis, FilterState, Observation, Observed, PlaceVerdict, SubscriberRow,
-        Target, divide,
+        AskedKind, Attempts, Diagnosis, FilterState, Observation, Observed, PlaceVerdict, Pools,
+        SubscriberRow, Target, divide,
     },
     store::{Actor, Operation, OperationKind, State},
 };
@@ -75,6 +77,7 @@ fn not_in_force(state: NotInForceState, ended: Option<Timestamp>) -> Explained {
             ticket: Some("OPS-1042".into()),
             state,
             at: ended,
+            expires_at: None,
             by: None,
             reason: None,
             destinations: Vec::new(),
@@ -138,6 +141,7 @@ fn diagnosis(asked: &str, kind: AskedKind, targets: Vec<Target>) -> Diagnosis {
         faults: Vec::new(),
         left_out: Vec::new(),
         actions: Vec::new(),
+        pools: Pools::default(),
     }
 }
 

@@ -13,7 +13,6 @@ use crate::{
     policy::characters::printable,
     report::{
         AskedKind, Diagnosis, Observed, Part, SubscriberRow, Target, address_or_prefix as net,
-        was_removed_in_force,
     },
     store::{Actor, Operation, State},
     time::show,
@@ -252,14 +251,18 @@ fn exemption(one: &Exemption, clock: Clock<'_>) -> [String; 2] {
     let mut details = vec![match (one.state, terms.expires_at, one.removed_at) {
         (State::Active, None, _) => "in force, without an end".to_owned(),
         (State::Active, end @ Some(_), _) => format!("in force until {}", ends(end)),
-        (_, _, Some(removed)) if was_removed_in_force(one) => {
-            let removal = one.removal.as_ref();
-            let by = removal.map_or_else(String::new, |removal| format!(" by {}", actor(&removal.by)));
-            let why = removal.and_then(|removal| removal.reason.as_deref());
-            let why = why.map_or_else(String::new, |why| format!(": {}", printable(why)));
-            format!("REMOVED {}{by}{why}", moment(removed))
+        (_, _, Some(removed)) if one.was_removed_in_force() => {
+            format!("REMOVED {}{}", moment(removed), removal(one))
         }
-        (_, end @ Some(_), _) => format!("ENDED {}", ends(end)),
+        (_, end @ Some(_), Some(removed)) => {
+            format!(
+                "ENDED {}, and removed {}{}",
+                ends(end),
+                show::instant(removed, clock.time_zone),
+                removal(one)
+            )
+        }
+        (_, end @ Some(_), None) => format!("ENDED {}", ends(end)),
         (_, None, _) => "REMOVED".to_owned(),
     }];
     if !terms.destinations.is_empty() {
@@ -275,6 +278,16 @@ fn exemption(one: &Exemption, clock: Clock<'_>) -> [String; 2] {
     let place = one.place.as_ref();
     details.extend(place.map(|place| format!("{}:{}", place.file.display(), place.line)));
     [what, format!("  {}", details.join("; "))]
+}
+
+/// ` by alice: contract ended`
+fn removal(one: &Exemption) -> String {
+    let Some(removal) = &one.removal else {
+        return String::new();
+    };
+    let why = removal.reason.as_deref();
+    let why = why.map_or_else(String::new, |why| format!(": {}", printable(why)));
+    format!(" by {}{why}", actor(&removal.by))
 }
 
 /// What the kernel has counted of a subscriber.

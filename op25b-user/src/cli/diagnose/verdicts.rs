@@ -3,7 +3,6 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
 use op25b_common::Tunnel;
 
 use super::{Args, source::Source};
@@ -16,7 +15,7 @@ use crate::{
     datapath::pinned_policy,
     enforcer::Connection,
     policy::{self, Policy, Role},
-    report::{InterfaceState, NO_FILTER, Observed, PlaceVerdict, status},
+    report::{InterfaceState, NO_FILTER, Observed, PlaceVerdict, Pools, status},
 };
 
 /// The places, and what is known of the policy.
@@ -24,7 +23,7 @@ pub(super) struct Verdicts<'a> {
     args: &'a Args,
     /// The subscriber interfaces that do not exist.
     missing: Vec<String>,
-    pools: Vec<IpNet>,
+    pools: Pools,
     /// The tunnels that are enabled, each with its interfaces.
     tunnels: Vec<(Tunnel, Vec<String>)>,
     has_filter: bool,
@@ -67,7 +66,13 @@ impl<'a> Verdicts<'a> {
         Ok(Self {
             args,
             missing,
-            pools: description.map_or_else(Vec::new, |description| description.pool_prefixes.concat()),
+            pools: Pools::new(
+                &status.pools,
+                description
+                    .as_ref()
+                    .map_or(&[], |description| &description.pool_prefixes),
+                policy.as_ref().map(|policy| policy.block.unlisted),
+            ),
             tunnels: policy.as_ref().map_or_else(Vec::new, enabled),
             has_filter: false,
         })
@@ -78,9 +83,14 @@ impl<'a> Verdicts<'a> {
         self.has_filter
     }
 
-    /// The prefixes of the pools, as far as they are known.
-    pub(super) fn pool_prefixes(&self) -> impl Iterator<Item = IpNet> {
-        self.pools.iter().copied()
+    /// The pools, as far as they are known.
+    pub(super) fn pools(&self) -> &Pools {
+        &self.pools
+    }
+
+    /// The same, of verdicts that are no longer needed.
+    pub(super) fn into_pools(self) -> Pools {
+        self.pools
     }
 
     /// The verdict at each place.

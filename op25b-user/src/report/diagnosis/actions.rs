@@ -6,6 +6,7 @@ use ipnet::IpNet;
 
 use super::{
     parts::address_or_prefix,
+    pools::PassesAnyway,
     types::{AskedKind, Diagnosis, Observed, Part},
 };
 use crate::{
@@ -46,13 +47,13 @@ impl Diagnosis {
         if explained.verdict != "pass"
             && let Some(missing) = explained.not_in_force.first()
         {
-            return Some(in_force(missing, part, subscriber));
+            return Some(self.in_force(missing, part, subscriber));
         }
         if let Some(pause) = &explained.pause {
             return Some(resume(pause));
         }
         match &*explained.reason {
-            "exempt" => rule.map(no_longer_exempt),
+            "exempt" => rule.map(|rule| self.no_longer_exempt(rule, part)),
             "blocked" => Some(add(part, None, subscriber)),
             "not_pooled" if explained.verdict != "pass" => Some(add(part, None, subscriber)),
             // A prefix that is partly in a pool needs nothing for the rest of it.
@@ -62,6 +63,63 @@ impl Diagnosis {
             "monitored" => rule.map(enforced),
             _ => None,
         }
+    }
+
+    /// What puts an exemption in force.
+    fn in_force(&self, missing: &NotInForce, part: &Part, subscriber: Option<IpNet>) -> String {
+        let id = printable(&missing.id);
+        match (missing.state, &missing.place) {
+            (NotInForceState::Expired, None) => format!("`op25b exempt extend {id} --expires 1y`"),
+            (NotInForceState::Expired, Some(place)) => {
+                format!("a later `expires` at {}, then `op25b reload`", at(place))
+            }
+            (NotInForceState::Removed, _) => {
+                // The end that it had would be refused.
+                let has_ended = missing.expires_at.is_some_and(|end| end <= self.at);
+                let end = if has_ended { " --expires 1y" } else { "" };
+                format!("`op25b exempt restore {id}{end} --reason '...'`")
+            }
+            (NotInForceState::OtherDestinations, None) => add(part, Some(missing), subscriber),
+            (NotInForceState::OtherDestinations, Some(place)) => {
+                format!("more `destinations` at {}, then `op25b reload`", at(place))
+            }
+            (NotInForceState::NotEnforced, _) => {
+                "`op25b reload`, which loads the stored exemptions again; `op25b status` shows the fault"
+                    .to_owned()
+            }
+        }
+    }
+
+    /// What blocks the packets that an exemption lets pass.
+    fn no_longer_exempt(&self, rule: &Rule, part: &Part) -> String {
+        let address = part.prefixes.first().map(IpNet::addr);
+        let passes_anyway = address.and_then(|address| self.pools.passes_anyway(address));
+        let (more, is_edit) = match passes_anyway {
+            None => (String::new(), false),
+            Some(PassesAnyway::Paused) => (", and `op25b resume`".to_owned(), false),
+            Some(PassesAnyway::Monitored(pool)) => {
+                let pool = printable(pool);
+                let enforce = format!(", and `mode: enforce` and no later `enforce_from` for pool {pool}");
+                (enforce, true)
+            }
+            Some(PassesAnyway::InNoPool) => (", and add its prefix to a pool of the policy".to_owned(), true),
+        };
+        let remove = match (&rule.place, &rule.id) {
+            (Some(place), _) => format!("remove the exemption at {}", at(place)),
+            (None, Some(id)) => format!("`op25b exempt remove {} --reason '...'`", printable(id)),
+            (None, None) => {
+                return format!(
+                    "{TO_BLOCK}start the daemon, which names the exemption; neither a policy file nor a store that can be \
+                     read here has it"
+                );
+            }
+        };
+        let reload = if is_edit || rule.place.is_some() {
+            ", then `op25b reload`"
+        } else {
+            ""
+        };
+        format!("{TO_BLOCK}{remove}{more}{reload}")
     }
 }
 
@@ -83,40 +141,6 @@ fn resume(pause: &Pause) -> String {
     match &pause.pool {
         Some(pool) => format!("{TO_BLOCK}`op25b resume --pool {}`", word(pool)),
         None => format!("{TO_BLOCK}`op25b resume`"),
-    }
-}
-
-/// What puts an exemption in force.
-fn in_force(missing: &NotInForce, part: &Part, subscriber: Option<IpNet>) -> String {
-    let id = printable(&missing.id);
-    match (missing.state, &missing.place) {
-        (NotInForceState::Expired, None) => format!("`op25b exempt extend {id} --expires 1y`"),
-        (NotInForceState::Expired, Some(place)) => {
-            format!("a later `expires` at {}, then `op25b reload`", at(place))
-        }
-        (NotInForceState::Removed, _) => format!("`op25b exempt restore {id} --reason '...'`"),
-        (NotInForceState::OtherDestinations, None) => add(part, Some(missing), subscriber),
-        (NotInForceState::OtherDestinations, Some(place)) => {
-            format!("more `destinations` at {}, then `op25b reload`", at(place))
-        }
-        (NotInForceState::NotEnforced, _) => {
-            "`op25b reload`, which loads the stored exemptions again; `op25b status` shows the fault"
-                .to_owned()
-        }
-    }
-}
-
-/// What ends an exemption.
-fn no_longer_exempt(rule: &Rule) -> String {
-    match (&rule.place, &rule.id) {
-        (Some(place), _) => format!(
-            "{TO_BLOCK}remove the exemption at {}, then `op25b reload`",
-            at(place)
-        ),
-        (None, Some(id)) => format!("{TO_BLOCK}`op25b exempt remove {} --reason '...'`", printable(id)),
-        (None, None) => format!(
-            "{TO_BLOCK}start the daemon, which names the exemption; neither a policy file nor a store that can be read here has it"
-        ),
     }
 }
 

@@ -4,6 +4,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::pools::Pools;
 use crate::{
     api::{Exemption, Explained},
     fault::Fault,
@@ -38,6 +39,9 @@ pub(crate) struct Diagnosis {
     pub(crate) left_out: Vec<String>,
     /// What changes the verdict: commands and edits.
     pub(crate) actions: Vec<String>,
+    /// The pools around these addresses, from which actions follow.
+    #[serde(skip)]
+    pub(crate) pools: Pools,
 }
 
 /// What was asked about.

@@ -280,6 +280,8 @@ fn a_cursor_reads_as_it_is_written() {
         "p+1.2",
         "s",
         "s12",
+        // 130 bits: it is no cursor, and not another one either.
+        "s81KB00000000000000000000AA",
         "x1.2",
         "p99999999999.1",
         "l",

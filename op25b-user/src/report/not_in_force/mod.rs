@@ -8,14 +8,13 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use jiff::{Timestamp, tz::TimeZone};
 use op25b_common::Tunnel;
-use ulid::Ulid;
 
 use super::exemptions::{FileExemptions, Selection, list};
 use crate::{
     api::{Exemption, Explained, NotInForce, NotInForceState, Origin},
     counted::counted,
     policy::{Nat64, Role},
-    store::{ChangeKind, Event, Records, State, StoreError},
+    store::{Records, State, StoreError},
 };
 
 /// The most that are named; the others are counted.
@@ -94,14 +93,6 @@ impl Explained {
         }
         self.more_not_in_force = found.len().saturating_sub(MOST);
         found.truncate(MOST);
-        for found in &mut found {
-            if found.state == NotInForceState::Removed
-                && let Some(removal) = removal(store, &found.id)?
-            {
-                found.by = Some(removal.by);
-                found.reason = removal.reason;
-            }
-        }
         self.not_in_force = found;
         Ok(())
     }
@@ -126,8 +117,7 @@ impl Compared<'_> {
             loop {
                 let page = list(file, store, &selection, now)?;
                 for exemption in page.items {
-                    let since = exemption.removed_at.or(exemption.terms.expires_at);
-                    let newest = since.filter(|since| *since <= now).or(exemption.created_at);
+                    let newest = exemption.ended_at().or(exemption.created_at);
                     let one = self.compare(exemption);
                     if !found.iter().any(|(_, other)| other.id == one.id) {
                         found.push((newest, one));
@@ -160,38 +150,24 @@ impl Compared<'_> {
             State::Active if reaches => (NotInForceState::NotEnforced, None),
             State::Active => (NotInForceState::OtherDestinations, None),
         };
+        let (by, reason) = exemption
+            .removal
+            .map_or((None, None), |removal| (Some(removal.by), removal.reason));
         NotInForce {
             id: exemption.id,
             customer: exemption.terms.customer.into(),
             ticket: exemption.terms.ticket.map(Into::into),
             state,
             at,
-            by: None,
-            reason: None,
+            expires_at: exemption.terms.expires_at,
+            by,
+            reason,
             destinations: exemption.terms.destinations.into_vec(),
             place: match exemption.origin {
                 Origin::Policy => exemption.place,
                 Origin::Store => None,
             },
         }
-    }
-}
-
-/// The last removal of a stored exemption.
-fn removal(store: &dyn Records, id: &str) -> Result<Option<Event>, StoreError> {
-    let Ok(id) = Ulid::from_string(id) else {
-        return Ok(None);
-    };
-    let mut last = None;
-    let mut after = 0;
-    loop {
-        let events = store.events(Some(id), after, PAGE)?;
-        let Some(newest) = events.last() else {
-            return Ok(last);
-        };
-        after = newest.revision;
-        let mut removals = events.into_iter().rev();
-        last = removals.find(|event| event.action == ChangeKind::Remove).or(last);
     }
 }
 

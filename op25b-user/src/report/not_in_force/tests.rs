@@ -8,8 +8,8 @@ use super::*;
 use crate::{
     policy::parse_at,
     store::{
-        Record,
-        fake::{Fake, actor, record},
+        ChangeKind, Record,
+        fake::{Fake, record},
     },
 };
 
@@ -77,29 +77,22 @@ fn what_ended_was_removed_or_is_for_other_destinations_is_named_the_newest_first
         .into();
     narrow.created_at = hours_ago(1);
     let elsewhere = record(4, "Elsewhere", "198.51.100.16/29");
-    let mut store = Fake::of([ended, gone.clone(), narrow, elsewhere]);
-    store.events.push(Event {
-        revision: 5,
-        at: hours_ago(4),
-        by: actor(),
-        action: ChangeKind::Remove,
-        reason: Some("contract ended".to_owned()),
-        before: None,
-        after: Record {
-            // The store has one row of it.
-            terms: crate::exemption::Terms::new("Gone KK", ["192.0.2.0/32".parse().unwrap()]),
-            ..gone
-        },
-    });
+    let mut late = removed(5, "2026-11-28T16:00:00Z".parse().unwrap());
+    late.terms.expires_at = Some("2026-11-10T00:00:00Z".parse().unwrap());
+    let mut store = Fake::of([ended, gone, narrow, elsewhere, late]);
+    for removal in [1, 4] {
+        store.events[removal].action = ChangeKind::Remove;
+        store.events[removal].reason = Some("contract ended".to_owned());
+    }
     let explained = explained(blocked(), &store);
     insta::assert_snapshot!(texts(&explained).join("\n"), @r"
     exemption 01K001 of Example KK (ticket OPS-9) ended 03:00 today (2026-11-29 03:00:00 +09:00)
     exemption 01K003 of Example KK does not reach 203.0.113.1 (only 198.51.100.0/24, 198.51.100.0/25, 198.51.100.0/26 and 1 more)
     exemption 01K002 of Gone KK was removed 23:11 yesterday (2026-11-28 23:11:00 +09:00) by operator: contract ended
+    exemption 01K005 of Gone KK ended 2026-11-10 09:00:00 +09:00, and was removed 01:00 today (2026-11-29 01:00:00 +09:00) by operator: contract ended
     exemption line-6 of Old KK (ticket OPS-7) ended 2026-11-01 09:00:00 +09:00
-    exemption line-7 of Narrow KK does not reach 203.0.113.1 (only 192.0.2.0/24)
     ");
-    assert_eq!(explained.more_not_in_force, 0);
+    assert_eq!(explained.more_not_in_force, 1);
 }
 
 #[test]

@@ -22,7 +22,6 @@ impl NotInForce {
             .as_deref()
             .map_or_else(String::new, |ticket| format!(" (ticket {})", printable(ticket)));
         let what = format!("exemption {} of {}{ticket}", self.id, printable(&self.customer));
-        let at = || self.at.map_or_else(String::new, |at| moment(at, now, zone));
         match self.state {
             NotInForceState::Expired => {
                 let at = self.at.map_or_else(String::new, |at| ended(at, now, zone));
@@ -37,7 +36,11 @@ impl NotInForce {
                     .reason
                     .as_deref()
                     .map_or_else(String::new, |reason| format!(": {}", printable(reason)));
-                format!("{what} was removed{}{by}{reason}", at())
+                let before = self
+                    .ended_before_removal()
+                    .map_or_else(String::new, |end| format!(" ended{}, and", ended(end, now, zone)));
+                let at = self.at.map_or_else(String::new, |at| moment(at, now, zone));
+                format!("{what}{before} was removed{at}{by}{reason}")
             }
             NotInForceState::OtherDestinations => {
                 format!("{what} does not reach {destination} (only {})", self.only())
@@ -46,6 +49,12 @@ impl NotInForce {
                 format!("{what} is active, but the kernel does not have it: see `op25b status`")
             }
         }
+    }
+
+    /// When it had ended, if it was removed after that.
+    fn ended_before_removal(&self) -> Option<Timestamp> {
+        self.expires_at
+            .filter(|end| self.at.is_some_and(|removed| *end <= removed))
     }
 
     fn only(&self) -> String {

@@ -228,6 +228,7 @@ fn exemptions_that_do_not_hold_are_notes_in_the_text_and_a_list_in_json() {
         ticket: None,
         state: NotInForceState::Removed,
         at: Some("2026-11-28T17:11:00Z".parse().unwrap()),
+        expires_at: None,
         by: Some(Actor {
             uid: 1000,
             name: "tanaka".into(),
