@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use unicode_width::UnicodeWidthStr;
 
-use super::{Column, Look, Rank, Text, Width};
+use super::{Column, Look, Rank, Text, UNBROKEN, Width};
 
 /// The space between columns.
 const GAP: u16 = 2;
@@ -23,13 +23,24 @@ struct Filled<'a, R, C> {
 pub(in crate::cli) fn text<R, C>(columns: &[Column<R, C>], rows: &[R], context: &C, look: Look) -> Text {
     let width = look.width.filter(|_| !look.is_wide);
     let separator = if width.is_some() { "\n" } else { ", " };
-    let filled = columns.iter().map(|column| {
-        let cells = rows.iter().map(|row| (column.cell)(row, context));
-        Filled::new(column, cells.map(|cell| cell.shown(separator)).collect())
-    });
-    let mut filled: Vec<_> = filled
-        .filter(|filled| look.is_wide || (filled.column.rank > Rank::Wide && !filled.is_usual()))
-        .collect();
+    let fill = |is_short: bool| -> Vec<_> {
+        let filled = columns.iter().map(|column| {
+            let cells = rows.iter().map(|row| (column.cell)(row, context));
+            Filled::new(
+                column,
+                cells.map(|cell| cell.shown(separator, is_short)).collect(),
+            )
+        });
+        let is_shown = |filled: &Filled<'_, R, C>| {
+            look.is_wide || (filled.column.rank > Rank::Wide && !filled.is_usual())
+        };
+        filled.filter(is_shown).collect()
+    };
+    let mut filled = fill(false);
+    let high = filled.iter().filter(|filled| filled.column.rank >= Rank::High);
+    if width.is_some_and(|width| narrowest(high) > width) {
+        filled = fill(true);
+    }
     let left_out = width.map_or_else(Vec::new, |width| leave_out(&mut filled, width));
     let (header, rows) = set(&filled, rows.len(), width, look.has_header);
     Text {
@@ -68,8 +79,10 @@ fn leave_out<R, C>(filled: &mut Vec<Filled<'_, R, C>>, width: u16) -> Vec<&'stat
 }
 
 /// The least width of a table in which nothing is broken that must not be.
-fn narrowest<R, C>(filled: &[Filled<'_, R, C>]) -> u16 {
-    let widths = filled.iter().map(|filled| filled.narrowest().saturating_add(GAP));
+fn narrowest<'f, R: 'f, C: 'f>(filled: impl IntoIterator<Item = &'f Filled<'f, R, C>>) -> u16 {
+    let widths = filled
+        .into_iter()
+        .map(|filled| filled.narrowest().saturating_add(GAP));
     widths.fold(0, u16::saturating_add).saturating_sub(GAP)
 }
 
@@ -97,12 +110,18 @@ impl<'a, R, C> Filled<'a, R, C> {
     fn narrowest(&self) -> u16 {
         match self.column.width {
             Width::Whole => self.widest,
-            Width::Wrapped(narrowest) => {
-                let heading = u16::try_from(self.heading.len()).unwrap_or(u16::MAX);
-                narrowest.max(heading).min(self.widest)
+            Width::Wrapped(narrowest) => narrowest.max(width_of(&self.heading)).min(self.widest),
+            Width::Words => {
+                let words = self.texts.iter().flat_map(|text| text.split([' ', '\n']));
+                let widest = words.map(width_of).max().unwrap_or(0);
+                widest.max(width_of(&self.heading))
             }
         }
     }
+}
+
+fn width_of(text: &str) -> u16 {
+    u16::try_from(text.width()).unwrap_or(u16::MAX)
 }
 
 /// The header and the rows.
@@ -136,13 +155,13 @@ fn set<R, C>(
         if width.is_some() {
             column.set_constraint(match filled.column.width {
                 Width::Whole => ColumnConstraint::ContentWidth,
-                Width::Wrapped(_) => ColumnConstraint::LowerBoundary(comfy_table::Width::Fixed(
-                    filled.narrowest().saturating_add(GAP),
-                )),
+                Width::Wrapped(_) | Width::Words => ColumnConstraint::LowerBoundary(
+                    comfy_table::Width::Fixed(filled.narrowest().saturating_add(GAP)),
+                ),
             });
         }
     }
-    let text = table.trim_fmt();
+    let text = table.trim_fmt().replace(UNBROKEN, " ");
     // A heading is never broken, so the header is one line.
     let (header, rows) = text.split_once('\n').unwrap_or((&text, ""));
     let mut rows = rows.to_owned();

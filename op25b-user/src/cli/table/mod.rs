@@ -60,13 +60,20 @@ enum Width {
     Whole,
     /// Its texts are wrapped, down to this width.
     Wrapped(u16),
+    /// Its texts are wrapped between words.
+    Words,
 }
+
+/// A space at which no text is wrapped; it is printed as any other.
+pub(super) const UNBROKEN: char = '\u{a0}';
 
 /// A cell: its text, and the value by which its row is sorted.
 #[derive(Clone, Debug)]
 pub(super) struct Cell {
     /// Each in a line of its own if the table has a width; otherwise they are joined by commas.
     items: Vec<String>,
+    /// What is shown where the columns that matter most do not fit otherwise.
+    short: Option<String>,
     value: Value,
 }
 
@@ -128,6 +135,14 @@ impl<R, C> Column<R, C> {
         }
     }
 
+    /// The same with texts that are wrapped between words.
+    pub(super) const fn words(self) -> Self {
+        Self {
+            width: Width::Words,
+            ..self
+        }
+    }
+
     /// The same, with the greatest value first if it is sorted by it.
     pub(super) const fn most_first(self) -> Self {
         Self {
@@ -167,7 +182,16 @@ impl Cell {
     pub(super) fn of(text: impl Into<String>, value: Value) -> Self {
         Self {
             items: vec![text.into()],
+            short: None,
             value,
+        }
+    }
+
+    /// The same with a shorter text for narrow terminals.
+    pub(super) fn or_short(self, short: impl Into<String>) -> Self {
+        Self {
+            short: Some(short.into()),
+            ..self
         }
     }
 
@@ -200,17 +224,18 @@ impl Cell {
         }
         Self {
             items,
+            short: None,
             value: nets.first().map_or(Value::Missing, |net| Value::Net(*net)),
         }
     }
 
     /// Its text, in which no character controls a terminal.
-    fn shown(&self, separator: &str) -> String {
-        let items: Vec<_> = self
-            .items
-            .iter()
-            .map(|item| characters::printable(item))
-            .collect();
+    fn shown(&self, separator: &str, is_short: bool) -> String {
+        let items = match &self.short {
+            Some(short) if is_short => std::slice::from_ref(short),
+            _ => &self.items,
+        };
+        let items: Vec<_> = items.iter().map(|item| characters::printable(item)).collect();
         items.join(separator)
     }
 }
