@@ -151,6 +151,13 @@ pub struct Imported {
     /// The number of exemptions that have expired, which are not added.
     #[serde(default)]
     pub lapsed: usize,
+    /// How many of those that were added, or would be, had been removed before: they have the customer, prefixes and destinations
+    /// of a removed exemption.
+    #[serde(default)]
+    pub removed_before: usize,
+    /// The ids of the removed exemptions; the first 100.
+    #[serde(default)]
+    pub removed_before_ids: Vec<String>,
     /// Warnings about probable mistakes; the first of them.
     pub warnings: Vec<String>,
     /// Whether the exemptions needed a new generation of the filter, which was loaded: no packet was judged by half of it.

@@ -125,6 +125,16 @@ pub struct HistoryEntry {
     pub after: Exemption,
 }
 
+/// An expiry that was reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HistoryExpiry {
+    /// When the exemption ended.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// The exemption with this expiry; it may have been extended or removed since.
+    pub exemption: Exemption,
+}
+
 /// A page of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Page<T> {

@@ -17,7 +17,7 @@ pub use self::{
         RemovedExemptions, RestoreExemption, Restored,
     },
     duration::duration_text,
-    exemption::{Exemption, HistoryEntry, Origin, Page, Removal},
+    exemption::{Exemption, HistoryEntry, HistoryExpiry, Origin, Page, Removal},
     explain::{Elsewhere, Explained, NotInForce, NotInForceState, Rule, RuleKind},
     pause::{PauseAnswer, PauseRequest, ResumeRequest},
     position::FilePosition,

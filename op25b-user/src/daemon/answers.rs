@@ -69,6 +69,13 @@ pub(super) fn imported(imported: enforcer::Imported) -> Imported {
         batch: imported.batch.map(|batch| batch.to_string()),
         unchanged: imported.unchanged,
         lapsed: imported.lapsed,
+        removed_before: imported.removed_before.count,
+        removed_before_ids: imported
+            .removed_before
+            .first
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         warnings: imported.warnings,
         new_generation: imported.new_generation,
     }

@@ -11,4 +11,10 @@ impl Invalid {
     pub(crate) fn new(why: impl Into<String>) -> Self {
         Self(why.into())
     }
+
+    /// All that is not valid, in one line.
+    pub(crate) fn all(all: Vec<Self>) -> Self {
+        let all: Vec<_> = all.into_iter().map(|Self(why)| why).collect();
+        Self(all.join("; "))
+    }
 }

@@ -21,12 +21,7 @@ impl NewExemption {
     /// request can be refused before it reaches the daemon; validation begins with it.
     pub fn check_limits(&self) -> Result<(), Invalid> {
         text("customer", &self.customer, NAME)?;
-        prefixes("prefixes", &self.prefixes)?;
-        if self.prefixes.is_empty() {
-            return Err(Invalid::new(
-                "`prefixes` is empty: an exemption needs at least one prefix",
-            ));
-        }
+        some_prefixes("prefixes", &self.prefixes)?;
         prefixes("destinations", &self.destinations)?;
         for (name, value, limit) in [
             ("ticket", &self.ticket, NAME),
@@ -71,7 +66,19 @@ pub fn rows(name: &str, rows: usize) -> Result<(), Invalid> {
     count(name, rows, ROWS)
 }
 
-fn prefixes(name: &str, prefixes: &[String]) -> Result<(), Invalid> {
+/// Checks prefixes of which there must be one at least.
+pub(super) fn some_prefixes(name: &str, found: &[String]) -> Result<(), Invalid> {
+    prefixes(name, found)?;
+    if found.is_empty() {
+        return Err(Invalid::new(format!(
+            "`{name}` is empty: an exemption needs at least one prefix"
+        )));
+    }
+    Ok(())
+}
+
+/// Checks the number of prefixes and the length of each.
+pub(super) fn prefixes(name: &str, prefixes: &[String]) -> Result<(), Invalid> {
     count(name, prefixes.len(), PREFIXES)?;
     let wrong = prefixes
         .iter()

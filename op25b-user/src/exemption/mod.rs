@@ -17,5 +17,5 @@ pub use self::{
     invalid::Invalid,
     new::{ImportRow, NewExemption},
     terms::Terms,
-    validate::{Valid, Validator, reason},
+    validate::{Valid, Validator, file_terms, reason},
 };

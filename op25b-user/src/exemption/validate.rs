@@ -43,14 +43,11 @@ impl Validator<'_> {
     ///
     /// # Errors
     ///
-    /// The first part that is invalid.
+    /// All parts that are invalid.
     pub fn validate(&self, new: &NewExemption) -> Result<Valid, Invalid> {
-        let expires_at = match &new.expires {
-            None => None,
-            Some(text) => self.expiry(text)?,
-        };
-        let terms = terms(new, expires_at)?;
-        self.check(new.force, &terms)?;
+        let expires_at = new.expires.as_deref().map_or(Ok(None), |text| self.expiry(text));
+        let terms = terms(new, expires_at).map_err(Invalid::all)?;
+        self.check(new.force, &terms).map_err(Invalid::all)?;
         let mut warnings = self.warnings(&terms);
         warnings.extend(new.expires.as_deref().and_then(minutes_or_months));
         Ok(Valid { terms, warnings })
@@ -60,15 +57,15 @@ impl Validator<'_> {
     ///
     /// # Errors
     ///
-    /// The first prefix that is refused.
-    pub fn check(&self, force: bool, terms: &Terms) -> Result<(), Invalid> {
-        if !force {
-            for prefix in &terms.prefixes {
-                self.check_width(*prefix)?;
-                self.check_pool(*prefix)?;
-            }
+    /// All prefixes that are refused.
+    pub fn check(&self, force: bool, terms: &Terms) -> Result<(), Vec<Invalid>> {
+        if force {
+            return Ok(());
         }
-        Ok(())
+        let checked = terms.prefixes.iter();
+        let checked = checked.map(|prefix| self.check_width(*prefix).and_then(|()| self.check_pool(*prefix)));
+        let refused: Vec<_> = checked.filter_map(Result::err).collect();
+        if refused.is_empty() { Ok(()) } else { Err(refused) }
     }
 
     /// The warnings about terms.
@@ -82,24 +79,6 @@ impl Validator<'_> {
             are_translated,
         ));
         warnings
-    }
-
-    /// Reads the terms of an exemption from a file, whose expiry must be absolute and may have passed. What `force` skips is not
-    /// checked.
-    ///
-    /// # Errors
-    ///
-    /// The first part that is invalid.
-    pub fn import_terms(&self, new: &NewExemption) -> Result<Terms, Invalid> {
-        let expires_at = match new.expires.as_deref() {
-            None | Some(NEVER) => None,
-            Some(text) => Some(
-                self.reader()
-                    .written(text, DayEnd::Last)
-                    .map_err(|error| invalid_expiry(&error))?,
-            ),
-        };
-        terms(new, expires_at)
     }
 
     /// Parses an expiry.
@@ -175,21 +154,60 @@ impl Validator<'_> {
     }
 }
 
+/// Reads the terms of an exemption from a file, whose expiry must be absolute and may have passed. What depends on a policy is not
+/// checked.
+///
+/// # Errors
+///
+/// All parts that are invalid.
+pub fn file_terms(new: &NewExemption, reader: &Reader<'_>) -> Result<Terms, Vec<Invalid>> {
+    let expires_at = match new.expires.as_deref() {
+        None | Some(NEVER) => Ok(None),
+        Some(text) => limits::text("expires", text, limits::EXPIRY).and_then(|()| {
+            let end = reader.written(text, DayEnd::Last);
+            end.map(Some).map_err(|error| invalid_expiry(&error))
+        }),
+    };
+    terms(new, expires_at)
+}
+
 fn invalid_expiry(error: &TimeError) -> Invalid {
     Invalid::new(format!("`expires`: {error}"))
 }
 
-/// The terms of a new exemption.
-fn terms(new: &NewExemption, expires_at: Option<Timestamp>) -> Result<Terms, Invalid> {
-    new.check_limits()?;
+/// The terms of a new exemption, or all that is wrong in them.
+fn terms(new: &NewExemption, expires_at: Result<Option<Timestamp>, Invalid>) -> Result<Terms, Vec<Invalid>> {
+    let mut wrong = Vec::new();
+    let customer = limits::text("customer", &new.customer, limits::NAME);
+    let customer = kept(
+        customer.and_then(|()| line("customer", &new.customer)),
+        &mut wrong,
+    );
+    let prefixes = limits::some_prefixes("prefixes", &new.prefixes);
+    let prefixes = nets("prefixes", &new.prefixes, prefixes, &mut wrong);
+    let destinations = limits::prefixes("destinations", &new.destinations);
+    let destinations = nets("destinations", &new.destinations, destinations, &mut wrong);
+    let ticket = optional("ticket", new.ticket.as_deref(), limits::NAME, line);
+    let ticket = kept(ticket, &mut wrong);
+    let note = optional("note", new.note.as_deref(), limits::PROSE, prose);
+    let note = kept(note, &mut wrong);
+    let expires_at = kept(expires_at, &mut wrong);
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
     Ok(Terms {
-        customer: line("customer", &new.customer)?,
-        prefixes: nets("prefixes", &new.prefixes)?.into(),
-        destinations: nets("destinations", &new.destinations)?.into(),
-        ticket: optional(new.ticket.as_ref(), |text| line("ticket", text))?,
-        note: optional(new.note.as_ref(), |text| prose("note", text))?,
-        expires_at,
+        customer: customer.unwrap_or_default(),
+        prefixes: prefixes.into(),
+        destinations: destinations.into(),
+        ticket: ticket.flatten(),
+        note: note.flatten(),
+        expires_at: expires_at.flatten(),
     })
+}
+
+/// What was read; an error is added to those that were found before.
+fn kept<T>(read: Result<T, Invalid>, wrong: &mut Vec<Invalid>) -> Option<T> {
+    read.map_err(|invalid| wrong.push(invalid)).ok()
 }
 
 /// Validates the reason of a change.
@@ -204,11 +222,15 @@ pub fn reason(text: &str) -> Result<String, Invalid> {
 
 /// Reads an optional text. One of spaces only, such as a table's empty cell, counts as absent.
 fn optional(
-    text: Option<&String>,
-    read: impl FnOnce(&str) -> Result<SmolStr, Invalid>,
+    name: &str,
+    text: Option<&str>,
+    limit: usize,
+    read: fn(&str, &str) -> Result<SmolStr, Invalid>,
 ) -> Result<Option<SmolStr>, Invalid> {
-    let present = text.filter(|text| !text.trim().is_empty());
-    present.map(|text| read(text)).transpose()
+    let Some(text) = text else { return Ok(None) };
+    limits::text(name, text, limit)?;
+    let present = Some(text).filter(|text| !text.trim().is_empty());
+    present.map(|text| read(name, text)).transpose()
 }
 
 /// Reads a text of one line.
@@ -233,17 +255,27 @@ fn readable(name: &str, text: &str, allowed: &[char]) -> Result<SmolStr, Invalid
     }
 }
 
-fn nets(name: &str, texts: &[String]) -> Result<Vec<IpNet>, Invalid> {
+/// Reads prefixes that are within the limits; those that are wrong are added to what was found before.
+fn nets(
+    name: &str,
+    texts: &[String],
+    are_within_limits: Result<(), Invalid>,
+    wrong: &mut Vec<Invalid>,
+) -> Vec<IpNet> {
     let mut nets = Vec::with_capacity(texts.len());
-    for text in texts {
-        let net =
-            policy::parse_prefix(text.trim()).map_err(|why| Invalid::new(format!("`{name}`: {why}")))?;
-        if nets.contains(&net) {
-            return Err(Invalid::new(format!("`{name}`: {net} is given twice")));
-        }
-        nets.push(net);
+    if kept(are_within_limits, wrong).is_none() {
+        return nets;
     }
-    Ok(nets)
+    for text in texts {
+        match policy::parse_prefix(text.trim()) {
+            Err(why) => wrong.push(Invalid::new(format!("`{name}`: {why}"))),
+            Ok(net) if nets.contains(&net) => {
+                wrong.push(Invalid::new(format!("`{name}`: {net} is given twice")));
+            }
+            Ok(net) => nets.push(net),
+        }
+    }
+    nets
 }
 
 /// The warnings about prefixes that no destination is of the address family of; IPv6 ones reach IPv4 destinations that are

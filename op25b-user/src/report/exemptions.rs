@@ -11,11 +11,11 @@ use thiserror::Error;
 use ulid::Ulid;
 
 use crate::{
-    api::{Exemption, FilePosition, HistoryEntry, Origin, Page, Removal},
+    api::{Exemption, FilePosition, HistoryEntry, HistoryExpiry, Origin, Page, Removal},
     exemption::Checks,
     policy::{self, FileNumber, List, Policy, Position},
     store::{
-        self, ChangeKind, Event, Records, Revision, State, StoreError, Texts,
+        self, ChangeKind, Event, Expiry, HistoryQuery, Records, State, StoreError, Texts,
         ids::{self, Found},
     },
 };
@@ -154,18 +154,43 @@ fn note_removals(exemptions: &mut [Exemption], store: &dyn Records) -> Result<()
     Ok(())
 }
 
-/// A page of the changes after a revision, of one stored exemption or of all.
+/// A page of the changes of stored exemptions.
 pub fn history(
     store: &dyn Records,
-    of: Option<Ulid>,
-    after: Revision,
-    limit: usize,
+    query: &HistoryQuery,
     now: Timestamp,
 ) -> Result<Page<HistoryEntry>, StoreError> {
-    let mut events = store.events(of, after, limit.saturating_add(1))?;
-    let next = cut(&mut events, limit).map(|event| event.revision.to_string());
+    let mut events = store.history(&one_more(query))?;
+    let next = cut(&mut events, query.limit).map(|event| event.revision.to_string());
     let items = events.into_iter().map(|event| entry(event, now)).collect();
     Ok(Page { items, next })
+}
+
+/// A page of the expiries of stored exemptions that were reached.
+pub fn expiries(
+    store: &dyn Records,
+    query: &HistoryQuery,
+    now: Timestamp,
+) -> Result<Page<HistoryExpiry>, StoreError> {
+    let mut expiries = store.expiries(&one_more(query), now)?;
+    let count = query.after.saturating_add(query.limit as u64);
+    let next = cut(&mut expiries, query.limit).map(|_| count.to_string());
+    let items = expiries.into_iter().map(|Expiry { at, record }| HistoryExpiry {
+        at,
+        exemption: Exemption::stored(record, now),
+    });
+    Ok(Page {
+        items: items.collect(),
+        next,
+    })
+}
+
+/// The query with one more than fits in a page, which shows whether there is a next one.
+fn one_more(query: &HistoryQuery) -> HistoryQuery {
+    HistoryQuery {
+        limit: query.limit.saturating_add(1),
+        ..query.clone()
+    }
 }
 
 /// Truncates a list to `limit` items. Returns the last one, if there were more.

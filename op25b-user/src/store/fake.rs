@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use ulid::Ulid;
 
 use super::{
-    Actor, ChangeKind, Event, Operation, OperationQuery, Query, Record, Records, Revision, State, StoreError,
+    Actor, ChangeKind, Event, Expiry, HistoryQuery, Operation, OperationQuery, Query, Record, Records,
+    Revision, State, StoreError,
 };
 use crate::exemption::Terms;
 
@@ -118,12 +119,28 @@ impl Records for Fake {
         Ok(found.take(query.limit).cloned().collect())
     }
 
-    fn events(&self, of: Option<Ulid>, after: Revision, limit: usize) -> Result<Vec<Event>, StoreError> {
-        let events = self.events.iter();
-        let found = events
-            .filter(|event| event.revision > after && of.is_none_or(|id| event.after.id == id))
-            .take(limit);
+    fn removed_with(&self, prefix: IpNet) -> Result<Vec<Record>, StoreError> {
+        let removed = self.records().filter(|record| record.removed_at.is_some());
+        let found = removed.filter(|record| record.terms.prefixes.contains(&prefix));
         Ok(found.cloned().collect())
+    }
+
+    fn history(&self, query: &HistoryQuery) -> Result<Vec<Event>, StoreError> {
+        let is_within = |at: Timestamp| {
+            query.since.is_none_or(|since| at >= since) && query.until.is_none_or(|until| at < until)
+        };
+        let found = self.events.iter().filter(|event| {
+            event.revision > query.after
+                && query.of.is_none_or(|id| event.after.id == id)
+                && query.batch.is_none_or(|batch| event.after.batch == Some(batch))
+                && query.matches_customer(&event.after)
+                && is_within(event.at)
+        });
+        Ok(found.take(query.limit).cloned().collect())
+    }
+
+    fn expiries(&self, _: &HistoryQuery, _: Timestamp) -> Result<Vec<Expiry>, StoreError> {
+        Ok(Vec::new())
     }
 
     fn operations(&self, _: OperationQuery) -> Result<Vec<Operation>, StoreError> {

@@ -21,7 +21,7 @@ use crate::exemption::{Terms, search::Pattern};
 
 pub use self::{
     operation::{Operation, OperationKind, OperationQuery},
-    record::{Actor, ChangeKind, Event, Record, Revision, State},
+    record::{Actor, ChangeKind, Event, Expiry, Record, Revision, State},
 };
 
 /// A filter for records; a field without a value matches all.
@@ -41,6 +41,32 @@ pub struct Query {
     pub after: Option<Ulid>,
     /// The most records.
     pub limit: usize,
+}
+
+/// A filter for the history of records; a field without a value matches all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HistoryQuery {
+    /// That of this record.
+    pub of: Option<Ulid>,
+    /// That of the records that this import added.
+    pub batch: Option<Ulid>,
+    /// That of records with this in the customer's name.
+    pub customer: Option<Pattern>,
+    /// What happened at this time or later.
+    pub since: Option<Timestamp>,
+    /// What happened before this time.
+    pub until: Option<Timestamp>,
+    /// Changes after this revision; of expiries, how many are skipped.
+    pub after: Revision,
+    /// The most that are read.
+    pub limit: usize,
+}
+
+impl HistoryQuery {
+    fn matches_customer(&self, record: &Record) -> bool {
+        let customer = self.customer.as_ref();
+        customer.is_none_or(|pattern| pattern.matches(&record.terms.customer))
+    }
 }
 
 /// What is searched for in the texts of exemptions; a pattern that is absent matches all.
@@ -204,8 +230,24 @@ pub trait Records: Send {
     /// The records that match, by ascending id, as of `now`.
     fn list(&self, query: &Query, now: Timestamp) -> Result<Vec<Record>, StoreError>;
 
+    /// The removed records that have exactly this prefix, by ascending id.
+    fn removed_with(&self, prefix: IpNet) -> Result<Vec<Record>, StoreError>;
+
+    /// The changes that match, the oldest first.
+    fn history(&self, query: &HistoryQuery) -> Result<Vec<Event>, StoreError>;
+
+    /// The expiries that match and were reached by `now` while the record was not removed, the oldest first.
+    fn expiries(&self, query: &HistoryQuery, now: Timestamp) -> Result<Vec<Expiry>, StoreError>;
+
     /// The changes after a revision, of one record or of all, the oldest first; at most `limit`.
-    fn events(&self, of: Option<Ulid>, after: Revision, limit: usize) -> Result<Vec<Event>, StoreError>;
+    fn events(&self, of: Option<Ulid>, after: Revision, limit: usize) -> Result<Vec<Event>, StoreError> {
+        self.history(&HistoryQuery {
+            of,
+            after,
+            limit,
+            ..HistoryQuery::default()
+        })
+    }
 
     /// The newest operations that match, the newest first.
     fn operations(&self, query: OperationQuery) -> Result<Vec<Operation>, StoreError>;
@@ -240,7 +282,15 @@ impl Records for NoRecords {
         Ok(Vec::new())
     }
 
-    fn events(&self, _: Option<Ulid>, _: Revision, _: usize) -> Result<Vec<Event>, StoreError> {
+    fn removed_with(&self, _: IpNet) -> Result<Vec<Record>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn history(&self, _: &HistoryQuery) -> Result<Vec<Event>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn expiries(&self, _: &HistoryQuery, _: Timestamp) -> Result<Vec<Expiry>, StoreError> {
         Ok(Vec::new())
     }
 

@@ -132,3 +132,12 @@ pub struct Event {
     /// The record after.
     pub after: Record,
 }
+
+/// The end of a record by its expiry. It is no row of the audit: nobody wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expiry {
+    /// The expiry that was reached.
+    pub at: Timestamp,
+    /// The record as it was then; one that was removed after it has the time of that as well.
+    pub record: Record,
+}

@@ -129,6 +129,21 @@ impl<'z> Reader<'z> {
             .ok_or_else(|| error(Problem::Future))
     }
 
+    /// Reads an end of a look back: the first instant that no longer counts. A duration is counted back from now, and a date is to the
+    /// end of its day.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and what to write.
+    pub fn back_until(&self, text: &str) -> Result<Timestamp, TimeError> {
+        let too_long = || TimeError::new(text, Problem::TooLong);
+        match self.said(text, DayEnd::Last, true)? {
+            Said::Duration(span) => self.after(-span.abs()).ok_or_else(too_long),
+            Said::TimeOfDay(time) => self.last(time).ok_or_else(too_long),
+            said => self.instant(text, said, DayEnd::Last),
+        }
+    }
+
     /// Reads a duration from now on: how long something holds.
     ///
     /// # Errors

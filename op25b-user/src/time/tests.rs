@@ -114,6 +114,23 @@ fn a_beginning_is_before_now() {
 }
 
 #[test]
+fn a_look_back_ends_before_now_or_with_a_day() {
+    for (text, expected) in [
+        ("14d", "2027-01-17T10:00:00.5Z"),
+        ("-1h", "2027-01-31T09:00:00.5Z"),
+        ("2027-01-30", "2027-01-30T15:00:00Z"),
+        ("2027-02-01", "2027-02-01T15:00:00Z"),
+        ("06:00", "2027-01-30T21:00:00Z"),
+    ] {
+        assert_eq!(
+            read(|reader| reader.back_until(text)),
+            Ok(expected.into()),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn ends_are_looked_at_up_to_an_instant_that_may_be_now_past_or_far_ahead() {
     for (text, expected) in [
         ("14d", "2027-02-14T10:00:00.5Z"),

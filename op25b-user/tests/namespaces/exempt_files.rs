@@ -64,6 +64,71 @@ fn an_export_is_imported_again_into_the_same_store_and_into_an_empty_one() {
 }
 
 #[test]
+fn an_import_names_what_was_removed_before_and_the_lines_of_a_file_that_has_it_twice() {
+    let scene = Scene::new();
+    let _filter = scene.filter(&scene.policy(&format!("{SMALL}{FILED}")));
+    let gone = add(&scene, &["198.51.100.8/29"], &["--ticket", "OPS-1"]);
+    let removed = exempt(&scene, &["remove", &gone, "--reason", "contract ended"]);
+    assert_eq!(removed.code, Some(0), "{removed:?}");
+    let file = |name: &str, text: &str| {
+        let file = scene.path(name);
+        fs::write(&file, text).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let again = file(
+        "again.csv",
+        "customer,prefixes,ticket\nExample KK,198.51.100.8/29,OPS-2\nExample KK,198.51.100.72/29,OPS-2\n\
+         Example KK,198.51.100.72/29,OPS-2\n",
+    );
+    let had = format!("1 of them had been removed: {gone}; `op25b exempt show ID` says by whom and why\n");
+    for (words, first) in [
+        (
+            &["import", "--dry-run", &again][..],
+            "would add 2; 1 exists already\n",
+        ),
+        (&["import", &again], "added 2; 1 existed already\n"),
+    ] {
+        let imported = exempt(&scene, words);
+        assert_eq!(imported.code, Some(0), "{imported:?}");
+        assert!(
+            imported.stdout.starts_with(&format!("{first}{had}")),
+            "{imported:?}"
+        );
+        assert!(
+            imported
+                .stderr
+                .contains("line 4: it is the same as line 3, and is not added twice"),
+            "{imported:?}"
+        );
+    }
+    let twice = file(
+        "twice.csv",
+        "customer,prefixes,ticket\nExample KK,198.51.100.80/29,OPS-1\nExample KK,198.51.100.80/29,OPS-2\n\
+         Other,198.51.100.81 192.0.2.9,\n",
+    );
+    let refused = exempt(&scene, &["import", &twice]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    for line in [
+        ":3: line 2 of this file has the same prefixes and destinations with another ticket, note or expiry: keep one of the two\n",
+        ":4: 198.51.100.81/32 overlaps 198.51.100.80/29 of Example KK (line 2 of this file): ",
+    ] {
+        assert!(refused.stderr.contains(line), "{line} {refused:?}");
+    }
+
+    let all = exempt(&scene, &["export", "--all"]);
+    assert!(all.stdout.lines().any(|line| line.ends_with(",store")), "{all:?}");
+    assert!(all.stdout.contains("policy.yaml:"), "{all:?}");
+    let imported = exempt(&scene, &["import", &file("all.csv", &all.stdout)]);
+    assert_eq!(imported.stdout, "added 0; 2 existed already\n", "{imported:?}");
+    assert!(
+        imported
+            .stderr
+            .contains("left out, whose `source` is not `store`"),
+        "{imported:?}"
+    );
+}
+
+#[test]
 fn what_expired_before_a_load_is_extended_all_the_same() {
     let scene = Scene::new();
     let _filter = scene.filter(&scene.policy(SMALL));

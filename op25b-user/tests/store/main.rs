@@ -7,6 +7,7 @@ mod commits;
 mod crash;
 mod damage;
 mod disks;
+mod history;
 mod model;
 mod opening;
 mod operations;

@@ -12,22 +12,28 @@ use std::{
 use anyhow::{Context as _, ensure};
 use clap::Args as ClapArgs;
 use indicatif::{ProgressBar, ProgressStyle};
+use jiff::{Timestamp, tz::TimeZone};
 
 use super::output::{refuse, warn};
 use crate::{
     api::{ImportExemptions, ImportRow, Imported, Problem, ProblemKind, RowProblem},
     cli::{daemon::change, json, paths::Paths, stderr},
-    exemption::formats::{self, Columns, Format, Mistakes},
+    counted::counted,
+    exemption::formats::{self, Columns, Contents, Format, Mistakes, SOURCE, STORE},
     schema::Schema,
+    time::Reader,
 };
+
+/// The most ids of removed exemptions that are named.
+const NAMED: usize = 5;
 
 /// Add the exemptions of a file, all or none.
 ///
 /// If a row has an error, every error is reported with its line. Rows that already exist are skipped, so
-/// importing a file twice changes nothing.
+/// importing a file twice changes nothing; rows that were removed before are added again, and named.
 ///
 /// A CSV file has a header line with the columns customer and prefixes and optionally destinations, ticket,
-/// note, expires and force, in any order. Several prefixes in one cell are separated by blanks, commas or semicolons.
+/// note, expires, force and source, in any order; rows with another source than `store` are left out. Several prefixes in one cell are separated by blanks, commas or semicolons.
 /// Lines that begin with # are comments. A YAML file is a list of exemptions in the format of a policy file, without id and created, or a mapping with the
 /// key `exemptions:` alone; a JSON file has the same structure. An expiry must be absolute: 90d would have
 /// another meaning with each import. Rows that have expired are skipped with a warning. `force: true` skips the
@@ -87,10 +93,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         args.name()
     );
     let bytes = args.read()?;
-    let mut rows = match parse(format, &columns, &bytes) {
-        Ok(rows) => rows,
+    let Contents { mut rows, elsewhere } = match parse(format, &columns, &bytes) {
+        Ok(contents) => contents,
         Err(mistakes) => return report(&mistakes, args),
     };
+    if elsewhere > 0 {
+        warn(&[format!(
+            "{} left out, whose `{SOURCE}` is not `{STORE}`: a policy file has them",
+            counted(elsewhere, "row")
+        )]);
+    }
     // The file may be large, and so are the rows.
     drop(bytes);
     for row in &mut rows {
@@ -103,6 +115,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             batch: None,
             unchanged: 0,
             lapsed: 0,
+            removed_before: 0,
+            removed_before_ids: Vec::new(),
             warnings: Vec::new(),
             new_generation: false,
         })
@@ -164,11 +178,13 @@ fn mapping(text: &str) -> anyhow::Result<(String, String)> {
     Ok((field.to_owned(), column.to_owned()))
 }
 
-fn parse(format: Format, columns: &Columns, bytes: &[u8]) -> Result<Vec<ImportRow>, Mistakes> {
+fn parse(format: Format, columns: &Columns, bytes: &[u8]) -> Result<Contents, Mistakes> {
     let bar = bar("reading", bytes.len() as u64);
-    let rows = formats::read(format, columns, bytes, &|read| bar.set_position(read));
+    let time_zone = TimeZone::system();
+    let reader = Reader::new(Timestamp::now(), &time_zone);
+    let contents = formats::read(format, columns, bytes, &reader, &|read| bar.set_position(read));
     bar.finish_and_clear();
-    rows
+    contents
 }
 
 fn upload(args: &Args, exemptions: Vec<ImportRow>) -> anyhow::Result<Result<Imported, Box<Problem>>> {
@@ -233,6 +249,8 @@ fn summary(imported: &Imported) -> String {
         batch,
         unchanged,
         lapsed,
+        removed_before,
+        removed_before_ids,
         ..
     } = imported;
     let text = if *dry_run {
@@ -245,6 +263,20 @@ fn summary(imported: &Imported) -> String {
         0 => text,
         1 => format!("{text}; 1 has expired"),
         many => format!("{text}; {many} have expired"),
+    };
+    let text = match (removed_before, &removed_before_ids[..]) {
+        (0, _) => text,
+        (count, ids) => {
+            let named = &ids[..ids.len().min(NAMED)];
+            let more = match count - named.len() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!(
+                "{text}\n{count} of them had been removed: {}{more}; `op25b exempt show ID` says by whom and why",
+                named.join(", ")
+            )
+        }
     };
     match batch {
         None => text,

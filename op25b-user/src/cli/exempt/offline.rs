@@ -10,9 +10,9 @@ use jiff::{Timestamp, tz::TimeZone};
 use ulid::Ulid;
 
 use crate::{
-    api::{Exemption, HistoryEntry, Page},
+    api::{Exemption, HistoryEntry, HistoryExpiry, Page},
     cli::{daemon::block_on, paths::Paths, stderr},
-    daemon::client::Listing,
+    daemon::client::{HistoryFilter, Listing},
     datapath::{
         discover::{self, Found, FoundFilter},
         pinned_programs,
@@ -20,7 +20,7 @@ use crate::{
     exemption::search::Pattern,
     policy::{self, Policy},
     report::exemptions::{self, FileExemptions, Selection},
-    store::{NoRecords, Records, Texts, ids, sqlite},
+    store::{HistoryQuery, NoRecords, Records, Texts, ids, sqlite},
     time::Reader,
 };
 
@@ -144,18 +144,35 @@ impl Offline {
     /// A page of the history.
     pub(super) fn history(
         &self,
-        id: Option<&str>,
+        filter: &HistoryFilter,
         after: Option<&str>,
     ) -> anyhow::Result<Page<HistoryEntry>> {
-        let of = id.map(|id| self.stored(id));
-        let after = after.map_or(Ok(0), str::parse)?;
-        Ok(exemptions::history(
-            &*self.store,
-            of.transpose()?,
-            after,
-            PAGE,
-            self.now,
-        )?)
+        let query = self.history_query(filter, after)?;
+        Ok(exemptions::history(&*self.store, &query, self.now)?)
+    }
+
+    /// A page of the expiries.
+    pub(super) fn expiries(
+        &self,
+        filter: &HistoryFilter,
+        after: Option<&str>,
+    ) -> anyhow::Result<Page<HistoryExpiry>> {
+        let query = self.history_query(filter, after)?;
+        Ok(exemptions::expiries(&*self.store, &query, self.now)?)
+    }
+
+    fn history_query(&self, filter: &HistoryFilter, after: Option<&str>) -> anyhow::Result<HistoryQuery> {
+        let of = filter.id.as_deref().map(|id| self.stored(id));
+        let batch = filter.batch.as_deref().map(|batch| self.batch(batch));
+        Ok(HistoryQuery {
+            of: of.transpose()?,
+            batch: batch.transpose()?,
+            customer: pattern(filter.customer.as_deref())?,
+            since: filter.since,
+            until: filter.until,
+            after: after.map_or(Ok(0), str::parse)?,
+            limit: PAGE,
+        })
     }
 }
 

@@ -13,9 +13,10 @@ use super::{
 };
 use crate::{
     api::{
-        Added, Exemption, Explained, ExtendExemption, Extended, HistoryEntry, ImportExemptions, Imported,
-        NewExemption, Page, PauseAnswer, PauseRequest, Problem, ProblemKind, RemoveExemptions, Removed,
-        RemovedExemptions, RestoreExemption, Restored, ResumeRequest, duration_text,
+        Added, Exemption, Explained, ExtendExemption, Extended, HistoryEntry, HistoryExpiry,
+        ImportExemptions, Imported, NewExemption, Page, PauseAnswer, PauseRequest, Problem, ProblemKind,
+        RemoveExemptions, Removed, RemovedExemptions, RestoreExemption, Restored, ResumeRequest,
+        duration_text,
     },
     enforcer::Connection,
     report::{Confirmed, ReloadAnswer, Status, SubscriberQuery, Subscribers},
@@ -55,6 +56,21 @@ pub(crate) struct Listing {
     pub(crate) within: Option<String>,
     /// Expired and removed ones as well.
     pub(crate) all: bool,
+}
+
+/// The filters of a history; a field without a value matches all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct HistoryFilter {
+    /// That of the exemption with this id, or a beginning of it.
+    pub(crate) id: Option<String>,
+    /// What happened at this time or later.
+    pub(crate) since: Option<Timestamp>,
+    /// What happened before this time.
+    pub(crate) until: Option<Timestamp>,
+    /// That of exemptions with this in the customer's name.
+    pub(crate) customer: Option<String>,
+    /// That of exemptions that this import added.
+    pub(crate) batch: Option<String>,
 }
 
 /// How to reload.
@@ -200,11 +216,42 @@ impl Client {
     /// A page of the history of one exemption or of all.
     pub(crate) async fn history(
         &self,
-        id: Option<&str>,
+        filter: &HistoryFilter,
         after: Option<&str>,
     ) -> Result<Page<HistoryEntry>, ClientError> {
-        let path = id.map_or_else(|| "/v1/history".to_owned(), |id| of(id, "/history"));
-        self.page(&path, &[], after).await
+        self.history_page("/history", filter, after).await
+    }
+
+    /// A page of the expiries of one exemption or of all.
+    pub(crate) async fn expiries(
+        &self,
+        filter: &HistoryFilter,
+        after: Option<&str>,
+    ) -> Result<Page<HistoryExpiry>, ClientError> {
+        self.history_page("/history/expiries", filter, after).await
+    }
+
+    async fn history_page<T: serde::de::DeserializeOwned>(
+        &self,
+        path: &str,
+        filter: &HistoryFilter,
+        after: Option<&str>,
+    ) -> Result<Page<T>, ClientError> {
+        let path = match &filter.id {
+            None => format!("/v1{path}"),
+            Some(id) => of(id, path),
+        };
+        let [since, until] = [filter.since, filter.until].map(|at| at.map(|at| at.to_string()));
+        let query: Vec<_> = [
+            ("since", &since),
+            ("until", &until),
+            ("customer", &filter.customer),
+            ("batch", &filter.batch),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.as_deref()?)))
+        .collect();
+        self.page(&path, &query, after).await
     }
 
     /// Adds an exemption.

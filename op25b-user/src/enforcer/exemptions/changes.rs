@@ -134,7 +134,9 @@ impl Enforcer {
             if let Some(expires) = restoration.expires {
                 after.terms.expires_at = validator.expiry(expires)?;
             }
-            validator.check(restoration.force, &after.terms)?;
+            validator
+                .check(restoration.force, &after.terms)
+                .map_err(Invalid::all)?;
             let mut warnings = validator.warnings(&after.terms);
             warnings.extend(restoration.expires.and_then(minutes_or_months));
             Ok(warnings)

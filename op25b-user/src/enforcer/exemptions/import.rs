@@ -1,6 +1,6 @@
 //! Importing many exemptions: all or none. Those that exist already are skipped.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use jiff::{Timestamp, tz::TimeZone};
 use ulid::{Generator, Ulid};
@@ -10,7 +10,7 @@ use super::{
     apply::Way,
     commit::Access,
     log::log_change,
-    outcome::Imported,
+    outcome::{Imported, RemovedBefore},
     overlap::{exists_already, is_same, taken},
     refusal::{Refusal, RowRefusal},
     requester::Requester,
@@ -18,10 +18,10 @@ use super::{
 };
 use crate::{
     enforcer::{host::Host, state::Enforcer},
-    exemption::{ImportRow, Terms, Validator, search::is_same_customer},
+    exemption::{ImportRow, Invalid, Terms, Validator, file_terms, search::is_same_customer},
     policy::Policy,
-    store::{Actor, Change, ChangeKind, Commit, Record},
-    time::show,
+    store::{Actor, Change, ChangeKind, Commit, Record, Store, StoreError},
+    time::{Reader, show},
 };
 
 /// The most problems, and the most warnings, that are reported.
@@ -59,6 +59,7 @@ impl Enforcer {
                 batch: batch.flatten().and_then(|record| record.batch),
                 unchanged: rows.len().saturating_sub(changed.len()),
                 lapsed: 0,
+                removed_before: RemovedBefore::default(),
                 warnings: Vec::new(),
                 new_generation: false,
             });
@@ -69,6 +70,10 @@ impl Enforcer {
             lapsed,
             warnings,
         } = self.plan(rows, requester.actor.clone(), host).await?;
+        let planned = records.clone();
+        let removed_before = self
+            .with_store(Access::Read, host, move |store| removed_before(store, &planned))
+            .await??;
         let imported = Imported {
             dry_run,
             added: records.len(),
@@ -78,6 +83,7 @@ impl Enforcer {
                 .and_then(|record| record.batch),
             unchanged,
             lapsed,
+            removed_before,
             warnings,
             new_generation: false,
         };
@@ -149,6 +155,7 @@ impl Enforcer {
             now: Timestamp::now(),
             time_zone: TimeZone::system(),
             plan: Plan::default(),
+            lines: HashMap::new(),
             problems: Vec::new(),
             refused: 0,
         };
@@ -177,25 +184,51 @@ struct Planner {
     now: Timestamp,
     time_zone: TimeZone,
     plan: Plan,
+    /// The lines of the rows that are added.
+    lines: HashMap<Ulid, u32>,
     problems: Vec<RowRefusal>,
     refused: usize,
 }
 
+/// Where an exemption is that a row has again.
+#[derive(Clone, Copy)]
+enum There {
+    /// In the policy file or the store.
+    Before,
+    /// At a line of the same file.
+    Line(u32),
+}
+
+/// All that is wrong with a row.
+struct Wrong(Vec<String>);
+
+impl From<Vec<Invalid>> for Wrong {
+    fn from(all: Vec<Invalid>) -> Self {
+        Self(all.iter().map(ToString::to_string).collect())
+    }
+}
+
+impl From<Refusal> for Wrong {
+    fn from(refusal: Refusal) -> Self {
+        Self(vec![refusal.to_string()])
+    }
+}
+
 impl Planner {
     fn take(&mut self, row: &ImportRow) {
-        if let Err(refusal) = self.read(row) {
-            self.refused += 1;
-            if self.problems.len() < MOST_REPORTED {
-                self.problems.push(RowRefusal {
-                    line: row.line,
-                    detail: refusal.to_string(),
-                });
-            }
-        }
+        let Err(Wrong(wrong)) = self.read(row) else {
+            return;
+        };
+        self.refused += 1;
+        let room = MOST_REPORTED.saturating_sub(self.problems.len());
+        let line = row.line;
+        let problems = wrong.into_iter().take(room);
+        self.problems
+            .extend(problems.map(|detail| RowRefusal { line, detail }));
     }
 
-    fn read(&mut self, row: &ImportRow) -> Result<(), Refusal> {
-        let terms = self.validator()?.import_terms(&row.exemption)?;
+    fn read(&mut self, row: &ImportRow) -> Result<(), Wrong> {
+        let terms = file_terms(&row.exemption, &Reader::new(self.now, &self.time_zone))?;
         if let Some(end) = terms.expires_at.filter(|end| *end <= self.now) {
             self.plan.lapsed += 1;
             self.warn(
@@ -211,14 +244,18 @@ impl Planner {
         let is_there = self.exists(&terms)?;
         let spelling = self.spellings.note(&terms.customer);
         self.warn(row.line, spelling);
-        if is_there {
+        if let Some(there) = is_there {
             self.plan.unchanged += 1;
+            if let There::Line(line) = there {
+                let warning = format!("it is the same as line {line}, and is not added twice");
+                self.warn(row.line, [warning]);
+            }
             return Ok(());
         }
         let validator = self.validator()?;
         validator.check(row.exemption.force, &terms)?;
         let warnings = validator.warnings(&terms);
-        self.add(terms)?;
+        self.add(row.line, terms)?;
         self.warn(row.line, warnings);
         Ok(())
     }
@@ -240,28 +277,39 @@ impl Planner {
         self.plan.warnings.extend(warnings);
     }
 
-    /// Whether the same exemption exists; refuses one that conflicts with another.
-    fn exists(&mut self, terms: &Terms) -> Result<bool, Refusal> {
+    /// Where the same exemption is, if it exists; refuses one that conflicts with another.
+    fn exists(&mut self, terms: &Terms) -> Result<Option<There>, Refusal> {
         let mut conflict = None;
         for prefix in &terms.prefixes {
-            for other in self.trial.overlapping(*prefix, self.now)? {
+            for mut other in self.trial.overlapping(*prefix, self.now)? {
+                // A row before has no id that anybody could use.
+                let line = other.id.and_then(|id| self.lines.get(&id)).copied();
                 if is_same(&other.terms, terms) && has_same_texts(&other.terms, terms) {
-                    return Ok(true);
+                    return Ok(Some(line.map_or(There::Before, There::Line)));
                 }
                 if conflict.is_some() {
                     continue;
                 }
+                if let Some(line) = line {
+                    other.name = format!("line {line} of this file");
+                }
                 if !is_same_customer(&other.terms.customer, &terms.customer) {
                     conflict = Some(taken(*prefix, &other, &terms.customer));
                 } else if is_same(&other.terms, terms) {
-                    conflict = Some(exists_already(&other));
+                    conflict = Some(match line {
+                        Some(line) => format!(
+                            "line {line} of this file has the same prefixes and destinations with another ticket, note or \
+                             expiry: keep one of the two"
+                        ),
+                        None => exists_already(&other),
+                    });
                 }
             }
         }
-        conflict.map_or(Ok(false), |conflict| Err(Refusal::Conflict(conflict)))
+        conflict.map_or(Ok(None), |conflict| Err(Refusal::Conflict(conflict)))
     }
 
-    fn add(&mut self, terms: Terms) -> Result<(), Refusal> {
+    fn add(&mut self, line: u32, terms: Terms) -> Result<(), Refusal> {
         let id = self
             .ids
             .generate()
@@ -270,6 +318,7 @@ impl Planner {
             batch: Some(self.batch),
             ..Record::new(id, terms, self.now, self.by.clone())
         };
+        self.lines.insert(id, line);
         self.trial.add_to_trial(record.clone())?;
         self.plan.records.push(record);
         Ok(())
@@ -284,6 +333,28 @@ impl Planner {
             total: self.refused,
         })
     }
+}
+
+/// The removed exemptions of which records are the same again.
+fn removed_before(store: &dyn Store, records: &[Record]) -> Result<RemovedBefore, StoreError> {
+    let mut removed = RemovedBefore::default();
+    for Record { terms, .. } in records {
+        let Some(prefix) = terms.prefixes.first() else {
+            continue;
+        };
+        let before = store.removed_with(*prefix)?;
+        let same = |before: &&Record| {
+            is_same(&before.terms, terms) && is_same_customer(&before.terms.customer, &terms.customer)
+        };
+        // The one that was removed last.
+        if let Some(before) = before.iter().filter(same).max_by_key(|before| before.removed_at) {
+            removed.count += 1;
+            if removed.first.len() < MOST_REPORTED {
+                removed.first.push(before.id);
+            }
+        }
+    }
+    Ok(removed)
 }
 
 /// Whether two exemptions for the same prefixes and destinations are the same in everything else; the customer may be spelled

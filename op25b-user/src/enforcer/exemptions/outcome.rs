@@ -28,6 +28,15 @@ pub(crate) struct RemovedMany {
     pub(crate) explanation: Option<Explanation>,
 }
 
+/// Removed exemptions of which an import adds the same again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RemovedBefore {
+    /// How many there are.
+    pub(crate) count: usize,
+    /// The ids of the first of them.
+    pub(crate) first: Vec<Ulid>,
+}
+
 /// An import that is stored and enforced, or that could be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Imported {
@@ -41,6 +50,8 @@ pub(crate) struct Imported {
     pub(crate) unchanged: usize,
     /// How many have expired, which are not added.
     pub(crate) lapsed: usize,
+    /// The removed exemptions that are added again.
+    pub(crate) removed_before: RemovedBefore,
     /// What is probably a mistake: the first of them.
     pub(crate) warnings: Vec<String>,
     /// Whether it took a new generation of the filter.

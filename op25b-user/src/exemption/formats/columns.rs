@@ -14,6 +14,8 @@ pub(super) const COLUMNS: [&str; 7] = [
     "expires",
     "force",
 ];
+/// The column with where an exemption is kept, which an import reads.
+pub(crate) const SOURCE: &str = "source";
 /// The columns that a file must have.
 pub(super) const REQUIRED: [&str; 2] = ["customer", "prefixes"];
 
@@ -26,6 +28,17 @@ pub(crate) struct Columns {
     ignore_unknown: bool,
     /// What a message about such a column adds.
     remedy: &'static str,
+    /// Whether there may be a column [`SOURCE`].
+    has_source: bool,
+}
+
+/// Where a file has its columns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Indices {
+    /// The index of each of [`COLUMNS`].
+    pub(super) fields: [Option<usize>; COLUMNS.len()],
+    /// The index of [`SOURCE`].
+    pub(super) source: Option<usize>,
 }
 
 /// Why columns cannot be mapped.
@@ -47,6 +60,7 @@ impl Columns {
     pub(crate) fn of_import(map: &[(String, String)], ignore_unknown: bool) -> Result<Self, BadMap> {
         let mut columns = Self {
             ignore_unknown,
+            has_source: true,
             remedy: "; `--map FIELD=COLUMN` reads it as a field, `--ignore-unknown-columns` skips it",
             ..Self::default()
         };
@@ -65,23 +79,30 @@ impl Columns {
         Ok(columns)
     }
 
-    /// The index in a file of each of [`COLUMNS`]; `header` has the file's names.
+    /// Where a file has its columns; `header` has the file's names.
     pub(super) fn find<'h>(
         &self,
         header: impl Iterator<Item = &'h str> + Clone,
         line: u32,
-    ) -> Result<[Option<usize>; COLUMNS.len()], Mistakes> {
+    ) -> Result<Indices, Mistakes> {
         let mut mistakes = Mistakes::default();
-        let mut indices = [None; COLUMNS.len()];
+        let Indices {
+            fields: mut indices,
+            mut source,
+        } = Indices::default();
         let header = header.map(str::trim);
         for (index, name) in header.clone().enumerate() {
-            match self.column(name) {
-                None if self.ignore_unknown => {}
-                None => mistakes.add(line, || self.unknown(name)),
-                Some(column) if indices[column].is_some() => {
-                    mistakes.add(line, || format!("the column `{name}` is given twice"));
+            let place = match self.column(name) {
+                Some(column) => &mut indices[column],
+                None if self.has_source && name.eq_ignore_ascii_case(SOURCE) => &mut source,
+                None if self.ignore_unknown => continue,
+                None => {
+                    mistakes.add(line, || self.unknown(name));
+                    continue;
                 }
-                Some(column) => indices[column] = Some(index),
+            };
+            if place.replace(index).is_some() {
+                mistakes.add(line, || format!("the column `{name}` is given twice"));
             }
         }
         for (column, name) in COLUMNS.iter().enumerate() {
@@ -101,7 +122,10 @@ impl Columns {
             }
         }
         if mistakes.count() == 0 {
-            Ok(indices)
+            Ok(Indices {
+                fields: indices,
+                source,
+            })
         } else {
             Err(mistakes)
         }

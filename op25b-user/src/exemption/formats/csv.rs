@@ -5,7 +5,8 @@ use std::{borrow::Cow, io::Read as _};
 use csv::{ReaderBuilder, StringRecord};
 
 use super::{
-    columns::{COLUMNS, Columns, REQUIRED},
+    Contents,
+    columns::{COLUMNS, Columns, Indices, REQUIRED},
     mistakes::Mistakes,
     spreadsheet::unguarded,
 };
@@ -18,8 +19,8 @@ use crate::{
 /// What a line that is a comment begins with.
 pub(super) const COMMENT: u8 = b'#';
 
-/// The index in a file of each of [`COLUMNS`], and the number of its columns.
-struct Header([Option<usize>; COLUMNS.len()], usize);
+/// Where a file has its columns, and how many it has.
+struct Header(Indices, usize);
 
 /// A row of a file: its cells without quotes and without spaces around them, empty for columns that the file does not have.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +34,8 @@ pub(crate) struct Row<'r> {
     /// With line breaks as the file has them; [`Row::note`] has them as they are stored.
     note: &'r str,
     pub(crate) expires: &'r str,
-    pub(crate) force: bool,
+    force: &'r str,
+    source: &'r str,
     /// Where it begins in the text.
     pub(crate) offset: usize,
     /// The text of the row, as it is written.
@@ -41,27 +43,33 @@ pub(crate) struct Row<'r> {
     record: &'r StringRecord,
 }
 
-/// Reads a file. `progress` is called with the number of bytes read so far.
-pub(super) fn read(
-    text: &str,
-    columns: &Columns,
-    progress: &dyn Fn(u64),
-) -> Result<Vec<ImportRow>, Mistakes> {
-    let mut rows = Vec::new();
-    let mistakes = for_each_row(text, columns, progress, &mut |row| rows.push(row.to_import()));
-    if mistakes.count() == 0 {
-        Ok(rows)
-    } else {
-        Err(mistakes)
-    }
+/// Reads a file, and finds the mistakes in its form. `progress` is called with the number of bytes read so far.
+pub(super) fn read(text: &str, columns: &Columns, progress: &dyn Fn(u64)) -> (Contents, Mistakes) {
+    let mut contents = Contents::default();
+    let mistakes = for_each_cells(text, columns, progress, &mut |row, mistakes| {
+        let force = row.force(mistakes);
+        contents.add(row.to_import(force), row.source);
+    });
+    (contents, mistakes)
 }
 
-/// Calls `found` with each row that has no mistake in its form, one at a time; returns the mistakes in the others.
-pub(crate) fn for_each_row(
+/// Calls `found` with each row whose cells have no mistake in their form, one at a time; returns the mistakes in the others.
+pub(crate) fn for_each_row(text: &str, columns: &Columns, found: &mut dyn FnMut(&Row<'_>)) -> Mistakes {
+    for_each_cells(text, columns, &|_| {}, &mut |row, mistakes| {
+        let before = mistakes.count();
+        row.check(mistakes);
+        if mistakes.count() == before {
+            found(row);
+        }
+    })
+}
+
+/// Calls `found` with the cells of each row that has as many as the header, one at a time; returns the mistakes in the others.
+fn for_each_cells(
     text: &str,
     columns: &Columns,
     progress: &dyn Fn(u64),
-    found: &mut dyn FnMut(&Row<'_>),
+    found: &mut dyn FnMut(&Row<'_>, &mut Mistakes),
 ) -> Mistakes {
     let mut reader = ReaderBuilder::new()
         .has_headers(false)
@@ -90,11 +98,12 @@ pub(crate) fn for_each_row(
                 if let Some(row) = header.row(&record, line, &mut mistakes) {
                     let offset = lines.offset;
                     let written = text.get(offset..end.min(text.len())).unwrap_or_default();
-                    found(&Row {
+                    let row = Row {
                         offset,
                         written,
                         ..row
-                    });
+                    };
+                    found(&row, &mut mistakes);
                 }
             }
         }
@@ -147,41 +156,11 @@ impl Header {
         if row.iter().all(|cell| cell.trim().is_empty()) {
             return None;
         }
-        let before = mistakes.count();
-        let [customer, prefixes, destinations, ticket, note, expires, force] =
-            indices.map(|index| index.and_then(|index| row.get(index)).unwrap_or_default().trim());
+        let cell = |index: Option<usize>| index.and_then(|index| row.get(index)).unwrap_or_default().trim();
+        let [customer, prefixes, destinations, ticket, note, expires, force] = indices.fields.map(cell);
         let [customer, ticket, note] = [customer, ticket, note].map(unguarded);
-        for (column, cell) in REQUIRED.iter().zip([customer, prefixes]) {
-            if cell.is_empty() {
-                mistakes.add(line, || format!("`{column}` is empty"));
-            }
-        }
-        for (column, cell, allowed) in [
-            ("customer", customer, &[][..]),
-            ("ticket", ticket, &[]),
-            ("note", note, &['\n', '\r', '\t']),
-        ] {
-            if let Some(refused) = characters::first_refused(cell, allowed) {
-                mistakes.add(line, || format!("`{column}` contains {refused}; remove it"));
-            }
-        }
-        // Spreadsheets write TRUE.
-        let force = match force {
-            "" => false,
-            word if word.eq_ignore_ascii_case("false") => false,
-            word if word.eq_ignore_ascii_case("true") => true,
-            other => {
-                mistakes.add(line, || {
-                    let other = characters::printable(other);
-                    format!("`force` must be true, false or empty, not `{other}`")
-                });
-                false
-            }
-        };
-        if mistakes.count() > before {
-            return None;
-        }
         Some(Row {
+            source: cell(indices.source),
             line,
             customer,
             prefixes,
@@ -198,6 +177,42 @@ impl Header {
 }
 
 impl<'r> Row<'r> {
+    /// Finds the mistakes in the form of the cells.
+    fn check(&self, mistakes: &mut Mistakes) {
+        for (column, cell) in REQUIRED.iter().zip([self.customer, self.prefixes]) {
+            if cell.is_empty() {
+                mistakes.add(self.line, || format!("`{column}` is empty"));
+            }
+        }
+        for (column, cell, allowed) in [
+            ("customer", self.customer, &[][..]),
+            ("ticket", self.ticket, &[]),
+            ("note", self.note, &['\n', '\r', '\t']),
+        ] {
+            if let Some(refused) = characters::first_refused(cell, allowed) {
+                mistakes.add(self.line, || format!("`{column}` contains {refused}; remove it"));
+            }
+        }
+        self.force(mistakes);
+    }
+
+    /// Whether the checks of the policy are skipped.
+    fn force(&self, mistakes: &mut Mistakes) -> bool {
+        match self.force {
+            "" => false,
+            // Spreadsheets write TRUE.
+            word if word.eq_ignore_ascii_case("false") => false,
+            word if word.eq_ignore_ascii_case("true") => true,
+            other => {
+                mistakes.add(self.line, || {
+                    let other = characters::printable(other);
+                    format!("`force` must be true, false or empty, not `{other}`")
+                });
+                false
+            }
+        }
+    }
+
     /// The note, with line feeds for whatever line breaks the file has.
     pub(crate) fn note(self) -> Cow<'r, str> {
         characters::with_line_feeds(self.note)
@@ -233,7 +248,7 @@ impl<'r> Row<'r> {
         self.offset + start + quote + at.saturating_sub(range.start)
     }
 
-    fn to_import(self) -> ImportRow {
+    fn to_import(self, force: bool) -> ImportRow {
         let optional = |cell: &str| (!cell.is_empty()).then(|| cell.to_owned());
         let owned = |cell| split_prefixes(cell).map(str::to_owned).collect();
         ImportRow {
@@ -245,7 +260,7 @@ impl<'r> Row<'r> {
                 ticket: optional(self.ticket),
                 note: optional(&self.note()),
                 expires: optional(self.expires),
-                force: self.force,
+                force,
             },
         }
     }
@@ -299,10 +314,22 @@ impl<'t> Lines<'t> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::{Timestamp, tz::TimeZone};
+
     use super::*;
+    use crate::{
+        exemption::formats::{self, Format},
+        time::Reader,
+    };
 
     fn read(text: &str) -> Result<Vec<ImportRow>, Mistakes> {
-        super::read(text, &Columns::default(), &|_| {})
+        read_columns(text, &Columns::default()).map(|contents| contents.rows)
+    }
+
+    fn read_columns(text: &str, columns: &Columns) -> Result<Contents, Mistakes> {
+        let time_zone = TimeZone::UTC;
+        let reader = Reader::new(Timestamp::UNIX_EPOCH, &time_zone);
+        formats::read(Format::Csv, columns, text.as_bytes(), &reader, &|_| {})
     }
 
     fn lines(text: &str) -> Vec<u32> {
@@ -363,9 +390,41 @@ mod tests {
         x.csv:3: `customer` is empty
         x.csv:4: the header has 2 columns, but this row has 1; quote a cell that contains a comma, as in "a, b"
         x.csv:5: the header has 2 columns, but this row has 3; quote a cell that contains a comma, as in "a, b"
-        x.csv:6: `prefixes` is empty
+        x.csv:6: `prefixes` is empty: an exemption needs at least one prefix
         x.csv:7: `customer` contains a control character (U+001B) at character 2; remove it
         "#);
+    }
+
+    #[test]
+    fn every_mistake_of_a_row_is_reported_at_once() {
+        let text = "customer,prefixes,destinations,ticket,expires,force\n\
+                    ,198.51.100.9/29 198.51.100.8/33,mail,\u{1b},90d,maybe\nA,192.0.2.1,,,,\n";
+        insta::assert_snapshot!(read(text).unwrap_err().in_file("x.csv").to_string(), @r"
+        x.csv:2: `force` must be true, false or empty, not `maybe`
+        x.csv:2: `customer` is empty
+        x.csv:2: `prefixes`: `198.51.100.9/29` has host bits set; write 198.51.100.8/29 for the prefix, or 198.51.100.9/32 for this one address
+        x.csv:2: `prefixes`: `198.51.100.8/33` has an invalid prefix length: it must be from 0 to 32; /32 is one address, and a smaller number is a larger prefix
+        x.csv:2: `destinations`: `mail` is not an IP prefix; write an address and a prefix length, such as 198.51.100.8/29 or 2001:db8::/48
+        x.csv:2: `ticket` contains a control character (U+001B) at character 1; remove it
+        x.csv:2: `expires`: `90d` would mean another instant each time that the file is read; write a date or a time with its date
+        ");
+    }
+
+    #[test]
+    fn rows_of_another_source_than_the_store_are_left_out() {
+        let text = "customer,prefixes,Source\nA,192.0.2.1,store\nB,192.0.2.2,\nC,192.0.2.300,/etc/op25b/policy.yaml:31\n";
+        let columns = Columns::of_import(&[], false).unwrap();
+        let contents = read_columns(text, &columns).unwrap();
+        let customers: Vec<_> = contents.rows.iter().map(|row| &*row.exemption.customer).collect();
+        assert_eq!((customers, contents.elsewhere), (vec!["A", "B"], 1));
+        // A list of a policy has no such column.
+        assert!(
+            read(text)
+                .unwrap_err()
+                .in_file("x.csv")
+                .to_string()
+                .contains("there is no column `Source`")
+        );
     }
 
     #[test]
@@ -403,7 +462,10 @@ mod tests {
             .map(|(field, name)| ((*field).into(), (*name).into()))
             .collect();
         let columns = Columns::of_import(&map, ignore_unknown).map_err(|error| error.to_string())?;
-        super::read(text, &columns, &|_| {}).map_err(|mistakes| mistakes.in_file("x.csv").to_string())
+        let contents = read_columns(text, &columns);
+        contents
+            .map(|contents| contents.rows)
+            .map_err(|mistakes| mistakes.in_file("x.csv").to_string())
     }
 
     #[test]

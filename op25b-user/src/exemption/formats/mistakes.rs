@@ -33,6 +33,12 @@ impl Mistakes {
         self.count += count;
     }
 
+    /// The same in the order of their lines.
+    pub(super) fn by_line(mut self) -> Self {
+        self.first.sort_by_key(|(line, _)| *line);
+        self
+    }
+
     /// How many there are.
     pub(crate) fn count(&self) -> usize {
         self.count

@@ -11,7 +11,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_yaml::FlowSeq;
 
-use super::{columns::COLUMNS, csv::COMMENT, format::Format, spreadsheet};
+use super::{
+    columns::{COLUMNS, SOURCE},
+    csv::COMMENT,
+    format::Format,
+    spreadsheet,
+};
 use crate::{
     exemption::Terms,
     schema::{self, Schema},
@@ -32,6 +37,8 @@ struct Item<'a, L> {
     expires: Option<Timestamp>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     force: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'a str>,
 }
 
 /// An exemption to write.
@@ -40,6 +47,17 @@ pub(crate) struct Row {
     pub(crate) terms: Terms,
     /// Whether the checks of the policy refuse it without `force`.
     pub(crate) needs_force: bool,
+    /// Where it is kept, if the file says so.
+    pub(crate) source: Option<String>,
+}
+
+/// How CSV is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CsvOptions {
+    /// A byte order mark comes first: without it, Excel reads the file in the encoding of the country.
+    pub(crate) has_mark: bool,
+    /// No cell is one that a spreadsheet would compute.
+    pub(crate) is_guarded: bool,
 }
 
 #[derive(Serialize)]
@@ -47,10 +65,15 @@ struct Document<I> {
     exemptions: Vec<I>,
 }
 
-/// Writes exemptions.
-pub(crate) fn write(format: Format, exemptions: &[Row], out: &mut impl Write) -> anyhow::Result<()> {
+/// Writes exemptions; `options` are of CSV.
+pub(crate) fn write(
+    format: Format,
+    exemptions: &[Row],
+    options: CsvOptions,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
     match format {
-        Format::Csv => csv(exemptions, spreadsheet::escaped, out).context("cannot write CSV"),
+        Format::Csv => csv(exemptions, options, out).context("cannot write CSV"),
         Format::Json => {
             let items = document(exemptions, |nets| nets);
             serde_json::to_writer_pretty(&mut *out, &schema::Document::new(Schema::ExemptExport, &items))?;
@@ -69,29 +92,38 @@ pub(crate) fn write(format: Format, exemptions: &[Row], out: &mut impl Write) ->
     }
 }
 
-/// Writes CSV that a spreadsheet opens as it is: as UTF-8, and with no cell that it would compute.
-pub(crate) fn write_for_spreadsheet(exemptions: &[Row], out: &mut impl Write) -> anyhow::Result<()> {
-    // Without a byte order mark, Excel reads the file in the encoding of the country.
-    out.write_all("\u{feff}".as_bytes())?;
-    csv(exemptions, spreadsheet::guarded, out).context("cannot write CSV")
-}
-
 fn document<'a, L>(exemptions: &'a [Row], list: impl Fn(&'a [IpNet]) -> L) -> Document<Item<'a, L>> {
-    let item = |Row { terms, needs_force }: &'a Row| Item {
-        customer: &terms.customer,
-        prefixes: list(&terms.prefixes),
-        destinations: (!terms.destinations.is_empty()).then(|| list(&terms.destinations)),
-        ticket: terms.ticket.as_deref(),
-        note: terms.note.as_deref(),
-        expires: terms.expires_at,
-        force: *needs_force,
+    let item = |row: &'a Row| {
+        let Row {
+            terms,
+            needs_force,
+            source,
+        } = row;
+        Item {
+            customer: &terms.customer,
+            prefixes: list(&terms.prefixes),
+            destinations: (!terms.destinations.is_empty()).then(|| list(&terms.destinations)),
+            ticket: terms.ticket.as_deref(),
+            note: terms.note.as_deref(),
+            expires: terms.expires_at,
+            force: *needs_force,
+            source: source.as_deref(),
+        }
     };
     Document {
         exemptions: exemptions.iter().map(item).collect(),
     }
 }
 
-fn csv(exemptions: &[Row], text: fn(&str) -> Cow<'_, str>, out: &mut impl Write) -> io::Result<()> {
+fn csv(exemptions: &[Row], options: CsvOptions, out: &mut impl Write) -> io::Result<()> {
+    let text: fn(&str) -> Cow<'_, str> = if options.is_guarded {
+        spreadsheet::guarded
+    } else {
+        spreadsheet::escaped
+    };
+    if options.has_mark {
+        out.write_all("\u{feff}".as_bytes())?;
+    }
     // A first cell like a comment is quoted.
     let mut writer = csv::WriterBuilder::new().comment(Some(COMMENT)).from_writer(out);
     // The last column is `force`, which few files need.
@@ -100,8 +132,19 @@ fn csv(exemptions: &[Row], text: fn(&str) -> Cow<'_, str>, out: &mut impl Write)
     } else {
         COLUMNS.len() - 1
     };
-    writer.write_record(&COLUMNS[..columns])?;
-    for Row { terms, needs_force } in exemptions {
+    let has_source = exemptions.iter().any(|row| row.source.is_some());
+    writer.write_record(
+        COLUMNS[..columns]
+            .iter()
+            .copied()
+            .chain(has_source.then_some(SOURCE)),
+    )?;
+    for Row {
+        terms,
+        needs_force,
+        source,
+    } in exemptions
+    {
         let cells = [
             &*text(&terms.customer),
             &list(&terms.prefixes),
@@ -111,7 +154,8 @@ fn csv(exemptions: &[Row], text: fn(&str) -> Cow<'_, str>, out: &mut impl Write)
             &terms.expires_at.map_or(String::new(), |end| end.to_string()),
             if *needs_force { "true" } else { "" },
         ];
-        writer.write_record(&cells[..columns])?;
+        let source = has_source.then(|| source.as_deref().unwrap_or_default());
+        writer.write_record(cells[..columns].iter().copied().chain(source))?;
     }
     writer.flush()
 }
@@ -125,8 +169,18 @@ fn list(nets: &[IpNet]) -> String {
 mod tests {
     use proptest::prelude::*;
 
+    use jiff::tz::TimeZone;
+
     use super::*;
-    use crate::exemption::{ImportRow, NewExemption, formats};
+    use crate::{
+        exemption::{ImportRow, NewExemption, formats},
+        time::Reader,
+    };
+
+    const FOR_SPREADSHEET: CsvOptions = CsvOptions {
+        has_mark: true,
+        is_guarded: true,
+    };
 
     fn terms() -> impl Strategy<Value = Terms> {
         // What the store takes: no control characters, no blanks around.
@@ -198,21 +252,36 @@ mod tests {
             proptest::option::of(note),
             proptest::option::of(0..4_294_967_294_i64),
         )
-            .prop_map(|(customer, prefixes, destinations, ticket, note, end)| Terms {
-                customer: customer.into(),
-                prefixes: prefixes.into(),
-                destinations: destinations.into(),
-                ticket: ticket.map(Into::into),
-                note: note.map(Into::into),
-                expires_at: end.map(|end| Timestamp::from_second(end).unwrap()),
+            .prop_map(|(customer, mut prefixes, mut destinations, ticket, note, end)| {
+                // None is given twice.
+                for nets in [&mut prefixes, &mut destinations] {
+                    nets.sort_unstable();
+                    nets.dedup();
+                }
+                Terms {
+                    customer: customer.into(),
+                    prefixes: prefixes.into(),
+                    destinations: destinations.into(),
+                    ticket: ticket.map(Into::into),
+                    note: note.map(Into::into),
+                    expires_at: end.map(|end| Timestamp::from_second(end).unwrap()),
+                }
             })
     }
 
     fn row() -> impl Strategy<Value = Row> {
-        (terms(), any::<bool>()).prop_map(|(terms, needs_force)| Row { terms, needs_force })
+        (terms(), any::<bool>()).prop_map(|(terms, needs_force)| Row {
+            terms,
+            needs_force,
+            source: None,
+        })
     }
 
-    fn as_text(Row { terms, needs_force }: &Row) -> NewExemption {
+    fn as_text(
+        Row {
+            terms, needs_force, ..
+        }: &Row,
+    ) -> NewExemption {
         let texts = |nets: &[IpNet]| nets.iter().map(ToString::to_string).collect();
         NewExemption {
             customer: terms.customer.to_string(),
@@ -235,15 +304,15 @@ mod tests {
                 (Format::Json, false),
             ] {
                 let mut bytes = Vec::new();
-                if is_for_spreadsheet {
-                    write_for_spreadsheet(&exemptions, &mut bytes).unwrap();
-                } else {
-                    write(format, &exemptions, &mut bytes).unwrap();
-                }
-                let read = formats::read(format, &formats::Columns::default(), &bytes, &|_| {});
+                let options = if is_for_spreadsheet { FOR_SPREADSHEET } else { CsvOptions::default() };
+                write(format, &exemptions, options, &mut bytes).unwrap();
+                let time_zone = TimeZone::UTC;
+                let reader = Reader::new(Timestamp::UNIX_EPOCH, &time_zone);
+                let read = formats::read(format, &formats::Columns::default(), &bytes, &reader, &|_| {});
                 let text = String::from_utf8_lossy(&bytes);
                 let read: Vec<_> = read
                     .unwrap_or_else(|mistakes| panic!("{}\n{text}", mistakes.in_file("x")))
+                    .rows
                     .into_iter()
                     .map(|ImportRow { exemption, .. }| exemption)
                     .collect();
@@ -255,7 +324,7 @@ mod tests {
         #[test]
         fn no_cell_for_a_spreadsheet_begins_a_formula(exemptions in proptest::collection::vec(row(), 0..4)) {
             let mut bytes = Vec::new();
-            write_for_spreadsheet(&exemptions, &mut bytes).unwrap();
+            write(Format::Csv, &exemptions, FOR_SPREADSHEET, &mut bytes).unwrap();
             let text = str::from_utf8(&bytes).unwrap().strip_prefix('\u{feff}').unwrap();
             let mut reader = csv::ReaderBuilder::new().comment(Some(COMMENT)).from_reader(text.as_bytes());
             for record in reader.records() {
@@ -277,15 +346,22 @@ mod tests {
                 ["198.51.100.8/29", "2001:db8:100::/48"].map(|net| net.parse().unwrap()),
             )
         };
-        let written = |format| {
+        let written_with = |format, source: Option<&str>| {
             let mut bytes = Vec::new();
             let row = Row {
                 terms: exemption.clone(),
                 needs_force: false,
+                source: source.map(str::to_owned),
             };
-            write(format, &[row], &mut bytes).unwrap();
+            write(format, &[row], CsvOptions::default(), &mut bytes).unwrap();
             String::from_utf8(bytes).unwrap()
         };
+        let written = |format| written_with(format, None);
+        insta::assert_snapshot!(written_with(Format::Csv, Some("/etc/op25b/policy.yaml:31")), @r#"
+        customer,prefixes,destinations,ticket,note,expires,source
+        Example KK,198.51.100.8/29 2001:db8:100::/48,,OPS-1042,"until they have moved
+        to the new relay",2028-03-31T15:00:00Z,/etc/op25b/policy.yaml:31
+        "#);
         insta::assert_snapshot!(written(Format::Csv), @r#"
         customer,prefixes,destinations,ticket,note,expires
         Example KK,198.51.100.8/29 2001:db8:100::/48,,OPS-1042,"until they have moved

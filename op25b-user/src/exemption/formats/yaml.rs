@@ -4,7 +4,11 @@ use std::borrow::Cow;
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{columns::COLUMNS, mistakes::Mistakes};
+use super::{
+    Contents,
+    columns::{COLUMNS, SOURCE},
+    mistakes::Mistakes,
+};
 use crate::{
     exemption::{ImportRow, NewExemption},
     policy::{
@@ -18,11 +22,29 @@ use crate::{
 };
 
 /// The keys of an exemption. `id` and `created` are missing: the store assigns them.
-const KEYS: &[&str] = &COLUMNS;
+const KEYS: &[&str] = &{
+    let [customer, prefixes, destinations, ticket, note, expires, force] = COLUMNS;
+    [
+        customer,
+        prefixes,
+        destinations,
+        ticket,
+        note,
+        expires,
+        force,
+        SOURCE,
+    ]
+};
 
-/// Reads a file. `progress` is called with the number of bytes read so far.
-pub(super) fn read(text: &str, progress: &dyn Fn(u64)) -> Result<Vec<ImportRow>, Mistakes> {
-    parse("", text, progress).map_err(|report| mistakes(&report))
+/// Reads a file, and finds the mistakes in its form. `progress` is called with the number of bytes read so far.
+pub(super) fn read(text: &str, progress: &dyn Fn(u64)) -> (Contents, Mistakes) {
+    let (contents, report) = parse("", text, progress);
+    let mistakes = if report.errors() == 0 {
+        Mistakes::default()
+    } else {
+        mistakes(&report)
+    };
+    (contents, mistakes)
 }
 
 /// The errors of a report as mistakes.
@@ -44,11 +66,11 @@ fn mistakes(report: &Report) -> Mistakes {
     mistakes
 }
 
-fn parse(file: &str, text: &str, progress: &dyn Fn(u64)) -> Result<Vec<ImportRow>, Report> {
+fn parse(file: &str, text: &str, progress: &dyn Fn(u64)) -> (Contents, Report) {
     let mut list = List {
         // Times are validated by the daemon.
         context: Context::new(file, text, Timestamp::UNIX_EPOCH, TimeZone::UTC),
-        exemptions: Vec::new(),
+        contents: Contents::default(),
         first: None,
         progress,
     };
@@ -57,16 +79,13 @@ fn parse(file: &str, text: &str, progress: &dyn Fn(u64)) -> Result<Vec<ImportRow
     if let Err(diagnostic) = read {
         reporter.report_file(diagnostic);
     }
-    if reporter.errors() == 0 {
-        return Ok(list.exemptions);
-    }
-    Err(reporter.finish())
+    (list.contents, reporter.finish())
 }
 
 /// The exemptions that have been read so far.
 struct List<'t, 'p> {
     context: Context<'t>,
-    exemptions: Vec<ImportRow>,
+    contents: Contents,
     /// The span of the key `exemptions`, if there was one.
     first: Option<Span>,
     progress: &'p dyn Fn(u64),
@@ -104,7 +123,12 @@ impl<'t> Items<'t> for List<'t, '_> {
 
     fn item(&mut self, item: Located<Node<'t>>) {
         (self.progress)(item.span.offset as u64);
-        self.exemptions.extend(exemption(&mut self.context, item));
+        let before = self.context.reporter.errors();
+        if let Some((row, source)) = exemption(&mut self.context, item)
+            && self.context.reporter.errors() == before
+        {
+            self.contents.add(row, &source);
+        }
     }
 
     fn not_a_list(&mut self, found: &Node<'_>) {
@@ -161,7 +185,8 @@ fn owned<'t>(node: &Node<'_>) -> Node<'t> {
     }
 }
 
-fn exemption<'t>(context: &mut Context<'t>, item: Located<Node<'t>>) -> Option<ImportRow> {
+/// An exemption, and where it is kept.
+fn exemption<'t>(context: &mut Context<'t>, item: Located<Node<'t>>) -> Option<(ImportRow, Cow<'t, str>)> {
     let line = item.span.at.line;
     let mut mapping = Mapping::new(context, "an exemption", KEYS, item)?;
     let customer = mapping
@@ -185,7 +210,10 @@ fn exemption<'t>(context: &mut Context<'t>, item: Located<Node<'t>>) -> Option<I
     let force = mapping
         .optional("force")
         .is_some_and(|value| is_true(context, value));
-    Some(ImportRow {
+    let source = mapping
+        .optional(SOURCE)
+        .and_then(|value| context.text(SOURCE, value));
+    let row = ImportRow {
         line,
         exemption: NewExemption {
             customer: customer?.value.into_owned(),
@@ -196,7 +224,8 @@ fn exemption<'t>(context: &mut Context<'t>, item: Located<Node<'t>>) -> Option<I
             expires: expires.map(|expires| expires.value.into_owned()),
             force,
         },
-    })
+    };
+    Some((row, source.map_or(Cow::Borrowed(""), |source| source.value)))
 }
 
 fn is_true<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> bool {
@@ -238,18 +267,22 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Vec<ImportRow>, Vec<(u32, String)>> {
-        parse("x.yaml", text, &|_| {}).map_err(|report| {
-            let diagnostics = report.diagnostics().iter();
-            diagnostics
-                .map(|diagnostic| {
-                    let line = diagnostic
-                        .location
-                        .as_ref()
-                        .map_or(0, |location| location.position.line);
-                    (line, diagnostic.message.clone())
-                })
-                .collect()
-        })
+        let (contents, report) = parse("x.yaml", text, &|_| {});
+        let diagnostics = report.diagnostics().iter();
+        let mistakes: Vec<_> = diagnostics
+            .map(|diagnostic| {
+                let line = diagnostic
+                    .location
+                    .as_ref()
+                    .map_or(0, |location| location.position.line);
+                (line, diagnostic.message.clone())
+            })
+            .collect();
+        if mistakes.is_empty() {
+            Ok(contents.rows)
+        } else {
+            Err(mistakes)
+        }
     }
 
     #[test]

@@ -248,13 +248,23 @@ fn history_is_read_in_pages() {
     let mut seen = Vec::new();
     let mut after = 0;
     loop {
-        let page = history(&store(), None, after, 2, now()).unwrap();
+        let query = HistoryQuery {
+            after,
+            limit: 2,
+            ..HistoryQuery::default()
+        };
+        let page = history(&store(), &query, now()).unwrap();
         seen.extend(page.items.iter().map(|entry| entry.revision));
         let Some(next) = page.next else { break };
         after = next.parse().unwrap();
     }
     assert_eq!(seen, [1, 2, 3]);
-    let one = history(&store(), Some(Ulid::from(3)), 0, 9, now()).unwrap();
+    let query = HistoryQuery {
+        of: Some(Ulid::from(3)),
+        limit: 9,
+        ..HistoryQuery::default()
+    };
+    let one = history(&store(), &query, now()).unwrap();
     assert_eq!(one.items.len(), 1);
     assert_eq!(one.items[0].after.state, State::Removed);
 }

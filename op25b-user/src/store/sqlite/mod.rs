@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod error;
 mod files;
+mod history;
 mod integrity;
 mod open;
 mod operations;
@@ -24,6 +25,7 @@ use std::{
     sync::Arc,
 };
 
+use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 use tracing::{debug, info, warn};
@@ -38,7 +40,8 @@ use self::{
     write::Refusal,
 };
 use super::{
-    Commit, Earlier, Event, Operation, OperationQuery, Query, Record, Records, Revision, Store, StoreError,
+    Commit, Earlier, Event, Expiry, HistoryQuery, Operation, OperationQuery, Query, Record, Records,
+    Revision, Store, StoreError,
 };
 
 pub use self::{
@@ -393,8 +396,16 @@ impl Records for SqliteStore {
         self.records()?.list(query, now)
     }
 
-    fn events(&self, of: Option<Ulid>, after: Revision, limit: usize) -> Result<Vec<Event>, StoreError> {
-        self.records()?.events(of, after, limit)
+    fn removed_with(&self, prefix: IpNet) -> Result<Vec<Record>, StoreError> {
+        self.records()?.removed_with(prefix)
+    }
+
+    fn history(&self, query: &HistoryQuery) -> Result<Vec<Event>, StoreError> {
+        self.records()?.history(query)
+    }
+
+    fn expiries(&self, query: &HistoryQuery, now: Timestamp) -> Result<Vec<Expiry>, StoreError> {
+        self.records()?.expiries(query, now)
     }
 
     fn operations(&self, query: OperationQuery) -> Result<Vec<Operation>, StoreError> {

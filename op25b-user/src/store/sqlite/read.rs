@@ -1,4 +1,4 @@
-//! Reads records, events and requests.
+//! Reads records and requests.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, named_params, par
 use ulid::Ulid;
 
 use super::{row, schema};
-use crate::store::{Earlier, Event, Query, Record, Revision};
+use crate::store::{Earlier, Query, Record, Revision};
 
 /// How long the outcome of a request is kept.
 const REQUESTS_ARE_KEPT: SignedDuration = SignedDuration::from_hours(24);
@@ -152,26 +152,17 @@ pub(super) fn list(connection: &Connection, query: &Query, now: Timestamp) -> ru
     Ok(found)
 }
 
-pub(super) fn events(
-    connection: &Connection,
-    of: Option<Ulid>,
-    after: Revision,
-    limit: usize,
-) -> rusqlite::Result<Vec<Event>> {
-    // SQLite's integers are signed.
-    let after = i64::try_from(after).unwrap_or(i64::MAX);
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let of = of.map(|id| id.to_string());
-    let condition = if of.is_some() { "exemption = :of AND" } else { "" };
+/// The removed records that have exactly this prefix.
+pub(super) fn removed_with(connection: &Connection, prefix: IpNet) -> rusqlite::Result<Vec<Record>> {
+    let (family, first, last) = row::bounds(&prefix);
     let sql = format!(
-        "SELECT {} FROM audit WHERE {condition} revision > :after ORDER BY revision LIMIT :limit",
-        row::EVENT
+        "SELECT {} FROM exemptions WHERE removed_at IS NOT NULL AND id IN (
+            SELECT id FROM exemption_prefixes WHERE family = :family AND first = :first AND last = :last)
+         ORDER BY id",
+        row::record_columns(connection)?
     );
-    let mut parameters: Vec<(&str, &dyn ToSql)> = vec![(":after", &after), (":limit", &limit)];
-    if let Some(of) = &of {
-        parameters.push((":of", of));
-    }
-    rows(connection, &sql, &parameters, row::event)
+    let parameters: [(&str, &dyn ToSql); 3] = [(":family", &family), (":first", &first), (":last", &last)];
+    rows(connection, &sql, &parameters, row::record)
 }
 
 /// The earliest and the latest time at which a request was made whose outcome still counts. A time after now is that of a clock
@@ -223,7 +214,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
     })
 }
 
-fn rows<T>(
+pub(super) fn rows<T>(
     connection: &Connection,
     sql: &str,
     parameters: &[(&str, &dyn ToSql)],

@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use ipnet::IpNet;
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
@@ -19,11 +20,13 @@ use ulid::Ulid;
 use super::{
     error::ErrorMap,
     files::{Files, Seen, beside, exists},
-    integrity, operations, read,
+    history, integrity, operations, read,
     readers::Origin,
     schema::{self, Contents},
 };
-use crate::store::{Event, Operation, OperationQuery, Query, Record, Records, Revision, StoreError};
+use crate::store::{
+    Event, Expiry, HistoryQuery, Operation, OperationQuery, Query, Record, Records, Revision, StoreError,
+};
 
 /// How long to wait for another process that writes.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -193,8 +196,16 @@ impl Records for SqliteReader {
         self.query(|connection| read::list(connection, query, now))
     }
 
-    fn events(&self, of: Option<Ulid>, after: Revision, limit: usize) -> Result<Vec<Event>, StoreError> {
-        self.query(|connection| read::events(connection, of, after, limit))
+    fn removed_with(&self, prefix: IpNet) -> Result<Vec<Record>, StoreError> {
+        self.query(|connection| read::removed_with(connection, prefix))
+    }
+
+    fn history(&self, query: &HistoryQuery) -> Result<Vec<Event>, StoreError> {
+        self.query(|connection| history::changes(connection, query))
+    }
+
+    fn expiries(&self, query: &HistoryQuery, now: Timestamp) -> Result<Vec<Expiry>, StoreError> {
+        self.query(|connection| history::expiries(connection, query, now))
     }
 
     fn operations(&self, query: OperationQuery) -> Result<Vec<Operation>, StoreError> {

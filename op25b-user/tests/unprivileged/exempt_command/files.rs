@@ -18,6 +18,8 @@ fn imported(request: &Request) -> Reply {
         batch: (!request.body["dry_run"].as_bool().unwrap()).then(|| "01KAXQ3T000000000000000000".to_owned()),
         unchanged: request.body["exemptions"].as_array().unwrap().len() - 1,
         lapsed: 0,
+        removed_before: 0,
+        removed_before_ids: Vec::new(),
         warnings: vec!["line 2: it is in no pool".into()],
         new_generation: false,
     })

@@ -1,7 +1,7 @@
 //! Listing and showing: through the daemon, and from the disk without one.
 
 use op25b::{
-    api::{Exemption, FilePosition, HistoryEntry, Page},
+    api::{Exemption, FilePosition, HistoryEntry, HistoryExpiry, Page},
     report::Status,
     store::{Actor, ChangeKind},
 };
@@ -165,22 +165,108 @@ fn history_is_a_line_for_each_change() {
     };
     let daemon = scene.daemon(move |request| {
         let last = request.line.contains("after=1");
+        if request.line.contains("/expiries") {
+            return ok(&Page {
+                items: vec![HistoryExpiry {
+                    at: "2027-03-31T00:00:01Z".parse().unwrap(),
+                    exemption: exemption("x", "Example KK", "198.51.100.8/29"),
+                }],
+                next: None,
+            });
+        }
         ok(&Page {
             items: vec![entry(if last { 2 } else { 1 })],
             next: (!last).then(|| "1".to_owned()),
         })
     });
     let line = "2027-03-31 00:00:00 +00:00  alice  added  x  Example KK: 198.51.100.8/29, ends never, ticket OPS-1042\n";
-    scene.op25b(&["exempt", "history"]).is(0, &line.repeat(2), "");
+    let ended = "2027-03-31 00:00:01 +00:00  op25b  ended  x  Example KK: 198.51.100.8/29, ticket OPS-1042\n";
+    scene
+        .op25b(&["exempt", "history"])
+        .is(0, &(line.repeat(2) + ended), "");
     let one = scene.op25b(&["exempt", "history", "x", "--json"]).json();
     assert_eq!(one["history"][1]["revision"], 2);
+    assert_eq!(one["expiries"][0]["at"], "2027-03-31T00:00:01Z");
+    let some = [
+        "exempt",
+        "history",
+        "--since",
+        "2020-03-30T00:00:00Z",
+        "--until",
+        "2020-03-31",
+        "--customer",
+        "例",
+        "--batch",
+        "01KAXQ3T",
+    ];
+    assert_eq!(scene.op25b(&some).code, Some(0));
     let requests: Vec<_> = daemon
         .requests()
         .into_iter()
         .map(|request| request.line)
         .collect();
     assert_eq!(requests[0], "GET /v1/history?limit=1000");
-    assert_eq!(requests[3], "GET /v1/exemptions/x/history?after=1&limit=1000");
+    assert_eq!(requests[3], "GET /v1/exemptions/x/history?limit=1000");
+    assert_eq!(requests[4], "GET /v1/exemptions/x/history/expiries?limit=1000");
+    assert_eq!(requests[5], "GET /v1/exemptions/x/history?after=1&limit=1000");
+    let filters =
+        "since=2020-03-30T00%3A00%3A00Z&until=2020-04-01T00%3A00%3A00Z&customer=%E4%BE%8B&batch=01KAXQ3T";
+    assert_eq!(requests[6], format!("GET /v1/history?{filters}&limit=1000"));
+    assert_eq!(
+        requests[7],
+        format!("GET /v1/history/expiries?{filters}&limit=1000")
+    );
+}
+
+#[test]
+fn a_daemon_of_an_earlier_version_knows_no_expiries_which_is_said() {
+    let scene = Scene::new();
+    let _daemon = scene.daemon(|request| {
+        if request.line.contains("/expiries") {
+            return problem(404, "there is no such path", &[]);
+        }
+        ok(&Page::<HistoryEntry> {
+            items: Vec::new(),
+            next: None,
+        })
+    });
+    scene.op25b(&["exempt", "history"]).is(
+        0,
+        "",
+        "warning: which exemptions ended is left out: the daemon is of an earlier version\nthere are no such changes\n",
+    );
+}
+
+#[test]
+fn without_a_daemon_the_history_has_the_ends_of_exemptions_in_between() {
+    let scene = Scene::new();
+    let mut ended = record(1, "株式会社サンプル", "198.51.100.8/29");
+    ended.terms.expires_at = Some("2020-04-01T00:00:00Z".parse().unwrap());
+    scene.store(&[ended, record(2, "Other", "198.51.100.16/29")]);
+    let first = Ulid::from(1).to_string();
+    let history = |words: &[&str]| {
+        let answer = scene.op25b(&[&["exempt", "history"], words].concat());
+        assert_eq!(answer.code, Some(0), "{answer:?}");
+        answer.stdout
+    };
+    let line = format!(
+        "2020-04-01 00:00:00 +00:00  op25b  ended  {first}  株式会社サンプル: 198.51.100.8/29, ticket OPS-1042\n"
+    );
+    let all = history(&[]);
+    assert!(all.starts_with(&line), "{all}");
+    assert_eq!(all.lines().count(), 3, "{all}");
+    assert_eq!(history(&["--until", "2020-03-31"]), "");
+    assert_eq!(history(&["--until", "2020-04-01"]), line);
+    let later = history(&["--since", "2020-04-02", "--customer", "サンプル"]);
+    assert_eq!(later.lines().count(), 1, "{later}");
+    assert!(later.contains("  alice  added  "), "{later}");
+    assert_eq!(history(&["--customer", "nobody"]), "");
+    let unknown = scene.op25b(&["exempt", "history", "--batch", "01KAXQ3T"]);
+    assert_eq!(
+        (unknown.code, unknown.stdout.as_str()),
+        (Some(2), ""),
+        "{unknown:?}"
+    );
 }
 
 #[test]

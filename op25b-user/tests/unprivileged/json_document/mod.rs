@@ -5,7 +5,7 @@ pub mod examples;
 use std::process::{Command, Stdio};
 
 use op25b::{
-    api::{Added, HistoryEntry, Imported, Page, Problem, RemovedExemptions},
+    api::{Added, HistoryEntry, HistoryExpiry, Imported, Page, Problem, RemovedExemptions},
     schema::Schema,
     store::{Actor, ChangeKind},
 };
@@ -49,6 +49,8 @@ fn answer(request: &Request) -> Reply {
             batch: None,
             unchanged: 0,
             lapsed: 0,
+            removed_before: 0,
+            removed_before_ids: Vec::new(),
             warnings: vec!["line 2: 198.51.100.8/29 is exempt already, by line 6 of the policy".into()],
             new_generation: false,
         })
@@ -64,6 +66,14 @@ fn answer(request: &Request) -> Reply {
             exemption: one(),
             verdict: Some(explained("pass", "exempt")),
             warnings: Vec::new(),
+        })
+    } else if line.contains("/expiries") {
+        ok(&Page {
+            items: vec![HistoryExpiry {
+                at: "2028-04-01T00:00:00Z".parse().unwrap(),
+                exemption: one(),
+            }],
+            next: None,
         })
     } else if line.starts_with("GET /v1/history") {
         ok(&Page {

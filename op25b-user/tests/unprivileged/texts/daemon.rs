@@ -2,8 +2,8 @@
 
 use op25b::{
     api::{
-        Added, Exemption, Extended, FilePosition, HistoryEntry, Imported, Origin, Page, Problem, Removed,
-        Restored,
+        Added, Exemption, Extended, FilePosition, HistoryEntry, HistoryExpiry, Imported, Origin, Page,
+        Problem, Removed, Restored,
     },
     exemption::Terms,
     store::{Actor, ChangeKind, State},
@@ -43,6 +43,10 @@ pub fn answer(request: &Request) -> Reply {
             batch: (request.body["dry_run"] == false).then(|| "01KAXQ3T000000000000000000".to_owned()),
             unchanged: 3,
             lapsed: 1,
+            removed_before: 7,
+            removed_before_ids: (1..=7)
+                .map(|number| format!("01KAXQ3T5BH6Z8W2N4R7C9D1E{number}"))
+                .collect(),
             warnings: warnings(),
             new_generation: false,
         })
@@ -76,6 +80,14 @@ pub fn answer(request: &Request) -> Reply {
     } else if line.starts_with("DELETE") {
         let problem = Problem::not_found("there is no exemption 株式会社サンプル");
         Reply::Problem(problem.status, json!(problem))
+    } else if line.contains("/expiries") {
+        ok(&Page {
+            items: vec![HistoryExpiry {
+                at: "2027-04-01T00:00:00Z".parse().unwrap(),
+                exemption: first(),
+            }],
+            next: None,
+        })
     } else if line.starts_with("GET /v1/history") {
         ok(&Page {
             items: history(),

@@ -2,6 +2,7 @@
 
 use axum::{Json, extract::State};
 use jiff::Timestamp;
+use ulid::Ulid;
 
 use super::{
     super::{
@@ -13,7 +14,10 @@ use super::{
 use crate::{
     api::{Exemption, Page, Problem},
     report::exemptions,
-    store::ids::{self, Found},
+    store::{
+        Records, StoreError,
+        ids::{self, Found},
+    },
 };
 
 /// Lists exemptions: those of the policy file in the file's order, then the stored ones by id.
@@ -30,23 +34,30 @@ pub(super) async fn list(
     let now = Timestamp::now();
     let (mut selection, batch) = query.read(now)?;
     let view = shared.view()?;
-    let wanted = batch.clone().unwrap_or_default();
     let page = shared.readers.read(move |store| {
-        if let Some(batch) = batch {
-            selection.batch = match ids::find_batch(store, &batch)? {
-                Found::One(batch) => Some(batch),
-                Found::None => return Ok(Found::None),
-                Found::Ambiguous(ambiguous) => return Ok(Found::Ambiguous(ambiguous)),
-            };
+        match batch_of(store, batch.as_deref())? {
+            Ok(batch) => selection.batch = batch,
+            Err(problem) => return Ok(Err(problem)),
         }
         let mut page = exemptions::list(view.in_file(), store, &selection, now)?;
         exemptions::note_force(&mut page.items, &view.policy);
-        Ok(Found::One(page))
+        Ok(Ok(page))
     });
-    match page.await? {
-        Found::None => Err(Problem::invalid(format!("no import has the id {wanted:?}"))),
-        found => one(found, &wanted).map(Json),
-    }
+    page.await?.map(Json)
+}
+
+/// The import that is named, if one is.
+pub(super) fn batch_of(
+    store: &dyn Records,
+    batch: Option<&str>,
+) -> Result<Result<Option<Ulid>, Problem>, StoreError> {
+    let Some(batch) = batch else {
+        return Ok(Ok(None));
+    };
+    Ok(match ids::find_batch(store, batch)? {
+        Found::None => Err(Problem::invalid(format!("no import has the id {batch:?}"))),
+        found => one(found, batch).map(Some),
+    })
 }
 
 /// Shows one exemption.

@@ -44,8 +44,10 @@ fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(changes::restore))
         .routes(routes!(changes::remove_many))
         .routes(routes!(history::exemption_history))
+        .routes(routes!(history::exemption_expiries))
         .routes(routes!(changes::import))
         .routes(routes!(history::history))
+        .routes(routes!(history::expiries))
 }
 
 /// The routes' description.

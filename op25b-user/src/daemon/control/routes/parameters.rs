@@ -19,7 +19,7 @@ use crate::{
         SortOrder, SubscriberQuery,
         exemptions::{Cursor, Selection},
     },
-    store::{Revision, Texts},
+    store::{self, Revision, Texts},
     time::{Reader, TimeError},
 };
 
@@ -87,12 +87,25 @@ pub(super) struct ListQuery {
     limit: u32,
 }
 
-/// The page of a history.
+/// The filters and the page of a history.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct HistoryQuery {
-    /// Changes after this revision: the value of `next` of the page before.
+    /// Only what happened within this time, such as `12h` (`s`, `m`, `h`, `d`, `w`, `mo` or `y`), or since an instant by RFC 3339. Dates
+    /// and times without an offset are in the time zone of the router.
+    #[param(value_type = String, required = false, min_length = 1, max_length = 200, example = "12h")]
+    since: Option<String>,
+    /// Only what happened before this time, or up to the end of a date.
+    #[param(value_type = String, required = false, min_length = 1, max_length = 200, example = "2028-03-31")]
+    until: Option<String>,
+    /// Only that of exemptions with this in the customer's name, found as in the list.
+    #[param(value_type = SearchText, inline, required = false)]
+    customer: Option<String>,
+    /// Only that of exemptions that this import added: its id, or a unique beginning of it.
+    #[param(value_type = String, required = false, pattern = "^[0-9A-Za-z]{4,26}$")]
+    batch: Option<String>,
+    /// The next page: the value of `next` of the page before. Of changes it is the revision after which to continue.
     #[serde(default)]
     #[param(value_type = u64, minimum = 0, maximum = 9_007_199_254_740_991_i64, default = 0)]
     after: Revision,
@@ -316,14 +329,29 @@ impl SubscribersQuery {
 }
 
 impl HistoryQuery {
-    /// The revision after which to begin, and the number of items.
-    pub(super) fn read(&self) -> Result<(Revision, usize), Problem> {
+    /// Parses the filters, as of an instant. The import is found in the store.
+    pub(super) fn read(self, now: Timestamp) -> Result<(store::HistoryQuery, Option<String>), Problem> {
         if self.after > LAST_REVISION {
             return Err(Problem::bad_request(format!(
                 "`after` must be at most {LAST_REVISION}"
             )));
         }
-        Ok((self.after, limit(self.limit)?))
+        let time_zone = TimeZone::system();
+        let reader = Reader::new(now, &time_zone);
+        let since = self.since.as_deref();
+        let since = since.map(|text| read_time("since", text, |text| reader.beginning(text)));
+        let until = self.until.as_deref();
+        let until = until.map(|text| read_time("until", text, |text| reader.back_until(text)));
+        let query = store::HistoryQuery {
+            of: None,
+            batch: None,
+            customer: pattern("customer", self.customer.as_deref())?,
+            since: since.transpose()?,
+            until: until.transpose()?,
+            after: self.after,
+            limit: limit(self.limit)?,
+        };
+        Ok((query, self.batch))
     }
 }
 

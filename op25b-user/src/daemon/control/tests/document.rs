@@ -12,16 +12,18 @@ use crate::exemption::limits;
 const WRITE: &str = "OP25B_WRITE_OPENAPI";
 
 /// The paths of the API.
-const PATHS: [&str; 16] = [
+const PATHS: [&str; 18] = [
     "/v1/confirm",
     "/v1/exemptions",
     "/v1/exemptions/import",
     "/v1/exemptions/remove",
     "/v1/exemptions/{id}",
     "/v1/exemptions/{id}/history",
+    "/v1/exemptions/{id}/history/expiries",
     "/v1/exemptions/{id}/restore",
     "/v1/explain",
     "/v1/history",
+    "/v1/history/expiries",
     "/v1/metrics",
     "/v1/openapi.json",
     "/v1/pause",

@@ -326,6 +326,8 @@ fn imported(import: &ImportExemptions) -> Imported {
         batch: None,
         unchanged: 0,
         lapsed: 0,
+        removed_before: 0,
+        removed_before_ids: Vec::new(),
         warnings: Vec::new(),
         new_generation: false,
     }

@@ -76,10 +76,23 @@ async fn what_is_read_is_read_from_what_is_published_and_from_the_store() {
         assert_eq!(history["items"][0]["action"], "add", "{uri}");
         assert_eq!(history["items"][0]["before"], json!(null));
     }
-    assert_eq!(
-        fixture.get("/v1/history?after=1").await.json()["items"],
-        json!([])
-    );
+    for uri in [
+        "/v1/history?after=1",
+        "/v1/history?customer=nobody",
+        "/v1/history?until=1960-01-01T00:00:00Z",
+        "/v1/history/expiries?since=1d",
+        &format!("/v1/exemptions/{STORED}/history/expiries"),
+    ] {
+        assert_eq!(fixture.get(uri).await.json()["items"], json!([]), "{uri}");
+    }
+    fixture
+        .get("/v1/history?batch=01KAXQ3T")
+        .await
+        .problem(422, "invalid");
+    fixture
+        .get("/v1/history/expiries?since=soon")
+        .await
+        .problem(400, "bad-request");
     assert_eq!(fixture.asked(), None);
 }
 

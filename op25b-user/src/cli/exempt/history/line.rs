@@ -1,97 +1,20 @@
-//! `op25b exempt history`: show the changes of exemptions.
-
-use std::{io::Write as _, process::ExitCode};
+//! The lines of a history.
 
 use anstyle::{AnsiColor, Style};
-use clap::Args as ClapArgs;
 use jiff::tz::TimeZone;
-use serde::Serialize;
 use smol_str::SmolStr;
 
-use super::{offline::Offline, output::refuse, words};
+use super::super::words;
 use crate::{
-    api::{Exemption, HistoryEntry, Page},
-    cli::{
-        daemon::{Response, ask},
-        json,
-        paths::Paths,
-        table::{fold, width},
-    },
-    schema::Schema,
+    api::{Exemption, HistoryEntry, HistoryExpiry},
     store::ChangeKind,
 };
 
-/// Show the changes of stored exemptions, with time, user and reason.
-///
-/// The oldest change comes first. Entries are never removed. Without a daemon the store's file is read.
-#[derive(Debug, ClapArgs)]
-#[command(after_help = "\
-Examples:
-  op25b exempt history
-  op25b exempt history 01KAXQ3T5BH6Z8W2N4R7C9D1EF
-  op25b exempt history --json | jq '.history[] | select(.by.name == \"alice\")'
-
-Exit codes: 0 shown; 1 refused: no stored exemption has this id; 2 failed.")]
-pub struct Args {
-    /// Only changes of the exemption with this id, or with a unique beginning of it of at least 4 characters.
-    id: Option<String>,
-    /// Print one JSON document instead of a line for each change.
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    paths: Paths,
-}
-
-/// The document that `--json` writes.
-#[derive(Serialize)]
-struct History {
-    history: Vec<HistoryEntry>,
-}
-
-pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let id = args.id.as_deref();
-    let mut offline = None;
-    let mut all = Vec::new();
-    let mut after: Option<String> = None;
-    let mut stdout = anstream::stdout().lock();
-    loop {
-        let page = match &offline {
-            Some(offline) => Offline::history(offline, id, after.as_deref())?,
-            None => match ask(&args.paths, async |client| {
-                client.history(id, after.as_deref()).await
-            })? {
-                Response::Done(page) => page,
-                Response::Refused(problem) => return refuse(&problem, args.json, None),
-                Response::NoDaemon => {
-                    let opened = Offline::open(&args.paths)?;
-                    opened.say_so();
-                    offline = Some(opened);
-                    continue;
-                }
-            },
-        };
-        let Page { items, next } = page;
-        if args.json {
-            all.extend(items);
-        } else {
-            for entry in &items {
-                writeln!(stdout, "{}", fold(&line(entry, &TimeZone::system()), width()))?;
-            }
-        }
-        // A cursor that does not advance would make this loop endless.
-        if next.is_none() || next == after {
-            break;
-        }
-        after = next;
-    }
-    if args.json {
-        json::print(Schema::ExemptHistory, &History { history: all })?;
-    }
-    Ok(ExitCode::SUCCESS)
-}
+/// The label of an end.
+const ENDS: &str = "ends";
 
 /// `2027-03-31 09:00:00 +09:00  alice  added  01KAX…  Example KK: 198.51.100.8/29, ends 2028-03-31`
-fn line(entry: &HistoryEntry, time_zone: &TimeZone) -> String {
+pub(super) fn change(entry: &HistoryEntry, time_zone: &TimeZone) -> String {
     let (word, colour) = match entry.action {
         ChangeKind::Add => ("added", AnsiColor::Green),
         ChangeKind::Extend => ("extended", AnsiColor::Yellow),
@@ -128,6 +51,20 @@ fn recovery(entry: &HistoryEntry, time_zone: &TimeZone) -> String {
     )
 }
 
+/// `2028-04-01 00:00:00 +09:00  op25b  ended  01KAX…  Example KK: 198.51.100.8/29, ticket OPS-1042`
+pub(super) fn expiry(expiry: &HistoryExpiry, time_zone: &TimeZone) -> String {
+    let HistoryExpiry { at, exemption } = expiry;
+    let style: Style = AnsiColor::Red.on_default();
+    let terms = labelled(exemption, time_zone).into_iter();
+    format!(
+        "{}  op25b  {style}ended{style:#}  {}  {}: {}",
+        words::instant(*at, time_zone),
+        words::printable(&exemption.id),
+        words::printable(&exemption.terms.customer),
+        joined(terms.filter(|(label, _)| *label != ENDS)),
+    )
+}
+
 /// The terms of an exemption besides its customer, each with a label.
 fn labelled(exemption: &Exemption, time_zone: &TimeZone) -> [(&'static str, Option<String>); 5] {
     let text = |text: &Option<SmolStr>| text.as_deref().map(words::printable);
@@ -139,7 +76,7 @@ fn labelled(exemption: &Exemption, time_zone: &TimeZone) -> [(&'static str, Opti
             "to",
             (!destinations.is_empty()).then(|| words::nets(destinations, " ")),
         ),
-        ("ends", Some(words::end(terms.expires_at, time_zone))),
+        (ENDS, Some(words::end(terms.expires_at, time_zone))),
         ("ticket", text(&terms.ticket)),
         ("note", text(&terms.note)),
     ]
@@ -147,16 +84,19 @@ fn labelled(exemption: &Exemption, time_zone: &TimeZone) -> [(&'static str, Opti
 
 /// `198.51.100.8/29, ends 2028-03-31, ticket OPS-1042`
 fn whole(exemption: &Exemption, time_zone: &TimeZone) -> String {
-    let texts = labelled(exemption, time_zone)
-        .into_iter()
-        .filter_map(|(label, text)| {
-            let text = text?;
-            Some(if label.is_empty() {
-                text
-            } else {
-                format!("{label} {text}")
-            })
-        });
+    joined(labelled(exemption, time_zone).into_iter())
+}
+
+/// Those terms that there are, with commas between them.
+fn joined(terms: impl Iterator<Item = (&'static str, Option<String>)>) -> String {
+    let texts = terms.filter_map(|(label, text)| {
+        let text = text?;
+        Some(if label.is_empty() {
+            text
+        } else {
+            format!("{label} {text}")
+        })
+    });
     texts.collect::<Vec<_>>().join(", ")
 }
 
@@ -190,7 +130,7 @@ mod tests {
     };
 
     fn plain(entry: &HistoryEntry) -> String {
-        anstream::adapter::strip_str(&line(entry, &TimeZone::UTC)).to_string()
+        anstream::adapter::strip_str(&change(entry, &TimeZone::UTC)).to_string()
     }
 
     #[test]
@@ -248,8 +188,14 @@ mod tests {
                 uid: 0,
                 name: "0".into(),
             },
-            ..added
+            ..added.clone()
         };
         insta::assert_snapshot!(plain(&removed), @"2027-03-31 00:00:00 +00:00  uid 0  removed  01KAXQ3T5BH6Z8W2N4R7C9D1EF  Example KK: 198.51.100.8/29, ends 2028-03-31, ticket OPS-1042; reason: moved away");
+        let ended = HistoryExpiry {
+            at: "2028-04-01T00:00:00Z".parse().unwrap(),
+            exemption: added.after,
+        };
+        let ended = anstream::adapter::strip_str(&expiry(&ended, &TimeZone::UTC)).to_string();
+        insta::assert_snapshot!(ended, @"2028-04-01 00:00:00 +00:00  op25b  ended  01KAXQ3T5BH6Z8W2N4R7C9D1EF  Example KK: 198.51.100.8/29, ticket OPS-1042");
     }
 }
