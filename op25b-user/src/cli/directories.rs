@@ -148,9 +148,11 @@ fn elsewhere(paths: &Paths) -> Vec<Elsewhere> {
         let interfaces = filter.interfaces.into_iter();
         let mut interfaces: Vec<_> = interfaces.map(|interface| interface.name).collect();
         interfaces.sort();
-        Some(Elsewhere {
+        let directories = filter.description.directories?;
+        // Its pins may have been removed, or are out of sight in another mount namespace.
+        differ(&directories.pins, &paths.bpffs).then_some(Elsewhere {
             interfaces,
-            directories: filter.description.directories?,
+            directories,
         })
     };
     found.filters.into_iter().filter_map(of).collect()
