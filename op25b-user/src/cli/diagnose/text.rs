@@ -11,9 +11,7 @@ use crate::{
     cli::{subscribers::text::about, table::fold_below},
     counted::counted,
     policy::characters::printable,
-    report::{
-        AskedKind, Diagnosis, Observed, Part, SubscriberRow, Target, address_or_prefix as net,
-    },
+    report::{AskedKind, Diagnosis, Observed, Part, SubscriberRow, Target, address_or_prefix as net},
     store::{Actor, Operation, State},
     time::show,
 };

@@ -179,7 +179,7 @@ mod tests {
             Disk::Hangs => 25,
         };
         let answer = unless_disk_hangs(Duration::from_millis(10), hangs, |why| {
-            told = Some(why.to_string())
+            told = Some(why.to_string());
         });
         assert_eq!(answer, 25);
         assert!(told.is_some_and(|why| why.contains("has not answered within 10ms")));
