@@ -6,7 +6,7 @@ line sub eth0
 ip addr add 203.0.113.9/30 dev sub
 ip -n subscriber addr add 203.0.113.10/30 dev eth0
 modprobe -a ppp_generic l2tp_ppp pppol2tp 2>/dev/null
-printf 'noauth\nlocal\nlcp-echo-interval 0\nnoccp\nmtu 1460\n' >/tmp/ppp.options
+printf 'noauth\nlcp-echo-interval 0\nnoccp\nmtu 1460\n' >/tmp/ppp.options
 mkdir -p /tmp/lns /tmp/lac
 cat >/tmp/lns.conf <<C
 [global]
@@ -31,7 +31,7 @@ mkdir -p /run/xl2tpd
 xl2tpd -D -c /tmp/lns.conf -p /tmp/lns/pid -C /tmp/lns/control >/tmp/lns.log 2>&1 &
 sleep 2
 ip netns exec subscriber xl2tpd -D -c /tmp/lac.conf -p /tmp/lac/pid -C /tmp/lac/control >/tmp/lac.log 2>&1 &
-has_session() { for _ in $(seq 90); do ip -n subscriber -4 addr show dev ppp0 2>/dev/null | grep -q $SUBSCRIBER && return; sleep 1; done; tail -5 /tmp/lns.log /tmp/lac.log; false; }
+has_session() { for _ in $(seq 90); do ip -n subscriber -4 addr show dev ppp0 2>/dev/null | grep -q $SUBSCRIBER && return; sleep 1; done; tail -n 15 /tmp/lns.log /tmp/lac.log; false; }
 check "a session is up" has_session
 check "port 25 is open before op25b" reaches 25
 

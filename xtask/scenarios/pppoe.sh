@@ -5,7 +5,7 @@ internet
 line sub eth0
 modprobe -a ppp_generic pppoe 2>/dev/null
 printf 'noauth\nlocal\nlcp-echo-interval 0\nmtu 1492\nmru 1492\nnoccp\n' >/tmp/server.options
-pppoe-server -k -I sub -L 192.0.2.1 -R $SUBSCRIBER -N 4 -O /tmp/server.options -q /usr/sbin/pppd
+pppoe-server -I sub -L 192.0.2.1 -R $SUBSCRIBER -N 4 -O /tmp/server.options -q /usr/sbin/pppd
 ip netns exec subscriber pppd plugin pppoe.so nic-eth0 noauth user test noccp nodetach defaultroute persist >/tmp/pppd.log 2>&1 &
 has_session() { for _ in $(seq 90); do ip -n subscriber -4 addr show dev ppp0 2>/dev/null | grep -q $SUBSCRIBER && return; sleep 1; done; cat /tmp/pppd.log; false; }
 check "a session is up" has_session

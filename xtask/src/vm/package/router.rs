@@ -20,6 +20,11 @@ use super::super::{
 /// How long after a boot, or anything else, the router may take to pass packets on.
 const FORWARDING: Duration = Duration::from_mins(10);
 
+/// The places in the guest where frames can be dropped, each with a counter of its own.
+const DROPS: &str =
+    "ip -s link show dev sub0; ip -s link show dev up0; tc -s qdisc show dev up0; cat /proc/net/softnet_stat
+    ethtool -S sub0 | grep -v ': 0$'; op25b status";
+
 /// What is expected of the frames of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
@@ -145,6 +150,12 @@ impl Router {
         ]);
         if !good {
             println!("FAILED {}", self.failures.last().map_or("", String::as_str));
+            // Where a frame was lost: before the filter, in it, or after it.
+            let drops = self
+                .machine
+                .run(DROPS)
+                .map_or_else(|error| error.to_string(), |answer| answer.text);
+            println!("{drops}");
         }
     }
 
