@@ -16,6 +16,9 @@ const WATCHDOG: Duration = Duration::from_mins(4);
 /// How long an interface is missing after a boot.
 const ABSENT: Duration = Duration::from_secs(15);
 
+/// How long the last frames of a wire may be on their way to the counters.
+const QUIET: Duration = Duration::from_secs(5);
+
 /// Where the policy is.
 const POLICY: &str = "/etc/op25b/policy.yaml";
 /// Blocks the subscriber who sends.
@@ -242,11 +245,16 @@ fn boots(router: &mut Router) {
 
 /// Every frame that the NIC has delivered since the boot was seen by the filter.
 fn seen(router: &mut Router) {
+    // Both counters are of one moment only while nothing comes in.
+    router.send_at_once(0);
+    thread::sleep(QUIET);
     router.check(
         "no frame got past the NIC before the filter was attached",
-        "ethtool -S sub0 | grep -E 'rx_queue_[0-9]+_(packets|xdp_packets)'
-         ethtool -S sub0 | awk '/rx_queue_[0-9]+_packets:/ { all += $2 } /rx_queue_[0-9]+_xdp_packets:/ { xdp += $2 } END { exit all != xdp || xdp == 0 }'",
+        "all=$(cat /sys/class/net/sub0/statistics/rx_packets)
+         xdp=$(ethtool -S sub0 | awk '/rx(_queue_)?[0-9]+_xdp_packets:/ { xdp += $2 } END { print xdp + 0 }')
+         echo $all delivered, $xdp of them to the filter; test $xdp -eq $all -a $all -gt 0",
     );
+    router.send_at_once(1);
 }
 
 fn removal(router: &mut Router) {
