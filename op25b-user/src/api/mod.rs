@@ -6,6 +6,7 @@ mod changes;
 mod duration;
 mod exemption;
 mod explain;
+mod operations;
 mod pause;
 mod position;
 mod problem;
@@ -19,6 +20,7 @@ pub use self::{
     duration::duration_text,
     exemption::{Exemption, HistoryEntry, HistoryExpiry, Origin, Page, Removal},
     explain::{Elsewhere, Explained, NotInForce, NotInForceState, Rule, RuleKind},
+    operations::OperationList,
     pause::{PauseAnswer, PauseRequest, ResumeRequest},
     position::FilePosition,
     problem::{Problem, ProblemKind, RowProblem},

@@ -3,12 +3,12 @@
 use std::{cell::Cell, collections::BTreeMap};
 
 use ipnet::IpNet;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ulid::Ulid;
 
 use super::{
-    Actor, ChangeKind, Event, Expiry, HistoryQuery, Operation, OperationQuery, Query, Record, Records,
-    Revision, State, StoreError,
+    Actor, ChangeKind, Event, Expiry, HistoryQuery, Operation, OperationKind, OperationQuery, Query, Record,
+    Records, Revision, State, StoreError,
 };
 use crate::exemption::Terms;
 
@@ -143,7 +143,13 @@ impl Records for Fake {
         Ok(Vec::new())
     }
 
-    fn operations(&self, _: OperationQuery) -> Result<Vec<Operation>, StoreError> {
-        Ok(Vec::new())
+    fn operations(&self, query: OperationQuery) -> Result<Vec<Operation>, StoreError> {
+        let start = |second| Operation {
+            at: Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second),
+            ..Operation::now(OperationKind::Start, actor())
+        };
+        let all = [3, 2, 1].map(start).into_iter();
+        let since = query.since.unwrap_or(Timestamp::MIN);
+        Ok(all.filter(|one| one.at >= since).take(query.limit).collect())
     }
 }

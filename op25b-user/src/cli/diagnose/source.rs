@@ -80,8 +80,14 @@ impl Source {
         }
     }
 
-    /// What was done to the filter since a time, the newest first. The store is read, whether or not a daemon writes to it.
+    /// What was done to the filter since a time, the newest first. If the daemon does not say, as one of an earlier version, the store
+    /// is read, whether or not a daemon writes to it.
     pub(super) fn operations(&self, since: Timestamp, limit: usize) -> anyhow::Result<Vec<Operation>> {
+        if let Self::Daemon { client, .. } = self
+            && let Ok(list) = block_on(client.operations(since, limit))?
+        {
+            return Ok(list.items);
+        }
         let query = OperationQuery {
             since: Some(since),
             limit,

@@ -14,8 +14,8 @@ use super::{
 use crate::{
     api::{
         Added, Exemption, Explained, ExtendExemption, Extended, HistoryEntry, HistoryExpiry,
-        ImportExemptions, Imported, NewExemption, Page, PauseAnswer, PauseRequest, Problem, ProblemKind,
-        RemoveExemptions, Removed, RemovedExemptions, RestoreExemption, Restored, ResumeRequest,
+        ImportExemptions, Imported, NewExemption, OperationList, Page, PauseAnswer, PauseRequest, Problem,
+        ProblemKind, RemoveExemptions, Removed, RemovedExemptions, RestoreExemption, Restored, ResumeRequest,
         duration_text,
     },
     enforcer::Connection,
@@ -252,6 +252,19 @@ impl Client {
         .filter_map(|(name, value)| Some((name, value.as_deref()?)))
         .collect();
         self.page(&path, &query, after).await
+    }
+
+    /// What was done to the filter since a time, the newest first.
+    pub(crate) async fn operations(
+        &self,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<OperationList, ClientError> {
+        let query = [("since", since.to_string()), ("limit", limit.to_string())];
+        let query = query.each_ref().map(|(name, value)| (*name, value.as_str()));
+        Call::get(with_query("/v1/operations", &query))
+            .send(&self.runtime_dir)
+            .await
     }
 
     /// Adds an exemption.

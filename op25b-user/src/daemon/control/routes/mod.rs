@@ -4,6 +4,7 @@ mod changes;
 mod daemon;
 mod exemptions;
 mod history;
+mod operations;
 mod parameters;
 mod pauses;
 
@@ -37,6 +38,7 @@ fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(daemon::confirm))
         .routes(routes!(pauses::pause))
         .routes(routes!(pauses::resume))
+        .routes(routes!(operations::operations))
         .routes(routes!(daemon::explain))
         .routes(routes!(daemon::describe))
         .routes(routes!(exemptions::list, changes::add))

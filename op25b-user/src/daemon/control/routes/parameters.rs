@@ -19,7 +19,7 @@ use crate::{
         SortOrder, SubscriberQuery,
         exemptions::{Cursor, Selection},
     },
-    store::{self, Revision, Texts},
+    store::{self, OperationQuery, Revision, Texts},
     time::{Reader, TimeError},
 };
 
@@ -110,6 +110,21 @@ pub(super) struct HistoryQuery {
     #[param(value_type = u64, minimum = 0, maximum = 9_007_199_254_740_991_i64, default = 0)]
     after: Revision,
     /// The most items of the page.
+    #[serde(default = "default_limit")]
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: u32,
+}
+
+/// Which operations.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct OperationsQuery {
+    /// Only those within this time, such as `14d` (`s`, `m`, `h`, `d`, `w`, `mo` or `y`), or since an instant by RFC 3339.
+    /// Dates and times without an offset are in the time zone of the router.
+    #[param(value_type = String, required = false, min_length = 1, max_length = 200, example = "14d")]
+    since: Option<String>,
+    /// The most operations.
     #[serde(default = "default_limit")]
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: u32,
@@ -352,6 +367,24 @@ impl HistoryQuery {
             limit: limit(self.limit)?,
         };
         Ok((query, self.batch))
+    }
+}
+
+impl OperationsQuery {
+    /// The filter, with one operation more than asked for: it shows whether there are more.
+    pub(super) fn read(&self) -> Result<(OperationQuery, usize), Problem> {
+        let (now, time_zone) = (Timestamp::now(), TimeZone::system());
+        let reader = Reader::new(now, &time_zone);
+        let since = self
+            .since
+            .as_deref()
+            .map(|text| read_time("since", text, |text| reader.beginning(text)));
+        let limit = limit(self.limit)?;
+        let query = OperationQuery {
+            since: since.transpose()?,
+            limit: limit + 1,
+        };
+        Ok((query, limit))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::exemption::limits;
 const WRITE: &str = "OP25B_WRITE_OPENAPI";
 
 /// The paths of the API.
-const PATHS: [&str; 18] = [
+const PATHS: [&str; 19] = [
     "/v1/confirm",
     "/v1/exemptions",
     "/v1/exemptions/import",
@@ -26,6 +26,7 @@ const PATHS: [&str; 18] = [
     "/v1/history/expiries",
     "/v1/metrics",
     "/v1/openapi.json",
+    "/v1/operations",
     "/v1/pause",
     "/v1/reload",
     "/v1/resume",

@@ -37,6 +37,23 @@ async fn what_is_read_is_read_from_what_is_published_and_from_the_store() {
         (&second["items"][0]["id"], &second["next"]),
         (&json!(STORED), &json!(null))
     );
+    for (query, count, more) in [
+        ("", 3, false),
+        ("?limit=2", 2, true),
+        ("?since=1970-01-01T00:00:03Z", 1, false),
+    ] {
+        let list = fixture.get(&format!("/v1/operations{query}")).await.json();
+        assert_eq!(list["items"].as_array().unwrap().len(), count, "{query}");
+        assert_eq!(
+            (&list["items"][0]["what"], &list["more"]),
+            (&json!("start"), &json!(more))
+        );
+    }
+    for query in ["limit=0", "limit=1001", "since=yesterdayish"] {
+        let refused = fixture.get(&format!("/v1/operations?{query}")).await;
+        refused.problem(400, "bad-request");
+    }
+
     for (query, count) in [
         ("in=198.51.100.17", 1),
         ("in=198.51.100.0/24", 2),
