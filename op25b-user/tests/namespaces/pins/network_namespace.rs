@@ -75,12 +75,17 @@ fn pins_of_another_network_namespace_are_refused_by_name_and_its_filter_goes_on(
 #[test]
 fn status_and_stop_say_that_the_filter_is_of_another_network_namespace() {
     let (theirs, ours) = (Scene::new(), Scene::new());
-    let [(_, pins), ..] = theirs.router().places();
+    let [(_, pins), (_, runtime), (_, state)] = theirs.router().places();
+    let directories = [
+        ["--bpffs", word(&pins)],
+        ["--runtime-dir", word(&runtime)],
+        ["--state-dir", word(&state)],
+    ];
     let filter = theirs.filter(&theirs.policy(SMALL));
     let (pid, name) = (filter.pid(), theirs.router().name());
-    let with_pins = |command: &[&str]| ours.op25b(&[command, &["--bpffs", word(&pins)]].concat());
+    let of_theirs = |command: &[&str]| ours.op25b(&[command, directories.as_flattened()].concat());
 
-    let text = with_pins(&["status"]);
+    let text = of_theirs(&["status"]);
     assert_eq!(text.code, Some(3), "{text:?}");
     assert!(
         text.stdout.contains(&format!("runs in another, {name} (net:["))
@@ -89,7 +94,7 @@ fn status_and_stop_say_that_the_filter_is_of_another_network_namespace() {
                 .contains(&format!("on corp0, sub0 (daemon: process {pid})")),
         "{text:?}"
     );
-    let json = with_pins(&["status", "--json"]).json();
+    let json = of_theirs(&["status", "--json"]).json();
     assert_eq!(json["state"], "open");
     assert_eq!(
         json["elsewhere"]["interfaces"],
@@ -100,7 +105,7 @@ fn status_and_stop_say_that_the_filter_is_of_another_network_namespace() {
     assert_eq!(own["state"], "enforced");
     assert!(own["elsewhere"].is_null(), "{own}");
 
-    let answer = with_pins(&["stop", "--detach"]);
+    let answer = of_theirs(&["stop", "--detach"]);
     assert_eq!(answer.code, Some(0), "{answer:?}");
     let lines: Vec<_> = answer.stdout.lines().collect();
     let [ended, detached] = lines.as_slice() else {

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, Permissions},
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
 };
 
@@ -18,8 +18,7 @@ const CAPABILITIES: &str = "+bpf,+net_admin,+perfmon";
 /// `op25b run` as an ordinary user with the capabilities that it needs, in words of `setpriv`.
 fn as_nobody(scene: &Scene, pins: &Path) -> Vec<String> {
     let program = copy(scene, "op25b");
-    // systemd gives a unit's user directories of its own.
-    let state = scene.path("state-of-nobody");
+    let state = state_of_nobody(scene);
     fs::create_dir_all(&state).unwrap();
     chown(&state, Some(65534), Some(65534)).unwrap();
     let policy = scene.policy(SMALL);
@@ -42,6 +41,11 @@ fn as_nobody(scene: &Scene, pins: &Path) -> Vec<String> {
     .into()
 }
 
+/// systemd gives a unit's user directories of its own.
+fn state_of_nobody(scene: &Scene) -> PathBuf {
+    scene.path("state-of-nobody")
+}
+
 fn answer_to_nobody(scene: &Scene, pins: &Path) -> Answer {
     let words = as_nobody(scene, pins);
     scene.on_router("setpriv", &words.iter().map(String::as_str).collect::<Vec<_>>())
@@ -49,7 +53,10 @@ fn answer_to_nobody(scene: &Scene, pins: &Path) -> Answer {
 
 fn filter_of_nobody(scene: &Scene, pins: &Path) -> Filter {
     let mut command = Command::new("setpriv");
-    command.args(as_nobody(scene, pins)).env("OP25B_BPFFS", pins);
+    command
+        .args(as_nobody(scene, pins))
+        .env("OP25B_BPFFS", pins)
+        .env("OP25B_STATE_DIR", state_of_nobody(scene));
     Filter::start_as(Path::new(OP25B), scene.router(), command).unwrap()
 }
 
