@@ -3,10 +3,21 @@
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
 };
 
-use super::read_only::{Source, SqliteReader};
+use super::{
+    files::exists,
+    read_only::{Source, SqliteReader},
+};
 use crate::store::StoreError;
+
+/// How long a reader waits for a file that is missing: while a store is recovered, the damaged file is already moved aside and the
+/// new one not yet in its place.
+const PUT_BACK: Duration = Duration::from_secs(1);
+/// The time between two attempts.
+const ATTEMPT: Duration = Duration::from_millis(20);
 
 /// What readers connect to. Clones share it, and follow the store when it is opened again.
 #[derive(Clone, Debug)]
@@ -42,7 +53,18 @@ impl Readers {
     /// A reader with a connection of its own. It keeps reading the file that is open now, even after the store is opened
     /// again: it is meant for one response.
     pub fn open(&self) -> Result<SqliteReader, StoreError> {
-        SqliteReader::connect(self.published().origin?)
+        let begin = Instant::now();
+        loop {
+            let origin = self.published().origin?;
+            let file = origin.file.clone();
+            let opened = SqliteReader::connect(origin);
+            let may_be_put_back =
+                opened.is_err() && begin.elapsed() < PUT_BACK && !exists(&file).unwrap_or(true);
+            if !may_be_put_back {
+                return opened;
+            }
+            thread::sleep(ATTEMPT);
+        }
     }
 
     /// A reader if the store can be written.
@@ -57,5 +79,36 @@ impl Readers {
     /// The lock is held for the copy alone, never while a disk is waited for.
     fn published(&self) -> Published {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, sync::Barrier, thread};
+
+    use tempfile::tempdir;
+
+    use crate::store::{Records as _, sqlite};
+
+    #[test]
+    fn a_reader_waits_for_a_store_that_is_being_put_back_and_for_no_other() {
+        let dir = tempdir().unwrap();
+        let store = sqlite::open(dir.path()).store;
+        let readers = store.readers();
+        drop(store);
+        let (file, aside) = (dir.path().join("exemptions.db"), dir.path().join("aside"));
+        fs::rename(&file, &aside).unwrap();
+        assert!(readers.open().is_err(), "it stays away");
+
+        let begin = Barrier::new(2);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                begin.wait();
+                fs::rename(&aside, &file).unwrap();
+            });
+            begin.wait();
+            let reader = readers.open().unwrap();
+            assert_eq!(reader.revision().unwrap(), 0);
+        });
     }
 }
