@@ -43,7 +43,7 @@ impl Build {
 
     /// The XDP program that is in it.
     pub fn object(&self) -> PathBuf {
-        toolchain::bpf_directory(&self.target_directory).join("op25b")
+        toolchain::bpf_directory(&self.target_directory.join(&self.triple)).join("op25b")
     }
 
     /// Whether the program is linked statically, which makes it one for every distribution.
@@ -65,7 +65,9 @@ impl Build {
                 "op25b",
             ])
             .args(["--target", &self.triple, "--target-dir"])
-            .arg(&self.target_directory);
+            .arg(&self.target_directory)
+            // Not in the environment: the build of the XDP program would take it over, and with it other names in the object.
+            .args(["--config", "profile.release.strip='symbols'"]);
         if self.other_layout {
             command.args(["--features", "op25b/other-layout"]);
         }
@@ -81,7 +83,6 @@ impl Build {
         command
             .env("CARGO_ENCODED_RUSTFLAGS", flags("--remap-path-prefix", "\u{1f}"))
             .env("CFLAGS", flags("-ffile-prefix-map", " "))
-            .env("CARGO_PROFILE_RELEASE_STRIP", "symbols")
             .current_dir(paths::workspace());
         if let Some(linker) = self.cross_linker() {
             let name = self.triple.to_uppercase().replace('-', "_");
