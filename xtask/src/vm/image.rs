@@ -69,8 +69,8 @@ impl Image {
             directory: super::directory()?.join("image"),
         };
         let recipe = recipe()?;
-        let is_there =
-            fs::read_to_string(image.directory.join("recipe")).is_ok_and(|stored| stored == recipe);
+        let is_there = image.disk().exists()
+            && fs::read_to_string(image.directory.join("recipe")).is_ok_and(|stored| stored == recipe);
         if fresh {
             for old in ["base.tar", "kernels"].map(|name| image.directory.with_file_name(name)) {
                 if old.is_dir() {

@@ -81,11 +81,11 @@ impl Machine {
         if let Some(wires) = &options.wires {
             network(&mut command, wires);
         }
-        let errors = File::create(super::directory()?.join("emulator.log")).context("cannot make a log")?;
+        let log = File::create(log_file()?).context("cannot make a log")?;
         let emulator = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(errors.try_clone()?)
+            .stderr(log)
             .spawn()
             .with_context(|| format!("cannot run `{}`", shown(&command)))?;
         let mut emulator = Started(Some(emulator));
@@ -96,7 +96,8 @@ impl Machine {
         for path in [socket("monitor"), socket("agent")].into_iter().chain(wires) {
             emulator.wait_for(&path)?;
         }
-        let monitor = UnixStream::connect(socket("monitor")).context("cannot connect to the emulator")?;
+        let monitor = UnixStream::connect(socket("monitor"))
+            .with_context(|| format!("cannot connect to the emulator: {}", errors()))?;
         let agent = Agent::connect(&socket("agent"))?;
         Ok(Self {
             emulator: emulator.release()?,
@@ -181,6 +182,17 @@ impl Drop for Machine {
 /// An emulator that ends with an error on the way.
 struct Started(Option<Child>);
 
+/// The file with the emulator's errors.
+fn log_file() -> anyhow::Result<PathBuf> {
+    Ok(super::directory()?.join("emulator.log"))
+}
+
+/// What the emulator has printed about itself.
+fn errors() -> String {
+    let text = log_file().and_then(|file| Ok(std::fs::read_to_string(file)?));
+    text.unwrap_or_default().trim_end().to_owned()
+}
+
 impl Started {
     /// Waits until it has made a socket.
     fn wait_for(&mut self, socket: &Path) -> anyhow::Result<()> {
@@ -188,11 +200,7 @@ impl Started {
         while !socket.exists() {
             let ended = self.0.as_mut().and_then(|child| child.try_wait().ok().flatten());
             if let Some(status) = ended {
-                let log = super::directory()?.join("emulator.log");
-                bail!(
-                    "the emulator ended ({status}): {}",
-                    std::fs::read_to_string(log).unwrap_or_default()
-                );
+                bail!("the emulator ended ({status}): {}", errors());
             }
             if Instant::now() > deadline {
                 bail!("the emulator did not start in time");
