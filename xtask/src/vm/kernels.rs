@@ -243,10 +243,11 @@ fn refused(machine: &mut Machine, programs: &Programs, release: &str) -> anyhow:
         policy.display()
     ))?;
     print!("{}", answer.text);
+    // The first one in the order in which they are tried.
     let names_it = answer.text.contains(&format!(
-        "this kernel ({release}) lacks multi-buffer XDP programs"
+        "this kernel ({release}) lacks the helper bpf_xdp_load_bytes, which Linux 5.18 brought"
     ));
-    let sentence = "a kernel without multi-buffer XDP programs is refused by their name";
+    let sentence = "the kernel is refused by the name of the first feature that it lacks";
     let is_good = answer.code == 2 && names_it;
     Ok(Row {
         part: "refusal".into(),
