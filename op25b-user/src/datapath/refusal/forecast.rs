@@ -48,7 +48,8 @@ pub(crate) fn is_known_to_run_programs(driver: &str) -> bool {
     Cause::has_native_mode(driver)
 }
 
-/// What the driver would refuse a program for, by its rules as the sources of Linux 6.12 have them.
+/// What the driver would refuse a program for, by the rules in the kernel's sources (`ena_xdp_legal_queue_count`,
+/// `verify_xdp_configuration`, `bnxt_xdp_set`, `ixgbe_xdp_setup`, `veth_xdp_set`). A driver from elsewhere may have others.
 pub(crate) fn forecast(nic: &Nic) -> Vec<Obstacle> {
     let driver = nic.driver.as_deref().unwrap_or_default();
     [queues(nic, driver), functions(nic, driver), mtu(nic)]
@@ -81,6 +82,17 @@ fn queues(nic: &Nic, driver: &str) -> Option<Obstacle> {
                 "{combined} of {most} queues are in use: the driver ena takes as many again for a program, so at most half may be"
             ),
             remedy: halved(name, most),
+        }),
+        "gve" if channels.receiving() != channels.transmitting() => Some(Obstacle {
+            what: format!(
+                "it has {} receive and {} transmit queues: the driver gve takes a program only with as many of both",
+                channels.receiving(),
+                channels.transmitting()
+            ),
+            remedy: format!(
+                "`ethtool -L {name} rx {equal} tx {equal}`",
+                equal = channels.receiving().min(channels.transmitting()).max(1)
+            ),
         }),
         "gve" if channels.transmitting() * 2 > channels.most_transmit + most => Some(Obstacle {
             what: format!(
@@ -217,6 +229,17 @@ mod tests {
         );
         assert_eq!(only(&all_in_use("ena")).remedy, "`ethtool -L eth1 combined 4`");
         assert_eq!(only(&all_in_use("gve")).remedy, "`ethtool -L eth1 rx 4 tx 4`");
+        let unequal = Nic {
+            channels: Some(Channels {
+                receive: 4,
+                transmit: 2,
+                most_receive: 8,
+                most_transmit: 8,
+                ..Channels::default()
+            }),
+            ..nic("gve")
+        };
+        assert_eq!(only(&unequal).remedy, "`ethtool -L eth1 rx 2 tx 2`");
         assert_eq!(
             only(&all_in_use("bnxt_en")).remedy,
             "`ethtool -L eth1 combined 6`"
