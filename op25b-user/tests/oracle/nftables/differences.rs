@@ -57,11 +57,14 @@ impl Difference {
         if packet.len() < header || packet[0] >> 4 != version {
             return (!passes).then_some(Self::NoIp);
         }
-        if passes && version == 6 {
-            return of_chain(packet);
+        let chain = (version == 6).then(|| Chain::of(packet));
+        if let Some(chain) = chain.as_ref().filter(|_| passes) {
+            return chain.difference();
         }
         let length = usize::from(u16::from_be_bytes([packet[length_at], packet[length_at + 1]]));
-        (length == 0 || length + before > packet.len()).then_some(Self::Lengths)
+        // Newer kernels than 6.12 do not mind the length of a header.
+        let has_long_header = chain.is_some_and(|chain| chain.end > packet.len());
+        (length == 0 || length + before > packet.len() || has_long_header).then_some(Self::Lengths)
     }
 }
 
@@ -76,21 +79,47 @@ fn starts_with_tag(frame: &[u8]) -> bool {
         .contains(&[frame[12], frame[13]])
 }
 
-/// Why it passes an IPv6 packet: by the kind of its headers, or by their number and length.
-fn of_chain(packet: &[u8]) -> Option<Difference> {
-    const FRAGMENT: u8 = 44;
-    const AUTHENTICATION: u8 = 51;
-    let (mut next, mut at, mut count) = (packet[6], 40, 0);
-    while let Some([following, length]) = packet.get(at..at + 2) {
-        let length = usize::from(*length);
-        at += match next {
-            AUTHENTICATION | 135 | 139 | 140 => return Some(Difference::OtherHeaders),
-            FRAGMENT => 8,
-            0 | 43 | 60 => (length + 1) * 8,
-            _ => break,
+/// The extension headers of an IPv6 packet.
+struct Chain {
+    headers: usize,
+    /// Whether one of them counts as the protocol for nftables.
+    has_other: bool,
+    /// Where they end, as they say.
+    end: usize,
+}
+
+impl Chain {
+    fn of(packet: &[u8]) -> Self {
+        const FRAGMENT: u8 = 44;
+        const AUTHENTICATION: u8 = 51;
+        let mut next = packet[6];
+        let mut chain = Self {
+            headers: 0,
+            has_other: false,
+            end: 40,
         };
-        count += 1;
-        next = *following;
+        while let Some([following, length]) = packet.get(chain.end..chain.end + 2) {
+            let length = usize::from(*length);
+            chain.end += match next {
+                FRAGMENT => 8,
+                0 | 43 | 60 => (length + 1) * 8,
+                AUTHENTICATION | 135 | 139 | 140 => {
+                    chain.has_other = true;
+                    break;
+                }
+                _ => break,
+            };
+            chain.headers += 1;
+            next = *following;
+        }
+        chain
     }
-    (count > 1).then_some(Difference::LongChains)
+
+    /// Why the table passes the packet: by the kind of its headers, or by their number and length.
+    fn difference(&self) -> Option<Difference> {
+        if self.has_other {
+            return Some(Difference::OtherHeaders);
+        }
+        (self.headers > 1).then_some(Difference::LongChains)
+    }
 }
