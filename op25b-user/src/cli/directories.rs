@@ -43,26 +43,19 @@ pub(super) fn wrong(paths: &Paths) -> Option<String> {
         return wrong_for_daemon(paths);
     };
     let daemon = daemon(&paths.bpffs);
-    let told = |used: &Path, given: &Path, option: &str| {
-        let whose = match daemon {
-            Some(pid) => format!("the daemon, process {pid}, uses"),
-            None => format!(
-                "the daemon of the filter that is pinned in {} used",
-                paths.bpffs.display()
-            ),
-        };
-        format!(
-            "{whose} {}; you gave {} ({option})",
-            used.display(),
-            given.display()
-        )
+    let whose = match daemon {
+        Some(pid) => daemon_uses(pid),
+        None => format!(
+            "the daemon of the filter that is pinned in {} used",
+            paths.bpffs.display()
+        ),
     };
     if differ(&used.state, &paths.state_dir) {
-        return Some(told(&used.state, &paths.state_dir, "--state-dir"));
+        return Some(told(&whose, &used.state, &paths.state_dir, "--state-dir"));
     }
     // Without a daemon there is no socket, wherever it is looked for.
     (daemon.is_some() && differ(&used.runtime, &paths.runtime_dir))
-        .then(|| told(&used.runtime, &paths.runtime_dir, "--runtime-dir"))
+        .then(|| told(&whose, &used.runtime, &paths.runtime_dir, "--runtime-dir"))
 }
 
 /// The state directory of the pinned filter; without one, or if an earlier version loaded it, the one that was given.
@@ -91,19 +84,25 @@ fn wrong_for_daemon(paths: &Paths) -> Option<String> {
     let report = block_on(async { timeout(PROMPT, client.status()).await });
     let report = report.ok()?.ok()?.ok()?;
     let used = report.state_dir.filter(|_| report.pid == Some(pid))?;
-    differ(&used, &paths.state_dir).then(|| told(pid, &used, &paths.state_dir, "--state-dir"))
+    differ(&used, &paths.state_dir).then(|| told(&daemon_uses(pid), &used, &paths.state_dir, "--state-dir"))
 }
 
 /// What is wrong with `--runtime-dir`, if a daemon holds the pins and its control socket is in another directory.
 pub(super) fn wrong_runtime_dir(paths: &Paths) -> Option<String> {
     let pid = daemon(&paths.bpffs)?;
     let used = runtime_dir(pid)?;
-    differ(&used, &paths.runtime_dir).then(|| told(pid, &used, &paths.runtime_dir, "--runtime-dir"))
+    differ(&used, &paths.runtime_dir)
+        .then(|| told(&daemon_uses(pid), &used, &paths.runtime_dir, "--runtime-dir"))
 }
 
-fn told(pid: u32, used: &Path, given: &Path, option: &str) -> String {
+fn daemon_uses(pid: u32) -> String {
+    format!("the daemon, process {pid}, uses")
+}
+
+/// Which directory is used, by whom, and which one was given instead.
+fn told(whose: &str, used: &Path, given: &Path, option: &str) -> String {
     format!(
-        "the daemon, process {pid}, uses {}; you gave {} ({option})",
+        "{whose} {}; you gave {} ({option})",
         used.display(),
         given.display()
     )
