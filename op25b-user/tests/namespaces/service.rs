@@ -98,7 +98,7 @@ fn the_unit_waits_for_drivers_is_attached_before_the_network_comes_up_and_never_
         "Conflicts=shutdown.target",
         "StartLimitIntervalSec=0",
         "After=local-fs.target systemd-sysusers.service systemd-tmpfiles-setup.service systemd-udev-trigger.service",
-        "ExecStartPre=-+/usr/bin/udevadm settle --timeout=90",
+        "ExecStartPre=-+/usr/bin/udevadm settle --timeout=30",
         "ExecStartPre=+/usr/bin/chown -R op25b:op25b /sys/fs/bpf/op25b /var/lib/op25b",
     ] {
         assert!(unit.lines().any(|line| line == setting), "{setting} is missing");
