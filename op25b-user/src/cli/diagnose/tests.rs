@@ -225,7 +225,9 @@ fn a_customer_whose_exemption_has_ended_is_named_with_all_that_is_known_and_what
     };
     diagnosis.add_actions(None);
     insta::assert_snapshot!(text(&diagnosis));
-    insta::assert_snapshot!("at_80_columns", diagnosis.text(&zone(), Some(80)));
+    for (name, width) in [("at_80_columns", 80), ("at_200_columns", 200)] {
+        insta::assert_snapshot!(name, diagnosis.text(&zone(), Some(width)));
+    }
 }
 
 #[test]

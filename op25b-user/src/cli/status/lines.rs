@@ -57,14 +57,15 @@ impl<'z> Lines<'z> {
         self.line(folded);
     }
 
-    /// Rows of cells below each other, each column as wide as its widest cell, each followed by its remarks.
-    pub(super) fn table<const N: usize>(&mut self, rows: &[([String; N], Option<String>)]) {
-        let mut widths = [0; N];
-        for (row, _) in rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.width());
-            }
-        }
+    /// Whether a table of these rows is no wider than the lines may be.
+    pub(super) fn has_room_for<const N: usize>(&self, rows: &[Row<N>]) -> bool {
+        let table: usize = widths(rows).iter().map(|width| width + 2).sum();
+        self.width.is_none_or(|width| table <= usize::from(width))
+    }
+
+    /// Rows of cells below each other, each column as wide as its widest cell, each followed by its remark.
+    pub(super) fn table<const N: usize>(&mut self, rows: &[Row<N>]) {
+        let widths = widths(rows);
         for (row, remark) in rows {
             let mut line = String::new();
             for (width, cell) in widths.iter().zip(row) {
@@ -82,4 +83,18 @@ impl<'z> Lines<'z> {
     pub(super) fn finish(self) -> String {
         self.text
     }
+}
+
+/// The cells of a row, and a remark on it.
+pub(super) type Row<const N: usize> = ([String; N], Option<String>);
+
+/// The width of the widest cell of each column.
+fn widths<const N: usize>(rows: &[Row<N>]) -> [usize; N] {
+    let mut widths = [0; N];
+    for (row, _) in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.width());
+        }
+    }
+    widths
 }

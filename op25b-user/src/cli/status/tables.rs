@@ -1,6 +1,6 @@
 //! The interfaces and pools of `op25b status`: what is wanted of each beside what is there.
 
-use super::lines::Lines;
+use super::lines::{Lines, Row};
 use crate::report::{InterfaceReport, InterfaceState, PoolState, PoolStatus, PoolWord};
 
 /// What is wanted of each interface and what is there. Why there is no filter is in a line of its own.
@@ -51,26 +51,12 @@ pub(super) fn pools(lines: &mut Lines<'_>, pools: &[PoolStatus]) {
     if pools.is_empty() {
         return;
     }
-    let header = ["pool", "wanted", "actual", "prefixes"].map(str::to_owned);
-    let mut rows = vec![(header, None)];
-    for pool in pools {
-        let paused = if pool.is_paused() { " (paused)" } else { "" };
-        let wanted = pool.wanted.map(|wanted| pool_state(lines, wanted) + paused);
-        let actual = match pool.actual {
-            None => "-".to_owned(),
-            Some(actual) if pool.differs() => format!("DIFFERS: {}", pool_state(lines, actual)),
-            // Until when stands beside it.
-            Some(actual) => pool_word(actual.mode).to_owned(),
-        };
-        let cells = [
-            pool.name.clone(),
-            wanted.unwrap_or_else(|| pool.mode.clone()),
-            actual,
-            pool.prefixes.to_string(),
-        ];
-        rows.push((cells, None));
+    let beside = pool_rows(lines, pools, DatesOfPools::Beside);
+    if lines.has_room_for(&beside) {
+        lines.table(&beside);
+    } else {
+        lines.table(&pool_rows(lines, pools, DatesOfPools::Below));
     }
-    lines.table(&rows);
     let unremembered = pools.iter().filter(|pool| !pool.remembered);
     let names: Vec<_> = unremembered.map(|pool| pool.name.as_str()).collect();
     if !names.is_empty() {
@@ -79,6 +65,46 @@ pub(super) fn pools(lines: &mut Lines<'_>, pools: &[PoolStatus]) {
             format_args!("of subscribers of {}", names.join(", ")),
         );
     }
+}
+
+/// Where the dates until which pools are as they are stand.
+#[derive(Clone, Copy)]
+enum DatesOfPools {
+    /// Beside the word for what is wanted or done.
+    Beside,
+    /// In a line below the pool's, for a terminal that is too narrow.
+    Below,
+}
+
+fn pool_rows(lines: &Lines<'_>, pools: &[PoolStatus], dates: DatesOfPools) -> Vec<Row<4>> {
+    let header = ["pool", "wanted", "actual", "prefixes"].map(str::to_owned);
+    let mut rows = vec![(header, None)];
+    for pool in pools {
+        let mut below = Vec::new();
+        let mut state = |what: &str, state: PoolState| match (dates, state.until) {
+            (DatesOfPools::Below, Some(until)) => {
+                below.push(format!("{what} until {}", lines.shown(until)));
+                pool_word(state.mode).to_owned()
+            }
+            _ => pool_state(lines, state),
+        };
+        let paused = if pool.is_paused() { " (paused)" } else { "" };
+        let wanted = pool.wanted.map(|wanted| state("wanted", wanted) + paused);
+        let actual = match pool.actual {
+            None => "-".to_owned(),
+            Some(actual) if pool.differs() => format!("DIFFERS: {}", state("actual", actual)),
+            // Until when stands with what is wanted.
+            Some(actual) => pool_word(actual.mode).to_owned(),
+        };
+        let cells = [
+            pool.name.clone(),
+            wanted.unwrap_or_else(|| pool.mode.clone()),
+            actual,
+            pool.prefixes.to_string(),
+        ];
+        rows.push((cells, (!below.is_empty()).then(|| below.join("; "))));
+    }
+    rows
 }
 
 fn pool_word(word: PoolWord) -> &'static str {

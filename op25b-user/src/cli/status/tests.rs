@@ -5,6 +5,7 @@ use jiff::{
     tz::{self, TimeZone},
 };
 use serde_json::{Value, json};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::{
     brief,
@@ -237,6 +238,30 @@ fn a_pause_is_shown_where_it_holds_and_with_what_ends_it() {
 }
 
 #[test]
+fn a_terminal_too_narrow_for_the_dates_of_pools_has_them_below() {
+    let mut status = paused();
+    status.pools[0].actual = Some(PoolState {
+        mode: PoolWord::Enforce,
+        until: None,
+    });
+    for width in [80, 200] {
+        let text = text(&status, &zone(), Some(width));
+        assert!(
+            text.lines().all(|line| line.width() <= usize::from(width)),
+            "{text}"
+        );
+    }
+    insta::assert_snapshot!(
+        text(&status, &zone(), Some(60))
+            .lines()
+            .skip(12)
+            .take(5)
+            .collect::<Vec<_>>()
+            .join("\n")
+    );
+}
+
+#[test]
 fn one_screen_says_all_of_a_router_that_is_as_it_should_be() {
     insta::assert_snapshot!(text(&healthy(), &zone(), None));
 }
@@ -251,6 +276,7 @@ fn one_screen_says_what_is_wanted_and_what_is_there_and_what_to_do() {
 #[test]
 fn words_are_folded_to_the_terminal_and_ids_and_tables_are_not_broken() {
     insta::assert_snapshot!(text(&sick(), &zone(), Some(80)));
+    insta::assert_snapshot!("at_200_columns", text(&sick(), &zone(), Some(200)));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     api::{Explained, FilePosition, NotInForce, NotInForceState, Rule},
-    policy::{Pause, characters::printable},
+    policy::characters::printable,
 };
 
 /// The most actions that are proposed.
@@ -50,7 +50,7 @@ impl Diagnosis {
             return Some(self.in_force(missing, part, subscriber));
         }
         if let Some(pause) = &explained.pause {
-            return Some(resume(pause));
+            return Some(format!("{TO_BLOCK}{}", resume(pause.pool.as_deref())));
         }
         match &*explained.reason {
             "exempt" => rule.map(|rule| self.no_longer_exempt(rule, part)),
@@ -96,7 +96,7 @@ impl Diagnosis {
         let passes_anyway = address.and_then(|address| self.pools.passes_anyway(address));
         let (more, is_edit) = match passes_anyway {
             None => (String::new(), false),
-            Some(PassesAnyway::Paused) => (", and `op25b resume`".to_owned(), false),
+            Some(PassesAnyway::Paused(pool)) => (format!(", and {}", resume(Some(pool))), false),
             Some(PassesAnyway::Monitored(pool)) => {
                 let pool = printable(pool);
                 let enforce = format!(", and `mode: enforce` and no later `enforce_from` for pool {pool}");
@@ -136,11 +136,11 @@ fn enforced(rule: &Rule) -> String {
     )
 }
 
-/// What ends a pause.
-fn resume(pause: &Pause) -> String {
-    match &pause.pool {
-        Some(pool) => format!("{TO_BLOCK}`op25b resume --pool {}`", word(pool)),
-        None => format!("{TO_BLOCK}`op25b resume`"),
+/// The command that ends the pause of a pool, or of everything.
+fn resume(pool: Option<&str>) -> String {
+    match pool {
+        Some(pool) => format!("`op25b resume --pool {}`", word(pool)),
+        None => "`op25b resume`".to_owned(),
     }
 }
 

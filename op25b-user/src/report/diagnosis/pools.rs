@@ -24,7 +24,7 @@ pub(super) enum PassesAnyway<'a> {
     /// Its pool is only monitored.
     Monitored(&'a str),
     /// Its pool is paused.
-    Paused,
+    Paused(&'a str),
     /// It is in no pool.
     InNoPool,
 }
@@ -58,7 +58,7 @@ impl Pools {
                 let state = pool.actual.or(pool.wanted);
                 let is_monitored = state.is_some_and(|state| state.mode == PoolWord::Monitor);
                 is_monitored.then_some(if pool.is_paused() {
-                    PassesAnyway::Paused
+                    PassesAnyway::Paused(&pool.name)
                 } else {
                     PassesAnyway::Monitored(&pool.name)
                 })

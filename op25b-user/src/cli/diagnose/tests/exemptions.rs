@@ -80,6 +80,15 @@ fn what_blocks_an_exempt_customer_includes_its_pool() {
     };
     let remove = format!("to block it: `op25b exempt remove {ID} --reason '...'`");
     let enforce = "and `mode: enforce` and no later `enforce_from` for pool residential, then `op25b reload`";
+    let pause = Pause::fake(None);
+    let paused = PoolStatus {
+        wanted: Some(PoolState {
+            mode: PoolWord::Monitor,
+            until: Some(pause.until),
+        }),
+        ..status(PoolWord::Monitor)
+    };
+    let paused = Pools::new(&[paused], &[around.to_vec()], None);
     let no_pool = |unlisted| Pools::new(&[], &[], Some(unlisted));
     for (pools, place, action) in [
         (Pools::default(), None, remove.clone()),
@@ -89,6 +98,11 @@ fn what_blocks_an_exempt_customer_includes_its_pool() {
             pools(PoolWord::Monitor),
             Some(place(32)),
             format!("to block it: remove the exemption at /etc/op25b/policy.yaml:32, {enforce}"),
+        ),
+        (
+            paused,
+            None,
+            format!("{remove}, and `op25b resume --pool residential`"),
         ),
         (no_pool(Handling::Drop), None, remove.clone()),
         (

@@ -94,6 +94,17 @@ fn a_stored_exemption_is_named_by_its_id_and_one_of_the_file_by_its_place() {
 }
 
 #[test]
+fn words_in_any_script_are_folded_to_the_terminal() {
+    let mut rule = exempt(Some(place()));
+    if let Some(rule) = &mut rule.rule {
+        rule.name = "株式会社サンプル 大阪支店".into();
+    }
+    let shown = shown(rule, true);
+    insta::assert_snapshot!(shown.text(&japan(), Some(80)));
+    assert_eq!(shown.text(&japan(), Some(200)), shown.text(&japan(), None));
+}
+
+#[test]
 fn json_has_the_place_of_what_has_one() {
     let rule = |explained| serde_json::to_value(shown(explained, false)).unwrap()["rule"].clone();
     let in_file: serde_json::Value = rule(exempt(Some(place())));
