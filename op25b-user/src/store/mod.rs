@@ -3,6 +3,8 @@
 //! [`Store`] is a trait because a fleet of routers will share one store. Every implementation numbers its changes
 //! ([`Revision`]) and lists those after a revision ([`Records::events`]).
 
+pub mod activity;
+mod database;
 #[cfg(test)]
 pub(crate) mod fake;
 pub mod ids;
@@ -17,6 +19,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 use ulid::Ulid;
 
+use self::database::Database;
 use crate::exemption::{Terms, search::Pattern};
 
 pub use self::{
@@ -162,7 +165,7 @@ pub enum StoreError {
         id: Ulid,
     },
     /// It can be read, but not written.
-    #[error("cannot write the exemption store {}: {why}", path.display())]
+    #[error("cannot write the {} {}: {why}", Database::noun_of(path), path.display())]
     ReadOnly {
         /// The file.
         path: PathBuf,
@@ -170,7 +173,7 @@ pub enum StoreError {
         why: String,
     },
     /// There is no space left.
-    #[error("no space left for the exemption store {}: {why}", path.display())]
+    #[error("no space left for the {} {}: {why}", Database::noun_of(path), path.display())]
     Full {
         /// The file.
         path: PathBuf,
@@ -178,7 +181,7 @@ pub enum StoreError {
         why: String,
     },
     /// It is not as it was written.
-    #[error("the exemption store {} is damaged: {why}", path.display())]
+    #[error("the {} {} is damaged: {why}", Database::noun_of(path), path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -186,7 +189,7 @@ pub enum StoreError {
         why: String,
     },
     /// A newer version wrote it.
-    #[error("the exemption store {} has format {found}, but this op25b supports formats up to {known}; use the op25b that wrote it", path.display())]
+    #[error("the {} {} has format {found}, but this op25b supports formats up to {known}; use the op25b that wrote it", Database::noun_of(path), path.display())]
     Newer {
         /// The file.
         path: PathBuf,
@@ -196,7 +199,7 @@ pub enum StoreError {
         known: u32,
     },
     /// Any other failure.
-    #[error("the exemption store {} failed: {why}", path.display())]
+    #[error("the {} {} failed: {why}", Database::noun_of(path), path.display())]
     Failed {
         /// The file.
         path: PathBuf,

@@ -11,6 +11,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::steps::step;
+use crate::store::database::Database;
 
 /// Readable for members of the daemon's group.
 const DIR_MODE: u32 = 0o750;
@@ -29,7 +30,7 @@ impl Files {
 
     /// The store itself.
     pub(super) fn store(&self) -> PathBuf {
-        self.dir.join("exemptions.db")
+        Database::Exemptions.path(&self.dir)
     }
 
     /// The last backup.
@@ -59,8 +60,7 @@ impl Files {
 
     /// Creates the directory if it is missing.
     pub(super) fn make_dir(&self) -> io::Result<()> {
-        step()?;
-        DirBuilder::new().recursive(true).mode(DIR_MODE).create(&self.dir)
+        make_dir(&self.dir)
     }
 
     /// Creates a file if it is missing. SQLite gives the files that it creates beside it the same mode.
@@ -117,6 +117,12 @@ impl Files {
         sync(&self.dir)?;
         Ok(Some(aside))
     }
+}
+
+/// Creates a state directory if it is missing.
+pub(super) fn make_dir(dir: &Path) -> io::Result<()> {
+    step()?;
+    DirBuilder::new().recursive(true).mode(DIR_MODE).create(dir)
 }
 
 /// Makes the changes of a directory durable.

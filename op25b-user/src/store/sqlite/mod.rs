@@ -2,8 +2,10 @@
 
 mod audit;
 mod backup;
+pub(super) mod disposable;
 mod error;
 mod files;
+pub(super) mod formats;
 mod history;
 mod integrity;
 mod open;

@@ -1,5 +1,7 @@
 //! Opens the store for the daemon, which must start whatever the state of the disk.
 
+use std::path::Path;
+
 use nix::unistd::{AccessFlags, access};
 use rusqlite::{Connection, OpenFlags};
 
@@ -17,7 +19,7 @@ use crate::store::{Revision, StoreError};
 /// The unit of SQLite's page sizes, in bytes.
 const PAGE: u64 = 512;
 /// The size to which the write-ahead log is truncated after a large commit, in bytes.
-const LOG_SIZE: u32 = 4 << 20;
+pub(super) const LOG_SIZE: u32 = 4 << 20;
 
 /// A connection for reading and writing.
 pub(super) struct Writable {
@@ -136,26 +138,32 @@ fn no_store(files: &Files) -> Result<Option<&'static str>, StoreError> {
 pub(super) fn connect(files: &Files, check: Check) -> Result<Connection, StoreError> {
     let store = files.store();
     Files::make(&store).map_err(ErrorMap::of_system(&store))?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(&store, flags).map_err(ErrorMap::at(&store))?;
-    connection
-        .busy_timeout(BUSY_TIMEOUT)
-        .map_err(ErrorMap::at(&store))?;
-    // SQLite falls back to reading only.
-    if connection.is_readonly("main").map_err(ErrorMap::at(&store))? {
-        let why = access(&store, AccessFlags::W_OK).err();
-        return Err(StoreError::ReadOnly {
-            path: store,
-            why: why
-                .map_or("it was opened for reading only", nix::errno::Errno::desc)
-                .to_owned(),
-        });
-    }
+    let mut connection = connect_to(&store)?;
     // A newer format is left unchanged.
     let contents = schema::contents(&connection, &store)?;
     set_up(&mut connection, contents).map_err(ErrorMap::with(&connection, &store))?;
     if check == Check::All {
         integrity::check(&connection, &store)?;
+    }
+    Ok(connection)
+}
+
+/// A connection that reads and writes a file.
+pub(super) fn connect_to(file: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(file, flags).map_err(ErrorMap::at(file))?;
+    connection
+        .busy_timeout(BUSY_TIMEOUT)
+        .map_err(ErrorMap::at(file))?;
+    // SQLite falls back to reading only.
+    if connection.is_readonly("main").map_err(ErrorMap::at(file))? {
+        let why = access(file, AccessFlags::W_OK).err();
+        return Err(StoreError::ReadOnly {
+            path: file.to_owned(),
+            why: why
+                .map_or("it was opened for reading only", nix::errno::Errno::desc)
+                .to_owned(),
+        });
     }
     Ok(connection)
 }

@@ -242,18 +242,28 @@ pub(super) fn by_any_means(file: &Path, check: Check) -> Result<SqliteReader, St
 }
 
 fn directly(file: &Path, check: Check) -> Result<SqliteReader, StoreError> {
+    SqliteReader::of(file.to_owned(), connect(file)?)
+        .unless_blank()?
+        .checked(check)
+}
+
+/// A connection that reads a file, which another process may write to.
+pub(super) fn connect(file: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(file, flags).map_err(ErrorMap::at(file))?;
     connection
         .busy_timeout(BUSY_TIMEOUT)
         .map_err(ErrorMap::at(file))?;
-    SqliteReader::of(file.to_owned(), connection)
-        .unless_blank()?
-        .checked(check)
+    Ok(connection)
 }
 
 /// Reads a file that does not change, without a log.
 pub(super) fn unchanging(file: &Path) -> Result<SqliteReader, StoreError> {
+    SqliteReader::of(file.to_owned(), connect_to_unchanging(file)?).unless_blank()
+}
+
+/// A connection that reads a file that does not change, without a log.
+pub(super) fn connect_to_unchanging(file: &Path) -> Result<Connection, StoreError> {
     let path: String = file
         .as_os_str()
         .as_bytes()
@@ -263,8 +273,7 @@ pub(super) fn unchanging(file: &Path) -> Result<SqliteReader, StoreError> {
     let address = format!("file:{path}?immutable=1");
     let flags =
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-    let connection = Connection::open_with_flags(address, flags).map_err(ErrorMap::at(file))?;
-    SqliteReader::of(file.to_owned(), connection).unless_blank()
+    Connection::open_with_flags(address, flags).map_err(ErrorMap::at(file))
 }
 
 fn digit(half: u8) -> char {

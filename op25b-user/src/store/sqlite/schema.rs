@@ -2,21 +2,23 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension as _};
 
-use super::error::ErrorMap;
+pub(super) use super::formats::Contents;
+use super::formats::Formats;
 use crate::store::StoreError;
 
-/// The newest supported format, in SQLite's `user_version`.
+/// The newest supported format.
 pub(super) const FORMAT: u32 = 3;
 /// The first format with operations, and with the imports that exemptions are of.
 const WITH_OPERATIONS: u32 = 2;
 /// The first format with an identity.
 const WITH_IDENTITY: u32 = 3;
-/// SQLite's `application_id` of the store: `OP25`.
-const APPLICATION: u32 = 0x4f50_3235;
-
-/// What each format adds to the one before it, the first to a blank file.
+/// Those of the store.
+const STORE: Formats = Formats {
+    application: u32::from_be_bytes(*b"OP25"),
+    each: &FORMATS,
+};
 const FORMATS: [&str; FORMAT as usize] = [FIRST, SECOND, THIRD];
 
 /// Times are text of one width, so that they sort; prefixes and destinations are arrays in JSON.
@@ -112,64 +114,14 @@ const THIRD: &str = "
     INSERT INTO identity (id) VALUES (lower(hex(randomblob(16))));
 ";
 
-/// What a file holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Contents {
-    /// Nothing yet.
-    Blank,
-    /// The tables of a store, of this format.
-    Store(u32),
-}
-
 /// The contents of an open file.
 pub(super) fn contents(connection: &Connection, file: &Path) -> Result<Contents, StoreError> {
-    let failed = ErrorMap::with(connection, file);
-    let number = |sql| connection.query_row(sql, [], |row| row.get::<_, u32>(0));
-    let tables = number("SELECT count(*) FROM sqlite_schema").map_err(&failed)?;
-    let application = number("PRAGMA application_id").map_err(&failed)?;
-    let format = number("PRAGMA user_version").map_err(&failed)?;
-    if (tables, application, format) == (0, 0, 0) {
-        return Ok(Contents::Blank);
-    }
-    if application != APPLICATION || format == 0 {
-        return Err(StoreError::Damaged {
-            path: file.to_owned(),
-            why: "it is a database, but not of op25b".to_owned(),
-        });
-    }
-    if format > FORMAT {
-        return Err(StoreError::Newer {
-            path: file.to_owned(),
-            found: format,
-            known: FORMAT,
-        });
-    }
-    Ok(Contents::Store(format))
+    STORE.contents(connection, file)
 }
 
 /// Creates the tables in a blank file, or upgrades those of an older format: completely or not at all.
 pub(super) fn make_current(connection: &mut Connection, contents: Contents) -> rusqlite::Result<()> {
-    let format = match contents {
-        Contents::Blank => 0,
-        Contents::Store(format) => format,
-    };
-    if format < FORMAT {
-        upgrade(connection, format, FORMAT)?;
-    }
-    Ok(())
-}
-
-fn upgrade(connection: &mut Connection, from: u32, to: u32) -> rusqlite::Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let missing = (1..)
-        .zip(FORMATS)
-        .filter(|(format, _)| (from + 1..=to).contains(format));
-    for (_, tables) in missing {
-        transaction.execute_batch(tables)?;
-    }
-    transaction.pragma_update(None, "application_id", APPLICATION)?;
-    transaction.pragma_update(None, "user_version", to)?;
-    transaction.commit()
+    STORE.make_current(connection, contents)
 }
 
 /// The format of an open store.
@@ -214,6 +166,6 @@ pub(super) fn definitions(connection: &Connection) -> rusqlite::Result<Vec<[Opti
 /// The definitions that a store of a format must have.
 pub(super) fn expected(format: u32) -> rusqlite::Result<Vec<[Option<String>; 4]>> {
     let mut connection = Connection::open_in_memory()?;
-    upgrade(&mut connection, 0, format)?;
+    STORE.upgrade(&mut connection, 0, format)?;
     definitions(&connection)
 }
