@@ -1,9 +1,9 @@
 //! `op25b status` and `op25b subscribers` of users who may open the control socket and not read the kernel.
 
-use std::os::unix::fs::chown;
+use std::{fs, path::Path, process::Command};
 
 use nix::sys::signal::Signal;
-use op25b_testlab::lab::Servers;
+use op25b_testlab::{filter::Filter, lab::Servers};
 use serde_json::Value;
 
 use crate::{
@@ -11,68 +11,121 @@ use crate::{
     support::scene::{Answer, OP25B, SMALL, Scene},
 };
 
-/// An ordinary user, and the group that the socket is opened to.
+/// An ordinary user.
 const USER: &str = "--reuid=65534";
-const GROUP: u32 = 65_533;
+/// The groups of the daemon's machine, and one that has no role.
+const GROUPS: &str = "root:x:0:\nop25b:x:65531:\nop25b-desk:x:65532:\nop25b-view:x:65533:\nstaff:x:65530:\n";
+const EVERYTHING: u32 = 65_531;
+const DESK: u32 = 65_532;
+const VIEW: u32 = 65_533;
+const STAFF: u32 = 65_530;
 
-/// Runs op25b as a member of that group.
-fn as_member(scene: &Scene, words: &[&str]) -> Answer {
-    let group = format!("--regid={GROUP}");
-    let command = [&[USER, &group, "--clear-groups", OP25B][..], words].concat();
+/// Runs op25b as a user whose supplementary group this is.
+fn as_member(scene: &Scene, group: u32, words: &[&str]) -> Answer {
+    let groups = format!("--groups={STAFF},{group}");
+    let command = [&[USER, "--regid=65534", &groups, OP25B][..], words].concat();
     scene.on_router("setpriv", &command)
 }
 
+/// Starts `op25b run` on a machine with these groups.
+fn filter_with_groups(scene: &Scene) -> Filter {
+    let groups = scene.path("group");
+    fs::write(&groups, GROUPS).unwrap();
+    scene.router().mount_pins().unwrap();
+    let mut command = Command::new("unshare");
+    command
+        .args([
+            "--mount",
+            "sh",
+            "-c",
+            "mount --bind \"$0\" /etc/group && exec \"$@\"",
+        ])
+        .arg(groups)
+        .args([OP25B, "run", "--policy"])
+        .arg(scene.policy(SMALL));
+    Filter::start_as(Path::new(OP25B), scene.router(), command).unwrap()
+}
+
 #[test]
-fn a_member_of_the_group_sees_the_status_and_the_subscribers_through_the_daemon() {
+fn each_group_may_what_its_role_may_and_no_more() {
     let scene = Scene::new();
     let servers = Servers::start(&scene.lab).unwrap();
-    let filter = scene.filter(&scene.policy(SMALL));
+    let filter = filter_with_groups(&scene);
     scene.assert_blocked(&servers, &filter);
     add(&scene, &["198.51.100.64/29"], &[]);
-    let [_, (_, runtime), _] = scene.router().places();
-    chown(runtime.join("control.sock"), None, Some(GROUP)).unwrap();
 
-    let [theirs, roots] = [
-        as_member(&scene, &["status", "--json"]),
-        scene.op25b(&["status", "--json"]),
-    ];
-    assert_eq!(theirs.code, Some(0), "{theirs:?}");
-    assert_eq!(theirs.json(), roots.json());
-    let text = as_member(&scene, &["status"]);
-    assert_eq!(text.stdout, scene.op25b(&["status"]).stdout);
-    assert!(
-        text.stdout.contains("exemptions  1 (1 active, 0 expired)\n"),
-        "{text:?}"
-    );
-
-    for words in [
-        &["subscribers"][..],
-        &["subscribers", "--json"],
-        &[
-            "subscribers",
-            "--json",
-            "--in",
-            "198.51.100.10",
-            "--since",
-            "1h",
-            "--sort",
-            "last-seen",
-        ],
-        &["subscribers", "--json", "--top", "0", "--pool", "residential"],
+    for (group, words) in [
+        (VIEW, &["status", "--json"][..]),
+        (VIEW, &["status"]),
+        (DESK, &["subscribers"]),
+        (
+            EVERYTHING,
+            &[
+                "subscribers",
+                "--json",
+                "--in",
+                "198.51.100.10",
+                "--since",
+                "1h",
+                "--sort",
+                "last-seen",
+            ],
+        ),
+        (
+            DESK,
+            &["subscribers", "--json", "--top", "0", "--pool", "residential"],
+        ),
+        (DESK, &["exempt", "list", "--json"]),
     ] {
-        let theirs = as_member(&scene, words);
-        assert_eq!(theirs.code, Some(0), "{theirs:?}");
+        let theirs = as_member(&scene, group, words);
+        assert_eq!(theirs.code, Some(0), "{words:?}: {theirs:?}");
         assert_eq!(theirs.stdout, scene.op25b(words).stdout, "{words:?}");
-        assert!(theirs.stdout.contains("198.51.100.10"), "{theirs:?}");
     }
-    let unknown = as_member(&scene, &["subscribers", "--pool", "none"]);
+    let status = as_member(&scene, VIEW, &["status"]).stdout;
+    assert!(
+        status.contains("exemptions  1 (1 active, 0 expired)\n"),
+        "{status}"
+    );
+    let subscribers = as_member(&scene, DESK, &["subscribers"]).stdout;
+    assert!(subscribers.contains("198.51.100.10"), "{subscribers}");
+    let unknown = as_member(&scene, DESK, &["subscribers", "--pool", "none"]);
     assert_eq!(
         unknown.refusal(),
         "op25b: no filter here has a pool \"none\"; there is residential"
     );
 
+    // Each is refused what the next role may.
+    let exempt = [
+        "exempt",
+        "add",
+        "198.51.100.72",
+        "--customer",
+        "A",
+        "--expires",
+        "never",
+    ];
+    for (group, refused, groups) in [
+        (VIEW, &["subscribers"][..], "op25b-desk or op25b"),
+        (
+            VIEW,
+            &["explain", "--src", "198.51.100.10"],
+            "op25b-desk or op25b",
+        ),
+        (VIEW, &exempt, "op25b-desk or op25b"),
+        (DESK, &["reload"], "op25b"),
+        (DESK, &["pause", "--reason", "x"], "op25b"),
+    ] {
+        let answer = as_member(&scene, group, refused);
+        assert_eq!(answer.stdout, "", "{refused:?}: {answer:?}");
+        let words =
+            format!("user 65534 may not do this: it takes root or membership in the group {groups} (");
+        assert!(answer.stderr.contains(&words), "{refused:?}: {answer:?}");
+    }
+    assert_eq!(as_member(&scene, DESK, &exempt).code, Some(0));
+    assert_eq!(as_member(&scene, EVERYTHING, &["reload"]).code, Some(0));
+
     // One who may not open the socket is told what permits it, whatever is asked.
-    chown(runtime.join("control.sock"), None, Some(0)).unwrap();
+    let [_, (_, runtime), _] = scene.router().places();
     for words in [
         &["status"][..],
         &["subscribers"],
@@ -87,7 +140,7 @@ fn a_member_of_the_group_sees_the_status_and_the_subscribers_through_the_daemon(
         &["exempt", "remove", "line-1", "--reason", "x"],
         &["export", "prefixes"],
     ] {
-        let refused = as_member(&scene, words);
+        let refused = as_member(&scene, STAFF, words);
         let (refusal, socket) = (refused.refusal(), runtime.join("control.sock"));
         assert!(
             refusal.starts_with("op25b: not permitted: ")

@@ -281,7 +281,9 @@ fn user() -> String {
 /// What permits a user to open the control socket.
 fn how_to_join(user: &str, has_group: bool) -> String {
     if has_group {
-        format!("join the group {GROUP} (usermod -aG {GROUP} {user}) or use sudo")
+        format!(
+            "join the group {GROUP} (usermod -aG {GROUP} {user}), or {GROUP}-desk or {GROUP}-view for a part of it, or use sudo"
+        )
     } else {
         format!(
             "use sudo, or make the group {GROUP} (groupadd --system {GROUP}), restart the daemon and join it"
@@ -328,7 +330,7 @@ mod tests {
     fn who_is_not_permitted_is_told_of_the_group_only_where_there_is_one() {
         assert_eq!(
             how_to_join("alice", true),
-            "join the group op25b (usermod -aG op25b alice) or use sudo"
+            "join the group op25b (usermod -aG op25b alice), or op25b-desk or op25b-view for a part of it, or use sudo"
         );
         assert_eq!(
             how_to_join("alice", false),

@@ -6,11 +6,11 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use nix::unistd::Gid;
 use tokio::sync::mpsc;
 use tracing::warn;
 
 use super::{
+    roles::Groups,
     server::Listener,
     socket::{self, Identity},
 };
@@ -20,7 +20,7 @@ use crate::fault::{FaultKind, Faults};
 pub(super) struct Listening {
     runtime_dir: PathBuf,
     path: PathBuf,
-    group: Option<Gid>,
+    groups: Groups,
     /// The file of the socket that was bound last.
     bound: Option<Identity>,
     /// To the server.
@@ -34,7 +34,7 @@ impl Listening {
         let listening = Self {
             runtime_dir: runtime_dir.to_owned(),
             path: socket::socket(runtime_dir),
-            group: socket::group(),
+            groups: Groups::of_this_machine(),
             bound: None,
             listeners: sender,
         };
@@ -67,11 +67,11 @@ impl Listening {
     }
 
     fn bind(&mut self) -> anyhow::Result<()> {
-        let listener = socket::bind(&self.runtime_dir, &self.path, self.group)?;
+        let listener = socket::bind(&self.runtime_dir, &self.path, &self.groups)?;
         let identity = Identity::of(&self.path).context("the control socket was removed at once")?;
         let listener = Listener {
             listener,
-            group: self.group,
+            groups: self.groups.clone(),
         };
         if self.listeners.try_send(listener).is_err() {
             bail!("the server of the control socket has not taken the last one yet");

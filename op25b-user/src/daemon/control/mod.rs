@@ -12,6 +12,7 @@ mod openapi;
 mod problem;
 mod reads;
 mod requests;
+mod roles;
 mod routes;
 mod server;
 mod shared;
@@ -26,9 +27,12 @@ use tokio::{
     task::JoinHandle,
 };
 
-pub(crate) use self::socket::{GROUP, is_served, socket};
 pub(super) use self::{limits::THREADS, reads::OpenReader, shared::View};
 use self::{listening::Listening, server::Listener, shared::Shared};
+pub(crate) use self::{
+    roles::GROUP,
+    socket::{is_served, socket},
+};
 use super::{
     events::scrapes::Scrape,
     request::{Question, Request},

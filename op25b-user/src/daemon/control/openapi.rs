@@ -22,8 +22,8 @@ use crate::{
     info(
         title = "op25b control socket",
         description = "The API of a running `op25b run`: HTTP/1.1 over the Unix socket `/run/op25b/control.sock`. \
-                       Every user who can open the socket may read; root, the daemon's own user and the members of the \
-                       group `op25b` may make changes. Errors are `application/problem+json` (RFC 9457). Input that is \
+                       The groups `op25b-view`, `op25b-desk` and `op25b` may use it, each for more than the one before; root and \
+                       the daemon's own user may do everything. Errors are `application/problem+json` (RFC 9457). Input that is \
                        not HTTP is answered with a bare 400, and headers that are too long with a bare 431."
     ),
     components(schemas(Problem)),
@@ -90,6 +90,9 @@ fn set_limit(schema: &mut RefOr<Schema>, limit: usize) {
 /// The problems of a request that only reads.
 pub(super) struct ReadProblems;
 
+/// The problem of a request that only reads, and that not every role may make.
+pub(super) struct Restricted;
+
 /// The problem of a request for a resource that may not exist.
 pub(super) struct Unknown;
 
@@ -124,6 +127,12 @@ const BODY: &[ProblemKind] = &[
 impl IntoResponses for ReadProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         responses(&[READ])
+    }
+}
+
+impl IntoResponses for Restricted {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        responses(&[&[ProblemKind::Forbidden]])
     }
 }
 

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use super::{
     super::{
         body, limits,
-        openapi::{ChangeProblems, Document, ReadProblems},
+        openapi::{ChangeProblems, Document, ReadProblems, Restricted},
         problem,
         shared::{Shared, View},
     },
@@ -102,7 +102,7 @@ pub(super) async fn metrics(State(shared): State<Shared>) -> Result<Response, Pr
     params(SubscribersQuery),
     responses(
         (status = 200, description = "The subscribers of the filter, the first ones of the order.", body = Subscribers),
-        ReadProblems
+        ReadProblems, Restricted
     )
 )]
 pub(super) async fn subscribers(
@@ -190,7 +190,7 @@ pub(super) async fn confirm(
 #[utoipa::path(
     get, path = "/v1/explain", tag = "daemon",
     params(ExplainQuery),
-    responses((status = 200, description = "The verdict.", body = Explained), ReadProblems)
+    responses((status = 200, description = "The verdict.", body = Explained), ReadProblems, Restricted)
 )]
 pub(super) async fn explain(
     State(shared): State<Shared>,

@@ -6,7 +6,7 @@ use ulid::Ulid;
 
 use super::{
     super::{
-        openapi::{ReadProblems, Unknown},
+        openapi::{ReadProblems, Restricted, Unknown},
         shared::Shared,
     },
     parameters::{ListQuery, Path, Query},
@@ -25,7 +25,7 @@ use crate::{
     operation_id = "list_exemptions",
     get, path = "/v1/exemptions", tag = "exemptions",
     params(ListQuery),
-    responses((status = 200, description = "A page of the list.", body = Page<Exemption>), ReadProblems)
+    responses((status = 200, description = "A page of the list.", body = Page<Exemption>), ReadProblems, Restricted)
 )]
 pub(super) async fn list(
     State(shared): State<Shared>,
@@ -65,7 +65,7 @@ pub(super) fn batch_of(
     operation_id = "get_exemption",
     get, path = "/v1/exemptions/{id}", tag = "exemptions",
     params(("id" = String, Path, description = "The exemption's id, or a unique beginning of a stored one's.")),
-    responses((status = 200, description = "The exemption.", body = Exemption), ReadProblems, Unknown)
+    responses((status = 200, description = "The exemption.", body = Exemption), ReadProblems, Restricted, Unknown)
 )]
 pub(super) async fn get(
     State(shared): State<Shared>,

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::{
     super::{
-        openapi::{ReadProblems, Unknown},
+        openapi::{ReadProblems, Restricted, Unknown},
         shared::Shared,
     },
     exemptions::{batch_of, one},
@@ -24,7 +24,7 @@ use crate::{
 #[utoipa::path(
     get, path = "/v1/history", tag = "exemptions",
     params(HistoryQuery),
-    responses((status = 200, description = "A page of the history.", body = Page<HistoryEntry>), ReadProblems)
+    responses((status = 200, description = "A page of the history.", body = Page<HistoryEntry>), ReadProblems, Restricted)
 )]
 pub(super) async fn history(
     State(shared): State<Shared>,
@@ -37,7 +37,7 @@ pub(super) async fn history(
 #[utoipa::path(
     get, path = "/v1/history/expiries", tag = "exemptions",
     params(HistoryQuery),
-    responses((status = 200, description = "A page of the expiries.", body = Page<HistoryExpiry>), ReadProblems)
+    responses((status = 200, description = "A page of the expiries.", body = Page<HistoryExpiry>), ReadProblems, Restricted)
 )]
 pub(super) async fn expiries(
     State(shared): State<Shared>,
@@ -50,7 +50,7 @@ pub(super) async fn expiries(
 #[utoipa::path(
     get, path = "/v1/exemptions/{id}/history", tag = "exemptions",
     params(("id" = String, Path, description = "The exemption's id, or a unique beginning of it."), HistoryQuery),
-    responses((status = 200, description = "A page of the history.", body = Page<HistoryEntry>), ReadProblems, Unknown)
+    responses((status = 200, description = "A page of the history.", body = Page<HistoryEntry>), ReadProblems, Restricted, Unknown)
 )]
 pub(super) async fn exemption_history(
     State(shared): State<Shared>,
@@ -64,7 +64,7 @@ pub(super) async fn exemption_history(
 #[utoipa::path(
     get, path = "/v1/exemptions/{id}/history/expiries", tag = "exemptions",
     params(("id" = String, Path, description = "The exemption's id, or a unique beginning of it."), HistoryQuery),
-    responses((status = 200, description = "A page of the expiries.", body = Page<HistoryExpiry>), ReadProblems, Unknown)
+    responses((status = 200, description = "A page of the expiries.", body = Page<HistoryExpiry>), ReadProblems, Restricted, Unknown)
 )]
 pub(super) async fn exemption_expiries(
     State(shared): State<Shared>,

@@ -8,13 +8,14 @@ mod operations;
 mod parameters;
 mod pauses;
 
-use axum::{Extension, Router};
+use axum::{Extension, Router, middleware::from_fn_with_state};
 use utoipa::OpenApi as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     openapi::{Document, Head},
     problem,
+    roles::{self, Role},
     shared::Shared,
 };
 
@@ -28,28 +29,45 @@ pub(super) fn router(shared: Shared) -> Router {
         .with_state(shared)
 }
 
-/// The routes, with their description.
+/// The routes, with their description, each below the role that it takes.
 fn documented() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(Head::openapi())
-        .routes(routes!(daemon::status))
-        .routes(routes!(daemon::metrics))
-        .routes(routes!(daemon::subscribers))
-        .routes(routes!(daemon::reload))
-        .routes(routes!(daemon::confirm))
-        .routes(routes!(pauses::pause))
-        .routes(routes!(pauses::resume))
-        .routes(routes!(operations::operations))
-        .routes(routes!(daemon::explain))
-        .routes(routes!(daemon::describe))
-        .routes(routes!(exemptions::list, changes::add))
-        .routes(routes!(exemptions::get, changes::extend, changes::remove))
-        .routes(routes!(changes::restore))
-        .routes(routes!(changes::remove_many))
-        .routes(routes!(history::exemption_history))
-        .routes(routes!(history::exemption_expiries))
-        .routes(routes!(changes::import))
-        .routes(routes!(history::history))
-        .routes(routes!(history::expiries))
+        .merge(for_role(
+            Role::View,
+            OpenApiRouter::new()
+                .routes(routes!(daemon::status))
+                .routes(routes!(daemon::metrics))
+                .routes(routes!(operations::operations))
+                .routes(routes!(daemon::describe)),
+        ))
+        .merge(for_role(
+            Role::Desk,
+            OpenApiRouter::new()
+                .routes(routes!(daemon::subscribers))
+                .routes(routes!(daemon::explain))
+                .routes(routes!(exemptions::list, changes::add))
+                .routes(routes!(exemptions::get, changes::extend, changes::remove))
+                .routes(routes!(changes::restore))
+                .routes(routes!(history::exemption_history))
+                .routes(routes!(history::exemption_expiries))
+                .routes(routes!(history::history))
+                .routes(routes!(history::expiries)),
+        ))
+        .merge(for_role(
+            Role::Everything,
+            OpenApiRouter::new()
+                .routes(routes!(daemon::reload))
+                .routes(routes!(daemon::confirm))
+                .routes(routes!(pauses::pause))
+                .routes(routes!(pauses::resume))
+                .routes(routes!(changes::remove_many))
+                .routes(routes!(changes::import)),
+        ))
+}
+
+/// Routes that take a role. A method that they do not have is answered without one.
+fn for_role(role: Role, routes: OpenApiRouter<Shared>) -> OpenApiRouter<Shared> {
+    routes.route_layer(from_fn_with_state(role, roles::permit))
 }
 
 /// The routes' description.

@@ -1,4 +1,4 @@
-//! The credentials of a connection's other end, and what they permit.
+//! The credentials of a connection's other end, and the role that they give.
 //!
 //! They are the kernel's (`SO_PEERCRED`, `SO_PEERGROUPS`), as of when the connection was made: nothing that a client sends
 //! changes them.
@@ -8,8 +8,10 @@ use std::{
     os::fd::{AsFd, AsRawFd as _},
 };
 
-use nix::unistd::{Gid, Uid};
+use nix::unistd::Uid;
 use tokio::net::UnixStream;
+
+use super::super::roles::{Groups, Role};
 
 /// The kernel's limit of a process's groups (`NGROUPS_MAX`).
 const MOST_GROUPS: usize = 65_536;
@@ -19,21 +21,25 @@ const MOST_GROUPS: usize = 65_536;
 pub(in super::super) struct Credentials {
     /// The user's number.
     pub(in super::super) uid: u32,
-    /// Whether more than reading is permitted.
-    pub(in super::super) may_change: bool,
+    /// What they may do.
+    pub(in super::super) role: Role,
 }
 
 impl Credentials {
-    /// Reads them from the kernel. Members of `group` may change things.
-    pub(super) fn of(stream: &UnixStream, group: Option<Gid>) -> io::Result<Self> {
+    /// Reads them from the kernel.
+    pub(super) fn of(stream: &UnixStream, roles: &Groups) -> io::Result<Self> {
         let credentials = stream.peer_cred()?;
         let uid = Uid::from_raw(credentials.uid());
-        let mut groups = groups(stream)?;
-        groups.push(credentials.gid());
-        let is_member = group.is_some_and(|group| groups.contains(&group.as_raw()));
+        let role = if uid.is_root() || uid == Uid::effective() {
+            Role::Everything
+        } else {
+            let mut groups = groups(stream)?;
+            groups.push(credentials.gid());
+            roles.role_of(&groups)
+        };
         Ok(Self {
             uid: uid.as_raw(),
-            may_change: uid.is_root() || uid == Uid::effective() || is_member,
+            role,
         })
     }
 }
@@ -70,7 +76,7 @@ fn groups(stream: &impl AsFd) -> io::Result<Vec<libc::gid_t>> {
 
 #[cfg(test)]
 mod tests {
-    use nix::unistd::{getgid, getgroups};
+    use nix::unistd::{Gid, getgroups};
 
     use super::*;
 
@@ -82,15 +88,14 @@ mod tests {
         expected.sort_unstable();
         found.sort_unstable();
         assert_eq!(found, expected);
-        // The daemon's own user may change things, whatever their groups.
-        let own = Credentials::of(&ours, Some(Gid::from_raw(54_321))).unwrap();
+        // The daemon's own user may do everything, whatever their groups.
+        let own = Credentials::of(&ours, &Groups::default()).unwrap();
         assert_eq!(
             own,
             Credentials {
                 uid: Uid::current().as_raw(),
-                may_change: true
+                role: Role::Everything
             }
         );
-        assert!(Credentials::of(&ours, Some(getgid())).unwrap().may_change);
     }
 }

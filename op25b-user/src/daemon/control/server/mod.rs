@@ -23,7 +23,6 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use nix::unistd::Gid;
 use tokio::{
     net::{UnixListener, UnixStream},
     sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc},
@@ -34,7 +33,7 @@ use tracing::{debug, warn};
 
 pub(super) use self::credentials::Credentials;
 use self::eviction::{EvictionQueue, QueueEntry, locked};
-use super::limits;
+use super::{limits, roles::Groups};
 
 /// The pause after a failed `accept`: without a free file descriptor the next one fails as well.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -42,8 +41,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// A socket that connections arrive at.
 pub(super) struct Listener {
     pub(super) listener: UnixListener,
-    /// The group whose members may change things.
-    pub(super) group: Option<Gid>,
+    /// The groups whose members may use it.
+    pub(super) groups: Groups,
 }
 
 /// Serves connections until no other listener can come. Each listener replaces the one before, whose connections go on.
@@ -54,7 +53,7 @@ pub(super) async fn serve(mut listeners: mpsc::Receiver<Listener>, router: Route
         return;
     };
     loop {
-        let Listener { listener, group } = &current;
+        let Listener { listener, groups } = &current;
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             next = listeners.recv() => match next {
@@ -73,7 +72,7 @@ pub(super) async fn serve(mut listeners: mpsc::Receiver<Listener>, router: Route
                 continue;
             }
         };
-        let credentials = match Credentials::of(&stream, *group) {
+        let credentials = match Credentials::of(&stream, groups) {
             Ok(credentials) => credentials,
             Err(error) => {
                 warn!(%error, "cannot read the credentials of a connection at the control socket");

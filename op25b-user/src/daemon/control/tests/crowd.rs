@@ -13,6 +13,7 @@ use tokio::{
 use super::{
     super::{
         limits,
+        roles::Groups,
         routes::router,
         server::{self, Listener},
     },
@@ -41,7 +42,7 @@ impl Served {
         let (sender, listeners) = mpsc::channel(1);
         let listener = Listener {
             listener,
-            group: None,
+            groups: Groups::default(),
         };
         sender.try_send(listener).ok().unwrap();
         // Dropping the sender would end the server.

@@ -3,6 +3,7 @@
 mod crowd;
 mod document;
 mod refusals;
+mod roles;
 mod routes;
 
 use std::{path::PathBuf, sync::Arc};
@@ -19,7 +20,9 @@ use tokio::sync::{mpsc, watch};
 use tower::ServiceExt as _;
 use ulid::Ulid;
 
-use super::{View, limits, reads::OpenReader, routes::router, server::Credentials, shared::Shared};
+use super::{
+    View, limits, reads::OpenReader, roles::Role, routes::router, server::Credentials, shared::Shared,
+};
 use crate::{
     api::{
         Added, Exemption, Explained, Extended, ImportExemptions, Imported, PauseAnswer, Problem, ProblemKind,
@@ -46,14 +49,18 @@ exemptions:
   - { id: a7, customer: Example KK, prefixes: [198.51.100.8/29] }
 ";
 
-/// A user who may change exemptions, and one who may not.
+/// A user of each role.
 const OPERATOR: Credentials = Credentials {
     uid: 0,
-    may_change: true,
+    role: Role::Everything,
 };
-const READER: Credentials = Credentials {
+const DESK: Credentials = Credentials {
+    uid: 3_999_999_998,
+    role: Role::Desk,
+};
+const VIEWER: Credentials = Credentials {
     uid: 3_999_999_999,
-    may_change: false,
+    role: Role::View,
 };
 
 /// A control socket's router, and a stand-in for the daemon that notes the requests that it gets.

@@ -7,7 +7,7 @@ use axum::{
     http::{Method, Request as HttpRequest},
 };
 
-use super::{super::limits, Fixture, OPERATOR, READER, open_nothing, request};
+use super::{super::limits, Fixture, OPERATOR, open_nothing, request};
 
 const NEW: &str = r#"{"customer": "C", "prefixes": ["198.51.100.8/29"]}"#;
 
@@ -199,41 +199,6 @@ async fn what_is_too_long_is_refused_and_in_an_import_by_its_row() {
     assert_eq!(body["rows"].as_array().unwrap().len(), 1);
     assert_eq!(body["rows"][0]["line"], 3);
     assert_eq!(fixture.asked(), None);
-}
-
-#[tokio::test]
-async fn who_may_only_read_changes_nothing_and_learns_what_to_do() {
-    let mut fixture = Fixture::new();
-    for (method, uri, body) in [
-        (Method::POST, "/v1/reload", ""),
-        (Method::POST, "/v1/confirm", ""),
-        (Method::POST, "/v1/pause", r#"{"reason": "none"}"#),
-        (Method::POST, "/v1/resume", "{}"),
-        (Method::POST, "/v1/exemptions", NEW),
-        (Method::PATCH, "/v1/exemptions/a7", r#"{"expires": "never"}"#),
-        (Method::DELETE, "/v1/exemptions/a7?reason=none", ""),
-        (Method::POST, "/v1/exemptions/import", r#"{"exemptions": []}"#),
-        // Not even what is wrong with it.
-        (Method::POST, "/v1/exemptions", "{"),
-    ] {
-        let answer = fixture.send(READER, request(method, uri, body)).await;
-        let detail = answer.problem(403, "forbidden");
-        assert!(
-            detail.contains("3999999999") && detail.contains("usermod -aG op25b"),
-            "{detail}"
-        );
-    }
-    assert_eq!(fixture.asked(), None);
-    for uri in [
-        "/v1/status",
-        "/v1/exemptions",
-        "/v1/exemptions/a7",
-        "/v1/history",
-        "/v1/openapi.json",
-    ] {
-        let answer = fixture.send(READER, request(Method::GET, uri, "")).await;
-        assert_eq!(answer.status, 200, "{uri}");
-    }
 }
 
 #[tokio::test]

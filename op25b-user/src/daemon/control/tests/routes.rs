@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::json;
 
-use super::{Fixture, OPERATOR, READER, request};
+use super::{DESK, Fixture, OPERATOR, VIEWER, request};
 
 const STORED: &str = "00000000000000000000000001";
 
@@ -218,10 +218,10 @@ async fn a_confirmation_is_the_callers_and_a_conflict_if_no_reload_waits_for_it(
 }
 
 #[tokio::test]
-async fn the_program_is_asked_about_a_connection_by_whoever_may_read() {
+async fn the_program_is_asked_about_a_connection_by_the_desk() {
     let mut fixture = Fixture::new();
     let uri = "/v1/explain?source=198.51.100.16&destination=203.0.113.1";
-    let explained = fixture.send(READER, request(Method::GET, uri, "")).await;
+    let explained = fixture.send(DESK, request(Method::GET, uri, "")).await;
     assert_eq!(explained.json()["reason"], "exempt");
     assert_eq!(fixture.asked().as_deref(), Some("explain 198.51.100.16 25"));
 }
@@ -230,7 +230,7 @@ async fn the_program_is_asked_about_a_connection_by_whoever_may_read() {
 async fn metrics_are_in_the_text_format_of_prometheus() {
     let fixture = Fixture::new();
     let answer = fixture
-        .send(READER, request(Method::GET, "/v1/metrics", ""))
+        .send(VIEWER, request(Method::GET, "/v1/metrics", ""))
         .await;
     assert_eq!(answer.text, "op25b_reloads_total 0\n");
     assert_eq!(
