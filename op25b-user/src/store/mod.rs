@@ -10,6 +10,7 @@ pub(crate) mod fake;
 pub mod ids;
 mod operation;
 mod record;
+pub mod sessions;
 pub mod sqlite;
 
 use std::path::PathBuf;
