@@ -110,19 +110,15 @@ fn run_compile(directory: &Path) -> Result<(), String> {
     if toolchain.needs_bootstrap {
         command.env("RUSTC_BOOTSTRAP", "1");
     }
+    for (variable, _) in env::vars_os() {
+        if variable.to_str().is_some_and(toolchain::is_of_outer_build) {
+            command.env_remove(variable);
+        }
+    }
     // The same object wherever it is compiled: its debug information names no directory of this machine.
     command
         .env("CARGO_UNSTABLE_TRIM_PATHS", "true")
         .env("CARGO_PROFILE_RELEASE_TRIM_PATHS", "all");
-    // Set for the target of the outer build, which is not that of this one.
-    for variable in [
-        "RUSTFLAGS",
-        "CARGO_BUILD_TARGET",
-        "CARGO_BUILD_RUSTFLAGS",
-        "CARGO_UNSTABLE_BUILD_STD",
-    ] {
-        command.env_remove(variable);
-    }
     let output = command
         .output()
         .map_err(|error| format!("cannot run the build script again: {error}"))?;

@@ -244,6 +244,22 @@ pub fn path_with(program: &Path) -> OsString {
     env::join_paths(directories).unwrap_or(path)
 }
 
+/// Whether a variable of the environment is for the outer build alone: its target, flags and profiles are not those of the XDP
+/// program, which is the same object whatever the command is built with.
+#[must_use]
+pub fn is_of_outer_build(variable: &str) -> bool {
+    variable.starts_with("CARGO_PROFILE_")
+        || matches!(
+            variable,
+            "RUSTFLAGS"
+                | "CARGO_BUILD_INCREMENTAL"
+                | "CARGO_BUILD_RUSTFLAGS"
+                | "CARGO_BUILD_TARGET"
+                | "CARGO_INCREMENTAL"
+                | "CARGO_UNSTABLE_BUILD_STD"
+        )
+}
+
 fn command(origin: &Origin, program: &str) -> Command {
     let mut command = match origin {
         Origin::Rustup(name) => {
@@ -360,6 +376,29 @@ mod tests {
         assert!(is_nightly("nightly"));
         assert!(!is_nightly("nightly-2026-05-20-x86_64-unknown-linux-gnu"));
         assert!(!is_nightly("stable-x86_64-unknown-linux-gnu"));
+    }
+
+    #[test]
+    fn the_profile_of_the_outer_build_does_not_reach_the_xdp_program() {
+        for variable in [
+            "CARGO_PROFILE_RELEASE_STRIP",
+            "CARGO_PROFILE_RELEASE_LTO",
+            "CARGO_PROFILE_RELEASE_BUILD_OVERRIDE_OPT_LEVEL",
+            "CARGO_PROFILE_DEV_DEBUG",
+            "CARGO_INCREMENTAL",
+            "RUSTFLAGS",
+            "CARGO_BUILD_TARGET",
+        ] {
+            assert!(is_of_outer_build(variable), "{variable}");
+        }
+        for variable in [
+            "CARGO_HOME",
+            "CARGO_NET_OFFLINE",
+            "OUT_DIR",
+            "CARGO_CFG_TARGET_ENDIAN",
+        ] {
+            assert!(!is_of_outer_build(variable), "{variable}");
+        }
     }
 
     #[test]

@@ -66,8 +66,7 @@ impl Build {
             ])
             .args(["--target", &self.triple, "--target-dir"])
             .arg(&self.target_directory)
-            // Not in the environment: the build of the XDP program would take it over, and with it other names in the object.
-            .args(["--config", "profile.release.strip='symbols'"]);
+            .env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
         if self.other_layout {
             command.args(["--features", "op25b/other-layout"]);
         }
@@ -107,6 +106,8 @@ impl Build {
                 "--target",
                 &self.triple,
             ])
+            // It would name the directory of the first build.
+            .env_remove("CARGO_TARGET_DIR")
             .current_dir(source);
         if self.other_layout {
             command.arg("--other-layout");
