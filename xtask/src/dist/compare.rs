@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
@@ -23,6 +24,7 @@ pub fn run(release: &Release) -> anyhow::Result<ExitCode> {
         .args(["clone", "--quiet", "--shared"])
         .args([paths::workspace(), &source]);
     process::output_of(&mut clone).context("cannot copy the commit")?;
+    share_tools(&source)?;
 
     let output = directory.join("packages");
     let again = Build {
@@ -53,6 +55,16 @@ pub fn run(release: &Release) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// What makes packages is one version for both builds: it is not built a second time.
+fn share_tools(source: &Path) -> anyhow::Result<()> {
+    let (ours, theirs) = (paths::target()?, source.join("target"));
+    let made = fs::create_dir_all(&theirs)
+        // Cargo marks only a directory that it makes itself, and the mark is what target directories are found by.
+        .and_then(|()| fs::copy(ours.join(paths::MARK), theirs.join(paths::MARK)))
+        .and_then(|_| symlink(ours.join("tools"), theirs.join("tools")));
+    made.with_context(|| format!("cannot share the tools with {}", theirs.display()))
 }
 
 /// Refuses a comparison that could not be one: the second build is of the commit, the first of the files as they are.

@@ -3,6 +3,7 @@
 mod build;
 mod changelog;
 mod compare;
+mod contents;
 mod deb;
 mod rpm;
 mod sbom;
@@ -72,6 +73,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if !release.build.is_static() {
         deb::build(&release)?;
         rpm::build(&release)?;
+        contents::compare(&release)?;
     }
     sums::write(&release)?;
     println!("the packages are in {}", release.output.display());

@@ -16,11 +16,14 @@ pub fn workspace() -> &'static Path {
         .unwrap_or(Path::new("/"))
 }
 
+/// The file by which cargo marks a target directory.
+pub const MARK: &str = "CACHEDIR.TAG";
+
 /// Cargo's target directory: the one that this program was built into.
 pub fn target() -> anyhow::Result<PathBuf> {
     let this = env::current_exe().context("cannot find the path of this program")?;
     this.ancestors()
-        .find(|directory| directory.join("CACHEDIR.TAG").is_file())
+        .find(|directory| directory.join(MARK).is_file())
         .map(Path::to_path_buf)
         .with_context(|| format!("{} is in no target directory of cargo's", this.display()))
 }

@@ -1,0 +1,110 @@
+//! Compares what the packages install: the RPM has the files of the Debian package.
+
+use std::{collections::BTreeSet, path::Path, process::Command};
+
+use anyhow::{Context as _, ensure};
+use op25b_host::{process, toolchain};
+
+use super::{Release, files};
+
+/// What only Debian's package has.
+const DEBIAN: [&str; 3] = [
+    "/usr/share/doc/op25b/changelog.Debian.gz",
+    "/usr/share/doc/op25b/copyright",
+    "/usr/share/lintian/overrides/op25b",
+];
+/// What only the RPM has.
+const RPM: [&str; 3] = [
+    "/usr/share/licenses/op25b/LICENSE-APACHE",
+    "/usr/share/licenses/op25b/LICENSE-MIT",
+    "/usr/share/zsh/site-functions/_op25b",
+];
+
+/// Fails if the two packages of a release differ in more than that.
+pub fn compare(release: &Release) -> anyhow::Result<()> {
+    for program in ["dpkg-deb", "rpm"] {
+        if toolchain::on_path(program).is_none() {
+            eprintln!("the file lists of the packages are not compared: there is no {program}");
+            return Ok(());
+        }
+    }
+    let (mut debian, mut rpm) = (None, None);
+    for file in files(&release.output)? {
+        if !release.has(&file) {
+            continue;
+        }
+        match file.extension().and_then(|extension| extension.to_str()) {
+            Some("deb") => debian = Some(of_debian(&file)?),
+            Some("rpm") => rpm = Some(of_rpm(&file)?),
+            _ => {}
+        }
+    }
+    let debian = debian.context("there is no Debian package")?;
+    let rpm = rpm.context("there is no RPM")?;
+    let differences = differences(&debian, &rpm);
+    ensure!(
+        differences.is_empty(),
+        "the packages do not install the same files:\n{}",
+        differences.join("\n")
+    );
+    Ok(())
+}
+
+/// The files of one package that the other lacks and should have, each with the package that has it.
+fn differences(debian: &BTreeSet<String>, rpm: &BTreeSet<String>) -> Vec<String> {
+    let only = |name: &str, ours: &BTreeSet<String>, theirs: &BTreeSet<String>, own: &[&str]| {
+        let files = ours.difference(theirs);
+        files
+            .filter(|file| !own.contains(&file.as_str()))
+            .map(|file| format!("only in the {name}: {file}"))
+            .collect::<Vec<_>>()
+    };
+    let mut found = only("Debian package", debian, rpm, &DEBIAN);
+    found.extend(only("RPM", rpm, debian, &RPM));
+    found
+}
+
+fn of_debian(package: &Path) -> anyhow::Result<BTreeSet<String>> {
+    let mut contents = Command::new("dpkg-deb");
+    let text = process::output_of(contents.arg("--contents").arg(package))?;
+    // Mode, owner, size, date, time and path; a directory ends in a slash.
+    let paths = text.lines().filter_map(|line| line.split_whitespace().nth(5));
+    let files = paths.filter(|path| !path.ends_with('/'));
+    Ok(files
+        .map(|path| path.trim_start_matches('.').to_owned())
+        .collect())
+}
+
+fn of_rpm(package: &Path) -> anyhow::Result<BTreeSet<String>> {
+    let mut query = Command::new("rpm");
+    let text = process::output_of(query.args(["--query", "--package", "--list"]).arg(package))?;
+    Ok(text.lines().map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(files: &[&str]) -> BTreeSet<String> {
+        files.iter().map(|&file| file.to_owned()).collect()
+    }
+
+    #[test]
+    fn a_file_that_one_package_lacks_is_named() {
+        let program = "/usr/bin/op25b";
+        let debian = set(&[&[program], &DEBIAN[..]].concat());
+        let rpm = set(&[&[program], &RPM[..]].concat());
+        assert_eq!(differences(&debian, &rpm), [""; 0]);
+
+        let unit = "/usr/lib/systemd/system/op25b.service";
+        let with_unit = |files: &BTreeSet<String>| files.iter().cloned().chain([unit.to_owned()]).collect();
+        assert_eq!(
+            differences(&with_unit(&debian), &rpm),
+            [format!("only in the Debian package: {unit}")]
+        );
+        assert_eq!(
+            differences(&debian, &with_unit(&rpm)),
+            [format!("only in the RPM: {unit}")]
+        );
+    }
+}
