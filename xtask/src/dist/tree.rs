@@ -14,7 +14,7 @@ use op25b_host::{paths, process};
 use super::{Release, changelog, files};
 
 /// Files of the workspace, and where they are installed: a directory, or a path.
-const FILES: [(&str, &str); 14] = [
+const FILES: [(&str, &str); 16] = [
     ("deploy/op25b.service", "usr/lib/systemd/system/"),
     ("deploy/op25b-metrics.service", "usr/lib/systemd/system/"),
     ("deploy/op25b-metrics.timer", "usr/lib/systemd/system/"),
@@ -22,11 +22,13 @@ const FILES: [(&str, &str); 14] = [
     ("deploy/op25b.tmpfiles", "usr/lib/tmpfiles.d/op25b.conf"),
     ("deploy/policy.yaml", "etc/op25b/"),
     ("README.md", "usr/share/doc/op25b/"),
+    ("README.ja.md", "usr/share/doc/op25b/"),
     ("docs/*.md", "usr/share/doc/op25b/docs/"),
     ("docs/openapi.json", "usr/share/doc/op25b/docs/"),
     ("docs/ja/*.md", "usr/share/doc/op25b/docs/ja/"),
     ("policies/*.yaml", "usr/share/doc/op25b/examples/"),
     ("deploy/op25b.rules.yaml", "usr/share/doc/op25b/examples/"),
+    ("deploy/journal/*", "usr/share/doc/op25b/examples/journal/"),
     ("policies/lists/*", "usr/share/doc/op25b/examples/lists/"),
     ("CHANGELOG.md", "usr/share/doc/op25b/changelog.gz"),
 ];
