@@ -2,6 +2,7 @@
 
 mod markdown;
 mod operations;
+mod version;
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
