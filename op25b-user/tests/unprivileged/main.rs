@@ -6,6 +6,7 @@ mod check_command;
 mod documents;
 mod exempt_command;
 mod export_command;
+mod fuzz_lock;
 mod json_document;
 mod json_errors;
 mod parser;
