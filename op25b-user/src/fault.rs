@@ -38,6 +38,8 @@ kinds! {
     StateNotKept = "state_not_kept",
     /// Operations such as reloads are done, and the store does not take the record of them.
     OperationsNotRecorded = "operations_not_recorded",
+    /// Records of subscribers that are older than the policy keeps them cannot be removed.
+    RecordsOverdue = "records_overdue",
     /// The clock is behind op25b's own last records.
     ClockBehind = "clock_behind",
     /// There is no control socket.

@@ -48,6 +48,7 @@ impl Daemon {
         }
         self.keeper.tick();
         self.operations.tick();
+        self.retention.tick(enforcer, &self.options.state_dir);
         service::alive();
     }
 

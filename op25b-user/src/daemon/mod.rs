@@ -25,6 +25,7 @@ mod process;
 mod reload;
 mod report;
 pub(crate) mod request;
+mod retention;
 mod start;
 mod state;
 

@@ -19,6 +19,7 @@ use super::{
     policy_source::{RefusedFile, ReloadAtStart, StartPolicy},
     process::{privileges, service},
     reload::Waiting,
+    retention::Retention,
     state::{Daemon, Reloads},
 };
 use crate::{
@@ -164,6 +165,7 @@ impl Daemon {
             framing: FramingWatch::default(),
             is_pausing: false,
             operations: Operations::new(write_operation, enforcer.faults().clone()),
+            retention: Retention::default(),
             ticks,
             maintenance: None,
         };

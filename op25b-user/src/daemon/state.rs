@@ -18,6 +18,7 @@ use super::{
     options::Options,
     policy_source::RefusedFile,
     reload::{Comparisons, Waiting},
+    retention::Retention,
 };
 use crate::{datapath::InterfaceEvents, report::LastReload, state_dir::Unconfirmed};
 
@@ -32,6 +33,7 @@ pub(super) struct Daemon {
     /// Whether the kernel is given pauses that are kept already.
     pub(super) is_pausing: bool,
     pub(super) operations: Operations,
+    pub(super) retention: Retention,
     pub(super) signals: Signals,
     /// The signal that ends the daemon, once it has arrived.
     pub(super) stopping: Option<Stopping>,

@@ -45,6 +45,7 @@ pub use settings::{Disagreement, Settings};
 pub use stats::{
     Counters, FrameKind, Misses, NotIp, NotIpByIndex, PoolStart, PoolStarts, SubscriberRecords, destinations,
 };
+pub(crate) use stats::{Erased, Erasure};
 pub(crate) use sys::xdp_features::XdpFeatures;
 pub use sys::{
     clock,

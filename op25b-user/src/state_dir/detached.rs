@@ -19,8 +19,7 @@ const KEPT: usize = 5;
 
 /// Writes a document, and removes the oldest ones; returns its path. When this returns, it is on the disk.
 pub(crate) fn write_detached(state_dir: &Path, at: Timestamp, text: &str) -> anyhow::Result<PathBuf> {
-    let name = format!("{PREFIX}{}{SUFFIX}", at.strftime("%Y%m%dT%H%M%S%.3fZ"));
-    let path = state_dir.join(name);
+    let path = state_dir.join(name(at));
     let written = atomic::replace_with_mode(&path, MODE, |file| writeln!(file, "{text}"));
     written.with_context(|| format!("cannot write {}", path.display()))?;
     // They would only be kept for longer.
@@ -28,13 +27,35 @@ pub(crate) fn write_detached(state_dir: &Path, at: Timestamp, text: &str) -> any
     Ok(path)
 }
 
-fn remove_oldest(dir: &Path) -> io::Result<()> {
+/// Removes those that are from before an instant. Returns how many there were.
+pub(crate) fn remove_detached_before(state_dir: &Path, oldest: Timestamp) -> io::Result<usize> {
+    let oldest = name(oldest);
+    let names = names(state_dir)?.into_iter();
+    let mut removed = 0;
+    for name in names.filter(|name| *name < oldest) {
+        fs::remove_file(state_dir.join(name))?;
+        removed += 1;
+    }
+    Ok(removed)
+}
+
+fn name(at: Timestamp) -> String {
+    format!("{PREFIX}{}{SUFFIX}", at.strftime("%Y%m%dT%H%M%S%.3fZ"))
+}
+
+/// Those that there are, the oldest first.
+fn names(dir: &Path) -> io::Result<Vec<String>> {
     let mut names: Vec<_> = fs::read_dir(dir)?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .filter(|name| name.starts_with(PREFIX) && name.ends_with(SUFFIX))
         .collect();
     // Their times are of one width.
     names.sort_unstable();
+    Ok(names)
+}
+
+fn remove_oldest(dir: &Path) -> io::Result<()> {
+    let names = names(dir)?;
     let too_many = names.len().saturating_sub(KEPT);
     names[..too_many]
         .iter()
@@ -72,6 +93,22 @@ mod tests {
             names,
             kept.chain(["exemptions.db".to_owned()]).collect::<Vec<_>>()
         );
+    }
+
+    #[test]
+    fn those_of_before_an_instant_are_removed_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path();
+        let begin: Timestamp = "2026-11-28T18:00:00Z".parse().unwrap();
+        fs::write(state.join("exemptions.db"), "").unwrap();
+        for hours in [0, 1, 2] {
+            write_detached(state, begin + SignedDuration::from_hours(hours), "").unwrap();
+        }
+        let oldest = begin + SignedDuration::from_hours(2);
+        assert_eq!(remove_detached_before(state, oldest).unwrap(), 2);
+        assert_eq!(names(state).unwrap(), [name(oldest)]);
+        assert_eq!(remove_detached_before(state, oldest).unwrap(), 0);
+        assert!(state.join("exemptions.db").exists());
     }
 
     #[test]

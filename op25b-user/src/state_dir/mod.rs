@@ -15,7 +15,7 @@ mod unconfirmed;
 
 pub(crate) use self::{
     dates::{clock_path, dates_path, read_clock, read_dates, write_clock, write_dates},
-    detached::write_detached,
+    detached::{remove_detached_before, write_detached},
     in_time::{in_time, is_same_directory},
     kept_policy::{KeptList, KeptPolicy, OpenedPolicy, Origin, Slot},
     pauses::{pauses_path, read_pauses, write_pauses},

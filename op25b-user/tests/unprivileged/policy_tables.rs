@@ -62,6 +62,7 @@ fn policy(pools: Vec<Vec<IpNet>>, exempt: impl IntoIterator<Item = IpNet>, relay
         pools: pools.into_iter().enumerate().map(pool).collect(),
         relays: relays.into_iter().enumerate().map(relay).collect(),
         nat64: policy::Nat64::default(),
+        privacy: policy::Privacy::default(),
         exemption_limits: ExemptionLimits::default(),
         exemptions: exempt.into_iter().map(exemption).collect(),
         lists: Vec::new(),

@@ -167,6 +167,9 @@ fn attempts(
 fn concerns_verdicts(fault: &Fault) -> bool {
     !matches!(
         fault.kind,
-        FaultKind::StateNotKept | FaultKind::ControlSocket | FaultKind::OperationsNotRecorded
+        FaultKind::StateNotKept
+            | FaultKind::ControlSocket
+            | FaultKind::OperationsNotRecorded
+            | FaultKind::RecordsOverdue
     )
 }

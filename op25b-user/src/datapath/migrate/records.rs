@@ -9,12 +9,12 @@ use thiserror::Error;
 
 use super::{
     records_v6::{self, Moved},
-    transfer::{self, Side},
+    transfer,
 };
 use crate::datapath::{
     object::{Filter, LoadError},
     pins::{Generation, Snapshot},
-    stats::{RecordLayout, SubscriberV2, move_misses},
+    stats::{RecordLayout, Side, SubscriberV2, move_misses},
     sys::{map::MapError, membarrier::wait_for_running_programs},
 };
 

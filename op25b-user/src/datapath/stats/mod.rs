@@ -1,9 +1,11 @@
 //! What the program counts: packets by reason, frames that are not IP, and the records of single subscribers.
 
 mod counters;
+mod erase;
 mod not_ip;
 mod pool_starts;
 mod record_layout;
+mod shared_record;
 mod subscribers;
 
 pub use counters::Counters;
@@ -12,7 +14,9 @@ pub use pool_starts::{PoolStart, PoolStarts};
 pub use subscribers::{Misses, SubscriberRecords, destinations};
 pub(crate) use {
     counters::CounterTable,
+    erase::{Erased, Erasure},
     not_ip::NOT_IP_SHAPE,
-    record_layout::{BlockLayout, RECORD_MAPS, RecordLayout, SubscriberV2, subscribers_v6_entries},
+    record_layout::{RECORD_MAPS, RecordLayout, SubscriberV2, subscribers_v6_entries},
+    shared_record::{SharedRecord, Side, Window},
     subscribers::{misses_v6, move_misses, records_v4, records_v6},
 };

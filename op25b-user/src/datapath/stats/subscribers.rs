@@ -54,12 +54,16 @@ impl SubscriberRecords {
         records_v4(&self.v4, &self.layout.ipv4, |address, subscriber| {
             visit(IpNet::from(IpAddr::V4(address)), subscriber);
         })?;
-        let length = self.ipv6_prefix();
         records_v6(&self.v6, |prefix, subscriber| {
-            let address = Ipv6Addr::from_bits(u128::from(prefix) << 64);
-            let net = Ipv6Net::new(address, length).unwrap_or_else(|_| Ipv6Net::from(address));
-            visit(net.into(), subscriber);
+            visit(self.net_v6(prefix), subscriber);
         })
+    }
+
+    /// The IPv6 subscriber with these first 64 bits.
+    pub(super) fn net_v6(&self, prefix: u64) -> IpNet {
+        let address = Ipv6Addr::from_bits(u128::from(prefix) << 64);
+        let net = Ipv6Net::new(address, self.ipv6_prefix());
+        net.unwrap_or_else(|_| Ipv6Net::from(address)).into()
     }
 
     /// How often IPv6 packets found no record.

@@ -23,6 +23,7 @@ impl Diff {
             pools,
             relays,
             nat64,
+            privacy,
             // Those of the store are not part of the file.
             exemptions: _,
             exemption_limits,
@@ -36,6 +37,7 @@ impl Diff {
             pools: changes(&old.pools, pools),
             relays: changes(&old.relays, relays),
             nat64: changes(old.nat64.prefixes(), nat64.prefixes()),
+            privacy: changes(slice::from_ref(&old.privacy), slice::from_ref(privacy)),
             exemptions: changes(old.exemptions_in_file(), new.exemptions_in_file()),
             exemption_limits: changes(
                 slice::from_ref(&old.exemption_limits),

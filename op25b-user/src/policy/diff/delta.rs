@@ -27,6 +27,9 @@ pub struct Diff {
     /// Changes of `nat64`, by prefix.
     #[serde(default)]
     pub nat64: Delta,
+    /// Changes of `privacy`, which is one item.
+    #[serde(default)]
+    pub privacy: Delta,
     /// Changes of `exemptions`, by id, or by customer and prefixes.
     pub exemptions: Delta,
     /// Changes of `exemption_max_age` and `exemption_widest`, which are one item.
@@ -77,7 +80,7 @@ impl Diff {
         self.lists().into_iter().map(|(_, changes)| changes.count()).sum()
     }
 
-    fn lists(&self) -> [(&'static str, &Delta); 8] {
+    fn lists(&self) -> [(&'static str, &Delta); 9] {
         let Self {
             interfaces,
             block,
@@ -85,6 +88,7 @@ impl Diff {
             pools,
             relays,
             nat64,
+            privacy,
             exemptions,
             exemption_limits,
         } = self;
@@ -95,6 +99,7 @@ impl Diff {
             ("pools", pools),
             ("relays", relays),
             ("nat64", nat64),
+            ("privacy", privacy),
             ("exemptions", exemptions),
             ("exemption limits", exemption_limits),
         ]

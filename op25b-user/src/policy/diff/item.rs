@@ -5,11 +5,13 @@
 
 use std::hash::Hash;
 
+use jiff::SignedDuration;
+
 use crate::{
     exemption::Terms,
     policy::model::{
-        Block, EnforceFrom, Exemption, ExemptionLimits, Interface, Nat64Prefix, Pool, Prefix, Prohibit,
-        Relay, Remember, Subscribers,
+        Block, EnforceFrom, Exemption, ExemptionLimits, Interface, Nat64Prefix, Pool, Prefix, Privacy,
+        Prohibit, Relay, Remember, Subscribers,
     },
 };
 
@@ -192,6 +194,32 @@ impl DiffItem for Subscribers {
             }
         };
         vec![("ipv6_prefix", one(ipv6_prefix)), ("remember", remember)]
+    }
+
+    fn is_equal(&self, other: &Self) -> bool {
+        self == other
+    }
+}
+
+impl DiffItem for Privacy {
+    type Key<'a> = ();
+
+    fn key(&self) {}
+
+    fn label(&self) -> String {
+        "privacy".into()
+    }
+
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        let Self {
+            retain,
+            monitor_retain,
+        } = self;
+        let time = |time: &Option<SignedDuration>| match time {
+            Some(time) => Value::One(format!("{time:#}")),
+            None => one(&"forever"),
+        };
+        vec![("retain", time(retain)), ("monitor_retain", time(monitor_retain))]
     }
 
     fn is_equal(&self, other: &Self) -> bool {

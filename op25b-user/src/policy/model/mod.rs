@@ -6,6 +6,7 @@ mod nat64;
 mod pause;
 mod policy;
 mod position;
+mod privacy;
 mod reached;
 mod rule;
 mod word;
@@ -18,6 +19,7 @@ pub use self::{
     pause::{Pause, Pauses},
     policy::{Block, EnforceFrom, Interface, Policy, Pool, Prohibit, Relay, Remember, Subscribers},
     position::{FileNumber, List, Position, Prefix},
+    privacy::Privacy,
     reached::{ReachedDate, ReachedDates},
     rule::{Flow, Rule, RuleDescription},
     word::{Action, Handling, Inbound, Match, Mpls, PoolMode, Role, Tunnel, Wait, Word, XdpMode},

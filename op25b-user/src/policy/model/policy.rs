@@ -14,6 +14,7 @@ use super::{
     limits::ExemptionLimits,
     nat64::Nat64,
     position::{List, Position, Prefix},
+    privacy::Privacy,
     reached::ReachedDates,
     word::{Action, Handling, Inbound, Match, Mpls, PoolMode, Role, Tunnel, Wait, XdpMode},
 };
@@ -33,6 +34,8 @@ pub struct Policy {
     pub relays: Vec<Relay>,
     /// Under which prefixes subscribers reach IPv4 relays and destinations through a translator.
     pub nat64: Nat64,
+    /// How long is kept what is recorded of subscribers.
+    pub privacy: Privacy,
     /// The exemptions: those of the file in its order, those of its lists, then those of the store.
     pub exemptions: Vec<Exemption>,
     /// The limits of exemptions that are added at run time.

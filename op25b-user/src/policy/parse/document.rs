@@ -11,7 +11,7 @@ use super::{
     interface, limits,
     lists::{ListFiles, ListTexts, Loading, Members, Named},
     mapping::{duplicate_key, known_key},
-    nat64,
+    nat64, privacy,
     rules::{self, Listed, Taken},
     seen::Seen,
     subscribers,
@@ -19,7 +19,9 @@ use super::{
 };
 use crate::policy::{
     diagnostics::{Code, Diagnostic, Report, Span, lint},
-    model::{Block, Exemption, ExemptionLimits, Interface, Nat64, Nat64Prefix, Policy, Pool, Relay, Role},
+    model::{
+        Block, Exemption, ExemptionLimits, Interface, Nat64, Nat64Prefix, Policy, Pool, Privacy, Relay, Role,
+    },
 };
 
 pub(super) const KEYS: &[&str] = &[
@@ -30,6 +32,7 @@ pub(super) const KEYS: &[&str] = &[
     "pools",
     "relays",
     "nat64",
+    "privacy",
     "exemptions",
     EXEMPTIONS_FROM,
     "exemption_max_age",
@@ -43,6 +46,7 @@ const WHOLE: &[&str] = &[
     "version",
     "block",
     "subscribers",
+    "privacy",
     EXEMPTIONS_FROM,
     "exemption_max_age",
     "exemption_widest",
@@ -106,6 +110,7 @@ struct Document<'t> {
     pools: Vec<Pool>,
     relays: Vec<Relay>,
     nat64: Vec<Nat64Prefix>,
+    privacy: Privacy,
     exemptions: Vec<Exemption>,
     limits: ExemptionLimits,
 
@@ -143,6 +148,11 @@ impl<'t> Items<'t> for Document<'t> {
             "subscribers" => {
                 if let Some(written) = subscribers::subscribers(&mut self.context, value) {
                     self.subscribers = written;
+                }
+            }
+            "privacy" => {
+                if let Some(privacy) = privacy::privacy(&mut self.context, value) {
+                    self.privacy = privacy;
                 }
             }
             EXEMPTIONS_FROM => {
@@ -238,6 +248,7 @@ impl<'t> Document<'t> {
             pools: Vec::new(),
             relays: Vec::new(),
             nat64: Vec::new(),
+            privacy: Privacy::default(),
             exemptions: Vec::new(),
             limits: ExemptionLimits::default(),
             pool_lists: Vec::new(),
@@ -310,6 +321,7 @@ impl<'t> Document<'t> {
             pools,
             relays,
             nat64,
+            privacy,
             mut exemptions,
             limits,
             ..
@@ -323,6 +335,7 @@ impl<'t> Document<'t> {
             pools,
             relays,
             nat64: Nat64::new(nat64),
+            privacy,
             exemptions,
             exemption_limits: limits,
             lists,

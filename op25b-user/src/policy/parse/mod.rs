@@ -11,6 +11,7 @@ mod mapping;
 mod nat64;
 mod prefix;
 mod prefix_list;
+mod privacy;
 mod rules;
 mod seen;
 mod spelling;
@@ -34,7 +35,7 @@ pub use self::{
 };
 
 /// The keys of each mapping of a policy file.
-pub const KEYS: [&[&str]; 8] = [
+pub const KEYS: [&[&str]; 9] = [
     document::KEYS,
     interface::INTERFACE_KEYS,
     block::BLOCK_KEYS,
@@ -43,4 +44,5 @@ pub const KEYS: [&[&str]; 8] = [
     rules::RELAY_KEYS,
     rules::EXEMPTION_KEYS,
     limits::WIDEST_KEYS,
+    privacy::PRIVACY_KEYS,
 ];

@@ -82,6 +82,7 @@ impl<'p> Side<'p> {
                 pools: Vec::new(),
                 relays: policy.relays.clone(),
                 nat64: policy.nat64.clone(),
+                privacy: policy.privacy,
                 exemptions: Vec::new(),
                 exemption_limits: policy.exemption_limits,
                 lists: Vec::new(),

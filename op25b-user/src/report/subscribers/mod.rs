@@ -1,11 +1,13 @@
 //! The report of `op25b subscribers`: which subscribers meet the filter, how often and since when.
 
+mod overdue;
 mod pools;
 mod query;
 mod read;
 mod row;
 mod top;
 
+pub(crate) use overdue::overdue;
 pub use query::{SortOrder, SubscriberQuery};
 pub(crate) use read::{FilterRecords, attempts, subscribers_of};
 pub use read::{SubscribersError, subscribers};

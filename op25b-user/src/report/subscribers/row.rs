@@ -146,6 +146,18 @@ impl Times {
         Timestamp::from_second(at.as_second()).unwrap_or(at)
     }
 
+    /// A clock at an instant, of a machine that was started at another.
+    #[cfg(test)]
+    pub(super) fn fake(now: Timestamp, boot: Timestamp) -> Self {
+        Self { now, boot }
+    }
+
+    /// An instant as a record has it.
+    #[cfg(test)]
+    pub(super) fn seen(self, at: Timestamp) -> u32 {
+        u32::try_from(at.duration_since(self.boot).as_secs()).unwrap() + 1
+    }
+
     pub(super) fn since(self, seen: u32) -> SignedDuration {
         self.now.duration_since(self.at(seen))
     }

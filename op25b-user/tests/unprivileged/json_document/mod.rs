@@ -149,6 +149,7 @@ pub fn reloaded() -> Value {
         "pools",
         "relays",
         "nat64",
+        "privacy",
         "exemptions",
         "exemption_limits",
     ] {

@@ -1,0 +1,33 @@
+//! How long is kept what is recorded of subscribers.
+
+use jiff::SignedDuration;
+
+/// How long is kept what is recorded of subscribers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Privacy {
+    /// How long after a subscriber's last packet what is recorded of them is kept; `None` for ever.
+    pub retain: Option<SignedDuration>,
+    /// The same in a pool that is only monitored; and how long after the date of its enforcement what was recorded until then is kept.
+    pub monitor_retain: Option<SignedDuration>,
+}
+
+impl Privacy {
+    /// The shortest time that something is kept: what is too old is removed within an hour.
+    pub const SHORTEST: SignedDuration = SignedDuration::from_hours(1);
+
+    /// The shorter of the times, for what is of pools in any mode.
+    #[must_use]
+    pub fn shortest(self) -> Option<SignedDuration> {
+        self.retain.into_iter().chain(self.monitor_retain).min()
+    }
+}
+
+impl Default for Privacy {
+    fn default() -> Self {
+        let retain = Some(SignedDuration::from_hours(90 * 24));
+        Self {
+            retain,
+            monitor_retain: retain,
+        }
+    }
+}
