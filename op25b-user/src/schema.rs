@@ -41,6 +41,8 @@ pub enum Schema {
     Problem,
     /// The outcome of a reload.
     Reload,
+    /// What subscribers or customers did in a period.
+    Report,
     /// What is enforced.
     Status,
     /// Subscribers whose packets were blocked.
@@ -67,6 +69,7 @@ impl Schema {
         Self::Pause,
         Self::Problem,
         Self::Reload,
+        Self::Report,
         Self::Status,
         Self::Subscribers,
     ];
@@ -92,6 +95,7 @@ impl Schema {
             Self::Pause => "op25b.pause/1",
             Self::Problem => "op25b.problem/1",
             Self::Reload => "op25b.reload/1",
+            Self::Report => "op25b.report/1",
             Self::Status => "op25b.status/1",
             Self::Subscribers => "op25b.subscribers/1",
         }

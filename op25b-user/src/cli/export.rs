@@ -2,30 +2,24 @@
 
 use std::{
     io::{BufWriter, Write as _, stdout},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
 };
 
-use anyhow::ensure;
 use clap::{Args as ClapArgs, Subcommand};
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
-    EXIT_NO, EXIT_NOT_RUNNING,
-    daemon::{Response, ask},
-    exempt::Offline,
-    json,
+    EXIT_NO, EXIT_NOT_RUNNING, json,
     paths::Paths,
-    policy_file, problem,
+    policy_source::{self, Source},
+    problem,
 };
 use crate::{
-    api::{Problem, ProblemKind},
-    daemon::client::Listing,
-    exemption::Terms,
-    policy::{self, Policy, characters::printable, pool_addresses::PoolAddresses, prefix_set::PrefixSet},
+    api::Problem,
+    policy::{pool_addresses::PoolAddresses, prefix_set::PrefixSet},
     schema::Schema,
-    store::State,
 };
 
 /// Write lists for other systems, made of the policy and its exemptions.
@@ -77,28 +71,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// A policy, and the exemptions that apply to it.
-struct Source {
-    file: PathBuf,
-    policy: Policy,
-    exemptions: Vec<Terms>,
-}
-
 fn prefixes(args: &PrefixArgs) -> anyhow::Result<ExitCode> {
-    let source = if let Some(path) = &args.policy {
-        Source::of_file(policy_file::read(path)?)
-    } else if let Some(source) = enforced(&args.paths)? {
-        source
-    } else {
-        let why = "no filter is running here; `--policy FILE` reads a policy file";
-        let problem = Problem::new(ProblemKind::NotRunning, why);
-        return problem::refuse(&problem, args.json, EXIT_NOT_RUNNING);
+    let Some(source) = Source::read(args.policy.as_deref(), &args.paths)? else {
+        return problem::refuse(&policy_source::no_policy(), args.json, EXIT_NOT_RUNNING);
     };
     let chosen = match source.chosen(&args.pools) {
         Ok(chosen) => chosen,
         Err(why) => return problem::refuse(&Problem::not_found(why), args.json, EXIT_NO),
     };
-    let addresses = PoolAddresses::of_each(&source.policy, source.exemptions.iter(), Timestamp::now());
+    let terms = source.exemptions.iter().map(|exempt| &exempt.terms);
+    let addresses = PoolAddresses::of_each(&source.policy, terms, Timestamp::now());
     let set = |index: usize| {
         let PoolAddresses { all, exempt, .. } = &addresses[index];
         if args.without_exempt {
@@ -130,85 +112,4 @@ fn prefixes(args: &PrefixArgs) -> anyhow::Result<ExitCode> {
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
-}
-
-impl Source {
-    fn of_file(file: policy::File) -> Self {
-        let exemptions = file.policy.exemptions.iter();
-        Self {
-            exemptions: exemptions.map(|exemption| exemption.terms.clone()).collect(),
-            file: file.path,
-            policy: file.policy,
-        }
-    }
-
-    /// The indices of the pools with these names; of all pools without names.
-    fn chosen(&self, names: &[String]) -> Result<Vec<usize>, String> {
-        let pools = &self.policy.pools;
-        if names.is_empty() {
-            return Ok((0..pools.len()).collect());
-        }
-        let index = |name: &String| {
-            pools.iter().position(|pool| pool.name == *name).ok_or_else(|| {
-                let names: Vec<_> = pools.iter().map(|pool| &*pool.name).collect();
-                format!(
-                    "there is no pool {}; the pools are {}",
-                    printable(name),
-                    printable(&names.join(", "))
-                )
-            })
-        };
-        let mut chosen: Vec<_> = names.iter().map(index).collect::<Result<_, _>>()?;
-        chosen.sort_unstable();
-        chosen.dedup();
-        Ok(chosen)
-    }
-}
-
-/// The policy that is enforced here, with the exemptions of its file and of the store; `None` if no filter runs.
-fn enforced(paths: &Paths) -> anyhow::Result<Option<Source>> {
-    let listing = Listing::default();
-    let asked = ask(paths, async |client| {
-        let report = client.status().await?;
-        Ok((report, client.list(&listing).await?))
-    })?;
-    let (policy, exemptions, file) = match asked {
-        Response::Done((report, exemptions)) => {
-            let (path, sha256) = (report.policy_file.unwrap_or_default(), report.policy_sha256);
-            let file = read_as_loaded(&path, &sha256.unwrap_or_default())?;
-            (file.policy, exemptions, file.path)
-        }
-        Response::Refused(problem) => return Err((*problem).into()),
-        Response::NoDaemon => {
-            let offline = Offline::open(paths)?;
-            let Some((policy, file)) = offline.policy_file() else {
-                // Without the policy there are no pools: what was left out is why there is nothing to print.
-                ensure!(offline.left_out.is_empty(), "{}", offline.left_out.join("; "));
-                return Ok(None);
-            };
-            let (policy, file) = (Policy::clone(policy), file.to_owned());
-            offline.say_so();
-            (policy, offline.list(&listing)?, file)
-        }
-    };
-    let active = exemptions
-        .into_iter()
-        .filter(|exemption| exemption.state == State::Active);
-    Ok(Some(Source {
-        exemptions: active.map(|exemption| exemption.terms).collect(),
-        file,
-        policy,
-    }))
-}
-
-/// The policy file, if it is still the one that was loaded.
-fn read_as_loaded(path: &Path, sha256: &str) -> anyhow::Result<policy::File> {
-    let file = policy::read(path)?;
-    ensure!(
-        file.sha256 == sha256,
-        "{path} has been changed since it was loaded: `op25b reload` enforces it, or read the file as it is now with \
-         `--policy {path}`",
-        path = path.display()
-    );
-    Ok(file)
 }

@@ -1,5 +1,6 @@
 //! The command line: one file for each subcommand.
 
+mod activity;
 mod check;
 mod completion;
 mod confirm;
@@ -19,8 +20,10 @@ mod paths;
 mod pause;
 pub mod pipe;
 mod policy_file;
+mod policy_source;
 mod problem;
 mod reload;
+mod report;
 mod run;
 mod status;
 mod stderr;
@@ -88,6 +91,7 @@ pub enum Command {
     Stop(stop::Args),
     Status(status::Args),
     Subscribers(subscribers::Args),
+    Report(report::Args),
     Metrics(metrics::Args),
     Explain(explain::Args),
     Diagnose(diagnose::Args),
@@ -150,6 +154,7 @@ impl Command {
             Self::Stop(args) => stop::run(args),
             Self::Status(args) => status::run(args),
             Self::Subscribers(args) => subscribers::run(args),
+            Self::Report(args) => report::run(args),
             Self::Metrics(args) => metrics::run(args),
             Self::Explain(args) => explain::run(args),
             Self::Diagnose(args) => diagnose::run(args),

@@ -43,7 +43,8 @@ pub use replace::{
 };
 pub use settings::{Disagreement, Settings};
 pub use stats::{
-    Counters, FrameKind, Misses, NotIp, NotIpByIndex, PoolStart, PoolStarts, SubscriberRecords, destinations,
+    Counters, FrameKind, Misses, NotIp, NotIpByIndex, PoolStart, PoolStarts, SubscriberRecords,
+    destination_error, destinations,
 };
 pub(crate) use stats::{Erased, Erasure};
 pub(crate) use sys::xdp_features::XdpFeatures;

@@ -1,5 +1,6 @@
 //! Reports for people and scripts: status, subscribers, exemptions and metrics, from the state of the other modules.
 
+pub(crate) mod activity;
 mod daemon;
 mod diagnosis;
 pub(crate) mod doctor;
@@ -8,6 +9,7 @@ pub mod exemptions;
 mod explained;
 pub(crate) mod here;
 mod impact;
+mod index;
 mod metrics;
 mod not_in_force;
 mod paused;

@@ -17,4 +17,5 @@ mod policy_lists;
 mod policy_robustness;
 mod policy_tables;
 mod reliability_document;
+mod report_command;
 mod texts;

@@ -75,7 +75,7 @@ pub struct Args {
 }
 
 /// A prefix, or an address alone.
-fn prefix(text: &str) -> Result<IpNet, String> {
+pub(super) fn prefix(text: &str) -> Result<IpNet, String> {
     match text.parse::<IpNet>() {
         Ok(net) => Ok(net.trunc()),
         Err(_) => policy::parse_prefix(text),

@@ -11,7 +11,7 @@ mod subscribers;
 pub use counters::Counters;
 pub use not_ip::{FrameKind, NotIp, NotIpByIndex};
 pub use pool_starts::{PoolStart, PoolStarts};
-pub use subscribers::{Misses, SubscriberRecords, destinations};
+pub use subscribers::{Misses, SubscriberRecords, destination_error, destinations};
 pub(crate) use {
     counters::CounterTable,
     erase::{Erased, Erasure},

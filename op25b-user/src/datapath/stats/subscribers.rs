@@ -195,6 +195,24 @@ pub fn destinations(sketch: u64) -> u32 {
     rounded
 }
 
+/// The standard error of [`destinations`], from the same paper. `None` if it is not known how many there are: all 64 bits are set.
+#[must_use]
+pub fn destination_error(sketch: u64) -> Option<u32> {
+    const BITS: f64 = 64.0;
+    if sketch == u64::MAX {
+        return None;
+    }
+    let load = f64::from(destinations(sketch)) / BITS;
+    let error = (BITS * (load.exp() - load - 1.0)).sqrt();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 0 and 64"
+    )]
+    let rounded = error.round() as u32;
+    Some(rounded)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,6 +12,7 @@ pub(crate) use self::{
     columns::{Columns, SOURCE},
     format::Format,
     mistakes::Mistakes,
+    spreadsheet::guarded,
     write::{CsvOptions, Row, write},
 };
 use super::{ImportRow, file_terms};

@@ -11,7 +11,7 @@ const FORMULA: [char; 11] = [
 ];
 
 /// The cell of a file that a spreadsheet opens.
-pub(super) fn guarded(cell: &str) -> Cow<'_, str> {
+pub(crate) fn guarded(cell: &str) -> Cow<'_, str> {
     if cell.trim_start_matches('\'').starts_with(FORMULA) {
         Cow::Owned(format!("'{cell}"))
     } else {

@@ -9,11 +9,13 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use op25b_common::{Reason, Verdict};
 
-use super::index::Index;
-use crate::policy::{
-    Exemption, Flow, Handling, Policy, Pool, Prefix, Rule,
-    reference::{self, Expected},
-    sample_destination,
+use crate::{
+    policy::{
+        Exemption, Flow, Handling, Policy, Pool, Prefix, Rule,
+        reference::{self, Expected},
+        sample_destination,
+    },
+    report::index::Index,
 };
 
 /// The most destinations of exemptions that are examined for one source.

@@ -2,7 +2,6 @@
 
 mod compare;
 mod compute;
-mod index;
 #[cfg(test)]
 mod tests;
 mod text;

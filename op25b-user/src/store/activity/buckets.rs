@@ -2,6 +2,7 @@
 
 use ipnet::IpNet;
 use jiff::Timestamp;
+use serde::Serialize;
 
 /// What a subscriber did in a bucket of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,4 +39,13 @@ pub struct BucketQuery {
     pub since: Option<Timestamp>,
     /// Those with a packet before this time.
     pub until: Option<Timestamp>,
+}
+
+/// Which time a history has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Covered {
+    /// The oldest bucket has no packet from before this; none if there is no bucket.
+    pub oldest: Option<Timestamp>,
+    /// Up to when the kernel was read.
+    pub read_until: Option<Timestamp>,
 }

@@ -14,7 +14,7 @@ mod tests;
 mod write;
 
 pub use self::{
-    buckets::{Bucket, BucketQuery},
+    buckets::{Bucket, BucketQuery, Covered},
     read::ActivityReader,
     reading::{Counted, Reading},
     write::{ActivityStore, Kept, OpenedActivity, Removed},

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, types::Type};
 
-use super::{Bucket, BucketQuery, key, schema::ACTIVITY};
+use super::{Bucket, BucketQuery, Covered, key, schema::ACTIVITY};
 use crate::store::{StoreError, sqlite::disposable};
 
 /// How many ranges of subscribers are looked up one by one in each bucket. More are read as one, and compared.
@@ -31,6 +31,26 @@ impl ActivityReader {
             connection,
             file: ACTIVITY.database.path(state_dir),
         }))
+    }
+
+    /// When the oldest bucket begins that is kept, and up to when the kernel was read.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn covered(&self) -> Result<Covered, StoreError> {
+        let sql = "SELECT (SELECT min(first) FROM buckets), (SELECT read_until FROM state)";
+        let read = self.connection.query_row(sql, [], |row| {
+            let at = |column| {
+                let seconds: Option<i64> = row.get(column)?;
+                seconds.map(|seconds| time(column, seconds)).transpose()
+            };
+            Ok(Covered {
+                oldest: at(0)?,
+                read_until: at(1)?,
+            })
+        });
+        read.map_err(|error| disposable::error_of(&self.connection, &self.file, error))
     }
 
     /// Visits the buckets that match, by ascending start, then by subscriber. All are of one moment: what the daemon writes or

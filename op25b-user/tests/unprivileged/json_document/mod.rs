@@ -17,6 +17,7 @@ use crate::{
         scene::{Scene, exemption, explained},
     },
     json_document::examples::{WRITE, example, write_if_asked},
+    report_command::write_history,
 };
 
 const ID: &str = "01KAXQ3T5BH6Z8W2N4R7C9D1EF";
@@ -208,6 +209,7 @@ fn each_example_is_what_op25b_writes() {
         "customers.csv",
         "customer,prefixes\n株式会社サンプル,198.51.100.8/29\n",
     );
+    write_history(&scene.path("state"));
     for (schema, words) in [
         (Schema::Check, "check --json policy.yaml"),
         (
@@ -231,6 +233,10 @@ fn each_example_is_what_op25b_writes() {
             "export prefixes --policy policy.yaml --without-exempt --json",
         ),
         (Schema::Reload, "reload --confirm 5m --json"),
+        (
+            Schema::Report,
+            "report --policy policy.yaml --since 2025-03-01T00:00:00Z --until 2025-03-08T00:00:00Z --src 198.51.100.0/24 --json",
+        ),
         (Schema::Confirm, "confirm --json"),
         (Schema::Pause, "pause --reason OPS-812 --json"),
         (Schema::Problem, "exempt remove 01KAXQ3T --reason moved --json"),

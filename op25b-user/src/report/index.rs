@@ -40,13 +40,24 @@ impl Index {
 
     /// The items around an address, each with the prefix: the longest prefixes first, then in the order of the items.
     pub(super) fn around(&self, address: IpAddr) -> Vec<(usize, IpNet)> {
-        let lengths = if address.is_ipv4() { &self.v4 } else { &self.v6 };
-        let nets = lengths.iter().rev().filter_map(|length| {
-            let net = IpNet::new(address, *length).ok()?.trunc();
-            Some((net, self.items.get(&net)?))
-        });
-        nets.flat_map(|(net, items)| items.iter().map(move |item| (*item, net)))
+        self.nets_around(address)
+            .flat_map(|(net, items)| items.iter().map(move |item| (*item, net)))
             .collect()
+    }
+
+    /// The prefixes around an address with their items, the longest prefixes first.
+    fn nets_around(&self, address: IpAddr) -> impl Iterator<Item = (IpNet, &[usize])> {
+        let lengths = if address.is_ipv4() { &self.v4 } else { &self.v6 };
+        lengths.iter().rev().filter_map(move |length| {
+            let net = IpNet::new(address, *length).ok()?.trunc();
+            Some((net, self.items.get(&net)?.as_slice()))
+        })
+    }
+
+    /// The item with the longest prefix around an address.
+    pub(super) fn longest(&self, address: IpAddr) -> Option<usize> {
+        self.nets_around(address)
+            .find_map(|(_, items)| items.first().copied())
     }
 
     /// The first addresses of the prefixes inside another one, at most so many.
