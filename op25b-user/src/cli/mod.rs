@@ -16,6 +16,7 @@ mod export;
 mod json;
 pub mod logging;
 mod metrics;
+mod notices;
 mod paths;
 mod pause;
 pub mod pipe;
@@ -92,6 +93,7 @@ pub enum Command {
     Status(status::Args),
     Subscribers(subscribers::Args),
     Report(report::Args),
+    Notices(notices::Args),
     Metrics(metrics::Args),
     Explain(explain::Args),
     Diagnose(diagnose::Args),
@@ -155,6 +157,7 @@ impl Command {
             Self::Status(args) => status::run(args),
             Self::Subscribers(args) => subscribers::run(args),
             Self::Report(args) => report::run(args),
+            Self::Notices(args) => notices::run(args),
             Self::Metrics(args) => metrics::run(args),
             Self::Explain(args) => explain::run(args),
             Self::Diagnose(args) => diagnose::run(args),

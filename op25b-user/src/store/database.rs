@@ -11,10 +11,12 @@ pub(crate) enum Database {
     Activity,
     /// Which customer had which address, and when.
     Sessions,
+    /// Which customers were written to, and when.
+    Notices,
 }
 
 impl Database {
-    const ALL: [Self; 3] = [Self::Exemptions, Self::Activity, Self::Sessions];
+    const ALL: [Self; 4] = [Self::Exemptions, Self::Activity, Self::Sessions, Self::Notices];
 
     /// The name of its file.
     pub(crate) const fn file_name(self) -> &'static str {
@@ -22,6 +24,7 @@ impl Database {
             Self::Exemptions => "exemptions.db",
             Self::Activity => "activity.db",
             Self::Sessions => "sessions.db",
+            Self::Notices => "notices.db",
         }
     }
 
@@ -40,6 +43,7 @@ impl Database {
             Self::Exemptions => "exemption store",
             Self::Activity => "history of activity",
             Self::Sessions => "session store",
+            Self::Notices => "record of notices",
         }
     }
 }
@@ -56,6 +60,7 @@ mod tests {
             ("activity.db", "history of activity"),
             ("activity.db-wal", "history of activity"),
             ("sessions.db", "session store"),
+            ("notices.db-shm", "record of notices"),
         ] {
             assert_eq!(
                 Database::noun_of(Path::new("/var/lib/op25b").join(file).as_path()),

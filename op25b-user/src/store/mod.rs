@@ -8,6 +8,7 @@ mod database;
 #[cfg(test)]
 pub(crate) mod fake;
 pub mod ids;
+pub mod notices;
 mod operation;
 mod record;
 pub mod sessions;

@@ -9,6 +9,7 @@ mod export_command;
 mod fuzz_lock;
 mod json_document;
 mod json_errors;
+mod notices_command;
 mod parser;
 mod policy_diagnostics;
 mod policy_examples;

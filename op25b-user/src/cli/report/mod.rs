@@ -6,6 +6,8 @@ mod html;
 mod judgement;
 mod table;
 
+pub(super) use self::table::not_attributed;
+
 use std::{
     io::{BufWriter, Write as _, stdout},
     process::ExitCode,

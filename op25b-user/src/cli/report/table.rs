@@ -142,7 +142,7 @@ pub(super) fn gaps<K>(report: &Report<'_, K>, time_zone: &TimeZone) -> Vec<Strin
 }
 
 /// What no customer is named for.
-pub(super) fn not_attributed(rest: &NotAttributed) -> Vec<String> {
+pub(in crate::cli) fn not_attributed(rest: &NotAttributed) -> Vec<String> {
     let of = |sum: &Sum, why: &str| {
         let count = |count| usize::try_from(count).unwrap_or(usize::MAX);
         (sum.rows > 0).then(|| {

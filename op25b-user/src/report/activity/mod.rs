@@ -18,4 +18,5 @@ pub(crate) use self::{
     row::{Row, subscriber},
     rules::{Exempt, Mode, Rules},
     tallies::Tallies,
+    tally::Tally,
 };

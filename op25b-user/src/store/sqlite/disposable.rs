@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::{
     error::ErrorMap,
-    files::{Files, beside, exists, make_dir, remove},
+    files::{Files, beside, exists, give_to_owner_of, make_dir, remove},
     formats::{Contents, Formats},
     open::{self, LOG_SIZE},
     read_only,
@@ -60,6 +60,7 @@ impl Disposable {
         let contents = self.formats.contents(&connection, &file)?;
         self.set_up(&mut connection, contents)
             .map_err(ErrorMap::with(&connection, &file))?;
+        give_to_owner_of(state_dir, &file).map_err(&system)?;
         Ok(connection)
     }
 

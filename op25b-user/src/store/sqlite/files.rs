@@ -4,7 +4,7 @@ use std::{
     ffi::OsString,
     fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io::{self, Read as _},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, lchown},
     path::{Path, PathBuf},
 };
 
@@ -136,6 +136,21 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     name.into()
+}
+
+/// Gives a database that root made, with the files beside it, to the owner of the directory: the daemon, which has no privileges.
+pub(super) fn give_to_owner_of(dir: &Path, file: &Path) -> io::Result<()> {
+    let owner = fs::metadata(dir)?;
+    for path in ["", "-wal", "-shm"].map(|suffix| beside(file, suffix)) {
+        let Ok(of_file) = fs::symlink_metadata(&path) else {
+            continue;
+        };
+        if (of_file.uid(), of_file.gid()) != (owner.uid(), owner.gid()) {
+            step()?;
+            lchown(&path, Some(owner.uid()), Some(owner.gid()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether SQLite would write to a file of this format, as far as its header can be read. SQLite itself reports only that
