@@ -43,6 +43,10 @@ pub enum Schema {
     Reload,
     /// What subscribers or customers did in a period.
     Report,
+    /// The outcome of an import of sessions.
+    SessionImport,
+    /// A list of sessions.
+    SessionList,
     /// What is enforced.
     Status,
     /// Subscribers whose packets were blocked.
@@ -70,6 +74,8 @@ impl Schema {
         Self::Problem,
         Self::Reload,
         Self::Report,
+        Self::SessionImport,
+        Self::SessionList,
         Self::Status,
         Self::Subscribers,
     ];
@@ -96,6 +102,8 @@ impl Schema {
             Self::Problem => "op25b.problem/1",
             Self::Reload => "op25b.reload/1",
             Self::Report => "op25b.report/1",
+            Self::SessionImport => "op25b.session-import/1",
+            Self::SessionList => "op25b.session-list/1",
             Self::Status => "op25b.status/1",
             Self::Subscribers => "op25b.subscribers/1",
         }

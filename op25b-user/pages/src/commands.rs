@@ -90,8 +90,9 @@ fn append_document(roff: &mut Roff, command: &Command) -> anyhow::Result<()> {
             }
         }
         [_, "exempt"] => markdown::append(roff, document::EXEMPTIONS),
-        // Their page is that of `exempt`.
-        [_, "exempt", ..] => {}
+        [_, "sessions"] => markdown::append(roff, document::SESSIONS),
+        // Their page is that of the command above them.
+        [_, "exempt" | "sessions", ..] => {}
         _ => {
             let is_of = |heading: &str| heading.split(" and ").any(|command| command == name);
             let found = document::sections(document::CLI).find(|(heading, _)| is_of(heading));

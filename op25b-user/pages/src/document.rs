@@ -2,10 +2,12 @@
 
 use anyhow::Context as _;
 
-/// Every command but `exempt`.
+/// Every command but `exempt` and `sessions`.
 pub const CLI: &str = include_str!("../../../docs/cli.md");
 /// `exempt`.
 pub const EXEMPTIONS: &str = include_str!("../../../docs/exemptions.md");
+/// `sessions`.
+pub const SESSIONS: &str = include_str!("../../../docs/sessions.md");
 /// The policy file.
 pub const POLICY: &str = include_str!("../../../docs/policy.md");
 

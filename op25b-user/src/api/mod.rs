@@ -10,8 +10,10 @@ mod operations;
 mod pause;
 mod position;
 mod problem;
+mod sessions;
 mod sort;
 
+pub(crate) use self::sessions::shown_prefix;
 pub use self::{
     changes::{
         Added, ExtendExemption, Extended, ImportExemptions, Imported, RemoveExemptions, Removed,
@@ -24,6 +26,7 @@ pub use self::{
     pause::{PauseAnswer, PauseRequest, ResumeRequest},
     position::FilePosition,
     problem::{Problem, ProblemKind, RowProblem},
+    sessions::{ImportedSessions, NewSession, SessionList},
     sort::{Direction, SortKey, sort_keys},
 };
 pub use crate::exemption::{ImportRow, NewExemption};

@@ -13,6 +13,7 @@ mod elsewhere;
 mod exempt;
 mod explain;
 mod export;
+mod import_file;
 mod json;
 pub mod logging;
 mod metrics;
@@ -26,6 +27,7 @@ mod problem;
 mod reload;
 mod report;
 mod run;
+mod sessions;
 mod status;
 mod stderr;
 mod stop;
@@ -99,6 +101,7 @@ pub enum Command {
     Diagnose(diagnose::Args),
     Doctor(doctor::Args),
     Exempt(exempt::Args),
+    Sessions(sessions::Args),
     Export(export::Args),
 }
 
@@ -163,6 +166,7 @@ impl Command {
             Self::Diagnose(args) => diagnose::run(args),
             Self::Doctor(args) => doctor::run(args),
             Self::Exempt(args) => exempt::run(args),
+            Self::Sessions(args) => sessions::run(args),
             Self::Export(args) => export::run(args),
         }
     }

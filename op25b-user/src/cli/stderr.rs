@@ -2,6 +2,10 @@
 
 use std::{fmt, io::Write as _};
 
+use anstyle::{AnsiColor, Style};
+
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+
 /// Writes text, coloured on a terminal only.
 pub(super) fn text(text: impl fmt::Display) {
     // Nobody reads it: stderr is closed, or the disk behind it is full.
@@ -11,4 +15,11 @@ pub(super) fn text(text: impl fmt::Display) {
 /// Writes a line.
 pub(super) fn line(line: impl fmt::Display) {
     text(format_args!("{line}\n"));
+}
+
+/// Writes warnings, each in a line.
+pub(super) fn warn(warnings: &[String]) {
+    for warning in warnings {
+        line(format_args!("{WARNING}warning{WARNING:#}: {warning}"));
+    }
 }

@@ -19,4 +19,5 @@ mod policy_robustness;
 mod policy_tables;
 mod reliability_document;
 mod report_command;
+mod sessions_command;
 mod texts;

@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use clap::Args as ClapArgs;
 
-use super::output::{refuse, sent_end, warn, write_exemption, write_verdict};
+use super::output::{refuse, sent_end, write_exemption, write_verdict};
 use crate::{
     api::ExtendExemption,
-    cli::{daemon::change, json, paths::Paths},
+    cli::{daemon::change, json, paths::Paths, stderr::warn},
     schema::Schema,
 };
 

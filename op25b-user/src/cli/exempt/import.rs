@@ -6,18 +6,22 @@ use std::{
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
-    time::Duration,
 };
 
 use anyhow::{Context as _, ensure};
 use clap::Args as ClapArgs;
-use indicatif::{ProgressBar, ProgressStyle};
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::output::{refuse, warn};
+use super::output::refuse;
 use crate::{
     api::{ImportExemptions, ImportRow, Imported, Problem, ProblemKind, RowProblem},
-    cli::{daemon::change, json, paths::Paths, stderr},
+    cli::{
+        daemon::change,
+        import_file::{bar, mapping, spin},
+        json,
+        paths::Paths,
+        stderr::{self, warn},
+    },
     counted::counted,
     exemption::formats::{self, Columns, Contents, Format, Mistakes, SOURCE, STORE},
     schema::Schema,
@@ -169,15 +173,6 @@ impl Args {
     }
 }
 
-/// Parses `FIELD=COLUMN`.
-fn mapping(text: &str) -> anyhow::Result<(String, String)> {
-    let (field, column) = text
-        .split_once('=')
-        .filter(|(_, column)| !column.trim().is_empty())
-        .context("write FIELD=COLUMN, such as customer='Circuit Name'")?;
-    Ok((field.to_owned(), column.to_owned()))
-}
-
 fn parse(format: Format, columns: &Columns, bytes: &[u8]) -> Result<Contents, Mistakes> {
     let bar = bar("reading", bytes.len() as u64);
     let time_zone = TimeZone::system();
@@ -201,9 +196,7 @@ fn upload(args: &Args, exemptions: Vec<ImportRow>) -> anyhow::Result<Result<Impo
                 Arc::new(move |sent| {
                     shown.set_position(sent);
                     if sent == length {
-                        shown.set_style(ProgressStyle::default_spinner());
-                        shown.set_message("the daemon checks and stores them");
-                        shown.enable_steady_tick(Duration::from_millis(100));
+                        spin(&shown, "the daemon checks and stores them");
                     }
                 })
             })
@@ -211,13 +204,6 @@ fn upload(args: &Args, exemptions: Vec<ImportRow>) -> anyhow::Result<Result<Impo
     });
     bar.finish_and_clear();
     answer
-}
-
-/// A progress bar on stderr if that is a terminal, otherwise nothing.
-fn bar(what: &'static str, length: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg} [{bar:40}] {bytes}/{total_bytes}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(length).with_style(style).with_message(what)
 }
 
 fn report(mistakes: &Mistakes, args: &Args) -> anyhow::Result<ExitCode> {

@@ -5,7 +5,6 @@ use std::{
     process::ExitCode,
 };
 
-use anstyle::{AnsiColor, Style};
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{show, words};
@@ -14,8 +13,6 @@ use crate::{
     cli::{EXIT_FAILED, EXIT_NO, problem, stderr},
     time::Reader,
 };
-
-const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 
 /// Prints why a request was refused. The exit code distinguishes a wrong request from a failure of the daemon.
 pub(super) fn refuse(problem: &Problem, json: bool, file: Option<&str>) -> anyhow::Result<ExitCode> {
@@ -36,13 +33,6 @@ pub(super) fn refuse(problem: &Problem, json: bool, file: Option<&str>) -> anyho
         EXIT_NO
     };
     problem::refuse(problem, json, code)
-}
-
-/// Prints warnings.
-pub(super) fn warn(warnings: &[String]) {
-    for warning in warnings {
-        stderr::line(format_args!("{WARNING}warning{WARNING:#}: {warning}"));
-    }
 }
 
 /// Writes the whole of an exemption that was changed: its id in a line of its own, then what is stored, with its end in the local

@@ -5,12 +5,12 @@ use std::{io::Write as _, process::ExitCode};
 use clap::{ArgGroup, Args as ClapArgs};
 
 use super::{
-    output::{refuse, warn, write_verdict},
+    output::{refuse, write_verdict},
     remove_many, words,
 };
 use crate::{
     api::RemoveExemptions,
-    cli::{daemon::change, json, paths::Paths},
+    cli::{daemon::change, json, paths::Paths, stderr::warn},
     schema::Schema,
 };
 

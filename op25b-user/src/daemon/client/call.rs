@@ -25,7 +25,7 @@ use tokio::{
 };
 use ulid::Ulid;
 
-use super::body::{Counted, Sent};
+use super::body::{Content, Counted, Sent};
 use crate::{
     api::Problem,
     daemon::control::{GROUP, socket},
@@ -116,7 +116,7 @@ pub(super) struct Call {
     pub(super) method: Method,
     /// The path, and the query if there is one.
     pub(super) uri: String,
-    pub(super) body: Bytes,
+    pub(super) body: Content,
     /// The idempotency key.
     pub(super) key: Option<Ulid>,
     /// Whether to wait as long as the daemon answers other requests.
@@ -130,7 +130,7 @@ impl Call {
         Self {
             method: Method::GET,
             uri: uri.into(),
-            body: Bytes::new(),
+            body: Content::Json(Bytes::new()),
             key: None,
             is_patient: false,
             sent: Arc::new(|_| {}),
@@ -149,7 +149,7 @@ impl Call {
         };
         Ok(Self {
             method,
-            body: body.into(),
+            body: Content::Json(body.into()),
             key: Some(Ulid::generate()),
             // A large change takes time, and a timeout would leave its outcome unknown.
             is_patient: true,
@@ -213,8 +213,8 @@ impl Call {
             .method(&self.method)
             .uri(&self.uri)
             .header(HOST, HeaderValue::from_static("localhost"));
-        if !self.body.is_empty() {
-            request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if self.body.len() > 0 {
+            request = request.header(CONTENT_TYPE, HeaderValue::from_static(self.body.kind()));
         }
         if let Some(key) = self.key {
             request = request.header("Idempotency-Key", key.to_string());

@@ -1,6 +1,6 @@
 //! The client's requests: a method for each route.
 
-use std::{fmt::Display, path::PathBuf};
+use std::{fmt::Display, fs::File, path::PathBuf, sync::Arc};
 
 use form_urlencoded::Serializer;
 use hyper::{Method, StatusCode};
@@ -8,15 +8,15 @@ use jiff::{SignedDuration, Timestamp};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
-    body::Sent,
+    body::{Content, Sent},
     call::{Call, ClientError, connect, read},
 };
 use crate::{
     api::{
         Added, Exemption, Explained, ExtendExemption, Extended, HistoryEntry, HistoryExpiry,
-        ImportExemptions, Imported, NewExemption, OperationList, Page, PauseAnswer, PauseRequest, Problem,
-        ProblemKind, RemoveExemptions, Removed, RemovedExemptions, RestoreExemption, Restored, ResumeRequest,
-        duration_text,
+        ImportExemptions, Imported, ImportedSessions, NewExemption, OperationList, Page, PauseAnswer,
+        PauseRequest, Problem, ProblemKind, RemoveExemptions, Removed, RemovedExemptions, RestoreExemption,
+        Restored, ResumeRequest, SessionList, duration_text,
     },
     enforcer::Connection,
     report::{Confirmed, ReloadAnswer, Status, SubscriberQuery, Subscribers},
@@ -71,6 +71,21 @@ pub(crate) struct HistoryFilter {
     pub(crate) customer: Option<String>,
     /// That of exemptions that this import added.
     pub(crate) batch: Option<String>,
+}
+
+/// The filters of sessions; a field without a value matches all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SessionFilter {
+    /// Those that may have lasted at this time.
+    pub(crate) at: Option<Timestamp>,
+    /// Those that may have lasted at this time or later.
+    pub(crate) since: Option<Timestamp>,
+    /// Those that began before this time.
+    pub(crate) until: Option<Timestamp>,
+    /// Those of a prefix that overlaps this one.
+    pub(crate) within: Option<String>,
+    /// Those of customers with this in the name.
+    pub(crate) customer: Option<String>,
 }
 
 /// How to reload.
@@ -318,8 +333,60 @@ impl Client {
         sent: impl FnOnce(u64) -> Sent,
     ) -> Result<Imported, ClientError> {
         let mut call = Call::change(Method::POST, "/v1/exemptions/import", Some(import))?;
-        call.sent = sent(call.body.len() as u64);
+        call.sent = sent(call.body.len());
         call.send(&self.runtime_dir).await
+    }
+
+    /// Imports the sessions of a file that has one in each line, of this size. `sent` is called with the number of bytes sent so far.
+    pub(crate) async fn import_sessions(
+        &self,
+        lines: (File, u64),
+        dry_run: bool,
+        sent: Sent,
+    ) -> Result<ImportedSessions, ClientError> {
+        let uri = if dry_run {
+            "/v1/sessions/import?dry_run=true"
+        } else {
+            "/v1/sessions/import"
+        };
+        let (file, length) = lines;
+        let call = Call {
+            body: Content::Lines(Arc::new(file), length),
+            sent,
+            ..Call::change(Method::POST, uri, None::<&()>)?
+        };
+        call.send(&self.runtime_dir).await
+    }
+
+    /// The first sessions that match.
+    pub(crate) async fn sessions(
+        &self,
+        filter: &SessionFilter,
+        limit: usize,
+    ) -> Result<SessionList, ClientError> {
+        let SessionFilter {
+            at,
+            since,
+            until,
+            within,
+            customer,
+        } = filter;
+        let [at, since, until] = [at, since, until].map(|at| at.map(|at| at.to_string()));
+        let limit = Some(limit.to_string());
+        let query: Vec<_> = [
+            ("at", &at),
+            ("since", &since),
+            ("until", &until),
+            ("in", within),
+            ("customer", customer),
+            ("limit", &limit),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.as_deref()?)))
+        .collect();
+        Call::get(with_query("/v1/sessions", &query))
+            .send(&self.runtime_dir)
+            .await
     }
 
     /// The verdict of the program in the kernel on a connection.

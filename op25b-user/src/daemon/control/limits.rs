@@ -22,6 +22,11 @@ pub(super) const IMPORT_TIME: Duration = Duration::from_mins(1);
 /// The number of an import's invalid rows that are reported.
 pub(super) const ROWS_REPORTED: usize = 100;
 
+/// The size of an import of sessions, in bytes. It is stored as it arrives, so it takes no memory.
+pub(super) const SESSIONS: usize = 4 * 1024 * 1024 * 1024;
+/// How long it may take to arrive: the disk determines that.
+pub(super) const SESSIONS_TIME: Duration = Duration::from_mins(30);
+
 /// The number of requests in the daemon's queue. Further ones wait until there is room.
 pub(super) const QUEUE: usize = 16;
 /// How long a request waits for its turn: in the daemon's queue, at the store or after another import.

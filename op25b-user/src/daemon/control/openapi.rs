@@ -30,6 +30,7 @@ use crate::{
     tags(
         (name = "daemon", description = "The daemon and its policy."),
         (name = "exemptions", description = "The exemptions of the policy file and of the store."),
+        (name = "sessions", description = "Which customer had which address, and when."),
     )
 )]
 pub(super) struct Head;
@@ -39,7 +40,7 @@ pub(super) struct Head;
 pub(super) struct Document(pub(super) Arc<str>);
 
 /// The limits of properties of schemas. The attributes of the types take literals only.
-const LIMITS: [(&str, &str, usize); 15] = [
+const LIMITS: [(&str, &str, usize); 16] = [
     ("NewExemption", "customer", limits::NAME),
     ("NewExemption", "prefixes", limits::PREFIXES),
     ("NewExemption", "destinations", limits::PREFIXES),
@@ -55,6 +56,7 @@ const LIMITS: [(&str, &str, usize); 15] = [
     ("PauseRequest", "for", limits::EXPIRY),
     ("PauseRequest", "reason", limits::PROSE),
     ("ResumeRequest", "reason", limits::PROSE),
+    ("NewSession", "customer", limits::NAME),
 ];
 
 impl Document {

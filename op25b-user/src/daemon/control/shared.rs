@@ -3,11 +3,12 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{Semaphore, mpsc, oneshot, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch},
     time::timeout,
 };
 
 use super::{
+    limits,
     names::Names,
     reads::{OpenReader, Readers},
     requests::Queue,
@@ -48,7 +49,7 @@ pub(super) struct Shared {
     pub(super) compared_file: ComparedFile,
     pub(super) names: Names,
     /// One import at a time: each may take much memory.
-    pub(super) imports: Arc<Semaphore>,
+    imports: Arc<Semaphore>,
 }
 
 impl Shared {
@@ -68,6 +69,14 @@ impl Shared {
             compared_file: ComparedFile::default(),
             names: Names::default(),
             imports: Arc::new(Semaphore::new(1)),
+        }
+    }
+
+    /// Waits until no other import runs.
+    pub(super) async fn import_turn(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        match timeout(limits::TURN, Arc::clone(&self.imports).acquire_owned()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            _ => Err(Problem::busy("another import is running; try again")),
         }
     }
 

@@ -21,7 +21,7 @@ impl Mistakes {
     }
 
     /// Adds a mistake. Its text is made only if it is listed.
-    pub(super) fn add(&mut self, line: u32, what: impl FnOnce() -> String) {
+    pub(crate) fn add(&mut self, line: u32, what: impl FnOnce() -> String) {
         self.count += 1;
         if self.first.len() < LISTED {
             self.first.push((line, what()));

@@ -12,7 +12,7 @@ pub(crate) use self::{
     columns::{Columns, SOURCE},
     format::Format,
     mistakes::Mistakes,
-    spreadsheet::guarded,
+    spreadsheet::{guarded, unguarded},
     write::{CsvOptions, Row, write},
 };
 use super::{ImportRow, file_terms};

@@ -29,7 +29,7 @@ pub(super) fn escaped(cell: &str) -> Cow<'_, str> {
 }
 
 /// The text of a cell, guarded or not.
-pub(super) fn unguarded(cell: &str) -> &str {
+pub(crate) fn unguarded(cell: &str) -> &str {
     match cell.strip_prefix('\'') {
         Some(text) if text.trim_start_matches('\'').starts_with(FORMULA) => text,
         _ => cell,

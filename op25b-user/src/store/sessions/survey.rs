@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use ipnet::IpNet;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::row;
 use crate::session::{
@@ -16,11 +18,15 @@ use crate::session::{
 const LISTED: usize = 5;
 
 /// The sessions of a time.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Survey {
-    /// When the first session of it began, and when the last one was seen.
-    pub covered: Option<(Timestamp, Timestamp)>,
-    /// How many there are.
+    /// When the first session of the import began; null if it has none.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub from: Option<Timestamp>,
+    /// When the last session of the import was seen last.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub until: Option<Timestamp>,
+    /// How many sessions are stored of that time, of this import and of others.
     pub sessions: usize,
     /// Of how many customers.
     pub customers: usize,
@@ -43,26 +49,32 @@ pub struct Survey {
 }
 
 /// A time in which sessions of two customers have the same address.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Overlap {
     /// The prefix of the session that began later.
+    #[schema(value_type = String, example = "198.51.100.7/32")]
     pub prefix: IpNet,
     /// The customers.
     pub customers: [String; 2],
     /// When it began.
+    #[schema(value_type = String, format = DateTime)]
     pub from: Timestamp,
     /// When it ended.
+    #[schema(value_type = String, format = DateTime)]
     pub until: Timestamp,
 }
 
 /// A time in which an address or a prefix had no session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Gap {
     /// The address or prefix.
+    #[schema(value_type = String, example = "198.51.100.7/32")]
     pub prefix: IpNet,
     /// When the session before it was seen last.
+    #[schema(value_type = String, format = DateTime)]
     pub from: Timestamp,
     /// When the session after it began.
+    #[schema(value_type = String, format = DateTime)]
     pub until: Timestamp,
 }
 
@@ -92,7 +104,8 @@ pub(super) fn of(connection: &Connection, first: i64, last: i64) -> rusqlite::Re
     let mut sweep = Sweep {
         connection,
         survey: Survey {
-            covered: Some((row::time(first, 0)?, row::time(last, 0)?)),
+            from: Some(row::time(first, 0)?),
+            until: Some(row::time(last, 0)?),
             ..Survey::default()
         },
         customers: HashMap::new(),

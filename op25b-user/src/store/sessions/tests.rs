@@ -225,7 +225,8 @@ fn overlaps_of_customers_and_gaps_are_named() {
         ],
     );
     let Survey {
-        covered,
+        from,
+        until,
         sessions,
         customers,
         with_several_prefixes,
@@ -237,7 +238,7 @@ fn overlaps_of_customers_and_gaps_are_named() {
         gaps,
         longest_gap,
     } = survey;
-    assert_eq!(covered, Some((at(0), at(91_000))));
+    assert_eq!((from, until), (Some(at(0)), Some(at(91_000))));
     assert_eq!((sessions, customers, prefixes), (5, 3, 3));
     assert_eq!((with_several_prefixes, open), (1, 1));
     assert_eq!((overlaps, short_overlaps), (1, 1));

@@ -18,7 +18,7 @@ pub struct Request {
     pub line: String,
     /// The value of the idempotency header.
     pub key: Option<String>,
-    /// The body; null without one.
+    /// The body; null without one. Of a document in each line: their list.
     pub body: Value,
 }
 
@@ -106,7 +106,7 @@ fn receive(stream: &mut UnixStream) -> Option<Request> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).unwrap();
-    let (mut key, mut length) = (None, 0);
+    let (mut key, mut length, mut has_lines) = (None, 0, false);
     loop {
         let mut header = String::new();
         if reader.read_line(&mut header).unwrap() == 0 {
@@ -119,15 +119,20 @@ fn receive(stream: &mut UnixStream) -> Option<Request> {
         match name.to_ascii_lowercase().as_str() {
             "content-length" => length = value.parse().unwrap(),
             "idempotency-key" => key = Some(value.to_owned()),
+            "content-type" => has_lines = value == "application/x-ndjson",
             _ => {}
         }
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
+    let parsed = |text: &[u8]| serde_json::from_slice::<Value>(text).unwrap();
     let body = if body.is_empty() {
         Value::Null
+    } else if has_lines {
+        let lines = body.split(|byte| *byte == b'\n');
+        lines.filter(|line| !line.is_empty()).map(parsed).collect()
     } else {
-        serde_json::from_slice(&body).unwrap()
+        parsed(&body)
     };
     let line = line.trim_end().trim_end_matches(" HTTP/1.1").to_owned();
     Some(Request { line, key, body })

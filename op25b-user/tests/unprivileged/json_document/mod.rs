@@ -5,9 +5,16 @@ pub mod examples;
 use std::process::{Command, Stdio};
 
 use op25b::{
-    api::{Added, HistoryEntry, HistoryExpiry, Imported, Page, Problem, RemovedExemptions},
+    api::{
+        Added, HistoryEntry, HistoryExpiry, Imported, ImportedSessions, Page, Problem, RemovedExemptions,
+        SessionList,
+    },
     schema::Schema,
-    store::{Actor, ChangeKind},
+    session::Session,
+    store::{
+        Actor, ChangeKind,
+        sessions::{Gap, Overlap, Survey},
+    },
 };
 use serde_json::{Value, json};
 
@@ -105,6 +112,18 @@ fn answer(request: &Request) -> Reply {
             "in_force": reloaded["in_force"], "reload": reloaded["unconfirmed"], "warnings": [],
         });
         Reply::Json(200, confirmed)
+    } else if line.starts_with("POST /v1/sessions/import") {
+        ok(&imported_sessions())
+    } else if line.starts_with("GET /v1/sessions") {
+        let [start, end] = ["2026-03-30T16:00:00Z", "2026-03-30T20:12:40Z"].map(|at| at.parse().unwrap());
+        let prefix = "198.51.100.7/32".parse().unwrap();
+        ok(&SessionList {
+            items: vec![
+                Session::ended("alice", prefix, start, end),
+                Session::open("bob", "2001:db8:0:100::/56".parse().unwrap(), start, end),
+            ],
+            more: false,
+        })
     } else if line.starts_with("POST /v1/pause") {
         let pause = json!({
             "pool": null, "except": [], "at": "2027-03-31T00:00:00Z", "until": "2027-03-31T00:30:00Z", "uid": 1000,
@@ -113,6 +132,41 @@ fn answer(request: &Request) -> Reply {
         Reply::Json(200, json!({ "pauses": [pause], "ended": [], "warnings": [] }))
     } else {
         Reply::HangUp
+    }
+}
+
+/// The outcome of an import of sessions.
+pub fn imported_sessions() -> ImportedSessions {
+    let at = |text: &str| format!("2026-03-30T{text}Z").parse().unwrap();
+    ImportedSessions {
+        dry_run: false,
+        added: 2,
+        extended: 1,
+        unchanged: 0,
+        survey: Survey {
+            from: Some(at("16:00:00")),
+            until: Some(at("21:30:00")),
+            sessions: 14,
+            customers: 9,
+            with_several_prefixes: 4,
+            prefixes: 11,
+            open: 3,
+            overlaps: 1,
+            short_overlaps: 2,
+            first_overlaps: vec![Overlap {
+                prefix: "198.51.100.7/32".parse().unwrap(),
+                customers: ["alice".into(), "bob".into()],
+                from: at("17:10:31"),
+                until: at("17:41:00"),
+            }],
+            gaps: 2,
+            longest_gap: Some(Gap {
+                prefix: "198.51.100.9/32".parse().unwrap(),
+                from: at("16:20:00"),
+                until: at("19:02:11"),
+            }),
+        },
+        warnings: Vec::new(),
     }
 }
 
@@ -210,6 +264,11 @@ fn each_example_is_what_op25b_writes() {
         "customer,prefixes\n株式会社サンプル,198.51.100.8/29\n",
     );
     write_history(&scene.path("state"));
+    scene.file(
+        "bras.csv",
+        "customer,prefixes,start,end\nalice,198.51.100.7,2026-03-31 01:00:00,2026-03-31 05:12:40\n\
+         bob,2001:db8:0:100::/56,2026-03-31 02:10:31,\nbob,,2026-03-31 02:10:31,\n",
+    );
     for (schema, words) in [
         (Schema::Check, "check --json policy.yaml"),
         (
@@ -239,6 +298,8 @@ fn each_example_is_what_op25b_writes() {
         ),
         (Schema::Confirm, "confirm --json"),
         (Schema::Pause, "pause --reason OPS-812 --json"),
+        (Schema::SessionImport, "sessions import bras.csv --json"),
+        (Schema::SessionList, "sessions list --in 198.51.100.7 --json"),
         (Schema::Problem, "exempt remove 01KAXQ3T --reason moved --json"),
     ] {
         let output = written(&scene, words);

@@ -2,12 +2,13 @@
 
 use anyhow::bail;
 
-use super::super::{offline::Offline, output::warn};
+use super::super::offline::Offline;
 use crate::{
     api::{HistoryEntry, HistoryExpiry, Page, Problem},
     cli::{
         daemon::{Response, ask},
         paths::Paths,
+        stderr::warn,
     },
     daemon::client::{Client, ClientError, HistoryFilter},
 };

@@ -1,14 +1,12 @@
 //! Changes of stored exemptions: each is a request to the daemon.
 
-use std::sync::Arc;
-
 use axum::{
     Json,
     extract::{self, State},
     http::{StatusCode, header::LOCATION},
     response::IntoResponse,
 };
-use tokio::{task::spawn_blocking, time::timeout};
+use tokio::task::spawn_blocking;
 
 use super::{
     super::{
@@ -163,10 +161,7 @@ pub(super) async fn import(
     caller: Caller,
     request: extract::Request,
 ) -> Result<Json<Imported>, Problem> {
-    let turn = timeout(limits::TURN, Arc::clone(&shared.imports).acquire_owned()).await;
-    let Ok(Ok(turn)) = turn else {
-        return Err(Problem::busy("another import is running; try again"));
-    };
+    let turn = shared.import_turn().await?;
     let bytes = body::read(request, limits::IMPORT, limits::IMPORT_TIME).await?;
     // Parsing so much takes time, and the daemon has only this thread.
     let read = spawn_blocking(move || {

@@ -7,6 +7,7 @@ mod history;
 mod operations;
 mod parameters;
 mod pauses;
+mod sessions;
 
 use axum::{Extension, Router, middleware::from_fn_with_state};
 use utoipa::OpenApi as _;
@@ -51,7 +52,8 @@ fn documented() -> OpenApiRouter<Shared> {
                 .routes(routes!(history::exemption_history))
                 .routes(routes!(history::exemption_expiries))
                 .routes(routes!(history::history))
-                .routes(routes!(history::expiries)),
+                .routes(routes!(history::expiries))
+                .routes(routes!(sessions::list)),
         ))
         .merge(for_role(
             Role::Everything,
@@ -61,7 +63,8 @@ fn documented() -> OpenApiRouter<Shared> {
                 .routes(routes!(pauses::pause))
                 .routes(routes!(pauses::resume))
                 .routes(routes!(changes::remove_many))
-                .routes(routes!(changes::import)),
+                .routes(routes!(changes::import))
+                .routes(routes!(sessions::import)),
         ))
 }
 

@@ -424,7 +424,7 @@ impl ExplainQuery {
 }
 
 /// What is searched for.
-fn pattern(name: &str, text: Option<&str>) -> Result<Option<Pattern>, Problem> {
+pub(super) fn pattern(name: &str, text: Option<&str>) -> Result<Option<Pattern>, Problem> {
     let Some(text) = text else {
         return Ok(None);
     };
@@ -465,7 +465,7 @@ fn limit(limit: u32) -> Result<usize, Problem> {
 }
 
 /// Reads a time, or a length of time from now, of a parameter.
-fn read_time(
+pub(super) fn read_time(
     name: &str,
     text: &str,
     read: impl FnOnce(&str) -> Result<Timestamp, TimeError>,
@@ -480,7 +480,7 @@ fn cursor(text: &str) -> Result<Cursor, Problem> {
 }
 
 /// Parses a prefix; an address is a prefix of full length.
-fn prefix(text: &str) -> Result<IpNet, Problem> {
+pub(super) fn prefix(text: &str) -> Result<IpNet, Problem> {
     let net = text
         .parse()
         .ok()

@@ -17,7 +17,7 @@ use super::{
         routes::router,
         server::{self, Listener},
     },
-    daemon, explain, open_fake, shared,
+    daemon, explain, open_fake, shared, view,
 };
 
 /// What is bound to happen, happens within this.
@@ -38,7 +38,7 @@ impl Served {
         tokio::spawn(daemon(received, note.clone()));
         let (questions, received) = mpsc::channel(limits::QUEUE);
         tokio::spawn(explain(received, note));
-        let router = router(shared(requests, questions, open_fake()));
+        let router = router(shared(requests, questions, open_fake(), view()));
         let (sender, listeners) = mpsc::channel(1);
         let listener = Listener {
             listener,

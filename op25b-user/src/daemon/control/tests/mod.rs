@@ -5,8 +5,12 @@ mod document;
 mod refusals;
 mod roles;
 mod routes;
+mod sessions;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use axum::{
     Router,
@@ -117,8 +121,9 @@ fn shared(
     requests: mpsc::Sender<Request>,
     questions: mpsc::Sender<Question>,
     open_reader: OpenReader,
+    view: View,
 ) -> Shared {
-    let (_, seen) = watch::channel(Some(Arc::new(view())));
+    let (_, seen) = watch::channel(Some(Arc::new(view)));
     let (scrapes, mut asked) = mpsc::channel::<Scrape>(1);
     tokio::spawn(async move {
         while let Some(scrape) = asked.recv().await {
@@ -137,13 +142,24 @@ impl Fixture {
     }
 
     fn reading(open_reader: OpenReader) -> Self {
+        Self::showing(open_reader, view())
+    }
+
+    /// With sessions in a directory.
+    fn with_sessions_in(state_dir: &Path) -> Self {
+        let mut view = view();
+        view.report.state_dir = Some(state_dir.to_owned());
+        Self::showing(open_fake(), view)
+    }
+
+    fn showing(open_reader: OpenReader, view: View) -> Self {
         let (requests, received) = mpsc::channel(limits::QUEUE);
         let (note, asked) = mpsc::unbounded_channel();
         tokio::spawn(daemon(received, note.clone()));
         let (questions, received) = mpsc::channel(limits::QUEUE);
         tokio::spawn(explain(received, note));
         Self {
-            router: router(shared(requests, questions, open_reader)),
+            router: router(shared(requests, questions, open_reader, view)),
             asked,
         }
     }
