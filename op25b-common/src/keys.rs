@@ -13,7 +13,7 @@ pub type AddressV6 = [u8; 16];
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub struct DestinationKey<A> {
-    /// [`crate::values::Class::destinations`], big-endian.
+    /// [`crate::values::Class::destinations`] or [`crate::values::Phases::destinations`], big-endian.
     pub set: [u8; 4],
     /// The destination's address.
     pub address: A,

@@ -19,6 +19,8 @@ pub const SPARSE: &str = "SPARSE";
 pub const PATHS: &str = "PATHS";
 /// The [`crate::values::Class`]es by number.
 pub const CLASSES: &str = "CLASSES";
+/// The [`crate::values::Phases`] of pools by number.
+pub const PHASES: &str = "PHASES";
 /// [`crate::values::SubscriberBlock`]s with a record for each address of the IPv4 pools, see
 /// [`crate::values::Class::subscribers`].
 pub const SUBSCRIBERS_V4: &str = "SUBSCRIBERS_V4";
@@ -59,7 +61,7 @@ pub const DROP_UNINSPECTABLE: &str = "DROP_UNINSPECTABLE";
 /// Global [`crate::values::UnixSeconds`]: from when on blocked ports from sources in no pool are dropped, as in
 /// [`crate::values::Class::enforce_from`].
 pub const UNLISTED_DROPPED_FROM: &str = "UNLISTED_DROPPED_FROM";
-/// Global [`crate::values::UnixSeconds`]: from when on any pool is enforced, as in
+/// Global [`crate::values::UnixSeconds`]: from when on any pool is enforced, towards any destination, as in
 /// [`crate::values::Class::enforce_from`].
 pub const ENFORCED_FROM: &str = "ENFORCED_FROM";
 /// Global u8: 1 blocks only segments that open a connection (`match: new`).

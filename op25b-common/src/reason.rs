@@ -59,7 +59,7 @@ pub enum Reason {
     Exempt = 7,
     /// The policy blocks new connections only, and this segment belongs to an established one.
     Established = 8,
-    /// The pool is in monitor mode, or its `enforce_from` is not reached.
+    /// The pool is not enforced towards this destination now: it is in monitor mode, or its date is not reached.
     Monitored = 9,
     /// None of the rows above: outbound mail from a dynamic address.
     Blocked = 10,

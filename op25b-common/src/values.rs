@@ -17,6 +17,9 @@ pub const ALWAYS_PAST: UnixSeconds = 0;
 /// No destination set: see [`Class::destinations`].
 pub const NO_DESTINATIONS: u32 = 0;
 
+/// No phases: see [`Class::phases`].
+pub const NO_PHASES: u32 = 0;
+
 /// Which item of the policy's list a map entry stands for, counted from 0.
 pub type RuleIndex = u32;
 
@@ -31,7 +34,8 @@ pub const NO_RULE: RuleIndex = u32::MAX;
 pub struct Class {
     /// The pool with the longest prefix, in the policy's `pools`; [`NO_RULE`] outside of pools.
     pub pool: RuleIndex,
-    /// From when on the pool is enforced: [`ALWAYS_PAST`] for one in enforce mode, [`NEVER`] for one in monitor mode.
+    /// From when on the pool is enforced towards every destination: [`ALWAYS_PAST`] for one in enforce mode, [`NEVER`] for one in
+    /// monitor mode.
     pub enforce_from: UnixSeconds,
     /// Until when every destination is allowed: the latest expiry among the covering exemptions without
     /// destinations, [`ALWAYS_PAST`] if there is none.
@@ -46,8 +50,19 @@ pub struct Class {
     pub subscribers: u32,
     /// Whether packets are counted by subscriber: 0 or 1.
     pub is_counted: u32,
-    /// Fills half a cache line.
-    pub unused: u32,
+    /// Which [`Phases`] the pool has: towards some destinations it is enforced before `enforce_from`. [`NO_PHASES`] if there are
+    /// none.
+    pub phases: u32,
+}
+
+/// The phases of a pool that is enforced towards some destinations before it is towards all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(C)]
+pub struct Phases {
+    /// From when on the pool is enforced towards any destination at all: until then, nobody's destination is looked up.
+    pub from: UnixSeconds,
+    /// The set of these destinations: until when connections to each are only monitored, as [`DestinationEntry::until`].
+    pub destinations: u32,
 }
 
 /// What is remembered of one subscriber: an IPv4 address in a pool, or an IPv6 prefix.
@@ -127,13 +142,13 @@ impl Subscriber {
 /// counts; then as many again, where user space keeps what was counted in a map of another layout.
 pub const MISS_SLOTS: usize = 2 * 2;
 
-/// Value of the destination tries: what one set of destinations grants for one destination prefix.
+/// Value of the destination tries: what one set of destinations says of one destination prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub struct DestinationEntry {
-    /// Until when this destination is allowed.
+    /// Until when this destination is allowed; in a set of phases, until when connections to it are only monitored.
     pub until: UnixSeconds,
-    /// The exemption that grants it.
+    /// The exemption that grants it; in a set of phases, the place of the phase in its pool's list.
     pub rule: RuleIndex,
 }
 
@@ -175,16 +190,19 @@ const _: () = {
     assert!(size_of::<Subscriber>() == 40 && align_of::<Subscriber>() == 8);
     assert!(size_of::<Hot>() == 16 && size_of::<Cold>() == 16);
     assert!(size_of::<SubscriberBlock>() == 9 * 4096 && SubscriberBlock::RECORDS.is_power_of_two());
+    assert!(size_of::<Phases>() == 8 && align_of::<Phases>() == 4);
     assert!(size_of::<DestinationEntry>() == 8 && align_of::<DestinationEntry>() == 4);
     assert!(size_of::<Decision>() == 12 && align_of::<Decision>() == 4);
 };
 
 #[cfg(feature = "user")]
 mod pod {
-    use super::{Class, Decision, DestinationEntry, Subscriber, SubscriberBlock};
+    use super::{Class, Decision, DestinationEntry, Phases, Subscriber, SubscriberBlock};
 
     // SAFETY: `repr(C)` of u32 fields only, without padding (asserted above); any bit pattern is valid.
     unsafe impl aya::Pod for Class {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for Phases {}
     // SAFETY: as above, of u64 fields.
     unsafe impl aya::Pod for Subscriber {}
     // SAFETY: as above.

@@ -16,7 +16,7 @@ use op25b_common::{
     not_ip::{NOT_IP_INTERFACES, NotIpFrames},
     values::{
         COUNTER_SLOTS, Class, Decision, DescriptionChunk, DestinationEntry, MISS_SLOTS, Moment, NEVER,
-        Subscriber, SubscriberBlock,
+        Phases, Subscriber, SubscriberBlock,
     },
 };
 
@@ -33,6 +33,8 @@ pub static SPARSE: Array<BitmapNode, 1, MAPPED> = Array::new();
 pub static PATHS: Array<CompressedPath, 1, MAPPED> = Array::new();
 #[btf_map]
 pub static CLASSES: Array<Class, 1, MAPPED> = Array::new();
+#[btf_map]
+pub static PHASES: Array<Phases, 1, MAPPED> = Array::new();
 #[btf_map]
 pub static DESTINATIONS_V4: LpmTrie<DestinationKey<AddressV4>, DestinationEntry, 1> = LpmTrie::new();
 #[btf_map]

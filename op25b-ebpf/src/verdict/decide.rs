@@ -7,8 +7,8 @@ use op25b_common::{
     Reason, Verdict,
     keys::{AddressV4, AddressV6, DestinationKey},
     values::{
-        ALWAYS_PAST, Class, Decision, DestinationEntry, NEVER, NO_DESTINATIONS, NO_RULE, RuleIndex,
-        UnixSeconds,
+        ALWAYS_PAST, Class, Decision, DestinationEntry, NEVER, NO_DESTINATIONS, NO_PHASES, NO_RULE, Phases,
+        RuleIndex, UnixSeconds,
     },
 };
 use op25b_ebpf::parse::address::Address;
@@ -61,7 +61,7 @@ pub fn segment(class: Option<&Class>, remote: &Address, facts: Facts) -> Decisio
     if maps::MATCH_NEW.load() == 1 && facts.is_established {
         return decision(Reason::Established, false, NO_RULE);
     }
-    if is_enforced(class.enforce_from) {
+    if is_enforced_towards(class, remote) {
         decision(Reason::Blocked, true, class.pool)
     } else {
         decision(Reason::Monitored, false, class.pool)
@@ -73,7 +73,9 @@ pub fn segment(class: Option<&Class>, remote: &Address, facts: Facts) -> Decisio
 pub fn hidden(class: Option<&Class>, from_uplink: bool) -> Decision {
     match class {
         Some(class) if class.pool != NO_RULE => {
-            let is_dropped = maps::DROP_UNINSPECTABLE.load() == 1 && is_enforced(class.enforce_from);
+            // The destination that can be read may be a tunnel's: it counts as one that the first phase has.
+            let is_dropped = maps::DROP_UNINSPECTABLE.load() == 1
+                && (is_enforced(class.enforce_from) || begun_phases(class).is_some());
             decision(Reason::Uninspectable, is_dropped, class.pool)
         }
         // The destination port may be a blocked one. An exemption with destinations does not allow it to all others.
@@ -116,7 +118,27 @@ fn granted(class: &Class, remote: &Address) -> Option<RuleIndex> {
     holds(allowed.until).then_some(allowed.rule)
 }
 
-/// What a set of destinations grants for an address.
+/// Whether the pool of a class is enforced towards `remote` now: towards every destination, or by a phase that has this one.
+#[inline(always)]
+fn is_enforced_towards(class: &Class, remote: &Address) -> bool {
+    is_enforced(class.enforce_from)
+        || begun_phases(class).is_some_and(|phases| {
+            destination(phases.destinations, remote).is_some_and(|phase| is_enforced(phase.until))
+        })
+}
+
+/// The phases of a class's pool, if the first of them has begun.
+#[inline(always)]
+fn begun_phases(class: &Class) -> Option<&'static Phases> {
+    if class.phases == NO_PHASES {
+        return None;
+    }
+    maps::PHASES
+        .get(class.phases)
+        .filter(|phases| is_enforced(phases.from))
+}
+
+/// What a set of destinations says of an address.
 #[inline(always)]
 fn destination(set: u32, remote: &Address) -> Option<&'static DestinationEntry> {
     if remote.is_v6 {

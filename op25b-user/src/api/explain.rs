@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::FilePosition;
-use crate::{policy::Pause, store::Actor};
+use crate::{
+    policy::{DecidingPhase, Pause},
+    store::Actor,
+};
 
 /// The verdict of the program in the kernel on a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -39,6 +42,9 @@ pub struct Explained {
     /// The pause for which it passes until then; null if it passes for another reason.
     #[serde(default)]
     pub pause: Option<Pause>,
+    /// The phase of the pool that decides; null if the pool has no phases.
+    #[serde(default)]
+    pub phase: Option<DecidingPhase>,
     /// The interfaces at which this happens: the one that was asked for, or those of the subscriber interfaces that agree. Empty
     /// if none was asked.
     #[serde(default)]
@@ -106,6 +112,9 @@ pub struct Elsewhere {
     /// The pause for which it passes until then; null if it passes for another reason.
     #[serde(default)]
     pub pause: Option<Pause>,
+    /// The phase of the pool that decides; null if the pool has no phases.
+    #[serde(default)]
+    pub phase: Option<DecidingPhase>,
     /// Another XDP program that runs there instead of a filter, by its id.
     pub other_program: Option<u32>,
 }

@@ -55,14 +55,15 @@ impl Daemon {
             not_ip,
         });
         let interfaces = interfaces.collect();
+        let pools = enforcer.description().pools.clone();
         let filter = enforcer.filter().context("no filter is running")?;
         let map_bytes = filter.map_bytes()?;
         let subscriber = match of(Role::Subscriber) {
             Some(counters) => counters,
             None => filter.counters(Role::Subscriber)?,
         };
-        let pool_starts = filter.pool_starts()?;
         let ipv6_misses = Some(filter.misses_v6()?);
+        let pool_starts = filter.pool_starts(&pools)?;
         let description = enforcer.description();
         Ok(FilterStatus {
             state: State::Enforcing,

@@ -30,7 +30,7 @@ pub use framing::{ReceivedFrames, not_ip_of, received_frames};
 pub use migrate::MigratedRecords;
 pub use object::{
     ChangeError, Description, Directories, Filter, InterfaceSummary, LoadError, LoadOptions, LoadedBy,
-    LogLevel, PoolSummary, Reused, expected_memory,
+    LogLevel, PhaseSummary, PoolSummary, Reused, expected_memory,
 };
 pub use pins::{
     Ending, Holder, HolderError, PinnedElsewhere, PinnedPolicy, Pins, PinsError, Removed, holder,

@@ -21,17 +21,18 @@ impl Enforcer {
     pub(crate) fn reach_dates(&mut self, is_reached: impl Fn(Timestamp) -> bool) {
         let policy = Arc::clone(self.policy());
         for pool in policy.pools.iter().filter(|pool| pool.mode == PoolMode::Enforce) {
-            if let Some(from) = pool.enforce_from
-                && !from.is_reached
-                && is_reached(from.at)
-                && self.description.reached.insert(&pool.name, from.at)
-            {
-                info!(
-                    pool = pool.name,
-                    enforce_from = %from.at,
-                    "the pool's date is reached: it stays enforced until the policy names another date"
-                );
-                self.hold_dates_at = Some(Instant::now());
+            for from in pool.phases.iter().filter_map(|phase| phase.from) {
+                if !from.is_reached
+                    && is_reached(from.at)
+                    && self.description.reached.insert(&pool.name, from.at)
+                {
+                    info!(
+                        pool = pool.name,
+                        enforce_from = %from.at,
+                        "the pool's date is reached: it stays enforced until the policy names another date"
+                    );
+                    self.hold_dates_at = Some(Instant::now());
+                }
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The description of a policy, which is stored with the filter in the kernel.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -9,8 +9,10 @@ use super::{
     fit::{Fitted, fit},
 };
 use crate::{
-    datapath::{Description, Directories, InterfaceSummary, LoadedBy, NetworkNamespace, PoolSummary},
-    policy::{self, CompileError, Compiled, Exemption, Policy, Wait},
+    datapath::{
+        Description, Directories, InterfaceSummary, LoadedBy, NetworkNamespace, PhaseSummary, PoolSummary,
+    },
+    policy::{self, CompileError, Compiled, Exemption, Phase, Policy, Pool, Wait},
     store::Record,
 };
 
@@ -140,17 +142,7 @@ pub(crate) fn describe(file: &policy::File) -> Description {
                 wait: Some(interface.wait == Wait::Yes),
             })
             .collect(),
-        pools: policy
-            .pools
-            .iter()
-            .map(|pool| PoolSummary {
-                name: pool.name.clone(),
-                mode: pool.mode.name().to_owned(),
-                prefixes: pool.prefixes.len(),
-                remembered: policy.subscribers.remember.includes(&pool.name),
-                enforce_from: pool.enforce_from.map(|from| from.at),
-            })
-            .collect(),
+        pools: policy.pools.iter().map(|pool| summary(policy, pool)).collect(),
         reached: file.reached.clone(),
         unlisted: Some(policy.block.unlisted.name().to_owned()),
         pauses: file.pauses.clone(),
@@ -164,6 +156,35 @@ pub(crate) fn describe(file: &policy::File) -> Description {
     };
     count(&mut description, policy);
     description
+}
+
+fn summary(policy: &Policy, pool: &Pool) -> PoolSummary {
+    let date = |phase: &Phase| phase.from.map(|from| from.at);
+    let everywhere = pool.phases.iter().find(|phase| phase.is_everywhere());
+    let phases = if pool.is_phased() { &pool.phases[..] } else { &[] };
+    PoolSummary {
+        name: pool.name.clone(),
+        mode: pool.mode.name().to_owned(),
+        prefixes: pool.prefixes.len(),
+        remembered: policy.subscribers.remember.includes(&pool.name),
+        enforce_from: everywhere.and_then(date),
+        phases: (phases.iter().enumerate())
+            .map(|(place, phase)| PhaseSummary {
+                from: date(phase),
+                only_to: phase.only_to.len(),
+                sample: sample(phase, &phases[..place]),
+            })
+            .collect(),
+    }
+}
+
+/// An address of a phase that the phases before it do not have.
+fn sample(phase: &Phase, before: &[Phase]) -> Option<IpAddr> {
+    let mut addresses = phase.only_to.iter().map(|prefix| prefix.net.network());
+    addresses.find(|address| {
+        let mut earlier = before.iter().flat_map(|phase| &phase.only_to);
+        !earlier.any(|prefix| prefix.net.contains(address))
+    })
 }
 
 /// Counts the policy's exemptions.

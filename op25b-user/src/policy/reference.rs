@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use op25b_common::{Reason, Verdict};
 
-use super::model::{Action, Exemption, Flow, Handling, Policy, Pool, PoolMode, Relay, Rule};
+use super::model::{Action, Exemption, Flow, Handling, Phase, Policy, Pool, PoolMode, Relay, Rule};
 
 /// The verdict that the program is expected to return on a connection, and its reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub fn decide(policy: &Policy, flow: &Flow, now: Timestamp) -> Expected {
         };
     }
     let rule = pool.map(Rule::Pool);
-    if pool.is_some_and(|index| is_only_monitored(policy, index, now)) {
+    if pool.is_some_and(|index| !is_enforced_towards(policy, index, flow.destination, now)) {
         return Expected {
             verdict: Verdict::Pass,
             reason: Reason::Monitored,
@@ -89,7 +89,11 @@ pub fn decide(policy: &Policy, flow: &Flow, now: Timestamp) -> Expected {
 #[must_use]
 pub fn decide_hidden(policy: &Policy, source: Option<IpAddr>, now: Timestamp) -> Expected {
     let pool = source.and_then(|source| pool_of(policy, source));
-    let enforces = |pool: usize| !is_only_monitored(policy, pool, now);
+    // Where it goes is unknown: it may be where the first phase goes.
+    let enforces = |pool: usize| {
+        let pool = &policy.pools[pool];
+        may_be_enforced(pool, now) && pool.phases.iter().any(|phase| phase.has_begun(now))
+    };
     let is_unlisted_dropped = is_unlisted_dropped(policy, now);
     let is_denied = match (source, pool) {
         (_, Some(pool)) => enforces(pool),
@@ -185,13 +189,21 @@ fn is_in(prefixes: &[IpNet], address: IpAddr) -> bool {
     prefixes.iter().any(|net| net.contains(&address))
 }
 
-fn is_only_monitored(policy: &Policy, pool: usize, now: Timestamp) -> bool {
+/// Whether the pool is enforced at all: it is neither in monitor mode nor paused.
+fn may_be_enforced(pool: &Pool, now: Timestamp) -> bool {
+    pool.mode == PoolMode::Enforce && pool.paused_until.is_none_or(|until| until <= now)
+}
+
+/// Whether a phase that has begun has the destination.
+fn is_enforced_towards(policy: &Policy, pool: usize, destination: IpAddr, now: Timestamp) -> bool {
     let pool = &policy.pools[pool];
-    pool.mode == PoolMode::Monitor
-        || pool.paused_until.is_some_and(|until| now < until)
-        || pool
-            .enforce_from
-            .is_some_and(|from| !from.is_reached && now < from.at)
+    let mut begun = pool.phases.iter().filter(|phase| phase.has_begun(now));
+    let has_it = |phase: &Phase| {
+        let nets = phase.only_to.iter().map(|prefix| prefix.net);
+        let mut nets = nets.flat_map(|net| policy.nat64.with_translated(net));
+        phase.only_to.is_empty() || nets.any(|net| net.contains(&destination))
+    };
+    may_be_enforced(pool, now) && begun.any(has_it)
 }
 
 fn is_unlisted_dropped(policy: &Policy, now: Timestamp) -> bool {

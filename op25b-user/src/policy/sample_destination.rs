@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::model::Policy;
 
-/// An address of the source's family that is in no relay and no destination of the policy, and for which `is_named` is
+/// An address of the source's family that is in no relay, no phase and no destination of the policy, and for which `is_named` is
 /// false. `None` if there is no such address.
 pub fn sample_destination(
     policy: &Policy,
@@ -18,8 +18,11 @@ pub fn sample_destination(
             .exemptions
             .iter()
             .flat_map(|exemption| exemption.terms.destinations.iter().copied());
+        let phases = policy.pools.iter().flat_map(|pool| &pool.phases);
+        let phases = phases.flat_map(|phase| phase.only_to.iter().map(|prefix| prefix.net));
         relays
             .chain(destinations)
+            .chain(phases)
             .flat_map(|net| policy.nat64.with_translated(net))
             .any(|net| net.contains(address))
     };

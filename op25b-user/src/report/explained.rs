@@ -32,6 +32,7 @@ pub(crate) fn explained(explanation: Explanation, policy_file: &Path) -> Explain
         rule: here.rule,
         until: here.until,
         pause: here.pause,
+        phase: here.phase,
         interfaces,
         role,
         elsewhere: elsewhere
@@ -60,6 +61,7 @@ fn at(interfaces: Vec<String>, answer: Answer, policy_file: &Path) -> Elsewhere 
         rule: answer.rule.map(|rule| matched_rule(rule, policy_file)),
         until: answer.until,
         pause: answer.pause,
+        phase: answer.phase,
         other_program: answer.other_program,
     }
 }

@@ -210,10 +210,20 @@ impl Metrics {
         let known = pools.clone().filter_map(|pool| Some((pool, pool.actual?)));
         page.gauges(
             "pool_enforced",
-            "1 if the tables in the kernel enforce the pool, 0 if they monitor it",
-            known.map(|(pool, actual)| {
-                let is_enforced = actual.mode == PoolWord::Enforce;
+            "1 if the tables in the kernel enforce the pool, also if only towards the destinations of its phases that have begun; 0 \
+             if they monitor it",
+            known.clone().map(|(pool, actual)| {
+                let is_enforced = [PoolWord::Enforce, PoolWord::Partial].contains(&actual.mode);
                 (label("pool", &pool.name), i64::from(is_enforced))
+            }),
+        );
+        page.gauges(
+            "pool_partial",
+            "1 if the tables in the kernel enforce the pool towards the destinations of its phases that have begun and monitor it \
+             towards others, 0 if not",
+            known.map(|(pool, actual)| {
+                let is_partial = actual.mode == PoolWord::Partial;
+                (label("pool", &pool.name), i64::from(is_partial))
             }),
         );
         if self.status.policy_file.is_none() {
@@ -375,6 +385,7 @@ mod tests {
             prefixes: 1,
             remembered: true,
             enforce_from: None,
+            phases: Vec::new(),
             wanted,
             actual: None,
         };

@@ -34,8 +34,8 @@ pub(crate) use pool_addresses::{PoolReport, pool_reports};
 pub use reload::{Confirmed, PolicyInForce, ReloadAnswer, ReloadResult, UnconfirmedReload, WentBack};
 pub use status::{
     ComparedFile, ElsewhereStatus, EnforcementStatus, ExemptionStatus, FileReport, FileState, FilterStatus,
-    InterfaceStatus, KernelStatus, PolicyStatus, PoolState, PoolStatus, PoolWord, State, Status, StatusError,
-    UnreadableStatus, pool_statuses, status,
+    InterfaceStatus, KernelStatus, PhaseStatus, PolicyStatus, PoolState, PoolStatus, PoolWord, State, Status,
+    StatusError, UnreadableStatus, pool_statuses, status,
 };
 pub use subscribers::{
     CountsSince, FilterSubscribers, MissesRow, SortOrder, SubscriberQuery, SubscriberRow, Subscribers,

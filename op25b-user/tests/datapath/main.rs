@@ -17,6 +17,7 @@ mod migration;
 mod modes;
 mod nat64;
 mod pauses;
+mod phases;
 mod policy;
 mod ports;
 mod prefixes;

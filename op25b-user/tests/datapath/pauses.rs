@@ -4,12 +4,11 @@ use std::net::Ipv4Addr;
 
 use jiff::Timestamp;
 use op25b::policy::{Pause, Pauses};
-use op25b_common::{Reason, Verdict};
 
 use crate::{
     framing::after_five_tags,
     support::{
-        NOT_POOLED, NOT_POOLED_DROPPED, Row, UNINSPECTABLE, UNINSPECTABLE_DROPPED, blocked, check,
+        NOT_POOLED, NOT_POOLED_DROPPED, Row, UNINSPECTABLE, UNINSPECTABLE_DROPPED, blocked, check, monitored,
         packet::between,
         parse, row, runner_of,
         world::{WORLDS, bare},
@@ -38,11 +37,6 @@ fn pause(pool: Option<&str>, until: Timestamp) -> Pause {
 
 /// Frames that the policy blocks, with what happens to them while this much of it is paused.
 fn rows(first_is_paused: bool, rest_is_paused: bool) -> Vec<Row> {
-    let monitored = |pool| op25b::datapath::Decision {
-        verdict: Verdict::Pass,
-        reason: Reason::Monitored,
-        ..blocked(pool)
-    };
     let mut rows = Vec::new();
     for world in &WORLDS {
         let expected = if first_is_paused { monitored(0) } else { blocked(0) };

@@ -66,6 +66,7 @@ fn json_names_process_program_policy_interfaces_pools_exemptions_and_counters() 
         status["pools"],
         json!([{
             "name": "residential", "mode": "enforce", "prefixes": 2, "remembered": true, "enforce_from": null,
+            "phases": [],
             "wanted": { "mode": "enforce", "until": null }, "actual": { "mode": "enforce", "until": null }
         }])
     );

@@ -161,11 +161,39 @@ pub struct Pool {
     #[serde(default)]
     pub mode: Mode,
     pub enforce_from: Option<Timestamp>,
+    #[serde(default, deserialize_with = "yaml::prefixes")]
+    pub only_to: Vec<IpNet>,
+    /// Instead of the two.
+    #[serde(default)]
+    pub phases: Vec<Phase>,
+}
+
+/// A date, and towards which destinations the pool is enforced from then on: without any, towards all.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Phase {
+    pub from: Option<Timestamp>,
+    #[serde(default, deserialize_with = "yaml::prefixes")]
+    pub only_to: Vec<IpNet>,
 }
 
 impl Pool {
+    /// Whether it is enforced towards any destination.
     pub fn enforces(&self, now: Timestamp) -> bool {
-        self.mode == Mode::Enforce && self.enforce_from.is_none_or(|begin| begin <= now)
+        !self.begun(now).is_empty()
+    }
+
+    /// The destinations of each phase that has begun.
+    fn begun(&self, now: Timestamp) -> Vec<&[IpNet]> {
+        let has_begun =
+            |from: Option<Timestamp>| self.mode == Mode::Enforce && from.is_none_or(|from| from <= now);
+        if self.phases.is_empty() {
+            return has_begun(self.enforce_from)
+                .then_some(&self.only_to[..])
+                .into_iter()
+                .collect();
+        }
+        let begun = self.phases.iter().filter(|phase| has_begun(phase.from));
+        begun.map(|phase| &phase.only_to[..]).collect()
     }
 }
 
@@ -221,6 +249,12 @@ impl Policy {
         let exemption = &self.exemptions[exemption];
         exemption.holds_for(subscriber, now)
             && (exemption.destinations.is_empty() || self.reached(&exemption.destinations, remote).is_some())
+    }
+
+    /// Whether a pool is enforced towards `remote`.
+    pub fn enforces_towards(&self, pool: usize, remote: IpAddr, now: Timestamp) -> bool {
+        let mut begun = self.pools[pool].begun(now).into_iter();
+        begun.any(|only_to| only_to.is_empty() || self.reached(only_to, remote).is_some())
     }
 
     /// The length of the longest of these prefixes that contains an address of a remote host, itself or translated.

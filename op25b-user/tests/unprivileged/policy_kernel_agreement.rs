@@ -12,7 +12,7 @@ use op25b_common::{
     Reason, TableRoot, Verdict,
     keys::DestinationKey,
     lpm::{STEPS_V4, STEPS_V6},
-    values::{NEVER, NO_DESTINATIONS, NO_RULE, UnixSeconds},
+    values::{Class, DestinationEntry, NEVER, NO_DESTINATIONS, NO_PHASES, NO_RULE, Phases, UnixSeconds},
 };
 use proptest::prelude::*;
 
@@ -52,6 +52,27 @@ fn find(compiled: &Compiled, [root_v4, root_v6]: [TableRoot; 2], address: IpAddr
     number.expect("every address has an answer within so many steps")
 }
 
+/// What a set of destinations says of an address.
+fn in_set(compiled: &Compiled, set: u32, destination: IpAddr) -> Option<&DestinationEntry> {
+    match destination {
+        IpAddr::V4(address) => {
+            let key = DestinationKey::new(set, address.octets());
+            look_up(&compiled.destinations_v4, &key)
+        }
+        IpAddr::V6(address) => {
+            let key = DestinationKey::new(set, address.octets());
+            look_up(&compiled.destinations_v6, &key)
+        }
+    }
+}
+
+/// The phases of a class's pool, if the first of them has begun.
+fn begun_phases(compiled: &Compiled, class: &Class, now: Timestamp) -> Option<Phases> {
+    let phases = compiled.phases[class.phases as usize];
+    let has_begun = now.as_second() >= i64::from(phases.from);
+    (class.phases != NO_PHASES && has_begun).then_some(phases)
+}
+
 /// The program's steps for TCP, as in its own source.
 fn as_the_kernel(compiled: &Compiled, flow: &Flow, now: Timestamp) -> reference::Expected {
     if !compiled.blocked_ports.contains(&flow.destination_port) {
@@ -75,17 +96,7 @@ fn as_the_kernel(compiled: &Compiled, flow: &Flow, now: Timestamp) -> reference:
     } else if class.destinations == NO_DESTINATIONS {
         None
     } else {
-        let allowed = match flow.destination {
-            IpAddr::V4(address) => {
-                let key = DestinationKey::new(class.destinations, address.octets());
-                look_up(&compiled.destinations_v4, &key)
-            }
-            IpAddr::V6(address) => {
-                let key = DestinationKey::new(class.destinations, address.octets());
-                look_up(&compiled.destinations_v6, &key)
-            }
-        };
-        allowed
+        in_set(compiled, class.destinations, flow.destination)
             .filter(|allowed| holds(allowed.until))
             .map(|allowed| allowed.rule)
     };
@@ -117,11 +128,14 @@ fn as_the_kernel(compiled: &Compiled, flow: &Flow, now: Timestamp) -> reference:
             Some(Rule::Exemption(rule as usize)),
         );
     }
-    decision(
-        Verdict::Drop,
-        Reason::Blocked,
-        pool.map(|pool| Rule::Pool(pool as usize)),
-    )
+    let phase = begun_phases(compiled, &class, now)
+        .and_then(|phases| in_set(compiled, phases.destinations, flow.destination));
+    let rule = pool.map(|pool| Rule::Pool(pool as usize));
+    if !holds(class.enforce_from) || phase.is_some_and(|phase| !holds(phase.until)) {
+        decision(Verdict::Drop, Reason::Blocked, rule)
+    } else {
+        decision(Verdict::Pass, Reason::Monitored, rule)
+    }
 }
 
 /// The program's steps for TCP that hides its ports, as in its own source.
@@ -132,7 +146,9 @@ fn as_the_kernel_hidden(compiled: &Compiled, source: Option<IpAddr>, now: Timest
         compiled.classes[number as usize]
     });
     let is_denied = match class {
-        Some(class) if class.pool != NO_RULE => !holds(class.enforce_from),
+        Some(class) if class.pool != NO_RULE => {
+            !holds(class.enforce_from) || begun_phases(compiled, &class, now).is_some()
+        }
         Some(class) => !holds(compiled.unlisted_dropped_from) && !holds(class.until),
         None => !holds(compiled.unlisted_dropped_from) || !holds(compiled.enforced_from),
     };
@@ -203,6 +219,8 @@ struct Draft {
     unlisted: &'static str,
     uninspectable: &'static str,
     pools: Vec<Vec<String>>,
+    /// Of each pool, the dates and destinations: without the latter, all.
+    phases: Vec<Vec<(i64, Vec<String>)>>,
     relays: Vec<Vec<String>>,
     exemptions: Vec<DraftExemption>,
 }
@@ -218,19 +236,37 @@ fn draft() -> impl Strategy<Value = Draft> {
         prop::sample::select(vec!["pass", "drop"]),
         prop::sample::select(vec!["drop", "drop", "pass"]),
         prop::collection::vec(prefixes(), 1..4),
+        prop::collection::vec(phases(), 4),
         prop::collection::vec(prefixes(), 0..3),
         prop::collection::vec(exemption, 0..8),
     )
         .prop_map(
-            |(nat64, unlisted, uninspectable, pools, relays, exemptions)| Draft {
+            |(nat64, unlisted, uninspectable, pools, phases, relays, exemptions)| Draft {
                 nat64,
                 unlisted,
                 uninspectable,
                 pools: distinct(pools),
+                phases,
                 relays: distinct(relays),
                 exemptions,
             },
         )
+}
+
+/// No phases, or up to three in ascending order, of which the last may be for every destination.
+fn phases() -> impl Strategy<Value = Vec<(i64, Vec<String>)>> {
+    let dates = prop_oneof![
+        Just(Vec::new()),
+        prop::sample::subsequence(MOMENTS.to_vec(), 1..=3)
+    ];
+    let destinations = prop::collection::vec(prefixes(), 3);
+    (dates, destinations, any::<bool>()).prop_map(|(dates, destinations, is_everywhere)| {
+        let mut phases: Vec<_> = dates.into_iter().zip(destinations).collect();
+        if let Some((_, destinations)) = phases.last_mut().filter(|_| is_everywhere) {
+            destinations.clear();
+        }
+        phases
+    })
 }
 
 /// No prefix may be in two pools, or in two relays.
@@ -252,7 +288,16 @@ impl Draft {
             self.unlisted, self.uninspectable
         );
         for (index, pool) in self.pools.iter().enumerate() {
-            writeln!(text, "- {{ name: pool{index}, prefixes: {} }}", quoted(pool)).unwrap();
+            writeln!(text, "- name: pool{index}\n  prefixes: {}", quoted(pool)).unwrap();
+            if !self.phases[index].is_empty() {
+                text.push_str("  phases:\n");
+            }
+            for (from, only_to) in &self.phases[index] {
+                let from = Timestamp::from_second(*from).unwrap();
+                let only_to = (!only_to.is_empty()).then(|| format!(", only_to: {}", quoted(only_to)));
+                let only_to = only_to.unwrap_or_default();
+                writeln!(text, "  - {{ from: '{from}'{only_to} }}").unwrap();
+            }
         }
         if !self.nat64.is_empty() {
             let nat64: Vec<String> = self.nat64.iter().map(|prefix| (*prefix).to_owned()).collect();

@@ -13,7 +13,7 @@ use op25b::{
     exemption::Terms,
     lpm::{LiveTables, Regions, Usage},
     policy::{
-        self, Block, Compiled, Exemption, ExemptionLimits, Origin, Policy, Pool, PoolMode, Position,
+        self, Block, Compiled, Exemption, ExemptionLimits, Origin, Phase, Policy, Pool, PoolMode, Position,
         Positions, Prefix, Relay, Subscribers,
     },
 };
@@ -40,7 +40,7 @@ fn policy(pools: Vec<Vec<IpNet>>, exempt: impl IntoIterator<Item = IpNet>, relay
         name: format!("pool{index}"),
         prefixes: nets.into_iter().map(prefix).collect(),
         mode: PoolMode::Enforce,
-        enforce_from: None,
+        phases: vec![Phase::default()],
         paused_until: None,
         at: Position::default(),
     };

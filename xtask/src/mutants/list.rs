@@ -273,6 +273,30 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "&& class.is_none();",
     ),
     mutant(
+        "a phase applies before it begins",
+        "verdict/decide.rs",
+        ".is_some_and(|phase| is_enforced(phase.until))",
+        ".is_some()",
+    ),
+    mutant(
+        "a pool with phases is enforced towards every destination",
+        "verdict/decide.rs",
+        "begun_phases(class).is_some_and(|phases| {",
+        "begun_phases(class).is_some() || begun_phases(class).is_some_and(|phases| {",
+    ),
+    mutant(
+        "phases apply during a pause",
+        "verdict/decide.rs",
+        ".filter(|phases| is_enforced(phases.from))",
+        "",
+    ),
+    mutant(
+        "what hides its ports passes until its pool is enforced towards every destination",
+        "verdict/decide.rs",
+        "(is_enforced(class.enforce_from) || begun_phases(class).is_some())",
+        "is_enforced(class.enforce_from)",
+    ),
+    mutant(
         "a packet without a source is no unlisted one's",
         "verdict/decide.rs",
         "(is_unlisted_dropped(false) || is_enforced(",

@@ -172,10 +172,12 @@ fn why(explained: &Explained, clock: Clock<'_>) -> String {
             let until = explained
                 .until
                 .map(|until| format!(" until {}", show::instant(until, time_zone)));
+            let phase = explained.phase.map(|phase| format!(": {phase}"));
             format!(
-                "{} is only monitored{}",
+                "{} is only monitored{}{}",
                 rule_name(rule),
-                until.unwrap_or_default()
+                until.unwrap_or_default(),
+                phase.unwrap_or_default()
             )
         }
         (Some(rule), _) => rule_name(rule),

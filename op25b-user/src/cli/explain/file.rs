@@ -13,7 +13,7 @@ use crate::{
     cli::policy_file,
     datapath::{Decision, TestRunner, probe::Packet, requirements},
     enforcer::{self, Connection},
-    policy::{self, Flow, Rule, reference},
+    policy::{self, Flow, PoolMode, Rule, reference},
 };
 
 /// What the policy in a file decides about a connection.
@@ -84,14 +84,17 @@ fn as_expected(decision: Decision) -> reference::Expected {
 }
 
 fn shown_decision(decision: reference::Expected, file: &policy::File, flow: &Flow) -> ShownDecision {
-    // The date of a pool that is only monitored until then.
-    let until = match (decision.reason, decision.rule) {
-        (Reason::Monitored, Some(Rule::Pool(index))) => {
-            let pool = file.policy.pools.get(index);
-            pool.and_then(|pool| pool.enforce_from).map(|from| from.at)
-        }
+    let pool = match (decision.reason, decision.rule) {
+        (Reason::Monitored | Reason::Blocked, Some(Rule::Pool(index))) => file.policy.pools.get(index),
         _ => None,
     };
+    let phase = pool.and_then(|pool| pool.deciding_phase(flow.destination, &file.policy.nat64));
+    // The date of a pool that is only monitored until then.
+    let until = pool.filter(|pool| decision.reason == Reason::Monitored && pool.mode == PoolMode::Enforce);
+    let until = until.and_then(|pool| match phase {
+        Some(phase) => phase.from,
+        None => pool.phases.first()?.from.map(|from| from.at),
+    });
     ShownDecision {
         verdict: decision.verdict.name().into(),
         reason: decision.reason.name().into(),
@@ -99,6 +102,7 @@ fn shown_decision(decision: reference::Expected, file: &policy::File, flow: &Flo
         until,
         // A policy file has none.
         pause: None,
+        phase,
     }
 }
 

@@ -110,6 +110,7 @@ fn pool_rows(lines: &Lines<'_>, pools: &[PoolStatus], dates: DatesOfPools) -> Ve
 fn pool_word(word: PoolWord) -> &'static str {
     match word {
         PoolWord::Enforce => "enforce",
+        PoolWord::Partial => "enforce in part",
         PoolWord::Monitor => "monitor",
         PoolWord::Mixed => "enforce here, monitor there",
     }

@@ -62,6 +62,7 @@ fn pool(name: &str, state: PoolState) -> PoolStatus {
         prefixes: 2,
         remembered: true,
         enforce_from: state.until,
+        phases: Vec::new(),
         wanted: Some(state),
         actual: Some(state),
     }

@@ -14,10 +14,14 @@ use op25b_common::{
     TableRoot,
     lpm::{BitmapNode, CompressedPath, Entry, KeyCursor, Memory, PAGE_ENTRIES, ROOT_ENTRIES, STEPS_V6, find},
     names::{CLASSES, PAGES, PATHS, ROOTS, SPARSE},
-    values::Class,
+    values::{Class, NEVER, NO_PHASES, UnixSeconds},
 };
 
-use crate::datapath::{object::LoadError, sys::map::MapError};
+use crate::datapath::{
+    object::LoadError,
+    stats::{PhaseStart, PhaseTables},
+    sys::map::MapError,
+};
 
 /// The class of a subscriber's address; none for one in no pool and in no exemption.
 pub(super) fn of(ebpf: &Ebpf, address: IpAddr) -> Result<Option<Class>, LoadError> {
@@ -93,15 +97,42 @@ impl<N: Pod> Nodes<N> {
     }
 }
 
-/// An array map as it is: the loader takes a map that it opens for one of the object's size.
-fn array<V: Pod>(ebpf: &Ebpf, name: &'static str) -> Result<Array<MapData, V>, LoadError> {
-    let Some(Map::Array(map)) = ebpf.map(name) else {
+/// What the phases of a class's pool say of a destination; none if it has no phases, or none of them has the destination.
+pub(super) fn phase(
+    ebpf: &Ebpf,
+    class: &Class,
+    destination: IpAddr,
+) -> Result<Option<PhaseStart>, LoadError> {
+    if class.phases == NO_PHASES {
+        return Ok(None);
+    }
+    Ok(phases(ebpf)?.of(class.phases, destination)?)
+}
+
+/// From when on any of the phases of a class's pool applies; [`NEVER`] if it has none.
+pub(super) fn first_phase(ebpf: &Ebpf, class: &Class) -> Result<UnixSeconds, LoadError> {
+    if class.phases == NO_PHASES {
+        return Ok(NEVER);
+    }
+    Ok(phases(ebpf)?.begins(class.phases)?)
+}
+
+fn phases(ebpf: &Ebpf) -> Result<PhaseTables, LoadError> {
+    PhaseTables::open(|name| opened(ebpf, name))
+}
+
+/// A map as it is: the loader takes a map that it opens for one of the object's size.
+fn opened(ebpf: &Ebpf, name: &'static str) -> Result<MapData, LoadError> {
+    let Some(Map::Array(map) | Map::LpmTrie(map)) = ebpf.map(name) else {
         return Err(LoadError::Missing { name });
     };
     let opened = map.fd().as_fd().try_clone_to_owned();
     let opened = opened.map_err(aya::maps::MapError::IoError);
-    let map = opened.and_then(MapData::from_fd).map_err(MapError::read(name))?;
-    Ok(Array::try_from(Map::Array(map)).map_err(MapError::read(name))?)
+    Ok(opened.and_then(MapData::from_fd).map_err(MapError::read(name))?)
+}
+
+fn array<V: Pod>(ebpf: &Ebpf, name: &'static str) -> Result<Array<MapData, V>, LoadError> {
+    Ok(Array::try_from(Map::Array(opened(ebpf, name)?)).map_err(MapError::read(name))?)
 }
 
 fn value<V: Pod>(array: &Array<MapData, V>, name: &'static str, index: u32) -> Result<V, LoadError> {

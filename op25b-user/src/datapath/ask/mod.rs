@@ -9,7 +9,7 @@ mod points;
 mod trace;
 
 use aya::{Ebpf, programs::ProgramError};
-use op25b_common::values::Class;
+use op25b_common::values::{Class, RuleIndex, UnixSeconds};
 
 pub(super) use self::trace::{execute, run as run_traced};
 pub use self::{
@@ -48,6 +48,25 @@ impl Asker {
     /// What the filter has for a subscriber's address: its pool and its exemptions, merged; none if it is in neither.
     pub fn class(&self, address: std::net::IpAddr) -> Result<Option<Class>, LoadError> {
         class::of(&self.ebpf, address)
+    }
+
+    /// From when on the pool of a class is enforced towards a destination, and by which of its phases that is: the place of one that
+    /// has not every destination.
+    pub(crate) fn enforced_from(
+        &self,
+        class: &Class,
+        destination: std::net::IpAddr,
+    ) -> Result<(UnixSeconds, Option<RuleIndex>), LoadError> {
+        let phase = class::phase(&self.ebpf, class, destination)?;
+        Ok(match phase.filter(|phase| phase.from <= class.enforce_from) {
+            Some(phase) => (phase.from, Some(phase.place)),
+            None => (class.enforce_from, None),
+        })
+    }
+
+    /// From when on the pool of a class is enforced towards any destination.
+    pub(crate) fn first_enforced_from(&self, class: &Class) -> Result<UnixSeconds, LoadError> {
+        Ok(class::first_phase(&self.ebpf, class)?.min(class.enforce_from))
     }
 
     /// Loads the program for this role when it is first asked.

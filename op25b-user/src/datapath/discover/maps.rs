@@ -4,9 +4,7 @@ use aya::{
     maps::{Map, MapData, MapInfo},
     programs::ProgramInfo,
 };
-use op25b_common::names::{
-    CLASSES, COUNTERS, DESCRIPTION, MISSES_V6, NOT_IP, SUBSCRIBERS_V4, SUBSCRIBERS_V6,
-};
+use op25b_common::names::{COUNTERS, DESCRIPTION, MISSES_V6, NOT_IP, SUBSCRIBERS_V4, SUBSCRIBERS_V6};
 
 use super::found::{DiscoverError, FoundFilter, FoundInterface};
 use crate::{
@@ -98,8 +96,8 @@ impl Maps {
     /// From when on each pool is enforced. Another version's classes may be laid out otherwise.
     fn pool_starts(&self, description: &Description) -> Option<PoolStarts> {
         let is_of_this_version = description.version == env!("CARGO_PKG_VERSION");
-        let classes = self.open(CLASSES).ok()?.ok().filter(|_| is_of_this_version)?;
-        PoolStarts::read(&classes).ok()
+        let open = |name| -> anyhow::Result<MapData> { self.open(name)?.map_err(anyhow::Error::msg) };
+        is_of_this_version.then(|| PoolStarts::read(&description.pools, open).ok())?
     }
 
     /// The frames that were not IP; none if the version that loaded the filter does not count them.

@@ -4,12 +4,12 @@ use std::net::Ipv4Addr;
 
 use aya::maps::{Map, MapData, PerCpuHashMap};
 use op25b_common::{
-    names::{CLASSES, COUNTERS, MISSES_V6, NOT_IP, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
+    names::{COUNTERS, MISSES_V6, NOT_IP, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
     not_ip::NotIpFrames,
     values::Subscriber,
 };
 
-use super::{error::LoadError, filter::Filter, layout::Layout, maps};
+use super::{description::PoolSummary, error::LoadError, filter::Filter, layout::Layout, maps};
 use crate::{
     datapath::{
         stats::{
@@ -77,9 +77,9 @@ impl Filter {
         Ok(misses_v6(self.map(MISSES_V6)?)?)
     }
 
-    /// From when on each pool is enforced, by the classes in the kernel.
-    pub fn pool_starts(&self) -> Result<PoolStarts, LoadError> {
-        Ok(PoolStarts::read(maps::array(self.ebpf(), CLASSES)?)?)
+    /// From when on each of these pools of its description is enforced, by the maps in the kernel.
+    pub fn pool_starts(&self, pools: &[PoolSummary]) -> Result<PoolStarts, LoadError> {
+        PoolStarts::read(pools, |name| self.shared_map(name))
     }
 
     /// The frames that were not IP.

@@ -4,6 +4,7 @@
 
 use std::{
     fmt,
+    net::IpAddr,
     path::{self, Path, PathBuf},
 };
 
@@ -131,10 +132,27 @@ pub struct PoolSummary {
     /// Whether its subscribers have records.
     #[serde(default = "yes")]
     pub remembered: bool,
-    /// When enforcement begins, as in the policy.
+    /// When enforcement towards every destination begins, as in the policy.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub enforce_from: Option<Timestamp>,
+    /// Its phases, as in the policy; empty for a pool that is enforced or monitored as a whole.
+    #[serde(default)]
+    pub phases: Vec<PhaseSummary>,
+}
+
+/// A phase of a pool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PhaseSummary {
+    /// When it begins; null for one without a date.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub from: Option<Timestamp>,
+    /// To how many destination prefixes it is restricted; 0 for every destination.
+    pub only_to: usize,
+    /// An address that it has and those before it have not, for which the tables are asked.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub sample: Option<IpAddr>,
 }
 
 /// Earlier versions remember all pools' subscribers.
@@ -321,6 +339,7 @@ mod tests {
                     prefixes: 1,
                     remembered: true,
                     enforce_from: Some(Timestamp::UNIX_EPOCH),
+                    phases: Vec::new(),
                 }],
                 pool_prefixes: vec![vec!["198.51.100.0/24".parse().unwrap()]],
                 relays: 1,

@@ -15,7 +15,7 @@ use op25b_common::{
     names::{
         ACTION, ANSWER_BURST, ANSWER_INTERVAL, BLOCK_INBOUND, BLOCKED_PORT_COUNT, BLOCKED_PORTS, CLASSES,
         CLOCK, DESCRIPTION, DESTINATIONS_V4, DESTINATIONS_V6, DROP_UNINSPECTABLE, ENFORCED_FROM, LOG_LEVEL,
-        MATCH_NEW, MPLS, PAGES, PATHS, ROOTS, ROUTER_V4, ROUTER_V6, SPARSE, SUBSCRIBER_BITS,
+        MATCH_NEW, MPLS, PAGES, PATHS, PHASES, ROOTS, ROUTER_V4, ROUTER_V6, SPARSE, SUBSCRIBER_BITS,
         SUBSCRIBER_PROGRAM, SUBSCRIBERS_V4, SUBSCRIBERS_V6, TRACE, TUNNELS, TUNNELS_BY_IF,
         UNLISTED_DROPPED_FROM, UPLINK_PROGRAM, VLAN_TPIDS,
     },
@@ -94,6 +94,7 @@ pub(crate) fn load(
     copy_to_array(&ebpf, SPARSE, &tables.bitmap_nodes)?;
     copy_to_array(&ebpf, PATHS, &tables.paths)?;
     copy_to_array(&ebpf, CLASSES, &compiled.classes)?;
+    copy_to_array(&ebpf, PHASES, &compiled.phases)?;
     fill_trie(&mut ebpf, DESTINATIONS_V4, &compiled.destinations_v4)?;
     fill_trie(&mut ebpf, DESTINATIONS_V6, &compiled.destinations_v6)?;
     fill_array(&mut ebpf, DESCRIPTION, &chunks)?;
@@ -108,12 +109,13 @@ pub(crate) fn load(
 }
 
 /// Maps that hold the policy: another program that uses them enforces the same one.
-pub(crate) const POLICY_MAPS: [&str; 9] = [
+pub(crate) const POLICY_MAPS: [&str; 10] = [
     ROOTS,
     PAGES,
     SPARSE,
     PATHS,
     CLASSES,
+    PHASES,
     DESTINATIONS_V4,
     DESTINATIONS_V6,
     TUNNELS_BY_IF,
@@ -244,7 +246,7 @@ fn sizes(
     compiled: &Compiled,
     chunks: usize,
     options: LoadOptions,
-) -> Result<[(&'static str, u32); 10], CpusError> {
+) -> Result<[(&'static str, u32); 11], CpusError> {
     let most = if options.trace {
         TRACED_SUBSCRIBERS
     } else {
@@ -257,6 +259,7 @@ fn sizes(
         (SPARSE, with_room(compiled.tables.bitmap_nodes.len())),
         (PATHS, with_room(compiled.tables.paths.len())),
         (CLASSES, with_room(compiled.classes.len())),
+        (PHASES, max_entries(compiled.phases.len())),
         (
             SUBSCRIBERS_V4,
             max_entries(SubscriberBlock::count(subscribers_v4)),

@@ -3,6 +3,7 @@
 mod counters;
 mod erase;
 mod not_ip;
+mod phases;
 mod pool_starts;
 mod record_layout;
 mod shared_record;
@@ -16,6 +17,7 @@ pub(crate) use {
     counters::CounterTable,
     erase::{Erased, Erasure},
     not_ip::NOT_IP_SHAPE,
+    phases::{PhaseStart, PhaseTables},
     record_layout::{RECORD_MAPS, RecordLayout, SubscriberV2, subscribers_v6_entries},
     shared_record::{SharedRecord, Side, Window},
     subscribers::{misses_v6, move_misses, records_v4, records_v6},

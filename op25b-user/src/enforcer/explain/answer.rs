@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use op25b_common::{
     Reason, Verdict,
-    values::{ALWAYS_PAST, Class, NEVER, NO_DESTINATIONS, NO_RULE},
+    values::{ALWAYS_PAST, Class, NEVER, NO_DESTINATIONS, NO_RULE, UnixSeconds},
 };
 
 use super::MatchedRule;
@@ -15,7 +15,7 @@ use crate::{
         ask::{Asker, Point},
         probe::Packet,
     },
-    policy::{Flow, Pause, Role},
+    policy::{DecidingPhase, Flow, Pause, Role},
 };
 
 /// What happens to a packet at an interface.
@@ -34,6 +34,8 @@ pub(crate) struct Answer {
     pub(crate) until: Option<Timestamp>,
     /// The pause for which it passes until then.
     pub(crate) pause: Option<Pause>,
+    /// The phase of the pool that decides; none if it has no phases.
+    pub(crate) phase: Option<DecidingPhase>,
     /// Another XDP program that runs there instead of a filter.
     pub(crate) other_program: Option<u32>,
 }
@@ -68,6 +70,7 @@ impl Answer {
             rule: None,
             until: None,
             pause: None,
+            phase: None,
             other_program,
         }
     }
@@ -95,15 +98,11 @@ impl Answer {
             destination: remote,
             destination_port: packet.port,
         };
-        let is_monitored = match decision.reason {
-            Reason::Monitored => true,
-            Reason::Uninspectable => decision.verdict == Verdict::Pass,
-            _ => false,
-        };
-        let until = class.filter(|_| is_monitored).map(|class| class.enforce_from);
-        let until = until.filter(|until| ![ALWAYS_PAST, NEVER].contains(until));
         let matched = names.rule(decision, &flow, class.as_ref());
         let description = names.description();
+        let (from, phase) = enforced_from(asker, decision, class.as_ref(), remote, description)?;
+        let until = from.filter(|_| decision.verdict == Verdict::Pass);
+        let until = until.filter(|until| ![ALWAYS_PAST, NEVER].contains(until));
         let is_unlisted = role == Role::Subscriber && decision.reason == Reason::NotPooled;
         let (until, pool) = if is_unlisted && decision.verdict == Verdict::Pass {
             (description.unlisted_paused_until(), None)
@@ -118,11 +117,44 @@ impl Answer {
             role: Some(role),
             reason: Some(decision.reason),
             pause: pause.cloned(),
+            phase,
             // A pause that is over keeps no source that is in no pool from being dropped.
             until: until.filter(|_| !is_unlisted || pause.is_some()),
             rule: matched,
             other_program: None,
         })
+    }
+}
+
+/// From when on the pool of a decision is enforced for the packet, and which of its phases decides; none if no pool decided.
+fn enforced_from(
+    asker: &Asker,
+    decision: Decision,
+    class: Option<&Class>,
+    destination: IpAddr,
+    description: &Description,
+) -> Result<(Option<UnixSeconds>, Option<DecidingPhase>), NoAnswer> {
+    let Some(class) = class else {
+        return Ok((None, None));
+    };
+    match decision.reason {
+        Reason::Uninspectable => Ok((Some(asker.first_enforced_from(class)?), None)),
+        Reason::Monitored | Reason::Blocked => {
+            let (from, place) = asker.enforced_from(class, destination)?;
+            let phases = decision.rule.and_then(|pool| description.pools.get(pool));
+            let phases = phases.map_or(&[][..], |pool| &pool.phases);
+            // Without an entry of its own it is what the last phase is for.
+            let place = place.map(|place| place as usize);
+            let everywhere = || phases.iter().position(|phase| phase.only_to == 0);
+            let place = place.or_else(everywhere);
+            let phase = (!phases.is_empty()).then(|| DecidingPhase {
+                number: place.map(|place| place + 1),
+                of: phases.len(),
+                from: place.and_then(|place| phases.get(place)?.from),
+            });
+            Ok((Some(from), phase))
+        }
+        _ => Ok((None, None)),
     }
 }
 

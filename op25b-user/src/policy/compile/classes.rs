@@ -98,6 +98,6 @@ fn class(pooled: Pooled, grant: Grant) -> Class {
         destinations: grant.destinations,
         subscribers: pooled.subscribers,
         is_counted: u32::from(pooled.is_counted),
-        unused: 0,
+        phases: pooled.phases,
     }
 }

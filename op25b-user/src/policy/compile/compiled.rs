@@ -5,7 +5,7 @@ use op25b_common::{
     TableRoot,
     framing::MPLS_HERE,
     keys::{AddressV4, AddressV6, DestinationKey},
-    values::{Class, DestinationEntry, NEVER, RuleIndex, UnixSeconds},
+    values::{Class, DestinationEntry, NEVER, Phases, RuleIndex, UnixSeconds},
 };
 
 use super::{
@@ -13,6 +13,7 @@ use super::{
     entry::{TrieEntry, destinations},
     error::{CompileError, MOST_TABLE_BYTES},
     merge::DestinationSets,
+    phases::PoolPhases,
     record_index::{RecordIndex, Recorded, RecordedPrefixes},
     sources::{Sources, nets, rules},
 };
@@ -30,7 +31,7 @@ pub struct Compiled {
     pub drop_uninspectable: bool,
     /// The time from which blocked ports from a source in no pool are dropped, as in [`Class::enforce_from`].
     pub unlisted_dropped_from: UnixSeconds,
-    /// The earliest time from which a pool is enforced, as in [`Class::enforce_from`].
+    /// The earliest time from which a pool is enforced towards any destination, as in [`Class::enforce_from`].
     pub enforced_from: UnixSeconds,
     /// Whether only segments that open a connection are blocked.
     pub match_new: bool,
@@ -51,6 +52,8 @@ pub struct Compiled {
     pub tables: TableSet,
     /// The classes by number.
     pub classes: Vec<Class>,
+    /// The phases of pools by number.
+    pub phases: Vec<Phases>,
     /// The record of each address of the IPv4 pools that are remembered.
     pub record_index: RecordIndex,
     /// The IPv6 addresses of pools that are remembered.
@@ -73,6 +76,7 @@ impl Compiled {
             settings: self.settings.clone(),
             tables: TableSet::new(),
             classes: Vec::new(),
+            phases: Vec::new(),
             record_index: RecordIndex::default(),
             recorded_v6: RecordedPrefixes::default(),
             destinations_v4: Vec::new(),
@@ -107,6 +111,7 @@ fn compile_at(policy: &Policy, expired_at: Option<Timestamp>) -> Result<Compiled
         return Err(CompileError::TooManyRules);
     }
     let mut sets = DestinationSets::new(&policy.nat64);
+    let phases = PoolPhases::of(policy, &mut sets)?;
     let mut tables = TableSet::new();
     let mut classes = Classes::new();
     let mut recorded = Recorded::default();
@@ -115,8 +120,9 @@ fn compile_at(policy: &Policy, expired_at: Option<Timestamp>) -> Result<Compiled
         (AddressFamily::V6, TableRoot::SourcesV6, TableRoot::RelaysV6),
     ] {
         // What they were made from is large as well, and no longer needed.
+        let sets = (&phases, &mut sets);
         let Sources { leaves, .. } =
-            Sources::of(policy, expired_at, family, &mut classes, &mut sets, &mut recorded)?;
+            Sources::of(policy, expired_at, family, &mut classes, sets, &mut recorded)?;
         tables.fill(sources, &leaves)?;
         drop(leaves);
         tables.fill(relays, &relay_leaves(policy, family))?;
@@ -129,7 +135,7 @@ fn compile_at(policy: &Policy, expired_at: Option<Timestamp>) -> Result<Compiled
         enforced_from: policy
             .pools
             .iter()
-            .map(Pool::enforced_from)
+            .map(Pool::first_enforced_from)
             .min()
             .unwrap_or(NEVER),
         match_new: policy.block.match_ == Match::New,
@@ -141,6 +147,7 @@ fn compile_at(policy: &Policy, expired_at: Option<Timestamp>) -> Result<Compiled
         settings: settings(policy),
         tables,
         classes: classes.all,
+        phases: phases.all,
         record_index: recorded.v4,
         recorded_v6: recorded.v6,
         ipv6_prefix: policy.subscribers.ipv6_prefix,

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, rc::Rc};
 
+use ipnet::IpNet;
 use op25b_common::values::{
     ALWAYS_PAST, DestinationEntry, NEVER, NO_DESTINATIONS, NO_RULE, RuleIndex, UnixSeconds,
 };
@@ -114,6 +115,9 @@ fn is_better(one: (UnixSeconds, RuleIndex), other: (UnixSeconds, RuleIndex)) -> 
 #[derive(Clone, Debug)]
 pub(crate) struct DestinationSets {
     nat64: Nat64,
+    /// How many there are.
+    count: u32,
+    /// The numbers of those of exemptions.
     numbers: HashMap<Vec<RuleIndex>, u32>,
     /// IPv4 destinations.
     pub(crate) v4: Destinations,
@@ -126,6 +130,7 @@ impl DestinationSets {
     pub(crate) fn new(nat64: &Nat64) -> Self {
         Self {
             nat64: nat64.clone(),
+            count: 0,
             numbers: HashMap::new(),
             v4: Destinations::new(),
             v6: Destinations::new(),
@@ -158,12 +163,30 @@ impl DestinationSets {
         if let Some(number) = self.numbers.get(&lasting) {
             return Ok(*number);
         }
+        let destinations = lasting.iter().flat_map(|rule| {
+            let exemption = &exemptions[*rule as usize];
+            let nets = exemption.terms.destinations.iter();
+            nets.map(|net| (*net, exemption.until(), *rule))
+        });
+        let destinations: Vec<_> = destinations.collect();
+        let number = self.add(&destinations, is_better)?;
+        self.numbers.insert(lasting, number);
+        Ok(number)
+    }
+
+    /// Makes a set of destinations, each with its time and rule; of those that have an address the better one decides. Returns its
+    /// number.
+    pub(crate) fn add(
+        &mut self,
+        destinations: &[(IpNet, UnixSeconds, RuleIndex)],
+        is_better: fn((UnixSeconds, RuleIndex), (UnixSeconds, RuleIndex)) -> bool,
+    ) -> Result<u32, CompileError> {
         let too_many = CompileError::TooManyDestinations {
             limit: MOST_DESTINATIONS,
         };
-        let number = u32::try_from(self.numbers.len() + 1).map_err(|_| too_many.clone())?;
+        let number = self.count.checked_add(1).ok_or_else(|| too_many.clone())?;
         let (before_v4, before_v6) = (self.v4.len(), self.v6.len());
-        let entries = |family| self.entries(exemptions, number, &lasting, family);
+        let entries = |family| self.entries(number, destinations, is_better, family);
         let (v4, v6) = (entries(AddressFamily::V4), entries(AddressFamily::V6));
         self.v4.extend(v4);
         self.v6.extend(v6);
@@ -173,44 +196,38 @@ impl DestinationSets {
             self.v6.truncate(before_v6);
             return Err(too_many);
         }
-        self.numbers.insert(lasting, number);
+        self.count = number;
         Ok(number)
     }
 
-    /// The entries of a set, each with the best grant of the destinations around it.
+    /// The entries of a set, each with the best of the destinations around it.
     fn entries(
         &self,
-        exemptions: &[Exemption],
         number: u32,
-        rules: &[RuleIndex],
+        destinations: &[(IpNet, UnixSeconds, RuleIndex)],
+        is_better: fn((UnixSeconds, RuleIndex), (UnixSeconds, RuleIndex)) -> bool,
         family: AddressFamily,
     ) -> Destinations {
         let mut entries = Destinations::new();
-        let mut grants: Vec<(Bits, UnixSeconds, RuleIndex)> = Vec::new();
-        for rule in rules {
-            let exemption = &exemptions[*rule as usize];
-            let until = exemption.until();
-            let destinations = exemption.terms.destinations.iter();
-            let destinations = destinations.flat_map(|net| self.nat64.with_translated(*net));
-            grants.extend(destinations.filter_map(|net| Some((Bits::of(family, net)?, until, *rule))));
-        }
-        grants.sort_unstable();
+        let translated = destinations.iter().flat_map(|(net, until, rule)| {
+            let nets = self.nat64.with_translated(*net);
+            nets.filter_map(|net| Some((Bits::of(family, net)?, *until, *rule)))
+        });
+        let mut translated: Vec<_> = translated.collect();
+        translated.sort_unstable();
         let mut covering: Covering<DestinationEntry> = Covering::new();
-        for same in grants.chunk_by(|one, next| one.0 == next.0) {
+        for same in translated.chunk_by(|one, next| one.0 == next.0) {
             let bits = same[0].0;
             let outer = covering.enter(bits).copied();
-            let mut best = outer.unwrap_or(DestinationEntry {
-                until: ALWAYS_PAST,
-                rule: NO_RULE,
+            let best = same.iter().fold(outer, |best, (_, until, rule)| {
+                let is_best = best.is_none_or(|best| is_better((*until, *rule), (best.until, best.rule)));
+                let this = DestinationEntry {
+                    until: *until,
+                    rule: *rule,
+                };
+                if is_best { Some(this) } else { best }
             });
-            for (_, until, rule) in same {
-                if is_better((*until, *rule), (best.until, best.rule)) {
-                    best = DestinationEntry {
-                        until: *until,
-                        rule: *rule,
-                    };
-                }
-            }
+            let Some(best) = best else { continue };
             if outer != Some(best) {
                 entries.push((number, bits, best));
             }

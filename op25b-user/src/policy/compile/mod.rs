@@ -5,6 +5,7 @@ mod compiled;
 mod entry;
 mod error;
 mod merge;
+mod phases;
 mod record_index;
 mod rule_changes;
 mod sources;

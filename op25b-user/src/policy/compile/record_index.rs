@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use op25b_common::values::{NEVER, NO_RULE, RuleIndex, UnixSeconds};
+use op25b_common::values::{NEVER, NO_PHASES, NO_RULE, RuleIndex, UnixSeconds};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -14,6 +14,7 @@ pub(crate) struct PoolPrefix {
     pub(crate) bits: Bits,
     pub(crate) pool: RuleIndex,
     pub(crate) enforce_from: UnixSeconds,
+    pub(crate) phases: u32,
     /// Whether the pool's subscribers have records.
     pub(crate) is_remembered: bool,
 }
@@ -23,6 +24,7 @@ pub(crate) struct PoolPrefix {
 pub(crate) struct Pooled {
     pub(crate) pool: RuleIndex,
     pub(crate) enforce_from: UnixSeconds,
+    pub(crate) phases: u32,
     pub(crate) subscribers: u32,
     pub(crate) is_counted: bool,
 }
@@ -31,6 +33,7 @@ impl Pooled {
     pub(crate) const NONE: Self = Self {
         pool: NO_RULE,
         enforce_from: NEVER,
+        phases: NO_PHASES,
         subscribers: 0,
         is_counted: false,
     };
@@ -65,6 +68,7 @@ impl Recorded {
             let pooled = Pooled {
                 pool: pool.pool,
                 enforce_from: pool.enforce_from,
+                phases: pool.phases,
                 subscribers: own.unwrap_or_default(),
                 is_counted: own.is_some(),
             };
@@ -335,6 +339,7 @@ mod tests {
                 bits: Bits::new(prefix.parse().unwrap()).1,
                 pool,
                 enforce_from: NEVER,
+                phases: NO_PHASES,
                 is_remembered: *is_remembered,
             })
             .collect();

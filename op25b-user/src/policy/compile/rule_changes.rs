@@ -15,6 +15,7 @@ use super::{
     entry::{TrieEntry, destinations},
     error::CompileError,
     merge::{DestinationSets, merge},
+    phases::PoolPhases,
     record_index::{Pooled, Recorded},
     sources::Sources,
 };
@@ -102,8 +103,10 @@ impl Rules {
             DestinationSets::new(&policy.nat64),
             Recorded::default(),
         );
+        let phases = PoolPhases::of(policy, &mut sets)?;
         let mut family = |family| -> Result<Prefixes, CompileError> {
-            let sources = Sources::of(policy, expired_at, family, &mut classes, &mut sets, &mut recorded)?;
+            let sets = (&phases, &mut sets);
+            let sources = Sources::of(policy, expired_at, family, &mut classes, sets, &mut recorded)?;
             let mut by_prefix: BTreeMap<Bits, Vec<RuleIndex>> = BTreeMap::new();
             for (bits, rule) in sources.exempt {
                 by_prefix.entry(bits).or_default().push(rule);

@@ -8,6 +8,7 @@ use super::{
     classes::Classes,
     error::CompileError,
     merge::{DestinationSets, merge},
+    phases::PoolPhases,
     record_index::{PoolPrefix, Pooled, Recorded},
 };
 use crate::{
@@ -30,7 +31,7 @@ impl Sources {
         expired_at: Option<Timestamp>,
         family: AddressFamily,
         classes: &mut Classes,
-        sets: &mut DestinationSets,
+        (phases, sets): (&PoolPhases, &mut DestinationSets),
         recorded: &mut Recorded,
     ) -> Result<Self, CompileError> {
         let exempt = rules(
@@ -40,7 +41,7 @@ impl Sources {
                 .map(|exemption| in_tables(exemption, expired_at).iter().copied()),
             family,
         );
-        let pools = recorded.assign(family, &pools(policy, family));
+        let pools = recorded.assign(family, &pools(policy, phases, family));
         let precedence = Precedence::of_all(&policy.exemptions);
         let grants = merge(
             &policy.exemptions,
@@ -67,7 +68,7 @@ fn in_tables(exemption: &Exemption, expired_at: Option<Timestamp>) -> &[IpNet] {
 }
 
 /// The pools' prefixes of one family, in ascending order.
-fn pools(policy: &Policy, family: AddressFamily) -> Vec<PoolPrefix> {
+fn pools(policy: &Policy, phases: &PoolPhases, family: AddressFamily) -> Vec<PoolPrefix> {
     let remember = &policy.subscribers.remember;
     let remembered: Vec<bool> = policy
         .pools
@@ -81,6 +82,7 @@ fn pools(policy: &Policy, family: AddressFamily) -> Vec<PoolPrefix> {
             bits,
             pool,
             enforce_from: policy.pools[pool as usize].enforced_from(),
+            phases: phases.number(pool),
             is_remembered: remembered[pool as usize],
         })
         .collect()

@@ -106,6 +106,8 @@ codes! {
     Error BadTime = "bad-time",
     /// A time later than the program can represent.
     Error LateTime = "late-time",
+    /// Phases that do not begin one after another, or of which one that is not the last is for every destination.
+    Error BadPhases = "bad-phases",
     /// A list that cannot be read.
     Error ListUnreadable = "list-unreadable",
     /// A list that is too large, or too many lists.

@@ -54,9 +54,7 @@ fn warn_of_unseen_monitoring(reporter: &mut Reporter<'_>, policy: &Policy, now: 
     let remember = &policy.subscribers.remember;
     for pool in &policy.pools {
         let is_monitored = pool.mode == PoolMode::Monitor
-            || pool
-                .enforce_from
-                .is_some_and(|from| !from.is_reached && from.at > now);
+            || !(pool.phases.iter()).any(|phase| phase.is_everywhere() && phase.has_begun(now));
         if is_monitored && !remember.includes(&pool.name) {
             warn_at(
                 reporter,

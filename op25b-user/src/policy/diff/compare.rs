@@ -221,6 +221,23 @@ exemptions: 1 added, 1 removed, 1 changed
     }
 
     #[test]
+    fn phases_are_compared_by_their_dates_and_destinations() {
+        let homes = |keys: &str| BASE.replace("203.0.113.0/24] }", &format!("203.0.113.0/24], {keys} }}"));
+        let first = homes("only_to: [192.0.2.0/24]");
+        let both = homes("phases: [{ only_to: [192.0.2.0/24] }, { from: '2027-07-01T00:00:00Z' }]");
+        let later = homes("phases: [{ only_to: [192.0.2.0/24] }, { from: '2027-08-01T00:00:00Z' }]");
+        assert_eq!(
+            diff(BASE, &first).to_string(),
+            "pools: 1 changed\n  ~ homes: only_to + 192.0.2.0/24\n"
+        );
+        assert_eq!(
+            diff(&both, &later).to_string(),
+            "pools: 1 changed\n  ~ homes: phases + from 2027-08-01T00:00:00Z, - from 2027-07-01T00:00:00Z\n"
+        );
+        assert_eq!(diff(&both, &both), Diff::default());
+    }
+
+    #[test]
     fn exemptions_of_one_customer_for_the_same_prefix_are_told_apart() {
         let twice = BASE.replace(
             "ticket: OPS-1 }\n",

@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use crate::{
     exemption::Terms,
     policy::model::{
-        Block, EnforceFrom, Exemption, ExemptionLimits, Interface, Nat64Prefix, Pool, Prefix, Privacy,
+        Block, EnforceFrom, Exemption, ExemptionLimits, Interface, Nat64Prefix, Phase, Pool, Prefix, Privacy,
         Prohibit, Relay, Remember, Subscribers,
     },
 };
@@ -256,6 +256,23 @@ impl DiffItem for ExemptionLimits {
     }
 }
 
+/// `from 2027-04-01T00:00:00Z only_to 192.0.2.0/24, 203.0.113.0/24`
+fn shown_phase(phase: &Phase) -> String {
+    let Phase { from, only_to } = phase;
+    let from = from.map(|from| format!("from {}", from.at));
+    let prefixes: Vec<_> = only_to.iter().map(ToString::to_string).collect();
+    let only_to = (!prefixes.is_empty()).then(|| format!("only_to {}", prefixes.join(", ")));
+    let parts: Vec<_> = from.into_iter().chain(only_to).collect();
+    parts.join(" ")
+}
+
+/// Whether two phases are equal. Whether one was reached is nothing of the file.
+fn is_same_phase(one: &Phase, other: &Phase) -> bool {
+    let Phase { from, only_to } = one;
+    let date = |from: Option<EnforceFrom>| from.map(|from| from.at);
+    date(*from) == date(other.from) && are_same(only_to, &other.only_to)
+}
+
 impl DiffItem for Pool {
     type Key<'a> = &'a str;
 
@@ -272,12 +289,17 @@ impl DiffItem for Pool {
             name: _,
             prefixes,
             mode,
-            enforce_from,
+            phases,
             paused_until: _,
             at: _,
         } = self;
         let mut fields = vec![("prefixes", many(prefixes)), ("mode", one(mode))];
-        fields.extend(enforce_from.map(|from| ("enforce_from", one(&from.at))));
+        if let [Phase { from, only_to }] = &phases[..] {
+            fields.extend(from.map(|from| ("enforce_from", one(&from.at))));
+            fields.extend((!only_to.is_empty()).then(|| ("only_to", many(only_to))));
+        } else {
+            fields.push(("phases", Value::Many(phases.iter().map(shown_phase).collect())));
+        }
         fields
     }
 
@@ -286,12 +308,13 @@ impl DiffItem for Pool {
             name: _,
             prefixes,
             mode,
-            enforce_from,
+            phases,
             paused_until: _,
             at: _,
         } = self;
-        let date = |from: Option<EnforceFrom>| from.map(|from| from.at);
-        (*mode, date(*enforce_from)) == (other.mode, date(other.enforce_from))
+        *mode == other.mode
+            && phases.len() == other.phases.len()
+            && (phases.iter().zip(&other.phases)).all(|(one, other)| is_same_phase(one, other))
             && are_same(prefixes, &other.prefixes)
     }
 }

@@ -4,6 +4,7 @@ mod exemption;
 mod limits;
 mod nat64;
 mod pause;
+mod phase;
 mod policy;
 mod position;
 mod privacy;
@@ -17,7 +18,8 @@ pub use self::{
     limits::ExemptionLimits,
     nat64::{Nat64, Nat64Prefix, NotNat64},
     pause::{Pause, Pauses},
-    policy::{Block, EnforceFrom, Interface, Policy, Pool, Prohibit, Relay, Remember, Subscribers},
+    phase::{DecidingPhase, EnforceFrom, Phase},
+    policy::{Block, Interface, Policy, Pool, Prohibit, Relay, Remember, Subscribers},
     position::{FileNumber, List, Position, Prefix},
     privacy::Privacy,
     reached::{ReachedDate, ReachedDates},

@@ -13,6 +13,7 @@ use super::{
     exemption::Exemption,
     limits::ExemptionLimits,
     nat64::Nat64,
+    phase::{Phase, unix_seconds},
     position::{List, Position, Prefix},
     privacy::Privacy,
     reached::ReachedDates,
@@ -188,21 +189,13 @@ pub struct Pool {
     pub prefixes: Vec<Prefix>,
     /// Whether it is enforced or only monitored.
     pub mode: PoolMode,
-    /// When enforcement begins; without it, it has begun.
-    pub enforce_from: Option<EnforceFrom>,
+    /// From when on it is enforced towards which destinations, at least one, in ascending order. Only the last one may be for
+    /// every destination.
+    pub phases: Vec<Phase>,
     /// Until when it is only monitored, whatever the policy file says.
     pub paused_until: Option<Timestamp>,
     /// Its position in the file.
     pub at: Position,
-}
-
-/// The beginning of a pool's enforcement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EnforceFrom {
-    /// The instant.
-    pub at: Timestamp,
-    /// Whether it was reached already: the clock, which may have been set back since, does not matter then.
-    pub is_reached: bool,
 }
 
 /// A mail server of the ISP.
@@ -228,31 +221,14 @@ impl Policy {
     pub fn mark_reached(&mut self, reached: &ReachedDates) -> bool {
         let mut is_changed = false;
         for pool in &mut self.pools {
-            if let Some(from) = &mut pool.enforce_from
-                && !from.is_reached
-                && reached.contains(&pool.name, from.at)
-            {
-                from.is_reached = true;
-                is_changed = true;
+            for from in pool.phases.iter_mut().filter_map(|phase| phase.from.as_mut()) {
+                if !from.is_reached && reached.contains(&pool.name, from.at) {
+                    from.is_reached = true;
+                    is_changed = true;
+                }
             }
         }
         is_changed
-    }
-}
-
-impl Pool {
-    /// When enforcement begins, as the program represents it: [`ALWAYS_PAST`] for a pool that is enforced, [`NEVER`] for one
-    /// that is only monitored.
-    #[must_use]
-    pub fn enforced_from(&self) -> UnixSeconds {
-        let from = match self.mode {
-            PoolMode::Monitor => NEVER,
-            PoolMode::Enforce => match self.enforce_from {
-                None | Some(EnforceFrom { is_reached: true, .. }) => ALWAYS_PAST,
-                Some(from) => unix_seconds(from.at),
-            },
-        };
-        from.max(self.paused_until.map_or(ALWAYS_PAST, unix_seconds))
     }
 }
 
@@ -265,10 +241,4 @@ impl Block {
             Handling::Drop => self.unlisted_paused_until.map_or(ALWAYS_PAST, unix_seconds),
         }
     }
-}
-
-/// A time as the program represents it. Validation refuses times too late for 32 bits; times too early for them are in the past in
-/// any case.
-fn unix_seconds(at: Timestamp) -> UnixSeconds {
-    u32::try_from(at.as_second().max(0)).unwrap_or(NEVER)
 }

@@ -46,7 +46,10 @@ impl ReachedDates {
     pub fn retain_for(&mut self, policy: &Policy) {
         self.0.retain(|date| {
             policy.pools.iter().all(|pool| {
-                pool.name != date.pool || pool.enforce_from.is_none_or(|from| from.at == date.enforce_from)
+                let mut dates = pool.phases.iter().filter_map(|phase| phase.from);
+                pool.name != date.pool
+                    || pool.phases.iter().all(|phase| phase.from.is_none())
+                    || dates.any(|from| from.at == date.enforce_from)
             })
         });
     }

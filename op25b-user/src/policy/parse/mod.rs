@@ -9,6 +9,7 @@ mod limits;
 mod lists;
 mod mapping;
 mod nat64;
+mod phases;
 mod prefix;
 mod prefix_list;
 mod privacy;
@@ -35,12 +36,13 @@ pub use self::{
 };
 
 /// The keys of each mapping of a policy file.
-pub const KEYS: [&[&str]; 9] = [
+pub const KEYS: [&[&str]; 10] = [
     document::KEYS,
     interface::INTERFACE_KEYS,
     block::BLOCK_KEYS,
     subscribers::SUBSCRIBERS_KEYS,
     rules::POOL_KEYS,
+    phases::PHASE_KEYS,
     rules::RELAY_KEYS,
     rules::EXEMPTION_KEYS,
     limits::WIDEST_KEYS,

@@ -10,6 +10,7 @@ use super::{
     context::Context,
     lists::Named,
     mapping::Mapping,
+    phases,
     seen::{Owner, Seen},
     yaml::{Located, Node},
 };
@@ -17,12 +18,20 @@ use crate::{
     exemption::Terms,
     policy::{
         diagnostics::{Code, Diagnostic, Span},
-        model::{EnforceFrom, Exemption, Origin, Pool, PoolMode, Positions, Prefix, Relay},
+        model::{Exemption, Origin, Pool, PoolMode, Positions, Prefix, Relay},
     },
     time::{DayEnd, Problem, Reader},
 };
 
-pub(super) const POOL_KEYS: &[&str] = &["name", "prefixes", "prefixes_from", "mode", "enforce_from"];
+pub(super) const POOL_KEYS: &[&str] = &[
+    "name",
+    "prefixes",
+    "prefixes_from",
+    "mode",
+    "enforce_from",
+    "only_to",
+    "phases",
+];
 pub(super) const RELAY_KEYS: &[&str] = &["name", "prefixes", "prefixes_from"];
 pub(super) const EXEMPTION_KEYS: &[&str] = &[
     "id",
@@ -68,30 +77,13 @@ pub(crate) fn pool<'t>(
     let mode = mapping
         .optional("mode")
         .and_then(|node| context.word::<PoolMode>("mode", node));
-    let enforce_from = mapping
-        .optional("enforce_from")
-        .and_then(|node| instant(context, "enforce_from", DayEnd::First, node));
     let mode = mode.map_or(PoolMode::Enforce, |mode| mode.value);
-    if let Some(Located { value, span }) = enforce_from
-        && value <= context.now
-        && mode == PoolMode::Enforce
-    {
-        context.reporter.report(span, Code::EnforceFromPast, || {
-            Diagnostic::new(
-                Code::EnforceFromPast,
-                "`enforce_from` is past: the pool is enforced, and needs the date no longer",
-            )
-            .hint("remove `enforce_from`: a clock that is wrong after a start cannot postpone the pool then")
-        });
-    }
+    let phases = phases::of_pool(context, &mut mapping, mode);
     let rule = Pool {
         name: name?,
         prefixes,
         mode,
-        enforce_from: enforce_from.map(|from| EnforceFrom {
-            at: from.value,
-            is_reached: false,
-        }),
+        phases,
         paused_until: None,
         at,
     };
@@ -247,7 +239,7 @@ fn lists<'t>(context: &mut Context<'t>, mapping: &mut Mapping<'t>) -> Option<Vec
 }
 
 /// A date or a time.
-fn instant<'t>(
+pub(super) fn instant<'t>(
     context: &mut Context<'t>,
     key: &str,
     day_end: DayEnd,

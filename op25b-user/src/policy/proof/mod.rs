@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use op25b_common::{
     TableRoot,
     lpm::{STEPS_V4, STEPS_V6},
-    values::{ALWAYS_PAST, Class, NEVER, NO_RULE, RuleIndex, UnixSeconds},
+    values::{ALWAYS_PAST, Class, NEVER, NO_PHASES, NO_RULE, RuleIndex, UnixSeconds},
 };
 use serde::Serialize;
 use thiserror::Error;
@@ -30,7 +30,7 @@ use self::{
 use super::{
     characters,
     compile::Compiled,
-    model::{Policy, Pool},
+    model::{Phase, Policy, Pool, PoolMode},
 };
 use crate::lpm::AddressFamily;
 
@@ -50,7 +50,7 @@ pub struct Proof {
      this is a defect of op25b, please report it with the policy"
 )]
 pub struct Difference {
-    /// `sources`, `destinations of an exemption` or `relays`.
+    /// `sources`, `destinations of an exemption`, `destinations of a pool's phases` or `relays`.
     pub what: &'static str,
     /// The first address.
     pub first: IpAddr,
@@ -154,6 +154,7 @@ impl Prover<'_> {
         if let Err((tables, policy)) = self.record(family, range, class, is_counted) {
             return wrong(&tables, &policy);
         }
+        self.phases(class, &wrong)?;
         let from = expected.until.max(self.at);
         let restricted = around.restricted();
         self.sets
@@ -166,7 +167,7 @@ impl Prover<'_> {
                     set,
                     policy,
                 } = wrong;
-                let shown = |granted: Option<(UnixSeconds, RuleIndex)>| match granted {
+                let shown = |granted: destinations::Said| match granted {
                     Some((until, rule)) => format!("granted {} by exemption {rule}", shown_end(until)),
                     None => "not granted".to_owned(),
                 };
@@ -178,6 +179,54 @@ impl Prover<'_> {
                     shown(policy),
                 )
             })
+    }
+
+    /// Compares the phases of a class with those of its pool that begin before it is enforced towards every destination.
+    fn phases(
+        &mut self,
+        class: &Class,
+        wrong: &impl Fn(&dyn fmt::Display, &dyn fmt::Display) -> Result<(), Difference>,
+    ) -> Result<(), Difference> {
+        let early = self
+            .policy
+            .pools
+            .get(class.pool as usize)
+            .map_or_else(Early::none, Early::of);
+        let phases = self.compiled.phases.get(class.phases as usize);
+        let first = phases
+            .filter(|_| class.phases != NO_PHASES)
+            .map(|phases| phases.from);
+        if first != early.first {
+            let shown = |first: Option<UnixSeconds>| match first {
+                Some(from) => format!("phases, the first from {}", shown_time(from)),
+                None => "no phases".to_owned(),
+            };
+            return wrong(&shown(first), &shown(early.first));
+        }
+        let Some(phases) = phases.filter(|_| class.phases != NO_PHASES) else {
+            return Ok(());
+        };
+        let proven = self
+            .sets
+            .prove_phases(phases.destinations, class.pool, early.everywhere);
+        proven.map_err(
+            |Wrong {
+                 family,
+                 first,
+                 last,
+                 set,
+                 policy,
+             }| {
+                let shown = |phase: destinations::Said| match phase {
+                    Some((from, place)) => {
+                        format!("blocked from {} by phase {}", shown_time(from), place + 1)
+                    }
+                    None => "in no phase".to_owned(),
+                };
+                let what = "destinations of a pool's phases";
+                difference(what, family, (first, last), shown(set), shown(policy))
+            },
+        )
     }
 
     /// Compares the records of a range of sources: the pool's subscribers are counted if they are to be remembered, each in the
@@ -219,6 +268,42 @@ impl Prover<'_> {
                 "a subscriber is counted in another record",
                 "each has the record of the index",
             )),
+        }
+    }
+}
+
+/// The phases of a pool that begin before it is enforced towards every destination.
+struct Early {
+    /// When the first one applies: not during a pause.
+    first: Option<UnixSeconds>,
+    /// When the pool is enforced towards every destination, as if there was no pause.
+    everywhere: UnixSeconds,
+}
+
+impl Early {
+    fn none() -> Self {
+        Self {
+            first: None,
+            everywhere: ALWAYS_PAST,
+        }
+    }
+
+    fn of(pool: &Pool) -> Self {
+        if pool.mode == PoolMode::Monitor {
+            return Self::none();
+        }
+        let begins = |is_everywhere: bool| {
+            let phases = pool.phases.iter();
+            let phases = phases.filter(move |phase| phase.only_to.is_empty() == is_everywhere);
+            phases.map(Phase::begins).min()
+        };
+        let everywhere = begins(true).unwrap_or(NEVER);
+        let paused = pool.paused_until.map_or(0, |until| until.as_second().max(0));
+        let paused = u32::try_from(paused).unwrap_or(NEVER);
+        let first = begins(false).filter(|first| *first < everywhere);
+        Self {
+            first: first.map(|first| first.max(paused)),
+            everywhere,
         }
     }
 }

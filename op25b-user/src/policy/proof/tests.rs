@@ -15,6 +15,12 @@ pools:
 - { name: homes, prefixes: [198.51.100.0/22, '2001:db8:100::/40'] }
 - { name: flats, prefixes: [198.51.102.0/24], mode: monitor }
 - { name: phones, prefixes: [10.0.0.0/16, '2001:db8:180::/41'], enforce_from: '2090-01-01' }
+- name: cafes
+  prefixes: [10.1.0.0/16, '2001:db8:280::/41']
+  phases:
+  - { from: '2070-01-01', only_to: [203.0.113.0/25, '2001:db8:6::/48'] }
+  - { from: '2075-01-01', only_to: [203.0.113.0/24, 203.0.113.16/28] }
+  - { from: '2080-01-01' }
 relays:
 - { name: own, prefixes: [192.0.2.25, '2001:db8::25'] }
 - { name: other, prefixes: [192.0.2.0/24] }
@@ -85,7 +91,7 @@ fn every_changed_class_is_found() {
     let policy = policy();
     let compiled = compile(&policy).unwrap();
     for number in 0..compiled.classes.len() {
-        for field in 0..6 {
+        for field in 0..7 {
             let mut changed = compiled.clone();
             let class = &mut changed.classes[number];
             // What has ended is told apart from nothing by nobody.
@@ -96,6 +102,7 @@ fn every_changed_class_is_found() {
                 2 => class.until = class.until.wrapping_sub(1),
                 3 if class.until > 1_782_864_000 => class.exemption = class.exemption.wrapping_add(1),
                 4 => class.is_counted ^= 1,
+                6 => class.phases ^= 1,
                 5 if class.is_counted == 1 && class.subscribers != 0 => class.subscribers += 1,
                 _ => continue,
             }
@@ -108,6 +115,35 @@ fn every_changed_class_is_found() {
             );
         }
     }
+}
+
+#[test]
+fn every_change_of_a_pools_phases_is_found_and_a_pause_is_one() {
+    let mut policy = policy();
+    let compiled = compile(&policy).unwrap();
+    assert_eq!(compiled.phases.len(), 2);
+    for field in 0..2 {
+        let mut changed = compiled.clone();
+        let phases = &mut changed.phases[1];
+        match field {
+            0 => phases.from += 1,
+            _ => phases.destinations += 1,
+        }
+        proof(&policy, &changed).expect_err(&format!("field {field}"));
+    }
+    let cafes = policy.pools.len() - 1;
+    policy.pools[cafes].paused_until = Some(at("2072-01-01T00:00:00Z"));
+    proof(&policy, &compiled).expect_err("it is paused");
+    let paused = compile(&policy).unwrap();
+    proof(&policy, &paused).unwrap();
+    assert_eq!(
+        paused.destinations_v4, compiled.destinations_v4,
+        "the phases are as before"
+    );
+    policy.pools[cafes].phases[1].only_to.truncate(1);
+    proof(&policy, &paused).unwrap();
+    policy.pools[cafes].phases[0].only_to.truncate(1);
+    proof(&policy, &paused).expect_err("one destination less");
 }
 
 #[test]

@@ -113,7 +113,7 @@ impl<'p> Side<'p> {
             let Pool {
                 name,
                 mode,
-                enforce_from,
+                phases,
                 paused_until,
                 at,
                 ..
@@ -122,7 +122,7 @@ impl<'p> Side<'p> {
                 name: name.clone(),
                 prefixes: vec![Prefix { net, at: *at }],
                 mode: *mode,
-                enforce_from: *enforce_from,
+                phases: phases.clone(),
                 paused_until: *paused_until,
                 at: *at,
             }
@@ -234,28 +234,15 @@ impl<'p> Comparison<'p> {
     }
 }
 
-/// A destination that no rule names, then those of the exemptions around the source; each with whether a rule names it.
+/// A destination that no rule names, then those of the exemptions and pools around the source; each with whether a rule names it.
 fn destinations(source: IpAddr, old: &Policy, new: &Policy) -> Vec<(IpAddr, bool)> {
     let in_new = |address: &IpAddr| {
         let relays = new.relays.iter().flat_map(|relay| &relay.prefixes);
-        let relays = relays.map(|prefix| prefix.net);
-        let exempt = new
-            .exemptions
-            .iter()
-            .flat_map(|it| it.terms.destinations.iter().copied());
-        let mut named = relays
-            .chain(exempt)
-            .flat_map(|net| new.nat64.with_translated(net));
-        named.any(|net| net.contains(address))
+        let relays = relays.flat_map(|prefix| new.nat64.with_translated(prefix.net));
+        relays.chain(named(new)).any(|net| net.contains(address))
     };
     let sample = sample_destination(old, source, in_new);
-    let named = [old, new].into_iter().flat_map(|policy| {
-        let nets = policy
-            .exemptions
-            .iter()
-            .flat_map(|it| it.terms.destinations.iter().copied());
-        nets.flat_map(|net| policy.nat64.with_translated(net))
-    });
+    let named = [old, new].into_iter().flat_map(named);
     // Of two that overlap, one ends before the other.
     let named = named
         .flat_map(|net| [net.addr(), net.broadcast()])
@@ -270,4 +257,15 @@ fn destinations(source: IpAddr, old: &Policy, new: &Policy) -> Vec<(IpAddr, bool
 
 fn passes(expected: &Expected) -> bool {
     expected.verdict == Verdict::Pass
+}
+
+/// The destinations that a policy's exemptions and the phases of its pools name.
+fn named(policy: &Policy) -> impl Iterator<Item = IpNet> {
+    let exempt = policy.exemptions.iter();
+    let exempt = exempt.flat_map(|it| it.terms.destinations.iter().copied());
+    let phases = policy.pools.iter().flat_map(|pool| &pool.phases);
+    let phases = phases.flat_map(|phase| phase.only_to.iter().map(|prefix| prefix.net));
+    exempt
+        .chain(phases)
+        .flat_map(|net| policy.nat64.with_translated(net))
 }

@@ -9,5 +9,5 @@ mod read;
 pub use document::{ElsewhereStatus, EnforcementStatus, Status, UnreadableStatus};
 pub use file::{ComparedFile, FileReport, FileState};
 pub use filter::{ExemptionStatus, FilterStatus, InterfaceStatus, PolicyStatus, State};
-pub use pools::{PoolState, PoolStatus, PoolWord, pool_statuses};
+pub use pools::{PhaseStatus, PoolState, PoolStatus, PoolWord, pool_statuses};
 pub use read::{KernelStatus, StatusError, status};

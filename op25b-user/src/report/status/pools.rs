@@ -22,10 +22,13 @@ pub struct PoolStatus {
     /// Whether its subscribers have records.
     #[serde(default = "yes")]
     pub remembered: bool,
-    /// When enforcement begins, as in the policy.
+    /// When enforcement towards every destination begins, as in the policy.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub enforce_from: Option<Timestamp>,
+    /// Its phases, as in the policy; empty for a pool that is enforced or monitored as a whole.
+    #[serde(default)]
+    pub phases: Vec<PhaseStatus>,
     /// What the policy wants now; null in the report of an earlier version.
     #[serde(default)]
     pub wanted: Option<PoolState>,
@@ -33,6 +36,18 @@ pub struct PoolStatus {
     /// of others cover it.
     #[serde(default)]
     pub actual: Option<PoolState>,
+}
+
+/// A phase of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PhaseStatus {
+    /// When it begins, as in the policy; null for one without a date.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub from: Option<Timestamp>,
+    /// To how many destination prefixes it is restricted; 0 for every destination.
+    pub only_to: usize,
+    /// Whether it has begun, by its date. Nothing is enforced for all that in monitor mode and during a pause.
+    pub has_begun: bool,
 }
 
 /// Earlier versions remember all pools' subscribers.
@@ -43,9 +58,10 @@ fn yes() -> bool {
 /// What is done to packets of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PoolState {
-    /// `enforce` or `monitor`; `mixed` if parts of the pool differ, which would be a fault.
+    /// `enforce`, `partial` or `monitor`; `mixed` if parts of the pool differ, which would be a fault.
     pub mode: PoolWord,
-    /// Until when a monitored pool is: it is enforced then.
+    /// Until when a monitored pool is: it is enforced then, or its first phase begins. For one that is enforced in part: when its next
+    /// phase begins.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub until: Option<Timestamp>,
@@ -57,6 +73,8 @@ pub struct PoolState {
 pub enum PoolWord {
     /// They are blocked.
     Enforce,
+    /// They are blocked towards the destinations of the phases that have begun; the others pass as in `monitor`.
+    Partial,
     /// They pass, and what would have been blocked is counted.
     Monitor,
     /// The one here and the other there.
@@ -64,15 +82,25 @@ pub enum PoolWord {
 }
 
 impl PoolState {
-    /// The state of a pool that is enforced from an instant on, as the program decides it at another one.
-    fn from(start: UnixSeconds, now: Timestamp) -> Self {
-        let until = Timestamp::from_second(i64::from(start)).ok();
-        match until {
-            Some(until) if until <= now => Self::enforced(),
-            until => Self {
-                mode: PoolWord::Monitor,
-                until: until.filter(|_| start != NEVER),
+    /// The state of a pool at an instant: `everywhere` is when it is enforced towards every destination, and `phases` when towards
+    /// some of them; none for never.
+    fn at(
+        now: Timestamp,
+        everywhere: Option<Timestamp>,
+        phases: impl Iterator<Item = Option<Timestamp>>,
+    ) -> Self {
+        let has_begun = |date: &Timestamp| *date <= now;
+        if everywhere.as_ref().is_some_and(has_begun) {
+            return Self::enforced();
+        }
+        let (begun, ahead): (Vec<_>, Vec<_>) = phases.flatten().partition(has_begun);
+        Self {
+            mode: if begun.is_empty() {
+                PoolWord::Monitor
+            } else {
+                PoolWord::Partial
             },
+            until: ahead.into_iter().chain(everywhere).min(),
         }
     }
 
@@ -85,24 +113,24 @@ impl PoolState {
 
     /// What a policy wants of a pool.
     fn wanted(pool: &PoolSummary, reached: &ReachedDates, now: Timestamp) -> Self {
-        let monitored_until = |until| Self {
-            mode: PoolWord::Monitor,
-            until,
-        };
+        let date = |from| begins(&pool.name, from, reached, now);
         if pool.mode == PoolMode::Monitor.name() {
-            return monitored_until(None);
+            return Self::at(now, None, std::iter::empty());
         }
-        match pool.enforce_from {
-            Some(from) if from > now && !reached.contains(&pool.name, from) => monitored_until(Some(from)),
-            _ => Self::enforced(),
+        if pool.phases.is_empty() {
+            return Self::at(now, Some(date(pool.enforce_from)), std::iter::empty());
         }
+        let everywhere = pool.phases.iter().find(|phase| phase.only_to == 0);
+        let everywhere = everywhere.map(|phase| date(phase.from));
+        let some = pool.phases.iter().filter(|phase| phase.sample.is_some());
+        Self::at(now, everywhere, some.map(|phase| Some(date(phase.from))))
     }
 
     /// The same during a pause, which ends by itself.
     fn paused(self, pause: Option<&Pause>, now: Timestamp) -> Self {
         match pause.filter(|pause| pause.is_in_force(now)) {
             Some(pause)
-                if self.mode == PoolWord::Enforce || self.until.is_some_and(|until| until < pause.until) =>
+                if self.mode != PoolWord::Monitor || self.until.is_some_and(|until| until < pause.until) =>
             {
                 Self {
                     mode: PoolWord::Monitor,
@@ -114,8 +142,14 @@ impl PoolState {
     }
 
     /// What the program does.
-    fn actual(start: PoolStart, now: Timestamp) -> Self {
-        let [first, last] = [start.first, start.last].map(|start| Self::from(start, now));
+    fn actual(start: &PoolStart, now: Timestamp) -> Self {
+        let [first, last] = [start.first, start.last].map(|everywhere| {
+            Self::at(
+                now,
+                instant(everywhere),
+                start.phases.iter().map(|from| instant(*from)),
+            )
+        });
         if first == last {
             first
         } else {
@@ -133,6 +167,18 @@ impl PoolState {
     }
 }
 
+/// When a phase begins, as the program has it.
+fn instant(start: UnixSeconds) -> Option<Timestamp> {
+    let instant = Timestamp::from_second(i64::from(start)).ok();
+    instant.filter(|_| start != NEVER)
+}
+
+/// When a phase of a policy begins: a date that was reached is past, whatever the clock says.
+fn begins(pool: &str, from: Option<Timestamp>, reached: &ReachedDates, now: Timestamp) -> Timestamp {
+    let is_reached = |from: &Timestamp| reached.contains(pool, *from);
+    from.map_or(now, |from| if is_reached(&from) { from.min(now) } else { from })
+}
+
 impl PoolStatus {
     /// Whether the program in the kernel does something else than the policy wants.
     #[must_use]
@@ -148,11 +194,11 @@ impl PoolStatus {
     /// Whether a pool that the policy enforces now is monitored for a while: its date, if it has one, is not the reason.
     #[must_use]
     pub fn is_paused(&self) -> bool {
-        let until = |at: Option<Timestamp>| at.map(Timestamp::as_second);
+        let dates = self.phases.iter().map(|phase| phase.from);
+        let dates: Vec<Timestamp> = dates.chain([self.enforce_from]).flatten().collect();
+        let is_date = |until: Timestamp| dates.iter().any(|date| date.as_second() == until.as_second());
         let is_monitored = |state: PoolState| {
-            state.mode == PoolWord::Monitor
-                && state.until.is_some()
-                && until(state.until) != until(self.enforce_from)
+            state.mode == PoolWord::Monitor && state.until.is_some_and(|until| !is_date(until))
         };
         self.wanted.is_some_and(is_monitored)
     }
@@ -173,6 +219,13 @@ pub fn pool_statuses(
             prefixes: pool.prefixes,
             remembered: pool.remembered,
             enforce_from: pool.enforce_from,
+            phases: (pool.phases.iter())
+                .map(|phase| PhaseStatus {
+                    from: phase.from,
+                    only_to: phase.only_to,
+                    has_begun: begins(&pool.name, phase.from, &description.reached, now) <= now,
+                })
+                .collect(),
             wanted: Some({
                 let pause = description.pauses.of_pool(&pool.name);
                 PoolState::wanted(pool, &description.reached, now).paused(pause, now)
@@ -189,6 +242,7 @@ mod tests {
     use op25b_common::values::ALWAYS_PAST;
 
     use super::*;
+    use crate::datapath::PhaseSummary;
 
     const NOW: &str = "2026-11-28T12:00:00Z";
 
@@ -208,14 +262,18 @@ mod tests {
         for date in reached {
             dates.insert("homes", at(date));
         }
-        let pool = PoolSummary {
+        PoolState::wanted(&wanted_pool(mode, enforce_from), &dates, at(NOW))
+    }
+
+    fn wanted_pool(mode: &str, enforce_from: Option<&str>) -> PoolSummary {
+        PoolSummary {
             name: "homes".to_owned(),
             mode: mode.to_owned(),
             prefixes: 1,
             remembered: true,
             enforce_from: enforce_from.map(at),
-        };
-        PoolState::wanted(&pool, &dates, at(NOW))
+            phases: Vec::new(),
+        }
     }
 
     #[test]
@@ -260,13 +318,54 @@ mod tests {
     fn what_the_kernel_does_is_read_from_the_start_of_enforcement() {
         let now = at(NOW);
         let seconds = |time: &str| UnixSeconds::try_from(at(time).as_second()).unwrap();
-        let actual = |first, last| PoolState::actual(PoolStart { first, last }, now);
+        let actual = |first, last| PoolState::actual(&PoolStart::of_all(first, last), now);
         assert_eq!(actual(ALWAYS_PAST, ALWAYS_PAST), PoolState::enforced());
         assert_eq!(actual(ALWAYS_PAST, seconds(NOW)), PoolState::enforced());
         assert_eq!(actual(NEVER, NEVER), monitored(None));
         let later = "2026-11-28T12:30:00Z";
         assert_eq!(actual(seconds(later), seconds(later)), monitored(Some(later)));
         assert_eq!(actual(ALWAYS_PAST, NEVER).mode, PoolWord::Mixed);
+    }
+
+    #[test]
+    fn a_pool_with_phases_is_enforced_in_part_from_the_first_of_them_until_the_last_begins() {
+        let [first, second, last] =
+            ["2026-11-01", "2026-12-01", "2027-01-01"].map(|day| format!("{day}T00:00:00Z"));
+        let phase = |from: &str, only_to| PhaseSummary {
+            from: Some(at(from)),
+            only_to,
+            sample: (only_to > 0).then_some([192, 0, 2, 1].into()),
+        };
+        let pool = |phases| PoolSummary {
+            phases,
+            ..wanted_pool("enforce", None)
+        };
+        let all = pool(vec![phase(&first, 2), phase(&second, 1), phase(&last, 0)]);
+        let early = pool(vec![phase(&first, 2)]);
+        let partial = |until: Option<&str>| PoolState {
+            mode: PoolWord::Partial,
+            until: until.map(at),
+        };
+        let none = ReachedDates::default();
+        let wants = |pool: &PoolSummary, now: &str| PoolState::wanted(pool, &none, at(now));
+        assert_eq!(wants(&all, "2026-10-31T23:59:59Z"), monitored(Some(&first)));
+        assert_eq!(wants(&all, &first), partial(Some(&second)));
+        assert_eq!(wants(&all, &second), partial(Some(&last)));
+        assert_eq!(wants(&all, &last), PoolState::enforced());
+        assert_eq!(wants(&early, &last), partial(None), "never towards all");
+        let mut reached = ReachedDates::default();
+        reached.insert("homes", at(&second));
+        let behind = at("2026-10-01T00:00:00Z");
+        assert_eq!(PoolState::wanted(&all, &reached, behind), partial(Some(&first)));
+        // The kernel, read at the same instants.
+        let seconds = |time: &str| UnixSeconds::try_from(at(time).as_second()).unwrap();
+        let start = PoolStart {
+            phases: vec![seconds(&first), seconds(&second), seconds(&last)],
+            ..PoolStart::of_all(seconds(&last), seconds(&last))
+        };
+        for now in ["2026-10-31T23:59:59Z", &first, &second, &last] {
+            assert!(PoolState::actual(&start, at(now)).is(wants(&all, now)), "{now}");
+        }
     }
 
     #[test]
@@ -277,6 +376,7 @@ mod tests {
             prefixes: 1,
             remembered: true,
             enforce_from: None,
+            phases: Vec::new(),
             wanted: Some(wanted),
             actual,
         };

@@ -49,8 +49,11 @@ fn overdue_at(
         .pools
         .iter()
         .map(|pool| {
-            let is_enforced =
-                pool.mode != PoolMode::Monitor.name() && pool.enforce_from.is_none_or(|from| from <= now);
+            // One that is enforced towards some destinations is monitored towards the others.
+            let has_all = pool.phases.is_empty() || pool.phases.iter().any(|phase| phase.only_to == 0);
+            let is_enforced = pool.mode != PoolMode::Monitor.name()
+                && has_all
+                && pool.enforce_from.is_none_or(|from| from <= now);
             let over = pool.enforce_from.zip(privacy.monitor_retain);
             let is_over = over.is_some_and(|(from, retain)| now.duration_since(from) > retain);
             let kept = Kept {
@@ -85,7 +88,7 @@ mod tests {
     use op25b_common::values::{Cold, Hot};
 
     use super::*;
-    use crate::datapath::PoolSummary;
+    use crate::datapath::{PhaseSummary, PoolSummary};
 
     const DAY: i64 = 24;
 
@@ -115,6 +118,12 @@ mod tests {
             prefixes: 1,
             remembered: true,
             enforce_from: days_ago.map(|days| now - SignedDuration::from_hours(days * DAY)),
+            phases: Vec::new(),
+        };
+        let only_to = PhaseSummary {
+            from: None,
+            only_to: 1,
+            sample: None,
         };
         let description = Description {
             pools: vec![
@@ -123,6 +132,10 @@ mod tests {
                 pool("dated", "enforce", Some(40)),
                 pool("lately", "enforce", Some(20)),
                 pool("soon", "enforce", Some(-5)),
+                PoolSummary {
+                    phases: vec![only_to],
+                    ..pool("partly", "enforce", None)
+                },
             ],
             pool_prefixes: [
                 "192.0.2.0/28",
@@ -130,6 +143,7 @@ mod tests {
                 "192.0.2.32/28",
                 "192.0.2.48/28",
                 "192.0.2.64/28",
+                "192.0.2.80/28",
             ]
             .map(|net| vec![net.parse().unwrap()])
             .to_vec(),
@@ -153,6 +167,7 @@ mod tests {
             ("192.0.2.49/32", 31, Erasure::Nothing),
             ("192.0.2.65/32", 29, Erasure::Nothing),
             ("192.0.2.65/32", 31, Erasure::Whole),
+            ("192.0.2.81/32", 31, Erasure::Whole),
             ("198.51.100.1/32", 91, Erasure::Whole),
         ] {
             assert_eq!(

@@ -55,6 +55,7 @@ mod tests {
             prefixes: 1,
             remembered: true,
             enforce_from: None,
+            phases: Vec::new(),
         };
         let nets = |nets: &[&str]| nets.iter().map(|net| net.parse().unwrap()).collect();
         let description = Description {

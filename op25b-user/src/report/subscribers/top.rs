@@ -65,6 +65,7 @@ mod tests {
             prefixes: 1,
             remembered: true,
             enforce_from: None,
+            phases: Vec::new(),
         };
         let net = |net: &str| vec![net.parse().unwrap()];
         Description {

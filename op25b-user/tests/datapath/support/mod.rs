@@ -76,6 +76,10 @@ pub const fn blocked(pool: usize) -> Decision {
     by_rule(Verdict::Drop, Reason::Blocked, pool)
 }
 
+pub const fn monitored(pool: usize) -> Decision {
+    by_rule(Verdict::Pass, Reason::Monitored, pool)
+}
+
 pub const fn uninspectable_dropped(pool: usize) -> Decision {
     by_rule(Verdict::Drop, Reason::Uninspectable, pool)
 }

@@ -3,6 +3,7 @@
 use std::fs;
 
 use nix::sys::signal::Signal;
+use serde_json::json;
 
 use crate::{
     exempt::{add, exempt},
@@ -140,7 +141,12 @@ fn what_ended_was_removed_or_reaches_others_is_named_by_the_daemon_and_without_i
 #[test]
 fn a_date_ahead_is_shown_with_the_pool_that_waits_for_it_with_a_daemon_and_without() {
     let scene = Scene::new();
-    let dated = SMALL.replace("/40] }]", "/40], enforce_from: 2099-12-01T00:00:00Z }]");
+    let dated = SMALL.replace(
+        "/40] }]",
+        "/40], enforce_from: 2099-12-01T00:00:00Z },
+         { name: phased, prefixes: [203.0.113.0/25],
+           phases: [{ only_to: [192.0.2.0/24] }, { from: 2099-12-01T00:00:00Z }] }]",
+    );
     let policy = scene.policy(&dated);
     let filter = scene.filter(&policy);
     let check = || {
@@ -152,6 +158,32 @@ fn a_date_ahead_is_shown_with_the_pool_that_waits_for_it_with_a_daemon_and_witho
         assert_eq!(waiting["until"], "2099-12-01T00:00:00Z");
         let text = scene.op25b(&["explain", "--src", "198.51.100.10"]).stdout;
         assert!(text.contains("  mode     monitor until 2099-1"), "{text}");
+        let [first, last] = ["192.0.2.80", "198.18.0.25"].map(|to| ["--dst", to]);
+        let phased = explained(&scene, "203.0.113.9", &first);
+        assert_eq!(
+            (&phased["verdict"], &phased["phase"]),
+            (&"drop".into(), &json!({ "number": 1, "of": 2, "from": null }))
+        );
+        let phased = explained(&scene, "203.0.113.9", &last);
+        assert_eq!(
+            (&phased["reason"], &phased["until"], &phased["phase"]["number"]),
+            (&"monitored".into(), &"2099-12-01T00:00:00Z".into(), &2.into())
+        );
+        let args = ["explain", "--src", "203.0.113.9", "--dst"];
+        let text = |to| scene.op25b(&[&args[..], &[to]].concat()).stdout;
+        assert!(text("192.0.2.80").contains("  mode     enforce: phase 1 of 2\n"));
+        let ahead = text("198.18.0.25");
+        assert!(
+            ahead.contains(":00: phase 2 of 2\n") || ahead.contains("Z: phase 2 of 2\n"),
+            "{ahead}"
+        );
+        let pool = &scene.op25b(&["status", "--json"]).json()["pools"][1];
+        let partial = json!({ "mode": "partial", "until": "2099-12-01T00:00:00Z" });
+        assert_eq!((&pool["wanted"], &pool["actual"]), (&partial, &partial), "{pool}");
+        assert_eq!(
+            pool["phases"][0],
+            json!({ "from": null, "only_to": 1, "has_begun": true })
+        );
     };
     check();
     filter.leave_by(Signal::SIGKILL).unwrap();

@@ -48,7 +48,7 @@ fn strictness(decision: Option<&(Reason, Decision)>) -> u8 {
     }
 }
 
-/// A segment whose ports cannot be read.
+/// A segment whose ports cannot be read. Where it goes does not count: a phase for any destination is enough.
 pub fn hidden(policy: &Policy, role: Role, addresses: Addresses, now: Timestamp) -> Decision {
     let subscriber = match role {
         Role::Subscriber => addresses.source,
@@ -135,7 +135,7 @@ pub fn known(
     if block.segments == Segments::New && segment.flags.is_some_and(|flags| !opens(flags, is_mirror)) {
         return passed(Reason::Established, None);
     }
-    if !pool.is_some_and(|pool| policy.pools[pool].enforces(now)) {
+    if !pool.is_some_and(|pool| policy.enforces_towards(pool, remote, now)) {
         return passed(Reason::Monitored, pool);
     }
     let verdict = match (role, block.action) {

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use super::addresses::{blockable_port, prefix};
 use crate::{
     policy::{
-        Action, Block, Exemption, Handling, Inbound, Interface, Mode, Policy, Pool, Relay, Remember,
+        Action, Block, Exemption, Handling, Inbound, Interface, Mode, Phase, Policy, Pool, Relay, Remember,
         Segments, Subscribers, Tunnel,
     },
     verdict::Role,
@@ -152,11 +152,42 @@ fn pool(now: Timestamp) -> impl Strategy<Value = Pool> {
         1 => prop::sample::select(vec![7_200i64, 86_400, 1_000_000_000]).prop_map(Some),
     ];
     let mode = prop_oneof![4 => Just(Mode::Enforce), 1 => Just(Mode::Monitor)];
-    (prefixes(), mode, begin).prop_map(move |(prefixes, mode, begin)| Pool {
-        prefixes,
-        mode,
-        enforce_from: begin.map(|seconds| moment(now, seconds)),
+    let only_to = prop_oneof![5 => Just(Vec::new()), 1 => prefixes()];
+    let phases = prop_oneof![2 => Just(Vec::new()), 1 => phases(now)];
+    (prefixes(), mode, begin, only_to, phases).prop_map(move |(prefixes, mode, begin, only_to, phases)| {
+        let is_phased = !phases.is_empty();
+        Pool {
+            prefixes,
+            mode,
+            enforce_from: begin.filter(|_| !is_phased).map(|seconds| moment(now, seconds)),
+            only_to: if is_phased { Vec::new() } else { only_to },
+            phases,
+        }
     })
+}
+
+/// Phases in ascending order, of which the first may have no date and the last may be for every destination.
+fn phases(now: Timestamp) -> impl Strategy<Value = Vec<Phase>> {
+    let begins = vec![-1_000_000_000i64, -86_400, -3_600, 7_200, 86_400, 1_000_000_000];
+    let begins = prop::sample::subsequence(begins, 1..=3);
+    let destinations = prop::collection::vec(prefixes(), 3);
+    (begins, destinations, any::<bool>(), any::<bool>()).prop_map(
+        move |(begins, destinations, has_begun, is_everywhere)| {
+            let phases = begins.iter().zip(destinations).enumerate();
+            let phases = phases.map(|(index, (begin, only_to))| Phase {
+                from: (index > 0 || !has_begun).then(|| moment(now, *begin)),
+                only_to: if is_everywhere && index + 1 == begins.len() {
+                    Vec::new()
+                } else {
+                    only_to
+                },
+            });
+            // A mapping without keys is no phase.
+            phases
+                .filter(|phase| phase.from.is_some() || !phase.only_to.is_empty())
+                .collect()
+        },
+    )
 }
 
 fn exemption(now: Timestamp) -> impl Strategy<Value = Exemption> {

@@ -50,6 +50,19 @@ impl fmt::Display for Policy {
             if let Some(begin) = pool.enforce_from {
                 writeln!(f, "    enforce_from: {begin}")?;
             }
+            if !pool.only_to.is_empty() {
+                writeln!(f, "    only_to: {}", list(&pool.only_to))?;
+            }
+            if !pool.phases.is_empty() {
+                writeln!(f, "    phases:")?;
+            }
+            for phase in &pool.phases {
+                let from = phase.from.map(|from| format!("from: {from}"));
+                let only_to =
+                    (!phase.only_to.is_empty()).then(|| format!("only_to: {}", list(&phase.only_to)));
+                let keys: Vec<_> = from.into_iter().chain(only_to).collect();
+                writeln!(f, "      - {{ {} }}", keys.join(", "))?;
+            }
         }
         if !self.relays.is_empty() {
             writeln!(f, "relays:")?;

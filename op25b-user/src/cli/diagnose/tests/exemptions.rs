@@ -65,6 +65,7 @@ fn what_blocks_an_exempt_customer_includes_its_pool() {
         prefixes: 1,
         remembered: true,
         enforce_from: None,
+        phases: Vec::new(),
         wanted: None,
         actual: Some(PoolState { mode, until: None }),
     };

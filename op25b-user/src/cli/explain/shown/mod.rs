@@ -7,13 +7,14 @@ use std::{
 };
 
 use jiff::{Timestamp, tz::TimeZone};
+use op25b_common::Verdict;
 use serde::Serialize;
 
 use super::answer::Answered;
 use crate::{
     api::{Elsewhere, Explained, FilePosition, NotInForce, Rule, RuleKind},
     cli::table::fold_below,
-    policy::{Pause, characters::printable},
+    policy::{DecidingPhase, Pause, characters::printable},
     report::{NO_FILTER, paused_until},
     time::show,
 };
@@ -76,6 +77,9 @@ pub(super) struct ShownDecision {
     /// The pause for which it passes until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) pause: Option<Pause>,
+    /// The phase of the pool that decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) phase: Option<DecidingPhase>,
 }
 
 /// Where the packet arrives, and in what.
@@ -150,6 +154,7 @@ impl ShownExplanation {
             rule,
             until,
             pause,
+            phase,
             interfaces,
             role,
             elsewhere,
@@ -167,7 +172,7 @@ impl ShownExplanation {
             nat64,
             port,
             policy_file,
-            program: ShownDecision::new(verdict, reason, rule, (until, pause)),
+            program: ShownDecision::new(verdict, reason, rule, (until, pause, phase)),
             place: Place {
                 interfaces,
                 role,
@@ -254,7 +259,7 @@ impl ShownDecision {
         verdict: String,
         reason: String,
         rule: Option<Rule>,
-        (until, pause): (Option<Timestamp>, Option<Pause>),
+        (until, pause, phase): (Option<Timestamp>, Option<Pause>, Option<DecidingPhase>),
     ) -> Self {
         Self {
             verdict: verdict.into(),
@@ -262,6 +267,7 @@ impl ShownDecision {
             rule: rule.map(ShownRule::new),
             until,
             pause,
+            phase,
         }
     }
 
@@ -280,15 +286,27 @@ impl ShownDecision {
         format!("{}: no filter {place}{other}", self.verdict)
     }
 
-    /// Until when a pool is only monitored, or a source in no pool passes, and for which pause.
+    /// Until when a pool is only monitored, or a source in no pool passes, and for which pause or phase.
     fn mode(&self, zone: &TimeZone) -> Option<String> {
-        match (&self.pause, self.until?) {
-            (Some(pause), _) if self.rule.is_none() => {
+        let phase = self.phase.map(|phase| {
+            let from = phase
+                .from
+                .map(|from| format!(", from {}", show::minute(from, zone)));
+            format!("{phase}{}", from.unwrap_or_default())
+        });
+        match (&self.pause, self.until) {
+            (Some(pause), Some(_)) if self.rule.is_none() => {
                 let paused = paused_until(pause, zone);
                 Some(format!("pass, not `unlisted: drop` (paused {paused})"))
             }
-            (Some(pause), _) => Some(format!("monitor (paused {})", paused_until(pause, zone))),
-            (None, until) => Some(format!("monitor until {}", show::minute(until, zone))),
+            (Some(pause), Some(_)) => Some(format!("monitor (paused {})", paused_until(pause, zone))),
+            (None, Some(until)) => {
+                let phase = self.phase.map(|phase| format!(": {phase}"));
+                let until = show::minute(until, zone);
+                Some(format!("monitor until {until}{}", phase.unwrap_or_default()))
+            }
+            (_, None) if self.verdict == Verdict::Pass.name() => Some(format!("monitor: {}", phase?)),
+            (_, None) => Some(format!("enforce: {}", phase?)),
         }
     }
 }
@@ -302,11 +320,12 @@ impl ShownElsewhere {
             rule,
             until,
             pause,
+            phase,
             other_program,
         } = elsewhere;
         Self {
             interfaces,
-            program: ShownDecision::new(verdict, reason, rule, (until, pause)),
+            program: ShownDecision::new(verdict, reason, rule, (until, pause, phase)),
             other_program,
         }
     }

@@ -123,6 +123,7 @@ fn interfaces_that_differ_are_shown_and_those_without_a_filter_are_named_as_such
                 rule: None,
                 until: None,
                 pause: None,
+                phase: None,
                 other_program: Some(17),
             },
             Elsewhere {
@@ -132,6 +133,7 @@ fn interfaces_that_differ_are_shown_and_those_without_a_filter_are_named_as_such
                 rule: None,
                 until: None,
                 pause: None,
+                phase: None,
                 other_program: None,
             },
         ],
@@ -184,6 +186,7 @@ fn what_passes_during_a_pause_is_told_with_the_pause() {
         reason: "monitored".into(),
         until: Some(pause.until),
         pause: Some(pause),
+        phase: None,
         ..blocked()
     };
     let there = Elsewhere {
@@ -193,6 +196,7 @@ fn what_passes_during_a_pause_is_told_with_the_pause() {
         rule: monitored.rule.clone(),
         until: monitored.until,
         pause: monitored.pause.clone(),
+        phase: None,
         other_program: None,
     };
     let differing = Explained {
@@ -221,6 +225,7 @@ fn what_passes_during_a_pause_is_told_with_the_pause() {
         rule: None,
         until: Some(pause.until),
         pause: Some(pause),
+        phase: None,
         ..Explained::fake("192.0.2.1", "pass", "not_pooled")
     };
     insta::assert_snapshot!(text(unlisted, false), @r"
@@ -281,6 +286,7 @@ fn the_text_reports_a_difference_from_the_reference() {
         rule: None,
         until: None,
         pause: None,
+        phase: None,
     });
     let text = wrong.text(&japan(), None);
     assert!(
