@@ -1,7 +1,7 @@
 //! Keeps the kernel's message when it refuses to attach an XDP program by a link: bpf(2) returns a number, and the text that
 //! netlink would return goes to the tracepoint `xdp:bpf_xdp_link_attach_failed` alone (Linux 6.6).
 //!
-//! Loaded for the moment in which a program is attached.
+//! Loaded when a program is attached for the first time, or before that, and kept.
 #![no_std]
 #![no_main]
 #![allow(

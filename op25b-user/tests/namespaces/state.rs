@@ -1,8 +1,9 @@
 //! Whether the policy is enforced: `enforced`, `degraded` or `open`, the same to every reader, at a start and afterwards.
 
-use std::{os::unix::net::UnixDatagram, thread, time::Duration};
+use std::{fs, os::unix::net::UnixDatagram, thread, time::Duration};
 
 use nix::sys::signal::Signal;
+use op25b_common::refusal::TRACEPOINT;
 use op25b_testlab::{filter::Filter, lab::Servers};
 use serde_json::Value;
 
@@ -76,6 +77,22 @@ fn a_start_filters_where_it_can_and_the_missing_interface_as_soon_as_it_is_there
     scene.ip(&["link add corp9 type veth peer name corp8"]);
     eventually("it is filtered", || scene.attached().len() == 2);
     assert_state(&scene, "enforced");
+}
+
+#[test]
+fn what_takes_long_of_attaching_is_done_before_an_interface_appears() {
+    let scene = Scene::new();
+    let policy = with("corp9").replace("  - { name: sub0, role: subscriber }\n", "");
+    let filter = scene.filter(&scene.policy(&policy));
+    assert_state(&scene, "open");
+    let descriptors = format!("/proc/{}/fdinfo", filter.pid());
+    let listens = || {
+        let mut files = fs::read_dir(&descriptors).unwrap().flatten();
+        files.any(|file| fs::read_to_string(file.path()).is_ok_and(|text| text.contains(TRACEPOINT)))
+    };
+    eventually("it listens for a refusal", listens);
+    scene.ip(&["link add corp9 type veth peer name corp8"]);
+    eventually("it is filtered", || scene.attached().len() == 1);
 }
 
 #[test]

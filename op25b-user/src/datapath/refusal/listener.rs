@@ -21,13 +21,19 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/re
 pub(crate) struct Listener(Option<Ebpf>);
 
 impl Listener {
-    /// Listens from now on for what happens in this thread.
+    /// Listens from now on for what happens in this thread. That takes a while, as the loader reads the types of the whole kernel:
+    /// who is to attach as soon as an interface appears has started before.
     pub(crate) fn start() -> Self {
         let loaded = load();
         if let Err(error) = &loaded {
             debug!("the kernel's messages about refused XDP programs are not read: {error:#}");
         }
         Self(loaded.ok())
+    }
+
+    /// Forgets the message of a refusal before.
+    pub(crate) fn forget(&mut self) {
+        self.message();
     }
 
     /// The message of the last refusal.

@@ -139,6 +139,7 @@ pub(super) fn attach(
     listener: &mut Listener,
 ) -> Result<Attached, AttachError> {
     let program = filter.program_fd(role)?;
+    listener.forget();
     let mut create = |mode| {
         Link::create(program, interface.index, mode).map_err(|error| {
             Refusal::new(

@@ -8,6 +8,7 @@ use crate::{
         ask::Asker,
         object::{Description, Filter, LoadError, Reused},
         pins::{Generation, PinnedLink, Pins, PinsError, Snapshot},
+        refusal::Listener,
         stats::RecordLayout,
         sys::{interfaces::Interfaces, possible_cpus::possible_cpus},
     },
@@ -19,6 +20,8 @@ use crate::{
 pub struct Enforced {
     pub(super) pins: Pins,
     pub(super) running: Option<Running>,
+    /// Hears why the kernel refuses a program; started when one is attached for the first time, or before.
+    pub(super) listener: Option<Listener>,
 }
 
 /// What an earlier process left pinned.
@@ -45,7 +48,11 @@ impl Enforced {
     /// Starts from whatever an earlier process left pinned.
     #[must_use]
     pub fn new(pins: Pins) -> Self {
-        Self { pins, running: None }
+        Self {
+            pins,
+            running: None,
+            listener: None,
+        }
     }
 
     /// The description of the generation that runs, if this op25b can read it; none if no generation runs.

@@ -35,7 +35,7 @@ impl Enforced {
         let Some(attachment) = attachments.find(on) else {
             return Ok(false);
         };
-        let mut listener = Listener::start();
+        let listener = self.listener.get_or_insert_with(Listener::start);
         attachment.link.detach().map_err(|source| ReplaceError::Detach {
             interface: target.interface.clone(),
             source,
@@ -46,7 +46,7 @@ impl Enforced {
             interface,
             target.role,
             XdpMode::Auto,
-            &mut listener,
+            listener,
         )?;
         let before = mem::replace(&mut attachment.link, attached.link);
         attachment.mode = attached.mode.name();

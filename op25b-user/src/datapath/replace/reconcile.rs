@@ -15,6 +15,7 @@ use crate::{
     datapath::{
         object::Filter,
         pins::{Pins, PinsError, Snapshot},
+        refusal::Listener,
         sys::{
             bpf::XdpLinkInfo,
             interfaces::{Interface, InterfaceQuery, Interfaces},
@@ -176,6 +177,11 @@ impl Enforced {
         })
     }
 
+    /// Does what takes long of attaching, so that the filter is attached to an interface as soon as that appears.
+    pub fn prepare(&mut self) {
+        self.listener.get_or_insert_with(Listener::start);
+    }
+
     /// Attaches the filter to the interface of one of the targets, on which it does not run: it may be a new one of an old name.
     /// Refuses if another program runs there, unless a link of ours is pinned that runs it.
     pub fn reattach(
@@ -204,7 +210,7 @@ impl Enforced {
             pins: &self.pins,
             before: &before,
             filter: &mut running.filter,
-            listener: None,
+            listener: &mut self.listener,
             done: Vec::new(),
         };
         for step in steps {

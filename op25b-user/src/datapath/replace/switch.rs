@@ -99,7 +99,7 @@ impl Enforced {
             pins: &self.pins,
             before: &before,
             filter: &mut filter,
-            listener: None,
+            listener: &mut self.listener,
             done: Vec::new(),
         };
         for step in steps {

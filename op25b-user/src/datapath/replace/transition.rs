@@ -24,7 +24,7 @@ pub(super) struct Transition<'a> {
     pub(super) before: &'a Snapshot,
     pub(super) filter: &'a mut Filter,
     /// Hears why the kernel refuses a program, from the first step on that attaches one.
-    pub(super) listener: Option<Listener>,
+    pub(super) listener: &'a mut Option<Listener>,
     /// The steps that have been taken.
     pub(super) done: Vec<Done>,
 }

@@ -118,9 +118,13 @@ impl Enforcer {
             (LinkState::Runs, _) => self.history(interface).note_running(now),
             (LinkState::Replaced { program_id }, _) => self.restore(interface, program_id, now),
             (LinkState::Elsewhere { name }, None) => {
+                self.datapath.prepare();
                 self.note_missing(interface, &Missing::Elsewhere(name), now);
             }
-            (_, None) => self.note_missing(interface, &Missing::Nowhere(None), now),
+            (_, None) => {
+                self.datapath.prepare();
+                self.note_missing(interface, &Missing::Nowhere(None), now);
+            }
             (LinkState::Detached { index }, Some(found)) => {
                 self.reattach(target, targets, found, index == found.index, now);
             }
