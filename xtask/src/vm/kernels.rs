@@ -13,6 +13,7 @@ use op25b_host::{paths, process};
 use serde::Deserialize;
 
 use super::{
+    chosen,
     image::Image,
     kernel::Kernel,
     machine::{Machine, Options},
@@ -141,10 +142,6 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
-}
-
-fn chosen<T: Copy>(named: &[T], all: &[T]) -> Vec<T> {
-    if named.is_empty() { all } else { named }.to_vec()
 }
 
 /// What came of a part.

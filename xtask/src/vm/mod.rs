@@ -86,6 +86,11 @@ fn exec(args: &ExecArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// Those that are named on the command line, or all of them.
+fn chosen<T: Copy>(named: &[T], all: &[T]) -> Vec<T> {
+    if named.is_empty() { all } else { named }.to_vec()
+}
+
 /// Where everything is that these commands make.
 fn directory() -> anyhow::Result<PathBuf> {
     Ok(paths::target()?.join("vm"))

@@ -3,12 +3,12 @@
 //! The wires are sockets of the emulator's: a frame that the guest cannot take yet waits, and none is lost on the way.
 
 use std::{
-    collections::HashSet,
-    fs, io,
+    collections::HashMap,
+    fmt, fs, io,
     os::unix::net::UnixDatagram,
     path::Path,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
     thread::{self, JoinHandle},
@@ -22,10 +22,14 @@ use super::{frame, machine::Nic};
 
 /// The port that is blocked, and the one that is not and shows that the way is free.
 pub const PORTS: [u16; 2] = [25, 587];
+/// The position of the latter.
+const ALLOWED: usize = 1;
 /// How often the subscriber sends.
 const PAUSE: Duration = Duration::from_millis(5);
 /// How long a frame may wait in the guest.
 const LATE: Duration = Duration::from_secs(20);
+/// How many of the lost frames are listed.
+const SHOWN: usize = 10;
 /// How often it is checked whether more has arrived, or all is over.
 const PATIENCE: Duration = Duration::from_millis(50);
 
@@ -45,8 +49,10 @@ struct Shared {
     burst: AtomicU32,
     /// How many of each flow were sent; the next number.
     sent: [AtomicU32; 2],
-    /// The numbers that arrived of each flow.
-    arrived: Mutex<[HashSet<u32>; 2]>,
+    /// When each of the allowed flow was sent.
+    sent_at: Mutex<Vec<Instant>>,
+    /// The numbers that arrived of each flow, and when.
+    arrived: Mutex<[HashMap<u32, Instant>; 2]>,
 }
 
 /// A moment, by the numbers that were sent before.
@@ -66,6 +72,29 @@ pub struct Traffic {
     pub lost: u32,
 }
 
+/// Where and when frames were lost.
+#[derive(Clone, Debug, Default)]
+pub struct Losses {
+    /// Those that did not arrive: which one of its flow each was since the start, and how long after the start it was sent.
+    missing: Vec<(u32, Duration)>,
+    /// How long the slowest of the others took.
+    slowest: Duration,
+}
+
+impl fmt::Display for Losses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the slowest frame took {} ms", self.slowest.as_millis())?;
+        for (number, after) in self.missing.iter().take(SHOWN) {
+            write!(
+                f,
+                "; number {number}, sent after {} ms, did not arrive",
+                after.as_millis()
+            )?;
+        }
+        Ok(())
+    }
+}
+
 impl Moment {
     /// How many frames of both flows were sent from a moment to this one.
     pub const fn frames_since(self, start: Self) -> u32 {
@@ -80,6 +109,7 @@ impl Wires {
             stop: AtomicBool::new(false),
             burst: AtomicU32::new(1),
             sent: [0, 0].map(AtomicU32::new),
+            sent_at: Mutex::default(),
             arrived: Mutex::default(),
         });
         Ok(Self {
@@ -148,12 +178,42 @@ impl Wires {
         }
     }
 
+    /// Which SYNs to the allowed port did not arrive that were sent between two moments, and how long the others took.
+    pub fn losses(&self, start: Moment, end: Moment) -> Losses {
+        let (from, to) = (start.0[ALLOWED], end.0[ALLOWED]);
+        let sent_at = self.shared.sent_at();
+        let arrived = self.shared.arrived();
+        let at = |number: u32| {
+            usize::try_from(number)
+                .ok()
+                .and_then(|number| sent_at.get(number))
+        };
+        let mut losses = Losses::default();
+        for number in from..to {
+            let (Some(began), Some(sent)) = (at(from), at(number)) else {
+                break;
+            };
+            match arrived[ALLOWED].get(&number) {
+                Some(arrived) => {
+                    losses.slowest = losses.slowest.max(arrived.saturating_duration_since(*sent))
+                }
+                None => losses
+                    .missing
+                    .push((number - from, sent.saturating_duration_since(*began))),
+            }
+        }
+        losses
+    }
+
     /// Waits until a SYN to the allowed port arrives that was sent from now on; whether one did.
     pub fn wait_for_arrival(&self, limit: Duration) -> bool {
-        let Moment([_, from]) = self.now();
+        let from = self.now().0[ALLOWED];
         let deadline = Instant::now() + limit;
         while Instant::now() < deadline {
-            if self.shared.arrived()[1].iter().any(|number| *number >= from) {
+            if self.shared.arrived()[ALLOWED]
+                .keys()
+                .any(|number| *number >= from)
+            {
                 return true;
             }
             thread::sleep(PATIENCE);
@@ -177,12 +237,12 @@ impl Shared {
         let [leaked, passed] = [0, 1].map(|flow: usize| {
             let numbers = start[flow]..end[flow];
             let count = arrived[flow]
-                .iter()
+                .keys()
                 .filter(|number| numbers.contains(number))
                 .count();
             u32::try_from(count).unwrap_or(u32::MAX)
         });
-        let allowed = end[1] - start[1];
+        let allowed = end[ALLOWED] - start[ALLOWED];
         Traffic {
             blocked: end[0] - start[0],
             leaked,
@@ -191,8 +251,12 @@ impl Shared {
         }
     }
 
-    fn arrived(&self) -> std::sync::MutexGuard<'_, [HashSet<u32>; 2]> {
+    fn arrived(&self) -> MutexGuard<'_, [HashMap<u32, Instant>; 2]> {
         self.arrived.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sent_at(&self) -> MutexGuard<'_, Vec<Instant>> {
+        self.sent_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_over(&self) -> bool {
@@ -205,7 +269,12 @@ fn send(socket: &UnixDatagram, shared: &Shared) {
         for _ in 0..shared.burst.load(Ordering::Relaxed) {
             for (port, sent) in PORTS.into_iter().zip(&shared.sent) {
                 match socket.send(&frame::syn(port, sent.load(Ordering::SeqCst))) {
-                    Ok(_) => drop(sent.fetch_add(1, Ordering::SeqCst)),
+                    Ok(_) => {
+                        if port == PORTS[ALLOWED] {
+                            shared.sent_at().push(Instant::now());
+                        }
+                        sent.fetch_add(1, Ordering::SeqCst);
+                    }
                     // The guest takes nothing yet, as while it boots: this one is sent again.
                     Err(error) if is_full(&error) => {}
                     Err(_) => return,
@@ -225,7 +294,8 @@ fn receive(socket: &UnixDatagram, shared: &Shared) {
                     continue;
                 };
                 if let Some(flow) = PORTS.iter().position(|other| *other == port) {
-                    shared.arrived()[flow].insert(number);
+                    let now = Instant::now();
+                    shared.arrived()[flow].entry(number).or_insert(now);
                 }
             }
             Err(error) if is_full(&error) => {}

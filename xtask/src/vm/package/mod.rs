@@ -14,8 +14,8 @@ use std::{
 use anyhow::{Context as _, ensure};
 use clap::Args as ClapArgs;
 
-use self::router::Router;
-use super::{image::Image, kernel::Kernel};
+use self::{router::Router, steps::Part};
+use super::{chosen, image::Image, kernel::Kernel};
 
 /// Install, enforce, break, upgrade, reboot, remove and purge the package, and count what gets through.
 ///
@@ -32,6 +32,9 @@ pub struct Args {
     /// A package of a higher version with another layout of the maps, for the upgrade.
     #[arg(long, value_name = "FILE", requires = "package")]
     newer: Option<PathBuf>,
+    /// What is done after installation and enforcement; everything, unless some are named.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Part>,
 }
 
 /// Runs the command.
@@ -47,7 +50,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         "==> Linux {release}, after {:.0} s",
         start.elapsed().as_secs_f64()
     );
-    steps::run(&mut router)?;
+    steps::run(&mut router, &chosen(&args.only, &Part::ALL))?;
     println!(
         "\nLinux {release}, {:.0} s\n\n{}",
         start.elapsed().as_secs_f64(),

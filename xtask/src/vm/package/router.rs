@@ -150,6 +150,7 @@ impl Router {
         ]);
         if !good {
             println!("FAILED {}", self.failures.last().map_or("", String::as_str));
+            println!("{}", self.wires.losses(start, end));
             // Where a frame was lost: before the filter, in it, or after it.
             let drops = self
                 .machine

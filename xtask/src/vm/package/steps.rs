@@ -2,6 +2,8 @@
 
 use std::{thread, time::Duration};
 
+use clap::ValueEnum;
+
 use super::router::{Expected, Router};
 
 /// How many frames at least are sent in a step about the traffic.
@@ -44,16 +46,53 @@ const COUNT: &str =
 /// True once the daemon is up and enforces.
 const ENFORCES: &str = "systemctl is-active op25b.service && op25b status";
 
-/// All of it.
-pub fn run(router: &mut Router) -> anyhow::Result<()> {
+/// What is done once the package is installed and enforces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// What systemd reports of the unit.
+    Unit,
+    /// Reloads of a good policy and of one with a mistake.
+    Reloads,
+    /// The daemon is killed, and stopped until the watchdog acts.
+    Faults,
+    /// An upgrade to another layout of the maps, and back.
+    Upgrades,
+    /// Reboots: as it is, with an interface that appears late, and with a mistake in the policy.
+    Boots,
+    /// Removal and purge.
+    Removal,
+}
+
+impl Part {
+    /// All of them, in order.
+    pub const ALL: [Self; 6] = [
+        Self::Unit,
+        Self::Reloads,
+        Self::Faults,
+        Self::Upgrades,
+        Self::Boots,
+        Self::Removal,
+    ];
+
+    fn run(self, router: &mut Router) {
+        match self {
+            Self::Unit => unit(router),
+            Self::Reloads => reloads(router),
+            Self::Faults => faults(router),
+            Self::Upgrades => upgrades(router),
+            Self::Boots => boots(router),
+            Self::Removal => removal(router),
+        }
+    }
+}
+
+/// Installs the package, has it enforce, and does the parts.
+pub fn run(router: &mut Router, parts: &[Part]) -> anyhow::Result<()> {
     install(router);
     enforce(router)?;
-    unit(router);
-    reloads(router);
-    faults(router);
-    upgrades(router);
-    boots(router);
-    removal(router);
+    for part in parts {
+        part.run(router);
+    }
     Ok(())
 }
 
