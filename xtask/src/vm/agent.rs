@@ -53,7 +53,7 @@ impl Agent {
         loop {
             // What a reset has cut off comes before it.
             let (_, word) = self
-                .message(deadline)
+                .message(deadline, &mut |_| ())
                 .context("the agent in the guest did not start")?;
             if word == READY {
                 return Ok(());
@@ -63,12 +63,22 @@ impl Agent {
 
     /// Runs a script.
     pub fn run(&mut self, script: &str, limit: Duration) -> anyhow::Result<Answer> {
+        self.follow(script, limit, &mut |_| ())
+    }
+
+    /// Runs a script, and hands over each part of what it prints meanwhile.
+    pub fn follow(
+        &mut self,
+        script: &str,
+        limit: Duration,
+        seen: &mut dyn FnMut(&[u8]),
+    ) -> anyhow::Result<Answer> {
         self.writer
             .write_all(script.as_bytes())
             .and_then(|()| self.writer.write_all(b"\0"))
             .context("cannot write to the agent")?;
         let (text, word) = self
-            .message(Instant::now() + limit)
+            .message(Instant::now() + limit, seen)
             .with_context(|| format!("this script did not end:\n{script}"))?;
         match word.parse() {
             Ok(code) => Ok(Answer { text, code }),
@@ -84,18 +94,34 @@ impl Agent {
     }
 
     /// A text up to its NUL, and the word after it.
-    fn message(&mut self, deadline: Instant) -> anyhow::Result<(String, String)> {
-        let text = self.read_until(0, deadline)?;
-        let word = self.read_until(b'\n', deadline)?;
+    fn message(
+        &mut self,
+        deadline: Instant,
+        seen: &mut dyn FnMut(&[u8]),
+    ) -> anyhow::Result<(String, String)> {
+        let text = self.read_until(0, deadline, seen)?;
+        let word = self.read_until(b'\n', deadline, &mut |_| ())?;
         Ok((text, word.trim().to_owned()))
     }
 
-    fn read_until(&mut self, end: u8, deadline: Instant) -> anyhow::Result<String> {
+    fn read_until(
+        &mut self,
+        end: u8,
+        deadline: Instant,
+        seen: &mut dyn FnMut(&[u8]),
+    ) -> anyhow::Result<String> {
         let mut bytes = Vec::new();
+        let mut shown = 0;
         loop {
-            match self.reader.read_until(end, &mut bytes) {
+            let result = self.reader.read_until(end, &mut bytes);
+            if bytes.last() != Some(&end) {
+                seen(&bytes[shown..]);
+                shown = bytes.len();
+            }
+            match result {
                 Ok(_) if bytes.last() == Some(&end) => {
                     bytes.pop();
+                    seen(&bytes[shown..]);
                     return Ok(String::from_utf8_lossy(&bytes).into_owned());
                 }
                 Ok(_) => bail!("the emulator has closed the connection"),
@@ -141,6 +167,24 @@ mod tests {
         other.join().unwrap();
         assert_eq!((answer.text.as_str(), answer.code), ("Linux\n", 3));
         assert!(!answer.is_good());
+    }
+
+    #[test]
+    fn what_a_script_prints_is_handed_over_while_it_runs() {
+        let (mut agent, mut guest) = connected();
+        let (told, heard) = std::sync::mpsc::channel();
+        let other = thread::spawn(move || {
+            guest.write_all(b"one\n").unwrap();
+            // The second half only once the first one was handed over.
+            let first: Vec<u8> = heard.recv().unwrap();
+            guest.write_all(b"two\n\x000\n").unwrap();
+            first
+        });
+        let answer = agent.follow("seq", Duration::from_secs(10), &mut |part| {
+            told.send(part.to_vec()).unwrap_or_default();
+        });
+        assert_eq!(answer.unwrap().text, "one\ntwo\n");
+        assert_eq!(other.join().unwrap(), b"one\n");
     }
 
     #[test]

@@ -115,10 +115,15 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             start.elapsed().as_secs_f64()
         );
         let rows = if kernel.is_supported() {
-            parts
-                .iter()
-                .map(|part| part.run(&mut machine, &programs))
-                .collect::<anyhow::Result<Vec<_>>>()?
+            let mut rows = Vec::new();
+            for part in &parts {
+                let row = part.run(&mut machine, &programs);
+                if row.is_stuck {
+                    machine = Machine::boot(&image, kernel, &Options::default())?;
+                }
+                rows.push(row);
+            }
+            rows
         } else {
             vec![refused(&mut machine, &programs, &release)?]
         };
@@ -151,19 +156,28 @@ struct Row {
     passed: usize,
     failed: Vec<String>,
     took: Duration,
+    /// Whether it did not end, so that the machine does nothing else any more.
+    is_stuck: bool,
 }
 
 impl Part {
-    fn run(self, machine: &mut Machine, programs: &Programs) -> anyhow::Result<Row> {
+    fn run(self, machine: &mut Machine, programs: &Programs) -> Row {
         println!("==> {}", self.name());
         let start = Instant::now();
-        let mut row = match self.tests() {
-            Some((target, words)) => tests(machine, programs, target, words)?,
-            None => scenarios(machine, programs)?,
+        let result = match self.tests() {
+            Some((target, words)) => tests(machine, programs, target, words),
+            None => scenarios(machine, programs),
         };
-        row.part = self.name();
-        row.took = start.elapsed();
-        Ok(row)
+        let row = result.unwrap_or_else(|error| Row {
+            failed: vec![format!("{error:#}")],
+            is_stuck: true,
+            ..Row::default()
+        });
+        Row {
+            part: self.name(),
+            took: start.elapsed(),
+            ..row
+        }
     }
 }
 
@@ -178,12 +192,7 @@ fn tests(machine: &mut Machine, programs: &Programs, target: &str, words: &[&str
         program.display(),
         words.join(" ")
     );
-    let text = machine.run_for(&script, LIMIT)?.text;
-    let row = read_tests(&text);
-    if !row.failed.is_empty() {
-        println!("{text}");
-    }
-    Ok(row)
+    Ok(read_tests(&machine.show(&script, LIMIT)?.text))
 }
 
 /// Reads what a test program prints; one without its last line has failed as a whole.
@@ -210,11 +219,10 @@ fn scenarios(machine: &mut Machine, programs: &Programs) -> anyhow::Result<Row> 
     let mut row = Row::default();
     for scenario in SCENARIOS {
         let script = paths::workspace().join(format!("xtask/scenarios/{scenario}.sh"));
-        let answer = machine.run_for(
+        let answer = machine.show(
             &format!("bash {} {}", script.display(), programs.op25b.display()),
             LIMIT,
         )?;
-        print!("{}", answer.text);
         let before = row.failed.len();
         for line in answer.text.lines() {
             if line.starts_with("ok ") {
@@ -255,6 +263,7 @@ fn refused(machine: &mut Machine, programs: &Programs, release: &str) -> anyhow:
             vec![sentence.into()]
         },
         took: start.elapsed(),
+        is_stuck: false,
     })
 }
 

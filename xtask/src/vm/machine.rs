@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::Write as _,
+    io::{self, Write as _},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -25,9 +25,6 @@ use super::{
 const BOOT: Duration = Duration::from_mins(10);
 /// How long a script may take that is not known to take long.
 const SCRIPT: Duration = Duration::from_mins(5);
-
-/// How long one may take that is typed by a person.
-const LONG: Duration = Duration::from_hours(1);
 
 /// What a machine has.
 #[derive(Clone, Debug, Default)]
@@ -128,13 +125,8 @@ impl Machine {
 
     /// Runs a script in the guest.
     pub fn run(&mut self, script: &str) -> anyhow::Result<Answer> {
-        self.run_for(script, SCRIPT)
-    }
-
-    /// Runs a script in the guest that may take so long.
-    pub fn run_for(&mut self, script: &str, limit: Duration) -> anyhow::Result<Answer> {
         self.agent
-            .run(script, limit)
+            .run(script, SCRIPT)
             .with_context(|| format!("the guest's console is in {}", self.console.display()))
     }
 
@@ -151,11 +143,16 @@ impl Machine {
         Ok(answer.text)
     }
 
-    /// Runs a script of any length and prints what it printed.
-    pub fn show(&mut self, script: &str) -> anyhow::Result<Answer> {
-        let answer = self.run_for(script, LONG)?;
-        print!("{}", answer.text);
-        Ok(answer)
+    /// Runs a script in the guest that may take so long, and prints what it prints while it runs.
+    pub fn show(&mut self, script: &str, limit: Duration) -> anyhow::Result<Answer> {
+        let mut print = |part: &[u8]| {
+            let mut stdout = io::stdout();
+            // Where nobody reads it, the answer still has it.
+            drop(stdout.write_all(part).and_then(|()| stdout.flush()));
+        };
+        self.agent
+            .follow(script, limit, &mut print)
+            .with_context(|| format!("the guest's console is in {}", self.console.display()))
     }
 
     /// Begins a reboot.

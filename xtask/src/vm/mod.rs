@@ -12,7 +12,7 @@ mod package;
 mod table;
 mod wire;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::ensure;
 use clap::{Args as ClapArgs, Subcommand};
@@ -61,6 +61,9 @@ struct ExecArgs {
     script: String,
 }
 
+/// How long a script may take that is typed by a person.
+const LONG: Duration = Duration::from_hours(1);
+
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     ensure!(
@@ -78,7 +81,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn exec(args: &ExecArgs) -> anyhow::Result<ExitCode> {
     let image = Image::get(false)?;
     let mut machine = Machine::boot(&image, args.kernel, &Options::default())?;
-    let answer = machine.show(&args.script)?;
+    let answer = machine.show(&args.script, LONG)?;
     Ok(if answer.is_good() {
         ExitCode::SUCCESS
     } else {
