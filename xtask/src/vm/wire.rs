@@ -193,13 +193,12 @@ impl Wires {
             let (Some(began), Some(sent)) = (at(from), at(number)) else {
                 break;
             };
-            match arrived[ALLOWED].get(&number) {
-                Some(arrived) => {
-                    losses.slowest = losses.slowest.max(arrived.saturating_duration_since(*sent))
-                }
-                None => losses
-                    .missing
-                    .push((number - from, sent.saturating_duration_since(*began))),
+            if let Some(arrived) = arrived[ALLOWED].get(&number) {
+                let took = arrived.saturating_duration_since(*sent);
+                losses.slowest = losses.slowest.max(took);
+            } else {
+                let after = sent.saturating_duration_since(*began);
+                losses.missing.push((number - from, after));
             }
         }
         losses
