@@ -41,6 +41,7 @@ mod reload;
 mod renamed;
 mod runbook;
 mod service;
+mod sessions;
 mod settings;
 mod starting;
 mod state;
