@@ -44,6 +44,8 @@ pub const COUNTERS: &str = "COUNTERS";
 pub const NOT_IP: &str = "NOT_IP";
 /// One i64: nanoseconds to add to the boot-time clock to get the Unix time.
 pub const CLOCK: &str = "CLOCK";
+/// One u32: when the current bucket of the history began, as [`crate::values::Hot::last_seen`]; 0 if there is no history.
+pub const BUCKET: &str = "BUCKET";
 /// One per-CPU [`crate::values::Moment`].
 pub const MOMENT: &str = "MOMENT";
 /// Array of [`crate::values::DescriptionChunk`]: a description of the loaded policy in JSON, for processes that find the
@@ -97,7 +99,7 @@ const MAX_OBJECT_NAME: usize = 15;
 
 // A longer name would be cut by the kernel, and then not be found under it, or under another one's.
 const _: () = {
-    const NAMES: [&str; 19] = [
+    const NAMES: [&str; 20] = [
         SUBSCRIBER_PROGRAM,
         UPLINK_PROGRAM,
         ROOTS,
@@ -114,6 +116,7 @@ const _: () = {
         ANSWERS,
         COUNTERS,
         CLOCK,
+        BUCKET,
         MOMENT,
         DESCRIPTION,
         DECISION,

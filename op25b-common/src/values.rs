@@ -88,7 +88,7 @@ pub struct Subscriber {
 #[repr(C)]
 pub struct Hot {
     /// A bit for each of 64 values that the destinations' hashes have had: a linear-counting sketch of how many there
-    /// were.
+    /// were, in the bucket of the last packet or, without a history, ever.
     pub destinations: u64,
     /// Blocked segments that open a connection.
     pub blocked_syns: u32,
@@ -162,6 +162,8 @@ pub struct Moment {
     pub since_boot: u64,
     /// The same in whole seconds.
     pub seconds: u64,
+    /// When the bucket of that time began, from [`crate::names::BUCKET`].
+    pub bucket: u64,
 }
 
 /// The decision on the last packet, written only by a program that is loaded with [`crate::names::TRACE`] set.

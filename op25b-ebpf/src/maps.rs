@@ -61,6 +61,8 @@ pub static NOT_IP: PerCpuHashMap<u32, NotIpFrames, NOT_IP_INTERFACES> = PerCpuHa
 #[btf_map]
 pub static CLOCK: Array<i64, 1> = Array::new();
 #[btf_map]
+pub static BUCKET: Array<u32, 1> = Array::new();
+#[btf_map]
 pub static MOMENT: PerCpuArray<Moment, 1> = PerCpuArray::new();
 #[btf_map]
 pub static DECISION: Array<Decision, 1> = Array::new();

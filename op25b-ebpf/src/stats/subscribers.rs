@@ -113,12 +113,17 @@ impl Record {
             if *counter < Subscriber::MOST {
                 instructions::atomic_add(counter, 1);
             }
-            let now = clock::moment().seconds as u32 + 1;
+            let moment = clock::moment();
+            let now = moment.seconds as u32 + 1;
             let last_seen = (*hot).last_seen;
             if last_seen != now {
                 // Once a second: the other half of the record need not be in the cache for every packet.
                 if (*cold).first_seen == 0 {
                     (*cold).first_seen = now;
+                }
+                if u64::from(last_seen) < moment.bucket {
+                    // The first packet in this bucket of the history. The sketch of the one before was read by user space.
+                    (*hot).destinations = 0;
                 }
                 (*hot).last_seen = now;
             }

@@ -25,6 +25,7 @@ pub fn moment() -> Moment {
         // SAFETY: as above.
         moment.since_boot = unsafe { bpf_ktime_get_boot_ns() };
         moment.seconds = moment.since_boot / NANOSECONDS_A_SECOND;
+        moment.bucket = maps::BUCKET.get(0).copied().unwrap_or(0).into();
     }
     *moment
 }

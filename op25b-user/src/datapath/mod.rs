@@ -42,6 +42,7 @@ pub use replace::{
     Released, Renamed, ReplaceError, Replacement, Skipped, Target, Upper, obstacles,
 };
 pub use settings::{Disagreement, Settings};
+pub(crate) use stats::RecentRecords;
 pub use stats::{
     Counters, FrameKind, Misses, NotIp, NotIpByIndex, PoolStart, PoolStarts, SubscriberRecords,
     destination_error, destinations,

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use aya::maps::{Map, MapData, PerCpuHashMap};
 use op25b_common::{
-    names::{COUNTERS, MISSES_V6, NOT_IP, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
+    names::{BUCKET, COUNTERS, MISSES_V6, NOT_IP, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
     not_ip::NotIpFrames,
     values::Subscriber,
 };
@@ -13,8 +13,8 @@ use super::{description::PoolSummary, error::LoadError, filter::Filter, layout::
 use crate::{
     datapath::{
         stats::{
-            CounterTable, Counters, Misses, NotIpByIndex, PoolStarts, SubscriberRecords, misses_v6,
-            records_v4, records_v6,
+            CounterTable, Counters, Misses, NotIpByIndex, PoolStarts, RecentRecords, SubscriberRecords,
+            misses_v6, records_v4, records_v6,
         },
         sys::map::{self, MapError},
     },
@@ -63,6 +63,17 @@ impl Filter {
             v6: Map::LruHashMap(self.shared_map(SUBSCRIBERS_V6)?),
             misses: Map::PerCpuArray(self.shared_map(MISSES_V6)?),
         })
+    }
+
+    /// The same for the thread that records the history.
+    pub(crate) fn recent_records(&self) -> Result<RecentRecords, LoadError> {
+        let bucket = self.shared_map(BUCKET)?;
+        Ok(RecentRecords::new(self.subscriber_records()?, bucket)?)
+    }
+
+    /// Begins a bucket of the history, as [`RecentRecords::begin_bucket`].
+    pub fn begin_bucket(&self, begin: u32) -> Result<(), LoadError> {
+        Ok(self.recent_records()?.begin_bucket(begin)?)
     }
 
     /// A map with a file descriptor of its own.

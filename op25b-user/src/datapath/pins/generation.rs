@@ -9,7 +9,7 @@ use std::{
 
 use aya::maps::{Map, MapData, MapInfo};
 use op25b_common::names::{
-    COUNTERS, DESCRIPTION, MISSES_V6, NOT_IP, SUBSCRIBER_PROGRAM, SUBSCRIBERS_V4, SUBSCRIBERS_V6,
+    BUCKET, COUNTERS, DESCRIPTION, MISSES_V6, NOT_IP, SUBSCRIBER_PROGRAM, SUBSCRIBERS_V4, SUBSCRIBERS_V6,
     UPLINK_PROGRAM,
 };
 
@@ -23,7 +23,7 @@ use crate::{
             Described, Description, Filter, LONG_LIVED, POLICY_MAPS, Reused, STORE_REVISION, StoreRevision,
             program_name,
         },
-        stats::{CounterTable, NOT_IP_SHAPE, RECORD_MAPS, RecordLayout},
+        stats::{BUCKET_SHAPE, CounterTable, NOT_IP_SHAPE, RECORD_MAPS, RecordLayout},
         sys::{bpf, map::MapError},
     },
     policy::Role,
@@ -80,7 +80,7 @@ impl Generation {
             }
         }
         let counters = LONG_LIVED.iter().map(|map| map.name);
-        let policy_maps = POLICY_MAPS.into_iter().chain([DESCRIPTION, NOT_IP]);
+        let policy_maps = POLICY_MAPS.into_iter().chain([DESCRIPTION, NOT_IP, BUCKET]);
         for name in counters.chain(RECORD_MAPS).chain(policy_maps) {
             let to = path.join(name);
             if !to.exists() {
@@ -167,9 +167,11 @@ impl Generation {
         if self.has_our_counters() {
             maps.extend(LONG_LIVED.iter().map(|map| map.name));
         }
-        // Its entries mean the same in all versions that have a map of this shape.
-        if NOT_IP_SHAPE.is_pinned_at(&self.path.join(NOT_IP)) {
-            maps.push(NOT_IP);
+        // What is in these means the same in all versions that have maps of these shapes.
+        for (name, shape) in [(NOT_IP, NOT_IP_SHAPE), (BUCKET, BUCKET_SHAPE)] {
+            if shape.is_pinned_at(&self.path.join(name)) {
+                maps.push(name);
+            }
         }
         if let Some(records) = self.records() {
             maps.extend(records.reusable(&self.path, next, possible_cpus));

@@ -5,6 +5,7 @@ mod erase;
 mod not_ip;
 mod phases;
 mod pool_starts;
+mod recent;
 mod record_layout;
 mod shared_record;
 mod subscribers;
@@ -18,6 +19,7 @@ pub(crate) use {
     erase::{Erased, Erasure},
     not_ip::NOT_IP_SHAPE,
     phases::{PhaseStart, PhaseTables},
+    recent::{BUCKET_SHAPE, RecentRecords},
     record_layout::{RECORD_MAPS, RecordLayout, SubscriberV2, subscribers_v6_entries},
     shared_record::{SharedRecord, Side, Window},
     subscribers::{misses_v6, move_misses, records_v4, records_v6},

@@ -12,7 +12,7 @@ use aya::{
 use ipnet::{IpNet, Ipv6Net};
 use op25b_common::{
     names::{MISSES_V6, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
-    values::{MISS_SLOTS, Subscriber, SubscriberBlock},
+    values::{Cold, Hot, MISS_SLOTS, Subscriber, SubscriberBlock},
 };
 
 use serde::{Deserialize, Serialize};
@@ -51,11 +51,20 @@ impl SubscriberRecords {
 
     /// Visits each address or IPv6 prefix that has a record: IPv4 in ascending order, IPv6 in none.
     pub fn each(&self, mut visit: impl FnMut(IpNet, Subscriber)) -> Result<(), MapError> {
-        records_v4(&self.v4, &self.layout.ipv4, |address, subscriber| {
-            visit(IpNet::from(IpAddr::V4(address)), subscriber);
-        })?;
+        self.each_v4_since(0, &mut visit)?;
         records_v6(&self.v6, |prefix, subscriber| {
             visit(self.net_v6(prefix), subscriber);
+        })
+    }
+
+    /// Visits the IPv4 addresses that had a packet at a time, as [`Hot::last_seen`], or later, in ascending order.
+    pub(super) fn each_v4_since(
+        &self,
+        since: u32,
+        mut visit: impl FnMut(IpNet, Subscriber),
+    ) -> Result<(), MapError> {
+        records_v4_since(&self.v4, &self.layout.ipv4, since, |address, subscriber| {
+            visit(IpNet::from(IpAddr::V4(address)), subscriber);
         })
     }
 
@@ -76,6 +85,16 @@ impl SubscriberRecords {
 pub(crate) fn records_v4(
     map: &MapData,
     record_index: &RecordIndex,
+    visit: impl FnMut(Ipv4Addr, Subscriber),
+) -> Result<(), MapError> {
+    records_v4_since(map, record_index, 0, visit)
+}
+
+/// Visits the IPv4 addresses that had a packet at a time, as [`op25b_common::values::Hot::last_seen`], or later, in ascending order.
+pub(crate) fn records_v4_since(
+    map: &MapData,
+    record_index: &RecordIndex,
+    since: u32,
     mut visit: impl FnMut(Ipv4Addr, Subscriber),
 ) -> Result<(), MapError> {
     const RECORDS: usize = SubscriberBlock::RECORDS;
@@ -91,23 +110,16 @@ pub(crate) fn records_v4(
             let window = mapping::Window::<SubscriberBlock>::new(map, number, end.div_ceil(RECORDS));
             let window = window.map_err(&failed)?;
             for (number, block) in (number..).zip(window.iter()) {
-                let records = block.hot.into_iter().zip(block.cold).zip(block.hidden);
-                for (index, ((hot, cold), hidden)) in (number * RECORDS..).zip(records) {
-                    let subscriber = Subscriber {
-                        hot,
-                        cold,
-                        hidden,
-                        unused: 0,
-                    };
-                    // Of one that began while the block was copied, there may be one part only.
-                    let is_whole = cold.first_seen != 0 && hot.last_seen != 0;
-                    if is_whole && (begin..end).contains(&index) {
+                let first_here = begin.max(number * RECORDS);
+                for index in first_here..end.min((number + 1) * RECORDS) {
+                    // SAFETY: in the block, which the window keeps mapped.
+                    if let Some(record) = unsafe { record_in(block, index % RECORDS, since) } {
                         #[expect(
                             clippy::cast_possible_truncation,
                             reason = "within the range, which has 32 bits"
                         )]
                         let address = first + (index - begin) as u32;
-                        visit(Ipv4Addr::from_bits(address), subscriber);
+                        visit(Ipv4Addr::from_bits(address), record);
                     }
                 }
             }
@@ -115,6 +127,67 @@ pub(crate) fn records_v4(
         }
     }
     Ok(())
+}
+
+/// The record of an IPv4 address, if it has one.
+pub(super) fn record_v4(
+    map: &MapData,
+    record_index: &RecordIndex,
+    address: Ipv4Addr,
+) -> Result<Option<Subscriber>, MapError> {
+    const RECORDS: usize = SubscriberBlock::RECORDS;
+    let address = address.to_bits();
+    let after = record_index
+        .ranges
+        .partition_point(|(first, ..)| *first <= address);
+    let range = after
+        .checked_sub(1)
+        .and_then(|before| record_index.ranges.get(before));
+    let Some((first, _, record)) = range.filter(|(_, last, _)| address <= *last) else {
+        return Ok(None);
+    };
+    let index = (*record + (address - first)) as usize;
+    let number = index / RECORDS;
+    let window = mapping::Window::<SubscriberBlock>::new(map, number, number + 1);
+    let window = window.map_err(MapError::read::<io::Error>(SUBSCRIBERS_V4))?;
+    // SAFETY: the window keeps the block mapped.
+    Ok(window
+        .iter()
+        .next()
+        .and_then(|block| unsafe { record_in(block, index % RECORDS, 0) }))
+}
+
+/// One of the records in a block, if it had a packet at a time or later.
+///
+/// # Safety
+///
+/// The block can be read, though the program may write to it meanwhile; `place` is less than [`SubscriberBlock::RECORDS`].
+unsafe fn record_in(block: *const SubscriberBlock, place: usize, since: u32) -> Option<Subscriber> {
+    // SAFETY: within the block. Any bytes are a value, and one that changes meanwhile is torn at worst.
+    unsafe {
+        let hot = (&raw const (*block).hot).cast::<Hot>().add(place);
+        // Only this is read of most records, of which there may be millions.
+        let last_seen = (&raw const (*hot).last_seen).read_volatile();
+        if last_seen == 0 || last_seen < since {
+            return None;
+        }
+        let cold = (&raw const (*block).cold)
+            .cast::<Cold>()
+            .add(place)
+            .read_volatile();
+        let hidden = (&raw const (*block).hidden)
+            .cast::<u32>()
+            .add(place)
+            .read_volatile();
+        let record = Subscriber {
+            hot: hot.read_volatile(),
+            cold,
+            hidden,
+            unused: 0,
+        };
+        // Of one that has just begun, there may be one part only.
+        (cold.first_seen != 0).then_some(record)
+    }
 }
 
 /// Visits the IPv6 prefixes that have a record, each as its first 64 bits, in no order.

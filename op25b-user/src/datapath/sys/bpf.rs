@@ -14,6 +14,7 @@ use std::{
     ptr,
 };
 
+use aya::Pod;
 use aya_obj::generated::{
     BPF_ALU64, BPF_EXIT, BPF_F_REPLACE, BPF_JMP, BPF_K, BPF_MOV, bpf_attach_type::BPF_XDP, bpf_attr, bpf_cmd,
     bpf_insn, bpf_link_info, bpf_link_type::BPF_LINK_TYPE_XDP, bpf_map_type,
@@ -113,6 +114,33 @@ pub(crate) fn only_value(map: BorrowedFd<'_>, size: u32) -> io::Result<Vec<u8>> 
     attributes.__bindgen_anon_2.__bindgen_anon_1.value = value.as_mut_ptr() as u64;
     call(bpf_cmd::BPF_MAP_LOOKUP_ELEM, &attributes)?;
     Ok(value)
+}
+
+/// Reads as many entries of a hash map as there is room for, from a place in it that an earlier call has returned, or from its
+/// beginning. Returns how many there were, and where the next ones begin; `None` at the end.
+pub(crate) fn lookup_batch<K: Pod, V: Pod>(
+    map: BorrowedFd<'_>,
+    from: Option<u32>,
+    keys: &mut [K],
+    values: &mut [V],
+) -> io::Result<(usize, Option<u32>)> {
+    let (from, mut next) = (from.map(Box::new), Box::new(0_u32));
+    let mut attributes = zeroed::<bpf_attr>();
+    attributes.batch.map_fd = number(map);
+    attributes.batch.in_batch = from.as_deref().map_or(0, |from| ptr::from_ref(from) as u64);
+    // The kernel writes to these during the call, through these pointers.
+    attributes.batch.out_batch = ptr::from_mut(&mut *next) as u64;
+    attributes.batch.keys = keys.as_mut_ptr() as u64;
+    attributes.batch.values = values.as_mut_ptr() as u64;
+    attributes.batch.count = u32::try_from(keys.len().min(values.len())).map_err(io::Error::other)?;
+    let is_end = match call_and_note(bpf_cmd::BPF_MAP_LOOKUP_BATCH, &mut attributes) {
+        Ok(_) => false,
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => true,
+        Err(error) => return Err(error),
+    };
+    // SAFETY: the member that the kernel has written.
+    let count = unsafe { attributes.batch.count };
+    Ok((count as usize, (!is_end).then_some(*next)))
 }
 
 /// Opens what is pinned at `path`.
@@ -234,13 +262,18 @@ fn number(fd: BorrowedFd<'_>) -> u32 {
 }
 
 fn call(command: bpf_cmd, attributes: &bpf_attr) -> io::Result<libc::c_long> {
-    // SAFETY: the kernel reads as many bytes as the union has; what it points to, the caller keeps alive and, where the
-    // kernel writes there, leaves alone until this returns.
+    call_and_note(command, &mut attributes.clone())
+}
+
+/// The same with attributes that the kernel writes to.
+fn call_and_note(command: bpf_cmd, attributes: &mut bpf_attr) -> io::Result<libc::c_long> {
+    // SAFETY: the kernel reads and writes as many bytes as the union has; what it points to, the caller keeps alive and, where
+    // the kernel writes there, leaves alone until this returns.
     let result = unsafe {
         libc::syscall(
             libc::SYS_bpf,
             command as u32,
-            ptr::from_ref(attributes),
+            ptr::from_mut(attributes),
             size_of::<bpf_attr>(),
         )
     };

@@ -14,6 +14,11 @@ pub fn boot_to_unix() -> nix::Result<i64> {
     Ok(before + (after - before) / 2 - boot)
 }
 
+/// Nanoseconds since the boot, suspended time included.
+pub fn since_boot() -> nix::Result<i64> {
+    nanoseconds(ClockId::CLOCK_BOOTTIME)
+}
+
 fn nanoseconds(clock: ClockId) -> nix::Result<i64> {
     let time = clock_gettime(clock)?;
     Ok(time.tv_sec() * 1_000_000_000 + time.tv_nsec())

@@ -98,12 +98,11 @@ impl<T: Pod> Window<T> {
         self.first + self.count
     }
 
-    /// The values, each as it is when the iterator reaches it.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = T> {
+    /// Where the values are, which may be read as long as the window exists: any bytes are one, and one that changes meanwhile
+    /// is torn at worst.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = *const T> {
         let values = self.mapping.as_ptr().cast::<T>();
-        (0..self.count).map(move |index| {
-            // SAFETY: within the mapping; any bytes are a value, and one that changes meanwhile is torn at worst.
-            unsafe { values.add(index).read_volatile() }
-        })
+        // SAFETY: within the mapping.
+        (0..self.count).map(move |index| unsafe { values.add(index) })
     }
 }

@@ -2,4 +2,5 @@
 
 mod hidden;
 mod remember;
+mod sketch;
 mod versions;
