@@ -8,6 +8,7 @@
 //! does; [`schema`] names JSON documents; [`cli`] is the command line.
 
 pub mod api;
+mod byte_size;
 pub mod cli;
 mod counted;
 pub mod daemon;

@@ -59,6 +59,7 @@ fn policy(pools: Vec<Vec<IpNet>>, exempt: impl IntoIterator<Item = IpNet>, relay
         interfaces: Vec::new(),
         block: Block::default(),
         subscribers: Subscribers::default(),
+        history: None,
         pools: pools.into_iter().enumerate().map(pool).collect(),
         relays: relays.into_iter().enumerate().map(relay).collect(),
         nat64: policy::Nat64::default(),

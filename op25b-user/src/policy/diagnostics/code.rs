@@ -86,6 +86,8 @@ codes! {
     Error BadRate = "bad-rate",
     /// Not a length of subscribers' prefixes.
     Error BadLength = "bad-length",
+    /// Not a size that the history may have.
+    Error BadSize = "bad-size",
     /// A name that no pool has.
     Error UnknownPool = "unknown-pool",
     /// More ports than the program can block.

@@ -20,6 +20,9 @@ pub struct Diff {
     /// Changes of `subscribers`, which is one item.
     #[serde(default)]
     pub subscribers: Delta,
+    /// Changes of `history`, which is one item.
+    #[serde(default)]
+    pub history: Delta,
     /// Changes of `pools`, by name.
     pub pools: Delta,
     /// Changes of `relays`, by name.
@@ -80,11 +83,12 @@ impl Diff {
         self.lists().into_iter().map(|(_, changes)| changes.count()).sum()
     }
 
-    fn lists(&self) -> [(&'static str, &Delta); 9] {
+    fn lists(&self) -> [(&'static str, &Delta); 10] {
         let Self {
             interfaces,
             block,
             subscribers,
+            history,
             pools,
             relays,
             nat64,
@@ -96,6 +100,7 @@ impl Diff {
             ("interfaces", interfaces),
             ("block", block),
             ("subscribers", subscribers),
+            ("history", history),
             ("pools", pools),
             ("relays", relays),
             ("nat64", nat64),

@@ -10,8 +10,8 @@ use jiff::SignedDuration;
 use crate::{
     exemption::Terms,
     policy::model::{
-        Block, EnforceFrom, Exemption, ExemptionLimits, Interface, Nat64Prefix, Phase, Pool, Prefix, Privacy,
-        Prohibit, Relay, Remember, Subscribers,
+        Block, EnforceFrom, Exemption, ExemptionLimits, History, Interface, Nat64Prefix, Phase, Pool, Prefix,
+        Privacy, Prohibit, Relay, Remember, Subscribers,
     },
 };
 
@@ -220,6 +220,37 @@ impl DiffItem for Privacy {
             None => one(&"forever"),
         };
         vec![("retain", time(retain)), ("monitor_retain", time(monitor_retain))]
+    }
+
+    fn is_equal(&self, other: &Self) -> bool {
+        self == other
+    }
+}
+
+impl DiffItem for Option<History> {
+    type Key<'a> = ();
+
+    fn key(&self) {}
+
+    fn label(&self) -> String {
+        "history".into()
+    }
+
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        let Some(History {
+            bucket,
+            keep,
+            max_size,
+        }) = self
+        else {
+            return vec![("recorded", one(&"off"))];
+        };
+        vec![
+            ("recorded", one(&"on")),
+            ("bucket", Value::One(format!("{bucket:#}"))),
+            ("keep", Value::One(format!("{keep:#}"))),
+            ("max_size", one(max_size)),
+        ]
     }
 
     fn is_equal(&self, other: &Self) -> bool {

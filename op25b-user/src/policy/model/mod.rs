@@ -1,6 +1,7 @@
 //! The types of a policy; parsing checks everything, so that a policy is valid.
 
 mod exemption;
+mod history;
 mod limits;
 mod nat64;
 mod pause;
@@ -15,6 +16,7 @@ mod word;
 pub(crate) use self::exemption::Precedence;
 pub use self::{
     exemption::{Exemption, Origin, Positions, exemption_id},
+    history::History,
     limits::ExemptionLimits,
     nat64::{Nat64, Nat64Prefix, NotNat64},
     pause::{Pause, Pauses},

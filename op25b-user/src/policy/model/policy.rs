@@ -11,6 +11,7 @@ use op25b_common::values::{ALWAYS_PAST, NEVER, UnixSeconds};
 
 use super::{
     exemption::Exemption,
+    history::History,
     limits::ExemptionLimits,
     nat64::Nat64,
     phase::{Phase, unix_seconds},
@@ -29,6 +30,8 @@ pub struct Policy {
     pub block: Block,
     /// What counts as one subscriber, and what is remembered of them.
     pub subscribers: Subscribers,
+    /// How the history of what they do is kept; `None` if there is none.
+    pub history: Option<History>,
     /// The prefixes whose addresses are dynamic.
     pub pools: Vec<Pool>,
     /// The mail servers that everyone may reach.

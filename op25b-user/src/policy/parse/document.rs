@@ -8,7 +8,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::{
     block,
     context::Context,
-    interface, limits,
+    history, interface, limits,
     lists::{ListFiles, ListTexts, Loading, Members, Named},
     mapping::{duplicate_key, known_key},
     nat64, privacy,
@@ -20,7 +20,8 @@ use super::{
 use crate::policy::{
     diagnostics::{Code, Diagnostic, Report, Span, lint},
     model::{
-        Block, Exemption, ExemptionLimits, Interface, Nat64, Nat64Prefix, Policy, Pool, Privacy, Relay, Role,
+        Block, Exemption, ExemptionLimits, History, Interface, Nat64, Nat64Prefix, Policy, Pool, Privacy,
+        Relay, Role,
     },
 };
 
@@ -29,6 +30,7 @@ pub(super) const KEYS: &[&str] = &[
     "interfaces",
     "block",
     "subscribers",
+    "history",
     "pools",
     "relays",
     "nat64",
@@ -47,6 +49,7 @@ const WHOLE: &[&str] = &[
     "block",
     "subscribers",
     "privacy",
+    "history",
     EXEMPTIONS_FROM,
     "exemption_max_age",
     "exemption_widest",
@@ -107,6 +110,7 @@ struct Document<'t> {
     interfaces: Vec<Interface>,
     block: Block,
     subscribers: subscribers::Written<'t>,
+    history: Option<History>,
     pools: Vec<Pool>,
     relays: Vec<Relay>,
     nat64: Vec<Nat64Prefix>,
@@ -155,6 +159,7 @@ impl<'t> Items<'t> for Document<'t> {
                     self.privacy = privacy;
                 }
             }
+            "history" => self.history = history::history(&mut self.context, value),
             EXEMPTIONS_FROM => {
                 self.exemption_lists = self.context.named_lists(EXEMPTIONS_FROM, value);
             }
@@ -245,6 +250,7 @@ impl<'t> Document<'t> {
             interfaces: Vec::new(),
             block: Block::default(),
             subscribers: subscribers::Written::default(),
+            history: Some(History::default()),
             pools: Vec::new(),
             relays: Vec::new(),
             nat64: Vec::new(),
@@ -318,6 +324,7 @@ impl<'t> Document<'t> {
             interfaces,
             block,
             subscribers,
+            history,
             pools,
             relays,
             nat64,
@@ -332,6 +339,7 @@ impl<'t> Document<'t> {
             interfaces,
             block,
             subscribers,
+            history,
             pools,
             relays,
             nat64: Nat64::new(nat64),

@@ -4,6 +4,7 @@ mod block;
 mod context;
 mod document;
 mod hints;
+mod history;
 mod interface;
 mod limits;
 mod lists;
@@ -36,11 +37,12 @@ pub use self::{
 };
 
 /// The keys of each mapping of a policy file.
-pub const KEYS: [&[&str]; 10] = [
+pub const KEYS: [&[&str]; 11] = [
     document::KEYS,
     interface::INTERFACE_KEYS,
     block::BLOCK_KEYS,
     subscribers::SUBSCRIBERS_KEYS,
+    history::HISTORY_KEYS,
     rules::POOL_KEYS,
     phases::PHASE_KEYS,
     rules::RELAY_KEYS,

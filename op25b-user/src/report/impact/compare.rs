@@ -81,6 +81,7 @@ impl<'p> Side<'p> {
                 interfaces: Vec::new(),
                 block: policy.block.clone(),
                 subscribers: policy.subscribers.clone(),
+                history: policy.history,
                 pools: Vec::new(),
                 relays: policy.relays.clone(),
                 nat64: policy.nat64.clone(),

@@ -46,19 +46,16 @@ impl Counted {
         ]
     }
 
-    /// What was counted since `before`: all of it, if this is another record. One counts upwards only, so another one it is
-    /// also if it has counted less.
+    /// What was counted since `before`: all of it, if this is another record. A counter that is less than before has begun anew: what
+    /// was counted while a pool was monitored may have been erased.
     pub(super) fn since(&self, before: Option<&Self>) -> [u32; 5] {
         let now = self.counters();
         let Some(before) = before.filter(|before| before.first_seen == self.first_seen) else {
             return now;
         };
-        let mut difference = [0; 5];
-        for ((difference, now), before) in difference.iter_mut().zip(now).zip(before.counters()) {
-            match now.checked_sub(before) {
-                Some(more) => *difference = more,
-                None => return self.counters(),
-            }
+        let mut difference = now;
+        for (counter, before) in difference.iter_mut().zip(before.counters()) {
+            *counter = counter.checked_sub(before).unwrap_or(*counter);
         }
         difference
     }
@@ -101,6 +98,7 @@ mod tests {
         assert_eq!(now.since(Some(&counted(7, 5, 2))), [0, 0, 0, 0, 7]);
         // Evicted and begun again, or after a reboot.
         assert_eq!(now.since(Some(&counted(6, 1, 1))), [5, 0, 0, 0, 9]);
-        assert_eq!(now.since(Some(&counted(7, 6, 1))), [5, 0, 0, 0, 9]);
+        // One counter was erased.
+        assert_eq!(now.since(Some(&counted(7, 6, 1))), [5, 0, 0, 0, 8]);
     }
 }
