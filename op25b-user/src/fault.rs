@@ -40,6 +40,8 @@ kinds! {
     OperationsNotRecorded = "operations_not_recorded",
     /// Records of subscribers that are older than the policy keeps them cannot be removed.
     RecordsOverdue = "records_overdue",
+    /// The history of what subscribers did is not written.
+    HistoryNotRecorded = "history_not_recorded",
     /// The clock is behind op25b's own last records.
     ClockBehind = "clock_behind",
     /// There is no control socket.

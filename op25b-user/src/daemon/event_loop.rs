@@ -63,9 +63,11 @@ impl Daemon {
         let signal = self.stopping.map_or("", |stopping| stopping.signal);
         let stop = Operation::now(OperationKind::Stop, Actor::op25b()).with_detail(signal);
         let (write, close) = (self.operations.write_last(stop), enforcer.store_closing());
+        let end_history = self.history.end();
         move || {
             write();
             close();
+            end_history();
         }
     }
 

@@ -49,6 +49,7 @@ impl Daemon {
         self.keeper.tick();
         self.operations.tick();
         self.retention.tick(enforcer, &self.options.state_dir);
+        self.history.tick(enforcer);
         service::alive();
     }
 

@@ -14,6 +14,7 @@ mod dispatch;
 mod event_loop;
 mod events;
 mod framing;
+mod history;
 mod host;
 mod keeper;
 mod metrics;

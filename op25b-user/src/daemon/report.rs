@@ -55,6 +55,7 @@ impl Daemon {
                 stored: enforcer.stored_exemptions(),
                 kernel_is_behind: enforcer.kernel_is_behind(),
             },
+            history: self.history.report(),
             state: Enforcement::of(&interfaces),
             interfaces,
             faults: enforcer.faults().list(),

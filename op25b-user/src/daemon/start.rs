@@ -13,6 +13,7 @@ use super::{
     dates::{Dates, Moment},
     events::{packet_log::PacketLog, questions::Questions, scrapes::Scrapes, signals::Signals, watch::Watch},
     framing::FramingWatch,
+    history::HistoryThread,
     keeper::{Keeper, PolicyText},
     operations::{Operations, WriteOperation},
     options::Options,
@@ -163,6 +164,7 @@ impl Daemon {
             packet_log,
             clock,
             framing: FramingWatch::default(),
+            history: HistoryThread::default(),
             is_pausing: false,
             operations: Operations::new(write_operation, enforcer.faults().clone()),
             retention: Retention::default(),
@@ -174,6 +176,7 @@ impl Daemon {
             warn!("running with more privileges than needed: {error:#}");
         }
         daemon.start_watch();
+        daemon.history.start(&daemon.options.state_dir, &enforcer);
         if let Some(reload) = went_back {
             daemon.note_went_back(&enforcer, reload);
         } else if daemon.reloads.waiting.is_none() {

@@ -13,6 +13,7 @@ use super::{
     dates::Dates,
     events::{packet_log::PacketLog, questions::Questions, scrapes::Scrapes, signals::Signals, watch::Watch},
     framing::FramingWatch,
+    history::HistoryThread,
     keeper::Keeper,
     operations::Operations,
     options::Options,
@@ -46,6 +47,7 @@ pub(super) struct Daemon {
     pub(super) packet_log: PacketLog,
     pub(super) clock: Clock,
     pub(super) framing: FramingWatch,
+    pub(super) history: HistoryThread,
     pub(super) dates: Dates,
     pub(super) ticks: Interval,
     /// The upkeep of the store, if it is under way.

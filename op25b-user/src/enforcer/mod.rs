@@ -13,6 +13,7 @@ mod exemptions;
 mod explain;
 mod fit;
 mod host;
+mod live_records;
 mod log;
 mod pauses;
 mod pins;
@@ -35,6 +36,7 @@ pub(crate) use self::{
     },
     explain::{Answer, Connection, Disk, Explanation, MatchedRule, Offline, RuleKind, explain_offline},
     host::{Host, Running, WaitError},
+    live_records::LiveRecords,
     prepare::NewInterfaces,
     state::Enforcer,
     takeover::{RunningPolicy, Takeover, TakeoverOptions},

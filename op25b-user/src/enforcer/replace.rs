@@ -192,7 +192,9 @@ impl Enforcer {
         // Listed late: loading a large policy takes a while.
         let interfaces = Interfaces::list().await?;
         let targets = self.next_targets(&policy, &interfaces, new_interfaces)?;
+        let change = self.live_records.change();
         let mut switched = self.datapath.replace(filter, &interfaces, &targets)?;
+        change.to(self.datapath.filter());
         self.active_set = ActiveSet::new(policy, records, left_out, compiled_at);
         self.asker = None;
         self.retry_at = None;

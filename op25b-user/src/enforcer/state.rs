@@ -13,6 +13,7 @@ use ulid::{Generator, Ulid};
 
 use super::{
     exemptions::active_set::ActiveSet,
+    live_records::LiveRecords,
     pauses::PausedAt,
     reconcile::{history::LinkHistories, native::NativeRetries, repeats::Repeats, settings::SettingWarnings},
     stall::Stalls,
@@ -68,6 +69,7 @@ pub(crate) struct Enforcer {
     /// When the ports of interfaces were listed last.
     pub(super) ports_listed_at: Instant,
     pub(super) faults: Faults,
+    pub(super) live_records: LiveRecords,
     /// What prevented all interfaces from being examined.
     pub(super) reconcile_troubles: Repeats,
 }
@@ -153,6 +155,11 @@ impl Enforcer {
     /// The faults that last.
     pub(crate) fn faults(&self) -> &Faults {
         &self.faults
+    }
+
+    /// The subscribers' records of the filter that runs, for a thread of its own.
+    pub(crate) fn live_records(&self) -> LiveRecords {
+        self.live_records.clone()
     }
 
     /// The filter in the kernel.

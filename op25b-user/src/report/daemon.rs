@@ -45,6 +45,8 @@ pub struct DaemonReport {
     pub pauses: Vec<Pause>,
     /// The exemptions of the policy file and the store, expired ones included.
     pub exemptions: ExemptionReport,
+    /// The history of what subscribers did; none if it is off.
+    pub history: Option<HistoryReport>,
     /// Whether the policy is enforced on all of its interfaces, when this was asked for.
     pub state: Enforcement,
     /// The interfaces of the policy, as the kernel shows them when this is asked for.
@@ -70,6 +72,29 @@ pub struct ExemptionReport {
     pub stored: usize,
     /// Whether the kernel does not enforce what the store holds; this is retried every few seconds.
     pub kernel_is_behind: bool,
+}
+
+/// The history of what subscribers did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HistoryReport {
+    /// The length of a bucket.
+    pub bucket_seconds: i64,
+    /// How long buckets are kept.
+    pub keep_seconds: i64,
+    /// How many bytes the file may have.
+    pub max_bytes: u64,
+    /// How many it has; null until it is open.
+    pub bytes: Option<u64>,
+    /// How many lines there are, each of what one subscriber did in one bucket; null until then.
+    pub rows: Option<u64>,
+    /// When the oldest bucket begins; null if there is none.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub oldest: Option<Timestamp>,
+    /// When the newest bucket begins that was written; null if there is none.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub newest: Option<Timestamp>,
+    /// Whether buckets that should be kept were removed, as the file would have become too large.
+    pub is_full: bool,
 }
 
 /// A completed reload.

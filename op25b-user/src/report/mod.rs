@@ -19,7 +19,7 @@ mod status;
 mod subscribers;
 
 pub(crate) use daemon::WENT_BACK;
-pub use daemon::{DaemonReport, ExemptionReport, LastReload};
+pub use daemon::{DaemonReport, ExemptionReport, HistoryReport, LastReload};
 pub(crate) use diagnosis::{
     AskedKind, Attempts, Diagnosis, FilterState, Observation, Observed, Part, PlaceVerdict, Pools, Target,
     address_or_prefix, divide, sort_exemptions,

@@ -15,7 +15,7 @@ use tempfile::tempdir;
 
 use super::{Attribution, SKEW_SECONDS, Session};
 use crate::store::{
-    activity::{ActivityReader, ActivityStore, BucketQuery, Counted, Reading},
+    activity::{ActivityReader, ActivityStore, BucketQuery, Counted, ReadUntil, Reading},
     sessions::{SessionQuery, Sessions, SessionsReader},
 };
 
@@ -271,8 +271,9 @@ impl World {
     /// Stores what the daemon stores.
     fn store(&self, dir: &Path) {
         let mut activity = ActivityStore::open(dir, "boot").unwrap().store;
-        activity.begin([], at(0)).unwrap();
-        activity.write(&self.readings, at(0)).unwrap();
+        let until = ReadUntil { noted: 1, at: at(0) };
+        activity.begin(until).unwrap();
+        activity.write(&self.readings, until).unwrap();
         let mut sessions = Sessions::open(dir).unwrap().sessions;
         let mut import = sessions.import().unwrap();
         for session in &self.log {

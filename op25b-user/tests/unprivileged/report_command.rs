@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use op25b::{
     session::Session,
     store::{
-        activity::{ActivityStore, Counted, Reading},
+        activity::{ActivityStore, Counted, ReadUntil, Reading},
         sessions::Sessions,
     },
 };
@@ -61,8 +61,13 @@ impl Written {
             counted: *counted,
             destinations,
         };
-        self.store.write(&[reading], after(600)).unwrap();
+        self.store.write(&[reading], until(after(600))).unwrap();
     }
+}
+
+/// That the kernel was read up to a time.
+fn until(at: Timestamp) -> ReadUntil {
+    ReadUntil { noted: 1, at }
 }
 
 /// Writes a history: a bot, a mail server, a mail client, a device that is rare, and one in no pool.
@@ -73,10 +78,8 @@ pub fn write_history(state_dir: &Path) {
             .store,
         counted: BTreeMap::new(),
     };
-    written
-        .store
-        .begin([], "2025-03-02T00:00:00Z".parse().unwrap())
-        .unwrap();
+    let begin = "2025-03-02T00:00:00Z".parse().unwrap();
+    written.store.begin(until(begin)).unwrap();
     for day in 2..7 {
         for hour in [1, 9, 12] {
             let start = |minute| format!("0{day}T{hour:02}:{minute:02}");

@@ -32,8 +32,9 @@ use crate::{
 ///
 /// In a pool in monitor mode, those whose packets would have been blocked. For each subscriber: how many
 /// packets, since when, and to approximately how many servers. A forgotten mail client connects to one
-/// server, a bot to hundreds. All counts are totals since the subscriber was first seen: `--since` selects
-/// subscribers, and does not limit their counts to that time. The records are read from the kernel, so no
+/// server, a bot to hundreds. All counts of packets are totals since the subscriber was first seen: `--since`
+/// selects subscribers, and does not limit their counts to that time. The number of servers is that of the
+/// last bucket of the history in which it had a packet, and a total if the policy has `history: off`. The records are read from the kernel, so no
 /// daemon is required; without the permission for that, the daemon reads them.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\

@@ -19,6 +19,7 @@ mod other_store;
 use self::other_store::StoreAtStart;
 use super::{
     exemptions::active_set::ActiveSet,
+    live_records::LiveRecords,
     pauses::{PausedAt, log_ended},
     pins,
     prepare::{NewInterfaces, load_with},
@@ -224,6 +225,7 @@ impl Takeover {
             setting_warnings: SettingWarnings::new(),
             ports_listed_at: Instant::now(),
             faults: self.faults,
+            live_records: LiveRecords::default(),
             reconcile_troubles: Repeats::default(),
         };
         let (packet_log, _) = enforcer.switch(prepared, open_packet_log).await?;

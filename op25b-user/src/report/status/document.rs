@@ -19,7 +19,7 @@ use crate::{
     policy::Pause,
     recent_warnings::RecentWarning,
     report::{
-        daemon::{DaemonReport, ExemptionReport, LastReload},
+        daemon::{DaemonReport, ExemptionReport, HistoryReport, LastReload},
         enforcement::{Enforcement, InterfaceReport, InterfaceState},
         reload::{UnconfirmedReload, WentBack},
     },
@@ -87,6 +87,9 @@ pub struct Status {
     /// The exemptions of the policy file and the store, expired ones included; null without a daemon.
     #[serde(default)]
     pub exemptions: Option<ExemptionReport>,
+    /// The history of what subscribers did; null if it is off, and without a daemon.
+    #[serde(default)]
+    pub history: Option<HistoryReport>,
     /// The interfaces of the policy: what is wanted of each, and what the kernel shows.
     #[serde(default)]
     pub interfaces: Vec<InterfaceReport>,
@@ -171,6 +174,7 @@ impl Status {
             unconfirmed_reload: None,
             went_back: None,
             exemptions: None,
+            history: None,
             interfaces: Vec::new(),
             pools: Vec::new(),
             pauses: Vec::new(),
@@ -213,6 +217,7 @@ impl Status {
             unconfirmed_reload: report.unconfirmed_reload,
             went_back: report.went_back,
             exemptions: Some(report.exemptions),
+            history: report.history,
             pauses: report.pauses,
             faults: report.faults,
             ..Self::nothing()

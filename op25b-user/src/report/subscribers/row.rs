@@ -34,7 +34,7 @@ pub struct FilterSubscribers {
 /// The subscribers of the filters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Subscribers {
-    /// Since when the packets and destinations of each subscriber are counted, also in an answer to a query with `since`, which
+    /// Since when the packets of each subscriber are counted, also in an answer to a query with `since`, which
     /// only selects subscribers.
     #[serde(default)]
     pub counts_since: CountsSince,
@@ -81,7 +81,8 @@ pub struct SubscriberRow {
     /// the filter sends them. 0 from a daemon of a version that does not count them.
     #[serde(default)]
     pub hidden: u32,
-    /// The number of distinct destinations of the others, about; numbers above about 250 are not distinguished.
+    /// The number of distinct destinations of the others, about, in the last bucket of the history in which there were any, or ever
+    /// without a history; numbers above about 250 are not distinguished.
     pub destinations: u32,
     /// The time of the first packet.
     #[schema(value_type = String, format = DateTime)]

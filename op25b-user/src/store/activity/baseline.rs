@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::Counted;
+use super::{Begun, Counted, ReadUntil};
 
 /// What the record of a subscriber had counted.
 pub(super) fn get(connection: &Connection, key: &[u8]) -> rusqlite::Result<Option<Counted>> {
@@ -55,21 +55,26 @@ pub(super) fn set(connection: &Connection, key: &[u8], counted: &Counted) -> rus
     Ok(())
 }
 
-/// Whether there is a baseline of this boot: of every record that is older than what was written.
-pub(super) fn is_complete(connection: &Connection, boot: &str) -> rusqlite::Result<bool> {
-    let complete = connection
-        .prepare_cached("SELECT is_complete FROM state WHERE boot = ?")?
-        .query_row([boot], |row| row.get(0))
+/// What is known of the records of this boot.
+pub(super) fn begun(connection: &Connection, boot: &str) -> rusqlite::Result<Begun> {
+    let state: Option<(String, u32)> = connection
+        .prepare_cached("SELECT boot, noted_until FROM state WHERE is_complete")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    Ok(complete.unwrap_or(false))
+    Ok(match state {
+        None => Begun::No,
+        Some((of, read_until)) if of == boot => Begun::Yes { read_until },
+        Some(_) => Begun::InAnotherBoot,
+    })
 }
 
-/// Notes that every record of this boot that has no baseline is newer than what was written.
-pub(super) fn complete(connection: &Connection, boot: &str) -> rusqlite::Result<()> {
+/// Notes that every record of this boot that has no baseline began later than this.
+pub(super) fn complete(connection: &Connection, boot: &str, until: ReadUntil) -> rusqlite::Result<()> {
     connection.execute(
-        "INSERT INTO state (id, boot, is_complete) VALUES (0, ?, TRUE) \
-         ON CONFLICT DO UPDATE SET boot = excluded.boot, is_complete = TRUE",
-        [boot],
+        "INSERT INTO state (id, boot, is_complete, noted_until, read_until) VALUES (0, ?, TRUE, ?, ?) \
+         ON CONFLICT DO UPDATE SET boot = excluded.boot, is_complete = TRUE, noted_until = excluded.noted_until, \
+             read_until = excluded.read_until",
+        params![boot, until.noted, until.at.as_second()],
     )?;
     Ok(())
 }

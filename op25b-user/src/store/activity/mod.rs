@@ -16,6 +16,6 @@ mod write;
 pub use self::{
     buckets::{Bucket, BucketQuery, Covered},
     read::ActivityReader,
-    reading::{Counted, Reading},
-    write::{ActivityStore, Kept, OpenedActivity, Removed},
+    reading::{Counted, ReadUntil, Reading},
+    write::{ActivityStore, Begun, Kept, OpenedActivity, Removed},
 };

@@ -46,6 +46,11 @@ impl Counted {
         ]
     }
 
+    /// Whether a counter is where counters stop.
+    pub(super) fn has_stopped(&self) -> bool {
+        self.counters().iter().any(|counter| *counter >= Subscriber::MOST)
+    }
+
     /// What was counted since `before`: all of it, if this is another record. A counter that is less than before has begun anew: what
     /// was counted while a pool was monitored may have been erased.
     pub(super) fn since(&self, before: Option<&Self>) -> [u32; 5] {
@@ -59,6 +64,15 @@ impl Counted {
         }
         difference
     }
+}
+
+/// Up to when the kernel was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadUntil {
+    /// As it notes times in records.
+    pub noted: u32,
+    /// By the clock.
+    pub at: Timestamp,
 }
 
 /// What was read of a subscriber's record when a bucket of it ended.

@@ -54,11 +54,13 @@ const FIRST: &str = "
         hidden INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
 
-    -- The boot of which the baseline is, whether it is complete, and up to when the kernel was read.
+    -- The boot of which the baseline is, whether it is complete, and up to when the kernel was read: as it notes times in records, and
+    -- by the clock.
     CREATE TABLE state (
         id INTEGER PRIMARY KEY CHECK (id = 0),
         boot TEXT NOT NULL,
         is_complete INTEGER NOT NULL,
-        read_until INTEGER
+        noted_until INTEGER NOT NULL,
+        read_until INTEGER NOT NULL
     ) STRICT;
 ";

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use tempfile::tempdir;
 
-use super::{ActivityReader, ActivityStore, Bucket, BucketQuery, Counted, Reading};
+use super::{ActivityReader, ActivityStore, Begun, Bucket, BucketQuery, Counted, ReadUntil, Reading};
 use crate::store::StoreError;
 
 const BOOT: &str = "2c0f8f42-3f0c-4b0c-9d2e-1f3f5a1b7c11";
@@ -16,6 +16,14 @@ const LARGE: u64 = 1 << 40;
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_795_000_000 + seconds).unwrap()
+}
+
+/// That the kernel was read up to a second of the boot.
+fn until(noted: u32) -> ReadUntil {
+    ReadUntil {
+        noted,
+        at: at(noted.into()),
+    }
 }
 
 fn net(text: &str) -> IpNet {
@@ -52,8 +60,8 @@ fn open(dir: &Path) -> ActivityStore {
 /// A history without a record before it.
 fn begun(dir: &Path) -> ActivityStore {
     let mut store = open(dir);
-    assert!(!store.has_begun().unwrap());
-    store.begin([], at(0)).unwrap();
+    assert_eq!(store.begun().unwrap(), Begun::No);
+    store.begin(until(1)).unwrap();
     store
 }
 
@@ -82,15 +90,15 @@ fn a_bucket_has_what_was_counted_since_the_one_before() {
     let dir = tempdir().unwrap();
     assert!(ActivityReader::open(dir.path()).unwrap().is_none());
     let mut store = open(dir.path());
-    let before = (net("10.0.0.9/32"), counted(1000));
-    store.begin([before], at(0)).unwrap();
+    store.learn(&[(net("10.0.0.9/32"), counted(1000))]).unwrap();
+    store.begin(until(1)).unwrap();
+    // The last one had no packet since.
+    let first = [("10.0.0.9/32", 1003), ("10.0.0.1/32", 2), ("10.0.0.2/32", 0)];
+    let first = first.map(|(subscriber, count)| reading(subscriber, 0, count));
+    store.write(&first, until(600)).unwrap();
     store
-        .write(
-            &[reading("10.0.0.9/32", 0, 1003), reading("10.0.0.1/32", 0, 2)],
-            at(600),
-        )
+        .write(&[reading("10.0.0.1/32", 600, 7)], until(1200))
         .unwrap();
-    store.write(&[reading("10.0.0.1/32", 600, 7)], at(1200)).unwrap();
     assert_eq!(
         shown(dir.path(), &BucketQuery::default()),
         [
@@ -123,7 +131,7 @@ fn every_counter_and_the_sketch_of_a_bucket_are_kept_and_a_restart_in_it_adds_to
         destinations: 1 << 63 | 1,
         ..reading("2001:db8:0:100::/56", 0, 0)
     };
-    begun(dir.path()).write(&[reading], at(300)).unwrap();
+    begun(dir.path()).write(&[reading], until(300)).unwrap();
     reading = Reading {
         counted: of(11),
         destinations: 2,
@@ -132,9 +140,8 @@ fn every_counter_and_the_sketch_of_a_bucket_are_kept_and_a_restart_in_it_adds_to
         ..reading
     };
     let mut store = open(dir.path());
-    assert!(store.has_begun().unwrap());
-    assert_eq!(store.read_until().unwrap(), Some(at(300)));
-    store.write(&[reading], at(600)).unwrap();
+    assert_eq!(store.begun().unwrap(), Begun::Yes { read_until: 300 });
+    store.write(&[reading], until(600)).unwrap();
     let bucket = Bucket {
         subscriber: net("2001:db8:0:100::/56"),
         start: at(0),
@@ -157,7 +164,7 @@ fn parts_of_a_bucket_that_was_cut_have_each_what_was_counted_in_them() {
     let mut store = begun(dir.path());
     let (first, second) = (reading("10.0.0.1/32", 0, 2), reading("10.0.0.1/32", 240, 7));
     store
-        .write(&[first, second, reading("10.0.0.2/32", 0, 1)], at(600))
+        .write(&[first, second, reading("10.0.0.2/32", 0, 1)], until(600))
         .unwrap();
     assert_eq!(
         shown(dir.path(), &BucketQuery::default()),
@@ -173,20 +180,22 @@ fn parts_of_a_bucket_that_was_cut_have_each_what_was_counted_in_them() {
 fn after_a_reboot_records_begin_anew_and_what_is_written_stays() {
     let dir = tempdir().unwrap();
     begun(dir.path())
-        .write(&[reading("10.0.0.1/32", 0, 5)], at(600))
+        .write(&[reading("10.0.0.1/32", 0, 5)], until(600))
         .unwrap();
     let mut store = ActivityStore::open(dir.path(), "another boot").unwrap().store;
-    assert!(!store.has_begun().unwrap());
-    assert_eq!(store.read_until().unwrap(), Some(at(600)));
-    store.begin([], at(900)).unwrap();
-    store.write(&[reading("10.0.0.1/32", 900, 9)], at(1200)).unwrap();
+    assert_eq!(store.begun().unwrap(), Begun::InAnotherBoot);
+    store.pause().unwrap();
+    store.begin(until(1)).unwrap();
+    store
+        .write(&[reading("10.0.0.1/32", 900, 9)], until(1200))
+        .unwrap();
     assert_eq!(
         shown(dir.path(), &BucketQuery::default()),
         [row("10.0.0.1/32", 0, 5), row("10.0.0.1/32", 900, 9)]
     );
     // Off, and on again: what was counted meanwhile is not recorded.
     store.pause().unwrap();
-    assert!(!store.has_begun().unwrap());
+    assert_eq!(store.begun().unwrap(), Begun::No);
 }
 
 #[test]
@@ -202,7 +211,7 @@ fn buckets_are_found_by_time_and_by_subscriber() {
     for start in [0, 600, 1200] {
         let readings =
             subscribers.map(|subscriber| reading(subscriber, start, 1 + u32::try_from(start).unwrap()));
-        store.write(&readings, at(start + 600)).unwrap();
+        store.write(&readings, until(1)).unwrap();
     }
     let starts = |query: &BucketQuery| {
         let mut starts: Vec<_> = shown(dir.path(), query)
@@ -258,9 +267,9 @@ fn the_oldest_buckets_are_removed_by_age_and_then_by_size_and_the_file_shrinks()
     for start in [0, 600, 1200, 1800] {
         let readings: Vec<_> = addresses
             .iter()
-            .map(|address| reading(address, start, 1))
+            .map(|address| reading(address, start, 1 + u32::try_from(start).unwrap()))
             .collect();
-        store.write(&readings, at(start + 600)).unwrap();
+        store.write(&readings, until(1)).unwrap();
     }
     let size = store.kept().unwrap().size;
     let starts = || {
@@ -299,7 +308,7 @@ fn no_byte_is_left_of_a_subscriber_that_was_forgotten() {
         let count = 1 + u32::try_from(start).unwrap();
         let readings = ["203.0.113.77/32", "2001:db8:7777:7700::/56", "203.0.113.78/32"]
             .map(|subscriber| reading(subscriber, start, count));
-        store.write(&readings, at(start + 600)).unwrap();
+        store.write(&readings, until(1)).unwrap();
     }
     let v6 = [0x20, 0x01, 0x0d, 0xb8, 0x77, 0x77, 0x77];
     assert!(has_bytes(dir.path(), &[203, 0, 113, 77]) && has_bytes(dir.path(), &v6));
@@ -318,7 +327,7 @@ fn no_byte_is_left_of_a_subscriber_that_was_forgotten() {
 fn a_history_that_is_damaged_is_thrown_away_and_another_one_begins() {
     let dir = tempdir().unwrap();
     let mut store = begun(dir.path());
-    store.write(&[reading("10.0.0.1/32", 0, 5)], at(600)).unwrap();
+    store.write(&[reading("10.0.0.1/32", 0, 5)], until(600)).unwrap();
     drop(store);
     let file = dir.path().join("activity.db");
     let mut bytes = fs::read(&file).unwrap();
@@ -334,15 +343,17 @@ fn a_history_that_is_damaged_is_thrown_away_and_another_one_begins() {
         lost.starts_with("the history of activity ") && lost.contains("activity.db is damaged"),
         "{lost}"
     );
-    assert!(!opened.store.has_begun().unwrap());
+    assert_eq!(opened.store.begun().unwrap(), Begun::No);
     assert_eq!(
         fs::read_dir(dir.path()).unwrap().count(),
         3,
         "no copy of it is kept"
     );
     let mut store = opened.store;
-    store.begin([], at(600)).unwrap();
-    store.write(&[reading("10.0.0.1/32", 600, 7)], at(1200)).unwrap();
+    store.begin(until(1)).unwrap();
+    store
+        .write(&[reading("10.0.0.1/32", 600, 7)], until(1200))
+        .unwrap();
     assert_eq!(
         shown(dir.path(), &BucketQuery::default()),
         [row("10.0.0.1/32", 600, 7)]
@@ -353,7 +364,7 @@ fn a_history_that_is_damaged_is_thrown_away_and_another_one_begins() {
 fn a_history_that_is_not_written_any_more_is_read_without_a_file_beside_it() {
     let dir = tempdir().unwrap();
     let mut store = begun(dir.path());
-    store.write(&[reading("10.0.0.1/32", 0, 5)], at(600)).unwrap();
+    store.write(&[reading("10.0.0.1/32", 0, 5)], until(600)).unwrap();
     drop(store);
     let files = || fs::read_dir(dir.path()).unwrap().count();
     assert_eq!(files(), 1);

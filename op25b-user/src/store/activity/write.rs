@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::{
-    Counted, Reading, baseline, key,
+    Counted, ReadUntil, Reading, baseline, key,
     read::{ceiling, time},
     schema::ACTIVITY,
 };
@@ -49,6 +49,20 @@ pub struct Kept {
     pub size: u64,
 }
 
+/// Whether buckets can be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// What records have counted before the first bucket is not known.
+    No,
+    /// The buckets are of another boot: the records of this one have counted nothing that is in them.
+    InAnotherBoot,
+    /// They can.
+    Yes {
+        /// Up to when the kernel was read for what is written, as it notes times in records.
+        read_until: u32,
+    },
+}
+
 /// What was removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
@@ -77,6 +91,15 @@ impl ActivityStore {
         Ok(OpenedActivity { store, lost })
     }
 
+    /// Whether there is a history.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the disk does not say.
+    pub fn exists(state_dir: &Path) -> Result<bool, StoreError> {
+        ACTIVITY.exists(state_dir)
+    }
+
     /// Throws the history away, which no one has open for writing, and begins another one.
     ///
     /// # Errors
@@ -95,55 +118,16 @@ impl ActivityStore {
         }
     }
 
-    /// Whether what is not in a bucket is known of each record of this boot: buckets can be written. If not, the records are
-    /// given with [`Self::begin`] first.
+    /// Whether buckets can be written, and up to when the kernel was read for those that are.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
-    pub fn has_begun(&self) -> Result<bool, StoreError> {
-        baseline::is_complete(&self.connection, &self.boot).map_err(self.error())
+    pub fn begun(&self) -> Result<Begun, StoreError> {
+        baseline::begun(&self.connection, &self.boot).map_err(self.error())
     }
 
-    /// Up to when the kernel was read for what is written, in this boot or an earlier one.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
-    pub fn read_until(&self) -> Result<Option<Timestamp>, StoreError> {
-        let read = || {
-            let sql = "SELECT read_until FROM state";
-            let seconds = self
-                .connection
-                .query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
-            let seconds = seconds.optional()?.flatten();
-            seconds.map(|seconds| time(0, seconds)).transpose()
-        };
-        read().map_err(self.error())
-    }
-
-    /// Begins: what these records have counted is in no bucket. Records of this boot that are not among them begin later.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`]; nothing is written then.
-    pub fn begin(
-        &mut self,
-        records: impl IntoIterator<Item = (IpNet, Counted)>,
-        read_until: Timestamp,
-    ) -> Result<(), StoreError> {
-        let boot = self.boot.clone();
-        self.in_transaction(|transaction| {
-            baseline::clear(transaction)?;
-            for (subscriber, counted) in records {
-                baseline::set(transaction, &key::of(subscriber), &counted)?;
-            }
-            baseline::complete(transaction, &boot)?;
-            note_read(transaction, read_until)
-        })
-    }
-
-    /// Forgets what records had counted. The history is continued with [`Self::begin`].
+    /// Forgets what records had counted. The history goes on with [`Self::learn`] and [`Self::begin`].
     ///
     /// # Errors
     ///
@@ -152,12 +136,37 @@ impl ActivityStore {
         self.in_transaction(|transaction| baseline::clear(transaction))
     }
 
-    /// Writes what was read when buckets ended, those of one subscriber in the order of time. The kernel was read up to `read_until`.
+    /// Notes that what these records have counted is in no bucket, and will be in none.
     ///
     /// # Errors
     ///
     /// [`StoreError`]; nothing is written then.
-    pub fn write(&mut self, readings: &[Reading], read_until: Timestamp) -> Result<(), StoreError> {
+    pub fn learn(&mut self, records: &[(IpNet, Counted)]) -> Result<(), StoreError> {
+        self.in_transaction(|transaction| {
+            for (subscriber, counted) in records {
+                baseline::set(transaction, &key::of(*subscriber), counted)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Begins: all records of this boot that began before this time were learnt.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; nothing is changed then.
+    pub fn begin(&mut self, until: ReadUntil) -> Result<(), StoreError> {
+        let boot = self.boot.clone();
+        self.in_transaction(|transaction| baseline::complete(transaction, &boot, until))
+    }
+
+    /// Writes what was read when buckets ended, those of one subscriber in the order of time. Where nothing was counted there is no
+    /// bucket.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; nothing is written then.
+    pub fn write(&mut self, readings: &[Reading], until: ReadUntil) -> Result<(), StoreError> {
         let mut sorted: Vec<_> = readings
             .iter()
             .map(|reading| (key::of(reading.subscriber), reading))
@@ -167,14 +176,18 @@ impl ActivityStore {
             let mut buckets = BTreeMap::new();
             for (key, reading) in &sorted {
                 let before = baseline::get(transaction, key)?;
-                insert(transaction, key, reading, reading.counted.since(before.as_ref()))?;
+                let difference = reading.counted.since(before.as_ref());
+                // A counter that has stopped hides packets that there were.
+                if difference != [0; 5] || reading.counted.has_stopped() {
+                    insert(transaction, key, reading, difference)?;
+                    note(&mut buckets, reading);
+                }
                 baseline::set(transaction, key, &reading.counted)?;
-                note(&mut buckets, reading);
             }
             for (start, extent) in buckets {
                 upsert_bucket(transaction, start, &extent)?;
             }
-            note_read(transaction, read_until)
+            note_read(transaction, until)
         })
     }
 
@@ -394,8 +407,11 @@ fn upsert_bucket(connection: &Connection, start: i64, extent: &Extent) -> rusqli
     Ok(())
 }
 
-fn note_read(connection: &Connection, until: Timestamp) -> rusqlite::Result<()> {
-    connection.execute("UPDATE state SET read_until = ?", [until.as_second()])?;
+fn note_read(connection: &Connection, until: ReadUntil) -> rusqlite::Result<()> {
+    connection.execute(
+        "UPDATE state SET noted_until = ?, read_until = ?",
+        params![until.noted, until.at.as_second()],
+    )?;
     Ok(())
 }
 

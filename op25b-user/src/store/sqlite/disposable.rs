@@ -76,11 +76,17 @@ impl Disposable {
         self.formats.make_current(connection, contents)
     }
 
+    /// Whether there is a file of it.
+    pub(in crate::store) fn exists(&self, state_dir: &Path) -> Result<bool, StoreError> {
+        let file = self.database.path(state_dir);
+        exists(&file).map_err(ErrorMap::of_system(&file))
+    }
+
     /// Opens it for reading, whether or not a daemon writes to it; `None` if there is no file, or nothing in it.
     pub(in crate::store) fn reader(&self, state_dir: &Path) -> Result<Option<Connection>, StoreError> {
         let file = self.database.path(state_dir);
         let system = ErrorMap::of_system(&file);
-        if !exists(&file).map_err(&system)? {
+        if !self.exists(state_dir)? {
             return Ok(None);
         }
         // A daemon that has stopped has removed its log, and SQLite need not create another. While one runs, its file changes.

@@ -11,6 +11,7 @@ use op25b_testlab::{
 use crate::support::scene::Scene;
 
 mod hidden;
+mod history;
 mod remember;
 
 /// Bots among the subscribers.

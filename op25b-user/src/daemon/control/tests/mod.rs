@@ -38,7 +38,7 @@ use crate::{
     },
     enforcer::Connection,
     policy::{ReachedDates, parse},
-    report::{DaemonReport, Enforcement, ExemptionReport, ReloadAnswer},
+    report::{DaemonReport, Enforcement, ExemptionReport, HistoryReport, ReloadAnswer},
     store::{
         Record, Records, StoreError,
         fake::{Fake, record},
@@ -85,6 +85,16 @@ fn view() -> View {
         report: DaemonReport {
             pauses: Vec::new(),
             exemptions: ExemptionReport::default(),
+            history: Some(HistoryReport {
+                bucket_seconds: 600,
+                keep_seconds: 90 * 86_400,
+                max_bytes: 2 << 30,
+                bytes: None,
+                rows: None,
+                oldest: None,
+                newest: None,
+                is_full: false,
+            }),
             pid: 1,
             version: "0.0.0".to_owned(),
             policy_file: PathBuf::from("/etc/op25b/policy.yaml"),

@@ -1,0 +1,158 @@
+//! The history of what subscribers do: a thread reads the records of the filter and writes buckets to the state directory.
+//!
+//! The daemon never waits for it, and the filter needs none of it.
+
+mod bucket;
+mod progress;
+mod recorder;
+#[cfg(test)]
+mod tests;
+mod times;
+mod writer;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::mpsc::{Sender, channel, sync_channel},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use ipnet::IpNet;
+
+use self::{
+    progress::Progress,
+    recorder::{Command, Recorder},
+    writer::Writer,
+};
+use crate::{
+    byte_size::ByteSize,
+    enforcer::{Enforcer, LiveRecords},
+    fault::Faults,
+    policy::History,
+    report::HistoryReport,
+};
+
+/// How long the last bucket may keep the daemon from ending.
+const END_TIME: Duration = Duration::from_secs(1);
+
+/// The thread that records, once it is started.
+#[derive(Default)]
+pub(super) struct HistoryThread {
+    thread: Option<Running>,
+    progress: Progress,
+    /// How the thread was told to record.
+    told: Option<History>,
+}
+
+struct Running {
+    commands: Sender<Command>,
+    handle: JoinHandle<()>,
+}
+
+impl HistoryThread {
+    /// Starts the thread. It keeps the privileges that this one has.
+    pub(super) fn start(&mut self, state_dir: &Path, enforcer: &Enforcer) {
+        let history = enforcer.policy().history;
+        match start(
+            state_dir.to_owned(),
+            enforcer.live_records(),
+            self.progress.clone(),
+            history,
+        ) {
+            Ok(running) => self.thread = Some(running),
+            Err(error) => self.progress.note_trouble(Some(format!("{error:#}"))),
+        }
+        self.told = history;
+    }
+
+    /// Follows the policy, and reports what is wrong. The daemon calls this every second.
+    pub(super) fn tick(&mut self, enforcer: &Enforcer) {
+        let history = enforcer.policy().history;
+        if self.told != history {
+            self.told = history;
+            self.tell(Command::Keep(history));
+        }
+        if self
+            .thread
+            .as_ref()
+            .is_some_and(|thread| thread.handle.is_finished())
+        {
+            self.progress
+                .note_trouble(Some("its thread has ended".to_owned()));
+        }
+        self.report_faults(enforcer.faults());
+    }
+
+    fn report_faults(&self, faults: &Faults) {
+        self.progress.report(faults);
+    }
+
+    /// Ends the part of the open bucket of these subscribers: what they do from now on is in another one, as another customer
+    /// has the address.
+    #[expect(dead_code, reason = "sessions that are reported live call it")]
+    pub(super) fn cut(&self, subscribers: Vec<IpNet>) {
+        self.tell(Command::Cut(subscribers));
+    }
+
+    fn tell(&self, command: Command) {
+        if let Some(thread) = &self.thread {
+            // One that has ended is a fault.
+            let _ = thread.commands.send(command);
+        }
+    }
+
+    /// Writes what is open, for a thread that may wait for the disk.
+    pub(super) fn end(&self) -> impl FnOnce() + Send + use<> {
+        let commands = self.thread.as_ref().map(|thread| thread.commands.clone());
+        move || {
+            let (ended, has_ended) = sync_channel(1);
+            if let Some(commands) = commands
+                && commands.send(Command::End(ended)).is_ok()
+            {
+                // What is not written is written after the next start, in another bucket.
+                let _ = has_ended.recv_timeout(END_TIME);
+            }
+        }
+    }
+
+    /// What the daemon reports of the history; `None` if none is recorded.
+    pub(super) fn report(&self) -> Option<HistoryReport> {
+        let History {
+            bucket,
+            keep,
+            max_size: ByteSize(max_bytes),
+        } = self.told?;
+        let kept = self.progress.kept();
+        let (kept, is_full) = kept.map_or((None, false), |(kept, is_full)| (Some(kept), is_full));
+        Some(HistoryReport {
+            bucket_seconds: bucket.as_secs(),
+            keep_seconds: keep.as_secs(),
+            max_bytes,
+            bytes: kept.map(|kept| kept.size),
+            rows: kept.map(|kept| kept.rows),
+            oldest: kept.and_then(|kept| kept.oldest),
+            newest: kept.and_then(|kept| kept.newest),
+            is_full,
+        })
+    }
+}
+
+fn start(
+    state_dir: PathBuf,
+    live: LiveRecords,
+    progress: Progress,
+    history: Option<History>,
+) -> anyhow::Result<Running> {
+    const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+    let boot = fs::read_to_string(BOOT_ID).with_context(|| format!("cannot read {BOOT_ID}"))?;
+    let writer = Writer::new(state_dir, boot.trim().to_owned(), progress.clone());
+    let recorder = Recorder::new(live, writer, progress, history)?;
+    let (commands, told) = channel();
+    let handle = thread::Builder::new()
+        .name("history".to_owned())
+        .spawn(move || recorder.run(&told))
+        .context("cannot start a thread")?;
+    Ok(Running { commands, handle })
+}
