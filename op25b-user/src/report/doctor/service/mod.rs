@@ -77,6 +77,7 @@ fn installation(unit: &Unit, policy: Option<&Path>) -> Vec<Line> {
             "`systemctl enable op25b`",
         ));
     }
+    lines.extend(not_running(unit));
     if unit.of("NeedDaemonReload") == "yes" {
         lines.push(Line::warn(
             Check::Unit,
@@ -116,9 +117,37 @@ fn installation(unit: &Unit, policy: Option<&Path>) -> Vec<Line> {
     lines
 }
 
+/// Why the daemon does not run, if it does not.
+fn not_running(unit: &Unit) -> Option<Line> {
+    const STAYS: &str =
+        "a filter that is pinned goes on as it is, and nothing renews it or attaches it to new interfaces";
+    let result = unit.of("Result");
+    match (unit.of("ActiveState"), unit.of("SubState")) {
+        ("failed", _) | (_, "auto-restart") => Some(Line::fail(
+            Check::Unit,
+            format!("{SERVICE} has ended with an error ({result}), and does not run: {STAYS}"),
+            "`journalctl -u op25b -n 50` shows why; then `systemctl restart op25b`",
+        )),
+        ("inactive", _) => Some(Line::warn(
+            Check::Unit,
+            format!("{SERVICE} does not run: {STAYS}"),
+            "`systemctl start op25b`",
+        )),
+        _ => None,
+    }
+}
+
 /// Whether the filter is there before the first packet.
 fn boot_order(unit: &Unit) -> Line {
-    let late = ["network.target", "network-online.target", "networking.service"];
+    let late = [
+        "network.target",
+        "network-online.target",
+        "networking.service",
+        "sysinit.target",
+        "basic.target",
+        "multi-user.target",
+        "graphical.target",
+    ];
     let waits = late.into_iter().find(|target| unit.has("After", target));
     let message = if let Some(target) = waits {
         format!(

@@ -12,8 +12,8 @@ use thiserror::Error;
 use crate::datapath::host::Process;
 
 /// What is asked for.
-const PROPERTIES: &str = "--property=LoadState,UnitFileState,ActiveState,NeedDaemonReload,DropInPaths,FragmentPath,Before,After,\
-    DefaultDependencies,User,AmbientCapabilities,CapabilityBoundingSet,SystemCallFilter,RestrictAddressFamilies,ProtectKernelTunables,\
+const PROPERTIES: &str = "--property=LoadState,UnitFileState,ActiveState,SubState,Result,NeedDaemonReload,DropInPaths,FragmentPath,\
+    Before,After,DefaultDependencies,User,AmbientCapabilities,CapabilityBoundingSet,SystemCallFilter,RestrictAddressFamilies,ProtectKernelTunables,\
     PrivateNetwork,PrivateUsers,NetworkNamespacePath,ReadOnlyPaths,InaccessiblePaths,MemoryMax,LimitNOFILE,ExecStart,Restart";
 
 /// How long systemd may take.

@@ -24,6 +24,8 @@ After=local-fs.target systemd-journald.socket systemd-sysusers.service
 DefaultDependencies=no
 LoadState=loaded
 ActiveState=active
+SubState=running
+Result=success
 FragmentPath=/lib/systemd/system/op25b.service
 UnitFileState=enabled
 NeedDaemonReload=no
@@ -61,7 +63,7 @@ fn op25bs_own_unit_is_as_it_should_be() {
 }
 
 #[test]
-fn a_unit_that_does_not_start_at_a_boot_is_named_with_the_command_that_mends_it() {
+fn a_unit_that_does_not_run_or_start_at_a_boot_is_named_with_the_command_that_mends_it() {
     assert_only(
         &[("LoadState", "not-found")],
         Grade::Warn,
@@ -85,6 +87,21 @@ fn a_unit_that_does_not_start_at_a_boot_is_named_with_the_command_that_mends_it(
         Grade::Fail,
         "is not enabled (disabled)",
         "systemctl enable op25b",
+    );
+    let ended = ("Result", "exit-code");
+    for (active, sub) in [("failed", "failed"), ("activating", "auto-restart")] {
+        assert_only(
+            &[("ActiveState", active), ("SubState", sub), ended],
+            Grade::Fail,
+            "has ended with an error (exit-code)",
+            "journalctl -u op25b",
+        );
+    }
+    assert_only(
+        &[("ActiveState", "inactive"), ("SubState", "dead")],
+        Grade::Warn,
+        "does not run",
+        "systemctl start op25b",
     );
     assert_only(
         &[("NeedDaemonReload", "yes")],
@@ -122,6 +139,15 @@ fn a_start_after_the_network_is_warned_of() {
         "starts after network-online.target",
         drop_in,
     );
+    // That of a journal namespace orders the unit after it.
+    for target in ["sysinit.target", "multi-user.target"] {
+        assert_only(
+            &[("After", &format!("local-fs.target {target}"))],
+            Grade::Warn,
+            &format!("starts after {target}"),
+            "without an `After=` of the network",
+        );
+    }
     assert_only(
         &[("DefaultDependencies", "yes")],
         Grade::Warn,
