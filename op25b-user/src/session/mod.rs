@@ -1,7 +1,7 @@
 //! Who had which address from when to when: sessions, their import from logs of assignments, and the attribution of activity
 //! to customers.
 //!
-//! [`formats`] reads logs into [`Session`]s; [`crate::store::sessions`] keeps them; [`SessionIndex`] says whose the activity of a
+//! `formats` reads logs into [`Session`]s; [`crate::store::sessions`] keeps them; [`SessionIndex`] says whose the activity of a
 //! subscriber was. Nothing is guessed: what a log does not say is left open, and is attributed to nobody.
 
 pub mod attribution;

@@ -71,7 +71,7 @@ impl Filter {
         Ok(RecentRecords::new(self.subscriber_records()?, bucket)?)
     }
 
-    /// Begins a bucket of the history, as [`RecentRecords::begin_bucket`].
+    /// Begins a bucket of the history, as `RecentRecords::begin_bucket`.
     pub fn begin_bucket(&self, begin: u32) -> Result<(), LoadError> {
         Ok(self.recent_records()?.begin_bucket(begin)?)
     }

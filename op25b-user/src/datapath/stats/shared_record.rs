@@ -22,7 +22,7 @@ pub(crate) struct Side<'a> {
     pub(crate) blocks: BlockLayout,
 }
 
-/// A [`Subscriber`] that processors and this process write at the same time.
+/// A [`op25b_common::values::Subscriber`] that processors and this process write at the same time.
 #[derive(Clone, Copy)]
 pub(crate) struct SharedRecord<'a> {
     pub(crate) hot: &'a SharedHot,

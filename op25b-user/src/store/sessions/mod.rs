@@ -1,7 +1,7 @@
 //! The sessions: which customer had which address and when, in a database that can be thrown away.
 //!
 //! Of each customer and prefix it holds the times, no two of which overlap: what is added of a session that is there is joined
-//! with it ([`crate::session::Span`]). A customer's name is in one place, so that nothing of it stays when it is removed.
+//! with it (`session::Span`). A customer's name is in one place, so that nothing of it stays when it is removed.
 
 mod import;
 mod query;
