@@ -363,6 +363,12 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "if from_uplink { 0 } else { 0 }",
     ),
     mutant(
+        "the sketch of destinations is that of all buckets",
+        "stats/subscribers.rs",
+        "if u64::from(last_seen) < moment.bucket {",
+        "if u64::from(last_seen) < moment.bucket && moment.bucket == 0 {",
+    ),
+    mutant(
         "resets are answered with resets",
         "reject/mod.rs",
         "if !has_header || flags & RST != 0 ||",
