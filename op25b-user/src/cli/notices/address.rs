@@ -48,7 +48,7 @@ impl<'a> Letter<'a> {
             customer,
             class: Class::of(tally),
             tally,
-            is_blocked: modes.iter().any(|(mode, _)| *mode == Mode::Enforce),
+            is_blocked: modes.iter().any(|(mode, _)| *mode != Mode::Monitor),
             enforce_from: modes.iter().filter_map(|(_, from)| *from).min(),
             addresses,
         }

@@ -34,6 +34,10 @@ struct Words {
     blocked: &'static str,
     watched: &'static str,
     watched_until: fn(&str) -> String,
+    /// The same where some destinations come before the others.
+    watched_until_in_part: fn(&str) -> String,
+    in_part: &'static str,
+    in_part_until: fn(&str) -> String,
     passes: &'static str,
     elsewhere: &'static str,
     or: &'static str,
@@ -49,6 +53,11 @@ const ENGLISH: Words = Words {
     blocked: "blocked",
     watched: "not blocked: only counted",
     watched_until: |date| format!("blocked from {date} on; until then only counted"),
+    watched_until_in_part: |date| {
+        format!("blocked towards some destinations from {date} on; until then only counted")
+    },
+    in_part: "blocked towards some destinations; otherwise only counted",
+    in_part_until: |date| format!("blocked towards some destinations, and towards all from {date} on"),
     passes: "not blocked",
     elsewhere: "any other",
     or: " or ",
@@ -60,6 +69,9 @@ const JAPANESE: Words = Words {
     blocked: "遮断",
     watched: "遮断しない（計数のみ）",
     watched_until: |date| format!("{date} から遮断（それまでは計数のみ）"),
+    watched_until_in_part: |date| format!("{date} から一部の宛先のみ遮断（それまでは計数のみ）"),
+    in_part: "一部の宛先のみ遮断（ほかは計数のみ）",
+    in_part_until: |date| format!("一部の宛先のみ遮断（{date} からすべての宛先）"),
     passes: "遮断しない",
     elsewhere: "その他",
     or: "・",
@@ -140,8 +152,16 @@ fn rows(source: &Source, words: &Words, now: Timestamp, time_zone: &TimeZone) ->
     let rules = Rules::new(&source.policy, &source.exemptions, now);
     let done = |pool: &Pool| match rules.mode(pool) {
         (Mode::Enforce, _) => words.blocked.to_owned(),
+        (Mode::Partial, None) => words.in_part.to_owned(),
         (Mode::Monitor, None) => words.watched.to_owned(),
-        (Mode::Monitor, Some(from)) => (words.watched_until)(&show::minute(from, time_zone)),
+        (mode, Some(from)) => {
+            let from = show::minute(from, time_zone);
+            match mode {
+                Mode::Partial => (words.in_part_until)(&from),
+                _ if pool.is_phased() => (words.watched_until_in_part)(&from),
+                _ => (words.watched_until)(&from),
+            }
+        }
     };
     let mut rows = vec![words.headings.map(str::to_owned)];
     let addresses = PoolAddresses::of_each(&source.policy, std::iter::empty(), now);
@@ -199,6 +219,9 @@ pools:
   - { name: residential, prefixes: [198.51.100.0/24, 2001:db8:100::/40] }
   - { name: 法人, prefixes: [198.51.100.128/26], mode: monitor }
   - { name: mobile, prefixes: [203.0.113.0/24], enforce_from: 2027-01-01T00:00:00+09:00 }
+  - { name: phased, prefixes: [192.0.2.64/26], phases: [{ only_to: [192.0.2.25] }, { from: 2027-01-01T00:00:00+09:00 }] }
+  - { name: some, prefixes: [192.0.2.128/26], only_to: [192.0.2.25] }
+  - { name: planned, prefixes: [192.0.2.192/26], phases: [{ from: 2027-01-01T00:00:00+09:00, only_to: [192.0.2.25] }] }
 relays: [{ name: post1, prefixes: [192.0.2.25, '2001:db8:25::/64'] }]
 ";
         let source = Source {

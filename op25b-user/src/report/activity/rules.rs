@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 use jiff::Timestamp;
-use op25b_common::values::NEVER;
+use op25b_common::values::{NEVER, UnixSeconds};
 use serde::Serialize;
 
 use crate::{
@@ -24,6 +24,8 @@ pub(crate) struct Exempt {
 pub(crate) enum Mode {
     /// They are blocked.
     Enforce,
+    /// Those to some destinations are blocked; the others pass, and are counted.
+    Partial,
     /// They pass, and are counted.
     Monitor,
 }
@@ -32,6 +34,7 @@ impl Mode {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Enforce => "enforce",
+            Self::Partial => "partial",
             Self::Monitor => "monitor",
         }
     }
@@ -83,16 +86,26 @@ impl<'p> Rules<'p> {
         self.exemptions.get(number)
     }
 
-    /// What the policy does with the packets of a pool now, and from when on it blocks them if that is later.
+    /// What the policy does with the packets of a pool now, and from when on it blocks more of them.
     pub(crate) fn mode(&self, pool: &Pool) -> (Mode, Option<Timestamp>) {
-        let from = pool.enforced_from();
-        let date = Timestamp::from_second(from.into()).unwrap_or_default();
-        match from {
-            NEVER => (Mode::Monitor, None),
-            _ if date > self.now => (Mode::Monitor, Some(date)),
-            _ => (Mode::Enforce, None),
+        let (first, everywhere) = (pool.first_enforced_from(), pool.enforced_from());
+        if self.has_come(everywhere) {
+            (Mode::Enforce, None)
+        } else if self.has_come(first) {
+            (Mode::Partial, date(everywhere))
+        } else {
+            (Mode::Monitor, date(first))
         }
     }
+
+    fn has_come(&self, from: UnixSeconds) -> bool {
+        date(from).is_some_and(|date| date <= self.now)
+    }
+}
+
+/// A time as the program represents it; none for never.
+fn date(from: UnixSeconds) -> Option<Timestamp> {
+    (from != NEVER).then(|| Timestamp::from_second(from.into()).unwrap_or_default())
 }
 
 #[cfg(test)]
