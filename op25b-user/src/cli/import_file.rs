@@ -1,9 +1,23 @@
-//! What the commands that import a file have in common: names of columns, and progress.
+//! What the commands that import a file have in common: the file, names of columns, and progress.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
+
+/// Whether standard input is read, for the file `-`.
+pub(super) fn is_stdin(file: &Path) -> bool {
+    file.as_os_str() == "-"
+}
+
+/// The name of the file in messages.
+pub(super) fn name(file: &Path) -> String {
+    if is_stdin(file) {
+        "stdin".into()
+    } else {
+        file.display().to_string()
+    }
+}
 
 /// Parses `FIELD=COLUMN`.
 pub(super) fn mapping(text: &str) -> anyhow::Result<(String, String)> {

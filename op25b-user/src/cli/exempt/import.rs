@@ -17,7 +17,7 @@ use crate::{
     api::{ImportExemptions, ImportRow, Imported, Problem, ProblemKind, RowProblem},
     cli::{
         daemon::change,
-        import_file::{bar, mapping, spin},
+        import_file::{bar, is_stdin, mapping, name, spin},
         json,
         paths::Paths,
         stderr::{self, warn},
@@ -87,14 +87,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let format = format.with_context(|| {
         format!(
             "the format of {} is not known from its name: give `--format csv`, `yaml` or `json`",
-            args.name()
+            name(&args.file)
         )
     })?;
     let columns = Columns::of_import(&args.map, args.ignore_unknown_columns)?;
     ensure!(
         format == Format::Csv || columns == Columns::of_import(&[], false)?,
         "`--map` and `--ignore-unknown-columns` are for CSV: {} has keys and not columns",
-        args.name()
+        name(&args.file)
     );
     let bytes = args.read()?;
     let Contents { mut rows, elsewhere } = match parse(format, &columns, &bytes) {
@@ -128,7 +128,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         upload(args, rows)?
     };
     match answer {
-        Err(problem) => refuse(&problem, args.json, Some(&args.name())),
+        Err(problem) => refuse(&problem, args.json, Some(&name(&args.file))),
         Ok(imported) if args.json => {
             json::print(Schema::ExemptImport, &imported)?;
             Ok(ExitCode::SUCCESS)
@@ -149,26 +149,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 impl Args {
-    fn is_stdin(&self) -> bool {
-        self.file.as_os_str() == "-"
-    }
-
-    fn name(&self) -> String {
-        if self.is_stdin() {
-            "stdin".into()
-        } else {
-            self.file.display().to_string()
-        }
-    }
-
     fn read(&self) -> anyhow::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        let read = if self.is_stdin() {
+        let read = if is_stdin(&self.file) {
             io::stdin().lock().read_to_end(&mut bytes)
         } else {
             File::open(&self.file).and_then(|mut file| file.read_to_end(&mut bytes))
         };
-        read.with_context(|| format!("cannot read {}", self.name()))?;
+        read.with_context(|| format!("cannot read {}", name(&self.file)))?;
         Ok(bytes)
     }
 }
@@ -208,11 +196,11 @@ fn upload(args: &Args, exemptions: Vec<ImportRow>) -> anyhow::Result<Result<Impo
 
 fn report(mistakes: &Mistakes, args: &Args) -> anyhow::Result<ExitCode> {
     let detail = match mistakes.count() {
-        1 => format!("{} has a mistake; nothing was added", args.name()),
-        many => format!("{} has {many} mistakes; nothing was added", args.name()),
+        1 => format!("{} has a mistake; nothing was added", name(&args.file)),
+        many => format!("{} has {many} mistakes; nothing was added", name(&args.file)),
     };
     if !args.json {
-        stderr::text(format_args!("{}", mistakes.in_file(&args.name())));
+        stderr::text(format_args!("{}", mistakes.in_file(&name(&args.file))));
     }
     let mut problem = Problem::new(ProblemKind::Invalid, detail);
     if args.json {

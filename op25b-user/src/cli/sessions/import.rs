@@ -18,7 +18,7 @@ use crate::{
     api::{ImportedSessions, NewSession, Problem, ProblemKind, RowProblem},
     cli::{
         daemon::change,
-        import_file::{bar, mapping, spin},
+        import_file::{bar, is_stdin, mapping, name, spin},
         json,
         paths::Paths,
         stderr::{self, warn},
@@ -109,13 +109,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let format = args.format.or_else(|| Format::of(&args.file)).with_context(|| {
         format!(
             "the format of {} is not known from its name: give `--format csv`, `detail` or `kea`",
-            args.name()
+            name(&args.file)
         )
     })?;
     anyhow::ensure!(
         format == Format::Csv || args.as_of.is_none(),
         "`--as-of` is for CSV: a {} log has the time of each record",
-        args.name()
+        name(&args.file)
     );
     let time_zone = args.time_zone.clone().unwrap_or_else(TimeZone::system);
     let options = Options::new(format, &args.map, time_zone, args.as_of)?;
@@ -152,22 +152,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 impl Args {
-    fn is_stdin(&self) -> bool {
-        self.file.as_os_str() == "-"
-    }
-
-    fn name(&self) -> String {
-        if self.is_stdin() {
-            "stdin".into()
-        } else {
-            self.file.display().to_string()
-        }
-    }
-
     /// Reads the log; its sessions are written to a file without a name, so that their number takes no memory.
     fn read(&self, format: Format, options: &Options) -> anyhow::Result<(Outcome, File)> {
-        let cannot_read = || format!("cannot read {}", self.name());
-        let (log, length): (Box<dyn Read>, u64) = if self.is_stdin() {
+        let cannot_read = || format!("cannot read {}", name(&self.file));
+        let (log, length): (Box<dyn Read>, u64) = if is_stdin(&self.file) {
             (Box::new(io::stdin().lock()), 0)
         } else {
             let file = File::open(&self.file).with_context(cannot_read)?;
@@ -195,7 +183,7 @@ impl Args {
     fn warn(&self, outcome: &Outcome) {
         let mistakes = &outcome.mistakes;
         if mistakes.count() > 0 {
-            stderr::text(format_args!("{}", mistakes.in_file(&self.name())));
+            stderr::text(format_args!("{}", mistakes.in_file(&name(&self.file))));
             warn(&[format!("{} skipped", counted(mistakes.count(), "mistake"))]);
         }
         let left_out = outcome.left_out().map(|(why, records, line)| {
@@ -212,11 +200,11 @@ impl Args {
     fn report(&self, outcome: &Outcome) -> anyhow::Result<ExitCode> {
         let mistakes = &outcome.mistakes;
         if !self.json {
-            stderr::text(format_args!("{}", mistakes.in_file(&self.name())));
+            stderr::text(format_args!("{}", mistakes.in_file(&name(&self.file))));
         }
         let detail = format!(
             "{} has {}; nothing was imported: `--skip-mistakes` imports the rest",
-            self.name(),
+            name(&self.file),
             counted(mistakes.count(), "mistake")
         );
         let mut problem = Problem::new(ProblemKind::Invalid, detail);
