@@ -4,9 +4,9 @@ use std::{ffi::OsString, io, process::ExitCode};
 
 use clap::{ArgMatches, error::ErrorKind};
 
-use super::{EXIT_FAILED, causes, json, stderr};
+use super::{EXIT_FAILED, EXIT_NO, causes, json, stderr};
 use crate::{
-    api::{Problem, ProblemKind},
+    api::{Problem, ProblemKind, RowProblem},
     daemon::client::ClientError,
     schema::Schema,
 };
@@ -19,6 +19,26 @@ pub(super) fn refuse(problem: &Problem, is_json: bool, code: u8) -> anyhow::Resu
         stderr::line(format_args!("op25b: {}", problem.detail));
     }
     Ok(code.into())
+}
+
+/// The same of a request with rows, whose mistakes are each named with the place of their row. The exit code distinguishes a wrong
+/// request from a failure of the daemon or its disk, which is a 5xx.
+pub(super) fn refuse_rows(
+    problem: &Problem,
+    is_json: bool,
+    place: impl Fn(&RowProblem) -> String,
+) -> anyhow::Result<ExitCode> {
+    if !is_json {
+        for row in &problem.rows {
+            stderr::line(format_args!("{}: {}", place(row), row.detail));
+        }
+    }
+    let code = if problem.status >= 500 {
+        EXIT_FAILED
+    } else {
+        EXIT_NO
+    };
+    refuse(problem, is_json, code)
 }
 
 /// Reports an error with its causes.

@@ -19,10 +19,10 @@ use crate::{
         json,
         paths::Paths,
         stderr,
+        subscribers::prefix,
         table::{self, Sort, TableOptions},
     },
     daemon::client::Listing,
-    policy,
     schema::Schema,
     time::{self, TimeError},
 };
@@ -133,12 +133,4 @@ fn time(text: &str) -> Result<String, TimeError> {
     let reader = time::Reader::new(Timestamp::now(), &time_zone);
     reader.until(text)?;
     reader.in_utc(text)
-}
-
-/// Parses a prefix. An address is a prefix of full length, and host bits are ignored.
-fn prefix(text: &str) -> anyhow::Result<IpNet> {
-    match text.parse::<IpNet>() {
-        Ok(net) => Ok(net.trunc()),
-        Err(_) => policy::parse_prefix(text).map_err(anyhow::Error::msg),
-    }
 }

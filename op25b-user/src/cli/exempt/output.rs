@@ -10,29 +10,14 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::{show, words};
 use crate::{
     api::{Exemption, Explained, Problem},
-    cli::{EXIT_FAILED, EXIT_NO, problem, stderr},
+    cli::problem,
     time::Reader,
 };
 
-/// Prints why a request was refused. The exit code distinguishes a wrong request from a failure of the daemon.
+/// Prints why a request was refused.
 pub(super) fn refuse(problem: &Problem, json: bool, file: Option<&str>) -> anyhow::Result<ExitCode> {
-    if !json {
-        for row in &problem.rows {
-            stderr::line(format_args!(
-                "{}:{}: {}",
-                file.unwrap_or("row"),
-                row.line,
-                row.detail
-            ));
-        }
-    }
-    // A 5xx is a failure of the daemon or its store, not of the request.
-    let code = if problem.status >= 500 {
-        EXIT_FAILED
-    } else {
-        EXIT_NO
-    };
-    problem::refuse(problem, json, code)
+    let file = file.unwrap_or("row");
+    problem::refuse_rows(problem, json, |row| format!("{file}:{}", row.line))
 }
 
 /// Writes the whole of an exemption that was changed: its id in a line of its own, then what is stored, with its end in the local

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Args as ClapArgs, Subcommand};
 
-use super::{EXIT_FAILED, EXIT_NO, problem, stderr};
+use super::problem;
 use crate::api::Problem;
 
 /// Import and list which customer had which address, and when.
@@ -43,17 +43,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Prints why a request was refused. A 5xx is a failure of the daemon or its disk, not of the request.
+/// Prints why a request was refused.
 fn refuse(problem: &Problem, is_json: bool) -> anyhow::Result<ExitCode> {
-    if !is_json {
-        for row in &problem.rows {
-            stderr::line(format_args!("session {}: {}", row.line, row.detail));
-        }
-    }
-    let code = if problem.status >= 500 {
-        EXIT_FAILED
-    } else {
-        EXIT_NO
-    };
-    problem::refuse(problem, is_json, code)
+    problem::refuse_rows(problem, is_json, |row| format!("session {}", row.line))
 }
