@@ -5,6 +5,8 @@
 //! subscriber was. Nothing is guessed: what a log does not say is left open, and is attributed to nobody.
 
 pub mod attribution;
+#[cfg(test)]
+pub(crate) mod fixtures;
 pub(crate) mod formats;
 #[cfg(test)]
 mod simulation;

@@ -4,25 +4,12 @@ use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use super::{Attribution, SKEW_SECONDS, Session, SessionIndex, Span};
+use super::{
+    Attribution, SKEW_SECONDS, Session, SessionIndex, Span,
+    fixtures::{at, ended, net, open},
+};
 
 const SKEW: SignedDuration = SignedDuration::from_secs(SKEW_SECONDS);
-
-fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_second(1_837_000_000 + seconds).unwrap()
-}
-
-fn net(text: &str) -> IpNet {
-    text.parse().unwrap()
-}
-
-fn ended(customer: &str, prefix: &str, start: i64, end: i64) -> Session {
-    Session::ended(customer, net(prefix), at(start), at(end))
-}
-
-fn open(customer: &str, prefix: &str, start: i64, seen: i64) -> Session {
-    Session::open(customer, net(prefix), at(start), at(seen))
-}
 
 /// Whose activity from `first` to `last` was, in words.
 #[track_caller]
@@ -171,7 +158,7 @@ impl Real {
 }
 
 fn at_milliseconds(at: i64) -> Timestamp {
-    self::at(at.div_euclid(1000))
+    super::fixtures::at(at.div_euclid(1000))
 }
 
 /// Prefixes of which a customer may have a part: addresses, a network with some of them, and delegated prefixes.

@@ -6,28 +6,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ipnet::IpNet;
-use jiff::Timestamp;
 use tempfile::tempdir;
 
 use super::{Added, OpenedSessions, SessionQuery, Sessions, SessionsReader, Survey};
-use crate::{exemption::search::Pattern, session::Session, store::StoreError};
-
-fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_second(1_837_000_000 + seconds).unwrap()
-}
-
-fn net(text: &str) -> IpNet {
-    text.parse().unwrap()
-}
-
-fn ended(customer: &str, prefix: &str, start: i64, end: i64) -> Session {
-    Session::ended(customer, net(prefix), at(start), at(end))
-}
-
-fn open(customer: &str, prefix: &str, start: i64, seen: i64) -> Session {
-    Session::open(customer, net(prefix), at(start), at(seen))
-}
+use crate::{
+    exemption::search::Pattern,
+    session::{
+        Session,
+        fixtures::{at, ended, net, open},
+    },
+    store::StoreError,
+};
 
 fn sessions(dir: &Path) -> Sessions {
     let OpenedSessions { sessions, lost } = Sessions::open(dir).unwrap();
