@@ -19,5 +19,6 @@ mod policy_robustness;
 mod policy_tables;
 mod reliability_document;
 mod report_command;
+mod report_in_chromium;
 mod sessions_command;
 mod texts;
