@@ -6,6 +6,7 @@ mod changes;
 mod duration;
 mod exemption;
 mod explain;
+mod forget;
 mod operations;
 mod pause;
 mod position;
@@ -22,6 +23,7 @@ pub use self::{
     duration::duration_text,
     exemption::{Exemption, HistoryEntry, HistoryExpiry, Origin, Page, Removal},
     explain::{Elsewhere, Explained, NotInForce, NotInForceState, Rule, RuleKind},
+    forget::{ForgetSubscribers, Forgotten},
     operations::OperationList,
     pause::{PauseAnswer, PauseRequest, ResumeRequest},
     position::FilePosition,

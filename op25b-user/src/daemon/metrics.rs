@@ -17,7 +17,7 @@ use crate::{
 
 impl Daemon {
     /// Answers a scrape; not at all, if the kernel cannot be read.
-    pub(super) fn answer_scrape(&self, enforcer: &mut Enforcer, scrape: Scrape) {
+    pub(super) fn answer_scrape(&mut self, enforcer: &mut Enforcer, scrape: Scrape) {
         // The client may have gone away.
         let answered = match scrape {
             Scrape::Metrics(answer) => {
@@ -29,6 +29,12 @@ impl Daemon {
                 .filter_status(enforcer)
                 .map(|status| drop(answer.send(status))),
             Scrape::Records(answer) => filter_records(enforcer).map(|records| drop(answer.send(records))),
+            Scrape::Note(operation, answer) => {
+                self.operations.note(operation);
+                // As above.
+                let _ = answer.send(());
+                Ok(())
+            }
         };
         if let Err(error) = answered {
             error!("cannot read the filter in the kernel: {error:#}");

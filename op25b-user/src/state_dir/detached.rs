@@ -7,9 +7,12 @@ use std::{
 };
 
 use anyhow::Context as _;
+use ipnet::IpNet;
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::atomic;
+use crate::policy::parse_prefix;
 
 const PREFIX: &str = "detached-";
 const SUFFIX: &str = ".json";
@@ -37,6 +40,51 @@ pub(crate) fn remove_detached_before(state_dir: &Path, oldest: Timestamp) -> io:
         removed += 1;
     }
     Ok(removed)
+}
+
+/// Removes the rows of subscribers in a prefix from the documents: those whose last packet was before `oldest`, or all. Returns how many
+/// there were.
+pub(crate) fn forget_detached(
+    state_dir: &Path,
+    prefix: IpNet,
+    oldest: Option<Timestamp>,
+) -> anyhow::Result<u64> {
+    let mut forgotten = 0;
+    for name in names(state_dir)? {
+        let path = state_dir.join(name);
+        let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let mut document: Value = serde_json::from_slice(&text)
+            .with_context(|| format!("{} is not what `op25b stop --detach` writes", path.display()))?;
+        let count = forget_rows(&mut document, prefix, oldest);
+        if count > 0 {
+            let text = serde_json::to_string_pretty(&document)?;
+            let written = atomic::replace_with_mode(&path, MODE, |file| writeln!(file, "{text}"));
+            written.with_context(|| format!("cannot write {}", path.display()))?;
+            forgotten += count;
+        }
+    }
+    Ok(forgotten)
+}
+
+fn forget_rows(document: &mut Value, prefix: IpNet, oldest: Option<Timestamp>) -> u64 {
+    let is_meant = |row: &Value| {
+        let net = row["subscriber"]
+            .as_str()
+            .and_then(|text| parse_prefix(text).ok());
+        let last_seen = || row["last_seen"].as_str()?.parse::<Timestamp>().ok();
+        net.is_some_and(|net| prefix.contains(&net) || net.contains(&prefix))
+            && oldest.is_none_or(|oldest| last_seen().is_some_and(|seen| seen < oldest))
+    };
+    let mut forgotten = 0;
+    let filters = document["filters"].as_array_mut();
+    for filter in filters.into_iter().flatten() {
+        if let Some(rows) = filter["subscribers"]["subscribers"].as_array_mut() {
+            let before = rows.len();
+            rows.retain(|row| !is_meant(row));
+            forgotten += (before - rows.len()) as u64;
+        }
+    }
+    forgotten
 }
 
 fn name(at: Timestamp) -> String {

@@ -6,6 +6,7 @@ use std::{fs, io, path::Path};
 use anyhow::Context as _;
 
 mod atomic;
+mod audit_key;
 mod dates;
 mod detached;
 mod in_time;
@@ -14,8 +15,9 @@ mod pauses;
 mod unconfirmed;
 
 pub(crate) use self::{
+    audit_key::AuditKey,
     dates::{clock_path, dates_path, read_clock, read_dates, write_clock, write_dates},
-    detached::{remove_detached_before, write_detached},
+    detached::{forget_detached, remove_detached_before, write_detached},
     in_time::{in_time, is_same_directory},
     kept_policy::{KeptList, KeptPolicy, OpenedPolicy, Origin, Slot},
     pauses::{pauses_path, read_pauses, write_pauses},

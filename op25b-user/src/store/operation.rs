@@ -45,6 +45,10 @@ kinds! {
     Resume = "resume",
     /// The filter was detached.
     Detach = "detach",
+    /// Records of subscribers were removed on request.
+    Forget = "forget",
+    /// Records of subscribers were read. These are listed apart.
+    Read = "read",
 }
 
 /// One operation. It is never changed, and removed after a year.
@@ -77,6 +81,8 @@ pub struct Operation {
 pub struct OperationQuery {
     /// Those at this time or later.
     pub since: Option<Timestamp>,
+    /// Those that are about reading the records of subscribers, instead of all others.
+    pub reads: bool,
     /// The most operations; the newest are read.
     pub limit: usize,
 }

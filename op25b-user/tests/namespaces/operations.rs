@@ -12,6 +12,7 @@ fn recorded(scene: &Scene) -> Vec<Operation> {
     let [.., (_, state)] = scene.router().places();
     let store = sqlite::open_read_only(&state).unwrap().unwrap();
     let everything = OperationQuery {
+        reads: false,
         since: None,
         limit: usize::MAX,
     };

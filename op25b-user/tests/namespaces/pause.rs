@@ -192,6 +192,7 @@ fn refused_and_recorded(scene: &Scene, servers: &Servers, state: &Path) {
     let recorded = || {
         let store = sqlite::open_read_only(state).unwrap().unwrap();
         let query = OperationQuery {
+            reads: false,
             since: None,
             limit: 4,
         };

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     exempt::add,
-    support::scene::{Answer, OP25B, SMALL, Scene},
+    support::scene::{Answer, OP25B, SMALL, Scene, eventually},
 };
 
 /// An ordinary user.
@@ -44,6 +44,37 @@ fn filter_with_groups(scene: &Scene) -> Filter {
         .args([OP25B, "run", "--policy"])
         .arg(scene.policy(SMALL));
     Filter::start_as(Path::new(OP25B), scene.router(), command).unwrap()
+}
+
+/// Who read the records of subscribers is recorded, with the reason and without the address.
+fn reads_are_recorded(scene: &Scene) {
+    assert_eq!(
+        as_member(scene, DESK, &["subscribers", "--reason", "OPS-7"]).code,
+        Some(0)
+    );
+    let reads = |query: &str| -> Vec<Value> {
+        let answer = scene.ask_daemon(&format!("GET /v1/reads{query}"));
+        let body: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+        body["items"].as_array().unwrap().clone()
+    };
+    eventually("the last is recorded", || {
+        reads("").first().is_some_and(|read| read["reason"] == "OPS-7")
+    });
+    let last = &reads("")[0];
+    assert_eq!(
+        (&last["by"]["uid"], &last["detail"]),
+        (&Value::from(65_534), &Value::from("subscribers"))
+    );
+    let of_one = reads("?in=198.51.100.10");
+    assert_eq!(of_one.len(), 1, "{of_one:?}");
+    let detail = of_one[0]["detail"].as_str().unwrap();
+    assert!(
+        detail.starts_with("subscribers in one prefix, whose digest is "),
+        "{detail}"
+    );
+    assert!(!detail.contains("198.51.100.10"), "{detail}");
+    assert_eq!(reads("?in=198.51.100.11"), Vec::<Value>::new());
+    assert!(!scene.ask_daemon("GET /v1/operations").contains("\"read\""));
 }
 
 #[test]
@@ -93,6 +124,8 @@ fn each_group_may_what_its_role_may_and_no_more() {
         unknown.refusal(),
         "op25b: no filter here has a pool \"none\"; there is residential"
     );
+
+    reads_are_recorded(&scene);
 
     // Each is refused what the next role may.
     let exempt = [

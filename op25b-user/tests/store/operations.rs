@@ -32,7 +32,12 @@ fn write_each(store: &mut SqliteStore, numbers: impl IntoIterator<Item = i64>) {
 }
 
 fn newest(store: &impl Records, limit: usize) -> Vec<Operation> {
-    store.operations(OperationQuery { since: None, limit }).unwrap()
+    store
+        .operations(OperationQuery {
+            limit,
+            ..OperationQuery::default()
+        })
+        .unwrap()
 }
 
 #[test]
@@ -51,12 +56,22 @@ fn operations_are_read_as_they_were_written_the_newest_first() {
         };
         let stored = stored.with_detail(kind.name());
         store.write_operation(&stored).unwrap();
-        assert_eq!(newest(&store, 1), [stored]);
+        // Those about reading are listed apart.
+        let query = OperationQuery {
+            limit: 1,
+            reads: *kind == OperationKind::Read,
+            ..OperationQuery::default()
+        };
+        assert_eq!(store.operations(query).unwrap(), [stored]);
     }
     let since = Some(operation(3).at);
-    let query = OperationQuery { since, limit: 100 };
+    let query = OperationQuery {
+        since,
+        limit: 100,
+        ..OperationQuery::default()
+    };
     let found = store.reader().unwrap().operations(query).unwrap();
-    assert_eq!(found.len(), 2 + OperationKind::ALL.len());
+    assert_eq!(found.len(), 2 + OperationKind::ALL.len() - 1);
     assert_eq!(found.last(), Some(&operation(3)));
     assert_eq!(store.revision().unwrap(), 0, "it is no change of an exemption");
     drop(store);

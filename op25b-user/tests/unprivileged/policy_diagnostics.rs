@@ -173,7 +173,7 @@ const CASES: &[(&str, &[Code])] = &[
     ("exemption_widest: { ipv4: 33, ipv6: /48 }\n", &[Code::BadPrefix, Code::BadPrefix]),
     ("exemption_widest: { v4: 24 }\n", &[Code::UnknownKey]),
     ("exemption_widest: 24\n", &[Code::WrongType]),
-    ("privacy: { retain: 30m, monitor_retain: ever }\n", &[Code::BadTime, Code::BadTime]),
+    ("privacy: { retain: 30m, monitor_retain: ever, require_reason: yes }\n", &[Code::BadTime, Code::BadTime, Code::UnknownValue]),
     ("privacy: { keep: 90d }\n", &[Code::UnknownKey]),
     ("privacy: true\n", &[Code::WrongType]),
     ("history: on\n", &[Code::UnknownValue]),

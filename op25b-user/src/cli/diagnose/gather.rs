@@ -131,7 +131,7 @@ fn attempts(
             sort: SortOrder::last_seen(),
             top: SUBSCRIBERS,
         };
-        let read = block_on(subscribers::read(&query, &args.paths));
+        let read = block_on(subscribers::read(&query, args.reason.as_deref(), &args.paths));
         let filters = match read.and_then(|filters| filters) {
             Ok(filters) => filters,
             Err(error) => {

@@ -38,7 +38,7 @@ Examples:
   op25b diagnose 01KAXQ3T                 an exemption, by the beginning of its id
   op25b diagnose 198.51.100.10 --json | jq -r '.actions[]'
 
-Requires root, or membership in the group op25b and a running daemon.
+Requires root, or membership in the group op25b-desk and a running daemon.
 Exit codes: 0 answered, whatever the verdict; 1 no exemption has this id, ticket or customer; 2 failed; \
 3 answered, and no filter enforces here.")]
 pub struct Args {
@@ -48,6 +48,9 @@ pub struct Args {
     /// The server's address. The default is a sample address that no relay and no exemption names.
     #[arg(long, value_name = "IP")]
     dst: Option<IpAddr>,
+    /// Why the records of the subscribers are read: for the daemon, which records who reads them, if it answers.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
     /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,

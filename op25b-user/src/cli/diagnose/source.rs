@@ -90,6 +90,7 @@ impl Source {
         }
         let query = OperationQuery {
             since: Some(since),
+            reads: false,
             limit,
         };
         match sqlite::open_read_only(&self.paths().state_dir)? {

@@ -1,10 +1,11 @@
 //! `op25b subscribers`: list the subscribers whose packets are blocked, as the kernel has counted them.
 
+mod forget;
 pub(super) mod text;
 
 use std::{io::Write as _, process::ExitCode};
 
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, Subcommand};
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
@@ -46,9 +47,12 @@ Examples:
   op25b subscribers --top 0 --json | jq -r '.filters[].subscribers[].subscriber'
 
 Requires root (CAP_SYS_ADMIN), which the kernel demands for opening other processes' maps, or membership in \
-the group op25b and a running daemon, which lists at most 10,000.
+the group op25b-desk and a running daemon, which lists at most 10,000 and records who reads them.
 Exit codes: 0 listed; 2 failed, or the records are another version's; 3 no filter enforces.")]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Only subscribers of this pool.
     #[arg(long, value_name = "NAME")]
     pool: Option<String>,
@@ -66,6 +70,9 @@ pub struct Args {
     /// or time such as `2028-03-31` or `2028-03-31 06:00`. Their counts are since first seen.
     #[arg(long, value_name = "WHEN", value_parser = since)]
     since: Option<SignedDuration>,
+    /// Why they are read: for the daemon, which records who reads them, if it answers.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
     #[command(flatten)]
     table: TableOptions,
     /// Print one JSON document instead of text.
@@ -73,6 +80,12 @@ pub struct Args {
     json: bool,
     #[command(flatten)]
     paths: Paths,
+}
+
+/// What else can be done with the records.
+#[derive(Debug, Subcommand)]
+enum Command {
+    Forget(forget::Args),
 }
 
 /// A prefix, or an address alone.
@@ -91,6 +104,9 @@ fn since(text: &str) -> Result<SignedDuration, TimeError> {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if let Some(Command::Forget(args)) = &args.command {
+        return forget::run(args);
+    }
     let query = SubscriberQuery {
         pool: args.pool.clone(),
         within: args.within,
@@ -100,7 +116,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let report = Subscribers {
         counts_since: CountsSince::FirstSeen,
-        filters: block_on(read(&query, &args.paths))??,
+        filters: block_on(read(&query, args.reason.as_deref(), &args.paths))??,
     };
     if args.json {
         json::print(Schema::Subscribers, &report)?;
@@ -148,7 +164,11 @@ fn print(filters: &[FilterSubscribers], args: &Args) -> anyhow::Result<()> {
 }
 
 /// The subscribers from the kernel or, without permission to read it, from the daemon.
-pub(super) async fn read(query: &SubscriberQuery, paths: &Paths) -> anyhow::Result<Vec<FilterSubscribers>> {
+pub(super) async fn read(
+    query: &SubscriberQuery,
+    reason: Option<&str>,
+    paths: &Paths,
+) -> anyhow::Result<Vec<FilterSubscribers>> {
     let error = match subscribers(query).await {
         Ok(filters) => return Ok(filters),
         // What is wrong with the query or the records is so for the daemon, too.
@@ -158,7 +178,7 @@ pub(super) async fn read(query: &SubscriberQuery, paths: &Paths) -> anyhow::Resu
         Err(error) => error,
     };
     let client = Client::new(&paths.runtime_dir);
-    let filters = match client.subscribers(query).await {
+    let filters = match client.subscribers(query, reason).await {
         Ok(Subscribers { filters, .. }) => filters,
         Err(ClientError::Refused(problem)) => return Err((*problem).into()),
         Err(refused) if refused.is_forbidden() => return Err(refused.into()),

@@ -13,10 +13,10 @@ use super::{
 };
 use crate::{
     api::{
-        Added, Exemption, Explained, ExtendExemption, Extended, HistoryEntry, HistoryExpiry,
-        ImportExemptions, Imported, ImportedSessions, NewExemption, OperationList, Page, PauseAnswer,
-        PauseRequest, Problem, ProblemKind, RemoveExemptions, Removed, RemovedExemptions, RestoreExemption,
-        Restored, ResumeRequest, SessionList, duration_text,
+        Added, Exemption, Explained, ExtendExemption, Extended, ForgetSubscribers, Forgotten, HistoryEntry,
+        HistoryExpiry, ImportExemptions, Imported, ImportedSessions, NewExemption, OperationList, Page,
+        PauseAnswer, PauseRequest, Problem, ProblemKind, RemoveExemptions, Removed, RemovedExemptions,
+        RestoreExemption, Restored, ResumeRequest, SessionList, duration_text,
     },
     enforcer::Connection,
     report::{Confirmed, ReloadAnswer, Status, SubscriberQuery, Subscribers},
@@ -113,7 +113,11 @@ impl Client {
     }
 
     /// The subscribers whose packets are blocked; at most as many as the daemon lists at once.
-    pub(crate) async fn subscribers(&self, query: &SubscriberQuery) -> Result<Subscribers, ClientError> {
+    pub(crate) async fn subscribers(
+        &self,
+        query: &SubscriberQuery,
+        reason: Option<&str>,
+    ) -> Result<Subscribers, ClientError> {
         let top = match query.top {
             0 => MOST_SUBSCRIBERS,
             top => top.min(MOST_SUBSCRIBERS),
@@ -121,12 +125,23 @@ impl Client {
         let mut parameters = vec![("sort", query.sort.to_string()), ("top", top.to_string())];
         parameters.extend(query.pool.clone().map(|pool| ("pool", pool)));
         parameters.extend(query.within.map(|within| ("in", within.to_string())));
+        parameters.extend(reason.map(|reason| ("reason", reason.to_owned())));
         parameters.extend(query.since.map(|since| ("since", duration_text(since))));
         let parameters: Vec<_> = parameters
             .iter()
             .map(|(name, value)| (*name, value.as_str()))
             .collect();
         Call::get(with_query("/v1/subscribers", &parameters))
+            .send(&self.runtime_dir)
+            .await
+    }
+
+    /// Has records of subscribers removed.
+    pub(crate) async fn forget_subscribers(
+        &self,
+        forget: &ForgetSubscribers,
+    ) -> Result<Forgotten, ClientError> {
+        Call::change(Method::POST, "/v1/subscribers/forget", Some(forget))?
             .send(&self.runtime_dir)
             .await
     }

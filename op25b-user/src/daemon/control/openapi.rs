@@ -40,7 +40,7 @@ pub(super) struct Head;
 pub(super) struct Document(pub(super) Arc<str>);
 
 /// The limits of properties of schemas. The attributes of the types take literals only.
-const LIMITS: [(&str, &str, usize); 16] = [
+const LIMITS: [(&str, &str, usize); 18] = [
     ("NewExemption", "customer", limits::NAME),
     ("NewExemption", "prefixes", limits::PREFIXES),
     ("NewExemption", "destinations", limits::PREFIXES),
@@ -53,6 +53,8 @@ const LIMITS: [(&str, &str, usize); 16] = [
     ("RestoreExemption", "expires", limits::EXPIRY),
     ("RestoreExemption", "reason", limits::PROSE),
     ("ImportExemptions", "exemptions", limits::ROWS),
+    ("ForgetSubscribers", "older", limits::EXPIRY),
+    ("ForgetSubscribers", "reason", limits::PROSE),
     ("PauseRequest", "for", limits::EXPIRY),
     ("PauseRequest", "reason", limits::PROSE),
     ("ResumeRequest", "reason", limits::PROSE),

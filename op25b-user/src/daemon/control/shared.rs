@@ -21,6 +21,7 @@ use crate::{
     },
     policy::{Policy, ReachedDates},
     report::{ComparedFile, DaemonReport, KnownInterface, exemptions::FileExemptions},
+    store::Operation,
 };
 
 /// The state that the daemon publishes to clients.
@@ -101,6 +102,18 @@ impl Shared {
                 "the daemon did not answer in time; try again",
             )),
         }
+    }
+
+    /// Has an operation recorded that was done beside the daemon's queue.
+    pub(super) async fn note(&self, operation: Operation) -> Result<(), Problem> {
+        self.scrape(limits::TURN, |answer| Scrape::Note(operation, answer))
+            .await
+    }
+
+    /// The daemon's state directory.
+    pub(super) fn state_dir(&self) -> Result<PathBuf, Problem> {
+        let state_dir = self.view()?.report.state_dir.clone();
+        state_dir.ok_or_else(|| Problem::internal("the daemon does not know its state directory"))
     }
 
     /// The state that was published last.

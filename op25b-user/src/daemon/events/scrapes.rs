@@ -3,7 +3,10 @@
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::report::{FilterRecords, FilterStatus};
+use crate::{
+    report::{FilterRecords, FilterStatus},
+    store::Operation,
+};
 
 /// The length of the queue; further scrapes wait until there is room.
 const QUEUE: usize = 4;
@@ -16,6 +19,8 @@ pub(in crate::daemon) enum Scrape {
     Filter(oneshot::Sender<FilterStatus>),
     /// The records of its subscribers.
     Records(oneshot::Sender<FilterRecords>),
+    /// That somebody reads them, or has had them removed.
+    Note(Operation, oneshot::Sender<()>),
 }
 
 /// The queue of scrapes.

@@ -214,12 +214,17 @@ impl DiffItem for Privacy {
         let Self {
             retain,
             monitor_retain,
+            require_reason,
         } = self;
         let time = |time: &Option<SignedDuration>| match time {
             Some(time) => Value::One(format!("{time:#}")),
             None => one(&"forever"),
         };
-        vec![("retain", time(retain)), ("monitor_retain", time(monitor_retain))]
+        vec![
+            ("retain", time(retain)),
+            ("monitor_retain", time(monitor_retain)),
+            ("require_reason", one(require_reason)),
+        ]
     }
 
     fn is_equal(&self, other: &Self) -> bool {

@@ -38,7 +38,7 @@ pub struct Policy {
     pub relays: Vec<Relay>,
     /// Under which prefixes subscribers reach IPv4 relays and destinations through a translator.
     pub nat64: Nat64,
-    /// How long is kept what is recorded of subscribers.
+    /// How long is kept what is recorded of subscribers, and who has to say why it is read.
     pub privacy: Privacy,
     /// The exemptions: those of the file in its order, those of its lists, then those of the store.
     pub exemptions: Vec<Exemption>,

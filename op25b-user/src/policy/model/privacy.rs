@@ -1,14 +1,16 @@
-//! How long is kept what is recorded of subscribers.
+//! How long is kept what is recorded of subscribers, and who has to say why it is read.
 
 use jiff::SignedDuration;
 
-/// How long is kept what is recorded of subscribers.
+/// How long is kept what is recorded of subscribers, and who has to say why it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Privacy {
     /// How long after a subscriber's last packet what is recorded of them is kept; `None` for ever.
     pub retain: Option<SignedDuration>,
     /// The same in a pool that is only monitored; and how long after the date of its enforcement what was recorded until then is kept.
     pub monitor_retain: Option<SignedDuration>,
+    /// Whether who reads the records of subscribers must give a reason.
+    pub require_reason: bool,
 }
 
 impl Privacy {
@@ -28,6 +30,7 @@ impl Default for Privacy {
         Self {
             retain,
             monitor_retain: retain,
+            require_reason: false,
         }
     }
 }

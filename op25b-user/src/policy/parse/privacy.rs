@@ -12,7 +12,7 @@ use crate::{
     time::longest,
 };
 
-pub(super) const PRIVACY_KEYS: &[&str] = &["retain", "monitor_retain"];
+pub(super) const PRIVACY_KEYS: &[&str] = &["retain", "monitor_retain", "require_reason"];
 
 /// The word for no end.
 const FOREVER: &str = "forever";
@@ -23,12 +23,16 @@ pub(crate) fn privacy<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) ->
     let mut mapping = Mapping::new(context, "`privacy`", PRIVACY_KEYS, node)?;
     let retain = mapping.optional("retain");
     let monitor_retain = mapping.optional("monitor_retain");
+    let require_reason = mapping.optional("require_reason");
     if let Some(node) = retain {
         time(context, "retain", node, &mut privacy.retain);
         privacy.monitor_retain = privacy.retain;
     }
     if let Some(node) = monitor_retain {
         time(context, "monitor_retain", node, &mut privacy.monitor_retain);
+    }
+    if let Some(node) = require_reason {
+        privacy.require_reason = is_required(context, node);
     }
     Some(privacy)
 }
@@ -60,4 +64,20 @@ fn time<'t>(
         Err(error) => (error.message(), error.hint()),
     };
     context.reporter.error(span, Code::BadTime, message, hint);
+}
+
+fn is_required<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> bool {
+    const WANTED: &str = "`true` or `false`";
+    let Some(word) = context.scalar("require_reason", WANTED, node) else {
+        return false;
+    };
+    if !matches!(&*word.value, "true" | "false") {
+        context.reporter.error(
+            word.span,
+            Code::UnknownValue,
+            format!("`require_reason` must be {WANTED}, not `{}`", word.value),
+            "write `require_reason: true` if who reads the records of subscribers must say why",
+        );
+    }
+    word.value == "true"
 }

@@ -7,7 +7,7 @@ mod read;
 mod row;
 mod top;
 
-pub(crate) use overdue::overdue;
+pub(crate) use overdue::{forgotten, overdue};
 pub use query::{SortOrder, SubscriberQuery};
 pub(crate) use read::{FilterRecords, attempts, subscribers_of};
 pub use read::{SubscribersError, subscribers};

@@ -1,4 +1,5 @@
-//! The operations on the filter, in a table of their own. Its rows are kept for a year, and there are at most ten thousand.
+//! The operations on the filter, in a table of their own. Its rows are kept for a year, and there are at most ten thousand, besides a
+//! hundred thousand about reading the records of subscribers.
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Row, TransactionBehavior, params};
@@ -10,6 +11,10 @@ use crate::store::{Actor, Operation, OperationKind, OperationQuery};
 const KEPT: SignedDuration = SignedDuration::from_hours(365 * 24);
 /// The most operations.
 const MOST: u32 = 10_000;
+/// The most of those that are about reading.
+const MOST_READS: u32 = 100_000;
+/// These are counted only so often, as that takes reading all of them.
+const READS_BETWEEN_COUNTS: i64 = 1000;
 /// The columns that [`operation`] reads, in its order.
 const COLUMNS: &str = "at, uid, name, what, pool, reason, detail, until";
 
@@ -39,9 +44,17 @@ fn insert(connection: &Connection, operation: &Operation) -> rusqlite::Result<()
     connection
         .prepare_cached("DELETE FROM operations WHERE at < ?")?
         .execute([row::time(oldest)])?;
+    let is_read = operation.what == OperationKind::Read;
+    if is_read && connection.last_insert_rowid() % READS_BETWEEN_COUNTS != 0 {
+        return Ok(());
+    }
+    let most = if is_read { MOST_READS } else { MOST };
     connection
-        .prepare_cached("DELETE FROM operations WHERE number <= (SELECT max(number) FROM operations) - ?")?
-        .execute([MOST])?;
+        .prepare_cached(
+            "DELETE FROM operations WHERE (what = 'read') = ?1 AND number <= (
+                SELECT number FROM operations WHERE (what = 'read') = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)",
+        )?
+        .execute(params![is_read, most])?;
     Ok(())
 }
 
@@ -54,9 +67,9 @@ pub(super) fn list(connection: &Connection, query: OperationQuery) -> rusqlite::
     let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
     connection
         .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM operations WHERE at >= ? ORDER BY number DESC LIMIT ?"
+            "SELECT {COLUMNS} FROM operations WHERE at >= ? AND (what = 'read') = ? ORDER BY number DESC LIMIT ?"
         ))?
-        .query_map(params![since, limit], operation)?
+        .query_map(params![since, query.reads, limit], operation)?
         .collect()
 }
 

@@ -10,6 +10,7 @@ use op25b_testlab::{
 
 use crate::support::scene::Scene;
 
+mod forget;
 mod hidden;
 mod history;
 mod remember;

@@ -21,6 +21,7 @@ use super::{
         shared::{Shared, View},
     },
     parameters::{ExplainQuery, Query, ReloadQuery, SubscribersQuery},
+    reads::note_subscribers,
 };
 use crate::{
     api::{Explained, Problem, ProblemKind},
@@ -107,9 +108,11 @@ pub(super) async fn metrics(State(shared): State<Shared>) -> Result<Response, Pr
 )]
 pub(super) async fn subscribers(
     State(shared): State<Shared>,
+    caller: Caller,
     Query(query): Query<SubscribersQuery>,
 ) -> Result<Json<Subscribers>, Problem> {
-    let query = query.read()?;
+    let (query, reason) = query.read()?;
+    note_subscribers(&shared, caller, &query, reason).await?;
     let records = shared.scrape(limits::TURN, Scrape::Records).await?;
     let read = shared
         .readers

@@ -3,10 +3,12 @@
 mod changes;
 mod daemon;
 mod exemptions;
+mod forget;
 mod history;
 mod operations;
 mod parameters;
 mod pauses;
+mod reads;
 mod sessions;
 
 use axum::{Extension, Router, middleware::from_fn_with_state};
@@ -60,6 +62,8 @@ fn documented() -> OpenApiRouter<Shared> {
             OpenApiRouter::new()
                 .routes(routes!(daemon::reload))
                 .routes(routes!(daemon::confirm))
+                .routes(routes!(reads::reads))
+                .routes(routes!(forget::forget))
                 .routes(routes!(pauses::pause))
                 .routes(routes!(pauses::resume))
                 .routes(routes!(changes::remove_many))

@@ -130,6 +130,25 @@ pub(super) struct OperationsQuery {
     limit: u32,
 }
 
+/// Whose reading of subscribers' records.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ReadsQuery {
+    /// Only those within this time, such as `14d` (`s`, `m`, `h`, `d`, `w`, `mo` or `y`), or since an instant by RFC 3339.
+    /// Dates and times without an offset are in the time zone of the router.
+    #[param(value_type = String, required = false, min_length = 1, max_length = 200, example = "14d")]
+    since: Option<String>,
+    /// Only those that asked for exactly this prefix or address.
+    #[serde(rename = "in")]
+    #[param(value_type = String, required = false, min_length = 2, max_length = 64, pattern = "^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$", example = "198.51.100.10")]
+    within: Option<String>,
+    /// The most that are listed.
+    #[serde(default = "default_limit")]
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: u32,
+}
+
 /// How to reload.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -224,6 +243,9 @@ pub(super) struct SubscribersQuery {
     #[serde(default = "default_top")]
     #[param(minimum = 1, maximum = 10000, default = 20)]
     top: u32,
+    /// Why they are read, for the record of that (`GET /v1/reads`). The policy may require it.
+    #[param(value_type = ReasonText, inline, required = false)]
+    reason: Option<String>,
 }
 
 /// A connection to explain.
@@ -310,8 +332,11 @@ impl ListQuery {
 }
 
 impl SubscribersQuery {
-    /// Parses the criteria.
-    pub(super) fn read(self) -> Result<SubscriberQuery, Problem> {
+    /// Parses the criteria and the reason.
+    pub(super) fn read(self) -> Result<(SubscriberQuery, Option<String>), Problem> {
+        if let Some(reason) = &self.reason {
+            limits::text("reason", reason, limits::PROSE).map_err(|invalid| bad_request(&invalid))?;
+        }
         let top = usize::try_from(self.top).map_err(|error| Problem::internal(error.to_string()))?;
         if !(1..=SUBSCRIBERS).contains(&top) {
             return Err(Problem::bad_request(format!("`top` must be 1 to {SUBSCRIBERS}")));
@@ -333,13 +358,14 @@ impl SubscribersQuery {
                 .parse()
                 .map_err(|error| Problem::bad_request(format!("`sort`: {error}")))?,
         };
-        Ok(SubscriberQuery {
+        let query = SubscriberQuery {
             pool: self.pool,
             within: within.map(|net| net.trunc()),
             since,
             sort,
             top,
-        })
+        };
+        Ok((query, self.reason))
     }
 }
 
@@ -382,9 +408,28 @@ impl OperationsQuery {
         let limit = limit(self.limit)?;
         let query = OperationQuery {
             since: since.transpose()?,
+            reads: false,
             limit: limit + 1,
         };
         Ok((query, limit))
+    }
+}
+
+impl ReadsQuery {
+    /// The filter of the store, the prefix, and how many are listed. All are read for a prefix, as only its digest is stored.
+    pub(super) fn read(self) -> Result<(OperationQuery, Option<IpNet>, usize), Problem> {
+        let within = self.within.as_deref().map(prefix).transpose()?;
+        let operations = OperationsQuery {
+            since: self.since,
+            limit: self.limit,
+        };
+        let (query, limit) = operations.read()?;
+        let query = OperationQuery {
+            reads: true,
+            limit: if within.is_some() { usize::MAX } else { query.limit },
+            ..query
+        };
+        Ok((query, within.map(|net| net.trunc()), limit))
     }
 }
 

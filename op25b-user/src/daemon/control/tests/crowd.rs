@@ -38,7 +38,13 @@ impl Served {
         tokio::spawn(daemon(received, note.clone()));
         let (questions, received) = mpsc::channel(limits::QUEUE);
         tokio::spawn(explain(received, note));
-        let router = router(shared(requests, questions, open_fake(), view()));
+        let router = router(shared(
+            requests,
+            questions,
+            open_fake(),
+            view(),
+            mpsc::unbounded_channel().0,
+        ));
         let (sender, listeners) = mpsc::channel(1);
         let listener = Listener {
             listener,

@@ -12,7 +12,7 @@ use crate::exemption::limits;
 const WRITE: &str = "OP25B_WRITE_OPENAPI";
 
 /// The paths of the API.
-const PATHS: [&str; 21] = [
+const PATHS: [&str; 23] = [
     "/v1/confirm",
     "/v1/exemptions",
     "/v1/exemptions/import",
@@ -28,12 +28,14 @@ const PATHS: [&str; 21] = [
     "/v1/openapi.json",
     "/v1/operations",
     "/v1/pause",
+    "/v1/reads",
     "/v1/reload",
     "/v1/resume",
     "/v1/sessions",
     "/v1/sessions/import",
     "/v1/status",
     "/v1/subscribers",
+    "/v1/subscribers/forget",
 ];
 
 fn text() -> String {

@@ -2,6 +2,7 @@
 
 mod crowd;
 mod document;
+mod reads;
 mod refusals;
 mod roles;
 mod routes;
@@ -132,14 +133,21 @@ fn shared(
     questions: mpsc::Sender<Question>,
     open_reader: OpenReader,
     view: View,
+    note: mpsc::UnboundedSender<String>,
 ) -> Shared {
     let (_, seen) = watch::channel(Some(Arc::new(view)));
     let (scrapes, mut asked) = mpsc::channel::<Scrape>(1);
     tokio::spawn(async move {
         while let Some(scrape) = asked.recv().await {
-            // There is no filter to read.
-            if let Scrape::Metrics(answer) = scrape {
-                let _ = answer.send("op25b_reloads_total 0\n".to_owned());
+            match scrape {
+                Scrape::Metrics(answer) => drop(answer.send("op25b_reloads_total 0\n".to_owned())),
+                Scrape::Note(operation, answer) => {
+                    let (what, by) = (operation.what.name(), operation.by.uid);
+                    let _ = note.send(format!("{what} by {by}: {:?}", operation.reason));
+                    let _ = answer.send(());
+                }
+                // There is no filter to read.
+                Scrape::Filter(_) | Scrape::Records(_) => {}
             }
         }
     });
@@ -162,14 +170,21 @@ impl Fixture {
         Self::showing(open_fake(), view)
     }
 
+    /// With another policy.
+    fn with_policy(text: &str) -> Self {
+        let mut view = view();
+        view.policy = Arc::new(parse("policy.yaml", text).unwrap().policy);
+        Self::showing(open_fake(), view)
+    }
+
     fn showing(open_reader: OpenReader, view: View) -> Self {
         let (requests, received) = mpsc::channel(limits::QUEUE);
         let (note, asked) = mpsc::unbounded_channel();
         tokio::spawn(daemon(received, note.clone()));
         let (questions, received) = mpsc::channel(limits::QUEUE);
-        tokio::spawn(explain(received, note));
+        tokio::spawn(explain(received, note.clone()));
         Self {
-            router: router(shared(requests, questions, open_reader, view)),
+            router: router(shared(requests, questions, open_reader, view, note)),
             asked,
         }
     }

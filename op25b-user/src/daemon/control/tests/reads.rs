@@ -1,0 +1,35 @@
+//! What reads of the records of subscribers leave behind, and the reason that the policy may require.
+
+use axum::http::Method;
+
+use super::{DESK, Fixture, POLICY, request};
+
+#[tokio::test]
+async fn who_reads_records_without_the_reason_that_the_policy_requires_is_refused_and_reads_nothing() {
+    let mut fixture = Fixture::with_policy(&format!("{POLICY}privacy: {{ require_reason: true }}\n"));
+    let refused = fixture.get("/v1/subscribers").await;
+    assert!(refused.problem(422, "invalid").contains("`require_reason`"));
+    assert_eq!(fixture.asked(), None);
+    // An empty one is none.
+    let empty = fixture.get("/v1/subscribers?reason=").await;
+    assert!([400, 422].contains(&empty.status.as_u16()), "{}", empty.text);
+    assert_eq!(fixture.asked(), None);
+
+    let read = |uri| fixture.send(DESK, request(Method::GET, uri, ""));
+    // There is no filter to read.
+    read("/v1/subscribers?reason=OPS-7").await.problem(503, "busy");
+    assert_eq!(
+        fixture.asked().unwrap(),
+        format!("read by {}: Some(\"OPS-7\")", DESK.uid)
+    );
+}
+
+#[tokio::test]
+async fn without_the_requirement_a_read_is_recorded_all_the_same() {
+    let mut fixture = Fixture::new();
+    fixture
+        .get("/v1/subscribers?pool=homes")
+        .await
+        .problem(503, "busy");
+    assert_eq!(fixture.asked().unwrap(), "read by 0: None");
+}
