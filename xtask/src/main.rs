@@ -35,7 +35,7 @@ enum Command {
     Test(suite::Args),
     Fuzz(fuzz::Args),
     Inspect(inspect::Args),
-    Bench(bench::Args),
+    Bench(bench::BenchArgs),
     /// Record the frames of the lab's hosts while mail and web pages take every path through it, for the tests to replay.
     Capture(Words),
     Mutants(mutants::Args),

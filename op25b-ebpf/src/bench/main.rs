@@ -12,6 +12,8 @@
 mod baseline;
 mod generate;
 mod in_place;
+mod mail;
+mod record;
 
 use aya_ebpf::{
     bindings::xdp_action, btf_maps::PerCpuArray, macros::btf_map, macros::xdp, programs::XdpContext,

@@ -1,19 +1,29 @@
 //! The benchmark's arguments: `cargo xtask bench` includes this file, and passes on what it has read.
 
+use std::path::PathBuf;
+
 use clap::{Args as ClapArgs, ValueEnum};
 
 /// Measure the XDP program beside empty programs, other filters and no filter.
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = "\
-docs/benchmark.md describes each part and how to read it. All parts take about 5 minutes, after a build with
-optimisation. Runs in network namespaces that end with the process. Other filters that are not installed are listed and
-left out.
+docs/benchmark.md describes each part and how to read it. Without --only all parts but `start` are measured, in about
+6 minutes; `start` needs a build with optimisation. Runs in network namespaces that end with the process. Other filters
+that are not installed are listed and left out. Results are printed as they come.
+
+  cargo xtask bench --only live --filter drop,op25b    two rows of each table
+  cargo xtask bench --history results.jsonl            keep the run, to compare others with
+  cargo xtask bench compare results.jsonl@v0.1 results.jsonl
+
 Exit codes: 0 measured; 1 something is missing, or a row is wrong; 2 failed to run.")]
 pub struct Args {
-    /// Print one JSON document instead of tables.
+    /// Print a line of JSON for each result instead of tables.
     #[arg(long)]
     pub json: bool,
-    /// Only these parts; all by default.
+    /// Append the run to a file, a line of JSON for each result, with the commit and the machine.
+    #[arg(long, value_name = "FILE")]
+    pub history: Option<PathBuf>,
+    /// Only these parts; all but `start` by default.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PART")]
     pub only: Vec<Part>,
     /// In the part `live` only these filters; all that are installed by default.
@@ -25,6 +35,20 @@ pub struct Args {
     /// Shorter measurements, which vary more, and at most 100000 exemptions unless --exemptions gives other numbers.
     #[arg(long)]
     pub quick: bool,
+    /// What was built, for the record of the run.
+    #[arg(long, hide = true)]
+    pub commit: Option<String>,
+}
+
+impl Args {
+    /// Whether a part is measured.
+    pub fn wants(&self, part: Part) -> bool {
+        if self.only.is_empty() {
+            part != Part::Start
+        } else {
+            self.only.contains(&part)
+        }
+    }
 }
 
 /// A part of the benchmark.
@@ -34,7 +58,9 @@ pub enum Part {
     TestRun,
     /// Frames over a veth pair, beside other filters.
     Live,
-    /// Time and memory until a policy is enforced.
+    /// Frames on two CPUs at once, beside one.
+    Scaling,
+    /// Time and memory until a policy is enforced, by a command with optimisation.
     Start,
     /// Throughput of a router.
     Forward,
@@ -45,8 +71,12 @@ pub enum Part {
 pub enum Contender {
     /// op25b, as shipped.
     Op25b,
+    /// op25b on one of 16 subscriber interfaces of its policy.
+    Op25bOf16,
     /// A program that counts and drops everything.
     Drop,
+    /// A program that drops port 25, with an exact counter of 8 bytes for each source in a flat array.
+    DropRecord,
     /// A program with the same parsers and the kernel's tries.
     Lpm,
     /// xdp-filter, of xdp-tools, loaded as in its manual: port 25 only.

@@ -12,11 +12,11 @@ use std::{
 use anyhow::{Context as _, bail};
 use aya::programs::XdpMode as Flags;
 use op25b::{datapath::Interfaces, policy::Role};
-use op25b_testlab::process;
+use op25b_testlab::{process, sample::Sample};
 use serde::Serialize;
 
 use self::network::{Network, SUBSCRIBER_INTERFACE};
-use crate::{args::Args, programs, progress, sample::Sample, table, tool};
+use crate::{Report, args::Args, programs, progress, table, tool};
 
 /// What runs where subscribers' packets come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -80,14 +80,16 @@ pub struct Row {
     packets: Packets,
     condition: Condition,
     gigabits: Sample,
+    /// As a share of what is forwarded without an XDP program, round by round.
+    share_of_none: Sample,
 }
 
 /// Measures each condition in turn, in each round.
-pub fn measure(args: &Args) -> anyhow::Result<Vec<Row>> {
+pub fn measure(args: &Args, report: Report<'_, Row>) -> anyhow::Result<()> {
     for program in ["iperf3", "ethtool"] {
         if !tool::is_installed(program) {
             progress(&format!("forward: left out: not installed: {program}"));
-            return Ok(Vec::new());
+            return Ok(());
         }
     }
     let (repetitions, seconds) = if args.quick { (3, 1) } else { (5, 2) };
@@ -107,16 +109,22 @@ pub fn measure(args: &Args) -> anyhow::Result<Vec<Row>> {
             drop(attached);
         }
     }
-    measured
-        .into_iter()
-        .map(|((packets, condition), gigabits)| {
-            Ok(Row {
+    for (packets, of_packets) in measured
+        .chunk_by(|one, other| one.0.0 == other.0.0)
+        .map(|rows| (rows[0].0.0, rows))
+    {
+        let nothing = &of_packets[0].1;
+        for ((_, condition), gigabits) in of_packets {
+            let share = Sample::of_pairs(gigabits, nothing, |own, nothing| own / nothing);
+            report(Row {
                 packets,
-                condition,
-                gigabits: Sample::of(gigabits).context("nothing was measured")?,
-            })
-        })
-        .collect()
+                condition: *condition,
+                gigabits: Sample::of(gigabits.clone()).context("nothing was measured")?,
+                share_of_none: share.context("nothing was measured")?,
+            })?;
+        }
+    }
+    Ok(())
 }
 
 /// Brings the condition about, for as long as the value lives. Runs inside the router.
@@ -201,11 +209,6 @@ fn throughput(network: &Network, seconds: u32) -> anyhow::Result<f64> {
 
 /// For people.
 pub fn table(rows: &[Row]) -> String {
-    let with_nothing = |row: &Row| {
-        rows.iter()
-            .find(|other| other.packets == row.packets && other.condition == Condition::Nothing)
-            .map_or(f64::NAN, |other| other.gigabits.median)
-    };
     let body: Vec<_> = rows
         .iter()
         .map(|row| {
@@ -214,7 +217,8 @@ pub fn table(rows: &[Row]) -> String {
                 row.condition.name().into(),
                 format!("{:.1}", row.gigabits.median),
                 format!("{:.1} to {:.1}", row.gigabits.min, row.gigabits.max),
-                format!("{:.0} %", 100.0 * row.gigabits.median / with_nothing(row)),
+                format!("{:.2}", row.share_of_none.median),
+                table::interval(&row.share_of_none),
             ]
         })
         .collect();
@@ -224,6 +228,7 @@ pub fn table(rows: &[Row]) -> String {
         "Gbit/s",
         "range",
         "of none",
+        "interval",
     ];
     format!(
         "One TCP connection to port 5201 through a router, all on this machine (medians)\n\n{}",

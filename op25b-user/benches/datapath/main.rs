@@ -6,9 +6,10 @@ mod forward;
 mod isolation;
 mod live;
 mod machine;
+mod noise;
+mod output;
 mod programs;
-mod report;
-mod sample;
+mod scaling;
 mod scenario;
 mod start;
 mod table;
@@ -20,7 +21,9 @@ use std::process::ExitCode;
 
 use args::{Args, Part};
 use clap::Parser;
-use report::Report;
+use noise::Noise;
+use output::Output;
+use serde::Serialize;
 
 #[derive(Debug, Parser)]
 struct Cli {
@@ -34,35 +37,76 @@ struct Cli {
 fn main() -> ExitCode {
     let Cli { args, .. } = Cli::parse();
     match measure(&args) {
-        Ok(report) => {
-            report.print(args.json);
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("cargo xtask bench: {error:#}");
-            ExitCode::FAILURE
-        }
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => failed(&error),
     }
 }
 
-fn measure(args: &Args) -> anyhow::Result<Report> {
-    let is_wanted = |part: Part| args.only.is_empty() || args.only.contains(&part);
-    let mut report = Report::new(machine::facts());
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("cargo xtask bench: {error:#}");
+    ExitCode::FAILURE
+}
+
+/// Measures all parts that are wanted; whether each was measured whole.
+fn measure(args: &Args) -> anyhow::Result<bool> {
+    let mut run = Run {
+        output: Output::begin(args, &machine::facts())?,
+        args,
+        is_whole: true,
+    };
     isolation::enter()?;
     isolation::take_precedence();
-    if is_wanted(Part::TestRun) {
-        report.test_run = test_run::measure(args)?;
+    run.part(Part::TestRun, test_run::measure, test_run::table, test_run::noise)?;
+    run.part(Part::Live, live::measure, live::table, live::noise)?;
+    run.part(Part::Scaling, scaling::measure, scaling::table, |_| None)?;
+    run.part(Part::Start, start::measure, start::table, |_| None)?;
+    run.part(Part::Forward, forward::measure, forward::table, |_| None)?;
+    Ok(run.is_whole)
+}
+
+/// What a part hands each row to as soon as it is measured.
+type Report<'a, R> = &'a mut dyn FnMut(R) -> anyhow::Result<()>;
+
+/// One run of the benchmark.
+struct Run<'a> {
+    args: &'a Args,
+    output: Output,
+    is_whole: bool,
+}
+
+impl Run<'_> {
+    /// Measures a part if it is wanted. If it fails, what has been measured by then is printed, and the next part follows.
+    fn part<R: Serialize>(
+        &mut self,
+        part: Part,
+        measure: impl FnOnce(&Args, Report<'_, R>) -> anyhow::Result<()>,
+        table: impl FnOnce(&[R]) -> String,
+        noise: impl FnOnce(&[R]) -> Option<Noise>,
+    ) -> anyhow::Result<()> {
+        if !self.args.wants(part) {
+            return Ok(());
+        }
+        let name = args::word(&part);
+        let mut rows = Vec::new();
+        let measured = measure(self.args, &mut |row| {
+            self.output.line(&name, &row)?;
+            rows.push(row);
+            Ok(())
+        });
+        if !rows.is_empty() {
+            self.output.text(&table(&rows));
+        }
+        if let Some(noise) = noise(&rows) {
+            self.output.line("noise", &noise)?;
+            self.output.text(&noise.to_string());
+        }
+        if let Err(error) = measured {
+            failed(&error.context(format!("the part {name} is not whole")));
+            self.is_whole = false;
+        }
+        Ok(())
     }
-    if is_wanted(Part::Live) {
-        report.live = live::measure(args)?;
-    }
-    if is_wanted(Part::Start) {
-        report.start = start::measure(args)?;
-    }
-    if is_wanted(Part::Forward) {
-        report.forward = forward::measure(args)?;
-    }
-    Ok(report)
 }
 
 /// Prints the progress.

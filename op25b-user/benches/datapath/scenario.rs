@@ -2,11 +2,18 @@
 
 use std::{
     collections::HashSet,
-    fmt::Write as _,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
+use ipnet::IpNet;
+use op25b::{
+    exemption::Terms,
+    policy::{Exemption, Origin, Policy},
+};
 use serde::Serialize;
+use ulid::Ulid;
+
+use crate::programs;
 
 /// How many sources there are; the generator in op25b-ebpf/src/bench has a table of this size.
 pub const SOURCES: u32 = 1 << 16;
@@ -91,6 +98,9 @@ pub enum Spread {
     Dense,
     /// Anywhere in the whole pool, more scattered than real ones: hardly two of them share a page of memory.
     Scattered,
+    /// Side by side, but few do nearly everything: 95 % of the frames come from 50 of them, from the first twice as often as
+    /// from the second, three times as often as from the third (Zipf's law), the rest from all others in turn.
+    Zipf,
 }
 
 impl Spread {
@@ -99,6 +109,7 @@ impl Spread {
         match self {
             Self::Dense => "dense",
             Self::Scattered => "scattered",
+            Self::Zipf => "Zipf",
         }
     }
 }
@@ -123,7 +134,7 @@ impl Scenario {
         let mut drawn = Vec::new();
         let sources: Vec<u32> = match spread {
             Spread::Scattered => (0..SOURCES).map(|_| family.bits(&mut random)).collect(),
-            Spread::Dense => {
+            Spread::Dense | Spread::Zipf => {
                 let size = 1 << family.subscriber_bits();
                 let blocks = (0..SOURCES / size).map(|number| first_block + 2 * number);
                 let mut sources: Vec<u32> = blocks
@@ -132,6 +143,9 @@ impl Scenario {
                     .collect();
                 random.shuffle(&mut sources);
                 drawn.extend(blocks.map(|block| (block + 1) * size).take(exemptions as usize));
+                if spread == Spread::Zipf {
+                    by_zipf(&mut sources, &mut random);
+                }
                 sources
             }
         };
@@ -157,17 +171,51 @@ impl Scenario {
             .map(move |bits| format!("{}/{length}", self.family.address(*bits)))
     }
 
-    /// As a policy for one interface.
-    pub fn policy(&self, interface: &str) -> String {
+    /// As a policy for subscriber interfaces.
+    pub fn policy(&self, interfaces: &[&str]) -> anyhow::Result<Policy> {
         let (pool, length) = self.family.pool();
-        let mut text = format!(
-            "version: 1\ninterfaces:\n  - {{ name: {interface}, role: subscriber }}\n\
-             pools:\n  - {{ name: residential, prefixes: [{pool}/{length}] }}\nexemptions:\n"
-        );
-        for (index, prefix) in self.exempt_prefixes().enumerate() {
-            // Writing to a string does not fail.
-            let _ = writeln!(text, "  - {{ customer: Customer {index}, prefixes: [{prefix}] }}");
-        }
-        text
+        let interfaces = interfaces
+            .iter()
+            .map(|name| format!("  - {{ name: {name}, role: subscriber }}\n"));
+        let mut policy = programs::policy(&format!(
+            "version: 1\ninterfaces:\n{}pools:\n  - {{ name: residential, prefixes: [{pool}/{length}] }}\n",
+            interfaces.collect::<String>()
+        ))?;
+        // Not read from text, which takes long without optimisation.
+        let exemption = |(number, bits): (usize, &u32)| {
+            let prefix = IpNet::new(self.family.address(*bits), self.family.exempt_length())?;
+            Ok(Exemption {
+                id: None,
+                terms: Terms::new(format!("Customer {number}"), [prefix]),
+                created: None,
+                origin: Origin::Store(Ulid::from(number as u128)),
+            })
+        };
+        let exemptions = self.exemptions.iter().enumerate().map(exemption);
+        policy.exemptions = exemptions.collect::<anyhow::Result<_>>()?;
+        Ok(policy)
     }
+}
+
+/// How many sources do nearly everything.
+const BUSY: u32 = 50;
+
+/// Has the first sources take the places of others, until they have 95 % of all, and mixes them.
+fn by_zipf(sources: &mut [u32], random: &mut fastrand::Rng) {
+    let (busy, others) = sources.split_at_mut(BUSY as usize);
+    let harmonic: f64 = (1..=BUSY).map(|rank| 1.0 / f64::from(rank)).sum();
+    let mut places = others.iter_mut();
+    for (rank, bits) in (1..).zip(&*busy) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a part of all sources"
+        )]
+        let frames = (0.95 * f64::from(SOURCES) / harmonic / f64::from(rank)) as usize;
+        // Its own place is one of them.
+        for place in places.by_ref().take(frames.saturating_sub(1)) {
+            *place = *bits;
+        }
+    }
+    random.shuffle(sources);
 }

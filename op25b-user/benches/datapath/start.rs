@@ -19,20 +19,21 @@ use nix::{
     time::{clock_getcpuclockid, clock_gettime},
     unistd::Pid,
 };
+use op25b_testlab::sample::Sample;
 use serde::Serialize;
 use tempfile::TempDir;
 
 use crate::{
+    Report,
     args::Args,
     live, progress,
-    sample::Sample,
     scenario::{Family, Scenario, Spread},
-    table,
+    table::{self, thousands},
     veth::{self, Pair},
 };
 
-/// The command, built as for a release.
-const COMMAND: &str = env!("CARGO_BIN_EXE_op25b");
+/// Says where the command is, built as for a release; `cargo xtask bench` sets it.
+const COMMAND: &str = "OP25B_BENCH_COMMAND";
 /// Repetitions of one row end after this time, whatever their number.
 const LONGEST: Duration = Duration::from_secs(20);
 /// The file of the exemptions, beside the policy.
@@ -63,28 +64,31 @@ struct Cost {
 }
 
 /// Measures `op25b check` and `op25b run`, in turn, for each number of exemptions.
-pub fn measure(args: &Args) -> anyhow::Result<Vec<Row>> {
+pub fn measure(args: &Args, report: Report<'_, Row>) -> anyhow::Result<()> {
     veth::be_quiet()?;
     let pair = Pair::new("start")?;
     let folder = tempfile::tempdir().context("cannot make a temporary directory")?;
     let file = folder.path().join("policy.yaml");
-    live::numbers(args)
-        .into_iter()
-        .map(|exemptions| {
-            progress(&format!(
-                "start: {} exemptions",
-                table::thousands(exemptions.into())
-            ));
-            let head = head(pair.receiver());
-            let list = records(exemptions);
-            let text = format!("{head}exemptions_from: [{LIST}]\n");
-            fs::write(&file, &text)
-                .and_then(|()| fs::write(file.with_file_name(LIST), &list))
-                .context("cannot write to a temporary directory")?;
-            let stored = Stored::new(&head, &list)?;
-            row(exemptions, (text.len() + list.len()) as u64, &file, &stored)
-        })
-        .collect()
+    for exemptions in live::numbers(args) {
+        progress(&format!("start: {} exemptions", thousands(exemptions.into())));
+        let head = head(pair.receiver());
+        let list = records(exemptions);
+        let text = format!("{head}exemptions_from: [{LIST}]\n");
+        fs::write(&file, &text)
+            .and_then(|()| fs::write(file.with_file_name(LIST), &list))
+            .context("cannot write to a temporary directory")?;
+        let stored = Stored::new(&head, &list)?;
+        report(row(exemptions, (text.len() + list.len()) as u64, &file, &stored)?)?;
+    }
+    Ok(())
+}
+
+/// The command that is measured.
+fn command() -> anyhow::Result<Command> {
+    let path = std::env::var_os(COMMAND);
+    let path =
+        path.with_context(|| format!("{COMMAND} does not say where op25b, built for a release, is"))?;
+    Ok(Command::new(path))
 }
 
 /// A policy without exemptions.
@@ -132,7 +136,7 @@ impl Stored {
         for part in rows.chunks(LARGEST_IMPORT) {
             fs::write(&import_file, [columns, &part.concat()].concat())
                 .context("cannot write to a temporary directory")?;
-            let imported = Command::new(COMMAND)
+            let imported = command()?
                 .args(["exempt", "import"])
                 .arg(&import_file)
                 .stdin(Stdio::null())
@@ -205,7 +209,7 @@ fn cost(measured: &[Measured]) -> anyhow::Result<Cost> {
 /// Checks the policy.
 fn check(file: &Path) -> anyhow::Result<Measured> {
     let begin = Instant::now();
-    let mut child = Command::new(COMMAND)
+    let mut child = command()?
         .arg("check")
         .arg(file)
         .stdin(Stdio::null())
@@ -241,7 +245,7 @@ fn run(file: &Path, state: &Path) -> anyhow::Result<Measured> {
 /// Enforces the policy with the store of a state directory.
 fn enforce(file: &Path, state: &Path) -> anyhow::Result<(Running, Measured)> {
     let begin = Instant::now();
-    let child = Command::new(COMMAND)
+    let child = command()?
         // The BPF file system is one of the benchmark's own.
         .args(["run", "--no-persist", "--policy"])
         .arg(file)
@@ -315,7 +319,7 @@ pub fn table(rows: &[Row]) -> String {
         .iter()
         .map(|row| {
             vec![
-                table::thousands(row.exemptions.into()),
+                thousands(row.exemptions.into()),
                 mebibytes(row.policy_bytes),
                 seconds(&row.check),
                 cpu(&row.check),

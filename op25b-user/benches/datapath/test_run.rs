@@ -5,10 +5,11 @@ mod frames;
 use anyhow::{Context as _, ensure};
 use aya::programs::{TestRun as _, TestRunOptions, Xdp};
 use nix::time::{ClockId, clock_gettime};
+use op25b_testlab::sample::Sample;
 use serde::Serialize;
 
 use self::frames::Frame;
-use crate::{args::Args, programs, progress, sample::Sample, table};
+use crate::{Report, args::Args, noise::Noise, programs, progress, table};
 
 /// What is measured: the policy for the packets in [`frames`].
 const POLICY: &str = "\
@@ -32,17 +33,14 @@ pub struct Row {
     empty_ns: Sample,
     /// Nanoseconds of op25b.
     op25b_ns: Sample,
-}
-
-impl Row {
-    /// What op25b costs, by the medians.
-    fn difference(&self) -> f64 {
-        self.op25b_ns.median - self.empty_ns.median
-    }
+    /// Nanoseconds that op25b takes more, round by round.
+    own_ns: Sample,
+    /// The time of op25b as a multiple of the empty program's, round by round.
+    share_of_empty: Sample,
 }
 
 /// Measures all packets, each with both programs in turn.
-pub fn measure(args: &Args) -> anyhow::Result<Vec<Row>> {
+pub fn measure(args: &Args, report: Report<'_, Row>) -> anyhow::Result<()> {
     let (repeat, repetitions) = if args.quick {
         (1_000_000, 5)
     } else {
@@ -58,10 +56,10 @@ pub fn measure(args: &Args) -> anyhow::Result<Vec<Row>> {
         frames.len(),
         table::thousands(repeat.into())
     ));
-    frames
-        .iter()
-        .map(|frame| row(frame, empty, &op25b, repeat, repetitions))
-        .collect()
+    for frame in &frames {
+        report(row(frame, empty, &op25b, repeat, repetitions)?)?;
+    }
+    Ok(())
 }
 
 fn row(frame: &Frame, empty: &Xdp, op25b: &Xdp, repeat: u32, repetitions: usize) -> anyhow::Result<Row> {
@@ -77,6 +75,11 @@ fn row(frame: &Frame, empty: &Xdp, op25b: &Xdp, repeat: u32, repetitions: usize)
         without.push(run(empty, &frame.bytes, repeat)?.1);
         with.push(run(op25b, &frame.bytes, repeat)?.1);
     }
+    let pairs = |join: fn(f64, f64) -> f64| Sample::of_pairs(&with, &without, join);
+    let (own_ns, share_of_empty) = (
+        pairs(|with, without| with - without),
+        pairs(|with, without| with / without),
+    );
     Ok(Row {
         packet: frame.packet,
         framing: frame.framing,
@@ -84,6 +87,8 @@ fn row(frame: &Frame, empty: &Xdp, op25b: &Xdp, repeat: u32, repetitions: usize)
         verdict: frame.verdict.name(),
         empty_ns: Sample::of(without).context("nothing was measured")?,
         op25b_ns: Sample::of(with).context("nothing was measured")?,
+        own_ns: own_ns.context("nothing was measured")?,
+        share_of_empty: share_of_empty.context("nothing was measured")?,
     })
 }
 
@@ -105,6 +110,21 @@ fn run(program: &Xdp, frame: &[u8], repeat: u32) -> anyhow::Result<(u32, f64)> {
     Ok((result.return_value, took.as_secs_f64() * 1e9 / f64::from(repeat)))
 }
 
+/// What op25b takes more, if that was seen at all.
+fn own(ns: &Sample) -> String {
+    if ns.may_be(0.0) {
+        "not distinguishable".into()
+    } else {
+        format!("{:.1} ({:.1} to {:.1})", ns.median, ns.low, ns.high)
+    }
+}
+
+/// How much the empty program varied.
+pub fn noise(rows: &[Row]) -> Option<Noise> {
+    let medians = rows.iter().map(|row| row.empty_ns.median);
+    Noise::of("test-run", "the empty program", medians.collect())
+}
+
 /// For people.
 pub fn table(rows: &[Row]) -> String {
     let range = |sample: &Sample| format!("{:.1} to {:.1}", sample.min, sample.max);
@@ -118,7 +138,8 @@ pub fn table(rows: &[Row]) -> String {
                 format!("{:.1}", row.empty_ns.median),
                 format!("{:.1}", row.op25b_ns.median),
                 range(&row.op25b_ns),
-                format!("{:.1}", row.difference()),
+                own(&row.own_ns),
+                format!("{:.2}", row.share_of_empty.median),
             ]
         })
         .collect();
@@ -130,6 +151,7 @@ pub fn table(rows: &[Row]) -> String {
         "op25b",
         "range",
         "op25b's own",
+        "of empty",
     ];
     format!(
         "Nanoseconds for one packet (medians)\n\n{}",

@@ -20,4 +20,4 @@ pub mod soak;
 pub mod traffic;
 pub mod tun;
 
-pub use op25b_host::{numbers, paths, process, runtime};
+pub use op25b_host::{numbers, paths, process, runtime, sample, table};

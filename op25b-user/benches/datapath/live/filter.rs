@@ -1,9 +1,9 @@
 //! The filters that are compared: each drops what op25b would, and counts it.
 
 mod iptables;
-mod kernel_tries;
+pub mod kernel_tries;
 mod nftables;
-mod op25b;
+pub mod op25b;
 mod xdp_filter;
 
 use crate::{args::Contender, scenario::Scenario, table, tool, veth::Pair};
@@ -22,7 +22,11 @@ pub struct Obstacle(pub String);
 /// by name, and may take long.
 pub fn obstacle(contender: Contender, exemptions: u32, is_named: bool) -> Option<Obstacle> {
     let (programs, most): (&[&str], _) = match contender {
-        Contender::Op25b | Contender::Drop | Contender::Lpm => (&[], u32::MAX),
+        Contender::Op25b
+        | Contender::Op25bOf16
+        | Contender::Drop
+        | Contender::DropRecord
+        | Contender::Lpm => (&[], u32::MAX),
         Contender::XdpFilter | Contender::XdpFilterTcp => (&["xdp-filter"], u32::MAX),
         Contender::Nftables => (&["nft", "ethtool"], nftables::MOST_EXEMPTIONS),
         Contender::Ipset => (&["iptables", "ip6tables", "ipset", "ethtool"], u32::MAX),
@@ -46,8 +50,10 @@ pub fn obstacle(contender: Contender, exemptions: u32, is_named: bool) -> Option
 /// Sets it up at the receiving end of the pair.
 pub fn set_up(contender: Contender, pair: &Pair, scenario: &Scenario) -> anyhow::Result<Box<dyn Filter>> {
     Ok(match contender {
-        Contender::Op25b => Box::new(op25b::Op25b::attach(pair, scenario)?),
-        Contender::Drop => Box::new(kernel_tries::Program::drop_all(pair)?),
+        Contender::Op25b => Box::new(op25b::Op25b::attach(&[pair], scenario)?),
+        Contender::Op25bOf16 => Box::new(op25b::OneOfMany::attach(pair, 16, scenario)?),
+        Contender::Drop => Box::new(kernel_tries::Program::drop_all(&[pair])?),
+        Contender::DropRecord => Box::new(kernel_tries::Program::drop_and_record(&[pair])?),
         Contender::Lpm => Box::new(kernel_tries::Program::baseline(pair, scenario)?),
         Contender::XdpFilter => Box::new(xdp_filter::XdpFilter::attach(pair, "all")?),
         Contender::XdpFilterTcp => Box::new(xdp_filter::XdpFilter::attach(pair, "tcp")?),

@@ -4,5 +4,7 @@ pub mod numbers;
 pub mod paths;
 pub mod process;
 pub mod runtime;
+pub mod sample;
+pub mod table;
 #[path = "../../../build/toolchain.rs"]
 pub mod toolchain;

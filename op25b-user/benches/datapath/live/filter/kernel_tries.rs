@@ -1,4 +1,5 @@
-//! The programs of op25b-ebpf/src/bench: one that drops everything, and one on the kernel's tries.
+//! The programs of op25b-ebpf/src/bench: one that drops everything, one that counts by source as well,
+//! and one on the kernel's tries.
 
 use anyhow::Context as _;
 use aya::{
@@ -17,8 +18,12 @@ use crate::{programs, scenario::Scenario, veth::Pair};
 pub struct Program(Ebpf);
 
 impl Program {
-    pub fn drop_all(pair: &Pair) -> anyhow::Result<Self> {
-        Self(programs::load("empty_drop", &[])?).attached("empty_drop", pair)
+    pub fn drop_all(pairs: &[&Pair]) -> anyhow::Result<Self> {
+        Self(programs::load("empty_drop", &[])?).attached("empty_drop", pairs)
+    }
+
+    pub fn drop_and_record(pairs: &[&Pair]) -> anyhow::Result<Self> {
+        Self(programs::load("drop_record", &[])?).attached("drop_record", pairs)
     }
 
     pub fn baseline(pair: &Pair, scenario: &Scenario) -> anyhow::Result<Self> {
@@ -40,13 +45,16 @@ impl Program {
                 fill(&mut ebpf, "EXEMPTIONS_V6", exempt, octets_v6)?;
             }
         }
-        Self(ebpf).attached("baseline", pair)
+        Self(ebpf).attached("baseline", &[pair])
     }
 
-    fn attached(mut self, name: &str, pair: &Pair) -> anyhow::Result<Self> {
-        programs::program(&mut self.0, name)?
-            .attach(pair.receiver(), XdpMode::Driver)
-            .with_context(|| format!("cannot attach {name}"))?;
+    fn attached(mut self, name: &str, pairs: &[&Pair]) -> anyhow::Result<Self> {
+        let program = programs::program(&mut self.0, name)?;
+        for pair in pairs {
+            program
+                .attach(pair.receiver(), XdpMode::Driver)
+                .with_context(|| format!("cannot attach {name}"))?;
+        }
         Ok(self)
     }
 }
