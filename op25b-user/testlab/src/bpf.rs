@@ -1,19 +1,23 @@
 //! The `bpf` system call, for what the lab and the tests do without op25b's code.
 
-use std::io;
+use std::{
+    io,
+    os::fd::{AsRawFd as _, BorrowedFd},
+};
 
-/// Makes the call; `attributes` begins as `union bpf_attr` does for the command, and what it points to lives as long.
+/// Makes the call; `attributes` begins as `union bpf_attr` does for the command, and what it points to lives as long. The
+/// kernel writes results of some commands into it.
 ///
 /// # Errors
 ///
 /// The kernel's answer.
-pub fn call<T>(command: libc::c_int, attributes: &T) -> io::Result<libc::c_long> {
-    // SAFETY: the kernel reads as many bytes as the size that is passed.
+pub fn call<T>(command: libc::c_int, attributes: &mut T) -> io::Result<libc::c_long> {
+    // SAFETY: the kernel reads and writes at most as many bytes as the size that is passed.
     let result = unsafe {
         libc::syscall(
             libc::SYS_bpf,
             command,
-            std::ptr::from_ref(attributes),
+            std::ptr::from_mut(attributes),
             size_of::<T>(),
         )
     };
@@ -22,4 +26,59 @@ pub fn call<T>(command: libc::c_int, attributes: &T) -> io::Result<libc::c_long>
     } else {
         Ok(result)
     }
+}
+
+/// The instructions of a loaded program as the verifier left them, 8 bytes each.
+///
+/// # Errors
+///
+/// The kernel's answer, or that it does not show them.
+pub fn translated(program: BorrowedFd<'_>) -> io::Result<Vec<[u8; 8]>> {
+    // The first call says how long they are.
+    let length = info(program, &mut [])?;
+    let mut instructions = vec![[0; 8]; length as usize / 8];
+    let shown = info(program, &mut instructions)?;
+    if instructions.is_empty() || shown != length {
+        return Err(io::Error::other(
+            "the kernel does not show the program's instructions",
+        ));
+    }
+    Ok(instructions)
+}
+
+/// Has the kernel write instructions, and returns the length of all of them in bytes (`struct bpf_prog_info`).
+fn info(program: BorrowedFd<'_>, instructions: &mut [[u8; 8]]) -> io::Result<u32> {
+    /// The first fields; the kernel takes a shorter structure than its own.
+    #[repr(C)]
+    #[derive(Default)]
+    struct Info {
+        kind: u32,
+        id: u32,
+        tag: [u8; 8],
+        jited_length: u32,
+        translated_length: u32,
+        jited: u64,
+        translated: u64,
+    }
+    /// What `BPF_OBJ_GET_INFO_BY_FD` takes.
+    #[repr(C)]
+    struct InfoByFd {
+        fd: u32,
+        length: u32,
+        info: u64,
+    }
+    const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
+    let length = |bytes: usize| u32::try_from(bytes).map_err(io::Error::other);
+    let mut info = Info {
+        translated_length: length(size_of_val(instructions))?,
+        translated: instructions.as_mut_ptr() as u64,
+        ..Info::default()
+    };
+    let mut by_fd = InfoByFd {
+        fd: program.as_raw_fd().cast_unsigned(),
+        length: length(size_of::<Info>())?,
+        info: (&raw mut info) as u64,
+    };
+    call(BPF_OBJ_GET_INFO_BY_FD, &mut by_fd)?;
+    Ok(info.translated_length)
 }

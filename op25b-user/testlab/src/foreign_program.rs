@@ -106,31 +106,31 @@ impl ForeignProgram {
 /// Ends the link that is pinned at a path, as `bpftool link detach` does.
 pub fn detach(pin: &Path) -> io::Result<()> {
     let link = open(pin)?;
-    let number = link.as_raw_fd().cast_unsigned();
-    call(BPF_LINK_DETACH, &number).map(drop)
+    let mut number = link.as_raw_fd().cast_unsigned();
+    call(BPF_LINK_DETACH, &mut number).map(drop)
 }
 
 /// Puts a foreign program on the link that is pinned at a path.
 pub fn replace(pin: &Path) -> io::Result<()> {
     let link = open(pin)?;
     let program = load()?;
-    let update = LinkUpdate {
+    let mut update = LinkUpdate {
         link: link.as_raw_fd().cast_unsigned(),
         program: program.as_raw_fd().cast_unsigned(),
         flags: 0,
         old: 0,
     };
-    call(BPF_LINK_UPDATE, &update).map(drop)
+    call(BPF_LINK_UPDATE, &mut update).map(drop)
 }
 
 fn open(pin: &Path) -> io::Result<OwnedFd> {
     let path = CString::new(pin.as_os_str().as_bytes())?;
-    let get = ObjectGet {
+    let mut get = ObjectGet {
         path: path.as_ptr() as u64,
         fd: 0,
         flags: 0,
     };
-    bpf(BPF_OBJ_GET, &get)
+    bpf(BPF_OBJ_GET, &mut get)
 }
 
 fn load() -> io::Result<OwnedFd> {
@@ -143,13 +143,13 @@ fn load() -> io::Result<OwnedFd> {
         ..ProgLoad::default()
     };
     load.name[..NAME.len()].copy_from_slice(NAME.as_bytes());
-    bpf(BPF_PROG_LOAD, &load)
+    bpf(BPF_PROG_LOAD, &mut load)
 }
 
 fn attach(program: &OwnedFd, interface: u32, native: bool) -> io::Result<OwnedFd> {
     const XDP_FLAGS_SKB_MODE: u32 = 1 << 1;
     const XDP_FLAGS_DRV_MODE: u32 = 1 << 2;
-    let create = LinkCreate {
+    let mut create = LinkCreate {
         program: program.as_raw_fd().cast_unsigned(),
         interface,
         attach_type: BPF_XDP,
@@ -159,11 +159,11 @@ fn attach(program: &OwnedFd, interface: u32, native: bool) -> io::Result<OwnedFd
             XDP_FLAGS_SKB_MODE
         },
     };
-    bpf(BPF_LINK_CREATE, &create)
+    bpf(BPF_LINK_CREATE, &mut create)
 }
 
 /// A BPF system call that makes a descriptor.
-fn bpf<T>(command: libc::c_int, attributes: &T) -> io::Result<OwnedFd> {
+fn bpf<T>(command: libc::c_int, attributes: &mut T) -> io::Result<OwnedFd> {
     let fd = i32::try_from(call(command, attributes)?).map_err(io::Error::other)?;
     // SAFETY: the kernel has just returned this descriptor, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })

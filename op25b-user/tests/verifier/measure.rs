@@ -1,10 +1,6 @@
 //! What the kernel reports of a loaded program.
 
-use std::{
-    collections::BTreeSet,
-    fs, io,
-    os::fd::{AsFd as _, AsRawFd as _},
-};
+use std::{collections::BTreeSet, fs, os::fd::AsFd as _};
 
 use aya::programs::ProgramInfo;
 use op25b::{
@@ -12,6 +8,7 @@ use op25b::{
     policy::{self, Role},
 };
 use op25b_common::names::{SUBSCRIBER_PROGRAM, UPLINK_PROGRAM};
+use op25b_testlab::bpf;
 use serde::Serialize;
 
 use crate::{configurations::Configuration, stack};
@@ -124,55 +121,9 @@ fn maps(instructions: &[Instruction]) -> BTreeSet<i32> {
         .collect()
 }
 
-/// The first fields of `struct bpf_prog_info`; the kernel takes a shorter one than its own.
-#[repr(C)]
-#[derive(Default)]
-struct Info {
-    kind: u32,
-    id: u32,
-    tag: [u8; 8],
-    jited_length: u32,
-    translated_length: u32,
-    jited: u64,
-    translated: u64,
-}
-
-/// `BPF_OBJ_GET_INFO_BY_FD` in `union bpf_attr`.
-#[repr(C)]
-struct InfoByFd {
-    fd: u32,
-    length: u32,
-    info: u64,
-}
-
 /// The program as the verifier left it.
 fn instructions(program: &ProgramInfo) -> Vec<Instruction> {
-    const BPF_OBJ_GET_INFO_BY_FD: libc::c_long = 15;
     let fd = program.fd().unwrap();
-    let size = program.size_translated().unwrap();
-    let mut bytes = vec![[0_u8; 8]; size as usize / 8];
-    let mut info = Info {
-        translated_length: size,
-        translated: bytes.as_mut_ptr() as u64,
-        ..Info::default()
-    };
-    let mut attribute = InfoByFd {
-        fd: fd.as_fd().as_raw_fd().try_into().unwrap(),
-        length: size_of::<Info>().try_into().unwrap(),
-        info: &raw mut info as u64,
-    };
-    // SAFETY: the attribute is what the kernel reads for this command; `info` and the buffer that it points to are alive
-    // and as long as their length fields.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            BPF_OBJ_GET_INFO_BY_FD,
-            &raw mut attribute,
-            size_of::<InfoByFd>(),
-        )
-    };
-    assert_eq!(result, 0, "{}", io::Error::last_os_error());
-    assert_eq!(info.translated_length, size);
-    assert_ne!(info.translated, 0, "the kernel does not show the instructions");
+    let bytes = bpf::translated(fd.as_fd()).unwrap();
     bytes.into_iter().map(Instruction::read).collect()
 }

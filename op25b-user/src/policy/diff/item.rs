@@ -30,8 +30,10 @@ pub(super) trait DiffItem {
     /// Its fields by their keys, without those that have no value.
     fn fields(&self) -> Vec<(&'static str, Value)>;
 
-    /// Whether all fields are equal, as far as a quick comparison finds: there may be a million of them.
-    fn is_equal(&self, other: &Self) -> bool;
+    /// Whether all fields are equal. Items of which there may be a million have a quicker comparison.
+    fn is_equal(&self, other: &Self) -> bool {
+        self.fields() == other.fields()
+    }
 }
 
 /// The value of a key.
@@ -87,10 +89,6 @@ impl DiffItem for Interface {
         .filter(|(_, value)| *value != Value::Many(Vec::new()))
         .collect()
     }
-
-    fn is_equal(&self, other: &Self) -> bool {
-        self.fields() == other.fields()
-    }
 }
 
 impl DiffItem for Block {
@@ -145,10 +143,6 @@ impl DiffItem for Block {
         }
         fields
     }
-
-    fn is_equal(&self, other: &Self) -> bool {
-        self == other
-    }
 }
 
 impl DiffItem for Nat64Prefix {
@@ -164,10 +158,6 @@ impl DiffItem for Nat64Prefix {
 
     fn fields(&self) -> Vec<(&'static str, Value)> {
         Vec::new()
-    }
-
-    fn is_equal(&self, other: &Self) -> bool {
-        self == other
     }
 }
 
@@ -194,10 +184,6 @@ impl DiffItem for Subscribers {
             }
         };
         vec![("ipv6_prefix", one(ipv6_prefix)), ("remember", remember)]
-    }
-
-    fn is_equal(&self, other: &Self) -> bool {
-        self == other
     }
 }
 
@@ -226,10 +212,6 @@ impl DiffItem for Privacy {
             ("require_reason", one(require_reason)),
         ]
     }
-
-    fn is_equal(&self, other: &Self) -> bool {
-        self == other
-    }
 }
 
 impl DiffItem for Option<History> {
@@ -257,10 +239,6 @@ impl DiffItem for Option<History> {
             ("max_size", one(max_size)),
         ]
     }
-
-    fn is_equal(&self, other: &Self) -> bool {
-        self == other
-    }
 }
 
 impl DiffItem for ExemptionLimits {
@@ -285,10 +263,6 @@ impl DiffItem for ExemptionLimits {
         let widest = format!("ipv4 /{widest_v4}, ipv6 /{widest_v6}");
         fields.push(("exemption_widest", Value::One(widest)));
         fields
-    }
-
-    fn is_equal(&self, other: &Self) -> bool {
-        self == other
     }
 }
 

@@ -155,13 +155,13 @@ const PROGRAM: [u64; 16] = [
 fn load() -> io::Result<OwnedFd> {
     const BPF_PROG_LOAD: libc::c_int = 5;
     const BPF_PROG_TYPE_XDP: u32 = 6;
-    let load = ProgLoad {
+    let mut load = ProgLoad {
         kind: BPF_PROG_TYPE_XDP,
         instruction_count: u32::try_from(PROGRAM.len()).map_err(io::Error::other)?,
         instructions: PROGRAM.as_ptr() as u64,
         license: c"GPL".as_ptr() as u64,
     };
-    let fd = i32::try_from(bpf::call(BPF_PROG_LOAD, &load)?).map_err(io::Error::other)?;
+    let fd = i32::try_from(bpf::call(BPF_PROG_LOAD, &mut load)?).map_err(io::Error::other)?;
     // SAFETY: the kernel has just returned this descriptor, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
@@ -178,7 +178,7 @@ fn send(program: &OwnedFd, frame: &[u8], interface: u32) -> io::Result<()> {
         queue: 0,
         egress: 0,
     };
-    let run = TestRun {
+    let mut run = TestRun {
         program: program.as_raw_fd().cast_unsigned(),
         result: 0,
         size_in: length,
@@ -196,5 +196,5 @@ fn send(program: &OwnedFd, frame: &[u8], interface: u32) -> io::Result<()> {
         batch_size: 64,
         _padding: 0,
     };
-    bpf::call(BPF_PROG_TEST_RUN, &run).map(drop)
+    bpf::call(BPF_PROG_TEST_RUN, &mut run).map(drop)
 }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    io,
     os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd},
 };
 
@@ -10,32 +9,11 @@ use aya::{
     maps::{MapData, MapInfo, MapType},
     programs::ProgramInfo,
 };
+use op25b_testlab::bpf;
 
 // Commands of bpf(2), `enum bpf_cmd` in `linux/bpf.h`.
-const BPF_MAP_CREATE: libc::c_long = 0;
-const BPF_PROG_TEST_RUN: libc::c_long = 10;
-const BPF_OBJ_GET_INFO_BY_FD: libc::c_long = 15;
-
-/// The first fields of `struct bpf_prog_info`; the kernel takes a shorter one than its own.
-#[repr(C)]
-#[derive(Default)]
-struct Info {
-    kind: u32,
-    id: u32,
-    tag: [u8; 8],
-    jited_length: u32,
-    translated_length: u32,
-    jited: u64,
-    translated: u64,
-}
-
-/// `BPF_OBJ_GET_INFO_BY_FD` in `union bpf_attr`.
-#[repr(C)]
-struct InfoByFd {
-    fd: u32,
-    length: u32,
-    info: u64,
-}
+const BPF_MAP_CREATE: libc::c_int = 0;
+const BPF_PROG_TEST_RUN: libc::c_int = 10;
 
 /// `BPF_PROG_TEST_RUN` in `union bpf_attr`, up to `ctx_out`.
 #[repr(C)]
@@ -77,14 +55,6 @@ struct Context {
     egress_ifindex: u32,
 }
 
-fn bpf<A>(command: libc::c_long, attribute: &mut A) -> libc::c_long {
-    // SAFETY: `attribute` is what the kernel reads for this command, of the size that is passed; what it points to is
-    // alive and as long as its length field, which the functions below ensure.
-    let result = unsafe { libc::syscall(libc::SYS_bpf, command, &raw mut *attribute, size_of::<A>()) };
-    assert!(result >= 0, "bpf({command}): {}", io::Error::last_os_error());
-    result
-}
-
 /// Creates a map, of any version's shape.
 pub fn create_map(kind: MapType, key_size: u32, value_size: u32, max_entries: u32, flags: u32) -> MapData {
     let mut attribute = MapCreate {
@@ -94,34 +64,10 @@ pub fn create_map(kind: MapType, key_size: u32, value_size: u32, max_entries: u3
         max_entries,
         flags,
     };
-    let fd = bpf(BPF_MAP_CREATE, &mut attribute);
+    let fd = bpf::call(BPF_MAP_CREATE, &mut attribute).unwrap();
     // SAFETY: the kernel has just opened it for this process, and nothing else has it.
     let fd = unsafe { OwnedFd::from_raw_fd(fd.try_into().unwrap()) };
     MapData::from_fd(fd).unwrap()
-}
-
-/// The program's instructions as the verifier left them, 8 bytes each.
-fn instructions(program: &ProgramInfo) -> Vec<[u8; 8]> {
-    let fd = program.fd().unwrap();
-    let size = program.size_translated().unwrap();
-    let mut instructions = vec![[0_u8; 8]; size as usize / 8];
-    let mut info = Info {
-        translated_length: size,
-        translated: instructions.as_mut_ptr() as u64,
-        ..Info::default()
-    };
-    let mut attribute = InfoByFd {
-        fd: fd.as_fd().as_raw_fd().try_into().unwrap(),
-        length: size_of::<Info>().try_into().unwrap(),
-        info: &raw mut info as u64,
-    };
-    bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attribute);
-    assert_eq!(info.translated_length, size);
-    assert_ne!(
-        info.translated, 0,
-        "the kernel does not show the program's instructions"
-    );
-    instructions
 }
 
 /// The names of the maps that an instruction of the loaded program refers to. Those that `map_ids` lists are more:
@@ -130,7 +76,9 @@ pub fn maps_used(program: &ProgramInfo) -> BTreeSet<String> {
     // A map's address is loaded by one double instruction: its source register marks a map (1) or a
     // map's value (2), and the kernel shows the map's id as its number.
     const LOAD_64_BITS: u8 = 0x18;
-    instructions(program)
+    let fd = program.fd().unwrap();
+    bpf::translated(fd.as_fd())
+        .unwrap()
         .iter()
         .filter(|[code, registers, ..]| *code == LOAD_64_BITS && matches!(registers >> 4, 1 | 2))
         .map(|[_, _, _, _, id @ ..]| {
@@ -158,7 +106,7 @@ pub fn run_on(program: &ProgramInfo, frame: &[u8], interface: u32) -> u32 {
         context_in: &raw const context as u64,
         ..TestRun::default()
     };
-    bpf(BPF_PROG_TEST_RUN, &mut attribute);
+    bpf::call(BPF_PROG_TEST_RUN, &mut attribute).unwrap();
     attribute.action
 }
 
@@ -176,7 +124,7 @@ pub fn run(program: &ProgramInfo, frame: &[u8]) -> (u32, Vec<u8>) {
         repeat: 1,
         ..TestRun::default()
     };
-    bpf(BPF_PROG_TEST_RUN, &mut attribute);
+    bpf::call(BPF_PROG_TEST_RUN, &mut attribute).unwrap();
     out.truncate(attribute.length_out as usize);
     (attribute.action, out)
 }

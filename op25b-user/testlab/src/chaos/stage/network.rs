@@ -252,22 +252,22 @@ fn program_name(id: u32) -> std::io::Result<String> {
     const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
     /// Where `struct bpf_prog_info` has the name, and its length.
     const NAME: std::ops::Range<usize> = 64..80;
-    let by_id = ById {
+    let mut by_id = ById {
         id,
         next: 0,
         flags: 0,
     };
-    let fd = i32::try_from(bpf::call(BPF_PROG_GET_FD_BY_ID, &by_id)?).map_err(std::io::Error::other)?;
+    let fd = i32::try_from(bpf::call(BPF_PROG_GET_FD_BY_ID, &mut by_id)?).map_err(std::io::Error::other)?;
     // SAFETY: the kernel has just returned this descriptor, and nothing else owns it.
     let fd = unsafe { OwnedFd::from_raw_fd(fd) };
     // All counts and addresses of buffers are zero: the kernel writes the structure alone.
     let mut info = [0_u8; 80];
-    let get = GetInfo {
+    let mut get = GetInfo {
         fd: fd.as_raw_fd().cast_unsigned(),
         length: u32::try_from(info.len()).map_err(std::io::Error::other)?,
         info: info.as_mut_ptr() as u64,
     };
-    bpf::call(BPF_OBJ_GET_INFO_BY_FD, &get)?;
+    bpf::call(BPF_OBJ_GET_INFO_BY_FD, &mut get)?;
     let name = info[NAME].split(|byte| *byte == 0).next().unwrap_or_default();
     Ok(String::from_utf8_lossy(name).into_owned())
 }
