@@ -29,6 +29,15 @@ pub use self::{
     record::{Actor, ChangeKind, Event, Expiry, Record, Revision, State},
 };
 
+/// What was removed from a database for good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Deleted {
+    /// How many rows.
+    pub rows: u64,
+    /// Whether the log still has them, as somebody reads the database: it is emptied later.
+    pub is_in_log: bool,
+}
+
 /// A filter for records; a field without a value matches all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query {

@@ -6,10 +6,10 @@ use std::{
 };
 
 use jiff::Timestamp;
-use rusqlite::{Connection, TransactionBehavior, params, types::Type};
+use rusqlite::{Connection, Params, TransactionBehavior, params, types::Type};
 
 use super::{
-    StoreError,
+    Deleted, StoreError,
     database::Database,
     sqlite::{
         disposable::{self, Disposable, Opened},
@@ -74,6 +74,12 @@ impl Notices {
         })
     }
 
+    /// Opens the record, if there is a file.
+    pub fn open_existing(state_dir: &Path) -> Result<Option<OpenedNotices>, StoreError> {
+        let exists = NOTICES.exists(state_dir)?;
+        exists.then(|| Self::open(state_dir)).transpose()
+    }
+
     /// Opens the record for reading; `None` if there is none.
     pub fn open_to_read(state_dir: &Path) -> Result<Option<Self>, StoreError> {
         let connection = NOTICES.reader(state_dir)?;
@@ -118,12 +124,20 @@ impl Notices {
         })
     }
 
-    /// Removes what is noted of a customer, so that no byte of it is left; returns how many notices that were.
-    pub fn remove_customer(&mut self, customer: &str) -> Result<usize, StoreError> {
-        let removed = self
-            .change(|connection| connection.execute("DELETE FROM notices WHERE customer = ?", [customer]))?;
-        disposable::checkpoint(&self.connection).map_err(self.error())?;
-        Ok(removed)
+    /// Removes what is noted of a customer, so that no byte of it is left.
+    pub fn remove_customer(&mut self, customer: &str) -> Result<Deleted, StoreError> {
+        self.remove("DELETE FROM notices WHERE customer = ?", [customer])
+    }
+
+    /// Removes the notices that were written before a time.
+    pub fn remove_before(&mut self, before: Timestamp) -> Result<Deleted, StoreError> {
+        self.remove("DELETE FROM notices WHERE written < ?", [before.as_second()])
+    }
+
+    fn remove(&mut self, sql: &str, of: impl Params) -> Result<Deleted, StoreError> {
+        let rows = self.change(|connection| connection.execute(sql, of))? as u64;
+        let is_in_log = !disposable::empty_log(&self.connection).map_err(self.error())?;
+        Ok(Deleted { rows, is_in_log })
     }
 
     fn change<T>(
@@ -178,7 +192,7 @@ mod tests {
         assert_eq!(last["Example KK"], second);
         assert_eq!(last["株式会社サンプル"], first);
         drop(read);
-        assert_eq!(notices.remove_customer("Example KK").unwrap(), 2);
+        assert_eq!(notices.remove_customer("Example KK").unwrap().rows, 2);
         assert_eq!(notices.last().unwrap().len(), 1);
         for file in fs::read_dir(dir.path()).unwrap() {
             let bytes = fs::read(file.unwrap().path()).unwrap();

@@ -55,6 +55,29 @@ pub(super) fn set(connection: &Connection, key: &[u8], counted: &Counted) -> rus
     Ok(())
 }
 
+/// The subscribers after a key, and when their records began; the first `limit` of them.
+pub(super) fn after(
+    connection: &Connection,
+    key: &[u8],
+    limit: usize,
+) -> rusqlite::Result<Vec<(Vec<u8>, u32)>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached(
+            "SELECT subscriber, first_seen FROM baseline WHERE subscriber > ? ORDER BY subscriber LIMIT ?",
+        )?
+        .query_map(params![key, limit], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
+/// Forgets what the record of a subscriber had counted.
+pub(super) fn remove(connection: &Connection, key: &[u8]) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM baseline WHERE subscriber = ?")?
+        .execute([key])?;
+    Ok(())
+}
+
 /// What is known of the records of this boot.
 pub(super) fn begun(connection: &Connection, boot: &str) -> rusqlite::Result<Begun> {
     let state: Option<(String, u32)> = connection

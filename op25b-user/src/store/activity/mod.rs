@@ -5,6 +5,7 @@
 
 mod baseline;
 mod buckets;
+mod forget;
 mod key;
 mod read;
 mod reading;
@@ -15,6 +16,7 @@ mod write;
 
 pub use self::{
     buckets::{Bucket, BucketQuery, Covered},
+    forget::{Forget, Kind, Which},
     read::ActivityReader,
     reading::{Counted, ReadUntil, Reading},
     write::{ActivityStore, Begun, Kept, OpenedActivity, Removed},

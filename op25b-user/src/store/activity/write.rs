@@ -9,11 +9,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
-use super::{
-    Counted, ReadUntil, Reading, baseline, key,
-    read::{ceiling, time},
-    schema::ACTIVITY,
-};
+use super::{Counted, Kind, ReadUntil, Reading, baseline, key, read::time, schema::ACTIVITY};
 use crate::store::{
     StoreError,
     sqlite::disposable::{self, Opened},
@@ -22,9 +18,11 @@ use crate::store::{
 /// The history, for the one thread that writes it.
 #[derive(Debug)]
 pub struct ActivityStore {
-    connection: Connection,
+    pub(super) connection: Connection,
     file: PathBuf,
     boot: String,
+    /// Up to which bucket, and of which kind, what is older than it is kept was removed.
+    pub(super) expired: Option<(Kind, i64)>,
 }
 
 /// An opened history.
@@ -115,6 +113,7 @@ impl ActivityStore {
             connection,
             file: ACTIVITY.database.path(state_dir),
             boot: boot.to_owned(),
+            expired: None,
         }
     }
 
@@ -172,6 +171,11 @@ impl ActivityStore {
             .map(|reading| (key::of(reading.subscriber), reading))
             .collect();
         sorted.sort_by(|(one, _), (other, _)| one.cmp(other));
+        // One that was written late is looked at as well.
+        let oldest = readings.iter().map(|reading| reading.start.as_second()).min();
+        if let (Some((_, expired)), Some(oldest)) = (&mut self.expired, oldest) {
+            *expired = (*expired).min(oldest - 1);
+        }
         self.in_transaction(|transaction| {
             let mut buckets = BTreeMap::new();
             for (key, reading) in &sorted {
@@ -208,29 +212,6 @@ impl ActivityStore {
             removed.without_room += self.remove_bucket(start)?;
         }
         self.tidy(max_size)?;
-        Ok(removed)
-    }
-
-    /// Forgets what subscribers with an address in `within` did before a time; with `None` all of it. No byte of it is left.
-    /// Returns how many rows were removed.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`]; nothing is changed then, or what is removed is still in the log.
-    pub fn forget(&mut self, within: &[IpNet], before: Option<Timestamp>) -> Result<u64, StoreError> {
-        let within: Vec<_> = within
-            .iter()
-            .map(|net| key::bounds(*net, 0))
-            .zip(within)
-            .collect();
-        let removed = self.in_transaction(|transaction| {
-            let mut removed = 0;
-            for ((first, last), net) in &within {
-                removed += forget(transaction, (first, last), **net, before.map(ceiling))?;
-            }
-            Ok(removed)
-        })?;
-        self.checkpoint()?;
         Ok(removed)
     }
 
@@ -308,7 +289,7 @@ impl ActivityStore {
         read().map_err(self.error())
     }
 
-    fn in_transaction<T>(
+    pub(super) fn in_transaction<T>(
         &mut self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
@@ -322,7 +303,7 @@ impl ActivityStore {
         done.map_err(self.error())
     }
 
-    fn error(&self) -> impl Fn(rusqlite::Error) -> StoreError + '_ {
+    pub(super) fn error(&self) -> impl Fn(rusqlite::Error) -> StoreError + '_ {
         |error| disposable::error_of(&self.connection, &self.file, error)
     }
 }
@@ -413,45 +394,4 @@ fn note_read(connection: &Connection, until: ReadUntil) -> rusqlite::Result<()> 
         params![until.noted, until.at.as_second()],
     )?;
     Ok(())
-}
-
-/// Removes the rows of subscribers in a range of keys that overlap a prefix; without a time what their records had counted, too.
-fn forget(
-    connection: &Connection,
-    (first, last): (&[u8], &[u8]),
-    net: IpNet,
-    before: Option<i64>,
-) -> rusqlite::Result<u64> {
-    let overlaps = |key: &[u8]| {
-        key::subscriber(key).is_none_or(|subscriber| net.contains(&subscriber) || subscriber.contains(&net))
-    };
-    let mut subscribers = connection.prepare(
-        "SELECT DISTINCT subscriber FROM activity WHERE subscriber BETWEEN ?1 AND ?2 \
-         UNION SELECT subscriber FROM baseline WHERE subscriber BETWEEN ?1 AND ?2",
-    )?;
-    let keys: Vec<Vec<u8>> = subscribers
-        .query_map([first, last], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    let mut removed = BTreeMap::new();
-    for key in keys.iter().filter(|key| overlaps(key)) {
-        let mut rows = connection.prepare_cached(
-            "DELETE FROM activity WHERE start IN (SELECT start FROM buckets) AND subscriber = ?1 \
-                 AND start + last < ?2 RETURNING start",
-        )?;
-        let mut rows = rows.query(params![key, before.unwrap_or(i64::MAX)])?;
-        while let Some(row) = rows.next()? {
-            *removed.entry(row.get::<_, i64>(0)?).or_default() += 1_u64;
-        }
-        if before.is_none() {
-            let mut row = connection.prepare_cached("DELETE FROM baseline WHERE subscriber = ?")?;
-            row.execute([key])?;
-        }
-    }
-    for (start, rows) in &removed {
-        connection
-            .prepare_cached("UPDATE buckets SET subscribers = subscribers - ?2 WHERE start = ?1")?
-            .execute(params![start, rows])?;
-    }
-    connection.execute("DELETE FROM buckets WHERE subscribers = 0", [])?;
-    Ok(removed.values().sum())
 }

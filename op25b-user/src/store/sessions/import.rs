@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use ipnet::IpNet;
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::{
@@ -64,6 +66,23 @@ impl Import<'_> {
         let (first, last) = self.covered.unwrap_or((span.start, span.seen));
         self.covered = Some((first.min(span.start), last.max(span.seen)));
         Ok(())
+    }
+
+    /// When the last session of a customer and a prefix began that has no end.
+    pub fn open_since(&self, name: &str, prefix: IpNet) -> Result<Option<Timestamp>, StoreError> {
+        let key = Key::of(prefix.trunc());
+        let read = || {
+            let mut statement = self.transaction.prepare_cached(
+                "SELECT start FROM sessions
+                 WHERE customer = (SELECT id FROM customers WHERE name = ?) AND family = ? AND address = ? AND length = ?
+                     AND NOT is_ended
+                 ORDER BY start DESC LIMIT 1",
+            )?;
+            let mut rows = statement.query(params![name, key.family, key.address(), key.length])?;
+            let start = rows.next()?.map(|row| row::time(row.get(0)?, 0));
+            start.transpose()
+        };
+        read().map_err(|error| self.error(error))
     }
 
     /// What became of the sessions so far.

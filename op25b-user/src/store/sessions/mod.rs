@@ -54,4 +54,10 @@ impl Sessions {
             lost,
         })
     }
+
+    /// The same, if there is a file.
+    pub fn open_existing(state_dir: &Path) -> Result<Option<OpenedSessions>, StoreError> {
+        let exists = schema::SESSIONS.exists(state_dir)?;
+        exists.then(|| Self::open(state_dir)).transpose()
+    }
 }

@@ -63,6 +63,17 @@ impl SessionsReader {
         Ok(sessions)
     }
 
+    /// The sessions of a customer, whose name is the same, character by character.
+    pub fn of_customer(&self, name: &str) -> Result<Vec<Session>, StoreError> {
+        let mut sessions = Vec::new();
+        let read = self.rows("name = ?1", [name], &mut |session| {
+            sessions.push(session);
+            ControlFlow::Continue(())
+        });
+        let _ = read.map_err(|error| disposable::error_of(&self.connection, &self.file, error))?;
+        Ok(sessions)
+    }
+
     /// An index of the sessions that match.
     pub fn index(&self, query: &SessionQuery) -> Result<SessionIndex, StoreError> {
         let mut builder = IndexBuilder::default();

@@ -15,7 +15,7 @@ use crate::{
         Session,
         fixtures::{at, ended, net, open},
     },
-    store::StoreError,
+    store::{Deleted, StoreError},
 };
 
 fn sessions(dir: &Path) -> Sessions {
@@ -272,15 +272,71 @@ fn of_a_customer_who_is_removed_no_byte_is_left() {
     import(dir.path(), &many);
     let mut sessions = sessions(dir.path());
     assert!(holds(dir.path(), "customer 0777"));
-    assert_eq!(sessions.remove_customer("customer 0777").unwrap(), 1);
-    assert_eq!(sessions.remove_customer("customer 0777").unwrap(), 0);
+    let gone = |rows| Deleted {
+        rows,
+        is_in_log: false,
+    };
+    assert_eq!(sessions.remove_customer("customer 0777").unwrap(), gone(1));
+    assert_eq!(sessions.remove_customer("customer 0777").unwrap(), gone(0));
     assert!(!holds(dir.path(), "customer 0777"));
     assert!(holds(dir.path(), "customer 0778"));
 
-    assert_eq!(sessions.remove_before(at(100_000)).unwrap(), 999);
+    assert_eq!(sessions.remove_before(at(100_000)).unwrap(), gone(999));
     assert!(!holds(dir.path(), "customer 0500"));
     assert!(holds(dir.path(), "customer 1500"));
     assert_eq!(found(dir.path(), &SessionQuery::default()).len(), 1000);
+}
+
+#[test]
+fn a_session_that_may_last_outlives_the_time_that_sessions_are_kept_until_the_address_is_handed_out_again() {
+    let dir = tempdir().unwrap();
+    let rows = [
+        ended("alice", "198.51.100.7/32", 0, 600),
+        open("bob", "198.51.100.7/32", 700, 900),
+        open("carol", "198.51.100.7/32", 2000, 2500),
+        open("dave", "198.51.100.8/32", 0, 10),
+    ];
+    import(dir.path(), &rows);
+    let left = |before| {
+        sessions(dir.path()).remove_before(at(before)).unwrap();
+        let reader = SessionsReader::open(dir.path()).unwrap().unwrap();
+        let mut left = Vec::new();
+        reader
+            .each(&SessionQuery::default(), |session| left.push(session.customer))
+            .unwrap();
+        left
+    };
+    assert_eq!(left(600), ["alice", "bob", "carol", "dave"]);
+    // Carol has had it since 2000 s.
+    assert_eq!(left(2000), ["bob", "carol", "dave"]);
+    assert_eq!(left(2001), ["carol", "dave"]);
+    assert_eq!(left(100_000), ["carol", "dave"]);
+}
+
+#[test]
+fn sessions_of_what_overlaps_a_prefix_are_removed_and_of_a_customer_all_are_found() {
+    let dir = tempdir().unwrap();
+    let rows = [
+        ended("alice", "198.51.100.7/32", 0, 600),
+        ended("alice", "2001:db8:0:100::/56", 0, 600),
+        ended("bob", "198.51.100.7/32", 700, 900),
+        ended("bob", "198.51.100.8/32", 700, 900),
+        ended("bobby", "198.51.100.9/32", 0, 900),
+    ];
+    import(dir.path(), &rows);
+    let of = |name| -> Vec<_> {
+        let reader = SessionsReader::open(dir.path()).unwrap().unwrap();
+        let sessions = reader.of_customer(name).unwrap().into_iter();
+        sessions.map(|session| session.prefix.to_string()).collect()
+    };
+    assert_eq!(of("bob"), ["198.51.100.7/32", "198.51.100.8/32"]);
+    let mut sessions = sessions(dir.path());
+    let mut removed = |prefix, before| sessions.remove_within(net(prefix), before).unwrap().rows;
+    assert_eq!(removed("198.51.100.7/32", Some(at(700))), 1);
+    assert_eq!(removed("2001:db8:0:142::77/128", None), 1);
+    assert_eq!(removed("198.51.100.8/31", None), 2);
+    assert_eq!(found(dir.path(), &SessionQuery::default()).len(), 1);
+    assert_eq!(of("bob"), ["198.51.100.7/32"]);
 }
 
 #[test]

@@ -112,3 +112,9 @@ pub(in crate::store) fn error_of(connection: &Connection, file: &Path, error: ru
 pub(in crate::store) fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
     super::recovery::checkpoint(connection)
 }
+
+/// The same, and waits some seconds for readers. Returns whether the log is empty.
+pub(in crate::store) fn empty_log(connection: &Connection) -> rusqlite::Result<bool> {
+    let is_busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    Ok(!is_busy)
+}

@@ -1,5 +1,7 @@
 //! The history as it is written and read.
 
+mod forget;
+
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use ipnet::IpNet;
@@ -290,37 +292,6 @@ fn the_oldest_buckets_are_removed_by_age_and_then_by_size_and_the_file_shrinks()
 
 fn store_of(dir: &Path) -> super::Kept {
     ActivityStore::open(dir, BOOT).unwrap().store.kept().unwrap()
-}
-
-/// Whether bytes are in any file of a directory.
-fn has_bytes(dir: &Path, bytes: &[u8]) -> bool {
-    fs::read_dir(dir).unwrap().any(|entry| {
-        let content = fs::read(entry.unwrap().path()).unwrap();
-        content.windows(bytes.len()).any(|window| window == bytes)
-    })
-}
-
-#[test]
-fn no_byte_is_left_of_a_subscriber_that_was_forgotten() {
-    let dir = tempdir().unwrap();
-    let mut store = begun(dir.path());
-    for start in [0, 600] {
-        let count = 1 + u32::try_from(start).unwrap();
-        let readings = ["203.0.113.77/32", "2001:db8:7777:7700::/56", "203.0.113.78/32"]
-            .map(|subscriber| reading(subscriber, start, count));
-        store.write(&readings, until(1)).unwrap();
-    }
-    let v6 = [0x20, 0x01, 0x0d, 0xb8, 0x77, 0x77, 0x77];
-    assert!(has_bytes(dir.path(), &[203, 0, 113, 77]) && has_bytes(dir.path(), &v6));
-    let forgotten = [net("203.0.113.77/32"), net("2001:db8:7777::/48")];
-    assert_eq!(store.forget(&forgotten, Some(at(600))).unwrap(), 2);
-    assert_eq!(store.kept().unwrap().rows, 4);
-    assert_eq!(store.forget(&forgotten, None).unwrap(), 2);
-    assert!(!has_bytes(dir.path(), &[203, 0, 113, 77]) && !has_bytes(dir.path(), &v6));
-    assert_eq!(
-        shown(dir.path(), &BucketQuery::default()),
-        [row("203.0.113.78/32", 0, 1), row("203.0.113.78/32", 600, 600)]
-    );
 }
 
 #[test]
