@@ -21,15 +21,39 @@ pub struct ForgetSubscribers {
     pub reason: String,
 }
 
-/// What was forgotten.
+/// Which customer is forgotten, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ForgetCustomer {
+    /// The name, as the sessions have it.
+    #[schema(min_length = 1, example = "alice@example.net")]
+    pub customer: String,
+    /// The reason.
+    #[schema(min_length = 1)]
+    pub reason: String,
+}
+
+/// What was forgotten.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Forgotten {
     /// How many records were removed from the kernel.
     pub records: u64,
     /// How many rows were removed from the files that `op25b stop --detach` wrote.
     pub rows: u64,
-    /// The digest that stands for the prefix in the record of operations.
+    /// How many rows were removed from the history, each of what one subscriber did in one bucket.
+    #[serde(default)]
+    pub history: u64,
+    /// How many sessions were removed.
+    #[serde(default)]
+    pub sessions: u64,
+    /// How many notices were removed from the record of those that were written.
+    #[serde(default)]
+    pub notices: u64,
+    /// The digest that stands for the prefix or the customer in the record of operations.
     pub digest: String,
+    /// What is left for a while, and why.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 impl ForgetSubscribers {
@@ -40,5 +64,13 @@ impl ForgetSubscribers {
         self.older
             .as_deref()
             .map_or(Ok(()), |older| limits::text("older", older, limits::EXPIRY))
+    }
+}
+
+impl ForgetCustomer {
+    /// Checks that no text is empty or exceeds its limit.
+    pub fn check_limits(&self) -> Result<(), Invalid> {
+        limits::text("customer", &self.customer, limits::NAME)?;
+        limits::text("reason", &self.reason, limits::PROSE)
     }
 }

@@ -23,12 +23,12 @@ pub use self::{
     duration::duration_text,
     exemption::{Exemption, HistoryEntry, HistoryExpiry, Origin, Page, Removal},
     explain::{Elsewhere, Explained, NotInForce, NotInForceState, Rule, RuleKind},
-    forget::{ForgetSubscribers, Forgotten},
+    forget::{ForgetCustomer, ForgetSubscribers, Forgotten},
     operations::OperationList,
     pause::{PauseAnswer, PauseRequest, ResumeRequest},
     position::FilePosition,
     problem::{Problem, ProblemKind, RowProblem},
-    sessions::{ImportedSessions, NewSession, SessionList},
+    sessions::{ImportedSessions, NewSession, ReportedSessions, SessionEvent, SessionEvents, SessionList},
     sort::{Direction, SortKey, sort_keys},
 };
 pub use crate::exemption::{ImportRow, NewExemption};

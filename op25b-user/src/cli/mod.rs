@@ -13,6 +13,7 @@ mod elsewhere;
 mod exempt;
 mod explain;
 mod export;
+mod forgotten;
 mod import_file;
 mod json;
 pub mod logging;

@@ -35,6 +35,14 @@ impl Daemon {
                 let _ = answer.send(());
                 Ok(())
             }
+            Scrape::Cut(subscribers, answer) => {
+                self.history.cut(subscribers, answer);
+                Ok(())
+            }
+            Scrape::Forget(forget, answer) => {
+                self.history.forget(forget, answer);
+                Ok(())
+            }
         };
         if let Err(error) = answered {
             error!("cannot read the filter in the kernel: {error:#}");

@@ -79,7 +79,7 @@ pub struct ExemptionReport {
 pub struct HistoryReport {
     /// The length of a bucket.
     pub bucket_seconds: i64,
-    /// How long buckets are kept.
+    /// How long buckets are kept: the shorter of `history.keep` and what `privacy` says.
     pub keep_seconds: i64,
     /// How many bytes the file may have.
     pub max_bytes: u64,

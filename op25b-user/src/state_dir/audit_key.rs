@@ -41,13 +41,25 @@ impl AuditKey {
         Ok(Self(key))
     }
 
-    /// The digest that stands for a prefix: the first half of it, in hexadecimal digits.
+    /// The digest that stands for a prefix.
     pub(crate) fn digest(&self, prefix: IpNet) -> String {
+        self.digest_of(&[&prefix.trunc().to_string()])
+    }
+
+    /// The digest that stands for a customer.
+    pub(crate) fn digest_of_customer(&self, name: &str) -> String {
+        self.digest_of(&["customer ", name])
+    }
+
+    /// The first half of a digest, in hexadecimal digits.
+    fn digest_of(&self, parts: &[&str]) -> String {
         // A key of any length will do.
         let Ok(mut digest) = Hmac::<Sha256>::new_from_slice(&self.0) else {
             return String::new();
         };
-        digest.update(prefix.trunc().to_string().as_bytes());
+        for part in parts {
+            digest.update(part.as_bytes());
+        }
         let bytes = digest.finalize().into_bytes();
         let written = bytes.first_chunk().copied().unwrap_or_default();
         format!("{:032x}", u128::from_be_bytes(written))
@@ -73,6 +85,8 @@ mod tests {
             again.digest(net("2001:db8::1/64")),
             again.digest(net("2001:db8::/64"))
         );
+        let customer = again.digest_of_customer("198.51.100.7/32");
+        assert!(customer != first && customer.len() == 32);
         let path = dir.path().join(NAME);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, MODE);
         fs::remove_file(&path).unwrap();

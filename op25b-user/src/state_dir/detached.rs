@@ -42,12 +42,11 @@ pub(crate) fn remove_detached_before(state_dir: &Path, oldest: Timestamp) -> io:
     Ok(removed)
 }
 
-/// Removes the rows of subscribers in a prefix from the documents: those whose last packet was before `oldest`, or all. Returns how many
+/// Removes rows of subscribers from the documents. `is_meant` gets each subscriber with its first and its last packet. Returns how many
 /// there were.
 pub(crate) fn forget_detached(
     state_dir: &Path,
-    prefix: IpNet,
-    oldest: Option<Timestamp>,
+    is_meant: impl Fn(IpNet, Timestamp, Timestamp) -> bool,
 ) -> anyhow::Result<u64> {
     let mut forgotten = 0;
     for name in names(state_dir)? {
@@ -55,7 +54,7 @@ pub(crate) fn forget_detached(
         let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let mut document: Value = serde_json::from_slice(&text)
             .with_context(|| format!("{} is not what `op25b stop --detach` writes", path.display()))?;
-        let count = forget_rows(&mut document, prefix, oldest);
+        let count = forget_rows(&mut document, &is_meant);
         if count > 0 {
             let text = serde_json::to_string_pretty(&document)?;
             let written = atomic::replace_with_mode(&path, MODE, |file| writeln!(file, "{text}"));
@@ -66,21 +65,21 @@ pub(crate) fn forget_detached(
     Ok(forgotten)
 }
 
-fn forget_rows(document: &mut Value, prefix: IpNet, oldest: Option<Timestamp>) -> u64 {
+fn forget_rows(document: &mut Value, is_meant: impl Fn(IpNet, Timestamp, Timestamp) -> bool) -> u64 {
     let is_meant = |row: &Value| {
-        let net = row["subscriber"]
-            .as_str()
-            .and_then(|text| parse_prefix(text).ok());
-        let last_seen = || row["last_seen"].as_str()?.parse::<Timestamp>().ok();
-        net.is_some_and(|net| prefix.contains(&net) || net.contains(&prefix))
-            && oldest.is_none_or(|oldest| last_seen().is_some_and(|seen| seen < oldest))
+        let net = parse_prefix(row["subscriber"].as_str()?).ok()?;
+        let at = |name: &str| row[name].as_str()?.parse::<Timestamp>().ok();
+        // Without its times it may have been at any.
+        let (first, last) = (at("first_seen"), at("last_seen"));
+        let (first, last) = (first.unwrap_or(Timestamp::MIN), last.unwrap_or(Timestamp::MAX));
+        Some(is_meant(net, first, last))
     };
     let mut forgotten = 0;
     let filters = document["filters"].as_array_mut();
     for filter in filters.into_iter().flatten() {
         if let Some(rows) = filter["subscribers"]["subscribers"].as_array_mut() {
             let before = rows.len();
-            rows.retain(|row| !is_meant(row));
+            rows.retain(|row| is_meant(row) != Some(true));
             forgotten += (before - rows.len()) as u64;
         }
     }

@@ -13,10 +13,10 @@ use super::{
 };
 use crate::{
     api::{
-        Added, Exemption, Explained, ExtendExemption, Extended, ForgetSubscribers, Forgotten, HistoryEntry,
-        HistoryExpiry, ImportExemptions, Imported, ImportedSessions, NewExemption, OperationList, Page,
-        PauseAnswer, PauseRequest, Problem, ProblemKind, RemoveExemptions, Removed, RemovedExemptions,
-        RestoreExemption, Restored, ResumeRequest, SessionList, duration_text,
+        Added, Exemption, Explained, ExtendExemption, Extended, ForgetCustomer, ForgetSubscribers, Forgotten,
+        HistoryEntry, HistoryExpiry, ImportExemptions, Imported, ImportedSessions, NewExemption,
+        OperationList, Page, PauseAnswer, PauseRequest, Problem, ProblemKind, RemoveExemptions, Removed,
+        RemovedExemptions, RestoreExemption, Restored, ResumeRequest, SessionList, duration_text,
     },
     enforcer::Connection,
     report::{Confirmed, ReloadAnswer, Status, SubscriberQuery, Subscribers},
@@ -142,6 +142,13 @@ impl Client {
         forget: &ForgetSubscribers,
     ) -> Result<Forgotten, ClientError> {
         Call::change(Method::POST, "/v1/subscribers/forget", Some(forget))?
+            .send(&self.runtime_dir)
+            .await
+    }
+
+    /// Has the daemon remove what is recorded of a customer.
+    pub(crate) async fn forget_customer(&self, forget: &ForgetCustomer) -> Result<Forgotten, ClientError> {
+        Call::change(Method::POST, "/v1/sessions/forget", Some(forget))?
             .send(&self.runtime_dir)
             .await
     }

@@ -40,7 +40,7 @@ pub(super) struct Head;
 pub(super) struct Document(pub(super) Arc<str>);
 
 /// The limits of properties of schemas. The attributes of the types take literals only.
-const LIMITS: [(&str, &str, usize); 18] = [
+const LIMITS: [(&str, &str, usize); 21] = [
     ("NewExemption", "customer", limits::NAME),
     ("NewExemption", "prefixes", limits::PREFIXES),
     ("NewExemption", "destinations", limits::PREFIXES),
@@ -55,10 +55,13 @@ const LIMITS: [(&str, &str, usize); 18] = [
     ("ImportExemptions", "exemptions", limits::ROWS),
     ("ForgetSubscribers", "older", limits::EXPIRY),
     ("ForgetSubscribers", "reason", limits::PROSE),
+    ("ForgetCustomer", "customer", limits::NAME),
+    ("ForgetCustomer", "reason", limits::PROSE),
     ("PauseRequest", "for", limits::EXPIRY),
     ("PauseRequest", "reason", limits::PROSE),
     ("ResumeRequest", "reason", limits::PROSE),
     ("NewSession", "customer", limits::NAME),
+    ("SessionEvent", "customer", limits::NAME),
 ];
 
 impl Document {

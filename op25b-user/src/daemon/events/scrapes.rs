@@ -1,11 +1,12 @@
 //! Reads of the filter in the kernel, which the control socket passes to the event loop: it answers them also while something else
 //! takes long.
 
+use ipnet::IpNet;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     report::{FilterRecords, FilterStatus},
-    store::Operation,
+    store::{Deleted, Operation, activity::Forget},
 };
 
 /// The length of the queue; further scrapes wait until there is room.
@@ -21,6 +22,10 @@ pub(in crate::daemon) enum Scrape {
     Records(oneshot::Sender<FilterRecords>),
     /// That somebody reads them, or has had them removed.
     Note(Operation, oneshot::Sender<()>),
+    /// That the history of subscribers is cut, as their sessions begin or end; it is answered once that is done.
+    Cut(Vec<IpNet>, oneshot::Sender<()>),
+    /// That what is in the history is forgotten; the answer is how much that was, or why it is not.
+    Forget(Vec<Forget>, oneshot::Sender<Result<Deleted, String>>),
 }
 
 /// The queue of scrapes.

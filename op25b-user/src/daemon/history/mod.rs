@@ -20,18 +20,20 @@ use std::{
 
 use anyhow::Context as _;
 use ipnet::IpNet;
+use tokio::sync::oneshot;
 
 use self::{
     progress::Progress,
-    recorder::{Command, Recorder},
+    recorder::{Command, Forgotten, Recorder, kept_for},
     writer::Writer,
 };
 use crate::{
     byte_size::ByteSize,
     enforcer::{Enforcer, LiveRecords},
     fault::Faults,
-    policy::History,
+    policy::{History, Privacy},
     report::HistoryReport,
+    store::activity::Forget,
 };
 
 /// How long the last bucket may keep the daemon from ending.
@@ -44,6 +46,8 @@ pub(super) struct HistoryThread {
     progress: Progress,
     /// How the thread was told to record.
     told: Option<History>,
+    /// How long it was told to keep it.
+    privacy: Privacy,
 }
 
 struct Running {
@@ -54,25 +58,25 @@ struct Running {
 impl HistoryThread {
     /// Starts the thread. It keeps the privileges that this one has.
     pub(super) fn start(&mut self, state_dir: &Path, enforcer: &Enforcer) {
-        let history = enforcer.policy().history;
+        let policy = enforcer.policy();
         match start(
             state_dir.to_owned(),
             enforcer.live_records(),
             self.progress.clone(),
-            history,
+            (policy.history, policy.privacy),
         ) {
             Ok(running) => self.thread = Some(running),
             Err(error) => self.progress.note_trouble(Some(format!("{error:#}"))),
         }
-        self.told = history;
+        (self.told, self.privacy) = (policy.history, policy.privacy);
     }
 
     /// Follows the policy, and reports what is wrong. The daemon calls this every second.
     pub(super) fn tick(&mut self, enforcer: &Enforcer) {
-        let history = enforcer.policy().history;
-        if self.told != history {
-            self.told = history;
-            self.tell(Command::Keep(history));
+        let (history, privacy) = (enforcer.policy().history, enforcer.policy().privacy);
+        if (self.told, self.privacy) != (history, privacy) {
+            (self.told, self.privacy) = (history, privacy);
+            self.tell(Command::Keep(history, privacy));
         }
         if self
             .thread
@@ -90,10 +94,14 @@ impl HistoryThread {
     }
 
     /// Ends the part of the open bucket of these subscribers: what they do from now on is in another one, as another customer
-    /// has the address.
-    #[expect(dead_code, reason = "sessions that are reported live call it")]
-    pub(super) fn cut(&self, subscribers: Vec<IpNet>) {
-        self.tell(Command::Cut(subscribers));
+    /// has the address. It is answered once that is done.
+    pub(super) fn cut(&self, subscribers: Vec<IpNet>, done: oneshot::Sender<()>) {
+        self.tell(Command::Cut(subscribers, done));
+    }
+
+    /// Has what is to be forgotten removed. The answer is how much that was, or why it was not; none if there is no thread any more.
+    pub(super) fn forget(&self, forget: Vec<Forget>, forgotten: Forgotten) {
+        self.tell(Command::Forget(forget, forgotten));
     }
 
     fn tell(&self, command: Command) {
@@ -119,16 +127,17 @@ impl HistoryThread {
 
     /// What the daemon reports of the history; `None` if none is recorded.
     pub(super) fn report(&self) -> Option<HistoryReport> {
+        let history = self.told?;
         let History {
             bucket,
-            keep,
             max_size: ByteSize(max_bytes),
-        } = self.told?;
+            ..
+        } = history;
         let kept = self.progress.kept();
         let (kept, is_full) = kept.map_or((None, false), |(kept, is_full)| (Some(kept), is_full));
         Some(HistoryReport {
             bucket_seconds: bucket.as_secs(),
-            keep_seconds: keep.as_secs(),
+            keep_seconds: kept_for(&history, self.privacy).as_secs(),
             max_bytes,
             bytes: kept.map(|kept| kept.size),
             rows: kept.map(|kept| kept.rows),
@@ -143,12 +152,12 @@ fn start(
     state_dir: PathBuf,
     live: LiveRecords,
     progress: Progress,
-    history: Option<History>,
+    kept: (Option<History>, Privacy),
 ) -> anyhow::Result<Running> {
     const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
     let boot = fs::read_to_string(BOOT_ID).with_context(|| format!("cannot read {BOOT_ID}"))?;
     let writer = Writer::new(state_dir, boot.trim().to_owned(), progress.clone());
-    let recorder = Recorder::new(live, writer, progress, history)?;
+    let recorder = Recorder::new(live, writer, progress, kept)?;
     let (commands, told) = channel();
     let handle = thread::Builder::new()
         .name("history".to_owned())

@@ -13,8 +13,10 @@ use super::progress::Progress;
 use crate::{
     policy::History,
     store::{
-        StoreError,
-        activity::{ActivityStore, Begun, Counted, OpenedActivity, ReadUntil, Reading, Removed},
+        Deleted, StoreError,
+        activity::{
+            ActivityStore, Begun, Counted, Forget, Kind, OpenedActivity, ReadUntil, Reading, Removed,
+        },
     },
 };
 
@@ -22,6 +24,15 @@ use crate::{
 pub(super) const RETRY: Duration = Duration::from_mins(1);
 /// How often at most it is said that buckets were removed.
 const SAY: Duration = Duration::from_hours(24);
+
+/// What is too old.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Limits {
+    /// Buckets whose last packet came before this.
+    pub(super) oldest: Timestamp,
+    /// What was counted of a kind before a later time, which is kept for less long than the other one.
+    pub(super) shorter: Option<(Kind, Timestamp)>,
+}
 
 /// The database and what is known of it.
 pub(super) struct Writer {
@@ -87,17 +98,44 @@ impl Writer {
     }
 
     /// Removes what is too old, and what has no room.
-    pub(super) fn keep(&mut self, oldest: Timestamp, history: &History) -> Result<(), StoreError> {
-        if self.store.is_none() && !ActivityStore::exists(&self.state_dir)? {
+    pub(super) fn keep(&mut self, limits: Limits, history: &History) -> Result<(), StoreError> {
+        if !self.exists()? {
             return Ok(());
         }
-        let Removed { old, without_room } = self.attempt(|store| store.keep(oldest, history.max_size.0))?;
-        self.removed.old += old;
+        let Removed { old, without_room } =
+            self.attempt(|store| store.keep(limits.oldest, history.max_size.0))?;
+        let expired = match limits.shorter {
+            Some((kind, oldest)) => self.attempt(|store| store.expire(kind, oldest))?,
+            None => 0,
+        };
+        self.removed.old += old + expired;
         self.removed.without_room += without_room;
         self.progress.note_room(without_room > 0);
         self.note_kept()?;
         self.say_removed(history);
         Ok(())
+    }
+
+    /// Removes what is to be forgotten, if there is a history.
+    pub(super) fn forget(&mut self, forget: &[Forget]) -> Result<Deleted, StoreError> {
+        if !self.exists()? {
+            return Ok(Deleted::default());
+        }
+        let deleted = self.attempt(|store| store.forget(forget))?;
+        self.note_kept()?;
+        Ok(deleted)
+    }
+
+    /// Forgets what records had counted that are gone.
+    pub(super) fn prune(
+        &mut self,
+        are_gone: impl FnMut(&[(IpNet, u32)]) -> Option<Vec<bool>>,
+    ) -> Result<(), StoreError> {
+        self.attempt(|store| store.prune(are_gone)).map(|_| ())
+    }
+
+    fn exists(&self) -> Result<bool, StoreError> {
+        Ok(self.store.is_some() || ActivityStore::exists(&self.state_dir)?)
     }
 
     /// Shows how much is kept.
@@ -119,7 +157,7 @@ impl Writer {
         if old > 0 {
             info!(
                 rows = old,
-                "removed the history that is older than {:#}", history.keep
+                "removed the history that is older than the policy keeps it (`history`, `privacy`)"
             );
         }
         if without_room > 0 {

@@ -22,6 +22,12 @@ impl Privacy {
     pub fn shortest(self) -> Option<SignedDuration> {
         self.retain.into_iter().chain(self.monitor_retain).min()
     }
+
+    /// The longer of the times: what is older than this is kept of no pool; `None` if something is kept for ever.
+    #[must_use]
+    pub fn longest(self) -> Option<SignedDuration> {
+        Some(self.retain?.max(self.monitor_retain?))
+    }
 }
 
 impl Default for Privacy {

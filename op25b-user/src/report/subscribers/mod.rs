@@ -1,5 +1,6 @@
 //! The report of `op25b subscribers`: which subscribers meet the filter, how often and since when.
 
+mod forgotten;
 mod overdue;
 mod pools;
 mod query;
@@ -7,7 +8,8 @@ mod read;
 mod row;
 mod top;
 
-pub(crate) use overdue::{forgotten, overdue};
+pub(crate) use forgotten::Forgotten;
+pub(crate) use overdue::overdue;
 pub use query::{SortOrder, SubscriberQuery};
 pub(crate) use read::{FilterRecords, attempts, subscribers_of};
 pub use read::{SubscribersError, subscribers};

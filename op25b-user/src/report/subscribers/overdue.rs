@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use ipnet::IpNet;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use op25b_common::values::Subscriber;
 
 use super::{pools::Pools, row::Times};
@@ -82,25 +82,9 @@ fn overdue_at(
     }
 }
 
-/// Erases the records of the subscribers in a prefix, or of the one around an address: those whose last packet is older than this, or all.
-pub(crate) fn forgotten(
-    prefix: IpNet,
-    older: Option<SignedDuration>,
-) -> nix::Result<impl Fn(IpNet, &Subscriber) -> Erasure> {
-    let times = Times::now()?;
-    Ok(move |net: IpNet, record: &Subscriber| {
-        let is_meant = prefix.contains(&net) || net.contains(&prefix);
-        let is_old = older.is_none_or(|older| times.since(record.hot.last_seen) > older);
-        if is_meant && is_old {
-            Erasure::Whole
-        } else {
-            Erasure::Nothing
-        }
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
     use op25b_common::values::{Cold, Hot};
 
     use super::*;

@@ -10,7 +10,7 @@ use op25b::{
 };
 use op25b_testlab::filter::Filter;
 
-use super::{FOUR, SIX, line, syn};
+use super::{FOUR, SIX, has_begun, line, syn};
 use crate::support::scene::{SMALL, Scene, eventually};
 
 /// What is in the history of the scene's op25b.
@@ -43,13 +43,6 @@ fn send(scene: &Scene, filter: &Filter, four: usize, six: usize, in_all: u64) {
         line.send(&syn(SIX)).unwrap();
     }
     eventually("all are counted", || filter.count("blocked").unwrap() == in_all);
-}
-
-/// Waits until the history has begun.
-fn has_begun(scene: &Scene) {
-    eventually("the history has begun", || {
-        scene.daemon_report()["history"]["bytes"].is_u64()
-    });
 }
 
 #[test]

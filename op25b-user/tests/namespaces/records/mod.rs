@@ -8,8 +8,9 @@ use op25b_testlab::{
     packet_socket::PacketSocket,
 };
 
-use crate::support::scene::Scene;
+use crate::support::scene::{Scene, eventually};
 
+mod customers;
 mod forget;
 mod hidden;
 mod history;
@@ -25,6 +26,13 @@ const ETHERNET: [[u8; 6]; 2] = [[2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]];
 fn line(scene: &Scene) -> PacketSocket {
     let host = scene.lab.host(Host::Subscriber);
     host.run(|| PacketSocket::open(HOST_END)).unwrap()
+}
+
+/// Waits until the history has begun.
+fn has_begun(scene: &Scene) {
+    eventually("the history has begun", || {
+        scene.daemon_report()["history"]["bytes"].is_u64()
+    });
 }
 
 /// A frame with a SYN to port 25.

@@ -55,7 +55,7 @@ fn documented() -> OpenApiRouter<Shared> {
                 .routes(routes!(history::exemption_expiries))
                 .routes(routes!(history::history))
                 .routes(routes!(history::expiries))
-                .routes(routes!(sessions::list)),
+                .routes(routes!(sessions::list, sessions::report)),
         ))
         .merge(for_role(
             Role::Everything,
@@ -64,6 +64,7 @@ fn documented() -> OpenApiRouter<Shared> {
                 .routes(routes!(daemon::confirm))
                 .routes(routes!(reads::reads))
                 .routes(routes!(forget::forget))
+                .routes(routes!(forget::forget_customer))
                 .routes(routes!(pauses::pause))
                 .routes(routes!(pauses::resume))
                 .routes(routes!(changes::remove_many))

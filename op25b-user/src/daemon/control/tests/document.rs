@@ -12,7 +12,7 @@ use crate::exemption::limits;
 const WRITE: &str = "OP25B_WRITE_OPENAPI";
 
 /// The paths of the API.
-const PATHS: [&str; 23] = [
+const PATHS: [&str; 24] = [
     "/v1/confirm",
     "/v1/exemptions",
     "/v1/exemptions/import",
@@ -32,6 +32,7 @@ const PATHS: [&str; 23] = [
     "/v1/reload",
     "/v1/resume",
     "/v1/sessions",
+    "/v1/sessions/forget",
     "/v1/sessions/import",
     "/v1/status",
     "/v1/subscribers",

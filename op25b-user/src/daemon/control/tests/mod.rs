@@ -146,8 +146,12 @@ fn shared(
                     let _ = note.send(format!("{what} by {by}: {:?}", operation.reason));
                     let _ = answer.send(());
                 }
-                // There is no filter to read.
-                Scrape::Filter(_) | Scrape::Records(_) => {}
+                // There is no filter to read, and no history.
+                Scrape::Filter(_) | Scrape::Records(_) | Scrape::Forget(..) => {}
+                Scrape::Cut(subscribers, answer) => {
+                    let _ = note.send(format!("cut {subscribers:?}"));
+                    let _ = answer.send(());
+                }
             }
         }
     });

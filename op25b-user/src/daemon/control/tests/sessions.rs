@@ -5,6 +5,7 @@ use axum::{
     http::{Method, Request as HttpRequest},
 };
 use futures_util::stream;
+use jiff::{SignedDuration, Timestamp};
 use tempfile::{TempDir, tempdir};
 
 use super::{DESK, Fixture, OPERATOR, Reply, VIEWER, request};
@@ -36,6 +37,12 @@ impl Scene {
     async fn import(&self, query: &str, body: impl Into<Body>) -> Reply {
         let uri = format!("/v1/sessions/import{query}");
         self.fixture.send(OPERATOR, lines(&uri, body.into())).await
+    }
+
+    /// Reports sessions as the support desk, or a RADIUS server, does.
+    async fn report(&self, events: &str) -> Reply {
+        let request = request(Method::POST, "/v1/sessions", events);
+        self.fixture.send(DESK, request).await
     }
 
     /// The customers of a list.
@@ -168,4 +175,75 @@ async fn what_is_no_body_of_lines_and_who_may_not_is_refused() {
             answer.text
         );
     }
+}
+
+#[tokio::test]
+async fn a_session_that_begins_or_ends_cuts_the_history_and_one_that_lasts_does_not() {
+    let mut scene = Scene::new();
+    let alice = |rest: &str| format!(r#"{{"customer":"alice","prefix":"198.51.100.7",{rest}}}"#);
+    let start = r#""start":"2026-03-31T01:00:00Z""#;
+    // A second later than it was seen at the latest.
+    let soon = Timestamp::now() + SignedDuration::from_secs(10);
+    for (event, added, cut) in [
+        (alice(start), 1, true),
+        // She is there still.
+        (alice(start), 0, false),
+        (alice(&format!(r#""end":"{soon}""#)), 0, true),
+        (alice(&format!(r#"{start},"end":"{soon}""#)), 0, false),
+        (
+            r#"[{"customer":"bob","prefix":"198.51.100.8"},{"customer":"bob","prefix":"2001:db8:0:100::/56"}]"#.to_owned(),
+            2,
+            true,
+        ),
+    ] {
+        let answer = scene.report(&event).await.json();
+        assert_eq!(answer["added"], added, "{event}: {answer}");
+        assert_eq!(answer["warnings"], serde_json::json!([]));
+        let asked = scene.fixture.asked();
+        assert_eq!(asked.is_some_and(|asked| asked.starts_with("cut ")), cut, "{event}");
+    }
+    assert_eq!(scene.customers("").await, ["alice", "bob", "bob"]);
+    let list = scene.fixture.get("/v1/sessions?customer=alice").await.json();
+    assert_eq!(list["items"][0]["start"], "2026-03-31T01:00:00Z");
+    assert!(list["items"][0]["end"].is_string(), "{list}");
+}
+
+#[tokio::test]
+async fn of_reported_sessions_with_a_mistake_none_is_recorded_and_each_mistake_is_named() {
+    let mut scene = Scene::new();
+    let events = r#"[
+        {"customer":"alice","prefix":"198.51.100.7"},
+        {"customer":"bob","prefix":"198.51.100"},
+        {"customer":"carol","prefix":"198.51.100.9","end":"2026-03-31T01:00:00Z"},
+        {"customer":"dave","prefix":"198.51.100.9","start":"2026-03-31T02:00:00Z","end":"2026-03-31T01:00:00Z"},
+        {"customer":"erin","prefix":"198.51.100.9","start":"2100-01-01T00:00:00Z"}
+    ]"#;
+    let answer = scene.report(events).await;
+    answer.problem(422, "invalid");
+    let rows = answer.json()["rows"].clone();
+    let of = |row: &serde_json::Value| (row["line"].as_u64().unwrap(), row["detail"].to_string());
+    let rows: Vec<_> = rows.as_array().unwrap().iter().map(of).collect();
+    assert_eq!(
+        rows.iter().map(|(line, _)| *line).collect::<Vec<_>>(),
+        [2, 3, 4, 5]
+    );
+    assert!(rows[1].1.contains("give its `start`"), "{rows:?}");
+    assert!(rows[3].1.contains("it is of the future"), "{rows:?}");
+    assert_eq!(scene.customers("").await, [""; 0]);
+    assert_eq!(scene.fixture.asked(), None);
+
+    let wrong = scene
+        .report(r#"[{"customer":"alice","prefix":"198.51.100.7","stop":1}]"#)
+        .await;
+    assert!(
+        wrong.problem(400, "bad-request").contains("`[0]"),
+        "{}",
+        wrong.text
+    );
+    let neither = scene.report("7").await;
+    assert!(
+        neither
+            .problem(400, "bad-request")
+            .contains("a session, or a list of sessions")
+    );
 }

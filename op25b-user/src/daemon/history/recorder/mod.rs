@@ -3,6 +3,8 @@
 //! A bucket ends in two steps, so that its sketches are complete: the program is told that the next one begins with the next second,
 //! and the records are read once that has come. What cannot be written stays in the open bucket, which becomes longer.
 
+mod keeping;
+
 use std::{
     sync::mpsc::{Receiver, RecvTimeoutError, SyncSender},
     time::{Duration, Instant},
@@ -12,8 +14,12 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use op25b_common::values::Subscriber;
 use thiserror::Error;
+use tokio::sync::oneshot;
 use tracing::info;
 
+pub(super) use self::keeping::kept_for;
+
+use self::keeping::KEEP;
 use super::{
     bucket::OpenBucket,
     progress::Progress,
@@ -23,10 +29,10 @@ use super::{
 use crate::{
     datapath::{MapError, RecentRecords},
     enforcer::LiveRecords,
-    policy::History,
+    policy::{History, Privacy},
     store::{
-        StoreError,
-        activity::{Begun, Counted},
+        Deleted, StoreError,
+        activity::{Begun, Counted, Forget},
     },
 };
 
@@ -36,10 +42,6 @@ const PASS: Duration = Duration::from_secs(5);
 const SHARE: u32 = 20;
 /// A clock that is set back does not have the thread run without a pause.
 const LEAST_WAIT: Duration = Duration::from_millis(10);
-/// How often it is examined how much is kept.
-const KEEP: Duration = Duration::from_mins(10);
-/// A larger change of the clock means that it was set: nothing is removed for its age until it is steady.
-const STEP: Duration = Duration::from_secs(2);
 /// How many records are read before it is examined whether they were moved meanwhile.
 const CHUNK: usize = 4096;
 /// The longest time without a reading, in seconds, that is not said in the log.
@@ -47,13 +49,18 @@ const GAP: u32 = 60;
 
 /// What the thread is told.
 pub(super) enum Command {
-    /// To record in this way from now on, or not at all.
-    Keep(Option<History>),
-    /// To end the part of the open bucket of these subscribers.
-    Cut(Vec<IpNet>),
+    /// To record in this way from now on, or not at all, and to keep it as long as this.
+    Keep(Option<History>, Privacy),
+    /// To end the part of the open bucket of these subscribers, and to answer then.
+    Cut(Vec<IpNet>, oneshot::Sender<()>),
+    /// To remove what is to be forgotten, and to answer with how much that was, or why it is not.
+    Forget(Vec<Forget>, Forgotten),
     /// To write what is open, and to end.
     End(SyncSender<()>),
 }
+
+/// What was forgotten, or why it was not.
+pub(super) type Forgotten = oneshot::Sender<Result<Deleted, String>>;
 
 /// Why something is not recorded.
 #[derive(Debug, Error)]
@@ -64,11 +71,14 @@ enum NotRecorded {
     Map(#[from] MapError),
     #[error("cannot read the clock: {0}")]
     Clock(#[from] nix::Error),
+    #[error("the history has not begun; try again")]
+    NotBegun,
 }
 
 /// The thread's state.
 pub(super) struct Recorder {
     history: Option<History>,
+    privacy: Privacy,
     live: LiveRecords,
     writer: Writer,
     progress: Progress,
@@ -91,11 +101,12 @@ impl Recorder {
         live: LiveRecords,
         writer: Writer,
         progress: Progress,
-        history: Option<History>,
+        (history, privacy): (Option<History>, Privacy),
     ) -> nix::Result<Self> {
         let times = Times::now()?;
         Ok(Self {
             history,
+            privacy,
             live,
             writer,
             progress,
@@ -122,8 +133,24 @@ impl Recorder {
             self.progress.begin();
             let (done, ended) = match command {
                 None => (self.step(), None),
-                Some(Command::Keep(history)) => (self.keep_as(history).and_then(|()| self.step()), None),
-                Some(Command::Cut(subscribers)) => (self.cut(&subscribers), None),
+                Some(Command::Keep(history, privacy)) => {
+                    self.privacy = privacy;
+                    (self.keep_as(history).and_then(|()| self.step()), None)
+                }
+                Some(Command::Cut(subscribers, done)) => {
+                    let cut = self.cut(&subscribers);
+                    if cut.is_ok() {
+                        // The client may have gone away.
+                        let _ = done.send(());
+                    }
+                    (cut, None)
+                }
+                Some(Command::Forget(forget, forgotten)) => {
+                    let deleted = self.forget(&forget);
+                    // As above.
+                    let _ = forgotten.send(deleted.as_ref().copied().map_err(|error| format!("{error}")));
+                    (deleted.map(|_| ()), None)
+                }
                 Some(Command::End(ended)) => (self.end(), Some(ended)),
             };
             self.progress.end();
@@ -296,19 +323,6 @@ impl Recorder {
         Ok(())
     }
 
-    /// Removes what is not kept any longer, now and then.
-    fn keep_if_due(&mut self, history: &History, times: Times) -> Result<(), NotRecorded> {
-        if Instant::now() < self.keep_at {
-            return Ok(());
-        }
-        self.keep_at = Instant::now() + KEEP;
-        let is_steady = u128::from(times.step_since(self.kept)) <= STEP.as_nanos();
-        self.kept = times;
-        let oldest = timestamp(times.unix()).checked_sub(history.keep).ok();
-        let oldest = oldest.filter(|_| is_steady).unwrap_or(Timestamp::MIN);
-        Ok(self.writer.keep(oldest, history)?)
-    }
-
     /// Without a history: forgets what records had counted, and removes what becomes too old.
     fn stay_off(&mut self, times: Times) -> Result<(), NotRecorded> {
         if !self.writer.may_try() {
@@ -328,7 +342,7 @@ impl Recorder {
             return Ok(());
         }
         let written = match before {
-            Some(before) => self.end_with(&before),
+            Some(before) => self.write_open(&before),
             None => Ok(()),
         };
         let times = Times::now()?;
@@ -381,12 +395,13 @@ impl Recorder {
     /// Writes what is open, as the daemon ends.
     fn end(&mut self) -> Result<(), NotRecorded> {
         match self.history {
-            Some(history) => self.end_with(&history),
+            Some(history) => self.write_open(&history),
             None => Ok(()),
         }
     }
 
-    fn end_with(&mut self, history: &History) -> Result<(), NotRecorded> {
+    /// Reads the records, and writes what is open.
+    fn write_open(&mut self, history: &History) -> Result<(), NotRecorded> {
         let times = Times::now()?;
         self.follow_filter(times)?;
         self.get_ready(times)?;

@@ -1,32 +1,36 @@
-//! Has records of subscribers forgotten.
+//! Has what is recorded of a subscriber or a customer forgotten: in the kernel, in the history, and in the other files of the state
+//! directory.
 
-use std::path::Path;
+mod customer;
+mod steps;
 
 use axum::{Json, extract::State};
-use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
+use self::steps::Steps;
 use super::{
-    super::{body, limits, openapi::BodyProblems, shared::Shared},
+    super::{body, openapi::BodyProblems, shared::Shared},
     parameters::prefix,
 };
 use crate::{
     api::{ForgetSubscribers, Forgotten, Problem},
-    counted::counted,
-    daemon::{events::scrapes::Scrape, request::Caller},
-    report::{FilterRecords, forgotten},
-    state_dir::{AuditKey, forget_detached},
-    store::{Operation, OperationKind},
+    daemon::request::Caller,
+    store::{
+        activity::{Forget, Which},
+        sessions::Sessions,
+    },
     time::Reader,
 };
 
-/// Removes the records of an address or of all in a prefix from the kernel and from what was kept of detached filters. The record of
-/// operations has a digest instead of the address.
+pub(super) use self::customer::{__path_forget_customer, forget_customer};
+
+/// Removes what is recorded of an address or of all in a prefix: from the kernel, the history, the sessions, and from what was kept of
+/// detached filters. The record of operations has a digest instead of the address.
 #[utoipa::path(
     operation_id = "forget_subscribers",
     post, path = "/v1/subscribers/forget", tag = "daemon",
     request_body = ForgetSubscribers,
-    responses((status = 200, description = "The records are gone.", body = Forgotten), BodyProblems)
+    responses((status = 200, description = "It is gone.", body = Forgotten), BodyProblems)
 )]
 pub(super) async fn forget(
     State(shared): State<Shared>,
@@ -35,46 +39,27 @@ pub(super) async fn forget(
 ) -> Result<Json<Forgotten>, Problem> {
     forget.check_limits()?;
     let prefix = prefix(&forget.prefix)?.trunc();
-    let older = forget.older.as_deref().map(duration).transpose()?;
-    let records = shared.scrape(limits::TURN, Scrape::Records).await?;
-    let state_dir = shared.state_dir()?;
-    let work = move || remove(records, &state_dir, prefix, older);
-    let forgotten = shared.readers.work(work).await?;
-    let forgotten = forgotten.map_err(|error| Problem::internal(format!("{error:#}")))?;
-    let count = usize::try_from(forgotten.records).unwrap_or(usize::MAX);
-    let operation = Operation::now(OperationKind::Forget, caller.actor).with_detail(format!(
-        "{} of subscribers; the digest of the prefix is {}",
-        counted(count, "record"),
-        forgotten.digest
-    ));
-    let operation = Operation {
-        reason: Some(forget.reason),
-        ..operation
+    let before = forget.older.as_deref().map(older).transpose()?;
+    let mut steps = Steps::of(&shared, move |key| key.digest(prefix)).await?;
+    let removed = async {
+        steps
+            .activity(vec![Forget {
+                within: prefix,
+                which: before.map_or(Which::All, Which::Before),
+            }])
+            .await?;
+        steps
+            .sessions(move |sessions: &mut Sessions| sessions.remove_within(prefix, before))
+            .await
     };
-    shared.note(operation).await?;
-    Ok(Json(forgotten))
+    let removed = removed.await;
+    steps.note(removed, caller, forget.reason, "prefix").await
 }
 
-fn duration(text: &str) -> Result<SignedDuration, Problem> {
-    let older = Reader::new(Timestamp::now(), &TimeZone::system()).duration(text);
-    older.map_err(|error| Problem::invalid(format!("older: {error}")))
-}
-
-fn remove(
-    mut filter: FilterRecords,
-    state_dir: &Path,
-    prefix: IpNet,
-    older: Option<SignedDuration>,
-) -> anyhow::Result<Forgotten> {
-    // First: without a digest nothing would say who had them removed.
-    let digest = AuditKey::of(state_dir)?.digest(prefix);
-    let erased = filter.records.erase(forgotten(prefix, older)?)?;
-    let oldest = older
-        .map(|older| Timestamp::now().checked_sub(older))
-        .transpose()?;
-    Ok(Forgotten {
-        records: erased.whole,
-        rows: forget_detached(state_dir, prefix, oldest)?,
-        digest,
-    })
+/// The time that is so long ago.
+fn older(text: &str) -> Result<Timestamp, Problem> {
+    let now = Timestamp::now();
+    let older = Reader::new(now, &TimeZone::system()).duration(text);
+    let before = older.map(|older: SignedDuration| now.checked_sub(older).unwrap_or(Timestamp::MIN));
+    before.map_err(|error| Problem::invalid(format!("older: {error}")))
 }

@@ -1,7 +1,8 @@
-//! Sessions: their list, and the import of logs of assignments.
+//! Sessions: their list, the import of logs of assignments, and what is reported live.
 
 mod import;
 mod parameters;
+mod report;
 mod store;
 
 use std::path::PathBuf;
@@ -21,7 +22,10 @@ use crate::{
     store::sessions::SessionsReader,
 };
 
-pub(super) use self::import::{__path_import, import};
+pub(super) use self::{
+    import::{__path_import, import},
+    report::{__path_report, report},
+};
 
 /// Lists sessions, by prefix and start.
 #[utoipa::path(

@@ -10,7 +10,10 @@ use super::super::super::limits;
 use crate::{
     api::{ImportedSessions, NewSession, Problem, RowProblem},
     session::Session,
-    store::sessions::{Added, Import, OpenedSessions, Sessions},
+    store::{
+        StoreError,
+        sessions::{Added, Import, OpenedSessions, Sessions},
+    },
 };
 
 /// The longest line of a body, in bytes.
@@ -67,19 +70,25 @@ impl Lines {
     }
 }
 
-/// Stores sessions, all of them or none.
-pub(super) fn store(
-    state_dir: &Path,
-    dry_run: bool,
-    chunks: mpsc::Receiver<Chunk>,
-) -> Result<ImportedSessions, Problem> {
-    let OpenedSessions { mut sessions, lost } = Sessions::open(state_dir)?;
+/// Opens the sessions, with a warning if those before are lost.
+pub(super) fn open(state_dir: &Path) -> Result<(Sessions, Vec<String>), StoreError> {
+    let OpenedSessions { sessions, lost } = Sessions::open(state_dir)?;
     let mut warnings = Vec::new();
     if let Some(lost) = lost {
         let text = format!("the sessions before are lost, and are to be imported again: {lost}");
         warn!("{text}");
         warnings.push(text);
     }
+    Ok((sessions, warnings))
+}
+
+/// Stores sessions, all of them or none.
+pub(super) fn store(
+    state_dir: &Path,
+    dry_run: bool,
+    chunks: mpsc::Receiver<Chunk>,
+) -> Result<ImportedSessions, Problem> {
+    let (mut sessions, warnings) = open(state_dir)?;
     let mut import = sessions.import()?;
     add_all(&mut import, chunks)?;
     let Added {

@@ -1,0 +1,46 @@
+//! What was forgotten on request, as text: the same of a subscriber and of a customer.
+
+use std::{io::Write as _, process::ExitCode};
+
+use super::{EXIT_FAILED, EXIT_NO, problem, stderr::warn};
+use crate::{
+    api::{Forgotten, Problem},
+    counted::counted,
+};
+
+/// Prints what was forgotten, or why it was not.
+pub(super) fn print(outcome: Result<Forgotten, Box<Problem>>) -> anyhow::Result<ExitCode> {
+    let forgotten = match outcome {
+        Ok(forgotten) => forgotten,
+        // A 5xx is a failure of the daemon, the kernel or the disk, not of the request.
+        Err(problem) if problem.status >= 500 => return problem::refuse(&problem, false, EXIT_FAILED),
+        Err(problem) => return problem::refuse(&problem, false, EXIT_NO),
+    };
+    let Forgotten {
+        records,
+        rows,
+        history,
+        sessions,
+        notices,
+        digest,
+        warnings,
+    } = forgotten;
+    let mut stdout = anstream::stdout();
+    let from = [
+        (records, "record", "the kernel"),
+        (history, "row", "the history"),
+        (sessions, "session", "the sessions"),
+        (notices, "notice", "the record of notices"),
+        (rows, "row", "what was kept of detached filters"),
+    ];
+    for (count, what, of) in from.into_iter().filter(|(count, ..)| *count > 0) {
+        let count = counted(usize::try_from(count).unwrap_or(usize::MAX), what);
+        writeln!(stdout, "removed {count} from {of}")?;
+    }
+    if from.iter().all(|(count, ..)| *count == 0) {
+        writeln!(stdout, "nothing was recorded")?;
+    }
+    writeln!(stdout, "recorded with the digest {digest}")?;
+    warn(&warnings);
+    Ok(ExitCode::SUCCESS)
+}
