@@ -60,12 +60,8 @@ pub const BLOCKED_PORTS: &str = "BLOCKED_PORTS";
 pub const BLOCKED_PORT_COUNT: &str = "BLOCKED_PORT_COUNT";
 /// Global u8: 1 drops TCP from a pool whose ports cannot be read, 0 passes it.
 pub const DROP_UNINSPECTABLE: &str = "DROP_UNINSPECTABLE";
-/// Global [`crate::values::UnixSeconds`]: from when on blocked ports from sources in no pool are dropped, as in
-/// [`crate::values::Class::enforce_from`].
-pub const UNLISTED_DROPPED_FROM: &str = "UNLISTED_DROPPED_FROM";
-/// Global [`crate::values::UnixSeconds`]: from when on any pool is enforced, towards any destination, as in
-/// [`crate::values::Class::enforce_from`].
-pub const ENFORCED_FROM: &str = "ENFORCED_FROM";
+/// Global u8: 1 drops blocked ports from sources in no pool, from the date of class [`crate::values::NO_CLASS`] on; 0 passes them.
+pub const DROP_UNLISTED: &str = "DROP_UNLISTED";
 /// Global u8: 1 blocks only segments that open a connection (`match: new`).
 pub const MATCH_NEW: &str = "MATCH_NEW";
 /// Global u8: the [`crate::Action`] on a blocked segment.

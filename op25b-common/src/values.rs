@@ -17,7 +17,12 @@ pub const ALWAYS_PAST: UnixSeconds = 0;
 /// No destination set: see [`Class::destinations`].
 pub const NO_DESTINATIONS: u32 = 0;
 
-/// No phases: see [`Class::phases`].
+/// The number of the [`Class`] of addresses in no pool and in no exemption. Its [`Class::enforce_from`] is when blocked ports from
+/// all sources in no pool are dropped from on.
+pub const NO_CLASS: u32 = 0;
+
+/// No phases: see [`Class::phases`]. The [`Phases::from`] with this number is when any pool is enforced from on, towards any
+/// destination.
 pub const NO_PHASES: u32 = 0;
 
 /// Which item of the policy's list a map entry stands for, counted from 0.
@@ -28,7 +33,7 @@ pub const NO_RULE: RuleIndex = u32::MAX;
 
 /// The result of the look-up of a source address: its pool and the exemptions that cover it, merged.
 ///
-/// The tables map addresses to the numbers of these. Number 0 is that of addresses in no pool and in no exemption.
+/// The tables map addresses to the numbers of these. `enforce_from` may change while the program runs: a pause is a date ahead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub struct Class {
@@ -120,6 +125,14 @@ pub struct SubscriberBlock {
     pub cold: [Cold; Self::RECORDS],
     /// The [`Subscriber::hidden`] of each address.
     pub hidden: [u32; Self::RECORDS],
+}
+
+impl Class {
+    /// Whether it is one, and not room for one: a class that grants nothing names no exemption.
+    #[must_use]
+    pub const fn is_written(&self) -> bool {
+        self.until != ALWAYS_PAST || self.exemption == NO_RULE
+    }
 }
 
 impl SubscriberBlock {

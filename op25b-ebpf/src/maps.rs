@@ -15,8 +15,8 @@ use op25b_common::{
     lpm::{BitmapNode, CompressedPath, PAGE_ENTRIES, ROOT_ENTRIES},
     not_ip::{NOT_IP_INTERFACES, NotIpFrames},
     values::{
-        COUNTER_SLOTS, Class, Decision, DescriptionChunk, DestinationEntry, MISS_SLOTS, Moment, NEVER,
-        Phases, Subscriber, SubscriberBlock,
+        COUNTER_SLOTS, Class, Decision, DescriptionChunk, DestinationEntry, MISS_SLOTS, Moment, Phases,
+        Subscriber, SubscriberBlock,
     },
 };
 
@@ -77,9 +77,7 @@ pub static BLOCKED_PORT_COUNT: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static DROP_UNINSPECTABLE: Global<u8> = Global::new(1);
 #[unsafe(no_mangle)]
-pub static UNLISTED_DROPPED_FROM: Global<u32> = Global::new(NEVER);
-#[unsafe(no_mangle)]
-pub static ENFORCED_FROM: Global<u32> = Global::new(0);
+pub static DROP_UNLISTED: Global<u8> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static MATCH_NEW: Global<u8> = Global::new(0);
 #[unsafe(no_mangle)]

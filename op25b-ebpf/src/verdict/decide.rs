@@ -7,8 +7,8 @@ use op25b_common::{
     Reason, Verdict,
     keys::{AddressV4, AddressV6, DestinationKey},
     values::{
-        ALWAYS_PAST, Class, Decision, DestinationEntry, NEVER, NO_DESTINATIONS, NO_PHASES, NO_RULE, Phases,
-        RuleIndex, UnixSeconds,
+        ALWAYS_PAST, Class, Decision, DestinationEntry, NEVER, NO_CLASS, NO_DESTINATIONS, NO_PHASES, NO_RULE,
+        Phases, RuleIndex, UnixSeconds,
     },
 };
 use op25b_ebpf::parse::address::Address;
@@ -75,7 +75,7 @@ pub fn hidden(class: Option<&Class>, from_uplink: bool) -> Decision {
         Some(class) if class.pool != NO_RULE => {
             // The destination that can be read may be a tunnel's: it counts as one that the first phase has.
             let is_dropped = maps::DROP_UNINSPECTABLE.load() == 1
-                && (is_enforced(class.enforce_from) || begun_phases(class).is_some());
+                && (is_enforced(current(&class.enforce_from)) || begun_phases(class).is_some());
             decision(Reason::Uninspectable, is_dropped, class.pool)
         }
         // The destination port may be a blocked one. An exemption with destinations does not allow it to all others.
@@ -92,8 +92,8 @@ pub fn hidden(class: Option<&Class>, from_uplink: bool) -> Decision {
 /// source or from the pool that is enforced first.
 #[inline(always)]
 pub fn unaddressed() -> Decision {
-    let is_dropped = maps::DROP_UNINSPECTABLE.load() == 1
-        && (is_unlisted_dropped(false) || is_enforced(maps::ENFORCED_FROM.load()));
+    let is_dropped =
+        maps::DROP_UNINSPECTABLE.load() == 1 && (is_unlisted_dropped(false) || is_any_pool_enforced());
     decision(Reason::Uninspectable, is_dropped, NO_RULE)
 }
 
@@ -102,7 +102,19 @@ pub fn unaddressed() -> Decision {
 /// `unlisted: drop` is about what subscribers send; addresses in no pool are not protected from the Internet.
 #[inline(always)]
 fn is_unlisted_dropped(from_uplink: bool) -> bool {
-    !from_uplink && is_enforced(maps::UNLISTED_DROPPED_FROM.load())
+    !from_uplink
+        && maps::DROP_UNLISTED.load() == 1
+        && maps::CLASSES
+            .get(NO_CLASS)
+            .is_some_and(|class| is_enforced(current(&class.enforce_from)))
+}
+
+/// Whether any pool is enforced, towards any destination.
+#[inline(always)]
+fn is_any_pool_enforced() -> bool {
+    maps::PHASES
+        .get(NO_PHASES)
+        .is_some_and(|phases| is_enforced(current(&phases.from)))
 }
 
 /// The exemption that lets a source of this class reach `remote` now, if one does.
@@ -121,7 +133,7 @@ fn granted(class: &Class, remote: &Address) -> Option<RuleIndex> {
 /// Whether the pool of a class is enforced towards `remote` now: towards every destination, or by a phase that has this one.
 #[inline(always)]
 fn is_enforced_towards(class: &Class, remote: &Address) -> bool {
-    is_enforced(class.enforce_from)
+    is_enforced(current(&class.enforce_from))
         || begun_phases(class).is_some_and(|phases| {
             destination(phases.destinations, remote).is_some_and(|phase| is_enforced(phase.until))
         })
@@ -135,7 +147,7 @@ fn begun_phases(class: &Class) -> Option<&'static Phases> {
     }
     maps::PHASES
         .get(class.phases)
-        .filter(|phases| is_enforced(phases.from))
+        .filter(|phases| is_enforced(current(&phases.from)))
 }
 
 /// What a set of destinations says of an address.
@@ -153,6 +165,13 @@ fn destination(set: u32, remote: &Address) -> Option<&'static DestinationEntry> 
 /// How many bits of key data there are: a look-up compares all of them.
 const fn bits<T>() -> u32 {
     size_of::<T>() as u32 * 8
+}
+
+/// A date that user space changes for a pause while the program runs, read once: a packet meets the one before or the new one.
+#[inline(always)]
+fn current(date: &UnixSeconds) -> UnixSeconds {
+    // SAFETY: a reference is valid and aligned.
+    unsafe { core::ptr::read_volatile(date) }
 }
 
 /// Whether what is enforced from then on is enforced now, rather than monitored.

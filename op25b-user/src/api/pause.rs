@@ -17,18 +17,13 @@ pub struct PauseRequest {
     /// The pools; without any, everything that blocks is paused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pools: Vec<String>,
-    /// How long it lasts, such as `30m` or `2h30m`; 24 hours at most.
-    #[serde(rename = "for", default = "half_an_hour")]
-    #[schema(min_length = 1, example = "30m", default = "30m")]
-    pub lasts: String,
+    /// How long it lasts, such as `30m` or `2h30m`; 24 hours at most. Without it, it lasts until it is resumed.
+    #[serde(rename = "for", default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, example = "30m")]
+    pub lasts: Option<String>,
     /// The reason.
     #[schema(min_length = 1)]
     pub reason: String,
-}
-
-/// How long a pause lasts if nothing else is asked for.
-fn half_an_hour() -> String {
-    "30m".to_owned()
 }
 
 /// The end of pauses.
@@ -62,8 +57,8 @@ impl PauseRequest {
         let duration = duration.map_err(|error| error.to_string())?;
         if duration > Pause::LONGEST {
             return Err(
-                "a pause lasts 24 hours at most, and can be prolonged by another one; for longer set `mode: monitor` in the \
-                 policy file and reload it"
+                "a pause that ends by itself lasts 24 hours at most, and can be prolonged by another one; without a length it lasts \
+                 until it is resumed"
                     .to_owned(),
             );
         }
@@ -73,7 +68,9 @@ impl PauseRequest {
     /// Checks that no text is empty or exceeds its limit.
     pub fn check_limits(&self) -> Result<(), Invalid> {
         check_pools(&self.pools)?;
-        limits::text("for", &self.lasts, limits::EXPIRY)?;
+        if let Some(lasts) = &self.lasts {
+            limits::text("for", lasts, limits::EXPIRY)?;
+        }
         limits::text("reason", &self.reason, limits::PROSE)
     }
 }

@@ -8,21 +8,23 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::{EXIT_FAILED, EXIT_NO, daemon::change, json, paths::Paths, problem, stderr};
 use crate::{
     api::{PauseAnswer, PauseRequest, Problem, ResumeRequest},
+    report::{how_to_resume, pause_end},
     schema::Schema,
     time::show,
 };
 
 /// Monitor only for a while: nothing is blocked, and what would be is counted as monitored.
 ///
+/// This is the brake of a roll-out: the filter that runs monitors at once, before anything is loaded again.
 /// Without `--pool`, everything that blocks is paused: all pools, also those that a reload adds meanwhile, sources in no pool
-/// (`unlisted: drop`) and TCP that hides its ports (`uninspectable: drop`). The program in the kernel ends the pause by itself,
-/// whether or not a daemon runs; `op25b resume` ends it before. Reloads, restarts and upgrades of the daemon do not end it.
-/// Another pause of the same pool extends or shortens it.
+/// (`unlisted: drop`) and TCP that hides its ports (`uninspectable: drop`). The pause lasts until `op25b resume`; with `--for` the
+/// program in the kernel ends it by itself before that, whether or not a daemon runs. Reloads, restarts and upgrades of the daemon
+/// do not end it. Another pause of the same pool extends or shortens it.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   op25b pause --reason 'OPS-812: mail of all corporate customers fails'
-  op25b pause --pool residential --for 10m --reason OPS-812
+  op25b pause --pool residential --for 4h --reason OPS-812
   op25b resume
 
 Requires root or membership in the group op25b, and a running daemon. Without one, `op25b stop --detach` removes the filter.
@@ -31,9 +33,9 @@ pub struct PauseArgs {
     /// Pause this pool only; can be repeated.
     #[arg(long = "pool", value_name = "POOL")]
     pools: Vec<String>,
-    /// How long: 24 hours at most.
-    #[arg(long = "for", value_name = "DURATION", default_value = "30m", value_parser = length)]
-    lasts: String,
+    /// How long: 24 hours at most. Without it, until `op25b resume`.
+    #[arg(long = "for", value_name = "DURATION", value_parser = length)]
+    lasts: Option<String>,
     /// The reason, for the log, the record of operations and whoever asks what is paused. It is required.
     #[arg(long, value_name = "TEXT")]
     reason: String,
@@ -126,17 +128,19 @@ fn text(answer: &PauseAnswer, now: Timestamp, time_zone: &TimeZone) -> String {
         lines.push(format!("resumed {}: enforced as the policy says", pause.what()));
     }
     for pause in &answer.pauses {
+        let distance = pause
+            .until
+            .map_or_else(String::new, |until| format!(" ({})", show::distance(now, until)));
         lines.push(format!(
-            "PAUSED {} until {} ({}), by {}: {}",
+            "PAUSED {} {}{distance}, by {}: {}",
             pause.what(),
-            show::instant(pause.until, time_zone),
-            show::distance(now, pause.until),
+            pause_end(pause, time_zone),
             pause.user,
             pause.reason.replace('\n', " ")
         ));
     }
-    if !answer.pauses.is_empty() {
-        lines.push("  monitored only; `op25b resume` ends it before".to_owned());
+    if let Some(last) = answer.pauses.last() {
+        lines.push(format!("  monitored only; {}", how_to_resume(last)));
     }
     lines.into_iter().map(|line| line + "\n").collect()
 }
@@ -150,7 +154,7 @@ mod tests {
     fn a_length_that_no_pause_has_is_refused_before_the_daemon_is_asked() {
         assert_eq!(length("2h30m").unwrap(), "2h30m");
         let refused = length("25h").unwrap_err();
-        assert!(refused.starts_with("a pause lasts 24 hours at most"), "{refused}");
+        assert!(refused.contains("lasts 24 hours at most"), "{refused}");
         assert!(length("soon").is_err());
     }
 
@@ -161,10 +165,14 @@ mod tests {
             pool: Some("residential".to_owned()),
             except: Vec::new(),
             at: now,
-            until: "2026-11-28T18:30:00Z".parse().unwrap(),
+            until: "2026-11-28T18:30:00Z".parse().ok(),
             uid: 1000,
             user: "hanako".to_owned(),
             reason: "OPS-812:\nmail fails".to_owned(),
+        };
+        let endless = Pause {
+            until: None,
+            ..pause.clone()
         };
         let answer = PauseAnswer {
             ended: vec![Pause {
@@ -181,6 +189,15 @@ mod tests {
             "resumed everything but corporate: enforced as the policy says\n\
              PAUSED pool residential until 2026-11-29 03:30:00 +09:00 (in 30 minutes), by hanako: OPS-812: mail fails\n\
              \u{20} monitored only; `op25b resume` ends it before\n"
+        );
+        let answer = PauseAnswer {
+            pauses: vec![endless],
+            ..PauseAnswer::default()
+        };
+        assert_eq!(
+            text(&answer, now, &japan),
+            "PAUSED pool residential until it is resumed, since 2026-11-29 03:00:00 +09:00, by hanako: OPS-812: mail fails\n\
+             \u{20} monitored only; `op25b resume` ends it\n"
         );
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use tracing::{info, warn};
 
 use super::state::Daemon;
@@ -11,11 +11,21 @@ use crate::{
     enforcer::Enforcer,
     exemption,
     policy::{Pause, Pauses, Policy, PoolMode},
+    report::{how_to_resume, paused},
     store::{Actor, Operation, OperationKind},
 };
 
 /// How long a pause waits for the disk of the state directory. It is a brake: no disk keeps it from being enforced.
 const DISK_TIME: Duration = Duration::from_secs(2);
+
+/// How pauses come into force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// In the filter that runs, then with a generation of their own.
+    LiveFirst,
+    /// With a generation.
+    Load,
+}
 
 impl Daemon {
     /// Monitors pools, or everything, until the end of a pause.
@@ -27,7 +37,8 @@ impl Daemon {
     ) -> Result<PauseAnswer, Problem> {
         let now = Timestamp::now();
         let reason = exemption::reason(&request.reason).map_err(Problem::from)?;
-        let until = end(&request.lasts, now)?;
+        let lasts = request.lasts.as_deref();
+        let until = lasts.map(|lasts| end(lasts, now)).transpose()?;
         let mut warnings = checked(enforcer.policy(), &request.pools)?;
         let begun: Vec<Pause> = scopes(&request.pools)
             .map(|pool| Pause {
@@ -44,20 +55,21 @@ impl Daemon {
         for pause in &begun {
             pauses.begin(pause.clone());
         }
-        self.put_in_force(enforcer, pauses, &mut warnings).await?;
+        self.put_in_force(enforcer, pauses, Way::LiveFirst, &mut warnings)
+            .await?;
         for pause in begun {
             info!(
                 user = by.name,
                 uid = by.uid,
                 reason,
-                until = %until,
+                until = until.map(display),
                 "paused {}: what it would block passes, and is counted as monitored",
                 pause.what()
             );
             self.operations.note(Operation {
                 pool: pause.pool,
                 reason: Some(reason.clone()),
-                until: Some(until),
+                until,
                 ..Operation::now(OperationKind::Pause, by.clone())
             });
         }
@@ -98,7 +110,8 @@ impl Daemon {
             }
         }
         if !ended.is_empty() {
-            self.put_in_force(enforcer, pauses, &mut warnings).await?;
+            self.put_in_force(enforcer, pauses, Way::Load, &mut warnings)
+                .await?;
         }
         for pause in &ended {
             info!(
@@ -130,7 +143,8 @@ impl Daemon {
         let mut pauses = enforcer.pauses().clone();
         pauses.retain(|pause| !over.contains(pause));
         let mut warnings = Vec::new();
-        if let Err(problem) = self.put_in_force(enforcer, pauses, &mut warnings).await {
+        let ended = self.put_in_force(enforcer, pauses, Way::Load, &mut warnings);
+        if let Err(problem) = ended.await {
             warn!(
                 "pauses are over, and a clock that is set back would prolong them: {}",
                 problem.detail
@@ -142,7 +156,7 @@ impl Daemon {
                 user = pause.user,
                 uid = pause.uid,
                 reason = pause.reason,
-                until = %pause.until,
+                until = pause.until.map(display),
                 "the pause of {} is over: it is enforced as the policy says",
                 pause.what()
             );
@@ -155,14 +169,31 @@ impl Daemon {
         self.publish(enforcer);
     }
 
+    /// Logs the pauses that are in force, so that nobody takes a policy that was just loaded for one that blocks. Returns them in words.
+    pub(super) fn warn_of_pauses(enforcer: &Enforcer) -> Vec<String> {
+        let pauses = enforcer.pauses().in_force(Timestamp::now());
+        let lines = pauses.map(|pause| {
+            let line = format!(
+                "PAUSED {}: what it would block passes; {}",
+                paused(pause, &TimeZone::system()),
+                how_to_resume(pause)
+            );
+            warn!("{line}");
+            line
+        });
+        lines.collect()
+    }
+
     /// Keeps pauses for a later start, and enforces them instead of those before.
     async fn put_in_force(
         &mut self,
         enforcer: &mut Enforcer,
-        pauses: Pauses,
+        mut pauses: Pauses,
+        way: Way,
         warnings: &mut Vec<String>,
     ) -> Result<(), Problem> {
-        // First: a kernel that is lost with the power does not lose the pause as well.
+        pauses.revision = enforcer.pauses().revision + 1;
+        // First: neither a kernel that is lost with the power nor a daemon that ends before the generation is loaded loses the pause.
         self.keeper.keep_pauses(&pauses);
         if !self.keeper.settle_pauses(DISK_TIME).await {
             warnings.push(format!(
@@ -171,15 +202,20 @@ impl Daemon {
             ));
         }
         self.is_pausing = true;
-        let result = enforcer.set_pauses(pauses, self).await;
+        let result = match way {
+            Way::LiveFirst => enforcer.brake(pauses, self).await,
+            Way::Load => enforcer.set_pauses(pauses, self).await.map(|()| None),
+        };
         self.is_pausing = false;
         self.keeper.keep_pauses(enforcer.pauses());
-        result.map_err(|error| {
+        let warning = result.map_err(|error| {
             Problem::new(
                 ProblemKind::KernelRefused,
                 format!("nothing was changed: {error:#}; `op25b stop --detach` removes the filter"),
             )
-        })
+        })?;
+        warnings.extend(warning);
+        Ok(())
     }
 }
 
@@ -244,7 +280,7 @@ mod tests {
         assert_eq!(end("24h", now).unwrap(), at("2026-11-30T03:00:00Z"));
         let refused = end("25h", now).unwrap_err().detail;
         assert!(
-            refused.contains("24 hours at most") && refused.contains("mode: monitor"),
+            refused.contains("24 hours at most") && refused.contains("until it is resumed"),
             "{refused}"
         );
         for text in ["", "0m", "soon", "-5m", "2028-03-31"] {

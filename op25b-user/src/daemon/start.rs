@@ -188,6 +188,7 @@ impl Daemon {
                 .raise(FaultKind::PolicyRefused, refused.message());
         }
         daemon.operations.note_start(&daemon.options.policy);
+        Self::warn_of_pauses(&enforcer);
         // Also if nothing can be attached: the network, and with it an interface, may come up only after this service.
         service::ready(&daemon.publish(&enforcer));
         Ok(Some((daemon, enforcer)))

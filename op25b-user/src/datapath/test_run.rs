@@ -10,7 +10,7 @@ use super::{
     stats::Counters,
     sys::map::MapError,
 };
-use crate::policy::{Compiled, Role};
+use crate::policy::{Compiled, Dates, Role};
 
 /// What the program did with a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +79,11 @@ impl TestRunner {
     /// Sets the offset of the time of day from the boot-time clock, in nanoseconds, in the program's map.
     pub fn set_clock(&mut self, boot_to_unix: i64) -> Result<(), LoadError> {
         self.filter.set_clock(boot_to_unix)
+    }
+
+    /// Changes the dates of what is enforced, as a pause does while the program runs.
+    pub fn set_dates(&mut self, dates: &Dates) -> Result<(), LoadError> {
+        self.filter.set_dates(dates)
     }
 
     /// The packets counted so far by the program for interfaces of this role.

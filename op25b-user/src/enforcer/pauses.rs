@@ -1,11 +1,13 @@
-//! Pauses: pools that are only monitored for a while. A generation with the end of a pause as its pools' date of enforcement is
-//! loaded; its program ends the pause by itself, and another generation without the date follows then.
+//! Pauses: pools that are only monitored for a while. The end of a pause is its pools' date of enforcement: it is written to the maps
+//! of the program that runs, and a generation with it is loaded. The program ends the pause by itself, and another generation
+//! without the date follows then.
 
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use anyhow::Context as _;
 use jiff::Timestamp;
 use tracing::warn;
 
@@ -17,7 +19,7 @@ use super::{
 };
 use crate::{
     datapath::Description,
-    policy::{Pause, Pauses},
+    policy::{Dates, Pause, Pauses},
 };
 
 /// When the pauses were put in force, by the clock and by the time that passes.
@@ -37,7 +39,10 @@ impl PausedAt {
 
     /// Whether a pause is over at an instant after so much time. A clock that was set back meanwhile does not prolong it.
     fn is_over(self, pause: &Pause, now: Timestamp, passed: Duration) -> bool {
-        let lasts = pause.until.duration_since(self.clock);
+        let Some(until) = pause.until else {
+            return false;
+        };
+        let lasts = until.duration_since(self.clock);
         !pause.is_in_force(now) || Duration::try_from(lasts).is_ok_and(|lasts| lasts <= passed)
     }
 }
@@ -59,6 +64,46 @@ impl Enforcer {
     /// The pauses, of which some may have ended a moment ago.
     pub(crate) fn pauses(&self) -> &Pauses {
         &self.description.pauses
+    }
+
+    /// Has these pauses in force at once: in the filter that runs, before a generation with them is loaded. Returns a warning if
+    /// that generation cannot be loaded now. If it fails, nothing has changed.
+    pub(crate) async fn brake(
+        &mut self,
+        pauses: Pauses,
+        host: &mut impl Host,
+    ) -> anyhow::Result<Option<String>> {
+        let is_live = match self.set_dates(&pauses) {
+            Ok(()) => true,
+            Err(error) => {
+                warn!("the pause waits for a generation to be loaded: {error:#}");
+                false
+            }
+        };
+        match self.set_pauses(pauses, host).await {
+            Ok(()) => Ok(None),
+            Err(error) if is_live => {
+                self.has_live_dates = true;
+                let message = format!(
+                    "the filter that runs was changed for the pause, and a generation with it cannot be loaded: {error:#}; this is \
+                     retried every {RETRY:?}"
+                );
+                self.kernel_falls_behind(message.clone());
+                Ok(Some(message))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Has the filter that runs block from the dates on that these pauses make.
+    fn set_dates(&mut self, pauses: &Pauses) -> anyhow::Result<()> {
+        let dates = Dates::during(self.policy(), pauses);
+        let filter = self.datapath.filter().context("no filter is running")?;
+        filter.set_dates(&dates)?;
+        // Whatever is loaded from now on has them.
+        self.description.pauses = pauses.clone();
+        self.paused_at = PausedAt::now();
+        Ok(())
     }
 
     /// Has these pauses in force instead of those before. If it fails, nothing has changed.
@@ -113,7 +158,7 @@ mod tests {
             pool: None,
             except: Vec::new(),
             at: began,
-            until: at("2026-11-29T03:30:00Z"),
+            until: Some(at("2026-11-29T03:30:00Z")),
             uid: 0,
             user: "root".to_owned(),
             reason: "a test".to_owned(),
@@ -132,5 +177,10 @@ mod tests {
         assert!(!is_over("2026-11-29T02:00:00Z", minutes(29)), "it was set back");
         assert!(is_over("2026-11-29T02:01:00Z", minutes(30)), "it was set back");
         assert!(is_over("1970-01-01T00:00:00Z", minutes(1)), "it was lost");
+        let endless = Pause {
+            until: None,
+            ..pause.clone()
+        };
+        assert!(!paused_at.is_over(&endless, at("2099-01-01T00:00:00Z"), minutes(1_000_000)));
     }
 }

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     datapath::{Description, Filter, Interfaces, LoadedBy, Need, PinsError, Prediction, Target},
     fault::FaultKind,
-    policy::{self, Nat64, Policy},
+    policy::{self, Nat64, Pauses, Policy},
     store::Record,
 };
 
@@ -38,7 +38,7 @@ impl Enforcer {
         self.repair_pins();
         let pauses = self.description.pauses.clone();
         let mut ended = Vec::new();
-        if !pauses.is_empty() {
+        if pauses != Pauses::default() {
             let compiling = host.run_while_waiting(self, move || {
                 let ended = file.pause(pauses)?;
                 anyhow::Ok((file, ended))
@@ -197,6 +197,7 @@ impl Enforcer {
         change.to(self.datapath.filter());
         self.active_set = ActiveSet::new(policy, records, left_out, compiled_at);
         self.asker = None;
+        self.has_live_dates = false;
         self.retry_at = None;
         self.lagging.clear();
         self.active_set_is_stale = false;

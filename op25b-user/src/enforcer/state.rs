@@ -57,6 +57,8 @@ pub(crate) struct Enforcer {
     pub(super) enforced_revision: Revision,
     /// When the policy is to be loaded again for dates that were reached; `None` if none was since it was loaded.
     pub(super) hold_dates_at: Option<Instant>,
+    /// Whether the dates of the filter that runs were changed for pauses, which the active set does not know of.
+    pub(super) has_live_dates: bool,
     /// When the pauses were put in force.
     pub(super) paused_at: PausedAt,
     /// When the next attempt is due to load the policy without the pauses that are over.

@@ -28,17 +28,17 @@ pub(crate) use self::sample_destination::sample_destinations;
 pub(crate) use self::texts::{Digesting, PolicyFiles, Reading, combined};
 pub use self::{
     compile::{
-        CompileError, Compiled, MOST_ADDRESSES, RecordIndex, RecordedPrefixes, Rewritten, RuleChange, Rules,
-        TrieEntry, compile, compile_without_expired,
+        CompileError, Compiled, Dates, MOST_ADDRESSES, RecordIndex, RecordedPrefixes, Rewritten, RuleChange,
+        Rules, TrieEntry, compile, compile_without_expired,
     },
     diagnostics::{Code, Diagnostic, Location, Report, Severity},
     diff::{Delta, Diff, Item, Items},
     model::{
         Action, Block, DecidingPhase, EnforceFrom, Exemption, ExemptionLimits, FileNumber, Flow, Handling,
-        History, Inbound, Interface, List, Match, Mpls, Nat64, Nat64Prefix, NotNat64, Origin, Pause, Pauses,
-        Phase, Policy, Pool, PoolMode, Position, Positions, Prefix, Privacy, Prohibit, ReachedDate,
-        ReachedDates, Relay, Role, Rule, RuleDescription, Subscribers, Tunnel, Wait, Word, XdpMode,
-        exemption_id,
+        History, Inbound, Interface, List, Match, Mpls, Nat64, Nat64Prefix, NotNat64, Origin, Pause,
+        PauseEnd, Pauses, Phase, Policy, Pool, PoolMode, Position, Positions, Prefix, Privacy, Prohibit,
+        ReachedDate, ReachedDates, Relay, Role, Rule, RuleDescription, Subscribers, Tunnel, Wait, Word,
+        XdpMode, exemption_id,
     },
     parse::{
         KEYS, ListError, ListFiles, Loaded, NoLists, parse, parse_at, parse_bytes, parse_prefix,

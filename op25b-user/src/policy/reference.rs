@@ -191,7 +191,7 @@ fn is_in(prefixes: &[IpNet], address: IpAddr) -> bool {
 
 /// Whether the pool is enforced at all: it is neither in monitor mode nor paused.
 fn may_be_enforced(pool: &Pool, now: Timestamp) -> bool {
-    pool.mode == PoolMode::Enforce && pool.paused_until.is_none_or(|until| until <= now)
+    pool.mode == PoolMode::Enforce && pool.paused_until.is_none_or(|end| end.is_past(now))
 }
 
 /// Whether a phase that has begun has the destination.
@@ -208,7 +208,7 @@ fn is_enforced_towards(policy: &Policy, pool: usize, destination: IpAddr, now: T
 
 fn is_unlisted_dropped(policy: &Policy, now: Timestamp) -> bool {
     let block = &policy.block;
-    block.unlisted == Handling::Drop && block.unlisted_paused_until.is_none_or(|until| until <= now)
+    block.unlisted == Handling::Drop && block.unlisted_paused_until.is_none_or(|end| end.is_past(now))
 }
 
 /// The item with the longest prefix that contains the address.

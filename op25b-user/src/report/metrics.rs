@@ -241,12 +241,23 @@ impl Metrics {
                 .clone()
                 .map(|pool| (label("pool", &pool.name), i64::from(pool.is_paused()))),
         );
+        let during_pause = pools.filter(|pool| pool.is_paused());
         page.gauges(
             "pool_pause_end_timestamp_seconds",
-            "Unix time at which the pause of the pool ends by itself; no value while there is none",
-            pools.filter(|pool| pool.is_paused()).filter_map(|pool| {
+            "Unix time at which the pause of the pool ends by itself; no value while there is none, or for one that lasts until it is \
+             resumed",
+            during_pause.clone().filter_map(|pool| {
                 let until = pool.wanted?.until?;
                 Some((label("pool", &pool.name), until.as_second()))
+            }),
+        );
+        page.gauges(
+            "pool_pause_start_timestamp_seconds",
+            "Unix time at which the pause of the pool began; no value while there is none",
+            during_pause.filter_map(|pool| {
+                let mut pauses = self.status.pauses.iter();
+                let pause = pauses.find(|pause| pause.concerns(&pool.name))?;
+                Some((label("pool", &pool.name), pause.at.as_second()))
             }),
         );
     }
@@ -393,7 +404,7 @@ mod tests {
             policy_file: Some("/etc/op25b/policy.yaml".into()),
             pools: vec![
                 pool("homes", state(PoolWord::Enforce, None)),
-                pool("mobile", state(PoolWord::Monitor, Some(pause.until))),
+                pool("mobile", state(PoolWord::Monitor, pause.until)),
             ],
             pauses: vec![pause],
             ..Status::nothing()
@@ -405,6 +416,7 @@ mod tests {
         let expected = [
             "op25b_pauses 1",
             "op25b_pool_pause_end_timestamp_seconds{pool=\"mobile\"} 1795890600",
+            "op25b_pool_pause_start_timestamp_seconds{pool=\"mobile\"} 1795888800",
             "op25b_pool_paused{pool=\"homes\"} 0",
             "op25b_pool_paused{pool=\"mobile\"} 1",
         ];

@@ -29,7 +29,7 @@ pub(crate) use explained::{NO_FILTER, explained};
 pub(crate) use impact::impact;
 pub use impact::{Affected, Impact, PoolImpact};
 pub use metrics::Metrics;
-pub(crate) use paused::{paused, paused_until};
+pub(crate) use paused::{how_to_resume, pause_end, paused, paused_until};
 pub(crate) use pool_addresses::{PoolReport, pool_reports};
 pub use reload::{Confirmed, PolicyInForce, ReloadAnswer, ReloadResult, UnconfirmedReload, WentBack};
 pub use status::{

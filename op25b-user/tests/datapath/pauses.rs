@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use jiff::Timestamp;
-use op25b::policy::{Pause, Pauses};
+use op25b::policy::{Dates, Pause, PauseEnd, Pauses};
 
 use crate::{
     framing::after_five_tags,
@@ -23,7 +23,7 @@ pools:
 - { name: second, prefixes: [10.20.0.0/16] }
 ";
 
-fn pause(pool: Option<&str>, until: Timestamp) -> Pause {
+fn pause(pool: Option<&str>, until: Option<Timestamp>) -> Pause {
     Pause {
         pool: pool.map(str::to_owned),
         except: Vec::new(),
@@ -79,7 +79,7 @@ fn a_pause_stops_all_that_blocks_until_its_last_second_and_that_of_a_pool_nothin
     let half_an_hour = 1_801_000_000_000;
     for (pool, rest_is_paused) in [(None, true), (Some("first"), false)] {
         let mut pauses = Pauses::default();
-        pauses.begin(pause(pool, until));
+        pauses.begin(pause(pool, Some(until)));
         let mut policy = parse(POLICY);
         assert!(policy.pause(&pauses));
         assert!(!policy.pause(&pauses), "nothing changes");
@@ -90,11 +90,44 @@ fn a_pause_stops_all_that_blocks_until_its_last_second_and_that_of_a_pool_nothin
     }
     // But for a pool whose pause was ended.
     let mut pauses = Pauses::default();
-    pauses.begin(pause(None, until));
+    pauses.begin(pause(None, Some(until)));
     assert!(pauses.end_pool("first"));
     let mut policy = parse(POLICY);
     policy.pause(&pauses);
     let ends: Vec<_> = policy.pools.iter().map(|pool| pool.paused_until).collect();
-    assert_eq!(ends, [None, Some(until)]);
-    assert_eq!(policy.block.unlisted_paused_until, Some(until));
+    assert_eq!(ends, [None, Some(PauseEnd::At(until))]);
+    assert_eq!(policy.block.unlisted_paused_until, Some(PauseEnd::At(until)));
+}
+
+#[test]
+fn a_program_that_runs_is_paused_and_resumed_without_another_one() {
+    let policy = parse(POLICY);
+    let mut runner = runner_of(&policy);
+    check(&mut runner, &rows(false, false));
+    let real = op25b::datapath::clock::boot_to_unix().unwrap();
+    let until = Timestamp::from_second(Timestamp::now().as_second() + 1800).unwrap();
+    for (pool, end, rest_is_paused) in [
+        (Some("first"), Some(until), false),
+        (Some("first"), None, false),
+        (None, Some(until), true),
+        (None, None, true),
+    ] {
+        let mut pauses = Pauses::default();
+        pauses.begin(pause(pool, end));
+        runner.set_dates(&Dates::during(&policy, &pauses)).unwrap();
+        check(&mut runner, &rows(true, rest_is_paused));
+        // The maps say what those of the next generation say.
+        let mut next = policy.clone();
+        next.pause(&pauses);
+        assert_eq!(Dates::during(&policy, &pauses), Dates::during(&next, &pauses));
+        check(&mut runner_of(&next), &rows(true, rest_is_paused));
+        runner.set_clock(real + 1_801_000_000_000).unwrap();
+        let is_over = end.is_some();
+        check(&mut runner, &rows(!is_over, !is_over && rest_is_paused));
+        runner.set_clock(real).unwrap();
+    }
+    runner
+        .set_dates(&Dates::during(&policy, &Pauses::default()))
+        .unwrap();
+    check(&mut runner, &rows(false, false));
 }

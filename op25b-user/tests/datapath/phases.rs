@@ -1,7 +1,7 @@
 //! Towards which destinations a pool is enforced, and from when on, in the program itself.
 
 use jiff::Timestamp;
-use op25b::policy::EnforceFrom;
+use op25b::policy::{Dates, EnforceFrom, Pause, PauseEnd, Pauses};
 
 use crate::{
     framing::after_five_tags,
@@ -54,7 +54,7 @@ fn a_phase_begins_in_its_second_and_none_applies_during_a_pause() {
         at: begins,
         is_reached: false,
     });
-    policy.pools[1].paused_until = Some(resumes);
+    policy.pools[1].paused_until = Some(PauseEnd::At(resumes));
     let mut runner = runner_of(&policy);
     let real = op25b::datapath::clock::boot_to_unix().unwrap();
     let dated = ("the first phase", "198.51.100.9", "192.0.2.0");
@@ -71,6 +71,31 @@ fn a_phase_begins_in_its_second_and_none_applies_during_a_pause() {
         );
         check(&mut runner, &flows(&[dated, paused]));
     }
+}
+
+#[test]
+fn no_phase_of_a_program_that_runs_applies_during_a_pause_that_begins() {
+    let policy = parse(POLICY);
+    let mut runner = runner_of(&policy);
+    let flows_with = |first, second| {
+        flows(&[
+            ("the first phase", "198.51.100.9", "192.0.2.0", first),
+            ("another pool", "198.51.102.9", "203.0.113.25", second),
+        ])
+    };
+    check(&mut runner, &flows_with(blocked(0), blocked(1)));
+    let pause = Pause {
+        pool: Some("phased".to_owned()),
+        except: Vec::new(),
+        at: Timestamp::now(),
+        until: None,
+        uid: 0,
+        user: "root".to_owned(),
+        reason: "a test".to_owned(),
+    };
+    let pauses = Pauses::from(vec![pause]);
+    runner.set_dates(&Dates::during(&policy, &pauses)).unwrap();
+    check(&mut runner, &flows_with(monitored(0), blocked(1)));
 }
 
 #[test]

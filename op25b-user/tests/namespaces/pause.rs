@@ -100,7 +100,10 @@ fn a_pause_outlives_its_daemon_and_is_ended_by_the_program_or_by_resume() {
     assert_eq!(outcome(&scene, &servers), Outcome::Silence);
     let loaded = loaded_at(&scene);
 
-    let answer = words(&scene, &["pause", "--reason", "OPS-812: mail fails"]);
+    let answer = words(
+        &scene,
+        &["pause", "--for", "30m", "--reason", "OPS-812: mail fails"],
+    );
     assert!(answer.starts_with("PAUSED everything until 20"), "{answer}");
     assert!(
         answer.contains("(in 30 minutes), by root: OPS-812: mail fails\n"),
@@ -201,7 +204,8 @@ fn refused_and_recorded(scene: &Scene, servers: &Servers, state: &Path) {
     eventually("the end of the last one is recorded", || {
         recorded()[0].detail.as_deref() == Some("the pause was over")
     });
-    assert_eq!(fs::read_to_string(state.join("pauses.json")).unwrap(), "[]\n");
+    let kept: Value = serde_json::from_slice(&fs::read(state.join("pauses.json")).unwrap()).unwrap();
+    assert_eq!(kept["pauses"], json!([]));
     let recorded: Vec<_> = recorded()
         .into_iter()
         .map(|one| (one.what, one.by.name, one.pool, one.reason.unwrap()))

@@ -7,12 +7,14 @@ use std::{
 };
 
 use jiff::{Timestamp, tz::TimeZone};
-use op25b::policy::{self, Compiled, Flow, Nat64Prefix, Policy, Rule, TrieEntry, reference};
+use op25b::policy::{self, Compiled, Flow, Handling, Nat64Prefix, Policy, Rule, TrieEntry, reference};
 use op25b_common::{
     Reason, TableRoot, Verdict,
     keys::DestinationKey,
     lpm::{STEPS_V4, STEPS_V6},
-    values::{Class, DestinationEntry, NEVER, NO_DESTINATIONS, NO_PHASES, NO_RULE, Phases, UnixSeconds},
+    values::{
+        Class, DestinationEntry, NEVER, NO_CLASS, NO_DESTINATIONS, NO_PHASES, NO_RULE, Phases, UnixSeconds,
+    },
 };
 use proptest::prelude::*;
 
@@ -106,10 +108,10 @@ fn as_the_kernel(compiled: &Compiled, flow: &Flow, now: Timestamp) -> reference:
         rule,
     };
     if pool.is_none() && exemption.is_none() {
-        let verdict = if holds(compiled.unlisted_dropped_from) {
-            Verdict::Pass
-        } else {
+        let verdict = if is_unlisted_dropped(compiled, now) {
             Verdict::Drop
+        } else {
+            Verdict::Pass
         };
         return decision(verdict, Reason::NotPooled, None);
     }
@@ -138,6 +140,12 @@ fn as_the_kernel(compiled: &Compiled, flow: &Flow, now: Timestamp) -> reference:
     }
 }
 
+/// Whether a source in no pool is blocked, as in the program's own source.
+fn is_unlisted_dropped(compiled: &Compiled, now: Timestamp) -> bool {
+    let from = compiled.classes[NO_CLASS as usize].enforce_from;
+    compiled.unlisted == Handling::Drop && from != NEVER && now.as_second() >= i64::from(from)
+}
+
 /// The program's steps for TCP that hides its ports, as in its own source.
 fn as_the_kernel_hidden(compiled: &Compiled, source: Option<IpAddr>, now: Timestamp) -> reference::Expected {
     let holds = |until: UnixSeconds| until == NEVER || now.as_second() < i64::from(until);
@@ -149,8 +157,11 @@ fn as_the_kernel_hidden(compiled: &Compiled, source: Option<IpAddr>, now: Timest
         Some(class) if class.pool != NO_RULE => {
             !holds(class.enforce_from) || begun_phases(compiled, &class, now).is_some()
         }
-        Some(class) => !holds(compiled.unlisted_dropped_from) && !holds(class.until),
-        None => !holds(compiled.unlisted_dropped_from) || !holds(compiled.enforced_from),
+        Some(class) => is_unlisted_dropped(compiled, now) && !holds(class.until),
+        None => {
+            let any_pool = compiled.phases[NO_PHASES as usize].from;
+            is_unlisted_dropped(compiled, now) || !holds(any_pool)
+        }
     };
     reference::Expected {
         verdict: if is_denied && compiled.drop_uninspectable {

@@ -29,8 +29,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "frames with five tags are dropped before any pool is enforced",
         "verdict/decide.rs",
-        "is_enforced(maps::ENFORCED_FROM.load())",
-        "is_enforced(ALWAYS_PAST)",
+        "|| is_any_pool_enforced());",
+        "|| is_enforced(ALWAYS_PAST));",
     ),
     mutant(
         "frames with five tags are not counted",
@@ -287,26 +287,26 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "phases apply during a pause",
         "verdict/decide.rs",
-        ".filter(|phases| is_enforced(phases.from))",
+        ".filter(|phases| is_enforced(current(&phases.from)))",
         "",
     ),
     mutant(
         "what hides its ports passes until its pool is enforced towards every destination",
         "verdict/decide.rs",
-        "(is_enforced(class.enforce_from) || begun_phases(class).is_some())",
-        "is_enforced(class.enforce_from)",
+        "(is_enforced(current(&class.enforce_from)) || begun_phases(class).is_some())",
+        "is_enforced(current(&class.enforce_from))",
     ),
     mutant(
         "a packet without a source is no unlisted one's",
         "verdict/decide.rs",
-        "(is_unlisted_dropped(false) || is_enforced(",
-        "(is_enforced(",
+        "(is_unlisted_dropped(false) || is_any_pool_enforced())",
+        "is_any_pool_enforced()",
     ),
     mutant(
         "what unlisted addresses receive from the Internet is dropped",
         "verdict/decide.rs",
-        "!from_uplink && is_enforced(maps::UNLISTED_DROPPED_FROM",
-        "(from_uplink || !from_uplink) && is_enforced(maps::UNLISTED_DROPPED_FROM",
+        "    !from_uplink\n        && maps::DROP_UNLISTED",
+        "    (from_uplink || !from_uplink)\n        && maps::DROP_UNLISTED",
     ),
     mutant(
         "an exemption holds once it has expired",

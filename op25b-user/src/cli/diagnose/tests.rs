@@ -512,7 +512,7 @@ fn a_pause_is_ended_by_resume_and_not_by_an_edit_of_the_policy() {
     ] {
         let reason = if rule.is_some() { "monitored" } else { "not_pooled" };
         let explained = Explained {
-            until: Some(pause.until),
+            until: pause.until,
             pause: Some(pause),
             ..explained("pass", reason, rule)
         };

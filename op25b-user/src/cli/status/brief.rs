@@ -5,10 +5,7 @@ use std::fmt::Write as _;
 use jiff::tz::TimeZone;
 
 use super::{headline::headline, tables::why_not};
-use crate::{
-    report::{InterfaceReport, InterfaceState, Status},
-    time::show,
-};
+use crate::report::{InterfaceReport, InterfaceState, Status, pause_end};
 
 /// One line for each interface of the policy: its name, its state, its role, its XDP mode and program with the pauses that are in
 /// force, or why it has none. Without any interface, the headline.
@@ -22,8 +19,8 @@ pub(super) fn text(status: &Status, zone: &TimeZone) -> String {
     let pauses = status.pauses.iter();
     let pauses: String = pauses
         .flat_map(|pause| {
-            let until = show::instant(pause.until, zone);
-            ["; PAUSED ".to_owned(), pause.what(), " until ".to_owned(), until]
+            let end = pause_end(pause, zone);
+            ["; PAUSED ".to_owned(), pause.what(), " ".to_owned(), end]
         })
         .collect();
     let mut text = String::new();

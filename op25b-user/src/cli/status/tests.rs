@@ -201,7 +201,7 @@ fn paused() -> Status {
     let pause = Pause::fake(None);
     let until = PoolState {
         mode: PoolWord::Monitor,
-        until: Some(pause.until),
+        until: pause.until,
     };
     let mut mobile = pool("モバイル", until);
     mobile.enforce_from = None;
@@ -236,6 +236,32 @@ fn a_pause_is_shown_where_it_holds_and_with_what_ends_it() {
     eth1             ENFORCED   subscriber native     program 217; PAUSED everything until 2026-11-29 03:30:00 +09:00
     eth2             ENFORCED   subscriber native     program 217; PAUSED everything until 2026-11-29 03:30:00 +09:00
     ");
+}
+
+#[test]
+fn a_pause_without_an_end_is_shown_with_its_beginning_and_with_what_ends_it() {
+    let mut status = paused();
+    status.pauses[0].until = None;
+    status.pools.truncate(1);
+    status.pools[0].wanted = Some(PoolState {
+        mode: PoolWord::Monitor,
+        until: None,
+    });
+    status.pools[0].actual = status.pools[0].wanted;
+    let text = text(&status, &zone(), Some(80));
+    let lines: Vec<_> = text.lines().skip(5).take(7).collect();
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    paused      everything until it is resumed, since 2026-11-29 03:00:00 +09:00
+                by 花子: OPS-812: メールが届かない; `op25b resume` ends it
+    interface  role        wanted  actual  program  since
+    eth1       subscriber  auto    native  217      2026-11-25 13:39:47 +09:00
+    eth2       subscriber  auto    native  217      2026-11-25 13:39:47 +09:00
+    pool      wanted            actual   prefixes
+    モバイル  monitor (paused)  monitor  2
+    ");
+    let brief = brief::text(&status, &zone());
+    let end = "; PAUSED everything until it is resumed, since 2026-11-29 03:00:00 +09:00";
+    assert!(brief.contains(end), "{brief}");
 }
 
 #[test]

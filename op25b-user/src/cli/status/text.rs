@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     datapath::LoadedBy,
-    report::{FileReport, FileState, InterfaceReport, LastReload, Status, paused},
+    report::{FileReport, FileState, InterfaceReport, LastReload, Status, how_to_resume, paused},
 };
 
 /// How many of the daemon's newest warnings are shown.
@@ -95,7 +95,7 @@ fn policy(lines: &mut Lines<'_>, status: &Status) {
     }
     for pause in &status.pauses {
         let paused = paused(pause, lines.zone());
-        lines.labelled("paused", format_args!("{paused}; `op25b resume` ends it before"));
+        lines.labelled("paused", format_args!("{paused}; {}", how_to_resume(pause)));
     }
     if let Some(back) = &status.went_back {
         let at = lines.shown(back.at);

@@ -11,7 +11,7 @@ use crate::{
         pinned_elsewhere, pinned_programs,
     },
     policy::Pause,
-    time::show,
+    report::pause_end,
 };
 
 /// A filter that is pinned, or that there is none.
@@ -101,9 +101,13 @@ impl Remaining {
                 );
                 let paused = pauses.iter().map(|pause| {
                     format!(
-                        "  but {} is PAUSED until {}, and is enforced again then",
+                        "  but {} is PAUSED {}{}",
                         pause.what(),
-                        show::instant(pause.until, time_zone)
+                        pause_end(pause, time_zone),
+                        match pause.until {
+                            Some(_) => ", and is enforced again then",
+                            None => "; `op25b resume` ends it once a daemon runs",
+                        }
                     )
                 });
                 std::iter::once(filter).chain(paused).collect()
@@ -132,7 +136,7 @@ mod tests {
                 pool: None,
                 except: Vec::new(),
                 at: "2026-11-28T18:00:00Z".parse().unwrap(),
-                until: "2026-11-28T18:30:00Z".parse().unwrap(),
+                until: "2026-11-28T18:30:00Z".parse().ok(),
                 uid: 0,
                 user: "root".to_owned(),
                 reason: "a test".to_owned(),
@@ -144,6 +148,20 @@ mod tests {
                 "the filter STILL ENFORCES on eth1, eth2; `op25b stop --detach` removes it",
                 "  but everything is PAUSED until 2026-11-28 18:30:00 +00:00, and is enforced again then",
             ]
+        );
+        let Remaining::Enforces { mut pauses, .. } = enforces else {
+            unreachable!()
+        };
+        pauses[0].until = None;
+        let endless = Remaining::Enforces {
+            interfaces: vec!["eth1".to_owned()],
+            namespace: None,
+            pauses,
+        };
+        assert_eq!(
+            lines(&endless)[1],
+            "  but everything is PAUSED until it is resumed, since 2026-11-28 18:00:00 +00:00; `op25b resume` ends it once a daemon \
+             runs"
         );
         let elsewhere = Remaining::Enforces {
             interfaces: vec!["eth1".to_owned()],

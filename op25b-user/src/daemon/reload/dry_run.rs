@@ -53,7 +53,7 @@ impl Daemon {
         let pauses = enforcer.pauses().in_force(Timestamp::now());
         answer.warnings.extend(pauses.map(|pause| {
             let told = paused(pause, &TimeZone::system());
-            format!("PAUSED {told}; nobody becomes blocked before that, and the impact is that of the time after it")
+            format!("PAUSED {told}; nobody becomes blocked before it ends, and the impact is that of the time after it")
         }));
         // Also of a policy that is refused for an interface.
         match self.impact(enforcer, policy.clone(), since).await {

@@ -149,6 +149,7 @@ impl Daemon {
         };
         answer.warnings.extend(warnings);
         answer.warnings.extend(self.unfiltered_warnings(enforcer));
+        answer.warnings.extend(Self::warn_of_pauses(enforcer));
         if confirm_within.is_some() && waiting.is_none() {
             answer.warnings.push(
                 "this is the policy that is confirmed already: it waits for no confirmation".to_owned(),

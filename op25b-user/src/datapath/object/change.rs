@@ -4,7 +4,10 @@ use op25b_common::names::{DESTINATIONS_V4, DESTINATIONS_V6};
 use thiserror::Error;
 
 use super::{error::LoadError, filter::Filter, maps};
-use crate::{lpm::TablesFull, policy::RuleChange};
+use crate::{
+    lpm::TablesFull,
+    policy::{Dates, RuleChange},
+};
 
 /// Why a filter could not be changed.
 #[derive(Debug, Error)]
@@ -47,6 +50,14 @@ impl Filter {
         for (written, part) in change.tables.iter().enumerate() {
             part.write(&mut prefixes).map_err(full(written))?;
         }
+        Ok(())
+    }
+
+    /// Changes when what the policy blocks is blocked from on. Every packet meets a date of before or a new one.
+    pub fn set_dates(&mut self, dates: &Dates) -> Result<(), LoadError> {
+        let (ebpf, tables) = self.parts_mut();
+        let (memory, _) = tables.open(ebpf)?;
+        memory.set_dates(dates);
         Ok(())
     }
 }

@@ -11,7 +11,10 @@ use std::{
 use aya::maps::{Array, Map, MapData};
 use ipnet::IpNet;
 use jiff::Timestamp;
-use op25b_common::{names::DESCRIPTION, values::DescriptionChunk};
+use op25b_common::{
+    names::DESCRIPTION,
+    values::{DescriptionChunk, UnixSeconds},
+};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use utoipa::ToSchema;
@@ -62,7 +65,7 @@ pub struct Description {
     #[serde(default)]
     pub unlisted: Option<String>,
     /// The pauses. The program ends them by itself: those whose end is past are over.
-    #[serde(default)]
+    #[serde(flatten)]
     pub pauses: Pauses,
     /// The prefixes of each of them.
     #[serde(default)]
@@ -192,12 +195,12 @@ impl Description {
         self.loaded_by.as_ref().map_or(self.loaded_at, |by| by.at)
     }
 
-    /// Until when sources in no pool pass that the policy has dropped: the end of a pause of everything.
+    /// Until when sources in no pool pass that the policy has dropped, as the program represents it: the end of a pause of everything.
     #[must_use]
-    pub fn unlisted_paused_until(&self) -> Option<Timestamp> {
+    pub fn unlisted_paused_until(&self) -> Option<UnixSeconds> {
         let is_dropped = self.unlisted.as_deref() == Some(Handling::Drop.name());
         let pause = self.pauses.of_everything().filter(|_| is_dropped);
-        pause.map(|pause| pause.until)
+        pause.map(|pause| pause.end().unix_seconds())
     }
 }
 

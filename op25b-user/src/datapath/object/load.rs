@@ -14,10 +14,10 @@ use op25b_common::{
     keys::{AddressV4, AddressV6},
     names::{
         ACTION, ANSWER_BURST, ANSWER_INTERVAL, BLOCK_INBOUND, BLOCKED_PORT_COUNT, BLOCKED_PORTS, CLASSES,
-        CLOCK, DESCRIPTION, DESTINATIONS_V4, DESTINATIONS_V6, DROP_UNINSPECTABLE, ENFORCED_FROM, LOG_LEVEL,
+        CLOCK, DESCRIPTION, DESTINATIONS_V4, DESTINATIONS_V6, DROP_UNINSPECTABLE, DROP_UNLISTED, LOG_LEVEL,
         MATCH_NEW, MPLS, PAGES, PATHS, PHASES, ROOTS, ROUTER_V4, ROUTER_V6, SPARSE, SUBSCRIBER_BITS,
-        SUBSCRIBER_PROGRAM, SUBSCRIBERS_V4, SUBSCRIBERS_V6, TRACE, TUNNELS, TUNNELS_BY_IF,
-        UNLISTED_DROPPED_FROM, UPLINK_PROGRAM, VLAN_TPIDS,
+        SUBSCRIBER_PROGRAM, SUBSCRIBERS_V4, SUBSCRIBERS_V6, TRACE, TUNNELS, TUNNELS_BY_IF, UPLINK_PROGRAM,
+        VLAN_TPIDS,
     },
     values::SubscriberBlock,
 };
@@ -38,7 +38,7 @@ use crate::{
             possible_cpus::{CpusError, possible_cpus},
         },
     },
-    policy::{Compiled, Prohibit, Role},
+    policy::{Compiled, Handling, Prohibit, Role},
 };
 
 /// The program, compiled by the build script; aligned as the ELF parser requires.
@@ -194,6 +194,7 @@ fn create(
     }
     let port_count = max_entries(compiled.blocked_ports.len().min(MAX_BLOCKED_PORTS));
     let drop_uninspectable = u8::from(compiled.drop_uninspectable);
+    let drop_unlisted = u8::from(compiled.unlisted == Handling::Drop);
     let match_new = u8::from(compiled.match_new);
     let block_inbound = u8::from(compiled.block_inbound);
     let action = compiled.action as u8;
@@ -217,8 +218,7 @@ fn create(
         .override_global(BLOCKED_PORTS, &ports[..], true)
         .override_global(BLOCKED_PORT_COUNT, &port_count, true)
         .override_global(DROP_UNINSPECTABLE, &drop_uninspectable, true)
-        .override_global(UNLISTED_DROPPED_FROM, &compiled.unlisted_dropped_from, true)
-        .override_global(ENFORCED_FROM, &compiled.enforced_from, true)
+        .override_global(DROP_UNLISTED, &drop_unlisted, true)
         .override_global(MATCH_NEW, &match_new, true)
         .override_global(BLOCK_INBOUND, &block_inbound, true)
         .override_global(ACTION, &action, true)

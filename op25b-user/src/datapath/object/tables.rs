@@ -1,18 +1,23 @@
 //! The tables of a filter's policy mapped into memory, to change single entries while the program reads them.
 
-use std::{cell::UnsafeCell, slice, sync::atomic::AtomicU32};
+use std::{
+    cell::UnsafeCell,
+    slice,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use aya::Ebpf;
 use memmap2::MmapRaw;
 use op25b_common::{
-    names::{CLASSES, PAGES, PATHS, ROOTS, SPARSE},
-    values::Class,
+    names::{CLASSES, PAGES, PATHS, PHASES, ROOTS, SPARSE},
+    values::{Class, NO_PHASES, Phases, UnixSeconds},
 };
 
 use super::{error::LoadError, maps};
 use crate::{
     datapath::sys::{map::MapError, mapping},
     lpm::{LiveTables, Regions, TablesFull, Usage},
+    policy::Dates,
 };
 
 /// The tables, and how much of them is used.
@@ -46,6 +51,7 @@ pub(super) struct Memory {
     bitmap_nodes: MmapRaw,
     paths: MmapRaw,
     classes: MmapRaw,
+    phases: MmapRaw,
 }
 
 impl Memory {
@@ -60,6 +66,7 @@ impl Memory {
             bitmap_nodes: map(SPARSE)?,
             paths: map(PATHS)?,
             classes: map(CLASSES)?,
+            phases: map(PHASES)?,
         })
     }
 
@@ -96,6 +103,43 @@ impl Memory {
         }
         Ok(())
     }
+
+    /// Writes when what the policy blocks is blocked from on, one aligned word each.
+    pub(super) fn set_dates(&self, dates: &Dates) {
+        // SAFETY: as for the regions.
+        let (classes, phases) = unsafe {
+            (
+                values::<UnsafeCell<Class>>(&self.classes),
+                values::<UnsafeCell<Phases>>(&self.phases),
+            )
+        };
+        let set_phases = |number: u32, from| {
+            if let Some(phases) = phases.get(number as usize) {
+                // SAFETY: the pointer is valid, and of a field.
+                set(unsafe { &raw mut (*phases.get()).from }, from);
+            }
+        };
+        set_phases(NO_PHASES, dates.of_any_pool());
+        for (number, cell) in (0..).zip(classes) {
+            // SAFETY: this process alone writes, and in one thread.
+            let class = unsafe { *cell.get() };
+            let Some((from, of_phases)) = dates.of_class(number, &class) else {
+                continue;
+            };
+            // SAFETY: the pointer is valid, and of a field.
+            set(unsafe { &raw mut (*cell.get()).enforce_from }, from);
+            if let Some((number, from)) = of_phases {
+                set_phases(number, from);
+            }
+        }
+    }
+}
+
+/// Writes a date that the program may read meanwhile.
+fn set(place: *mut UnixSeconds, date: UnixSeconds) {
+    // SAFETY: callers pass a field of a mapped value, which is aligned, and which nothing but atomics and the kernel access while
+    // this does.
+    unsafe { AtomicU32::from_ptr(place) }.store(date, Ordering::Relaxed);
 }
 
 /// A mapping's values.

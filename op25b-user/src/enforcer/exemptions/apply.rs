@@ -69,7 +69,8 @@ impl Enforcer {
         change: ChangeKind,
         host: &mut impl Host,
     ) -> Result<Pending, Refusal> {
-        if records.len() <= MOST_LIVE_CHANGES {
+        // The classes of live changes would have the dates that the policy was loaded with.
+        if records.len() <= MOST_LIVE_CHANGES && !self.has_live_dates {
             match self.active_set.stage(records) {
                 Ok(staged) => return Ok(Pending::Live(staged)),
                 // The sets of earlier changes are in the maps as well: without them it may fit.

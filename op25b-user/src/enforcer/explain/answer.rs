@@ -15,7 +15,7 @@ use crate::{
         ask::{Asker, Point},
         probe::Packet,
     },
-    policy::{DecidingPhase, Flow, Pause, Role},
+    policy::{DecidingPhase, Flow, Pause, PoolMode, Role},
 };
 
 /// What happens to a packet at an interface.
@@ -101,17 +101,22 @@ impl Answer {
         let matched = names.rule(decision, &flow, class.as_ref());
         let description = names.description();
         let (from, phase) = enforced_from(asker, decision, class.as_ref(), remote, description)?;
-        let until = from.filter(|_| decision.verdict == Verdict::Pass);
-        let until = until.filter(|until| ![ALWAYS_PAST, NEVER].contains(until));
         let is_unlisted = role == Role::Subscriber && decision.reason == Reason::NotPooled;
-        let (until, pool) = if is_unlisted && decision.verdict == Verdict::Pass {
+        let (from, pool) = if is_unlisted {
             (description.unlisted_paused_until(), None)
         } else {
-            let until = until.and_then(|until| Timestamp::from_second(until.into()).ok());
-            (until, matched.as_ref().map(|rule| rule.name.as_str()))
+            (from, matched.as_ref().map(|rule| rule.name.as_str()))
         };
-        let now = Timestamp::now();
-        let pause = until.and_then(|until| description.pauses.cause(pool, until, now));
+        let from = from.filter(|_| decision.verdict == Verdict::Pass);
+        // What the policy never blocks is not paused.
+        let is_never = pool.is_some_and(|pool| is_monitored(description, pool))
+            || phase.is_some_and(|phase| phase.number.is_none());
+        let cause = |from| description.pauses.cause(pool, from, Timestamp::now());
+        let pause = from
+            .and_then(cause)
+            .filter(|pause| pause.until.is_some() || !is_never);
+        let until = from.filter(|until| ![ALWAYS_PAST, NEVER].contains(until));
+        let until = until.and_then(|until| Timestamp::from_second(until.into()).ok());
         Ok(Self {
             verdict: decision.verdict,
             role: Some(role),
@@ -124,6 +129,12 @@ impl Answer {
             other_program: None,
         })
     }
+}
+
+/// Whether a pool is in monitor mode.
+fn is_monitored(description: &Description, pool: &str) -> bool {
+    let mut pools = description.pools.iter();
+    pools.any(|one| one.name == pool && one.mode == PoolMode::Monitor.name())
 }
 
 /// From when on the pool of a decision is enforced for the packet, and which of its phases decides; none if no pool decided.

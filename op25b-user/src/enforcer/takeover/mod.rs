@@ -173,8 +173,10 @@ impl Takeover {
         let mut pauses = mem::take(&mut file.pauses);
         if let Some(before) = self.datapath.description()? {
             file.hold(&before.reached)?;
-            // What the state directory has may be older.
-            pauses = before.pauses;
+            // What the state directory has may be older, or later: a pause is kept there before it is loaded.
+            if before.pauses.revision >= pauses.revision {
+                pauses = before.pauses;
+            }
         }
         let now = Timestamp::now();
         pauses.retain(|pause| pause.is_in_force(now));
@@ -218,6 +220,7 @@ impl Takeover {
             lagging: BTreeSet::new(),
             active_set_is_stale: false,
             hold_dates_at: None,
+            has_live_dates: false,
             paused_at: PausedAt::now(),
             end_pauses_at: None,
             link_histories: LinkHistories::new(),

@@ -5,7 +5,7 @@ use op25b_common::{
     TableRoot,
     framing::MPLS_HERE,
     keys::{AddressV4, AddressV6, DestinationKey},
-    values::{Class, DestinationEntry, NEVER, Phases, RuleIndex, UnixSeconds},
+    values::{Class, DestinationEntry, NO_CLASS, Phases, RuleIndex},
 };
 
 use super::{
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     lpm::{AddressFamily, Bits, Leaf, TableSet},
-    policy::model::{Action, Handling, Inbound, Interface, Match, Mpls, Policy, Pool, Prohibit, Relay},
+    policy::model::{Action, Handling, Inbound, Interface, Match, Mpls, Policy, Prohibit, Relay},
 };
 
 /// What the program for a policy reads.
@@ -29,10 +29,8 @@ pub struct Compiled {
     pub blocked_ports: Vec<u16>,
     /// Whether TCP from a pool whose ports cannot be read is dropped.
     pub drop_uninspectable: bool,
-    /// The time from which blocked ports from a source in no pool are dropped, as in [`Class::enforce_from`].
-    pub unlisted_dropped_from: UnixSeconds,
-    /// The earliest time from which a pool is enforced towards any destination, as in [`Class::enforce_from`].
-    pub enforced_from: UnixSeconds,
+    /// What happens to blocked ports from a source in no pool, from the date of class [`NO_CLASS`] on.
+    pub unlisted: Handling,
     /// Whether only segments that open a connection are blocked.
     pub match_new: bool,
     /// Whether connections from the Internet to blocked ports are blocked.
@@ -128,16 +126,12 @@ fn compile_at(policy: &Policy, expired_at: Option<Timestamp>) -> Result<Compiled
         tables.fill(relays, &relay_leaves(policy, family))?;
     }
     check_size(tables.bytes() + size_of_val(&classes.all[..]))?;
+    // Once all are numbered: a class with the same content has this number.
+    classes.all[NO_CLASS as usize].enforce_from = policy.block.unlisted_dropped_from();
     Ok(Compiled {
         blocked_ports: policy.block.ports.clone(),
         drop_uninspectable: policy.block.uninspectable == Handling::Drop,
-        unlisted_dropped_from: policy.block.unlisted_dropped_from(),
-        enforced_from: policy
-            .pools
-            .iter()
-            .map(Pool::first_enforced_from)
-            .min()
-            .unwrap_or(NEVER),
+        unlisted: policy.block.unlisted,
         match_new: policy.block.match_ == Match::New,
         block_inbound: policy.block.inbound == Inbound::Block,
         action: policy.block.action,

@@ -2,6 +2,7 @@
 
 mod classes;
 mod compiled;
+mod dates;
 mod entry;
 mod error;
 mod merge;
@@ -12,6 +13,7 @@ mod sources;
 
 pub use self::{
     compiled::{Compiled, compile, compile_without_expired},
+    dates::Dates,
     entry::TrieEntry,
     error::CompileError,
     record_index::{MOST_ADDRESSES, RecordIndex, RecordedPrefixes},

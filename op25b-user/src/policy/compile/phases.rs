@@ -1,14 +1,14 @@
 //! The phases of pools: towards which destinations a pool is enforced before it is towards all.
 
 use ipnet::IpNet;
-use op25b_common::values::{NEVER, NO_DESTINATIONS, NO_PHASES, Phases, RuleIndex, UnixSeconds};
+use op25b_common::values::{NO_DESTINATIONS, NO_PHASES, Phases, RuleIndex, UnixSeconds};
 
 use super::{error::CompileError, merge::DestinationSets};
 use crate::policy::model::{Policy, Pool};
 
 /// The phases of a policy's pools.
 pub(crate) struct PoolPhases {
-    /// By number; number 0 stands for none.
+    /// By number; number 0 stands for none, and has when any pool is enforced from on.
     pub(crate) all: Vec<Phases>,
     /// The number of each pool's.
     of_pools: Vec<u32>,
@@ -17,12 +17,12 @@ pub(crate) struct PoolPhases {
 impl PoolPhases {
     /// Adds the destinations of phases to `sets`.
     pub(crate) fn of(policy: &Policy, sets: &mut DestinationSets) -> Result<Self, CompileError> {
-        const NONE: Phases = Phases {
-            from: NEVER,
+        let none = Phases {
+            from: policy.first_enforced_from(),
             destinations: NO_DESTINATIONS,
         };
         let mut phases = Self {
-            all: vec![NONE],
+            all: vec![none],
             of_pools: Vec::with_capacity(policy.pools.len()),
         };
         for pool in &policy.pools {

@@ -19,7 +19,7 @@ pub use self::{
     history::History,
     limits::ExemptionLimits,
     nat64::{Nat64, Nat64Prefix, NotNat64},
-    pause::{Pause, Pauses},
+    pause::{Pause, PauseEnd, Pauses},
     phase::{DecidingPhase, EnforceFrom, Phase},
     policy::{Block, Interface, Policy, Pool, Prohibit, Relay, Remember, Subscribers},
     position::{FileNumber, List, Position, Prefix},

@@ -1,11 +1,14 @@
-//! Pauses: pools, or all that blocks, that are only monitored until an instant, without a change of the policy.
+//! Pauses: pools, or all that blocks, that are only monitored for a while, without a change of the policy.
 
 use jiff::{SignedDuration, Timestamp};
+use op25b_common::values::{NEVER, UnixSeconds};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Policy, Pool};
-/// A pause. The program itself ends it at its last second, whether or not a daemon runs.
+use super::{Policy, Pool, phase::unix_seconds};
+
+/// A pause. The program itself ends it at its last second, whether or not a daemon runs; one without an end lasts until it is
+/// resumed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Pause {
     /// The pool; none if everything that blocks is paused: all pools, also those that a reload adds, sources in no pool, and
@@ -18,9 +21,10 @@ pub struct Pause {
     /// When it began.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// When it ends by itself, in whole seconds.
-    #[schema(value_type = String, format = DateTime)]
-    pub until: Timestamp,
+    /// When it ends by itself, in whole seconds; null if it lasts until it is resumed.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub until: Option<Timestamp>,
     /// The number of the user who paused.
     pub uid: u32,
     /// That user's name; the number if the system has none.
@@ -29,19 +33,57 @@ pub struct Pause {
     pub reason: String,
 }
 
+/// When a pause ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PauseEnd {
+    /// By itself, at an instant.
+    At(Timestamp),
+    /// When it is resumed.
+    Resume,
+}
+
+impl PauseEnd {
+    /// Whether it is past.
+    #[must_use]
+    pub fn is_past(self, now: Timestamp) -> bool {
+        matches!(self, Self::At(end) if end <= now)
+    }
+
+    /// The same as the program represents it.
+    #[must_use]
+    pub fn unix_seconds(self) -> UnixSeconds {
+        match self {
+            Self::At(end) => unix_seconds(end),
+            Self::Resume => NEVER,
+        }
+    }
+}
+
 /// The pauses, at most one of everything and one of each pool.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Pauses(Vec<Pause>);
+pub struct Pauses {
+    /// How often they were changed: of two records of them that with the larger number is the later one.
+    #[serde(default, rename = "pauses_revision")]
+    pub revision: u64,
+    #[serde(default, rename = "pauses")]
+    list: Vec<Pause>,
+}
 
 impl Pause {
-    /// The longest pause. A brake that is forgotten does not outlive the day.
+    /// The longest pause that ends by itself: its end is not one that nobody remembers.
     pub const LONGEST: SignedDuration = SignedDuration::from_hours(24);
 
     /// Whether it is in force. One that would end later than any pause may was made under another clock, and counts as ended.
     #[must_use]
     pub fn is_in_force(&self, now: Timestamp) -> bool {
-        self.until > now && self.until.duration_since(now) <= Self::LONGEST
+        self.until
+            .is_none_or(|until| until > now && until.duration_since(now) <= Self::LONGEST)
+    }
+
+    /// When it ends.
+    #[must_use]
+    pub fn end(&self) -> PauseEnd {
+        self.until.map_or(PauseEnd::Resume, PauseEnd::At)
     }
 
     /// Whether it is a pause of a pool.
@@ -72,7 +114,7 @@ impl Pause {
             pool: pool.map(str::to_owned),
             except: Vec::new(),
             at: "2026-11-28T18:00:00Z".parse().unwrap(),
-            until: "2026-11-28T18:30:00Z".parse().unwrap(),
+            until: "2026-11-28T18:30:00Z".parse().ok(),
             uid: 1000,
             user: "花子".to_owned(),
             reason: "OPS-812:\nメールが届かない".to_owned(),
@@ -80,54 +122,60 @@ impl Pause {
     }
 }
 
+impl From<Vec<Pause>> for Pauses {
+    fn from(list: Vec<Pause>) -> Self {
+        Self { revision: 0, list }
+    }
+}
+
 impl Pauses {
     /// The pauses, that of everything first.
     pub fn iter(&self) -> impl Iterator<Item = &Pause> {
-        self.0.iter()
+        self.list.iter()
     }
 
     /// Those that are in force at an instant.
     pub fn in_force(&self, now: Timestamp) -> impl Iterator<Item = &Pause> {
-        self.0.iter().filter(move |pause| pause.is_in_force(now))
+        self.list.iter().filter(move |pause| pause.is_in_force(now))
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
     }
 
     /// The pause of a pool that lasts longest.
     #[must_use]
     pub fn of_pool(&self, pool: &str) -> Option<&Pause> {
-        let concern = self.0.iter().filter(|pause| pause.concerns(pool));
-        concern.max_by_key(|pause| pause.until)
+        let concern = self.list.iter().filter(|pause| pause.concerns(pool));
+        concern.max_by_key(|pause| pause.end())
     }
 
-    /// The pause that is why a pool or, without one, a source in no pool is only monitored, if it is in force and ends when that does.
+    /// The pause that is why a pool or, without one, a source in no pool is only monitored until then, as the program represents it,
+    /// if it is in force and ends when that does.
     #[must_use]
-    pub fn cause(&self, pool: Option<&str>, until: Timestamp, now: Timestamp) -> Option<&Pause> {
+    pub fn cause(&self, pool: Option<&str>, until: UnixSeconds, now: Timestamp) -> Option<&Pause> {
         let pause = pool.map_or_else(|| self.of_everything(), |pool| self.of_pool(pool));
-        // The program knows no fractions of seconds.
-        pause.filter(|pause| pause.is_in_force(now) && pause.until.as_second() == until.as_second())
+        pause.filter(|pause| pause.is_in_force(now) && pause.end().unix_seconds() == until)
     }
 
     /// The pause of everything.
     #[must_use]
     pub fn of_everything(&self) -> Option<&Pause> {
-        self.0.iter().find(|pause| pause.pool.is_none())
+        self.list.iter().find(|pause| pause.pool.is_none())
     }
 
     /// Adds a pause instead of the one before for the same pool. One of everything replaces those of single pools.
     pub fn begin(&mut self, pause: Pause) {
         match &pause.pool {
             None => {
-                self.0.clear();
-                self.0.push(pause);
+                self.list.clear();
+                self.list.push(pause);
             }
             Some(pool) => {
                 self.end_pool(pool);
-                self.0.push(pause);
+                self.list.push(pause);
             }
         }
     }
@@ -135,9 +183,9 @@ impl Pauses {
     /// Ends all pauses of a pool; whether there was one.
     pub fn end_pool(&mut self, pool: &str) -> bool {
         let was_paused = self.of_pool(pool).is_some();
-        self.0.retain(|pause| pause.pool.as_deref() != Some(pool));
+        self.list.retain(|pause| pause.pool.as_deref() != Some(pool));
         if was_paused {
-            for pause in self.0.iter_mut().filter(|pause| pause.concerns(pool)) {
+            for pause in self.list.iter_mut().filter(|pause| pause.concerns(pool)) {
                 pause.except.push(pool.to_owned());
             }
         }
@@ -146,8 +194,8 @@ impl Pauses {
 
     /// Keeps those that hold; returns the others.
     pub fn retain(&mut self, holds: impl Fn(&Pause) -> bool) -> Vec<Pause> {
-        let (kept, others) = std::mem::take(&mut self.0).into_iter().partition(holds);
-        self.0 = kept;
+        let (kept, others) = std::mem::take(&mut self.list).into_iter().partition(holds);
+        self.list = kept;
         others
     }
 }
@@ -157,7 +205,7 @@ impl<'a> IntoIterator for &'a Pauses {
     type IntoIter = std::slice::Iter<'a, Pause>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
+        self.list.iter()
     }
 }
 
@@ -165,9 +213,9 @@ impl Policy {
     /// Has exactly these pauses in force; whether that changes anything.
     pub fn pause(&mut self, pauses: &Pauses) -> bool {
         let before = (self.block.unlisted_paused_until, paused_until(&self.pools));
-        self.block.unlisted_paused_until = pauses.of_everything().map(|pause| pause.until);
+        self.block.unlisted_paused_until = pauses.of_everything().map(Pause::end);
         for pool in &mut self.pools {
-            pool.paused_until = pauses.of_pool(&pool.name).map(|pause| pause.until);
+            pool.paused_until = pauses.of_pool(&pool.name).map(Pause::end);
         }
         before != (self.block.unlisted_paused_until, paused_until(&self.pools))
     }
@@ -182,7 +230,7 @@ impl Policy {
     }
 }
 
-fn paused_until(pools: &[Pool]) -> Vec<Option<Timestamp>> {
+fn paused_until(pools: &[Pool]) -> Vec<Option<PauseEnd>> {
     pools.iter().map(|pool| pool.paused_until).collect()
 }
 
@@ -199,7 +247,7 @@ mod tests {
             pool: pool.map(str::to_owned),
             except: Vec::new(),
             at: at("2026-11-29T03:00:00Z"),
-            until: at(until),
+            until: Some(at(until)),
             uid: 1000,
             user: "hanako".to_owned(),
             reason: "corporate mail fails".to_owned(),
@@ -207,7 +255,7 @@ mod tests {
     }
 
     fn ends(pauses: &Pauses, pool: &str) -> Option<String> {
-        pauses.of_pool(pool).map(|pause| pause.until.to_string())
+        pauses.of_pool(pool).map(|pause| pause.until.unwrap().to_string())
     }
 
     #[test]
@@ -246,7 +294,7 @@ mod tests {
         pauses.begin(pause(Some("a"), end));
         let now = at("2026-11-29T03:10:00Z");
         let user = |pool, until, now| {
-            let cause = pauses.cause(pool, at(until), now);
+            let cause = pauses.cause(pool, unix_seconds(at(until)), now);
             cause.map(|pause| pause.user.as_str())
         };
         assert_eq!(user(Some("a"), end, now), Some("hanako"));
@@ -255,8 +303,40 @@ mod tests {
         assert_eq!(user(None, end, now), None, "a source in no pool");
         assert_eq!(user(Some("a"), end, at(end)), None, "it is over");
         pauses.begin(pause(None, end));
-        let of_everything = pauses.cause(None, at(end), now);
+        let of_everything = pauses.cause(None, unix_seconds(at(end)), now);
         assert_eq!(of_everything.unwrap().user, "hanako");
+    }
+
+    #[test]
+    fn a_pause_without_an_end_lasts_until_it_is_resumed_and_longer_than_any_other() {
+        let mut pauses = Pauses::default();
+        pauses.begin(pause(None, "2026-11-29T03:30:00Z"));
+        let endless = Pause {
+            until: None,
+            ..pause(Some("a"), "2026-11-29T03:30:00Z")
+        };
+        pauses.begin(endless);
+        let later = at("2099-01-01T00:00:00Z");
+        let in_force: Vec<_> = pauses.in_force(later).map(Pause::what).collect();
+        assert_eq!(in_force, ["pool a"]);
+        assert_eq!(pauses.of_pool("a").unwrap().end(), PauseEnd::Resume);
+        let cause = |until| pauses.cause(Some("a"), until, later).map(Pause::what);
+        assert_eq!(cause(NEVER).as_deref(), Some("pool a"));
+        assert_eq!(cause(7), None);
+        assert!(pauses.end_pool("a"));
+        assert_eq!(pauses.in_force(later).count(), 0);
+    }
+
+    #[test]
+    fn pauses_are_written_with_their_revision_and_those_of_an_earlier_version_are_read() {
+        let end = "2026-11-29T03:30:00Z";
+        let mut pauses = Pauses::from(vec![pause(None, end)]);
+        let earlier = serde_json::json!({ "pauses": [pause(None, end)] });
+        assert_eq!(serde_json::from_value::<Pauses>(earlier).unwrap(), pauses);
+        pauses.revision = 7;
+        let written = serde_json::to_value(&pauses).unwrap();
+        assert_eq!(written["pauses_revision"], 7);
+        assert_eq!(serde_json::from_value::<Pauses>(written).unwrap(), pauses);
     }
 
     #[test]

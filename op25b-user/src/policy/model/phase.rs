@@ -7,7 +7,13 @@ use op25b_common::values::{ALWAYS_PAST, NEVER, UnixSeconds};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{nat64::Nat64, policy::Pool, position::Prefix, word::PoolMode};
+use super::{
+    nat64::Nat64,
+    pause::PauseEnd,
+    policy::{Policy, Pool},
+    position::Prefix,
+    word::PoolMode,
+};
 
 /// A phase of a pool's roll-out. What the phases before it enforce stays enforced.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,18 +78,35 @@ impl Phase {
     }
 }
 
+impl Policy {
+    /// When any pool is enforced from on, towards any destination, as the program represents it.
+    #[must_use]
+    pub fn first_enforced_from(&self) -> UnixSeconds {
+        let pools = self.pools.iter();
+        pools.map(Pool::first_enforced_from).min().unwrap_or(NEVER)
+    }
+}
+
 impl Pool {
     /// When enforcement towards every destination begins, as the program represents it: [`ALWAYS_PAST`] for a pool that is
     /// enforced, [`NEVER`] for one that is only monitored.
     #[must_use]
     pub fn enforced_from(&self) -> UnixSeconds {
-        self.unless_paused(self.first(Phase::is_everywhere))
+        self.dates(self.paused_until).0
     }
 
     /// When enforcement towards any destination at all begins.
     #[must_use]
     pub fn first_enforced_from(&self) -> UnixSeconds {
-        self.unless_paused(self.first(|_| true))
+        self.dates(self.paused_until).1
+    }
+
+    /// Both if the pool is paused until then.
+    #[must_use]
+    pub fn dates(&self, paused_until: Option<PauseEnd>) -> (UnixSeconds, UnixSeconds) {
+        let paused = paused_until.map_or(ALWAYS_PAST, PauseEnd::unix_seconds);
+        let everywhere = self.first(Phase::is_everywhere).max(paused);
+        (everywhere, self.first(|_| true).max(paused))
     }
 
     /// The phases that begin before the pool is enforced towards every destination, each with its place and its beginning, as if
@@ -128,10 +151,6 @@ impl Pool {
         }
         let phases = self.phases.iter().filter(|phase| of(phase));
         phases.map(Phase::begins).min().unwrap_or(NEVER)
-    }
-
-    fn unless_paused(&self, from: UnixSeconds) -> UnixSeconds {
-        from.max(self.paused_until.map_or(ALWAYS_PAST, unix_seconds))
     }
 }
 

@@ -6,7 +6,6 @@ use std::{
     ops::RangeInclusive,
 };
 
-use jiff::Timestamp;
 use op25b_common::values::{ALWAYS_PAST, NEVER, UnixSeconds};
 
 use super::{
@@ -14,7 +13,8 @@ use super::{
     history::History,
     limits::ExemptionLimits,
     nat64::Nat64,
-    phase::{Phase, unix_seconds},
+    pause::PauseEnd,
+    phase::Phase,
     position::{List, Position, Prefix},
     privacy::Privacy,
     reached::ReachedDates,
@@ -94,7 +94,7 @@ pub struct Block {
     /// What happens to blocked ports from a source in no pool.
     pub unlisted: Handling,
     /// Until when they pass, whatever the policy file says.
-    pub unlisted_paused_until: Option<Timestamp>,
+    pub unlisted_paused_until: Option<PauseEnd>,
     /// What happens to connections from the Internet to subscribers' blocked ports.
     pub inbound: Inbound,
     /// `EtherType`s of VLAN tags besides the usual ones, at most [`op25b_common::framing::MAX_VLAN_TPIDS`].
@@ -196,7 +196,7 @@ pub struct Pool {
     /// every destination.
     pub phases: Vec<Phase>,
     /// Until when it is only monitored, whatever the policy file says.
-    pub paused_until: Option<Timestamp>,
+    pub paused_until: Option<PauseEnd>,
     /// Its position in the file.
     pub at: Position,
 }
@@ -239,9 +239,15 @@ impl Block {
     /// When blocked ports from sources in no pool are dropped from on, as the program represents it.
     #[must_use]
     pub fn unlisted_dropped_from(&self) -> UnixSeconds {
+        self.unlisted_dropped_during(self.unlisted_paused_until)
+    }
+
+    /// The same if everything is paused until then.
+    #[must_use]
+    pub fn unlisted_dropped_during(&self, paused_until: Option<PauseEnd>) -> UnixSeconds {
         match self.unlisted {
             Handling::Pass => NEVER,
-            Handling::Drop => self.unlisted_paused_until.map_or(ALWAYS_PAST, unix_seconds),
+            Handling::Drop => paused_until.map_or(ALWAYS_PAST, PauseEnd::unix_seconds),
         }
     }
 }

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use op25b_common::{
     TableRoot,
     lpm::{STEPS_V4, STEPS_V6},
-    values::{ALWAYS_PAST, Class, NEVER, NO_PHASES, NO_RULE, RuleIndex, UnixSeconds},
+    values::{ALWAYS_PAST, Class, NEVER, NO_CLASS, NO_PHASES, NO_RULE, RuleIndex, UnixSeconds},
 };
 use serde::Serialize;
 use thiserror::Error;
@@ -30,7 +30,7 @@ use self::{
 use super::{
     characters,
     compile::Compiled,
-    model::{Phase, Policy, Pool, PoolMode},
+    model::{Handling, PauseEnd, Phase, Policy, Pool, PoolMode},
 };
 use crate::lpm::AddressFamily;
 
@@ -85,6 +85,7 @@ pub fn prove(policy: &Policy, compiled: &Compiled, at: Timestamp) -> Result<Proo
         at,
         sets,
     };
+    prover.dates()?;
     for family in [AddressFamily::V4, AddressFamily::V6] {
         proof.sources += prover.sources(family)?;
         proof.relays += relays::prove(policy, compiled, family)?;
@@ -102,6 +103,35 @@ struct Prover<'a> {
 }
 
 impl Prover<'_> {
+    /// Compares what applies to packets without a class: when sources in no pool are blocked from on, and when any pool is enforced.
+    fn dates(&self) -> Result<(), Difference> {
+        let wrong = |tables: &str, policy: &str| {
+            let everywhere = (0, u128::MAX);
+            Err(difference(
+                "sources",
+                AddressFamily::V6,
+                everywhere,
+                tables,
+                policy,
+            ))
+        };
+        if self.compiled.unlisted != self.policy.block.unlisted {
+            return wrong(
+                "those in no pool have another treatment",
+                "they have that of `unlisted`",
+            );
+        }
+        let pools = self.policy.pools.iter();
+        let first = pools.map(Early::any).min().unwrap_or(NEVER);
+        match self.compiled.phases.get(NO_PHASES as usize) {
+            Some(none) if none.from == first => Ok(()),
+            _ => wrong(
+                "the first pool is enforced from another date on",
+                &shown_time(first),
+            ),
+        }
+    }
+
     /// Compares one family's table; returns the number of ranges.
     fn sources(&mut self, family: AddressFamily) -> Result<u64, Difference> {
         let (policy, compiled) = (self.policy, self.compiled);
@@ -114,7 +144,6 @@ impl Prover<'_> {
             outer.with(span, *item)
         });
         compiled.tables.walk(root, steps, &mut |first, last, class| {
-            let class = class.and_then(|class| compiled.classes.get(class as usize));
             along(&mut expected, first, last, |range, around| {
                 self.source(family, range, class, around)
             })
@@ -127,13 +156,14 @@ impl Prover<'_> {
         &mut self,
         family: AddressFamily,
         range: (u128, u128),
-        class: Option<&Class>,
+        number: Option<u32>,
         around: &Around,
     ) -> Result<(), Difference> {
+        let class = number.and_then(|number| self.compiled.classes.get(number as usize));
         let wrong = |tables: &dyn fmt::Display, policy: &dyn fmt::Display| {
             Err(difference("sources", family, range, tables, policy))
         };
-        let expected = Said::by_policy(self.policy, around);
+        let expected = Said::by_policy(self.policy, around, number);
         let Some(class) = class else {
             return wrong(&"there is no class", &expected.shown(self.policy));
         };
@@ -298,13 +328,31 @@ impl Early {
             phases.map(Phase::begins).min()
         };
         let everywhere = begins(true).unwrap_or(NEVER);
-        let paused = pool.paused_until.map_or(0, |until| until.as_second().max(0));
-        let paused = u32::try_from(paused).unwrap_or(NEVER);
+        let paused = paused_until(pool.paused_until);
         let first = begins(false).filter(|first| *first < everywhere);
         Self {
             first: first.map(|first| first.max(paused)),
             everywhere,
         }
+    }
+
+    /// When a pool is enforced from on, towards any destination.
+    fn any(pool: &Pool) -> UnixSeconds {
+        let early = Self::of(pool);
+        let everywhere = match pool.mode {
+            PoolMode::Monitor => NEVER,
+            PoolMode::Enforce => early.everywhere.max(paused_until(pool.paused_until)),
+        };
+        early.first.map_or(everywhere, |first| first.min(everywhere))
+    }
+}
+
+/// Until when nothing is blocked, as the program represents it.
+fn paused_until(end: Option<PauseEnd>) -> UnixSeconds {
+    match end {
+        None => ALWAYS_PAST,
+        Some(PauseEnd::At(end)) => u32::try_from(end.as_second().max(0)).unwrap_or(NEVER),
+        Some(PauseEnd::Resume) => NEVER,
     }
 }
 
@@ -318,12 +366,20 @@ struct Said {
 }
 
 impl Said {
-    fn by_policy(policy: &Policy, around: &Around) -> Self {
+    fn by_policy(policy: &Policy, around: &Around, number: Option<u32>) -> Self {
         let pool = around.pool();
+        // The class of those that have none has the date for all sources in no pool.
+        let unlisted = match policy.block.unlisted {
+            Handling::Drop if number == Some(NO_CLASS) => paused_until(policy.block.unlisted_paused_until),
+            _ => NEVER,
+        };
         let (until, exemption) = around.everywhere();
         Self {
             pool,
-            enforce_from: policy.pools.get(pool as usize).map_or(NEVER, Pool::enforced_from),
+            enforce_from: policy
+                .pools
+                .get(pool as usize)
+                .map_or(unlisted, Pool::enforced_from),
             until,
             exemption,
         }

@@ -1,10 +1,15 @@
 //! The proof holds for what the compiler makes, and finds every single change of it.
 
 use jiff::{Timestamp, tz::TimeZone};
-use op25b_common::lpm::{Entry, Target};
+use op25b_common::{
+    lpm::{Entry, Target},
+    values::{NO_CLASS, NO_PHASES},
+};
 
 use super::{Difference, Proof, prove};
-use crate::policy::{Compiled, Policy, compile, compile_without_expired, parse_at};
+use crate::policy::{
+    Compiled, Handling, Pause, PauseEnd, Pauses, Policy, compile, compile_without_expired, parse_at,
+};
 
 const POLICY: &str = "\
 version: 1
@@ -132,7 +137,7 @@ fn every_change_of_a_pools_phases_is_found_and_a_pause_is_one() {
         proof(&policy, &changed).expect_err(&format!("field {field}"));
     }
     let cafes = policy.pools.len() - 1;
-    policy.pools[cafes].paused_until = Some(at("2072-01-01T00:00:00Z"));
+    policy.pools[cafes].paused_until = Some(PauseEnd::At(at("2072-01-01T00:00:00Z")));
     proof(&policy, &compiled).expect_err("it is paused");
     let paused = compile(&policy).unwrap();
     proof(&policy, &paused).unwrap();
@@ -144,6 +149,38 @@ fn every_change_of_a_pools_phases_is_found_and_a_pause_is_one() {
     proof(&policy, &paused).unwrap();
     policy.pools[cafes].phases[0].only_to.truncate(1);
     proof(&policy, &paused).expect_err("one destination less");
+}
+
+#[test]
+fn the_dates_of_what_has_no_class_are_proven() {
+    for unlisted in [Handling::Pass, Handling::Drop] {
+        let mut policy = policy();
+        policy.block.unlisted = unlisted;
+        let compiled = compile(&policy).unwrap();
+        proof(&policy, &compiled).unwrap();
+        let changes: [&dyn Fn(&mut Compiled); 3] = [
+            &|changed| changed.classes[NO_CLASS as usize].enforce_from ^= 1,
+            &|changed| changed.phases[NO_PHASES as usize].from ^= 1,
+            &|changed| {
+                changed.unlisted = match changed.unlisted {
+                    Handling::Pass => Handling::Drop,
+                    Handling::Drop => Handling::Pass,
+                }
+            },
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            let mut other = compiled.clone();
+            change(&mut other);
+            proof(&policy, &other).expect_err(&format!("change {number}"));
+        }
+        let everything = Pause {
+            until: None,
+            ..Pause::fake(None)
+        };
+        policy.pause(&Pauses::from(vec![everything]));
+        proof(&policy, &compiled).expect_err("it is paused");
+        proof(&policy, &compile(&policy).unwrap()).unwrap();
+    }
 }
 
 #[test]

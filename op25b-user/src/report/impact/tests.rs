@@ -95,7 +95,7 @@ fn a_pool_that_is_paused_before_and_after_blocks_nobody() {
         pool: None,
         except: Vec::new(),
         at: now,
-        until: now + SignedDuration::from_hours(1),
+        until: Some(now + SignedDuration::from_hours(1)),
         uid: 0,
         user: "root".to_owned(),
         reason: "corporate mail fails".to_owned(),

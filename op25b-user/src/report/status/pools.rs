@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::{
     datapath::{Description, PoolStart, PoolStarts, PoolSummary},
-    policy::{Pause, PoolMode, ReachedDates},
+    policy::{Pause, PauseEnd, PoolMode, ReachedDates},
 };
 
 /// A pool.
@@ -126,19 +126,19 @@ impl PoolState {
         Self::at(now, everywhere, some.map(|phase| Some(date(phase.from))))
     }
 
-    /// The same during a pause, which ends by itself.
+    /// The same during a pause.
     fn paused(self, pause: Option<&Pause>, now: Timestamp) -> Self {
         match pause.filter(|pause| pause.is_in_force(now)) {
-            Some(pause)
-                if self.mode != PoolWord::Monitor || self.until.is_some_and(|until| until < pause.until) =>
-            {
-                Self {
-                    mode: PoolWord::Monitor,
-                    until: Some(pause.until),
-                }
-            }
+            Some(pause) if self.mode != PoolWord::Monitor || self.ends_before(pause.end()) => Self {
+                mode: PoolWord::Monitor,
+                until: pause.until,
+            },
             _ => self,
         }
+    }
+
+    fn ends_before(self, end: PauseEnd) -> bool {
+        self.until.is_some_and(|until| PauseEnd::At(until) < end)
     }
 
     /// What the program does.
@@ -191,14 +191,16 @@ impl PoolStatus {
 }
 
 impl PoolStatus {
-    /// Whether a pool that the policy enforces now is monitored for a while: its date, if it has one, is not the reason.
+    /// Whether a pool that the policy enforces now is monitored for a while: neither its mode nor its date, if it has one, is the
+    /// reason.
     #[must_use]
     pub fn is_paused(&self) -> bool {
         let dates = self.phases.iter().map(|phase| phase.from);
         let dates: Vec<Timestamp> = dates.chain([self.enforce_from]).flatten().collect();
         let is_date = |until: Timestamp| dates.iter().any(|date| date.as_second() == until.as_second());
         let is_monitored = |state: PoolState| {
-            state.mode == PoolWord::Monitor && state.until.is_some_and(|until| !is_date(until))
+            let has_no_end = self.mode == PoolMode::Enforce.name();
+            state.mode == PoolWord::Monitor && state.until.map_or(has_no_end, |until| !is_date(until))
         };
         self.wanted.is_some_and(is_monitored)
     }
@@ -292,7 +294,7 @@ mod tests {
             pool: None,
             except: Vec::new(),
             at: at(NOW),
-            until: at("2026-11-28T12:30:00Z"),
+            until: Some(at("2026-11-28T12:30:00Z")),
             uid: 0,
             user: "root".to_owned(),
             reason: "a test".to_owned(),
@@ -312,6 +314,27 @@ mod tests {
             assert_eq!(paused(monitored(Some(&date)), NOW), monitored(Some(&until)));
         }
         assert_eq!(PoolState::enforced().paused(None, at(NOW)), PoolState::enforced());
+        let endless = Pause { until: None, ..pause };
+        let later = at("2099-01-01T00:00:00Z");
+        let state = monitored(Some("2098-01-01T00:00:00Z")).paused(Some(&endless), later);
+        assert_eq!(state, monitored(None), "its date passes");
+        for (mode, is_paused) in [("enforce", true), ("monitor", false)] {
+            let pool = PoolStatus {
+                name: "homes".to_owned(),
+                mode: mode.to_owned(),
+                prefixes: 1,
+                remembered: true,
+                enforce_from: None,
+                phases: Vec::new(),
+                wanted: Some(
+                    PoolState::wanted(&wanted_pool(mode, None), &ReachedDates::default(), later)
+                        .paused(Some(&endless), later),
+                ),
+                actual: None,
+            };
+            assert_eq!(pool.wanted, Some(monitored(None)));
+            assert_eq!(pool.is_paused(), is_paused, "{mode}");
+        }
     }
 
     #[test]

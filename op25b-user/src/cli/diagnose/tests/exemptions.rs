@@ -85,7 +85,7 @@ fn what_blocks_an_exempt_customer_includes_its_pool() {
     let paused = PoolStatus {
         wanted: Some(PoolState {
             mode: PoolWord::Monitor,
-            until: Some(pause.until),
+            until: pause.until,
         }),
         ..status(PoolWord::Monitor)
     };

@@ -295,18 +295,18 @@ impl ShownDecision {
             format!("{phase}{}", from.unwrap_or_default())
         });
         match (&self.pause, self.until) {
-            (Some(pause), Some(_)) if self.rule.is_none() => {
+            (Some(pause), _) if self.rule.is_none() => {
                 let paused = paused_until(pause, zone);
                 Some(format!("pass, not `unlisted: drop` (paused {paused})"))
             }
-            (Some(pause), Some(_)) => Some(format!("monitor (paused {})", paused_until(pause, zone))),
+            (Some(pause), _) => Some(format!("monitor (paused {})", paused_until(pause, zone))),
             (None, Some(until)) => {
                 let phase = self.phase.map(|phase| format!(": {phase}"));
                 let until = show::minute(until, zone);
                 Some(format!("monitor until {until}{}", phase.unwrap_or_default()))
             }
-            (_, None) if self.verdict == Verdict::Pass.name() => Some(format!("monitor: {}", phase?)),
-            (_, None) => Some(format!("enforce: {}", phase?)),
+            (None, None) if self.verdict == Verdict::Pass.name() => Some(format!("monitor: {}", phase?)),
+            (None, None) => Some(format!("enforce: {}", phase?)),
         }
     }
 }

@@ -184,7 +184,7 @@ fn what_passes_during_a_pause_is_told_with_the_pause() {
     let monitored = Explained {
         verdict: "pass".into(),
         reason: "monitored".into(),
-        until: Some(pause.until),
+        until: pause.until,
         pause: Some(pause),
         phase: None,
         ..blocked()
@@ -223,7 +223,7 @@ fn what_passes_during_a_pause_is_told_with_the_pause() {
     let unlisted = Explained {
         reason: "not_pooled".into(),
         rule: None,
-        until: Some(pause.until),
+        until: pause.until,
         pause: Some(pause),
         phase: None,
         ..Explained::fake("192.0.2.1", "pass", "not_pooled")

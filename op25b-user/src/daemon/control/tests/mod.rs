@@ -296,7 +296,8 @@ async fn daemon(mut requests: mpsc::Receiver<Request>, note: mpsc::UnboundedSend
             }
             Request::Pause { pause, answer, .. } => {
                 let _ = answer.send(Ok(PauseAnswer::default()));
-                format!("pause {:?} for {}: {}", pause.pools, pause.lasts, pause.reason)
+                let lasts = pause.lasts.as_deref().unwrap_or("ever");
+                format!("pause {:?} for {lasts}: {}", pause.pools, pause.reason)
             }
             Request::Resume { resume, answer, .. } => {
                 let _ = answer.send(Ok(PauseAnswer::default()));

@@ -183,7 +183,7 @@ async fn what_changes_something_is_asked_of_the_daemon() {
         (
             "/v1/pause",
             r#"{"reason": "OPS-812"}"#,
-            "pause [] for 30m: OPS-812",
+            "pause [] for ever: OPS-812",
         ),
         (
             "/v1/pause",
