@@ -46,6 +46,8 @@ kinds! {
     ClockBehind = "clock_behind",
     /// There is no control socket.
     ControlSocket = "control_socket",
+    /// Metrics are not served over TCP as the policy wants it.
+    MetricsServer = "metrics_server",
     /// Frames arrive on an interface, and nearly none of them is IP.
     NoIpSeen = "no_ip_seen",
     /// The filter ends with the daemon.

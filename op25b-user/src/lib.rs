@@ -4,7 +4,8 @@
 //! [`datapath`] loads, attaches and reads the XDP program, without YAML; [`exemption`] is the type of an exemption's terms,
 //! [`store`] keeps those that were added at run time; [`session`] says who had which address and when; [`fault`] is what lasts and an operator must see, [`recent_warnings`] what was
 //! logged last; `enforcer` is what is enforced now, and every change of it; [`time`] reads and shows times and durations;
-//! [`daemon`] is the event loop over it, with the control socket, whose bodies are in [`api`]; [`report`] reads what a filter
+//! [`daemon`] is the event loop over it, with the control socket, whose bodies are in [`api`]; [`metrics_server`] is the process
+//! that serves metrics over TCP; [`report`] reads what a filter
 //! does; [`schema`] names JSON documents; [`cli`] is the command line.
 
 pub mod api;
@@ -16,7 +17,9 @@ pub mod datapath;
 mod enforcer;
 pub mod exemption;
 pub mod fault;
+mod http_server;
 pub mod lpm;
+pub mod metrics_server;
 pub mod policy;
 pub mod recent_warnings;
 pub mod report;

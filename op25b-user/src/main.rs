@@ -5,10 +5,14 @@ use std::process::ExitCode;
 use op25b::{
     cli::{self, Invocation},
     daemon::HeldSignals,
+    metrics_server,
 };
 
 fn main() -> ExitCode {
     if let Some(code) = cli::complete() {
+        return code;
+    }
+    if let Some(code) = metrics_server::serve_if_asked() {
         return code;
     }
     // Before anything else, for `run`: until it has handlers, a signal would end it.

@@ -18,6 +18,7 @@ mod history;
 mod host;
 mod keeper;
 mod metrics;
+mod metrics_server;
 mod operations;
 mod options;
 mod pauses;

@@ -20,6 +20,7 @@ impl Daemon {
     pub(super) fn publish(&mut self, enforcer: &Enforcer) -> String {
         let report = self.report(enforcer);
         let status = self.announce(&report, enforcer);
+        self.metrics_server.follow(enforcer);
         let description = enforcer.description();
         self.control.publish(View {
             report,

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    sync::mpsc,
+    time::{Interval, MissedTickBehavior, interval},
+};
 use tracing::{error, info, warn};
 
 use super::{
@@ -11,10 +14,17 @@ use super::{
     clock::{self, Clock},
     control::{self, Control, OpenReader},
     dates::{Dates, Moment},
-    events::{packet_log::PacketLog, questions::Questions, scrapes::Scrapes, signals::Signals, watch::Watch},
+    events::{
+        packet_log::PacketLog,
+        questions::Questions,
+        scrapes::{Scrape, Scrapes},
+        signals::Signals,
+        watch::Watch,
+    },
     framing::FramingWatch,
     history::HistoryThread,
     keeper::{Keeper, PolicyText},
+    metrics_server::MetricsServer,
     operations::{Operations, WriteOperation},
     options::Options,
     policy_source::{RefusedFile, ReloadAtStart, StartPolicy},
@@ -33,8 +43,8 @@ use crate::{
 
 /// How many threads may be at work at once beside the event loop: one that loads a policy, one that writes to the store, one
 /// that records operations there, one that backs it up, one that writes to the state directory, one that does so for an answer, one
-/// that compares a refused policy file, and those of the control socket; so none waits for another kind.
-pub(crate) const THREADS: usize = 7 + control::THREADS;
+/// that compares a refused policy file, one that reads certificates, and those of the control socket; so none waits for another kind.
+pub(crate) const THREADS: usize = 8 + control::THREADS;
 
 /// With what the reloads of a daemon begin.
 struct Beginning {
@@ -72,6 +82,13 @@ impl Beginning {
             went_back,
         }
     }
+}
+
+/// The moments at which the daemon does what is due.
+fn ticks() -> Interval {
+    let mut ticks = interval(clock::CHECK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }
 
 /// How an enforcer of this daemon takes over what an earlier process left.
@@ -118,7 +135,13 @@ impl Daemon {
         let open_reader: OpenReader = Arc::new(move || store.reader());
         let (metrics, scrapes) = Scrapes::new();
         let (ask, questions) = Questions::new();
-        let control = Control::listen(&options.runtime_dir, open_reader, ask, metrics, takeover.faults())?;
+        let control = Control::listen(
+            &options.runtime_dir,
+            open_reader,
+            ask,
+            metrics.clone(),
+            takeover.faults(),
+        )?;
         let interface_events = InterfaceEvents::listen()?;
         let clock = Clock::new()?;
         let text = PolicyText::of(&file).map(Arc::new);
@@ -139,8 +162,6 @@ impl Daemon {
                 return Ok(None);
             }
         };
-        let mut ticks = interval(clock::CHECK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut daemon = Self {
             keeper: Keeper::new(
                 &options.state_dir,
@@ -165,18 +186,14 @@ impl Daemon {
             clock,
             framing: FramingWatch::default(),
             history: HistoryThread::default(),
+            metrics_server: MetricsServer::default(),
             is_pausing: false,
             operations: Operations::new(write_operation, enforcer.faults().clone()),
             retention: Retention::default(),
-            ticks,
+            ticks: ticks(),
             maintenance: None,
         };
-        // No other thread is started before this: each would keep what this one gives up.
-        if let Err(error) = privileges::drop_unneeded() {
-            warn!("running with more privileges than needed: {error:#}");
-        }
-        daemon.start_watch();
-        daemon.history.start(&daemon.options.state_dir, &enforcer);
+        daemon.drop_privileges(&enforcer, metrics);
         if let Some(reload) = went_back {
             daemon.note_went_back(&enforcer, reload);
         } else if daemon.reloads.waiting.is_none() {
@@ -192,6 +209,17 @@ impl Daemon {
         // Also if nothing can be attached: the network, and with it an interface, may come up only after this service.
         service::ready(&daemon.publish(&enforcer));
         Ok(Some((daemon, enforcer)))
+    }
+
+    /// Drops the privileges that are not needed any more, and starts the threads and processes that keep the others.
+    fn drop_privileges(&mut self, enforcer: &Enforcer, scrapes: mpsc::Sender<Scrape>) {
+        // No other thread is started before this: each would keep what this one gives up.
+        if let Err(error) = privileges::drop_unneeded() {
+            warn!("running with more privileges than needed: {error:#}");
+        }
+        self.start_watch();
+        self.history.start(&self.options.state_dir, enforcer);
+        self.metrics_server.start(scrapes, enforcer.faults().clone());
     }
 
     /// Watches the policy file, if the options demand it.

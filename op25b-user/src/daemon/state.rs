@@ -15,6 +15,7 @@ use super::{
     framing::FramingWatch,
     history::HistoryThread,
     keeper::Keeper,
+    metrics_server::MetricsServer,
     operations::Operations,
     options::Options,
     policy_source::RefusedFile,
@@ -48,6 +49,7 @@ pub(super) struct Daemon {
     pub(super) clock: Clock,
     pub(super) framing: FramingWatch,
     pub(super) history: HistoryThread,
+    pub(super) metrics_server: MetricsServer,
     pub(super) dates: Dates,
     pub(super) ticks: Interval,
     /// The upkeep of the store, if it is under way.

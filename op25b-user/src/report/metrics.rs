@@ -19,6 +19,9 @@ use crate::{
     policy::Role,
 };
 
+/// The type of a page, for HTTP.
+pub(crate) const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
 /// The values at one moment. What nobody knows without a daemon has no series then.
 #[derive(Clone, Debug)]
 pub struct Metrics {

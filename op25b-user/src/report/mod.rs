@@ -28,6 +28,7 @@ pub use enforcement::{Enforcement, InterfaceReport, InterfaceState, KnownInterfa
 pub(crate) use explained::{NO_FILTER, explained};
 pub(crate) use impact::impact;
 pub use impact::{Affected, Impact, PoolImpact};
+pub(crate) use metrics::METRICS_TYPE;
 pub use metrics::Metrics;
 pub(crate) use paused::{how_to_resume, pause_end, paused, paused_until};
 pub(crate) use pool_addresses::{PoolReport, pool_reports};

@@ -25,6 +25,7 @@ mod logs;
 mod lost_store;
 mod mail;
 mod metrics;
+mod metrics_server;
 mod modes;
 mod nat64;
 mod operations;

@@ -65,6 +65,7 @@ fn policy(pools: Vec<Vec<IpNet>>, exempt: impl IntoIterator<Item = IpNet>, relay
         nat64: policy::Nat64::default(),
         privacy: policy::Privacy::default(),
         exemption_limits: ExemptionLimits::default(),
+        metrics: None,
         exemptions: exempt.into_iter().map(exemption).collect(),
         lists: Vec::new(),
     }

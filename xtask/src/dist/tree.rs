@@ -14,7 +14,7 @@ use op25b_host::{paths, process};
 use super::{Release, changelog, files};
 
 /// Files of the workspace, and where they are installed: a directory, or a path.
-const FILES: [(&str, &str); 18] = [
+const FILES: [(&str, &str); 19] = [
     ("deploy/op25b.service", "usr/lib/systemd/system/"),
     ("deploy/op25b-metrics.service", "usr/lib/systemd/system/"),
     ("deploy/op25b-metrics.timer", "usr/lib/systemd/system/"),
@@ -29,6 +29,7 @@ const FILES: [(&str, &str); 18] = [
     ("docs/ja/*.md", "usr/share/doc/op25b/docs/ja/"),
     ("policies/*.yaml", "usr/share/doc/op25b/examples/"),
     ("deploy/op25b.rules.yaml", "usr/share/doc/op25b/examples/"),
+    ("deploy/metrics-server/*", "usr/share/doc/op25b/examples/"),
     ("deploy/journal/*", "usr/share/doc/op25b/examples/journal/"),
     ("policies/lists/*", "usr/share/doc/op25b/examples/lists/"),
     ("policies/notices/*", "usr/share/doc/op25b/examples/notices/"),

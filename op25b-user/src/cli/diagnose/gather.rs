@@ -169,6 +169,7 @@ fn concerns_verdicts(fault: &Fault) -> bool {
         fault.kind,
         FaultKind::StateNotKept
             | FaultKind::ControlSocket
+            | FaultKind::MetricsServer
             | FaultKind::OperationsNotRecorded
             | FaultKind::RecordsOverdue
     )

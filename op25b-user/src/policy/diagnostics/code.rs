@@ -88,6 +88,10 @@ codes! {
     Error BadLength = "bad-length",
     /// Not a size that the history may have.
     Error BadSize = "bad-size",
+    /// Not an address and port at which metrics can be served.
+    Error BadListener = "bad-listener",
+    /// Metrics at an address that other machines reach, without a limit to whom they are served.
+    Error MetricsForAll = "metrics-for-all",
     /// A name that no pool has.
     Error UnknownPool = "unknown-pool",
     /// More ports than the program can block.

@@ -28,6 +28,7 @@ impl Diff {
             // Those of the store are not part of the file.
             exemptions: _,
             exemption_limits,
+            metrics,
             // What is in them is compared.
             lists: _,
         } = new;
@@ -45,6 +46,7 @@ impl Diff {
                 slice::from_ref(&old.exemption_limits),
                 slice::from_ref(exemption_limits),
             ),
+            metrics: changes(slice::from_ref(&old.metrics), slice::from_ref(metrics)),
         }
     }
 }

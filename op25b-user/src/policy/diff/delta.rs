@@ -38,6 +38,9 @@ pub struct Diff {
     /// Changes of `exemption_max_age` and `exemption_widest`, which are one item.
     #[serde(default)]
     pub exemption_limits: Delta,
+    /// Changes of `metrics`, which is one item.
+    #[serde(default)]
+    pub metrics: Delta,
 }
 
 /// The changes of one list of a policy.
@@ -83,7 +86,7 @@ impl Diff {
         self.lists().into_iter().map(|(_, changes)| changes.count()).sum()
     }
 
-    fn lists(&self) -> [(&'static str, &Delta); 10] {
+    fn lists(&self) -> [(&'static str, &Delta); 11] {
         let Self {
             interfaces,
             block,
@@ -95,6 +98,7 @@ impl Diff {
             privacy,
             exemptions,
             exemption_limits,
+            metrics,
         } = self;
         [
             ("interfaces", interfaces),
@@ -107,6 +111,7 @@ impl Diff {
             ("privacy", privacy),
             ("exemptions", exemptions),
             ("exemption limits", exemption_limits),
+            ("metrics", metrics),
         ]
     }
 }

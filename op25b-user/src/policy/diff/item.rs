@@ -10,8 +10,8 @@ use jiff::SignedDuration;
 use crate::{
     exemption::Terms,
     policy::model::{
-        Block, EnforceFrom, Exemption, ExemptionLimits, History, Interface, Nat64Prefix, Phase, Pool, Prefix,
-        Privacy, Prohibit, Relay, Remember, Subscribers,
+        Block, EnforceFrom, Exemption, ExemptionLimits, History, Interface, MetricsServer, MetricsTls,
+        Nat64Prefix, Phase, Pool, Prefix, Privacy, Prohibit, Relay, Remember, Subscribers,
     },
 };
 
@@ -262,6 +262,32 @@ impl DiffItem for ExemptionLimits {
             .collect();
         let widest = format!("ipv4 /{widest_v4}, ipv6 /{widest_v6}");
         fields.push(("exemption_widest", Value::One(widest)));
+        fields
+    }
+}
+
+impl DiffItem for Option<MetricsServer> {
+    type Key<'a> = ();
+
+    fn key(&self) {}
+
+    fn label(&self) -> String {
+        "metrics".into()
+    }
+
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        let Some(MetricsServer { listen, allow, tls }) = self else {
+            return vec![("listen", one(&"nowhere"))];
+        };
+        let mut fields = vec![("listen", many(listen))];
+        if !allow.is_empty() {
+            fields.push(("allow", many(allow)));
+        }
+        if let Some(MetricsTls { cert, key, client_ca }) = tls {
+            fields.push(("cert", one(&cert.display())));
+            fields.push(("key", one(&key.display())));
+            fields.extend(client_ca.as_ref().map(|ca| ("client_ca", one(&ca.display()))));
+        }
         fields
     }
 }

@@ -3,6 +3,7 @@
 mod exemption;
 mod history;
 mod limits;
+mod metrics;
 mod nat64;
 mod pause;
 mod phase;
@@ -18,6 +19,7 @@ pub use self::{
     exemption::{Exemption, Origin, Positions, exemption_id},
     history::History,
     limits::ExemptionLimits,
+    metrics::{MetricsServer, MetricsTls},
     nat64::{Nat64, Nat64Prefix, NotNat64},
     pause::{Pause, PauseEnd, Pauses},
     phase::{DecidingPhase, EnforceFrom, Phase},

@@ -12,6 +12,7 @@ use super::{
     exemption::Exemption,
     history::History,
     limits::ExemptionLimits,
+    metrics::MetricsServer,
     nat64::Nat64,
     pause::PauseEnd,
     phase::Phase,
@@ -44,6 +45,8 @@ pub struct Policy {
     pub exemptions: Vec<Exemption>,
     /// The limits of exemptions that are added at run time.
     pub exemption_limits: ExemptionLimits,
+    /// Where metrics are served over TCP; `None` if they are not.
+    pub metrics: Option<MetricsServer>,
     /// The lists that it names, in the order in which they are named first.
     pub lists: Vec<List>,
 }

@@ -11,7 +11,7 @@ use super::{
     history, interface, limits,
     lists::{ListFiles, ListTexts, Loading, Members, Named},
     mapping::{duplicate_key, known_key},
-    nat64, privacy,
+    metrics, nat64, privacy,
     rules::{self, Listed, Taken},
     seen::Seen,
     subscribers,
@@ -20,8 +20,8 @@ use super::{
 use crate::policy::{
     diagnostics::{Code, Diagnostic, Report, Span, lint},
     model::{
-        Block, Exemption, ExemptionLimits, History, Interface, Nat64, Nat64Prefix, Policy, Pool, Privacy,
-        Relay, Role,
+        Block, Exemption, ExemptionLimits, History, Interface, MetricsServer, Nat64, Nat64Prefix, Policy,
+        Pool, Privacy, Relay, Role,
     },
 };
 
@@ -39,6 +39,7 @@ pub(super) const KEYS: &[&str] = &[
     EXEMPTIONS_FROM,
     "exemption_max_age",
     "exemption_widest",
+    "metrics",
 ];
 
 pub(super) const EXEMPTIONS_FROM: &str = "exemptions_from";
@@ -53,6 +54,7 @@ const WHOLE: &[&str] = &[
     EXEMPTIONS_FROM,
     "exemption_max_age",
     "exemption_widest",
+    "metrics",
 ];
 
 /// The only version of the policy format.
@@ -117,6 +119,7 @@ struct Document<'t> {
     privacy: Privacy,
     exemptions: Vec<Exemption>,
     limits: ExemptionLimits,
+    metrics: Option<MetricsServer>,
 
     pool_lists: Vec<Members>,
     relay_lists: Vec<Members>,
@@ -160,6 +163,7 @@ impl<'t> Items<'t> for Document<'t> {
                 }
             }
             "history" => self.history = history::history(&mut self.context, value),
+            "metrics" => self.metrics = metrics::metrics(&mut self.context, value),
             EXEMPTIONS_FROM => {
                 self.exemption_lists = self.context.named_lists(EXEMPTIONS_FROM, value);
             }
@@ -257,6 +261,7 @@ impl<'t> Document<'t> {
             privacy: Privacy::default(),
             exemptions: Vec::new(),
             limits: ExemptionLimits::default(),
+            metrics: None,
             pool_lists: Vec::new(),
             relay_lists: Vec::new(),
             exemption_lists: Vec::new(),
@@ -331,6 +336,7 @@ impl<'t> Document<'t> {
             privacy,
             mut exemptions,
             limits,
+            metrics,
             ..
         } = self;
         let subscribers = subscribers.resolve(&mut context, &pools, are_all_pools);
@@ -346,6 +352,7 @@ impl<'t> Document<'t> {
             privacy,
             exemptions,
             exemption_limits: limits,
+            metrics,
             lists,
         };
         let Context {

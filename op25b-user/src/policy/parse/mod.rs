@@ -9,6 +9,7 @@ mod interface;
 mod limits;
 mod lists;
 mod mapping;
+mod metrics;
 mod nat64;
 mod phases;
 mod prefix;
@@ -37,7 +38,7 @@ pub use self::{
 };
 
 /// The keys of each mapping of a policy file.
-pub const KEYS: [&[&str]; 11] = [
+pub const KEYS: [&[&str]; 13] = [
     document::KEYS,
     interface::INTERFACE_KEYS,
     block::BLOCK_KEYS,
@@ -49,4 +50,6 @@ pub const KEYS: [&[&str]; 11] = [
     rules::EXEMPTION_KEYS,
     limits::WIDEST_KEYS,
     privacy::PRIVACY_KEYS,
+    metrics::METRICS_KEYS,
+    metrics::TLS_KEYS,
 ];

@@ -88,6 +88,7 @@ impl<'p> Side<'p> {
                 privacy: policy.privacy,
                 exemptions: Vec::new(),
                 exemption_limits: policy.exemption_limits,
+                metrics: None,
                 lists: Vec::new(),
             },
             policy,

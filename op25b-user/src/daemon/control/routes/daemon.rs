@@ -31,14 +31,11 @@ use crate::{
     },
     recent_warnings::RecentWarnings,
     report::{
-        Confirmed, CountsSince, FileReport, ReloadAnswer, Status, Subscribers, SubscribersError,
-        subscribers_of,
+        Confirmed, CountsSince, FileReport, METRICS_TYPE, ReloadAnswer, Status, Subscribers,
+        SubscribersError, subscribers_of,
     },
     store::{NoRecords, Records, StoreError},
 };
-
-/// The Prometheus text format.
-const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// A refused policy: a problem with the members of a reload's answer.
 #[derive(Serialize, ToSchema)]
@@ -94,7 +91,7 @@ async fn policy_file(shared: &Shared, view: &View) -> FileReport {
 )]
 pub(super) async fn metrics(State(shared): State<Shared>) -> Result<Response, Problem> {
     let text = shared.scrape(limits::TURN, Scrape::Metrics).await?;
-    Ok(([(CONTENT_TYPE, METRICS)], text).into_response())
+    Ok(([(CONTENT_TYPE, METRICS_TYPE)], text).into_response())
 }
 
 /// Lists the subscribers whose packets were blocked, or would have been in a monitored pool.

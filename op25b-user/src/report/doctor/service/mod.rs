@@ -15,8 +15,8 @@ const TIMER: &str = "op25b-metrics.timer";
 /// Where it writes them.
 const METRICS: &str = "/var/lib/prometheus/node-exporter";
 
-/// Examines them. `policy` is the file that was examined.
-pub(super) fn lines(policy: Option<&Path>) -> Vec<Line> {
+/// Examines them. `policy` is the file that was examined, with whether it has metrics served over TCP.
+pub(super) fn lines(policy: Option<(&Path, bool)>) -> Vec<Line> {
     match show(&[SERVICE, TIMER]) {
         Ok(units) => {
             let mut lines = units.first().map_or_else(Vec::new, |unit| daemon(unit, policy));
@@ -35,7 +35,7 @@ pub(super) fn lines(policy: Option<&Path>) -> Vec<Line> {
     }
 }
 
-fn daemon(unit: &Unit, policy: Option<&Path>) -> Vec<Line> {
+fn daemon(unit: &Unit, policy: Option<(&Path, bool)>) -> Vec<Line> {
     const NOTHING: &str = "nothing starts the daemon at a boot, and after one nothing is filtered";
     let absent = match unit.of("LoadState") {
         "loaded" => None,
@@ -58,9 +58,9 @@ fn daemon(unit: &Unit, policy: Option<&Path>) -> Vec<Line> {
     if let Some(line) = absent {
         return vec![line];
     }
-    let mut lines = installation(unit, policy);
+    let mut lines = installation(unit, policy.map(|(path, _)| path));
     lines.push(boot_order(unit));
-    lines.extend(sandbox::lines(unit));
+    lines.extend(sandbox::lines(unit, policy.is_some_and(|(_, serves)| serves)));
     lines
 }
 

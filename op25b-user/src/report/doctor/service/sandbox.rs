@@ -7,9 +7,9 @@ const CAPABILITIES: [&str; 3] = ["cap_bpf", "cap_net_admin", "cap_perfmon"];
 /// The descriptors that a policy with few interfaces needs.
 const FEWEST_FILES: u64 = 1024;
 
-/// Everything that is forbidden, or that nothing is.
-pub(super) fn lines(unit: &Unit) -> Vec<Line> {
-    let found: Vec<_> = [
+/// Everything that is forbidden, or that nothing is. Metrics over TCP need more.
+pub(super) fn lines(unit: &Unit, serves_metrics: bool) -> Vec<Line> {
+    let mut found: Vec<_> = [
         capabilities(unit),
         file_systems(unit),
         namespaces(unit),
@@ -21,6 +21,15 @@ pub(super) fn lines(unit: &Unit) -> Vec<Line> {
     .flatten()
     .map(|(message, wanted)| Line::fail(Check::Sandbox, message, unit.remedy(&wanted)))
     .collect();
+    let metrics = serves_metrics.then(|| metrics_server(unit)).flatten();
+    if let Some(message) = metrics {
+        found.push(Line::warn(
+            Check::Sandbox,
+            message,
+            "the drop-in metrics-server.conf, from deploy/metrics-server or /usr/share/doc/op25b/examples, in \
+             /etc/systemd/system/op25b.service.d; then `systemctl daemon-reload && systemctl restart op25b`",
+        ));
+    }
     if found.is_empty() {
         vec![Line::ok(Check::Sandbox, "the unit permits what the filter needs")]
     } else {
@@ -106,13 +115,36 @@ fn namespaces(unit: &Unit) -> Option<(String, String)> {
     None
 }
 
-fn address_families(unit: &Unit) -> Option<(String, String)> {
-    let families = unit.of("RestrictAddressFamilies");
-    let is_denied = match families.strip_prefix('~') {
-        Some(denied) => denied.split_whitespace().any(|family| family == "AF_NETLINK"),
-        None => !families.is_empty() && !unit.has("RestrictAddressFamilies", "AF_NETLINK"),
+/// Why metrics are not served over TCP, if they are not.
+fn metrics_server(unit: &Unit) -> Option<String> {
+    let why = if ["AF_INET", "AF_INET6"]
+        .into_iter()
+        .any(|family| denies(unit, "RestrictAddressFamilies", family))
+    {
+        "`RestrictAddressFamilies=` lacks AF_INET or AF_INET6"
+    } else if denies(unit, "SystemCallFilter", "seccomp") {
+        "`SystemCallFilter=` lacks seccomp"
+    } else if !unit.of("IPAddressDeny").is_empty() && unit.of("IPAddressAllow").is_empty() {
+        "`IPAddressDeny=` forbids every packet"
+    } else {
+        return None;
     };
-    is_denied.then(|| {
+    Some(format!(
+        "the policy has `metrics`, and the unit forbids serving them over TCP: {why}"
+    ))
+}
+
+/// Whether a list of what is permitted, or with `~` of what is not, forbids this.
+fn denies(unit: &Unit, property: &str, wanted: &str) -> bool {
+    let list = unit.of(property);
+    match list.strip_prefix('~') {
+        Some(denied) => denied.split_whitespace().any(|word| word == wanted),
+        None => !list.is_empty() && !unit.has(property, wanted),
+    }
+}
+
+fn address_families(unit: &Unit) -> Option<(String, String)> {
+    denies(unit, "RestrictAddressFamilies", "AF_NETLINK").then(|| {
         (
             "`RestrictAddressFamilies=` lacks AF_NETLINK, so the daemon cannot see interfaces".to_owned(),
             "`RestrictAddressFamilies=AF_UNIX AF_NETLINK`".to_owned(),
@@ -121,14 +153,9 @@ fn address_families(unit: &Unit) -> Option<(String, String)> {
 }
 
 fn system_calls(unit: &Unit) -> Option<(String, String)> {
-    let calls = unit.of("SystemCallFilter");
-    let is_named = |calls: &str, wanted: &str| calls.split_whitespace().any(|call| call == wanted);
     let missing = ["bpf", "perf_event_open"]
         .into_iter()
-        .find(|wanted| match calls.strip_prefix('~') {
-            Some(denied) => is_named(denied, wanted),
-            None => !calls.is_empty() && !is_named(calls, wanted),
-        })?;
+        .find(|wanted| denies(unit, "SystemCallFilter", wanted))?;
     Some((
         format!("`SystemCallFilter=` forbids {missing}(2), which the daemon needs"),
         "`SystemCallFilter=@system-service bpf capset perf_event_open`".to_owned(),

@@ -13,7 +13,7 @@ use crate::datapath::host::Process;
 
 /// What is asked for.
 const PROPERTIES: &str = "--property=LoadState,UnitFileState,ActiveState,SubState,Result,NeedDaemonReload,DropInPaths,FragmentPath,\
-    Before,After,DefaultDependencies,User,AmbientCapabilities,CapabilityBoundingSet,SystemCallFilter,RestrictAddressFamilies,ProtectKernelTunables,\
+    Before,After,DefaultDependencies,User,AmbientCapabilities,CapabilityBoundingSet,SystemCallFilter,RestrictAddressFamilies,IPAddressDeny,IPAddressAllow,ProtectKernelTunables,\
     PrivateNetwork,PrivateUsers,NetworkNamespacePath,ReadOnlyPaths,InaccessiblePaths,MemoryMax,LimitNOFILE,ExecStart,Restart";
 
 /// How long systemd may take.

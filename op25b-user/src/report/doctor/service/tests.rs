@@ -18,6 +18,8 @@ ProtectKernelTunables=no
 PrivateNetwork=no
 PrivateUsers=no
 RestrictAddressFamilies=AF_NETLINK AF_UNIX
+IPAddressDeny=::/0 0.0.0.0/0
+IPAddressAllow=
 SystemCallFilter=accept bpf capset openat perf_event_open read
 Before=shutdown.target network-pre.target multi-user.target
 After=local-fs.target systemd-journald.socket systemd-sysusers.service
@@ -39,7 +41,10 @@ fn broken(changes: &[(&str, &str)]) -> Vec<Line> {
         // The last one counts.
         text = format!("{text}{property}={value}\n");
     }
-    let lines = daemon(&Unit::parse(&text), Some(Path::new("/etc/op25b/policy.yaml")));
+    let lines = daemon(
+        &Unit::parse(&text),
+        Some((Path::new("/etc/op25b/policy.yaml"), false)),
+    );
     lines
         .into_iter()
         .filter(|line| line.result != Grade::Ok)
@@ -233,6 +238,29 @@ fn a_drop_in_that_forbids_what_the_filter_needs_is_named() {
     }
     // Root has what the bounding set leaves it.
     assert_eq!(broken(&[("User", "root"), ("AmbientCapabilities", "")]), []);
+}
+
+#[test]
+fn a_unit_that_forbids_metrics_over_tcp_is_named_with_the_drop_in_for_it() {
+    let found = |changes: &str| sandbox::lines(&Unit::parse(&format!("{WHOLE}{changes}")), true);
+    let with_families = "RestrictAddressFamilies=AF_NETLINK AF_UNIX AF_INET AF_INET6\n";
+    let with_call = format!("{with_families}SystemCallFilter=accept bpf perf_event_open seccomp\n");
+    for (changes, why) in [
+        ("", "lacks AF_INET or AF_INET6"),
+        (with_families, "lacks seccomp"),
+        (&with_call, "forbids every packet"),
+    ] {
+        let [line] = &found(changes)[..] else { panic!() };
+        assert_eq!(line.result, Grade::Warn);
+        assert!(line.message.contains(why), "{line:?}");
+        assert!(
+            line.remedy.as_deref().unwrap().contains("metrics-server.conf"),
+            "{line:?}"
+        );
+    }
+    let permitted = format!("{with_call}IPAddressAllow=127.0.0.0/8 ::1/128\n");
+    assert_eq!(found(&permitted)[0].result, Grade::Ok);
+    assert_eq!(sandbox::lines(&Unit::parse(WHOLE), false)[0].result, Grade::Ok);
 }
 
 #[test]
