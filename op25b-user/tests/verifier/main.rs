@@ -18,6 +18,8 @@ const VARIABLE: &str = "OP25B_INSPECT_FILE";
 
 /// Instructions that the verifier goes through: a tenth of where it gives up (`BPF_COMPLEXITY_LIMIT_INSNS`).
 const MOST_VERIFIED: u32 = 100_000;
+/// The same where the kernel verifies global functions that nothing calls, too (before Linux 6.8).
+const MOST_VERIFIED_WITH_UNCALLED: u32 = 125_000;
 /// Bytes of stack for a program and the functions that it calls: three quarters of what the kernel has (`MAX_BPF_STACK`), so
 /// that there is room for one more step.
 const MOST_STACK: u32 = 384;
@@ -39,10 +41,23 @@ struct Report {
     broken: Vec<String>,
 }
 
+/// How many instructions the verifier may go through, and one more.
+const fn most_verified(measured: &Measured) -> u32 {
+    if measured.uncalled == 0 {
+        MOST_VERIFIED
+    } else {
+        MOST_VERIFIED_WITH_UNCALLED
+    }
+}
+
 /// What is over a limit.
 fn broken(measured: &Measured) -> Vec<String> {
     let limits = [
-        ("instructions verified", measured.verified, MOST_VERIFIED - 1),
+        (
+            "instructions verified",
+            measured.verified,
+            most_verified(measured) - 1,
+        ),
         ("bytes of stack", measured.stack, MOST_STACK),
     ];
     limits
@@ -71,7 +86,7 @@ fn every_configuration_is_within_the_limits() {
     let report = Report {
         object_bytes: object_size(),
         limits: Limits {
-            verified: MOST_VERIFIED,
+            verified: programs.iter().map(most_verified).max().unwrap(),
             stack: MOST_STACK,
         },
         programs,

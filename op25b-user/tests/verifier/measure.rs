@@ -11,7 +11,7 @@ use op25b_common::names::{SUBSCRIBER_PROGRAM, UPLINK_PROGRAM};
 use op25b_testlab::bpf;
 use serde::Serialize;
 
-use crate::{configurations::Configuration, stack};
+use crate::{configurations::Configuration, stack::Functions};
 
 /// The numbers of one program in one configuration.
 #[derive(Debug, Serialize)]
@@ -20,6 +20,9 @@ pub struct Measured {
     pub configuration: &'static str,
     /// Instructions left when the verifier has removed what is never reached.
     pub instructions: u32,
+    /// Those of them in functions that nothing calls.
+    #[serde(skip)]
+    pub uncalled: usize,
     /// Instructions that the verifier went through, on all ways together.
     pub verified: u32,
     /// Bytes of stack on the deepest way through its functions.
@@ -51,12 +54,14 @@ pub fn both(configuration: &Configuration) -> [Measured; 2] {
     .map(|(role, program)| {
         let info = filter.program_info(role).unwrap();
         let instructions = instructions(&info);
+        let functions = Functions::read(&instructions);
         Measured {
             program,
             configuration: configuration.name,
             instructions: instructions.len().try_into().unwrap(),
             verified: info.verified_instruction_count().unwrap(),
-            stack: stack::depth(&instructions),
+            uncalled: instructions.len() - functions.length(),
+            stack: functions.stack(),
             maps: maps(&instructions).len(),
             jited: info.size_jitted(),
         }

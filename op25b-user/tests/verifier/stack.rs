@@ -4,7 +4,7 @@
 //! the instructions: for each function, the lowest address under the frame pointer that it computes or
 //! touches; then the deepest way through the calls, added up as the kernel does (`check_max_stack_depth`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::measure::Instruction;
 
@@ -15,42 +15,64 @@ const CALL: u8 = 0x85;
 const OWN_FUNCTION: u8 = 1;
 const EXIT: u8 = 0x95;
 const JUMP: u8 = 0x05;
+/// The same with the distance in 32 bits.
+const LONG_JUMP: u8 = 0x06;
 /// `dst = src`, and `dst += imm`, in 64 bits.
 const COPY: u8 = 0xbf;
 const ADD: u8 = 0x07;
 /// Each frame's size is rounded up to this by older kernels and by those without a JIT compiler; by newer ones to 16.
 const ALIGNMENT: u32 = 32;
 
-/// Bytes on the deepest way, from the program's entry on.
-pub fn depth(instructions: &[Instruction]) -> u32 {
-    let mut functions = BTreeMap::from([(0, Function::default())]);
-    for (index, instruction) in instructions.iter().enumerate() {
-        if let Some(callee) = callee(index, *instruction) {
-            functions.entry(callee).or_default();
+/// The functions that are called, by the index of their first instruction; 0 is the program's own.
+pub struct Functions(BTreeMap<usize, Function>);
+
+impl Functions {
+    /// Follows the calls. What lies between two functions may be others that nothing calls: before Linux 6.8 the verifier keeps them.
+    pub fn read(instructions: &[Instruction]) -> Self {
+        let (mut functions, mut called) = (BTreeMap::new(), vec![0]);
+        while let Some(start) = called.pop() {
+            functions.entry(start).or_insert_with(|| {
+                let function = Function::read(instructions, start);
+                called.extend(&function.calls);
+                function
+            });
         }
+        Self(functions)
     }
-    let starts: Vec<usize> = functions.keys().copied().collect();
-    for (number, (start, function)) in functions.iter_mut().enumerate() {
-        let end = starts.get(number + 1).copied().unwrap_or(instructions.len());
-        *function = Function::read(*start, &instructions[*start..end]);
+
+    /// The number of their instructions.
+    pub fn length(&self) -> usize {
+        self.0.values().map(|function| function.length).sum()
     }
-    deepest(&functions, 0)
+
+    /// Bytes of stack on the deepest way, from the program's entry on.
+    pub fn stack(&self) -> u32 {
+        self.deepest(0)
+    }
+
+    fn deepest(&self, start: usize) -> u32 {
+        let function = &self.0[&start];
+        let below = function.calls.iter().map(|callee| self.deepest(*callee));
+        function.frame + below.max().unwrap_or(0)
+    }
 }
 
-#[derive(Default)]
 struct Function {
+    length: usize,
     frame: u32,
     calls: Vec<usize>,
 }
 
 impl Function {
-    fn read(start: usize, body: &[Instruction]) -> Self {
+    fn read(instructions: &[Instruction], start: usize) -> Self {
+        let body = body(instructions, start);
         // Which registers hold an address in the frame, and which one.
         let mut addresses = [None; 11];
         addresses[usize::from(FRAME_POINTER)] = Some(0_i32);
         let mut lowest = 0;
         let mut calls = Vec::new();
-        for (index, instruction) in (start..).zip(body) {
+        for &index in &body {
+            let instruction = &instructions[index];
             let (destination, source) = (
                 usize::from(instruction.destination),
                 usize::from(instruction.source),
@@ -81,6 +103,7 @@ impl Function {
             lowest = addresses.iter().flatten().copied().fold(lowest, i32::min);
         }
         Self {
+            length: body.len(),
             // Also for a function that uses none.
             frame: lowest.unsigned_abs().max(1).next_multiple_of(ALIGNMENT),
             calls,
@@ -103,8 +126,26 @@ fn callee(index: usize, instruction: Instruction) -> Option<usize> {
     })
 }
 
-fn deepest(functions: &BTreeMap<usize, Function>, start: usize) -> u32 {
-    let function = &functions[&start];
-    let below = function.calls.iter().map(|callee| deepest(functions, *callee));
-    function.frame + below.max().unwrap_or(0)
+/// The indexes of a function's instructions: those that its first one leads to.
+fn body(instructions: &[Instruction], start: usize) -> BTreeSet<usize> {
+    let (mut body, mut ahead) = (BTreeSet::new(), vec![start]);
+    while let Some(index) = ahead.pop() {
+        if !body.insert(index) {
+            continue;
+        }
+        let instruction = instructions[index];
+        let target = |distance: isize| (index + 1).checked_add_signed(distance).unwrap();
+        match instruction.code {
+            EXIT => {}
+            JUMP => ahead.push(target(isize::from(instruction.offset))),
+            LONG_JUMP => ahead.push(target(instruction.immediate.try_into().unwrap())),
+            code => {
+                ahead.push(index + 1);
+                if code != CALL && matches!(code & 0x07, 0x05 | 0x06) {
+                    ahead.push(target(isize::from(instruction.offset)));
+                }
+            }
+        }
+    }
+    body
 }
