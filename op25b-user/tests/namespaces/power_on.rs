@@ -11,7 +11,7 @@ use op25b_testlab::{
 };
 use serde_json::Value;
 
-use crate::support::scene::{PATIENCE, SMALL, Scene, eventually};
+use crate::support::scene::{SILENCE, SMALL, Scene, eventually};
 
 /// A policy with a mistake.
 const MISTAKEN: &str = "version: 1\ninterfaces: [{ name: sub0, role: subscriber }]\n\
@@ -175,7 +175,7 @@ fn the_last_good_policy_does_not_replace_another_one_that_runs() {
     assert_eq!(scene.attached(), before);
     for family in Family::BOTH {
         let outcome = Way::DIRECT
-            .attempt(&scene.lab, &servers, family, PATIENCE / 6)
+            .attempt(&scene.lab, &servers, family, SILENCE)
             .unwrap();
         assert_eq!(outcome, Outcome::Silence);
     }

@@ -137,13 +137,16 @@ fn a_file_system_of_the_machines_mount_namespace_persists_from_any_other() {
     assert_eq!(own.stop().unwrap().code(), Some(0));
 }
 
-/// Does something where every mount is shared, as on a machine with systemd, in a mount namespace of its own thread.
+/// Does something where every mount is shared, as on a machine with systemd, in a mount namespace of its own thread. Nothing that is
+/// mounted there comes to be in this process's: mounts that are shared already would go on being shared with it.
 fn with_shared_mounts(work: impl FnOnce() + Send) {
     thread::scope(|scope| {
         let thread = scope.spawn(|| {
             unshare(CloneFlags::CLONE_NEWNS).unwrap();
             let none: Option<&str> = None;
-            mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_SHARED, none).unwrap();
+            for propagation in [MsFlags::MS_PRIVATE, MsFlags::MS_SHARED] {
+                mount(none, "/", none, MsFlags::MS_REC | propagation, none).unwrap();
+            }
             work();
         });
         if let Err(panic) = thread.join() {
