@@ -11,6 +11,7 @@ mod operations;
 mod pause;
 mod position;
 mod problem;
+mod reads;
 mod sessions;
 mod sort;
 
@@ -28,6 +29,7 @@ pub use self::{
     pause::{PauseAnswer, PauseRequest, ResumeRequest},
     position::FilePosition,
     problem::{Problem, ProblemKind, RowProblem},
+    reads::{NewRead, ReadKind},
     sessions::{ImportedSessions, NewSession, ReportedSessions, SessionEvent, SessionEvents, SessionList},
     sort::{Direction, SortKey, sort_keys},
 };

@@ -232,6 +232,15 @@ impl Problem {
         }
     }
 
+    /// Reading what is recorded of subscribers without the reason that the policy requires (422).
+    #[must_use]
+    pub fn reason_required() -> Self {
+        Self::invalid(
+            "the policy requires a reason for reading what is recorded of subscribers (`require_reason`): give `reason`, at the command \
+             line `--reason`",
+        )
+    }
+
     /// Internal failure of the daemon (500).
     pub fn internal(detail: impl Into<String>) -> Self {
         Self::new(ProblemKind::Internal, detail)

@@ -1,14 +1,22 @@
 //! The options of commands that read the history, and what they read by them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
-use super::{directories, paths::Paths, policy_source::Source, subscribers::prefix};
+use super::{
+    daemon::{Response, ask},
+    directories,
+    paths::{Paths, STATE_DIR},
+    policy_source::Source,
+    stderr,
+    subscribers::prefix,
+};
 use crate::{
+    api::{NewRead, Problem, ReadKind},
     report::activity::{Period, Rules},
     session::SessionIndex,
     store::{
@@ -41,6 +49,9 @@ pub(super) struct Selection {
     /// in `--state-dir`.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    /// Why it is read: for the daemon, which records who reads the history.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
     #[command(flatten)]
     pub(super) paths: Paths,
 }
@@ -66,6 +77,37 @@ impl Selection {
             None => Ok(None),
             Some(pool) => Ok(source.chosen(std::slice::from_ref(pool))?.first().copied()),
         }
+    }
+
+    /// Has the daemon record that the history is read; why it refuses that. Without a daemon nothing records it, but the policy may
+    /// require a reason all the same. The copy of a state directory that is read with a policy of one's own is no daemon's.
+    pub(super) fn note_read(
+        &self,
+        what: ReadKind,
+        source: &Source,
+    ) -> anyhow::Result<Result<(), Box<Problem>>> {
+        if self.policy.is_some() && self.paths.state_dir != Path::new(STATE_DIR) {
+            return Ok(Ok(()));
+        }
+        let read = NewRead {
+            what,
+            pool: self.pool.clone(),
+            within: self.within.map(|net| net.to_string()),
+            reason: self.reason.clone(),
+        };
+        Ok(
+            match ask(&self.paths, async |client| client.note_read(&read).await)? {
+                Response::Done(_) => Ok(()),
+                Response::Refused(problem) => Err(problem),
+                Response::NoDaemon if self.reason.is_none() && source.policy.privacy.require_reason => {
+                    Err(Problem::reason_required().into())
+                }
+                Response::NoDaemon => {
+                    stderr::line("op25b: no daemon runs, which would record who reads the history");
+                    Ok(())
+                }
+            },
+        )
     }
 
     /// The history in the state directory of the filter here; with a policy file of one's own in that which was given.

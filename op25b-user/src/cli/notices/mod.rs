@@ -27,7 +27,7 @@ use super::{
     policy_source, problem, stderr,
 };
 use crate::{
-    api::Problem,
+    api::{Problem, ReadKind},
     counted::counted,
     policy::Policy,
     report::activity::{Class, Customers, Rules, Tallies, Tally},
@@ -51,7 +51,7 @@ Examples:
 Packages have templates in /usr/share/doc/op25b/examples/notices/. A template whose name ends with .txt, .eml or .md is text; in any other \
 one, names are escaped for HTML.
 Requires root, and sessions (`op25b sessions import`).
-Exit codes: 0 written, or nobody is to be written to; 1 there is no such pool; 2 failed; 3 no filter is running, and \
+Exit codes: 0 written, or nobody is to be written to; 1 there is no such pool, or no reason that the policy requires; 2 failed; 3 no filter is running, and \
 no `--policy` is given.")]
 pub struct Args {
     /// The template.
@@ -86,6 +86,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Ok(pool) => pool,
         Err(why) => return problem::refuse(&Problem::not_found(why), false, EXIT_NO),
     };
+    if let Err(problem) = args.selection.note_read(ReadKind::Notices, &source)? {
+        return problem::refuse(&problem, false, EXIT_NO);
+    }
     let rules = Rules::new(&source.policy, &source.exemptions, now);
     let history = args.selection.history(&rules, pool, now)?;
     let sessions = args.selection.sessions(history.period)?;

@@ -23,7 +23,7 @@ use super::{
     table::TableOptions,
 };
 use crate::{
-    api::Problem,
+    api::{Problem, ReadKind},
     report::activity::{By, Class, Customers, Report, Rules, Scope, Tallies},
     schema::Schema,
 };
@@ -49,7 +49,7 @@ Examples:
   op25b report --json | jq '.classes[] | [.class, .rows]'
 
 Requires root, or membership in the group op25b: the history is read from the state directory.
-Exit codes: 0 reported; 1 there is no such pool; 2 failed, or there is no history; 3 no filter is running, and no \
+Exit codes: 0 reported; 1 there is no such pool, or no reason that the policy requires; 2 failed, or there is no history; 3 no filter is running, and no \
 `--policy` is given.")]
 pub struct Args {
     #[command(flatten)]
@@ -116,6 +116,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Ok(pool) => pool,
         Err(why) => return problem::refuse(&Problem::not_found(why), is_json, EXIT_NO),
     };
+    if let Err(problem) = args.selection.note_read(ReadKind::Report, &source)? {
+        return problem::refuse(&problem, is_json, EXIT_NO);
+    }
     let rules = Rules::new(&source.policy, &source.exemptions, now);
     let history = args.selection.history(&rules, pool, now)?;
     let scope = Scope {

@@ -55,6 +55,9 @@ pub struct Args {
     /// Only sessions of customers with this in the name; capitals count if it has any.
     #[arg(long, value_name = "TEXT")]
     customer: Option<String>,
+    /// Why they are read: the daemon records who reads them.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
     /// The maximum number of sessions to list.
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = top)]
     top: usize,
@@ -82,6 +85,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         until: args.until,
         within: args.within.map(|net| net.to_string()),
         customer: args.customer.clone(),
+        reason: args.reason.clone(),
     };
     let list = match ask(&args.paths, async |client| {
         client.sessions(&filter, args.top).await

@@ -14,12 +14,13 @@ use super::{
 use crate::{
     api::{
         Added, Exemption, Explained, ExtendExemption, Extended, ForgetCustomer, ForgetSubscribers, Forgotten,
-        HistoryEntry, HistoryExpiry, ImportExemptions, Imported, ImportedSessions, NewExemption,
+        HistoryEntry, HistoryExpiry, ImportExemptions, Imported, ImportedSessions, NewExemption, NewRead,
         OperationList, Page, PauseAnswer, PauseRequest, Problem, ProblemKind, RemoveExemptions, Removed,
         RemovedExemptions, RestoreExemption, Restored, ResumeRequest, SessionList, duration_text,
     },
     enforcer::Connection,
     report::{Confirmed, ReloadAnswer, Status, SubscriberQuery, Subscribers},
+    store::Operation,
 };
 
 /// The most subscribers that the daemon lists at once.
@@ -86,6 +87,8 @@ pub(crate) struct SessionFilter {
     pub(crate) within: Option<String>,
     /// Those of customers with this in the name.
     pub(crate) customer: Option<String>,
+    /// Why they are read.
+    pub(crate) reason: Option<String>,
 }
 
 /// How to reload.
@@ -149,6 +152,13 @@ impl Client {
     /// Has the daemon remove what is recorded of a customer.
     pub(crate) async fn forget_customer(&self, forget: &ForgetCustomer) -> Result<Forgotten, ClientError> {
         Call::change(Method::POST, "/v1/sessions/forget", Some(forget))?
+            .send(&self.runtime_dir)
+            .await
+    }
+
+    /// Has the daemon record that the history is read.
+    pub(crate) async fn note_read(&self, read: &NewRead) -> Result<Operation, ClientError> {
+        Call::change(Method::POST, "/v1/reads", Some(read))?
             .send(&self.runtime_dir)
             .await
     }
@@ -392,6 +402,7 @@ impl Client {
             until,
             within,
             customer,
+            reason,
         } = filter;
         let [at, since, until] = [at, since, until].map(|at| at.map(|at| at.to_string()));
         let limit = Some(limit.to_string());
@@ -401,6 +412,7 @@ impl Client {
             ("until", &until),
             ("in", within),
             ("customer", customer),
+            ("reason", reason),
             ("limit", &limit),
         ]
         .into_iter()

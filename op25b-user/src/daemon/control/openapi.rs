@@ -40,7 +40,7 @@ pub(super) struct Head;
 pub(super) struct Document(pub(super) Arc<str>);
 
 /// The limits of properties of schemas. The attributes of the types take literals only.
-const LIMITS: [(&str, &str, usize); 21] = [
+const LIMITS: [(&str, &str, usize); 23] = [
     ("NewExemption", "customer", limits::NAME),
     ("NewExemption", "prefixes", limits::PREFIXES),
     ("NewExemption", "destinations", limits::PREFIXES),
@@ -55,6 +55,8 @@ const LIMITS: [(&str, &str, usize); 21] = [
     ("ImportExemptions", "exemptions", limits::ROWS),
     ("ForgetSubscribers", "older", limits::EXPIRY),
     ("ForgetSubscribers", "reason", limits::PROSE),
+    ("NewRead", "pool", limits::NAME),
+    ("NewRead", "reason", limits::PROSE),
     ("ForgetCustomer", "customer", limits::NAME),
     ("ForgetCustomer", "reason", limits::PROSE),
     ("PauseRequest", "for", limits::EXPIRY),

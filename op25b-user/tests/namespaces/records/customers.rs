@@ -111,6 +111,10 @@ impl Customers {
         }
         assert!(forget(scene, "sessions", FIRST).starts_with("nothing was recorded\n"));
         assert_eq!(attributed(scene), [(SECOND.to_owned(), SYNS[1])]);
+        eventually("that it is read is recorded", || {
+            let reads = scene.ask_daemon("GET /v1/reads?limit=1");
+            reads.contains("\"detail\":\"report\"") && reads.contains("OPS-1208")
+        });
         for file in fs::read_dir(state).unwrap().map(|entry| entry.unwrap().path()) {
             if file.is_file() {
                 let bytes = fs::read(&file).unwrap();
@@ -129,7 +133,9 @@ fn forget(scene: &Scene, of: &str, what: &str) -> String {
 
 /// The packets of each customer, and nothing that is ambiguous.
 fn attributed(scene: &Scene) -> Vec<(String, u64)> {
-    let words = ["report", "--by", "customer", "--skew", "0s", "--json"];
+    let words = [
+        "report", "--by", "customer", "--skew", "0s", "--json", "--reason", "OPS-1208",
+    ];
     let report = scene.op25b(&words).json();
     assert_eq!(report["not_attributed"]["ambiguous"]["packets"], 0, "{report}");
     let rows = report["rows"].as_array().unwrap().iter();

@@ -21,7 +21,7 @@ use super::{
         shared::{Shared, View},
     },
     parameters::{ExplainQuery, Query, ReloadQuery, SubscribersQuery},
-    reads::note_subscribers,
+    reads::{Read, note},
 };
 use crate::{
     api::{Explained, Problem, ProblemKind},
@@ -109,7 +109,14 @@ pub(super) async fn subscribers(
     Query(query): Query<SubscribersQuery>,
 ) -> Result<Json<Subscribers>, Problem> {
     let (query, reason) = query.read()?;
-    note_subscribers(&shared, caller, &query, reason).await?;
+    let read = Read {
+        what: "subscribers",
+        pool: query.pool.clone(),
+        within: query.within,
+        customer: None,
+        reason,
+    };
+    note(&shared, caller, read).await?;
     let records = shared.scrape(limits::TURN, Scrape::Records).await?;
     let read = shared
         .readers

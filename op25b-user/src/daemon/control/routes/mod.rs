@@ -62,7 +62,7 @@ fn documented() -> OpenApiRouter<Shared> {
             OpenApiRouter::new()
                 .routes(routes!(daemon::reload))
                 .routes(routes!(daemon::confirm))
-                .routes(routes!(reads::reads))
+                .routes(routes!(reads::reads, reads::note_read))
                 .routes(routes!(forget::forget))
                 .routes(routes!(forget::forget_customer))
                 .routes(routes!(pauses::pause))

@@ -5,15 +5,15 @@ use ipnet::IpNet;
 
 use super::{
     super::{
-        openapi::{ReadProblems, Restricted},
+        body,
+        openapi::{BodyProblems, ReadProblems, Restricted},
         shared::Shared,
     },
-    parameters::{Query, ReadsQuery},
+    parameters::{Query, ReadsQuery, prefix},
 };
 use crate::{
-    api::{OperationList, Problem},
+    api::{NewRead, OperationList, Problem},
     daemon::request::Caller,
-    report::SubscriberQuery,
     state_dir::AuditKey,
     store::{Operation, OperationKind},
 };
@@ -30,7 +30,7 @@ pub(super) async fn reads(
 ) -> Result<Json<OperationList>, Problem> {
     let (query, within, limit) = query.read()?;
     let digest = match within {
-        Some(prefix) => Some(digest(&shared, prefix).await?),
+        Some(prefix) => Some(digest(&shared, move |key| key.digest(prefix)).await?),
         None => None,
     };
     let found = shared.readers.read(move |store| store.operations(query));
@@ -47,37 +47,91 @@ pub(super) async fn reads(
     Ok(Json(OperationList { items, more }))
 }
 
-/// Records that somebody reads the records of subscribers; refuses it without the reason that the policy requires.
-pub(super) async fn note_subscribers(
-    shared: &Shared,
-    caller: Caller,
-    query: &SubscriberQuery,
-    reason: Option<String>,
-) -> Result<(), Problem> {
-    if reason.is_none() && shared.view()?.policy.privacy.require_reason {
-        return Err(Problem::invalid(
-            "the policy requires a reason for reading the records of subscribers (`require_reason`): give `reason`, at the command \
-             line `--reason`",
-        ));
-    }
-    let of_pool = query.pool.as_ref().map(|pool| format!(" of the pool {pool}"));
-    let in_prefix = match query.within {
-        None => String::new(),
-        // That it is read is recorded all the same.
-        Some(prefix) => digest(shared, prefix).await.map_or_else(
-            |problem| format!(" in one prefix, of which there is no digest: {}", problem.detail),
-            |digest| format!(" in one prefix, whose digest is {digest}"),
-        ),
-    };
-    let detail = format!("subscribers{}{in_prefix}", of_pool.unwrap_or_default());
-    let read = Operation::now(OperationKind::Read, caller.actor).with_detail(detail);
-    shared.note(Operation { reason, ..read }).await
+/// What somebody reads.
+#[derive(Default)]
+pub(super) struct Read {
+    /// In a word.
+    pub(super) what: &'static str,
+    pub(super) pool: Option<String>,
+    pub(super) within: Option<IpNet>,
+    /// What is searched for in the names of customers.
+    pub(super) customer: Option<String>,
+    pub(super) reason: Option<String>,
 }
 
-/// The digest that stands for a prefix.
-async fn digest(shared: &Shared, prefix: IpNet) -> Result<String, Problem> {
+/// Records that somebody reads the history in the state directory, before they do; refuses it without the reason that the policy
+/// requires.
+#[utoipa::path(
+    operation_id = "note_read",
+    post, path = "/v1/reads", tag = "daemon",
+    request_body = NewRead,
+    responses((status = 200, description = "It is recorded.", body = Operation), BodyProblems)
+)]
+pub(super) async fn note_read(
+    State(shared): State<Shared>,
+    caller: Caller,
+    body::Json(read): body::Json<NewRead>,
+) -> Result<Json<Operation>, Problem> {
+    read.check_limits()?;
+    let within = read.within.as_deref().map(prefix).transpose()?;
+    let read = Read {
+        what: read.what.name(),
+        pool: read.pool,
+        within: within.map(|net| net.trunc()),
+        customer: None,
+        reason: read.reason,
+    };
+    note(&shared, caller, read).await.map(Json)
+}
+
+/// Records that somebody reads what is recorded of subscribers and customers; refuses it without the reason that the policy requires.
+pub(super) async fn note(shared: &Shared, caller: Caller, read: Read) -> Result<Operation, Problem> {
+    if read.reason.is_none() && shared.view()?.policy.privacy.require_reason {
+        return Err(Problem::reason_required());
+    }
+    let Read {
+        what,
+        pool,
+        within,
+        customer,
+        reason,
+    } = read;
+    let mut detail = what.to_owned();
+    if let Some(pool) = pool {
+        detail.push_str(" of the pool ");
+        detail.push_str(&pool);
+    }
+    if let Some(prefix) = within {
+        let digest = digest(shared, move |key| key.digest(prefix)).await;
+        detail.push_str(&of_one("in one prefix", digest));
+    }
+    if let Some(customer) = customer {
+        let digest = digest(shared, move |key| key.digest_of_customer(&customer)).await;
+        detail.push_str(&of_one("of one customer", digest));
+    }
+    let read = Operation {
+        reason,
+        ..Operation::now(OperationKind::Read, caller.actor).with_detail(detail)
+    };
+    shared.note(read.clone()).await?;
+    Ok(read)
+}
+
+/// That one is read, with the digest that stands for it. That it is read is recorded also without one.
+fn of_one(what: &str, digest: Result<String, Problem>) -> String {
+    match digest {
+        Ok(digest) => format!(" {what}, whose digest is {digest}"),
+        Err(problem) => format!(" {what}, of which there is no digest: {}", problem.detail),
+    }
+}
+
+/// The digest that stands for a prefix or a customer.
+async fn digest(
+    shared: &Shared,
+    of: impl FnOnce(&AuditKey) -> String + Send + 'static,
+) -> Result<String, Problem> {
     let state_dir = shared.state_dir()?;
-    let work = move || Ok(AuditKey::of(&state_dir)?.digest(prefix));
+    let work = move || Ok(of(&AuditKey::of(&state_dir)?));
     let digest: anyhow::Result<String> = shared.readers.work(work).await?;
     digest.map_err(|error| Problem::internal(format!("{error:#}")))
 }

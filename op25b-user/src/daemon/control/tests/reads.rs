@@ -33,3 +33,32 @@ async fn without_the_requirement_a_read_is_recorded_all_the_same() {
         .problem(503, "busy");
     assert_eq!(fixture.asked().unwrap(), "read by 0: None");
 }
+
+#[tokio::test]
+async fn reading_sessions_and_the_history_is_recorded_as_well() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut fixture = Fixture::with_sessions_in(dir.path());
+    let listed = fixture
+        .get("/v1/sessions?customer=alice&in=198.51.100.7&reason=OPS-7")
+        .await;
+    assert_eq!(listed.status, 200, "{}", listed.text);
+    assert_eq!(fixture.asked().unwrap(), "read by 0: Some(\"OPS-7\")");
+    let body = r#"{"what":"report","pool":"homes","in":"198.51.100.7","reason":"OPS-8"}"#;
+    let noted = fixture.post("/v1/reads", body).await.json();
+    let detail = noted["detail"].as_str().unwrap();
+    assert!(
+        detail.starts_with("report of the pool homes in one prefix, whose digest is ")
+            && !detail.contains("198.51"),
+        "{detail}"
+    );
+    assert_eq!(fixture.asked().unwrap(), "read by 0: Some(\"OPS-8\")");
+
+    let mut strict = Fixture::with_policy(&format!("{POLICY}privacy: {{ require_reason: true }}\n"));
+    for refused in [
+        strict.get("/v1/sessions").await,
+        strict.post("/v1/reads", r#"{"what":"notices"}"#).await,
+    ] {
+        assert!(refused.problem(422, "invalid").contains("`require_reason`"));
+    }
+    assert_eq!(strict.asked(), None);
+}

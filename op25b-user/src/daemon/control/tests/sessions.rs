@@ -229,8 +229,8 @@ async fn of_reported_sessions_with_a_mistake_none_is_recorded_and_each_mistake_i
     );
     assert!(rows[1].1.contains("give its `start`"), "{rows:?}");
     assert!(rows[3].1.contains("it is of the future"), "{rows:?}");
-    assert_eq!(scene.customers("").await, [""; 0]);
     assert_eq!(scene.fixture.asked(), None);
+    assert_eq!(scene.customers("").await, [""; 0]);
 
     let wrong = scene
         .report(r#"[{"customer":"alice","prefix":"198.51.100.7","stop":1}]"#)

@@ -16,9 +16,10 @@ use super::super::{
     openapi::{ReadProblems, Restricted},
     shared::Shared,
 };
-use super::parameters::Query;
+use super::{parameters::Query, reads::note};
 use crate::{
     api::{Problem, ProblemKind, SessionList},
+    daemon::request::Caller,
     store::sessions::SessionsReader,
 };
 
@@ -36,9 +37,11 @@ pub(super) use self::{
 )]
 pub(super) async fn list(
     State(shared): State<Shared>,
+    caller: Caller,
     Query(query): Query<SessionsQuery>,
 ) -> Result<Json<SessionList>, Problem> {
-    let (query, limit) = query.read()?;
+    let (query, limit, read) = query.read()?;
+    note(&shared, caller, read).await?;
     let state_dir = state_dir(&shared)?;
     let read = shared.readers.work(move || {
         let reader = SessionsReader::open(&state_dir)?;

@@ -5,10 +5,11 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::super::{
-    super::openapi::SearchText,
+    super::openapi::{ReasonText, SearchText},
     parameters::{pattern, prefix, read_time},
+    reads::Read,
 };
-use crate::{api::Problem, store::sessions::SessionQuery, time::Reader};
+use crate::{api::Problem, exemption::limits, store::sessions::SessionQuery, time::Reader};
 
 /// The most sessions of a list.
 const MOST: u32 = 10_000;
@@ -35,6 +36,9 @@ pub(in super::super) struct SessionsQuery {
     /// Only those of customers with this in the name, found as in the list of exemptions.
     #[param(value_type = SearchText, inline, required = false)]
     customer: Option<String>,
+    /// Why they are read, for the record of that (`GET /v1/reads`). The policy may require it.
+    #[param(value_type = ReasonText, inline, required = false)]
+    reason: Option<String>,
     /// The most sessions.
     #[serde(default = "default_limit")]
     #[param(minimum = 1, maximum = 10000, default = 1000)]
@@ -57,16 +61,20 @@ fn default_limit() -> u32 {
 }
 
 impl SessionsQuery {
-    /// The filter, and the most sessions.
-    pub(super) fn read(self) -> Result<(SessionQuery, usize), Problem> {
+    /// The filter, the most sessions, and what is recorded of the read.
+    pub(super) fn read(self) -> Result<(SessionQuery, usize, Read), Problem> {
         let Self {
             at,
             since,
             until,
             within,
             customer,
+            reason,
             limit,
         } = self;
+        if let Some(reason) = &reason {
+            limits::text("reason", reason, limits::PROSE)?;
+        }
         if !(1..=MOST).contains(&limit) {
             return Err(Problem::bad_request(format!("`limit` must be 1 to {MOST}")));
         }
@@ -86,6 +94,13 @@ impl SessionsQuery {
             customer: pattern("customer", customer.as_deref())?,
         };
         let limit = usize::try_from(limit).map_err(|error| Problem::internal(error.to_string()))?;
-        Ok((query, limit))
+        let read = Read {
+            what: "sessions",
+            within: query.within.map(|net| net.trunc()),
+            customer,
+            reason,
+            ..Read::default()
+        };
+        Ok((query, limit, read))
     }
 }
