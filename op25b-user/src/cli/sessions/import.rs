@@ -39,8 +39,8 @@ use crate::{
 /// Framed-IP-Address, Framed-IPv6-Address, Framed-IPv6-Prefix, Delegated-IPv6-Prefix and Framed-Route.
 /// kea: the lease file of Kea, DHCPv4 or DHCPv6. The customer is the hardware address or the DUID; `--map customer=hostname`
 /// takes another column.
-/// csv: a header line with the columns customer, prefixes, start and end, and others that are not read. Several prefixes in a
-/// cell are separated by blanks, commas or semicolons. Without an end a session is known until `--as-of`.
+/// csv: a header line with the columns customer, prefixes (or prefix, or address), start and end, and others that are not
+/// read. Several prefixes in a cell are separated by blanks, commas or semicolons. Without an end a session is known until `--as-of`.
 ///
 /// Afterwards it says what is conspicuous: sessions without an end, two customers with one address, and gaps.
 #[derive(Debug, ClapArgs)]

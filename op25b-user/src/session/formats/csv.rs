@@ -16,6 +16,14 @@ use crate::{
 /// The fields of a row.
 pub(super) const FIELDS: [&str; 4] = ["customer", "prefixes", "start", "end"];
 
+/// What tables usually call the column of a field, besides its name.
+fn other_names(field: &str) -> &'static [&'static str] {
+    match field {
+        "prefixes" => &["prefix", "address"],
+        _ => &[],
+    }
+}
+
 /// The longest row in bytes, with what the reader has read ahead.
 const LONGEST_ROW: usize = 1 << 20;
 
@@ -118,14 +126,22 @@ impl Header {
         let mut indices = [0; FIELDS.len()];
         let mut wrong = Vec::new();
         for (field, index) in FIELDS.iter().zip(&mut indices) {
-            let name = options.name_of(field).unwrap_or(field);
-            let mut found = names
-                .iter()
-                .enumerate()
-                .filter(|(_, one)| one.eq_ignore_ascii_case(name));
+            let (name, others) = match options.name_of(field) {
+                Some(name) => (name, &[][..]),
+                None => (*field, other_names(field)),
+            };
+            let is_field = |one: &str| {
+                one.eq_ignore_ascii_case(name) || others.iter().any(|other| one.eq_ignore_ascii_case(other))
+            };
+            let mut found = names.iter().enumerate().filter(|(_, one)| is_field(one));
             match (found.next(), found.next()) {
                 (Some((place, _)), None) => *index = place,
-                (Some(_), Some(_)) => wrong.push(format!("the column `{name}` is there twice")),
+                (Some((_, one)), Some((_, other))) if one.eq_ignore_ascii_case(other) => {
+                    wrong.push(format!("the column `{one}` is there twice"));
+                }
+                (Some((_, one)), Some((_, other))) => wrong.push(format!(
+                    "the columns `{one}` and `{other}` are both there: `--map {field}={one}` reads the first"
+                )),
                 (None, _) => wrong.push(format!(
                     "there is no column `{name}`; the columns are {}; `--map {field}=COLUMN` reads another one",
                     names.join(", ")

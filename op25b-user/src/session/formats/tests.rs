@@ -490,6 +490,22 @@ fn a_table_is_read_by_the_names_of_its_columns() {
 }
 
 #[test]
+fn the_column_of_prefixes_may_be_called_prefix_or_address_but_only_one_is_read() {
+    let row = "alice,198.51.100.7,2028-03-31T01:00:00Z,2028-03-31T02:00:00Z\n";
+    for name in ["prefixes", "prefix", "Address"] {
+        let log = format!("customer,{name},start,end\n{row}");
+        let options = options(Format::Csv, &[], "UTC", None);
+        let (sessions, outcome) = read_with(Format::Csv, &log, &options);
+        assert_eq!((sessions.len(), outcome.mistakes.first()), (1, &[][..]), "{name}");
+    }
+    let both = mistakes(Format::Csv, "customer,address,prefix,start,end\n");
+    assert_eq!(
+        both[0].1,
+        "the columns `address` and `prefix` are both there: `--map prefixes=address` reads the first"
+    );
+}
+
+#[test]
 fn every_mistake_of_a_table_is_named_with_its_line() {
     let log = "customer,prefixes,start,end\n\
                alice,198.51.100,2028-03-31T01:00:00Z,\n\
