@@ -43,6 +43,8 @@ pub enum Schema {
     Reload,
     /// What subscribers or customers did in a period.
     Report,
+    /// The roll-out of each pool.
+    Rollout,
     /// The outcome of an import of sessions.
     SessionImport,
     /// A list of sessions.
@@ -74,6 +76,7 @@ impl Schema {
         Self::Problem,
         Self::Reload,
         Self::Report,
+        Self::Rollout,
         Self::SessionImport,
         Self::SessionList,
         Self::Status,
@@ -102,6 +105,7 @@ impl Schema {
             Self::Problem => "op25b.problem/1",
             Self::Reload => "op25b.reload/1",
             Self::Report => "op25b.report/1",
+            Self::Rollout => "op25b.rollout/1",
             Self::SessionImport => "op25b.session-import/1",
             Self::SessionList => "op25b.session-list/1",
             Self::Status => "op25b.status/1",

@@ -117,15 +117,24 @@ impl Selection {
         pool: Option<usize>,
         now: Timestamp,
     ) -> anyhow::Result<History<'a>> {
-        let directory = self.state_dir();
-        let reader = ActivityReader::open(&directory)?.with_context(|| {
+        self.history_if_any(rules, pool, now)?.with_context(|| {
             format!(
                 "there is no history in {}: the daemon writes it, unless the policy has `history: off`",
-                directory.display()
+                self.state_dir().display()
             )
-        })?;
+        })
+    }
+
+    /// The same; `None` if there is none.
+    pub(super) fn history_if_any<'a>(
+        &self,
+        rules: &'a Rules<'a>,
+        pool: Option<usize>,
+        now: Timestamp,
+    ) -> anyhow::Result<Option<History<'a>>> {
         let period = self.period(now)?;
-        Ok(History {
+        let reader = ActivityReader::open(&self.state_dir())?;
+        Ok(reader.map(|reader| History {
             period,
             reader,
             rules,
@@ -135,24 +144,44 @@ impl Selection {
                 since: Some(period.since),
                 until: Some(period.until),
             },
-        })
+        }))
     }
 
     /// The sessions of a period, and of a day more at both ends: a bucket may begin before it.
-    pub(super) fn sessions(&self, Period { since, until }: Period) -> anyhow::Result<SessionIndex> {
-        const DAY: SignedDuration = SignedDuration::from_hours(24);
-        let directory = self.state_dir();
-        let sessions = SessionsReader::open(&directory)?.with_context(|| {
+    pub(super) fn sessions(&self, period: Period) -> anyhow::Result<SessionIndex> {
+        self.sessions_if_any(period)?.with_context(|| {
             format!(
                 "there are no sessions in {}: `op25b sessions import` reads them",
-                directory.display()
+                self.state_dir().display()
             )
-        })?;
-        Ok(sessions.index(&SessionQuery {
+        })
+    }
+
+    /// The same; `None` if there are none.
+    pub(super) fn sessions_if_any(
+        &self,
+        Period { since, until }: Period,
+    ) -> anyhow::Result<Option<SessionIndex>> {
+        const DAY: SignedDuration = SignedDuration::from_hours(24);
+        let Some(sessions) = SessionsReader::open(&self.state_dir())? else {
+            return Ok(None);
+        };
+        let index = sessions.index(&SessionQuery {
             since: Some(since.checked_sub(DAY).unwrap_or(Timestamp::MIN)),
             until: Some(until.checked_add(DAY).unwrap_or(Timestamp::MAX)),
             ..SessionQuery::default()
-        })?)
+        })?;
+        Ok(Some(index))
+    }
+
+    /// Whether less than pools is selected: sums are about one subscriber then.
+    pub(super) fn is_of_a_prefix(&self) -> bool {
+        self.within.is_some()
+    }
+
+    /// Whether a policy file is read instead of what is enforced here.
+    pub(super) fn has_policy_file(&self) -> bool {
+        self.policy.is_some()
     }
 
     pub(super) fn state_dir(&self) -> PathBuf {
@@ -162,7 +191,7 @@ impl Selection {
         }
     }
 
-    fn period(&self, now: Timestamp) -> Result<Period, TimeError> {
+    pub(super) fn period(&self, now: Timestamp) -> Result<Period, TimeError> {
         let time_zone = TimeZone::system();
         let reader = Reader::new(now, &time_zone);
         let until = self.until.as_deref().map(|until| reader.back_until(until));
@@ -187,6 +216,12 @@ impl Selection {
 }
 
 impl History<'_> {
+    /// The same from an earlier time on.
+    pub(super) fn since(mut self, since: Timestamp) -> Self {
+        self.query.since = Some(since);
+        self
+    }
+
     /// Visits each bucket with the number of its pool.
     pub(super) fn each(&self, mut visit: impl FnMut(&Bucket, Option<usize>)) -> Result<(), StoreError> {
         self.reader.each(&self.query, |bucket| {

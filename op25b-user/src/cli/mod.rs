@@ -27,6 +27,7 @@ mod policy_source;
 mod problem;
 mod reload;
 mod report;
+mod rollout;
 mod run;
 mod sessions;
 mod status;
@@ -97,6 +98,7 @@ pub enum Command {
     Subscribers(subscribers::Args),
     Report(report::Args),
     Notices(notices::Args),
+    Rollout(rollout::Args),
     Metrics(metrics::Args),
     Explain(explain::Args),
     Diagnose(diagnose::Args),
@@ -162,6 +164,7 @@ impl Command {
             Self::Subscribers(args) => subscribers::run(args),
             Self::Report(args) => report::run(args),
             Self::Notices(args) => notices::run(args),
+            Self::Rollout(args) => rollout::run(args),
             Self::Metrics(args) => metrics::run(args),
             Self::Explain(args) => explain::run(args),
             Self::Diagnose(args) => diagnose::run(args),

@@ -15,6 +15,7 @@ mod not_in_force;
 mod paused;
 mod pool_addresses;
 mod reload;
+pub(crate) mod rollout;
 mod status;
 mod subscribers;
 

@@ -94,6 +94,15 @@ fn told_loudly(scene: &Scene, filter: &Filter) {
             && diagnosis.contains("`op25b resume --pool residential`"),
         "{diagnosis}"
     );
+    let rollout: Value = serde_json::from_str(&words(scene, &["rollout", "--json"])).unwrap();
+    let pool = &rollout["pools"][0];
+    assert_eq!(
+        (&pool["mode"], &pool["step"]),
+        (&"monitor".into(), &"resume".into()),
+        "{pool}"
+    );
+    assert_eq!(pool["paused"]["reason"], "OPS-812");
+    assert!(pool["now"].as_u64().unwrap() >= 1, "{pool}");
     let metrics = words(scene, &["metrics"]);
     for series in [
         "op25b_pauses 1\n",

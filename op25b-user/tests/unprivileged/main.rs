@@ -20,5 +20,6 @@ mod policy_tables;
 mod reliability_document;
 mod report_command;
 mod report_in_chromium;
+mod rollout_command;
 mod sessions_command;
 mod texts;

@@ -93,7 +93,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let history = args.selection.history(&rules, pool, now)?;
     let sessions = args.selection.sessions(history.period)?;
     let found = Found::read(args, &history, &sessions)?;
-    let before = written_before(&args.selection.state_dir())?;
+    let before = written_before(&args.selection.state_dir())?.unwrap_or_default();
     let (mut letters, mut left_out) = (Vec::new(), 0);
     for (customer, tally) in &found.customers {
         if !args.classes.is_empty() && !Class::of(tally).is_some_and(|class| args.classes.contains(&class)) {
@@ -170,12 +170,10 @@ fn write(
     Ok(())
 }
 
-/// Who was written to.
-fn written_before(state_dir: &Path) -> anyhow::Result<BTreeMap<String, Notice>> {
-    match Notices::open_to_read(state_dir)? {
-        Some(notices) => Ok(notices.last()?),
-        None => Ok(BTreeMap::new()),
-    }
+/// Who was written to; `None` if nobody ever was.
+pub(super) fn written_before(state_dir: &Path) -> anyhow::Result<Option<BTreeMap<String, Notice>>> {
+    let notices = Notices::open_to_read(state_dir)?;
+    Ok(notices.map(|notices| notices.last()).transpose()?)
 }
 
 /// The customers whose attempts were found.

@@ -74,7 +74,7 @@ struct Brief {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let status = of_the_filter_here(&args.paths).and_then(|paths| block_on(read_status(&paths)).flatten());
+    let status = read(&args.paths);
     let mut stdout = anstream::stdout().lock();
     if args.check {
         let checked = check::check(status.as_ref(), &TimeZone::system());
@@ -95,6 +95,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Enforcement::Degraded => EXIT_PARTLY.into(),
         Enforcement::Open => EXIT_NOT_RUNNING.into(),
     })
+}
+
+/// The status of the filter here.
+pub(super) fn read(paths: &Paths) -> anyhow::Result<Status> {
+    of_the_filter_here(paths).and_then(|paths| block_on(read_status(&paths)).flatten())
 }
 
 /// The status from the kernel and, if a daemon runs, all that it knows besides. Without permission to read the kernel, what the

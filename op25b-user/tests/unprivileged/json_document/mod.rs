@@ -13,6 +13,7 @@ use op25b::{
     session::Session,
     store::{
         Actor, ChangeKind,
+        notices::Notices,
         sessions::{Gap, Overlap, Survey},
     },
 };
@@ -24,7 +25,7 @@ use crate::{
         scene::{Scene, exemption, explained},
     },
     json_document::examples::{WRITE, example, write_if_asked},
-    report_command::write_history,
+    report_command::{write_history, write_sessions},
 };
 
 const ID: &str = "01KAXQ3T5BH6Z8W2N4R7C9D1EF";
@@ -264,6 +265,8 @@ fn each_example_is_what_op25b_writes() {
         "customer,prefixes\n株式会社サンプル,198.51.100.8/29\n",
     );
     write_history(&scene.path("state"));
+    write_sessions(&scene.path("state"));
+    Notices::open(&scene.path("state")).unwrap();
     scene.file(
         "bras.csv",
         "customer,prefixes,start,end\nalice,198.51.100.7,2026-03-31 01:00:00,2026-03-31 05:12:40\n\
@@ -295,6 +298,10 @@ fn each_example_is_what_op25b_writes() {
         (
             Schema::Report,
             "report --policy policy.yaml --since 2025-03-01T00:00:00Z --until 2025-03-08T00:00:00Z --src 198.51.100.0/24 --json",
+        ),
+        (
+            Schema::Rollout,
+            "rollout --policy policy.yaml --since 2025-03-03T00:00:00Z --until 2025-03-08T00:00:00Z --json",
         ),
         (Schema::Confirm, "confirm --json"),
         (Schema::Pause, "pause --reason OPS-812 --json"),
