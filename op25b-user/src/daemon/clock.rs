@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use tracing::warn;
 
 use crate::datapath::{Filter, LoadError, clock};
@@ -40,6 +41,12 @@ impl Clock {
     fn of(mut source: Source) -> nix::Result<Self> {
         let offset = source()?;
         Ok(Self { source, offset })
+    }
+
+    /// By how much the clock of the program differs from the system's.
+    pub(super) fn error(&self) -> nix::Result<SignedDuration> {
+        let system = clock::boot_to_unix()?;
+        Ok(SignedDuration::from_nanos(self.offset.saturating_sub(system)))
     }
 
     /// Sets the clock of the program.

@@ -10,8 +10,8 @@ use crate::{
     enforcer::Enforcer,
     policy::Role,
     report::{
-        ExemptionStatus, FilterRecords, FilterStatus, InterfaceStatus, Metrics, PolicyStatus, State, Status,
-        pool_statuses,
+        DaemonMetrics, ExemptionStatus, FilterRecords, FilterStatus, InterfaceStatus, Metrics, PolicyStatus,
+        State, Status, pool_statuses,
     },
 };
 
@@ -113,8 +113,22 @@ impl Daemon {
         Ok(Metrics {
             status: Status::of_daemon(report, Some(filter.clone())),
             filter: Some(filter),
-            started_at: Some(self.started_at),
+            daemon: Some(self.daemon_metrics(enforcer)),
         })
+    }
+
+    /// What only the daemon knows.
+    fn daemon_metrics(&self, enforcer: &Enforcer) -> DaemonMetrics {
+        let store = enforcer.store_progress();
+        DaemonMetrics {
+            started_at: self.started_at,
+            next_expiry: enforcer.next_expiry(Timestamp::now()),
+            store_revision: store.revision(),
+            store_is_writable: store.is_writable(),
+            store_backup: store.backup(),
+            clock_offset: self.clock.error().ok(),
+            blocked: self.history.blocked(),
+        }
     }
 }
 

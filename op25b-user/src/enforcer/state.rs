@@ -26,7 +26,7 @@ use crate::{
     },
     fault::{FaultKind, Faults},
     policy::{Policy, Role, Word as _},
-    store::Revision,
+    store::{Revision, sqlite::Progress},
 };
 
 /// How long the kernel stays behind the store before the next attempt.
@@ -108,6 +108,16 @@ impl Enforcer {
     /// The numbers of active and of expired exemptions at an instant.
     pub(crate) fn count_exemptions(&self, now: Timestamp) -> (usize, usize) {
         self.active_set.count(now)
+    }
+
+    /// When the next one of the exemptions that are active at an instant expires.
+    pub(crate) fn next_expiry(&self, now: Timestamp) -> Option<Timestamp> {
+        self.active_set.next_expiry(now)
+    }
+
+    /// What is known of the store without waiting for it.
+    pub(crate) fn store_progress(&self) -> &Progress {
+        self.store.progress()
     }
 
     /// Whether the kernel lacks what the store has.

@@ -138,6 +138,15 @@ pub enum InterfaceState {
 }
 
 impl InterfaceState {
+    /// All of them.
+    pub(super) const ALL: [Self; 5] = [
+        Self::Enforced,
+        Self::Missing,
+        Self::Lost,
+        Self::Unfiltered,
+        Self::Unknown,
+    ];
+
     /// Its name in output.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -8,7 +8,7 @@ use std::{
 use ipnet::IpNet;
 
 /// Items by their prefixes.
-pub(super) struct Index {
+pub(crate) struct Index {
     items: HashMap<IpNet, Vec<usize>>,
     /// In ascending order.
     prefixes: Vec<IpNet>,
@@ -19,7 +19,7 @@ pub(super) struct Index {
 
 impl Index {
     /// An index of prefixes, each with the number of its item, in ascending order of these.
-    pub(super) fn new(prefixes: impl Iterator<Item = (IpNet, usize)>) -> Self {
+    pub(crate) fn new(prefixes: impl Iterator<Item = (IpNet, usize)>) -> Self {
         let mut items: HashMap<IpNet, Vec<usize>> = HashMap::new();
         for (prefix, item) in prefixes {
             items.entry(prefix).or_default().push(item);
@@ -55,7 +55,7 @@ impl Index {
     }
 
     /// The item with the longest prefix around an address.
-    pub(super) fn longest(&self, address: IpAddr) -> Option<usize> {
+    pub(crate) fn longest(&self, address: IpAddr) -> Option<usize> {
         self.nets_around(address)
             .find_map(|(_, items)| items.first().copied())
     }

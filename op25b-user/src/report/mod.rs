@@ -29,8 +29,9 @@ pub use enforcement::{Enforcement, InterfaceReport, InterfaceState, KnownInterfa
 pub(crate) use explained::{NO_FILTER, explained};
 pub(crate) use impact::impact;
 pub use impact::{Affected, Impact, PoolImpact};
+pub(crate) use index::Index;
 pub(crate) use metrics::METRICS_TYPE;
-pub use metrics::Metrics;
+pub use metrics::{DaemonMetrics, Metrics};
 pub(crate) use paused::{how_to_resume, pause_end, paused, paused_until};
 pub(crate) use pool_addresses::{PoolReport, pool_reports};
 pub use reload::{Confirmed, PolicyInForce, ReloadAnswer, ReloadResult, UnconfirmedReload, WentBack};

@@ -28,6 +28,7 @@ mod metrics;
 mod metrics_server;
 mod modes;
 mod nat64;
+mod observability;
 mod operations;
 mod other_store;
 mod other_version;

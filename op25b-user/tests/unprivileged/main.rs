@@ -17,6 +17,7 @@ mod policy_kernel_agreement;
 mod policy_lists;
 mod policy_robustness;
 mod policy_tables;
+mod prometheus;
 mod reliability_document;
 mod report_command;
 mod report_in_chromium;

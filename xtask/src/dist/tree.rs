@@ -14,7 +14,7 @@ use op25b_host::{paths, process};
 use super::{Release, changelog, files};
 
 /// Files of the workspace, and where they are installed: a directory, or a path.
-const FILES: [(&str, &str); 19] = [
+const FILES: [(&str, &str); 20] = [
     ("deploy/op25b.service", "usr/lib/systemd/system/"),
     ("deploy/op25b-metrics.service", "usr/lib/systemd/system/"),
     ("deploy/op25b-metrics.timer", "usr/lib/systemd/system/"),
@@ -28,7 +28,11 @@ const FILES: [(&str, &str); 19] = [
     ("docs/openapi.json", "usr/share/doc/op25b/docs/"),
     ("docs/ja/*.md", "usr/share/doc/op25b/docs/ja/"),
     ("policies/*.yaml", "usr/share/doc/op25b/examples/"),
-    ("deploy/op25b.rules.yaml", "usr/share/doc/op25b/examples/"),
+    (
+        "deploy/prometheus/*.yaml",
+        "usr/share/doc/op25b/examples/prometheus/",
+    ),
+    ("deploy/grafana/*.json", "usr/share/doc/op25b/examples/grafana/"),
     ("deploy/metrics-server/*", "usr/share/doc/op25b/examples/"),
     ("deploy/journal/*", "usr/share/doc/op25b/examples/journal/"),
     ("policies/lists/*", "usr/share/doc/op25b/examples/lists/"),

@@ -1,6 +1,6 @@
-//! Unpacks real mail servers and a name server for the tests, from Debian's packages, without installing them.
+//! Unpacks real mail servers, a name server and Prometheus for the tests, from Debian's packages, without installing them.
 //!
-//! Installing a mail server would start it, and remove the one that the machine may have. Unpacked into the target
+//! Installing a server would start it, and remove the one that the machine may have. Unpacked into the target
 //! directory it does neither, and each test starts its own.
 
 use std::{fs, process::Command};
@@ -12,10 +12,12 @@ use op25b_host::{paths, process::output_of};
 use crate::deb;
 
 /// The packages, each with a program of it that shows that it is there.
-pub const PACKAGES: [(&str, &str); 3] = [
+pub const PACKAGES: [(&str, &str); 4] = [
     ("opensmtpd", "usr/sbin/smtpd"),
     ("postfix", "usr/lib/postfix/sbin/master"),
     ("dnsmasq-base", "usr/sbin/dnsmasq"),
+    // With promtool.
+    ("prometheus", "usr/bin/prometheus"),
 ];
 
 /// Those that are not there, or whose libraries are not.

@@ -4,6 +4,7 @@
 
 mod bucket;
 mod progress;
+mod recent;
 mod recorder;
 #[cfg(test)]
 mod tests;
@@ -13,7 +14,10 @@ mod writer;
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::mpsc::{Sender, channel, sync_channel},
+    sync::{
+        Arc,
+        mpsc::{Sender, channel, sync_channel},
+    },
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -31,7 +35,7 @@ use crate::{
     byte_size::ByteSize,
     enforcer::{Enforcer, LiveRecords},
     fault::Faults,
-    policy::{History, Privacy},
+    policy::{History, Policy, Privacy},
     report::HistoryReport,
     store::activity::Forget,
 };
@@ -59,6 +63,7 @@ impl HistoryThread {
     /// Starts the thread. It keeps the privileges that this one has.
     pub(super) fn start(&mut self, state_dir: &Path, enforcer: &Enforcer) {
         let policy = enforcer.policy();
+        self.progress.follow(policy);
         match start(
             state_dir.to_owned(),
             enforcer.live_records(),
@@ -73,6 +78,7 @@ impl HistoryThread {
 
     /// Follows the policy, and reports what is wrong. The daemon calls this every second.
     pub(super) fn tick(&mut self, enforcer: &Enforcer) {
+        self.progress.follow(enforcer.policy());
         let (history, privacy) = (enforcer.policy().history, enforcer.policy().privacy);
         if (self.told, self.privacy) != (history, privacy) {
             (self.told, self.privacy) = (history, privacy);
@@ -123,6 +129,13 @@ impl HistoryThread {
                 let _ = has_ended.recv_timeout(END_TIME);
             }
         }
+    }
+
+    /// A policy, and of how many subscribers of each of its pools packets were blocked in the last five minutes; `None` if that is not
+    /// known, as no history is recorded.
+    pub(super) fn blocked(&self) -> Option<(Arc<Policy>, Vec<u64>)> {
+        self.told?;
+        self.progress.blocked()
     }
 
     /// What the daemon reports of the history; `None` if none is recorded.

@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     fault::{FaultKind, Faults},
+    policy::Policy,
     store::activity::Kept,
 };
 
@@ -25,6 +26,10 @@ struct Shown {
     trouble: Option<String>,
     kept: Option<Kept>,
     is_full: bool,
+    /// The policy that is enforced.
+    policy: Option<Arc<Policy>>,
+    /// A policy, and the subscribers of each of its pools of whom packets were blocked.
+    blocked: Option<(Arc<Policy>, Vec<u64>)>,
 }
 
 impl Progress {
@@ -56,6 +61,26 @@ impl Progress {
     pub(super) fn kept(&self) -> Option<(Kept, bool)> {
         let shown = self.lock();
         shown.kept.map(|kept| (kept, shown.is_full))
+    }
+
+    /// Notes which policy is enforced.
+    pub(super) fn follow(&self, policy: &Arc<Policy>) {
+        self.lock().policy = Some(Arc::clone(policy));
+    }
+
+    /// The policy that is enforced.
+    pub(super) fn policy(&self) -> Option<Arc<Policy>> {
+        self.lock().policy.clone()
+    }
+
+    /// Notes of how many subscribers of each pool packets were blocked.
+    pub(super) fn note_blocked(&self, policy: Arc<Policy>, counts: Vec<u64>) {
+        self.lock().blocked = Some((policy, counts));
+    }
+
+    /// The same, when it was noted last.
+    pub(super) fn blocked(&self) -> Option<(Arc<Policy>, Vec<u64>)> {
+        self.lock().blocked.clone()
     }
 
     /// Raises the fault that the history is not written, or clears it.

@@ -117,19 +117,26 @@ impl ActiveSet {
 
     /// The numbers of active and of expired exemptions at an instant.
     pub(in crate::enforcer) fn count(&self, now: Timestamp) -> (usize, usize) {
-        let in_file = self
-            .policy
-            .exemptions_in_file()
-            .iter()
-            .map(|exemption| exemption.terms.expires_at);
-        let stored = self.stored.iter().flatten().map(|record| record.terms.expires_at);
-        in_file.chain(stored).fold((0, 0), |(active, expired), end| {
+        self.ends().fold((0, 0), |(active, expired), end| {
             if end.is_none_or(|end| now < end) {
                 (active + 1, expired)
             } else {
                 (active, expired + 1)
             }
         })
+    }
+
+    /// When the next one of those that are active at an instant expires.
+    pub(in crate::enforcer) fn next_expiry(&self, now: Timestamp) -> Option<Timestamp> {
+        self.ends().flatten().filter(|end| now < *end).min()
+    }
+
+    /// When each one expires, if it does.
+    fn ends(&self) -> impl Iterator<Item = Option<Timestamp>> {
+        let in_file = self.policy.exemptions_in_file().iter();
+        let in_file = in_file.map(|exemption| exemption.terms.expires_at);
+        let stored = self.stored.iter().flatten().map(|record| record.terms.expires_at);
+        in_file.chain(stored)
     }
 
     fn insert(&mut self, number: RuleIndex, record: Record) {

@@ -29,6 +29,8 @@ const SOON: SignedDuration = SignedDuration::from_secs(30);
 pub(super) struct Backups {
     /// The last revision that is in a backup.
     revision: Option<Revision>,
+    /// When the newest backup was taken.
+    newest: Option<Timestamp>,
     /// When the last hourly backup was tried.
     tried: Option<Timestamp>,
     /// Since when there is a removal that is in no backup: without one it would come back after a loss.
@@ -65,7 +67,9 @@ impl Backups {
         // After a failure the next one is tried as late as after another removal.
         self.removal = self.removal.map(|_| now);
         if self.revision.is_none() {
-            self.revision = newest_intact(files).map(|backup| backup.revision);
+            let newest = newest_intact(files);
+            self.revision = newest.as_ref().map(|backup| backup.revision);
+            self.newest = newest.map(|backup| backup.taken);
         }
         let store = files.store();
         let failed = ErrorMap::with(connection, &store);
@@ -83,10 +87,16 @@ impl Backups {
             }
             take(&snapshot, files, rotate)?;
             self.revision = Some(revision);
+            self.newest = Some(now);
             self.are_merged = false;
         }
         self.removal = None;
         Ok(())
+    }
+
+    /// When the newest backup was taken; none if there is none, or it was not looked for yet.
+    pub(super) const fn newest(&self) -> Option<Timestamp> {
+        self.newest
     }
 
     /// Whether a backup is due. A clock that was set back does not delay it.

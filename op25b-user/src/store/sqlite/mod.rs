@@ -153,16 +153,17 @@ impl SqliteStore {
             origin: records.as_ref().map(SqliteReader::origin).map_err(Clone::clone),
             is_writable: false,
         });
+        let progress = Arc::<Progress>::default();
         Self {
             records,
             write_error: None,
             used: None,
             enforced: options.enforced,
-            progress: Arc::default(),
+            progress: Arc::clone(&progress),
             faults: options.faults,
             shown_until: None,
             tried_at: None,
-            upkeep: Upkeep::new(files.clone(), readers.clone()),
+            upkeep: Upkeep::new(files.clone(), readers.clone(), progress),
             readers,
             files,
         }

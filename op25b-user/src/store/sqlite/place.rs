@@ -127,6 +127,7 @@ impl SqliteStore {
 
     /// Notes what the store that was opened has: its revision, and its last recovery; and has others read it.
     pub(super) fn note_opened(&mut self) {
+        self.progress.set_writable(self.write_error.is_none());
         self.readers.publish(Published {
             origin: self
                 .records

@@ -2,8 +2,10 @@
 
 use std::sync::{
     Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
+
+use jiff::Timestamp;
 
 use crate::store::Revision;
 
@@ -14,6 +16,8 @@ pub struct Progress {
     replacements: AtomicU64,
     rows: AtomicU64,
     identity: Mutex<Option<String>>,
+    is_writable: AtomicBool,
+    backup: Mutex<Option<Timestamp>>,
 }
 
 impl Progress {
@@ -41,6 +45,26 @@ impl Progress {
     pub fn identity(&self) -> Option<String> {
         let identity = self.identity.lock().unwrap_or_else(PoisonError::into_inner);
         identity.clone()
+    }
+
+    /// Whether changes can be written to it, as far as is known.
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        self.is_writable.load(Ordering::Relaxed)
+    }
+
+    /// When its newest backup was taken; none if there is none, or it was not looked for yet.
+    #[must_use]
+    pub fn backup(&self) -> Option<Timestamp> {
+        *self.backup.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_writable(&self, is_writable: bool) {
+        self.is_writable.store(is_writable, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_backup(&self, taken: Option<Timestamp>) {
+        *self.backup.lock().unwrap_or_else(PoisonError::into_inner) = taken;
     }
 
     pub(super) fn set_identity(&self, identity: Option<String>) {

@@ -8,7 +8,8 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    backup::Backups, error::ErrorMap, files::Files, integrity, read_only::SqliteReader, readers::Readers,
+    backup::Backups, error::ErrorMap, files::Files, integrity, progress::Progress, read_only::SqliteReader,
+    readers::Readers,
 };
 use crate::store::StoreError;
 
@@ -20,6 +21,7 @@ pub struct Upkeep {
     backups: Arc<Mutex<Backups>>,
     /// What the store has noted. Not with the backups, whose lock is held while one is taken.
     noted: Arc<Mutex<Noted>>,
+    progress: Arc<Progress>,
 }
 
 /// What the thread that writes notes for the one that takes backups, and the other way round.
@@ -34,12 +36,13 @@ struct Noted {
 }
 
 impl Upkeep {
-    pub(super) fn new(files: Files, readers: Readers) -> Self {
+    pub(super) fn new(files: Files, readers: Readers, progress: Arc<Progress>) -> Self {
         Self {
             files,
             readers,
             backups: Arc::default(),
             noted: Arc::default(),
+            progress,
         }
     }
 
@@ -89,6 +92,7 @@ impl Upkeep {
             return Ok(());
         };
         let taken = backups.take_if_changed(connection, &self.files, now);
+        self.progress.set_backup(backups.newest());
         if matches!(taken, Err(StoreError::Damaged { .. })) {
             self.noted().is_damaged = true;
         }

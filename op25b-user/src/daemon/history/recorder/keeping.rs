@@ -80,6 +80,7 @@ impl Recorder {
                 return Err(NotRecorded::NotBegun);
             }
         }
+        self.recent.clear();
         let deleted = self.writer.forget(forget)?;
         if self.history.is_some() {
             self.prune()?;

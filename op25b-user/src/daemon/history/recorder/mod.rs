@@ -23,6 +23,7 @@ use self::keeping::KEEP;
 use super::{
     bucket::OpenBucket,
     progress::Progress,
+    recent::Recent,
     times::{Times, timestamp},
     writer::Writer,
 };
@@ -84,6 +85,7 @@ pub(super) struct Recorder {
     progress: Progress,
     records: Option<RecentRecords>,
     open: OpenBucket,
+    recent: Recent,
     /// Whether what was written is continued: it is known what the records had counted then. Without a history, whether that
     /// is forgotten.
     is_ready: bool,
@@ -112,6 +114,7 @@ impl Recorder {
             progress,
             records: None,
             open: OpenBucket::new(0, 0),
+            recent: Recent::default(),
             is_ready: false,
             since: times.noted(),
             next_begin: None,
@@ -246,16 +249,21 @@ impl Recorder {
         if self.open.is_full() && !self.writer.may_try() {
             return Ok(());
         }
-        let (since, open) = (self.since, &mut self.open);
+        let (since, open, recent) = (self.since, &mut self.open, &mut self.recent);
         let Some(records) = &self.records else {
             return Ok(());
         };
         let is_read = in_chunks(records, &self.live, since, |chunk| {
             for (subscriber, record) in chunk {
                 open.note(*subscriber, record, since);
+                recent.note(*subscriber, record);
             }
             Ok(())
         })?;
+        if let Some(policy) = self.progress.policy() {
+            let counts = recent.by_pool(&policy, times.noted());
+            self.progress.note_blocked(policy, counts);
+        }
         if is_read {
             self.since = times.noted();
         }

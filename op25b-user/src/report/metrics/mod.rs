@@ -1,21 +1,18 @@
 //! The metrics of a daemon, or of what the kernel enforces without one, in Prometheus's text format.
 
+mod daemon;
+mod page;
+
 use std::fmt;
 
-use jiff::Timestamp;
-use prometheus_client::{
-    encoding::prometheus_text,
-    metrics::{counter::Counter, family::Family, gauge::Gauge},
-    registry::Registry,
-};
-
+pub use self::daemon::DaemonMetrics;
+use self::page::{MetricsPage, label, signed};
 use super::{
     enforcement::{Enforcement, InterfaceState},
     status::{FilterStatus, PoolWord, Status},
 };
 use crate::{
     datapath::{Counters, NotIp},
-    fault::FaultKind,
     policy::Role,
 };
 
@@ -29,49 +26,8 @@ pub struct Metrics {
     pub status: Status,
     /// The filter in the kernel, with all the interfaces that it was attached to; none if it runs nowhere.
     pub filter: Option<FilterStatus>,
-    /// When the daemon was started; none if no daemon answers.
-    pub started_at: Option<Timestamp>,
-}
-
-/// The labels of one value.
-type Labels = Vec<(&'static str, String)>;
-
-/// A registry of values that were counted elsewhere.
-struct MetricsPage(Registry);
-
-impl MetricsPage {
-    /// Registers counters. The name has no `_total`: the encoder appends it.
-    fn counters(&mut self, name: &str, help: &str, values: impl IntoIterator<Item = (Labels, u64)>) {
-        let family = Family::<Labels, Counter>::default();
-        for (labels, value) in values {
-            family.get_or_create(&labels).inc_by(value);
-        }
-        self.0.register(name, help, family);
-    }
-
-    fn gauges(&mut self, name: &str, help: &str, values: impl IntoIterator<Item = (Labels, i64)>) {
-        let family = Family::<Labels, Gauge>::default();
-        for (labels, value) in values {
-            family.get_or_create(&labels).set(value);
-        }
-        self.0.register(name, help, family);
-    }
-
-    fn counter(&mut self, name: &str, help: &str, value: u64) {
-        self.counters(name, help, [(Labels::new(), value)]);
-    }
-
-    fn gauge(&mut self, name: &str, help: &str, value: i64) {
-        self.gauges(name, help, [(Labels::new(), value)]);
-    }
-}
-
-fn label(name: &'static str, value: &str) -> Labels {
-    vec![(name, value.to_owned())]
-}
-
-fn signed(count: impl TryInto<i64>) -> i64 {
-    count.try_into().unwrap_or(i64::MAX)
+    /// What only a daemon knows; none if no daemon answers.
+    pub daemon: Option<DaemonMetrics>,
 }
 
 impl Metrics {
@@ -82,17 +38,17 @@ impl Metrics {
         Self {
             status,
             filter,
-            started_at: None,
+            daemon: None,
         }
     }
 
     /// The text of the page, with its families and their series in the order of their names and labels.
     pub fn to_text(&self) -> Result<String, fmt::Error> {
-        let mut page = MetricsPage(Registry::with_prefix("op25b"));
+        let mut page = MetricsPage::new();
         page.gauge(
             "up",
             "1 if the daemon answers, 0 if the other series are what the kernel shows without one",
-            i64::from(self.started_at.is_some()),
+            i64::from(self.daemon.is_some()),
         );
         if let Some(filter) = &self.filter {
             self.packets(filter, &mut page);
@@ -101,18 +57,27 @@ impl Metrics {
                 "Kernel memory of the filter's maps in bytes, about",
                 signed(filter.map_bytes),
             );
+            if let Some(generation) = filter
+                .interfaces
+                .iter()
+                .map(|interface| interface.program_id)
+                .max()
+            {
+                page.gauge(
+                    "generation",
+                    "Id of the newest program that runs: another one after each load",
+                    i64::from(generation),
+                );
+            }
             page.gauge("relays", "Relays of the policy", signed(filter.relays));
         }
         self.policy(&mut page);
         self.pools(&mut page);
         self.interfaces(&mut page);
-        if let Some(started_at) = self.started_at {
-            self.reloads(&mut page);
-            self.daemon(started_at, &mut page);
+        if let Some(daemon) = &self.daemon {
+            daemon.write(&self.status, &mut page);
         }
-        let mut text = String::new();
-        prometheus_text::encode(&mut text, &page.0)?;
-        Ok(sorted(&text))
+        page.to_text()
     }
 
     fn packets(&self, filter: &FilterStatus, page: &mut MetricsPage) {
@@ -265,34 +230,6 @@ impl Metrics {
         );
     }
 
-    fn reloads(&self, page: &mut MetricsPage) {
-        let status = &self.status;
-        page.counter(
-            "reloads",
-            "Reloads that succeeded",
-            status.reloads.unwrap_or_default(),
-        );
-        page.counter(
-            "reloads_refused",
-            "Reloads that were refused",
-            status.refused_reloads.unwrap_or_default(),
-        );
-        let last = status.last_reload.as_ref();
-        // Without a reload, the policy is that of the start.
-        page.gauge(
-            "last_reload_successful",
-            "1 if the last reload succeeded or there was none; 0 if it was refused and an older policy is enforced",
-            i64::from(last.is_none_or(|last| last.refused.is_none())),
-        );
-        if let Some(at) = last.map(|last| last.at).or(status.loaded_at) {
-            page.gauge(
-                "last_reload_timestamp_seconds",
-                "Unix time of the last reload, whether it succeeded or was refused; of the start if there was none",
-                at.as_second(),
-            );
-        }
-    }
-
     fn interfaces(&self, page: &mut MetricsPage) {
         page.gauges(
             "state",
@@ -308,6 +245,19 @@ impl Metrics {
                 (label("interface", &interface.name), i64::from(enforced))
             }),
         );
+        let states = InterfaceState::ALL;
+        page.gauges(
+            "interface_state",
+            "1 for the state of the interface: the filter runs there (enforced), no interface bears the name (missing), another process \
+             took the filter off (lost), it is not attached (unfiltered), or the kernel could not be asked (unknown)",
+            interfaces().flat_map(|interface| {
+                states.map(|state| {
+                    let mut labels = label("interface", &interface.name);
+                    labels.push(("state", state.name().to_owned()));
+                    (labels, i64::from(interface.state == state))
+                })
+            }),
+        );
         page.gauges(
             "interface_xdp_mode",
             "1, labelled with the mode in which the filter runs on the interface; no value while it does not",
@@ -318,58 +268,6 @@ impl Metrics {
             }),
         );
     }
-
-    /// What only the daemon knows.
-    fn daemon(&self, started_at: Timestamp, page: &mut MetricsPage) {
-        let interfaces = self.status.interfaces.iter();
-        page.counters(
-            "interface_interferences",
-            "How often another process detached or replaced the filter on the interface",
-            interfaces.map(|interface| (label("interface", &interface.name), interface.interferences)),
-        );
-        let lasts = |kind: FaultKind| self.status.faults.iter().any(|fault| fault.kind == kind);
-        page.gauges(
-            "fault",
-            "1 while the fault lasts, 0 if not; `op25b status` shows what to do",
-            FaultKind::ALL
-                .iter()
-                .map(|kind| (label("kind", kind.name()), i64::from(lasts(*kind)))),
-        );
-        page.gauge(
-            "start_time_seconds",
-            "Unix time at which the daemon was started",
-            started_at.as_second(),
-        );
-    }
-}
-
-/// A page with its families in the order of their names, and the series of each in the order of their labels: the encoder's is that of
-/// a hash table, another one each time. A family without a series is left out.
-fn sorted(page: &str) -> String {
-    let mut families: Vec<(Vec<&str>, Vec<&str>)> = Vec::new();
-    for line in page.lines() {
-        if line.starts_with("# HELP ") {
-            families.push((Vec::new(), Vec::new()));
-        }
-        if let Some((head, series)) = families.last_mut() {
-            if line.starts_with('#') {
-                head.push(line);
-            } else {
-                series.push(line);
-            }
-        }
-    }
-    families.retain(|(_, series)| !series.is_empty());
-    families.sort();
-    let mut text = String::new();
-    for (head, mut series) in families {
-        series.sort_unstable();
-        for line in head.into_iter().chain(series) {
-            text.push_str(line);
-            text.push('\n');
-        }
-    }
-    text
 }
 
 #[cfg(test)]
@@ -379,15 +277,6 @@ mod tests {
         policy::Pause,
         report::{PoolState, PoolStatus},
     };
-
-    #[test]
-    fn families_and_series_have_an_order_and_a_family_without_series_is_left_out() {
-        let page = "# HELP op25b_b_total B.\n# TYPE op25b_b_total counter\nop25b_b_total{x=\"2\"} 1\nop25b_b_total{x=\"1\"} 3\n\
-            # HELP op25b_none N.\n# TYPE op25b_none gauge\n# HELP op25b_a A.\n# TYPE op25b_a gauge\nop25b_a 7\n";
-        let expected = "# HELP op25b_a A.\n# TYPE op25b_a gauge\nop25b_a 7\n# HELP op25b_b_total B.\n\
-            # TYPE op25b_b_total counter\nop25b_b_total{x=\"1\"} 3\nop25b_b_total{x=\"2\"} 1\n";
-        assert_eq!(sorted(page), expected);
-    }
 
     #[test]
     fn a_pause_has_series_and_the_policy_keeps_the_time_of_its_load() {

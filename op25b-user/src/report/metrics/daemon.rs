@@ -1,0 +1,135 @@
+//! The metrics of what only a daemon knows.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    super::status::Status,
+    page::{MetricsPage, label, signed},
+};
+use crate::{fault::FaultKind, policy::Policy, store::Revision};
+
+/// What only a daemon knows, besides what it reports for the status.
+#[derive(Clone, Debug)]
+pub struct DaemonMetrics {
+    /// When it was started.
+    pub started_at: Timestamp,
+    /// When the next exemption expires; none if none does.
+    pub next_expiry: Option<Timestamp>,
+    /// The revision of the store's last change.
+    pub store_revision: Revision,
+    /// Whether the store takes changes.
+    pub store_is_writable: bool,
+    /// When its newest backup was taken.
+    pub store_backup: Option<Timestamp>,
+    /// By how much the clock of the program differs from the system's.
+    pub clock_offset: Option<SignedDuration>,
+    /// A policy, and of how many subscribers of each of its pools packets were blocked in the last five minutes.
+    pub blocked: Option<(Arc<Policy>, Vec<u64>)>,
+}
+
+impl DaemonMetrics {
+    /// Writes all of them.
+    pub(super) fn write(&self, status: &Status, page: &mut MetricsPage) {
+        reloads(status, page);
+        interferences_and_faults(status, page);
+        self.store(page);
+        page.gauges(
+            "build_info",
+            "1, labelled with the version of the daemon",
+            [(label("version", env!("CARGO_PKG_VERSION")), 1)],
+        );
+        page.gauge(
+            "start_time_seconds",
+            "Unix time at which the daemon was started",
+            self.started_at.as_second(),
+        );
+        if let Some(offset) = self.clock_offset {
+            page.fraction(
+                "clock_offset_seconds",
+                "By how much the clock by which the filter decides differs from the system's",
+                offset.as_secs_f64(),
+            );
+        }
+        if let Some((policy, counts)) = &self.blocked {
+            let pools = policy.pools.iter().zip(counts);
+            page.gauges(
+                "pool_subscribers_blocked",
+                "Subscribers of the pool of whom packets were blocked in the last 5 minutes, of those that are remembered",
+                pools.map(|(pool, count)| (label("pool", &pool.name), signed(*count))),
+            );
+        }
+    }
+
+    fn store(&self, page: &mut MetricsPage) {
+        page.gauge(
+            "store_revision",
+            "Number of the last change of the exemption store; 0 as long as it cannot be read",
+            signed(self.store_revision),
+        );
+        page.gauge(
+            "store_writable",
+            "1 if the exemption store takes changes, 0 if not",
+            i64::from(self.store_is_writable),
+        );
+        if let Some(taken) = self.store_backup {
+            page.gauge(
+                "store_backup_timestamp_seconds",
+                "Unix time of the newest backup of the exemption store",
+                taken.as_second(),
+            );
+        }
+        if let Some(expiry) = self.next_expiry {
+            page.gauge(
+                "exemptions_next_expiry_timestamp_seconds",
+                "Unix time at which the next of the active exemptions expires; no value if none does",
+                expiry.as_second(),
+            );
+        }
+    }
+}
+
+fn reloads(status: &Status, page: &mut MetricsPage) {
+    page.counter(
+        "reloads",
+        "Reloads that succeeded",
+        status.reloads.unwrap_or_default(),
+    );
+    page.counter(
+        "reloads_refused",
+        "Reloads that were refused",
+        status.refused_reloads.unwrap_or_default(),
+    );
+    let last = status.last_reload.as_ref();
+    // Without a reload, the policy is that of the start.
+    page.gauge(
+            "last_reload_successful",
+            "1 if the last reload succeeded or there was none; 0 if it was refused and an older policy is enforced",
+            i64::from(last.is_none_or(|last| last.refused.is_none())),
+        );
+    if let Some(at) = last.map(|last| last.at).or(status.loaded_at) {
+        page.gauge(
+                "last_reload_timestamp_seconds",
+                "Unix time of the last reload, whether it succeeded or was refused; of the start if there was none",
+                at.as_second(),
+            );
+    }
+}
+
+fn interferences_and_faults(status: &Status, page: &mut MetricsPage) {
+    let interfaces = status.interfaces.iter();
+    page.counters(
+        "interface_interferences",
+        "How often another process detached or replaced the filter on the interface",
+        interfaces.map(|interface| (label("interface", &interface.name), interface.interferences)),
+    );
+    let lasts = |kind: FaultKind| status.faults.iter().any(|fault| fault.kind == kind);
+    page.gauges(
+        "fault",
+        "1 while the fault lasts, 0 if not; `op25b status` shows what to do",
+        FaultKind::ALL
+            .iter()
+            .map(|kind| (label("kind", kind.name()), i64::from(lasts(*kind)))),
+    );
+}
