@@ -17,7 +17,7 @@ use crate::{
     enforcer::Enforcer,
     fault::{FaultKind, Faults},
     policy::Privacy,
-    report::{FilterRecords, overdue},
+    report::{FilterRecords, Watched, overdue},
     state_dir::remove_detached_before,
     store::{
         notices::{Notices, OpenedNotices},
@@ -32,10 +32,15 @@ const SECOND: Duration = Duration::from_mins(10);
 /// A larger change of the clock means that it was set: nothing is removed from databases for its age until it is steady.
 const STEP: Duration = Duration::from_secs(2);
 
+/// How often it is said that a pool was watched for long.
+const SAY: Duration = Duration::from_hours(24);
+
 /// When this is due, and whether it is under way.
 #[derive(Default)]
 pub(super) struct Retention {
     last: Option<Looked>,
+    /// When pools that were watched for long were named, if there were any.
+    said: Option<Instant>,
     running: Option<AbortHandle>,
 }
 
@@ -92,13 +97,17 @@ impl Retention {
         };
         let is_steady = look.is_steady(self.last);
         self.last = Some(look);
+        let says_watched = self.said.is_none_or(|said| said.elapsed() >= SAY);
+        if says_watched {
+            self.said = Some(Instant::now());
+        }
         let (privacy, is_paused) = (enforcer.policy().privacy, !enforcer.pauses().is_empty());
         let faults = enforcer.faults().clone();
         let state_dir = state_dir.to_owned();
         match filter_records(enforcer) {
             Ok(records) => {
                 let work = move || {
-                    let records = erase(records, privacy, is_paused);
+                    let records = erase(records, privacy, is_paused, says_watched);
                     let files = remove_files(&state_dir, privacy);
                     let rows = if is_steady {
                         remove_rows(&state_dir, privacy)
@@ -121,9 +130,26 @@ impl Retention {
     }
 }
 
-fn erase(mut filter: FilterRecords, privacy: Privacy, is_paused: bool) -> anyhow::Result<Erased> {
+fn erase(
+    mut filter: FilterRecords,
+    privacy: Privacy,
+    is_paused: bool,
+    says_watched: bool,
+) -> anyhow::Result<Erased> {
     let decide = overdue(&filter.description, privacy, is_paused)?;
-    Ok(filter.records.erase(decide)?)
+    let watched = Watched::new(&filter.description)?;
+    let erased = filter.records.erase(|net, record| {
+        watched.note(net, record);
+        decide(net, record)
+    })?;
+    for (pool, since) in watched.long().into_iter().filter(|_| says_watched) {
+        warn!(
+            pool,
+            "the pool is watched for more than 90 days: it is only monitored, and records of its subscribers have been kept since {since:.0}; \
+             enforce it, or leave it out of `subscribers: {{ remember: … }}`"
+        );
+    }
+    Ok(erased)
 }
 
 /// Removes the files with what filters had counted when they were detached.

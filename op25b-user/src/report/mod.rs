@@ -44,4 +44,4 @@ pub use subscribers::{
     CountsSince, FilterSubscribers, MissesRow, SortOrder, SubscriberQuery, SubscriberRow, Subscribers,
     SubscribersError, subscribers,
 };
-pub(crate) use subscribers::{FilterRecords, Forgotten, attempts, overdue, subscribers_of};
+pub(crate) use subscribers::{FilterRecords, Forgotten, Watched, attempts, overdue, subscribers_of};

@@ -86,6 +86,8 @@ fn packets_policy_reloads_and_interfaces_are_exported_as_they_are() {
             ("op25b_interface_enforced{interface=\"sub0\"}", 1),
             ("op25b_interface_enforced{interface=\"corp0\"}", 1),
             ("op25b_interface_interferences_total{interface=\"sub0\"}", 0),
+            ("op25b_history_recorded", 1),
+            ("op25b_history_max_bytes", 2 << 30),
             ("op25b_pools", 1),
             ("op25b_relays", 1),
             ("op25b_exemptions{state=\"active\"}", 1),

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     super::status::Status,
-    page::{MetricsPage, label, signed},
+    page::{Labels, MetricsPage, label, signed},
 };
 use crate::{fault::FaultKind, policy::Policy, store::Revision};
 
@@ -34,6 +34,7 @@ impl DaemonMetrics {
     pub(super) fn write(&self, status: &Status, page: &mut MetricsPage) {
         reloads(status, page);
         interferences_and_faults(status, page);
+        history(status, page);
         self.store(page);
         page.gauges(
             "build_info",
@@ -131,5 +132,40 @@ fn interferences_and_faults(status: &Status, page: &mut MetricsPage) {
         FaultKind::ALL
             .iter()
             .map(|kind| (label("kind", kind.name()), i64::from(lasts(*kind)))),
+    );
+}
+
+/// The history of what subscribers did.
+fn history(status: &Status, page: &mut MetricsPage) {
+    let history = status.history;
+    let fails = status
+        .faults
+        .iter()
+        .any(|fault| fault.kind == FaultKind::HistoryNotRecorded);
+    page.gauge(
+        "history_recorded",
+        "1 if the history of what subscribers do is recorded, 0 if the policy has none or it cannot be written",
+        i64::from(history.is_some() && !fails),
+    );
+    let Some(history) = history else { return };
+    page.gauge(
+        "history_max_bytes",
+        "How many bytes the file of the history may have",
+        signed(history.max_bytes),
+    );
+    for (name, help, value) in [
+        ("history_bytes", "Bytes of the file of the history", history.bytes),
+        (
+            "history_rows",
+            "Rows of the history, each of what one subscriber did in one bucket",
+            history.rows,
+        ),
+    ] {
+        page.gauges(name, help, value.map(|value| (Labels::new(), signed(value))));
+    }
+    page.gauges(
+        "history_oldest_timestamp_seconds",
+        "Unix time at which the oldest bucket of the history begins; no value while there is none",
+        history.oldest.map(|oldest| (Labels::new(), oldest.as_second())),
     );
 }

@@ -7,6 +7,7 @@ mod query;
 mod read;
 mod row;
 mod top;
+mod watched;
 
 pub(crate) use forgotten::Forgotten;
 pub(crate) use overdue::overdue;
@@ -14,3 +15,4 @@ pub use query::{SortOrder, SubscriberQuery};
 pub(crate) use read::{FilterRecords, attempts, subscribers_of};
 pub use read::{SubscribersError, subscribers};
 pub use row::{CountsSince, FilterSubscribers, MissesRow, SubscriberRow, Subscribers};
+pub(crate) use watched::Watched;
