@@ -53,16 +53,17 @@ pub(super) fn next(pool: &PoolRollout, oldest: Option<Timestamp>, now: Timestamp
         return (Step::Look, text);
     }
     if pool.mode == PoolWord::Enforce {
-        return match pool.subscribers {
+        // The history has a bucket once it has ended.
+        return match pool.subscribers.max(pool.now) {
             Some(0) => (
                 Step::Nothing,
-                "nothing: nobody was blocked in the period".to_owned(),
+                "nothing: nobody has tried in the period".to_owned(),
             ),
             Some(count) => (
                 Step::Report,
-                format!("`op25b report --pool {name}`: {} blocked", subscribers(count)),
+                format!("`op25b report --pool {name}`: {} tried", subscribers(count)),
             ),
-            None => (Step::Nothing, "nothing; who is blocked is not known".to_owned()),
+            None => (Step::Nothing, "nothing; who tries is not known".to_owned()),
         };
     }
     let (step, text) = before_the_date(pool, oldest, now);

@@ -157,16 +157,34 @@ fn before_a_date_customers_are_known_written_to_and_waited_for() {
 
 #[test]
 fn an_enforced_pool_is_reported_on_as_long_as_somebody_tries() {
-    let enforced = |subscribers| PoolRollout {
+    let enforced = |subscribers, now| PoolRollout {
         mode: PoolWord::Enforce,
         subscribers,
+        now,
         ..pool()
     };
-    let text = "`op25b report --pool residential`: 4 subscribers blocked";
-    assert_eq!(next(&enforced(Some(4))), (Step::Report, text.to_owned()));
-    assert_eq!(
-        next(&enforced(Some(0))).1,
-        "nothing: nobody was blocked in the period"
-    );
-    assert_eq!(next(&enforced(None)).1, "nothing; who is blocked is not known");
+    for (subscribers, now, step, text) in [
+        (
+            Some(4),
+            Some(1),
+            Step::Report,
+            "`op25b report --pool residential`: 4 subscribers tried",
+        ),
+        // The first bucket of the history has not ended yet.
+        (
+            Some(0),
+            Some(3),
+            Step::Report,
+            "`op25b report --pool residential`: 3 subscribers tried",
+        ),
+        (
+            Some(0),
+            Some(0),
+            Step::Nothing,
+            "nothing: nobody has tried in the period",
+        ),
+        (None, None, Step::Nothing, "nothing; who tries is not known"),
+    ] {
+        assert_eq!(next(&enforced(subscribers, now)), (step, text.to_owned()));
+    }
 }

@@ -178,6 +178,11 @@ impl Router {
                 self.scene
                     .policy(&enforced.replacen("mode: monitor", "enforce_from: 2099-04-01", 1));
             }
+            "the policy file has two phases for the second pool" => {
+                let enforced = MONITORED.replacen("monitor", "enforce", 1);
+                let phases = "phases:\n      - { from: 2099-04-01, only_to: [192.0.2.0/24] }\n      - { from: 2099-10-01 }";
+                self.scene.policy(&enforced.replacen("mode: monitor", phases, 1));
+            }
             other => panic!("no state {other:?}"),
         }
     }
