@@ -216,6 +216,7 @@ fn the_page_is_prometheus_text_in_one_order_and_without_a_daemon_it_is_what_the_
             "store",
             "subscribers_blocked",
             "build_info",
+            "history",
         ]
         .iter()
         .any(|part| series.contains(part));
