@@ -105,12 +105,13 @@ fn text_shows_the_same_as_json() {
     let (_, _, program) = scene.attached()[0];
     let answer = scene.op25b(&["status"]);
     assert_eq!(answer.code, Some(0));
-    // How much it is depends on the policy's tables and on the processors; times are not known here.
+    // How much it is depends on the policy's tables and on the processors, and that of the history on when it began; times are not known
+    // here.
     let lines: Vec<_> = answer
         .stdout
         .lines()
         .map(until_a_date)
-        .filter(|line| !line.starts_with("  memory"))
+        .filter(|line| !line.starts_with("  memory") && !line.starts_with("  history"))
         .collect();
     let daemon = format!(
         "  daemon      process {} (op25b {})",

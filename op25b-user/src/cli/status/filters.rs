@@ -5,8 +5,8 @@ use op25b_common::Reason;
 use super::{lines::Lines, tables::pools};
 use crate::report::{ExemptionStatus, FilterStatus, InterfaceStatus, State, UnreadableStatus};
 
-/// What a filter has counted, and how large it is.
-pub(super) fn counted(lines: &mut Lines<'_>, filter: &FilterStatus) {
+/// What a filter has counted, and how large it is; with the state of the history, if a daemon records for this filter.
+pub(super) fn counted(lines: &mut Lines<'_>, filter: &FilterStatus, history: Option<String>) {
     lines.labelled("relays", filter.relays);
     let ExemptionStatus {
         total,
@@ -27,6 +27,9 @@ pub(super) fn counted(lines: &mut Lines<'_>, filter: &FilterStatus) {
         "memory",
         format_args!("{} MiB of kernel memory", filter.map_bytes.div_ceil(1 << 20)),
     );
+    if let Some(history) = history {
+        lines.labelled("history", history);
+    }
     let width = Reason::NAME_WIDTH;
     match &filter.uplink_counters {
         None => {
@@ -110,7 +113,7 @@ pub(super) fn other_filter(lines: &mut Lines<'_>, filter: &FilterStatus) {
     let loaded = lines.shown(filter.policy.loaded_at);
     lines.labelled("loaded", loaded);
     pools(lines, &filter.pools);
-    counted(lines, filter);
+    counted(lines, filter, None);
 }
 
 /// A filter whose description this version cannot read.

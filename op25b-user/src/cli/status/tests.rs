@@ -18,7 +18,7 @@ use crate::{
     policy::Pause,
     recent_warnings::RecentWarning,
     report::{
-        Enforcement, EnforcementStatus, ExemptionReport, FileReport, FileState, FilterStatus,
+        Enforcement, EnforcementStatus, ExemptionReport, FileReport, FileState, FilterStatus, HistoryReport,
         InterfaceReport, InterfaceState, LastReload, PoolState, PoolStatus, PoolWord, Status,
         UnconfirmedReload, WENT_BACK, WentBack,
     },
@@ -96,6 +96,20 @@ fn filter(interfaces: &[InterfaceReport], pools: &[PoolStatus]) -> FilterStatus 
     serde_json::from_value(filter).unwrap()
 }
 
+/// A history of a day.
+fn recorded() -> HistoryReport {
+    HistoryReport {
+        bucket_seconds: 600,
+        keep_seconds: 90 * 86_400,
+        max_bytes: 2 << 30,
+        bytes: Some(3_041_280),
+        rows: Some(61_203),
+        oldest: Some(at("2026-11-27T14:10:00Z")),
+        newest: Some(at(LOADED)),
+        is_full: false,
+    }
+}
+
 /// A status with nothing out of order but what these interfaces are.
 pub(super) fn example(interfaces: Vec<InterfaceReport>) -> Status {
     let pools = vec![pool("residential", enforced())];
@@ -120,6 +134,7 @@ pub(super) fn example(interfaces: Vec<InterfaceReport>) -> Status {
             why: None,
         }),
         exemptions: Some(ExemptionReport::default()),
+        history: Some(recorded()),
         enforcement: Some(EnforcementStatus {
             state,
             interfaces: interfaces.clone(),
@@ -556,4 +571,48 @@ fn the_line_for_a_monitoring_system_has_the_worst_first_and_the_numbers_last() {
         CheckState::Unknown,
     ];
     assert_eq!(codes.map(CheckState::exit_code), [0, 1, 2, 3]);
+}
+
+#[test]
+fn the_history_is_off_or_shown_with_its_size_and_whether_it_is_written() {
+    let line = |history: Option<HistoryReport>, fault: Option<FaultKind>| {
+        let mut status = healthy();
+        status.history = history;
+        status.faults.extend(fault.map(|kind| Fault {
+            kind,
+            message: "the history of what subscribers did is not written: no space left".to_owned(),
+            since: at(LOADED),
+        }));
+        let text = text(&status, &zone(), None);
+        let line = text.lines().find_map(|line| line.strip_prefix("  history     "));
+        line.map(str::to_owned)
+    };
+    let shown = |history, fault| line(history, fault).unwrap();
+    assert_eq!(
+        shown(Some(recorded()), None),
+        "since 2026-11-27 23:10:00 +09:00, 61203 rows, 2.9MiB of 2GiB"
+    );
+    assert_eq!(shown(None, None), "off: the policy has none");
+    let begins = HistoryReport {
+        bytes: None,
+        rows: None,
+        oldest: None,
+        newest: None,
+        ..recorded()
+    };
+    assert_eq!(shown(Some(begins), None), "no bucket yet");
+    let full = HistoryReport {
+        is_full: true,
+        ..recorded()
+    };
+    let full = shown(Some(full), Some(FaultKind::HistoryNotRecorded));
+    assert!(
+        full.starts_with("NOT RECORDED, see below: since ")
+            && full.ends_with("; FULL: older buckets had no room"),
+        "{full}"
+    );
+    // Without a daemon nobody knows.
+    let mut alone = healthy();
+    alone.daemon = None;
+    assert!(!text(&alone, &zone(), None).contains("  history "));
 }

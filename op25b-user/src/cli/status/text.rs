@@ -9,8 +9,14 @@ use super::{
     tables::{interfaces, pools},
 };
 use crate::{
+    byte_size::ByteSize,
+    counted,
     datapath::LoadedBy,
-    report::{FileReport, FileState, InterfaceReport, LastReload, Status, how_to_resume, paused},
+    fault::FaultKind,
+    report::{
+        FileReport, FileState, HistoryReport, InterfaceReport, LastReload, Status, how_to_resume, paused,
+    },
+    time::show,
 };
 
 /// How many of the daemon's newest warnings are shown.
@@ -25,7 +31,8 @@ pub(super) fn text(status: &Status, zone: &TimeZone, width: Option<u16>) -> Stri
         interfaces(&mut lines, &status.interfaces);
         pools(&mut lines, &status.pools);
         if let Some(filter) = status.filters.first() {
-            counted(&mut lines, filter);
+            let history = history(status, zone);
+            counted(&mut lines, filter, history);
         }
     }
     // Those of other pin directories.
@@ -104,6 +111,42 @@ fn policy(lines: &mut Lines<'_>, status: &Status) {
             format_args!("WENT BACK at {at}: the reload by {} was not confirmed", back.by),
         );
     }
+}
+
+/// The state of the history, if a daemon runs, which records it.
+fn history(status: &Status, zone: &TimeZone) -> Option<String> {
+    status.daemon?;
+    let Some(history) = status.history else {
+        return Some("off: the policy has none".to_owned());
+    };
+    let fails = status
+        .faults
+        .iter()
+        .any(|fault| fault.kind == FaultKind::HistoryNotRecorded);
+    let HistoryReport {
+        max_bytes,
+        bytes,
+        rows,
+        oldest,
+        is_full,
+        ..
+    } = history;
+    let state = match (oldest, bytes, rows) {
+        (Some(oldest), Some(bytes), Some(rows)) => {
+            let (bytes, most) = (ByteSize(bytes), ByteSize(max_bytes));
+            let oldest = show::instant(oldest, zone);
+            let rows = counted::counted(usize::try_from(rows).unwrap_or(usize::MAX), "row");
+            format!("since {oldest}, {rows}, {bytes} of {most}")
+        }
+        _ => "no bucket yet".to_owned(),
+    };
+    let full = if is_full {
+        "; FULL: older buckets had no room"
+    } else {
+        ""
+    };
+    let fails = if fails { "NOT RECORDED, see below: " } else { "" };
+    Some(format!("{fails}{state}{full}"))
 }
 
 /// How the policy file compares with what is enforced.

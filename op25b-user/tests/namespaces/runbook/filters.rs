@@ -5,7 +5,9 @@ use std::sync::LazyLock;
 use regex_lite::Regex;
 
 /// What is replaced, and by what.
-const VOLATILE: [(&str, &str); 14] = [
+const VOLATILE: [(&str, &str); 15] = [
+    // How much of it there is depends on when the outputs were made.
+    (r"(?m)^  history  .*$", "  history"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", "TIME"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?( [+-]\d\d:\d\d| UTC)?", "TIME"),
     (r"\d{4}-\d\d-\d\d", "DAY"),
