@@ -1,6 +1,7 @@
 //! The `bpf` system call, for what the lab and the tests do without op25b's code.
 
 use std::{
+    collections::BTreeSet,
     io,
     os::fd::{AsRawFd as _, BorrowedFd},
 };
@@ -44,6 +45,37 @@ pub fn translated(program: BorrowedFd<'_>) -> io::Result<Vec<[u8; 8]>> {
         ));
     }
     Ok(instructions)
+}
+
+/// The indexes of a program's instructions that its first one leads to, through calls, too. Before Linux 6.8 the verifier keeps more: global
+/// functions that nothing calls.
+#[must_use]
+pub fn reached(instructions: &[[u8; 8]]) -> BTreeSet<usize> {
+    let (mut reached, mut ahead) = (BTreeSet::new(), vec![0]);
+    while let Some(index) = ahead.pop() {
+        let Some([code, registers, low, high, immediate @ ..]) = instructions.get(index).copied() else {
+            continue;
+        };
+        if !reached.insert(index) {
+            continue;
+        }
+        let near = isize::from(i16::from_ne_bytes([low, high]));
+        let (falls_through, distance) = match (code, registers >> 4) {
+            // The end, and jumps: with a distance of 16 bits and of 32.
+            (0x95, _) => (false, None),
+            (0x05, _) => (false, Some(near)),
+            (0x06, _) => (false, isize::try_from(i32::from_ne_bytes(immediate)).ok()),
+            // A call of a function of the program's own (`BPF_PSEUDO_CALL`), and one of the kernel's.
+            (0x85, 1) => (true, Some(near)),
+            (0x85, _) => (true, None),
+            // The classes of conditional jumps; all else.
+            _ if matches!(code & 0x07, 0x05 | 0x06) => (true, Some(near)),
+            _ => (true, None),
+        };
+        ahead.extend(falls_through.then_some(index + 1));
+        ahead.extend(distance.and_then(|distance| (index + 1).checked_add_signed(distance)));
+    }
+    reached
 }
 
 /// Has the kernel write instructions, and returns the length of all of them in bytes (`struct bpf_prog_info`).

@@ -12,7 +12,7 @@ use op25b_common::{
 use crate::support::{
     filter,
     framing::Framing,
-    kernel::maps_used,
+    kernel::{instructions_used, maps_used},
     world::{WORLDS, policy},
 };
 
@@ -28,7 +28,7 @@ fn without_diagnostics_the_loaded_program_has_no_trace_of_them() {
     let sizes = [LogLevel::Off, LogLevel::Debug].map(|log| {
         let mut filter = load(log, false);
         let info = filter.program_info(Role::Subscriber).unwrap();
-        let translated = info.size_translated().unwrap() / 8;
+        let translated = instructions_used(&info).len();
         let verified = info.verified_instruction_count().unwrap();
         let maps = maps_used(&info);
         println!("{log:?}: {translated} instructions, {verified} verified; maps used: {maps:?}");

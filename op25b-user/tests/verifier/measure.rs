@@ -11,7 +11,7 @@ use op25b_common::names::{SUBSCRIBER_PROGRAM, UPLINK_PROGRAM};
 use op25b_testlab::bpf;
 use serde::Serialize;
 
-use crate::{configurations::Configuration, stack::Functions};
+use crate::{configurations::Configuration, stack};
 
 /// The numbers of one program in one configuration.
 #[derive(Debug, Serialize)]
@@ -53,15 +53,14 @@ pub fn both(configuration: &Configuration) -> [Measured; 2] {
     ]
     .map(|(role, program)| {
         let info = filter.program_info(role).unwrap();
-        let instructions = instructions(&info);
-        let functions = Functions::read(&instructions);
+        let (instructions, reached) = instructions(&info);
         Measured {
             program,
             configuration: configuration.name,
             instructions: instructions.len().try_into().unwrap(),
             verified: info.verified_instruction_count().unwrap(),
-            uncalled: instructions.len() - functions.length(),
-            stack: functions.stack(),
+            uncalled: instructions.len() - reached.len(),
+            stack: stack::depth(&instructions, &reached),
             maps: maps(&instructions).len(),
             jited: info.size_jitted(),
         }
@@ -126,9 +125,10 @@ fn maps(instructions: &[Instruction]) -> BTreeSet<i32> {
         .collect()
 }
 
-/// The program as the verifier left it.
-fn instructions(program: &ProgramInfo) -> Vec<Instruction> {
+/// The program as the verifier left it, and the indexes of the instructions that may be run.
+fn instructions(program: &ProgramInfo) -> (Vec<Instruction>, BTreeSet<usize>) {
     let fd = program.fd().unwrap();
     let bytes = bpf::translated(fd.as_fd()).unwrap();
-    bytes.into_iter().map(Instruction::read).collect()
+    let reached = bpf::reached(&bytes);
+    (bytes.into_iter().map(Instruction::read).collect(), reached)
 }

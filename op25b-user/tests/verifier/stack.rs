@@ -15,64 +15,41 @@ const CALL: u8 = 0x85;
 const OWN_FUNCTION: u8 = 1;
 const EXIT: u8 = 0x95;
 const JUMP: u8 = 0x05;
-/// The same with the distance in 32 bits.
-const LONG_JUMP: u8 = 0x06;
 /// `dst = src`, and `dst += imm`, in 64 bits.
 const COPY: u8 = 0xbf;
 const ADD: u8 = 0x07;
 /// Each frame's size is rounded up to this by older kernels and by those without a JIT compiler; by newer ones to 16.
 const ALIGNMENT: u32 = 32;
 
-/// The functions that are called, by the index of their first instruction; 0 is the program's own.
-pub struct Functions(BTreeMap<usize, Function>);
-
-impl Functions {
-    /// Follows the calls. What lies between two functions may be others that nothing calls: before Linux 6.8 the verifier keeps them.
-    pub fn read(instructions: &[Instruction]) -> Self {
-        let (mut functions, mut called) = (BTreeMap::new(), vec![0]);
-        while let Some(start) = called.pop() {
-            functions.entry(start).or_insert_with(|| {
-                let function = Function::read(instructions, start);
-                called.extend(&function.calls);
-                function
-            });
-        }
-        Self(functions)
-    }
-
-    /// The number of their instructions.
-    pub fn length(&self) -> usize {
-        self.0.values().map(|function| function.length).sum()
-    }
-
-    /// Bytes of stack on the deepest way, from the program's entry on.
-    pub fn stack(&self) -> u32 {
-        self.deepest(0)
-    }
-
-    fn deepest(&self, start: usize) -> u32 {
-        let function = &self.0[&start];
-        let below = function.calls.iter().map(|callee| self.deepest(*callee));
-        function.frame + below.max().unwrap_or(0)
-    }
+/// Bytes on the deepest way, from the program's entry on. What is not reached is in functions that nothing calls, between the others.
+pub fn depth(instructions: &[Instruction], reached: &BTreeSet<usize>) -> u32 {
+    let calls = reached
+        .iter()
+        .filter_map(|&index| callee(index, instructions[index]));
+    let starts: BTreeSet<usize> = calls.chain([0]).collect();
+    let ends = starts.iter().copied().skip(1).chain([instructions.len()]);
+    let functions = starts.iter().zip(ends).map(|(&start, end)| {
+        let body = reached
+            .range(start..end)
+            .map(|&index| (index, instructions[index]));
+        (start, Function::read(body))
+    });
+    deepest(&functions.collect(), 0)
 }
 
 struct Function {
-    length: usize,
     frame: u32,
     calls: Vec<usize>,
 }
 
 impl Function {
-    fn read(instructions: &[Instruction], start: usize) -> Self {
-        let body = body(instructions, start);
+    fn read(body: impl Iterator<Item = (usize, Instruction)>) -> Self {
         // Which registers hold an address in the frame, and which one.
         let mut addresses = [None; 11];
         addresses[usize::from(FRAME_POINTER)] = Some(0_i32);
         let mut lowest = 0;
         let mut calls = Vec::new();
-        for &index in &body {
-            let instruction = &instructions[index];
+        for (index, instruction) in body {
             let (destination, source) = (
                 usize::from(instruction.destination),
                 usize::from(instruction.source),
@@ -83,7 +60,7 @@ impl Function {
                     addresses[destination] = addresses[destination].map(|at| at + instruction.immediate);
                 }
                 (CALL, _) => {
-                    calls.extend(callee(index, *instruction));
+                    calls.extend(callee(index, instruction));
                     // What a call leaves in them is no address in this frame.
                     addresses[..6].fill(None);
                 }
@@ -103,7 +80,6 @@ impl Function {
             lowest = addresses.iter().flatten().copied().fold(lowest, i32::min);
         }
         Self {
-            length: body.len(),
             // Also for a function that uses none.
             frame: lowest.unsigned_abs().max(1).next_multiple_of(ALIGNMENT),
             calls,
@@ -126,26 +102,8 @@ fn callee(index: usize, instruction: Instruction) -> Option<usize> {
     })
 }
 
-/// The indexes of a function's instructions: those that its first one leads to.
-fn body(instructions: &[Instruction], start: usize) -> BTreeSet<usize> {
-    let (mut body, mut ahead) = (BTreeSet::new(), vec![start]);
-    while let Some(index) = ahead.pop() {
-        if !body.insert(index) {
-            continue;
-        }
-        let instruction = instructions[index];
-        let target = |distance: isize| (index + 1).checked_add_signed(distance).unwrap();
-        match instruction.code {
-            EXIT => {}
-            JUMP => ahead.push(target(isize::from(instruction.offset))),
-            LONG_JUMP => ahead.push(target(instruction.immediate.try_into().unwrap())),
-            code => {
-                ahead.push(index + 1);
-                if code != CALL && matches!(code & 0x07, 0x05 | 0x06) {
-                    ahead.push(target(isize::from(instruction.offset)));
-                }
-            }
-        }
-    }
-    body
+fn deepest(functions: &BTreeMap<usize, Function>, start: usize) -> u32 {
+    let function = &functions[&start];
+    let below = function.calls.iter().map(|callee| deepest(functions, *callee));
+    function.frame + below.max().unwrap_or(0)
 }

@@ -9,6 +9,7 @@ use op25b_common::{Reason, Verdict};
 use crate::support::{
     NOT_IP, check, filter,
     framing::{Framing, MAX_TAGS, PppProtocol},
+    kernel::instructions_used,
     row, runner,
     world::{WORLDS, policy},
 };
@@ -130,7 +131,7 @@ fn a_policy_without_tags_of_its_own_pays_nothing_for_them() {
     let size = |block| {
         let mut filter = filter(&policy(block), LoadOptions::default());
         let info = filter.program_info(Role::Subscriber).unwrap();
-        info.size_translated().unwrap() / 8
+        instructions_used(&info).len()
     };
     let (without, with) = (size(""), size("block: { vlan_tpids: [0x9200] }\n"));
     // The fast path once more, and the comparisons of the slow path.

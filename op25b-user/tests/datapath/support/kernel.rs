@@ -70,15 +70,20 @@ pub fn create_map(kind: MapType, key_size: u32, value_size: u32, max_entries: u3
     MapData::from_fd(fd).unwrap()
 }
 
+/// The instructions of the loaded program that may be run.
+pub fn instructions_used(program: &ProgramInfo) -> Vec<[u8; 8]> {
+    let fd = program.fd().unwrap();
+    let all = bpf::translated(fd.as_fd()).unwrap();
+    bpf::reached(&all).into_iter().map(|index| all[index]).collect()
+}
+
 /// The names of the maps that an instruction of the loaded program refers to. Those that `map_ids` lists are more:
 /// all that its code named before the verifier removed what is never reached.
 pub fn maps_used(program: &ProgramInfo) -> BTreeSet<String> {
     // A map's address is loaded by one double instruction: its source register marks a map (1) or a
     // map's value (2), and the kernel shows the map's id as its number.
     const LOAD_64_BITS: u8 = 0x18;
-    let fd = program.fd().unwrap();
-    bpf::translated(fd.as_fd())
-        .unwrap()
+    instructions_used(program)
         .iter()
         .filter(|[code, registers, ..]| *code == LOAD_64_BITS && matches!(registers >> 4, 1 | 2))
         .map(|[_, _, _, _, id @ ..]| {
