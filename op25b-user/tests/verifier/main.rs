@@ -7,10 +7,16 @@ mod configurations;
 mod measure;
 mod stack;
 
-use std::{collections::HashSet, env, fs};
+use std::{
+    collections::HashSet,
+    env, fs,
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+};
 
 use configurations::all;
 use measure::{Measured, object, object_size};
+use op25b_testlab::paths;
 use serde::Serialize;
 
 /// Where to write the numbers, as JSON.
@@ -112,4 +118,20 @@ fn functions_differ_in_the_15_characters_of_a_name_that_the_kernel_keeps() {
         assert!(seen.insert(name.chars().take(15).collect::<String>()), "{name}");
     }
     assert!(seen.len() > 15, "{seen:?}");
+}
+
+/// So the same commit is the same file wherever it is built; `cargo xtask dist --compare` builds it twice.
+#[test]
+fn the_object_names_no_directory_of_the_machine_that_built_it() {
+    let object = object();
+    let cargo = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let cargo = cargo.or_else(|| Some(Path::new(&env::var_os("HOME")?).join(".cargo")));
+    for directory in [Some(paths::workspace().to_owned()), cargo].into_iter().flatten() {
+        let name = directory.as_os_str().as_bytes();
+        assert!(
+            !object.windows(name.len()).any(|bytes| bytes == name),
+            "{}",
+            directory.display()
+        );
+    }
 }
