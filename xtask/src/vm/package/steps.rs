@@ -151,6 +151,15 @@ fn enforce(router: &mut Router) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// `op25b doctor` about the unit: as it is, with a drop-in that has it start late, and disabled.
+const DOCTOR: &str = "finds() { op25b doctor --policy /etc/op25b/policy.yaml | tee /var/tmp/doctor | grep -E \"^ +$1 +$2 \"; }
+    late=/etc/systemd/system/op25b.service.d
+    trap 'rm -rf $late; systemctl daemon-reload; systemctl --quiet enable op25b.service; cat /var/tmp/doctor' EXIT
+    finds ok unit && finds ok boot-order && finds ok sandbox || exit
+    mkdir -p $late && printf '[Unit]\\nAfter=network-online.target\\n' > $late/late.conf && systemctl daemon-reload
+    finds warn boot-order && grep -F $late/late.conf /var/tmp/doctor || exit
+    systemctl --quiet disable op25b.service && finds fail unit";
+
 /// What systemd reports of the unit.
 fn unit(router: &mut Router) {
     router.check(
@@ -161,6 +170,7 @@ fn unit(router: &mut Router) {
         "systemd-analyze security finds an exposure of at most 2.5",
         "systemd-analyze security --no-pager --threshold=25 op25b.service",
     );
+    router.check("the doctor finds the unit in order, and what breaks it", DOCTOR);
 }
 
 /// What the unit has written to the journal above info since the last time: lines without one of the words are not wanted.
