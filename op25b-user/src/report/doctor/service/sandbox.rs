@@ -134,12 +134,12 @@ fn metrics_server(unit: &Unit) -> Option<String> {
     ))
 }
 
-/// Whether a list of what is permitted, or with `~` of what is not, forbids this.
+/// Whether a list of what is permitted, or with `~` of what is not, forbids this. A unit without a restriction has the list `~`;
+/// an empty one permits nothing (`none`).
 fn denies(unit: &Unit, property: &str, wanted: &str) -> bool {
-    let list = unit.of(property);
-    match list.strip_prefix('~') {
+    match unit.of(property).strip_prefix('~') {
         Some(denied) => denied.split_whitespace().any(|word| word == wanted),
-        None => !list.is_empty() && !unit.has(property, wanted),
+        None => unit.shows(property) && !unit.has(property, wanted),
     }
 }
 

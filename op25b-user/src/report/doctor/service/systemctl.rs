@@ -53,6 +53,11 @@ impl Unit {
         self.0.get(property).map(String::as_str).unwrap_or_default()
     }
 
+    /// Whether systemd shows the property, be it empty.
+    pub(super) fn shows(&self, property: &str) -> bool {
+        self.0.contains_key(property)
+    }
+
     /// Whether a list has a word.
     pub(super) fn has(&self, property: &str, word: &str) -> bool {
         self.of(property).split_whitespace().any(|found| found == word)

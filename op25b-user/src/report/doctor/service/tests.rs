@@ -189,6 +189,7 @@ fn a_drop_in_that_forbids_what_the_filter_needs_is_named() {
             "lacks AF_NETLINK",
             "AF_NETLINK",
         ),
+        ("RestrictAddressFamilies", "", "lacks AF_NETLINK", "AF_NETLINK"),
         (
             "RestrictAddressFamilies",
             "~AF_NETLINK",
@@ -236,6 +237,11 @@ fn a_drop_in_that_forbids_what_the_filter_needs_is_named() {
             "hardening.conf",
         );
     }
+    // As systemd shows lists that restrict nothing.
+    assert_eq!(
+        broken(&[("RestrictAddressFamilies", "~"), ("SystemCallFilter", "~")]),
+        []
+    );
     // Root has what the bounding set leaves it.
     assert_eq!(broken(&[("User", "root"), ("AmbientCapabilities", "")]), []);
 }
