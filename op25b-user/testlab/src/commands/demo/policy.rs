@@ -1,14 +1,30 @@
-//! Adds an exemption to a policy file, as an operator would.
+//! Changes a policy file as an operator would: adds an exemption, sets a date.
 
 use std::{fs, net::IpAddr, path::Path};
 
 use anyhow::{Context as _, ensure};
+use jiff::Timestamp;
 
 /// Copies a policy file and adds an exemption for these addresses.
 pub(super) fn with_exemption(from: &Path, to: &Path, addresses: &[IpAddr]) -> anyhow::Result<()> {
+    change(from, to, |text| add(text, addresses))
+}
+
+/// Copies a policy file whose pool is monitored until a date.
+pub(super) fn with_date(from: &Path, to: &Path, date: Timestamp) -> anyhow::Result<()> {
+    change(from, to, |text| announce(text, date))
+}
+
+fn change(from: &Path, to: &Path, change: impl FnOnce(&str) -> anyhow::Result<String>) -> anyhow::Result<()> {
     let text = fs::read_to_string(from).with_context(|| format!("cannot read {}", from.display()))?;
-    let text = add(&text, addresses).with_context(|| format!("cannot add to {}", from.display()))?;
+    let text = change(&text).with_context(|| format!("cannot change {}", from.display()))?;
     fs::write(to, text).with_context(|| format!("cannot write {}", to.display()))
+}
+
+fn announce(policy: &str, date: Timestamp) -> anyhow::Result<String> {
+    const MODE: &str = "    mode: enforce\n";
+    ensure!(policy.contains(MODE), "there is no pool in it that is enforced");
+    Ok(policy.replacen(MODE, &format!("    enforce_from: {date}\n"), 1))
 }
 
 fn add(policy: &str, addresses: &[IpAddr]) -> anyhow::Result<String> {
@@ -38,5 +54,16 @@ mod tests {
         assert_eq!(list.len(), 3);
         assert!(list[1].contains("prefixes: [198.51.100.10]"), "{added}");
         add("version: 1\n", &[]).unwrap_err();
+    }
+
+    #[test]
+    fn the_date_takes_the_place_of_the_mode() {
+        let date = "2027-04-01T00:00:00Z".parse().unwrap();
+        let announced = announce("pools:\n  - name: a\n    mode: enforce\n", date).unwrap();
+        assert_eq!(
+            announced,
+            "pools:\n  - name: a\n    enforce_from: 2027-04-01T00:00:00Z\n"
+        );
+        announce("pools:\n", date).unwrap_err();
     }
 }

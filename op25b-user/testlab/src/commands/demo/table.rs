@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use anstream::println;
 use anstyle::{AnsiColor, Style};
 
+use super::date::Crossed;
 use crate::{
     filter::FilterStatus,
     lab::Family,
@@ -95,6 +96,33 @@ pub(super) fn print_exempted(path: Path, addresses: &[IpAddr], outcomes: &[Outco
             ""
         );
     }
+}
+
+/// What became of the blocked path before and after the date, and what was counted.
+pub(super) fn print_crossed(path: Path, crossed: &Crossed) {
+    println!("\nWith enforce_from: {}, after a reload:", crossed.date);
+    println!(
+        "{HEAD}{:<43} {:<7} {:<10} {:<11} after it{HEAD:#}",
+        "path", "family", "expected", "before"
+    );
+    for (family, [(before, before_good), (after, after_good)]) in crossed.outcomes() {
+        let before = cell(&before.to_string(), 11, before_good);
+        let after = match after {
+            Outcome::Silence => "blocked".into(),
+            outcome => outcome.to_string(),
+        };
+        println!(
+            "{:<43} {:<7} {:<10} {before} {}",
+            path.to_string(),
+            family.name(),
+            "blocked",
+            cell(&after, 0, after_good)
+        );
+    }
+    let [[monitored, blocked], [monitored_after, blocked_after]] = crossed.counted;
+    println!(
+        "  counted before it: monitored {monitored}, blocked {blocked}; after it: monitored {monitored_after}, blocked {blocked_after}"
+    );
 }
 
 /// The last line.
