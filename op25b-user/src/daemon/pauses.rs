@@ -17,6 +17,8 @@ use crate::{
 
 /// How long a pause waits for the disk of the state directory. It is a brake: no disk keeps it from being enforced.
 const DISK_TIME: Duration = Duration::from_secs(2);
+/// How long it waits once more, when it is in force, before it says that it is not kept.
+const MORE_DISK_TIME: Duration = Duration::from_secs(3);
 
 /// How pauses come into force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,12 +197,7 @@ impl Daemon {
         pauses.revision = enforcer.pauses().revision + 1;
         // First: neither a kernel that is lost with the power nor a daemon that ends before the generation is loaded loses the pause.
         self.keeper.keep_pauses(&pauses);
-        if !self.keeper.settle_pauses(DISK_TIME).await {
-            warnings.push(format!(
-                "{} does not take the pauses: they survive a restart of the daemon, and not one of the system",
-                self.options.state_dir.display()
-            ));
-        }
+        self.keeper.settle_pauses(DISK_TIME).await;
         self.is_pausing = true;
         let result = match way {
             Way::LiveFirst => enforcer.brake(pauses, self).await,
@@ -215,6 +212,12 @@ impl Daemon {
             )
         })?;
         warnings.extend(warning);
+        if !self.keeper.settle_pauses(MORE_DISK_TIME).await {
+            warnings.push(format!(
+                "{} does not take the pauses: they survive a restart of the daemon, and not one of the system",
+                self.options.state_dir.display()
+            ));
+        }
         Ok(())
     }
 }

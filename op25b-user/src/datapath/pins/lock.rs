@@ -46,14 +46,23 @@ pub(crate) fn take(directory: &Path) -> io::Result<Option<Lock>> {
     }
 }
 
+/// How often the list of all locks is read before it is taken to lack the lock of a directory.
+const LOOKS: usize = 3;
+
 /// The process that holds the lock on a directory, if the system reports it: not one of another PID namespace.
 pub(crate) fn holder(directory: &Path) -> io::Result<Option<u32>> {
     let directory = match fs::metadata(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         found => found?,
     };
-    let locks = fs::read_to_string("/proc/locks")?;
-    Ok(holder_in(&locks, directory.dev(), directory.ino()))
+    // The kernel writes the list a page at a time: while other locks come and go, one that is held all the time may be missing.
+    for _ in 0..LOOKS {
+        let locks = fs::read_to_string("/proc/locks")?;
+        if let Some(pid) = holder_in(&locks, directory.dev(), directory.ino()) {
+            return Ok(Some(pid));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether a process holds the lock on a directory, whether or not the system reports which.
