@@ -42,7 +42,7 @@ impl Enforcer {
         let now = Timestamp::now();
         let Valid { terms, mut warnings } = self.validate(now, |validator| validator.validate(new))?;
         warnings.extend(overlap::check(&mut self.active_set, &terms, now)?);
-        warnings.extend(Spellings::of(&self.active_set).note(&terms.customer));
+        warnings.extend(Spellings::warning(&self.active_set, &terms.customer));
         let change = Change {
             action: ChangeKind::Add,
             before: None,

@@ -1,4 +1,4 @@
-//! Measures the time until an exemption takes effect, with 100,000 others, on a router under a flood.
+//! Measures the time until an exemption takes effect, and until a pause does, with 100,000 exemptions, on a router under a flood.
 
 use std::{
     path::Path,
@@ -8,7 +8,10 @@ use std::{
 use anyhow::ensure;
 use serde_json::json;
 
-use super::scene::{Scene, address};
+use super::{
+    brake::{self, Brake},
+    scene::{Scene, address},
+};
 use crate::{
     interrupt,
     lab::Host,
@@ -24,6 +27,7 @@ pub(super) struct Latency {
     took: Vec<Duration>,
     flood: u64,
     during: Duration,
+    brake: Brake,
 }
 
 /// Adds exemptions one after the other.
@@ -49,12 +53,15 @@ pub(super) fn measure(op25b: &Path, share: usize) -> anyhow::Result<Latency> {
             answer.body
         );
     }
-    let during = begun.elapsed();
+    let (during, sent) = (begun.elapsed(), flood.sent());
     took.sort_unstable();
+    let brake = brake::measure(&scene, share)?;
+    flood.stop()?;
     Ok(Latency {
         took,
-        flood: flood.stop()?,
+        flood: sent,
         during,
+        brake,
     })
 }
 
@@ -68,5 +75,6 @@ impl Latency {
             "{} additions: median {median:.1} ms, p99 {p99:.1} ms, at most {most:.1} ms; beside {rate:.0} K SYNs/s",
             self.took.len()
         );
+        self.brake.print();
     }
 }

@@ -1,6 +1,7 @@
-//! `cargo xtask exemptions`: measures how soon exemptions take effect, and compares store, kernel and list.
+//! `cargo xtask exemptions`: measures how soon exemptions and pauses take effect, and compares store, kernel and list.
 
 mod ask;
+mod brake;
 mod clients;
 mod kills;
 mod latency;
