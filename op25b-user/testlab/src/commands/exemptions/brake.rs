@@ -1,48 +1,46 @@
 //! Measures the time until a pause takes effect in the kernel, and until a generation with it is loaded.
 
 use std::{
-    fs,
+    sync::mpsc,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use serde_json::json;
 
 use super::scene::Scene;
-use crate::{interrupt, lab::Host};
+use crate::{interrupt, lab::Host, packet_socket::PacketSocket};
 
-const PAUSES: u32 = 10;
-/// How many packets pass the filter at least before it counts as monitoring.
-const PASSED: u64 = 100;
+const PAUSES: usize = 10;
+/// Where the flood comes in, and the first byte of its sources.
+const INTERFACE: &str = "sub0";
+const FLOOD: u8 = 198;
 /// Longer than anything takes that is not stuck.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
-/// How long each pause took from the request: until packets passed, and until the answer.
+/// How long each pause took from the request: until the first packet of the flood passed, and until the answer.
 pub(super) struct Brake {
     passed: Vec<Duration>,
     answered: Vec<Duration>,
 }
 
 /// Pauses everything, and resumes it, while a flood is blocked.
-pub(super) fn measure(scene: &Scene<'_>, share: usize) -> anyhow::Result<Brake> {
+pub(super) fn measure(scene: &Scene<'_>) -> anyhow::Result<Brake> {
     let socket = scene.socket();
     let mut brake = Brake {
         passed: Vec::new(),
         answered: Vec::new(),
     };
-    for _ in 0..PAUSES.div_ceil(u32::try_from(share)?) {
+    for _ in 0..PAUSES {
         interrupt::check()?;
-        let router = scene.lab.host(Host::Router);
-        let before = router.run(received)?;
-        let start = Instant::now();
-        let passing = router.spawn(move || {
-            while start.elapsed() < PATIENCE {
-                if received()? > before + PASSED {
-                    return Ok(start.elapsed());
-                }
-            }
-            anyhow::bail!("nothing passes during a pause")
+        let (ready, is_ready) = mpsc::channel();
+        let passing = scene.lab.host(Host::Router).spawn(move || {
+            let mut passed = PacketSocket::open(INTERFACE)?;
+            ready.send(()).context("nobody waits for the socket")?;
+            first_of_flood(&mut passed)
         });
+        is_ready.recv().context("the packets that pass cannot be seen")?;
+        let start = Instant::now();
         let answer = socket.ask("POST", "/v1/pause", Some(&json!({ "reason": "it is measured" })))?;
         brake.answered.push(start.elapsed());
         ensure!(
@@ -52,8 +50,8 @@ pub(super) fn measure(scene: &Scene<'_>, share: usize) -> anyhow::Result<Brake> 
             answer.body
         );
         let passed = passing.join();
-        let passed = passed.map_err(|_| anyhow::anyhow!("the thread that counts packets failed"))?;
-        brake.passed.push(passed?);
+        let passed = passed.map_err(|_| anyhow!("the thread that waits for packets failed"))??;
+        brake.passed.push(passed.duration_since(start));
         let answer = socket.ask("POST", "/v1/resume", Some(&json!({})))?;
         ensure!(answer.status == 200, "a pause does not end: {}", answer.body);
     }
@@ -62,16 +60,16 @@ pub(super) fn measure(scene: &Scene<'_>, share: usize) -> anyhow::Result<Brake> 
     Ok(brake)
 }
 
-/// How many packets the IPv4 stack of this network namespace has received: those that a filter lets pass.
-fn received() -> anyhow::Result<u64> {
-    let text =
-        fs::read_to_string("/proc/thread-self/net/snmp").context("cannot read what the stack counts")?;
-    let values = text.lines().filter(|line| line.starts_with("Ip: ")).nth(1);
-    // The third value is `InReceives`.
-    let received = values.and_then(|values| values.split(' ').nth(3));
-    received
-        .and_then(|received| received.parse().ok())
-        .context("the stack does not count what it receives")
+/// When the first packet of the flood passed: what XDP drops, no packet socket sees.
+fn first_of_flood(passed: &mut PacketSocket) -> anyhow::Result<Instant> {
+    const SOURCE: usize = 14 + 12;
+    let deadline = Instant::now() + PATIENCE;
+    while let Some(frame) = passed.receive(deadline)? {
+        if frame.get(SOURCE) == Some(&FLOOD) {
+            return Ok(Instant::now());
+        }
+    }
+    Err(anyhow!("nothing passes during a pause"))
 }
 
 impl Brake {

@@ -55,7 +55,7 @@ pub(super) fn measure(op25b: &Path, share: usize) -> anyhow::Result<Latency> {
     }
     let (during, sent) = (begun.elapsed(), flood.sent());
     took.sort_unstable();
-    let brake = brake::measure(&scene, share)?;
+    let brake = brake::measure(&scene)?;
     flood.stop()?;
     Ok(Latency {
         took,
