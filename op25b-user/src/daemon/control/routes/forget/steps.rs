@@ -79,13 +79,11 @@ impl<'s> Steps<'s> {
         &mut self,
         remove: impl FnOnce(&mut Sessions) -> Result<Deleted, StoreError> + Send + 'static,
     ) -> Result<(), Problem> {
-        let work = move |state_dir: &Path| match Sessions::open_existing(state_dir)? {
-            Some(mut opened) => Ok((remove(&mut opened.sessions)?, opened.lost)),
-            None => Ok((Deleted::default(), None)),
+        let open = |state_dir: &Path| {
+            let opened = Sessions::open_existing(state_dir)?;
+            Ok(opened.map(|opened| (opened.sessions, opened.lost)))
         };
-        let (deleted, lost) = self.read(work).await?;
-        self.warn_lost(lost);
-        self.forgotten.sessions = self.add(deleted, "the sessions");
+        self.forgotten.sessions = self.rows(open, remove, "the sessions").await?;
         Ok(())
     }
 
@@ -94,14 +92,28 @@ impl<'s> Steps<'s> {
         &mut self,
         remove: impl FnOnce(&mut Notices) -> Result<Deleted, StoreError> + Send + 'static,
     ) -> Result<(), Problem> {
-        let work = move |state_dir: &Path| match Notices::open_existing(state_dir)? {
-            Some(mut opened) => Ok((remove(&mut opened.notices)?, opened.lost)),
+        let open = |state_dir: &Path| {
+            let opened = Notices::open_existing(state_dir)?;
+            Ok(opened.map(|opened| (opened.notices, opened.lost)))
+        };
+        self.forgotten.notices = self.rows(open, remove, "the notices").await?;
+        Ok(())
+    }
+
+    /// Removes rows of a database, if there is one; `open` says as well what of it is lost. Returns how many.
+    async fn rows<D>(
+        &mut self,
+        open: impl FnOnce(&Path) -> Result<Option<(D, Option<StoreError>)>, StoreError> + Send + 'static,
+        remove: impl FnOnce(&mut D) -> Result<Deleted, StoreError> + Send + 'static,
+        of: &str,
+    ) -> Result<u64, Problem> {
+        let work = move |state_dir: &Path| match open(state_dir)? {
+            Some((mut database, lost)) => Ok((remove(&mut database)?, lost)),
             None => Ok((Deleted::default(), None)),
         };
         let (deleted, lost) = self.read(work).await?;
         self.warn_lost(lost);
-        self.forgotten.notices = self.add(deleted, "the notices");
-        Ok(())
+        Ok(self.add(deleted, of))
     }
 
     /// Warns that a database was damaged, and was removed.
