@@ -14,7 +14,7 @@ use crate::{
     Report,
     args::{Args, Contender, word},
     live::{
-        filter::{Filter, kernel_tries::Program, op25b::Op25b},
+        filter::{self, Filter, kernel_tries::Program, op25b::Op25b},
         generator::Generator,
     },
     progress,
@@ -99,11 +99,8 @@ fn row(
         for (count, rates) in [(1, &mut ones), (2, &mut twos)] {
             let before = filter.dropped()?;
             rates.push(send(&mut senders[..count])?);
-            let counted = filter.dropped()?.saturating_sub(before);
             let sent = count as u64 * u64::from(FRAMES);
-            #[expect(clippy::cast_precision_loss, reason = "some millions at most")]
-            let share = sent.abs_diff(counted) as f64 / sent as f64;
-            lost = lost.max(share);
+            lost = lost.max(filter::lost(sent, before, filter.dropped()?));
         }
     }
     let share_of_one = Sample::of_pairs(&twos, &ones, |two, one| two / one);

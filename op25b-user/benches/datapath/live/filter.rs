@@ -14,6 +14,13 @@ pub trait Filter {
     fn dropped(&self) -> anyhow::Result<u64>;
 }
 
+/// The share of the frames that were sent which a filter has not counted, by its counter before and now.
+pub fn lost(sent: u64, before: u64, now: u64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "some millions at most")]
+    let share = sent.abs_diff(now.saturating_sub(before)) as f64 / sent as f64;
+    share
+}
+
 /// Why a filter is left out.
 #[derive(Debug)]
 pub struct Obstacle(pub String);

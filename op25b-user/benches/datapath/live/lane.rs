@@ -122,20 +122,19 @@ impl Lane {
         let before = self.filter.dropped()?;
         generator.send(&self.pair, SOURCES)?;
         let elapsed = self.send(generator, clock)?;
-        let counted = self.filter.dropped()?.saturating_sub(before);
+        let now = self.filter.dropped()?;
         let sent = u64::from(SOURCES + self.frames);
-        if counted > sent {
+        if now.saturating_sub(before) > sent {
             progress(&format!(
-                "live: {} counted {counted} frames of {sent}: others came in",
-                word(&self.timed.contender)
+                "live: {} counted {} frames of {sent}: others came in",
+                word(&self.timed.contender),
+                now - before
             ));
         }
-        #[expect(clippy::cast_precision_loss, reason = "some millions at most")]
-        let lost = sent.abs_diff(counted) as f64 / sent as f64;
         Ok(Try {
             ns: elapsed.time.as_secs_f64() * 1e9 / f64::from(self.frames),
             is_disturbed: elapsed.is_disturbed,
-            lost,
+            lost: filter::lost(sent, before, now),
         })
     }
 
