@@ -1,7 +1,10 @@
 //! Compares the texts of exemptions as people write them: a part of a text finds it, and the forms of a character, letters in
 //! capitals and the number of spaces do not matter.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    hash::{DefaultHasher, Hash, Hasher as _},
+};
 
 use unicode_normalization::{UnicodeNormalization as _, is_nfkc};
 
@@ -75,6 +78,27 @@ pub fn are_near(one: &str, other: &str) -> bool {
     }
 }
 
+/// Numbers of which two names have the first in common if they have the same [`key`], and another one if they [`are_near`]; others
+/// have hardly ever one in common. An index of names is made of them.
+pub fn common_numbers(name: &str) -> impl Iterator<Item = u64> {
+    let words = words(name);
+    let key = number((None::<usize>, words.concat()));
+    let of_words: Vec<u64> = (0..words.len())
+        .filter(|place| slips(&words[*place]) > 0)
+        .map(|place| {
+            let digits: String = digits(&words[place]).collect();
+            number((Some(place), &words[..place], digits, &words[place + 1..]))
+        })
+        .collect();
+    std::iter::once(key).chain(of_words)
+}
+
+fn number(parts: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    parts.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// The words of a name without punctuation, in small letters.
 fn words(name: &str) -> Vec<String> {
     let mut name = lower(&folded(name)).into_owned();
@@ -136,6 +160,10 @@ mod tests {
 
     fn finds(pattern: &str, text: &str) -> bool {
         Pattern::new(pattern).unwrap().matches(text)
+    }
+
+    fn have_a_number_in_common(one: &str, other: &str) -> bool {
+        common_numbers(one).any(|number| common_numbers(other).any(|of_other| number == of_other))
     }
 
     #[test]
@@ -203,6 +231,7 @@ mod tests {
         ] {
             assert!(!is_same_customer(one, other), "{one} {other}");
             assert_eq!(key(one), key(other), "{one} {other}");
+            assert!(have_a_number_in_common(one, other), "{one} {other}");
         }
         for (one, other) in [
             ("Example KK", "Exemple KK"),
@@ -210,6 +239,7 @@ mod tests {
         ] {
             assert_ne!(key(one), key(other), "{one} {other}");
             assert!(are_near(one, other), "{one} {other}");
+            assert!(have_a_number_in_common(one, other), "{one} {other}");
         }
     }
 
@@ -227,5 +257,7 @@ mod tests {
             assert_ne!(key(one), key(other), "{one} {other}");
             assert!(!are_near(one, other), "{one} {other}");
         }
+        assert!(!have_a_number_in_common("Branch1042", "Branch1043"));
+        assert!(!have_a_number_in_common("Beispiel GmbH", "Beispiel AG"));
     }
 }

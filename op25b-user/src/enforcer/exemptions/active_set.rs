@@ -11,6 +11,7 @@ use op25b_common::values::RuleIndex;
 use smol_str::SmolStr;
 use ulid::Ulid;
 
+use super::spelling::Spellings;
 use crate::{
     exemption::Terms,
     policy::{CompileError, Exemption, Origin, Policy, RuleChange, Rules},
@@ -29,6 +30,8 @@ pub(in crate::enforcer) struct ActiveSet {
     left_out: BTreeMap<Ulid, Record>,
     /// Made when they are first needed: they take as much memory as the policy.
     rules: Option<Rules>,
+    /// The customers of all exemptions. Made when it is first needed, as they are.
+    spellings: Option<Spellings>,
     /// What had expired when the policy was compiled is not in the tables.
     compiled_at: Timestamp,
     /// The last expiry before that.
@@ -50,6 +53,7 @@ impl ActiveSet {
             numbers: HashMap::with_capacity(records.len()),
             left_out: left_out.into_iter().map(|record| (record.id, record)).collect(),
             rules: None,
+            spellings: None,
             compiled_at,
             last_expiry: expiries.filter(|end| *end <= compiled_at).max(),
             policy,
@@ -144,6 +148,9 @@ impl ActiveSet {
         if self.stored.len() <= index {
             self.stored.resize_with(index + 1, || None);
         }
+        if let Some(spellings) = &mut self.spellings {
+            spellings.insert(&record.terms.customer);
+        }
         self.numbers.insert(record.id, number);
         self.stored[index] = Some(record);
     }
@@ -151,7 +158,28 @@ impl ActiveSet {
     /// Takes the record with a number; its id is as before.
     fn take(&mut self, number: RuleIndex) -> Option<Record> {
         let index = (number as usize).checked_sub(self.in_file())?;
-        self.stored.get_mut(index)?.take()
+        let record = self.stored.get_mut(index)?.take()?;
+        if let Some(spellings) = &mut self.spellings {
+            spellings.remove(&record.terms.customer);
+        }
+        Some(record)
+    }
+
+    /// Leaves out a stored exemption that has no number.
+    fn leave_out(&mut self, record: Record) {
+        if let Some(spellings) = &mut self.spellings {
+            spellings.insert(&record.terms.customer);
+        }
+        self.left_out.insert(record.id, record);
+    }
+
+    /// Takes an exemption from those that are left out.
+    fn take_left_out(&mut self, id: Ulid) -> Option<Record> {
+        let record = self.left_out.remove(&id)?;
+        if let Some(spellings) = &mut self.spellings {
+            spellings.remove(&record.terms.customer);
+        }
+        Some(record)
     }
 
     /// The rules that the tables in the kernel are made of.
@@ -160,6 +188,13 @@ impl ActiveSet {
             self.rules = Some(Rules::without_expired(&self.policy, self.compiled_at)?);
         }
         self.rules.as_mut().ok_or(CompileError::TooManyRules)
+    }
+
+    /// The customers of all exemptions, as they are spelled.
+    pub(super) fn spellings(&mut self) -> &Spellings {
+        let spellings = self.spellings.take();
+        let spellings = spellings.unwrap_or_else(|| self.customers().collect());
+        self.spellings.insert(spellings)
     }
 
     /// A stored exemption that is not removed.
@@ -222,7 +257,7 @@ impl ActiveSet {
         staged.steps.push(Step::Added {
             number,
             before: self.numbers.get(&record.id).copied(),
-            left_out: self.left_out.remove(&record.id),
+            left_out: self.take_left_out(record.id),
             change,
         });
         self.insert(number, record.clone());
@@ -230,7 +265,7 @@ impl ActiveSet {
     }
 
     fn stage_removal(&mut self, id: Ulid, staged: &mut Staged) -> Result<(), CompileError> {
-        if let Some(record) = self.left_out.remove(&id) {
+        if let Some(record) = self.take_left_out(id) {
             staged.steps.push(Step::Forgotten { record });
         }
         match self.numbers.get(&id).copied() {
@@ -273,7 +308,9 @@ impl ActiveSet {
                             None => self.numbers.remove(&record.id),
                         };
                     }
-                    self.left_out.extend(left_out.map(|record| (record.id, record)));
+                    if let Some(record) = left_out {
+                        self.leave_out(record);
+                    }
                     if let Some(rules) = &mut self.rules {
                         rules.undo_add(number, &change);
                     }
@@ -289,7 +326,7 @@ impl ActiveSet {
                     }
                 }
                 Step::Forgotten { record } => {
-                    self.left_out.insert(record.id, record);
+                    self.leave_out(record);
                 }
             }
         }
@@ -324,7 +361,7 @@ impl ActiveSet {
     }
 
     /// The customers of all exemptions that are not removed, of each exemption one.
-    pub(super) fn customers(&self) -> impl Iterator<Item = &SmolStr> {
+    fn customers(&self) -> impl Iterator<Item = &SmolStr> {
         let in_file = self.policy.exemptions_in_file().iter();
         let stored = self.stored.iter().flatten().chain(self.left_out.values());
         in_file

@@ -14,7 +14,7 @@ use super::{
     overlap::{exists_already, is_same, taken},
     refusal::{Refusal, RowRefusal},
     requester::Requester,
-    spelling::Spellings,
+    spelling::MOST_COMPARED,
 };
 use crate::{
     enforcer::{host::Host, state::Enforcer},
@@ -146,7 +146,7 @@ impl Enforcer {
     async fn plan(&mut self, rows: Vec<ImportRow>, by: Actor, host: &mut impl Host) -> Result<Plan, Refusal> {
         let policy = Arc::clone(self.active_set.policy());
         let mut planner = Planner {
-            spellings: Spellings::default(),
+            comparisons: MOST_COMPARED,
             trial: self.active_set.trial()?,
             policy,
             ids: Generator::new(),
@@ -160,7 +160,6 @@ impl Enforcer {
             refused: 0,
         };
         let work = move || {
-            planner.spellings = Spellings::of(&planner.trial);
             for row in &rows {
                 planner.take(row);
             }
@@ -175,7 +174,8 @@ impl Enforcer {
 /// Validates rows, each as if those before it were already added.
 struct Planner {
     trial: ActiveSet,
-    spellings: Spellings,
+    /// How many more names are compared letter by letter.
+    comparisons: usize,
     policy: Arc<Policy>,
     ids: Generator,
     by: Actor,
@@ -242,7 +242,8 @@ impl Planner {
         }
         // What exists was accepted before, whatever the policy has become since.
         let is_there = self.exists(&terms)?;
-        let spelling = self.spellings.note(&terms.customer);
+        let spellings = self.trial.spellings();
+        let spelling = spellings.warning(&terms.customer, &mut self.comparisons);
         self.warn(row.line, spelling);
         if let Some(there) = is_there {
             self.plan.unchanged += 1;
