@@ -128,6 +128,15 @@ fn not_running(unit: &Unit) -> Option<Line> {
             format!("{SERVICE} has ended with an error ({result}), and does not run: {STAYS}"),
             "`journalctl -u op25b -n 50` shows why; then `systemctl restart op25b`",
         )),
+        // The start after one that failed shows the result of neither.
+        ("activating", _) if !matches!(unit.of("NRestarts"), "" | "0") => Some(Line::fail(
+            Check::Unit,
+            format!(
+                "{SERVICE} does not stay up: systemd starts it again, after {} times: {STAYS}",
+                unit.of("NRestarts")
+            ),
+            "`journalctl -u op25b -n 50` shows why",
+        )),
         ("inactive", _) => Some(Line::warn(
             Check::Unit,
             format!("{SERVICE} does not run: {STAYS}"),
@@ -148,6 +157,17 @@ fn boot_order(unit: &Unit) -> Line {
         "multi-user.target",
         "graphical.target",
     ];
+    let namespace = unit.of("LogNamespace");
+    if !namespace.is_empty() {
+        // systemd.exec(5): the unit is ordered after the namespace's journald, which starts after sysinit.target.
+        return Line::warn(
+            Check::BootOrder,
+            format!(
+                "{SERVICE} waits for a journal of its own (`LogNamespace={namespace}`): links may be up before the filter is there, and packets pass until then"
+            ),
+            unit.remedy("no `LogNamespace=`"),
+        );
+    }
     let waits = late.into_iter().find(|target| unit.has("After", target));
     let message = if let Some(target) = waits {
         format!(

@@ -12,9 +12,9 @@ use thiserror::Error;
 use crate::datapath::host::Process;
 
 /// What is asked for.
-const PROPERTIES: &str = "--property=LoadState,UnitFileState,ActiveState,SubState,Result,NeedDaemonReload,DropInPaths,FragmentPath,\
+const PROPERTIES: &str = "--property=LoadState,UnitFileState,ActiveState,SubState,Result,NRestarts,NeedDaemonReload,DropInPaths,FragmentPath,\
     Before,After,DefaultDependencies,User,AmbientCapabilities,CapabilityBoundingSet,SystemCallFilter,RestrictAddressFamilies,IPAddressDeny,IPAddressAllow,ProtectKernelTunables,\
-    PrivateNetwork,PrivateUsers,NetworkNamespacePath,ReadOnlyPaths,InaccessiblePaths,MemoryMax,LimitNOFILE,ExecStart,Restart";
+    PrivateNetwork,LogNamespace,PrivateUsers,NetworkNamespacePath,ReadOnlyPaths,InaccessiblePaths,MemoryMax,LimitNOFILE,ExecStart,Restart";
 
 /// How long systemd may take.
 const PATIENCE: Duration = Duration::from_secs(5);

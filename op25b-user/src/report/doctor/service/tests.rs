@@ -102,6 +102,16 @@ fn a_unit_that_does_not_run_or_start_at_a_boot_is_named_with_the_command_that_me
             "journalctl -u op25b",
         );
     }
+    let starting = [("ActiveState", "activating"), ("SubState", "start")];
+    assert_eq!(broken(&starting), []);
+    assert_only(
+        &[starting[0], starting[1], ("NRestarts", "3")],
+        Grade::Fail,
+        "does not stay up: systemd starts it again, after 3 times",
+        "journalctl -u op25b",
+    );
+    // That it was started again some time ago is no fault.
+    assert_eq!(broken(&[("NRestarts", "3")]), []);
     assert_only(
         &[("ActiveState", "inactive"), ("SubState", "dead")],
         Grade::Warn,
@@ -144,7 +154,6 @@ fn a_start_after_the_network_is_warned_of() {
         "starts after network-online.target",
         drop_in,
     );
-    // That of a journal namespace orders the unit after it.
     for target in ["sysinit.target", "multi-user.target"] {
         assert_only(
             &[("After", &format!("local-fs.target {target}"))],
@@ -153,6 +162,15 @@ fn a_start_after_the_network_is_warned_of() {
             "without an `After=` of the network",
         );
     }
+    assert_only(
+        &[
+            ("LogNamespace", "filters"),
+            ("After", "sysinit.target systemd-journald@filters.service"),
+        ],
+        Grade::Warn,
+        "`LogNamespace=filters`",
+        "no `LogNamespace=`",
+    );
     assert_only(
         &[("DefaultDependencies", "yes")],
         Grade::Warn,
