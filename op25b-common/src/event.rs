@@ -1,6 +1,6 @@
 //! The event of one packet: what the program writes to the ring buffer of events, and user space reads from it.
 
-use crate::values::RuleIndex;
+use crate::{Reason, values::RuleIndex};
 
 /// No VLAN id: see [`PacketEvent::vlans`]. The ids themselves have 12 bits.
 pub const NO_VLAN: u16 = 0xffff;
@@ -67,7 +67,67 @@ impl PacketEvent {
     }
 }
 
+/// How many events of a kind of packets may be shown: each has a token bucket on each CPU, so that none of them is hidden by many
+/// of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u32)]
+pub enum Allowance {
+    /// The first packet of an IPv4 subscriber, or the first after [`QUIET_SECONDS`]: the reserve. As many come as there are
+    /// addresses in the pools, and no more.
+    FreshV4 = 0,
+    /// The same of IPv6. Whoever forges sources has ever new ones; these take nothing from the reserve of IPv4.
+    FreshV6 = 1,
+    /// Another packet of a subscriber that has a record, the first in a second.
+    Known = 2,
+    /// A packet of a sender without a record, the first in a second.
+    Unrecorded = 3,
+}
+
+impl Allowance {
+    /// Every allowance, by number.
+    pub const ALL: [Self; 4] = [Self::FreshV4, Self::FreshV6, Self::Known, Self::Unrecorded];
+
+    /// How many there are; a power of two.
+    pub const COUNT: usize = Self::ALL.len();
+}
+
+/// How long a subscriber has sent nothing that is recorded if its next packet has the same right to be shown as a first one.
+pub const QUIET_SECONDS: u32 = 3600;
+
+/// How many senders without a record are remembered for a second in one value of [`crate::names::EVENT_SENDERS`].
+pub const SENDERS_IN_SET: usize = 4;
+
+/// How many such values there are; a power of two.
+pub const SENDER_SETS: usize = 256;
+
+/// How many slots [`crate::names::EVENT_COUNTS`] has: the events of each [`Reason`] that are in the ring buffer, then those that
+/// found it full.
+pub const EVENT_COUNT_SLOTS: usize = 2 * Reason::COUNT;
+
+/// Which packets are shown, as stored in [`crate::names::SHOW_EVENTS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum ShowEvents {
+    /// None: the verifier removes all code for it.
+    None = 0,
+    /// None has an event, but some have a line in the log.
+    Logged = 1,
+    /// Those have events that are blocked, or would be if the pool was enforced, and those that hide their ports.
+    Filtered = 2,
+    /// Those of exemptions, too.
+    FilteredAndExempt = 3,
+}
+
 const _: () = {
+    let mut number = 0;
+    while number < Allowance::COUNT {
+        assert!(
+            Allowance::ALL[number] as usize == number,
+            "Allowance::ALL is by number"
+        );
+        number += 1;
+    }
+    assert!(Allowance::COUNT.is_power_of_two() && SENDER_SETS.is_power_of_two());
     assert!(size_of::<PacketEvent>() == 72 && align_of::<PacketEvent>() == 8);
     // The sum of its fields: no padding, which the kernel would hand on uninitialized.
     assert!(size_of::<PacketEvent>() == 8 + 2 * 16 + 4 * 4 + 2 * 2 + 2 * 2 + 2 + 6);

@@ -53,6 +53,18 @@ pub const MOMENT: &str = "MOMENT";
 pub const DESCRIPTION: &str = "DESCRIPTION";
 /// One [`crate::values::Decision`], written only with [`TRACE`] set.
 pub const DECISION: &str = "DECISION";
+/// Ring buffer of [`crate::event::PacketEvent`]s.
+pub const EVENTS: &str = "EVENTS";
+/// Per-CPU events by [`crate::Reason`]; see [`crate::event::EVENT_COUNT_SLOTS`].
+pub const EVENT_COUNTS: &str = "EVENT_COUNTS";
+/// Per-CPU u64s by [`crate::event::Allowance`]: when its token bucket is full again, by the boot-time clock.
+pub const ALLOWANCES: &str = "ALLOWANCES";
+/// Two per-CPU u64s: whether the packet that is decided on may be shown, as its subscriber's record says, and the pool of an exempt
+/// one.
+pub const EVENT_TURN: &str = "EVENT_TURN";
+/// Per-CPU sets of senders without a record of which an event was offered in this second: of each a part of its hash in the upper
+/// half, and the second, as [`crate::values::Hot::last_seen`], in the lower.
+pub const EVENT_SENDERS: &str = "EVENT_SENDERS";
 
 /// Global `[u16; MAX_BLOCKED_PORTS]`: the blocked destination ports, the first one again where there are fewer.
 pub const BLOCKED_PORTS: &str = "BLOCKED_PORTS";
@@ -87,6 +99,13 @@ pub const ANSWER_INTERVAL: &str = "ANSWER_INTERVAL";
 pub const ANSWER_BURST: &str = "ANSWER_BURST";
 /// Global u8: 1 writes each decision to [`DECISION`], for `explain` and tests.
 pub const TRACE: &str = "TRACE";
+/// Global u8: a [`crate::event::ShowEvents`].
+pub const SHOW_EVENTS: &str = "SHOW_EVENTS";
+/// Global `[u64; Allowance::COUNT]`: what one event takes from the CPU's token bucket of its [`crate::event::Allowance`], in
+/// nanoseconds.
+pub const ALLOWANCE_INTERVALS: &str = "ALLOWANCE_INTERVALS";
+/// Global `[u64; Allowance::COUNT]`: the depths of these token buckets, in nanoseconds.
+pub const ALLOWANCE_DEPTHS: &str = "ALLOWANCE_DEPTHS";
 /// Global u8 of aya-log: the most verbose level whose log statements exist; 0 removes them all.
 pub const LOG_LEVEL: &str = "AYA_LOG_LEVEL";
 
@@ -95,7 +114,7 @@ const MAX_OBJECT_NAME: usize = 15;
 
 // A longer name would be cut by the kernel, and then not be found under it, or under another one's.
 const _: () = {
-    const NAMES: [&str; 20] = [
+    const NAMES: [&str; 25] = [
         SUBSCRIBER_PROGRAM,
         UPLINK_PROGRAM,
         ROOTS,
@@ -116,6 +135,11 @@ const _: () = {
         MOMENT,
         DESCRIPTION,
         DECISION,
+        EVENTS,
+        EVENT_COUNTS,
+        ALLOWANCES,
+        EVENT_TURN,
+        EVENT_SENDERS,
     ];
     let mut index = 0;
     while index < NAMES.len() {

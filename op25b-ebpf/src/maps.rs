@@ -5,11 +5,12 @@
 use aya_ebpf::{
     Global,
     bindings::{BPF_F_MMAPABLE, BPF_F_NO_COMMON_LRU},
-    btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, PerCpuHashMap},
+    btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, PerCpuHashMap, RingBuf},
     macros::btf_map,
 };
 use op25b_common::{
     Action, MAX_BLOCKED_PORTS, TableRoot,
+    event::{Allowance, EVENT_COUNT_SLOTS, PacketEvent, SENDERS_IN_SET, ShowEvents},
     framing::{ETHERTYPE_VLAN, MAX_VLAN_TPIDS},
     keys::{AddressV4, AddressV6, DestinationKey},
     lpm::{BitmapNode, CompressedPath, PAGE_ENTRIES, ROOT_ENTRIES},
@@ -70,6 +71,20 @@ pub static DECISION: Array<Decision, 1> = Array::new();
 #[btf_map]
 pub static DESCRIPTION: Array<DescriptionChunk, 1> = Array::new();
 
+/// As large as a ring buffer can be everywhere; the loader sets its size where there are events.
+const ONE_PAGE: usize = 4096;
+
+#[btf_map]
+pub static EVENTS: RingBuf<PacketEvent, ONE_PAGE> = RingBuf::new();
+#[btf_map]
+pub static EVENT_COUNTS: PerCpuArray<u64, EVENT_COUNT_SLOTS> = PerCpuArray::new();
+#[btf_map]
+pub static ALLOWANCES: PerCpuArray<u64, { Allowance::COUNT }> = PerCpuArray::new();
+#[btf_map]
+pub static EVENT_TURN: PerCpuArray<u64, 2> = PerCpuArray::new();
+#[btf_map]
+pub static EVENT_SENDERS: PerCpuArray<[u64; SENDERS_IN_SET], 1> = PerCpuArray::new();
+
 #[unsafe(no_mangle)]
 pub static BLOCKED_PORTS: [Global<u16>; MAX_BLOCKED_PORTS] = [const { Global::new(0) }; MAX_BLOCKED_PORTS];
 #[unsafe(no_mangle)]
@@ -103,3 +118,10 @@ pub static ANSWER_INTERVAL: Global<u64> = Global::new(1);
 pub static ANSWER_BURST: Global<u64> = Global::new(1);
 #[unsafe(no_mangle)]
 pub static TRACE: Global<u8> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static SHOW_EVENTS: Global<u8> = Global::new(ShowEvents::None as u8);
+#[unsafe(no_mangle)]
+pub static ALLOWANCE_INTERVALS: [Global<u64>; Allowance::COUNT] =
+    [const { Global::new(1) }; Allowance::COUNT];
+#[unsafe(no_mangle)]
+pub static ALLOWANCE_DEPTHS: [Global<u64>; Allowance::COUNT] = [const { Global::new(1) }; Allowance::COUNT];

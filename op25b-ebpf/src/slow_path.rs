@@ -34,7 +34,7 @@ use crate::{
 pub extern "C" fn op25b_slow_path(ctx: *mut xdp_md) -> u32 {
     let (network, link) = match parse_link(&Fetched(ctx), 0, &Configured(ctx)) {
         Ok(found) => found,
-        Err(NoNetwork::Hidden(_)) => return verdict::op25b_tags_verdict(),
+        Err(NoNetwork::Hidden(_)) => return verdict::op25b_tags_verdict(ctx),
         Err(NoNetwork::Other(ethertype)) => return not_ip::pass(ctx, ethertype),
     };
     let outer = match Outer::parse(ctx, network, link, maps::TUNNELS.load()) {

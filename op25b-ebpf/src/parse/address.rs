@@ -89,6 +89,20 @@ impl Address {
         low.copy_from_slice(&self.low.to_be_bytes());
         key
     }
+
+    /// As IPv6: IPv4 as IPv4-mapped (RFC 4291 section 2.5.5.2).
+    #[must_use]
+    #[inline(always)]
+    pub fn mapped(&self) -> AddressV6 {
+        const PREFIX: u64 = 0xffff << 32;
+        let halves = if self.is_v6 {
+            [self.high, self.low]
+        } else {
+            [0, PREFIX | u64::from(self.v4())]
+        };
+        // SAFETY: both are 16 bytes without padding, and any bits are bytes.
+        unsafe { core::mem::transmute::<[u64; 2], AddressV6>(halves.map(u64::to_be)) }
+    }
 }
 
 impl Address {
@@ -165,6 +179,13 @@ mod tests {
     fn v6(address: u128) -> Address {
         let (high, low) = ((address >> 64) as u64, address as u64);
         Address::new(AddressBits { high, low }, true)
+    }
+
+    #[test]
+    fn an_ipv4_address_is_ipv4_mapped_as_ipv6() {
+        let mapped = Ipv4Addr::new(192, 0, 2, 25).to_ipv6_mapped();
+        assert_eq!(v4([192, 0, 2, 25]).mapped(), mapped.octets());
+        assert_eq!(v6(V6.to_bits()).mapped(), V6.octets());
     }
 
     #[test]

@@ -92,27 +92,11 @@ pub fn parse_link<B: Bytes>(
     at: u32,
     framing: &impl Framing,
 ) -> Result<(Network, Link), NoNetwork> {
-    let mut ethertype = bytes
-        .be16(at + ETHERTYPE_OFFSET)
-        .ok_or(NoNetwork::Other(NO_ETHERTYPE))?;
-    let mut length = at + ETHERNET_LENGTH;
-    let is_vlan = |ethertype| proto_is_vlan(ethertype) || framing.is_own_vlan_tag(ethertype);
-    let (mut tags, mut is_snap) = (0, false);
-    // Four tags, and one LLC/SNAP header before, between or after them.
-    for _ in 0..=MAX_VLAN_TAGS {
-        if tags < MAX_VLAN_TAGS && is_vlan(ethertype) {
-            // The tag's control information comes first, then the next EtherType.
-            ethertype = bytes.be16(length + 2).ok_or(NoNetwork::Other(ethertype))?;
-            length += VLAN_TAG_LENGTH;
-            tags += 1;
-        } else if !is_snap && let Some(next) = parse_snap(bytes, ethertype, length) {
-            ethertype = next;
-            length += SNAP_LENGTH;
-            is_snap = true;
-        } else {
-            break;
-        }
-    }
+    let Tagged {
+        ethertype,
+        length,
+        is_snap,
+    } = skip_tags(bytes, at, framing, |_| ())?;
     let link = Link {
         length,
         ppp: 0,
@@ -142,10 +126,62 @@ pub fn parse_link<B: Bytes>(
             ))
         }
         // Linux takes off any number of tags whose VLAN is 0: such a frame may well be received.
-        _ if is_vlan(ethertype) => Err(NoNetwork::Hidden(ethertype)),
+        _ if is_vlan(ethertype, framing) => Err(NoNetwork::Hidden(ethertype)),
         ..FIRST_ETHERTYPE => Err(NoNetwork::Other(NO_ETHERTYPE)),
         _ => Err(NoNetwork::Other(ethertype)),
     }
+}
+
+/// What follows the VLAN tags and the LLC/SNAP header of a frame.
+pub struct Tagged {
+    /// Its `EtherType`.
+    pub ethertype: u16,
+    /// The bytes of the frame before it.
+    pub length: u32,
+    /// Whether there is an LLC/SNAP header.
+    pub is_snap: bool,
+}
+
+/// Goes past the tags of the Ethernet frame that starts at `at`. `tag` gets the offset of each one's control information.
+#[inline(always)]
+pub fn skip_tags<B: Bytes>(
+    bytes: &B,
+    at: u32,
+    framing: &impl Framing,
+    mut tag: impl FnMut(u32),
+) -> Result<Tagged, NoNetwork> {
+    let mut ethertype = bytes
+        .be16(at + ETHERTYPE_OFFSET)
+        .ok_or(NoNetwork::Other(NO_ETHERTYPE))?;
+    let mut length = at + ETHERNET_LENGTH;
+    let (mut tags, mut is_snap) = (0, false);
+    // Four tags, and one LLC/SNAP header before, between or after them.
+    for _ in 0..=MAX_VLAN_TAGS {
+        if tags < MAX_VLAN_TAGS && is_vlan(ethertype, framing) {
+            tag(length);
+            // The tag's control information comes first, then the next EtherType.
+            ethertype = bytes.be16(length + 2).ok_or(NoNetwork::Other(ethertype))?;
+            length += VLAN_TAG_LENGTH;
+            tags += 1;
+        } else if !is_snap && let Some(next) = parse_snap(bytes, ethertype, length) {
+            ethertype = next;
+            length += SNAP_LENGTH;
+            is_snap = true;
+        } else {
+            break;
+        }
+    }
+    Ok(Tagged {
+        ethertype,
+        length,
+        is_snap,
+    })
+}
+
+/// Whether a VLAN tag has this `EtherType`, one that is always skipped or one of the policy's own.
+#[inline(always)]
+fn is_vlan(ethertype: u16, framing: &impl Framing) -> bool {
+    proto_is_vlan(ethertype) || framing.is_own_vlan_tag(ethertype)
 }
 
 /// Whether this `EtherType` is that of a VLAN tag that is always skipped: control information and another `EtherType` follow.

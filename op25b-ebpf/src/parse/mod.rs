@@ -9,6 +9,7 @@ pub mod extensions;
 pub mod flow;
 pub mod ipv4;
 pub mod ipv6;
+pub mod line;
 pub mod mpls;
 pub mod ppp;
 pub mod segment;

@@ -16,7 +16,7 @@ use crate::{
     fast_path::descriptor::Descriptor,
     maps,
     scratch::{self, Scratch},
-    stats::events,
+    stats::diagnostics,
     verdict,
 };
 
@@ -64,7 +64,7 @@ pub fn reply_or_drop(ctx: *mut xdp_md, scratch: &mut Scratch) -> u32 {
 /// Drops a rejected segment; the frame may be half a reply.
 #[inline(always)]
 fn drop_unanswered() -> u32 {
-    events::trace_verdict(Verdict::Drop);
+    diagnostics::trace_verdict(Verdict::Drop);
     xdp_action::XDP_DROP
 }
 

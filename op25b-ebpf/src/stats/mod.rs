@@ -1,7 +1,8 @@
-//! What is kept of a decision: the counter of its reason, the subscriber's record and, if enabled at load time, a log line
-//! and the decision itself; and of frames that are not IP, the counter of their `EtherType`.
+//! What is kept of a decision: the counter of its reason, the subscriber's record and, if enabled at load time, an event, a log
+//! line and the decision itself; and of frames that are not IP, the counter of their `EtherType`.
 
 pub mod counters;
+pub mod diagnostics;
 pub mod events;
 pub mod not_ip;
 pub mod subscribers;

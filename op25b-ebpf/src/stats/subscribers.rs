@@ -6,13 +6,14 @@ use op25b_common::{
 };
 use op25b_ebpf::{bpf::instructions, parse::address::Address};
 
+use super::events::turn::{self, Turn};
 use crate::{maps, verdict::clock};
 
 /// Records a segment that was blocked, or would have been, of a subscriber whose class is counted.
 #[inline(always)]
 pub fn record(class: &Class, local: &Address, remote: &Address, reason: u32, is_syn: bool) {
     let Some(record) = Record::of(class, local) else {
-        return;
+        return turn::note(Turn::Unrecorded);
     };
     let (hot, cold) = (record.hot, record.cold);
     // SAFETY: parts of a map's value, which stays valid while the program runs. The sketch is updated atomically.
@@ -34,9 +35,10 @@ pub fn record(class: &Class, local: &Address, remote: &Address, reason: u32, is_
 /// Records a packet that hides its ports, of a subscriber whose class is counted: whether it was dropped or not.
 #[inline(always)]
 pub fn record_hidden(class: &Class, local: &Address) {
-    if let Some(record) = Record::of(class, local) {
+    match Record::of(class, local) {
         // SAFETY: a part of this record.
-        unsafe { record.count(record.hidden) };
+        Some(record) => unsafe { record.count(record.hidden) },
+        None => turn::note(Turn::Unrecorded),
     }
 }
 
@@ -118,6 +120,7 @@ impl Record {
             let last_seen = (*hot).last_seen;
             if last_seen != now {
                 // Once a second: the other half of the record need not be in the cache for every packet.
+                turn::note_of_subscriber((*cold).first_seen, last_seen, now);
                 if (*cold).first_seen == 0 {
                     (*cold).first_seen = now;
                 }

@@ -14,7 +14,7 @@ use op25b_common::{
 use op25b_ebpf::parse::address::Address;
 
 use super::{classify, clock};
-use crate::maps;
+use crate::{maps, stats::events::turn};
 
 /// Whether the policy blocks this port.
 #[inline(always)]
@@ -56,6 +56,7 @@ pub fn segment(class: Option<&Class>, remote: &Address, facts: Facts) -> Decisio
         return decision(Reason::Relay, false, relay);
     }
     if let Some(rule) = exemption {
+        turn::note_exempt_pool(class.pool);
         return decision(Reason::Exempt, false, rule);
     }
     if maps::MATCH_NEW.load() == 1 && facts.is_established {

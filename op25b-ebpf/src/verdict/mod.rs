@@ -25,14 +25,21 @@ use self::decide::Facts;
 use crate::{
     fast_path::descriptor::Descriptor,
     framing::settings_here,
-    maps,
-    stats::{self, counters, events, subscribers},
+    maps, scratch,
+    stats::{
+        self, counters, diagnostics,
+        events::{
+            self,
+            turn::{self, Turn},
+        },
+        subscribers,
+    },
 };
 
 /// Ends a packet that is not filtered: nothing is counted, no map is read.
 #[inline(always)]
 pub fn pass(reason: Reason) -> u32 {
-    events::trace(Decision {
+    diagnostics::trace(Decision {
         reason: reason as u32,
         verdict: Verdict::Pass as u32,
         rule: NO_RULE,
@@ -73,7 +80,7 @@ pub extern "C" fn op25b_up_slow_verdict(ctx: *mut xdp_md, flow: *const Flow) -> 
 #[inline(always)]
 fn fast_verdict<const UPLINK: bool>(ctx: *mut xdp_md, descriptor: u32) -> u32 {
     match Descriptor::from_bits(descriptor).flow(ctx) {
-        Some(flow) => verdict::<UPLINK, false>(&flow),
+        Some(flow) => verdict::<UPLINK, false>(ctx, &flow),
         None => xdp_action::XDP_PASS,
     }
 }
@@ -82,7 +89,7 @@ fn fast_verdict<const UPLINK: bool>(ctx: *mut xdp_md, descriptor: u32) -> u32 {
 fn slow_verdict<const UPLINK: bool>(ctx: *mut xdp_md, flow: Option<&Flow>) -> u32 {
     match flow {
         Some(flow) if flow.tunnels != 0 && !are_enabled_here(ctx, flow) => pass(Reason::NotTcp),
-        Some(flow) => verdict::<UPLINK, true>(flow),
+        Some(flow) => verdict::<UPLINK, true>(ctx, flow),
         None => xdp_action::XDP_PASS,
     }
 }
@@ -99,7 +106,7 @@ fn are_enabled_here(ctx: *mut xdp_md, flow: &Flow) -> bool {
 
 /// Applies the verdict table to a flow whose port is blocked or hidden, and counts and records the decision.
 #[inline(always)]
-fn verdict<const UPLINK: bool, const IN_MEMORY: bool>(flow: &Flow) -> u32 {
+fn verdict<const UPLINK: bool, const IN_MEMORY: bool>(ctx: *mut xdp_md, flow: &Flow) -> u32 {
     stats::name_maps();
     let (source, destination) = (flow.source(), flow.destination());
     let (local, remote) = if UPLINK {
@@ -109,20 +116,30 @@ fn verdict<const UPLINK: bool, const IN_MEMORY: bool>(flow: &Flow) -> u32 {
     };
     let class = classify::source(local);
     let decision = if flow.has(Flow::UNADDRESSED) {
+        turn::note(Turn::Unrecorded);
         decide::unaddressed()
     } else if flow.has(Flow::HIDDEN) {
-        if !UPLINK && let Some(class) = class {
-            subscribers::record_hidden(class, local);
+        match class {
+            Some(class) if !UPLINK => subscribers::record_hidden(class, local),
+            None if !UPLINK => turn::note(Turn::Unrecorded),
+            _ => {}
         }
         decide::hidden(class, UPLINK)
     } else {
         decide_and_record(class, local, remote, facts(UPLINK, flow))
     };
-    if events::is_logged() {
+    if events::is_on()
+        && events::is_wanted(decision.reason, UPLINK)
+        && let Some(turn) = turn::take(decision.reason, UPLINK)
+    {
+        let shown = with_reply(decision, UPLINK);
         if IN_MEMORY {
-            events::log(flow, &decision);
-        } else {
-            events::log_copy(*flow, &decision);
+            events::offer(ctx, flow, &shown, turn, UPLINK);
+        } else if let Some(scratch) = scratch::claim() {
+            // It has to be in memory.
+            scratch.segment.flow = *flow;
+            events::offer(ctx, &raw const scratch.segment.flow, &shown, turn, UPLINK);
+            scratch::release(scratch);
         }
     }
     conclude(decision, UPLINK)
@@ -131,27 +148,30 @@ fn verdict<const UPLINK: bool, const IN_MEMORY: bool>(flow: &Flow) -> u32 {
 /// The action on a frame with more tags or labels than are skipped.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn op25b_tags_verdict() -> u32 {
+pub extern "C" fn op25b_tags_verdict(ctx: *mut xdp_md) -> u32 {
     let decision = decide::unaddressed();
-    counters::count(&decision, false);
-    events::trace(decision);
-    if decision.verdict == Verdict::Drop as u32 {
-        xdp_action::XDP_DROP
-    } else {
-        xdp_action::XDP_PASS
+    if events::is_on() && events::is_wanted(decision.reason, false) {
+        events::offer(ctx, core::ptr::null(), &decision, Turn::Unrecorded, false);
     }
+    conclude(decision, false)
 }
 
-/// Counts a decision; the result is its action, `XDP_TX` for what is to be rejected.
+/// What is blocked is rejected, if the policy says so. The Internet gets no reply: the source of what comes from there may be forged.
 #[inline(always)]
-fn conclude(mut decision: Decision, from_uplink: bool) -> u32 {
-    // The Internet gets no reply: the source of what comes from there may be forged.
+fn with_reply(mut decision: Decision, from_uplink: bool) -> Decision {
     if decision.reason == Reason::Blocked as u32 && !from_uplink && maps::ACTION.load() != Action::Drop as u8
     {
         decision.verdict = Verdict::Reject as u32;
     }
+    decision
+}
+
+/// Counts a decision; the result is its action, `XDP_TX` for what is to be rejected.
+#[inline(always)]
+fn conclude(decision: Decision, from_uplink: bool) -> u32 {
+    let decision = with_reply(decision, from_uplink);
     counters::count(&decision, from_uplink);
-    events::trace(decision);
+    diagnostics::trace(decision);
     if decision.verdict == Verdict::Reject as u32 {
         xdp_action::XDP_TX
     } else if decision.verdict == Verdict::Drop as u32 {

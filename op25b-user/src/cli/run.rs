@@ -28,7 +28,7 @@ stays in force. At a start without a filter the last good policy is enforced the
 
 Examples:
   op25b run --policy /etc/op25b/policy.yaml
-  op25b run --policy policy.yaml --datapath-log debug   log each packet to a blocked port
+  op25b run --policy policy.yaml --datapath-log debug   log packets to a blocked port
 
 Requires root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON and a directory to pin to; and a kernel with the \
 BPF features of Linux 5.18.
@@ -37,8 +37,8 @@ pub struct Args {
     /// The policy file.
     #[arg(long, value_name = "FILE")]
     policy: PathBuf,
-    /// Logging of single packets by the program in the kernel. `off` has no cost per packet; any other level is for
-    /// diagnosing a fault, not for a busy router.
+    /// Logging of single packets by the program in the kernel, of each sender one a second at most. `off` has no cost per packet;
+    /// any other level is for diagnosing a fault.
     #[arg(long, value_enum, default_value_t, value_name = "LEVEL")]
     datapath_log: LogLevel,
     /// Reload the policy whenever its file changes.

@@ -4,7 +4,7 @@
 //! each other in one direction:
 //!
 //! ```text
-//! sys <- stats <- object <- pins <- migrate <- replace
+//! sys <- stats, events <- object <- pins <- migrate <- replace
 //! sys <- refusal <- replace
 //!   host reads what the machine offers to a filter; framing reads what is not IP on the interfaces of a filter
 //!   discover reads programs and maps without pins; ask and test_run run a loaded object on one packet
@@ -12,6 +12,7 @@
 
 pub mod ask;
 pub mod discover;
+mod events;
 mod framing;
 pub(crate) mod host;
 mod migrate;
@@ -25,6 +26,7 @@ mod stats;
 mod sys;
 mod test_run;
 
+pub use events::{EventCount, EventCounts, EventReader};
 pub(crate) use framing::gone;
 pub use framing::{ReceivedFrames, not_ip_of, received_frames};
 pub use migrate::MigratedRecords;

@@ -1,5 +1,12 @@
 //! Diagnostics cost nothing when they are off, and change nothing when they are on.
 
+use std::{
+    sync::{Arc, Mutex},
+    thread,
+    time::Instant,
+};
+
+use log::{Log, Metadata, Record};
 use op25b::{
     datapath::{Filter, LoadOptions, LogLevel},
     policy::Role,
@@ -13,7 +20,7 @@ use crate::support::{
     filter,
     framing::Framing,
     kernel::{instructions_used, maps_used},
-    world::{WORLDS, policy},
+    world::{WORLDS, bare, policy},
 };
 
 /// The ring buffer that aya-log writes to.
@@ -42,6 +49,53 @@ fn without_diagnostics_the_loaded_program_has_no_trace_of_them() {
     });
     let [off, debug] = sizes;
     assert!(off.0 < debug.0 && off.1 < debug.1, "off {off:?}, debug {debug:?}");
+}
+
+/// Keeps the lines of the log.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl Log for Lines {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        self.0.lock().unwrap().push(record.args().to_string());
+    }
+
+    fn flush(&self) {}
+}
+
+#[test]
+fn one_who_floods_has_a_line_a_second_in_the_log_and_hides_nobody_else() {
+    const FLOOD: usize = 5_000;
+    let mut filter = load(LogLevel::Debug, false);
+    let lines = Lines::default();
+    let mut log = filter.take_diagnostics(lines.clone()).unwrap();
+    let start = Instant::now();
+    for world in WORLDS {
+        let frame = bare(&world.outbound().syn(25));
+        for _ in 0..FLOOD {
+            filter.run(Role::Subscriber, &frame).unwrap();
+        }
+        for (_, packet, _) in world.packets() {
+            filter.run(Role::Subscriber, &bare(&packet)).unwrap();
+        }
+    }
+    log.flush();
+    let most = (usize::try_from(start.elapsed().as_secs()).unwrap() + 2)
+        * thread::available_parallelism().unwrap().get();
+    let lines = lines.0.lock().unwrap();
+    for world in WORLDS {
+        let of = |words: String| lines.iter().filter(|line| **line == words).count();
+        let line = |reason: &str, source| format!("{reason:<13} {source} -> {}", world.server);
+        let flooder = of(line("blocked", world.subscriber));
+        assert!((1..=most).contains(&flooder), "{flooder} lines: {lines:?}");
+        for (reason, source) in [("not_pooled", world.stranger), ("exempt", world.exempt)] {
+            assert_eq!(of(line(reason, source)), 1, "{lines:?}");
+        }
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod changes;
 mod counters;
 mod default_deny;
 mod diagnostics;
+mod events;
 mod exemptions;
 mod framing;
 mod interfaces;

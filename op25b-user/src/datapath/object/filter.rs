@@ -11,7 +11,11 @@ use aya::{
     programs::ProgramInfo,
 };
 use aya_log::EbpfLogger;
-use op25b_common::names::{CLOCK, SUBSCRIBER_PROGRAM, UPLINK_PROGRAM};
+use op25b_common::{
+    Reason,
+    event::ShowEvents,
+    names::{CLOCK, EVENT_COUNTS, EVENTS, SUBSCRIBER_PROGRAM, UPLINK_PROGRAM},
+};
 
 use super::{
     description::Description,
@@ -23,9 +27,12 @@ use super::{
     tunnels::Tunnels,
 };
 use crate::{
-    datapath::stats::RecordLayout,
+    datapath::{
+        events::{EventCounts, EventReader},
+        stats::RecordLayout,
+    },
     lpm::Usage,
-    policy::{Compiled, Role},
+    policy::{Compiled, Handling, Role},
 };
 
 /// A program with its policy in the kernel. Dropping it unloads it, unless a link or a pin holds it.
@@ -130,6 +137,37 @@ impl Filter {
     /// Sets the offset of the time of day from the boot-time clock, in nanoseconds.
     pub fn set_clock(&mut self, boot_to_unix: i64) -> Result<(), LoadError> {
         maps::fill_array(&mut self.ebpf, CLOCK, &[boot_to_unix])
+    }
+
+    /// Whether packets with this reason that come in on interfaces of this role have events: each is shown, lost or sampled out.
+    #[must_use]
+    pub fn has_events(&self, role: Role, reason: Reason) -> bool {
+        let Compiled {
+            show_events,
+            unlisted,
+            ..
+        } = &self.constants;
+        *show_events != ShowEvents::None
+            && match reason {
+                Reason::Blocked | Reason::Monitored | Reason::Uninspectable => true,
+                Reason::Exempt => *show_events == ShowEvents::FilteredAndExempt,
+                Reason::NotPooled => *unlisted == Handling::Drop && role == Role::Subscriber,
+                _ => false,
+            }
+    }
+
+    /// The reader of its events. It can be taken once; `None` if it has been, or if there are no events.
+    pub fn take_events(&mut self) -> Result<Option<EventReader>, LoadError> {
+        if self.constants.show_events == ShowEvents::None {
+            return Ok(None);
+        }
+        let map = self.ebpf.take_map(EVENTS);
+        Ok(map.map(EventReader::new).transpose()?)
+    }
+
+    /// How many events there were.
+    pub fn event_counts(&self) -> Result<EventCounts, LoadError> {
+        Ok(EventCounts::read(self.map(EVENT_COUNTS)?)?)
     }
 
     /// The reader of the program's diagnostics, which writes to a logger. It can be taken once.

@@ -10,14 +10,15 @@ use aya::{
 use aya_obj::generated::bpf_map_type;
 use op25b_common::{
     MAX_BLOCKED_PORTS,
+    event::{SENDER_SETS, ShowEvents},
     framing::{ETHERTYPE_VLAN, MAX_VLAN_TPIDS, MPLS_HERE},
     keys::{AddressV4, AddressV6},
     names::{
-        ACTION, ANSWER_BURST, ANSWER_INTERVAL, BLOCK_INBOUND, BLOCKED_PORT_COUNT, BLOCKED_PORTS, CLASSES,
-        CLOCK, DESCRIPTION, DESTINATIONS_V4, DESTINATIONS_V6, DROP_UNINSPECTABLE, DROP_UNLISTED, LOG_LEVEL,
-        MATCH_NEW, MPLS, PAGES, PATHS, PHASES, ROOTS, ROUTER_V4, ROUTER_V6, SPARSE, SUBSCRIBER_BITS,
-        SUBSCRIBER_PROGRAM, SUBSCRIBERS_V4, SUBSCRIBERS_V6, TRACE, TUNNELS, TUNNELS_BY_IF, UPLINK_PROGRAM,
-        VLAN_TPIDS,
+        ACTION, ALLOWANCE_DEPTHS, ALLOWANCE_INTERVALS, ANSWER_BURST, ANSWER_INTERVAL, BLOCK_INBOUND,
+        BLOCKED_PORT_COUNT, BLOCKED_PORTS, CLASSES, CLOCK, DESCRIPTION, DESTINATIONS_V4, DESTINATIONS_V6,
+        DROP_UNINSPECTABLE, DROP_UNLISTED, EVENT_SENDERS, EVENTS, LOG_LEVEL, MATCH_NEW, MPLS, PAGES, PATHS,
+        PHASES, ROOTS, ROUTER_V4, ROUTER_V6, SHOW_EVENTS, SPARSE, SUBSCRIBER_BITS, SUBSCRIBER_PROGRAM,
+        SUBSCRIBERS_V4, SUBSCRIBERS_V6, TRACE, TUNNELS, TUNNELS_BY_IF, UPLINK_PROGRAM, VLAN_TPIDS,
     },
     values::SubscriberBlock,
 };
@@ -31,6 +32,7 @@ use super::{
 };
 use crate::{
     datapath::{
+        events::Allowances,
         stats::{RecordLayout, subscribers_v6_entries},
         sys::{
             clock,
@@ -59,7 +61,7 @@ pub enum LogLevel {
     /// Nothing.
     #[default]
     Off,
-    /// One line for each packet that is counted.
+    /// One line for a packet that is counted: of each sender one a second, and no more than there may be events.
     Debug,
 }
 
@@ -144,9 +146,11 @@ pub(crate) fn create_as(
         return Ok(None);
     };
     let (trace, log_level) = (u8::from(ASKED.trace), ASKED.log.number());
+    let show_events = ShowEvents::None as u8;
     let mut loader = EbpfLoader::new();
     loader
         .override_global(TRACE, &trace, true)
+        .override_global(SHOW_EVENTS, &show_events, true)
         .override_global(LOG_LEVEL, &log_level, true);
     for (name, path) in &policy_maps.0 {
         loader.map_pin_path(name, path.as_path());
@@ -208,6 +212,8 @@ fn create(
     }
     let subscriber_bits = u32::from(compiled.ipv6_prefix);
     let answers = Answers::new(compiled.prohibit, compiled.reset_rate);
+    let show_events = shown(compiled, options) as u8;
+    let allowances = Allowances::new();
     let trace = u8::from(options.trace);
     let log_level = options.log.number();
 
@@ -230,6 +236,9 @@ fn create(
         .override_global(ROUTER_V6, &answers.router_v6, true)
         .override_global(ANSWER_INTERVAL, &answers.interval, true)
         .override_global(ANSWER_BURST, &answers.burst, true)
+        .override_global(SHOW_EVENTS, &show_events, true)
+        .override_global(ALLOWANCE_INTERVALS, &allowances.intervals[..], true)
+        .override_global(ALLOWANCE_DEPTHS, &allowances.depths[..], true)
         .override_global(TRACE, &trace, true)
         .override_global(LOG_LEVEL, &log_level, true);
     for (name, entries) in sizes {
@@ -241,19 +250,34 @@ fn create(
     Ok(loader.load(OBJECT)?)
 }
 
+/// Which packets are shown: those that a program for questions is asked about have no events.
+fn shown(compiled: &Compiled, options: LoadOptions) -> ShowEvents {
+    let logged = match options.log {
+        LogLevel::Off => ShowEvents::None,
+        LogLevel::Debug => ShowEvents::Logged,
+    };
+    match compiled.show_events {
+        events @ (ShowEvents::Filtered | ShowEvents::FilteredAndExempt) if !options.trace => events,
+        _ => logged,
+    }
+}
+
 /// The maps that are sized to a policy, and how many entries each has.
 fn sizes(
     compiled: &Compiled,
     chunks: usize,
     options: LoadOptions,
-) -> Result<[(&'static str, u32); 11], CpusError> {
+) -> Result<[(&'static str, u32); 13], CpusError> {
     let most = if options.trace {
         TRACED_SUBSCRIBERS
     } else {
         u32::MAX
     };
     let subscribers_v4 = compiled.record_index.addresses.min(most as usize);
-    let subscribers_v6 = subscribers_v6_entries(&compiled.recorded_v6, possible_cpus()?).min(most);
+    let possible_cpus = possible_cpus()?;
+    let subscribers_v6 = subscribers_v6_entries(&compiled.recorded_v6, possible_cpus).min(most);
+    let shown = shown(compiled, options);
+    let has_events = !matches!(shown, ShowEvents::None | ShowEvents::Logged);
     Ok([
         (PAGES, with_room(compiled.tables.pages.len())),
         (SPARSE, with_room(compiled.tables.bitmap_nodes.len())),
@@ -269,6 +293,19 @@ fn sizes(
         (DESTINATIONS_V6, with_room(compiled.destinations_v6.len())),
         (TUNNELS_BY_IF, room_for_tunnels(compiled)),
         (DESCRIPTION, max_entries(chunks)),
+        (
+            EVENTS,
+            if has_events {
+                Allowances::ring_bytes(possible_cpus)
+            } else {
+                // Rounded up to a page.
+                1
+            },
+        ),
+        (
+            EVENT_SENDERS,
+            max_entries(if shown == ShowEvents::None { 1 } else { SENDER_SETS }),
+        ),
     ])
 }
 

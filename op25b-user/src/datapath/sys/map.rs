@@ -93,6 +93,8 @@ impl Shape {
                 let element = ELEMENT + key.next_multiple_of(8) + value.next_multiple_of(8);
                 entries * element + entries.next_power_of_two() * BUCKET
             }
+            // Its entries are its bytes.
+            MapType::RingBuf => entries,
             _ => entries * (key + value).next_multiple_of(8),
         }
     }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use op25b_common::{
     TableRoot,
+    event::ShowEvents,
     framing::MPLS_HERE,
     keys::{AddressV4, AddressV6, DestinationKey},
     values::{Class, DestinationEntry, NO_CLASS, Phases, RuleIndex},
@@ -19,7 +20,9 @@ use super::{
 };
 use crate::{
     lpm::{AddressFamily, Bits, Leaf, TableSet},
-    policy::model::{Action, Handling, Inbound, Interface, Match, Mpls, Policy, Prohibit, Relay},
+    policy::model::{
+        Action, EventExemptions, Events, Handling, Inbound, Interface, Match, Mpls, Policy, Prohibit, Relay,
+    },
 };
 
 /// What the program for a policy reads.
@@ -43,6 +46,8 @@ pub struct Compiled {
     pub prohibit: Option<Prohibit>,
     /// The `EtherType`s of VLAN tags besides the usual ones.
     pub vlan_tpids: Vec<u16>,
+    /// Which packets have events.
+    pub show_events: ShowEvents,
     /// The interfaces, each with the bits of the [`op25b_common::Tunnel`]s in which packets are filtered there, and
     /// [`MPLS_HERE`]; empty if no interface has any.
     pub settings: Vec<(String, u32)>,
@@ -138,6 +143,7 @@ fn compile_at(policy: &Policy, expired_at: Option<Timestamp>) -> Result<Compiled
         reset_rate: policy.block.reset_rate,
         prohibit: policy.block.prohibit,
         vlan_tpids: policy.block.vlan_tpids.clone(),
+        show_events: shown(policy.events),
         settings: settings(policy),
         tables,
         classes: classes.all,
@@ -148,6 +154,15 @@ fn compile_at(policy: &Policy, expired_at: Option<Timestamp>) -> Result<Compiled
         destinations_v4: destinations(sets.v4.into_iter(), Bits::v4_octets),
         destinations_v6: destinations(sets.v6.into_iter(), Bits::octets),
     })
+}
+
+/// Which packets have events.
+fn shown(events: Option<Events>) -> ShowEvents {
+    match events.map(|events| events.exempt) {
+        None => ShowEvents::None,
+        Some(EventExemptions::NotShown) => ShowEvents::Filtered,
+        Some(EventExemptions::Shown) => ShowEvents::FilteredAndExempt,
+    }
 }
 
 /// The interfaces with their settings, if any has some. One without an entry would be treated as if it had all of them.
@@ -195,6 +210,23 @@ fn relay_leaves(policy: &Policy, family: AddressFamily) -> Vec<Leaf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::parse;
+
+    #[test]
+    fn packets_have_events_where_the_policy_says_so() {
+        for (events, shown) in [
+            ("", ShowEvents::None),
+            ("events: {}", ShowEvents::Filtered),
+            ("events: { exempt: true }", ShowEvents::FilteredAndExempt),
+        ] {
+            let text = format!(
+                "version: 1\ninterfaces: [{{ name: eth1, role: subscriber }}]\n\
+                 pools: [{{ name: a, prefixes: [198.51.100.0/24] }}]\n{events}\n"
+            );
+            let policy = parse("policy.yaml", &text).unwrap().policy;
+            assert_eq!(compile(&policy).unwrap().show_events, shown, "{events}");
+        }
+    }
 
     #[test]
     fn tables_over_the_limit_are_refused() {

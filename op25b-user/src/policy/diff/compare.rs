@@ -21,6 +21,7 @@ impl Diff {
             block,
             subscribers,
             history,
+            events,
             pools,
             relays,
             nat64,
@@ -37,6 +38,7 @@ impl Diff {
             block: changes(slice::from_ref(&old.block), slice::from_ref(block)),
             subscribers: changes(slice::from_ref(&old.subscribers), slice::from_ref(subscribers)),
             history: changes(slice::from_ref(&old.history), slice::from_ref(history)),
+            events: changes(slice::from_ref(&old.events), slice::from_ref(events)),
             pools: changes(&old.pools, pools),
             relays: changes(&old.relays, relays),
             nat64: changes(old.nat64.prefixes(), nat64.prefixes()),
@@ -167,6 +169,20 @@ exemptions:
         assert!(
             difference.contains("~ subscribers: remember flats, homes -> true\n"),
             "{difference}"
+        );
+    }
+
+    #[test]
+    fn events_are_compared_with_what_is_shown_of_them() {
+        let on = format!("{BASE}events: {{}}\n");
+        assert_eq!(
+            diff(BASE, &on).to_string(),
+            "events: 1 changed\n  ~ events: shown false -> true; destination prefix; exempt false\n"
+        );
+        let more = format!("{BASE}events: {{ destination: full, exempt: true }}\n");
+        assert_eq!(
+            diff(&on, &more).to_string(),
+            "events: 1 changed\n  ~ events: destination prefix -> full; exempt false -> true\n"
         );
     }
 

@@ -23,6 +23,9 @@ pub struct Diff {
     /// Changes of `history`, which is one item.
     #[serde(default)]
     pub history: Delta,
+    /// Changes of `events`, which is one item.
+    #[serde(default)]
+    pub events: Delta,
     /// Changes of `pools`, by name.
     pub pools: Delta,
     /// Changes of `relays`, by name.
@@ -86,12 +89,13 @@ impl Diff {
         self.lists().into_iter().map(|(_, changes)| changes.count()).sum()
     }
 
-    fn lists(&self) -> [(&'static str, &Delta); 11] {
+    fn lists(&self) -> [(&'static str, &Delta); 12] {
         let Self {
             interfaces,
             block,
             subscribers,
             history,
+            events,
             pools,
             relays,
             nat64,
@@ -105,6 +109,7 @@ impl Diff {
             ("block", block),
             ("subscribers", subscribers),
             ("history", history),
+            ("events", events),
             ("pools", pools),
             ("relays", relays),
             ("nat64", nat64),

@@ -10,8 +10,8 @@ use jiff::SignedDuration;
 use crate::{
     exemption::Terms,
     policy::model::{
-        Block, EnforceFrom, Exemption, ExemptionLimits, History, Interface, MetricsServer, MetricsTls,
-        Nat64Prefix, Phase, Pool, Prefix, Privacy, Prohibit, Relay, Remember, Subscribers,
+        Block, EnforceFrom, Events, Exemption, ExemptionLimits, History, Interface, MetricsServer,
+        MetricsTls, Nat64Prefix, Phase, Pool, Prefix, Privacy, Prohibit, Relay, Remember, Subscribers,
     },
 };
 
@@ -263,6 +263,27 @@ impl DiffItem for ExemptionLimits {
         let widest = format!("ipv4 /{widest_v4}, ipv6 /{widest_v6}");
         fields.push(("exemption_widest", Value::One(widest)));
         fields
+    }
+}
+
+impl DiffItem for Option<Events> {
+    type Key<'a> = ();
+
+    fn key(&self) {}
+
+    fn label(&self) -> String {
+        "events".into()
+    }
+
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        let Some(Events { destination, exempt }) = self else {
+            return vec![("shown", one(&false))];
+        };
+        vec![
+            ("shown", one(&true)),
+            ("destination", one(destination)),
+            ("exempt", one(exempt)),
+        ]
     }
 }
 

@@ -1,5 +1,6 @@
 //! The types of a policy; parsing checks everything, so that a policy is valid.
 
+mod events;
 mod exemption;
 mod history;
 mod limits;
@@ -16,6 +17,7 @@ mod word;
 
 pub(crate) use self::exemption::Precedence;
 pub use self::{
+    events::Events,
     exemption::{Exemption, Origin, Positions, exemption_id},
     history::History,
     limits::ExemptionLimits,
@@ -28,5 +30,8 @@ pub use self::{
     privacy::Privacy,
     reached::{ReachedDate, ReachedDates},
     rule::{Flow, Rule, RuleDescription},
-    word::{Action, Handling, Inbound, Match, Mpls, PoolMode, Role, Tunnel, Wait, Word, XdpMode},
+    word::{
+        Action, EventDestination, EventExemptions, Handling, Inbound, Match, Mpls, PoolMode, Role, Tunnel,
+        Wait, Word, XdpMode,
+    },
 };

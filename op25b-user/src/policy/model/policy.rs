@@ -9,6 +9,7 @@ use std::{
 use op25b_common::values::{ALWAYS_PAST, NEVER, UnixSeconds};
 
 use super::{
+    events::Events,
     exemption::Exemption,
     history::History,
     limits::ExemptionLimits,
@@ -33,6 +34,8 @@ pub struct Policy {
     pub subscribers: Subscribers,
     /// How the history of what they do is kept; `None` if there is none.
     pub history: Option<History>,
+    /// Which packets are shown as events; `None` for none.
+    pub events: Option<Events>,
     /// The prefixes whose addresses are dynamic.
     pub pools: Vec<Pool>,
     /// The mail servers that everyone may reach.

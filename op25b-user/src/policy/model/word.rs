@@ -117,6 +117,24 @@ words! {
         Block = "block",
     }
 
+    /// What events show of destination addresses.
+    pub enum EventDestination {
+        /// The whole address.
+        Full = "full",
+        /// Its /24, or its /48 of IPv6.
+        Prefix = "prefix",
+        /// Nothing.
+        None = "none",
+    }
+
+    /// Whether packets of exemptions are shown as events.
+    pub enum EventExemptions {
+        /// They are.
+        Shown = "true",
+        /// They are not.
+        NotShown = "false",
+    }
+
     /// Whether a pool is enforced.
     pub enum PoolMode {
         /// It is enforced.

@@ -8,7 +8,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::{
     block,
     context::Context,
-    history, interface, limits,
+    events, history, interface, limits,
     lists::{ListFiles, ListTexts, Loading, Members, Named},
     mapping::{duplicate_key, known_key},
     metrics, nat64, privacy,
@@ -20,8 +20,8 @@ use super::{
 use crate::policy::{
     diagnostics::{Code, Diagnostic, Report, Span, lint},
     model::{
-        Block, Exemption, ExemptionLimits, History, Interface, MetricsServer, Nat64, Nat64Prefix, Policy,
-        Pool, Privacy, Relay, Role,
+        Block, Events, Exemption, ExemptionLimits, History, Interface, MetricsServer, Nat64, Nat64Prefix,
+        Policy, Pool, Privacy, Relay, Role,
     },
 };
 
@@ -31,6 +31,7 @@ pub(super) const KEYS: &[&str] = &[
     "block",
     "subscribers",
     "history",
+    "events",
     "pools",
     "relays",
     "nat64",
@@ -51,6 +52,7 @@ const WHOLE: &[&str] = &[
     "subscribers",
     "privacy",
     "history",
+    "events",
     EXEMPTIONS_FROM,
     "exemption_max_age",
     "exemption_widest",
@@ -113,6 +115,7 @@ struct Document<'t> {
     block: Block,
     subscribers: subscribers::Written<'t>,
     history: Option<History>,
+    events: Option<Events>,
     pools: Vec<Pool>,
     relays: Vec<Relay>,
     nat64: Vec<Nat64Prefix>,
@@ -163,6 +166,7 @@ impl<'t> Items<'t> for Document<'t> {
                 }
             }
             "history" => self.history = history::history(&mut self.context, value),
+            "events" => self.events = events::events(&mut self.context, value),
             "metrics" => self.metrics = metrics::metrics(&mut self.context, value),
             EXEMPTIONS_FROM => {
                 self.exemption_lists = self.context.named_lists(EXEMPTIONS_FROM, value);
@@ -255,6 +259,7 @@ impl<'t> Document<'t> {
             block: Block::default(),
             subscribers: subscribers::Written::default(),
             history: Some(History::default()),
+            events: None,
             pools: Vec::new(),
             relays: Vec::new(),
             nat64: Vec::new(),
@@ -330,6 +335,7 @@ impl<'t> Document<'t> {
             block,
             subscribers,
             history,
+            events,
             pools,
             relays,
             nat64,
@@ -346,6 +352,7 @@ impl<'t> Document<'t> {
             block,
             subscribers,
             history,
+            events,
             pools,
             relays,
             nat64: Nat64::new(nat64),

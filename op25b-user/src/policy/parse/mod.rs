@@ -3,6 +3,7 @@
 mod block;
 mod context;
 mod document;
+mod events;
 mod hints;
 mod history;
 mod interface;
@@ -38,12 +39,13 @@ pub use self::{
 };
 
 /// The keys of each mapping of a policy file.
-pub const KEYS: [&[&str]; 13] = [
+pub const KEYS: [&[&str]; 14] = [
     document::KEYS,
     interface::INTERFACE_KEYS,
     block::BLOCK_KEYS,
     subscribers::SUBSCRIBERS_KEYS,
     history::HISTORY_KEYS,
+    events::EVENTS_KEYS,
     rules::POOL_KEYS,
     phases::PHASE_KEYS,
     rules::RELAY_KEYS,

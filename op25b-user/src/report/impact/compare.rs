@@ -82,6 +82,7 @@ impl<'p> Side<'p> {
                 block: policy.block.clone(),
                 subscribers: policy.subscribers.clone(),
                 history: policy.history,
+                events: policy.events,
                 pools: Vec::new(),
                 relays: policy.relays.clone(),
                 nat64: policy.nat64.clone(),

@@ -9,6 +9,7 @@ use aya::{
     maps::{MapData, MapInfo, MapType},
     programs::ProgramInfo,
 };
+use op25b::{datapath::Filter, policy::Role};
 use op25b_testlab::bpf;
 
 // Commands of bpf(2), `enum bpf_cmd` in `linux/bpf.h`.
@@ -68,6 +69,15 @@ pub fn create_map(kind: MapType, key_size: u32, value_size: u32, max_entries: u3
     // SAFETY: the kernel has just opened it for this process, and nothing else has it.
     let fd = unsafe { OwnedFd::from_raw_fd(fd.try_into().unwrap()) };
     MapData::from_fd(fd).unwrap()
+}
+
+/// The map of this name that a filter's program refers to.
+pub fn map(filter: &mut Filter, name: &str) -> MapData {
+    let program = filter.program_info(Role::Subscriber).unwrap();
+    let ids = program.map_ids().unwrap().unwrap();
+    let is_it = |id: &u32| MapInfo::from_id(*id).unwrap().name_as_str() == Some(name);
+    let id = ids.into_iter().find(is_it).unwrap();
+    MapData::from_id(id).unwrap()
 }
 
 /// The instructions of the loaded program that may be run.
