@@ -60,6 +60,8 @@ pub enum Part {
     Live,
     /// Frames on two CPUs at once, beside one.
     Scaling,
+    /// How soon a new offender is shown while all others flood.
+    Events,
     /// Time and memory until a policy is enforced, by a command with optimisation.
     Start,
     /// Throughput of a router.
@@ -71,6 +73,8 @@ pub enum Part {
 pub enum Contender {
     /// op25b, as shipped.
     Op25b,
+    /// op25b with events, which are read.
+    Op25bEvents,
     /// op25b on one of 16 subscriber interfaces of its policy.
     Op25bOf16,
     /// A program that counts and drops everything.

@@ -50,6 +50,9 @@ enum Outcome {
         /// The rate as a share of that of the program that drops everything, round by round.
         #[serde(skip_serializing_if = "Option::is_none")]
         share_of_drop: Option<Sample>,
+        /// With events, the rate as a share of that of op25b without, round by round.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        share_of_op25b: Option<Sample>,
         /// Some measurements were interrupted whenever they were tried.
         is_disturbed: bool,
         /// The share of the frames that the filter has not counted, of the worst measurement; 0 if it has counted all.
@@ -150,18 +153,24 @@ fn compare(
         }
     }
     let timed: Vec<_> = lanes.into_iter().map(Lane::end).collect();
-    let limit = timed.iter().find(|timed| timed.contender == Contender::Drop);
-    for timed in &timed {
-        report(row(timed.contender, outcome(timed, limit)?))?;
+    for one in &timed {
+        report(row(one.contender, outcome(one, &timed)?))?;
     }
     Ok(())
 }
 
-/// Sums up the rounds of a filter, beside those of the program that drops everything.
-fn outcome(timed: &Timed, limit: Option<&Timed>) -> anyhow::Result<Outcome> {
+/// Sums up the rounds of a filter, beside those of the program that drops everything and, with events, of op25b without.
+fn outcome(timed: &Timed, all: &[Timed]) -> anyhow::Result<Outcome> {
+    let share_of = |contender| {
+        let other = all.iter().find(|other| other.contender == contender)?;
+        Sample::of_pairs(&other.ns, &timed.ns, |other, own| other / own)
+    };
     Ok(Outcome::Measured {
         ns: Sample::of(timed.ns.clone()).context("nothing was measured")?,
-        share_of_drop: limit.and_then(|limit| Sample::of_pairs(&limit.ns, &timed.ns, |drop, own| drop / own)),
+        share_of_drop: share_of(Contender::Drop),
+        share_of_op25b: (timed.contender == Contender::Op25bEvents)
+            .then(|| share_of(Contender::Op25b))
+            .flatten(),
         is_disturbed: timed.is_disturbed,
         lost: timed.lost,
     })

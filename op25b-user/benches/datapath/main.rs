@@ -2,6 +2,7 @@
 //! docs/benchmark.md explains the numbers.
 
 mod args;
+mod events;
 mod forward;
 mod isolation;
 mod live;
@@ -60,6 +61,7 @@ fn measure(args: &Args) -> anyhow::Result<bool> {
     run.part(Part::TestRun, test_run::measure, test_run::table, test_run::noise)?;
     run.part(Part::Live, live::measure, live::table, live::noise)?;
     run.part(Part::Scaling, scaling::measure, scaling::table, |_| None)?;
+    run.part(Part::Events, events::measure, events::table, |_| None)?;
     run.part(Part::Start, start::measure, start::table, |_| None)?;
     run.part(Part::Forward, forward::measure, forward::table, |_| None)?;
     Ok(run.is_whole)

@@ -18,7 +18,7 @@ use crate::{
         generator::Generator,
     },
     progress,
-    scenario::{Family, SOURCES, Scenario, Spread},
+    scenario::{Events, Family, SOURCES, Scenario, Spread},
     table,
     veth::{self, Pair},
 };
@@ -77,7 +77,7 @@ pub fn measure(args: &Args, report: Report<'_, Row>) -> anyhow::Result<()> {
 
 fn set_up(contender: Contender, pairs: &[&Pair], scenario: &Scenario) -> anyhow::Result<Box<dyn Filter>> {
     Ok(match contender {
-        Contender::Op25b => Box::new(Op25b::attach(pairs, scenario)?),
+        Contender::Op25b => Box::new(Op25b::attach(pairs, scenario, Events::Off)?),
         Contender::Drop => Box::new(Program::drop_all(pairs)?),
         Contender::DropRecord => Box::new(Program::drop_and_record(pairs)?),
         other => bail!("{} is not measured on two CPUs", word(&other)),

@@ -33,6 +33,13 @@ impl Family {
     /// Both.
     pub const BOTH: [Self; 2] = [Self::V4, Self::V6];
 
+    /// One in the pool that is no source of a dense scenario and not exempt there.
+    pub fn offender(self, number: u32) -> IpAddr {
+        /// After all dense sources and the blocks between them.
+        const FIRST: u32 = 1 << 23;
+        self.address(self.first_bits() + FIRST + number)
+    }
+
     /// As it is called.
     pub fn name(self) -> &'static str {
         match self {
@@ -114,6 +121,15 @@ impl Spread {
     }
 }
 
+/// Whether the policy has events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Events {
+    /// It has.
+    On,
+    /// It has none.
+    Off,
+}
+
 /// Who sends, and who may.
 #[derive(Debug)]
 pub struct Scenario {
@@ -172,13 +188,17 @@ impl Scenario {
     }
 
     /// As a policy for subscriber interfaces.
-    pub fn policy(&self, interfaces: &[&str]) -> anyhow::Result<Policy> {
+    pub fn policy(&self, interfaces: &[&str], events: Events) -> anyhow::Result<Policy> {
         let (pool, length) = self.family.pool();
         let interfaces = interfaces
             .iter()
             .map(|name| format!("  - {{ name: {name}, role: subscriber }}\n"));
+        let events = match events {
+            Events::On => "events: {}\n",
+            Events::Off => "",
+        };
         let mut policy = programs::policy(&format!(
-            "version: 1\ninterfaces:\n{}pools:\n  - {{ name: residential, prefixes: [{pool}/{length}] }}\n",
+            "version: 1\n{events}interfaces:\n{}pools:\n  - {{ name: residential, prefixes: [{pool}/{length}] }}\n",
             interfaces.collect::<String>()
         ))?;
         // Not read from text, which takes long without optimisation.

@@ -48,6 +48,11 @@ impl Pair {
         self.sender_index
     }
 
+    /// The name of the end into which frames go.
+    pub fn sender(&self) -> &str {
+        &self.sender
+    }
+
     /// The name of the end at which they come out.
     pub fn receiver(&self) -> &str {
         &self.receiver

@@ -23,8 +23,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "frames with five tags are dropped whatever the policy",
         "verdict/mod.rs",
-        "    if decision.verdict == Verdict::Drop as u32 {\n",
-        "    if decision.verdict <= Verdict::Drop as u32 {\n",
+        "    conclude(decision, false)\n",
+        "    let verdict = Verdict::Drop as u32;\n    conclude(Decision { verdict, ..decision }, false)\n",
     ),
     mutant(
         "frames with five tags are dropped before any pool is enforced",
@@ -35,14 +35,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "frames with five tags are not counted",
         "verdict/mod.rs",
-        "    counters::count(&decision, false);\n",
-        "",
+        "    conclude(decision, false)\n",
+        "    diagnostics::trace(decision);\n    if decision.verdict == 1 { xdp_action::XDP_DROP } else { xdp_action::XDP_PASS }\n",
     ),
     mutant(
         "uplinks treat frames with five tags as if subscribers sent them",
         "slow_path.rs",
         "            return not_ip::pass(ctx, ethertype);\n",
-        "            return verdict::op25b_tags_verdict();\n",
+        "            return verdict::op25b_tags_verdict(ctx);\n",
     ),
     mutant(
         "nothing after LLC/SNAP is read",
@@ -497,13 +497,61 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "packets that hide their ports are in no record",
         "verdict/mod.rs",
-        "subscribers::record_hidden(class, local);",
-        "let _ = (class, local);",
+        "Some(class) if !UPLINK => subscribers::record_hidden(class, local),",
+        "Some(class) if !UPLINK => drop((class, local)),",
     ),
     mutant(
         "packets from the Internet that hide their ports are in a subscriber's record",
         "verdict/mod.rs",
-        "if !UPLINK && let Some(class) = class {",
-        "if let Some(class) = class {",
+        "Some(class) if !UPLINK => subscribers::record_hidden(class, local),",
+        "Some(class) => subscribers::record_hidden(class, local),",
+    ),
+    mutant(
+        "each packet of a subscriber is offered as an event",
+        "stats/subscribers.rs",
+        "            if last_seen != now {\n",
+        "            if last_seen <= now {\n",
+    ),
+    mutant(
+        "new subscribers have no reserve of events",
+        "stats/events.rs",
+        "Turn::First | Turn::AfterQuiet => Allowance::FreshV4,",
+        "Turn::First | Turn::AfterQuiet => Allowance::Known,",
+    ),
+    mutant(
+        "forged IPv6 sources take the reserve of IPv4 subscribers",
+        "stats/events.rs",
+        "allowance = Allowance::FreshV6 as u32;",
+        "allowance = Allowance::FreshV4 as u32;",
+    ),
+    mutant(
+        "each packet of a sender without a record is offered as an event",
+        "stats/events/sample.rs",
+        "        if *known == sender {\n",
+        "        if *known == sender && second == 0 {\n",
+    ),
+    mutant(
+        "events that find the ring buffer full are counted as shown",
+        "stats/events.rs",
+        "return count(Reason::COUNT as u32 + u32::from(facts.reason));",
+        "return count(u32::from(facts.reason));",
+    ),
+    mutant(
+        "packets of exemptions have events whatever the policy",
+        "stats/events.rs",
+        "== ShowEvents::FilteredAndExempt as u8,",
+        "!= ShowEvents::None as u8,",
+    ),
+    mutant(
+        "an event has the tunnels of the outermost level only",
+        "stats/events.rs",
+        "levels.into_iter().fold(",
+        "levels.into_iter().take(1).fold(",
+    ),
+    mutant(
+        "an event has the ports of a packet that hides them",
+        "stats/events.rs",
+        "let has_ports = !flow.has(Flow::HIDDEN);",
+        "let has_ports = true;",
     ),
 ];

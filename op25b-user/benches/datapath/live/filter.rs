@@ -6,7 +6,12 @@ mod nftables;
 pub mod op25b;
 mod xdp_filter;
 
-use crate::{args::Contender, scenario::Scenario, table, tool, veth::Pair};
+use crate::{
+    args::Contender,
+    scenario::{Events, Scenario},
+    table, tool,
+    veth::Pair,
+};
 
 /// A filter that is set up; dropping it takes it away again.
 pub trait Filter {
@@ -30,6 +35,7 @@ pub struct Obstacle(pub String);
 pub fn obstacle(contender: Contender, exemptions: u32, is_named: bool) -> Option<Obstacle> {
     let (programs, most): (&[&str], _) = match contender {
         Contender::Op25b
+        | Contender::Op25bEvents
         | Contender::Op25bOf16
         | Contender::Drop
         | Contender::DropRecord
@@ -57,7 +63,8 @@ pub fn obstacle(contender: Contender, exemptions: u32, is_named: bool) -> Option
 /// Sets it up at the receiving end of the pair.
 pub fn set_up(contender: Contender, pair: &Pair, scenario: &Scenario) -> anyhow::Result<Box<dyn Filter>> {
     Ok(match contender {
-        Contender::Op25b => Box::new(op25b::Op25b::attach(&[pair], scenario)?),
+        Contender::Op25b => Box::new(op25b::Op25b::attach(&[pair], scenario, Events::Off)?),
+        Contender::Op25bEvents => Box::new(op25b::WithEvents::attach(pair, scenario)?),
         Contender::Op25bOf16 => Box::new(op25b::OneOfMany::attach(pair, 16, scenario)?),
         Contender::Drop => Box::new(kernel_tries::Program::drop_all(&[pair])?),
         Contender::DropRecord => Box::new(kernel_tries::Program::drop_and_record(&[pair])?),

@@ -78,7 +78,7 @@ impl Generator {
 }
 
 /// A SYN to port 25 somewhere, as a client sends it, with all checksums.
-fn syn(source: IpAddr) -> anyhow::Result<Vec<u8>> {
+pub fn syn(source: IpAddr) -> anyhow::Result<Vec<u8>> {
     let ethernet = PacketBuilder::ethernet2(veth::SENDER, veth::RECEIVER);
     let ip = match source {
         IpAddr::V4(source) => ethernet.ipv4(source.octets(), [203, 0, 113, 1], 64),

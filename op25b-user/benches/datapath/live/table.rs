@@ -29,10 +29,26 @@ pub fn table(rows: &[Row]) -> String {
         )),
         Outcome::Measured { .. } => None,
     });
+    let with_events = rows.iter().filter_map(|row| match &row.result {
+        Outcome::Measured {
+            share_of_op25b: Some(share),
+            ..
+        } => Some(format!(
+            "{}, {} exemptions, {} sources: with events op25b has {:.3} of its rate without ({:.3} to {:.3})\n",
+            row.family.name(),
+            thousands(row.exemptions.into()),
+            row.sources.name(),
+            share.median,
+            share.low,
+            share.high
+        )),
+        _ => None,
+    });
     format!(
         "Nanoseconds for each frame to port 25 that comes in over a veth pair and is dropped (medians; making and \
-         carrying it included; * interrupted; lost: the share of frames that the filter did not count)\n\n{}{}",
+         carrying it included; * interrupted; lost: the share of frames that the filter did not count)\n\n{}{}{}",
         table::table(&head, 4, &measured),
+        with_events.collect::<String>(),
         left_out.collect::<String>()
     )
 }
@@ -42,6 +58,7 @@ fn cells(row: &Row) -> Option<Vec<String>> {
     let Outcome::Measured {
         ns,
         share_of_drop,
+        share_of_op25b: _,
         is_disturbed,
         lost,
     } = &row.result
