@@ -22,6 +22,9 @@ exemptions:
   - { customer: Example KK, prefixes: [198.51.100.136/29, 2001:db8:1ff::/48] }
 ";
 
+/// What the policy has with events.
+const EVENTS: &str = "events: { exempt: true }\n";
+
 /// One packet.
 #[derive(Debug, Serialize)]
 pub struct Row {
@@ -35,6 +38,8 @@ pub struct Row {
     op25b_ns: Sample,
     /// Nanoseconds that op25b takes more, round by round.
     own_ns: Sample,
+    /// Nanoseconds that op25b takes more again with events, of which the packet has one a second.
+    events_ns: Sample,
     /// The time of op25b as a multiple of the empty program's, round by round.
     share_of_empty: Sample,
 }
@@ -48,6 +53,8 @@ pub fn measure(args: &Args, report: Report<'_, Row>) -> anyhow::Result<()> {
     };
     let mut filter = programs::op25b(&programs::policy(POLICY)?)?;
     let op25b = programs::subscriber_program(&mut filter)?;
+    let mut filter = programs::op25b(&programs::policy(&[POLICY, EVENTS].concat())?)?;
+    let with_events = programs::subscriber_program(&mut filter)?;
     let mut ebpf = programs::load("empty_pass", &[])?;
     let empty = &*programs::program(&mut ebpf, "empty_pass")?;
     let frames = frames::all()?;
@@ -57,25 +64,30 @@ pub fn measure(args: &Args, report: Report<'_, Row>) -> anyhow::Result<()> {
         table::thousands(repeat.into())
     ));
     for frame in &frames {
-        report(row(frame, empty, &op25b, repeat, repetitions)?)?;
+        report(row(frame, [empty, &op25b, &with_events], repeat, repetitions)?)?;
     }
     Ok(())
 }
 
-fn row(frame: &Frame, empty: &Xdp, op25b: &Xdp, repeat: u32, repetitions: usize) -> anyhow::Result<Row> {
-    let (action, _) = run(op25b, &frame.bytes, 1)?;
-    ensure!(
-        action == frame.verdict.action(),
-        "{} in {}: op25b answers with action {action}",
-        frame.packet,
-        frame.framing
-    );
-    let (mut with, mut without) = (Vec::new(), Vec::new());
+fn row(frame: &Frame, programs: [&Xdp; 3], repeat: u32, repetitions: usize) -> anyhow::Result<Row> {
+    let [empty, op25b, with_events] = programs;
+    for program in [op25b, with_events] {
+        let (action, _) = run(program, &frame.bytes, 1)?;
+        ensure!(
+            action == frame.verdict.action(),
+            "{} in {}: op25b answers with action {action}",
+            frame.packet,
+            frame.framing
+        );
+    }
+    let (mut with, mut without, mut events) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..repetitions {
+        events.push(run(with_events, &frame.bytes, repeat)?.1);
         without.push(run(empty, &frame.bytes, repeat)?.1);
         with.push(run(op25b, &frame.bytes, repeat)?.1);
     }
     let pairs = |join: fn(f64, f64) -> f64| Sample::of_pairs(&with, &without, join);
+    let events_ns = Sample::of_pairs(&events, &with, |events, without| events - without);
     let (own_ns, share_of_empty) = (
         pairs(|with, without| with - without),
         pairs(|with, without| with / without),
@@ -88,6 +100,7 @@ fn row(frame: &Frame, empty: &Xdp, op25b: &Xdp, repeat: u32, repetitions: usize)
         empty_ns: Sample::of(without).context("nothing was measured")?,
         op25b_ns: Sample::of(with).context("nothing was measured")?,
         own_ns: own_ns.context("nothing was measured")?,
+        events_ns: events_ns.context("nothing was measured")?,
         share_of_empty: share_of_empty.context("nothing was measured")?,
     })
 }
@@ -139,6 +152,7 @@ pub fn table(rows: &[Row]) -> String {
                 format!("{:.1}", row.op25b_ns.median),
                 range(&row.op25b_ns),
                 own(&row.own_ns),
+                own(&row.events_ns),
                 format!("{:.2}", row.share_of_empty.median),
             ]
         })
@@ -151,6 +165,7 @@ pub fn table(rows: &[Row]) -> String {
         "op25b",
         "range",
         "op25b's own",
+        "events, more",
         "of empty",
     ];
     format!(
