@@ -234,11 +234,11 @@ impl Problem {
 
     /// Reading what is recorded of subscribers without the reason that the policy requires (422).
     #[must_use]
-    pub fn reason_required() -> Self {
-        Self::invalid(
-            "the policy requires a reason for reading what is recorded of subscribers (`require_reason`): give `reason`, at the command \
-             line `--reason`",
-        )
+    pub fn reason_required(parameter: &str) -> Self {
+        Self::invalid(format!(
+            "the policy requires a reason for reading what is recorded of subscribers (`require_reason`): give `{parameter}`, at the \
+             command line `--{parameter}`"
+        ))
     }
 
     /// Internal failure of the daemon (500).

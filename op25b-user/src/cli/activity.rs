@@ -100,7 +100,7 @@ impl Selection {
                 Response::Done(_) => Ok(()),
                 Response::Refused(problem) => Err(problem),
                 Response::NoDaemon if self.reason.is_none() && source.policy.privacy.require_reason => {
-                    Err(Problem::reason_required().into())
+                    Err(Problem::reason_required("reason").into())
                 }
                 Response::NoDaemon => {
                     stderr::line("op25b: no daemon runs, which would record who reads the history");

@@ -19,6 +19,7 @@ pub(super) fn print(outcome: Result<Forgotten, Box<Problem>>) -> anyhow::Result<
     let Forgotten {
         records,
         rows,
+        events,
         history,
         sessions,
         notices,
@@ -28,6 +29,7 @@ pub(super) fn print(outcome: Result<Forgotten, Box<Problem>>) -> anyhow::Result<
     let mut stdout = anstream::stdout();
     let from = [
         (records, "record", "the kernel"),
+        (events, "event", "the memory of the daemon"),
         (history, "row", "the history"),
         (sessions, "session", "the sessions"),
         (notices, "notice", "the record of notices"),

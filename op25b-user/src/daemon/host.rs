@@ -1,6 +1,6 @@
 //! The daemon as the host of an enforcer, and what it does every second.
 
-use std::{future::pending, pin::pin, time::Duration};
+use std::{future::pending, pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
     task::{AbortHandle, spawn_blocking},
@@ -12,13 +12,14 @@ use super::{
     dates::Moment,
     dispatch::answer_question,
     events::{packet_log::PacketLog, signals::SignalRequest},
+    packet_events::NextEvents,
     process::service,
     state::{Daemon, Stopping},
 };
 use crate::{
-    datapath::{Filter, InterfaceEvent},
+    datapath::{Filter, InterfaceEvent, LogLevel},
     enforcer::{Enforcer, Host, Running, WaitError},
-    policy::Nat64,
+    policy::Policy,
 };
 
 /// How long work that is under way may take once a signal ends the daemon.
@@ -50,6 +51,7 @@ impl Daemon {
         self.operations.tick();
         self.retention.tick(enforcer, &self.options.state_dir);
         self.history.tick(enforcer);
+        self.packet_events.tick(enforcer.policy());
         service::alive();
     }
 
@@ -90,15 +92,32 @@ impl Daemon {
     }
 }
 
-impl Host for Daemon {
-    type PacketLog = PacketLog;
+/// What reads what a filter writes about packets.
+pub(super) struct Readers {
+    pub(super) packet_log: PacketLog,
+    pub(super) events: NextEvents,
+}
 
-    fn open_packet_log(&self, filter: &mut Filter, nat64: &Nat64) -> anyhow::Result<PacketLog> {
-        PacketLog::of(filter, self.options.datapath_log, nat64)
+impl Readers {
+    pub(super) fn of(filter: &mut Filter, policy: &Arc<Policy>, log: LogLevel) -> anyhow::Result<Self> {
+        Ok(Self {
+            packet_log: PacketLog::of(filter, log, &policy.nat64)?,
+            events: NextEvents::of(filter, policy)?,
+        })
+    }
+}
+
+impl Host for Daemon {
+    type Readers = Readers;
+
+    fn open_readers(&self, filter: &mut Filter, policy: &Arc<Policy>) -> anyhow::Result<Readers> {
+        Readers::of(filter, policy, self.options.datapath_log)
     }
 
-    fn use_packet_log(&mut self, packet_log: PacketLog) {
+    fn use_readers(&mut self, readers: Readers, enforcer: &mut Enforcer) {
+        let Readers { packet_log, events } = readers;
         self.packet_log = packet_log;
+        self.packet_events.follow(events, enforcer);
     }
 
     fn start<T: Send + 'static>(

@@ -28,6 +28,10 @@ impl Daemon {
             Scrape::Filter(answer) => self
                 .filter_status(enforcer)
                 .map(|status| drop(answer.send(status))),
+            Scrape::EventCounts(answer) => self
+                .packet_events
+                .counts(enforcer)
+                .map(|counts| drop(answer.send(counts))),
             Scrape::Records(answer) => filter_records(enforcer).map(|records| drop(answer.send(records))),
             Scrape::Note(operation, answer) => {
                 self.operations.note(operation);
@@ -113,14 +117,15 @@ impl Daemon {
         Ok(Metrics {
             status: Status::of_daemon(report, Some(filter.clone())),
             filter: Some(filter),
-            daemon: Some(self.daemon_metrics(enforcer)),
+            daemon: Some(self.daemon_metrics(enforcer)?),
         })
     }
 
     /// What only the daemon knows.
-    fn daemon_metrics(&self, enforcer: &Enforcer) -> DaemonMetrics {
+    fn daemon_metrics(&self, enforcer: &mut Enforcer) -> anyhow::Result<DaemonMetrics> {
+        let events = self.packet_events.counts(enforcer)?;
         let store = enforcer.store_progress();
-        DaemonMetrics {
+        Ok(DaemonMetrics {
             started_at: self.started_at,
             next_expiry: enforcer.next_expiry(Timestamp::now()),
             store_revision: store.revision(),
@@ -128,7 +133,8 @@ impl Daemon {
             store_backup: store.backup(),
             clock_offset: self.clock.error().ok(),
             blocked: self.history.blocked(),
-        }
+            events,
+        })
     }
 }
 

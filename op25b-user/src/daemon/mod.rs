@@ -21,6 +21,7 @@ mod metrics;
 mod metrics_server;
 mod operations;
 mod options;
+mod packet_events;
 mod pauses;
 mod policy_source;
 mod process;

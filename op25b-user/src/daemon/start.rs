@@ -15,7 +15,6 @@ use super::{
     control::{self, Control, OpenReader},
     dates::{Dates, Moment},
     events::{
-        packet_log::PacketLog,
         questions::Questions,
         scrapes::{Scrape, Scrapes},
         signals::Signals,
@@ -23,10 +22,12 @@ use super::{
     },
     framing::FramingWatch,
     history::HistoryThread,
+    host::Readers,
     keeper::{Keeper, PolicyText},
     metrics_server::MetricsServer,
     operations::{Operations, WriteOperation},
     options::Options,
+    packet_events::{NextEvents, PacketEvents},
     policy_source::{RefusedFile, ReloadAtStart, StartPolicy},
     process::{privileges, service},
     reload::Waiting,
@@ -135,11 +136,13 @@ impl Daemon {
         let open_reader: OpenReader = Arc::new(move || store.reader());
         let (metrics, scrapes) = Scrapes::new();
         let (ask, questions) = Questions::new();
+        let packet_events = PacketEvents::default();
         let control = Control::listen(
             &options.runtime_dir,
             open_reader,
             ask,
             metrics.clone(),
+            packet_events.hub(),
             takeover.faults(),
         )?;
         let interface_events = InterfaceEvents::listen()?;
@@ -151,10 +154,10 @@ impl Daemon {
             new_interfaces,
             went_back,
         } = Beginning::of(refused, reload, &file.sha256);
-        let enforcing = takeover.enforce(file, loaded_by, new_interfaces, |filter, nat64| {
-            PacketLog::of(filter, options.datapath_log, nat64)
+        let enforcing = takeover.enforce(file, loaded_by, new_interfaces, |filter, policy| {
+            Readers::of(filter, policy, options.datapath_log)
         });
-        let (enforcer, packet_log) = tokio::select! {
+        let (mut enforcer, Readers { packet_log, events }) = tokio::select! {
             enforcing = enforcing => enforcing?,
             // It waits for a disk: nothing is attached yet.
             signal = signals.stop() => {
@@ -183,6 +186,7 @@ impl Daemon {
             watch: Watch::off(),
             interface_events,
             packet_log,
+            packet_events,
             clock,
             framing: FramingWatch::default(),
             history: HistoryThread::default(),
@@ -193,7 +197,7 @@ impl Daemon {
             ticks: ticks(),
             maintenance: None,
         };
-        daemon.drop_privileges(&enforcer, metrics);
+        daemon.drop_privileges(&mut enforcer, metrics, events);
         if let Some(reload) = went_back {
             daemon.note_went_back(&enforcer, reload);
         } else if daemon.reloads.waiting.is_none() {
@@ -212,13 +216,19 @@ impl Daemon {
     }
 
     /// Drops the privileges that are not needed any more, and starts the threads and processes that keep the others.
-    fn drop_privileges(&mut self, enforcer: &Enforcer, scrapes: mpsc::Sender<Scrape>) {
+    fn drop_privileges(
+        &mut self,
+        enforcer: &mut Enforcer,
+        scrapes: mpsc::Sender<Scrape>,
+        events: NextEvents,
+    ) {
         // No other thread is started before this: each would keep what this one gives up.
         if let Err(error) = privileges::drop_unneeded() {
             warn!("running with more privileges than needed: {error:#}");
         }
         self.start_watch();
         self.history.start(&self.options.state_dir, enforcer);
+        self.packet_events.follow(events, enforcer);
         self.metrics_server.start(scrapes, enforcer.faults().clone());
     }
 

@@ -50,6 +50,7 @@ pub use stats::{
     destination_error, destinations,
 };
 pub(crate) use stats::{Erased, Erasure};
+pub(crate) use sys::membarrier::wait_for_running_programs;
 pub(crate) use sys::xdp_features::XdpFeatures;
 pub use sys::{
     clock,

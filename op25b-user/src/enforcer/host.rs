@@ -1,12 +1,12 @@
 //! The interface between an enforcer and the process around it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use thiserror::Error;
 use tokio::task::JoinHandle;
 
 use super::state::Enforcer;
-use crate::{datapath::Filter, policy::Nat64};
+use crate::{datapath::Filter, policy::Policy};
 
 /// Work in another thread.
 pub(crate) type Running<T> = JoinHandle<T>;
@@ -25,16 +25,16 @@ pub(crate) enum WaitError {
     Failed(String),
 }
 
-/// The process around an enforcer: it has the threads for long work, and reads what a filter logs about packets.
+/// The process around an enforcer: it has the threads for long work, and reads what a filter writes about packets.
 pub(crate) trait Host {
-    /// The reader of one filter's packet log.
-    type PacketLog;
+    /// What reads what one filter writes about packets.
+    type Readers;
 
-    /// Opens the packet log of a filter that is about to replace another. An error prevents the replacement.
-    fn open_packet_log(&self, filter: &mut Filter, nat64: &Nat64) -> anyhow::Result<Self::PacketLog>;
+    /// Opens the readers of a filter that is about to replace another, with its policy. An error prevents the replacement.
+    fn open_readers(&self, filter: &mut Filter, policy: &Arc<Policy>) -> anyhow::Result<Self::Readers>;
 
-    /// Reads this packet log from now on: its filter has replaced the one before.
-    fn use_packet_log(&mut self, packet_log: Self::PacketLog);
+    /// Reads with these from now on: their filter has replaced the one before.
+    fn use_readers(&mut self, readers: Self::Readers, enforcer: &mut Enforcer);
 
     /// Starts work in another thread, unless the process is about to end.
     fn start<T: Send + 'static>(

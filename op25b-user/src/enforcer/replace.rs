@@ -19,7 +19,7 @@ use super::{
 use crate::{
     datapath::{Description, Filter, Interfaces, LoadedBy, Need, PinsError, Prediction, Target},
     fault::FaultKind,
-    policy::{self, Nat64, Pauses, Policy},
+    policy::{self, Pauses, Policy},
     store::Record,
 };
 
@@ -163,19 +163,19 @@ impl Enforcer {
         prepared: Prepared,
         host: &mut impl Host,
     ) -> anyhow::Result<Vec<String>> {
-        let (packet_log, warnings) = self
-            .switch(prepared, |filter, nat64| host.open_packet_log(filter, nat64))
+        let (readers, warnings) = self
+            .switch(prepared, |filter, policy| host.open_readers(filter, policy))
             .await?;
-        host.use_packet_log(packet_log);
+        host.use_readers(readers, self);
         Ok(warnings)
     }
 
     /// Replaces the filter that runs by a loaded one. Returns which settings of the interfaces disagree with it, too.
-    pub(super) async fn switch<L>(
+    pub(super) async fn switch<R>(
         &mut self,
         prepared: Prepared,
-        open_packet_log: impl FnOnce(&mut Filter, &Nat64) -> anyhow::Result<L>,
-    ) -> anyhow::Result<(L, Vec<String>)> {
+        open_readers: impl FnOnce(&mut Filter, &Arc<Policy>) -> anyhow::Result<R>,
+    ) -> anyhow::Result<(R, Vec<String>)> {
         let Prepared {
             mut filter,
             policy,
@@ -186,8 +186,8 @@ impl Enforcer {
             warnings,
             new_interfaces,
         } = prepared;
-        // Before the replacement: after it nothing may fail. What the reader has not read of the old filter's log is lost.
-        let packet_log = open_packet_log(&mut filter, &policy.nat64)?;
+        // Before the replacement: after it nothing may fail. What was not read of the old filter's log is lost.
+        let readers = open_readers(&mut filter, &policy)?;
         filter.set_store_revision(self.enforced_revision)?;
         // Listed late: loading a large policy takes a while.
         let interfaces = Interfaces::list().await?;
@@ -211,7 +211,7 @@ impl Enforcer {
         self.follow_ports(&interfaces);
         self.note_skipped(std::mem::take(&mut switched.skipped), &interfaces);
         self.log_replacement(&switched);
-        Ok((packet_log, self.warn_of_settings(&interfaces)))
+        Ok((readers, self.warn_of_settings(&interfaces)))
     }
 
     /// Raises the fault of exemptions that do not fit, or clears it.

@@ -5,6 +5,7 @@ mod daemon;
 mod diagnosis;
 pub(crate) mod doctor;
 mod enforcement;
+mod event;
 pub mod exemptions;
 mod explained;
 pub(crate) mod here;
@@ -26,6 +27,8 @@ pub(crate) use diagnosis::{
     address_or_prefix, divide, sort_exemptions,
 };
 pub use enforcement::{Enforcement, InterfaceReport, InterfaceState, KnownInterface, interface_reports};
+pub use event::{Event, EventCount, EventPage, TcpFlags};
+pub(crate) use event::{EventQuery, Made as MadeEvent, shown_reason};
 pub(crate) use explained::{NO_FILTER, explained};
 pub(crate) use impact::impact;
 pub use impact::{Affected, Impact, PoolImpact};

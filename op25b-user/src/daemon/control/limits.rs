@@ -39,6 +39,11 @@ pub(super) const STATUS: Duration = Duration::from_secs(1);
 /// The most subscribers of an answer.
 pub(super) const SUBSCRIBERS: usize = 10_000;
 
+/// Simultaneous clients that wait for events of packets.
+pub(super) const WAITING: usize = 32;
+/// How long one may wait for them. A client gives up an answer after 30 s.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(25);
+
 /// Simultaneous readers of the store, and as many of subscribers.
 pub(super) const READERS: usize = 2;
 /// How long reading the store for a response may take.

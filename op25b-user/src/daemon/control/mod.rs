@@ -5,6 +5,7 @@
 
 mod body;
 mod caller;
+mod followers;
 mod limits;
 mod listening;
 mod names;
@@ -35,6 +36,7 @@ pub(crate) use self::{
 };
 use super::{
     events::scrapes::Scrape,
+    packet_events::Hub,
     request::{Question, Request},
 };
 use crate::fault::Faults;
@@ -57,13 +59,14 @@ impl Control {
         open_reader: OpenReader,
         questions: mpsc::Sender<Question>,
         scrapes: mpsc::Sender<Scrape>,
+        events: Hub,
         faults: &Faults,
     ) -> anyhow::Result<Self> {
         let (sender, requests) = mpsc::channel(limits::QUEUE);
         let (view, seen) = watch::channel(None);
         let (mut listening, listeners) = Listening::new(runtime_dir);
         listening.begin(faults)?;
-        let shared = Shared::new(sender, questions, seen, open_reader, scrapes);
+        let shared = Shared::new(sender, questions, seen, open_reader, scrapes, events);
         Ok(Self {
             requests,
             view,

@@ -3,11 +3,12 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, oneshot, watch},
     time::timeout,
 };
 
 use super::{
+    followers::Followers,
     limits,
     names::Names,
     reads::{OpenReader, Readers},
@@ -17,6 +18,7 @@ use crate::{
     api::{Problem, ProblemKind},
     daemon::{
         events::scrapes::Scrape,
+        packet_events::Hub,
         request::{Question, Request},
     },
     policy::{Policy, ReachedDates},
@@ -49,6 +51,11 @@ pub(super) struct Shared {
     /// The policy file as it was compared with what is enforced last.
     pub(super) compared_file: ComparedFile,
     pub(super) names: Names,
+    /// The newest events of packets.
+    pub(super) events: Hub,
+    pub(super) followers: Followers,
+    /// Places for those who wait for events.
+    waiting: Arc<Semaphore>,
     /// One import at a time: each may take much memory.
     imports: Arc<Semaphore>,
 }
@@ -60,6 +67,7 @@ impl Shared {
         view: watch::Receiver<Option<Arc<View>>>,
         open_reader: OpenReader,
         scrapes: mpsc::Sender<Scrape>,
+        events: Hub,
     ) -> Self {
         Self {
             requests: Queue(requests),
@@ -69,6 +77,9 @@ impl Shared {
             readers: Readers::new(open_reader),
             compared_file: ComparedFile::default(),
             names: Names::default(),
+            events,
+            followers: Followers::default(),
+            waiting: Arc::new(Semaphore::new(limits::WAITING)),
             imports: Arc::new(Semaphore::new(1)),
         }
     }
@@ -79,6 +90,11 @@ impl Shared {
             Ok(Ok(turn)) => Ok(turn),
             _ => Err(Problem::busy("another import is running; try again")),
         }
+    }
+
+    /// A place among those who wait for events, if one is free.
+    pub(super) fn waiting_place(&self) -> Result<OwnedSemaphorePermit, TryAcquireError> {
+        Arc::clone(&self.waiting).try_acquire_owned()
     }
 
     /// Has the event loop read something of the filter; nothing if it cannot, or not in time.

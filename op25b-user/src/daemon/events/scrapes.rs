@@ -5,7 +5,7 @@ use ipnet::IpNet;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    report::{FilterRecords, FilterStatus},
+    report::{EventCount, FilterRecords, FilterStatus},
     store::{Deleted, Operation, activity::Forget},
 };
 
@@ -18,6 +18,8 @@ pub(in crate::daemon) enum Scrape {
     Metrics(oneshot::Sender<String>),
     /// The filter as `op25b status` shows it.
     Filter(oneshot::Sender<FilterStatus>),
+    /// How many packets were shown as events and how many were not.
+    EventCounts(oneshot::Sender<Vec<EventCount>>),
     /// The records of its subscribers.
     Records(oneshot::Sender<FilterRecords>),
     /// That somebody reads them, or has had them removed.

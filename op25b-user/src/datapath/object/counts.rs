@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use aya::maps::{Map, MapData, PerCpuHashMap};
 use op25b_common::{
-    names::{BUCKET, COUNTERS, MISSES_V6, NOT_IP, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
+    names::{BUCKET, COUNTERS, EVENT_COUNTS, MISSES_V6, NOT_IP, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
     not_ip::NotIpFrames,
     values::Subscriber,
 };
@@ -81,6 +81,11 @@ impl Filter {
         let fd = self.map_fd(name)?.try_clone_to_owned();
         let fd = fd.map_err(MapError::read(name))?;
         Ok(MapData::from_fd(fd).map_err(MapError::read(name))?)
+    }
+
+    /// The counters of events, which can be read after this filter was replaced.
+    pub(crate) fn event_counts_map(&self) -> Result<Map, LoadError> {
+        Ok(Map::PerCpuArray(self.shared_map(EVENT_COUNTS)?))
     }
 
     /// How often IPv6 packets found no record.

@@ -31,7 +31,7 @@ use super::{
 use crate::{
     datapath::{Description, Directories, Enforced, Filter, LoadedBy, LogLevel},
     fault::{FaultKind, Faults},
-    policy::{self, Nat64},
+    policy::{self, Policy},
     store::{Record, Revision, StoreError, sqlite},
 };
 
@@ -162,14 +162,14 @@ impl Takeover {
     /// Enforces a policy instead of what is pinned. It is loaded in this thread: a thread that is started before the
     /// process drops its privileges keeps them.
     ///
-    /// `open_packet_log` gets the filter before it is attached, and may prevent that.
-    pub(crate) async fn enforce<L>(
+    /// `open_readers` gets the filter before it is attached, and may prevent that.
+    pub(crate) async fn enforce<R>(
         mut self,
         mut file: policy::File,
         loaded_by: LoadedBy,
         new_interfaces: NewInterfaces,
-        open_packet_log: impl FnOnce(&mut Filter, &Nat64) -> anyhow::Result<L>,
-    ) -> anyhow::Result<(Enforcer, L)> {
+        open_readers: impl FnOnce(&mut Filter, &Arc<Policy>) -> anyhow::Result<R>,
+    ) -> anyhow::Result<(Enforcer, R)> {
         let mut pauses = mem::take(&mut file.pauses);
         if let Some(before) = self.datapath.description()? {
             file.hold(&before.reached)?;
@@ -231,10 +231,10 @@ impl Takeover {
             live_records: LiveRecords::default(),
             reconcile_troubles: Repeats::default(),
         };
-        let (packet_log, _) = enforcer.switch(prepared, open_packet_log).await?;
+        let (readers, _) = enforcer.switch(prepared, open_readers).await?;
         enforcer.retry_at = is_unread.then(Instant::now);
         enforcer.active_set_is_stale = is_unread;
-        Ok((enforcer, packet_log))
+        Ok((enforcer, readers))
     }
 
     /// The records to start with.

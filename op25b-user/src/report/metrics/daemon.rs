@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    super::status::Status,
+    super::{event::EventCount, status::Status},
     page::{Labels, MetricsPage, label, signed},
 };
 use crate::{fault::FaultKind, policy::Policy, store::Revision};
@@ -23,6 +23,8 @@ pub struct DaemonMetrics {
     pub store_is_writable: bool,
     /// When its newest backup was taken.
     pub store_backup: Option<Timestamp>,
+    /// How many packets were shown as events and how many were not; none of a policy without `events`.
+    pub events: Vec<EventCount>,
     /// By how much the clock of the program differs from the system's.
     pub clock_offset: Option<SignedDuration>,
     /// A policy, and of how many subscribers of each of its pools packets were blocked in the last five minutes.
@@ -36,6 +38,7 @@ impl DaemonMetrics {
         interferences_and_faults(status, page);
         history(status, page);
         self.store(page);
+        self.events(page);
         page.gauges(
             "build_info",
             "1, labelled with the version of the daemon",
@@ -61,6 +64,26 @@ impl DaemonMetrics {
                 pools.map(|(pool, count)| (label("pool", &pool.name), signed(*count))),
             );
         }
+    }
+
+    fn events(&self, page: &mut MetricsPage) {
+        let counts = self.events.iter().flat_map(|count| {
+            let outcomes = [
+                ("shown", count.shown),
+                ("sampled_out", count.sampled_out),
+                ("lost", count.lost),
+            ];
+            outcomes.map(|(outcome, packets)| {
+                let labels = vec![("reason", count.reason.clone()), ("outcome", outcome.to_owned())];
+                (labels, packets)
+            })
+        });
+        page.counters(
+            "events",
+            "Packets by whether they were shown as events (shown), were not to limit the rate (sampled_out), or were not because the \
+             daemon had not read those before (lost), since its start; no value without events in the policy",
+            counts,
+        );
     }
 
     fn store(&self, page: &mut MetricsPage) {

@@ -54,6 +54,7 @@ fn who_is_in_no_group_reads_the_status_and_nothing_else_of_a_socket_that_is_open
     assert!(status.starts_with("HTTP/1.1 200 "), "{status}");
     for request in [
         "GET /v1/subscribers",
+        "GET /v1/events",
         "GET /v1/exemptions",
         "GET /v1/explain?source=198.51.100.10",
         "POST /v1/reload",

@@ -2,6 +2,7 @@
 
 mod changes;
 mod daemon;
+mod events;
 mod exemptions;
 mod forget;
 mod history;
@@ -47,6 +48,7 @@ fn documented() -> OpenApiRouter<Shared> {
             Role::Desk,
             OpenApiRouter::new()
                 .routes(routes!(daemon::subscribers))
+                .routes(routes!(events::events))
                 .routes(routes!(daemon::explain))
                 .routes(routes!(exemptions::list, changes::add))
                 .routes(routes!(exemptions::get, changes::extend, changes::remove))

@@ -5,19 +5,20 @@ use std::{net::IpAddr, time::Duration};
 use axum::extract::FromRequestParts;
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
-use op25b_common::Tunnel;
+use op25b_common::{Reason, Tunnel};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::super::limits::SUBSCRIBERS;
+use super::super::limits::{LONGEST_WAIT, SUBSCRIBERS};
 use super::super::openapi::{Address, ReasonText, SEARCHED, SearchText};
 use crate::{
     api::Problem,
     enforcer::Connection,
     exemption::{Invalid, limits, search::Pattern},
     report::{
-        SortOrder, SubscriberQuery,
+        EventQuery, SortOrder, SubscriberQuery,
         exemptions::{Cursor, Selection},
+        shown_reason,
     },
     store::{self, OperationQuery, Revision, Texts},
     time::{Reader, TimeError},
@@ -248,6 +249,45 @@ pub(super) struct SubscribersQuery {
     reason: Option<String>,
 }
 
+/// Which events are listed, how many, and whether the answer waits for them.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct EventsQuery {
+    /// Those after the event with this number: the value of `next` of the page before. Without it, the newest.
+    #[param(value_type = Option<u64>, required = false, minimum = 0, maximum = 9_007_199_254_740_991_i64)]
+    after: Option<u64>,
+    /// How long to wait for an event if there is none that matches, such as `20s`: at most 25 s.
+    #[param(value_type = String, required = false, min_length = 2, max_length = 100, example = "20s")]
+    wait: Option<String>,
+    /// The most events of the page.
+    #[serde(default = "default_limit")]
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: u32,
+    /// Only those of subscribers of this pool.
+    #[param(value_type = String, required = false, min_length = 1, max_length = 200)]
+    pool: Option<String>,
+    /// Only those of subscribers in this prefix, or with this address.
+    #[serde(rename = "in")]
+    #[param(value_type = String, required = false, min_length = 2, max_length = 64, pattern = "^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$", example = "198.51.100.0/24")]
+    within: Option<String>,
+    /// Only those with this reason of the verdict table, such as `blocked`.
+    #[param(value_type = String, required = false, pattern = "^[a-z_]+$", example = "blocked")]
+    reason: Option<String>,
+    /// Why they are read, for the record of that (`GET /v1/reads`). The policy may require it.
+    #[param(value_type = ReasonText, inline, required = false)]
+    why: Option<String>,
+}
+
+/// The same as it is understood.
+pub(super) struct AskedEvents {
+    pub(super) query: EventQuery,
+    pub(super) after: Option<u64>,
+    pub(super) wait: Duration,
+    pub(super) limit: usize,
+    pub(super) why: Option<String>,
+}
+
 /// A connection to explain.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -369,6 +409,42 @@ impl SubscribersQuery {
     }
 }
 
+impl EventsQuery {
+    /// Parses the criteria, the time and the reason.
+    pub(super) fn read(self) -> Result<AskedEvents, Problem> {
+        if let Some(why) = &self.why {
+            limits::text("why", why, limits::PROSE).map_err(|invalid| bad_request(&invalid))?;
+        }
+        let wait = match &self.wait {
+            None => Duration::ZERO,
+            Some(text) => {
+                let read = Reader::new(Timestamp::now(), &TimeZone::UTC).duration(text);
+                let wait = read.map_err(|error| Problem::bad_request(format!("`wait`: {error}")))?;
+                let wait = wait.unsigned_abs();
+                if wait > LONGEST_WAIT {
+                    return Err(Problem::bad_request(format!(
+                        "`wait` must be at most {}s",
+                        LONGEST_WAIT.as_secs()
+                    )));
+                }
+                wait
+            }
+        };
+        let within = self.within.as_deref().map(prefix).transpose()?;
+        Ok(AskedEvents {
+            query: EventQuery {
+                pool: self.pool,
+                within: within.map(|net| net.trunc()),
+                reason: self.reason.as_deref().map(shown).transpose()?,
+            },
+            after: self.after,
+            wait,
+            limit: limit(self.limit)?,
+            why: self.why,
+        })
+    }
+}
+
 impl HistoryQuery {
     /// Parses the filters, as of an instant. The import is found in the store.
     pub(super) fn read(self, now: Timestamp) -> Result<(store::HistoryQuery, Option<String>), Problem> {
@@ -466,6 +542,11 @@ impl ExplainQuery {
             }),
         }
     }
+}
+
+/// A reason whose packets have events.
+fn shown(name: &str) -> Result<Reason, Problem> {
+    shown_reason(name).map_err(|error| Problem::bad_request(format!("`reason`: {error}")))
 }
 
 /// What is searched for.

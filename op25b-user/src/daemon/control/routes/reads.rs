@@ -87,7 +87,7 @@ pub(super) async fn note_read(
 /// Records that somebody reads what is recorded of subscribers and customers; refuses it without the reason that the policy requires.
 pub(super) async fn note(shared: &Shared, caller: Caller, read: Read) -> Result<Operation, Problem> {
     if read.reason.is_none() && shared.view()?.policy.privacy.require_reason {
-        return Err(Problem::reason_required());
+        return Err(Problem::reason_required("reason"));
     }
     let Read {
         what,

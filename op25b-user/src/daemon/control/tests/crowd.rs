@@ -19,6 +19,7 @@ use super::{
     },
     daemon, explain, open_fake, shared, view,
 };
+use crate::daemon::packet_events::Hub;
 
 /// What is bound to happen, happens within this.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -44,6 +45,7 @@ impl Served {
             open_fake(),
             view(),
             mpsc::unbounded_channel().0,
+            Hub::default(),
         ));
         let (sender, listeners) = mpsc::channel(1);
         let listener = Listener {

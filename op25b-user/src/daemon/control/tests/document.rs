@@ -12,8 +12,9 @@ use crate::exemption::limits;
 const WRITE: &str = "OP25B_WRITE_OPENAPI";
 
 /// The paths of the API.
-const PATHS: [&str; 24] = [
+const PATHS: [&str; 25] = [
     "/v1/confirm",
+    "/v1/events",
     "/v1/exemptions",
     "/v1/exemptions/import",
     "/v1/exemptions/remove",

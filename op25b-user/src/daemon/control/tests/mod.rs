@@ -2,6 +2,7 @@
 
 mod crowd;
 mod document;
+mod events;
 mod reads;
 mod refusals;
 mod roles;
@@ -35,11 +36,12 @@ use crate::{
     },
     daemon::{
         events::scrapes::Scrape,
+        packet_events::Hub,
         request::{Question, Request},
     },
     enforcer::Connection,
     policy::{ReachedDates, parse},
-    report::{DaemonReport, Enforcement, ExemptionReport, HistoryReport, ReloadAnswer},
+    report::{DaemonReport, Enforcement, EventCount, ExemptionReport, HistoryReport, ReloadAnswer},
     store::{
         Record, Records, StoreError,
         fake::{Fake, record},
@@ -72,6 +74,7 @@ const VIEWER: Credentials = Credentials {
 struct Fixture {
     router: Router,
     asked: mpsc::UnboundedReceiver<String>,
+    events: Hub,
 }
 
 /// A response.
@@ -134,6 +137,7 @@ fn shared(
     open_reader: OpenReader,
     view: View,
     note: mpsc::UnboundedSender<String>,
+    events: Hub,
 ) -> Shared {
     let (_, seen) = watch::channel(Some(Arc::new(view)));
     let (scrapes, mut asked) = mpsc::channel::<Scrape>(1);
@@ -146,6 +150,12 @@ fn shared(
                     let _ = note.send(format!("{what} by {by}: {:?}", operation.reason));
                     let _ = answer.send(());
                 }
+                Scrape::EventCounts(answer) => drop(answer.send(vec![EventCount {
+                    reason: "blocked".to_owned(),
+                    shown: 3,
+                    sampled_out: 2,
+                    lost: 1,
+                }])),
                 // There is no filter to read, and no history.
                 Scrape::Filter(_) | Scrape::Records(_) | Scrape::Forget(..) => {}
                 Scrape::Cut(subscribers, answer) => {
@@ -155,7 +165,7 @@ fn shared(
             }
         }
     });
-    Shared::new(requests, questions, seen, open_reader, scrapes)
+    Shared::new(requests, questions, seen, open_reader, scrapes, events)
 }
 
 impl Fixture {
@@ -187,9 +197,12 @@ impl Fixture {
         tokio::spawn(daemon(received, note.clone()));
         let (questions, received) = mpsc::channel(limits::QUEUE);
         tokio::spawn(explain(received, note.clone()));
+        let events = Hub::default();
+        let shared = shared(requests, questions, open_reader, view, note, events.clone());
         Self {
-            router: router(shared(requests, questions, open_reader, view, note)),
+            router: router(shared),
             asked,
+            events,
         }
     }
 

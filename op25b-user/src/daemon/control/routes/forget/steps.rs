@@ -59,6 +59,7 @@ impl<'s> Steps<'s> {
             return Ok(());
         }
         let records = self.shared.scrape(limits::TURN, Scrape::Records).await?;
+        self.forgotten.events = self.events(&forget)?;
         let (of_kernel, state_dir) = (forget.clone(), self.state_dir.clone());
         let work = move || remove(records, &state_dir, &of_kernel);
         (self.forgotten.records, self.forgotten.rows) = in_thread(self.shared, work).await?;
@@ -72,6 +73,17 @@ impl<'s> Steps<'s> {
         })?;
         self.forgotten.history = self.add(deleted, "the history");
         Ok(())
+    }
+
+    /// Removes the events that are kept in memory; returns how many.
+    fn events(&self, forget: &[Forget]) -> Result<u64, Problem> {
+        let forgotten = report::Forgotten::of(forget)
+            .map_err(|error| Problem::internal(format!("cannot read the clocks: {error}")))?;
+        let removed = self.shared.events.forget(|event| {
+            let subscriber = event.subscriber();
+            subscriber.is_some_and(|address| forgotten.has(address.into(), event.time, event.time))
+        });
+        Ok(removed as u64)
     }
 
     /// Removes sessions.
@@ -147,6 +159,7 @@ impl<'s> Steps<'s> {
         let Forgotten {
             records,
             rows,
+            events,
             history,
             sessions,
             notices,
@@ -156,6 +169,7 @@ impl<'s> Steps<'s> {
         let counts = [
             (records, "record of the kernel"),
             (rows, "row of detached filters"),
+            (events, "event"),
             (history, "row of the history"),
             (sessions, "session"),
             (notices, "notice"),

@@ -1,0 +1,151 @@
+//! The events of single packets: a page of those that are kept, or of the next ones.
+
+use std::time::Instant;
+
+use axum::{Json, extract::State};
+use tokio::{sync::OwnedSemaphorePermit, time::timeout};
+
+use super::{
+    super::{
+        followers::Following,
+        limits,
+        openapi::{ReadProblems, Restricted},
+        shared::{Shared, View},
+    },
+    parameters::{AskedEvents, EventsQuery, Query},
+    reads::{Read, note},
+};
+use crate::{
+    api::{Problem, ProblemKind},
+    daemon::{events::scrapes::Scrape, packet_events::Taken, request::Caller},
+    report::{EventPage, EventQuery},
+};
+
+/// Lists packets that were blocked, monitored or exempt, or that hide their ports, as the program shows them: a sample, with limits
+/// for each subscriber and for all. The newest 10,000 are kept, in memory only. Without `after` these are the newest that match; with it
+/// those that follow it, for which the daemon waits if there are none yet.
+#[utoipa::path(
+    get, path = "/v1/events", tag = "daemon",
+    params(EventsQuery),
+    responses(
+        (status = 200, description = "Events, the oldest first.", body = EventPage),
+        ReadProblems, Restricted,
+        (
+            status = 409, description = "The policy has no `events` (`conflict`).",
+            body = Problem, content_type = "application/problem+json"
+        ),
+    )
+)]
+pub(super) async fn events(
+    State(shared): State<Shared>,
+    caller: Caller,
+    Query(query): Query<EventsQuery>,
+) -> Result<Json<EventPage>, Problem> {
+    let AskedEvents {
+        query,
+        after,
+        wait,
+        limit,
+        why,
+    } = query.read()?;
+    let view = shared.view()?;
+    check(&view, &query, why.is_some())?;
+    record(&shared, caller, &query, why).await?;
+    let taken = match after {
+        None => shared.events.newest(&query, limit),
+        Some(after) => Taken {
+            next: after,
+            ..Taken::default()
+        },
+    };
+    let taken = if taken.events.is_empty() {
+        let mut subscription = shared.events.subscribe_after(taken.next);
+        let _place = if wait.is_zero() {
+            None
+        } else {
+            Some(place(&shared)?)
+        };
+        match timeout(wait, subscription.next(&query, limit)).await {
+            Ok(taken) => taken,
+            Err(_) => subscription.now(&query, limit),
+        }
+    } else {
+        taken
+    };
+    Ok(Json(EventPage {
+        events: taken.events.iter().map(|event| (**event).clone()).collect(),
+        next: taken.next,
+        missed: taken.missed,
+        // They add to the events, and there are events without them.
+        counts: shared
+            .scrape(limits::STATUS, Scrape::EventCounts)
+            .await
+            .unwrap_or_default(),
+    }))
+}
+
+/// Refuses what cannot be answered.
+fn check(view: &View, query: &EventQuery, has_reason: bool) -> Result<(), Problem> {
+    let policy = &view.policy;
+    if policy.events.is_none() {
+        return Err(Problem::new(
+            ProblemKind::Conflict,
+            format!(
+                "the policy has no `events`, so that no packet is shown: add `events: {{}}` to {} and run `op25b reload`",
+                view.report.policy_file.display()
+            ),
+        ));
+    }
+    if !has_reason && policy.privacy.require_reason {
+        return Err(Problem::reason_required("why"));
+    }
+    let names = || policy.pools.iter().map(|pool| pool.name.as_str());
+    match &query.pool {
+        Some(pool) if !names().any(|name| name == pool) => {
+            let known: Vec<_> = names().collect();
+            Err(Problem::invalid(format!(
+                "the policy has no pool {pool:?}; its pools are {}",
+                known.join(", ")
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Records that events are read, unless that was recorded within the last hour: who follows them asks again and again.
+async fn record(
+    shared: &Shared,
+    caller: Caller,
+    query: &EventQuery,
+    why: Option<String>,
+) -> Result<(), Problem> {
+    let following = Following {
+        uid: caller.actor.uid,
+        pool: query.pool.clone(),
+        within: query.within,
+        why: why.clone(),
+    };
+    if shared.followers.is_recorded(&following, Instant::now()) {
+        return Ok(());
+    }
+    let read = Read {
+        what: "events",
+        pool: query.pool.clone(),
+        within: query.within,
+        customer: None,
+        reason: why,
+    };
+    note(shared, caller, read).await?;
+    shared.followers.note(following, Instant::now());
+    Ok(())
+}
+
+/// A place among those who wait.
+fn place(shared: &Shared) -> Result<OwnedSemaphorePermit, Problem> {
+    shared.waiting_place().map_err(|_| {
+        Problem::busy(format!(
+            "{} clients wait for events already; ask without `wait`",
+            limits::WAITING
+        ))
+    })
+}
