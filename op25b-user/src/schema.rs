@@ -19,6 +19,10 @@ pub enum Schema {
     ExemptChange,
     /// Exemptions, as `op25b exempt import` reads them.
     ExemptExport,
+    /// An event of a packet, in a line of its own.
+    Event,
+    /// Events of packets.
+    Events,
     /// What a filter had counted when it was detached.
     Detached,
     /// The changes of exemptions.
@@ -63,6 +67,8 @@ impl Schema {
         Self::Diagnose,
         Self::Detached,
         Self::Doctor,
+        Self::Event,
+        Self::Events,
         Self::ExemptChange,
         Self::ExemptExport,
         Self::ExemptHistory,
@@ -92,6 +98,8 @@ impl Schema {
             Self::Diagnose => "op25b.diagnose/1",
             Self::Detached => "op25b.detached/1",
             Self::Doctor => "op25b.doctor/1",
+            Self::Event => "op25b.event/1",
+            Self::Events => "op25b.events/1",
             Self::ExemptChange => "op25b.exempt-change/1",
             Self::ExemptExport => "op25b.exempt-export/1",
             Self::ExemptHistory => "op25b.exempt-history/1",

@@ -1,6 +1,6 @@
 //! Prints JSON documents, each with its schema as the first member.
 
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
 
@@ -12,4 +12,10 @@ pub(super) fn print(schema: Schema, body: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut out, &Document::new(schema, body))?;
     writeln!(out)?;
     out.flush()
+}
+
+/// Writes one document as a line; the body serializes as an object.
+pub(super) fn write_line(out: &mut impl Write, schema: Schema, body: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, &Document::new(schema, body))?;
+    writeln!(out)
 }

@@ -10,6 +10,7 @@ mod diagnose;
 mod directories;
 mod doctor;
 mod elsewhere;
+mod events;
 mod exempt;
 mod explain;
 mod export;
@@ -96,6 +97,7 @@ pub enum Command {
     Stop(stop::Args),
     Status(status::Args),
     Subscribers(subscribers::Args),
+    Events(events::Args),
     Report(report::Args),
     Notices(notices::Args),
     Rollout(rollout::Args),
@@ -162,6 +164,7 @@ impl Command {
             Self::Stop(args) => stop::run(args),
             Self::Status(args) => status::run(args),
             Self::Subscribers(args) => subscribers::run(args),
+            Self::Events(args) => events::run(args),
             Self::Report(args) => report::run(args),
             Self::Notices(args) => notices::run(args),
             Self::Rollout(args) => rollout::run(args),

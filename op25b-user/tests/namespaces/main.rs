@@ -10,6 +10,7 @@ mod diagnose;
 mod directories;
 mod disks;
 mod doctor;
+mod events;
 mod exempt;
 mod exempt_files;
 mod exempt_kernel;

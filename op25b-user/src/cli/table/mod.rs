@@ -4,6 +4,7 @@
 //! which is said. Ids and prefixes are never broken, so that they can be copied. Without a width every row is one line.
 
 mod fold;
+mod growing;
 mod layout;
 mod options;
 mod sort;
@@ -16,6 +17,7 @@ use jiff::Timestamp;
 
 pub(super) use self::{
     fold::{fold, fold_below},
+    growing::Growing,
     layout::text,
     options::{TableOptions, width},
     sort::{Sort, Value},
@@ -248,20 +250,25 @@ pub(super) fn print<R, C>(
     options: TableOptions,
 ) -> std::io::Result<()> {
     let text = text(columns, rows, context, options.look());
-    let mut stdout = anstream::stdout().lock();
-    if !text.header.is_empty() {
-        writeln!(stdout, "{BOLD}{}{BOLD:#}", text.header)?;
-    }
-    stdout.write_all(text.rows.as_bytes())?;
-    stdout.flush()?;
+    write(&text)?;
     if !text.left_out.is_empty() {
         stderr::line(left_out(&text.left_out));
     }
     Ok(())
 }
 
+/// Writes a table to stdout.
+pub(super) fn write(text: &Text) -> std::io::Result<()> {
+    let mut stdout = anstream::stdout().lock();
+    if !text.header.is_empty() {
+        writeln!(stdout, "{BOLD}{}{BOLD:#}", text.header)?;
+    }
+    stdout.write_all(text.rows.as_bytes())?;
+    stdout.flush()
+}
+
 /// What is said of columns that were left out.
-fn left_out(columns: &[&str]) -> String {
+pub(super) fn left_out(columns: &[&str]) -> String {
     format!("columns left out: {}; -o wide shows all", columns.join(", "))
 }
 

@@ -6,5 +6,5 @@ mod requests;
 
 pub(crate) use self::{
     call::ClientError,
-    requests::{Client, HistoryFilter, Listing, MOST_SUBSCRIBERS, Reload, SessionFilter},
+    requests::{Client, EventFilter, HistoryFilter, Listing, MOST_SUBSCRIBERS, Reload, SessionFilter},
 };

@@ -17,13 +17,13 @@ mod history;
 mod remember;
 
 /// Bots among the subscribers.
-const FOUR: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 77);
-const SIX: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x100, 0, 0, 0, 0, 0x77);
+pub(crate) const FOUR: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 77);
+pub(crate) const SIX: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x100, 0, 0, 0, 0, 0x77);
 
-const ETHERNET: [[u8; 6]; 2] = [[2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]];
+pub(crate) const ETHERNET: [[u8; 6]; 2] = [[2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]];
 
 /// The subscribers' line, to send whatever frame.
-fn line(scene: &Scene) -> PacketSocket {
+pub(crate) fn line(scene: &Scene) -> PacketSocket {
     let host = scene.lab.host(Host::Subscriber);
     host.run(|| PacketSocket::open(HOST_END)).unwrap()
 }
@@ -36,7 +36,7 @@ fn has_begun(scene: &Scene) {
 }
 
 /// A frame with a SYN to port 25.
-fn syn(source: impl Into<IpAddr>) -> Vec<u8> {
+pub(crate) fn syn(source: impl Into<IpAddr>) -> Vec<u8> {
     let ethernet = PacketBuilder::ethernet2(ETHERNET[0], ETHERNET[1]);
     let ip = match source.into() {
         IpAddr::V4(source) => ethernet.ipv4(source.octets(), [203, 0, 113, 25], 64),

@@ -115,6 +115,8 @@ fn answer(request: &Request) -> Reply {
         Reply::Json(200, confirmed)
     } else if line.starts_with("POST /v1/sessions/import") {
         ok(&imported_sessions())
+    } else if line.starts_with("GET /v1/events?") {
+        Reply::Json(200, events())
     } else if line.starts_with("GET /v1/sessions") {
         let [start, end] = ["2026-03-30T16:00:00Z", "2026-03-30T20:12:40Z"].map(|at| at.parse().unwrap());
         let prefix = "198.51.100.7/32".parse().unwrap();
@@ -169,6 +171,17 @@ pub fn imported_sessions() -> ImportedSessions {
         },
         warnings: Vec::new(),
     }
+}
+
+/// An event, and what was counted.
+fn events() -> Value {
+    let event = json!({
+        "sequence": 1_796_000_000_123_457_u64, "time": "2026-11-29T12:31:07.104233Z", "interface": "eth1", "role": "subscriber",
+        "verdict": "drop", "reason": "blocked", "pool": "residential", "source": "198.51.100.20", "source_port": 40_000,
+        "destination": "203.0.113.0/24", "destination_port": 25, "flags": ["syn"], "length": 74, "first": true,
+    });
+    let counts = json!({ "reason": "blocked", "shown": 8, "sampled_out": 4127, "lost": 0 });
+    json!({ "events": [event], "next": 1_796_000_000_123_457_u64, "missed": 0, "counts": [counts] })
 }
 
 /// Who becomes blocked or free, as a dry run says it.
@@ -278,6 +291,7 @@ fn each_example_is_what_op25b_writes() {
             Schema::ExemptChange,
             "exempt add 198.51.100.8/29 --customer 株式会社サンプル --ticket OPS-1042 --json",
         ),
+        (Schema::Events, "events --json"),
         (Schema::ExemptExport, "exempt export --json"),
         (Schema::ExemptHistory, "exempt history --json"),
         (

@@ -1,0 +1,122 @@
+//! `op25b events`: show single packets as the program shows them, and follow them.
+
+mod follow;
+mod text;
+
+use std::process::ExitCode;
+
+use clap::Args as ClapArgs;
+use ipnet::IpNet;
+use jiff::tz::TimeZone;
+use op25b_common::Reason;
+
+use super::{
+    EXIT_FAILED, EXIT_NO,
+    daemon::{Response, ask},
+    json,
+    paths::Paths,
+    problem, stderr,
+    subscribers::prefix,
+    table::{self, TableOptions},
+};
+use crate::{api::Problem, daemon::client::EventFilter, report::shown_reason, schema::Schema};
+
+/// The most events that the daemon lists at once.
+const MOST: usize = 1000;
+
+/// Show single packets that were blocked, or would have been in a monitored pool, or that hide their ports.
+///
+/// The policy turns this on with `events:`, and says how much of a destination is seen, and whether packets of exemptions are
+/// shown as well. It is a sample: at most one packet of a subscriber in a second, and no more of all than a limit;
+/// the first packet of a subscriber has room of its own. What is not shown is counted. The daemon keeps the newest 10,000 in memory,
+/// and nothing on a disk.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  op25b events                                      the newest 20
+  op25b events --follow                             and those that come, until ^C
+  op25b events --follow --pool residential --reason blocked
+  op25b events --in 198.51.100.20 --limit 1000
+  op25b events --follow --json | jq -r 'select(.first) | [.time, .pool, .source] | @tsv'
+
+Requires root or membership in the group op25b-desk, and a running daemon, which records who reads them.
+Exit codes: 0 shown, also if there are none; 1 refused, for example because the policy has no `events`; 2 failed.")]
+pub struct Args {
+    /// Go on with the events that come, until SIGINT or SIGTERM. With --json each is a document in a line of its own.
+    #[arg(short, long)]
+    follow: bool,
+    /// Only events of subscribers of this pool.
+    #[arg(long, value_name = "NAME")]
+    pool: Option<String>,
+    /// Only events of subscribers in this prefix, or with this address.
+    #[arg(long = "in", alias = "src", value_name = "PREFIX", value_parser = prefix)]
+    within: Option<IpNet>,
+    /// Only events with this reason: `blocked`, `monitored`, `uninspectable`, `not_pooled` or `exempt`.
+    #[arg(long, value_name = "REASON", value_parser = shown_reason)]
+    reason: Option<Reason>,
+    /// The maximum number of events to show; with --follow, of those that are there already.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = limit)]
+    limit: usize,
+    /// Why they are read: the daemon records who reads them.
+    #[arg(long, value_name = "TEXT")]
+    why: Option<String>,
+    #[command(flatten)]
+    table: TableOptions,
+    /// Print one JSON document instead of a table; with --follow one in each line.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    paths: Paths,
+}
+
+impl Args {
+    fn filter(&self) -> EventFilter {
+        EventFilter {
+            pool: self.pool.clone(),
+            within: self.within,
+            reason: self.reason,
+            why: self.why.clone(),
+        }
+    }
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let filter = args.filter();
+    let first = ask(&args.paths, async |client| {
+        client.events(&filter, None, None, args.limit).await
+    })?;
+    let page = match first {
+        Response::Done(page) => page,
+        Response::Refused(problem) => return refuse(&problem, args.json),
+        Response::NoDaemon => anyhow::bail!("no daemon runs, which keeps the events"),
+    };
+    if args.follow {
+        return follow::follow(args, &filter, page);
+    }
+    if args.json {
+        json::print(Schema::Events, &page)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if page.events.is_empty() {
+        stderr::line(format_args!("there are no such events"));
+    } else {
+        table::print(&text::COLUMNS, &page.events, &TimeZone::system(), args.table)?;
+    }
+    stderr::line(text::counted(&page.counts, args.reason));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says why the daemon refuses. A 5xx is its failure, not one of the request.
+fn refuse(problem: &Problem, is_json: bool) -> anyhow::Result<ExitCode> {
+    let code = if problem.status >= 500 {
+        EXIT_FAILED
+    } else {
+        EXIT_NO
+    };
+    problem::refuse(problem, is_json, code)
+}
+
+fn limit(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=MOST).contains(number));
+    number.ok_or_else(|| format!("write a number from 1 to {MOST}"))
+}
