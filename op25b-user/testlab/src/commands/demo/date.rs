@@ -22,6 +22,8 @@ pub(super) struct Crossed {
     pub after: Vec<Outcome>,
     /// Packets monitored and blocked before the date, and after it.
     pub counted: [[u64; 2]; 2],
+    /// What `op25b events` shows of the packets.
+    pub events: String,
 }
 
 impl Crossed {
@@ -42,6 +44,13 @@ impl Crossed {
     pub fn is_counted_as_expected(&self) -> bool {
         let [[monitored, blocked], [monitored_after, blocked_after]] = self.counted;
         monitored > 0 && blocked == 0 && monitored_after == 0 && blocked_after > 0
+    }
+
+    /// Whether events show packets that were monitored and some that were blocked.
+    pub fn is_shown_as_expected(&self) -> bool {
+        ["monitored", "blocked"]
+            .iter()
+            .all(|reason| self.events.contains(reason))
     }
 }
 
@@ -77,6 +86,7 @@ impl Demo<'_> {
             before,
             after,
             counted: [since(begin, reached), since(reached, counts()?)],
+            events: filter.ask(&["events", "--limit", "12"])?,
         })
     }
 

@@ -91,6 +91,7 @@ fn stage(op25b: &FilePath) -> anyhow::Result<bool> {
     table::print(&rows, &status);
     table::print_exempted(Path::DIRECT, &addresses, &exempt);
     table::print_crossed(Path::DIRECT, &crossed);
+    table::print_events(&crossed);
     let results: Vec<bool> = rows
         .iter()
         .map(Row::is_as_expected)
@@ -100,7 +101,7 @@ fn stage(op25b: &FilePath) -> anyhow::Result<bool> {
                 .outcomes()
                 .flat_map(|(_, pair)| pair.map(|(_, good)| good)),
         )
-        .chain([crossed.is_counted_as_expected()])
+        .chain([crossed.is_counted_as_expected(), crossed.is_shown_as_expected()])
         .collect();
     let wrong = results.iter().filter(|good| !**good).count();
     table::print_verdict(results.len(), wrong);

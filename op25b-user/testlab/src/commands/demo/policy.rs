@@ -10,7 +10,7 @@ pub(super) fn with_exemption(from: &Path, to: &Path, addresses: &[IpAddr]) -> an
     change(from, to, |text| add(text, addresses))
 }
 
-/// Copies a policy file whose pool is monitored until a date.
+/// Copies a policy file whose pool is monitored until a date, and that shows packets as events.
 pub(super) fn with_date(from: &Path, to: &Path, date: Timestamp) -> anyhow::Result<()> {
     change(from, to, |text| announce(text, date))
 }
@@ -24,7 +24,8 @@ fn change(from: &Path, to: &Path, change: impl FnOnce(&str) -> anyhow::Result<St
 fn announce(policy: &str, date: Timestamp) -> anyhow::Result<String> {
     const MODE: &str = "    mode: enforce\n";
     ensure!(policy.contains(MODE), "there is no pool in it that is enforced");
-    Ok(policy.replacen(MODE, &format!("    enforce_from: {date}\n"), 1))
+    let announced = policy.replacen(MODE, &format!("    enforce_from: {date}\n"), 1);
+    Ok(format!("{announced}\nevents: {{}}\n"))
 }
 
 fn add(policy: &str, addresses: &[IpAddr]) -> anyhow::Result<String> {
@@ -57,12 +58,12 @@ mod tests {
     }
 
     #[test]
-    fn the_date_takes_the_place_of_the_mode() {
+    fn the_date_takes_the_place_of_the_mode_and_events_are_shown() {
         let date = "2027-04-01T00:00:00Z".parse().unwrap();
         let announced = announce("pools:\n  - name: a\n    mode: enforce\n", date).unwrap();
         assert_eq!(
             announced,
-            "pools:\n  - name: a\n    enforce_from: 2027-04-01T00:00:00Z\n"
+            "pools:\n  - name: a\n    enforce_from: 2027-04-01T00:00:00Z\n\nevents: {}\n"
         );
         announce("pools:\n", date).unwrap_err();
     }

@@ -125,6 +125,14 @@ pub(super) fn print_crossed(path: Path, crossed: &Crossed) {
     );
 }
 
+/// The packets of these seconds, as events show them.
+pub(super) fn print_events(crossed: &Crossed) {
+    println!(
+        "\nWith events: {{}}, the same seconds in `op25b events`:\n{}",
+        crossed.events.trim_end()
+    );
+}
+
 /// The last line.
 pub(super) fn print_verdict(all: usize, wrong: usize) {
     if wrong == 0 {
