@@ -55,7 +55,12 @@ fn the_service_manager_hears_of_readiness_reloads_life_and_the_end() {
 }
 
 /// The units that are shipped.
-const UNITS: [&str; 3] = ["op25b.service", "op25b-metrics.service", "op25b-metrics.timer"];
+const UNITS: [&str; 4] = [
+    "op25b.service",
+    "op25b-metrics.service",
+    "op25b-metrics.timer",
+    "op25b-events@.service",
+];
 
 /// The text of a unit.
 fn unit(name: &str) -> String {
@@ -109,7 +114,11 @@ fn the_unit_waits_for_drivers_is_attached_before_the_network_comes_up_and_never_
 fn the_units_expose_their_services_to_little() {
     let folder = copies();
     // In tenths: 100 is no sandbox at all.
-    for (name, most) in [("op25b.service", "25"), ("op25b-metrics.service", "25")] {
+    for (name, most) in [
+        ("op25b.service", "25"),
+        ("op25b-metrics.service", "25"),
+        ("op25b-events@.service", "15"),
+    ] {
         let mut analyze = Command::new("systemd-analyze");
         let threshold = format!("--threshold={most}");
         analyze

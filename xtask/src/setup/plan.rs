@@ -314,7 +314,7 @@ fn bpf_clippy(facts: &Facts, steps: &mut Vec<Step>) {
 }
 
 fn servers(facts: &Facts, steps: &mut Vec<Step>) {
-    let why = "mail servers, a name server and Prometheus for the tests";
+    let why = "mail servers, a name server, Prometheus and collectors of events for the tests";
     let Some(apt) = &facts.apt else {
         steps.push(Step {
             what: "run the tests on a Debian-like system".into(),

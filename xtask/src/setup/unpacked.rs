@@ -1,4 +1,4 @@
-//! Unpacks real mail servers, a name server and Prometheus for the tests, from Debian's packages, without installing them.
+//! Unpacks real mail servers, a name server, Prometheus and collectors of events for the tests, from Debian's packages, without installing them.
 //!
 //! Installing a server would start it, and remove the one that the machine may have. Unpacked into the target
 //! directory it does neither, and each test starts its own.
@@ -12,12 +12,17 @@ use op25b_host::{paths, process::output_of};
 use crate::deb;
 
 /// The packages, each with a program of it that shows that it is there.
-pub const PACKAGES: [(&str, &str); 4] = [
+pub const PACKAGES: [(&str, &str); 7] = [
     ("opensmtpd", "usr/sbin/smtpd"),
     ("postfix", "usr/lib/postfix/sbin/master"),
     ("dnsmasq-base", "usr/sbin/dnsmasq"),
     // With promtool.
     ("prometheus", "usr/bin/prometheus"),
+    ("rsyslog", "usr/sbin/rsyslogd"),
+    // Its module is in a folder that is named after the machine's architecture.
+    ("rsyslog-openssl", "usr/share/doc/rsyslog-openssl/copyright"),
+    // With nfcapd.
+    ("nfdump", "usr/bin/nfdump"),
 ];
 
 /// Those that are not there, or whose libraries are not.

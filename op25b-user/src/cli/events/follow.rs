@@ -7,29 +7,28 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context as _;
-use jiff::{SignedDuration, tz::TimeZone};
+use jiff::tz::TimeZone;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    time::sleep,
-};
+use tokio::time::sleep;
 
-use super::{Args, MOST, refuse, text};
+use super::{
+    Args,
+    ending::ended,
+    pages::{Answer, Pages},
+    refuse, text,
+};
 use crate::{
     cli::{
         daemon::block_on,
         json, stderr,
         table::{self, Growing},
     },
-    daemon::client::{Client, ClientError, EventFilter},
+    daemon::client::{Client, EventFilter},
     report::{Event, EventCount, EventPage},
     schema::Schema,
 };
 
-/// How long the daemon waits for an event before it answers that there is none.
-const WAIT: SignedDuration = SignedDuration::from_secs(20);
-/// How long to wait for a daemon that does not answer.
+/// How often it is looked whether anybody reads.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Where events go.
@@ -44,17 +43,16 @@ struct Printer<'a> {
 /// Prints a page, and the events that follow.
 pub(super) fn follow(args: &Args, filter: &EventFilter, first: EventPage) -> anyhow::Result<ExitCode> {
     block_on(async {
-        let cannot = "cannot receive signals";
-        let mut interrupt = signal(SignalKind::interrupt()).context(cannot)?;
-        let mut terminate = signal(SignalKind::terminate()).context(cannot)?;
         let begun = first.counts.clone();
         let mut printer = Printer::new(args);
         let mut counts = first.counts.clone();
         let refused = tokio::select! {
             refused = print_all(&mut printer, filter, first, &mut counts) => Some(refused?),
             closed = stdout_closed() => return Err(closed.into()),
-            _ = interrupt.recv() => None,
-            _ = terminate.recv() => None,
+            ended = ended() => {
+                ended?;
+                None
+            }
         };
         if let Some(refused) = refused {
             return Ok(refused);
@@ -72,31 +70,18 @@ async fn print_all(
     counts: &mut Vec<EventCount>,
 ) -> anyhow::Result<ExitCode> {
     let client = Client::new(&printer.args.paths.runtime_dir);
-    let mut after = first.next;
+    let mut pages = Pages::after(&client, filter, first.next);
     printer.print(&first)?;
-    let mut is_away = false;
     loop {
-        match client.events(filter, Some(after), Some(WAIT), MOST).await {
-            Ok(page) => {
-                if std::mem::take(&mut is_away) {
-                    stderr::line("op25b: the daemon answers again");
-                }
-                after = page.next;
+        match pages.next().await? {
+            Answer::Page(page) => {
                 if !page.counts.is_empty() {
                     counts.clone_from(&page.counts);
                 }
                 printer.print(&page)?;
+                pages.pass(&page);
             }
-            Err(ClientError::Refused(problem)) if problem.status < 500 => {
-                return refuse(&problem, printer.args.json);
-            }
-            Err(error) if error.is_forbidden() => return Err(error.into()),
-            Err(error) => {
-                if !std::mem::replace(&mut is_away, true) {
-                    stderr::line(format_args!("op25b: {error}; waiting for it"));
-                }
-                sleep(PAUSE).await;
-            }
+            Answer::Refused(problem) => return refuse(&problem, printer.args.json),
         }
     }
 }

@@ -1,15 +1,19 @@
-//! `op25b events`: show single packets as the program shows them, and follow them.
+//! `op25b events`: show single packets as the program shows them, follow them, and forward them to a collector.
 
+mod ending;
 mod follow;
+mod forward;
+mod pages;
 mod text;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args as ClapArgs;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use op25b_common::Reason;
 
+use self::forward::{Destination, TlsFiles};
 use super::{
     EXIT_FAILED, EXIT_NO,
     daemon::{Response, ask},
@@ -21,6 +25,8 @@ use super::{
 };
 use crate::{api::Problem, daemon::client::EventFilter, report::shown_reason, schema::Schema};
 
+/// The heading of the options of `--to`.
+const FORWARDING: &str = "Forwarding";
 /// The most events that the daemon lists at once.
 const MOST: usize = 1000;
 
@@ -37,6 +43,8 @@ Examples:
   op25b events --follow                             and those that come, until ^C
   op25b events --follow --pool residential --reason blocked
   op25b events --in 198.51.100.20 --limit 1000
+  op25b events --to syslog+tls://log.example.net --tls-ca /etc/op25b/log-ca.pem
+  op25b events --to ipfix+udp://192.0.2.9:4739 --pool residential
   op25b events --follow --json | jq -r 'select(.first) | [.time, .pool, .source] | @tsv'
 
 Requires root or membership in the group op25b-desk, and a running daemon, which records who reads them.
@@ -57,6 +65,30 @@ pub struct Args {
     /// The maximum number of events to show; with --follow, of those that are there already.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = limit)]
     limit: usize,
+    /// Forward the events that come to a collector instead of printing them, until SIGINT or SIGTERM: `syslog+tls://HOST[:PORT]`,
+    /// `syslog+tcp://`, `ipfix+tcp://` or `ipfix+udp://`. What cannot be sent waits among the events that the daemon keeps.
+    #[arg(
+        long,
+        value_name = "URL",
+        value_parser = Destination::parse,
+        conflicts_with_all = ["follow", "json", "limit"],
+        help_heading = FORWARDING
+    )]
+    to: Option<Destination>,
+    /// Write up to which event everything is forwarded into this file, and begin after it.
+    #[arg(long, value_name = "FILE", requires = "to", help_heading = FORWARDING)]
+    state: Option<PathBuf>,
+    /// The observation domain in IPFIX messages.
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 25,
+        requires = "to",
+        help_heading = FORWARDING
+    )]
+    domain: u32,
+    #[command(flatten, next_help_heading = FORWARDING)]
+    tls: TlsFiles,
     /// Why they are read: the daemon records who reads them.
     #[arg(long, value_name = "TEXT")]
     why: Option<String>,
@@ -82,6 +114,9 @@ impl Args {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let filter = args.filter();
+    if let Some(to) = &args.to {
+        return forward::forward(args, to, &filter);
+    }
     let first = ask(&args.paths, async |client| {
         client.events(&filter, None, None, args.limit).await
     })?;

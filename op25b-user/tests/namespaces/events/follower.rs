@@ -1,4 +1,4 @@
-//! `op25b events --follow`, as somebody leaves it running.
+//! `op25b events` with `--follow` or `--to`, as somebody leaves it running.
 
 use std::{
     io::{BufRead as _, BufReader, Read},
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::support::scene::{Answer, OP25B, PATIENCE, Scene};
 
-/// A process that prints events; dropping it ends it.
+/// A process that prints or forwards events; dropping it ends it.
 pub struct Follower {
     child: Child,
     stdout: Receiver<String>,
@@ -25,9 +25,14 @@ pub struct Follower {
 impl Follower {
     /// Starts one on the router.
     pub fn start(scene: &Scene, words: &[&str]) -> Self {
+        Self::run(scene, &[&["--follow"], words].concat())
+    }
+
+    /// Starts one with these options only.
+    pub fn run(scene: &Scene, words: &[&str]) -> Self {
         let mut command = Command::new(OP25B);
         command
-            .args(["events", "--follow"])
+            .arg("events")
             .args(words)
             .envs(scene.router().places())
             .stdin(Stdio::null())

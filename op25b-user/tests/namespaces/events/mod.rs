@@ -2,6 +2,7 @@
 
 mod flood;
 mod follower;
+mod forwarded;
 mod shown;
 
 use serde_json::Value;

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A new offender each.
-fn offender(number: u8) -> Ipv4Addr {
+pub fn offender(number: u8) -> Ipv4Addr {
     Ipv4Addr::new(198, 51, 100, 200 + number)
 }
 

@@ -1,0 +1,109 @@
+//! The connection to a collector.
+
+use std::{
+    io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
+
+use anyhow::{Context as _, anyhow};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf, split},
+    net::{TcpStream, UdpSocket, lookup_host},
+    time::timeout,
+};
+
+use super::{
+    destination::{Destination, Transport},
+    tls::Tls,
+};
+
+/// How long a collector may take to accept a connection, and to take what is sent.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// An open connection.
+pub(super) enum Connection {
+    /// Messages follow each other in it.
+    Stream {
+        reader: ReadHalf<Box<dyn Stream>>,
+        writer: WriteHalf<Box<dyn Stream>>,
+    },
+    /// Each message is a datagram.
+    Datagrams(UdpSocket),
+}
+
+/// A TCP connection, with TLS or without.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+impl Connection {
+    /// Connects to the first of a host's addresses that answers.
+    pub(super) async fn open(to: &Destination, tls: &Tls<'_>) -> anyhow::Result<Self> {
+        let connected = timeout(PATIENCE, Self::connect(to, tls)).await;
+        connected.unwrap_or_else(|_| Err(anyhow!("no answer within {} s", PATIENCE.as_secs())))
+    }
+
+    async fn connect(to: &Destination, tls: &Tls<'_>) -> anyhow::Result<Self> {
+        let host = (to.host.as_str(), to.port);
+        if to.transport == Transport::Udp {
+            let address = lookup_host(host).await?.next();
+            return Self::datagrams(address.context("the name has no address")?).await;
+        }
+        let stream = TcpStream::connect(host).await?;
+        stream.set_nodelay(true)?;
+        let stream: Box<dyn Stream> = if to.transport == Transport::Tls {
+            Box::new(tls.connect(&to.host, stream).await?)
+        } else {
+            Box::new(stream)
+        };
+        let (reader, writer) = split(stream);
+        Ok(Self::Stream { reader, writer })
+    }
+
+    async fn datagrams(to: SocketAddr) -> anyhow::Result<Self> {
+        let any = if to.is_ipv4() {
+            SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))
+        } else {
+            SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))
+        };
+        let socket = UdpSocket::bind(any).await?;
+        socket.connect(to).await?;
+        Ok(Self::Datagrams(socket))
+    }
+
+    /// Sends messages, in their order.
+    pub(super) async fn send(&mut self, messages: &[Vec<u8>]) -> io::Result<()> {
+        let sent = timeout(PATIENCE, async {
+            match self {
+                Self::Stream { writer, .. } => {
+                    writer.write_all(&messages.concat()).await?;
+                    writer.flush().await
+                }
+                Self::Datagrams(socket) => {
+                    for message in messages {
+                        socket.send(message).await?;
+                    }
+                    Ok(())
+                }
+            }
+        });
+        sent.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// Waits until the collector closes the connection, which the next write would not show: what it carries is lost then.
+    pub(super) async fn closed(&mut self) -> io::Error {
+        let Self::Stream { reader, .. } = self else {
+            return std::future::pending().await;
+        };
+        let mut answer = [0; 512];
+        loop {
+            match reader.read(&mut answer).await {
+                Ok(0) => return io::ErrorKind::UnexpectedEof.into(),
+                // Neither protocol has answers.
+                Ok(_) => {}
+                Err(error) => return error,
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The collector that events are forwarded to, as it is written on the command line: `syslog+tls://log.example.net`.
+
+use std::fmt;
+
+use hyper::Uri;
+
+/// How events are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// Syslog messages (RFC 5424).
+    Syslog,
+    /// IPFIX records (RFC 7011).
+    Ipfix,
+}
+
+/// What carries them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Transport {
+    /// A TCP connection.
+    Tcp,
+    /// TLS in a TCP connection.
+    Tls,
+    /// UDP datagrams, of which some may be lost unseen.
+    Udp,
+}
+
+/// Where events go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::cli::events) struct Destination {
+    pub(super) format: Format,
+    pub(super) transport: Transport,
+    /// A name or an address, without brackets.
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+/// The words before `://`, with the registered port of each (RFC 5425, RFC 6587, RFC 7011).
+const SCHEMES: [(&str, Format, Transport, u16); 4] = [
+    ("syslog+tls", Format::Syslog, Transport::Tls, 6514),
+    ("syslog+tcp", Format::Syslog, Transport::Tcp, 601),
+    ("ipfix+tcp", Format::Ipfix, Transport::Tcp, 4739),
+    ("ipfix+udp", Format::Ipfix, Transport::Udp, 4739),
+];
+
+impl Destination {
+    /// Parses one.
+    pub(in crate::cli::events) fn parse(text: &str) -> Result<Self, String> {
+        let wanted = || {
+            let schemes = SCHEMES.map(|(scheme, ..)| format!("{scheme}://HOST[:PORT]"));
+            format!("write one of {}", schemes.join(", "))
+        };
+        let uri: Uri = text.parse().map_err(|_| wanted())?;
+        let known = SCHEMES
+            .into_iter()
+            .find(|(scheme, ..)| uri.scheme_str() == Some(scheme));
+        let (Some((_, format, transport, port)), Some(authority)) = (known, uri.authority()) else {
+            return Err(wanted());
+        };
+        let host = authority.host();
+        let is_plain = matches!(uri.path(), "" | "/") && uri.query().is_none();
+        if host.is_empty() || !is_plain || authority.as_str().contains('@') {
+            return Err(wanted());
+        }
+        let port = match authority.port() {
+            // An authority that ends in a colon has the default port, as in RFC 3986.
+            None if authority.as_str().len() <= host.len() + 1 => port,
+            None => return Err(wanted()),
+            Some(port) => port.as_u16(),
+        };
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        Ok(Self {
+            format,
+            transport,
+            host: bare.unwrap_or(host).to_owned(),
+            port,
+        })
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_this = |format, transport| (format, transport) == (self.format, self.transport);
+        for (scheme, format, transport, _) in SCHEMES {
+            if is_this(format, transport) {
+                write!(f, "{scheme}://")?;
+            }
+        }
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_destination_has_a_format_a_transport_a_host_and_a_port() {
+        for (text, shown) in [
+            (
+                "syslog+tls://log.example.net",
+                "syslog+tls://log.example.net:6514",
+            ),
+            ("syslog+tcp://192.0.2.9:10514", "syslog+tcp://192.0.2.9:10514"),
+            ("ipfix+tcp://[2001:db8::9]", "ipfix+tcp://[2001:db8::9]:4739"),
+            (
+                "ipfix+udp://[2001:db8::9]:2055/",
+                "ipfix+udp://[2001:db8::9]:2055",
+            ),
+        ] {
+            assert_eq!(Destination::parse(text).unwrap().to_string(), shown);
+        }
+        assert_eq!(Destination::parse("ipfix+tcp://[::1]").unwrap().host, "::1");
+    }
+
+    #[test]
+    fn what_is_none_is_refused_with_what_to_write() {
+        for text in [
+            "",
+            "log.example.net",
+            "syslog://log.example.net",
+            "syslog+udp://log.example.net",
+            "ipfix+tls://log.example.net",
+            "syslog+tls://",
+            "syslog+tls://log.example.net:99999",
+            "syslog+tls://log.example.net/path",
+            "syslog+tls://log.example.net?facility=1",
+            "syslog+tls://user@log.example.net",
+        ] {
+            let refusal = Destination::parse(text).unwrap_err();
+            assert!(refusal.contains("syslog+tls://HOST[:PORT]"), "{text}: {refusal}");
+        }
+    }
+}

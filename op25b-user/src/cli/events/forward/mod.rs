@@ -1,0 +1,180 @@
+//! Forwarding events to a collector, until a signal.
+//!
+//! The daemon's own 10,000 events are the queue: while the collector does not answer, the oldest of them give way, and are counted.
+
+mod connection;
+mod destination;
+mod ipfix;
+mod position;
+mod syslog;
+mod tls;
+
+use std::{fs, process::ExitCode, time::Duration};
+
+use anyhow::Context as _;
+use nix::net::if_::if_nametoindex;
+use tokio::time::sleep;
+
+use self::{
+    connection::Connection,
+    destination::{Format, Transport},
+    ipfix::Session,
+    position::Position,
+    tls::Tls,
+};
+pub(super) use self::{destination::Destination, tls::TlsFiles};
+use super::{
+    Args,
+    ending::ended,
+    pages::{Answer, Pages},
+    refuse, text,
+};
+use crate::{
+    cli::{daemon::block_on, stderr},
+    daemon::client::{Client, EventFilter},
+    report::EventPage,
+};
+
+/// How long to wait before connecting again, at first and at most.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+
+/// How many events were forwarded, and how many were left out.
+#[derive(Default)]
+struct Tally {
+    forwarded: usize,
+    missed: u64,
+}
+
+/// Forwards events to a collector, from where the last start ended or from now on.
+pub(super) fn forward(args: &Args, to: &Destination, filter: &EventFilter) -> anyhow::Result<ExitCode> {
+    block_on(async {
+        let mut tally = Tally::default();
+        let refused = tokio::select! {
+            refused = forward_all(args, to, filter, &mut tally) => Some(refused?),
+            ended = ended() => {
+                ended?;
+                None
+            }
+        };
+        stderr::line(format_args!(
+            "op25b: {} forwarded to {to}, {} left out",
+            text::events(tally.forwarded as u64),
+            tally.missed
+        ));
+        Ok(refused.unwrap_or(ExitCode::SUCCESS))
+    })?
+}
+
+/// Forwards until the daemon refuses to show events.
+async fn forward_all(
+    args: &Args,
+    to: &Destination,
+    filter: &EventFilter,
+    tally: &mut Tally,
+) -> anyhow::Result<ExitCode> {
+    let position = Position::of(args.state.clone());
+    let tls = Tls(&args.tls);
+    if to.transport == Transport::Tls {
+        // A file that cannot be read is said at once, not at every connection.
+        tls.config()?;
+    }
+    let client = Client::new(&args.paths.runtime_dir);
+    let after = match position.read()? {
+        Some(after) => after,
+        None => client.events(filter, None, None, 1).await?.next,
+    };
+    let mut pages = Pages::after(&client, filter, after);
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let mut collector = match Connection::open(to, &tls).await {
+            Ok(connection) => {
+                stderr::line(format_args!("op25b: connected to {to}"));
+                Collector::new(args, to, connection)?
+            }
+            Err(error) => {
+                stderr::line(format_args!(
+                    "op25b: cannot connect to {to}: {error:#}; trying again in {} s",
+                    pause.as_secs()
+                ));
+                sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+                continue;
+            }
+        };
+        let error = loop {
+            let page = tokio::select! {
+                answer = pages.next() => match answer? {
+                    Answer::Page(page) => page,
+                    Answer::Refused(problem) => return refuse(&problem, false),
+                },
+                error = collector.connection.closed() => break error,
+            };
+            if let Err(error) = collector.send(&page).await {
+                break error;
+            }
+            pause = FIRST_PAUSE;
+            tally.forwarded += page.events.len();
+            if page.missed > 0 {
+                tally.missed += page.missed;
+                stderr::line(format_args!(
+                    "op25b: {} left out: newer ones had taken their place before they could be forwarded",
+                    text::events(page.missed)
+                ));
+            }
+            pages.pass(&page);
+            position.write(page.next)?;
+        };
+        stderr::line(format_args!(
+            "op25b: the connection to {to} has ended ({error}); connecting again in {} s",
+            pause.as_secs()
+        ));
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// A collector that is connected.
+struct Collector {
+    connection: Connection,
+    encoder: Encoder,
+}
+
+/// What makes messages of events.
+enum Encoder {
+    Syslog { host: String },
+    Ipfix(Session),
+}
+
+impl Collector {
+    fn new(args: &Args, to: &Destination, connection: Connection) -> anyhow::Result<Self> {
+        let encoder = match to.format {
+            Format::Syslog => {
+                let name = fs::read_to_string("/proc/sys/kernel/hostname").context("this host's name")?;
+                Encoder::Syslog {
+                    host: syslog::host_name(&name),
+                }
+            }
+            Format::Ipfix => Encoder::Ipfix(Session::new(args.domain, to.transport == Transport::Udp)),
+        };
+        Ok(Self { connection, encoder })
+    }
+
+    /// Sends a page.
+    async fn send(&mut self, page: &EventPage) -> std::io::Result<()> {
+        let messages = match &mut self.encoder {
+            Encoder::Syslog { host } => {
+                let mut text = Vec::new();
+                for event in &page.events {
+                    syslog::write(event, host, &mut text);
+                }
+                vec![text]
+            }
+            // An interface that is gone has no index any more.
+            Encoder::Ipfix(session) => {
+                session.messages(page, |name| if_nametoindex(name).unwrap_or_default())
+            }
+        };
+        self.connection.send(&messages).await
+    }
+}
