@@ -17,6 +17,7 @@ pub mod mta;
 pub mod name_server;
 pub mod packet_socket;
 pub mod soak;
+pub mod tmux;
 pub mod traffic;
 pub mod tun;
 

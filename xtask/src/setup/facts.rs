@@ -58,6 +58,31 @@ pub struct Apt {
     pub libraries: Vec<String>,
 }
 
+/// A program that the tests run.
+#[derive(Clone, Copy, Debug)]
+pub struct TestProgram {
+    /// What it is called.
+    pub name: &'static str,
+    /// Debian's package with it.
+    pub package: &'static str,
+    /// What it is for.
+    pub why: &'static str,
+}
+
+/// The programs that the tests run and that need nothing else.
+const PROGRAMS: [TestProgram; 2] = [
+    TestProgram {
+        name: "nft",
+        package: "nftables",
+        why: "the tests load policies/small-isp.nft",
+    },
+    TestProgram {
+        name: "tmux",
+        package: "tmux",
+        why: "a terminal for the tests of op25b top",
+    },
+];
+
 /// What only the tests need.
 #[derive(Clone, Debug, Default)]
 pub struct TestsMissing {
@@ -67,8 +92,8 @@ pub struct TestsMissing {
     pub bpf_clippy: bool,
     /// The mail client.
     pub swaks: bool,
-    /// The packet filter that a table in the tree is loaded into.
-    pub nftables: bool,
+    /// Those of [`PROGRAMS`].
+    pub programs: Vec<TestProgram>,
     /// The packages that are to be unpacked: mail servers and a name server.
     pub unpacked: Vec<&'static str>,
 }
@@ -77,8 +102,8 @@ impl TestsMissing {
     /// Whether there is something.
     #[must_use]
     pub fn any(&self) -> bool {
-        let programs = [self.bpf_clippy, self.swaks, self.nftables];
-        !self.components.is_empty() || programs.contains(&true) || !self.unpacked.is_empty()
+        let more = self.bpf_clippy || self.swaks || !self.programs.is_empty();
+        more || !self.components.is_empty() || !self.unpacked.is_empty()
     }
 }
 
@@ -206,7 +231,10 @@ fn tests_missing(compiler: Option<&Toolchain>) -> TestsMissing {
         bpf_clippy: !compiler.is_some_and(has_clippy),
         swaks: find_program("swaks").is_none()
             || !works(Command::new("perl").args(["-e", "require IO::Socket::INET6"])),
-        nftables: find_program("nft").is_none(),
+        programs: PROGRAMS
+            .into_iter()
+            .filter(|needed| find_program(needed.name).is_none())
+            .collect(),
         unpacked: unpacked::missing(),
     }
 }

@@ -244,7 +244,7 @@ fn report(facts: &Facts) {
         .copied()
         .chain(missing.bpf_clippy.then_some("clippy for the XDP program"))
         .chain(missing.swaks.then_some("swaks"))
-        .chain(missing.nftables.then_some("nftables"))
+        .chain(missing.programs.iter().map(|program| program.package))
         .chain(missing.unpacked.iter().copied());
     for name in names {
         println!("tests       missing: {name}");

@@ -280,13 +280,8 @@ fn tests(facts: &Facts, steps: &mut Vec<Step>) {
         let packages = vec!["swaks".into(), "libio-socket-inet6-perl".into()];
         steps.push(package_step(facts, packages, "a mail client for the tests"));
     }
-    if missing.nftables {
-        let packages = vec!["nftables".into()];
-        steps.push(package_step(
-            facts,
-            packages,
-            "the tests load policies/small-isp.nft",
-        ));
+    for program in &missing.programs {
+        steps.push(package_step(facts, vec![program.package.into()], program.why));
     }
     if !missing.unpacked.is_empty() {
         servers(facts, steps);
