@@ -57,6 +57,8 @@ pub enum Schema {
     Status,
     /// Subscribers whose packets were blocked.
     Subscribers,
+    /// Rates, and the subscribers who do most.
+    Top,
 }
 
 impl Schema {
@@ -87,6 +89,7 @@ impl Schema {
         Self::SessionList,
         Self::Status,
         Self::Subscribers,
+        Self::Top,
     ];
 
     /// Its name, the value of the member `schema`.
@@ -118,6 +121,7 @@ impl Schema {
             Self::SessionList => "op25b.session-list/1",
             Self::Status => "op25b.status/1",
             Self::Subscribers => "op25b.subscribers/1",
+            Self::Top => "op25b.top/1",
         }
     }
 }

@@ -10,6 +10,7 @@ mod diagnose;
 mod directories;
 mod doctor;
 mod elsewhere;
+mod end_by;
 mod events;
 mod exempt;
 mod explain;
@@ -36,6 +37,7 @@ mod stderr;
 mod stop;
 mod subscribers;
 mod table;
+mod top;
 
 pub use self::{
     completion::{COMPLETE, complete},
@@ -98,6 +100,7 @@ pub enum Command {
     Status(status::Args),
     Subscribers(subscribers::Args),
     Events(events::Args),
+    Top(top::Args),
     Report(report::Args),
     Notices(notices::Args),
     Rollout(rollout::Args),
@@ -165,6 +168,7 @@ impl Command {
             Self::Status(args) => status::run(args),
             Self::Subscribers(args) => subscribers::run(args),
             Self::Events(args) => events::run(args),
+            Self::Top(args) => top::run(args),
             Self::Report(args) => report::run(args),
             Self::Notices(args) => notices::run(args),
             Self::Rollout(args) => rollout::run(args),

@@ -5,8 +5,9 @@
 
 use std::{error::Error, io};
 
-use nix::sys::signal::{SigHandler, Signal, raise, signal};
+use nix::sys::signal::Signal;
 
+use super::end_by::end_by;
 use crate::daemon::client::ClientError;
 
 /// Whether an error is that nobody reads the output, however it is wrapped.
@@ -30,10 +31,7 @@ fn is_broken_pipe(cause: &(dyn Error + 'static)) -> bool {
 
 /// Ends this process by SIGPIPE. Returns if that cannot be done.
 pub fn end_by_signal() {
-    // SAFETY: the default handler is no code of this process.
-    if unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }.is_ok() {
-        let _ = raise(Signal::SIGPIPE);
-    }
+    end_by(Signal::SIGPIPE);
 }
 
 #[cfg(test)]

@@ -44,7 +44,10 @@ pub use status::{
     StatusError, UnreadableStatus, pool_statuses, status,
 };
 pub use subscribers::{
-    CountsSince, FilterSubscribers, MissesRow, SortOrder, SubscriberQuery, SubscriberRow, Subscribers,
-    SubscribersError, subscribers,
+    CountsSince, FilterSubscribers, MissesRow, PoolRate, Rates, Recent, SortOrder, SubscriberQuery,
+    SubscriberRate, SubscriberRates, SubscriberRow, Subscribers, SubscribersError, subscribers,
 };
-pub(crate) use subscribers::{FilterRecords, Forgotten, Watched, attempts, overdue, subscribers_of};
+pub(crate) use subscribers::{
+    FilterRecords, Forgotten, Measured, RateQuery, RateSort, Readings, Watched, attempts, measure, overdue,
+    subscribers_of,
+};

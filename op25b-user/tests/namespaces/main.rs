@@ -53,6 +53,7 @@ mod status;
 mod stopping;
 mod subscribers;
 mod support;
+mod top;
 mod unreadable_store;
 mod watch;
 mod wire;

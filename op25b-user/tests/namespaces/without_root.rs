@@ -77,6 +77,22 @@ fn reads_are_recorded(scene: &Scene) {
     assert!(!scene.ask_daemon("GET /v1/operations").contains("\"read\""));
 }
 
+/// Who may not see subscribers sees the rest of the live view, and is told why.
+fn the_live_view_shows_what_the_role_may(scene: &Scene) {
+    let theirs = as_member(scene, VIEW, &["top", "--once"]);
+    assert_eq!(theirs.code, Some(0), "{theirs:?}");
+    assert!(
+        theirs.stdout.contains("\nblocked ") && theirs.stdout.contains("\nresidential "),
+        "{theirs:?}"
+    );
+    assert!(!theirs.stdout.contains("198.51.100.10"), "{theirs:?}");
+    let why = "op25b: subscribers are not shown: user 65534 may not do this: it takes root or membership in the group \
+               op25b-desk or op25b (";
+    assert!(theirs.stderr.starts_with(why), "{theirs:?}");
+    let theirs = as_member(scene, DESK, &["top", "--once", "--reason", "OPS-8"]);
+    assert!(theirs.stdout.contains("198.51.100.10"), "{theirs:?}");
+}
+
 #[test]
 fn each_group_may_what_its_role_may_and_no_more() {
     let scene = Scene::new();
@@ -127,6 +143,8 @@ fn each_group_may_what_its_role_may_and_no_more() {
 
     reads_are_recorded(&scene);
 
+    the_live_view_shows_what_the_role_may(&scene);
+
     // Each is refused what the next role may.
     let exempt = [
         "exempt",
@@ -162,6 +180,7 @@ fn each_group_may_what_its_role_may_and_no_more() {
     for words in [
         &["status"][..],
         &["subscribers"],
+        &["top", "--once"],
         &["metrics"],
         &["reload"],
         &["reload", "--dry-run"],

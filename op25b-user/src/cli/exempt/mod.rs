@@ -12,7 +12,7 @@ mod remove;
 mod remove_many;
 mod restore;
 mod show;
-mod table;
+pub(super) mod table;
 mod words;
 
 pub(super) use self::offline::Offline;

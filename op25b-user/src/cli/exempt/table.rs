@@ -13,9 +13,9 @@ use crate::{
 const NETS: usize = 4;
 
 /// When and where the list is read.
-pub(super) struct Reader {
-    pub(super) now: Timestamp,
-    pub(super) time_zone: TimeZone,
+pub(in crate::cli) struct Reader {
+    pub(in crate::cli) now: Timestamp,
+    pub(in crate::cli) time_zone: TimeZone,
 }
 
 /// The state that is shown only beside others.
@@ -24,7 +24,7 @@ const ACTIVE: &str = words::state(State::Active);
 type Listed = Column<Exemption, Reader>;
 
 /// The columns.
-pub(super) const COLUMNS: [Listed; 11] = [
+pub(in crate::cli) const COLUMNS: [Listed; 11] = [
     Listed::new("id", |exemption, _| Cell::text(exemption.id.as_str())),
     Listed::new("customer", |exemption, _| {
         Cell::text(exemption.terms.customer.as_str())

@@ -5,7 +5,7 @@
 
 pub(super) mod answer;
 mod file;
-mod shown;
+pub(super) mod shown;
 
 use std::{io::Write as _, net::IpAddr, path::PathBuf, process::ExitCode};
 

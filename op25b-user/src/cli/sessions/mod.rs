@@ -3,7 +3,7 @@
 mod forget;
 mod import;
 mod list;
-mod text;
+pub(super) mod text;
 
 use std::process::ExitCode;
 

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The columns of a list.
-pub(super) const COLUMNS: [Column<Session, TimeZone>; 4] = [
+pub(in crate::cli) const COLUMNS: [Column<Session, TimeZone>; 4] = [
     Column::new("prefix", |session: &Session, _| {
         Cell::of(address(session.prefix), Value::Net(session.prefix))
     }),

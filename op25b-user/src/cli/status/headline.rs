@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Whether the policy is enforced, and where not, in one line.
-pub(super) fn headline(status: &Status) -> String {
+pub(in crate::cli) fn headline(status: &Status) -> String {
     let bare = bare(status);
     let all = counted(status.interfaces.len(), "interface");
     match status.state {

@@ -3,11 +3,11 @@
 mod brief;
 mod check;
 mod filters;
-mod headline;
+pub(super) mod headline;
 mod lines;
-mod tables;
+pub(super) mod tables;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod text;
 
 use std::{io::Write as _, path::Path, process::ExitCode, sync::mpsc, thread, time::Duration};

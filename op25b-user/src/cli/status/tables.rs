@@ -28,7 +28,7 @@ pub(super) fn interfaces(lines: &mut Lines<'_>, interfaces: &[InterfaceReport]) 
 }
 
 /// The XDP mode in which the filter runs, or that it does not.
-fn actual(interface: &InterfaceReport) -> String {
+pub(in crate::cli) fn actual(interface: &InterfaceReport) -> String {
     match (&interface.xdp, interface.state) {
         (Some(mode), InterfaceState::Enforced) => mode.clone(),
         (None, InterfaceState::Enforced) => "filtered".to_owned(),
@@ -38,7 +38,7 @@ fn actual(interface: &InterfaceReport) -> String {
 }
 
 /// Why an interface has no filter.
-pub(super) fn why_not(interface: &InterfaceReport) -> String {
+pub(in crate::cli) fn why_not(interface: &InterfaceReport) -> String {
     let wait = match interface.wait {
         Some(true) => "wait: true; ",
         _ => "",

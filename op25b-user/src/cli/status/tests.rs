@@ -36,7 +36,7 @@ fn zone() -> TimeZone {
 }
 
 /// An interface of the policy, with or without the filter.
-pub(super) fn interface(name: &str, state: InterfaceState) -> InterfaceReport {
+pub(in crate::cli) fn interface(name: &str, state: InterfaceState) -> InterfaceReport {
     let is_enforced = state == InterfaceState::Enforced;
     InterfaceReport {
         name: name.to_owned(),
@@ -111,7 +111,7 @@ fn recorded() -> HistoryReport {
 }
 
 /// A status with nothing out of order but what these interfaces are.
-pub(super) fn example(interfaces: Vec<InterfaceReport>) -> Status {
+pub(in crate::cli) fn example(interfaces: Vec<InterfaceReport>) -> Status {
     let pools = vec![pool("residential", enforced())];
     let filter = filter(&interfaces, &pools);
     let state = Enforcement::of(&interfaces);

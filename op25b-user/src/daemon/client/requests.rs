@@ -21,7 +21,10 @@ use crate::{
         RemovedExemptions, RestoreExemption, Restored, ResumeRequest, SessionList, duration_text,
     },
     enforcer::Connection,
-    report::{Confirmed, EventPage, ReloadAnswer, Status, SubscriberQuery, Subscribers},
+    report::{
+        Confirmed, EventPage, RateQuery, Rates, ReloadAnswer, Status, SubscriberQuery, SubscriberRates,
+        Subscribers,
+    },
     store::Operation,
 };
 
@@ -180,6 +183,36 @@ impl Client {
             .map(|(name, value)| (*name, value.as_str()))
             .collect();
         Call::get(with_query("/v1/events", &query))
+            .send(&self.runtime_dir)
+            .await
+    }
+
+    /// What is counted, and what pools do now.
+    pub(crate) async fn rates(&self) -> Result<Rates, ClientError> {
+        Call::get("/v1/rates").send(&self.runtime_dir).await
+    }
+
+    /// The same, with the subscribers who do most.
+    pub(crate) async fn subscriber_rates(
+        &self,
+        query: &RateQuery,
+        reason: Option<&str>,
+    ) -> Result<SubscriberRates, ClientError> {
+        let (top, within) = (
+            query.top.to_string(),
+            query.within.map(|within| within.to_string()),
+        );
+        let parameters: Vec<_> = [
+            ("sort", Some(query.sort.name())),
+            ("top", Some(&top)),
+            ("pool", query.pool.as_deref()),
+            ("in", within.as_deref()),
+            ("reason", reason),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect();
+        Call::get(with_query("/v1/subscribers/rates", &parameters))
             .send(&self.runtime_dir)
             .await
     }

@@ -1,4 +1,5 @@
-//! Who follows the events of packets: that is recorded when it begins, and every hour while it lasts, not for each request.
+//! Who follows what changes, events of packets or rates of subscribers: that is recorded when it begins, and every hour while it lasts,
+//! not for each request.
 
 use std::{
     collections::HashMap,
@@ -17,9 +18,11 @@ const MOST: usize = 1024;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Following {
     pub(super) uid: u32,
+    /// What is followed, in a word.
+    pub(super) what: &'static str,
     pub(super) pool: Option<String>,
     pub(super) within: Option<IpNet>,
-    pub(super) why: Option<String>,
+    pub(super) reason: Option<String>,
 }
 
 /// When each was recorded last. Clones share it.
@@ -56,9 +59,10 @@ mod tests {
         let now = Instant::now();
         let following = Following {
             uid: 1000,
+            what: "events",
             pool: None,
             within: Some("198.51.100.0/24".parse().unwrap()),
-            why: Some("OPS-1042".to_owned()),
+            reason: Some("OPS-1042".to_owned()),
         };
         assert!(!followers.is_recorded(&following, now));
         followers.note(following.clone(), now);
@@ -69,11 +73,15 @@ mod tests {
                 ..following.clone()
             },
             Following {
+                what: "live view of subscribers",
+                ..following.clone()
+            },
+            Following {
                 within: None,
                 ..following.clone()
             },
             Following {
-                why: None,
+                reason: None,
                 ..following.clone()
             },
             Following {

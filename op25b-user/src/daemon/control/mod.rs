@@ -11,6 +11,7 @@ mod listening;
 mod names;
 mod openapi;
 mod problem;
+mod rates;
 mod reads;
 mod requests;
 mod roles;

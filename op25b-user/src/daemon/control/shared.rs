@@ -11,6 +11,7 @@ use super::{
     followers::Followers,
     limits,
     names::Names,
+    rates::SharedReadings,
     reads::{OpenReader, Readers},
     requests::Queue,
 };
@@ -56,6 +57,8 @@ pub(super) struct Shared {
     pub(super) followers: Followers,
     /// Places for those who wait for events.
     waiting: Arc<Semaphore>,
+    /// The readings that rates are measured with.
+    pub(super) readings: SharedReadings,
     /// One import at a time: each may take much memory.
     imports: Arc<Semaphore>,
 }
@@ -80,6 +83,7 @@ impl Shared {
             events,
             followers: Followers::default(),
             waiting: Arc::new(Semaphore::new(limits::WAITING)),
+            readings: SharedReadings::default(),
             imports: Arc::new(Semaphore::new(1)),
         }
     }

@@ -130,13 +130,13 @@ fn of_filter(
         records,
     } = filter;
     let pools = Pools::new(description);
-    let mut top = Top::new(query, &pools);
+    let mut top = Top::new(query.top, |one, other| query.sort.compare(one, other, &pools));
     let (mut remembered, mut matching) = (0, 0);
     records.each(|net, record| {
         remembered += 1;
         if query.matches(net, &record, &pools, times) {
             matching += 1;
-            top.add(net, record);
+            top.add((net, record));
         }
     })?;
     let misses = records.misses_v6()?;

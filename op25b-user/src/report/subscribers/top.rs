@@ -1,49 +1,40 @@
 //! Keeps the first subscribers of a sort order without keeping all: there may be millions.
 
-use ipnet::IpNet;
-use op25b_common::values::Subscriber;
+use std::cmp::Ordering;
 
-use super::{
-    pools::Pools,
-    query::{SortOrder, SubscriberQuery},
-};
-
-/// The first subscribers of those that were added.
-pub(super) struct Top<'a> {
-    sort: &'a SortOrder,
-    pools: &'a Pools<'a>,
+/// The first of the items that were added.
+pub(super) struct Top<T, C> {
+    compare: C,
     limit: usize,
-    found: Vec<(IpNet, Subscriber)>,
+    found: Vec<T>,
 }
 
-impl<'a> Top<'a> {
-    pub(super) fn new(query: &'a SubscriberQuery, pools: &'a Pools<'a>) -> Self {
+impl<T, C: Fn(&T, &T) -> Ordering> Top<T, C> {
+    /// The first items of an order, at most as many as a limit; 0 for all.
+    pub(super) fn new(limit: usize, compare: C) -> Self {
         Self {
-            sort: &query.sort,
-            pools,
-            limit: query.top,
+            compare,
+            limit,
             found: Vec::new(),
         }
     }
 
-    pub(super) fn add(&mut self, net: IpNet, record: Subscriber) {
+    pub(super) fn add(&mut self, item: T) {
         const SLACK: usize = 1024;
-        self.found.push((net, record));
+        self.found.push(item);
         if self.limit > 0 && self.found.len() >= self.limit.saturating_mul(2).saturating_add(SLACK) {
             self.cut();
         }
     }
 
     fn cut(&mut self) {
-        let (sort, pools) = (self.sort, self.pools);
-        self.found
-            .sort_unstable_by(|one, other| sort.compare(one, other, pools));
+        self.found.sort_unstable_by(&self.compare);
         if self.limit > 0 {
             self.found.truncate(self.limit);
         }
     }
 
-    pub(super) fn take(mut self) -> Vec<(IpNet, Subscriber)> {
+    pub(super) fn take(mut self) -> Vec<T> {
         self.cut();
         self.found
     }
@@ -53,9 +44,13 @@ impl<'a> Top<'a> {
 mod tests {
     use std::cmp::Reverse;
 
-    use op25b_common::values::{Cold, Hot};
+    use ipnet::IpNet;
+    use op25b_common::values::{Cold, Hot, Subscriber};
 
-    use super::*;
+    use super::{
+        super::{pools::Pools, query::SubscriberQuery},
+        *,
+    };
     use crate::datapath::{Description, PoolSummary};
 
     fn description() -> Description {
@@ -103,9 +98,9 @@ mod tests {
                 sort: sort.parse().unwrap(),
                 top: 7,
             };
-            let mut first = Top::new(&query, &pools);
-            for (net, record) in &all {
-                first.add(*net, *record);
+            let mut first = Top::new(query.top, |one, other| query.sort.compare(one, other, &pools));
+            for found in &all {
+                first.add(*found);
             }
             first.take()
         };

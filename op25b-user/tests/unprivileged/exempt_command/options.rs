@@ -47,6 +47,7 @@ fn the_options_of_a_command_come_before_those_of_all_commands() {
         &["status"],
         &["subscribers"],
         &["events"],
+        &["top"],
         &["metrics"],
         &["explain"],
         &["run"],

@@ -21,7 +21,7 @@ use crate::{
 
 /// The explanation, as `--json` writes it.
 #[derive(Debug, Serialize)]
-pub(super) struct ShownExplanation {
+pub(in crate::cli) struct ShownExplanation {
     pub(super) source: IpAddr,
     pub(super) destination: IpAddr,
     /// The IPv4 address that the destination is translated to.
@@ -137,7 +137,12 @@ fn is_zero(number: &usize) -> bool {
 
 impl ShownExplanation {
     /// The answer of the enforced program. `is_asked_for` tells whether an interface was named.
-    pub(super) fn of(answered: Answered, is_asked_for: bool, now: Timestamp, zone: &TimeZone) -> Self {
+    pub(in crate::cli) fn of(
+        answered: Answered,
+        is_asked_for: bool,
+        now: Timestamp,
+        zone: &TimeZone,
+    ) -> Self {
         let Answered {
             explained,
             policy_file,
@@ -197,7 +202,7 @@ impl ShownExplanation {
     }
 
     /// The text, with instants in a time zone, folded to a width if there is one.
-    pub(super) fn text(&self, zone: &TimeZone, width: Option<u16>) -> String {
+    pub(in crate::cli) fn text(&self, zone: &TimeZone, width: Option<u16>) -> String {
         let translated = self
             .nat64
             .map_or(String::new(), |address| format!(" ({address})"));

@@ -1,19 +1,16 @@
 //! The events of single packets: a page of those that are kept, or of the next ones.
 
-use std::time::Instant;
-
 use axum::{Json, extract::State};
 use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
 use super::{
     super::{
-        followers::Following,
         limits,
         openapi::{ReadProblems, Restricted},
         shared::{Shared, View},
     },
     parameters::{AskedEvents, EventsQuery, Query},
-    reads::{Read, note},
+    reads::{Read, note_once_an_hour},
 };
 use crate::{
     api::{Problem, ProblemKind},
@@ -119,15 +116,6 @@ async fn record(
     query: &EventQuery,
     why: Option<String>,
 ) -> Result<(), Problem> {
-    let following = Following {
-        uid: caller.actor.uid,
-        pool: query.pool.clone(),
-        within: query.within,
-        why: why.clone(),
-    };
-    if shared.followers.is_recorded(&following, Instant::now()) {
-        return Ok(());
-    }
     let read = Read {
         what: "events",
         pool: query.pool.clone(),
@@ -135,9 +123,7 @@ async fn record(
         customer: None,
         reason: why,
     };
-    note(shared, caller, read).await?;
-    shared.followers.note(following, Instant::now());
-    Ok(())
+    note_once_an_hour(shared, caller, read).await
 }
 
 /// A place among those who wait.

@@ -9,6 +9,7 @@ mod history;
 mod operations;
 mod parameters;
 mod pauses;
+mod rates;
 mod reads;
 mod sessions;
 
@@ -41,6 +42,7 @@ fn documented() -> OpenApiRouter<Shared> {
             OpenApiRouter::new()
                 .routes(routes!(daemon::status))
                 .routes(routes!(daemon::metrics))
+                .routes(routes!(rates::rates))
                 .routes(routes!(operations::operations))
                 .routes(routes!(daemon::describe)),
         ))
@@ -49,6 +51,7 @@ fn documented() -> OpenApiRouter<Shared> {
             OpenApiRouter::new()
                 .routes(routes!(daemon::subscribers))
                 .routes(routes!(events::events))
+                .routes(routes!(rates::subscriber_rates))
                 .routes(routes!(daemon::explain))
                 .routes(routes!(exemptions::list, changes::add))
                 .routes(routes!(exemptions::get, changes::extend, changes::remove))

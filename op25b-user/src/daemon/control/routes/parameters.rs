@@ -16,7 +16,7 @@ use crate::{
     enforcer::Connection,
     exemption::{Invalid, limits, search::Pattern},
     report::{
-        EventQuery, SortOrder, SubscriberQuery,
+        EventQuery, RateQuery, RateSort, SortOrder, SubscriberQuery,
         exemptions::{Cursor, Selection},
         shown_reason,
     },
@@ -288,6 +288,32 @@ pub(super) struct AskedEvents {
     pub(super) why: Option<String>,
 }
 
+/// Which subscribers are watched, and how many of them.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct RatesQuery {
+    /// Only those of this pool.
+    #[param(value_type = String, required = false, min_length = 1, max_length = 200)]
+    pool: Option<String>,
+    /// Only those in this prefix, or the one of this address.
+    #[serde(rename = "in")]
+    #[param(value_type = String, required = false, min_length = 2, max_length = 64, pattern = "^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$", example = "198.51.100.0/24")]
+    within: Option<String>,
+    /// The order: by packets within the time that is measured (`rate`), destinations, all packets or the time of the last one (`last-seen`);
+    /// the most and the latest first. Without it, `rate`.
+    #[serde(default)]
+    #[param(inline, required = false)]
+    sort: RateSort,
+    /// The most that are listed.
+    #[serde(default = "default_top")]
+    #[param(minimum = 1, maximum = 1000, default = 20)]
+    top: u32,
+    /// Why they are watched, for the record of that (`GET /v1/reads`). The policy may require it.
+    #[param(value_type = ReasonText, inline, required = false)]
+    reason: Option<String>,
+}
+
 /// A connection to explain.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -445,6 +471,23 @@ impl EventsQuery {
     }
 }
 
+impl RatesQuery {
+    /// Parses the criteria and the reason.
+    pub(super) fn read(self) -> Result<(RateQuery, Option<String>), Problem> {
+        if let Some(reason) = &self.reason {
+            limits::text("reason", reason, limits::PROSE).map_err(|invalid| bad_request(&invalid))?;
+        }
+        let within = self.within.as_deref().map(prefix).transpose()?;
+        let query = RateQuery {
+            pool: self.pool,
+            within: within.map(|net| net.trunc()),
+            sort: self.sort,
+            top: number("top", self.top, MOST)?,
+        };
+        Ok((query, self.reason))
+    }
+}
+
 impl HistoryQuery {
     /// Parses the filters, as of an instant. The import is found in the store.
     pub(super) fn read(self, now: Timestamp) -> Result<(store::HistoryQuery, Option<String>), Problem> {
@@ -584,10 +627,15 @@ fn bad_request(invalid: &Invalid) -> Problem {
 }
 
 fn limit(limit: u32) -> Result<usize, Problem> {
-    if !(1..=MOST).contains(&limit) {
-        return Err(Problem::bad_request(format!("`limit` must be 1 to {MOST}")));
+    number("limit", limit, MOST)
+}
+
+/// How many items are wanted.
+fn number(name: &str, number: u32, most: u32) -> Result<usize, Problem> {
+    if !(1..=most).contains(&number) {
+        return Err(Problem::bad_request(format!("`{name}` must be 1 to {most}")));
     }
-    usize::try_from(limit).map_err(|error| Problem::internal(error.to_string()))
+    usize::try_from(number).map_err(|error| Problem::internal(error.to_string()))
 }
 
 /// Reads a time, or a length of time from now, of a parameter.

@@ -1,11 +1,14 @@
 //! Who has read the records of subscribers, and why.
 
+use std::time::Instant;
+
 use axum::{Json, extract::State};
 use ipnet::IpNet;
 
 use super::{
     super::{
         body,
+        followers::Following,
         openapi::{BodyProblems, ReadProblems, Restricted},
         shared::Shared,
     },
@@ -86,9 +89,7 @@ pub(super) async fn note_read(
 
 /// Records that somebody reads what is recorded of subscribers and customers; refuses it without the reason that the policy requires.
 pub(super) async fn note(shared: &Shared, caller: Caller, read: Read) -> Result<Operation, Problem> {
-    if read.reason.is_none() && shared.view()?.policy.privacy.require_reason {
-        return Err(Problem::reason_required("reason"));
-    }
+    reason_given(shared, read.reason.as_deref())?;
     let Read {
         what,
         pool,
@@ -115,6 +116,30 @@ pub(super) async fn note(shared: &Shared, caller: Caller, read: Read) -> Result<
     };
     shared.note(read.clone()).await?;
     Ok(read)
+}
+
+/// Records the same of somebody who asks again and again, once an hour for the same.
+pub(super) async fn note_once_an_hour(shared: &Shared, caller: Caller, read: Read) -> Result<(), Problem> {
+    let following = Following {
+        uid: caller.actor.uid,
+        what: read.what,
+        pool: read.pool.clone(),
+        within: read.within,
+        reason: read.reason.clone(),
+    };
+    if !shared.followers.is_recorded(&following, Instant::now()) {
+        note(shared, caller, read).await?;
+        shared.followers.note(following, Instant::now());
+    }
+    Ok(())
+}
+
+/// Refuses a read without the reason that the policy requires.
+pub(super) fn reason_given(shared: &Shared, reason: Option<&str>) -> Result<(), Problem> {
+    if reason.is_none() && shared.view()?.policy.privacy.require_reason {
+        return Err(Problem::reason_required("reason"));
+    }
+    Ok(())
 }
 
 /// That one is read, with the digest that stands for it. That it is read is recorded also without one.

@@ -12,7 +12,7 @@ use crate::exemption::limits;
 const WRITE: &str = "OP25B_WRITE_OPENAPI";
 
 /// The paths of the API.
-const PATHS: [&str; 25] = [
+const PATHS: [&str; 27] = [
     "/v1/confirm",
     "/v1/events",
     "/v1/exemptions",
@@ -29,6 +29,7 @@ const PATHS: [&str; 25] = [
     "/v1/openapi.json",
     "/v1/operations",
     "/v1/pause",
+    "/v1/rates",
     "/v1/reads",
     "/v1/reload",
     "/v1/resume",
@@ -38,6 +39,7 @@ const PATHS: [&str; 25] = [
     "/v1/status",
     "/v1/subscribers",
     "/v1/subscribers/forget",
+    "/v1/subscribers/rates",
 ];
 
 fn text() -> String {
@@ -115,7 +117,8 @@ fn whatever_may_be_refused_is_described_as_a_problem() {
                     "{method} {path}: {status}"
                 );
             }
-            let for_everyone = ["/v1/status", "/v1/metrics", "/v1/operations"].contains(&path.as_str());
+            let for_everyone =
+                ["/v1/status", "/v1/metrics", "/v1/operations", "/v1/rates"].contains(&path.as_str());
             assert_eq!(responses.contains_key("403"), !for_everyone, "{method} {path}");
             assert_eq!(
                 responses.contains_key("404"),

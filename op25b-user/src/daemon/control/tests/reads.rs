@@ -25,6 +25,41 @@ async fn who_reads_records_without_the_reason_that_the_policy_requires_is_refuse
 }
 
 #[tokio::test]
+async fn watching_subscribers_takes_the_reason_as_well_and_is_recorded_before_they_are_read() {
+    let mut fixture = Fixture::with_policy(&format!("{POLICY}privacy: {{ require_reason: true }}\n"));
+    let refused = fixture.get("/v1/subscribers/rates").await;
+    assert!(refused.problem(422, "invalid").contains("`require_reason`"));
+    for query in ["top=0", "top=1001", "view=1", "sort=bytes", "in=nowhere"] {
+        let refused = fixture.get(&format!("/v1/subscribers/rates?{query}")).await;
+        assert!(
+            [400, 422].contains(&refused.status.as_u16()),
+            "{query}: {}",
+            refused.text
+        );
+    }
+    // Who sees no subscriber needs none. There is no filter to read.
+    fixture.get("/v1/rates").await.problem(503, "busy");
+    assert_eq!(fixture.asked(), None);
+    let watch = |query: &'static str| {
+        let uri = format!("/v1/subscribers/rates?{query}");
+        fixture.send(DESK, request(Method::GET, &uri, ""))
+    };
+    for query in [
+        "reason=OPS-7",
+        "reason=OPS-7",
+        "reason=OPS-7&sort=packets&top=7",
+        "reason=OPS-7&pool=homes",
+    ] {
+        watch(query).await.problem(503, "busy");
+    }
+    let read = format!("read by {}: Some(\"OPS-7\")", DESK.uid);
+    assert_eq!(fixture.asked().unwrap(), read);
+    // Another order is the same read, and another pool is another one.
+    assert_eq!(fixture.asked().unwrap(), read);
+    assert_eq!(fixture.asked(), None);
+}
+
+#[tokio::test]
 async fn without_the_requirement_a_read_is_recorded_all_the_same() {
     let mut fixture = Fixture::new();
     fixture
