@@ -140,10 +140,15 @@ fn rate(screen: &str) -> Option<f64> {
 fn a_flood_is_seen_sorted_filtered_and_looked_into_by_keys() {
     let scene = Scene::new();
     let _servers = Servers::start(&scene.lab).unwrap();
-    let filter = scene.filter(&scene.policy(SMALL));
+    let filter = scene.filter(&scene.policy(&format!("{SMALL}events: {{}}\n")));
     let _flood = Flood::start(&scene);
     let terminal = terminal(&scene, (80, 24), &[]);
     start(&terminal, "--reason OPS-7");
+    let has_event = |screen: &str| {
+        let (_, events) = screen.split_once("EVENTS  ").unwrap_or_default();
+        events.contains(SUBSCRIBER) && events.contains("blocked")
+    };
+    terminal.wait_until("an event", has_event).unwrap();
     let screen = terminal
         .wait_until("a rate", |screen| rate(screen).is_some_and(|rate| rate > 0.0))
         .unwrap();

@@ -4,7 +4,7 @@ mod ending;
 mod follow;
 mod forward;
 mod pages;
-mod text;
+pub(super) mod text;
 
 use std::{path::PathBuf, process::ExitCode};
 

@@ -13,7 +13,7 @@ use crate::{
 type Listed = Column<Event, TimeZone>;
 
 /// The columns.
-pub(super) const COLUMNS: [Listed; 13] = [
+pub(in crate::cli) const COLUMNS: [Listed; 13] = [
     Listed::new("time", |event, time_zone| {
         let clock = local(event.time, time_zone, "%H:%M:%S.%3f");
         Cell::time(

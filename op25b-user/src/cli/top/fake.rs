@@ -14,7 +14,7 @@ use super::{
 use crate::{
     api::Explained,
     cli::status::tests::{example, interface},
-    report::{InterfaceState, RateQuery, RateSort},
+    report::{Event, InterfaceState, RateQuery, RateSort},
     session::Session,
 };
 
@@ -34,6 +34,7 @@ pub(super) fn look() -> Look {
             top: 200,
         },
         reason: None,
+        with_events: true,
     }
 }
 
@@ -101,7 +102,25 @@ pub(super) fn sample(second: u64) -> Sample {
             active: Some(13),
             rows: serde_json::from_value(rows).unwrap(),
         }),
+        events: None,
     }
+}
+
+/// The newest events of a flood.
+pub(super) fn events() -> Vec<Event> {
+    let event = |sequence: u64, time: &str, source: &str, reason: &str| {
+        json!({
+            "sequence": sequence, "time": time, "interface": "eth1", "role": "subscriber", "verdict": "drop",
+            "reason": reason, "pool": "residential", "source": source, "source_port": 40_000,
+            "destination": "203.0.113.0/24", "destination_port": 25, "flags": ["syn"], "length": 54, "first": sequence == 2,
+        })
+    };
+    let events = json!([
+        event(1, "2026-11-28T17:59:58.25Z", "198.51.100.20", "blocked"),
+        event(2, "2026-11-28T17:59:59.5Z", "198.51.100.77", "blocked"),
+        event(3, "2026-11-28T17:59:59.75Z", "198.51.100.20", "uninspectable"),
+    ]);
+    serde_json::from_value(events).unwrap()
 }
 
 /// What the daemon knows of a subscriber.

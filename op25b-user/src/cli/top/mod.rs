@@ -1,7 +1,6 @@
 //! `op25b top`: what is blocked now, and who does most: a live view, or one table or document.
 
 mod details;
-mod document;
 mod draw;
 #[cfg(test)]
 mod fake;
@@ -121,6 +120,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             top: if is_once { args.top.into() } else { MOST },
         },
         reason: args.reason.clone(),
+        with_events: !is_once,
     };
     let first = match ask(&args.paths, async |client| Sample::take(&client, &look).await)? {
         Response::Done(first) => first,

@@ -1,12 +1,15 @@
 //! One look at the daemon: its status, what is counted, and the subscribers as far as this user may see them.
 
 use crate::{
-    daemon::client::{Client, ClientError},
-    report::{RateQuery, Rates, Status, SubscriberRate, SubscriberRates},
+    api::ProblemKind,
+    daemon::client::{Client, ClientError, EventFilter},
+    report::{Event, RateQuery, Rates, Status, SubscriberRate, SubscriberRates},
 };
 
 /// The most subscribers that are looked at.
 pub(super) const MOST: usize = 200;
+/// The most events: no terminal has more lines.
+const EVENTS: usize = 100;
 
 /// What is looked at.
 #[derive(Clone, Debug)]
@@ -14,6 +17,8 @@ pub(super) struct Look {
     pub(super) query: RateQuery,
     /// Why, for the daemon, which records who watches subscribers.
     pub(super) reason: Option<String>,
+    /// Whether events are looked at as well.
+    pub(super) with_events: bool,
 }
 
 /// What was seen.
@@ -24,6 +29,9 @@ pub(super) struct Sample {
     pub(super) rates: Option<Rates>,
     /// The subscribers, or why they are missing.
     pub(super) subscribers: Result<Listed, String>,
+    /// The newest events, the oldest of them first, or why they are missing; none where the policy has no events, for a user who may
+    /// not see subscribers, and if they are not looked at.
+    pub(super) events: Option<Result<Vec<Event>, String>>,
 }
 
 /// The subscribers.
@@ -38,10 +46,13 @@ pub(super) struct Listed {
 impl Sample {
     /// Asks the daemon. What it refuses is missing, with the reason, and the rest is there.
     pub(super) async fn take(client: &Client, look: &Look) -> Result<Self, ClientError> {
-        let Look { query, reason } = look;
-        let (status, subscribers) =
-            tokio::join!(client.status(), client.subscriber_rates(query, reason.as_deref()));
-        let status = status?;
+        let Look { query, reason, .. } = look;
+        let (status, subscribers, events) = tokio::join!(
+            client.status(),
+            client.subscriber_rates(query, reason.as_deref()),
+            events(client, look)
+        );
+        let (status, events) = (status?, events?);
         let refused = match subscribers {
             Ok(seen) => {
                 let (rates, listed) = Listed::of(seen);
@@ -49,6 +60,7 @@ impl Sample {
                     status,
                     rates: Some(rates),
                     subscribers: Ok(listed),
+                    events,
                 });
             }
             Err(ClientError::Refused(problem)) => problem,
@@ -63,7 +75,28 @@ impl Sample {
             status,
             rates,
             subscribers: Err(refused.detail),
+            events: events.filter(Result::is_ok),
         })
+    }
+}
+
+/// The newest events.
+async fn events(client: &Client, look: &Look) -> Result<Option<Result<Vec<Event>, String>>, ClientError> {
+    if !look.with_events {
+        return Ok(None);
+    }
+    let filter = EventFilter {
+        pool: look.query.pool.clone(),
+        within: look.query.within,
+        reason: None,
+        why: look.reason.clone(),
+    };
+    match client.events(&filter, None, None, EVENTS).await {
+        Ok(page) => Ok(Some(Ok(page.events))),
+        // The policy has none.
+        Err(ClientError::Refused(problem)) if problem.is(ProblemKind::Conflict) => Ok(None),
+        Err(ClientError::Refused(problem)) => Ok(Some(Err(problem.detail))),
+        Err(error) => Err(error),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Draws a live view: what is shown follows from the state, the size of the screen and what the terminal can show.
 
 mod details;
+mod events;
 mod header;
 mod help;
 mod interfaces;
@@ -52,7 +53,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &State, look: &Look) {
     lines(frame, foot, vec![header::foot(state, look, foot.width)]);
 }
 
-/// Rates of reasons beside those of pools; then the interfaces, and the subscribers in what is left.
+/// Rates of reasons beside those of pools; then the interfaces, and the subscribers and events in what is left.
 fn main(frame: &mut Frame<'_>, area: Rect, state: &State, look: &Look) {
     let [reasons, pools] = rates::sizes(state);
     let interfaces = interfaces::size(state);
@@ -72,7 +73,13 @@ fn main(frame: &mut Frame<'_>, area: Rect, state: &State, look: &Look) {
     lines(frame, left, rates::reasons(state, look, left));
     lines(frame, right, rates::pools(state, look, right));
     lines(frame, middle, interfaces::lines(state, look, middle));
-    lines(frame, lower, subscribers::lines(state, look, lower));
+    let [subscribers, events] = Layout::vertical([
+        Constraint::Fill(1),
+        Constraint::Length(events::size(state, lower.height)),
+    ])
+    .areas(lower);
+    lines(frame, subscribers, subscribers::lines(state, look, subscribers));
+    lines(frame, events, events::lines(state, look, events));
 }
 
 fn lines(frame: &mut Frame<'_>, area: Rect, lines: Vec<Line<'static>>) {

@@ -11,7 +11,7 @@ use super::draw;
 use crate::cli::{
     status::tests::interface,
     top::{
-        fake::{appearance, found, state},
+        fake::{appearance, events, found, state},
         state::{Link, Message, State},
     },
 };
@@ -80,6 +80,15 @@ fn a_role_that_may_not_read_subscribers_sees_the_rest_and_is_told_why() {
                (`usermod -aG op25b-desk USER`, then log in again)";
     state.sample.as_mut().unwrap().subscribers = Err(why.to_owned());
     insta::assert_snapshot!(screen(&state, 80, 24, true).0);
+}
+
+#[test]
+fn events_share_the_screen_with_the_subscribers_and_the_newest_comes_first() {
+    let mut state = state(3);
+    state.sample.as_mut().unwrap().events = Some(Ok(events()));
+    insta::assert_snapshot!(screen(&state, 80, 24, true).0);
+    let wide = screen(&state, 140, 30, true).0;
+    assert!(wide.contains("INTERFACE") && wide.contains("VERDICT"), "{wide}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{
+use super::super::{
     per_second::{Recently, of_recent, reasons},
     sample::Sample,
 };

@@ -1,12 +1,14 @@
 //! `op25b top --once` and `--json`: measures once, and prints what was seen.
 
+mod document;
+
 use std::{fmt::Write as _, io::Write as _, process::ExitCode, time::Duration};
 
 use jiff::tz::TimeZone;
 use tokio::time::sleep;
 
+use self::document::Top;
 use super::{
-    document::Top,
     draw::{rates::word, text},
     per_second::{ReasonRate, Recently, of_recent, reasons},
     sample::{Look, Sample},
