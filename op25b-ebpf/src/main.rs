@@ -35,6 +35,7 @@ mod reject;
 mod scratch;
 mod slow_path;
 mod stats;
+mod token_bucket;
 mod usual;
 mod verdict;
 

@@ -1,8 +1,8 @@
-//! Limits replies to the policy's rate: a token bucket on each CPU, kept as the time at which it would be full again.
+//! Limits replies to the policy's rate: a token bucket on each CPU.
 
 use aya_ebpf::helpers::bpf_ktime_get_boot_ns;
 
-use crate::maps;
+use crate::{maps, token_bucket};
 
 /// Takes one reply from what this CPU may send; for ICMP errors by RFC 1812 section 4.3.2.8.
 #[inline(always)]
@@ -15,14 +15,13 @@ pub fn may_reply() -> bool {
     let Some(full_at) = maps::ANSWERS.get_ptr_mut(0) else {
         return false;
     };
-    // SAFETY: the helper has no preconditions; the slot belongs to this CPU and XDP does not interrupt itself.
+    // SAFETY: the helper has no preconditions; the slot belongs to this CPU.
     unsafe {
-        let now = bpf_ktime_get_boot_ns();
-        let next = (*full_at).max(now) + interval;
-        let may = next - now <= maps::ANSWER_BURST.load();
-        if may {
-            *full_at = next;
-        }
-        may
+        token_bucket::take(
+            full_at,
+            bpf_ktime_get_boot_ns(),
+            interval,
+            maps::ANSWER_BURST.load(),
+        )
     }
 }

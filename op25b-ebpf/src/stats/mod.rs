@@ -4,6 +4,7 @@
 pub mod counters;
 pub mod diagnostics;
 pub mod events;
+mod mixing;
 pub mod not_ip;
 pub mod subscribers;
 

@@ -7,6 +7,7 @@ use op25b_common::{
 use op25b_ebpf::{bpf::instructions, parse::address::Address};
 
 use super::events::turn::{self, Turn};
+use super::mixing::mixed;
 use crate::{maps, verdict::clock};
 
 /// Records a segment that was blocked, or would have been, of a subscriber whose class is counted.
@@ -145,11 +146,5 @@ fn count_miss(index: u32) {
 /// The bit of the destinations' sketch that stands for an address.
 #[inline(always)]
 fn sketch(remote: &Address) -> u64 {
-    /// 2⁶⁴ by the golden ratio (Fibonacci hashing).
-    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-    let folded = remote.high ^ remote.high >> 32 ^ remote.low.wrapping_mul(GOLDEN);
-    let mixed = folded.wrapping_mul(GOLDEN);
-    // Twice, or consecutive addresses would lie at regular distances and fill few bits.
-    let mixed = (mixed ^ mixed >> 29).wrapping_mul(GOLDEN);
-    1 << (mixed >> (u64::BITS - 6))
+    1 << (mixed(remote.high, remote.low) >> (u64::BITS - 6))
 }

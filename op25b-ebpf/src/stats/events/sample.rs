@@ -5,7 +5,7 @@ use op25b_common::event::{Allowance, SENDER_SETS, SENDERS_IN_SET};
 use op25b_ebpf::bpf::instructions;
 
 use super::is_on;
-use crate::{maps, verdict::clock};
+use crate::{maps, stats::mixing::mixed, token_bucket, verdict::clock};
 
 /// Whether a packet of this [`Allowance`] and sender is shown: 1 or 0.
 #[unsafe(no_mangle)]
@@ -22,7 +22,7 @@ pub extern "C" fn op25b_ev_sample(allowance: u32, high: u64, low: u64) -> u32 {
     u32::from(take(allowance, moment.since_boot))
 }
 
-/// Takes one event from what this CPU may show, as [`crate::reject`] takes a reply.
+/// Takes one event from what this CPU may show.
 #[inline(always)]
 fn take(allowance: u32, now: u64) -> bool {
     // Masked, where the verifier sees it.
@@ -34,15 +34,8 @@ fn take(allowance: u32, now: u64) -> bool {
     let Some(full_at) = maps::ALLOWANCES.get_ptr_mut(allowance) else {
         return false;
     };
-    // SAFETY: the slot belongs to this CPU and XDP does not interrupt itself.
-    unsafe {
-        let next = (*full_at).max(now) + interval;
-        let may = next - now <= depth;
-        if may {
-            *full_at = next;
-        }
-        may
-    }
+    // SAFETY: the slot belongs to this CPU.
+    unsafe { token_bucket::take(full_at, now, interval, depth) }
 }
 
 /// Whether this is the first packet of a sender in this second, as far as this CPU remembers. One that finds its set full of
@@ -77,10 +70,6 @@ fn is_first_in_second(hash: u64, second: u32) -> bool {
 /// Addresses that differ in few bits differ in all of these.
 #[inline(always)]
 fn hash(high: u64, low: u64) -> u64 {
-    /// 2⁶⁴ by the golden ratio (Fibonacci hashing).
-    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-    let folded = high ^ high >> 32 ^ low.wrapping_mul(GOLDEN);
-    let mixed = folded.wrapping_mul(GOLDEN);
-    let mixed = (mixed ^ mixed >> 29).wrapping_mul(GOLDEN);
+    let mixed = mixed(high, low);
     mixed ^ mixed >> 32
 }
