@@ -88,19 +88,23 @@ pub(crate) fn subscribers_of(
     filters: &[FilterRecords],
     query: &SubscriberQuery,
 ) -> Result<Vec<FilterSubscribers>, SubscribersError> {
-    if let Some(pool) = &query.pool {
-        let known = filters.iter().flat_map(|filter| &filter.description.pools);
-        let known: Vec<_> = known.map(|pool| pool.name.as_str()).collect();
-        if !filters.is_empty() && !known.contains(&pool.as_str()) {
-            return Err(SubscribersError::NoPool {
-                pool: pool.clone(),
-                known: known.join(", "),
-            });
-        }
-    }
+    check_pool(query.pool.as_deref(), filters)?;
     let times = Times::now()?;
     let reports = filters.iter().map(|filter| of_filter(filter, query, times));
     reports.collect()
+}
+
+/// Refuses a pool that no filter has, if there are any.
+pub(super) fn check_pool(pool: Option<&str>, filters: &[FilterRecords]) -> Result<(), SubscribersError> {
+    let known = filters.iter().flat_map(|filter| &filter.description.pools);
+    let known: Vec<_> = known.map(|pool| pool.name.as_str()).collect();
+    match pool {
+        Some(pool) if !filters.is_empty() && !known.contains(&pool) => Err(SubscribersError::NoPool {
+            pool: pool.to_owned(),
+            known: known.join(", "),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Visits each subscriber of a filter who has a record, with the time of the last packet.

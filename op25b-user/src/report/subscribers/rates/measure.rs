@@ -1,6 +1,6 @@
 //! Measures what subscribers do: reads all records, and compares them with an earlier reading.
 
-use std::{cmp::Ordering, collections::HashMap, time::Duration};
+use std::{cmp::Ordering, collections::HashMap, slice, time::Duration};
 
 use ipnet::IpNet;
 use op25b_common::values::Subscriber;
@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::{
     super::{
         pools::Pools,
-        read::{FilterRecords, SubscribersError},
+        read::{FilterRecords, SubscribersError, check_pool},
         row::{Times, packets, row},
         top::Top,
     },
@@ -73,15 +73,7 @@ pub(crate) fn measure(
     now: Duration,
     readings: &mut Readings,
 ) -> Result<Measured, SubscribersError> {
-    let known = || filter.description.pools.iter().map(|pool| pool.name.as_str());
-    if let Some(pool) = &query.pool
-        && !known().any(|name| name == pool)
-    {
-        return Err(SubscribersError::NoPool {
-            pool: pool.clone(),
-            known: known().collect::<Vec<_>>().join(", "),
-        });
-    }
+    check_pool(query.pool.as_deref(), slice::from_ref(filter))?;
     let mut measuring = Measuring::new(
         &filter.description,
         query,
