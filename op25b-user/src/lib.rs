@@ -20,6 +20,7 @@ pub mod fault;
 mod http_server;
 pub mod lpm;
 pub mod metrics_server;
+mod pem;
 pub mod policy;
 pub mod recent_warnings;
 pub mod report;

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
-        RootCertStore, ServerConfig,
+        ServerConfig,
         crypto::ring,
-        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
         server::{NoServerSessionStorage, WebPkiClientVerifier},
     },
 };
 
 use super::TlsTexts;
+use crate::pem;
 
 /// What accepts TLS connections.
 pub(super) fn acceptor(texts: &TlsTexts) -> anyhow::Result<TlsAcceptor> {
@@ -23,28 +23,16 @@ pub(super) fn acceptor(texts: &TlsTexts) -> anyhow::Result<TlsAcceptor> {
     let builder = match &texts.client_ca {
         None => builder.with_no_client_auth(),
         Some(text) => {
-            let mut roots = RootCertStore::empty();
-            for certificate in certificates(text).context("client_ca")? {
-                roots.add(certificate).context("client_ca")?;
-            }
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            let authorities = pem::authorities(text.as_bytes()).context("client_ca")?;
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(authorities), provider);
             builder.with_client_cert_verifier(verifier.build().context("client_ca")?)
         }
     };
-    let key = PrivateKeyDer::from_pem_slice(texts.key.as_bytes()).context("key: no private key in PEM")?;
-    let mut config = builder
-        .with_single_cert(certificates(&texts.cert).context("cert")?, key)
-        .context("cert and key")?;
+    let key = pem::private_key(texts.key.as_bytes()).context("key")?;
+    let chain = pem::certificates(texts.cert.as_bytes()).context("cert")?;
+    let mut config = builder.with_single_cert(chain, key).context("cert and key")?;
     // Each connection has one request: nothing is remembered of a client.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     Ok(TlsAcceptor::from(Arc::new(config)))
-}
-
-fn certificates(text: &str) -> anyhow::Result<Vec<CertificateDer<'static>>> {
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(text.as_bytes()).collect::<Result<_, _>>()?;
-    if certificates.is_empty() {
-        bail!("no certificate in PEM");
-    }
-    Ok(certificates)
 }

@@ -12,12 +12,10 @@ use tokio::net::TcpStream;
 use tokio_rustls::{
     TlsConnector,
     client::TlsStream,
-    rustls::{
-        ClientConfig, RootCertStore,
-        crypto::ring,
-        pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
-    },
+    rustls::{ClientConfig, crypto::ring, pki_types::ServerName},
 };
+
+use crate::pem;
 
 /// The certificates that Debian's package ca-certificates trusts; other distributions have a link there.
 const SYSTEM: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -54,45 +52,25 @@ impl Tls<'_> {
     /// Reads the files.
     pub(super) fn config(&self) -> anyhow::Result<ClientConfig> {
         let Self(files) = self;
-        let mut roots = RootCertStore::empty();
         let trusted = files.ca.as_deref().unwrap_or(Path::new(SYSTEM));
-        for certificate in certificates(trusted)? {
-            roots.add(certificate).with_context(|| shown(trusted))?;
-        }
+        let authorities = of_file(trusted, pem::authorities)?;
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots);
+            .with_root_certificates(authorities);
         let (Some(certificate), Some(key)) = (&files.cert, &files.key) else {
             return Ok(builder.with_no_client_auth());
         };
-        let chain = certificates(certificate)?;
-        let key_text = read(key)?;
-        let private = PrivateKeyDer::from_pem_slice(&key_text)
-            .with_context(|| format!("{}: no private key in PEM", key.display()))?;
+        let chain = of_file(certificate, pem::certificates)?;
+        let private = of_file(key, pem::private_key)?;
         builder
             .with_client_auth_cert(chain, private)
             .with_context(|| format!("{} and {}", certificate.display(), key.display()))
     }
 }
 
-fn certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
-    let text = read(path)?;
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&text)
-        .collect::<Result<_, _>>()
-        .with_context(|| shown(path))?;
-    anyhow::ensure!(
-        !certificates.is_empty(),
-        "{}: no certificate in PEM",
-        path.display()
-    );
-    Ok(certificates)
-}
-
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-fn shown(path: &Path) -> String {
-    path.display().to_string()
+/// What is read from a file.
+fn of_file<T>(path: &Path, read: fn(&[u8]) -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    read(&text).with_context(|| path.display().to_string())
 }
