@@ -55,36 +55,26 @@ const SELECTED: Element = Element::new(319, 8);
 /// A packet over IPv4: `sourceIPv4Address`, `destinationIPv4Address`, `destinationIPv4PrefixLength`.
 pub(super) const IPV4: Template = Template {
     id: 256,
-    elements: &[
-        START,
-        END,
-        INTERFACE,
-        Element::new(8, 4),
-        Element::new(12, 4),
-        Element::new(13, 1),
-        PROTOCOL,
-        SOURCE_PORT,
-        DESTINATION_PORT,
-        FLAGS,
-        PACKETS,
-        OCTETS,
-        VLAN,
-        STATUS,
-        FIREWALL,
-    ],
+    elements: &packet([Element::new(8, 4), Element::new(12, 4), Element::new(13, 1)]),
     scopes: None,
 };
 
 /// A packet over IPv6: `sourceIPv6Address`, `destinationIPv6Address`, `destinationIPv6PrefixLength`.
 pub(super) const IPV6: Template = Template {
     id: 257,
-    elements: &[
+    elements: &packet([Element::new(27, 16), Element::new(28, 16), Element::new(30, 1)]),
+    scopes: None,
+};
+
+/// The elements of a packet between these addresses.
+const fn packet([source, destination, prefix_length]: [Element; 3]) -> [Element; 15] {
+    [
         START,
         END,
         INTERFACE,
-        Element::new(27, 16),
-        Element::new(28, 16),
-        Element::new(30, 1),
+        source,
+        destination,
+        prefix_length,
         PROTOCOL,
         SOURCE_PORT,
         DESTINATION_PORT,
@@ -94,9 +84,8 @@ pub(super) const IPV6: Template = Template {
         VLAN,
         STATUS,
         FIREWALL,
-    ],
-    scopes: None,
-};
+    ]
+}
 
 /// How many packets there were, and of how many there is a record.
 pub(super) const SAMPLING: Template = Template {
