@@ -16,7 +16,7 @@ const FILE_MODE: u32 = 0o640;
 
 /// Replaces the file at `path` by what `write` writes. When this returns, it is on the disk. The directory is created if it is
 /// missing.
-pub(super) fn replace(
+pub(crate) fn replace(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> io::Result<()> {
@@ -29,7 +29,9 @@ pub(super) fn replace_with_mode(
     mode: u32,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> io::Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("."));
+    // A name alone is one in the working directory.
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let dir = dir.unwrap_or(Path::new("."));
     DirBuilder::new().recursive(true).mode(DIR_MODE).create(dir)?;
     let mut draft = OsString::from(path);
     draft.push(".new");

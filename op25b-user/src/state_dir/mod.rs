@@ -15,6 +15,7 @@ mod pauses;
 mod unconfirmed;
 
 pub(crate) use self::{
+    atomic::replace as replace_file,
     audit_key::AuditKey,
     dates::{clock_path, dates_path, read_clock, read_dates, write_clock, write_dates},
     detached::{forget_detached, remove_detached_before, write_detached},

@@ -1,8 +1,14 @@
 //! The file that says up to which event everything was forwarded, so that a start goes on there.
 
-use std::{fs, io, path::PathBuf};
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::PathBuf,
+};
 
 use anyhow::Context as _;
+
+use crate::state_dir::replace_file;
 
 /// The file, if there is to be one.
 pub(super) struct Position(Option<PathBuf>);
@@ -37,9 +43,7 @@ impl Position {
         let Some(path) = &self.0 else {
             return Ok(());
         };
-        let beside = path.with_extension("new");
-        fs::write(&beside, format!("{number}\n"))
-            .and_then(|()| fs::rename(&beside, path))
+        replace_file(path, |file| writeln!(file, "{number}"))
             .with_context(|| format!("cannot write {}", path.display()))
     }
 }
