@@ -160,11 +160,13 @@ impl Router {
             }
             "the service was started, and subscribers have sent mail" => {
                 self.start();
+                // Outputs have the latest attempt first, and in the same second the lower address: sent from the highest address
+                // down, the order is the same whenever a second ends.
                 for (source, destinations) in [
-                    ([198, 51, 100, 10], 7),
-                    ([198, 51, 100, 20], 1),
-                    ([198, 51, 100, 99], 300),
                     ([203, 0, 113, 5], 1),
+                    ([198, 51, 100, 99], 300),
+                    ([198, 51, 100, 20], 1),
+                    ([198, 51, 100, 10], 7),
                 ] {
                     self.mail("line1", source, destinations);
                 }
