@@ -1,7 +1,10 @@
 //! An interface that runs the filter in generic mode although native mode was tried first: it shows everywhere, and ends once
 //! the driver takes the program.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use nix::sys::signal::Signal;
 use op25b_testlab::{ethtool, filter::Filter};
@@ -20,9 +23,18 @@ const FEW_QUEUES: [&str; 3] = [
 const WARNING: &str =
     "the driver refused native mode: the filter runs in generic mode, which is several times slower";
 
-/// The words of the kernel, with what to do.
-const TOO_FEW_QUEUES: &str = "\"veth: XDP expects number of rx queues not less than peer tx queues\" (driver veth, No space left on \
-     device (os error 28)); `ethtool -l sub0` shows the queues, `ethtool -L sub0` sets them";
+/// Why, with what to do: in the words of the kernel where it has a tracepoint for them (Linux 6.6).
+fn too_few_queues() -> String {
+    let types = fs::read("/sys/kernel/btf/vmlinux").unwrap();
+    let tracepoint = b"btf_trace_bpf_xdp_link_attach_failed\0";
+    let origin = "driver veth, No space left on device (os error 28)";
+    let why = if types.windows(tracepoint.len()).any(|part| part == tracepoint) {
+        format!("\"veth: XDP expects number of rx queues not less than peer tx queues\" ({origin})")
+    } else {
+        format!("usually because of the number of queues ({origin}; the kernel log may name the cause)")
+    };
+    format!("{why}; `ethtool -l sub0` shows the queues, `ethtool -L sub0` sets them")
+}
 
 fn set_peer_queues(scene: &Scene, transmit: u32) {
     let set = move || ethtool::set_queues("peer0", 1, transmit);
@@ -53,10 +65,11 @@ fn assert_generic(scene: &Scene) {
     assert_eq!(report["state"], "enforced");
     assert_eq!(report["xdp"], "generic");
     let why = report["native_refused"].as_str().unwrap_or_default();
-    assert_eq!(why, TOO_FEW_QUEUES, "{report}");
+    assert_eq!(why, too_few_queues(), "{report}");
     let status = scene.op25b(&["status"]).stdout;
     let warning = format!(
-        "WARNING sub0: runs in generic mode, which is several times slower, as native mode was refused: {TOO_FEW_QUEUES}\n"
+        "WARNING sub0: runs in generic mode, which is several times slower, as native mode was refused: {}\n",
+        too_few_queues()
     );
     assert!(status.contains(&warning), "{status}");
     assert_eq!(
@@ -126,7 +139,8 @@ fn a_driver_that_runs_xdp_programs_is_not_said_to_have_no_native_mode_but_why_it
     set_peer_queues(&scene, 2);
     let native = SMALL.replace("sub0, role: subscriber", "sub0, role: subscriber, xdp: native");
     let refusal = format!(
-        "cannot attach to interface sub0 in native mode: {TOO_FEW_QUEUES}; `xdp: generic` works with every driver, slower"
+        "cannot attach to interface sub0 in native mode: {}; `xdp: generic` works with every driver, slower",
+        too_few_queues()
     );
 
     // At a start the other interface is enforced, and this one degraded for that reason.
@@ -159,7 +173,7 @@ fn an_interface_that_fell_back_is_left_in_generic_mode_while_the_driver_refuses(
     assert_generic(&scene);
     assert_eq!(warnings(&filter), 1);
     // What is logged is quoted once more.
-    let logged = TOO_FEW_QUEUES.replace('"', "\\\"");
+    let logged = too_few_queues().replace('"', "\\\"");
     assert!(filter.log().contains(&logged), "{}", filter.log());
     let before = scene.attached();
 
@@ -174,7 +188,8 @@ fn an_interface_that_fell_back_is_left_in_generic_mode_while_the_driver_refuses(
     scene.policy(&text);
     let reload = scene.op25b(&["reload", "--json"]);
     let warning = format!(
-        "the filter runs in generic mode on interface sub0, which is several times slower: {TOO_FEW_QUEUES}"
+        "the filter runs in generic mode on interface sub0, which is several times slower: {}",
+        too_few_queues()
     );
     let printed = reload.json()["warnings"].clone();
     assert!(
