@@ -19,6 +19,7 @@ use super::{
     emulator,
     image::Image,
     kernel::Kernel,
+    printer::Printer,
 };
 
 /// How long a boot may take: the machine is emulated, and the host may be busy.
@@ -33,6 +34,8 @@ pub struct Options {
     pub wires: Option<PathBuf>,
     /// More directories of this host that the guest sees, read-only, under their own paths.
     pub shares: Vec<PathBuf>,
+    /// What each line begins with that is printed of it: of which machine it is, where there are several.
+    pub label: Option<String>,
 }
 
 /// The machine; dropped, it is switched off.
@@ -43,6 +46,7 @@ pub struct Machine {
     monitor: UnixStream,
     console: PathBuf,
     shares: Vec<PathBuf>,
+    label: Option<String>,
     _directory: TempDir,
 }
 
@@ -78,14 +82,18 @@ impl Machine {
         if let Some(wires) = &options.wires {
             network(&mut command, wires);
         }
-        let log = File::create(log_file()?).context("cannot make a log")?;
+        let log = log_file(kernel)?;
+        let log_writer = File::create(&log).with_context(|| format!("cannot make {}", log.display()))?;
         let emulator = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(log)
+            .stderr(log_writer)
             .spawn()
             .with_context(|| format!("cannot run `{}`", shown(&command)))?;
-        let mut emulator = Started(Some(emulator));
+        let mut emulator = Started {
+            child: Some(emulator),
+            log,
+        };
         let wires = options
             .wires
             .iter()
@@ -94,7 +102,7 @@ impl Machine {
             emulator.wait_for(&path)?;
         }
         let monitor = UnixStream::connect(socket("monitor"))
-            .with_context(|| format!("cannot connect to the emulator: {}", errors()))?;
+            .with_context(|| format!("cannot connect to the emulator: {}", emulator.errors()))?;
         let agent = Agent::connect(&socket("agent"))?;
         Ok(Self {
             emulator: emulator.release()?,
@@ -102,6 +110,7 @@ impl Machine {
             monitor,
             console,
             shares,
+            label: options.label.clone(),
             _directory: directory,
         })
     }
@@ -145,14 +154,17 @@ impl Machine {
 
     /// Runs a script in the guest that may take so long, and prints what it prints while it runs.
     pub fn show(&mut self, script: &str, limit: Duration) -> anyhow::Result<Answer> {
-        let mut print = |part: &[u8]| {
-            let mut stdout = io::stdout();
-            // Where nobody reads it, the answer still has it.
-            drop(stdout.write_all(part).and_then(|()| stdout.flush()));
-        };
+        let mut printer = Printer::new(io::stdout(), self.label.as_deref());
         self.agent
-            .follow(script, limit, &mut print)
+            .follow(script, limit, &mut |part| printer.add(part))
             .with_context(|| format!("the guest's console is in {}", self.console.display()))
+    }
+
+    /// Prints something about it, as lines.
+    pub fn say(&self, text: &str) {
+        let mut printer = Printer::new(io::stdout(), self.label.as_deref());
+        printer.add(text.trim_end().as_bytes());
+        printer.add(b"\n");
     }
 
     /// Begins a reboot.
@@ -177,27 +189,34 @@ impl Drop for Machine {
 }
 
 /// An emulator that ends with an error on the way.
-struct Started(Option<Child>);
-
-/// The file with the emulator's errors.
-fn log_file() -> anyhow::Result<PathBuf> {
-    Ok(super::directory()?.join("emulator.log"))
+struct Started {
+    child: Option<Child>,
+    /// Where its errors are.
+    log: PathBuf,
 }
 
-/// What the emulator has printed about itself.
-fn errors() -> String {
-    let text = log_file().and_then(|file| Ok(std::fs::read_to_string(file)?));
-    text.unwrap_or_default().trim_end().to_owned()
+/// The file with the errors of an emulator.
+fn log_file(kernel: Kernel) -> anyhow::Result<PathBuf> {
+    Ok(super::directory()?.join(format!("emulator-{}.log", kernel.name())))
 }
 
 impl Started {
+    /// What the emulator has printed about itself.
+    fn errors(&self) -> String {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        text.trim_end().to_owned()
+    }
+
     /// Waits until it has made a socket.
     fn wait_for(&mut self, socket: &Path) -> anyhow::Result<()> {
         let deadline = Instant::now() + Duration::from_mins(1);
         while !socket.exists() {
-            let ended = self.0.as_mut().and_then(|child| child.try_wait().ok().flatten());
+            let ended = self
+                .child
+                .as_mut()
+                .and_then(|child| child.try_wait().ok().flatten());
             if let Some(status) = ended {
-                bail!("the emulator ended ({status}): {}", errors());
+                bail!("the emulator ended ({status}): {}", self.errors());
             }
             if Instant::now() > deadline {
                 bail!("the emulator did not start in time");
@@ -208,13 +227,13 @@ impl Started {
     }
 
     fn release(mut self) -> anyhow::Result<Child> {
-        self.0.take().context("the emulator is gone")
+        self.child.take().context("the emulator is gone")
     }
 }
 
 impl Drop for Started {
     fn drop(&mut self) {
-        if let Some(child) = &mut self.0 {
+        if let Some(child) = &mut self.child {
             drop(child.kill());
             drop(child.wait());
         }

@@ -9,6 +9,7 @@ mod kernel;
 mod kernels;
 mod machine;
 mod package;
+mod printer;
 mod table;
 mod wire;
 

@@ -1,24 +1,24 @@
 //! `cargo xtask vm kernels`: the tests and the scenarios on each kernel.
 
+mod guest;
 mod part;
 mod programs;
 mod row;
 mod scenarios;
 mod targets;
 
-use std::{process::ExitCode, time::Instant};
+use std::{
+    num::NonZeroUsize,
+    process::ExitCode,
+    sync::{Mutex, PoisonError},
+    thread,
+    time::Instant,
+};
 
 use clap::Args as ClapArgs;
-use op25b_host::paths;
 
-use self::{part::Part, programs::Programs, row::Row};
-use super::{
-    chosen,
-    image::Image,
-    kernel::Kernel,
-    machine::{Machine, Options},
-    table::Table,
-};
+use self::{guest::Guest, part::Part, programs::Programs, row::Row};
+use super::{chosen, image::Image, kernel::Kernel, table::Table};
 use crate::setup::{self, Purpose};
 
 /// Run tests and scenarios on each kernel.
@@ -36,6 +36,9 @@ pub struct Args {
     /// Run every test of the parts, also those that are the same on each kernel.
     #[arg(long)]
     all: bool,
+    /// How many machines run at once: as many as there are processors here, unless it is said.
+    #[arg(long, value_name = "NUMBER")]
+    jobs: Option<NonZeroUsize>,
 }
 
 /// Runs the command.
@@ -45,37 +48,17 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let targets = parts.iter().filter_map(|part| part.tests(args.all));
     let programs = Programs::build(targets.map(|tests| tests.target))?;
     let image = Image::get(false)?;
-    let mut table = Table::new(&["kernel", "part", "passed", "failed", "not reached", "seconds"]);
-    let mut is_good = true;
-    for kernel in chosen(&args.kernel, &Kernel::ALL) {
-        let start = Instant::now();
-        let mut guest = Guest {
-            image: &image,
-            kernel,
-            release: kernel.name().to_owned(),
-        };
-        let rows = guest.run(&parts, &programs, args.all).unwrap_or_else(|error| {
-            let sentence = format!("{error:#}");
-            vec![Row::of("boot", &sentence, false, start.elapsed())]
-        });
-        for row in rows {
-            is_good &= row.is_good();
-            table.row(&[
-                guest.release.clone(),
-                row.part,
-                row.passed.to_string(),
-                row.failed.len().to_string(),
-                row.not_reached.len().to_string(),
-                format!("{:.0}", row.took.as_secs_f64()),
-            ]);
-            for (what, names) in [("FAILED", row.failed), ("NOT REACHED", row.not_reached)] {
-                for name in names {
-                    println!("{what} on Linux {}: {name}", guest.release);
-                }
-            }
-        }
-    }
-    println!("\n{table}");
+    let kernels = chosen(&args.kernel, &Kernel::ALL);
+    let jobs = match args.jobs {
+        Some(jobs) => jobs.get(),
+        None => thread::available_parallelism()?.get(),
+    };
+    let start = Instant::now();
+    let tested = in_turn(&kernels, jobs, |kernel| {
+        Guest::new(&image, *kernel).test(&parts, &programs, args.all)
+    });
+    let is_good = print(&tested);
+    println!("{:.0} s in all", start.elapsed().as_secs_f64());
     Ok(if is_good {
         ExitCode::SUCCESS
     } else {
@@ -83,60 +66,73 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// A kernel that is tested.
-struct Guest<'a> {
-    image: &'a Image,
-    kernel: Kernel,
-    /// Its own name for itself, once it has booted.
-    release: String,
+/// Does something with each, so many at once, and returns what comes of it in their order.
+fn in_turn<T: Sync, R: Send>(items: &[T], at_once: usize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = Mutex::new(items.iter().enumerate());
+    let results = thread::scope(|scope| {
+        let worker = || {
+            let mut results = Vec::new();
+            loop {
+                let item = next.lock().unwrap_or_else(PoisonError::into_inner).next();
+                let Some((number, item)) = item else {
+                    return results;
+                };
+                results.push((number, work(item)));
+            }
+        };
+        let workers: Vec<_> = (0..at_once.min(items.len()))
+            .map(|_| scope.spawn(worker))
+            .collect();
+        let joined = workers.into_iter().map(thread::ScopedJoinHandle::join);
+        joined
+            .map(|results| results.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect::<Vec<_>>()
+    });
+    let mut results: Vec<_> = results.into_iter().flatten().collect();
+    results.sort_by_key(|(number, _)| *number);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
-impl Guest<'_> {
-    fn boot(&self) -> anyhow::Result<Machine> {
-        Machine::boot(self.image, self.kernel, &Options::default())
-    }
-
-    /// Runs the parts. After one that was cut off, the next one has a machine that has just booted.
-    fn run(&mut self, parts: &[Part], programs: &Programs, all: bool) -> anyhow::Result<Vec<Row>> {
-        let start = Instant::now();
-        let mut machine = self.boot()?;
-        machine.output("uname -r")?.trim().clone_into(&mut self.release);
-        let took = start.elapsed();
-        println!("==> Linux {}, after {:.0} s", self.release, took.as_secs_f64());
-        if !self.kernel.is_supported() {
-            return Ok(vec![self.refusal(&mut machine, programs)?]);
-        }
-        let mut rows: Vec<Row> = Vec::new();
-        for part in parts {
-            if rows.last().is_some_and(|row| row.is_stuck) {
-                drop(machine);
-                machine = self.boot()?;
+/// Prints what came of each kernel, by its release; true if everything passed.
+fn print(tested: &[(String, Vec<Row>)]) -> bool {
+    let mut table = Table::new(&["kernel", "part", "passed", "failed", "not reached", "seconds"]);
+    let rows = tested
+        .iter()
+        .flat_map(|(release, rows)| rows.iter().map(move |row| (release, row)));
+    for (release, row) in rows.clone() {
+        table.row(&[
+            release.clone(),
+            row.part.clone(),
+            row.passed.to_string(),
+            row.failed.len().to_string(),
+            row.not_reached.len().to_string(),
+            format!("{:.0}", row.took.as_secs_f64()),
+        ]);
+        for (what, names) in [("FAILED", &row.failed), ("NOT REACHED", &row.not_reached)] {
+            for name in names {
+                println!("{what} on Linux {release}: {name}");
             }
-            rows.push(part.run(&mut machine, programs, all));
         }
-        Ok(rows)
     }
+    println!("\n{table}");
+    rows.map(|(_, row)| row).all(Row::is_good)
+}
 
-    /// A kernel that lacks what op25b needs has to be refused by the name of what it lacks, and nothing attached.
-    fn refusal(&self, machine: &mut Machine, programs: &Programs) -> anyhow::Result<Row> {
-        let start = Instant::now();
-        let policy = paths::workspace().join("policies/lab.yaml");
-        let answer = machine.run(&format!(
-            "{} run --policy {}",
-            programs.op25b().display(),
-            policy.display()
-        ))?;
-        print!("{}", answer.text);
-        // The first one in the order in which they are tried.
-        let names_it = answer.text.contains(&format!(
-            "this kernel ({}) lacks the helper bpf_xdp_load_bytes, which Linux 5.18 brought",
-            self.release
-        ));
-        Ok(Row::of(
-            "refusal",
-            "the kernel is refused by the name of the first feature that it lacks",
-            answer.code == 2 && names_it,
-            start.elapsed(),
-        ))
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+
+    #[test]
+    fn so_many_are_tested_at_once_and_the_results_have_the_order_of_the_kernels() {
+        // Two have to be there at the same time, twice.
+        let both = Barrier::new(2);
+        let results = in_turn(&[1, 2, 3, 4], 2, |number| {
+            both.wait();
+            number * 10
+        });
+        assert_eq!(results, [10, 20, 30, 40]);
+        assert_eq!(in_turn(&[1, 2], 9, |number| *number), [1, 2]);
     }
 }

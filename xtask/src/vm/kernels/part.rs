@@ -99,7 +99,7 @@ impl Part {
 
     /// Runs it; an error is a row, too.
     pub fn run(self, machine: &mut Machine, programs: &Programs, all: bool) -> Row {
-        println!("==> {}", self.name());
+        machine.say(&format!("==> {}", self.name()));
         let start = Instant::now();
         let result = match self.tests(all) {
             Some(tests) => targets::run(machine, programs, tests),

@@ -21,7 +21,7 @@ pub fn run(machine: &mut Machine, programs: &Programs) -> anyhow::Result<Row> {
             &format!("bash {} {}", script.display(), programs.op25b().display()),
             LIMIT,
         )?;
-        println!("{scenario}: {:.0} s", start.elapsed().as_secs_f64());
+        machine.say(&format!("{scenario}: {:.0} s", start.elapsed().as_secs_f64()));
         let before = row.failed.len();
         for line in answer.text.lines() {
             if line.starts_with("ok ") {

@@ -89,6 +89,7 @@ impl Router {
                 .iter()
                 .filter_map(|package| package.parent().map(Path::to_path_buf))
                 .collect(),
+            label: None,
         };
         let mut machine = Machine::start(image, kernel, &options)?;
         wires.start()?;
