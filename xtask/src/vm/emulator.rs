@@ -18,17 +18,22 @@ const PROGRAM: &str = "qemu-system-x86_64";
 /// Its package, without those that it only recommends.
 const PACKAGE: &str = "qemu-system-x86";
 
-/// The command that starts it.
+/// The command that starts it. It ends with the thread that starts it, however that ends.
 pub fn command() -> anyhow::Result<Command> {
+    let bound = |program: &Path| {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+        command
+    };
     if let Some(program) = on_path(PROGRAM) {
-        return Ok(Command::new(program));
+        return Ok(bound(&program));
     }
     let directory = super::directory()?.join("emulator");
     if !program_in(&directory).is_file() {
         unpack(&directory)?;
     }
     let libraries = directory.join("usr/lib/x86_64-linux-gnu");
-    let mut command = Command::new(program_in(&directory));
+    let mut command = bound(&program_in(&directory));
     command
         .env("QEMU_MODULE_DIR", libraries.join("qemu"))
         .env(
