@@ -19,6 +19,7 @@ mod host;
 mod keeper;
 mod metrics;
 mod metrics_server;
+mod newest;
 mod operations;
 mod options;
 mod packet_events;

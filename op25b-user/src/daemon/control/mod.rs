@@ -37,10 +37,10 @@ pub(crate) use self::{
 };
 use super::{
     events::scrapes::Scrape,
-    packet_events::Hub,
+    newest::Hub,
     request::{Question, Request},
 };
-use crate::fault::Faults;
+use crate::{fault::Faults, report::Event};
 
 /// How long a daemon may take to report its status.
 pub(crate) const PROMPT: Duration = Duration::from_secs(2);
@@ -60,7 +60,7 @@ impl Control {
         open_reader: OpenReader,
         questions: mpsc::Sender<Question>,
         scrapes: mpsc::Sender<Scrape>,
-        events: Hub,
+        events: Hub<Event>,
         faults: &Faults,
     ) -> anyhow::Result<Self> {
         let (sender, requests) = mpsc::channel(limits::QUEUE);

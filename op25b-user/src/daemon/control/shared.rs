@@ -19,11 +19,11 @@ use crate::{
     api::{Problem, ProblemKind},
     daemon::{
         events::scrapes::Scrape,
-        packet_events::Hub,
+        newest::Hub,
         request::{Question, Request},
     },
     policy::{Policy, ReachedDates},
-    report::{ComparedFile, DaemonReport, KnownInterface, exemptions::FileExemptions},
+    report::{ComparedFile, DaemonReport, Event, KnownInterface, exemptions::FileExemptions},
     store::Operation,
 };
 
@@ -53,7 +53,7 @@ pub(super) struct Shared {
     pub(super) compared_file: ComparedFile,
     pub(super) names: Names,
     /// The newest events of packets.
-    pub(super) events: Hub,
+    pub(super) events: Hub<Event>,
     pub(super) followers: Followers,
     /// Places for those who wait for events.
     waiting: Arc<Semaphore>,
@@ -70,7 +70,7 @@ impl Shared {
         view: watch::Receiver<Option<Arc<View>>>,
         open_reader: OpenReader,
         scrapes: mpsc::Sender<Scrape>,
-        events: Hub,
+        events: Hub<Event>,
     ) -> Self {
         Self {
             requests: Queue(requests),

@@ -2,13 +2,9 @@
 //!
 //! The event loop does none of it, so that no flood of events delays a reload or an exemption.
 
-mod hub;
 mod interfaces;
-mod kept;
 mod reader;
 mod tally;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 
@@ -17,12 +13,17 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tracing::{error, warn};
 
-pub(super) use self::{hub::Hub, kept::Taken};
 use self::{
     reader::Generation,
     tally::{GenerationCounts, Tally},
 };
-use crate::{datapath::Filter, enforcer::Enforcer, policy::Policy, report::EventCount};
+use super::newest::{Hub, Numbered};
+use crate::{
+    datapath::Filter,
+    enforcer::Enforcer,
+    policy::Policy,
+    report::{Event, EventCount},
+};
 
 /// The events of a generation that is about to be read; of none, if the policy has no `events`.
 pub(super) struct NextEvents(Option<(Generation, GenerationCounts)>);
@@ -30,9 +31,19 @@ pub(super) struct NextEvents(Option<(Generation, GenerationCounts)>);
 /// The newest events, and the thread that reads them, once there are any to read.
 #[derive(Default)]
 pub(super) struct PacketEvents {
-    hub: Hub,
+    hub: Hub<Event>,
     tally: Tally,
     generations: Option<mpsc::UnboundedSender<Option<Generation>>>,
+}
+
+impl Numbered for Event {
+    fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    fn time(&self) -> Timestamp {
+        self.time
+    }
 }
 
 impl NextEvents {
@@ -57,7 +68,7 @@ impl NextEvents {
 
 impl PacketEvents {
     /// The newest events.
-    pub(super) fn hub(&self) -> Hub {
+    pub(super) fn hub(&self) -> Hub<Event> {
         self.hub.clone()
     }
 

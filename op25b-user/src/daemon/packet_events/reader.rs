@@ -9,8 +9,9 @@ use tokio::{
 };
 use tracing::{error, warn};
 
-use super::{hub::Hub, interfaces::InterfaceNames};
+use super::interfaces::InterfaceNames;
 use crate::{
+    daemon::newest::Hub,
     datapath::{EventReader, clock, wait_for_running_programs},
     policy::{Events, Policy},
     report::{Event, MadeEvent},
@@ -28,7 +29,7 @@ pub(super) struct Generation {
 
 /// What the thread does.
 struct Reader {
-    hub: Hub,
+    hub: Hub<Event>,
     names: InterfaceNames,
     boot_to_unix: i64,
 }
@@ -42,7 +43,7 @@ struct Ring {
 
 /// Starts the thread, which inherits the privileges of this one. It ends with the sender of generations; `None` is one without events.
 pub(super) fn start(
-    hub: Hub,
+    hub: Hub<Event>,
     generations: mpsc::UnboundedReceiver<Option<Generation>>,
 ) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -1,7 +1,6 @@
 //! The events of single packets: a page of those that are kept, or of the next ones.
 
 use axum::{Json, extract::State};
-use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
 use super::{
     super::{
@@ -9,12 +8,13 @@ use super::{
         openapi::{ReadProblems, Restricted},
         shared::{Shared, View},
     },
+    newest::take,
     parameters::{AskedEvents, EventsQuery, Query},
     reads::{Read, note_once_an_hour},
 };
 use crate::{
     api::{Problem, ProblemKind},
-    daemon::{events::scrapes::Scrape, packet_events::Taken, request::Caller},
+    daemon::{events::scrapes::Scrape, request::Caller},
     report::{EventPage, EventQuery},
 };
 
@@ -39,38 +39,14 @@ pub(super) async fn events(
     Query(query): Query<EventsQuery>,
 ) -> Result<Json<EventPage>, Problem> {
     let AskedEvents {
-        query,
-        after,
-        wait,
-        limit,
-        why,
+        query, page, why
     } = query.read()?;
     let view = shared.view()?;
     check(&view, &query, why.is_some())?;
     record(&shared, caller, &query, why).await?;
-    let taken = match after {
-        None => shared.events.newest(&query, limit),
-        Some(after) => Taken {
-            next: after,
-            ..Taken::default()
-        },
-    };
-    let taken = if taken.events.is_empty() {
-        let mut subscription = shared.events.subscribe_after(taken.next);
-        let _place = if wait.is_zero() {
-            None
-        } else {
-            Some(place(&shared)?)
-        };
-        match timeout(wait, subscription.next(&query, limit)).await {
-            Ok(taken) => taken,
-            Err(_) => subscription.now(&query, limit),
-        }
-    } else {
-        taken
-    };
+    let taken = take(&shared, &shared.events, |event| query.matches(event), &page).await?;
     Ok(Json(EventPage {
-        events: taken.events.iter().map(|event| (**event).clone()).collect(),
+        events: taken.items.iter().map(|event| (**event).clone()).collect(),
         next: taken.next,
         missed: taken.missed,
         // They add to the events, and there are events without them.
@@ -124,14 +100,4 @@ async fn record(
         reason: why,
     };
     note_once_an_hour(shared, caller, read).await
-}
-
-/// A place among those who wait.
-fn place(shared: &Shared) -> Result<OwnedSemaphorePermit, Problem> {
-    shared.waiting_place().map_err(|_| {
-        Problem::busy(format!(
-            "{} clients wait for events already; ask without `wait`",
-            limits::WAITING
-        ))
-    })
 }

@@ -6,6 +6,7 @@ mod events;
 mod exemptions;
 mod forget;
 mod history;
+mod newest;
 mod operations;
 mod parameters;
 mod pauses;

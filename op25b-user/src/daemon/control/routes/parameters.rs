@@ -9,6 +9,7 @@ use op25b_common::{Reason, Tunnel};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::newest::Page;
 use super::super::limits::{LONGEST_WAIT, SUBSCRIBERS};
 use super::super::openapi::{Address, ReasonText, SEARCHED, SearchText};
 use crate::{
@@ -282,9 +283,7 @@ pub(super) struct EventsQuery {
 /// The same as it is understood.
 pub(super) struct AskedEvents {
     pub(super) query: EventQuery,
-    pub(super) after: Option<u64>,
-    pub(super) wait: Duration,
-    pub(super) limit: usize,
+    pub(super) page: Page,
     pub(super) why: Option<String>,
 }
 
@@ -441,21 +440,6 @@ impl EventsQuery {
         if let Some(why) = &self.why {
             limits::text("why", why, limits::PROSE).map_err(|invalid| bad_request(&invalid))?;
         }
-        let wait = match &self.wait {
-            None => Duration::ZERO,
-            Some(text) => {
-                let read = Reader::new(Timestamp::now(), &TimeZone::UTC).duration(text);
-                let wait = read.map_err(|error| Problem::bad_request(format!("`wait`: {error}")))?;
-                let wait = wait.unsigned_abs();
-                if wait > LONGEST_WAIT {
-                    return Err(Problem::bad_request(format!(
-                        "`wait` must be at most {}s",
-                        LONGEST_WAIT.as_secs()
-                    )));
-                }
-                wait
-            }
-        };
         let within = self.within.as_deref().map(prefix).transpose()?;
         Ok(AskedEvents {
             query: EventQuery {
@@ -463,12 +447,33 @@ impl EventsQuery {
                 within: within.map(|net| net.trunc()),
                 reason: self.reason.as_deref().map(shown).transpose()?,
             },
-            after: self.after,
-            wait,
-            limit: limit(self.limit)?,
+            page: page(self.after, self.wait.as_deref(), self.limit)?,
             why: self.why,
         })
     }
+}
+
+/// Which page of items is asked for.
+pub(super) fn page(after: Option<u64>, wait: Option<&str>, most: u32) -> Result<Page, Problem> {
+    let wait = match wait {
+        None => Duration::ZERO,
+        Some(text) => {
+            let read = Reader::new(Timestamp::now(), &TimeZone::UTC).duration(text);
+            let wait = read.map_err(|error| Problem::bad_request(format!("`wait`: {error}")))?;
+            wait.unsigned_abs()
+        }
+    };
+    if wait > LONGEST_WAIT {
+        return Err(Problem::bad_request(format!(
+            "`wait` must be at most {}s",
+            LONGEST_WAIT.as_secs()
+        )));
+    }
+    Ok(Page {
+        after,
+        wait,
+        limit: limit(most)?,
+    })
 }
 
 impl RatesQuery {

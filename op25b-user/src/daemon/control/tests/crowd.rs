@@ -19,7 +19,7 @@ use super::{
     },
     daemon, explain, open_fake, shared, view,
 };
-use crate::daemon::packet_events::Hub;
+use crate::daemon::newest::Hub;
 
 /// What is bound to happen, happens within this.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -36,12 +36,12 @@ use crate::{
     },
     daemon::{
         events::scrapes::Scrape,
-        packet_events::Hub,
+        newest::Hub,
         request::{Question, Request},
     },
     enforcer::Connection,
     policy::{ReachedDates, parse},
-    report::{DaemonReport, Enforcement, EventCount, ExemptionReport, HistoryReport, ReloadAnswer},
+    report::{DaemonReport, Enforcement, Event, EventCount, ExemptionReport, HistoryReport, ReloadAnswer},
     store::{
         Record, Records, StoreError,
         fake::{Fake, record},
@@ -74,7 +74,7 @@ const VIEWER: Credentials = Credentials {
 struct Fixture {
     router: Router,
     asked: mpsc::UnboundedReceiver<String>,
-    events: Hub,
+    events: Hub<Event>,
 }
 
 /// A response.
@@ -137,7 +137,7 @@ fn shared(
     open_reader: OpenReader,
     view: View,
     note: mpsc::UnboundedSender<String>,
-    events: Hub,
+    events: Hub<Event>,
 ) -> Shared {
     let (_, seen) = watch::channel(Some(Arc::new(view)));
     let (scrapes, mut asked) = mpsc::channel::<Scrape>(1);
