@@ -7,6 +7,10 @@ use serde::{Serialize, Serializer};
 /// A kind of document. Its number changes when a member is removed or changes its meaning, not when one is added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Schema {
+    /// An alert about an offender, as it is sent.
+    Alert,
+    /// Alerts about offenders.
+    Alerts,
     /// What `op25b check` finds.
     Check,
     /// A reload that was confirmed.
@@ -64,6 +68,8 @@ pub enum Schema {
 impl Schema {
     /// All kinds.
     pub const ALL: &[Self] = &[
+        Self::Alert,
+        Self::Alerts,
         Self::Check,
         Self::Confirm,
         Self::Diagnose,
@@ -96,6 +102,8 @@ impl Schema {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Alert => "op25b.alert/1",
+            Self::Alerts => "op25b.alerts/1",
             Self::Check => "op25b.check/1",
             Self::Confirm => "op25b.confirm/1",
             Self::Diagnose => "op25b.diagnose/1",

@@ -40,6 +40,9 @@ pub struct Forgotten {
     pub records: u64,
     /// How many rows were removed from the files that `op25b stop --detach` wrote.
     pub rows: u64,
+    /// How many alerts were removed from the memory of the daemon.
+    #[serde(default)]
+    pub alerts: u64,
     /// How many events of packets were removed from the memory of the daemon.
     #[serde(default)]
     pub events: u64,

@@ -2,7 +2,7 @@
 
 use std::{io::Write as _, process::ExitCode};
 
-use super::{EXIT_FAILED, EXIT_NO, problem, stderr::warn};
+use super::{problem, stderr::warn};
 use crate::{
     api::{Forgotten, Problem},
     counted::counted,
@@ -12,14 +12,13 @@ use crate::{
 pub(super) fn print(outcome: Result<Forgotten, Box<Problem>>) -> anyhow::Result<ExitCode> {
     let forgotten = match outcome {
         Ok(forgotten) => forgotten,
-        // A 5xx is a failure of the daemon, the kernel or the disk, not of the request.
-        Err(problem) if problem.status >= 500 => return problem::refuse(&problem, false, EXIT_FAILED),
-        Err(problem) => return problem::refuse(&problem, false, EXIT_NO),
+        Err(problem) => return problem::refused(&problem, false),
     };
     let Forgotten {
         records,
         rows,
         events,
+        alerts,
         history,
         sessions,
         notices,
@@ -30,6 +29,7 @@ pub(super) fn print(outcome: Result<Forgotten, Box<Problem>>) -> anyhow::Result<
     let from = [
         (records, "record", "the kernel"),
         (events, "event", "the memory of the daemon"),
+        (alerts, "alert", "the memory of the daemon"),
         (history, "row", "the history"),
         (sessions, "session", "the sessions"),
         (notices, "notice", "the record of notices"),

@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand.
 
 mod activity;
+mod alerts;
 mod check;
 mod completion;
 mod confirm;
@@ -11,16 +12,19 @@ mod directories;
 mod doctor;
 mod elsewhere;
 mod end_by;
+mod ending;
 mod events;
 mod exempt;
 mod explain;
 mod export;
 mod forgotten;
+mod host;
 mod import_file;
 mod json;
 pub mod logging;
 mod metrics;
 mod notices;
+mod pages;
 mod paths;
 mod pause;
 pub mod pipe;
@@ -37,6 +41,7 @@ mod stderr;
 mod stop;
 mod subscribers;
 mod table;
+mod tls;
 mod top;
 
 pub use self::{
@@ -99,6 +104,7 @@ pub enum Command {
     Stop(stop::Args),
     Status(status::Args),
     Subscribers(subscribers::Args),
+    Alerts(alerts::Args),
     Events(events::Args),
     Top(top::Args),
     Report(report::Args),
@@ -167,6 +173,7 @@ impl Command {
             Self::Stop(args) => stop::run(args),
             Self::Status(args) => status::run(args),
             Self::Subscribers(args) => subscribers::run(args),
+            Self::Alerts(args) => alerts::run(args),
             Self::Events(args) => events::run(args),
             Self::Top(args) => top::run(args),
             Self::Report(args) => report::run(args),

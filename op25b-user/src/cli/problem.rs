@@ -21,8 +21,7 @@ pub(super) fn refuse(problem: &Problem, is_json: bool, code: u8) -> anyhow::Resu
     Ok(code.into())
 }
 
-/// The same of a request with rows, whose mistakes are each named with the place of their row. The exit code distinguishes a wrong
-/// request from a failure of the daemon or its disk, which is a 5xx.
+/// The same of a request with rows, whose mistakes are each named with the place of their row.
 pub(super) fn refuse_rows(
     problem: &Problem,
     is_json: bool,
@@ -33,6 +32,11 @@ pub(super) fn refuse_rows(
             stderr::line(format_args!("{}: {}", place(row), row.detail));
         }
     }
+    refused(problem, is_json)
+}
+
+/// The same; the exit code distinguishes a wrong request from a failure of the daemon, the kernel or the disk, which is a 5xx.
+pub(super) fn refused(problem: &Problem, is_json: bool) -> anyhow::Result<ExitCode> {
     let code = if problem.status >= 500 {
         EXIT_FAILED
     } else {

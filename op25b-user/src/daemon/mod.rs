@@ -3,6 +3,7 @@
 //! It takes over what is pinned, reloads the policy, changes exemptions and keeps the program's clock right. The kernel
 //! enforces without it: when the daemon ends, however that happens, the filter goes on with the last good policy.
 
+mod alerts;
 mod announce;
 mod answers;
 pub(crate) mod client;

@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 use super::{
     announce::Announced,
     clock::{self, Clock},
-    control::{self, Control, OpenReader},
+    control::{self, Control, Newest, OpenReader},
     dates::{Dates, Moment},
     events::{
         questions::Questions,
@@ -136,13 +136,13 @@ impl Daemon {
         let open_reader: OpenReader = Arc::new(move || store.reader());
         let (metrics, scrapes) = Scrapes::new();
         let (ask, questions) = Questions::new();
-        let packet_events = PacketEvents::default();
+        let (packet_events, history) = (PacketEvents::default(), HistoryThread::default());
         let control = Control::listen(
             &options.runtime_dir,
             open_reader,
             ask,
             metrics.clone(),
-            packet_events.hub(),
+            Newest::new(packet_events.hub(), history.alerts()),
             takeover.faults(),
         )?;
         let interface_events = InterfaceEvents::listen()?;
@@ -189,7 +189,7 @@ impl Daemon {
             packet_events,
             clock,
             framing: FramingWatch::default(),
-            history: HistoryThread::default(),
+            history,
             metrics_server: MetricsServer::default(),
             is_pausing: false,
             operations: Operations::new(write_operation, enforcer.faults().clone()),

@@ -34,11 +34,12 @@ pub use self::{
     diagnostics::{Code, Diagnostic, Location, Report, Severity},
     diff::{Delta, Diff, Item, Items},
     model::{
-        Action, Block, DecidingPhase, EnforceFrom, EventDestination, EventExemptions, Events, Exemption,
-        ExemptionLimits, FileNumber, Flow, Handling, History, Inbound, Interface, List, Match, MetricsServer,
-        MetricsTls, Mpls, Nat64, Nat64Prefix, NotNat64, Origin, Pause, PauseEnd, Pauses, Phase, Policy, Pool,
-        PoolMode, Position, Positions, Prefix, Privacy, Prohibit, ReachedDate, ReachedDates, Relay, Role,
-        Rule, RuleDescription, Subscribers, Tunnel, Wait, Word, XdpMode, exemption_id,
+        Action, Alerts, Block, DecidingPhase, EnforceFrom, EventDestination, EventExemptions, Events,
+        Exemption, ExemptionLimits, FileNumber, Flow, Handling, History, Inbound, Interface, List, Match,
+        MetricsServer, MetricsTls, Mpls, Nat64, Nat64Prefix, NotNat64, Origin, Pause, PauseEnd, Pauses,
+        Phase, Policy, Pool, PoolMode, Position, Positions, Prefix, Privacy, Prohibit, ReachedDate,
+        ReachedDates, Relay, Role, Rule, RuleDescription, Subscribers, Tunnel, Wait, Word, XdpMode,
+        exemption_id,
     },
     parse::{
         KEYS, ListError, ListFiles, Loaded, NoLists, parse, parse_at, parse_bytes, parse_prefix,

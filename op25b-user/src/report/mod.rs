@@ -1,6 +1,7 @@
 //! Reports for people and scripts: status, subscribers, exemptions and metrics, from the state of the other modules.
 
 pub(crate) mod activity;
+mod alert;
 mod daemon;
 mod diagnosis;
 pub(crate) mod doctor;
@@ -12,6 +13,7 @@ pub(crate) mod here;
 mod impact;
 mod index;
 mod metrics;
+mod net_text;
 mod not_in_force;
 mod paused;
 mod pool_addresses;
@@ -20,6 +22,8 @@ pub(crate) mod rollout;
 mod status;
 mod subscribers;
 
+pub(crate) use alert::AlertQuery;
+pub use alert::{Alert, AlertLimits, AlertPage, Beyond};
 pub(crate) use daemon::WENT_BACK;
 pub use daemon::{DaemonReport, ExemptionReport, HistoryReport, LastReload};
 pub(crate) use diagnosis::{

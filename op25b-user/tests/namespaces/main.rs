@@ -1,6 +1,7 @@
 //! What op25b does on a router: the real program in a real kernel, with real packets and mail, in network namespaces.
 #![allow(clippy::unwrap_used, reason = "in a test, a failed helper is a failed test")]
 
+mod alerts;
 mod brake;
 mod completion;
 mod control;

@@ -55,11 +55,12 @@ fn the_service_manager_hears_of_readiness_reloads_life_and_the_end() {
 }
 
 /// The units that are shipped.
-const UNITS: [&str; 4] = [
+const UNITS: [&str; 5] = [
     "op25b.service",
     "op25b-metrics.service",
     "op25b-metrics.timer",
     "op25b-events@.service",
+    "op25b-alerts@.service",
 ];
 
 /// The text of a unit.
@@ -118,6 +119,7 @@ fn the_units_expose_their_services_to_little() {
         ("op25b.service", "25"),
         ("op25b-metrics.service", "25"),
         ("op25b-events@.service", "15"),
+        ("op25b-alerts@.service", "15"),
     ] {
         let mut analyze = Command::new("systemd-analyze");
         let threshold = format!("--threshold={most}");

@@ -61,6 +61,7 @@ fn policy(pools: Vec<Vec<IpNet>>, exempt: impl IntoIterator<Item = IpNet>, relay
         subscribers: Subscribers::default(),
         history: None,
         events: None,
+        alerts: None,
         pools: pools.into_iter().enumerate().map(pool).collect(),
         relays: relays.into_iter().enumerate().map(relay).collect(),
         nat64: policy::Nat64::default(),

@@ -14,10 +14,11 @@ use op25b_host::{paths, process};
 use super::{Release, changelog, files};
 
 /// Files of the workspace, and where they are installed: a directory, or a path.
-const FILES: [(&str, &str); 21] = [
+const FILES: [(&str, &str); 22] = [
     ("deploy/op25b.service", "usr/lib/systemd/system/"),
     ("deploy/op25b-metrics.service", "usr/lib/systemd/system/"),
     ("deploy/op25b-metrics.timer", "usr/lib/systemd/system/"),
+    ("deploy/op25b-alerts@.service", "usr/lib/systemd/system/"),
     ("deploy/op25b-events@.service", "usr/lib/systemd/system/"),
     ("deploy/op25b-up@.service", "usr/lib/systemd/system/"),
     ("deploy/op25b.sysusers", "usr/lib/sysusers.d/op25b.conf"),

@@ -70,11 +70,16 @@ pub struct TestProgram {
 }
 
 /// The programs that the tests run and that need nothing else.
-const PROGRAMS: [TestProgram; 2] = [
+const PROGRAMS: [TestProgram; 3] = [
     TestProgram {
         name: "nft",
         package: "nftables",
         why: "the tests load policies/small-isp.nft",
+    },
+    TestProgram {
+        name: "python3",
+        package: "python3",
+        why: "the receiver of webhooks that verifies their signatures",
     },
     TestProgram {
         name: "tmux",

@@ -11,16 +11,14 @@ use jiff::tz::TimeZone;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::time::sleep;
 
-use super::{
-    Args,
-    ending::ended,
-    pages::{Answer, Pages},
-    refuse, text,
-};
+use super::{Args, MOST, text};
 use crate::{
     cli::{
         daemon::block_on,
-        json, stderr,
+        ending::ended,
+        json,
+        pages::{Answer, Pages},
+        problem, stderr,
         table::{self, Growing},
     },
     daemon::client::{Client, EventFilter},
@@ -70,7 +68,7 @@ async fn print_all(
     counts: &mut Vec<EventCount>,
 ) -> anyhow::Result<ExitCode> {
     let client = Client::new(&printer.args.paths.runtime_dir);
-    let mut pages = Pages::after(&client, filter, first.next);
+    let mut pages = Pages::after(first.next, MOST, async |asked| client.events(filter, asked).await);
     printer.print(&first)?;
     loop {
         match pages.next().await? {
@@ -79,9 +77,9 @@ async fn print_all(
                     counts.clone_from(&page.counts);
                 }
                 printer.print(&page)?;
-                pages.pass(&page);
+                pages.pass(page.next);
             }
-            Answer::Refused(problem) => return refuse(&problem, printer.args.json),
+            Answer::Refused(problem) => return problem::refused(&problem, printer.args.json),
         }
     }
 }

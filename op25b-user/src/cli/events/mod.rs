@@ -1,9 +1,7 @@
 //! `op25b events`: show single packets as the program shows them, follow them, and forward them to a collector.
 
-mod ending;
 mod follow;
 mod forward;
-mod pages;
 pub(super) mod text;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -13,17 +11,21 @@ use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use op25b_common::Reason;
 
-use self::forward::{Destination, TlsFiles};
+use self::forward::Destination;
 use super::{
-    EXIT_FAILED, EXIT_NO,
     daemon::{Response, ask},
     json,
     paths::Paths,
     problem, stderr,
     subscribers::prefix,
     table::{self, TableOptions},
+    tls::TlsFiles,
 };
-use crate::{api::Problem, daemon::client::EventFilter, report::shown_reason, schema::Schema};
+use crate::{
+    daemon::client::{Asked, EventFilter},
+    report::shown_reason,
+    schema::Schema,
+};
 
 /// The heading of the options of `--to`.
 const FORWARDING: &str = "Forwarding";
@@ -118,11 +120,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return forward::forward(args, to, &filter);
     }
     let first = ask(&args.paths, async |client| {
-        client.events(&filter, None, None, args.limit).await
+        client.events(&filter, Asked::newest(args.limit)).await
     })?;
     let page = match first {
         Response::Done(page) => page,
-        Response::Refused(problem) => return refuse(&problem, args.json),
+        Response::Refused(problem) => return problem::refused(&problem, args.json),
         Response::NoDaemon => anyhow::bail!("no daemon runs, which keeps the events"),
     };
     if args.follow {
@@ -141,17 +143,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says why the daemon refuses. A 5xx is its failure, not one of the request.
-fn refuse(problem: &Problem, is_json: bool) -> anyhow::Result<ExitCode> {
-    let code = if problem.status >= 500 {
-        EXIT_FAILED
-    } else {
-        EXIT_NO
-    };
-    problem::refuse(problem, is_json, code)
-}
-
-fn limit(text: &str) -> Result<usize, String> {
+pub(super) fn limit(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| (1..=MOST).contains(number));
     number.ok_or_else(|| format!("write a number from 1 to {MOST}"))
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     api::ProblemKind,
-    daemon::client::{Client, ClientError, EventFilter},
+    daemon::client::{Asked, Client, ClientError, EventFilter},
     report::{Event, RateQuery, Rates, Status, SubscriberRate, SubscriberRates},
 };
 
@@ -91,7 +91,7 @@ async fn events(client: &Client, look: &Look) -> Result<Option<Result<Vec<Event>
         reason: None,
         why: look.reason.clone(),
     };
-    match client.events(&filter, None, None, EVENTS).await {
+    match client.events(&filter, Asked::newest(EVENTS)).await {
         Ok(page) => Ok(Some(Ok(page.events))),
         // The policy has none.
         Err(ClientError::Refused(problem)) if problem.is(ProblemKind::Conflict) => Ok(None),

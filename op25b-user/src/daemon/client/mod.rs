@@ -2,9 +2,11 @@
 
 mod body;
 mod call;
+mod newest;
 mod requests;
 
 pub(crate) use self::{
     call::ClientError,
-    requests::{Client, EventFilter, HistoryFilter, Listing, MOST_SUBSCRIBERS, Reload, SessionFilter},
+    newest::{AlertFilter, Asked, EventFilter},
+    requests::{Client, HistoryFilter, Listing, MOST_SUBSCRIBERS, Reload, SessionFilter},
 };

@@ -4,9 +4,7 @@ use std::{fmt::Display, fs::File, path::PathBuf, sync::Arc};
 
 use form_urlencoded::Serializer;
 use hyper::{Method, StatusCode};
-use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
-use op25b_common::Reason;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
@@ -22,8 +20,7 @@ use crate::{
     },
     enforcer::Connection,
     report::{
-        Confirmed, EventPage, RateQuery, Rates, ReloadAnswer, Status, SubscriberQuery, SubscriberRates,
-        Subscribers,
+        Confirmed, RateQuery, Rates, ReloadAnswer, Status, SubscriberQuery, SubscriberRates, Subscribers,
     },
     store::Operation,
 };
@@ -42,7 +39,7 @@ fn joined(items: &[impl ToString]) -> String {
 /// A client of the daemon in a runtime directory.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
-    runtime_dir: PathBuf,
+    pub(super) runtime_dir: PathBuf,
 }
 
 /// The filters of a list; a field without a value matches all.
@@ -77,19 +74,6 @@ pub(crate) struct HistoryFilter {
     pub(crate) customer: Option<String>,
     /// That of exemptions that this import added.
     pub(crate) batch: Option<String>,
-}
-
-/// The filters of events; a field without a value matches all.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct EventFilter {
-    /// Those of this pool.
-    pub(crate) pool: Option<String>,
-    /// Those of subscribers in this prefix.
-    pub(crate) within: Option<IpNet>,
-    /// Those with this reason.
-    pub(crate) reason: Option<Reason>,
-    /// Why they are read.
-    pub(crate) why: Option<String>,
 }
 
 /// The filters of sessions; a field without a value matches all.
@@ -153,36 +137,6 @@ impl Client {
             .map(|(name, value)| (*name, value.as_str()))
             .collect();
         Call::get(with_query("/v1/subscribers", &parameters))
-            .send(&self.runtime_dir)
-            .await
-    }
-
-    /// Events of packets: the newest that match or, after a number, the next ones, for which the daemon waits as long as this.
-    pub(crate) async fn events(
-        &self,
-        filter: &EventFilter,
-        after: Option<u64>,
-        wait: Option<SignedDuration>,
-        limit: usize,
-    ) -> Result<EventPage, ClientError> {
-        let EventFilter {
-            pool,
-            within,
-            reason,
-            why,
-        } = filter;
-        let mut query = vec![("limit", limit.to_string())];
-        query.extend(wait.map(|wait| ("wait", duration_text(wait))));
-        query.extend(after.map(|after| ("after", after.to_string())));
-        query.extend(pool.clone().map(|pool| ("pool", pool)));
-        query.extend(within.map(|within| ("in", within.to_string())));
-        query.extend(reason.map(|reason| ("reason", reason.name().to_owned())));
-        query.extend(why.clone().map(|why| ("why", why)));
-        let query: Vec<_> = query
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect();
-        Call::get(with_query("/v1/events", &query))
             .send(&self.runtime_dir)
             .await
     }
@@ -558,7 +512,7 @@ fn of(id: &str, below: &str) -> String {
     )
 }
 
-fn with_query(path: &str, query: &[(&str, &str)]) -> String {
+pub(super) fn with_query(path: &str, query: &[(&str, &str)]) -> String {
     let query = Serializer::new(String::new()).extend_pairs(query).finish();
     if query.is_empty() {
         path.to_owned()

@@ -39,7 +39,7 @@ pub(super) const STATUS: Duration = Duration::from_secs(1);
 /// The most subscribers of an answer.
 pub(super) const SUBSCRIBERS: usize = 10_000;
 
-/// Simultaneous clients that wait for events of packets.
+/// Simultaneous clients that wait for events of packets or for alerts.
 pub(super) const WAITING: usize = 32;
 /// How long one may wait for them. A client gives up an answer after 30 s.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(25);

@@ -29,7 +29,11 @@ use tokio::{
     task::JoinHandle,
 };
 
-pub(super) use self::{limits::THREADS, reads::OpenReader, shared::View};
+pub(super) use self::{
+    limits::THREADS,
+    reads::OpenReader,
+    shared::{Newest, View},
+};
 use self::{listening::Listening, server::Listener, shared::Shared};
 pub(crate) use self::{
     roles::GROUP,
@@ -37,10 +41,9 @@ pub(crate) use self::{
 };
 use super::{
     events::scrapes::Scrape,
-    newest::Hub,
     request::{Question, Request},
 };
-use crate::{fault::Faults, report::Event};
+use crate::fault::Faults;
 
 /// How long a daemon may take to report its status.
 pub(crate) const PROMPT: Duration = Duration::from_secs(2);
@@ -60,14 +63,14 @@ impl Control {
         open_reader: OpenReader,
         questions: mpsc::Sender<Question>,
         scrapes: mpsc::Sender<Scrape>,
-        events: Hub<Event>,
+        newest: Newest,
         faults: &Faults,
     ) -> anyhow::Result<Self> {
         let (sender, requests) = mpsc::channel(limits::QUEUE);
         let (view, seen) = watch::channel(None);
         let (mut listening, listeners) = Listening::new(runtime_dir);
         listening.begin(faults)?;
-        let shared = Shared::new(sender, questions, seen, open_reader, scrapes, events);
+        let shared = Shared::new(sender, questions, seen, open_reader, scrapes, newest);
         Ok(Self {
             requests,
             view,

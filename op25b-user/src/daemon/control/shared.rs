@@ -23,7 +23,7 @@ use crate::{
         request::{Question, Request},
     },
     policy::{Policy, ReachedDates},
-    report::{ComparedFile, DaemonReport, Event, KnownInterface, exemptions::FileExemptions},
+    report::{Alert, ComparedFile, DaemonReport, Event, KnownInterface, exemptions::FileExemptions},
     store::Operation,
 };
 
@@ -41,6 +41,15 @@ pub(in crate::daemon) struct View {
     pub(in crate::daemon) policy: Arc<Policy>,
 }
 
+/// The newest of what clients wait for.
+#[derive(Clone, Default)]
+pub(in crate::daemon) struct Newest {
+    /// Events of packets.
+    pub(in crate::daemon) events: Hub<Event>,
+    /// Alerts about subscribers.
+    pub(in crate::daemon) alerts: Hub<Alert>,
+}
+
 /// What the routes share.
 #[derive(Clone)]
 pub(super) struct Shared {
@@ -52,15 +61,20 @@ pub(super) struct Shared {
     /// The policy file as it was compared with what is enforced last.
     pub(super) compared_file: ComparedFile,
     pub(super) names: Names,
-    /// The newest events of packets.
-    pub(super) events: Hub<Event>,
+    pub(super) newest: Newest,
     pub(super) followers: Followers,
-    /// Places for those who wait for events.
+    /// Places for those who wait for events or alerts.
     waiting: Arc<Semaphore>,
     /// The readings that rates are measured with.
     pub(super) readings: SharedReadings,
     /// One import at a time: each may take much memory.
     imports: Arc<Semaphore>,
+}
+
+impl Newest {
+    pub(in crate::daemon) fn new(events: Hub<Event>, alerts: Hub<Alert>) -> Self {
+        Self { events, alerts }
+    }
 }
 
 impl Shared {
@@ -70,7 +84,7 @@ impl Shared {
         view: watch::Receiver<Option<Arc<View>>>,
         open_reader: OpenReader,
         scrapes: mpsc::Sender<Scrape>,
-        events: Hub<Event>,
+        newest: Newest,
     ) -> Self {
         Self {
             requests: Queue(requests),
@@ -80,7 +94,7 @@ impl Shared {
             readers: Readers::new(open_reader),
             compared_file: ComparedFile::default(),
             names: Names::default(),
-            events,
+            newest,
             followers: Followers::default(),
             waiting: Arc::new(Semaphore::new(limits::WAITING)),
             readings: SharedReadings::default(),
@@ -96,7 +110,7 @@ impl Shared {
         }
     }
 
-    /// A place among those who wait for events, if one is free.
+    /// A place among those who wait for events or alerts, if one is free.
     pub(super) fn waiting_place(&self) -> Result<OwnedSemaphorePermit, TryAcquireError> {
         Arc::clone(&self.waiting).try_acquire_owned()
     }
@@ -149,6 +163,18 @@ impl View {
         let mut report = self.report.clone();
         report.ask_kernel(&self.interfaces, &self.pins);
         report
+    }
+
+    /// Refuses a pool that the policy does not have.
+    pub(super) fn check_pool(&self, pool: &str) -> Result<(), Problem> {
+        let names: Vec<_> = self.policy.pools.iter().map(|pool| pool.name.as_str()).collect();
+        if names.contains(&pool) {
+            return Ok(());
+        }
+        Err(Problem::invalid(format!(
+            "the policy has no pool {pool:?}; its pools are {}",
+            names.join(", ")
+        )))
     }
 
     /// The exemptions of the policy file and its lists.

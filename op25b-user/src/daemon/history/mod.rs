@@ -1,8 +1,10 @@
-//! The history of what subscribers do: a thread reads the records of the filter and writes buckets to the state directory.
+//! The history of what subscribers do: a thread reads the records of the filter and writes buckets to the state directory. What it reads
+//! is examined for alerts as well.
 //!
 //! The daemon never waits for it, and the filter needs none of it.
 
 mod bucket;
+mod pools;
 mod progress;
 mod recent;
 mod recorder;
@@ -31,12 +33,13 @@ use self::{
     recorder::{Command, Forgotten, Recorder, kept_for},
     writer::Writer,
 };
+use super::{alerts::Examiner, newest::Hub};
 use crate::{
     byte_size::ByteSize,
     enforcer::{Enforcer, LiveRecords},
     fault::Faults,
     policy::{History, Policy, Privacy},
-    report::HistoryReport,
+    report::{Alert, HistoryReport},
     store::activity::Forget,
 };
 
@@ -52,6 +55,7 @@ pub(super) struct HistoryThread {
     told: Option<History>,
     /// How long it was told to keep it.
     privacy: Privacy,
+    alerts: Hub<Alert>,
 }
 
 struct Running {
@@ -68,6 +72,7 @@ impl HistoryThread {
             state_dir.to_owned(),
             enforcer.live_records(),
             self.progress.clone(),
+            Examiner::new(self.alerts.clone()),
             (policy.history, policy.privacy),
         ) {
             Ok(running) => self.thread = Some(running),
@@ -80,6 +85,10 @@ impl HistoryThread {
     pub(super) fn tick(&mut self, enforcer: &Enforcer) {
         self.progress.follow(enforcer.policy());
         let (history, privacy) = (enforcer.policy().history, enforcer.policy().privacy);
+        self.alerts.keep_for(privacy.shortest());
+        if enforcer.policy().alerts.is_none() {
+            self.alerts.forget(|_| true);
+        }
         if (self.told, self.privacy) != (history, privacy) {
             (self.told, self.privacy) = (history, privacy);
             self.tell(Command::Keep(history, privacy));
@@ -93,6 +102,11 @@ impl HistoryThread {
                 .note_trouble(Some("its thread has ended".to_owned()));
         }
         self.report_faults(enforcer.faults());
+    }
+
+    /// The newest alerts.
+    pub(super) fn alerts(&self) -> Hub<Alert> {
+        self.alerts.clone()
     }
 
     fn report_faults(&self, faults: &Faults) {
@@ -165,12 +179,13 @@ fn start(
     state_dir: PathBuf,
     live: LiveRecords,
     progress: Progress,
+    alerts: Examiner,
     kept: (Option<History>, Privacy),
 ) -> anyhow::Result<Running> {
     const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
     let boot = fs::read_to_string(BOOT_ID).with_context(|| format!("cannot read {BOOT_ID}"))?;
     let writer = Writer::new(state_dir, boot.trim().to_owned(), progress.clone());
-    let recorder = Recorder::new(live, writer, progress, kept)?;
+    let recorder = Recorder::new(live, writer, progress, alerts, kept)?;
     let (commands, told) = channel();
     let handle = thread::Builder::new()
         .name("history".to_owned())

@@ -1,14 +1,11 @@
 //! The subscribers of whom packets were blocked a short time ago, counted by pool.
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    sync::Arc,
-};
+use std::collections::{HashMap, hash_map::Entry};
 
 use ipnet::IpNet;
 use op25b_common::values::Subscriber;
 
-use crate::{policy::Policy, report::Index};
+use crate::report::Index;
 
 /// How far back, in seconds.
 const SPAN: u32 = 300;
@@ -19,7 +16,6 @@ const MOST: usize = 1 << 18;
 #[derive(Default)]
 pub(super) struct Recent {
     seen: HashMap<IpNet, Seen>,
-    pools: Option<(Arc<Policy>, Index)>,
 }
 
 /// What was read of a subscriber. Times are as the kernel notes them.
@@ -49,21 +45,12 @@ impl Recent {
         }
     }
 
-    /// How many there are of each pool of a policy.
-    pub(super) fn by_pool(&mut self, policy: &Arc<Policy>, now: u32) -> Vec<u64> {
+    /// How many there are of each of so many pools.
+    pub(super) fn by_pool(&mut self, pools: &Index, count: usize, now: u32) -> Vec<u64> {
         self.seen.retain(|_, seen| now <= seen.last.saturating_add(SPAN));
-        let is_known = (self.pools.as_ref()).is_some_and(|(known, _)| Arc::ptr_eq(known, policy));
-        if !is_known {
-            let pools = policy.pools.iter().enumerate();
-            let prefixes =
-                pools.flat_map(|(number, pool)| pool.prefixes.iter().map(move |prefix| (prefix.net, number)));
-            self.pools = Some((Arc::clone(policy), Index::new(prefixes)));
-        }
-        let mut counts = vec![0; policy.pools.len()];
-        if let Some((_, index)) = &self.pools {
-            let pools = (self.seen.keys()).filter_map(|subscriber| index.longest(subscriber.addr()));
-            pools.for_each(|pool| counts[pool] += 1);
-        }
+        let mut counts = vec![0; count];
+        let of = (self.seen.keys()).filter_map(|subscriber| pools.longest(subscriber.addr()));
+        of.for_each(|pool| counts[pool] += 1);
         counts
     }
 
@@ -75,7 +62,9 @@ impl Recent {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::Arc;
+
+    use super::{super::pools::Pools, *};
     use crate::policy::parse;
 
     fn record(blocked: u32, monitored: u32, last: u32) -> Subscriber {
@@ -95,6 +84,8 @@ mod tests {
              - { name: inner, prefixes: [198.51.101.0/24] }\n",
         );
         let policy = Arc::new(policy.unwrap().policy);
+        let mut pools = Pools::default();
+        let pools = pools.of(&policy);
         let net = |text: &str| text.parse::<IpNet>().unwrap();
         let mut recent = Recent::default();
         for (subscriber, record) in [
@@ -107,12 +98,12 @@ mod tests {
         ] {
             recent.note(net(subscriber), &record);
         }
-        assert_eq!(recent.by_pool(&policy, 1300), [2, 2]);
+        assert_eq!(recent.by_pool(pools, 2, 1300), [2, 2]);
         // A packet that is only monitored prolongs nothing; one that is blocked does.
         recent.note(net("198.51.100.1/32"), &record(1, 5, 1250));
         recent.note(net("198.51.101.1/32"), &record(2, 0, 1250));
-        assert_eq!(recent.by_pool(&policy, 1301), [0, 2]);
+        assert_eq!(recent.by_pool(pools, 2, 1301), [0, 2]);
         recent.clear();
-        assert_eq!(recent.by_pool(&policy, 1301), [0, 0]);
+        assert_eq!(recent.by_pool(pools, 2, 1301), [0, 0]);
     }
 }

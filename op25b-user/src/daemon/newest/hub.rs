@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use super::{
@@ -85,8 +85,15 @@ impl<T: Numbered> Hub<T> {
         self.kept().remove(which)
     }
 
+    /// Removes those that are older than this; without a time none.
+    pub(in crate::daemon) fn keep_for(&self, kept: Option<SignedDuration>) {
+        if let Some(oldest) = kept.and_then(|kept| Timestamp::now().checked_sub(kept).ok()) {
+            self.expire(oldest);
+        }
+    }
+
     /// Removes those from before an instant.
-    pub(in crate::daemon) fn expire(&self, before: Timestamp) {
+    pub(super) fn expire(&self, before: Timestamp) {
         self.kept().expire(before);
     }
 

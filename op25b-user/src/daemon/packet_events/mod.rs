@@ -106,9 +106,6 @@ impl PacketEvents {
 
     /// Forgets what is older than the policy has it.
     pub(super) fn tick(&self, policy: &Policy) {
-        let kept = policy.privacy.shortest();
-        if let Some(oldest) = kept.and_then(|kept| Timestamp::now().checked_sub(kept).ok()) {
-            self.hub.expire(oldest);
-        }
+        self.hub.keep_for(policy.privacy.shortest());
     }
 }

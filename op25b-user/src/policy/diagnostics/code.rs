@@ -92,6 +92,8 @@ codes! {
     Error BadListener = "bad-listener",
     /// Metrics at an address that other machines reach, without a limit to whom they are served.
     Error MetricsForAll = "metrics-for-all",
+    /// Not a threshold of alerts.
+    Error BadThreshold = "bad-threshold",
     /// A name that no pool has.
     Error UnknownPool = "unknown-pool",
     /// More ports than the program can block.

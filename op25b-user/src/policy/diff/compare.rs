@@ -22,6 +22,7 @@ impl Diff {
             subscribers,
             history,
             events,
+            alerts,
             pools,
             relays,
             nat64,
@@ -39,6 +40,7 @@ impl Diff {
             subscribers: changes(slice::from_ref(&old.subscribers), slice::from_ref(subscribers)),
             history: changes(slice::from_ref(&old.history), slice::from_ref(history)),
             events: changes(slice::from_ref(&old.events), slice::from_ref(events)),
+            alerts: changes(slice::from_ref(&old.alerts), slice::from_ref(alerts)),
             pools: changes(&old.pools, pools),
             relays: changes(&old.relays, relays),
             nat64: changes(old.nat64.prefixes(), nat64.prefixes()),
@@ -169,6 +171,20 @@ exemptions:
         assert!(
             difference.contains("~ subscribers: remember flats, homes -> true\n"),
             "{difference}"
+        );
+    }
+
+    #[test]
+    fn alerts_are_compared_by_their_thresholds() {
+        let on = format!("{BASE}alerts: {{ syns_per_minute: 600 }}\n");
+        assert_eq!(
+            diff(BASE, &on).to_string(),
+            "alerts: 1 changed\n  ~ alerts: about nobody -> offenders; syns_per_minute 600; destinations any number\n"
+        );
+        let more = format!("{BASE}alerts: {{ syns_per_minute: 300, destinations: 100 }}\n");
+        assert_eq!(
+            diff(&on, &more).to_string(),
+            "alerts: 1 changed\n  ~ alerts: syns_per_minute 600 -> 300; destinations any number -> 100\n"
         );
     }
 

@@ -26,6 +26,9 @@ pub struct Diff {
     /// Changes of `events`, which is one item.
     #[serde(default)]
     pub events: Delta,
+    /// Changes of `alerts`, which is one item.
+    #[serde(default)]
+    pub alerts: Delta,
     /// Changes of `pools`, by name.
     pub pools: Delta,
     /// Changes of `relays`, by name.
@@ -89,13 +92,14 @@ impl Diff {
         self.lists().into_iter().map(|(_, changes)| changes.count()).sum()
     }
 
-    fn lists(&self) -> [(&'static str, &Delta); 12] {
+    fn lists(&self) -> [(&'static str, &Delta); 13] {
         let Self {
             interfaces,
             block,
             subscribers,
             history,
             events,
+            alerts,
             pools,
             relays,
             nat64,
@@ -110,6 +114,7 @@ impl Diff {
             ("subscribers", subscribers),
             ("history", history),
             ("events", events),
+            ("alerts", alerts),
             ("pools", pools),
             ("relays", relays),
             ("nat64", nat64),

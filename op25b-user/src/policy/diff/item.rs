@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use crate::{
     exemption::Terms,
     policy::model::{
-        Block, EnforceFrom, Events, Exemption, ExemptionLimits, History, Interface, MetricsServer,
+        Alerts, Block, EnforceFrom, Events, Exemption, ExemptionLimits, History, Interface, MetricsServer,
         MetricsTls, Nat64Prefix, Phase, Pool, Prefix, Privacy, Prohibit, Relay, Remember, Subscribers,
     },
 };
@@ -283,6 +283,35 @@ impl DiffItem for Option<Events> {
             ("shown", one(&true)),
             ("destination", one(destination)),
             ("exempt", one(exempt)),
+        ]
+    }
+}
+
+impl DiffItem for Option<Alerts> {
+    type Key<'a> = ();
+
+    fn key(&self) {}
+
+    fn label(&self) -> String {
+        "alerts".into()
+    }
+
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        let Some(Alerts {
+            syns_per_minute,
+            destinations,
+        }) = self
+        else {
+            return vec![("about", one(&"nobody"))];
+        };
+        let beyond = |threshold: &Option<u32>| match threshold {
+            Some(threshold) => one(threshold),
+            None => one(&"any number"),
+        };
+        vec![
+            ("about", one(&"offenders")),
+            ("syns_per_minute", beyond(syns_per_minute)),
+            ("destinations", beyond(destinations)),
         ]
     }
 }

@@ -1,5 +1,6 @@
 //! The types of a policy; parsing checks everything, so that a policy is valid.
 
+mod alerts;
 mod events;
 mod exemption;
 mod history;
@@ -17,6 +18,7 @@ mod word;
 
 pub(crate) use self::exemption::Precedence;
 pub use self::{
+    alerts::Alerts,
     events::Events,
     exemption::{Exemption, Origin, Positions, exemption_id},
     history::History,

@@ -9,6 +9,7 @@ use std::{
 use op25b_common::values::{ALWAYS_PAST, NEVER, UnixSeconds};
 
 use super::{
+    alerts::Alerts,
     events::Events,
     exemption::Exemption,
     history::History,
@@ -36,6 +37,8 @@ pub struct Policy {
     pub history: Option<History>,
     /// Which packets are shown as events; `None` for none.
     pub events: Option<Events>,
+    /// From what on a subscriber is an offender; `None` if there are no alerts.
+    pub alerts: Option<Alerts>,
     /// The prefixes whose addresses are dynamic.
     pub pools: Vec<Pool>,
     /// The mail servers that everyone may reach.

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
-    block,
+    alerts, block,
     context::Context,
     events, history, interface, limits,
     lists::{ListFiles, ListTexts, Loading, Members, Named},
@@ -20,8 +20,8 @@ use super::{
 use crate::policy::{
     diagnostics::{Code, Diagnostic, Report, Span, lint},
     model::{
-        Block, Events, Exemption, ExemptionLimits, History, Interface, MetricsServer, Nat64, Nat64Prefix,
-        Policy, Pool, Privacy, Relay, Role,
+        Alerts, Block, Events, Exemption, ExemptionLimits, History, Interface, MetricsServer, Nat64,
+        Nat64Prefix, Policy, Pool, Privacy, Relay, Role,
     },
 };
 
@@ -32,6 +32,7 @@ pub(super) const KEYS: &[&str] = &[
     "subscribers",
     "history",
     "events",
+    "alerts",
     "pools",
     "relays",
     "nat64",
@@ -53,6 +54,7 @@ const WHOLE: &[&str] = &[
     "privacy",
     "history",
     "events",
+    "alerts",
     EXEMPTIONS_FROM,
     "exemption_max_age",
     "exemption_widest",
@@ -116,6 +118,7 @@ struct Document<'t> {
     subscribers: subscribers::Written<'t>,
     history: Option<History>,
     events: Option<Events>,
+    alerts: Option<Alerts>,
     pools: Vec<Pool>,
     relays: Vec<Relay>,
     nat64: Vec<Nat64Prefix>,
@@ -166,6 +169,7 @@ impl<'t> Items<'t> for Document<'t> {
                 }
             }
             "history" => self.history = history::history(&mut self.context, value),
+            "alerts" => self.alerts = alerts::alerts(&mut self.context, value),
             "events" => self.events = events::events(&mut self.context, value),
             "metrics" => self.metrics = metrics::metrics(&mut self.context, value),
             EXEMPTIONS_FROM => {
@@ -260,6 +264,7 @@ impl<'t> Document<'t> {
             subscribers: subscribers::Written::default(),
             history: Some(History::default()),
             events: None,
+            alerts: None,
             pools: Vec::new(),
             relays: Vec::new(),
             nat64: Vec::new(),
@@ -336,6 +341,8 @@ impl<'t> Document<'t> {
             subscribers,
             history,
             events,
+            alerts,
+            keys,
             pools,
             relays,
             nat64,
@@ -353,6 +360,7 @@ impl<'t> Document<'t> {
             subscribers,
             history,
             events,
+            alerts,
             pools,
             relays,
             nat64: Nat64::new(nat64),
@@ -362,6 +370,9 @@ impl<'t> Document<'t> {
             metrics,
             lists,
         };
+        if let Some((_, span, _)) = keys.iter().find(|(key, ..)| *key == "alerts") {
+            alerts::check(&mut context, *span, &policy);
+        }
         let Context {
             mut reporter, now, ..
         } = context;

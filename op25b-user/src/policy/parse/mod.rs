@@ -1,5 +1,6 @@
 //! Parses policies: from the text of a policy file to the types of the model.
 
+mod alerts;
 mod block;
 mod context;
 mod document;
@@ -39,13 +40,14 @@ pub use self::{
 };
 
 /// The keys of each mapping of a policy file.
-pub const KEYS: [&[&str]; 14] = [
+pub const KEYS: [&[&str]; 15] = [
     document::KEYS,
     interface::INTERFACE_KEYS,
     block::BLOCK_KEYS,
     subscribers::SUBSCRIBERS_KEYS,
     history::HISTORY_KEYS,
     events::EVENTS_KEYS,
+    alerts::ALERTS_KEYS,
     rules::POOL_KEYS,
     phases::PHASE_KEYS,
     rules::RELAY_KEYS,

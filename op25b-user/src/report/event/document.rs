@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::words::{self, TcpFlags};
-use crate::policy::{EventDestination, Policy, Role};
+use crate::{
+    policy::{EventDestination, Policy, Role},
+    report::net_text,
+};
 
 /// One packet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -40,18 +43,18 @@ pub struct Event {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,
     /// The source address that decided; on an uplink interface as much of it as the policy lets be seen. None if it cannot be read.
-    #[serde(default, with = "words::net", skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "net_text::optional", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "198.51.100.20")]
     pub source: Option<IpNet>,
     /// The TCP source port, if it can be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_port: Option<u16>,
     /// As much of the destination address as the policy lets be seen, on an uplink interface all of it: an address or a prefix.
-    #[serde(default, with = "words::net", skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "net_text::optional", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "203.0.113.0/24")]
     pub destination: Option<IpNet>,
     /// As much of the IPv4 address that a translator of the policy's `nat64` sends it to.
-    #[serde(default, with = "words::net", skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "net_text::optional", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "203.0.113.0/24")]
     pub nat64: Option<IpNet>,
     /// The TCP destination port, if it can be read.

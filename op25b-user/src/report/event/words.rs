@@ -141,27 +141,3 @@ pub(super) mod all_named {
         words.iter().map(|word| T::read(word)).collect()
     }
 }
-
-/// An address, or the prefix that is left of one.
-pub(super) mod net {
-    use ipnet::IpNet;
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
-
-    use crate::{api::shown_prefix, policy::parse_prefix};
-
-    #[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
-    pub(in super::super) fn serialize<S: Serializer>(
-        net: &Option<IpNet>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        net.map(shown_prefix).serialize(serializer)
-    }
-
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<IpNet>, D::Error> {
-        let text = Option::<String>::deserialize(deserializer)?;
-        let net = text.map(|text| parse_prefix(&text)).transpose();
-        net.map_err(D::Error::custom)
-    }
-}

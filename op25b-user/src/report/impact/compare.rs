@@ -83,6 +83,7 @@ impl<'p> Side<'p> {
                 subscribers: policy.subscribers.clone(),
                 history: policy.history,
                 events: policy.events,
+                alerts: None,
                 pools: Vec::new(),
                 relays: policy.relays.clone(),
                 nat64: policy.nat64.clone(),

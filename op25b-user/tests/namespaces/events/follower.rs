@@ -30,9 +30,13 @@ impl Follower {
 
     /// Starts one with these options only.
     pub fn run(scene: &Scene, words: &[&str]) -> Self {
+        Self::command(scene, &[&["events"], words].concat())
+    }
+
+    /// Starts another command that somebody leaves running.
+    pub fn command(scene: &Scene, words: &[&str]) -> Self {
         let mut command = Command::new(OP25B);
         command
-            .arg("events")
             .args(words)
             .envs(scene.router().places())
             .stdin(Stdio::null())

@@ -1,7 +1,7 @@
 //! `op25b events`: what is seen of single packets, from frames on the line to the terminal.
 
 mod flood;
-mod follower;
+pub mod follower;
 mod forwarded;
 mod shown;
 

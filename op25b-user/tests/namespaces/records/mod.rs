@@ -29,7 +29,7 @@ pub(crate) fn line(scene: &Scene) -> PacketSocket {
 }
 
 /// Waits until the history has begun.
-fn has_begun(scene: &Scene) {
+pub(crate) fn has_begun(scene: &Scene) {
     eventually("the history has begun", || {
         scene.daemon_report()["history"]["bytes"].is_u64()
     });

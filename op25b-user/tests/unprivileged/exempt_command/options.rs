@@ -46,6 +46,7 @@ fn the_options_of_a_command_come_before_those_of_all_commands() {
         &["stop"],
         &["status"],
         &["subscribers"],
+        &["alerts"],
         &["events"],
         &["top"],
         &["metrics"],

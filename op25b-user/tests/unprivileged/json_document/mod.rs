@@ -117,6 +117,8 @@ fn answer(request: &Request) -> Reply {
         ok(&imported_sessions())
     } else if line.starts_with("GET /v1/events?") {
         Reply::Json(200, events())
+    } else if line.starts_with("GET /v1/alerts?") {
+        Reply::Json(200, alerts())
     } else if line.starts_with("GET /v1/sessions") {
         let [start, end] = ["2026-03-30T16:00:00Z", "2026-03-30T20:12:40Z"].map(|at| at.parse().unwrap());
         let prefix = "198.51.100.7/32".parse().unwrap();
@@ -174,6 +176,16 @@ pub fn imported_sessions() -> ImportedSessions {
 }
 
 /// An event, and what was counted.
+fn alerts() -> Value {
+    let alert = json!({
+        "sequence": 1_796_000_000_123_457_u64, "id": "01KB7Z3N8Q4T6V9W0X1Y2Z3A4B", "time": "2026-11-29T12:31:10.021774Z",
+        "subscriber": "198.51.100.20", "pool": "residential", "beyond": ["syns_per_minute"],
+        "limits": { "syns_per_minute": 600, "destinations": 100 }, "blocked_syns": 11_065, "monitored_syns": 0,
+        "destinations": 31, "first_seen": "2026-11-29T12:31:07Z", "last_seen": "2026-11-29T12:31:09Z",
+    });
+    json!({ "alerts": [alert], "next": 1_796_000_000_123_457_u64, "missed": 0 })
+}
+
 fn events() -> Value {
     let event = json!({
         "sequence": 1_796_000_000_123_457_u64, "time": "2026-11-29T12:31:07.104233Z", "interface": "eth1", "role": "subscriber",
@@ -291,6 +303,7 @@ fn each_example_is_what_op25b_writes() {
             Schema::ExemptChange,
             "exempt add 198.51.100.8/29 --customer 株式会社サンプル --ticket OPS-1042 --json",
         ),
+        (Schema::Alerts, "alerts --json"),
         (Schema::Events, "events --json"),
         (Schema::ExemptExport, "exempt export --json"),
         (Schema::ExemptHistory, "exempt history --json"),

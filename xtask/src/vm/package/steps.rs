@@ -164,7 +164,7 @@ const DOCTOR: &str = "finds() { op25b doctor --policy /etc/op25b/policy.yaml | t
 fn unit(router: &mut Router) {
     router.check(
         "systemd-analyze verify has no complaint",
-        "text=$(systemd-analyze verify --man=no op25b.service op25b-metrics.service op25b-metrics.timer op25b-events@log.service 2>&1) && echo \"$text\" && test -z \"$text\"",
+        "text=$(systemd-analyze verify --man=no op25b.service op25b-metrics.service op25b-metrics.timer op25b-events@log.service op25b-alerts@abuse.service 2>&1) && echo \"$text\" && test -z \"$text\"",
     );
     router.check(
         "systemd-analyze security finds an exposure of at most 2.5",

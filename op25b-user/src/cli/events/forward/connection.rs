@@ -8,15 +8,13 @@ use std::{
 
 use anyhow::{Context as _, anyhow};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf, split},
+    io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf, split},
     net::{TcpStream, UdpSocket, lookup_host},
     time::timeout,
 };
 
-use super::{
-    destination::{Destination, Transport},
-    tls::Tls,
-};
+use super::destination::{Destination, Transport};
+use crate::cli::tls::{Stream, Tls};
 
 /// How long a collector may take to accept a connection, and to take what is sent.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -32,11 +30,6 @@ pub(super) enum Connection {
     Datagrams(UdpSocket),
 }
 
-/// A TCP connection, with TLS or without.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
-
 impl Connection {
     /// Connects to the first of a host's addresses that answers.
     pub(super) async fn open(to: &Destination, tls: &Tls<'_>) -> anyhow::Result<Self> {
@@ -45,7 +38,7 @@ impl Connection {
     }
 
     async fn connect(to: &Destination, tls: &Tls<'_>) -> anyhow::Result<Self> {
-        let host = (to.host.as_str(), to.port);
+        let host = (to.host.name.as_str(), to.host.port);
         if to.transport == Transport::Udp {
             let address = lookup_host(host).await?.next();
             return Self::datagrams(address.context("the name has no address")?).await;
@@ -53,7 +46,7 @@ impl Connection {
         let stream = TcpStream::connect(host).await?;
         stream.set_nodelay(true)?;
         let stream: Box<dyn Stream> = if to.transport == Transport::Tls {
-            Box::new(tls.connect(&to.host, stream).await?)
+            Box::new(tls.connect(&to.host.name, stream).await?)
         } else {
             Box::new(stream)
         };

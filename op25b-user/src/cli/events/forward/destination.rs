@@ -4,6 +4,8 @@ use std::fmt;
 
 use hyper::Uri;
 
+use crate::cli::host::Host;
+
 /// How events are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
@@ -29,9 +31,7 @@ pub(super) enum Transport {
 pub(in crate::cli::events) struct Destination {
     pub(super) format: Format,
     pub(super) transport: Transport,
-    /// A name or an address, without brackets.
-    pub(super) host: String,
-    pub(super) port: u16,
+    pub(super) host: Host,
 }
 
 /// The words before `://`, with the registered port of each (RFC 5425, RFC 6587, RFC 7011).
@@ -56,23 +56,12 @@ impl Destination {
         let (Some((_, format, transport, port)), Some(authority)) = (known, uri.authority()) else {
             return Err(wanted());
         };
-        let host = authority.host();
         let is_plain = matches!(uri.path(), "" | "/") && uri.query().is_none();
-        if host.is_empty() || !is_plain || authority.as_str().contains('@') {
-            return Err(wanted());
-        }
-        let port = match authority.port() {
-            // An authority that ends in a colon has the default port, as in RFC 3986.
-            None if authority.as_str().len() <= host.len() + 1 => port,
-            None => return Err(wanted()),
-            Some(port) => port.as_u16(),
-        };
-        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let host = Host::of(authority, port).filter(|_| is_plain);
         Ok(Self {
             format,
             transport,
-            host: bare.unwrap_or(host).to_owned(),
-            port,
+            host: host.ok_or_else(wanted)?,
         })
     }
 }
@@ -85,11 +74,7 @@ impl fmt::Display for Destination {
                 write!(f, "{scheme}://")?;
             }
         }
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
-        }
+        write!(f, "{}", self.host)
     }
 }
 
@@ -113,7 +98,7 @@ mod tests {
         ] {
             assert_eq!(Destination::parse(text).unwrap().to_string(), shown);
         }
-        assert_eq!(Destination::parse("ipfix+tcp://[::1]").unwrap().host, "::1");
+        assert_eq!(Destination::parse("ipfix+tcp://[::1]").unwrap().host.name, "::1");
     }
 
     #[test]

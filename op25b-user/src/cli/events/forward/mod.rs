@@ -7,7 +7,6 @@ mod destination;
 mod ipfix;
 mod position;
 mod syslog;
-mod tls;
 
 use std::{fs, process::ExitCode, time::Duration};
 
@@ -15,23 +14,23 @@ use anyhow::Context as _;
 use nix::net::if_::if_nametoindex;
 use tokio::time::sleep;
 
+pub(super) use self::destination::Destination;
 use self::{
     connection::Connection,
     destination::{Format, Transport},
     ipfix::Session,
     position::Position,
-    tls::Tls,
 };
-pub(super) use self::{destination::Destination, tls::TlsFiles};
-use super::{
-    Args,
-    ending::ended,
-    pages::{Answer, Pages},
-    refuse, text,
-};
+use super::{Args, MOST, text};
 use crate::{
-    cli::{daemon::block_on, stderr},
-    daemon::client::{Client, EventFilter},
+    cli::{
+        daemon::block_on,
+        ending::ended,
+        pages::{Answer, Pages},
+        problem, stderr,
+        tls::Tls,
+    },
+    daemon::client::{Asked, Client, EventFilter},
     report::EventPage,
 };
 
@@ -82,9 +81,9 @@ async fn forward_all(
     let client = Client::new(&args.paths.runtime_dir);
     let after = match position.read()? {
         Some(after) => after,
-        None => client.events(filter, None, None, 1).await?.next,
+        None => client.events(filter, Asked::newest(1)).await?.next,
     };
-    let mut pages = Pages::after(&client, filter, after);
+    let mut pages = Pages::after(after, MOST, async |asked| client.events(filter, asked).await);
     let mut pause = FIRST_PAUSE;
     loop {
         let mut collector = match Connection::open(to, &tls).await {
@@ -106,7 +105,7 @@ async fn forward_all(
             let page = tokio::select! {
                 answer = pages.next() => match answer? {
                     Answer::Page(page) => page,
-                    Answer::Refused(problem) => return refuse(&problem, false),
+                    Answer::Refused(problem) => return problem::refused(&problem, false),
                 },
                 error = collector.connection.closed() => break error,
             };
@@ -122,7 +121,7 @@ async fn forward_all(
                     text::events(page.missed)
                 ));
             }
-            pages.pass(&page);
+            pages.pass(page.next);
             position.write(page.next)?;
         };
         stderr::line(format_args!(

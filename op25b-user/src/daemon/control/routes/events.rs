@@ -38,13 +38,17 @@ pub(super) async fn events(
     caller: Caller,
     Query(query): Query<EventsQuery>,
 ) -> Result<Json<EventPage>, Problem> {
-    let AskedEvents {
-        query, page, why
-    } = query.read()?;
+    let AskedEvents { query, page, why } = query.read()?;
     let view = shared.view()?;
     check(&view, &query, why.is_some())?;
     record(&shared, caller, &query, why).await?;
-    let taken = take(&shared, &shared.events, |event| query.matches(event), &page).await?;
+    let taken = take(
+        &shared,
+        &shared.newest.events,
+        |event| query.matches(event),
+        &page,
+    )
+    .await?;
     Ok(Json(EventPage {
         events: taken.items.iter().map(|event| (**event).clone()).collect(),
         next: taken.next,
@@ -72,16 +76,9 @@ fn check(view: &View, query: &EventQuery, has_reason: bool) -> Result<(), Proble
     if !has_reason && policy.privacy.require_reason {
         return Err(Problem::reason_required("why"));
     }
-    let names = || policy.pools.iter().map(|pool| pool.name.as_str());
     match &query.pool {
-        Some(pool) if !names().any(|name| name == pool) => {
-            let known: Vec<_> = names().collect();
-            Err(Problem::invalid(format!(
-                "the policy has no pool {pool:?}; its pools are {}",
-                known.join(", ")
-            )))
-        }
-        _ => Ok(()),
+        Some(pool) => view.check_pool(pool),
+        None => Ok(()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The paths of the API and their handlers.
 
+mod alerts;
 mod changes;
 mod daemon;
 mod events;
@@ -52,6 +53,7 @@ fn documented() -> OpenApiRouter<Shared> {
             OpenApiRouter::new()
                 .routes(routes!(daemon::subscribers))
                 .routes(routes!(events::events))
+                .routes(routes!(alerts::alerts))
                 .routes(routes!(rates::subscriber_rates))
                 .routes(routes!(daemon::explain))
                 .routes(routes!(exemptions::list, changes::add))

@@ -53,7 +53,7 @@ pub(super) async fn take<T: Numbered>(
 fn place(shared: &Shared) -> Result<OwnedSemaphorePermit, Problem> {
     shared.waiting_place().map_err(|_| {
         Problem::busy(format!(
-            "{} clients wait for events already; ask without `wait`",
+            "{} clients wait for events or alerts already; ask without `wait`",
             limits::WAITING
         ))
     })

@@ -9,9 +9,9 @@ use op25b_common::{Reason, Tunnel};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::newest::Page;
 use super::super::limits::{LONGEST_WAIT, SUBSCRIBERS};
 use super::super::openapi::{Address, ReasonText, SEARCHED, SearchText};
+use super::newest::Page;
 use crate::{
     api::Problem,
     enforcer::Connection,
@@ -349,7 +349,7 @@ const MOST: u32 = 1000;
 /// The largest integer that every JSON parser reads exactly.
 const LAST_REVISION: Revision = (1 << 53) - 1;
 
-fn default_limit() -> u32 {
+pub(super) fn default_limit() -> u32 {
     100
 }
 
@@ -627,7 +627,7 @@ fn tunnel(name: &str) -> Option<Tunnel> {
     Tunnel::ALL.into_iter().find(|tunnel| tunnel.name() == name)
 }
 
-fn bad_request(invalid: &Invalid) -> Problem {
+pub(super) fn bad_request(invalid: &Invalid) -> Problem {
     Problem::bad_request(invalid.to_string())
 }
 

@@ -12,14 +12,13 @@ use tokio::{
 
 use super::{
     super::{
-        limits,
+        Newest, limits,
         roles::Groups,
         routes::router,
         server::{self, Listener},
     },
     daemon, explain, open_fake, shared, view,
 };
-use crate::daemon::newest::Hub;
 
 /// What is bound to happen, happens within this.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -45,7 +44,7 @@ impl Served {
             open_fake(),
             view(),
             mpsc::unbounded_channel().0,
-            Hub::default(),
+            Newest::default(),
         ));
         let (sender, listeners) = mpsc::channel(1);
         let listener = Listener {

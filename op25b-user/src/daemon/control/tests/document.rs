@@ -12,7 +12,8 @@ use crate::exemption::limits;
 const WRITE: &str = "OP25B_WRITE_OPENAPI";
 
 /// The paths of the API.
-const PATHS: [&str; 27] = [
+const PATHS: [&str; 28] = [
+    "/v1/alerts",
     "/v1/confirm",
     "/v1/events",
     "/v1/exemptions",

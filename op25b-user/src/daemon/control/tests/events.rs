@@ -16,9 +16,10 @@ impl Fixture {
 
     /// Adds events of these pools.
     fn add(&self, pools: &[&str]) {
-        let first = self.events.last() + 1;
+        let first = self.newest.events.last() + 1;
         let events = (first..).zip(pools);
-        self.events
+        self.newest
+            .events
             .add(events.map(|(sequence, pool)| Event::fake(sequence, pool)));
     }
 }
@@ -89,7 +90,7 @@ async fn the_newest_that_match_are_listed_and_next_goes_on_after_them() {
 #[tokio::test]
 async fn who_waits_is_answered_with_the_next_event_and_not_more_may_wait_than_there_are_places() {
     let fixture = Fixture::with_events();
-    let after = fixture.events.last();
+    let after = fixture.newest.events.last();
     let wait = format!("/v1/events?after={after}&wait=25s");
     let mut waiting = Vec::new();
     for _ in 0..limits::WAITING {
@@ -108,7 +109,7 @@ async fn who_waits_is_answered_with_the_next_event_and_not_more_may_wait_than_th
         let page = timeout(Duration::from_mins(1), page).await.unwrap().json();
         assert_eq!(pools(&page), ["homes"]);
     }
-    let after = fixture.events.last();
+    let after = fixture.newest.events.last();
     let page = fixture
         .get(&format!("/v1/events?after={after}&wait=1s"))
         .await

@@ -1,5 +1,6 @@
 //! The control socket without a daemon, a kernel or root.
 
+mod alerts;
 mod crowd;
 mod document;
 mod events;
@@ -27,7 +28,7 @@ use tower::ServiceExt as _;
 use ulid::Ulid;
 
 use super::{
-    View, limits, reads::OpenReader, roles::Role, routes::router, server::Credentials, shared::Shared,
+    Newest, View, limits, reads::OpenReader, roles::Role, routes::router, server::Credentials, shared::Shared,
 };
 use crate::{
     api::{
@@ -36,12 +37,11 @@ use crate::{
     },
     daemon::{
         events::scrapes::Scrape,
-        newest::Hub,
         request::{Question, Request},
     },
     enforcer::Connection,
     policy::{ReachedDates, parse},
-    report::{DaemonReport, Enforcement, Event, EventCount, ExemptionReport, HistoryReport, ReloadAnswer},
+    report::{DaemonReport, Enforcement, EventCount, ExemptionReport, HistoryReport, ReloadAnswer},
     store::{
         Record, Records, StoreError,
         fake::{Fake, record},
@@ -74,7 +74,7 @@ const VIEWER: Credentials = Credentials {
 struct Fixture {
     router: Router,
     asked: mpsc::UnboundedReceiver<String>,
-    events: Hub<Event>,
+    newest: Newest,
 }
 
 /// A response.
@@ -137,7 +137,7 @@ fn shared(
     open_reader: OpenReader,
     view: View,
     note: mpsc::UnboundedSender<String>,
-    events: Hub<Event>,
+    newest: Newest,
 ) -> Shared {
     let (_, seen) = watch::channel(Some(Arc::new(view)));
     let (scrapes, mut asked) = mpsc::channel::<Scrape>(1);
@@ -165,7 +165,7 @@ fn shared(
             }
         }
     });
-    Shared::new(requests, questions, seen, open_reader, scrapes, events)
+    Shared::new(requests, questions, seen, open_reader, scrapes, newest)
 }
 
 impl Fixture {
@@ -197,12 +197,12 @@ impl Fixture {
         tokio::spawn(daemon(received, note.clone()));
         let (questions, received) = mpsc::channel(limits::QUEUE);
         tokio::spawn(explain(received, note.clone()));
-        let events = Hub::default();
-        let shared = shared(requests, questions, open_reader, view, note, events.clone());
+        let newest = Newest::default();
+        let shared = shared(requests, questions, open_reader, view, note, newest.clone());
         Self {
             router: router(shared),
             asked,
-            events,
+            newest,
         }
     }
 

@@ -81,6 +81,7 @@ impl Recorder {
             }
         }
         self.recent.clear();
+        self.alerts.forget(forget);
         let deleted = self.writer.forget(forget)?;
         if self.history.is_some() {
             self.prune()?;

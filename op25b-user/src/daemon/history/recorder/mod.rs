@@ -22,12 +22,14 @@ pub(super) use self::keeping::kept_for;
 use self::keeping::KEEP;
 use super::{
     bucket::OpenBucket,
+    pools::Pools,
     progress::Progress,
     recent::Recent,
     times::{Times, timestamp},
     writer::Writer,
 };
 use crate::{
+    daemon::alerts::Examiner,
     datapath::{MapError, RecentRecords},
     enforcer::LiveRecords,
     policy::{History, Privacy},
@@ -86,6 +88,8 @@ pub(super) struct Recorder {
     records: Option<RecentRecords>,
     open: OpenBucket,
     recent: Recent,
+    pools: Pools,
+    alerts: Examiner,
     /// Whether what was written is continued: it is known what the records had counted then. Without a history, whether that
     /// is forgotten.
     is_ready: bool,
@@ -103,6 +107,7 @@ impl Recorder {
         live: LiveRecords,
         writer: Writer,
         progress: Progress,
+        alerts: Examiner,
         (history, privacy): (Option<History>, Privacy),
     ) -> nix::Result<Self> {
         let times = Times::now()?;
@@ -115,6 +120,8 @@ impl Recorder {
             records: None,
             open: OpenBucket::new(0, 0),
             recent: Recent::default(),
+            pools: Pools::default(),
+            alerts,
             is_ready: false,
             since: times.noted(),
             next_begin: None,
@@ -194,12 +201,13 @@ impl Recorder {
         let times = Times::now()?;
         self.follow_filter(times)?;
         let Some(history) = self.history else {
+            self.pass(times, false)?;
             return self.stay_off(times);
         };
         if self.writer.may_try() {
             self.get_ready(times)?;
         }
-        self.pass(times)?;
+        self.pass(times, true)?;
         if self.writer.may_try() && self.is_ready {
             match self.next_begin {
                 Some(begin) if self.since >= begin => self.end_bucket(&history, begin, times)?,
@@ -243,25 +251,37 @@ impl Recorder {
         }
     }
 
-    /// Notes the records that had packets since they were read last. If they are moved meanwhile, that is repeated later.
-    fn pass(&mut self, times: Times) -> Result<(), NotRecorded> {
+    /// Notes the records that had packets since they were read last, for the history if it is recorded, and for alerts. If they are moved
+    /// meanwhile, that is repeated later.
+    fn pass(&mut self, times: Times, is_recorded: bool) -> Result<(), NotRecorded> {
         // What is not read stays in the kernel.
         if self.open.is_full() && !self.writer.may_try() {
             return Ok(());
         }
-        let (since, open, recent) = (self.since, &mut self.open, &mut self.recent);
-        let Some(records) = &self.records else {
+        let (since, now) = (self.since, times.noted());
+        let (Some(records), Some(policy)) = (&self.records, self.progress.policy()) else {
             return Ok(());
         };
+        if !is_recorded && policy.alerts.is_none() {
+            return Ok(());
+        }
+        let (open, recent, pools) = (&mut self.open, &mut self.recent, self.pools.of(&policy));
+        let time_of_day = |noted| timestamp(times.first(noted));
+        let mut examination = self.alerts.begin(&policy, pools, (since, now), &time_of_day);
         let is_read = in_chunks(records, &self.live, since, |chunk| {
             for (subscriber, record) in chunk {
-                open.note(*subscriber, record, since);
-                recent.note(*subscriber, record);
+                if is_recorded {
+                    open.note(*subscriber, record, since);
+                    recent.note(*subscriber, record);
+                }
+                if let Some(examination) = &mut examination {
+                    examination.note(*subscriber, record);
+                }
             }
             Ok(())
         })?;
-        if let Some(policy) = self.progress.policy() {
-            let counts = recent.by_pool(&policy, times.noted());
+        if is_recorded {
+            let counts = recent.by_pool(pools, policy.pools.len(), now);
             self.progress.note_blocked(policy, counts);
         }
         if is_read {
@@ -413,7 +433,7 @@ impl Recorder {
         let times = Times::now()?;
         self.follow_filter(times)?;
         self.get_ready(times)?;
-        self.pass(times)?;
+        self.pass(times, true)?;
         if self.is_ready {
             self.write(history, times)
         } else {

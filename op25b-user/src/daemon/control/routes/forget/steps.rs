@@ -6,7 +6,10 @@ use axum::Json;
 use tokio::time::timeout;
 use tracing::warn;
 
-use super::super::super::{limits, shared::Shared};
+use super::super::super::{
+    limits,
+    shared::{Newest, Shared},
+};
 use crate::{
     api::{Forgotten, Problem},
     counted::counted,
@@ -59,7 +62,7 @@ impl<'s> Steps<'s> {
             return Ok(());
         }
         let records = self.shared.scrape(limits::TURN, Scrape::Records).await?;
-        self.forgotten.events = self.events(&forget)?;
+        (self.forgotten.events, self.forgotten.alerts) = self.newest(&forget)?;
         let (of_kernel, state_dir) = (forget.clone(), self.state_dir.clone());
         let work = move || remove(records, &state_dir, &of_kernel);
         (self.forgotten.records, self.forgotten.rows) = in_thread(self.shared, work).await?;
@@ -75,15 +78,18 @@ impl<'s> Steps<'s> {
         Ok(())
     }
 
-    /// Removes the events that are kept in memory; returns how many.
-    fn events(&self, forget: &[Forget]) -> Result<u64, Problem> {
+    /// Removes the events and the alerts that are kept in memory; returns how many of each.
+    fn newest(&self, forget: &[Forget]) -> Result<(u64, u64), Problem> {
         let forgotten = report::Forgotten::of(forget)
             .map_err(|error| Problem::internal(format!("cannot read the clocks: {error}")))?;
-        let removed = self.shared.events.forget(|event| {
+        let Newest { events, alerts } = &self.shared.newest;
+        let events = events.forget(|event| {
             let subscriber = event.subscriber();
             subscriber.is_some_and(|address| forgotten.has(address.into(), event.time, event.time))
         });
-        Ok(removed as u64)
+        let alerts =
+            alerts.forget(|alert| forgotten.has(alert.subscriber, alert.first_seen, alert.last_seen));
+        Ok((events as u64, alerts as u64))
     }
 
     /// Removes sessions.
@@ -160,6 +166,7 @@ impl<'s> Steps<'s> {
             records,
             rows,
             events,
+            alerts,
             history,
             sessions,
             notices,
@@ -170,6 +177,7 @@ impl<'s> Steps<'s> {
             (records, "record of the kernel"),
             (rows, "row of detached filters"),
             (events, "event"),
+            (alerts, "alert"),
             (history, "row of the history"),
             (sessions, "session"),
             (notices, "notice"),

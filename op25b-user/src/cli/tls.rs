@@ -1,4 +1,4 @@
-//! TLS towards a collector (RFC 5425).
+//! TLS towards who gets what a command sends.
 
 use std::{
     fs,
@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{
     TlsConnector,
     client::TlsStream,
@@ -20,13 +20,18 @@ use crate::pem;
 /// The certificates that Debian's package ca-certificates trusts; other distributions have a link there.
 const SYSTEM: &str = "/etc/ssl/certs/ca-certificates.crt";
 
+/// A connection, with TLS or without.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
 /// The files of certificates.
 #[derive(Debug, ClapArgs)]
-pub(in crate::cli::events) struct TlsFiles {
-    /// The certificates that may have signed the collector's, in PEM [default: those that the system trusts].
+pub(super) struct TlsFiles {
+    /// The certificates that may have signed that of the host, in PEM [default: those that the system trusts].
     #[arg(id = "tls_ca", long = "tls-ca", value_name = "FILE", requires = "to")]
     ca: Option<PathBuf>,
-    /// The certificate that is shown to the collector, in PEM.
+    /// The certificate that is shown to the host, in PEM.
     #[arg(id = "tls_cert", long = "tls-cert", value_name = "FILE", requires = "tls_key")]
     cert: Option<PathBuf>,
     /// Its private key, in PEM.
@@ -34,16 +39,28 @@ pub(in crate::cli::events) struct TlsFiles {
     key: Option<PathBuf>,
 }
 
+#[cfg(test)]
+impl TlsFiles {
+    /// Those of somebody who trusts only the certificates of a file.
+    pub(super) fn trusting(ca: PathBuf) -> Self {
+        Self {
+            ca: Some(ca),
+            cert: None,
+            key: None,
+        }
+    }
+}
+
 /// What makes TLS connections. The files are read for each: certificates are renewed.
 pub(super) struct Tls<'a>(pub(super) &'a TlsFiles);
 
 impl Tls<'_> {
     /// Makes the handshake, in which the certificate has to be that of the host.
-    pub(super) async fn connect(
+    pub(super) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         host: &str,
-        stream: TcpStream,
-    ) -> anyhow::Result<TlsStream<TcpStream>> {
+        stream: S,
+    ) -> anyhow::Result<TlsStream<S>> {
         let name = ServerName::try_from(host.to_owned()).context("no name that a certificate could have")?;
         let connector = TlsConnector::from(Arc::new(self.config()?));
         Ok(connector.connect(name, stream).await?)

@@ -1,58 +1,60 @@
-//! Asking the daemon for the events that follow, again and again.
+//! Asking the daemon for what follows, again and again: events, or alerts.
 
 use std::{mem, time::Duration};
 
 use jiff::SignedDuration;
 use tokio::time::sleep;
 
-use super::MOST;
+use super::stderr;
 use crate::{
     api::Problem,
-    cli::stderr,
-    daemon::client::{Client, ClientError, EventFilter},
-    report::EventPage,
+    daemon::client::{Asked, ClientError},
 };
 
-/// How long the daemon waits for an event before it answers that there is none.
+/// How long the daemon waits before it answers that there is nothing.
 const WAIT: SignedDuration = SignedDuration::from_secs(20);
 /// How long to wait for a daemon that does not answer.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The events after one.
-pub(super) struct Pages<'a> {
-    client: &'a Client,
-    filter: &'a EventFilter,
+/// The pages after a number.
+pub(super) struct Pages<A> {
+    ask: A,
     after: u64,
+    most: usize,
     is_away: bool,
 }
 
 /// What the daemon answers.
-pub(super) enum Answer {
-    /// Events, or none for a while.
-    Page(EventPage),
+pub(super) enum Answer<P> {
+    /// What follows, or nothing for a while.
+    Page(P),
     /// That it will not say.
     Refused(Box<Problem>),
 }
 
-impl<'a> Pages<'a> {
-    /// The events after the one with this number.
-    pub(super) fn after(client: &'a Client, filter: &'a EventFilter, after: u64) -> Self {
+impl<A> Pages<A> {
+    /// The pages after a number, of at most so many items, as `ask` asks for them.
+    pub(super) fn after(after: u64, most: usize, ask: A) -> Self {
         Self {
-            client,
-            filter,
+            ask,
             after,
+            most,
             is_away: false,
         }
     }
 
     /// The next page. Asked again it is the same, until it is passed.
-    pub(super) async fn next(&mut self) -> anyhow::Result<Answer> {
+    pub(super) async fn next<P>(&mut self) -> anyhow::Result<Answer<P>>
+    where
+        A: AsyncFn(Asked) -> Result<P, ClientError>,
+    {
         loop {
-            match self
-                .client
-                .events(self.filter, Some(self.after), Some(WAIT), MOST)
-                .await
-            {
+            let asked = Asked {
+                after: Some(self.after),
+                wait: Some(WAIT),
+                limit: self.most,
+            };
+            match (self.ask)(asked).await {
                 Ok(page) => {
                     if mem::take(&mut self.is_away) {
                         stderr::line("op25b: the daemon answers again");
@@ -73,8 +75,8 @@ impl<'a> Pages<'a> {
         }
     }
 
-    /// Goes on after a page.
-    pub(super) fn pass(&mut self, page: &EventPage) {
-        self.after = page.next;
+    /// Goes on after a number.
+    pub(super) fn pass(&mut self, number: u64) {
+        self.after = number;
     }
 }

@@ -1,0 +1,180 @@
+//! Sending alerts to a webhook, until a signal.
+//!
+//! The daemon's own alerts are the queue. An alert that cannot be sent is asked for again, so that one that is forgotten meanwhile is not
+//! sent.
+
+mod receiver;
+mod request;
+mod sent;
+mod signature;
+#[cfg(test)]
+mod tests;
+
+use std::{path::Path, pin::pin, process::ExitCode, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::sleep;
+
+pub(super) use self::receiver::{Proxy, Receiver};
+use self::{
+    request::Sender,
+    sent::{Due, Sent},
+    signature::Secret,
+};
+use super::Args;
+use crate::{
+    cli::{
+        daemon::block_on,
+        ending::ended,
+        pages::{Answer, Pages},
+        problem, stderr,
+        tls::Tls,
+    },
+    counted::counted,
+    daemon::client::{AlertFilter, Asked, Client},
+    report::Alert,
+};
+
+/// How long to wait before an alert is sent again, at first and at most.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+/// An alert that is older is of no use any more.
+const OLDEST: SignedDuration = SignedDuration::from_hours(24);
+/// The most alerts that are taken from the daemon at once.
+const MOST: usize = 100;
+
+/// The sending of alerts.
+struct Sending<'a> {
+    sender: Sender<'a>,
+    sent: Sent<'a>,
+    /// How long to wait after the next failure.
+    pause: Duration,
+    tally: Tally,
+}
+
+/// What became of alerts.
+#[derive(Default)]
+struct Tally {
+    sent: usize,
+    /// About subscribers of whom one was sent less than an hour before.
+    repeated: usize,
+    /// Too old, or not kept any more by the daemon.
+    left_out: usize,
+}
+
+/// Sends alerts, from where the last start ended or from now on.
+pub(super) fn send(
+    args: &Args,
+    to: &Receiver,
+    secret: &Path,
+    filter: &AlertFilter,
+) -> anyhow::Result<ExitCode> {
+    let secret = Secret::of_file(secret)?;
+    let tls = Tls(&args.tls);
+    // A file that cannot be read is said at once, not at every alert.
+    tls.config()?;
+    let mut sending = Sending {
+        sender: Sender::new(to, args.proxy.as_ref(), tls, &secret)?,
+        sent: Sent::of_file(args.state.clone(), &secret)?,
+        pause: FIRST_PAUSE,
+        tally: Tally::default(),
+    };
+    let outcome = block_on(sending.all(&Client::new(&args.paths.runtime_dir), filter))??;
+    let Tally {
+        sent,
+        repeated,
+        left_out,
+    } = sending.tally;
+    stderr::line(format_args!(
+        "op25b: {} sent to {to}, {repeated} repeated within an hour, {left_out} left out",
+        counted(sent, "alert")
+    ));
+    Ok(outcome)
+}
+
+impl Sending<'_> {
+    /// Sends until a signal, or until the daemon refuses to list alerts. A request that is under way is not given up for a signal: it would
+    /// not be known whether the receiver has the alert.
+    async fn all(&mut self, client: &Client, filter: &AlertFilter) -> anyhow::Result<ExitCode> {
+        let after = match self.sent.number() {
+            Some(number) => number,
+            None => client.alerts(filter, Asked::newest(1)).await?.next,
+        };
+        stderr::line(format_args!("op25b: sending alerts to {}", self.sender.to()));
+        let mut pages = Pages::after(after, MOST, async |asked| client.alerts(filter, asked).await);
+        let mut ended = pin!(ended());
+        loop {
+            let page = tokio::select! {
+                answer = pages.next() => match answer? {
+                    Answer::Page(page) => page,
+                    Answer::Refused(problem) => return problem::refused(&problem, false),
+                },
+                ended = &mut ended => return Ok(ended.map(|()| ExitCode::SUCCESS)?),
+            };
+            self.note_missed(page.missed);
+            let mut wait = None;
+            for alert in &page.alerts {
+                wait = self.deliver(alert).await?;
+                if wait.is_some() {
+                    break;
+                }
+                pages.pass(alert.sequence);
+            }
+            match wait {
+                None => {
+                    self.sent.pass(page.next)?;
+                    pages.pass(page.next);
+                }
+                Some(wait) => tokio::select! {
+                    () = sleep(wait) => {}
+                    ended = &mut ended => return Ok(ended.map(|()| ExitCode::SUCCESS)?),
+                },
+            }
+        }
+    }
+
+    /// Sends an alert, if it is to be sent. Returns how long to wait before it is asked for again, if it is not done with.
+    async fn deliver(&mut self, alert: &Alert) -> anyhow::Result<Option<Duration>> {
+        let now = Timestamp::now();
+        if now.duration_since(alert.time) > OLDEST {
+            self.tally.left_out += 1;
+        } else {
+            match self.sent.due(alert.subscriber, now) {
+                Due::Within(wait) => return Ok(Some(wait)),
+                Due::Repeated => self.tally.repeated += 1,
+                Due::Now => {
+                    if let Err(error) = self.sender.send(alert, now).await {
+                        return Ok(Some(self.failed(&error)));
+                    }
+                    self.pause = FIRST_PAUSE;
+                    self.tally.sent += 1;
+                    self.sent.note(alert.subscriber, now);
+                }
+            }
+        }
+        self.sent.pass(alert.sequence)?;
+        Ok(None)
+    }
+
+    /// Says why an alert was not sent; returns how long to wait, each time twice as long.
+    fn failed(&mut self, error: &anyhow::Error) -> Duration {
+        let pause = self.pause;
+        stderr::line(format_args!(
+            "op25b: cannot send an alert: {error:#}; trying again in {} s",
+            pause.as_secs()
+        ));
+        self.pause = (pause * 2).min(LONGEST_PAUSE);
+        pause
+    }
+
+    fn note_missed(&mut self, missed: u64) {
+        if missed > 0 {
+            let missed = usize::try_from(missed).unwrap_or(usize::MAX);
+            self.tally.left_out += missed;
+            stderr::line(format_args!(
+                "op25b: {} left out: newer ones had taken their place before they could be sent",
+                counted(missed, "alert")
+            ));
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Alerts about offenders: a page of those that are kept, or of the next ones.
+
+mod parameters;
+
+use axum::{Json, extract::State};
+
+use self::parameters::AlertsQuery;
+use super::{
+    super::{
+        openapi::{ReadProblems, Restricted},
+        shared::{Shared, View},
+    },
+    newest::take,
+    parameters::Query,
+    reads::{Read, note_once_an_hour, reason_given},
+};
+use crate::{
+    api::{Problem, ProblemKind},
+    daemon::request::Caller,
+    report::AlertPage,
+};
+
+/// Lists alerts about subscribers that are beyond the thresholds of the policy, at most one about each in an hour. The newest 10,000 are
+/// kept, in memory only. Without `after` these are the newest that match; with it those that follow it, for which the daemon waits if
+/// there are none yet.
+#[utoipa::path(
+    get, path = "/v1/alerts", tag = "daemon",
+    params(AlertsQuery),
+    responses(
+        (status = 200, description = "Alerts, the oldest first.", body = AlertPage),
+        ReadProblems, Restricted,
+        (
+            status = 409, description = "The policy has no `alerts` (`conflict`).",
+            body = Problem, content_type = "application/problem+json"
+        ),
+    )
+)]
+pub(super) async fn alerts(
+    State(shared): State<Shared>,
+    caller: Caller,
+    Query(query): Query<AlertsQuery>,
+) -> Result<Json<AlertPage>, Problem> {
+    let (query, page, reason) = query.read()?;
+    let view = shared.view()?;
+    check(&view, query.pool.as_deref())?;
+    reason_given(&shared, reason.as_deref())?;
+    let read = Read {
+        what: "alerts",
+        pool: query.pool.clone(),
+        within: query.within,
+        customer: None,
+        reason,
+    };
+    note_once_an_hour(&shared, caller, read).await?;
+    let taken = take(
+        &shared,
+        &shared.newest.alerts,
+        |alert| query.matches(alert),
+        &page,
+    )
+    .await?;
+    Ok(Json(AlertPage {
+        alerts: taken.items.iter().map(|alert| (**alert).clone()).collect(),
+        next: taken.next,
+        missed: taken.missed,
+    }))
+}
+
+/// Refuses what cannot be answered.
+fn check(view: &View, pool: Option<&str>) -> Result<(), Problem> {
+    if view.policy.alerts.is_none() {
+        return Err(Problem::new(
+            ProblemKind::Conflict,
+            format!(
+                "the policy has no `alerts`, so that nobody is an offender: add `alerts: {{ syns_per_minute: 600 }}` to {} and run \
+                 `op25b reload`",
+                view.report.policy_file.display()
+            ),
+        ));
+    }
+    pool.map_or(Ok(()), |pool| view.check_pool(pool))
+}

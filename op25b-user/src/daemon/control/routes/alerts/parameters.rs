@@ -1,0 +1,54 @@
+//! The parameters of a request for alerts.
+
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::super::{
+    super::openapi::ReasonText,
+    newest::Page,
+    parameters::{bad_request, default_limit, page, prefix},
+};
+use crate::{api::Problem, exemption::limits, report::AlertQuery};
+
+/// Which alerts are listed, how many, and whether the answer waits for them.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(in super::super) struct AlertsQuery {
+    /// Those after the alert with this number: the value of `next` of the page before. Without it, the newest.
+    #[param(value_type = Option<u64>, required = false, minimum = 0, maximum = 9_007_199_254_740_991_i64)]
+    after: Option<u64>,
+    /// How long to wait for an alert if there is none that matches, such as `20s`: at most 25 s.
+    #[param(value_type = String, required = false, min_length = 2, max_length = 100, example = "20s")]
+    wait: Option<String>,
+    /// The most alerts of the page.
+    #[serde(default = "default_limit")]
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: u32,
+    /// Only those about subscribers of this pool.
+    #[param(value_type = String, required = false, min_length = 1, max_length = 200)]
+    pool: Option<String>,
+    /// Only those about subscribers in this prefix, or about the subscriber of this address.
+    #[serde(rename = "in")]
+    #[param(value_type = String, required = false, min_length = 2, max_length = 64, pattern = "^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$", example = "198.51.100.0/24")]
+    within: Option<String>,
+    /// Why they are read, for the record of that (`GET /v1/reads`). The policy may require it.
+    #[param(value_type = ReasonText, inline, required = false)]
+    reason: Option<String>,
+}
+
+impl AlertsQuery {
+    /// Parses the criteria, the page and the reason.
+    pub(super) fn read(self) -> Result<(AlertQuery, Page, Option<String>), Problem> {
+        if let Some(reason) = &self.reason {
+            limits::text("reason", reason, limits::PROSE).map_err(|invalid| bad_request(&invalid))?;
+        }
+        let within = self.within.as_deref().map(prefix).transpose()?;
+        let query = AlertQuery {
+            pool: self.pool,
+            within: within.map(|net| net.trunc()),
+        };
+        let page = page(self.after, self.wait.as_deref(), self.limit)?;
+        Ok((query, page, self.reason))
+    }
+}
