@@ -43,9 +43,11 @@ impl Difference {
 
     /// Why the table passes this frame, or drops it, where the policy has it otherwise.
     pub fn of(frame: &[u8], passes: bool) -> Option<Self> {
-        let link = match link::read(&Block::default(), false, frame) {
-            Content::Ip(link) if is_plain(frame, &link) => link,
+        let (link, is_in_session) = match link::read(&Block::default(), false, frame) {
+            Content::Ip(link) if is_plain(frame, &link) => (link, false),
             _ if passes => return Some(Self::Framing),
+            // What a session carries is IP for Linux 7.3.
+            Content::Ip(link) if is_in_session(frame, &link) => (link, true),
             // Linux takes a tag off if two bytes follow it.
             _ => return (starts_with_tag(frame) && frame.len() < 14 + 4 + 2).then_some(Self::NoIp),
         };
@@ -63,14 +65,29 @@ impl Difference {
         }
         let length = usize::from(u16::from_be_bytes([packet[length_at], packet[length_at + 1]]));
         // Newer kernels than 6.12 do not mind the length of a header.
-        let has_long_header = chain.is_some_and(|chain| chain.end > packet.len());
-        (length == 0 || length + before > packet.len() || has_long_header).then_some(Self::Lengths)
+        let has_long_header = chain.as_ref().is_some_and(|chain| chain.end > packet.len());
+        if length == 0 || length + before > packet.len() || has_long_header {
+            return Some(Self::Lengths);
+        }
+        // Where the expressions for extension headers look, there is the header of the session.
+        let has_hidden_headers = is_in_session && chain.is_some_and(|chain| chain.headers > 0);
+        has_hidden_headers.then_some(Self::Framing)
     }
 }
 
 /// Whether IP follows at once, or after a tag that Linux takes off before the hook.
 fn is_plain(frame: &[u8], link: &Link) -> bool {
     link.network == 14 || link.network == 18 && starts_with_tag(frame)
+}
+
+/// Whether IP is in a `PPPoE` session, after what [`is_plain`] allows.
+fn is_in_session(frame: &[u8], link: &Link) -> bool {
+    const HEADERS: usize = 8;
+    const SESSION: [u8; 2] = [0x88, 0x64];
+    let behind = |link_header: usize| {
+        link.network == link_header + HEADERS && frame[link_header - 2..link_header] == SESSION
+    };
+    behind(14) || starts_with_tag(frame) && behind(18)
 }
 
 fn starts_with_tag(frame: &[u8]) -> bool {
