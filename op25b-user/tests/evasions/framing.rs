@@ -15,7 +15,7 @@ use crate::support::{
     line::{Line, Ppp},
     packet::{cut, fragments},
     segment::TCP,
-    stage::{BOT, Evasion, MAIL, Stage, counters, eventually, growth, named, plain, policy},
+    stage::{BOT, Evasion, MAIL, PROBE, Stage, counters, eventually, growth, named, plain, policy},
 };
 
 fn stage(line: Line) -> Stage {
@@ -86,11 +86,9 @@ fn five_priority_tags_and_more_are_uninspectable_though_linux_takes_them_off() {
     for count in [5, 100] {
         let mut stage = with_priority_tags(&[(0x8100, 0); 100][..count]);
         for family in Family::BOTH {
-            assert_eq!(
-                stage.plain_attempt(family),
-                Outcome::Connected,
-                "{count} {family:?}"
-            );
+            // Linux 7.3 takes off fewer than 100.
+            let is_taken_off = are_taken_off(&mut stage, family);
+            assert!(is_taken_off || count > 5, "{count} {family:?}");
         }
         let filter = stage.filter(&plain());
         for family in Family::BOTH {
@@ -114,6 +112,18 @@ fn five_priority_tags_and_more_are_uninspectable_though_linux_takes_them_off() {
             );
         }
     }
+}
+
+/// Whether Linux answers a SYN after the tags of the line. A probe without tags is answered in any case.
+fn are_taken_off(stage: &mut Stage, family: Family) -> bool {
+    let flow = stage.bot.flow(family, MAIL);
+    stage.bot.send(&flow.syn().packet());
+    let tagged = std::mem::replace(&mut stage.bot.line, Line::ETHERNET);
+    let probe = stage.bot.flow(family, PROBE);
+    stage.bot.send(&probe.syn().packet());
+    let answer = (stage.bot).receive(|answer| flow.is_agreed_by(answer) || probe.is_agreed_by(answer));
+    stage.bot.line = tagged;
+    flow.is_agreed_by(&answer)
 }
 
 /// A SYN in a frame that Linux does not take for IP, as another router may: no connection without op25b, blocked with it.
