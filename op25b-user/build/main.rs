@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     }
     if env::var_os(OTHER_LAYOUT).is_some() {
         println!(
-            "cargo::rustc-env=CARGO_PKG_VERSION={}+other-layout",
+            "cargo::rustc-env=CARGO_PKG_VERSION={}+other.layout",
             env!("CARGO_PKG_VERSION")
         );
     }

@@ -94,7 +94,7 @@ impl Release {
         let number = env!("CARGO_PKG_VERSION");
         Ok(Self {
             version: if args.other_layout {
-                format!("{number}+other-layout")
+                format!("{number}+other.layout")
             } else {
                 number.to_owned()
             },

@@ -49,7 +49,7 @@ mod tests {
             assert!(is_of(name, "0.2.0"), "{name}");
         }
         for name in [
-            "op25b_0.2.0+other-layout-1_amd64.deb",
+            "op25b_0.2.0+other.layout-1_amd64.deb",
             "SHA256SUMS",
             "op25b_0.1.0-1_amd64.deb",
         ] {
