@@ -30,6 +30,7 @@ pools:
   - { name: offices, prefixes: [198.51.100.128/25], mode: monitor }
 exemptions: [{ customer: Example KK, prefixes: [198.51.100.200], expires: 2099-03-31 }]
 metrics: { listen: [127.0.0.1:9625] }
+events: {}
 ";
 
 /// What Grafana puts in the place of a dashboard's variables.
