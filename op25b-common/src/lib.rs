@@ -3,12 +3,13 @@
 //! Everything that crosses the kernel boundary is defined here once: the reasons of the verdict table ([`Reason`]), the
 //! kinds of tunnels ([`Tunnel`]) and of actions ([`Action`]), the prefix tables ([`TableRoot`]) and their layout ([`lpm`]),
 //! the keys and values of the policy maps ([`keys`], [`values`]), framing that a policy adds ([`framing`]), what is counted of
-//! frames that are not IP ([`not_ip`]), the event of a packet ([`event`]), the names under which user space finds maps and
+//! packets ([`counters`]) and of frames that are not IP ([`not_ip`]), the event of a packet ([`event`]), the names under which user space finds maps and
 //! load-time globals ([`names`]), and what a second, small program shares with it ([`refusal`]). Layouts are asserted at
 //! compile time, because the two sides are built by different compilers.
 #![no_std]
 
 mod action;
+pub mod counters;
 pub mod event;
 pub mod framing;
 pub mod keys;

@@ -37,9 +37,11 @@ pub const DESTINATIONS_V6: &str = "DESTINATIONS_V6";
 pub const TUNNELS_BY_IF: &str = "TUNNELS_BY_IF";
 /// One per-CPU u64: when the token bucket of replies is full again, by the boot-time clock.
 pub const ANSWERS: &str = "ANSWERS";
-/// Per-CPU packets by [`crate::Reason`]: subscriber interfaces' first, then uplink interfaces'; see
-/// [`crate::values::COUNTER_SLOTS`].
+/// Per-CPU [`crate::counters::InterfaceSet`]s: packets by the interface that they came in on, its role, reason and verdict.
 pub const COUNTERS: &str = "COUNTERS";
+/// Per-CPU [`crate::counters::PacketCells`] by slot: packets by the pool of the subscriber's address, reason and verdict. The slot
+/// of a pool is in [`SLOT_OF_POOL`]; then follow [`crate::counters::OTHER_POOLS`] and [`crate::counters::NO_POOL`].
+pub const POOL_COUNTERS: &str = "POOL_COUNTERS";
 /// Per-CPU hash of [`crate::not_ip::NotIpFrames`] by the index of the interface that they came in on.
 pub const NOT_IP: &str = "NOT_IP";
 /// One i64: nanoseconds to add to the boot-time clock to get the Unix time.
@@ -106,6 +108,9 @@ pub const SHOW_EVENTS: &str = "SHOW_EVENTS";
 pub const ALLOWANCE_INTERVALS: &str = "ALLOWANCE_INTERVALS";
 /// Global `[u64; Allowance::COUNT]`: the depths of these token buckets, in nanoseconds.
 pub const ALLOWANCE_DEPTHS: &str = "ALLOWANCE_DEPTHS";
+/// Global `[u16; POOL_SLOTS]`: the slot in [`POOL_COUNTERS`] of each pool, by its place in the policy. A pool keeps its slot when
+/// another policy has it at another place.
+pub const SLOT_OF_POOL: &str = "SLOT_OF_POOL";
 /// Global u8 of aya-log: the most verbose level whose log statements exist; 0 removes them all.
 pub const LOG_LEVEL: &str = "AYA_LOG_LEVEL";
 
@@ -114,7 +119,7 @@ const MAX_OBJECT_NAME: usize = 15;
 
 // A longer name would be cut by the kernel, and then not be found under it, or under another one's.
 const _: () = {
-    const NAMES: [&str; 25] = [
+    const NAMES: [&str; 26] = [
         SUBSCRIBER_PROGRAM,
         UPLINK_PROGRAM,
         ROOTS,
@@ -130,6 +135,7 @@ const _: () = {
         TUNNELS_BY_IF,
         ANSWERS,
         COUNTERS,
+        POOL_COUNTERS,
         CLOCK,
         BUCKET,
         MOMENT,

@@ -147,6 +147,23 @@ impl SubscriberBlock {
 }
 
 impl Subscriber {
+    /// Of whom nothing was counted.
+    pub const NOTHING: Self = Self {
+        hot: Hot {
+            destinations: 0,
+            blocked_syns: 0,
+            last_seen: 0,
+        },
+        cold: Cold {
+            first_seen: 0,
+            blocked_others: 0,
+            monitored_syns: 0,
+            monitored_others: 0,
+        },
+        hidden: 0,
+        unused: 0,
+    };
+
     /// Where counters stop: far enough from the end that CPUs which add at once do not make them wrap around.
     pub const MOST: u32 = u32::MAX - 0xffff;
 }
@@ -191,11 +208,6 @@ pub struct Decision {
     /// `uninspectable`, relays for `relay`, exemptions for `exempt`; [`NO_RULE`] otherwise.
     pub rule: RuleIndex,
 }
-
-/// How many slots [`crate::names::COUNTERS`] has: for each of the two roles of an interface one for each reason, which the
-/// program counts in; then as many again, where user space keeps what was counted in maps of another layout.
-pub const COUNTER_SLOTS: usize =
-    2 * 2 * crate::Reason::COUNT + if cfg!(feature = "other-layout") { 8 } else { 0 };
 
 /// One piece of the JSON text in [`crate::names::DESCRIPTION`]; the last one is padded with zeros.
 pub type DescriptionChunk = [u8; 256];

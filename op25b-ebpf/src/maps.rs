@@ -10,14 +10,15 @@ use aya_ebpf::{
 };
 use op25b_common::{
     Action, MAX_BLOCKED_PORTS, TableRoot,
+    counters::{COUNTER_VALUES, InterfaceSet, OTHER_POOLS, POOL_COUNTER_SLOTS, POOL_SLOTS, PacketCells},
     event::{Allowance, EVENT_COUNT_SLOTS, PacketEvent, SENDERS_IN_SET, ShowEvents},
     framing::{ETHERTYPE_VLAN, MAX_VLAN_TPIDS},
     keys::{AddressV4, AddressV6, DestinationKey},
     lpm::{BitmapNode, CompressedPath, PAGE_ENTRIES, ROOT_ENTRIES},
     not_ip::{NOT_IP_INTERFACES, NotIpFrames},
     values::{
-        COUNTER_SLOTS, Class, Decision, DescriptionChunk, DestinationEntry, MISS_SLOTS, Moment, Phases,
-        Subscriber, SubscriberBlock,
+        Class, Decision, DescriptionChunk, DestinationEntry, MISS_SLOTS, Moment, Phases, Subscriber,
+        SubscriberBlock,
     },
 };
 
@@ -56,7 +57,9 @@ pub static TUNNELS_BY_IF: HashMap<u32, u32, 1> = HashMap::new();
 pub static ANSWERS: PerCpuArray<u64, 1> = PerCpuArray::new();
 
 #[btf_map]
-pub static COUNTERS: PerCpuArray<u64, COUNTER_SLOTS> = PerCpuArray::new();
+pub static COUNTERS: PerCpuArray<InterfaceSet, COUNTER_VALUES> = PerCpuArray::new();
+#[btf_map]
+pub static POOL_COUNTERS: PerCpuArray<PacketCells, POOL_COUNTER_SLOTS> = PerCpuArray::new();
 #[btf_map]
 pub static NOT_IP: PerCpuHashMap<u32, NotIpFrames, NOT_IP_INTERFACES> = PerCpuHashMap::new();
 #[btf_map]
@@ -116,6 +119,8 @@ pub static ROUTER_V6: Global<AddressV6> = Global::new([0; 16]);
 pub static ANSWER_INTERVAL: Global<u64> = Global::new(1);
 #[unsafe(no_mangle)]
 pub static ANSWER_BURST: Global<u64> = Global::new(1);
+#[unsafe(no_mangle)]
+pub static SLOT_OF_POOL: [Global<u16>; POOL_SLOTS] = [const { Global::new(OTHER_POOLS) }; POOL_SLOTS];
 #[unsafe(no_mangle)]
 pub static TRACE: Global<u8> = Global::new(0);
 #[unsafe(no_mangle)]

@@ -43,6 +43,9 @@ pub fn record_hidden(class: &Class, local: &Address) {
     }
 }
 
+/// A record is made of this; it has to be in a map, and takes no stack there.
+static NOTHING: Subscriber = Subscriber::NOTHING;
+
 /// Where the parts of a subscriber's record are: in one map value, or in more than one place of it.
 #[derive(Clone, Copy)]
 struct Record {
@@ -83,12 +86,16 @@ impl Record {
 
     /// An IPv6 subscriber's record, begun if there is none.
     #[inline(always)]
+    #[expect(
+        clippy::needless_borrows_for_generic_args,
+        reason = "without the reference it would be copied to the stack"
+    )]
     fn v6(high: u64) -> Option<Self> {
         let key = high & u64::MAX << (u64::BITS - maps::SUBSCRIBER_BITS.load());
         let record = if let Some(record) = maps::SUBSCRIBERS_V6.get_ptr_mut(key) {
             record
         } else {
-            let begun = maps::SUBSCRIBERS_V6.insert(key, Subscriber::default(), 0);
+            let begun = maps::SUBSCRIBERS_V6.insert(key, &NOTHING, 0);
             count_miss(u32::from(begun.is_err()));
             maps::SUBSCRIBERS_V6.get_ptr_mut(key)?
         };

@@ -13,10 +13,9 @@ pub mod sources;
 use aya_ebpf::bindings::{xdp_action, xdp_md};
 use op25b_common::{
     Action, Reason, Verdict,
-    values::{Class, Decision, NO_RULE},
+    values::{Decision, NO_RULE, RuleIndex},
 };
 use op25b_ebpf::parse::{
-    address::Address,
     flow::{Flow, UNKNOWN_FLAGS},
     tcp,
 };
@@ -117,43 +116,55 @@ fn verdict<const UPLINK: bool, const IN_MEMORY: bool>(ctx: *mut xdp_md, flow: &F
     let class = classify::source(local);
     let decision = if flow.has(Flow::UNADDRESSED) {
         turn::note(Turn::Unrecorded);
-        decide::unaddressed()
+        counted(ctx, decide::unaddressed(), NO_RULE, UPLINK)
     } else if flow.has(Flow::HIDDEN) {
         match class {
             Some(class) if !UPLINK => subscribers::record_hidden(class, local),
             None if !UPLINK => turn::note(Turn::Unrecorded),
             _ => {}
         }
-        decide::hidden(class, UPLINK)
+        let decision = decide::hidden(class, UPLINK);
+        counted(ctx, decision, decision.rule, UPLINK)
     } else {
-        decide_and_record(class, local, remote, facts(UPLINK, flow))
+        let facts = facts(UPLINK, flow);
+        let decision = decide::segment(class, remote, facts);
+        if !UPLINK
+            && is_recorded(&decision)
+            && let Some(class) = class
+        {
+            subscribers::record(class, local, remote, decision.reason, !facts.is_established);
+            // The rule is the pool: nothing else has to be kept while the record is waited for.
+            counted(ctx, decision, decision.rule, UPLINK)
+        } else {
+            let pool = class.map_or(NO_RULE, |class| class.pool);
+            counted(ctx, decision, pool, UPLINK)
+        }
     };
     if events::is_on()
         && events::is_wanted(decision.reason, UPLINK)
         && let Some(turn) = turn::take(decision.reason, UPLINK)
     {
-        let shown = with_reply(decision, UPLINK);
         if IN_MEMORY {
-            events::offer(ctx, flow, &shown, turn, UPLINK);
+            events::offer(ctx, flow, &decision, turn, UPLINK);
         } else if let Some(scratch) = scratch::claim() {
             // It has to be in memory.
             scratch.segment.flow = *flow;
-            events::offer(ctx, &raw const scratch.segment.flow, &shown, turn, UPLINK);
+            events::offer(ctx, &raw const scratch.segment.flow, &decision, turn, UPLINK);
             scratch::release(scratch);
         }
     }
-    conclude(decision, UPLINK)
+    conclude(decision)
 }
 
 /// The action on a frame with more tags or labels than are skipped.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn op25b_tags_verdict(ctx: *mut xdp_md) -> u32 {
-    let decision = decide::unaddressed();
+    let decision = counted(ctx, decide::unaddressed(), NO_RULE, false);
     if events::is_on() && events::is_wanted(decision.reason, false) {
         events::offer(ctx, core::ptr::null(), &decision, Turn::Unrecorded, false);
     }
-    conclude(decision, false)
+    conclude(decision)
 }
 
 /// What is blocked is rejected, if the policy says so. The Internet gets no reply: the source of what comes from there may be forged.
@@ -166,11 +177,17 @@ fn with_reply(mut decision: Decision, from_uplink: bool) -> Decision {
     decision
 }
 
-/// Counts a decision; the result is its action, `XDP_TX` for what is to be rejected.
+/// A decision on a subscriber of this pool, with the reply, and counted.
 #[inline(always)]
-fn conclude(decision: Decision, from_uplink: bool) -> u32 {
+fn counted(ctx: *mut xdp_md, decision: Decision, pool: RuleIndex, from_uplink: bool) -> Decision {
     let decision = with_reply(decision, from_uplink);
-    counters::count(&decision, from_uplink);
+    counters::count(ctx, &decision, pool, from_uplink);
+    decision
+}
+
+/// The action of a decision, `XDP_TX` for what is to be rejected.
+#[inline(always)]
+fn conclude(decision: Decision) -> u32 {
     diagnostics::trace(decision);
     if decision.verdict == Verdict::Reject as u32 {
         xdp_action::XDP_TX
@@ -181,24 +198,10 @@ fn conclude(decision: Decision, from_uplink: bool) -> u32 {
     }
 }
 
-/// Decides on a segment that shows its ports, and records it for its subscriber.
+/// Whether a segment with this decision is recorded for its subscriber.
 #[inline(always)]
-fn decide_and_record(
-    class: Option<&'static Class>,
-    local: &Address,
-    remote: &Address,
-    facts: Facts,
-) -> Decision {
-    let decision = decide::segment(class, remote, facts);
-    let is_recorded =
-        decision.reason == Reason::Blocked as u32 || decision.reason == Reason::Monitored as u32;
-    if is_recorded
-        && !facts.from_uplink
-        && let Some(class) = class
-    {
-        subscribers::record(class, local, remote, decision.reason, !facts.is_established);
-    }
-    decision
+fn is_recorded(decision: &Decision) -> bool {
+    decision.reason == Reason::Blocked as u32 || decision.reason == Reason::Monitored as u32
 }
 
 /// What row `established` depends on.

@@ -6,7 +6,7 @@ use tracing::error;
 
 use super::{events::scrapes::Scrape, state::Daemon};
 use crate::{
-    datapath::{NotIp, not_ip_of},
+    datapath::{NotIp, not_ip_of, packets_of},
     enforcer::Enforcer,
     policy::Role,
     report::{
@@ -55,31 +55,30 @@ impl Daemon {
 
     /// The filter as `op25b status` shows it, with the exemptions as they are now.
     fn filter_status(&self, enforcer: &mut Enforcer) -> anyhow::Result<FilterStatus> {
+        let has_uplink = enforcer.roles().any(|role| role == Role::Uplink);
         let (active, expired) = enforcer.count_exemptions(Timestamp::now());
-        let counters = enforcer.counters()?;
-        let of = |role| {
-            let mut all = counters.iter();
-            all.find(|(of, _)| *of == role)
-                .map(|(_, counters)| counters.clone())
-        };
+        // Read once, so that the interfaces add up to the totals.
+        let counters = (enforcer.filter().context("no filter is running")?).counter_table()?;
         let not_ip = not_ip(enforcer)?;
-        let interfaces = enforcer.attachments().iter().zip(not_ip);
-        let interfaces = interfaces.map(|(attachment, not_ip)| InterfaceStatus {
+        let attached: Vec<_> = (enforcer.attachments().iter())
+            .map(|attachment| (attachment.index, attachment.role))
+            .collect();
+        let packets = packets_of(&counters, &attached);
+        let interfaces = enforcer.attachments().iter().zip(not_ip).zip(packets);
+        let interfaces = interfaces.map(|((attachment, not_ip), packets)| InterfaceStatus {
             name: attachment.interface.clone(),
             ifindex: attachment.index,
             role: attachment.role.name().to_owned(),
             xdp: attachment.mode.to_owned(),
             program_id: attachment.program_id,
             not_ip,
+            packets: Some(packets),
         });
         let interfaces = interfaces.collect();
         let pools = enforcer.description().pools.clone();
         let filter = enforcer.filter().context("no filter is running")?;
         let map_bytes = filter.map_bytes()?;
-        let subscriber = match of(Role::Subscriber) {
-            Some(counters) => counters,
-            None => filter.counters(Role::Subscriber)?,
-        };
+        let pool_packets = Some(filter.pool_counts()?);
         let ipv6_misses = Some(filter.misses_v6()?);
         let pool_starts = filter.pool_starts(&pools)?;
         let description = enforcer.description();
@@ -106,8 +105,9 @@ impl Daemon {
             },
             ipv6_misses,
             map_bytes,
-            counters: subscriber,
-            uplink_counters: of(Role::Uplink),
+            counters: counters.of(Role::Subscriber),
+            uplink_counters: has_uplink.then(|| counters.of(Role::Uplink)),
+            pool_packets,
         })
     }
 

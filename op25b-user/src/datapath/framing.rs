@@ -1,11 +1,13 @@
-//! What arrives on the interfaces of a filter: all frames by the interfaces' own statistics, and those that are not IP.
+//! What arrives on the interfaces of a filter: all frames by the interfaces' own statistics, those that are not IP, and the packets
+//! that the program counts.
 
 use std::io;
 
 use super::{
-    stats::{NotIp, NotIpByIndex},
+    stats::{CounterTable, NotIp, NotIpByIndex, PacketCounts},
     sys::interfaces::InterfaceQuery,
 };
+use crate::policy::Role;
 
 /// The frames that an interface has received so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,11 +21,20 @@ pub struct ReceivedFrames {
 /// The frames that are not IP of the interfaces with these indices, in their order.
 #[must_use]
 pub fn not_ip_of(frames: &NotIpByIndex, attached: &[u32]) -> Vec<NotIp> {
-    // Without the kernel's answer no port is known, and only what the interfaces received themselves is shown.
+    frames.of(attached, masters())
+}
+
+/// The packets that were counted on the interfaces with these indices and roles, in their order.
+#[must_use]
+pub fn packets_of(counters: &CounterTable, attached: &[(u32, Role)]) -> Vec<PacketCounts> {
+    counters.of_interfaces(attached, masters())
+}
+
+/// Returns the interface that one is a port of. Without the kernel's answer no port is known, and only what the interfaces received
+/// themselves is shown.
+fn masters() -> impl FnMut(u32) -> Option<u32> {
     let query = InterfaceQuery::open().ok();
-    frames.of(attached, |index| {
-        query.as_ref()?.indexed(index).ok().flatten()?.master
-    })
+    move |index| query.as_ref()?.indexed(index).ok().flatten()?.master
 }
 
 /// The frames that the interfaces with these indices have received, in their order.

@@ -6,7 +6,7 @@
 //! ```text
 //! sys <- stats, events <- object <- pins <- migrate <- replace
 //! sys <- refusal <- replace
-//!   host reads what the machine offers to a filter; framing reads what is not IP on the interfaces of a filter
+//!   host reads what the machine offers to a filter; framing reads what arrives on the interfaces of a filter
 //!   discover reads programs and maps without pins; ask and test_run run a loaded object on one packet
 //! ```
 
@@ -28,7 +28,7 @@ mod test_run;
 
 pub use events::{EventCount, EventCounts, EventReader};
 pub(crate) use framing::gone;
-pub use framing::{ReceivedFrames, not_ip_of, received_frames};
+pub use framing::{ReceivedFrames, not_ip_of, packets_of, received_frames};
 pub use migrate::MigratedRecords;
 pub use object::{
     ChangeError, Description, Directories, Filter, InterfaceSummary, LoadError, LoadOptions, LoadedBy,
@@ -46,8 +46,8 @@ pub use replace::{
 pub use settings::{Disagreement, Settings};
 pub(crate) use stats::RecentRecords;
 pub use stats::{
-    Counters, FrameKind, Misses, NotIp, NotIpByIndex, PoolStart, PoolStarts, SubscriberRecords,
-    destination_error, destinations,
+    CounterTable, Counters, FrameKind, Misses, NotIp, NotIpByIndex, PacketCount, PacketCounts, PoolCounts,
+    PoolStart, PoolStarts, SubscriberRecords, destination_error, destinations,
 };
 pub(crate) use stats::{Erased, Erasure};
 pub(crate) use sys::membarrier::wait_for_running_programs;

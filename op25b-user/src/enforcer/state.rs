@@ -186,12 +186,17 @@ impl Enforcer {
 
     /// The counters of the filter, for each role that an interface of the policy has.
     pub(crate) fn counters(&mut self) -> Result<Vec<(Role, Counters)>, LoadError> {
-        let roles: Vec<Role> = roles(self.active_set.policy()).collect();
+        let roles: Vec<Role> = self.roles().collect();
         let Some(filter) = self.datapath.filter() else {
             return Ok(Vec::new());
         };
-        let counters = roles.into_iter().map(|role| Ok((role, filter.counters(role)?)));
-        counters.collect()
+        let counters = filter.counter_table()?;
+        Ok(roles.into_iter().map(|role| (role, counters.of(role))).collect())
+    }
+
+    /// The roles that the policy's interfaces have.
+    pub(crate) fn roles(&self) -> impl Iterator<Item = Role> {
+        roles(self.active_set.policy())
     }
 
     /// The policy and the faults, in one line.

@@ -17,6 +17,7 @@ mod link;
 mod migration;
 mod modes;
 mod nat64;
+mod packets;
 mod pauses;
 mod phases;
 mod policy;

@@ -58,6 +58,33 @@ fn assert_values(scene: &Scene, expected: &[(&str, i64)]) {
     }
 }
 
+/// The blocked packets of all interfaces, and those of all pools, are all blocked packets.
+#[track_caller]
+fn assert_interfaces_and_pools_add_up(found: &BTreeMap<String, i64>, blocked: i64) {
+    let sum = |family: &str| -> i64 {
+        let of_family = found.iter().filter(|(series, _)| {
+            series.starts_with(&format!("{family}{{")) && series.contains("reason=\"blocked\"")
+        });
+        of_family.map(|(_, value)| value).sum()
+    };
+    let packets = ["op25b_interface_packets_total", "op25b_pool_packets_total"];
+    assert_eq!(packets.map(sum), [blocked; 2], "{found:#?}");
+    let bytes = [
+        "op25b_interface_dropped_bytes_total",
+        "op25b_pool_dropped_bytes_total",
+    ];
+    let [by_interface, by_pool] = bytes.map(sum);
+    // The shortest frame with TCP in it has 54 bytes.
+    assert!(by_interface == by_pool && by_pool >= 54 * blocked, "{found:#?}");
+    let residential = "{pool=\"residential\",reason=\"blocked\",verdict=\"drop\"}";
+    assert_eq!(found[&format!("op25b_pool_packets_total{residential}")], blocked);
+    let of_sub0 = "{interface=\"sub0\",role=\"subscriber\",reason=\"blocked\",verdict=\"drop\"}";
+    assert!(
+        found[&format!("op25b_interface_packets_total{of_sub0}")] > 0,
+        "{found:#?}"
+    );
+}
+
 fn blocked(filter: &Filter) -> i64 {
     filter.count("blocked").unwrap().try_into().unwrap()
 }
@@ -105,6 +132,7 @@ fn packets_policy_reloads_and_interfaces_are_exported_as_they_are() {
         found.keys().all(|series| !series.contains("uplink")),
         "{found:#?}"
     );
+    assert_interfaces_and_pools_add_up(&found, blocked(&filter));
     let report = scene.daemon_report();
     let info = format!(
         "op25b_policy_info{{version=\"{}\",file={},sha256={}}}",

@@ -23,8 +23,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "frames with five tags are dropped whatever the policy",
         "verdict/mod.rs",
-        "    conclude(decision, false)\n",
-        "    let verdict = Verdict::Drop as u32;\n    conclude(Decision { verdict, ..decision }, false)\n",
+        "    let decision = counted(ctx, decide::unaddressed(), NO_RULE, false);\n",
+        "    let verdict = Verdict::Drop as u32;\n    let decision = counted(ctx, Decision { verdict, ..decide::unaddressed() }, NO_RULE, false);\n",
     ),
     mutant(
         "frames with five tags are dropped before any pool is enforced",
@@ -35,8 +35,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "frames with five tags are not counted",
         "verdict/mod.rs",
-        "    conclude(decision, false)\n",
-        "    diagnostics::trace(decision);\n    if decision.verdict == 1 { xdp_action::XDP_DROP } else { xdp_action::XDP_PASS }\n",
+        "    let decision = counted(ctx, decide::unaddressed(), NO_RULE, false);\n",
+        "    let decision = decide::unaddressed();\n",
     ),
     mutant(
         "uplinks treat frames with five tags as if subscribers sent them",
@@ -359,8 +359,62 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "uplinks' packets are counted as subscribers'",
         "stats/counters.rs",
-        "if from_uplink { Reason::COUNT as u32 } else { 0 }",
-        "if from_uplink { 0 } else { 0 }",
+        "= owner(interface, from_uplink);",
+        "= owner(interface, from_uplink && interface == 0);",
+    ),
+    mutant(
+        "interfaces whose place another one has are counted as that one",
+        "stats/counters.rs",
+        "if *taken_by == owner {",
+        "if *taken_by != 0 {",
+    ),
+    mutant(
+        "uplinks without a place of their own are counted as subscriber interfaces",
+        "stats/counters.rs",
+        "rest.add(usize::from(from_uplink))",
+        "rest.add(usize::from(from_uplink && interface == 0))",
+    ),
+    mutant(
+        "pools are counted by their place in the policy",
+        "stats/counters.rs",
+        "maps::SLOT_OF_POOL[place].load()",
+        "place as u16",
+    ),
+    mutant(
+        "pools beyond those with a slot are counted as the first ones",
+        "stats/counters.rs",
+        "let slot = if has_slot(pool) {",
+        "let slot = if has_slot(pool & (POOL_SLOTS as u32 - 1)) && pool != NO_RULE {",
+    ),
+    mutant(
+        "packets of no pool are counted as those of other pools",
+        "stats/counters.rs",
+        "        NO_POOL\n",
+        "        OTHER_POOLS\n",
+    ),
+    mutant(
+        "exempt packets are not counted for their pool",
+        "verdict/mod.rs",
+        "            let pool = class.map_or(NO_RULE, |class| class.pool);\n",
+        "            let pool = class.map_or(NO_RULE, |class| class.pool | 0u32.wrapping_sub(u32::from(decision.reason == Reason::Exempt as u32)));\n",
+    ),
+    mutant(
+        "the bytes of packets that pass are counted",
+        "stats/counters.rs",
+        "let bytes = if has_bytes(cell) {",
+        "let bytes = if has_bytes(cell) || cell != 0 {",
+    ),
+    mutant(
+        "no bytes are counted",
+        "stats/counters.rs",
+        "        if bytes != 0 {",
+        "        if bytes == 1 {",
+    ),
+    mutant(
+        "rejected packets are counted as dropped",
+        "verdict/mod.rs",
+        "    counters::count(ctx, &decision, pool, from_uplink);",
+        "    counters::count(ctx, &Decision { verdict: decision.verdict.min(1), ..decision }, pool, from_uplink);",
     ),
     mutant(
         "the sketch of destinations is that of all buckets",

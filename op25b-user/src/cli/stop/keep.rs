@@ -17,6 +17,7 @@ use crate::{
         discover::{self, FoundFilter},
         pinned_elsewhere, pinned_programs,
     },
+    policy::Role,
     report::{FilterRecords, FilterSubscribers, SortOrder, SubscriberQuery, subscribers_of},
     schema::{Document, Schema},
     state_dir,
@@ -132,8 +133,8 @@ fn detached(filter: FoundFilter) -> anyhow::Result<DetachedFilter> {
         policy_file,
         policy_sha256,
         loaded_at,
-        counters: filter.subscriber,
-        uplink_counters: filter.uplink,
+        counters: filter.counters.of(Role::Subscriber),
+        uplink_counters: filter.counters.of(Role::Uplink),
         subscribers: subscribers
             .transpose()?
             .and_then(|filters| filters.into_iter().next()),

@@ -153,7 +153,7 @@ impl AttachedProgram {
                 constants.insert(name.clone(), value);
             }
         }
-        let ebpf = create_as(&constants, &Reused(policy_maps))?.ok_or_else(other_build)?;
+        let ebpf = create_as(&constants, &Reused::maps(policy_maps))?.ok_or_else(other_build)?;
         let mut asker = Asker::new(ebpf);
         asker.prepare(self.role)?;
         // The kernel's digest of the instructions, before it takes out what the constants rule out.

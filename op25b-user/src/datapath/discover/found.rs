@@ -6,7 +6,7 @@ use thiserror::Error;
 use crate::{
     datapath::{
         object::Description,
-        stats::{Counters, NotIpByIndex, PoolStarts, SubscriberRecords},
+        stats::{CounterTable, NotIpByIndex, PoolCounts, PoolStarts, SubscriberRecords},
         sys::{interfaces::InterfacesError, map::MapError},
     },
     policy::Role,
@@ -37,10 +37,10 @@ pub struct FoundFilter {
     pub interfaces: Vec<FoundInterface>,
     /// Its description.
     pub description: Description,
-    /// Its counters of subscriber interfaces.
-    pub subscriber: Counters,
-    /// Its counters of uplink interfaces.
-    pub uplink: Counters,
+    /// The packets by interface.
+    pub counters: CounterTable,
+    /// The packets by pool; none if another version counts them otherwise.
+    pub pools: Option<PoolCounts>,
     /// The frames that were not IP.
     pub not_ip: NotIpByIndex,
     /// From when on each of its pools is enforced; none if this op25b cannot read its classes.

@@ -4,16 +4,15 @@ use aya::{
     maps::{Map, MapData, MapInfo},
     programs::ProgramInfo,
 };
-use op25b_common::names::{COUNTERS, DESCRIPTION, MISSES_V6, NOT_IP, SUBSCRIBERS_V4, SUBSCRIBERS_V6};
+use op25b_common::names::{
+    COUNTERS, DESCRIPTION, MISSES_V6, NOT_IP, POOL_COUNTERS, SUBSCRIBERS_V4, SUBSCRIBERS_V6,
+};
 
 use super::found::{DiscoverError, FoundFilter, FoundInterface};
-use crate::{
-    datapath::{
-        object::{Described, Description},
-        stats::{CounterTable, NotIpByIndex, PoolStarts, RecordLayout, SubscriberRecords},
-        sys::map::{self, MapError, MapOp},
-    },
-    policy::Role,
+use crate::datapath::{
+    object::{Described, Description, Layout},
+    stats::{CounterTable, NotIpByIndex, PoolCounts, PoolSlots, PoolStarts, RecordLayout, SubscriberRecords},
+    sys::map::{self, MapError, MapOp},
 };
 
 /// Why this op25b cannot read a filter's maps: the filter is of another version.
@@ -76,15 +75,16 @@ impl Maps {
                 description,
                 layout,
                 records,
+                pool_slots,
             } = Described::read(description).map_err(unreadable)?;
             let counters =
-                CounterTable::read(&Map::PerCpuArray(counters), &layout.reasons).map_err(unreadable)?;
+                CounterTable::read(&Map::PerCpuArray(counters), &layout.counters()).map_err(unreadable)?;
             Ok(FoundFilter {
                 pool_starts: self.pool_starts(&description),
+                pools: self.pool_counts(&layout, &pool_slots, &description),
                 interfaces: interfaces.to_vec(),
                 description,
-                subscriber: counters.of(Role::Subscriber),
-                uplink: counters.of(Role::Uplink),
+                counters,
                 not_ip: self.not_ip(),
                 map_bytes: self.all.iter().map(|(_, info)| map::bytes(info)).sum(),
                 records: self.records(records),
@@ -98,6 +98,18 @@ impl Maps {
         let is_of_this_version = description.version == env!("CARGO_PKG_VERSION");
         let open = |name| -> anyhow::Result<MapData> { self.open(name)?.map_err(anyhow::Error::msg) };
         is_of_this_version.then(|| PoolStarts::read(&description.pools, open).ok())?
+    }
+
+    /// The packets by pool; none if they are not counted as in this version.
+    fn pool_counts(
+        &self,
+        layout: &Layout,
+        slots: &PoolSlots,
+        description: &Description,
+    ) -> Option<PoolCounts> {
+        let map = layout.is_ours().then(|| self.open(POOL_COUNTERS).ok()?.ok())??;
+        let pools = description.pools.iter().map(|pool| pool.name.as_str());
+        PoolCounts::read(&Map::PerCpuArray(map), slots, pools).ok()
     }
 
     /// The frames that were not IP; none if the version that loaded the filter does not count them.

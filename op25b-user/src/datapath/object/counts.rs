@@ -4,7 +4,9 @@ use std::net::Ipv4Addr;
 
 use aya::maps::{Map, MapData, PerCpuHashMap};
 use op25b_common::{
-    names::{BUCKET, COUNTERS, EVENT_COUNTS, MISSES_V6, NOT_IP, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
+    names::{
+        BUCKET, COUNTERS, EVENT_COUNTS, MISSES_V6, NOT_IP, POOL_COUNTERS, SUBSCRIBERS_V4, SUBSCRIBERS_V6,
+    },
     not_ip::NotIpFrames,
     values::Subscriber,
 };
@@ -13,8 +15,8 @@ use super::{description::PoolSummary, error::LoadError, filter::Filter, layout::
 use crate::{
     datapath::{
         stats::{
-            CounterTable, Counters, Misses, NotIpByIndex, PoolStarts, RecentRecords, SubscriberRecords,
-            misses_v6, records_v4, records_v6,
+            CounterTable, Counters, Misses, NotIpByIndex, PoolCounts, PoolStarts, RecentRecords,
+            SubscriberRecords, misses_v6, records_v4, records_v6,
         },
         sys::map::{self, MapError},
     },
@@ -24,8 +26,25 @@ use crate::{
 impl Filter {
     /// The packets counted so far on interfaces of this role.
     pub fn counters(&self, role: Role) -> Result<Counters, LoadError> {
-        let counters = CounterTable::read(self.map(COUNTERS)?, &Layout::current().reasons)?;
-        Ok(counters.of(role))
+        Ok(self.counter_table()?.of(role))
+    }
+
+    /// The packets counted so far, by interface.
+    pub fn counter_table(&self) -> Result<CounterTable, LoadError> {
+        Ok(CounterTable::read(
+            self.map(COUNTERS)?,
+            &Layout::current().counters(),
+        )?)
+    }
+
+    /// The packets counted so far, by pool.
+    pub fn pool_counts(&self) -> Result<PoolCounts, LoadError> {
+        let pools = self.pools.iter().map(String::as_str);
+        Ok(PoolCounts::read(
+            self.map(POOL_COUNTERS)?,
+            &self.pool_slots,
+            pools,
+        )?)
     }
 
     /// Adds what was counted in a map that this filter does not share.

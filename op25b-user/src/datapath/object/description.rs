@@ -22,7 +22,7 @@ use utoipa::ToSchema;
 use super::layout::Layout;
 use crate::{
     datapath::{
-        stats::RecordLayout,
+        stats::{PoolSlots, RecordLayout},
         sys::{map::MapError, network_namespace::NetworkNamespace},
     },
     policy::{Handling, Pauses, ReachedDates},
@@ -268,6 +268,9 @@ pub(crate) struct Described {
     /// The layout of the subscribers' records; none if this op25b cannot read it.
     #[serde(default, deserialize_with = "RecordLayout::if_understood")]
     pub(crate) records: Option<RecordLayout>,
+    /// The slots of pools in the map of their counters; none if an earlier version loaded the filter.
+    #[serde(default)]
+    pub(crate) pool_slots: PoolSlots,
 }
 
 impl Described {
@@ -277,6 +280,7 @@ impl Described {
             description,
             layout: Layout::current(),
             records: Some(records),
+            pool_slots: PoolSlots::default(),
         }
     }
 

@@ -29,7 +29,7 @@ use super::{
 use crate::{
     datapath::{
         events::{EventCounts, EventReader},
-        stats::RecordLayout,
+        stats::{PoolSlots, RecordLayout},
     },
     lpm::Usage,
     policy::{Compiled, Handling, Role},
@@ -42,6 +42,10 @@ pub struct Filter {
     pub(super) tunnels: Tunnels,
     /// The layout of the subscribers' records.
     pub(crate) records: RecordLayout,
+    /// The slots of pools in the map of their counters.
+    pub(super) pool_slots: PoolSlots,
+    /// The names of the policy's pools, in its order.
+    pub(super) pools: Vec<String>,
     tables: Tables,
     /// The policy's constants in the program.
     constants: Compiled,
@@ -66,8 +70,11 @@ impl Filter {
         options: LoadOptions,
         reused: &Reused,
     ) -> Result<Self, LoadError> {
+        let (ebpf, pool_slots) = load::load(compiled, description, options, reused)?;
         Ok(Self {
-            ebpf: load::load(compiled, description, options, reused)?,
+            ebpf,
+            pool_slots,
+            pools: description.pools.iter().map(|pool| pool.name.clone()).collect(),
             tunnels: Tunnels::new(&compiled.settings),
             records: RecordLayout::of(compiled),
             tables: Tables::new(Usage::of(&compiled.tables)),
@@ -79,7 +86,7 @@ impl Filter {
     /// Loads the object once more, with the maps of this filter's policy that are pinned in a directory, recording decisions.
     pub(crate) fn beside(&self, pinned: &Path) -> Result<Ebpf, LoadError> {
         let maps = load::POLICY_MAPS.map(|name| (name, pinned.join(name)));
-        load::create_beside(&self.constants, &Reused(maps.into()))
+        load::create_beside(&self.constants, &Reused::maps(maps.into()))
     }
 
     /// The kernel's information on the loaded program for interfaces of this role.

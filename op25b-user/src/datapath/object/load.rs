@@ -1,6 +1,9 @@
 //! Loads the program with the tables of a compiled policy into the kernel, attached to no interface.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use aya::{
     Ebpf, EbpfError, EbpfLoader,
@@ -10,6 +13,7 @@ use aya::{
 use aya_obj::generated::bpf_map_type;
 use op25b_common::{
     MAX_BLOCKED_PORTS,
+    counters::{OTHER_POOLS, POOL_SLOTS},
     event::{SENDER_SETS, ShowEvents},
     framing::{ETHERTYPE_VLAN, MAX_VLAN_TPIDS, MPLS_HERE},
     keys::{AddressV4, AddressV6},
@@ -17,8 +21,9 @@ use op25b_common::{
         ACTION, ALLOWANCE_DEPTHS, ALLOWANCE_INTERVALS, ANSWER_BURST, ANSWER_INTERVAL, BLOCK_INBOUND,
         BLOCKED_PORT_COUNT, BLOCKED_PORTS, CLASSES, CLOCK, DESCRIPTION, DESTINATIONS_V4, DESTINATIONS_V6,
         DROP_UNINSPECTABLE, DROP_UNLISTED, EVENT_SENDERS, EVENTS, LOG_LEVEL, MATCH_NEW, MPLS, PAGES, PATHS,
-        PHASES, ROOTS, ROUTER_V4, ROUTER_V6, SHOW_EVENTS, SPARSE, SUBSCRIBER_BITS, SUBSCRIBER_PROGRAM,
-        SUBSCRIBERS_V4, SUBSCRIBERS_V6, TRACE, TUNNELS, TUNNELS_BY_IF, UPLINK_PROGRAM, VLAN_TPIDS,
+        PHASES, POOL_COUNTERS, ROOTS, ROUTER_V4, ROUTER_V6, SHOW_EVENTS, SLOT_OF_POOL, SPARSE,
+        SUBSCRIBER_BITS, SUBSCRIBER_PROGRAM, SUBSCRIBERS_V4, SUBSCRIBERS_V6, TRACE, TUNNELS, TUNNELS_BY_IF,
+        UPLINK_PROGRAM, VLAN_TPIDS,
     },
     values::SubscriberBlock,
 };
@@ -28,12 +33,12 @@ use super::{
     error::LoadError,
     filter::program_name,
     image,
-    maps::{copy_to_array, fill_array, fill_trie},
+    maps::{copy_to_array, fill_array, fill_trie, map_mut},
 };
 use crate::{
     datapath::{
         events::Allowances,
-        stats::{RecordLayout, subscribers_v6_entries},
+        stats::{PoolSlots, RecordLayout, clear_slots, subscribers_v6_entries},
         sys::{
             clock,
             map::{Shape, max_entries},
@@ -75,20 +80,43 @@ impl LogLevel {
     }
 }
 
-/// Maps that a filter shares with the one before, by their names and pins; it creates all others.
+/// What a filter shares with the one before.
 #[derive(Clone, Debug, Default)]
-pub struct Reused(pub(crate) Vec<(&'static str, PathBuf)>);
+pub struct Reused {
+    /// Maps by their names and pins; it creates all others.
+    pub(crate) maps: Vec<(&'static str, PathBuf)>,
+    /// The slots of pools in the map of their counters.
+    pub(crate) pool_slots: PoolSlots,
+    /// The names of the pools that are counted there as long as filters before run.
+    pub(crate) pools_in_use: BTreeSet<String>,
+}
 
-/// Loads the program with these tables.
+impl Reused {
+    /// These maps alone.
+    pub(crate) fn maps(maps: Vec<(&'static str, PathBuf)>) -> Self {
+        Self {
+            maps,
+            ..Self::default()
+        }
+    }
+}
+
+/// Loads the program with these tables. Returns the slots of pools in the map of their counters, too.
 pub(crate) fn load(
     compiled: &Compiled,
     description: &Description,
     options: LoadOptions,
     reused: &Reused,
-) -> Result<Ebpf, LoadError> {
-    let described = Described::new(description.clone(), RecordLayout::of(compiled));
+) -> Result<(Ebpf, PoolSlots), LoadError> {
+    let pools = description.pools.iter().map(|pool| pool.name.as_str());
+    let assigned = reused.pool_slots.assign(pools, &reused.pools_in_use);
+    let described = Described {
+        pool_slots: assigned.slots.clone(),
+        ..Described::new(description.clone(), RecordLayout::of(compiled))
+    };
     let chunks = described.to_chunks()?;
-    let mut ebpf = create(compiled, chunks.len(), options, reused)?;
+    let mut ebpf = create(compiled, &assigned.of_pools, chunks.len(), options, reused)?;
+    clear_slots(map_mut(&mut ebpf, POOL_COUNTERS)?, &assigned.new)?;
 
     let tables = &compiled.tables;
     copy_to_array(&ebpf, ROOTS, &tables.roots)?;
@@ -107,7 +135,7 @@ pub(crate) fn load(
             .load()
             .map_err(|error| refusal(name, error))?;
     }
-    Ok(ebpf)
+    Ok((ebpf, assigned.slots))
 }
 
 /// Maps that hold the policy: another program that uses them enforces the same one.
@@ -133,7 +161,7 @@ const ASKED: LoadOptions = LoadOptions {
 /// Creates the object with the maps of another filter's policy, recording decisions. Its programs are loaded when they are
 /// needed, by [`load_program`].
 pub(crate) fn create_beside(compiled: &Compiled, policy_maps: &Reused) -> Result<Ebpf, LoadError> {
-    create(compiled, 0, ASKED, policy_maps)
+    create(compiled, &[OTHER_POOLS; POOL_SLOTS], 0, ASKED, policy_maps)
 }
 
 /// The same as another process loaded it, with the constants of its program: the content of the maps that are made of the
@@ -152,7 +180,7 @@ pub(crate) fn create_as(
         .override_global(TRACE, &trace, true)
         .override_global(SHOW_EVENTS, &show_events, true)
         .override_global(LOG_LEVEL, &log_level, true);
-    for (name, path) in &policy_maps.0 {
+    for (name, path) in &policy_maps.maps {
         loader.map_pin_path(name, path.as_path());
     }
     Ok(Some(loader.load(object.bytes())?))
@@ -187,6 +215,7 @@ fn refusal(program: &'static str, error: ProgramError) -> LoadError {
 /// Creates the maps, sized to the policy, and sets the globals.
 fn create(
     compiled: &Compiled,
+    slot_of_pool: &[u16; POOL_SLOTS],
     chunks: usize,
     options: LoadOptions,
     reused: &Reused,
@@ -239,12 +268,13 @@ fn create(
         .override_global(SHOW_EVENTS, &show_events, true)
         .override_global(ALLOWANCE_INTERVALS, &allowances.intervals[..], true)
         .override_global(ALLOWANCE_DEPTHS, &allowances.depths[..], true)
+        .override_global(SLOT_OF_POOL, &slot_of_pool[..], true)
         .override_global(TRACE, &trace, true)
         .override_global(LOG_LEVEL, &log_level, true);
     for (name, entries) in sizes {
         loader.map_max_entries(name, entries);
     }
-    for (name, path) in &reused.0 {
+    for (name, path) in &reused.maps {
         loader.map_pin_path(name, path.as_path());
     }
     Ok(loader.load(OBJECT)?)

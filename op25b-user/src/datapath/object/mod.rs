@@ -21,7 +21,7 @@ pub use load::{LoadOptions, LogLevel, Reused, expected_memory};
 pub(crate) use {
     description::Described,
     filter::program_name,
-    layout::LONG_LIVED,
+    layout::{LONG_LIVED, Layout},
     load::{POLICY_MAPS, create_as, load_program, program},
     store_revision::{STORE_REVISION, StoreRevision},
 };

@@ -1,6 +1,7 @@
 //! A filter as it is pinned: its programs, its description, its policy's maps and the maps that its successor goes on with.
 
 use std::{
+    collections::BTreeSet,
     fs, io,
     num::NonZero,
     os::fd::{AsFd as _, BorrowedFd, OwnedFd},
@@ -23,7 +24,7 @@ use crate::{
             Described, Description, Filter, LONG_LIVED, POLICY_MAPS, Reused, STORE_REVISION, StoreRevision,
             program_name,
         },
-        stats::{BUCKET_SHAPE, CounterTable, NOT_IP_SHAPE, RECORD_MAPS, RecordLayout},
+        stats::{BUCKET_SHAPE, CounterTable, NOT_IP_SHAPE, PoolSlots, RECORD_MAPS, RecordLayout},
         sys::{bpf, map::MapError},
     },
     policy::Role,
@@ -161,11 +162,18 @@ impl Generation {
             .map_or_else(|| "unknown".into(), |described| described.layout.name())
     }
 
-    /// The maps that a filter of this op25b with this record layout can share.
-    pub(crate) fn reusable(&self, next: &RecordLayout, possible_cpus: NonZero<usize>) -> Reused {
+    /// What a filter of this op25b with this record layout can share. `pools_in_use` are counted in as long as filters before run.
+    pub(crate) fn reusable(
+        &self,
+        next: &RecordLayout,
+        possible_cpus: NonZero<usize>,
+        pools_in_use: BTreeSet<String>,
+    ) -> Reused {
         let mut maps = Vec::new();
-        if self.has_our_counters() {
+        let mut pool_slots = PoolSlots::default();
+        if let Some(described) = self.described.as_ref().filter(|_| self.has_our_counters()) {
             maps.extend(LONG_LIVED.iter().map(|map| map.name));
+            pool_slots = described.pool_slots.clone();
         }
         // What is in these means the same in all versions that have maps of these shapes.
         for (name, shape) in [(NOT_IP, NOT_IP_SHAPE), (BUCKET, BUCKET_SHAPE)] {
@@ -177,7 +185,11 @@ impl Generation {
             maps.extend(records.reusable(&self.path, next, possible_cpus));
         }
         let pinned = maps.into_iter().map(|name| (name, self.path.join(name)));
-        Reused(pinned.collect())
+        Reused {
+            maps: pinned.collect(),
+            pool_slots,
+            pools_in_use,
+        }
     }
 
     /// Whether a filter of this op25b can share the maps of [`LONG_LIVED`]: all or none.
@@ -219,9 +231,9 @@ impl Generation {
 
     /// The counters, if this op25b can read the description of their layout.
     pub(crate) fn counters(&self) -> Option<Result<CounterTable, MapError>> {
-        let reasons = &self.described.as_ref()?.layout.reasons;
+        let names = self.described.as_ref()?.layout.counters();
         let map = self.open_map(COUNTERS);
-        Some(map.and_then(|map| CounterTable::read(&Map::PerCpuArray(map), reasons)))
+        Some(map.and_then(|map| CounterTable::read(&Map::PerCpuArray(map), &names)))
     }
 
     fn open_map(&self, name: &'static str) -> Result<MapData, MapError> {

@@ -102,13 +102,16 @@ impl Enforced {
         })
     }
 
-    /// The maps of the generation that runs which a filter with this policy can share.
+    /// What of the generation that runs a filter with this policy can share.
     pub fn reusable(&self, compiled: &Compiled) -> Result<Reused, PinsError> {
         let before = Snapshot::read(&self.pins)?;
         let next = RecordLayout::of(compiled);
         let possible_cpus = possible_cpus()?;
+        let descriptions = before.generations.iter().filter_map(Generation::description);
+        let in_use = descriptions.flat_map(|description| &description.pools);
+        let in_use = in_use.map(|pool| pool.name.clone()).collect();
         let reused = before.latest();
-        let reused = reused.map(|generation| generation.reusable(&next, possible_cpus));
+        let reused = reused.map(|generation| generation.reusable(&next, possible_cpus, in_use));
         Ok(reused.unwrap_or_default())
     }
 

@@ -1,23 +1,24 @@
-//! What the program counts: packets by reason, frames that are not IP, and the records of single subscribers.
+//! What the program counts: packets by interface and pool, frames that are not IP, and the records of single subscribers.
 
-mod counters;
 mod erase;
 mod not_ip;
+mod packets;
 mod phases;
 mod pool_starts;
+mod ports;
 mod recent;
 mod record_layout;
 mod shared_record;
 mod subscribers;
 
-pub use counters::Counters;
 pub use not_ip::{FrameKind, NotIp, NotIpByIndex};
+pub use packets::{CounterTable, Counters, PacketCount, PacketCounts, PoolCounts};
 pub use pool_starts::{PoolStart, PoolStarts};
 pub use subscribers::{Misses, SubscriberRecords, destination_error, destinations};
 pub(crate) use {
-    counters::CounterTable,
     erase::{Erased, Erasure},
     not_ip::NOT_IP_SHAPE,
+    packets::{CounterNames, PoolSlots, clear_slots},
     phases::{PhaseStart, PhaseTables},
     recent::{BUCKET_SHAPE, RecentRecords},
     record_layout::{RECORD_MAPS, RecordLayout, SubscriberV2, subscribers_v6_entries},

@@ -10,6 +10,7 @@ use op25b_common::{
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::ports::place_of;
 use crate::datapath::sys::map::{MapError, Shape};
 
 /// The shape of the map. The next program shares one of this shape.
@@ -178,23 +179,14 @@ impl NotIpByIndex {
         self.0.keys().copied()
     }
 
-    /// The frames of each of the interfaces with these indices, in their order. A driver may hand the program to other devices,
-    /// whose packets show their own index (a bond to its ports, netvsc to its VF): those count for the interface that they are
-    /// ports of, which `master_of` returns.
+    /// The frames of each of the interfaces with these indices, in their order. Ports count for the interface that they are ports of,
+    /// which `master_of` returns.
     #[must_use]
     pub fn of(&self, attached: &[u32], mut master_of: impl FnMut(u32) -> Option<u32>) -> Vec<NotIp> {
-        /// A bond over a VF of netvsc: more masters have none.
-        const MOST_MASTERS: usize = 3;
         let mut of_attached = vec![Vec::new(); attached.len()];
         for (index, frames) in &self.0 {
-            let mut owner = Some(*index);
-            for _ in 0..=MOST_MASTERS {
-                let place = owner.and_then(|owner| attached.iter().position(|index| *index == owner));
-                if let Some(place) = place {
-                    of_attached[place].extend(frames.iter());
-                    break;
-                }
-                owner = owner.and_then(&mut master_of);
+            if let Some(place) = place_of(*index, attached, &mut master_of) {
+                of_attached[place].extend(frames.iter());
             }
         }
         of_attached

@@ -1,6 +1,7 @@
 //! The metrics of a daemon, or of what the kernel enforces without one, in Prometheus's text format.
 
 mod daemon;
+mod packets;
 mod page;
 
 use std::fmt;
@@ -52,6 +53,7 @@ impl Metrics {
         );
         if let Some(filter) = &self.filter {
             self.packets(filter, &mut page);
+            filter.write_packets(&mut page);
             page.gauge(
                 "map_bytes",
                 "Kernel memory of the filter's maps in bytes, about",

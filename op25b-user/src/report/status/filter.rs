@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::pools::PoolStatus;
 use crate::{
-    datapath::{Counters, LoadedBy, Misses, NotIp},
+    datapath::{Counters, LoadedBy, Misses, NotIp, PacketCounts, PoolCounts},
     report::daemon::LastReload,
 };
 
@@ -59,6 +59,9 @@ pub struct FilterStatus {
     /// Packets from the Internet by reason; none without an uplink interface.
     #[schema(value_type = Option<std::collections::HashMap<String, u64>>)]
     pub uplink_counters: Option<Counters>,
+    /// The packets by pool, for the metrics; none if another version counts them otherwise.
+    #[serde(skip)]
+    pub pool_packets: Option<PoolCounts>,
 }
 
 /// Where a policy came from.
@@ -98,6 +101,9 @@ pub struct InterfaceStatus {
     #[serde(default)]
     #[schema(value_type = std::collections::HashMap<String, u64>)]
     pub not_ip: NotIp,
+    /// The packets by reason and verdict, for the metrics; none if another version counts them otherwise.
+    #[serde(skip)]
+    pub packets: Option<PacketCounts>,
 }
 
 /// How many exemptions are active.

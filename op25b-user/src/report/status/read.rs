@@ -15,9 +15,9 @@ use super::{
 };
 use crate::{
     datapath::{
-        Description, NotIpByIndex,
+        CounterTable, Description, NotIpByIndex,
         discover::{self, DiscoverError, Found, FoundFilter, FoundInterface},
-        holder, not_ip_of, pinned_elsewhere, pinned_policy, pinned_programs,
+        holder, not_ip_of, packets_of, pinned_elsewhere, pinned_policy, pinned_programs,
     },
     policy::Role,
     report::enforcement::{InterfaceReport, InterfaceState, KnownInterface, interface_reports},
@@ -112,7 +112,7 @@ pub async fn status(bpffs: &Path) -> Result<KernelStatus, StatusError> {
         .into_iter()
         .map(|found| UnreadableStatus {
             state: state(&found.interfaces),
-            interfaces: interface_statuses(found.interfaces, &NotIpByIndex::default()),
+            interfaces: interface_statuses(found.interfaces, &NotIpByIndex::default(), None),
             why: found.why,
         })
         .collect();
@@ -203,7 +203,11 @@ fn filter_status(state: State, found: FoundFilter, now: Timestamp) -> FilterStat
             loaded_by: description.loaded_by,
             lists: description.lists,
         },
-        interfaces: interface_statuses(found.interfaces, &found.not_ip),
+        interfaces: interface_statuses(
+            found.interfaces,
+            &found.not_ip,
+            found.pools.is_some().then_some(&found.counters),
+        ),
         pools,
         relays: description.relays,
         exemptions: ExemptionStatus {
@@ -214,22 +218,37 @@ fn filter_status(state: State, found: FoundFilter, now: Timestamp) -> FilterStat
         },
         ipv6_misses: found.records.and_then(|records| records.misses_v6().ok()),
         map_bytes: found.map_bytes,
-        counters: found.subscriber,
-        uplink_counters: has_uplink.then_some(found.uplink),
+        counters: found.counters.of(Role::Subscriber),
+        uplink_counters: has_uplink.then(|| found.counters.of(Role::Uplink)),
+        pool_packets: found.pools,
     }
 }
 
-fn interface_statuses(interfaces: Vec<FoundInterface>, not_ip: &NotIpByIndex) -> Vec<InterfaceStatus> {
+fn interface_statuses(
+    interfaces: Vec<FoundInterface>,
+    not_ip: &NotIpByIndex,
+    counters: Option<&CounterTable>,
+) -> Vec<InterfaceStatus> {
     let indices: Vec<u32> = interfaces.iter().map(|interface| interface.index).collect();
-    let interfaces = interfaces.into_iter().zip(not_ip_of(not_ip, &indices));
+    let roles = interfaces.iter().map(|interface| interface.role);
+    let attached: Vec<_> = indices.iter().copied().zip(roles).collect();
+    let packets = match counters {
+        Some(counters) => packets_of(counters, &attached).into_iter().map(Some).collect(),
+        None => vec![None; attached.len()],
+    };
+    let interfaces = interfaces
+        .into_iter()
+        .zip(not_ip_of(not_ip, &indices))
+        .zip(packets);
     interfaces
-        .map(|(interface, not_ip)| InterfaceStatus {
+        .map(|((interface, not_ip), packets)| InterfaceStatus {
             name: interface.name,
             ifindex: interface.index,
             role: interface.role.name().to_owned(),
             xdp: interface.mode.to_owned(),
             program_id: interface.program_id,
             not_ip,
+            packets,
         })
         .collect()
 }

@@ -1,6 +1,6 @@
 //! Records that a filter of another version of op25b left, or one with another number of them, are taken over.
 
-use std::{net::Ipv6Addr, path::PathBuf};
+use std::net::Ipv6Addr;
 
 use aya::{
     Pod,
@@ -8,7 +8,7 @@ use aya::{
 };
 use op25b::datapath::Misses;
 use op25b_common::{
-    names::{DESCRIPTION, MISSES_V6, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
+    names::{MISSES_V6, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
     values::{Cold, Hot, Subscriber},
 };
 use serde_json::{Value, json};
@@ -72,40 +72,9 @@ fn now(SubscriberV2 { hot, cold }: SubscriberV2, hidden: u32) -> Subscriber {
     }
 }
 
-/// The directory of the only generation that is pinned.
-fn generation(place: &Place) -> PathBuf {
-    let mut generations = std::fs::read_dir(place.pins().join("generations")).unwrap();
-    let path = generations.next().unwrap().unwrap().path();
-    assert!(generations.next().is_none());
-    path
-}
-
-/// Pins a map in place of another one.
-fn put(place: &Place, name: &str, map: &Map) {
-    let path = generation(place).join(name);
-    std::fs::remove_file(&path).unwrap();
-    let (Map::Array(map) | Map::LruHashMap(map) | Map::PerCpuArray(map)) = map else {
-        panic!("{map:?} is none of records")
-    };
-    map.pin(path).unwrap();
-}
-
 /// Changes what a generation's description says of its records.
 fn describe(place: &Place, change: impl FnOnce(&mut Value)) {
-    let map = MapData::from_pin(generation(place).join(DESCRIPTION)).unwrap();
-    let mut chunks = Array::<_, [u8; 256]>::try_from(Map::Array(map)).unwrap();
-    let bytes: Vec<u8> = chunks.iter().flat_map(|chunk| chunk.unwrap()).collect();
-    let text = String::from_utf8(bytes).unwrap();
-    let mut described: Value = serde_json::from_str(text.trim_end_matches('\0')).unwrap();
-    change(&mut described["records"]);
-    let mut changed = serde_json::to_vec(&described).unwrap();
-    assert!(changed.len() <= text.len());
-    changed.resize(text.len(), 0);
-    for (index, chunk) in (0..).zip(changed.chunks(256)) {
-        chunks
-            .set(index, <[u8; 256]>::try_from(chunk).unwrap(), 0)
-            .unwrap();
-    }
+    place.describe(|described| change(&mut described["records"]));
 }
 
 /// A map of IPv6 records. Its list of records is common to all CPUs, so that this thread can fill it alone.
@@ -139,10 +108,9 @@ fn the_records_of_version_2_are_taken_over_with_the_misses_and_counting_goes_on(
         (value.hot[place], value.cold[place]) = (record(number).hot, record(number).cold);
         blocks.set(block, value, 0).unwrap();
     }
-    put(&place, SUBSCRIBERS_V4, &v4);
+    place.put(SUBSCRIBERS_V4, &v4);
     let records = (0..SUBSCRIBERS_SIX).map(|number| (prefix(number), record(number)));
-    put(
-        &place,
+    place.put(
         SUBSCRIBERS_V6,
         &map_v6(1 << 18, records.chain([(six, record(300))])),
     );
@@ -155,7 +123,7 @@ fn the_records_of_version_2_are_taken_over_with_the_misses_and_counting_goes_on(
             .set(slot, PerCpuValues::try_from(values).unwrap(), 0)
             .unwrap();
     }
-    put(&place, MISSES_V6, &misses);
+    place.put(MISSES_V6, &misses);
     describe(&place, |records| {
         *records = json!({
             "version": 2,
@@ -206,7 +174,7 @@ fn ipv6_records_move_where_their_number_changes() {
     drop(process);
     let records = (0..300).map(|number| (prefix(number), now(record(number), number)));
     let old = map_v6(1000, records.clone());
-    put(&place, SUBSCRIBERS_V6, &old);
+    place.put(SUBSCRIBERS_V6, &old);
     let mut process = place.process();
     let migrated = process.replace(&pools(FIRST));
     assert_nothing_is_reset(&migrated);

@@ -5,13 +5,15 @@ use std::{
     path::PathBuf,
 };
 
+use aya::maps::{Array, Map, MapData};
 use jiff::Timestamp;
 use nix::mount::{MntFlags, umount2};
 use op25b::{
     datapath::{Enforced, Filter, Interfaces, LoadOptions, MigratedRecords, Pins},
     policy::{RecordIndex, Role},
 };
-use op25b_common::values::Subscriber;
+use op25b_common::{names::DESCRIPTION, values::Subscriber};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{
@@ -37,6 +39,42 @@ impl Place {
         Process {
             enforced: Enforced::new(Pins::take(&self.pins()).unwrap()),
             record_index: RecordIndex::default(),
+        }
+    }
+
+    /// The directory of the only generation that is pinned.
+    fn generation(&self) -> PathBuf {
+        let mut generations = std::fs::read_dir(self.pins().join("generations")).unwrap();
+        let path = generations.next().unwrap().unwrap().path();
+        assert!(generations.next().is_none());
+        path
+    }
+
+    /// Pins a map in place of another one.
+    pub fn put(&self, name: &str, map: &Map) {
+        let path = self.generation().join(name);
+        std::fs::remove_file(&path).unwrap();
+        let (Map::Array(map) | Map::LruHashMap(map) | Map::PerCpuArray(map)) = map else {
+            panic!("{map:?} is none of records and counters")
+        };
+        map.pin(path).unwrap();
+    }
+
+    /// Changes the description of the generation, as if another version had loaded it.
+    pub fn describe(&self, change: impl FnOnce(&mut Value)) {
+        let map = MapData::from_pin(self.generation().join(DESCRIPTION)).unwrap();
+        let mut chunks = Array::<_, [u8; 256]>::try_from(Map::Array(map)).unwrap();
+        let bytes: Vec<u8> = chunks.iter().flat_map(|chunk| chunk.unwrap()).collect();
+        let text = String::from_utf8(bytes).unwrap();
+        let mut described: Value = serde_json::from_str(text.trim_end_matches('\0')).unwrap();
+        change(&mut described);
+        let mut changed = serde_json::to_vec(&described).unwrap();
+        assert!(changed.len() <= text.len());
+        changed.resize(text.len(), 0);
+        for (index, chunk) in (0..).zip(changed.chunks(256)) {
+            chunks
+                .set(index, <[u8; 256]>::try_from(chunk).unwrap(), 0)
+                .unwrap();
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use op25b::{
-    datapath::{Counters, Decision, Description, Filter, LoadOptions, TestRunner, requirements},
-    policy::{self, Compiled, Policy, Role},
+    datapath::{Counters, Decision, Description, Filter, LoadOptions, PoolSummary, TestRunner, requirements},
+    policy::{self, Compiled, Policy, Pool, Role},
 };
 use op25b_common::{Reason, Verdict};
 
@@ -123,9 +123,22 @@ pub fn prepared(policy: &Policy) -> (Compiled, Description) {
     let description = Description {
         relays: policy.relays.len(),
         exemptions: policy.exemptions.len(),
+        pools: policy.pools.iter().map(described).collect(),
         ..Description::new("/nowhere/test.yaml")
     };
     (policy::compile(policy).unwrap(), description)
+}
+
+/// A pool of a description; nothing depends on more than its name here.
+fn described(pool: &Pool) -> PoolSummary {
+    PoolSummary {
+        name: pool.name.clone(),
+        mode: String::new(),
+        prefixes: pool.prefixes.len(),
+        remembered: true,
+        enforce_from: None,
+        phases: Vec::new(),
+    }
 }
 
 /// Runs every row's frame. Then each must have been counted once, under its own reason, or not at all.

@@ -1,0 +1,95 @@
+//! The metrics of packets by interface and by pool.
+
+use op25b_common::{Reason, Verdict};
+
+use super::page::{Labels, MetricsPage};
+use crate::{
+    datapath::{PacketCount, PacketCounts},
+    policy::Role,
+    report::status::FilterStatus,
+};
+
+/// The pools beyond those that are counted by themselves, unless a pool of the policy has that name.
+const OTHERS: &str = "other";
+
+impl FilterStatus {
+    /// Writes the packets and, of those that were dropped or rejected, the bytes of each interface and of each pool.
+    pub(super) fn write_packets(&self, page: &mut MetricsPage) {
+        let mut interfaces = Families::default();
+        for interface in &self.interfaces {
+            let Some(counts) = &interface.packets else {
+                continue;
+            };
+            let is_uplink = interface.role == Role::Uplink.name();
+            let labels = [("interface", &interface.name), ("role", &interface.role)];
+            let labels = labels.map(|(label, value)| (label, value.clone()));
+            interfaces.add(&labels, counts, |count| match (count.reason, count.verdict) {
+                // What comes from the Internet is not answered, and passes if the address is in no pool.
+                (_, Verdict::Reject) | (Reason::NotPooled, Verdict::Drop) => !is_uplink,
+                _ => true,
+            });
+        }
+        interfaces.write(page, "interface", "the interface that they came in on, its role");
+
+        let Some(counts) = &self.pool_packets else { return };
+        let mut pools = Families::default();
+        let is_of_a_pool = |count: &PacketCount| count.reason != Reason::NotPooled;
+        for (pool, counts) in &counts.pools {
+            pools.add(&[("pool", pool.clone())], counts, is_of_a_pool);
+        }
+        if counts.others != PacketCounts::default() {
+            let mut others = OTHERS.to_owned();
+            while counts.pools.iter().any(|(pool, _)| *pool == others) {
+                others.push('_');
+            }
+            pools.add(&[("pool", others)], &counts.others, is_of_a_pool);
+        }
+        pools.add(&[("pool", String::new())], &counts.none, |count| {
+            matches!(
+                count.reason,
+                Reason::NotPooled | Reason::Uninspectable | Reason::Relay | Reason::Exempt
+            )
+        });
+        pools.write(page, "pool", "the pool of the subscriber");
+    }
+}
+
+/// The packets of all interfaces, or of all pools, and the bytes of those that did not pass.
+#[derive(Default)]
+struct Families {
+    packets: Vec<(Labels, u64)>,
+    bytes: Vec<(Labels, u64)>,
+}
+
+impl Families {
+    /// Adds what was counted in one place. What cannot be there has a series only if it was counted nevertheless.
+    fn add(
+        &mut self,
+        place: &[(&'static str, String)],
+        counts: &PacketCounts,
+        can_be: impl Fn(&PacketCount) -> bool,
+    ) {
+        for count in counts.iter().filter(|count| count.packets != 0 || can_be(count)) {
+            let mut labels = place.to_vec();
+            labels.push(("reason", count.reason.name().to_owned()));
+            labels.push(("verdict", count.verdict.name().to_owned()));
+            if let Some(bytes) = count.bytes {
+                self.bytes.push((labels.clone(), bytes));
+            }
+            self.packets.push((labels, count.packets));
+        }
+    }
+
+    fn write(self, page: &mut MetricsPage, place: &str, by: &str) {
+        page.counters(
+            &format!("{place}_packets"),
+            &format!("Packets by {by}, the reason of the verdict and the verdict"),
+            self.packets,
+        );
+        page.counters(
+            &format!("{place}_dropped_bytes"),
+            &format!("Bytes of the frames that were dropped or rejected by {by}, the reason of the verdict and the verdict"),
+            self.bytes,
+        );
+    }
+}
