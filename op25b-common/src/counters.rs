@@ -6,14 +6,15 @@
 )]
 #![allow(clippy::cast_possible_truncation, reason = "some thousand counters at most")]
 
-use crate::{Reason, Verdict, values::RuleIndex};
+use crate::{Action, Reason, Verdict, values::RuleIndex};
 
 /// How many numbers there are for one interface or pool; a power of two.
 pub const CELLS: usize = 16;
 
 /// The numbers of one interface or pool. Which is which, [`COUNTED`] lists; the first is [`OWNER`].
 ///
-/// What a blocked packet touches is in the first half, which is one cache line.
+/// What a blocked packet touches is in the first half, which is one cache line. A type of its own: aya takes an array of arrays for one
+/// that is as long as the inner one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct PacketCells {
@@ -176,6 +177,33 @@ pub const POOL_COUNTER_SLOTS: usize = POOL_SLOTS + 2;
 pub const fn has_slot(pool: RuleIndex) -> bool {
     pool < POOL_SLOTS as u32
 }
+
+/// What became of the reply to a rejected packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Answer {
+    /// It was sent.
+    Sent = 0,
+    /// There was none, for whatever reason.
+    None = 1,
+    /// There was none because of the rate: one of [`Self::None`].
+    Limited = 2,
+}
+
+impl Answer {
+    /// How many there are.
+    const COUNT: usize = 3;
+
+    /// The slot of [`crate::names::ANSWER_COUNTS`] in which it is counted under an [`Action`].
+    #[must_use]
+    #[inline(always)]
+    pub const fn slot(self, action: u8) -> u32 {
+        action as u32 * Self::COUNT as u32 + self as u32
+    }
+}
+
+/// How many slots [`crate::names::ANSWER_COUNTS`] has.
+pub const ANSWER_SLOTS: usize = Action::ALL.len() * Answer::COUNT;
 
 const _: () = {
     assert!(CELLS.is_power_of_two() && POOL_SLOTS.is_power_of_two());

@@ -42,6 +42,8 @@ pub const COUNTERS: &str = "COUNTERS";
 /// Per-CPU [`crate::counters::PacketCells`] by slot: packets by the pool of the subscriber's address, reason and verdict. The slot
 /// of a pool is in [`SLOT_OF_POOL`]; then follow [`crate::counters::OTHER_POOLS`] and [`crate::counters::NO_POOL`].
 pub const POOL_COUNTERS: &str = "POOL_COUNTERS";
+/// Per-CPU replies to rejected packets by [`crate::Action`] and [`crate::counters::Answer`].
+pub const ANSWER_COUNTS: &str = "ANSWER_COUNTS";
 /// Per-CPU hash of [`crate::not_ip::NotIpFrames`] by the index of the interface that they came in on.
 pub const NOT_IP: &str = "NOT_IP";
 /// One i64: nanoseconds to add to the boot-time clock to get the Unix time.
@@ -119,7 +121,7 @@ const MAX_OBJECT_NAME: usize = 15;
 
 // A longer name would be cut by the kernel, and then not be found under it, or under another one's.
 const _: () = {
-    const NAMES: [&str; 26] = [
+    const NAMES: [&str; 27] = [
         SUBSCRIBER_PROGRAM,
         UPLINK_PROGRAM,
         ROOTS,
@@ -136,6 +138,7 @@ const _: () = {
         ANSWERS,
         COUNTERS,
         POOL_COUNTERS,
+        ANSWER_COUNTS,
         CLOCK,
         BUCKET,
         MOMENT,

@@ -10,7 +10,9 @@ use aya_ebpf::{
 };
 use op25b_common::{
     Action, MAX_BLOCKED_PORTS, TableRoot,
-    counters::{COUNTER_VALUES, InterfaceSet, OTHER_POOLS, POOL_COUNTER_SLOTS, POOL_SLOTS, PacketCells},
+    counters::{
+        ANSWER_SLOTS, COUNTER_VALUES, InterfaceSet, OTHER_POOLS, POOL_COUNTER_SLOTS, POOL_SLOTS, PacketCells,
+    },
     event::{Allowance, EVENT_COUNT_SLOTS, PacketEvent, SENDERS_IN_SET, ShowEvents},
     framing::{ETHERTYPE_VLAN, MAX_VLAN_TPIDS},
     keys::{AddressV4, AddressV6, DestinationKey},
@@ -60,6 +62,8 @@ pub static ANSWERS: PerCpuArray<u64, 1> = PerCpuArray::new();
 pub static COUNTERS: PerCpuArray<InterfaceSet, COUNTER_VALUES> = PerCpuArray::new();
 #[btf_map]
 pub static POOL_COUNTERS: PerCpuArray<PacketCells, POOL_COUNTER_SLOTS> = PerCpuArray::new();
+#[btf_map]
+pub static ANSWER_COUNTS: PerCpuArray<u64, ANSWER_SLOTS> = PerCpuArray::new();
 #[btf_map]
 pub static NOT_IP: PerCpuHashMap<u32, NotIpFrames, NOT_IP_INTERFACES> = PerCpuHashMap::new();
 #[btf_map]

@@ -1,7 +1,7 @@
 //! Rejection: a blocked segment is turned into a reply to its sender, or dropped where there must be none.
 
 use aya_ebpf::bindings::{xdp_action, xdp_md};
-use op25b_common::{Action, Verdict};
+use op25b_common::{Action, Verdict, counters::Answer};
 use op25b_ebpf::{
     bpf::frame::Fetched,
     parse::{
@@ -20,7 +20,10 @@ use crate::{
     verdict,
 };
 
+use self::count::count;
+
 mod checksum;
+mod count;
 mod prohibit;
 mod rate;
 mod reset;
@@ -55,6 +58,7 @@ pub fn reply_or_drop(ctx: *mut xdp_md, scratch: &mut Scratch) -> u32 {
         Some(Action::Drop) | None => false,
     };
     if has_reply {
+        count(Answer::Sent);
         xdp_action::XDP_TX
     } else {
         drop_unanswered()
@@ -64,6 +68,7 @@ pub fn reply_or_drop(ctx: *mut xdp_md, scratch: &mut Scratch) -> u32 {
 /// Drops a rejected segment; the frame may be half a reply.
 #[inline(always)]
 fn drop_unanswered() -> u32 {
+    count(Answer::None);
     diagnostics::trace_verdict(Verdict::Drop);
     xdp_action::XDP_DROP
 }

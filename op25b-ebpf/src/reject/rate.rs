@@ -1,7 +1,9 @@
 //! Limits replies to the policy's rate: a token bucket on each CPU.
 
 use aya_ebpf::helpers::bpf_ktime_get_boot_ns;
+use op25b_common::counters::Answer;
 
+use super::count::count;
 use crate::{maps, token_bucket};
 
 /// Takes one reply from what this CPU may send; for ICMP errors by RFC 1812 section 4.3.2.8.
@@ -16,12 +18,16 @@ pub fn may_reply() -> bool {
         return false;
     };
     // SAFETY: the helper has no preconditions; the slot belongs to this CPU.
-    unsafe {
+    let may = unsafe {
         token_bucket::take(
             full_at,
             bpf_ktime_get_boot_ns(),
             interval,
             maps::ANSWER_BURST.load(),
         )
+    };
+    if !may {
+        count(Answer::Limited);
     }
+    may
 }

@@ -79,6 +79,7 @@ impl Daemon {
         let filter = enforcer.filter().context("no filter is running")?;
         let map_bytes = filter.map_bytes()?;
         let pool_packets = Some(filter.pool_counts()?);
+        let answers = Some(filter.answer_counts()?);
         let ipv6_misses = Some(filter.misses_v6()?);
         let pool_starts = filter.pool_starts(&pools)?;
         let description = enforcer.description();
@@ -108,6 +109,7 @@ impl Daemon {
             counters: counters.of(Role::Subscriber),
             uplink_counters: has_uplink.then(|| counters.of(Role::Uplink)),
             pool_packets,
+            answers,
         })
     }
 
@@ -133,6 +135,7 @@ impl Daemon {
             store_backup: store.backup(),
             clock_offset: self.clock.error().ok(),
             blocked: self.history.blocked(),
+            ipv6_records: self.history.ipv6_records(),
             events,
         })
     }

@@ -46,8 +46,8 @@ pub use replace::{
 pub use settings::{Disagreement, Settings};
 pub(crate) use stats::RecentRecords;
 pub use stats::{
-    CounterTable, Counters, FrameKind, Misses, NotIp, NotIpByIndex, PacketCount, PacketCounts, PoolCounts,
-    PoolStart, PoolStarts, SubscriberRecords, destination_error, destinations,
+    AnswerCount, CounterTable, Counters, FrameKind, Misses, NotIp, NotIpByIndex, PacketCount, PacketCounts,
+    PoolCounts, PoolStart, PoolStarts, SubscriberRecords, destination_error, destinations,
 };
 pub(crate) use stats::{Erased, Erasure};
 pub(crate) use sys::membarrier::wait_for_running_programs;

@@ -417,6 +417,18 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "    counters::count(ctx, &Decision { verdict: decision.verdict.min(1), ..decision }, pool, from_uplink);",
     ),
     mutant(
+        "answers that the rate forbids are counted as of packets that get none",
+        "reject/rate.rs",
+        "    if !may {\n",
+        "    if !may && interval == 0 {\n",
+    ),
+    mutant(
+        "packets without an answer are counted as answered",
+        "reject/mod.rs",
+        "    count(Answer::None);\n",
+        "    count(Answer::Sent);\n",
+    ),
+    mutant(
         "the sketch of destinations is that of all buckets",
         "stats/subscribers.rs",
         "if u64::from(last_seen) < moment.bucket {",

@@ -152,6 +152,12 @@ impl HistoryThread {
         self.progress.blocked()
     }
 
+    /// How many IPv6 subscribers have a record; `None` if that is not known, as no history is recorded.
+    pub(super) fn ipv6_records(&self) -> Option<u64> {
+        self.told?;
+        self.progress.ipv6_records()
+    }
+
     /// What the daemon reports of the history; `None` if none is recorded.
     pub(super) fn report(&self) -> Option<HistoryReport> {
         let history = self.told?;

@@ -30,6 +30,8 @@ struct Shown {
     policy: Option<Arc<Policy>>,
     /// A policy, and the subscribers of each of its pools of whom packets were blocked.
     blocked: Option<(Arc<Policy>, Vec<u64>)>,
+    /// How many IPv6 subscribers have a record.
+    ipv6_records: Option<u64>,
 }
 
 impl Progress {
@@ -81,6 +83,16 @@ impl Progress {
     /// The same, when it was noted last.
     pub(super) fn blocked(&self) -> Option<(Arc<Policy>, Vec<u64>)> {
         self.lock().blocked.clone()
+    }
+
+    /// Notes how many IPv6 subscribers have a record.
+    pub(super) fn note_ipv6_records(&self, records: u64) {
+        self.lock().ipv6_records = Some(records);
+    }
+
+    /// The same, when it was noted last.
+    pub(super) fn ipv6_records(&self) -> Option<u64> {
+        self.lock().ipv6_records
     }
 
     /// Raises the fault that the history is not written, or clears it.

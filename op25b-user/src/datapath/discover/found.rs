@@ -6,7 +6,7 @@ use thiserror::Error;
 use crate::{
     datapath::{
         object::Description,
-        stats::{CounterTable, NotIpByIndex, PoolCounts, PoolStarts, SubscriberRecords},
+        stats::{AnswerCount, CounterTable, NotIpByIndex, PoolCounts, PoolStarts, SubscriberRecords},
         sys::{interfaces::InterfacesError, map::MapError},
     },
     policy::Role,
@@ -41,6 +41,8 @@ pub struct FoundFilter {
     pub counters: CounterTable,
     /// The packets by pool; none if another version counts them otherwise.
     pub pools: Option<PoolCounts>,
+    /// The replies to rejected packets; none if another version counts them otherwise.
+    pub answers: Option<Vec<AnswerCount>>,
     /// The frames that were not IP.
     pub not_ip: NotIpByIndex,
     /// From when on each of its pools is enforced; none if this op25b cannot read its classes.

@@ -5,13 +5,15 @@ use aya::{
     programs::ProgramInfo,
 };
 use op25b_common::names::{
-    COUNTERS, DESCRIPTION, MISSES_V6, NOT_IP, POOL_COUNTERS, SUBSCRIBERS_V4, SUBSCRIBERS_V6,
+    ANSWER_COUNTS, COUNTERS, DESCRIPTION, MISSES_V6, NOT_IP, POOL_COUNTERS, SUBSCRIBERS_V4, SUBSCRIBERS_V6,
 };
 
 use super::found::{DiscoverError, FoundFilter, FoundInterface};
 use crate::datapath::{
     object::{Described, Description, Layout},
-    stats::{CounterTable, NotIpByIndex, PoolCounts, PoolSlots, PoolStarts, RecordLayout, SubscriberRecords},
+    stats::{
+        CounterTable, NotIpByIndex, PoolCounts, PoolStarts, RecordLayout, SubscriberRecords, answer_counts,
+    },
     sys::map::{self, MapError, MapOp},
 };
 
@@ -81,7 +83,13 @@ impl Maps {
                 CounterTable::read(&Map::PerCpuArray(counters), &layout.counters()).map_err(unreadable)?;
             Ok(FoundFilter {
                 pool_starts: self.pool_starts(&description),
-                pools: self.pool_counts(&layout, &pool_slots, &description),
+                pools: self.counts(&layout, POOL_COUNTERS).and_then(|map| {
+                    let pools = description.pools.iter().map(|pool| pool.name.as_str());
+                    PoolCounts::read(&map, &pool_slots, pools).ok()
+                }),
+                answers: self
+                    .counts(&layout, ANSWER_COUNTS)
+                    .and_then(|map| answer_counts(&map).ok()),
                 interfaces: interfaces.to_vec(),
                 description,
                 counters,
@@ -100,16 +108,10 @@ impl Maps {
         is_of_this_version.then(|| PoolStarts::read(&description.pools, open).ok())?
     }
 
-    /// The packets by pool; none if they are not counted as in this version.
-    fn pool_counts(
-        &self,
-        layout: &Layout,
-        slots: &PoolSlots,
-        description: &Description,
-    ) -> Option<PoolCounts> {
-        let map = layout.is_ours().then(|| self.open(POOL_COUNTERS).ok()?.ok())??;
-        let pools = description.pools.iter().map(|pool| pool.name.as_str());
-        PoolCounts::read(&Map::PerCpuArray(map), slots, pools).ok()
+    /// A per-CPU map of what is counted; none if it is not counted as in this version.
+    fn counts(&self, layout: &Layout, name: &'static str) -> Option<Map> {
+        let map = layout.is_ours().then(|| self.open(name).ok()?.ok())??;
+        Some(Map::PerCpuArray(map))
     }
 
     /// The frames that were not IP; none if the version that loaded the filter does not count them.

@@ -5,7 +5,8 @@ use std::net::Ipv4Addr;
 use aya::maps::{Map, MapData, PerCpuHashMap};
 use op25b_common::{
     names::{
-        BUCKET, COUNTERS, EVENT_COUNTS, MISSES_V6, NOT_IP, POOL_COUNTERS, SUBSCRIBERS_V4, SUBSCRIBERS_V6,
+        ANSWER_COUNTS, BUCKET, COUNTERS, EVENT_COUNTS, MISSES_V6, NOT_IP, POOL_COUNTERS, SUBSCRIBERS_V4,
+        SUBSCRIBERS_V6,
     },
     not_ip::NotIpFrames,
     values::Subscriber,
@@ -15,8 +16,8 @@ use super::{description::PoolSummary, error::LoadError, filter::Filter, layout::
 use crate::{
     datapath::{
         stats::{
-            CounterTable, Counters, Misses, NotIpByIndex, PoolCounts, PoolStarts, RecentRecords,
-            SubscriberRecords, misses_v6, records_v4, records_v6,
+            AnswerCount, CounterTable, Counters, Misses, NotIpByIndex, PoolCounts, PoolStarts, RecentRecords,
+            SubscriberRecords, answer_counts, misses_v6, records_v4, records_v6,
         },
         sys::map::{self, MapError},
     },
@@ -50,6 +51,11 @@ impl Filter {
     /// Adds what was counted in a map that this filter does not share.
     pub(crate) fn add_migrated_counters(&mut self, counters: &CounterTable) -> Result<(), LoadError> {
         Ok(counters.add_migrated_to(maps::map_mut(self.ebpf_mut(), COUNTERS)?)?)
+    }
+
+    /// The replies to rejected packets.
+    pub fn answer_counts(&self) -> Result<Vec<AnswerCount>, LoadError> {
+        Ok(answer_counts(self.map(ANSWER_COUNTS)?)?)
     }
 
     /// The IPv4 addresses that have a record, in ascending order by pool.

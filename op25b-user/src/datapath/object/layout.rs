@@ -3,8 +3,10 @@
 use aya::maps::MapType;
 use op25b_common::{
     LAYOUT_VERSION, Reason,
-    counters::{COUNTED, COUNTER_VALUES, Counted, InterfaceSet, POOL_COUNTER_SLOTS, PacketCells},
-    names::{COUNTERS, POOL_COUNTERS},
+    counters::{
+        ANSWER_SLOTS, COUNTED, COUNTER_VALUES, Counted, InterfaceSet, POOL_COUNTER_SLOTS, PacketCells,
+    },
+    names::{ANSWER_COUNTS, COUNTERS, POOL_COUNTERS},
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -21,9 +23,10 @@ pub(crate) struct LongLived {
 }
 
 /// All of them. Their shapes are part of [`Layout::abi`].
-pub(crate) const LONG_LIVED: [LongLived; 2] = [
+pub(crate) const LONG_LIVED: [LongLived; 3] = [
     LongLived::per_cpu(COUNTERS, size_of::<InterfaceSet>(), COUNTER_VALUES),
     LongLived::per_cpu(POOL_COUNTERS, size_of::<PacketCells>(), POOL_COUNTER_SLOTS),
+    LongLived::per_cpu(ANSWER_COUNTS, size_of::<u64>(), ANSWER_SLOTS),
 ];
 
 impl LongLived {

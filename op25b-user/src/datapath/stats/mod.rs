@@ -12,13 +12,13 @@ mod shared_record;
 mod subscribers;
 
 pub use not_ip::{FrameKind, NotIp, NotIpByIndex};
-pub use packets::{CounterTable, Counters, PacketCount, PacketCounts, PoolCounts};
+pub use packets::{AnswerCount, CounterTable, Counters, PacketCount, PacketCounts, PoolCounts};
 pub use pool_starts::{PoolStart, PoolStarts};
 pub use subscribers::{Misses, SubscriberRecords, destination_error, destinations};
 pub(crate) use {
     erase::{Erased, Erasure},
     not_ip::NOT_IP_SHAPE,
-    packets::{CounterNames, PoolSlots, clear_slots},
+    packets::{CounterNames, PoolSlots, answer_counts, clear_slots},
     phases::{PhaseStart, PhaseTables},
     recent::{BUCKET_SHAPE, RecentRecords},
     record_layout::{RECORD_MAPS, RecordLayout, SubscriberV2, subscribers_v6_entries},

@@ -44,21 +44,23 @@ impl RecentRecords {
         self.bucket.set(0, begin, 0).map_err(MapError::write(BUCKET))
     }
 
-    /// Visits the subscribers that had a packet at a time or later.
+    /// Visits the subscribers that had a packet at a time or later. Returns how many IPv6 records there are.
     pub(crate) fn each_since(
         &self,
         since: u32,
         mut visit: impl FnMut(IpNet, Subscriber),
-    ) -> Result<(), MapError> {
+    ) -> Result<u64, MapError> {
         self.records.each_v4_since(since, &mut visit)?;
+        let mut all = 0;
         let Map::LruHashMap(map) = &self.records.v6 else {
-            return Ok(());
+            return Ok(all);
         };
         let (mut keys, mut values) = (vec![0_u64; BATCH], vec![Subscriber::default(); BATCH]);
         let mut from = None;
         loop {
             let read = bpf::lookup_batch(map.fd().as_fd(), from, &mut keys, &mut values);
             let (count, next) = read.map_err(MapError::read::<io::Error>(SUBSCRIBERS_V6))?;
+            all += count as u64;
             for (prefix, record) in keys.iter().zip(&values).take(count) {
                 if record.hot.last_seen >= since && record.cold.first_seen != 0 {
                     visit(self.records.net_v6(*prefix), *record);
@@ -66,7 +68,7 @@ impl RecentRecords {
             }
             match next {
                 Some(_) => from = next,
-                None => return Ok(()),
+                None => return Ok(all),
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The metrics of packets by interface and by pool.
+//! The metrics of packets by interface and by pool, and of the replies to them.
 
 use op25b_common::{Reason, Verdict};
 
@@ -30,6 +30,7 @@ impl FilterStatus {
             });
         }
         interfaces.write(page, "interface", "the interface that they came in on, its role");
+        self.write_answers(page);
 
         let Some(counts) = &self.pool_packets else { return };
         let mut pools = Families::default();
@@ -51,6 +52,26 @@ impl FilterStatus {
             )
         });
         pools.write(page, "pool", "the pool of the subscriber");
+    }
+
+    fn write_answers(&self, page: &mut MetricsPage) {
+        let answers = self.answers.iter().flatten().flat_map(|count| {
+            let outcomes = [
+                ("sent", count.sent),
+                ("suppressed", count.suppressed),
+                ("unanswerable", count.unanswerable),
+            ];
+            outcomes.map(|(outcome, packets)| {
+                let action = ("action", count.action.name().to_owned());
+                (vec![action, ("outcome", outcome.to_owned())], packets)
+            })
+        });
+        page.counters(
+            "answers",
+            "Rejected packets by the action and by what became of the answer: it was sent, it was not to keep the rate (suppressed), or \
+             packets of that kind get none (unanswerable)",
+            answers,
+        );
     }
 }
 

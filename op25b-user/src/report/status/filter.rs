@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::pools::PoolStatus;
 use crate::{
-    datapath::{Counters, LoadedBy, Misses, NotIp, PacketCounts, PoolCounts},
+    datapath::{AnswerCount, Counters, LoadedBy, Misses, NotIp, PacketCounts, PoolCounts},
     report::daemon::LastReload,
 };
 
@@ -62,6 +62,9 @@ pub struct FilterStatus {
     /// The packets by pool, for the metrics; none if another version counts them otherwise.
     #[serde(skip)]
     pub pool_packets: Option<PoolCounts>,
+    /// The replies to rejected packets, for the metrics; none if another version counts them otherwise.
+    #[serde(skip)]
+    pub answers: Option<Vec<AnswerCount>>,
 }
 
 /// Where a policy came from.

@@ -221,6 +221,7 @@ fn filter_status(state: State, found: FoundFilter, now: Timestamp) -> FilterStat
         counters: found.counters.of(Role::Subscriber),
         uplink_counters: has_uplink.then(|| found.counters.of(Role::Uplink)),
         pool_packets: found.pools,
+        answers: found.answers,
     }
 }
 

@@ -268,7 +268,7 @@ impl Recorder {
         let (open, recent, pools) = (&mut self.open, &mut self.recent, self.pools.of(&policy));
         let time_of_day = |noted| timestamp(times.first(noted));
         let mut examination = self.alerts.begin(&policy, pools, (since, now), &time_of_day);
-        let is_read = in_chunks(records, &self.live, since, |chunk| {
+        let read = in_chunks(records, &self.live, since, |chunk| {
             for (subscriber, record) in chunk {
                 if is_recorded {
                     open.note(*subscriber, record, since);
@@ -284,8 +284,9 @@ impl Recorder {
             let counts = recent.by_pool(pools, policy.pools.len(), now);
             self.progress.note_blocked(policy, counts);
         }
-        if is_read {
+        if let Some(ipv6_records) = read {
             self.since = times.noted();
+            self.progress.note_ipv6_records(ipv6_records);
         }
         Ok(())
     }
@@ -313,12 +314,12 @@ impl Recorder {
             }
             Begun::No => {
                 let writer = &mut self.writer;
-                let is_read = in_chunks(records, &self.live, 0, |chunk| {
+                let read = in_chunks(records, &self.live, 0, |chunk| {
                     let counted =
                         |(subscriber, record): &(IpNet, Subscriber)| (*subscriber, Counted::of(record));
                     writer.learn(&chunk.iter().map(counted).collect::<Vec<_>>())
                 })?;
-                if !is_read {
+                if read.is_none() {
                     return Ok(());
                 }
                 self.writer.begin(times.read_until(times.noted()))?;
@@ -442,16 +443,16 @@ impl Recorder {
     }
 }
 
-/// Reads the records that had packets since a time, and gives them to `note` in chunks. Returns whether none of them was moved
-/// meanwhile; a chunk of which one may have been is given to nobody, as are those after it.
+/// Reads the records that had packets since a time, and gives them to `note` in chunks. Returns how many IPv6 records there are, if none
+/// of all records was moved meanwhile; a chunk of which one may have been is given to nobody, as are those after it.
 fn in_chunks(
     records: &RecentRecords,
     live: &LiveRecords,
     since: u32,
     mut note: impl FnMut(&[(IpNet, Subscriber)]) -> Result<(), StoreError>,
-) -> Result<bool, NotRecorded> {
+) -> Result<Option<u64>, NotRecorded> {
     let Some(still) = live.still() else {
-        return Ok(false);
+        return Ok(None);
     };
     let mut chunk = Vec::with_capacity(CHUNK);
     let mut done = Ok(true);
@@ -466,12 +467,12 @@ fn in_chunks(
         }
         chunk.clear();
     };
-    records.each_since(since, |subscriber, record| {
+    let ipv6_records = records.each_since(since, |subscriber, record| {
         chunk.push((subscriber, record));
         if chunk.len() == CHUNK {
             give(&mut chunk);
         }
     })?;
     give(&mut chunk);
-    Ok(done?)
+    Ok(done?.then_some(ipv6_records))
 }
