@@ -2,6 +2,7 @@
 
 mod activity;
 mod alerts;
+mod back_off;
 mod check;
 mod completion;
 mod confirm;

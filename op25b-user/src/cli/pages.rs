@@ -13,6 +13,8 @@ use crate::{
 
 /// How long the daemon waits before it answers that there is nothing.
 const WAIT: SignedDuration = SignedDuration::from_secs(20);
+/// The most items that the daemon lists at once.
+pub(super) const MOST: usize = 1000;
 /// How long to wait for a daemon that does not answer.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -79,4 +81,10 @@ impl<A> Pages<A> {
     pub(super) fn pass(&mut self, number: u64) {
         self.after = number;
     }
+}
+
+/// Parses how many items are listed.
+pub(super) fn limit(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=MOST).contains(number));
+    number.ok_or_else(|| format!("write a number from 1 to {MOST}"))
 }

@@ -12,8 +12,8 @@ use jiff::tz::TimeZone;
 use self::webhook::{Proxy, Receiver};
 use super::{
     daemon::{Response, ask},
-    events::limit,
     json,
+    pages::limit,
     paths::Paths,
     problem, stderr,
     subscribers::prefix,

@@ -11,13 +11,13 @@ use jiff::tz::TimeZone;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::time::sleep;
 
-use super::{Args, MOST, text};
+use super::{Args, text};
 use crate::{
     cli::{
         daemon::block_on,
         ending::ended,
         json,
-        pages::{Answer, Pages},
+        pages::{Answer, MOST, Pages},
         problem, stderr,
         table::{self, Growing},
     },

@@ -15,6 +15,7 @@ use self::forward::Destination;
 use super::{
     daemon::{Response, ask},
     json,
+    pages::limit,
     paths::Paths,
     problem, stderr,
     subscribers::prefix,
@@ -29,8 +30,6 @@ use crate::{
 
 /// The heading of the options of `--to`.
 const FORWARDING: &str = "Forwarding";
-/// The most events that the daemon lists at once.
-const MOST: usize = 1000;
 
 /// Show single packets that were blocked, or would have been in a monitored pool, or that hide their ports.
 ///
@@ -141,9 +140,4 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     stderr::line(text::counted(&page.counts, args.reason));
     Ok(ExitCode::SUCCESS)
-}
-
-pub(super) fn limit(text: &str) -> Result<usize, String> {
-    let number = text.parse().ok().filter(|number| (1..=MOST).contains(number));
-    number.ok_or_else(|| format!("write a number from 1 to {MOST}"))
 }

@@ -165,8 +165,11 @@ impl View {
         report
     }
 
-    /// Refuses a pool that the policy does not have.
-    pub(super) fn check_pool(&self, pool: &str) -> Result<(), Problem> {
+    /// Refuses a pool that the policy does not have, if one is asked for.
+    pub(super) fn check_pool(&self, pool: Option<&str>) -> Result<(), Problem> {
+        let Some(pool) = pool else {
+            return Ok(());
+        };
         let names: Vec<_> = self.policy.pools.iter().map(|pool| pool.name.as_str()).collect();
         if names.contains(&pool) {
             return Ok(());

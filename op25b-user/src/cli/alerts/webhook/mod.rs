@@ -24,6 +24,7 @@ use self::{
 use super::Args;
 use crate::{
     cli::{
+        back_off::BackOff,
         daemon::block_on,
         ending::ended,
         pages::{Answer, Pages},
@@ -35,8 +36,7 @@ use crate::{
     report::Alert,
 };
 
-/// How long to wait before an alert is sent again, at first and at most.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// How long to wait at most before an alert is sent again.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 /// An alert that is older is of no use any more.
 const OLDEST: SignedDuration = SignedDuration::from_hours(24);
@@ -47,8 +47,7 @@ const MOST: usize = 100;
 struct Sending<'a> {
     sender: Sender<'a>,
     sent: Sent<'a>,
-    /// How long to wait after the next failure.
-    pause: Duration,
+    back_off: BackOff,
     tally: Tally,
 }
 
@@ -76,7 +75,7 @@ pub(super) fn send(
     let mut sending = Sending {
         sender: Sender::new(to, args.proxy.as_ref(), tls, &secret)?,
         sent: Sent::of_file(args.state.clone(), &secret)?,
-        pause: FIRST_PAUSE,
+        back_off: BackOff::up_to(LONGEST_PAUSE),
         tally: Tally::default(),
     };
     let outcome = block_on(sending.all(&Client::new(&args.paths.runtime_dir), filter))??;
@@ -146,7 +145,7 @@ impl Sending<'_> {
                     if let Err(error) = self.sender.send(alert, now).await {
                         return Ok(Some(self.failed(&error)));
                     }
-                    self.pause = FIRST_PAUSE;
+                    self.back_off.succeeded();
                     self.tally.sent += 1;
                     self.sent.note(alert.subscriber, now);
                 }
@@ -156,14 +155,13 @@ impl Sending<'_> {
         Ok(None)
     }
 
-    /// Says why an alert was not sent; returns how long to wait, each time twice as long.
+    /// Says why an alert was not sent; returns how long to wait.
     fn failed(&mut self, error: &anyhow::Error) -> Duration {
-        let pause = self.pause;
+        let pause = self.back_off.failed();
         stderr::line(format_args!(
             "op25b: cannot send an alert: {error:#}; trying again in {} s",
             pause.as_secs()
         ));
-        self.pause = (pause * 2).min(LONGEST_PAUSE);
         pause
     }
 

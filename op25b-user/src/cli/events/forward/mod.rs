@@ -21,12 +21,13 @@ use self::{
     ipfix::Session,
     position::Position,
 };
-use super::{Args, MOST, text};
+use super::{Args, text};
 use crate::{
     cli::{
+        back_off::BackOff,
         daemon::block_on,
         ending::ended,
-        pages::{Answer, Pages},
+        pages::{Answer, MOST, Pages},
         problem, stderr,
         tls::Tls,
     },
@@ -34,8 +35,7 @@ use crate::{
     report::EventPage,
 };
 
-/// How long to wait before connecting again, at first and at most.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// How long to wait at most before connecting again.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// How many events were forwarded, and how many were left out.
@@ -84,7 +84,7 @@ async fn forward_all(
         None => client.events(filter, Asked::newest(1)).await?.next,
     };
     let mut pages = Pages::after(after, MOST, async |asked| client.events(filter, asked).await);
-    let mut pause = FIRST_PAUSE;
+    let mut back_off = BackOff::up_to(LONGEST_PAUSE);
     loop {
         let mut collector = match Connection::open(to, &tls).await {
             Ok(connection) => {
@@ -92,12 +92,12 @@ async fn forward_all(
                 Collector::new(args, to, connection)?
             }
             Err(error) => {
+                let pause = back_off.failed();
                 stderr::line(format_args!(
                     "op25b: cannot connect to {to}: {error:#}; trying again in {} s",
                     pause.as_secs()
                 ));
                 sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
                 continue;
             }
         };
@@ -112,7 +112,7 @@ async fn forward_all(
             if let Err(error) = collector.send(&page).await {
                 break error;
             }
-            pause = FIRST_PAUSE;
+            back_off.succeeded();
             tally.forwarded += page.events.len();
             if page.missed > 0 {
                 tally.missed += page.missed;
@@ -124,12 +124,12 @@ async fn forward_all(
             pages.pass(page.next);
             position.write(page.next)?;
         };
+        let pause = back_off.failed();
         stderr::line(format_args!(
             "op25b: the connection to {to} has ended ({error}); connecting again in {} s",
             pause.as_secs()
         ));
         sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 

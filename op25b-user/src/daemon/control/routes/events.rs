@@ -76,10 +76,7 @@ fn check(view: &View, query: &EventQuery, has_reason: bool) -> Result<(), Proble
     if !has_reason && policy.privacy.require_reason {
         return Err(Problem::reason_required("why"));
     }
-    match &query.pool {
-        Some(pool) => view.check_pool(pool),
-        None => Ok(()),
-    }
+    view.check_pool(query.pool.as_deref())
 }
 
 /// Records that events are read, unless that was recorded within the last hour: who follows them asks again and again.

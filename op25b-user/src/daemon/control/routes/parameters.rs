@@ -399,9 +399,7 @@ impl ListQuery {
 impl SubscribersQuery {
     /// Parses the criteria and the reason.
     pub(super) fn read(self) -> Result<(SubscriberQuery, Option<String>), Problem> {
-        if let Some(reason) = &self.reason {
-            limits::text("reason", reason, limits::PROSE).map_err(|invalid| bad_request(&invalid))?;
-        }
+        check_reason("reason", self.reason.as_deref())?;
         let top = usize::try_from(self.top).map_err(|error| Problem::internal(error.to_string()))?;
         if !(1..=SUBSCRIBERS).contains(&top) {
             return Err(Problem::bad_request(format!("`top` must be 1 to {SUBSCRIBERS}")));
@@ -437,9 +435,7 @@ impl SubscribersQuery {
 impl EventsQuery {
     /// Parses the criteria, the time and the reason.
     pub(super) fn read(self) -> Result<AskedEvents, Problem> {
-        if let Some(why) = &self.why {
-            limits::text("why", why, limits::PROSE).map_err(|invalid| bad_request(&invalid))?;
-        }
+        check_reason("why", self.why.as_deref())?;
         let within = self.within.as_deref().map(prefix).transpose()?;
         Ok(AskedEvents {
             query: EventQuery {
@@ -479,9 +475,7 @@ pub(super) fn page(after: Option<u64>, wait: Option<&str>, most: u32) -> Result<
 impl RatesQuery {
     /// Parses the criteria and the reason.
     pub(super) fn read(self) -> Result<(RateQuery, Option<String>), Problem> {
-        if let Some(reason) = &self.reason {
-            limits::text("reason", reason, limits::PROSE).map_err(|invalid| bad_request(&invalid))?;
-        }
+        check_reason("reason", self.reason.as_deref())?;
         let within = self.within.as_deref().map(prefix).transpose()?;
         let query = RateQuery {
             pool: self.pool,
@@ -560,7 +554,7 @@ impl ReadsQuery {
 impl RemoveQuery {
     /// The reason.
     pub(super) fn read(self) -> Result<String, Problem> {
-        limits::text("reason", &self.reason, limits::PROSE).map_err(|invalid| bad_request(&invalid))?;
+        check_reason("reason", Some(&self.reason))?;
         Ok(self.reason)
     }
 }
@@ -627,7 +621,13 @@ fn tunnel(name: &str) -> Option<Tunnel> {
     Tunnel::ALL.into_iter().find(|tunnel| tunnel.name() == name)
 }
 
-pub(super) fn bad_request(invalid: &Invalid) -> Problem {
+/// Refuses a reason that could not be recorded, in the parameter of this name.
+pub(super) fn check_reason(name: &str, reason: Option<&str>) -> Result<(), Problem> {
+    let checked = reason.map_or(Ok(()), |reason| limits::text(name, reason, limits::PROSE));
+    checked.map_err(|invalid| bad_request(&invalid))
+}
+
+fn bad_request(invalid: &Invalid) -> Problem {
     Problem::bad_request(invalid.to_string())
 }
 

@@ -78,5 +78,5 @@ fn check(view: &View, pool: Option<&str>) -> Result<(), Problem> {
             ),
         ));
     }
-    pool.map_or(Ok(()), |pool| view.check_pool(pool))
+    view.check_pool(pool)
 }

@@ -6,9 +6,9 @@ use utoipa::IntoParams;
 use super::super::{
     super::openapi::ReasonText,
     newest::Page,
-    parameters::{bad_request, default_limit, page, prefix},
+    parameters::{check_reason, default_limit, page, prefix},
 };
-use crate::{api::Problem, exemption::limits, report::AlertQuery};
+use crate::{api::Problem, report::AlertQuery};
 
 /// Which alerts are listed, how many, and whether the answer waits for them.
 #[derive(Deserialize, IntoParams)]
@@ -40,9 +40,7 @@ pub(in super::super) struct AlertsQuery {
 impl AlertsQuery {
     /// Parses the criteria, the page and the reason.
     pub(super) fn read(self) -> Result<(AlertQuery, Page, Option<String>), Problem> {
-        if let Some(reason) = &self.reason {
-            limits::text("reason", reason, limits::PROSE).map_err(|invalid| bad_request(&invalid))?;
-        }
+        check_reason("reason", self.reason.as_deref())?;
         let within = self.within.as_deref().map(prefix).transpose()?;
         let query = AlertQuery {
             pool: self.pool,
