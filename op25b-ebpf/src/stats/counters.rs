@@ -19,13 +19,6 @@ use crate::maps;
 #[inline(always)]
 pub fn count(ctx: *mut xdp_md, decision: &Decision, pool: RuleIndex, from_uplink: bool) {
     let cell = cell(decision.reason, decision.verdict);
-    op25b_count(ctx, cell, pool, u32::from(from_uplink));
-}
-
-/// Counts a packet. Verified by itself: which of the cells it is does not matter to what comes before.
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub extern "C" fn op25b_count(ctx: *mut xdp_md, cell: u32, pool: RuleIndex, from_uplink: u32) -> u32 {
     let bytes = if has_bytes(cell) {
         u64::from(Fetched(ctx).length())
     } else {
@@ -33,13 +26,12 @@ pub extern "C" fn op25b_count(ctx: *mut xdp_md, cell: u32, pool: RuleIndex, from
     };
     // SAFETY: the kernel gives every program a valid context.
     let interface = unsafe { (*ctx).ingress_ifindex };
-    if let Some(cells) = of_interface(interface, from_uplink != 0) {
+    if let Some(cells) = of_interface(interface, from_uplink) {
         add(cells, cell, bytes);
     }
     if let Some(cells) = maps::POOL_COUNTERS.get_ptr_mut(slot_of(pool)) {
         add(cells, cell, bytes);
     }
-    0
 }
 
 /// Adds a packet to the cells of an interface or of a pool.
@@ -51,9 +43,8 @@ fn add(cells: *mut PacketCells, cell: u32, bytes: u64) {
     unsafe {
         let cells = cells.cast::<u64>();
         *cells.add(place) += 1;
-        if bytes != 0 {
-            *cells.add((place + 1) & (CELLS - 1)) += bytes;
-        }
+        // Without bytes, which is without a comparison here, the next one is another kind's, or the owner's: nothing is added.
+        *cells.add((place + 1) & (CELLS - 1)) += bytes;
     }
 }
 

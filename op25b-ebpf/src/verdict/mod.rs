@@ -114,9 +114,9 @@ fn verdict<const UPLINK: bool, const IN_MEMORY: bool>(ctx: *mut xdp_md, flow: &F
         (&source, &destination)
     };
     let class = classify::source(local);
-    let decision = if flow.has(Flow::UNADDRESSED) {
+    let (decision, pool) = if flow.has(Flow::UNADDRESSED) {
         turn::note(Turn::Unrecorded);
-        counted(ctx, decide::unaddressed(), NO_RULE, UPLINK)
+        (decide::unaddressed(), NO_RULE)
     } else if flow.has(Flow::HIDDEN) {
         match class {
             Some(class) if !UPLINK => subscribers::record_hidden(class, local),
@@ -124,7 +124,7 @@ fn verdict<const UPLINK: bool, const IN_MEMORY: bool>(ctx: *mut xdp_md, flow: &F
             _ => {}
         }
         let decision = decide::hidden(class, UPLINK);
-        counted(ctx, decision, decision.rule, UPLINK)
+        (decision, decision.rule)
     } else {
         let facts = facts(UPLINK, flow);
         let decision = decide::segment(class, remote, facts);
@@ -134,12 +134,12 @@ fn verdict<const UPLINK: bool, const IN_MEMORY: bool>(ctx: *mut xdp_md, flow: &F
         {
             subscribers::record(class, local, remote, decision.reason, !facts.is_established);
             // The rule is the pool: nothing else has to be kept while the record is waited for.
-            counted(ctx, decision, decision.rule, UPLINK)
+            (decision, decision.rule)
         } else {
-            let pool = class.map_or(NO_RULE, |class| class.pool);
-            counted(ctx, decision, pool, UPLINK)
+            (decision, class.map_or(NO_RULE, |class| class.pool))
         }
     };
+    let decision = counted(ctx, decision, pool, UPLINK);
     if events::is_on()
         && events::is_wanted(decision.reason, UPLINK)
         && let Some(turn) = turn::take(decision.reason, UPLINK)

@@ -395,8 +395,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "exempt packets are not counted for their pool",
         "verdict/mod.rs",
-        "            let pool = class.map_or(NO_RULE, |class| class.pool);\n",
-        "            let pool = class.map_or(NO_RULE, |class| class.pool | 0u32.wrapping_sub(u32::from(decision.reason == Reason::Exempt as u32)));\n",
+        "            (decision, class.map_or(NO_RULE, |class| class.pool))\n",
+        "            (decision, class.map_or(NO_RULE, |class| class.pool | 0u32.wrapping_sub(u32::from(decision.reason == Reason::Exempt as u32))))\n",
     ),
     mutant(
         "the bytes of packets that pass are counted",
@@ -407,8 +407,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "no bytes are counted",
         "stats/counters.rs",
-        "        if bytes != 0 {",
-        "        if bytes == 1 {",
+        "(CELLS - 1)) += bytes;",
+        "(CELLS - 1)) += bytes.min(1) - bytes.min(1);",
     ),
     mutant(
         "rejected packets are counted as dropped",
