@@ -1,6 +1,10 @@
-//! Compares what the packages install: the RPM has the files of the Debian package.
+//! Compares what the packages install: the RPM has the files of the Debian package, and none has a time of its own.
 
-use std::{collections::BTreeSet, path::Path, process::Command};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    process::Command,
+};
 
 use anyhow::{Context as _, ensure};
 use op25b_host::{process, toolchain};
@@ -35,7 +39,15 @@ pub fn compare(release: &Release) -> anyhow::Result<()> {
         }
         match file.extension().and_then(|extension| extension.to_str()) {
             Some("deb") => debian = Some(of_debian(&file)?),
-            Some("rpm") => rpm = Some(of_rpm(&file)?),
+            Some("rpm") => {
+                let files = of_rpm(&file)?;
+                let other = with_another_time(&files, &release.time);
+                ensure!(
+                    other.is_empty(),
+                    "files of the RPM have not the time of the release, so that the next build is another one: {other:?}"
+                );
+                rpm = Some(files.into_keys().collect());
+            }
             _ => {}
         }
     }
@@ -75,10 +87,28 @@ fn of_debian(package: &Path) -> anyhow::Result<BTreeSet<String>> {
         .collect())
 }
 
-fn of_rpm(package: &Path) -> anyhow::Result<BTreeSet<String>> {
+/// The files of an RPM, each with its time.
+fn of_rpm(package: &Path) -> anyhow::Result<BTreeMap<String, String>> {
     let mut query = Command::new("rpm");
-    let text = process::output_of(query.args(["--query", "--package", "--list"]).arg(package))?;
-    Ok(text.lines().map(str::to_owned).collect())
+    query
+        .args([
+            "--query",
+            "--package",
+            "--queryformat",
+            "[%{FILEMTIMES} %{FILENAMES}\n]",
+        ])
+        .arg(package);
+    let text = process::output_of(&mut query)?;
+    let files = text.lines().filter_map(|line| line.split_once(' '));
+    Ok(files
+        .map(|(time, path)| (path.to_owned(), time.to_owned()))
+        .collect())
+}
+
+/// The files whose time is not that of the release, in seconds since 1970.
+fn with_another_time<'f>(files: &'f BTreeMap<String, String>, time: &str) -> Vec<&'f str> {
+    let other = files.iter().filter(|(_, of_file)| *of_file != time);
+    other.map(|(path, _)| path.as_str()).collect()
 }
 
 #[cfg(test)]
@@ -106,5 +136,13 @@ mod tests {
             differences(&debian, &with_unit(&rpm)),
             [format!("only in the RPM: {unit}")]
         );
+    }
+
+    #[test]
+    fn a_file_with_a_time_of_its_own_is_named() {
+        let (program, license) = ("/usr/bin/op25b", "/usr/share/licenses/op25b/LICENSE-MIT");
+        let files = [(program, "1795981007"), (license, "1795978715")];
+        let files = files.map(|(path, time)| (path.to_owned(), time.to_owned()));
+        assert_eq!(with_another_time(&files.into(), "1795981007"), [license]);
     }
 }

@@ -71,8 +71,11 @@ pub fn write(release: &Release) -> anyhow::Result<()> {
         }
     }
     write_pages(&root)?;
-    // What only Debian's package has.
-    let debian = release.build.directory().join("debian");
+    // What only one of the packages has.
+    let (debian, rpm) = (
+        release.build.directory().join("debian"),
+        release.build.directory().join("rpm"),
+    );
     copy(
         &paths::workspace().join("deploy/deb/lintian-overrides"),
         &debian.join("op25b"),
@@ -80,7 +83,20 @@ pub fn write(release: &Release) -> anyhow::Result<()> {
     write_compressed(
         &debian.join("changelog.Debian.gz"),
         changelog::debian(release)?.as_bytes(),
-    )
+    )?;
+    for license in ["LICENSE-APACHE", "LICENSE-MIT"] {
+        copy(&paths::workspace().join(license), &rpm.join(license))?;
+    }
+    date(&[root, debian, rpm], release)
+}
+
+/// Gives everything in the directories the time of the release: a package has the times of the files that it is made from.
+fn date(directories: &[PathBuf], release: &Release) -> anyhow::Result<()> {
+    let mut find = Command::new("find");
+    find.args(directories)
+        .args(["-exec", "touch", &format!("--date=@{}", release.time), "{}", "+"]);
+    process::output_of(&mut find).context("cannot set the time of the packages' files")?;
+    Ok(())
 }
 
 /// Writes the man pages, compressed, and the shell completions, by a program that knows op25b's command line.
