@@ -106,9 +106,7 @@ impl PacketSocket {
             if left.is_zero() {
                 return Ok(None);
             }
-            self.socket
-                .set_read_timeout(Some(left))
-                .context("cannot set a packet socket's timeout")?;
+            limit_wait(&self.socket, left).context("cannot set a packet socket's timeout")?;
             match self.socket.recv_from(buffer.spare_capacity_mut()) {
                 Ok((length, from)) => {
                     // SAFETY: the kernel has written so many bytes to the buffer's start.
@@ -124,6 +122,13 @@ impl PacketSocket {
             }
         }
     }
+}
+
+/// Has a socket wait for so long at most.
+///
+/// The kernel counts in microseconds, and to it zero is no limit: what is left of a time would be for ever if it was shorter than one.
+fn limit_wait(socket: &Socket, time: Duration) -> io::Result<()> {
+    socket.set_read_timeout(Some(time.max(Duration::from_micros(1))))
 }
 
 /// Whether a packet socket's sender address marks the frame as outgoing.
@@ -161,4 +166,20 @@ fn address(interface: &str) -> io::Result<SockAddr> {
     unsafe { *storage.view_as::<libc::sockaddr_ll>() = link };
     // SAFETY: the storage was filled with a structure of that length above.
     Ok(unsafe { SockAddr::new(storage, size_of::<libc::sockaddr_ll>() as libc::socklen_t) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn however_little_time_is_left_a_socket_does_not_wait_for_ever() {
+        // The option is the same for each kind of socket, and this one needs no privilege.
+        let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
+        for left in [1, 999, 1000, 200_000_000].map(Duration::from_nanos) {
+            limit_wait(&socket, left).unwrap();
+            let limit = socket.read_timeout().unwrap();
+            assert!(limit.is_some_and(|limit| !limit.is_zero()), "{left:?}: {limit:?}");
+        }
+    }
 }
