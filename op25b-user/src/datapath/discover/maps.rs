@@ -14,7 +14,10 @@ use crate::datapath::{
     stats::{
         CounterTable, NotIpByIndex, PoolCounts, PoolStarts, RecordLayout, SubscriberRecords, answer_counts,
     },
-    sys::map::{self, MapError, MapOp},
+    sys::{
+        map::{self, MapError, MapOp},
+        possible_cpus::possible_cpus,
+    },
 };
 
 /// Why this op25b cannot read a filter's maps: the filter is of another version.
@@ -94,11 +97,18 @@ impl Maps {
                 description,
                 counters,
                 not_ip: self.not_ip(),
-                map_bytes: self.all.iter().map(|(_, info)| map::bytes(info)).sum(),
+                map_bytes: self.bytes()?,
                 records: self.records(records),
             })
         };
         Ok(read())
+    }
+
+    /// Bytes of kernel memory that they take, about.
+    fn bytes(&self) -> Result<u64, Unreadable> {
+        let possible_cpus = possible_cpus().map_err(unreadable)?;
+        let all = self.all.iter().map(|(_, info)| map::bytes(info, possible_cpus));
+        Ok(all.sum())
     }
 
     /// From when on each pool is enforced. Another version's classes may be laid out otherwise.

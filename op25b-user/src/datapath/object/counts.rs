@@ -19,7 +19,10 @@ use crate::{
             AnswerCount, CounterTable, Counters, Misses, NotIpByIndex, PoolCounts, PoolStarts, RecentRecords,
             SubscriberRecords, answer_counts, misses_v6, records_v4, records_v6,
         },
-        sys::map::{self, MapError},
+        sys::{
+            map::{self, MapError},
+            possible_cpus::possible_cpus,
+        },
     },
     policy::{RecordIndex, Role},
 };
@@ -138,6 +141,7 @@ impl Filter {
 
     /// Bytes of kernel memory that the maps take, about.
     pub fn map_bytes(&self) -> Result<u64, LoadError> {
+        let possible_cpus = possible_cpus()?;
         let mut bytes = 0;
         for (name, map) in self.ebpf().maps() {
             if let Some(data) = maps::data(map) {
@@ -146,7 +150,7 @@ impl Filter {
                     name: name.to_owned().into(),
                     source,
                 })?;
-                bytes += map::bytes(&info);
+                bytes += map::bytes(&info, possible_cpus);
             }
         }
         Ok(bytes)

@@ -343,6 +343,7 @@ fn sizes(
 pub fn expected_memory(compiled: &Compiled) -> Result<(u64, usize), LoadError> {
     let mut sizes = BTreeMap::from(sizes(compiled, 1, LoadOptions::default())?);
     let object = aya_obj::Object::parse(OBJECT).map_err(EbpfError::ParseError)?;
+    let possible_cpus = possible_cpus()?;
     let mut bytes = 0;
     for (name, map) in &object.maps {
         let kind = bpf_map_type::try_from(map.map_type()).ok();
@@ -353,7 +354,7 @@ pub fn expected_memory(compiled: &Compiled) -> Result<(u64, usize), LoadError> {
             value_size: map.value_size(),
             max_entries: sizes.remove(name.as_str()).unwrap_or(map.max_entries()),
         };
-        bytes += shape.bytes();
+        bytes += shape.bytes(possible_cpus);
     }
     match sizes.into_keys().next() {
         Some(name) => Err(LoadError::Missing { name }),

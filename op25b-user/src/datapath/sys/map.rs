@@ -77,25 +77,31 @@ impl Shape {
     }
 
     /// The bytes that its entries take, as [`bytes`].
-    pub(crate) fn bytes(self) -> u64 {
+    pub(crate) fn bytes(self, possible_cpus: NonZero<usize>) -> u64 {
         /// `struct htab_elem`, before each key.
         const ELEMENT: u64 = 48;
         /// `struct bucket`: as many as a power of two.
         const BUCKET: u64 = 16;
+        /// What an entry has that points to the values of all CPUs.
+        const POINTER: u64 = 8;
         let (entries, key, value) = (
             u64::from(self.max_entries),
             u64::from(self.key_size),
-            u64::from(self.value_size),
+            u64::from(self.value_size).next_multiple_of(8),
         );
+        let values = POINTER + value * possible_cpus.get() as u64;
+        let hash = |value| {
+            let element = ELEMENT + key.next_multiple_of(8) + value;
+            entries * element + entries.next_power_of_two() * BUCKET
+        };
         match self.kind {
-            MapType::Array => entries * value.next_multiple_of(8),
-            MapType::Hash | MapType::LruHash => {
-                let element = ELEMENT + key.next_multiple_of(8) + value.next_multiple_of(8);
-                entries * element + entries.next_power_of_two() * BUCKET
-            }
+            MapType::Array => entries * value,
+            MapType::PerCpuArray => entries * values,
+            MapType::Hash | MapType::LruHash => hash(value),
+            MapType::PerCpuHash | MapType::LruPerCpuHash => hash(values),
             // Its entries are its bytes.
             MapType::RingBuf => entries,
-            _ => entries * (key + value).next_multiple_of(8),
+            _ => entries * (key + u64::from(self.value_size)).next_multiple_of(8),
         }
     }
 
@@ -116,16 +122,16 @@ pub(crate) fn per_cpu_lru_entries(entries: usize, possible_cpus: NonZero<usize>)
     max_entries(entries.max(1).next_multiple_of(possible_cpus.get()))
 }
 
-/// The bytes that a map's entries take, which the kernel allocates when it creates the map. Per-CPU maps are small, and
-/// counted once.
-pub(crate) fn bytes(map: &MapInfo) -> u64 {
+/// The bytes that a map's entries take, which the kernel allocates when it creates the map: those of a per-CPU map once for each CPU
+/// that there may ever be.
+pub(crate) fn bytes(map: &MapInfo, possible_cpus: NonZero<usize>) -> u64 {
     let shape = Shape {
         kind: map.map_type().unwrap_or(MapType::Unspecified),
         key_size: map.key_size(),
         value_size: map.value_size(),
         max_entries: map.max_entries(),
     };
-    shape.bytes()
+    shape.bytes(possible_cpus)
 }
 
 #[cfg(test)]
@@ -142,5 +148,26 @@ mod tests {
         assert_eq!(error.source().unwrap().to_string(), refused().to_string());
         let error = MapError::write("PAGES")(refused());
         assert_eq!(error.to_string(), "cannot write map PAGES");
+    }
+    #[test]
+    fn the_values_of_a_per_cpu_map_are_there_once_for_each_cpu() {
+        use MapType::{Array, Hash, LruHash, LruPerCpuHash, PerCpuArray, PerCpuHash, RingBuf};
+        // A value of 12 bytes takes 16.
+        let bytes = |kind, cpus| {
+            let shape = Shape {
+                kind,
+                key_size: 4,
+                value_size: 12,
+                max_entries: 100,
+            };
+            shape.bytes(NonZero::new(cpus).unwrap())
+        };
+        for kind in [PerCpuArray, PerCpuHash, LruPerCpuHash] {
+            assert_eq!(bytes(kind, 65) - bytes(kind, 1), 64 * 100 * 16, "{kind:?}");
+        }
+        for kind in [Array, Hash, LruHash, RingBuf] {
+            assert_eq!(bytes(kind, 65), bytes(kind, 1), "{kind:?}");
+        }
+        assert_eq!(bytes(Array, 1), 100 * 16);
     }
 }
