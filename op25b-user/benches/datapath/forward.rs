@@ -147,11 +147,7 @@ exemptions:
         }
         Condition::Op25b => {
             let mut filter = programs::op25b(&programs::policy(POLICY)?)?;
-            let interfaces = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .context("cannot start the event loop")?
-                .block_on(Interfaces::list())?;
+            let interfaces = Interfaces::list()?;
             let held = filter.hold(&interfaces, SUBSCRIBER_INTERFACE, Role::Subscriber)?;
             Box::new((held, filter))
         }

@@ -140,7 +140,7 @@ fn elsewhere(paths: &Paths) -> Vec<Elsewhere> {
     if is_here {
         return Vec::new();
     }
-    let Ok(Ok(found)) = block_on(discover::find()) else {
+    let Ok(found) = discover::find() else {
         return Vec::new();
     };
     let of = |filter: FoundFilter| {

@@ -66,7 +66,7 @@ async fn read(paths: &Paths) -> anyhow::Result<String> {
         Ok(Err(error)) => error.into(),
         Err(_) => anyhow::anyhow!("the daemon does not answer within {PROMPT:?}"),
     };
-    match status(&paths.bpffs).await {
+    match status(&paths.bpffs) {
         Ok(kernel) => Ok(Metrics::of_kernel(kernel.status).to_text()?),
         // Who may not read the kernel needs the daemon, and to be permitted to ask it.
         Err(_) if is_forbidden(&error) => Err(error),

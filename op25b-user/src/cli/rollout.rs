@@ -12,7 +12,6 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use super::{
     EXIT_NO, EXIT_NOT_RUNNING,
     activity::{History, Selection},
-    daemon::block_on,
     json, notices,
     policy_source::{self, Source},
     problem, status,
@@ -194,7 +193,7 @@ fn active(source: &Source) -> anyhow::Result<Vec<u64>> {
         top: 0,
     };
     // Counted from the kernel: the daemon lists a part of them.
-    let filters = block_on(subscribers(&query))??;
+    let filters = subscribers(&query)?;
     let mut by_pool: HashMap<String, u64> = HashMap::new();
     for row in filters.into_iter().flat_map(|filter| filter.subscribers) {
         *by_pool.entry(row.pool.unwrap_or_default()).or_default() += 1;

@@ -121,7 +121,7 @@ impl Enforcer {
         let (reused, log) = (self.datapath.reusable(&file.compiled)?, self.datapath_log);
         let load = move || prepare::load(file, log, &reused);
         let prepared = host.run_while_waiting(self, load).await??;
-        self.install(prepared, host).await?;
+        self.install(prepared, host)?;
         self.paused_at = PausedAt::now();
         if is_unread {
             self.active_set_is_stale = is_stale;

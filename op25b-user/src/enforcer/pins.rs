@@ -38,7 +38,7 @@ pub(super) async fn take(
     let datapath = Enforced::new(pins);
     let begin = Instant::now();
     let left = loop {
-        match datapath.check_namespace(&Interfaces::list().await?) {
+        match datapath.check_namespace(&Interfaces::list()?) {
             // The kernel removes the interfaces of a namespace some time after the last process in it has ended.
             Err(PinsError::OtherNamespace { .. }) if begin.elapsed() < ENDING => {
                 sleep(Duration::from_millis(100)).await;

@@ -54,7 +54,7 @@ impl Enforcer {
             .await??;
         prepared.new_interfaces = new_interfaces;
         let mut warnings = prepared.warnings.clone();
-        warnings.extend(self.install(prepared, host).await?);
+        warnings.extend(self.install(prepared, host)?);
         log_ended(&ended);
         if is_unread {
             self.active_set_is_stale = is_stale;
@@ -110,7 +110,7 @@ impl Enforcer {
         let prepared = host
             .run_while_waiting(self, move || prepare::load(file, log, &reused))
             .await??;
-        self.install(prepared, host).await?;
+        self.install(prepared, host)?;
         self.faults.clear(FaultKind::StoreUnread);
         Ok(())
     }
@@ -140,8 +140,8 @@ impl Enforcer {
     /// What a replacement would do to the interfaces, as far as that can be predicted.
     ///
     /// Fails if the interfaces show that the replacement would be refused.
-    pub(crate) async fn predict(&self, policy: &Policy) -> anyhow::Result<Prediction> {
-        let interfaces = Interfaces::list().await?;
+    pub(crate) fn predict(&self, policy: &Policy) -> anyhow::Result<Prediction> {
+        let interfaces = Interfaces::list()?;
         let targets = self.next_targets(policy, &interfaces, NewInterfaces::Required)?;
         Ok(self.datapath.predict(&interfaces, &targets)?)
     }
@@ -158,20 +158,19 @@ impl Enforcer {
     }
 
     /// Enforces a generation that is loaded. Returns which settings of the interfaces disagree with it.
-    pub(super) async fn install(
+    pub(super) fn install(
         &mut self,
         prepared: Prepared,
         host: &mut impl Host,
     ) -> anyhow::Result<Vec<String>> {
-        let (readers, warnings) = self
-            .switch(prepared, |filter, policy| host.open_readers(filter, policy))
-            .await?;
+        let (readers, warnings) =
+            self.switch(prepared, |filter, policy| host.open_readers(filter, policy))?;
         host.use_readers(readers, self);
         Ok(warnings)
     }
 
     /// Replaces the filter that runs by a loaded one. Returns which settings of the interfaces disagree with it, too.
-    pub(super) async fn switch<R>(
+    pub(super) fn switch<R>(
         &mut self,
         prepared: Prepared,
         open_readers: impl FnOnce(&mut Filter, &Arc<Policy>) -> anyhow::Result<R>,
@@ -190,7 +189,7 @@ impl Enforcer {
         let readers = open_readers(&mut filter, &policy)?;
         filter.set_store_revision(self.enforced_revision)?;
         // Listed late: loading a large policy takes a while.
-        let interfaces = Interfaces::list().await?;
+        let interfaces = Interfaces::list()?;
         let targets = self.next_targets(&policy, &interfaces, new_interfaces)?;
         let change = self.live_records.change();
         let mut switched = self.datapath.replace(filter, &interfaces, &targets)?;

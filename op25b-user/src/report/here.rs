@@ -1,6 +1,5 @@
 //! What of this machine's interfaces does not go together with a policy, for `op25b check --here` and `op25b reload --dry-run`.
 
-use anyhow::Context as _;
 use serde::Serialize;
 
 use super::doctor::{self, Grade};
@@ -34,7 +33,7 @@ pub(crate) fn examine(policy: &Policy) -> anyhow::Result<Vec<Finding>> {
 
 /// The interfaces that the policy waits for. That they are missing is no mistake, and an operator who reloads should know it.
 pub(crate) fn awaited(policy: &Policy) -> anyhow::Result<Vec<Finding>> {
-    let interfaces = Interfaces::list_now().context("cannot list the network interfaces")?;
+    let interfaces = Interfaces::list()?;
     let targets = Target::all_of(policy).into_iter();
     let awaited = targets
         .filter(|target| target.need == Need::MayBeMissing && interfaces.named(&target.interface).is_none());

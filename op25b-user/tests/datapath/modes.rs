@@ -36,7 +36,7 @@ impl Attached {
         let (compiled, description) = prepared(&parse(POOLS));
         let filter = Filter::load(&compiled, &description, LoadOptions::default()).unwrap();
         let mut enforced = Enforced::new(Pins::take(&place.path().join("pins")).unwrap());
-        let interfaces = Interfaces::list_now().unwrap();
+        let interfaces = Interfaces::list().unwrap();
         enforced
             .replace(filter, &interfaces, std::slice::from_ref(&target))
             .unwrap();
@@ -48,14 +48,14 @@ impl Attached {
     }
 
     fn try_native(&mut self) -> bool {
-        let interfaces = Interfaces::list_now().unwrap();
+        let interfaces = Interfaces::list().unwrap();
         let interface = interfaces.named("few0").unwrap();
         self.enforced.try_native(interface, &self.target).unwrap()
     }
 
     /// The modes of what runs on the interface, and what is pinned.
     fn state(&self) -> (Vec<&'static str>, Vec<String>) {
-        let interfaces = Interfaces::list_now().unwrap();
+        let interfaces = Interfaces::list().unwrap();
         let programs = interfaces.named("few0").unwrap().xdp.iter();
         let entries = std::fs::read_dir(self.place.path().join("pins/links")).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());

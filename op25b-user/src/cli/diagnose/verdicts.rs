@@ -8,10 +8,7 @@ use op25b_common::Tunnel;
 use super::{Args, source::Source};
 use crate::{
     api::Explained,
-    cli::{
-        daemon::block_on,
-        explain::answer::{Answered, explain},
-    },
+    cli::explain::answer::{Answered, explain},
     datapath::pinned_policy,
     enforcer::Connection,
     policy::{self, Policy, Role},
@@ -34,7 +31,7 @@ impl<'a> Verdicts<'a> {
     pub(super) fn open(args: &'a Args, source: &Source, left_out: &mut Vec<String>) -> anyhow::Result<Self> {
         let status = match source {
             Source::Daemon { report, .. } => (**report).clone(),
-            Source::Disk { .. } => block_on(status(&args.paths.bpffs))??.status,
+            Source::Disk { .. } => status(&args.paths.bpffs)?.status,
         };
         let pinned = pinned_policy(&args.paths.bpffs).ok().flatten();
         let description = pinned.map(|pinned| pinned.description);

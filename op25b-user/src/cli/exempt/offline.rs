@@ -11,7 +11,7 @@ use ulid::Ulid;
 
 use crate::{
     api::{Exemption, HistoryEntry, HistoryExpiry, Page},
-    cli::{daemon::block_on, paths::Paths, stderr},
+    cli::{paths::Paths, stderr},
     daemon::client::{HistoryFilter, Listing},
     datapath::{
         discover::{self, Found, FoundFilter},
@@ -206,7 +206,7 @@ fn open(state_dir: &Path) -> anyhow::Result<Box<dyn Records>> {
 
 /// The policy file that the running filter was loaded from; `None` if no filter runs.
 fn enforced(bpffs: &Path) -> anyhow::Result<Option<policy::File>> {
-    let Found { filters, unreadable } = block_on(discover::find())??;
+    let Found { filters, unreadable } = discover::find()?;
     let pinned = pinned_programs(bpffs)
         .with_context(|| format!("cannot read what is pinned at {}", bpffs.display()))?;
     let is_pinned = |filter: &FoundFilter| {

@@ -45,8 +45,7 @@ fn of_daemon(connection: &Connection, paths: &Paths) -> anyhow::Result<Option<An
     let client = Client::new(&paths.runtime_dir);
     let response = block_on(async {
         let report = client.status().await?;
-        let interfaces = Interfaces::list().await;
-        let is_here = interfaces.is_ok_and(|interfaces| is_here(&report, &interfaces, connection));
+        let is_here = Interfaces::list().is_ok_and(|interfaces| is_here(&report, &interfaces, connection));
         if !is_here {
             return Ok(None);
         }
@@ -121,7 +120,7 @@ fn unless_disk_hangs<T: Send + 'static>(
 }
 
 fn read_kernel(connection: &Connection, paths: &Paths, disk: Disk) -> anyhow::Result<Answered> {
-    let interfaces = Interfaces::list_now()?;
+    let interfaces = Interfaces::list()?;
     if interfaces.iter().any(|interface| !interface.xdp.is_empty()) {
         requirements::check()?;
     }

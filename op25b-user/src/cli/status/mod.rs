@@ -111,7 +111,7 @@ async fn read_status(paths: &Paths) -> anyhow::Result<Status> {
     let KernelStatus {
         mut status,
         description,
-    } = match status(&paths.bpffs).await {
+    } = match status(&paths.bpffs) {
         Ok(status) => status,
         Err(error) => match timeout(PROMPT, client.status()).await {
             Ok(Ok(reported)) => return Ok(reported),

@@ -10,7 +10,6 @@ use nix::unistd::{Uid, User};
 use serde::Serialize;
 
 use crate::{
-    cli::daemon::block_on,
     counted::counted,
     datapath::{
         Counters,
@@ -59,7 +58,7 @@ pub(super) fn keep(bpffs: &Path, state_dir: &Path) -> anyhow::Result<Option<Stri
     if pinned.is_empty() {
         return Ok(None);
     }
-    let found = block_on(discover::find())??;
+    let found = discover::find()?;
     let is_ours = |filter: &FoundFilter| {
         let mut interfaces = filter.interfaces.iter();
         interfaces.any(|interface| pinned.contains(&interface.program_id))

@@ -5,7 +5,6 @@ use std::path::Path;
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
-    cli::daemon::block_on,
     datapath::{
         discover::{self, FoundFilter},
         pinned_elsewhere, pinned_programs,
@@ -47,7 +46,7 @@ impl Remaining {
         if pinned.is_empty() {
             return Ok(Self::Nothing);
         }
-        let found = block_on(discover::find())??;
+        let found = discover::find()?;
         let now = Timestamp::now();
         let of = |filter: &FoundFilter| {
             let pauses = filter.description.pauses.in_force(now).cloned().collect();

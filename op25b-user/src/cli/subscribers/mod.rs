@@ -169,7 +169,7 @@ pub(super) async fn read(
     reason: Option<&str>,
     paths: &Paths,
 ) -> anyhow::Result<Vec<FilterSubscribers>> {
-    let error = match subscribers(query).await {
+    let error = match subscribers(query) {
         Ok(filters) => return Ok(filters),
         // What is wrong with the query or the records is so for the daemon, too.
         Err(error @ (SubscribersError::NoPool { .. } | SubscribersError::OtherVersion { .. })) => {

@@ -62,7 +62,7 @@ impl Daemon {
                 .warnings
                 .push(format!("who becomes blocked or free is not known: {error:#}")),
         }
-        let prediction = enforcer.predict(&policy).await?;
+        let prediction = enforcer.predict(&policy)?;
         answer.warnings.extend(gaps(&prediction));
         answer
             .warnings

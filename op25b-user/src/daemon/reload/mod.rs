@@ -119,7 +119,7 @@ impl Daemon {
         answer: &mut ReloadAnswer,
     ) -> anyhow::Result<()> {
         let file = self.compare(enforcer, answer).await?;
-        answer.warnings = gaps(&enforcer.predict(&file.policy).await?);
+        answer.warnings = gaps(&enforcer.predict(&file.policy)?);
         for warning in &answer.warnings {
             warn!("{warning}");
         }

@@ -12,8 +12,8 @@ use super::{
 use crate::{datapath::sys::interfaces::Interfaces, policy::Role};
 
 /// Finds all filters on interfaces of this network namespace.
-pub async fn find() -> Result<Found, DiscoverError> {
-    let interfaces = Interfaces::list().await?;
+pub fn find() -> Result<Found, DiscoverError> {
+    let interfaces = Interfaces::list()?;
     if interfaces.iter().all(|interface| interface.xdp.is_empty()) {
         return Ok(Found::default());
     }

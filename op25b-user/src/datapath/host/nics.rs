@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn the_loopback_interface_is_no_nic_that_runs_programs() {
         let nics = Nics::open().unwrap();
-        let interfaces = Interfaces::list_now().unwrap();
+        let interfaces = Interfaces::list().unwrap();
         let loopback = interfaces.named("lo").unwrap();
         assert_ne!(nics.has_native_mode(loopback).unwrap(), Some(true));
         assert!(!nics.obeys_offloaded_rules(loopback).unwrap());

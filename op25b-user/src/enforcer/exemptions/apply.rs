@@ -132,7 +132,7 @@ impl Enforcer {
             Pending::Live(staged) => self.enforce_live(staged, records, change, request, host).await,
             Pending::Generation(mut prepared) => {
                 number(&mut prepared.records, records);
-                match self.install(*prepared, host).await {
+                match self.install(*prepared, host) {
                     Ok(_) => Ok(Way::NewGeneration),
                     // The generation that runs is as it was.
                     Err(error) if change.is_addition() => {

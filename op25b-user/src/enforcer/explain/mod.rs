@@ -145,8 +145,8 @@ impl Enforcer {
 
     /// The interface that was asked for, or the subscriber interfaces that exist.
     fn points(&self, connection: &Connection) -> Result<Vec<Point>, Refusal> {
-        let listed = Interfaces::list_now();
-        let interfaces = listed.map_err(|error| broken(format!("cannot list the interfaces: {error}")))?;
+        let listed = Interfaces::list();
+        let interfaces = listed.map_err(|error| broken(format!("{:#}", anyhow::Error::from(error))))?;
         let role_of = |program: u32| {
             let mut roles = [Role::Subscriber, Role::Uplink].into_iter();
             roles.find(|role| self.datapath.program_id(*role) == Some(program))

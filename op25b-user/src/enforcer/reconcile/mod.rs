@@ -18,8 +18,8 @@ use self::history::LinkHistory;
 use super::state::Enforcer;
 use crate::{
     datapath::{
-        AttachError, Followed, Interface, InterfaceEvent, Interfaces, InterfacesError, LinkState,
-        ReplaceError, Skipped, Target,
+        AttachError, Followed, Interface, InterfaceEvent, Interfaces, LinkState, ReplaceError, Skipped,
+        Target,
     },
     policy::Wait,
 };
@@ -249,14 +249,14 @@ impl Enforcer {
             return;
         }
         // All of them, only where something is wrong: what is possible on one depends on its ports and on its master.
-        let attached = match Interfaces::list_now() {
+        let attached = match Interfaces::list() {
             Ok(interfaces) => {
                 let attached = self.datapath.reattach(&interfaces, targets, target);
                 self.follow_ports(&interfaces);
                 self.examine_settings(&interfaces);
                 attached
             }
-            Err(error) => Err(InterfacesError::from(error).into()),
+            Err(error) => Err(error.into()),
         };
         match attached {
             Ok(()) => {

@@ -32,9 +32,9 @@ impl Enforcer {
     }
 
     fn list_ports(&mut self) {
-        match Interfaces::list_now() {
+        match Interfaces::list() {
             Ok(interfaces) => self.follow_ports(&interfaces),
-            Err(error) => error!("cannot list the network interfaces: {error}"),
+            Err(error) => error!("{:#}", anyhow::Error::from(error)),
         }
     }
 

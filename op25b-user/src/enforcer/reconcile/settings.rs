@@ -68,9 +68,9 @@ impl Enforcer {
             return;
         }
         // Its ports are no interfaces of the policy.
-        match Interfaces::list_now() {
+        match Interfaces::list() {
             Ok(interfaces) => self.examine_settings(&interfaces),
-            Err(error) => error!("cannot list the network interfaces: {error}"),
+            Err(error) => error!("{:#}", anyhow::Error::from(error)),
         }
     }
 

@@ -231,7 +231,7 @@ impl Takeover {
             live_records: LiveRecords::default(),
             reconcile_troubles: Repeats::default(),
         };
-        let (readers, _) = enforcer.switch(prepared, open_readers).await?;
+        let (readers, _) = enforcer.switch(prepared, open_readers)?;
         enforcer.retry_at = is_unread.then(Instant::now);
         enforcer.active_set_is_stale = is_unread;
         Ok((enforcer, readers))

@@ -50,9 +50,9 @@ pub struct KernelStatus {
 
 /// Reports the filters of this network namespace from the kernel alone; `bpffs` is the pin directory whose policy should be enforced
 /// on its interfaces. If nothing is pinned there, that is the policy of the filter that runs.
-pub async fn status(bpffs: &Path) -> Result<KernelStatus, StatusError> {
+pub fn status(bpffs: &Path) -> Result<KernelStatus, StatusError> {
     let now = Timestamp::now();
-    let Found { filters, unreadable } = discover::find().await?;
+    let Found { filters, unreadable } = discover::find()?;
     let daemon = holder(bpffs);
     let unreadable_pins = |source| StatusError::Pins {
         path: bpffs.to_owned(),

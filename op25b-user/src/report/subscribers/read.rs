@@ -51,8 +51,8 @@ pub enum SubscribersError {
 }
 
 /// Reports the subscribers of every filter on interfaces of this network namespace, from the kernel alone.
-pub async fn subscribers(query: &SubscriberQuery) -> Result<Vec<FilterSubscribers>, SubscribersError> {
-    let Found { filters, unreadable } = discover::find().await?;
+pub fn subscribers(query: &SubscriberQuery) -> Result<Vec<FilterSubscribers>, SubscribersError> {
+    let Found { filters, unreadable } = discover::find()?;
     if let Some(filter) = unreadable.first() {
         let interfaces = names(&filter.interfaces);
         return Err(SubscribersError::OtherVersion { interfaces });

@@ -178,12 +178,7 @@ impl Scene {
 
     /// Every XDP program on the router: its interface, mode and id.
     pub fn attached(&self) -> Vec<(String, &'static str, u32)> {
-        let interfaces = self.router().run(|| {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
-            Ok(runtime.block_on(Interfaces::list())?)
-        });
+        let interfaces = self.router().run(|| Ok(Interfaces::list()?));
         let interfaces = interfaces.unwrap();
         let programs = interfaces.iter().flat_map(|interface| {
             let xdp = interface.xdp.iter();

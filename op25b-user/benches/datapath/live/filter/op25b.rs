@@ -35,11 +35,7 @@ impl Op25b {
     pub fn attach(pairs: &[&Pair], scenario: &Scenario, events: Events) -> anyhow::Result<Self> {
         let names: Vec<_> = pairs.iter().map(|pair| pair.receiver()).collect();
         let mut filter = programs::op25b(&scenario.policy(&names, events)?)?;
-        let interfaces = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .context("cannot start the event loop")?
-            .block_on(Interfaces::list())?;
+        let interfaces = Interfaces::list()?;
         let held = names
             .iter()
             .map(|name| Ok(filter.hold(&interfaces, name, Role::Subscriber)?))

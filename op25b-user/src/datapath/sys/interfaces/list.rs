@@ -2,20 +2,14 @@
 
 use std::io;
 
-use futures_util::TryStreamExt as _;
 use thiserror::Error;
 
-use super::Interface;
+use super::{Interface, InterfaceQuery};
 
 /// Why the interfaces could not be listed.
 #[derive(Debug, Error)]
 #[error("cannot list the network interfaces")]
-pub enum InterfacesError {
-    /// No netlink socket can be opened.
-    Socket(#[from] io::Error),
-    /// The kernel did not answer.
-    Answer(#[from] rtnetlink::Error),
-}
+pub struct InterfacesError(#[from] io::Error);
 
 /// All interfaces at one moment.
 #[derive(Clone, Debug, Default)]
@@ -29,12 +23,18 @@ impl FromIterator<Interface> for Interfaces {
 
 impl Interfaces {
     /// Lists them.
-    pub async fn list() -> Result<Self, InterfacesError> {
-        let (connection, handle, _) = rtnetlink::new_connection()?;
-        let connection = tokio::spawn(connection);
-        let links = handle.link().get().execute().try_collect::<Vec<_>>().await;
-        connection.abort();
-        Ok(links?.iter().filter_map(Interface::read).collect())
+    pub fn list() -> Result<Self, InterfacesError> {
+        Ok(InterfaceQuery::open()?.all()?.into_iter().collect())
+    }
+
+    /// Those that bear these names now.
+    pub fn of<'n>(names: impl IntoIterator<Item = &'n str>) -> io::Result<Self> {
+        let query = InterfaceQuery::open()?;
+        let mut found = Vec::new();
+        for name in names {
+            found.extend(query.named(name)?);
+        }
+        Ok(found.into_iter().collect())
     }
 
     /// The interface that has this name, as its first or another one. The kernel gives no name to two interfaces.

@@ -14,7 +14,7 @@ use rtnetlink::{
     sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE},
 };
 
-use super::{Interface, Interfaces};
+use super::Interface;
 
 /// A socket of rtnetlink.
 pub(crate) struct InterfaceQuery(Socket);
@@ -61,8 +61,8 @@ impl InterfaceQuery {
         }
     }
 
-    /// All interfaces.
-    fn all(&self) -> io::Result<Vec<Interface>> {
+    /// All interfaces. An answer that breaks off is an error: a list that lacks some would be taken for the truth.
+    pub(super) fn all(&self) -> io::Result<Vec<Interface>> {
         self.send(LinkMessage::default(), NLM_F_REQUEST | NLM_F_DUMP)?;
         let mut all = Vec::new();
         loop {
@@ -147,26 +147,9 @@ fn empty() -> io::Error {
     io::Error::other("rtnetlink sent an empty response")
 }
 
-impl Interfaces {
-    /// All that exist now, as [`Self::list`], in the calling thread.
-    pub fn list_now() -> io::Result<Self> {
-        Ok(InterfaceQuery::open()?.all()?.into_iter().collect())
-    }
-
-    /// Those that bear these names now.
-    pub fn of<'n>(names: impl IntoIterator<Item = &'n str>) -> io::Result<Self> {
-        let query = InterfaceQuery::open()?;
-        let mut found = Vec::new();
-        for name in names {
-            found.extend(query.named(name)?);
-        }
-        Ok(found.into_iter().collect())
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::Interfaces, *};
 
     #[test]
     fn the_loopback_interface_is_found_by_name_and_index_and_no_interface_that_does_not_exist() {
@@ -182,7 +165,7 @@ mod tests {
         assert_eq!(query.indexed(i32::MAX.cast_unsigned()).unwrap(), None);
         assert!(query.received(found.index).unwrap().is_some());
         assert_eq!(query.received(i32::MAX.cast_unsigned()).unwrap(), None);
-        let all = Interfaces::list_now().unwrap();
+        let all = Interfaces::list().unwrap();
         assert_eq!(all.with_index(found.index), Some(&found));
         let interfaces = Interfaces::of(["no-such-one", "lo"]).unwrap();
         assert_eq!(interfaces.iter().collect::<Vec<_>>(), [&found]);

@@ -8,7 +8,6 @@ mod policy;
 
 use std::{
     collections::BTreeMap,
-    io,
     net::IpAddr,
     path::{Path, PathBuf},
 };
@@ -25,7 +24,7 @@ use self::{
 use super::{Answer, Connection, Explanation, answer::NoAnswer, check_direction, connection::Impossible};
 use crate::{
     datapath::{
-        Description, Interfaces,
+        Description, Interfaces, InterfacesError,
         ask::{AskError, Asker, AttachedProgram, NoPoint, Point, attached_programs},
         probe::{MixedFamilies, Packet},
     },
@@ -51,8 +50,8 @@ pub(crate) struct Offline {
 #[derive(Debug, Error)]
 pub(crate) enum OfflineError {
     /// The interfaces cannot be listed.
-    #[error("cannot list the network interfaces")]
-    Interfaces(#[from] io::Error),
+    #[error(transparent)]
+    Interfaces(#[from] InterfacesError),
     /// No frame arrives there.
     #[error(transparent)]
     Point(#[from] NoPoint),
@@ -106,7 +105,7 @@ pub(crate) fn explain(
     state_dir: &Path,
     disk: Disk,
 ) -> Result<Offline, OfflineError> {
-    let interfaces = Interfaces::list_now()?;
+    let interfaces = Interfaces::list()?;
     let opened = match disk {
         Disk::Read => sqlite::open_read_only(state_dir).map_err(|error| error.to_string()),
         Disk::Hangs => Err(format!("the disk of {} does not answer", state_dir.display())),

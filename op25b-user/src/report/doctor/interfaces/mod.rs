@@ -45,7 +45,7 @@ pub(super) fn all(policy: &Policy) -> anyhow::Result<Vec<Line>> {
 }
 
 fn examine(policy: &Policy, more: impl Fn(&Place<'_>) -> Vec<Line>) -> anyhow::Result<Vec<Line>> {
-    let interfaces = Interfaces::list_now().context("cannot list the network interfaces")?;
+    let interfaces = Interfaces::list()?;
     let targets = Target::all_of(policy);
     let obstacles = obstacles(&interfaces, &targets);
     let nics = Nics::open().context("cannot ask for the features of interfaces")?;
