@@ -14,6 +14,7 @@ pub mod cli;
 mod counted;
 pub mod daemon;
 pub mod datapath;
+mod end_signals;
 mod enforcer;
 pub mod exemption;
 pub mod fault;

@@ -1,16 +1,11 @@
-//! The signals that end what goes on until then.
+//! The end of a command that goes on until a signal.
 
 use std::io;
 
-use tokio::signal::unix::{SignalKind, signal};
+use crate::end_signals::EndSignals;
 
 /// Waits for SIGINT or SIGTERM.
 pub(super) async fn ended() -> io::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
+    EndSignals::receive()?.next().await;
     Ok(())
 }

@@ -19,16 +19,15 @@ use super::{
     state::{Effect, Message, State},
     terminal::{LiveTerminal, give_back},
 };
-use crate::{cli::end_by::end_by, daemon::client::Client};
+use crate::{cli::end_by::end_by, daemon::client::Client, end_signals::EndSignals};
 
 /// How often the screen shows that time passes.
 const TICK: Duration = Duration::from_millis(250);
 
 /// The signals that concern a program that has the terminal.
 struct Signals {
+    ends: EndSignals,
     hangup: Arrivals,
-    interrupt: Arrivals,
-    terminate: Arrivals,
     stop: Arrivals,
     go_on: Arrivals,
 }
@@ -168,9 +167,8 @@ impl Signals {
     fn receive() -> io::Result<Self> {
         let raw = |number: Signal| signal(SignalKind::from_raw(number as i32));
         Ok(Self {
+            ends: EndSignals::receive()?,
             hangup: raw(Signal::SIGHUP)?,
-            interrupt: raw(Signal::SIGINT)?,
-            terminate: raw(Signal::SIGTERM)?,
             stop: raw(Signal::SIGTSTP)?,
             go_on: raw(Signal::SIGCONT)?,
         })
@@ -178,9 +176,8 @@ impl Signals {
 
     async fn next(&mut self) -> Wanted {
         tokio::select! {
+            end = self.ends.next() => Wanted::End(end),
             _ = self.hangup.recv() => Wanted::End(Signal::SIGHUP),
-            _ = self.interrupt.recv() => Wanted::End(Signal::SIGINT),
-            _ = self.terminate.recv() => Wanted::End(Signal::SIGTERM),
             _ = self.stop.recv() => Wanted::Stop,
             _ = self.go_on.recv() => Wanted::GoOn,
         }
