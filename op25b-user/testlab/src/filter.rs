@@ -5,25 +5,27 @@ use std::{
     ffi::OsString,
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Output, Stdio},
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
 use serde::Deserialize;
 
-use crate::{interrupt, lab::NetNs, process::output_of};
+use crate::{interrupt, lab::NetNs};
 
 /// Loading and attaching takes a moment; a busy machine may make it several, and a large policy more.
 const START: Duration = Duration::from_mins(1);
 /// So may stopping.
 const STOP: Duration = Duration::from_secs(10);
+/// How long a command may take: each of its waits is shorter, but for a change that the daemon says it is making.
+const ANSWER: Duration = Duration::from_mins(2);
 
 /// A filter and its daemon; dropping it ends both.
 #[derive(Debug)]
@@ -157,10 +159,7 @@ impl Filter {
     /// The output of `op25b status` about it.
     pub fn status(&self) -> anyhow::Result<FilterStatus> {
         // Where the policy is enforced in part, the code is not 0.
-        let mut command = self.command(&["status", "--json"]);
-        let output = self
-            .router
-            .run(move || command.output().context("cannot run op25b"))?;
+        let output = self.output(&["status", "--json"])?;
         let text = String::from_utf8(output.stdout).context("not UTF-8")?;
         let status: Status =
             serde_json::from_str(&text).context("cannot read the output of op25b status --json")?;
@@ -183,14 +182,43 @@ impl Filter {
 
     /// The output of another op25b, on the same router for the same paths.
     pub fn ask(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        let mut command = self.command(arguments);
-        self.router.run(move || output_of(&mut command))
+        let output = self.output(arguments)?;
+        ensure!(
+            output.status.success(),
+            "`op25b {}` failed ({}): {}",
+            arguments.join(" "),
+            output.status,
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// Runs another op25b. One that does not end is killed, and an error with the daemon's log: who waits for it would not know where it
+    /// stands still.
+    fn output(&self, arguments: &[&str]) -> anyhow::Result<Output> {
         let mut command = Command::new(&self.program);
-        command.args(arguments).envs(self.places.iter().cloned());
         command
+            .args(arguments)
+            .envs(self.places.iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let child = self
+            .router
+            .run(move || command.spawn().context("cannot run op25b"))?;
+        let pid = i32::try_from(child.id()).context("not a process id")?;
+        let (sender, ended) = mpsc::channel();
+        thread::spawn(move || sender.send(child.wait_with_output()));
+        let Ok(output) = ended.recv_timeout(ANSWER) else {
+            // The thread has not seen its end: the id is no other process's.
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            bail!(
+                "`op25b {}` has not ended after {ANSWER:?}:\n{}",
+                arguments.join(" "),
+                self.log()
+            );
+        };
+        output.context("cannot wait for op25b")
     }
 
     /// Has the daemon enforce its policy as the file is now; what it says of it: which policy is in force, and what that changes.

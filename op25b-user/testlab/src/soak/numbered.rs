@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use etherparse::{PacketBuilder, SlicedPacket, TransportSlice};
 
 use crate::{
@@ -26,6 +26,8 @@ const BURST: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(2);
 /// How often a reader checks whether it is over.
 const RECEIVE_TIMEOUT: Duration = Duration::from_millis(200);
+/// How long a thread may take to end: a reader goes on as long as something comes.
+const END: Duration = Duration::from_secs(30);
 /// Where the packets of a socket wait while this process does not run.
 const BUFFER: usize = 256 << 20;
 
@@ -34,14 +36,29 @@ type Packets = BTreeMap<(u16, u32), u64>;
 
 /// A thread that goes on until it is stopped.
 pub(super) struct Running<T> {
+    /// What it does, in messages.
+    what: String,
     stop: Arc<AtomicBool>,
     thread: JoinHandle<anyhow::Result<T>>,
 }
 
 impl<T> Running<T> {
-    /// Ends it; its result.
+    /// Ends it; its result. One that does not end is an error: a soak that stands still would not show where.
     pub(super) fn stop(self) -> anyhow::Result<T> {
+        self.stop_within(END)
+    }
+
+    fn stop_within(self, time: Duration) -> anyhow::Result<T> {
         self.stop.store(true, Ordering::Relaxed);
+        let deadline = Instant::now() + time;
+        while !self.thread.is_finished() {
+            ensure!(
+                Instant::now() < deadline,
+                "{} has not ended {time:?} after it was to",
+                self.what
+            );
+            thread::sleep(Duration::from_millis(5));
+        }
         self.thread
             .join()
             .map_err(|_| anyhow::anyhow!("a thread of the soak panicked"))?
@@ -69,7 +86,8 @@ pub(super) fn send(host: &NetNs, from: Ipv4Addr, to: Ipv4Addr, ports: [u16; 2]) 
         }
         Ok(number)
     });
-    Running { stop, thread }
+    let what = format!("the sender in {}", host.name());
+    Running { what, stop, thread }
 }
 
 fn is_full(error: &anyhow::Error) -> bool {
@@ -113,7 +131,8 @@ pub(super) fn receive(router: &NetNs, interface: &'static str) -> anyhow::Result
             }
         }
     });
-    Ok(Running { stop, thread })
+    let what = format!("the reader of {interface}");
+    Ok(Running { what, stop, thread })
 }
 
 /// The destination port and the sequence number.
@@ -122,5 +141,25 @@ fn tcp(frame: &[u8]) -> Option<(u16, u32)> {
     match packet.transport? {
         TransportSlice::Tcp(tcp) => Some((tcp.destination_port(), tcp.sequence_number())),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_that_does_not_end_is_an_error_that_names_it() {
+        let (release, released) = mpsc::channel::<()>();
+        let running = Running {
+            what: "the reader of sub0".to_owned(),
+            stop: Arc::default(),
+            thread: thread::spawn(move || Ok(released.recv().is_err())),
+        };
+        let error = running.stop_within(Duration::ZERO).unwrap_err().to_string();
+        assert!(error.starts_with("the reader of sub0 has not ended"), "{error}");
+        drop(release);
     }
 }
