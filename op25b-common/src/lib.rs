@@ -32,8 +32,9 @@ pub use tunnel::Tunnel;
 pub const LAYOUT_VERSION: u32 = if cfg!(feature = "other-layout") { 2 } else { 1 };
 
 /// The version of a subscriber's record. It changes when a field of [`values::Subscriber`], or a bit of its sketch, comes to
-/// mean something else: apart from [`LAYOUT_VERSION`], as another way to count by reason is no cause to forget subscribers.
-pub const RECORD_VERSION: u32 = 3;
+/// mean something else, or a record is found in another way: apart from [`LAYOUT_VERSION`], as another way to count by reason is no cause
+/// to forget subscribers.
+pub const RECORD_VERSION: u32 = 4;
 
 /// How many ports a policy can block.
 ///

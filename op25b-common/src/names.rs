@@ -21,12 +21,12 @@ pub const PATHS: &str = "PATHS";
 pub const CLASSES: &str = "CLASSES";
 /// The [`crate::values::Phases`] of pools by number.
 pub const PHASES: &str = "PHASES";
-/// [`crate::values::SubscriberBlock`]s with a record for each address of the IPv4 pools, see
-/// [`crate::values::Class::subscribers`].
-pub const SUBSCRIBERS_V4: &str = "SUBSCRIBERS_V4";
-/// [`crate::values::Subscriber`]s by the first 64 bits of their address, as a number: the most recent ones.
-pub const SUBSCRIBERS_V6: &str = "SUBSCRIBERS_V6";
-/// Per-CPU packets without a record in [`SUBSCRIBERS_V6`]: those that began one, and those that could not.
+/// [`crate::values::SubscriberBlock`]s with a record for each address of the IPv4 pools, and for each subscriber of the IPv6 pools that
+/// are not too large; see [`crate::values::Class::subscribers`].
+pub const SUBSCRIBERS: &str = "SUBSCRIBERS";
+/// [`crate::values::Subscriber`]s of the other IPv6 pools by the first 64 bits of their address, as a number: the most recent ones.
+pub const SUBSCRIBERS_LRU: &str = "SUBSCRIBERS_LRU";
+/// Per-CPU packets without a record in [`SUBSCRIBERS_LRU`]: those that began one, and those that could not.
 pub const MISSES_V6: &str = "MISSES_V6";
 /// Trie of [`crate::values::DestinationEntry`] by destination set and IPv4 destination.
 pub const DESTINATIONS_V4: &str = "DESTINATIONS_V4";
@@ -129,8 +129,8 @@ const _: () = {
         SPARSE,
         PATHS,
         CLASSES,
-        SUBSCRIBERS_V4,
-        SUBSCRIBERS_V6,
+        SUBSCRIBERS,
+        SUBSCRIBERS_LRU,
         MISSES_V6,
         DESTINATIONS_V4,
         DESTINATIONS_V6,

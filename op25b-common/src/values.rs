@@ -50,14 +50,26 @@ pub struct Class {
     /// Which set of destinations is allowed besides, from the covering exemptions with destinations;
     /// [`NO_DESTINATIONS`] if there is none.
     pub destinations: u32,
-    /// What to add to an IPv4 address to get its record's index, over all blocks of [`crate::names::SUBSCRIBERS_V4`],
-    /// modulo 2³².
+    /// What to add to a subscriber's number to get the index of its record, over all blocks of [`crate::names::SUBSCRIBERS`], modulo
+    /// 2³². The number is an IPv4 address, or the bits of an IPv6 one that are its subscriber's.
     pub subscribers: u32,
-    /// Whether packets are counted by subscriber: 0 or 1.
-    pub is_counted: u32,
+    /// A [`RecordPlace`]: where the record of the address's subscriber is.
+    pub record_place: u32,
     /// Which [`Phases`] the pool has: towards some destinations it is enforced before `enforce_from`. [`NO_PHASES`] if there are
     /// none.
     pub phases: u32,
+}
+
+/// Where the record of a subscriber is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum RecordPlace {
+    /// It has none: packets are not counted by subscriber.
+    None = 0,
+    /// In [`crate::names::SUBSCRIBERS`], found by its index.
+    Array = 1,
+    /// In [`crate::names::SUBSCRIBERS_LRU`], as long as it is among the most recent ones.
+    Lru = 2,
 }
 
 /// The phases of a pool that is enforced towards some destinations before it is towards all.
@@ -72,7 +84,7 @@ pub struct Phases {
 
 /// What is remembered of one subscriber: an IPv4 address in a pool, or an IPv6 prefix.
 ///
-/// Its parts lie apart for IPv4: what nearly every blocked packet touches, and the rest. As there may be millions, as many
+/// Its parts lie apart in the array: what nearly every blocked packet touches, and the rest. As there may be millions, as many
 /// as possible of the first kind should fit into a CPU's caches. Counters are exact up to [`Subscriber::MOST`] and stay
 /// there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,15 +127,15 @@ pub struct Cold {
     pub monitored_others: u32,
 }
 
-/// Value of [`crate::names::SUBSCRIBERS_V4`]: the records of as many IPv4 addresses, whole pages of memory for each part.
+/// Value of [`crate::names::SUBSCRIBERS`]: the records of as many subscribers, whole pages of memory for each part.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct SubscriberBlock {
-    /// The [`Subscriber::hot`] of each address.
+    /// The [`Subscriber::hot`] of each.
     pub hot: [Hot; Self::RECORDS],
-    /// The [`Subscriber::cold`] of each address.
+    /// The [`Subscriber::cold`] of each.
     pub cold: [Cold; Self::RECORDS],
-    /// The [`Subscriber::hidden`] of each address.
+    /// The [`Subscriber::hidden`] of each.
     pub hidden: [u32; Self::RECORDS],
 }
 

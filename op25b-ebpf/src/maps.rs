@@ -45,10 +45,10 @@ pub static DESTINATIONS_V4: LpmTrie<DestinationKey<AddressV4>, DestinationEntry,
 pub static DESTINATIONS_V6: LpmTrie<DestinationKey<AddressV6>, DestinationEntry, 1> = LpmTrie::new();
 
 #[btf_map]
-pub static SUBSCRIBERS_V4: Array<SubscriberBlock, 1, MAPPED> = Array::new();
+pub static SUBSCRIBERS: Array<SubscriberBlock, 1, MAPPED> = Array::new();
 /// Each CPU has a free list of its own: a flood from ever new addresses does not make CPUs wait for one another.
 #[btf_map]
-pub static SUBSCRIBERS_V6: LruHashMap<u64, Subscriber, 1, { BPF_F_NO_COMMON_LRU as usize }> =
+pub static SUBSCRIBERS_LRU: LruHashMap<u64, Subscriber, 1, { BPF_F_NO_COMMON_LRU as usize }> =
     LruHashMap::new();
 #[btf_map]
 pub static MISSES_V6: PerCpuArray<u64, MISS_SLOTS> = PerCpuArray::new();

@@ -14,7 +14,7 @@ use crate::{
     mail::{Source, sender},
 };
 
-/// How many counters there are: one for each address of a /8, or of IPv6 for as many /64s of a /32.
+/// How many counters there are: one for each address of a /8, or of IPv6 for each /56 of a /32.
 const COUNTERS: u32 = 1 << 24;
 
 /// Eight bytes each, of which the program adds to the first half.
@@ -29,7 +29,7 @@ pub fn drop_record(ctx: XdpContext) -> u32 {
     };
     let bits = match source {
         Source::V4(address) => u32::from_be_bytes(address),
-        Source::V6([_, _, _, _, a, b, c, d, ..]) => u32::from_be_bytes([a, b, c, d]),
+        Source::V6([_, _, _, _, a, b, c, ..]) => u32::from_be_bytes([0, a, b, c]),
     };
     if let Some(count) = COUNTS.get_ptr_mut(bits & (COUNTERS - 1)) {
         // SAFETY: the pointer is a valid element of the map, whose first half is aligned to 4 bytes.

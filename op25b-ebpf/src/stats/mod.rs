@@ -19,8 +19,8 @@ use crate::maps;
 pub fn name_maps() {
     if maps::TRACE.load() == 1 {
         let _ = maps::DESCRIPTION.get_ptr(0);
-        let _ = maps::SUBSCRIBERS_V4.get_ptr(0);
-        let _ = maps::SUBSCRIBERS_V6.get_ptr(0);
+        let _ = maps::SUBSCRIBERS.get_ptr(0);
+        let _ = maps::SUBSCRIBERS_LRU.get_ptr(0);
         let _ = maps::MISSES_V6.get_ptr(0);
     }
 }

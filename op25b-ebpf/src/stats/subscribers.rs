@@ -2,7 +2,7 @@
 
 use op25b_common::{
     Reason,
-    values::{Class, Cold, Hot, Subscriber, SubscriberBlock},
+    values::{Class, Cold, Hot, RecordPlace, Subscriber, SubscriberBlock},
 };
 use op25b_ebpf::{bpf::instructions, parse::address::Address};
 
@@ -58,20 +58,20 @@ impl Record {
     /// The record of a subscriber, if its class is counted.
     #[inline(always)]
     fn of(class: &Class, local: &Address) -> Option<Self> {
-        if class.is_counted == 0 {
-            None
-        } else if local.is_v6 {
-            Self::v6(local.high)
-        } else {
-            Self::v4(local.v4().wrapping_add(class.subscribers))
+        const ARRAY: u32 = RecordPlace::Array as u32;
+        const LRU: u32 = RecordPlace::Lru as u32;
+        match class.record_place {
+            ARRAY => Self::in_array(number(local).wrapping_add(class.subscribers)),
+            LRU => Self::in_lru_map(local.high),
+            _ => None,
         }
     }
 
-    /// An IPv4 subscriber's record.
+    /// The record with this index; none if the array is shorter.
     #[inline(always)]
-    fn v4(index: u32) -> Option<Self> {
+    fn in_array(index: u32) -> Option<Self> {
         const RECORDS: u32 = SubscriberBlock::RECORDS as u32;
-        let block = maps::SUBSCRIBERS_V4.get_ptr_mut(index / RECORDS)?;
+        let block = maps::SUBSCRIBERS.get_ptr_mut(index / RECORDS)?;
         // Masked, where the verifier sees it.
         let place = instructions::opaque(u64::from(index)) as usize & (SubscriberBlock::RECORDS - 1);
         // SAFETY: the block is a map's value, and the place is in it.
@@ -84,20 +84,20 @@ impl Record {
         }
     }
 
-    /// An IPv6 subscriber's record, begun if there is none.
+    /// The record of an IPv6 subscriber who has none in the array, begun if there is none.
     #[inline(always)]
     #[expect(
         clippy::needless_borrows_for_generic_args,
         reason = "without the reference it would be copied to the stack"
     )]
-    fn v6(high: u64) -> Option<Self> {
+    fn in_lru_map(high: u64) -> Option<Self> {
         let key = high & u64::MAX << (u64::BITS - maps::SUBSCRIBER_BITS.load());
-        let record = if let Some(record) = maps::SUBSCRIBERS_V6.get_ptr_mut(key) {
+        let record = if let Some(record) = maps::SUBSCRIBERS_LRU.get_ptr_mut(key) {
             record
         } else {
-            let begun = maps::SUBSCRIBERS_V6.insert(key, &NOTHING, 0);
+            let begun = maps::SUBSCRIBERS_LRU.insert(key, &NOTHING, 0);
             count_miss(u32::from(begun.is_err()));
-            maps::SUBSCRIBERS_V6.get_ptr_mut(key)?
+            maps::SUBSCRIBERS_LRU.get_ptr_mut(key)?
         };
         // SAFETY: a map's value.
         unsafe {
@@ -140,6 +140,17 @@ impl Record {
             }
         }
     }
+}
+
+/// The number of an address's subscriber, modulo 2³²: an IPv4 address, or the bits of an IPv6 one that are its subscriber's.
+#[inline(always)]
+fn number(local: &Address) -> u32 {
+    let bits = if local.is_v6 {
+        maps::SUBSCRIBER_BITS.load()
+    } else {
+        u32::BITS
+    };
+    (local.high >> (u64::BITS - bits)) as u32
 }
 
 #[inline(always)]

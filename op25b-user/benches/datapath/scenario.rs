@@ -37,7 +37,7 @@ impl Family {
     pub fn offender(self, number: u32) -> IpAddr {
         /// After all dense sources and the blocks between them.
         const FIRST: u32 = 1 << 23;
-        self.address(self.first_bits() + FIRST + number)
+        self.address(self.subscriber(FIRST + number))
     }
 
     /// As it is called.
@@ -72,23 +72,28 @@ impl Family {
         }
     }
 
-    /// The first bits in the pool.
-    fn first_bits(self) -> u32 {
+    /// How many subscribers an exemption's prefix has.
+    fn subscribers_in_block(self) -> u32 {
         match self {
-            Self::V4 => 10 << 24,
-            Self::V6 => 0,
+            Self::V4 => 1 << self.subscriber_bits(),
+            Self::V6 => 1,
         }
     }
 
-    /// Any 32 bits that are in the pool: an IPv4 address, or the second 32 bits of a /64.
+    /// The bits of one of the pool's 2²⁴ subscribers: its IPv4 address, or the second 32 bits of its /56.
+    fn subscriber(self, number: u32) -> u32 {
+        match self {
+            Self::V4 => 10 << 24 | number,
+            Self::V6 => number << self.subscriber_bits(),
+        }
+    }
+
+    /// The bits of any subscriber.
     fn bits(self, random: &mut fastrand::Rng) -> u32 {
-        match self {
-            Self::V4 => self.first_bits() | random.u32(..1 << 24),
-            Self::V6 => random.u32(..),
-        }
+        self.subscriber(random.u32(..1 << 24))
     }
 
-    /// The address, or for `IPv6` the /64's first one, with these bits.
+    /// The address, or for `IPv6` the /56's first one, with these bits.
     pub fn address(self, bits: u32) -> IpAddr {
         match self {
             Self::V4 => Ipv4Addr::from(bits).into(),
@@ -146,19 +151,19 @@ impl Scenario {
     pub fn draw(family: Family, exemptions: u32, spread: Spread) -> Self {
         let mut random = fastrand::Rng::with_seed(25);
         let block = |bits: u32| bits >> family.subscriber_bits();
-        let first_block = block(family.first_bits());
         let mut drawn = Vec::new();
         let sources: Vec<u32> = match spread {
             Spread::Scattered => (0..SOURCES).map(|_| family.bits(&mut random)).collect(),
             Spread::Dense | Spread::Zipf => {
-                let size = 1 << family.subscriber_bits();
-                let blocks = (0..SOURCES / size).map(|number| first_block + 2 * number);
+                let size = family.subscribers_in_block();
+                let blocks = (0..SOURCES / size).map(|number| 2 * number);
                 let mut sources: Vec<u32> = blocks
                     .clone()
-                    .flat_map(|block| (0..size).map(move |host| block * size + host))
+                    .flat_map(|block| (0..size).map(move |place| family.subscriber(block * size + place)))
                     .collect();
                 random.shuffle(&mut sources);
-                drawn.extend(blocks.map(|block| (block + 1) * size).take(exemptions as usize));
+                let exempt = blocks.map(|block| family.subscriber((block + 1) * size));
+                drawn.extend(exempt.take(exemptions as usize));
                 if spread == Spread::Zipf {
                     by_zipf(&mut sources, &mut random);
                 }

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::{EXIT_NO, json, stderr};
 use crate::{
     counted::counted,
-    policy::{self, File, List, Policy, Prefix, Proof, ReadError, Report},
+    policy::{self, File, List, LruAddresses, Policy, Prefix, Proof, ReadError, Report},
     report::{
         PoolReport,
         here::{self, Finding},
@@ -29,7 +29,7 @@ const STDIN: &str = "<stdin>";
 /// Check a policy file and report every error and warning.
 ///
 /// The lists that the file names are checked with it. Each has its line and, where possible, a suggestion. Of a policy without errors, a line for each pool says what part
-/// of it is exempt, and which relays are in it. The check needs no privileges and only reads the file, so a policy can
+/// of it is exempt, whether its IPv6 subscribers are more than there are records for, and which relays are in it. The check needs no privileges and only reads the file, so a policy can
 /// be checked on any machine before it is enforced. With `--here` it also examines this machine's interfaces, and
 /// changes nothing. With `--prove` it compiles the policy's tables and compares them, address by address, with what the policy
 /// says; every load does that too.
@@ -67,6 +67,7 @@ pub struct Args {
 /// Checks the file. Fails if the file cannot be read or the output cannot be written.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut proof = None;
+    let mut lru = LruAddresses::default();
     let (policy, report, refused) = match read(&args.file)? {
         Ok(file) => {
             let proven = args
@@ -79,6 +80,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 }
                 Err(difference) => Some(difference.to_string()),
             };
+            lru = file.compiled.lru_v6;
             (Some(file.policy), file.warnings, difference)
         }
         Err(ReadError::Invalid(report)) => (None, report, None),
@@ -97,7 +99,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
     let pools = policy
         .as_ref()
-        .map(|policy| pool_reports(policy, Timestamp::now()));
+        .map(|policy| pool_reports(policy, &lru, Timestamp::now()));
     let outcome = Outcome {
         pools: &pools.unwrap_or_default(),
         policy: policy.as_ref(),

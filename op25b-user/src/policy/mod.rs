@@ -24,11 +24,12 @@ pub mod reference;
 mod sample_destination;
 mod texts;
 
+pub(crate) use self::compile::subscriber_bits;
 pub(crate) use self::sample_destination::sample_destinations;
 pub(crate) use self::texts::{Digesting, PolicyFiles, Reading, combined};
 pub use self::{
     compile::{
-        CompileError, Compiled, Dates, MOST_ADDRESSES, RecordIndex, RecordedPrefixes, Rewritten, RuleChange,
+        CompileError, Compiled, Dates, LruAddresses, MOST_IN_ARRAY, RecordIndex, Rewritten, RuleChange,
         Rules, TrieEntry, compile, compile_without_expired,
     },
     diagnostics::{Code, Diagnostic, Location, Report, Severity},

@@ -1,18 +1,18 @@
-//! What part of each pool is exempt, and where pools and relays overlap.
+//! What part of each pool is exempt, which of its subscribers share the LRU map, and where pools and relays overlap.
 
 use std::fmt;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::policy::{
-    Policy,
+    LruAddresses, Policy, Pool,
     pool_addresses::PoolAddresses,
     prefix_set::{PrefixSet, Ranges},
 };
 
-/// How many prefixes of an overlap are listed in text.
+/// How many prefixes are listed in text.
 const LISTED: usize = 4;
 
 /// A pool and its exempt part. Adding a member is a compatible change, changing one is not.
@@ -29,6 +29,8 @@ pub(crate) struct PoolReport {
     /// The same in subscribers' prefixes, for people.
     #[serde(skip)]
     ipv6_subscribers: Option<Part<u128>>,
+    /// The IPv6 prefixes whose subscribers are too many for the array: only the most recent ones have a record.
+    ipv6_most_recent: Vec<Ipv6Net>,
     relays: Vec<Overlap>,
 }
 
@@ -54,8 +56,9 @@ struct Overlap {
     prefixes: Vec<IpNet>,
 }
 
-/// The pools of a policy, with the exemptions of its file that hold at an instant.
-pub(crate) fn pool_reports(policy: &Policy, now: Timestamp) -> Vec<PoolReport> {
+/// The pools of a policy, with the exemptions of its file that hold at an instant; `lru` are the addresses whose subscribers have their
+/// records in the LRU map.
+pub(crate) fn pool_reports(policy: &Policy, lru: &LruAddresses, now: Timestamp) -> Vec<PoolReport> {
     let terms = policy.exemptions.iter().map(|exemption| &exemption.terms);
     let pools = PoolAddresses::of_each(policy, terms, now);
     let reports = policy.pools.iter().zip(pools);
@@ -73,6 +76,11 @@ pub(crate) fn pool_reports(policy: &Policy, now: Timestamp) -> Vec<PoolReport> {
             ipv6_subscribers: Part::of(&addresses, PrefixSet::v6, |ranges| {
                 ranges.prefixes_of_length(policy.subscribers.ipv6_prefix)
             }),
+            ipv6_most_recent: if policy.subscribers.remember.includes(&pool.name) {
+                most_recent(pool, lru)
+            } else {
+                Vec::new()
+            },
             relays: addresses
                 .relays
                 .iter()
@@ -82,6 +90,16 @@ pub(crate) fn pool_reports(policy: &Policy, now: Timestamp) -> Vec<PoolReport> {
                 })
                 .collect(),
         })
+        .collect()
+}
+
+/// The prefixes of a remembered pool with addresses whose subscribers have their records in the LRU map.
+fn most_recent(pool: &Pool, lru: &LruAddresses) -> Vec<Ipv6Net> {
+    let nets = pool.prefixes.iter().filter_map(|prefix| match prefix.net {
+        IpNet::V6(net) => Some(net),
+        IpNet::V4(_) => None,
+    });
+    nets.filter(|net| lru.overlap(net.network(), net.broadcast()))
         .collect()
 }
 
@@ -100,7 +118,7 @@ impl<N> Part<N> {
     }
 }
 
-/// Displays as one line, and one more for each relay that overlaps.
+/// Displays as one line, one more if there is not a record for each subscriber, and one for each relay that overlaps.
 impl fmt::Display for PoolReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, .. } = self;
@@ -126,24 +144,32 @@ impl fmt::Display for PoolReport {
             parts.join("; ")
         };
         writeln!(f, "pool {name}: {parts}")?;
+        if !self.ipv6_most_recent.is_empty() {
+            writeln!(
+                f,
+                "pool {name}: more {unit} than there are records for, only the most recent ones have one: {}",
+                listed(&self.ipv6_most_recent)
+            )?;
+        }
         for Overlap {
             name: relay,
             prefixes,
         } in &self.relays
         {
-            let listed: Vec<_> = prefixes.iter().take(LISTED).map(ToString::to_string).collect();
-            let more = match prefixes.len() - listed.len() {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            writeln!(
-                f,
-                "pool {name}: overlaps relay {relay}: {}{more}",
-                listed.join(", ")
-            )?;
+            writeln!(f, "pool {name}: overlaps relay {relay}: {}", listed(prefixes))?;
         }
         Ok(())
     }
+}
+
+/// The first of these prefixes, and how many more there are.
+fn listed(prefixes: &[impl fmt::Display]) -> String {
+    let listed: Vec<_> = prefixes.iter().take(LISTED).map(ToString::to_string).collect();
+    let more = match prefixes.len() - listed.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{}{more}", listed.join(", "))
 }
 
 impl Part<u128> {
@@ -182,7 +208,7 @@ fn percentage(part: u128, whole: u128) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::parse;
+    use crate::policy::{compile, parse};
 
     #[test]
     fn a_pool_is_shown_with_its_exempt_part_and_the_relays_in_it() {
@@ -193,6 +219,7 @@ subscribers: { ipv6_prefix: 56 }
 pools:
   - { name: homes, prefixes: [198.51.100.0/24, 2001:db8:100::/40] }
   - { name: one, prefixes: [203.0.113.1] }
+  - { name: wide, prefixes: ['2001:dc0::/28', '2001:dc0:1::/48'] }
 relays: [{ name: post1, prefixes: [198.51.100.25, 198.51.100.27] }]
 exemptions:
   - { customer: A, prefixes: [198.51.100.8/29, '2001:db8:100::/64'] }
@@ -200,14 +227,17 @@ exemptions:
   - { customer: C, prefixes: [203.0.113.1] }
 ";
         let policy = parse("policy.yaml", text).unwrap().policy;
-        let reports = pool_reports(&policy, Timestamp::now());
+        let compiled = compile(&policy).unwrap();
+        let reports = pool_reports(&policy, &compiled.lru_v6, Timestamp::now());
         let shown: String = reports.iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(shown, @r"
         pool homes: IPv4: 8 of 256 addresses exempt (3.1%), 4 to some destinations only; IPv6: 1 of 65536 /56 exempt (<0.1%)
         pool homes: overlaps relay post1: 198.51.100.25/32, 198.51.100.27/32
         pool one: IPv4: 1 of 1 address exempt (100%)
+        pool wide: IPv6: 0 of 268435456 /56 exempt (0%)
+        pool wide: more /56 than there are records for, only the most recent ones have one: 2001:dc0::/28
         ");
-        insta::assert_snapshot!(serde_json::to_string(&reports).unwrap(), @r#"[{"name":"homes","ipv4":{"addresses":256,"exempt":8,"exempt_to_some":4},"ipv6":{"addresses":"309485009821345068724781056","exempt":"18446744073709551616","exempt_to_some":"0"},"relays":[{"name":"post1","prefixes":["198.51.100.25/32","198.51.100.27/32"]}]},{"name":"one","ipv4":{"addresses":1,"exempt":1,"exempt_to_some":0},"ipv6":null,"relays":[]}]"#);
+        insta::assert_snapshot!(serde_json::to_string(&reports).unwrap(), @r#"[{"name":"homes","ipv4":{"addresses":256,"exempt":8,"exempt_to_some":4},"ipv6":{"addresses":"309485009821345068724781056","exempt":"18446744073709551616","exempt_to_some":"0"},"ipv6_most_recent":[],"relays":[{"name":"post1","prefixes":["198.51.100.25/32","198.51.100.27/32"]}]},{"name":"one","ipv4":{"addresses":1,"exempt":1,"exempt_to_some":0},"ipv6":null,"ipv6_most_recent":[],"relays":[]},{"name":"wide","ipv4":null,"ipv6":{"addresses":"1267650600228229401496703205376","exempt":"0","exempt_to_some":"0"},"ipv6_most_recent":["2001:dc0::/28"],"relays":[]}]"#);
     }
 
     #[test]

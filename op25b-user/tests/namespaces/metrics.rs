@@ -111,7 +111,9 @@ fn packets_policy_reloads_and_interfaces_are_exported_as_they_are() {
     let exemptions = "relays: [{ name: r, prefixes: [192.0.2.25] }]\nexemptions:\n\
                       - { customer: a, prefixes: [198.51.100.200] }\n\
                       - { customer: b, prefixes: [198.51.100.201], expires: 2020-01-01 }\n";
-    let policy = format!("{SMALL}{exemptions}");
+    // More IPv6 subscribers than there are records for.
+    let small = SMALL.replace("2001:db8:100::/40", "2001:db0::/28");
+    let policy = format!("{small}{exemptions}");
     let filter = scene.filter(&scene.policy(&policy));
     scene.assert_blocked(&servers, &filter);
     assert_values(
@@ -176,7 +178,7 @@ fn packets_policy_reloads_and_interfaces_are_exported_as_they_are() {
         "{found:#?}"
     );
     assert_eq!(found.get(&info), Some(&1), "the policy before goes on");
-    scene.policy(SMALL);
+    scene.policy(&small);
     filter.reload().unwrap();
     let done = [
         ("op25b_reloads_total", 1),

@@ -59,7 +59,7 @@ fn records_of_another_version_begin_anew_and_the_counters_go_on() {
     let policy = scene.policy(SMALL);
     scene.filter(&policy).leave_by(Signal::SIGKILL).unwrap();
     let counters = map_id(&scene, "COUNTERS");
-    let records = ["SUBSCRIBERS_V4", "SUBSCRIBERS_V6", "MISSES_V6"];
+    let records = ["SUBSCRIBERS", "SUBSCRIBERS_LRU", "MISSES_V6"];
     let ids = |scene: &Scene| records.map(|map| map_id(scene, map));
     let before = ids(&scene);
     scene.filter(&policy).leave_by(Signal::SIGKILL).unwrap();

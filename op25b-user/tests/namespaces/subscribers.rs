@@ -12,7 +12,7 @@ use crate::support::{
 
 /// The lab's subscriber, in both families.
 const V4: &str = "198.51.100.10";
-const V6: &str = "2001:db8:100::/64";
+const V6: &str = "2001:db8:100::/56";
 
 fn rows(scene: &Scene, arguments: &[&str]) -> Vec<Value> {
     let words = [&["subscribers", "--json"], arguments].concat();

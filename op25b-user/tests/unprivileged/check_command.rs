@@ -47,7 +47,7 @@ fn a_good_policy_exits_with_0_and_a_summary() {
     assert_eq!(
         out(&output),
         format!(
-            "pool residential: IPv4: 0 of 1024 addresses exempt (0%); IPv6: 0 of 16777216 /64 exempt (0%)\n\
+            "pool residential: IPv4: 0 of 1024 addresses exempt (0%); IPv6: 0 of 65536 /56 exempt (0%)\n\
              {}: ok: 1 pool (2 prefixes), 0 relays, 0 exemptions\n",
             path.display()
         )
@@ -190,7 +190,7 @@ fn the_exempt_part_of_a_pool_and_the_relays_in_it_are_shown() {
     assert!(
         text.starts_with(
             "pool residential: IPv4: 8 of 1024 addresses exempt (0.8%), 4 to some destinations only; \
-             IPv6: 65536 of 16777216 /64 exempt (0.4%)\n\
+             IPv6: 256 of 65536 /56 exempt (0.4%)\n\
              pool residential: overlaps relay post1: 198.51.100.25/32\n"
         ),
         "{text}"

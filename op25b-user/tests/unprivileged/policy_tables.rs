@@ -20,7 +20,7 @@ use op25b::{
 use op25b_common::{
     TableRoot,
     lpm::{BitmapNode, CompressedPath, Entry, STEPS_V4, STEPS_V6},
-    values::{Class, NO_RULE},
+    values::{Class, NO_RULE, RecordPlace},
 };
 use proptest::{
     prelude::*,
@@ -176,27 +176,54 @@ fn check(pools: &[Vec<IpNet>], exempt: &[IpNet], relays: &[IpNet], more: &[IpAdd
     check_places(&compiled, &policy);
 }
 
-/// Every pool's address has a record of its own, as far as records go.
+/// Every subscriber of a pool has a record of its own, as far as records go, and what is in the classes leads to it from each of its
+/// addresses that is in a pool.
 fn check_places(compiled: &Compiled, policy: &Policy) {
-    let mut ends: Vec<(u32, u32)> = Vec::new();
-    for (first, last, record) in &compiled.record_index.ranges {
-        ends.push((*record, record + (last - first)));
-        for address in [*first, *last] {
+    let most = policy::MOST_IN_ARRAY as u64;
+    let mut ends: Vec<(u64, u64)> = Vec::new();
+    let v4 = &compiled.record_index;
+    for (first, last, record) in &v4.ranges {
+        ends.push(((*record).into(), u64::from(*record) + (last - first)));
+        for number in [*first, *last] {
+            let address = u32::try_from(number).unwrap();
             let class = class(compiled, IpAddr::V4(address.into()));
-            assert_eq!(class.is_counted, 1);
-            assert_eq!(
-                address.wrapping_add(class.subscribers),
-                record + (address - first)
-            );
+            assert_eq!(class.record_place, RecordPlace::Array as u32);
+            let found = address.wrapping_add(class.subscribers);
+            assert_eq!(u64::from(found), u64::from(*record) + (number - first));
         }
+    }
+    let v6 = &compiled.record_index_v6;
+    let beside = 128 - u32::from(compiled.ipv6_prefix);
+    for (first, last, record) in &v6.ranges {
+        ends.push(((*record).into(), u64::from(*record) + (last - first)));
+    }
+    let nets = policy.pools.iter().flat_map(|pool| &pool.prefixes);
+    for address in nets.flat_map(|prefix| edges(prefix.net)) {
+        let IpAddr::V6(six) = address else { continue };
+        let class = class(compiled, address);
+        if class.record_place != RecordPlace::Array as u32 {
+            continue;
+        }
+        let number = u64::try_from(six.to_bits() >> beside).unwrap();
+        let range = v6
+            .ranges
+            .iter()
+            .find(|(first, last, _)| (*first..=*last).contains(&number));
+        let (first, _, record) = range.unwrap_or_else(|| panic!("{address} has no record in the index"));
+        let found = (number as u32).wrapping_add(class.subscribers);
+        assert_eq!(
+            u64::from(found),
+            u64::from(*record) + (number - first),
+            "{address}"
+        );
     }
     ends.sort_unstable();
     assert!(ends.is_sorted_by(|one, next| one.1 < next.0), "{ends:?} overlap");
     assert!(
         ends.last()
-            .is_none_or(|(_, last)| (*last as usize) < compiled.record_index.addresses)
+            .is_none_or(|(_, last)| *last < v4.end.max(v6.end) as u64)
     );
-    assert!(policy.pools.is_empty() || compiled.record_index.addresses <= policy::MOST_ADDRESSES);
+    assert!(v4.end as u64 <= most && v6.end as u64 <= v4.end as u64 + most);
 }
 
 /// Addresses with few different bits in few places, so that prefixes nest and collide.

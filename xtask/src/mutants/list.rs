@@ -557,8 +557,26 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "subscribers' records are shared by neighbours",
         "stats/subscribers.rs",
-        "local.v4().wrapping_add(class.subscribers)",
-        "(local.v4() & !1).wrapping_add(class.subscribers)",
+        "number(local).wrapping_add(class.subscribers)",
+        "(number(local) & !1).wrapping_add(class.subscribers)",
+    ),
+    mutant(
+        "IPv6 subscribers are numbered by all 64 bits of their networks",
+        "stats/subscribers.rs",
+        "        maps::SUBSCRIBER_BITS.load()\n    } else {",
+        "        u64::BITS\n    } else {",
+    ),
+    mutant(
+        "IPv6 subscribers of the array are in the LRU map",
+        "stats/subscribers.rs",
+        "ARRAY => Self::in_array(",
+        "ARRAY if local.is_v6 => Self::in_lru_map(local.high),\n            ARRAY => Self::in_array(",
+    ),
+    mutant(
+        "subscribers of the LRU map have no record",
+        "stats/subscribers.rs",
+        "LRU => Self::in_lru_map(local.high),",
+        "LRU => None,",
     ),
     mutant(
         "packets that hide their ports are in no record",

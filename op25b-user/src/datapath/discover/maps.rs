@@ -4,9 +4,7 @@ use aya::{
     maps::{Map, MapData, MapInfo},
     programs::ProgramInfo,
 };
-use op25b_common::names::{
-    ANSWER_COUNTS, COUNTERS, DESCRIPTION, MISSES_V6, NOT_IP, POOL_COUNTERS, SUBSCRIBERS_V4, SUBSCRIBERS_V6,
-};
+use op25b_common::names::{ANSWER_COUNTS, COUNTERS, DESCRIPTION, MISSES_V6, NOT_IP, POOL_COUNTERS};
 
 use super::found::{DiscoverError, FoundFilter, FoundInterface};
 use crate::datapath::{
@@ -133,13 +131,13 @@ impl Maps {
 
     /// The subscribers' records, if this version of op25b can read their layout.
     fn records(&self, layout: Option<RecordLayout>) -> Option<SubscriberRecords> {
-        let layout = layout.filter(RecordLayout::is_current)?;
+        let layout = layout.filter(RecordLayout::has_current_records)?;
         let open = |name| self.open(name).ok()?.ok();
         Some(SubscriberRecords {
-            layout,
-            v4: open(SUBSCRIBERS_V4)?,
-            v6: Map::LruHashMap(open(SUBSCRIBERS_V6)?),
+            array: open(layout.array_name())?,
+            lru: Map::LruHashMap(open(layout.lru_name())?),
             misses: Map::PerCpuArray(open(MISSES_V6)?),
+            layout,
         })
     }
 }

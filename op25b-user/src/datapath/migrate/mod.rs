@@ -1,6 +1,7 @@
 //! Migrates what the generations before have counted, as far as the new filter does not share their maps.
 
 mod counters;
+mod lru;
 mod records;
 mod records_v6;
 mod transfer;

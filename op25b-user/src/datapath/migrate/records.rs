@@ -2,20 +2,23 @@
 
 use aya::maps::Map;
 use op25b_common::{
-    names::{MISSES_V6, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
+    names::{MISSES_V6, SUBSCRIBERS, SUBSCRIBERS_LRU},
     values::Subscriber,
 };
 use thiserror::Error;
 
 use super::{
-    records_v6::{self, Moved},
+    records_v6::{Moved, Places},
     transfer,
 };
-use crate::datapath::{
-    object::{Filter, LoadError},
-    pins::{Generation, Snapshot},
-    stats::{RecordLayout, Side, SubscriberV2, move_misses},
-    sys::{map::MapError, membarrier::wait_for_running_programs},
+use crate::{
+    datapath::{
+        object::{Filter, LoadError},
+        pins::{Generation, Snapshot},
+        stats::{RecordLayout, Side, SubscriberV2, move_misses},
+        sys::{map::MapError, membarrier::wait_for_running_programs},
+    },
+    lpm::AddressFamily,
 };
 
 /// What became of the subscribers' records.
@@ -63,9 +66,15 @@ pub(crate) fn records(before: &Snapshot, filter: &Filter) -> MigratedRecords {
         }
         return migrated;
     };
-    match records_v4(before, previous, filter) {
+    match arrays(before, previous, filter) {
         Ok(moved) => migrated.moved += moved,
-        Err(error) => migrated.reset("IPv4", format!("{:#}", anyhow::Error::from(error))),
+        Err(error) => {
+            let why = format!("{:#}", anyhow::Error::from(error));
+            if !records.ipv6_index.ranges.is_empty() {
+                migrated.reset("IPv6", why.clone());
+            }
+            migrated.reset("IPv4", why);
+        }
     }
     // What is not moved is gone with the generation before.
     if !filter.records.ipv4.covers(&records.ipv4) {
@@ -77,13 +86,18 @@ pub(crate) fn records(before: &Snapshot, filter: &Filter) -> MigratedRecords {
             discarded
         }
         Err(why) => {
-            migrated.reset("IPv6", format!("{:#}", anyhow::Error::from(why)));
+            if !migrated.reset.iter().any(|(family, _)| *family == "IPv6") {
+                migrated.reset("IPv6", format!("{:#}", anyhow::Error::from(why)));
+            }
             0
         }
     };
-    if shares(previous, filter, SUBSCRIBERS_V6) {
-        match discard_v6(records, filter) {
-            Ok(removed) => discarded += removed,
+    if shares(previous, filter, SUBSCRIBERS_LRU) {
+        match leave_lru_map(records, filter) {
+            Ok(left) => {
+                migrated.moved += left.moved;
+                discarded += left.discarded;
+            }
             Err(error) => migrated.left = Some(format!("{:#}", anyhow::Error::from(error))),
         }
     }
@@ -93,34 +107,30 @@ pub(crate) fn records(before: &Snapshot, filter: &Filter) -> MigratedRecords {
     migrated
 }
 
-/// Discards the records in the IPv6 map, which the filter shares, that its policy does not remember. Returns how many.
-fn discard_v6(before: &RecordLayout, filter: &Filter) -> Result<u64, NotMoved> {
-    let now = &filter.records;
-    if now.ipv6.covers(&before.ipv6) {
-        return Ok(0);
+/// Takes the records out of the LRU map, which the filter shares, that its policy has in the array, or does not remember.
+fn leave_lru_map(before: &RecordLayout, filter: &Filter) -> Result<Moved, NotMoved> {
+    if filter.records.lru.covers(&before.lru) {
+        return Ok(Moved::default());
     }
     // The program of the filter before may still begin one.
     wait_for_running_programs();
-    let map = filter.shared_map(SUBSCRIBERS_V6)?;
-    Ok(records_v6::discard(map, |prefix| !now.remembers_v6(prefix))?)
+    let mut map = Map::LruHashMap(filter.shared_map(SUBSCRIBERS_LRU)?);
+    Ok(Places::of(filter).take_out_of::<Subscriber>(SUBSCRIBERS_LRU, &mut map, true)?)
 }
 
-/// Moves the IPv6 records of all generations before that have a map of their own, as those of IPv4.
+/// Moves the IPv6 records of all generations before that have maps of their own, as those of IPv4, which are not in the array of both.
 fn records_v6(before: &Snapshot, previous: &Generation, filter: &Filter) -> Result<Moved, NotMoved> {
     let now = &filter.records;
     let mut all = Moved::default();
+    let mut add = |moved: Moved| {
+        all.moved += moved.moved;
+        all.discarded += moved.discarded;
+    };
     for generation in &before.generations {
-        if shares(generation, filter, SUBSCRIBERS_V6) {
-            continue;
-        }
-        let (Some(maps), Some(records)) = (generation.records_v6(), generation.records()) else {
-            if previous.is(generation) {
-                return Err(NotMoved::OtherShape);
-            }
-            // It never ran, or is of another version.
+        // Others never ran, or are of another version.
+        let Some(records) = generation.records() else {
             continue;
         };
-        let (mut map, mut misses) = maps?;
         if records.ipv6_prefix != now.ipv6_prefix {
             if previous.is(generation) && records.may_have_v6() {
                 return Err(NotMoved::OtherPrefix {
@@ -130,32 +140,45 @@ fn records_v6(before: &Snapshot, previous: &Generation, filter: &Filter) -> Resu
             }
             continue;
         }
-        wait_for_running_programs();
-        let (to, remembers) = (filter.shared_map(SUBSCRIBERS_V6)?, |prefix| {
-            now.remembers_v6(prefix)
-        });
-        let moved = if records.is_current() {
-            records_v6::move_to::<Subscriber>(&mut map, to, remembers)?
-        } else {
-            records_v6::move_to::<SubscriberV2>(&mut map, to, remembers)?
+        let places = Places::of(filter);
+        if !shares(generation, filter, SUBSCRIBERS)
+            && let Some(map) = generation.record_array()
+        {
+            wait_for_running_programs();
+            add(places.take_from_array(&map?, records)?);
+        }
+        if shares(generation, filter, SUBSCRIBERS_LRU) {
+            continue;
+        }
+        let Some(maps) = generation.lru_map() else {
+            if previous.is(generation) {
+                return Err(NotMoved::OtherShape);
+            }
+            continue;
         };
-        all.moved += moved.moved;
-        all.discarded += moved.discarded;
+        let (mut map, mut misses) = maps?;
+        wait_for_running_programs();
+        let name = records.lru_name();
+        add(if records.has_current_records() {
+            places.take_out_of::<Subscriber>(name, &mut map, false)?
+        } else {
+            places.take_out_of::<SubscriberV2>(name, &mut map, false)?
+        });
         let mut to = Map::PerCpuArray(filter.shared_map(MISSES_V6)?);
         move_misses(&mut misses, &mut to)?;
     }
     Ok(all)
 }
 
-/// Moves the IPv4 records of all generations before that have a map of their own. Several have one, with records left in it,
-/// only if a process ended during an earlier migration.
-fn records_v4(before: &Snapshot, previous: &Generation, filter: &Filter) -> Result<u64, NotMoved> {
+/// Moves the records of subscribers that are in the array of the filter and in that of a generation before, of all that have an array of
+/// their own. Several have one, with records left in it, only if a process ended during an earlier migration.
+fn arrays(before: &Snapshot, previous: &Generation, filter: &Filter) -> Result<u64, NotMoved> {
     let mut maps = Vec::new();
     for generation in &before.generations {
-        if shares(generation, filter, SUBSCRIBERS_V4) {
+        if shares(generation, filter, SUBSCRIBERS) {
             continue;
         }
-        match (generation.records_v4(), generation.records()) {
+        match (generation.record_array(), generation.records()) {
             (Some(map), Some(records)) => maps.push((map?, records)),
             _ if previous.is(generation) => return Err(NotMoved::OtherShape),
             // It never ran, or is of another version.
@@ -165,26 +188,25 @@ fn records_v4(before: &Snapshot, previous: &Generation, filter: &Filter) -> Resu
     if maps.is_empty() {
         return Ok(0);
     }
-    let to = Side {
-        map: filter.map_data(SUBSCRIBERS_V4)?,
-        record_index: &filter.records.ipv4,
-        blocks: filter.records.blocks(),
-    };
-    let sides = || {
-        maps.iter().map(|(map, records)| Side {
-            map,
-            record_index: &records.ipv4,
-            blocks: records.blocks(),
-        })
-    };
+    let now = &filter.records;
+    let array = filter.map_data(SUBSCRIBERS)?;
+    let mut sides = Vec::new();
+    for (map, records) in &maps {
+        for ((family, old), (_, new)) in records.indexes().into_iter().zip(now.indexes()) {
+            // Numbers of other prefixes are of other subscribers.
+            if family == AddressFamily::V4 || records.ipv6_prefix == now.ipv6_prefix {
+                sides.push((Side::new(map, records, old), Side::new(array, now, new)));
+            }
+        }
+    }
     let mut moved = 0;
     wait_for_running_programs();
-    for from in sides() {
-        moved += transfer::move_counts(from, to)?;
+    for (from, to) in &sides {
+        moved += transfer::move_counts(*from, *to)?;
     }
     wait_for_running_programs();
-    for from in sides() {
-        transfer::move_beginnings(from, to)?;
+    for (from, to) in &sides {
+        transfer::move_beginnings(*from, *to)?;
     }
     Ok(moved)
 }

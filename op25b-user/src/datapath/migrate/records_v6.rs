@@ -1,21 +1,25 @@
-//! Moves the IPv6 records of one filter's map into another's, while the program of the other already counts.
+//! Moves the records of IPv6 subscribers that have another place than before: out of an LRU map, or from an array into one.
 
-use std::{cmp::Reverse, io, thread};
+use std::sync::atomic::Ordering::Relaxed;
 
 use aya::{
     Pod,
     maps::{HashMap, Map, MapData},
 };
-use nix::{
-    sched::{CpuSet, sched_getaffinity, sched_setaffinity},
-    unistd::Pid,
+use op25b_common::{
+    names::{SUBSCRIBERS, SUBSCRIBERS_LRU},
+    values::Subscriber,
 };
-use op25b_common::{names::SUBSCRIBERS_V6, values::Subscriber};
 
-use crate::datapath::{stats::records_v6, sys::map::MapError};
-
-/// A map of records of this version.
-type Records = HashMap<MapData, u64, Subscriber>;
+use super::{
+    lru::{self, has_errno},
+    transfer::{self, WINDOW},
+};
+use crate::datapath::{
+    object::{Filter, LoadError},
+    stats::{PlaceV6, RecordLayout, Side, Window, records_in_lru_map},
+    sys::map::MapError,
+};
 
 /// How many records were moved, and how many were not, as the policy does not remember their addresses any more.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,181 +28,103 @@ pub(crate) struct Moved {
     pub(crate) discarded: u64,
 }
 
-/// Moves the records of prefixes for which this holds. No program may write to the map that they are from any more.
-///
-/// A record is removed from the old map once it is in the new one: if a process ends during this, the next one can repeat it,
-/// and at most one record is counted twice.
-///
-/// A record is in the part of the map that belongs to the CPU that began it. So they are begun on each of this process's CPUs
-/// in turn; if there are too many, each CPU keeps those that were seen last.
-pub(crate) fn move_to<R: Pod + Send + Into<Subscriber>>(
-    from: &mut Map,
-    to: MapData,
-    is_remembered: impl Fn(u64) -> bool,
-) -> Result<Moved, MapError> {
-    let mut found: Vec<(u64, Subscriber)> = Vec::new();
-    records_v6(from, |prefix, record: R| found.push((prefix, record.into())))?;
-    let all = found.len() as u64;
-    found.retain(|(prefix, _)| is_remembered(*prefix));
-    found.sort_unstable_by_key(|(_, record)| record.hot.last_seen);
-    let moved = found.len() as u64;
-    let failed = MapError::write::<aya::maps::MapError>(SUBSCRIBERS_V6);
-    let mut to = Records::try_from(Map::LruHashMap(to)).map_err(&failed)?;
-    let mut from = HashMap::<&mut MapData, u64, R>::try_from(from).map_err(&failed)?;
-    let one = |prefix, record| {
-        add(&mut to, prefix, record)?;
-        from.remove(&prefix)
-    };
-    // In a thread of its own, as the daemon's stays on all CPUs.
-    let written = thread::scope(|scope| scope.spawn(|| on_each_cpu(&found, one)).join());
-    written
-        .unwrap_or_else(|_| Err(io::Error::other("the thread that writes the records panicked").into()))
-        .map_err(failed)?;
-    Ok(Moved {
-        moved,
-        discarded: all - moved,
-    })
-}
+/// Where a filter's IPv6 subscribers have their records.
+pub(crate) struct Places<'a>(&'a Filter);
 
-/// Removes the records for whose prefix this holds. Returns how many there were.
-pub(crate) fn discard(map: MapData, is_discarded: impl Fn(u64) -> bool) -> Result<u64, MapError> {
-    let failed = MapError::write::<aya::maps::MapError>(SUBSCRIBERS_V6);
-    let mut map = Records::try_from(Map::LruHashMap(map)).map_err(&failed)?;
-    let prefixes = map.keys().collect::<Result<Vec<_>, _>>().map_err(&failed)?;
-    let mut discarded = 0;
-    for prefix in prefixes.into_iter().filter(|prefix| is_discarded(*prefix)) {
-        match map.remove(&prefix) {
-            Ok(()) => discarded += 1,
+impl<'a> Places<'a> {
+    pub(crate) fn of(filter: &'a Filter) -> Self {
+        Self(filter)
+    }
+
+    /// Moves the records in an LRU map of this name to where they are now; if it is the filter's own one, as far as they are elsewhere.
+    /// No other program may write to it any more, nor the filter's to those records.
+    pub(crate) fn take_out_of<R: Pod + Into<Subscriber> + Send + Sync>(
+        &self,
+        name: &'static str,
+        map: &mut Map,
+        is_own: bool,
+    ) -> Result<Moved, LoadError> {
+        let mut moved = Moved::default();
+        let (mut for_lru, mut for_array, mut discarded) = (Vec::new(), Vec::new(), Vec::new());
+        records_in_lru_map(name, map, |prefix, record: R| {
+            match self.0.records.place_v6(prefix) {
+                Some(PlaceV6::Lru) if is_own => {}
+                Some(PlaceV6::Lru) => for_lru.push((prefix, record.into(), ())),
+                Some(PlaceV6::Array(index)) => for_array.push((index, record.into(), prefix)),
+                None => discarded.push(prefix),
+            }
+        })?;
+        moved.moved = (for_lru.len() + for_array.len()) as u64;
+        let failed = MapError::write::<aya::maps::MapError>(name);
+        let mut map = HashMap::<&mut MapData, u64, R>::try_from(map).map_err(&failed)?;
+        let mut remove = |prefix: u64| match map.remove(&prefix) {
             // It was evicted meanwhile.
-            Err(error) if has_errno(&error, libc::ENOENT) => {}
-            Err(error) => return Err(failed(error)),
-        }
-    }
-    Ok(discarded)
-}
-
-/// Does something with each record, on each CPU that this thread may run on with as many.
-fn on_each_cpu(
-    records: &[(u64, Subscriber)],
-    mut one: impl FnMut(u64, Subscriber) -> Result<(), aya::maps::MapError>,
-) -> Result<(), aya::maps::MapError> {
-    let this_thread = Pid::from_raw(0);
-    let allowed = sched_getaffinity(this_thread).unwrap_or_default();
-    let cpus = (0..CpuSet::count()).filter(|cpu| allowed.is_set(*cpu).unwrap_or_default());
-    let cpus: Vec<usize> = cpus.collect();
-    let parts = cpus.len().max(1);
-    for part in 0..parts {
-        if let Some(cpu) = cpus.get(part) {
-            let mut only = CpuSet::new();
-            // If it is refused, more records are begun on one CPU, which keeps the last ones.
-            let _ = only
-                .set(*cpu)
-                .and_then(|()| sched_setaffinity(this_thread, &only));
-        }
-        for (prefix, record) in records.iter().skip(part).step_by(parts) {
-            one(*prefix, *record)?;
-        }
-    }
-    Ok(())
-}
-
-/// Adds one record; a packet of this subscriber that arrives meanwhile may not be counted.
-fn add(map: &mut Records, prefix: u64, record: Subscriber) -> Result<(), aya::maps::MapError> {
-    /// `BPF_NOEXIST`, of the kernel's flags of an update.
-    const ONLY_NEW: u64 = 1;
-    match map.insert(prefix, record, ONLY_NEW) {
-        Err(error) if has_errno(&error, libc::EEXIST) => {
-            let record = match map.get(&prefix, 0) {
-                Ok(begun) => merged(record, begun),
-                // It was evicted at once.
-                Err(aya::maps::MapError::KeyNotFound) => record,
-                Err(error) => return Err(error),
-            };
-            map.insert(prefix, record, 0)
-        }
-        outcome => outcome,
-    }
-}
-
-fn has_errno(error: &aya::maps::MapError, errno: i32) -> bool {
-    matches!(error, aya::maps::MapError::SyscallError(error) if error.io_error.raw_os_error() == Some(errno))
-}
-
-/// One subscriber's record from before, with what was counted since.
-fn merged(before: Subscriber, since: Subscriber) -> Subscriber {
-    let sum = |before: u32, since: u32| {
-        before
-            .saturating_add(since)
-            .min(Subscriber::MOST.max(before).max(since))
-    };
-    // 0 is never.
-    let earliest = |before: u32, since: u32| {
-        let seen = [before, since].into_iter().filter(|seen| *seen != 0);
-        seen.max_by_key(|seen| Reverse(*seen)).unwrap_or_default()
-    };
-    let mut merged = since;
-    merged.hot.destinations |= before.hot.destinations;
-    merged.hot.blocked_syns = sum(before.hot.blocked_syns, since.hot.blocked_syns);
-    merged.hot.last_seen = before.hot.last_seen.max(since.hot.last_seen);
-    merged.cold.first_seen = earliest(before.cold.first_seen, since.cold.first_seen);
-    merged.cold.blocked_others = sum(before.cold.blocked_others, since.cold.blocked_others);
-    merged.cold.monitored_syns = sum(before.cold.monitored_syns, since.cold.monitored_syns);
-    merged.cold.monitored_others = sum(before.cold.monitored_others, since.cold.monitored_others);
-    merged.hidden = sum(before.hidden, since.hidden);
-    merged
-}
-
-#[cfg(test)]
-mod tests {
-    use op25b_common::values::{Cold, Hot};
-
-    use super::*;
-
-    fn record(count: u32, first_seen: u32, last_seen: u32) -> Subscriber {
-        Subscriber {
-            hot: Hot {
-                destinations: 1 << (count % 64),
-                blocked_syns: count,
-                last_seen,
-            },
-            cold: Cold {
-                first_seen,
-                blocked_others: count + 1,
-                monitored_syns: count + 2,
-                monitored_others: count + 3,
-            },
-            hidden: count + 4,
-            unused: 0,
-        }
-    }
-
-    #[test]
-    fn a_record_and_what_was_counted_since_are_added_up() {
-        let merged = merged(record(10, 100, 200), record(20, 300, 400));
-        let expected = Subscriber {
-            hot: Hot {
-                destinations: 1 << 10 | 1 << 20,
-                blocked_syns: 30,
-                last_seen: 400,
-            },
-            cold: Cold {
-                first_seen: 100,
-                blocked_others: 32,
-                monitored_syns: 34,
-                monitored_others: 36,
-            },
-            hidden: 38,
-            unused: 0,
+            Err(error) if has_errno(&error, libc::ENOENT) => Ok(false),
+            removed => removed.map(|()| true),
         };
-        assert_eq!(merged, expected);
+        if !for_array.is_empty() {
+            transfer::add_records(self.array()?, for_array, |prefix| {
+                remove(*prefix).map(drop).map_err(&failed)
+            })?;
+        }
+        if !for_lru.is_empty() {
+            lru::write(self.0.shared_map(SUBSCRIBERS_LRU)?, for_lru, |prefix, ()| {
+                remove(prefix).map(drop)
+            })?;
+        }
+        for prefix in discarded {
+            moved.discarded += u64::from(remove(prefix).map_err(&failed)?);
+        }
+        Ok(moved)
     }
 
-    #[test]
-    fn counters_stop_where_the_programs_stop_and_a_record_without_a_beginning_has_none() {
-        let full = record(Subscriber::MOST - 10, 0, 200);
-        let merged = merged(full, record(20, 300, 0));
-        assert_eq!(merged.hot.blocked_syns, Subscriber::MOST);
-        assert_eq!(merged.hidden, Subscriber::MOST);
-        assert_eq!((merged.cold.first_seen, merged.hot.last_seen), (300, 200));
+    /// Moves the records in an array to the LRU map that are not in the array any more. No program may write to it any more.
+    pub(crate) fn take_from_array(&self, map: &MapData, before: &RecordLayout) -> Result<Moved, LoadError> {
+        let mut all = Moved::default();
+        let now = &self.0.records;
+        if now.ipv6_index.covers(&before.ipv6_index) {
+            return Ok(all);
+        }
+        let side = Side::new(map, before, &before.ipv6_index);
+        for (first, last, record) in &before.ipv6_index.ranges {
+            let (mut number, mut record, mut left) = (*first, *record, last - first + 1);
+            while left > 0 {
+                let count = u32::try_from(left).unwrap_or(u32::MAX).min(WINDOW);
+                let window =
+                    Window::new(side, record, count).map_err(MapError::write(before.array_name()))?;
+                let mut for_lru = Vec::new();
+                for (number, old) in (number..).zip(window.records()) {
+                    if old.cold.first_seen.load(Relaxed) == 0 {
+                        continue;
+                    }
+                    let prefix = now.prefix_v6(number);
+                    match now.place_v6(prefix) {
+                        // It was moved with the array.
+                        Some(PlaceV6::Array(_)) => {}
+                        Some(PlaceV6::Lru) => for_lru.push((prefix, old.copy(), old)),
+                        None => all.discarded += 1,
+                    }
+                }
+                if !for_lru.is_empty() {
+                    all.moved += for_lru.len() as u64;
+                    lru::write(self.0.shared_map(SUBSCRIBERS_LRU)?, for_lru, |_, old| {
+                        old.cold.first_seen.store(0, Relaxed);
+                        Ok(())
+                    })?;
+                }
+                (number, record) = (number.wrapping_add(count.into()), record + count);
+                left -= u64::from(count);
+            }
+        }
+        Ok(all)
+    }
+
+    fn array(&self) -> Result<Side<'a>, LoadError> {
+        let Self(Filter { records, .. }) = self;
+        Ok(Side::new(
+            self.0.map_data(SUBSCRIBERS)?,
+            records,
+            &records.ipv6_index,
+        ))
     }
 }

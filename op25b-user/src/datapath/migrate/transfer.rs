@@ -1,15 +1,15 @@
-//! Moves the IPv4 records of one filter's map into another's, while the program of the other already counts.
+//! Moves records into the array of a filter whose program already counts there.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use op25b_common::{names::SUBSCRIBERS_V4, values::Subscriber};
+use op25b_common::{names::SUBSCRIBERS, values::Subscriber};
 
 use crate::datapath::{
-    stats::{SharedRecord, Side, Window},
-    sys::map::MapError,
+    stats::{OwnRecord, SharedRecord, Side, Window},
+    sys::{map::MapError, membarrier::wait_for_running_programs},
 };
 
-/// Moves the counters of addresses that have a record on both sides. Returns how many there are.
+/// Moves the counters of subscribers that have a record on both sides. Returns how many there are.
 ///
 /// A counter is set to zero in the old record as it is added to the new one, and moving the rest twice changes nothing: if a
 /// process ends during this, the next one can repeat it, and at most one counter of one record is lost. No program may
@@ -18,23 +18,69 @@ pub(crate) fn move_counts(from: Side<'_>, to: Side<'_>) -> Result<u64, MapError>
     let mut moved = 0;
     each(from, to, |old, new| {
         moved += 1;
-        // First: a record without a beginning would be skipped if this is repeated.
-        new.cold.begin_at(old.cold.first_seen.load(Relaxed));
-        for (old, new) in old.counters().into_iter().zip(new.counters()) {
-            add(new, old.swap(0, Relaxed));
-        }
-        if let (Some(old), Some(new)) = (old.hidden, new.hidden) {
-            add(new, old.swap(0, Relaxed));
-        }
-        new.hot
-            .destinations
-            .fetch_or(old.hot.destinations.load(Relaxed), Relaxed);
-        new.hot
-            .last_seen
-            .fetch_max(old.hot.last_seen.load(Relaxed), Relaxed);
-        new.cold.begin_at(old.cold.first_seen.load(Relaxed));
+        move_record(old, new);
     })?;
     Ok(moved)
+}
+
+/// Moves what one record has into another one, in which the program counts.
+pub(super) fn move_record(old: SharedRecord<'_>, new: SharedRecord<'_>) {
+    // First: a record without a beginning would be skipped if this is repeated.
+    new.cold.begin_at(old.cold.first_seen.load(Relaxed));
+    for (old, new) in old.counters().into_iter().zip(new.counters()) {
+        add(new, old.swap(0, Relaxed));
+    }
+    if let (Some(old), Some(new)) = (old.hidden, new.hidden) {
+        add(new, old.swap(0, Relaxed));
+    }
+    new.hot
+        .destinations
+        .fetch_or(old.hot.destinations.load(Relaxed), Relaxed);
+    new.hot
+        .last_seen
+        .fetch_max(old.hot.last_seen.load(Relaxed), Relaxed);
+    new.cold.begin_at(old.cold.first_seen.load(Relaxed));
+}
+
+/// Adds records to those with these indexes, in which the program may count. `remove` is called with where one is from once it is
+/// added: if a process ends during this, the next one can repeat it, and at most one record is counted twice.
+pub(super) fn add_records<T>(
+    to: Side<'_>,
+    mut records: Vec<(u32, Subscriber, T)>,
+    mut remove: impl FnMut(&T) -> Result<(), MapError>,
+) -> Result<(), MapError> {
+    records.sort_unstable_by_key(|(index, ..)| *index);
+    at_indexes(to, &records, |record, new, from| {
+        move_record(OwnRecord::from(record).shared(), new);
+        remove(from)
+    })?;
+    // As after `move_counts`.
+    wait_for_running_programs();
+    at_indexes(to, &records, |record, new, _| {
+        new.cold.begin_at(record.cold.first_seen);
+        Ok(())
+    })
+}
+
+/// Visits what is at these indexes, which are in ascending order.
+fn at_indexes<T>(
+    to: Side<'_>,
+    mut records: &[(u32, Subscriber, T)],
+    mut visit: impl FnMut(Subscriber, SharedRecord<'_>, &T) -> Result<(), MapError>,
+) -> Result<(), MapError> {
+    while let Some((first, ..)) = records.first() {
+        let here = records.partition_point(|(index, ..)| index - first < WINDOW);
+        let (these, others) = records.split_at(here);
+        let count = these.last().map_or(0, |(last, ..)| last - first + 1);
+        let window = Window::new(to, *first, count).map_err(MapError::write(SUBSCRIBERS))?;
+        for (index, record, from) in these {
+            if let Some(new) = window.record((index - first) as usize) {
+                visit(*record, new, from)?;
+            }
+        }
+        records = others;
+    }
+    Ok(())
 }
 
 /// Sets the beginning of each record back to the earlier one. This is repeated once no program run is left that began before
@@ -56,19 +102,19 @@ fn add(counter: &AtomicU32, count: u32) {
     let _ = counter.fetch_update(Relaxed, Relaxed, sum);
 }
 
-/// Visits the addresses that have a record on the old side and a place on the new one.
+/// How many records are mapped at once, which is 18 MiB: mapped pages count as memory of this process.
+pub(super) const WINDOW: u32 = 1 << 19;
+
+/// Visits the subscribers that have a record on the old side and a place on the new one.
 fn each(
     from: Side<'_>,
     to: Side<'_>,
     mut visit: impl FnMut(SharedRecord<'_>, SharedRecord<'_>),
 ) -> Result<(), MapError> {
-    /// How many are mapped at once, which is 18 MiB of either map: mapped pages count as memory of this process.
-    const WINDOW: u32 = 1 << 19;
     for (mut old, mut new, mut count) in from.record_index.in_common(to.record_index) {
         while count > 0 {
             let length = count.min(WINDOW);
-            let open =
-                |side, first| Window::new(side, first, length).map_err(MapError::write(SUBSCRIBERS_V4));
+            let open = |side, first| Window::new(side, first, length).map_err(MapError::write(SUBSCRIBERS));
             let (olds, news) = (open(from, old)?, open(to, new)?);
             for (old, new) in olds.records().zip(news.records()) {
                 if old.cold.first_seen.load(Relaxed) != 0 {

@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 use aya::maps::{Map, MapData, PerCpuHashMap};
 use op25b_common::{
     names::{
-        ANSWER_COUNTS, BUCKET, COUNTERS, EVENT_COUNTS, MISSES_V6, NOT_IP, POOL_COUNTERS, SUBSCRIBERS_V4,
-        SUBSCRIBERS_V6,
+        ANSWER_COUNTS, BUCKET, COUNTERS, EVENT_COUNTS, MISSES_V6, NOT_IP, POOL_COUNTERS, SUBSCRIBERS,
+        SUBSCRIBERS_LRU,
     },
     not_ip::NotIpFrames,
     values::Subscriber,
@@ -17,7 +17,7 @@ use crate::{
     datapath::{
         stats::{
             AnswerCount, CounterTable, Counters, Misses, NotIpByIndex, PoolCounts, PoolStarts, RecentRecords,
-            SubscriberRecords, answer_counts, misses_v6, records_v4, records_v6,
+            SubscriberRecords, answer_counts, misses_v6, records_in_array, records_in_lru_map,
         },
         sys::{
             map::{self, MapError},
@@ -67,19 +67,33 @@ impl Filter {
         record_index: &RecordIndex,
     ) -> Result<Vec<(Ipv4Addr, Subscriber)>, LoadError> {
         let mut found = Vec::new();
-        let map = maps::array(self.ebpf(), SUBSCRIBERS_V4)?;
-        records_v4(map, record_index, |address, subscriber| {
+        let map = maps::array(self.ebpf(), SUBSCRIBERS)?;
+        records_in_array(map, record_index, 0, |number, subscriber| {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "the number of IPv4 is the address"
+            )]
+            let address = Ipv4Addr::from_bits(number as u32);
             found.push((address, subscriber));
         })?;
         Ok(found)
     }
 
-    /// The IPv6 prefixes that have a record, each as its first 64 bits, in no order.
+    /// The IPv6 prefixes that have a record, each as its first 64 bits: those in the array in ascending order, then those in the LRU map in
+    /// none.
     pub fn subscribers_v6(&self) -> Result<Vec<(u64, Subscriber)>, LoadError> {
         let mut found = Vec::new();
-        records_v6(self.map(SUBSCRIBERS_V6)?, |prefix, subscriber| {
-            found.push((prefix, subscriber));
+        let map = maps::array(self.ebpf(), SUBSCRIBERS)?;
+        records_in_array(map, &self.records.ipv6_index, 0, |number, subscriber| {
+            found.push((self.records.prefix_v6(number), subscriber));
         })?;
+        records_in_lru_map(
+            SUBSCRIBERS_LRU,
+            self.map(SUBSCRIBERS_LRU)?,
+            |prefix, subscriber| {
+                found.push((prefix, subscriber));
+            },
+        )?;
         Ok(found)
     }
 
@@ -87,8 +101,8 @@ impl Filter {
     pub(crate) fn subscriber_records(&self) -> Result<SubscriberRecords, LoadError> {
         Ok(SubscriberRecords {
             layout: self.records.clone(),
-            v4: self.shared_map(SUBSCRIBERS_V4)?,
-            v6: Map::LruHashMap(self.shared_map(SUBSCRIBERS_V6)?),
+            array: self.shared_map(SUBSCRIBERS)?,
+            lru: Map::LruHashMap(self.shared_map(SUBSCRIBERS_LRU)?),
             misses: Map::PerCpuArray(self.shared_map(MISSES_V6)?),
         })
     }

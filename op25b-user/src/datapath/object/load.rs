@@ -22,7 +22,7 @@ use op25b_common::{
         BLOCKED_PORT_COUNT, BLOCKED_PORTS, CLASSES, CLOCK, DESCRIPTION, DESTINATIONS_V4, DESTINATIONS_V6,
         DROP_UNINSPECTABLE, DROP_UNLISTED, EVENT_SENDERS, EVENTS, LOG_LEVEL, MATCH_NEW, MPLS, PAGES, PATHS,
         PHASES, POOL_COUNTERS, ROOTS, ROUTER_V4, ROUTER_V6, SHOW_EVENTS, SLOT_OF_POOL, SPARSE,
-        SUBSCRIBER_BITS, SUBSCRIBER_PROGRAM, SUBSCRIBERS_V4, SUBSCRIBERS_V6, TRACE, TUNNELS, TUNNELS_BY_IF,
+        SUBSCRIBER_BITS, SUBSCRIBER_PROGRAM, SUBSCRIBERS, SUBSCRIBERS_LRU, TRACE, TUNNELS, TUNNELS_BY_IF,
         UPLINK_PROGRAM, VLAN_TPIDS,
     },
     values::SubscriberBlock,
@@ -38,7 +38,7 @@ use super::{
 use crate::{
     datapath::{
         events::Allowances,
-        stats::{PoolSlots, RecordLayout, clear_slots, subscribers_v6_entries},
+        stats::{PoolSlots, RecordLayout, clear_slots, lru_entries},
         sys::{
             clock,
             map::{Shape, max_entries},
@@ -303,9 +303,13 @@ fn sizes(
     } else {
         u32::MAX
     };
-    let subscribers_v4 = compiled.record_index.addresses.min(most as usize);
+    let records = compiled
+        .record_index
+        .end
+        .max(compiled.record_index_v6.end)
+        .min(most as usize);
     let possible_cpus = possible_cpus()?;
-    let subscribers_v6 = subscribers_v6_entries(&compiled.recorded_v6, possible_cpus).min(most);
+    let lru_records = lru_entries(&compiled.lru_v6, possible_cpus).min(most);
     let shown = shown(compiled, options);
     let has_events = !matches!(shown, ShowEvents::None | ShowEvents::Logged);
     Ok([
@@ -314,11 +318,8 @@ fn sizes(
         (PATHS, with_room(compiled.tables.paths.len())),
         (CLASSES, with_room(compiled.classes.len())),
         (PHASES, max_entries(compiled.phases.len())),
-        (
-            SUBSCRIBERS_V4,
-            max_entries(SubscriberBlock::count(subscribers_v4)),
-        ),
-        (SUBSCRIBERS_V6, subscribers_v6),
+        (SUBSCRIBERS, max_entries(SubscriberBlock::count(records))),
+        (SUBSCRIBERS_LRU, lru_records),
         (DESTINATIONS_V4, with_room(compiled.destinations_v4.len())),
         (DESTINATIONS_V6, with_room(compiled.destinations_v6.len())),
         (TUNNELS_BY_IF, room_for_tunnels(compiled)),
@@ -391,7 +392,7 @@ impl Answers {
     }
 }
 
-/// How many subscribers of each family have a record in test runs, where creating larger maps would only take time.
+/// How many records each map has in test runs, where creating larger ones would only take time.
 const TRACED_SUBSCRIBERS: u32 = 1 << 12;
 
 /// The size of a map with room for changes while the program runs: an eighth more, and at least `LEAST` entries more.

@@ -8,8 +8,8 @@
 //!     op25b_uplink
 //!     DESCRIPTION             the description of its policy, and of the layout of
 //!     COUNTERS                the maps that its successor shares,
-//!     SUBSCRIBERS_V4          or migrates
-//!     SUBSCRIBERS_V6
+//!     SUBSCRIBERS             or migrates
+//!     SUBSCRIBERS_LRU
 //!     MISSES_V6
 //!     STORE_REVISION           and the revision of the exemption store that it enforces
 //! ```

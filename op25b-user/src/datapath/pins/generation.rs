@@ -10,8 +10,7 @@ use std::{
 
 use aya::maps::{Map, MapData, MapInfo};
 use op25b_common::names::{
-    BUCKET, COUNTERS, DESCRIPTION, MISSES_V6, NOT_IP, SUBSCRIBER_PROGRAM, SUBSCRIBERS_V4, SUBSCRIBERS_V6,
-    UPLINK_PROGRAM,
+    BUCKET, COUNTERS, DESCRIPTION, MISSES_V6, NOT_IP, SUBSCRIBER_PROGRAM, UPLINK_PROGRAM,
 };
 
 use super::{
@@ -206,20 +205,21 @@ impl Generation {
         self.described.as_ref()?.records.as_ref()
     }
 
-    /// The map of IPv4 records, if it has the shape in the description.
-    pub(crate) fn records_v4(&self) -> Option<Result<MapData, MapError>> {
+    /// The array of records, if it has the shape in the description.
+    pub(crate) fn record_array(&self) -> Option<Result<MapData, MapError>> {
         let records = self.records()?;
-        let fits = records.v4_fits(&self.path);
-        fits.then(|| self.open_map(SUBSCRIBERS_V4))
+        let fits = records.array_fits(&self.path);
+        fits.then(|| self.open_map(records.array_name()))
     }
 
-    /// The map of IPv6 records, if its records are those of the description, and that of how often packets found none.
-    pub(crate) fn records_v6(&self) -> Option<Result<(Map, Map), MapError>> {
+    /// The LRU map, if its records are those of the description, and that of how often packets found none.
+    pub(crate) fn lru_map(&self) -> Option<Result<(Map, Map), MapError>> {
+        let records = self.records()?;
         let read = || {
-            let records = Map::LruHashMap(self.open_map(SUBSCRIBERS_V6)?);
-            Ok((records, Map::PerCpuArray(self.open_map(MISSES_V6)?)))
+            let lru = Map::LruHashMap(self.open_map(records.lru_name())?);
+            Ok((lru, Map::PerCpuArray(self.open_map(MISSES_V6)?)))
         };
-        let fits = self.records()?.has_v6_records(&self.path);
+        let fits = records.has_lru_records(&self.path);
         fits.then(read)
     }
 

@@ -1,17 +1,17 @@
 //! Erases subscribers' records, or a part of them, while the program counts.
 
-use std::{net::Ipv4Addr, sync::atomic::Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 use aya::maps::{HashMap, MapData};
 use ipnet::IpNet;
 use op25b_common::{
-    names::{SUBSCRIBERS_V4, SUBSCRIBERS_V6},
-    values::{Cold, Hot, Subscriber},
+    names::{SUBSCRIBERS, SUBSCRIBERS_LRU},
+    values::Subscriber,
 };
 
 use super::{
     shared_record::{SharedRecord, Side, Window},
-    subscribers::{SubscriberRecords, records_v6},
+    subscribers::{SubscriberRecords, records_in_lru_map},
 };
 use crate::datapath::sys::{map::MapError, membarrier::wait_for_running_programs};
 
@@ -46,27 +46,26 @@ impl SubscriberRecords {
         decide: impl Fn(IpNet, &Subscriber) -> Erasure,
     ) -> Result<Erased, MapError> {
         let mut erased = Erased::default();
-        let side = Side {
-            map: &self.v4,
-            record_index: &self.layout.ipv4,
-            blocks: self.layout.blocks(),
-        };
-        for (first, last, record) in &side.record_index.ranges {
-            let (mut address, mut record, mut left) = (*first, *record, u64::from(last - first) + 1);
-            while left > 0 {
-                let count = u32::try_from(left).unwrap_or(u32::MAX).min(WINDOW);
-                let window = Window::new(side, record, count).map_err(MapError::write(SUBSCRIBERS_V4))?;
-                erase_in(&window, address, &decide, &mut erased);
-                (address, record) = (address.wrapping_add(count), record + count);
-                left -= u64::from(count);
+        for (family, record_index) in self.layout.indexes() {
+            let side = Side::new(&self.array, &self.layout, record_index);
+            for (first, last, record) in &record_index.ranges {
+                let (mut number, mut record, mut left) = (*first, *record, last - first + 1);
+                while left > 0 {
+                    let count = u32::try_from(left).unwrap_or(u32::MAX).min(WINDOW);
+                    let window = Window::new(side, record, count).map_err(MapError::write(SUBSCRIBERS))?;
+                    let subscriber = |place: u64| self.layout.subscriber(family, number + place);
+                    erase_in(&window, subscriber, &decide, &mut erased);
+                    (number, record) = (number.wrapping_add(count.into()), record + count);
+                    left -= u64::from(count);
+                }
             }
         }
-        self.erase_v6(decide, &mut erased)?;
+        self.erase_in_lru_map(decide, &mut erased)?;
         Ok(erased)
     }
 
     /// A packet that arrives between the last look at a record and its removal is not counted, as one of a record that is evicted.
-    fn erase_v6(
+    fn erase_in_lru_map(
         &mut self,
         decide: impl Fn(IpNet, &Subscriber) -> Erasure,
         erased: &mut Erased,
@@ -74,14 +73,14 @@ impl SubscriberRecords {
         /// `BPF_EXIST`, of the kernel's flags of an update.
         const ONLY_EXISTING: u64 = 2;
         let mut found = Vec::new();
-        records_v6(&self.v6, |prefix, record| {
+        records_in_lru_map(SUBSCRIBERS_LRU, &self.lru, |prefix, record| {
             let erasure = decide(self.net_v6(prefix), &record);
             if erasure != Erasure::Nothing {
                 found.push((prefix, record, erasure));
             }
         })?;
-        let failed = MapError::write::<aya::maps::MapError>(SUBSCRIBERS_V6);
-        let mut map = HashMap::<&mut MapData, u64, Subscriber>::try_from(&mut self.v6).map_err(&failed)?;
+        let failed = MapError::write::<aya::maps::MapError>(SUBSCRIBERS_LRU);
+        let mut map = HashMap::<&mut MapData, u64, Subscriber>::try_from(&mut self.lru).map_err(&failed)?;
         for (prefix, seen, erasure) in found {
             let mut now = match map.get(&prefix, 0) {
                 Ok(now) => now,
@@ -110,23 +109,20 @@ impl SubscriberRecords {
     }
 }
 
-/// Erases records of consecutive addresses.
+/// Erases records of subscribers, given by their places in the window.
 fn erase_in(
     window: &Window,
-    first: u32,
+    subscriber: impl Fn(u64) -> IpNet,
     decide: &impl Fn(IpNet, &Subscriber) -> Erasure,
     erased: &mut Erased,
 ) {
     let mut whole = Vec::new();
-    for (address, record) in (first..=u32::MAX).zip(window.records()) {
+    for (place, record) in (0..).zip(window.records()) {
         let seen = record.copy();
         if seen.cold.first_seen == 0 || seen.hot.last_seen == 0 {
             continue;
         }
-        match decide(
-            IpNet::from(std::net::IpAddr::from(Ipv4Addr::from_bits(address))),
-            &seen,
-        ) {
+        match decide(subscriber(place), &seen) {
             Erasure::Nothing => {}
             Erasure::Monitored => {
                 // Nothing is monitored any more, so nothing adds to these.
@@ -197,65 +193,32 @@ fn settle(record: SharedRecord<'_>) {
     record.cold.begin_at(record.hot.last_seen.load(Relaxed));
 }
 
-impl SharedRecord<'_> {
-    /// What it has now.
-    fn copy(self) -> Subscriber {
-        let (hot, cold) = (self.hot, self.cold);
-        Subscriber {
-            hot: Hot {
-                destinations: hot.destinations.load(Relaxed),
-                blocked_syns: hot.blocked_syns.load(Relaxed),
-                last_seen: hot.last_seen.load(Relaxed),
-            },
-            cold: Cold {
-                first_seen: cold.first_seen.load(Relaxed),
-                blocked_others: cold.blocked_others.load(Relaxed),
-                monitored_syns: cold.monitored_syns.load(Relaxed),
-                monitored_others: cold.monitored_others.load(Relaxed),
-            },
-            hidden: self.hidden.map_or(0, |hidden| hidden.load(Relaxed)),
-            unused: 0,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicU32;
+    use op25b_common::values::{Cold, Hot};
 
-    use super::{
-        super::shared_record::{SharedCold, SharedHot},
-        *,
-    };
+    use super::{super::shared_record::OwnRecord, *};
 
     /// A record of long ago.
-    #[derive(Default)]
-    struct Fixture {
-        hot: SharedHot,
-        cold: SharedCold,
-        hidden: AtomicU32,
+    fn old() -> OwnRecord {
+        Subscriber {
+            hot: Hot {
+                destinations: 0b1010,
+                blocked_syns: 7,
+                last_seen: 900,
+            },
+            cold: Cold {
+                first_seen: 100,
+                monitored_others: 3,
+                ..Cold::default()
+            },
+            hidden: 2,
+            unused: 0,
+        }
+        .into()
     }
 
-    impl Fixture {
-        fn old() -> Self {
-            let this = Self::default();
-            this.hot.destinations.store(0b1010, Relaxed);
-            this.hot.blocked_syns.store(7, Relaxed);
-            this.hot.last_seen.store(900, Relaxed);
-            this.cold.first_seen.store(100, Relaxed);
-            this.cold.monitored_others.store(3, Relaxed);
-            this.hidden.store(2, Relaxed);
-            this
-        }
-
-        fn record(&self) -> SharedRecord<'_> {
-            SharedRecord {
-                hot: &self.hot,
-                cold: &self.cold,
-                hidden: Some(&self.hidden),
-            }
-        }
-
+    impl OwnRecord {
         /// Counts a blocked SYN to another destination as the program does.
         fn count_packet(&self, now: u32) {
             self.hot.blocked_syns.fetch_add(1, Relaxed);
@@ -271,11 +234,11 @@ mod tests {
 
     #[test]
     fn a_record_without_a_new_packet_is_gone_completely() {
-        let fixture = Fixture::old();
-        let seen = fixture.record().copy();
-        assert!(erase_if_unchanged(fixture.record(), &seen));
-        settle(fixture.record());
-        let empty = fixture.record().copy();
+        let fixture = old();
+        let seen = fixture.shared().copy();
+        assert!(erase_if_unchanged(fixture.shared(), &seen));
+        settle(fixture.shared());
+        let empty = fixture.shared().copy();
         assert_eq!((empty.hot.last_seen, empty.cold.first_seen), (0, 0));
         assert_eq!(
             (empty.hot.blocked_syns, empty.cold.monitored_others, empty.hidden),
@@ -287,19 +250,19 @@ mod tests {
     #[test]
     fn a_packet_at_any_moment_begins_a_record_that_has_it_and_nothing_else() {
         for moment in 0..=STEPS.len() {
-            let fixture = Fixture::old();
-            let seen = fixture.record().copy();
+            let fixture = old();
+            let seen = fixture.shared().copy();
             for (number, step) in STEPS.into_iter().enumerate() {
                 if number == moment {
                     fixture.count_packet(5000);
                 }
-                step(fixture.record(), &seen);
+                step(fixture.shared(), &seen);
             }
             if moment == STEPS.len() {
                 fixture.count_packet(5000);
             }
-            settle(fixture.record());
-            let record = fixture.record().copy();
+            settle(fixture.shared());
+            let record = fixture.shared().copy();
             assert_eq!(record.hot.blocked_syns, 1, "{moment}");
             assert_eq!(record.hot.destinations, 1, "{moment}");
             assert_eq!(
@@ -313,10 +276,10 @@ mod tests {
 
     #[test]
     fn a_record_that_has_counted_since_it_was_seen_stays() {
-        let fixture = Fixture::old();
-        let seen = fixture.record().copy();
+        let fixture = old();
+        let seen = fixture.shared().copy();
         fixture.count_packet(5000);
-        assert!(!erase_if_unchanged(fixture.record(), &seen));
-        assert_eq!(fixture.record().copy().hot.blocked_syns, 8);
+        assert!(!erase_if_unchanged(fixture.shared(), &seen));
+        assert_eq!(fixture.shared().copy().hot.blocked_syns, 8);
     }
 }

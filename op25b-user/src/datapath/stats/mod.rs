@@ -8,6 +8,7 @@ mod pool_starts;
 mod ports;
 mod recent;
 mod record_layout;
+mod record_shape;
 mod shared_record;
 mod subscribers;
 
@@ -21,7 +22,8 @@ pub(crate) use {
     packets::{CounterNames, PoolSlots, answer_counts, clear_slots},
     phases::{PhaseStart, PhaseTables},
     recent::{BUCKET_SHAPE, RecentRecords},
-    record_layout::{RECORD_MAPS, RecordLayout, SubscriberV2, subscribers_v6_entries},
-    shared_record::{SharedRecord, Side, Window},
-    subscribers::{misses_v6, move_misses, records_v4, records_v6},
+    record_layout::{PlaceV6, RECORD_MAPS, RecordLayout, lru_entries},
+    record_shape::SubscriberV2,
+    shared_record::{OwnRecord, SharedRecord, Side, Window},
+    subscribers::{misses_v6, move_misses, records_in_array, records_in_lru_map},
 };

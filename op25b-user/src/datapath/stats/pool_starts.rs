@@ -116,7 +116,7 @@ mod tests {
             exemption: NO_RULE,
             destinations: NO_DESTINATIONS,
             subscribers: 0,
-            is_counted: 0,
+            record_place: 0,
             phases: NO_PHASES,
         }
     }

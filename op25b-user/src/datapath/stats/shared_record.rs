@@ -1,4 +1,4 @@
-//! The records of IPv4 subscribers mapped into memory, which processors and this process write at the same time.
+//! The records of the array mapped into memory, which processors and this process write at the same time.
 
 use std::{
     io,
@@ -9,17 +9,28 @@ use std::{
 
 use aya::maps::MapData;
 use memmap2::{MmapOptions, MmapRaw};
-use op25b_common::values::{Cold, Hot};
+use op25b_common::values::{Cold, Hot, Subscriber};
 
-use super::record_layout::BlockLayout;
+use super::{record_layout::RecordLayout, record_shape::BlockLayout};
 use crate::policy::RecordIndex;
 
-/// The records of IPv4 addresses in one filter's map.
+/// The records of one family's subscribers in one filter's array.
 #[derive(Clone, Copy)]
 pub(crate) struct Side<'a> {
     pub(crate) map: &'a MapData,
     pub(crate) record_index: &'a RecordIndex,
     pub(crate) blocks: BlockLayout,
+}
+
+impl<'a> Side<'a> {
+    /// The records of one of a layout's indexes.
+    pub(crate) fn new(map: &'a MapData, layout: &RecordLayout, record_index: &'a RecordIndex) -> Self {
+        Self {
+            map,
+            record_index,
+            blocks: layout.blocks(),
+        }
+    }
 }
 
 /// A [`op25b_common::values::Subscriber`] that processors and this process write at the same time.
@@ -63,6 +74,26 @@ const _: () = {
 };
 
 impl<'a> SharedRecord<'a> {
+    /// What it has now.
+    pub(crate) fn copy(self) -> Subscriber {
+        let (hot, cold) = (self.hot, self.cold);
+        Subscriber {
+            hot: Hot {
+                destinations: hot.destinations.load(Relaxed),
+                blocked_syns: hot.blocked_syns.load(Relaxed),
+                last_seen: hot.last_seen.load(Relaxed),
+            },
+            cold: Cold {
+                first_seen: cold.first_seen.load(Relaxed),
+                blocked_others: cold.blocked_others.load(Relaxed),
+                monitored_syns: cold.monitored_syns.load(Relaxed),
+                monitored_others: cold.monitored_others.load(Relaxed),
+            },
+            hidden: self.hidden.map_or(0, |hidden| hidden.load(Relaxed)),
+            unused: 0,
+        }
+    }
+
     /// Its counters, without that of packets that hide their ports.
     pub(crate) fn counters(self) -> [&'a AtomicU32; 4] {
         [
@@ -71,6 +102,47 @@ impl<'a> SharedRecord<'a> {
             &self.cold.monitored_syns,
             &self.cold.monitored_others,
         ]
+    }
+}
+
+/// A record of this process alone, to be used as one that is shared.
+#[derive(Default)]
+pub(crate) struct OwnRecord {
+    pub(super) hot: SharedHot,
+    pub(super) cold: SharedCold,
+    pub(super) hidden: AtomicU32,
+}
+
+impl OwnRecord {
+    pub(crate) fn shared(&self) -> SharedRecord<'_> {
+        SharedRecord {
+            hot: &self.hot,
+            cold: &self.cold,
+            hidden: Some(&self.hidden),
+        }
+    }
+}
+
+impl From<Subscriber> for OwnRecord {
+    fn from(
+        Subscriber {
+            hot, cold, hidden, ..
+        }: Subscriber,
+    ) -> Self {
+        Self {
+            hot: SharedHot {
+                destinations: hot.destinations.into(),
+                blocked_syns: hot.blocked_syns.into(),
+                last_seen: hot.last_seen.into(),
+            },
+            cold: SharedCold {
+                first_seen: cold.first_seen.into(),
+                blocked_others: cold.blocked_others.into(),
+                monitored_syns: cold.monitored_syns.into(),
+                monitored_others: cold.monitored_others.into(),
+            },
+            hidden: hidden.into(),
+        }
     }
 }
 
@@ -109,31 +181,35 @@ impl Window {
         })
     }
 
+    pub(crate) fn records(&self) -> impl Iterator<Item = SharedRecord<'_>> {
+        (0..self.count).filter_map(|number| self.record(number))
+    }
+
+    /// The record after so many from the first one on, if it is one of these.
     #[expect(
         clippy::cast_ptr_alignment,
         reason = "blocks begin at pages, and their parts where layouts have them"
     )]
-    pub(crate) fn records(&self) -> impl Iterator<Item = SharedRecord<'_>> {
+    pub(crate) fn record(&self, number: usize) -> Option<SharedRecord<'_>> {
         let BlockLayout {
             records,
             bytes,
             cold,
             hidden,
         } = self.blocks;
-        (self.first..self.first + self.count).map(move |record| {
-            let (block, place) = (record / records * bytes, record % records);
-            // SAFETY: within the blocks that are mapped, whose parts are at these offsets. An array map's values begin at a
-            // page and follow one another, so that all are aligned; any bytes are atomics, and this process has no other
-            // references to them.
-            unsafe {
-                let block = self.mapping.as_ptr().add(block);
-                SharedRecord {
-                    hot: &*block.cast::<SharedHot>().add(place),
-                    cold: &*block.add(cold).cast::<SharedCold>().add(place),
-                    hidden: hidden.map(|hidden| &*block.add(hidden).cast::<AtomicU32>().add(place)),
-                }
-            }
-        })
+        let record = self.first + (number < self.count).then_some(number)?;
+        let (block, place) = (record / records * bytes, record % records);
+        // SAFETY: within the blocks that are mapped, whose parts are at these offsets. An array map's values begin at a
+        // page and follow one another, so that all are aligned; any bytes are atomics, and this process has no other
+        // references to them.
+        unsafe {
+            let block = self.mapping.as_ptr().add(block);
+            Some(SharedRecord {
+                hot: &*block.cast::<SharedHot>().add(place),
+                cold: &*block.add(cold).cast::<SharedCold>().add(place),
+                hidden: hidden.map(|hidden| &*block.add(hidden).cast::<AtomicU32>().add(place)),
+            })
+        }
     }
 }
 

@@ -1,17 +1,14 @@
 //! The records of single subscribers, read from the program's maps.
 
-use std::{
-    io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-};
+use std::io;
 
 use aya::{
     Pod,
     maps::{HashMap, Map, MapData, PerCpuArray, PerCpuValues},
 };
-use ipnet::{IpNet, Ipv6Net};
+use ipnet::IpNet;
 use op25b_common::{
-    names::{MISSES_V6, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
+    names::{MISSES_V6, SUBSCRIBERS},
     values::{Cold, Hot, MISS_SLOTS, Subscriber, SubscriberBlock},
 };
 
@@ -21,6 +18,7 @@ use utoipa::ToSchema;
 use super::record_layout::RecordLayout;
 use crate::{
     datapath::sys::{map::MapError, mapping},
+    lpm::AddressFamily,
     policy::RecordIndex,
 };
 
@@ -37,8 +35,8 @@ pub struct Misses {
 #[derive(Debug)]
 pub struct SubscriberRecords {
     pub(crate) layout: RecordLayout,
-    pub(crate) v4: MapData,
-    pub(crate) v6: Map,
+    pub(crate) array: MapData,
+    pub(crate) lru: Map,
     pub(crate) misses: Map,
 }
 
@@ -49,30 +47,33 @@ impl SubscriberRecords {
         self.layout.ipv6_prefix
     }
 
-    /// Visits each address or IPv6 prefix that has a record: IPv4 in ascending order, IPv6 in none.
+    /// Visits each address or IPv6 prefix that has a record: those in the array in ascending order, IPv4 first, then those in the LRU map
+    /// in none.
     pub fn each(&self, mut visit: impl FnMut(IpNet, Subscriber)) -> Result<(), MapError> {
-        self.each_v4_since(0, &mut visit)?;
-        records_v6(&self.v6, |prefix, subscriber| {
+        self.each_in_array_since(0, &mut visit)?;
+        records_in_lru_map(self.layout.lru_name(), &self.lru, |prefix, subscriber| {
             visit(self.net_v6(prefix), subscriber);
         })
     }
 
-    /// Visits the IPv4 addresses that had a packet at a time, as [`Hot::last_seen`], or later, in ascending order.
-    pub(super) fn each_v4_since(
+    /// Visits the subscribers in the array that had a packet at a time, as [`Hot::last_seen`], or later, in ascending order.
+    pub(super) fn each_in_array_since(
         &self,
         since: u32,
         mut visit: impl FnMut(IpNet, Subscriber),
     ) -> Result<(), MapError> {
-        records_v4_since(&self.v4, &self.layout.ipv4, since, |address, subscriber| {
-            visit(IpNet::from(IpAddr::V4(address)), subscriber);
-        })
+        for (family, index) in self.layout.indexes() {
+            records_in_array(&self.array, index, since, |number, record| {
+                visit(self.layout.subscriber(family, number), record);
+            })?;
+        }
+        Ok(())
     }
 
     /// The IPv6 subscriber with these first 64 bits.
     pub(super) fn net_v6(&self, prefix: u64) -> IpNet {
-        let address = Ipv6Addr::from_bits(u128::from(prefix) << 64);
-        let net = Ipv6Net::new(address, self.ipv6_prefix());
-        net.unwrap_or_else(|_| Ipv6Net::from(address)).into()
+        self.layout
+            .subscriber(AddressFamily::V6, self.layout.number_v6(prefix))
     }
 
     /// How often IPv6 packets found no record.
@@ -81,28 +82,20 @@ impl SubscriberRecords {
     }
 }
 
-/// Visits the IPv4 addresses that have a record, in ascending order.
-pub(crate) fn records_v4(
-    map: &MapData,
-    record_index: &RecordIndex,
-    visit: impl FnMut(Ipv4Addr, Subscriber),
-) -> Result<(), MapError> {
-    records_v4_since(map, record_index, 0, visit)
-}
-
-/// Visits the IPv4 addresses that had a packet at a time, as [`op25b_common::values::Hot::last_seen`], or later, in ascending order.
-pub(crate) fn records_v4_since(
+/// Visits the subscribers in the array that had a packet at a time, as [`Hot::last_seen`], or later, by their numbers in ascending order.
+pub(crate) fn records_in_array(
     map: &MapData,
     record_index: &RecordIndex,
     since: u32,
-    mut visit: impl FnMut(Ipv4Addr, Subscriber),
+    mut visit: impl FnMut(u64, Subscriber),
 ) -> Result<(), MapError> {
     const RECORDS: usize = SubscriberBlock::RECORDS;
-    let failed = MapError::read::<io::Error>(SUBSCRIBERS_V4);
-    let info = map.info().map_err(MapError::read(SUBSCRIBERS_V4))?;
+    let failed = MapError::read::<io::Error>(SUBSCRIBERS);
+    let info = map.info().map_err(MapError::read(SUBSCRIBERS))?;
     let blocks = info.max_entries() as usize;
     for (first, last, record) in &record_index.ranges {
         let begin = *record as usize;
+        #[expect(clippy::cast_possible_truncation, reason = "as many as there are records")]
         let end = (begin + (last - first) as usize + 1).min(blocks * RECORDS);
         let mut number = begin / RECORDS;
         // Not all of it at once: mapped pages count as memory of this process.
@@ -114,12 +107,7 @@ pub(crate) fn records_v4_since(
                 for index in first_here..end.min((number + 1) * RECORDS) {
                     // SAFETY: in the block, which the window keeps mapped.
                     if let Some(record) = unsafe { record_in(block, index % RECORDS, since) } {
-                        #[expect(
-                            clippy::cast_possible_truncation,
-                            reason = "within the range, which has 32 bits"
-                        )]
-                        let address = first + (index - begin) as u32;
-                        visit(Ipv4Addr::from_bits(address), record);
+                        visit(first + (index - begin) as u64, record);
                     }
                 }
             }
@@ -129,27 +117,13 @@ pub(crate) fn records_v4_since(
     Ok(())
 }
 
-/// The record of an IPv4 address, if it has one.
-pub(super) fn record_v4(
-    map: &MapData,
-    record_index: &RecordIndex,
-    address: Ipv4Addr,
-) -> Result<Option<Subscriber>, MapError> {
+/// The record with an index of the array, if its subscriber has one.
+pub(super) fn record_in_array(map: &MapData, index: u32) -> Result<Option<Subscriber>, MapError> {
     const RECORDS: usize = SubscriberBlock::RECORDS;
-    let address = address.to_bits();
-    let after = record_index
-        .ranges
-        .partition_point(|(first, ..)| *first <= address);
-    let range = after
-        .checked_sub(1)
-        .and_then(|before| record_index.ranges.get(before));
-    let Some((first, _, record)) = range.filter(|(_, last, _)| address <= *last) else {
-        return Ok(None);
-    };
-    let index = (*record + (address - first)) as usize;
+    let index = index as usize;
     let number = index / RECORDS;
     let window = mapping::Window::<SubscriberBlock>::new(map, number, number + 1);
-    let window = window.map_err(MapError::read::<io::Error>(SUBSCRIBERS_V4))?;
+    let window = window.map_err(MapError::read::<io::Error>(SUBSCRIBERS))?;
     // SAFETY: the window keeps the block mapped.
     Ok(window
         .iter()
@@ -190,9 +164,13 @@ unsafe fn record_in(block: *const SubscriberBlock, place: usize, since: u32) -> 
     }
 }
 
-/// Visits the IPv6 prefixes that have a record, each as its first 64 bits, in no order.
-pub(crate) fn records_v6<R: Pod>(map: &Map, mut visit: impl FnMut(u64, R)) -> Result<(), MapError> {
-    let failed = MapError::read::<aya::maps::MapError>(SUBSCRIBERS_V6);
+/// Visits the IPv6 prefixes that have a record in an LRU map of this name, each as its first 64 bits, in no order.
+pub(crate) fn records_in_lru_map<R: Pod>(
+    name: &'static str,
+    map: &Map,
+    mut visit: impl FnMut(u64, R),
+) -> Result<(), MapError> {
+    let failed = MapError::read::<aya::maps::MapError>(name);
     let map = HashMap::<&MapData, u64, R>::try_from(map).map_err(&failed)?;
     for entry in &map {
         match entry {

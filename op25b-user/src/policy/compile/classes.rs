@@ -3,11 +3,11 @@
 use std::hash::BuildHasher as _;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
-use op25b_common::values::Class;
+use op25b_common::values::{Class, RecordPlace};
 
 use super::{
     merge::{Grant, Grants},
-    record_index::Pooled,
+    records::{Place, Pooled},
 };
 use crate::lpm::{Bits, Covering, Leaf};
 
@@ -90,14 +90,19 @@ impl Classes {
 }
 
 fn class(pooled: Pooled, grant: Grant) -> Class {
+    let (record_place, subscribers) = match pooled.place {
+        None => (RecordPlace::None, 0),
+        Some(Place::Array(offset)) => (RecordPlace::Array, offset),
+        Some(Place::Lru) => (RecordPlace::Lru, 0),
+    };
     Class {
         pool: pooled.pool,
         enforce_from: pooled.enforce_from,
         until: grant.until,
         exemption: grant.rule,
         destinations: grant.destinations,
-        subscribers: pooled.subscribers,
-        is_counted: u32::from(pooled.is_counted),
+        subscribers,
+        record_place: record_place as u32,
         phases: pooled.phases,
     }
 }

@@ -15,7 +15,7 @@ use super::{
     error::{CompileError, MOST_TABLE_BYTES},
     merge::DestinationSets,
     phases::PoolPhases,
-    record_index::{RecordIndex, Recorded, RecordedPrefixes},
+    records::{LruAddresses, RecordIndex, Recorded},
     sources::{Sources, nets, rules},
 };
 use crate::{
@@ -59,8 +59,10 @@ pub struct Compiled {
     pub phases: Vec<Phases>,
     /// The record of each address of the IPv4 pools that are remembered.
     pub record_index: RecordIndex,
-    /// The IPv6 addresses of pools that are remembered.
-    pub recorded_v6: RecordedPrefixes,
+    /// The record of each subscriber of the IPv6 pools that are remembered and fit into the array.
+    pub record_index_v6: RecordIndex,
+    /// The addresses of the others: their subscribers' records are in the LRU map.
+    pub lru_v6: LruAddresses,
     /// The length of the IPv6 prefixes that are subscribers'.
     pub ipv6_prefix: u8,
     /// The IPv4 destinations of all sets, in ascending order; the prefix length counts [`DestinationKey::SET_BITS`].
@@ -81,7 +83,8 @@ impl Compiled {
             classes: Vec::new(),
             phases: Vec::new(),
             record_index: RecordIndex::default(),
-            recorded_v6: RecordedPrefixes::default(),
+            record_index_v6: RecordIndex::default(),
+            lru_v6: LruAddresses::default(),
             destinations_v4: Vec::new(),
             destinations_v6: Vec::new(),
             ..*self
@@ -149,7 +152,8 @@ fn compile_at(policy: &Policy, expired_at: Option<Timestamp>) -> Result<Compiled
         classes: classes.all,
         phases: phases.all,
         record_index: recorded.v4,
-        recorded_v6: recorded.v6,
+        record_index_v6: recorded.v6,
+        lru_v6: recorded.lru,
         ipv6_prefix: policy.subscribers.ipv6_prefix,
         destinations_v4: destinations(sets.v4.into_iter(), Bits::v4_octets),
         destinations_v6: destinations(sets.v6.into_iter(), Bits::octets),

@@ -7,7 +7,7 @@ mod entry;
 mod error;
 mod merge;
 mod phases;
-mod record_index;
+mod records;
 mod rule_changes;
 mod sources;
 
@@ -16,6 +16,7 @@ pub use self::{
     dates::Dates,
     entry::TrieEntry,
     error::CompileError,
-    record_index::{MOST_ADDRESSES, RecordIndex, RecordedPrefixes},
+    records::{LruAddresses, MOST_IN_ARRAY, RecordIndex},
     rule_changes::{Rewritten, RuleChange, Rules},
 };
+pub(crate) use records::subscriber_bits;

@@ -16,7 +16,7 @@ use super::{
     error::CompileError,
     merge::{DestinationSets, merge},
     phases::PoolPhases,
-    record_index::{Pooled, Recorded},
+    records::{Pooled, Recorded},
     sources::Sources,
 };
 use crate::{

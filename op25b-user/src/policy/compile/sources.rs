@@ -9,7 +9,7 @@ use super::{
     error::CompileError,
     merge::{DestinationSets, merge},
     phases::PoolPhases,
-    record_index::{PoolPrefix, Pooled, Recorded},
+    records::{PoolPrefix, Pooled, Recorded},
 };
 use crate::{
     lpm::{AddressFamily, Bits, Leaf},
@@ -41,7 +41,11 @@ impl Sources {
                 .map(|exemption| in_tables(exemption, expired_at).iter().copied()),
             family,
         );
-        let pools = recorded.assign(family, &pools(policy, phases, family));
+        let pools = recorded.assign(
+            family,
+            policy.subscribers.ipv6_prefix,
+            &pools(policy, phases, family),
+        );
         let precedence = Precedence::of_all(&policy.exemptions);
         let grants = merge(
             &policy.exemptions,

@@ -163,12 +163,14 @@ impl Remember {
 impl Subscribers {
     /// The valid lengths: shorter prefixes are those of whole providers, and the program distinguishes at most 64 bits.
     pub const IPV6_PREFIXES: RangeInclusive<u8> = 32..=64;
+    /// The length where the policy has none: what RFC 6177 and RIPE-690 recommend for homes.
+    pub const USUAL_IPV6_PREFIX: u8 = 56;
 }
 
 impl Default for Subscribers {
     fn default() -> Self {
         Self {
-            ipv6_prefix: 64,
+            ipv6_prefix: Self::USUAL_IPV6_PREFIX,
             remember: Remember::All,
         }
     }

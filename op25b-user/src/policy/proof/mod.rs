@@ -5,6 +5,7 @@
 //! walked once, so the time is that of sorting the prefixes.
 
 mod destinations;
+mod records;
 mod relays;
 mod sources;
 mod sweep;
@@ -86,6 +87,7 @@ pub fn prove(policy: &Policy, compiled: &Compiled, at: Timestamp) -> Result<Proo
         sets,
     };
     prover.dates()?;
+    records::prove_apart(compiled)?;
     for family in [AddressFamily::V4, AddressFamily::V6] {
         proof.sources += prover.sources(family)?;
         proof.relays += relays::prove(policy, compiled, family)?;
@@ -171,17 +173,7 @@ impl Prover<'_> {
         if said != expected {
             return wrong(&said.shown(self.policy), &expected.shown(self.policy));
         }
-        let is_counted = match class.is_counted {
-            0 => false,
-            1 => true,
-            _ => {
-                return wrong(
-                    &"its subscribers are counted in no known way",
-                    &"they are counted or not",
-                );
-            }
-        };
-        if let Err((tables, policy)) = self.record(family, range, class, is_counted) {
+        if let Err((tables, policy)) = records::prove(self.policy, self.compiled, family, range, class) {
             return wrong(&tables, &policy);
         }
         self.phases(class, &wrong)?;
@@ -257,48 +249,6 @@ impl Prover<'_> {
                 difference(what, family, (first, last), shown(set), shown(policy))
             },
         )
-    }
-
-    /// Compares the records of a range of sources: the pool's subscribers are counted if they are to be remembered, each in the
-    /// record that the index has for it.
-    fn record(
-        &self,
-        family: AddressFamily,
-        (first, last): (u128, u128),
-        class: &Class,
-        is_counted: bool,
-    ) -> Result<(), (&'static str, &'static str)> {
-        let pool = self.policy.pools.get(class.pool as usize);
-        let is_remembered = pool.is_some_and(|pool| self.policy.subscribers.remember.includes(&pool.name));
-        if is_counted && !is_remembered {
-            return Err(("its subscribers are remembered", "they are not"));
-        }
-        if family == AddressFamily::V6 {
-            return if is_counted == is_remembered {
-                Ok(())
-            } else {
-                Err(("its subscribers are not remembered", "they are"))
-            };
-        }
-        let (first, last) = ((first >> 96) as u32, (last >> 96) as u32);
-        let ranges = &self.compiled.record_index.ranges;
-        let next = ranges.partition_point(|(_, end, _)| *end < first);
-        let found = ranges.get(next).filter(|(begin, ..)| *begin <= last);
-        // IPv4 pools that need more records than there can be have none.
-        match (found, is_counted) {
-            (None, false) => Ok(()),
-            (Some((begin, end, record)), true)
-                if *begin <= first
-                    && last <= *end
-                    && record.wrapping_add(first - begin) == first.wrapping_add(class.subscribers) =>
-            {
-                Ok(())
-            }
-            _ => Err((
-                "a subscriber is counted in another record",
-                "each has the record of the index",
-            )),
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 use jiff::{Timestamp, tz::TimeZone};
 use op25b_common::{
     lpm::{Entry, Target},
-    values::{NO_CLASS, NO_PHASES},
+    values::{NO_CLASS, NO_PHASES, RecordPlace},
 };
 
 use super::{Difference, Proof, prove};
@@ -15,11 +15,12 @@ const POLICY: &str = "\
 version: 1
 interfaces: [{ name: eth1, role: subscriber }]
 nat64: ['64:ff9b::/96']
-subscribers: { remember: [homes, phones] }
+subscribers: { remember: [homes, phones, wide] }
 pools:
 - { name: homes, prefixes: [198.51.100.0/22, '2001:db8:100::/40'] }
 - { name: flats, prefixes: [198.51.102.0/24], mode: monitor }
 - { name: phones, prefixes: [10.0.0.0/16, '2001:db8:180::/41'], enforce_from: '2090-01-01' }
+- { name: wide, prefixes: ['2001:dc0::/28', '2001:dc0:1::/60'] }
 - name: cafes
   prefixes: [10.1.0.0/16, '2001:db8:280::/41']
   phases:
@@ -96,7 +97,7 @@ fn every_changed_class_is_found() {
     let policy = policy();
     let compiled = compile(&policy).unwrap();
     for number in 0..compiled.classes.len() {
-        for field in 0..7 {
+        for field in 0..8 {
             let mut changed = compiled.clone();
             let class = &mut changed.classes[number];
             // What has ended is told apart from nothing by nobody.
@@ -106,9 +107,10 @@ fn every_changed_class_is_found() {
                 1 => class.enforce_from ^= 1,
                 2 => class.until = class.until.wrapping_sub(1),
                 3 if class.until > 1_782_864_000 => class.exemption = class.exemption.wrapping_add(1),
-                4 => class.is_counted ^= 1,
+                4 => class.record_place ^= 1,
+                5 if class.record_place == RecordPlace::Array as u32 => class.subscribers += 1,
                 6 => class.phases ^= 1,
-                5 if class.is_counted == 1 && class.subscribers != 0 => class.subscribers += 1,
+                7 => class.record_place ^= 2,
                 _ => continue,
             }
             let is_expected = !(field == 2 && has_ended);

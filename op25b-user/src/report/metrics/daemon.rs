@@ -29,7 +29,7 @@ pub struct DaemonMetrics {
     pub clock_offset: Option<SignedDuration>,
     /// A policy, and of how many subscribers of each of its pools packets were blocked in the last five minutes.
     pub blocked: Option<(Arc<Policy>, Vec<u64>)>,
-    /// How many IPv6 subscribers have a record; none if no history is recorded.
+    /// How many IPv6 subscribers of the pools with more of them than there are records for have one; none if no history is recorded.
     pub ipv6_records: Option<u64>,
 }
 
@@ -60,8 +60,8 @@ impl DaemonMetrics {
         }
         page.gauges(
             "ipv6_subscriber_records",
-            "IPv6 subscribers with a record; of those that op25b_ipv6_subscriber_misses_total has as begun, the others were evicted by \
-             newer ones, or erased",
+            "IPv6 subscribers with a record, of the pools with more subscribers than there are records for; of those that \
+             op25b_ipv6_subscriber_misses_total has as begun, the others were evicted by newer ones, or erased",
             self.ipv6_records.map(|records| (Labels::new(), signed(records))),
         );
         if let Some((policy, counts)) = &self.blocked {

@@ -126,7 +126,8 @@ impl Metrics {
         if let Some(misses) = filter.ipv6_misses {
             page.counters(
                 "ipv6_subscriber_misses",
-                "IPv6 packets without a record of their subscriber: one was created (begun), or there was no room for one (lost)",
+                "IPv6 packets without a record of their subscriber, of the pools with more subscribers than there are records for: one was \
+                 created (begun), or there was no room for one (lost)",
                 [
                     (label("result", "begun"), misses.begun),
                     (label("result", "lost"), misses.lost),

@@ -80,7 +80,7 @@ fn only(
 /// The subscriber with this number, who has sent nothing before.
 fn subscriber(of_v6: bool, number: u8) -> IpAddr {
     if of_v6 {
-        Ipv6Addr::new(0x2001, 0xdb8, 0x101, number.into(), 0, 0, 0, 7).into()
+        Ipv6Addr::new(0x2001, 0xdb8, 0x101, u16::from(number) << 8, 0, 0, 0, 7).into()
     } else {
         Ipv4Addr::new(198, 51, 102, number).into()
     }

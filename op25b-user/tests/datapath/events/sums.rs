@@ -107,9 +107,9 @@ fn what_finds_the_ring_buffer_full_is_lost_and_what_is_in_it_stays() {
     const AT_ONCE: usize = 40;
     let (mut filter, mut reader) = loaded(POLICY);
     let program = filter.program_info(Role::Subscriber).unwrap();
-    let mut sources = (0..1_u32 << 24).map(|number| {
-        let [_, block, high, low] = number.to_be_bytes().map(u16::from);
-        Ipv6Addr::new(0x2001, 0xdb8, 0x100 | block, high << 8 | low, 0, 0, 0, 7)
+    let mut sources = (0..=u16::MAX).map(|number| {
+        let [high, low] = number.to_be_bytes().map(u16::from);
+        Ipv6Addr::new(0x2001, 0xdb8, 0x100 | high, low << 8, 0, 0, 0, 7)
     });
     let run = |source| kernel::run(&program, &bare(&between(source, V6.server).syn(25)));
     let mut sent = Vec::new();

@@ -8,13 +8,13 @@ use aya::{
 };
 use op25b::datapath::Misses;
 use op25b_common::{
-    names::{MISSES_V6, SUBSCRIBERS_V4, SUBSCRIBERS_V6},
+    names::{MISSES_V6, SUBSCRIBERS, SUBSCRIBERS_LRU},
     values::{Cold, Hot, Subscriber},
 };
 use serde_json::{Value, json};
 
 use crate::support::{
-    generations::{FIRST, ONE, OTHER, Place, SIX, assert_nothing_is_reset, blocked, pools},
+    generations::{FIRST, ONE, OTHER, Place, SIX, WIDE, assert_nothing_is_reset, blocked, pools},
     kernel::create_map,
 };
 
@@ -90,14 +90,18 @@ fn map_v6<R: Pod>(entries: u32, records: impl IntoIterator<Item = (u64, R)>) -> 
 
 /// The first 64 bits of the IPv6 subscriber of this number.
 fn prefix(number: u32) -> u64 {
-    0x2001_0db8_0180_0000 | u64::from(number)
+    0x2001_0d80_0000_0000 | u64::from(number) << 8
 }
+
+/// The names of the maps in versions 2 and 3.
+const OLD_ARRAY: &str = "SUBSCRIBERS_V4";
+const OLD_LRU: &str = "SUBSCRIBERS_V6";
 
 #[test]
 fn the_records_of_version_2_are_taken_over_with_the_misses_and_counting_goes_on() {
     let place = Place::new();
     let mut process = place.process();
-    process.replace(&pools(FIRST));
+    process.replace(&pools(WIDE));
     drop(process);
     // As version 2 leaves it: 272 addresses in blocks of 256.
     let six = (SIX.to_bits() >> 64) as u64;
@@ -108,12 +112,12 @@ fn the_records_of_version_2_are_taken_over_with_the_misses_and_counting_goes_on(
         (value.hot[place], value.cold[place]) = (record(number).hot, record(number).cold);
         blocks.set(block, value, 0).unwrap();
     }
-    place.put(SUBSCRIBERS_V4, &v4);
+    for name in [SUBSCRIBERS, SUBSCRIBERS_LRU] {
+        place.remove(name);
+    }
+    place.put(OLD_ARRAY, &v4);
     let records = (0..SUBSCRIBERS_SIX).map(|number| (prefix(number), record(number)));
-    place.put(
-        SUBSCRIBERS_V6,
-        &map_v6(1 << 18, records.chain([(six, record(300))])),
-    );
+    place.put(OLD_LRU, &map_v6(1 << 18, records.chain([(six, record(300))])));
     let mut misses = Map::PerCpuArray(create_map(MapType::PerCpuArray, 4, 8, 2, 0));
     let mut slots = PerCpuArray::<&mut MapData, u64>::try_from(&mut misses).unwrap();
     for (slot, packets) in [(0, 11), (1, 7)] {
@@ -127,13 +131,13 @@ fn the_records_of_version_2_are_taken_over_with_the_misses_and_counting_goes_on(
     describe(&place, |records| {
         *records = json!({
             "version": 2,
-            "ipv6_prefix": 64,
+            "ipv6_prefix": 56,
             "ipv4": [["198.51.100.0", "198.51.100.255"], ["203.0.113.0", "203.0.113.15"]],
         });
     });
 
     let mut process = place.process();
-    let migrated = process.replace(&pools(FIRST));
+    let migrated = process.replace(&pools(WIDE));
     assert_nothing_is_reset(&migrated);
     assert_eq!(migrated.moved, 2 + u64::from(SUBSCRIBERS_SIX) + 1);
     let v4 = [(ONE, now(record(100), 0)), (OTHER, now(record(200), 0))];
@@ -151,10 +155,10 @@ fn the_records_of_version_2_are_taken_over_with_the_misses_and_counting_goes_on(
 
     process.send(ONE, 3);
     process.send(SIX, 1);
-    process.send("2001:db8:1ff::1".parse::<Ipv6Addr>().unwrap(), 1);
+    process.send("2001:dff::1".parse::<Ipv6Addr>().unwrap(), 1);
     drop(process);
     let mut process = place.process();
-    let migrated = process.replace(&pools(FIRST));
+    let migrated = process.replace(&pools(WIDE));
     assert_nothing_is_reset(&migrated);
     assert_eq!(migrated.moved, 0);
     assert_eq!(blocked(&process.v4()), [(ONE, 103), (OTHER, 200)]);
@@ -169,14 +173,14 @@ fn the_records_of_version_2_are_taken_over_with_the_misses_and_counting_goes_on(
 fn ipv6_records_move_where_their_number_changes() {
     let place = Place::new();
     let mut process = place.process();
-    process.replace(&pools(FIRST));
+    process.replace(&pools(WIDE));
     process.send(ONE, 3);
     drop(process);
     let records = (0..300).map(|number| (prefix(number), now(record(number), number)));
     let old = map_v6(1000, records.clone());
-    place.put(SUBSCRIBERS_V6, &old);
+    place.put(SUBSCRIBERS_LRU, &old);
     let mut process = place.process();
-    let migrated = process.replace(&pools(FIRST));
+    let migrated = process.replace(&pools(WIDE));
     assert_nothing_is_reset(&migrated);
     assert_eq!(migrated.moved, 300);
     let mut v6 = process.v6();
@@ -186,6 +190,47 @@ fn ipv6_records_move_where_their_number_changes() {
     // A process that repeats this after a crash does not count them twice.
     let old = HashMap::<&MapData, u64, Subscriber>::try_from(&old).unwrap();
     assert_eq!(old.keys().count(), 0);
+}
+
+#[test]
+fn the_ipv6_records_of_version_3_move_into_the_array_where_they_have_a_place_there() {
+    let place = Place::new();
+    let mut process = place.process();
+    process.replace(&pools(FIRST));
+    process.send(ONE, 3);
+    process.send(SIX, 1);
+    let six = process.v6();
+    drop(process);
+    // As version 3 leaves it: IPv4's array alone, and all of IPv6 in the LRU map.
+    let subscriber = |number: u32| 0x2001_0db8_0180_0000 | u64::from(number) << 8;
+    let records = (0..300).map(|number| (subscriber(number), now(record(number), number)));
+    let old = map_v6(1 << 10, six.iter().copied().chain(records.clone()));
+    let array = Map::Array(create_map(MapType::Array, 4, 36_864, 1, MAPPED));
+    for (name, old_name, map) in [(SUBSCRIBERS, OLD_ARRAY, &array), (SUBSCRIBERS_LRU, OLD_LRU, &old)] {
+        place.remove(name);
+        place.put(old_name, map);
+    }
+    describe(&place, |records| {
+        *records = json!({
+            "version": 3,
+            "ipv6_prefix": 56,
+            "ipv4": [["198.51.100.0", "198.51.100.255", 0], ["203.0.113.0", "203.0.113.15", 256]],
+            "ipv6": [["2001:db8:100::", "2001:db8:1ff::"]],
+        });
+    });
+
+    let mut process = place.process();
+    let migrated = process.replace(&pools(FIRST));
+    assert_nothing_is_reset(&migrated);
+    assert_eq!(migrated.moved, 301);
+    let expected: Vec<_> = six.iter().copied().chain(records).collect();
+    assert_eq!(process.v6(), expected, "in ascending order");
+    // A process that repeats this after a crash does not count them twice.
+    let old = HashMap::<&MapData, u64, Subscriber>::try_from(&old).unwrap();
+    assert_eq!(old.keys().count(), 0);
+    process.send(SIX, 2);
+    assert_eq!(process.v6()[0].1.hot.blocked_syns, 3);
+    assert_eq!(process.v6()[0].1.cold.first_seen, six[0].1.cold.first_seen);
 }
 
 #[test]

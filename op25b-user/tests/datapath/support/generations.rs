@@ -50,10 +50,17 @@ impl Place {
         path
     }
 
-    /// Pins a map in place of another one.
+    /// Unpins a map.
+    pub fn remove(&self, name: &str) {
+        std::fs::remove_file(self.generation().join(name)).unwrap();
+    }
+
+    /// Pins a map, in place of another one of that name.
     pub fn put(&self, name: &str, map: &Map) {
         let path = self.generation().join(name);
-        std::fs::remove_file(&path).unwrap();
+        if path.exists() {
+            self.remove(name);
+        }
         let (Map::Array(map) | Map::LruHashMap(map) | Map::PerCpuArray(map)) = map else {
             panic!("{map:?} is none of records and counters")
         };
@@ -145,6 +152,9 @@ pub const FIRST: &str = "198.51.100.0/24, 203.0.113.0/28, 2001:db8:100::/40";
 pub const ONE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
 pub const OTHER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 5);
 pub const SIX: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x101, 0, 0, 0, 0, 7);
+
+/// The same with more IPv6 subscribers than the array has records.
+pub const WIDE: &str = "198.51.100.0/24, 203.0.113.0/28, 2001:d00::/24";
 
 /// The blocked SYNs of each address.
 pub fn blocked(records: &[(Ipv4Addr, Subscriber)]) -> Vec<(Ipv4Addr, u32)> {

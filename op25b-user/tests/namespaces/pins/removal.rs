@@ -83,7 +83,7 @@ fn single_pins_that_are_removed_are_made_anew() {
         generation.join("op25b_subscribe"),
         generation.join("DESCRIPTION"),
         generation.join("COUNTERS"),
-        generation.join("SUBSCRIBERS_V4"),
+        generation.join("SUBSCRIBERS"),
     ]) {
         fs::remove_file(&removed).unwrap();
         eventually("the pin is back", || paths(&pins) == before);

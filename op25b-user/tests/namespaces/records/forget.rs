@@ -12,7 +12,7 @@ use super::{
 use crate::support::scene::{SMALL, Scene, eventually};
 
 /// A subscriber who is not forgotten.
-const OTHER: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x100, 1, 0, 0, 0, 0x77);
+const OTHER: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x100, 0x100, 0, 0, 0, 0x77);
 
 /// The subscribers with a record, each with its packets, but for the address that customers share.
 fn listed(scene: &Scene) -> Vec<(String, u64)> {
@@ -76,7 +76,7 @@ fn no_byte_of_a_forgotten_subscriber_is_left_and_a_later_packet_begins_a_record(
         "{answer:?}"
     );
     assert_eq!(forget(&["2001:db8:100::77"]).code, Some(0));
-    assert_eq!(listed(&scene), [("2001:db8:100:1::/64".to_owned(), 1)]);
+    assert_eq!(listed(&scene), [("2001:db8:100:100::/56".to_owned(), 1)]);
     let wrong = forget(&["198.51.100.300"]);
     assert_eq!(wrong.code, Some(1), "{wrong:?}");
 
@@ -117,7 +117,7 @@ fn no_byte_of_a_forgotten_subscriber_is_left_and_a_later_packet_begins_a_record(
         for text in [
             four.as_bytes(),
             b"2001:db8:100::77",
-            b"2001:db8:100::/64",
+            b"2001:db8:100::/56",
             &FOUR.octets(),
             &SIX.octets()[..8],
         ] {

@@ -53,7 +53,7 @@ fn the_history_has_every_packet_once_whether_the_daemon_is_stopped_or_killed() {
     has_begun(&scene);
     send(&scene, &filter, 3, 2, 5);
     filter.leave_by(Signal::SIGTERM).unwrap();
-    let [four, six] = [format!("{FOUR}/32"), "2001:db8:100::/64".to_owned()];
+    let [four, six] = [format!("{FOUR}/32"), "2001:db8:100::/56".to_owned()];
     let written = buckets(&scene);
     assert_eq!(
         [syns(&written, &four), syns(&written, &six)],
