@@ -7,7 +7,7 @@ use ulid::Ulid;
 
 use super::{
     apply::Way, log::log_change, outcome::Changed, overlap, refusal::Refusal, requester::Requester,
-    spelling::MOST_COMPARED,
+    spelling::MOST_EFFORT,
 };
 use crate::{
     enforcer::{host::Host, state::Enforcer},
@@ -42,8 +42,8 @@ impl Enforcer {
         let now = Timestamp::now();
         let Valid { terms, mut warnings } = self.validate(now, |validator| validator.validate(new))?;
         warnings.extend(overlap::check(&mut self.active_set, &terms, now)?);
-        let (spellings, mut comparisons) = (self.active_set.spellings(), MOST_COMPARED);
-        warnings.extend(spellings.warning(&terms.customer, &mut comparisons));
+        let (spellings, mut effort) = (self.active_set.spellings(), MOST_EFFORT);
+        warnings.extend(spellings.warning(&terms.customer, &mut effort));
         let change = Change {
             action: ChangeKind::Add,
             before: None,

@@ -14,7 +14,7 @@ use super::{
     overlap::{exists_already, is_same, taken},
     refusal::{Refusal, RowRefusal},
     requester::Requester,
-    spelling::MOST_COMPARED,
+    spelling::MOST_EFFORT,
 };
 use crate::{
     enforcer::{host::Host, state::Enforcer},
@@ -146,7 +146,7 @@ impl Enforcer {
     async fn plan(&mut self, rows: Vec<ImportRow>, by: Actor, host: &mut impl Host) -> Result<Plan, Refusal> {
         let policy = Arc::clone(self.active_set.policy());
         let mut planner = Planner {
-            comparisons: MOST_COMPARED,
+            effort: MOST_EFFORT,
             trial: self.active_set.trial()?,
             policy,
             ids: Generator::new(),
@@ -174,8 +174,8 @@ impl Enforcer {
 /// Validates rows, each as if those before it were already added.
 struct Planner {
     trial: ActiveSet,
-    /// How many more names are compared letter by letter.
-    comparisons: usize,
+    /// How much more is looked at to find other spellings of customers.
+    effort: usize,
     policy: Arc<Policy>,
     ids: Generator,
     by: Actor,
@@ -243,7 +243,7 @@ impl Planner {
         // What exists was accepted before, whatever the policy has become since.
         let is_there = self.exists(&terms)?;
         let spellings = self.trial.spellings();
-        let spelling = spellings.warning(&terms.customer, &mut self.comparisons);
+        let spelling = spellings.warning(&terms.customer, &mut self.effort);
         self.warn(row.line, spelling);
         if let Some(there) = is_there {
             self.plan.unchanged += 1;
