@@ -1,5 +1,7 @@
 //! Walks through a whole table: every address with the class that a look-up finds, as ranges.
 
+use std::ops::RangeInclusive;
+
 use op25b_common::{
     TableRoot,
     lpm::{Entry, Memory as _, PAGE, ROOT_BITS, ROOT_ENTRIES, Target},
@@ -18,13 +20,15 @@ struct Part {
 }
 
 impl Part {
-    /// The part for one value of the next `bits` bits; `None` if none of its addresses are meant, or an address has not so many
+    /// The part for these values of the next `bits` bits; `None` if none of its addresses are meant, or an address has not so many
     /// bits.
-    fn inside(self, value: u128, bits: u32) -> Option<Self> {
+    fn inside(self, values: RangeInclusive<u128>, bits: u32) -> Option<Self> {
         let depth = self.depth + bits;
         let below = u128::MAX.checked_shr(depth).unwrap_or(0);
-        let base = self.base | value.checked_shl(128_u32.checked_sub(depth)?).unwrap_or(0);
-        Self { base, depth, ..self }.clipped(base, base | below)
+        let shift = 128_u32.checked_sub(depth)?;
+        let [base, end] =
+            [*values.start(), *values.end()].map(|value| self.base | value.checked_shl(shift).unwrap_or(0));
+        Self { base, depth, ..self }.clipped(base, end | below)
     }
 
     /// What of the part is between two addresses.
@@ -53,9 +57,32 @@ impl TableSet {
         };
         let start = root.index() as usize * ROOT_ENTRIES;
         let entries = self.roots.get(start..start + ROOT_ENTRIES).unwrap_or_default();
-        for (value, entry) in (0..).zip(entries) {
-            if let Some(part) = whole.inside(value, ROOT_BITS) {
-                self.walk_part(Some(*entry), part, steps, visit)?;
+        let entry = |value: u32| entries.get(value as usize).copied();
+        self.walk_slots(ROOT_BITS, &entry, whole, steps, visit)
+    }
+
+    /// Walks through all values of the next `bits` bits, of which `entry` returns the entries. Where neighbours have the same class, they
+    /// are one range: a node has 256 of them and seldom more than a few classes.
+    fn walk_slots<E>(
+        &self,
+        bits: u32,
+        entry: &impl Fn(u32) -> Option<Entry>,
+        part: Part,
+        steps: u32,
+        visit: &mut impl FnMut(u128, u128, Option<u32>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let count = 1 << bits;
+        let mut next = 0;
+        while next < count {
+            let (first, found) = (next, entry(next));
+            next += 1;
+            if matches!(found.map(Entry::target), Some(Target::Class(_))) {
+                while next < count && entry(next) == found {
+                    next += 1;
+                }
+            }
+            if let Some(inside) = part.inside(first.into()..=(next - 1).into(), bits) {
+                self.walk_part(found, inside, steps, visit)?;
             }
         }
         Ok(())
@@ -78,28 +105,17 @@ impl TableSet {
         match target {
             Target::Class(_) => Ok(()),
             Target::FullNode(page) => {
-                for byte in 0..PAGE {
-                    if let Some(inside) = part.inside(byte.into(), STEP) {
-                        self.walk_part(self.entry(page, byte), inside, steps, visit)?;
-                    }
-                }
-                Ok(())
+                self.walk_slots(STEP, &|byte| self.entry(page, byte), part, steps, visit)
             }
             Target::BitmapNode(number) => {
                 let Some(node) = self.bitmap_node(number) else {
                     return visit(part.first, part.last, None);
                 };
-                for byte in 0..PAGE {
-                    let Some(inside) = part.inside(byte.into(), STEP) else {
-                        continue;
-                    };
-                    let entry = match node.list_index(byte) {
-                        Some(index) => self.entry(index / PAGE, index % PAGE),
-                        None => Some(node.default),
-                    };
-                    self.walk_part(entry, inside, steps, visit)?;
-                }
-                Ok(())
+                let entry = |byte| match node.list_index(byte) {
+                    Some(index) => self.entry(index / PAGE, index % PAGE),
+                    None => Some(node.default),
+                };
+                self.walk_slots(STEP, &entry, part, steps, visit)
             }
             Target::Path(number) => {
                 let path = self
@@ -114,7 +130,8 @@ impl TableSet {
                     last: u128::MAX,
                     ..part
                 };
-                let Some(led_on) = whole.inside(value.into(), path.bits) else {
+                let value = u128::from(value);
+                let Some(led_on) = whole.inside(value..=value, path.bits) else {
                     return visit(part.first, part.last, None);
                 };
                 // The default entry starts where the path does: no bits are skipped for it.
