@@ -31,8 +31,8 @@ pub(crate) use framing::gone;
 pub use framing::{ReceivedFrames, not_ip_of, packets_of, received_frames};
 pub use migrate::MigratedRecords;
 pub use object::{
-    ChangeError, Description, Directories, Filter, InterfaceSummary, LoadError, LoadOptions, LoadedBy,
-    LogLevel, PhaseSummary, PoolSummary, Reused, expected_memory,
+    ChangeError, Description, Directories, ExemptionEnds, Filter, InterfaceSummary, LoadError, LoadOptions,
+    LoadedBy, LogLevel, PhaseSummary, PoolSummary, Reused, expected_memory,
 };
 pub use pins::{
     Ending, Holder, HolderError, PinnedElsewhere, PinnedPolicy, Pins, PinsError, Removed, holder,

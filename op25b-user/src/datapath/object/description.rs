@@ -2,6 +2,8 @@
 //!
 //! It names the policy that a program found in the kernel enforces, without a file that could be stale.
 
+mod exemption_ends;
+
 use std::{
     fmt,
     net::IpAddr,
@@ -19,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use utoipa::ToSchema;
 
+pub use self::exemption_ends::ExemptionEnds;
 use super::layout::Layout;
 use crate::{
     datapath::{
@@ -74,8 +77,9 @@ pub struct Description {
     pub relays: usize,
     /// How many exemptions there are.
     pub exemptions: usize,
-    /// The expiry times of those exemptions that have one.
-    pub exemption_ends: Vec<Timestamp>,
+    /// When those exemptions end.
+    #[serde(flatten)]
+    pub exemption_ends: ExemptionEnds,
 }
 
 /// What had a policy loaded, when and for whom. A generation that is loaded again for the store keeps it.
@@ -185,7 +189,7 @@ impl Description {
             pool_prefixes: Vec::new(),
             relays: 0,
             exemptions: 0,
-            exemption_ends: Vec::new(),
+            exemption_ends: ExemptionEnds::default(),
         }
     }
 
@@ -351,7 +355,7 @@ mod tests {
                 pool_prefixes: vec![vec!["198.51.100.0/24".parse().unwrap()]],
                 relays: 1,
                 exemptions: 1,
-                exemption_ends: vec![Timestamp::UNIX_EPOCH],
+                exemption_ends: [Timestamp::UNIX_EPOCH].into_iter().collect(),
                 ..Description::new("/etc/op25b/policy.yaml")
             };
             let described = Described::new(description, RecordLayout::empty());

@@ -14,7 +14,9 @@ mod tables;
 mod tunnels;
 
 pub use change::ChangeError;
-pub use description::{Description, Directories, InterfaceSummary, LoadedBy, PhaseSummary, PoolSummary};
+pub use description::{
+    Description, Directories, ExemptionEnds, InterfaceSummary, LoadedBy, PhaseSummary, PoolSummary,
+};
 pub use error::LoadError;
 pub use filter::Filter;
 pub use load::{LoadOptions, LogLevel, Reused, expected_memory};

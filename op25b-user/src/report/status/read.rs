@@ -182,11 +182,7 @@ fn filter_status(state: State, found: FoundFilter, now: Timestamp) -> FilterStat
     let pools = pool_statuses(&found.description, found.pool_starts.as_ref(), now);
     let description = found.description;
     let loaded_at = description.policy_loaded_at();
-    let expired = description
-        .exemption_ends
-        .iter()
-        .filter(|end| **end <= now)
-        .count();
+    let expired = description.exemption_ends.ended(now);
     let has_uplink = found
         .interfaces
         .iter()
