@@ -137,6 +137,7 @@ impl Daemon {
             blocked: self.history.blocked(),
             ipv6_records: self.history.ipv6_records(),
             events,
+            alerts: (enforcer.policy().alerts.is_some()).then(|| self.history.alerts().counts()),
         })
     }
 }

@@ -73,6 +73,19 @@ pub struct AlertPage {
     pub missed: u64,
 }
 
+/// What came of the readings of subscribers since the start of the daemon, and who sends alerts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertCounts {
+    /// Readings of one beyond a threshold, for which there was an alert.
+    pub made: u64,
+    /// Readings of one beyond a threshold, within an hour after the alert about it.
+    pub repeated: u64,
+    /// Readings of one that was not examined, as too many others were.
+    pub unexamined: u64,
+    /// How many of the alerts that are kept wait for a sender, by its name.
+    pub waiting: Vec<(String, u64)>,
+}
+
 /// The criteria of alerts; one without a value matches all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct AlertQuery {

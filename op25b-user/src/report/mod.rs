@@ -23,7 +23,7 @@ mod status;
 mod subscribers;
 
 pub(crate) use alert::AlertQuery;
-pub use alert::{Alert, AlertLimits, AlertPage, Beyond};
+pub use alert::{Alert, AlertCounts, AlertLimits, AlertPage, Beyond};
 pub(crate) use daemon::WENT_BACK;
 pub use daemon::{DaemonReport, ExemptionReport, HistoryReport, LastReload};
 pub(crate) use diagnosis::{

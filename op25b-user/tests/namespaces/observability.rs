@@ -17,7 +17,10 @@ use op25b_testlab::{
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use crate::support::scene::{Scene, eventually};
+use crate::{
+    events::follower::Follower,
+    support::scene::{Scene, eventually},
+};
 
 const POLICY: &str = "\
 version: 1
@@ -31,6 +34,7 @@ pools:
 exemptions: [{ customer: Example KK, prefixes: [198.51.100.200], expires: 2099-03-31 }]
 metrics: { listen: [127.0.0.1:9625] }
 events: {}
+alerts: { syns_per_minute: 1 }
 ";
 
 /// What Grafana puts in the place of a dashboard's variables.
@@ -161,6 +165,12 @@ fn every_panel_of_the_dashboard_has_data_of_a_router_under_traffic() {
     filter.leave_by(nix::sys::signal::Signal::SIGTERM).unwrap();
     let _filter = scene.filter(&policy);
     let prometheus = Prometheus::start(&scene);
+    // A sender of alerts, to a port at which nobody listens.
+    let secret = scene.path("secret");
+    fs::write(&secret, "whsec_b3AyNWIgYWxlcnRzIGFyZSBzaWduZWQgd2l0aCBpdA==\n").unwrap();
+    let secret = secret.display().to_string();
+    let words = ["alerts", "--to", "https://127.0.0.1:9/", "--secret", &secret];
+    let _sender = Follower::command(&scene, &words);
 
     let queries = queries(&paths::workspace().join("deploy/grafana/op25b.json"));
     assert!(queries.len() >= 20, "{queries:#?}");

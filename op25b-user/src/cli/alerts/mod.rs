@@ -68,6 +68,9 @@ pub struct Args {
     /// Write into this file which alerts are sent, and begin after them.
     #[arg(long, value_name = "FILE", requires = "to", help_heading = SENDING)]
     state: Option<PathBuf>,
+    /// The name of this sender in the metrics of the daemon [default: the host and the port of the URL].
+    #[arg(long, value_name = "NAME", requires = "to", help_heading = SENDING)]
+    name: Option<String>,
     /// The HTTP proxy that connections are made through: `http://HOST[:PORT]`.
     #[arg(
         long,
@@ -95,6 +98,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let filter = AlertFilter {
         pool: args.pool.clone(),
         within: args.within,
+        sender: (args.to.as_ref()).map(|to| args.name.clone().unwrap_or_else(|| to.host.to_string())),
         reason: args.reason.clone(),
     };
     if let (Some(to), Some(secret)) = (&args.to, &args.secret) {

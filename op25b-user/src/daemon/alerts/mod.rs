@@ -1,5 +1,7 @@
 //! Alerts about offenders: the thread that reads the records of subscribers finds them, and the newest are kept for clients.
 
+mod feed;
+mod senders;
 mod windows;
 
 use std::sync::Arc;
@@ -9,8 +11,9 @@ use jiff::Timestamp;
 use op25b_common::values::Subscriber;
 use ulid::Ulid;
 
-use self::windows::{Excess, Windows};
-use super::newest::{Hub, Numbered};
+pub(super) use self::feed::Feed;
+use self::windows::{Excess, Noted, Windows};
+use super::newest::Numbered;
 use crate::{
     datapath::destinations,
     policy::{Alerts, Policy},
@@ -20,14 +23,14 @@ use crate::{
 
 /// What examines the records that were read.
 pub(super) struct Examiner {
-    hub: Hub<Alert>,
+    feed: Feed,
     windows: Windows,
 }
 
 /// A reading of records that is under way.
 pub(super) struct Examination<'e> {
     windows: &'e mut Windows,
-    hub: &'e Hub<Alert>,
+    feed: &'e Feed,
     limits: Alerts,
     policy: &'e Policy,
     pools: &'e Index,
@@ -49,9 +52,9 @@ impl Numbered for Alert {
 }
 
 impl Examiner {
-    pub(super) fn new(hub: Hub<Alert>) -> Self {
+    pub(super) fn new(feed: Feed) -> Self {
         Self {
-            hub,
+            feed,
             windows: Windows::default(),
         }
     }
@@ -71,7 +74,7 @@ impl Examiner {
         self.windows.drop_silent(now);
         Some(Examination {
             windows: &mut self.windows,
-            hub: &self.hub,
+            feed: &self.feed,
             limits,
             policy,
             pools,
@@ -94,10 +97,17 @@ impl Examiner {
 impl Examination<'_> {
     /// Examines the record of a subscriber that had a packet since the reading before.
     pub(super) fn note(&mut self, subscriber: IpNet, record: &Subscriber) {
-        let excess = self
-            .windows
-            .note(subscriber, record, (self.since, self.now), self.limits);
-        let Some(excess) = excess else { return };
+        let times = (self.since, self.now);
+        match self.windows.note(subscriber, record, times, self.limits) {
+            Noted::Within => {}
+            Noted::Repeated => self.feed.note_repeated(),
+            Noted::NoRoom => self.feed.note_unexamined(),
+            Noted::Beyond(excess) => self.alert(subscriber, record, excess),
+        }
+    }
+
+    /// Adds an alert about a subscriber.
+    fn alert(&self, subscriber: IpNet, record: &Subscriber, excess: Excess) {
         let Excess {
             beyond,
             blocked,
@@ -111,8 +121,8 @@ impl Examination<'_> {
         let pool = pool.and_then(|pool| self.policy.pools.get(pool));
         let [first_seen, last_seen] =
             [record.cold.first_seen, record.hot.last_seen].map(|noted| (self.time_of_day)(noted));
-        self.hub.add([Alert {
-            sequence: self.hub.last() + 1,
+        self.feed.add(|sequence| Alert {
+            sequence,
             id: Ulid::generate().to_string(),
             time: Timestamp::now(),
             subscriber,
@@ -127,6 +137,6 @@ impl Examination<'_> {
             destinations: destinations(record.hot.destinations),
             first_seen,
             last_seen,
-        }]);
+        });
     }
 }

@@ -34,6 +34,19 @@ struct Reading {
     monitored: u32,
 }
 
+/// What comes of a reading.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Noted {
+    /// The subscriber is beyond no threshold.
+    Within,
+    /// It is, and there is to be an alert.
+    Beyond(Excess),
+    /// It is, and there was an alert within the last hour.
+    Repeated,
+    /// It was not examined: there are too many in memory.
+    NoRoom,
+}
+
 /// That a subscriber is beyond thresholds.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Excess {
@@ -44,14 +57,14 @@ pub(super) struct Excess {
 }
 
 impl Windows {
-    /// Notes what was read of a record that had a packet since the reading before, and returns whether there is to be an alert.
+    /// Notes what was read of a record that had a packet since the reading before.
     pub(super) fn note(
         &mut self,
         subscriber: IpNet,
         record: &Subscriber,
         (since, now): (u32, u32),
         limits: Alerts,
-    ) -> Option<Excess> {
+    ) -> Noted {
         let reading = Reading::of(record, now);
         let has_room = self.0.len() < MOST;
         let window = match self.0.entry(subscriber) {
@@ -68,7 +81,7 @@ impl Windows {
                     alerted: None,
                 })
             }
-            Entry::Vacant(_) => return None,
+            Entry::Vacant(_) => return Noted::NoRoom,
         };
         let (blocked, monitored) = window.add(reading, since);
         let is_beyond =
@@ -80,14 +93,17 @@ impl Windows {
         if is_beyond(limits.destinations, destinations(record.hot.destinations).into()) {
             beyond.push(Beyond::Destinations);
         }
-        let is_due = window.alerted.is_none_or(|at| now.saturating_sub(at) >= HOUR);
-        (is_due && !beyond.is_empty()).then(|| {
-            window.alerted = Some(now);
-            Excess {
-                beyond,
-                blocked,
-                monitored,
-            }
+        if beyond.is_empty() {
+            return Noted::Within;
+        }
+        if window.alerted.is_some_and(|at| now.saturating_sub(at) < HOUR) {
+            return Noted::Repeated;
+        }
+        window.alerted = Some(now);
+        Noted::Beyond(Excess {
+            beyond,
+            blocked,
+            monitored,
         })
     }
 
@@ -192,15 +208,25 @@ mod tests {
         /// an alert.
         fn pass(&mut self, now: u32, blocked: u32) -> Option<u32> {
             self.record.hot.blocked_syns += blocked;
-            self.read(now).map(|excess| excess.blocked)
+            match self.read(now) {
+                Noted::Beyond(excess) => Some(excess.blocked),
+                _ => None,
+            }
         }
 
-        fn read(&mut self, now: u32) -> Option<Excess> {
+        fn read(&mut self, now: u32) -> Noted {
             let net = "198.51.100.20/32".parse().unwrap();
             let times = (self.since, now);
             self.since = now;
             self.windows.drop_silent(now);
             self.windows.note(net, &self.record, times, LIMITS)
+        }
+    }
+
+    fn excess(noted: Noted) -> Excess {
+        match noted {
+            Noted::Beyond(excess) => excess,
+            other => panic!("{other:?}"),
         }
     }
 
@@ -210,7 +236,8 @@ mod tests {
         assert_eq!(read.pass(1005, 100), None);
         assert_eq!(read.pass(1010, 1), Some(101));
         for time in (1015..1010 + HOUR).step_by(5) {
-            assert_eq!(read.pass(time, 50), None, "{time}");
+            read.record.hot.blocked_syns += 50;
+            assert_eq!(read.read(time), Noted::Repeated, "{time}");
         }
         assert_eq!(read.pass(1010 + HOUR, 50), Some(600));
     }
@@ -239,7 +266,7 @@ mod tests {
         // A record that began since the last reading of all is new.
         let mut read = Read::new(1000);
         read.record.cold.monitored_syns = 101;
-        let excess = read.read(1005).unwrap();
+        let excess = excess(read.read(1005));
         assert_eq!((excess.blocked, excess.monitored), (0, 101));
     }
 
@@ -267,18 +294,17 @@ mod tests {
         record.hot.destinations = 0b11_1111_1111;
         // So many bits are about one more.
         assert_eq!(destinations(record.hot.destinations), 11);
-        let excess = windows.note(net, &record, (1000, 1005), limits).unwrap();
-        assert_eq!(excess.beyond, [Beyond::Destinations]);
+        let found = excess(windows.note(net, &record, (1000, 1005), limits));
+        assert_eq!(found.beyond, [Beyond::Destinations]);
         let fewer = Alerts {
             destinations: Some(11),
             ..limits
         };
-        assert_eq!(Windows::default().note(net, &record, (1000, 1005), fewer), None);
+        let noted = Windows::default().note(net, &record, (1000, 1005), fewer);
+        assert_eq!(noted, Noted::Within);
         record.hot.blocked_syns = 101;
-        let excess = Windows::default()
-            .note(net, &record, (1000, 1005), limits)
-            .unwrap();
-        assert_eq!(excess.beyond, [Beyond::SynsPerMinute, Beyond::Destinations]);
+        let found = excess(Windows::default().note(net, &record, (1000, 1005), limits));
+        assert_eq!(found.beyond, [Beyond::SynsPerMinute, Beyond::Destinations]);
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub(crate) struct AlertFilter {
     pub(crate) pool: Option<String>,
     /// Those about subscribers in this prefix.
     pub(crate) within: Option<IpNet>,
+    /// The name of who sends them to somebody.
+    pub(crate) sender: Option<String>,
     /// Why they are read.
     pub(crate) reason: Option<String>,
 }
@@ -80,10 +82,16 @@ impl Client {
 
     /// Alerts about offenders.
     pub(crate) async fn alerts(&self, filter: &AlertFilter, asked: Asked) -> Result<AlertPage, ClientError> {
-        let AlertFilter { pool, within, reason } = filter;
+        let AlertFilter {
+            pool,
+            within,
+            sender,
+            reason,
+        } = filter;
         let criteria = [
             ("pool", pool.clone()),
             ("in", within.map(|within| within.to_string())),
+            ("sender", sender.clone()),
             ("reason", reason.clone()),
         ];
         self.newest("/v1/alerts", criteria, asked).await

@@ -18,12 +18,13 @@ use super::{
 use crate::{
     api::{Problem, ProblemKind},
     daemon::{
+        alerts::Feed,
         events::scrapes::Scrape,
         newest::Hub,
         request::{Question, Request},
     },
     policy::{Policy, ReachedDates},
-    report::{Alert, ComparedFile, DaemonReport, Event, KnownInterface, exemptions::FileExemptions},
+    report::{ComparedFile, DaemonReport, Event, KnownInterface, exemptions::FileExemptions},
     store::Operation,
 };
 
@@ -47,7 +48,7 @@ pub(in crate::daemon) struct Newest {
     /// Events of packets.
     pub(in crate::daemon) events: Hub<Event>,
     /// Alerts about subscribers.
-    pub(in crate::daemon) alerts: Hub<Alert>,
+    pub(in crate::daemon) alerts: Feed,
 }
 
 /// What the routes share.
@@ -72,7 +73,7 @@ pub(super) struct Shared {
 }
 
 impl Newest {
-    pub(in crate::daemon) fn new(events: Hub<Event>, alerts: Hub<Alert>) -> Self {
+    pub(in crate::daemon) fn new(events: Hub<Event>, alerts: Feed) -> Self {
         Self { events, alerts }
     }
 }

@@ -33,13 +33,13 @@ use self::{
     recorder::{Command, Forgotten, Recorder, kept_for},
     writer::Writer,
 };
-use super::{alerts::Examiner, newest::Hub};
+use super::alerts::{Examiner, Feed};
 use crate::{
     byte_size::ByteSize,
     enforcer::{Enforcer, LiveRecords},
     fault::Faults,
     policy::{History, Policy, Privacy},
-    report::{Alert, HistoryReport},
+    report::HistoryReport,
     store::activity::Forget,
 };
 
@@ -55,7 +55,7 @@ pub(super) struct HistoryThread {
     told: Option<History>,
     /// How long it was told to keep it.
     privacy: Privacy,
-    alerts: Hub<Alert>,
+    alerts: Feed,
 }
 
 struct Running {
@@ -85,9 +85,9 @@ impl HistoryThread {
     pub(super) fn tick(&mut self, enforcer: &Enforcer) {
         self.progress.follow(enforcer.policy());
         let (history, privacy) = (enforcer.policy().history, enforcer.policy().privacy);
-        self.alerts.keep_for(privacy.shortest());
+        self.alerts.hub.keep_for(privacy.shortest());
         if enforcer.policy().alerts.is_none() {
-            self.alerts.forget(|_| true);
+            self.alerts.hub.forget(|_| true);
         }
         if (self.told, self.privacy) != (history, privacy) {
             (self.told, self.privacy) = (history, privacy);
@@ -104,8 +104,8 @@ impl HistoryThread {
         self.report_faults(enforcer.faults());
     }
 
-    /// The newest alerts.
-    pub(super) fn alerts(&self) -> Hub<Alert> {
+    /// The newest alerts, how many there were, and who sends them.
+    pub(super) fn alerts(&self) -> Feed {
         self.alerts.clone()
     }
 

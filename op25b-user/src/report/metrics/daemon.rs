@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    super::{event::EventCount, status::Status},
+    super::{alert::AlertCounts, event::EventCount, status::Status},
     page::{Labels, MetricsPage, label, signed},
 };
 use crate::{fault::FaultKind, policy::Policy, store::Revision};
@@ -25,6 +25,8 @@ pub struct DaemonMetrics {
     pub store_backup: Option<Timestamp>,
     /// How many packets were shown as events and how many were not; none of a policy without `events`.
     pub events: Vec<EventCount>,
+    /// How many alerts there were, and how many wait; none of a policy without `alerts`.
+    pub alerts: Option<AlertCounts>,
     /// By how much the clock of the program differs from the system's.
     pub clock_offset: Option<SignedDuration>,
     /// A policy, and of how many subscribers of each of its pools packets were blocked in the last five minutes.
@@ -41,6 +43,7 @@ impl DaemonMetrics {
         history(status, page);
         self.store(page);
         self.events(page);
+        self.alerts(page);
         page.gauges(
             "build_info",
             "1, labelled with the version of the daemon",
@@ -91,6 +94,27 @@ impl DaemonMetrics {
             "Packets by whether they were shown as events (shown), were not to limit the rate (sampled_out), or were not because the \
              daemon had not read those before (lost), since its start; no value without events in the policy",
             counts,
+        );
+    }
+
+    fn alerts(&self, page: &mut MetricsPage) {
+        let Some(alerts) = &self.alerts else { return };
+        let outcomes = [
+            ("made", alerts.made),
+            ("repeated", alerts.repeated),
+            ("unexamined", alerts.unexamined),
+        ];
+        page.counters(
+            "alerts",
+            "Readings of a subscriber by what came of them since the daemon's start: an alert, as it was beyond a threshold (made); none, as \
+             there was one within the hour before (repeated); or it was not examined, as too many others were (unexamined)",
+            outcomes.map(|(outcome, readings)| (label("outcome", outcome), readings)),
+        );
+        let waiting = alerts.waiting.iter();
+        page.gauges(
+            "alerts_waiting",
+            "Alerts that wait for a sender, which has not asked for what follows them; no value of one that did not ask for a day",
+            waiting.map(|(sender, alerts)| (label("sender", sender), signed(*alerts))),
         );
     }
 

@@ -84,11 +84,25 @@ fn alerts(scene: &Scene) -> Vec<Value> {
     answer.json()["alerts"].as_array().unwrap().clone()
 }
 
+/// A value of the metrics of alerts, by the end of the name and the label.
+fn metric(scene: &Scene, series: &str) -> Option<u64> {
+    let page = scene.op25b(&["metrics"]).stdout;
+    let value = |line: &str| line.strip_prefix(&format!("op25b_alerts{series} "))?.parse().ok();
+    page.lines().find_map(value)
+}
+
+/// How many alerts wait for the sender.
+fn waiting(scene: &Scene) -> Option<u64> {
+    metric(scene, "_waiting{sender=\"abuse\"}")
+}
+
 fn sender(scene: &Scene) -> Follower {
     let file = |name: &str| scene.path(name).display().to_string();
     let url = format!("https://127.0.0.1:{PORT}/hook");
     let (secret, state, ca) = (file("secret"), file("sent"), file("cert.pem"));
-    let options = ["--secret", &secret, "--state", &state, "--tls-ca", &ca];
+    let options = [
+        "--name", "abuse", "--secret", &secret, "--state", &state, "--tls-ca", &ca,
+    ];
     let sender = Follower::command(scene, &[&["alerts", "--to", &url], &options[..]].concat());
     assert_eq!(
         sender.remark(),
@@ -97,20 +111,25 @@ fn sender(scene: &Scene) -> Follower {
     sender
 }
 
+/// Writes what the receiver and the sender need: it answers 503 at first.
+fn write_files(scene: &Scene) {
+    let signed = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    for (name, content) in [
+        ("cert.pem", signed.cert.pem().as_str()),
+        ("key.pem", &signed.signing_key.serialize_pem()),
+        ("secret", "whsec_b3AyNWIgYWxlcnRzIGFyZSBzaWduZWQgd2l0aCBpdA==\n"),
+        ("status", "503"),
+    ] {
+        fs::write(scene.path(name), content).unwrap();
+    }
+}
+
 #[test]
 fn a_webhook_gets_one_signed_alert_about_each_offender_whoever_was_away() {
     let scene = Scene::new();
     let policy = scene.policy(&format!("{SMALL}alerts: {{ syns_per_minute: {MOST} }}\n"));
     let filter = scene.filter(&policy);
-    let signed = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    fs::write(scene.path("cert.pem"), signed.cert.pem()).unwrap();
-    fs::write(scene.path("key.pem"), signed.signing_key.serialize_pem()).unwrap();
-    fs::write(
-        scene.path("secret"),
-        "whsec_b3AyNWIgYWxlcnRzIGFyZSBzaWduZWQgd2l0aCBpdA==\n",
-    )
-    .unwrap();
-    fs::write(scene.path("status"), "503").unwrap();
+    write_files(&scene);
     let receiver = Receiver::start(&scene);
     let first = sender(&scene);
     let line = line(&scene);
@@ -120,8 +139,10 @@ fn a_webhook_gets_one_signed_alert_about_each_offender_whoever_was_away() {
     line.send(&syn(offender(9))).unwrap();
     flood(&line, offender(1));
     eventually("it is tried again", || requests(&scene, offender(1)).len() >= 2);
+    assert_eq!(waiting(&scene), Some(1));
     fs::write(scene.path("status"), "200").unwrap();
     eventually("it is accepted", || accepted(&scene, offender(1)) == 1);
+    eventually("none waits", || waiting(&scene) == Some(0));
     let requests_about_one = requests(&scene, offender(1));
     let id = &requests_about_one[0]["id"];
     for request in &requests_about_one {
@@ -143,6 +164,11 @@ fn a_webhook_gets_one_signed_alert_about_each_offender_whoever_was_away() {
     flood(&line, offender(1));
     flood(&line, offender(2));
     eventually("the second is accepted", || accepted(&scene, offender(2)) == 1);
+    assert_eq!(metric(&scene, "_total{outcome=\"made\"}"), Some(2));
+    assert_eq!(metric(&scene, "_total{outcome=\"unexamined\"}"), Some(0));
+    eventually("the first goes on, and is no other alert", || {
+        metric(&scene, "_total{outcome=\"repeated\"}") >= Some(1)
+    });
 
     // The receiver is away, and the sender is started again meanwhile.
     drop(receiver);
@@ -158,6 +184,7 @@ fn a_webhook_gets_one_signed_alert_about_each_offender_whoever_was_away() {
 
     // Another daemon does not know of whom there was an alert. The sender does, from a file that names nobody.
     assert_eq!(alerts(&scene).len(), 3);
+    eventually("none waits", || waiting(&scene) == Some(0));
     let text = fs::read_to_string(scene.path("sent")).unwrap();
     assert!(!text.contains("198.51.100"), "{text}");
     assert!(filter.stop().unwrap().success());
@@ -174,6 +201,9 @@ fn a_webhook_gets_one_signed_alert_about_each_offender_whoever_was_away() {
     }
     let ended = second.end(Signal::SIGTERM);
     assert!(ended.stderr.contains("1 repeated within an hour"), "{ended:?}");
+    // Of what a sender that has ended does not ask for there is a metric all the same.
+    flood(&line, offender(5));
+    eventually("the fifth waits", || waiting(&scene) == Some(1));
 
     let forgotten = scene.op25b(&[
         "subscribers",
@@ -188,5 +218,5 @@ fn a_webhook_gets_one_signed_alert_about_each_offender_whoever_was_away() {
             .contains("removed 1 alert from the memory of the daemon"),
         "{forgotten:?}"
     );
-    assert_eq!(alerts(&scene).len(), 1);
+    assert_eq!(alerts(&scene).len(), 2);
 }

@@ -10,7 +10,7 @@ use crate::cli::host::Host;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::cli::alerts) struct Receiver {
     uri: Uri,
-    pub(super) host: Host,
+    pub(in crate::cli::alerts) host: Host,
 }
 
 /// An HTTP proxy.

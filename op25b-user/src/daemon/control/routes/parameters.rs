@@ -623,7 +623,12 @@ fn tunnel(name: &str) -> Option<Tunnel> {
 
 /// Refuses a reason that could not be recorded, in the parameter of this name.
 pub(super) fn check_reason(name: &str, reason: Option<&str>) -> Result<(), Problem> {
-    let checked = reason.map_or(Ok(()), |reason| limits::text(name, reason, limits::PROSE));
+    check_text(name, reason, limits::PROSE)
+}
+
+/// Refuses a text that is empty or too long, in the parameter of this name.
+pub(super) fn check_text(name: &str, text: Option<&str>, most: usize) -> Result<(), Problem> {
+    let checked = text.map_or(Ok(()), |text| limits::text(name, text, most));
     checked.map_err(|invalid| bad_request(&invalid))
 }
 

@@ -16,7 +16,7 @@ impl Fixture {
 
     /// Adds alerts about these subscribers.
     fn alert(&self, subscribers: &[&str]) {
-        let alerts = &self.newest.alerts;
+        let alerts = &self.newest.alerts.hub;
         let new = (alerts.last() + 1..).zip(subscribers);
         alerts.add(new.map(|(sequence, subscriber)| Alert::fake(sequence, subscriber, "homes")));
     }
@@ -61,6 +61,34 @@ async fn alerts_are_listed_by_prefix_and_next_goes_on_after_them() {
     ] {
         let refused = fixture.get(&format!("/v1/alerts?{query}")).await;
         refused.problem(status, word);
+    }
+}
+
+#[tokio::test]
+async fn what_waits_for_a_sender_is_what_follows_the_number_that_it_has_asked_with() {
+    let fixture = Fixture::with_alerts();
+    fixture.alert(&["198.51.100.1/32", "198.51.100.2/32", "2001:db8:1::/64"]);
+    let waiting = || fixture.newest.alerts.counts().waiting;
+    // Who lists alerts sends none.
+    fixture.get("/v1/alerts?after=0").await;
+    assert_eq!(waiting(), []);
+    let page = fixture
+        .get("/v1/alerts?after=0&limit=2&sender=abuse")
+        .await
+        .json();
+    assert_eq!(waiting(), [("abuse".to_owned(), 3)]);
+    let next = page["next"].as_u64().unwrap();
+    let uri = format!("/v1/alerts?after={next}&sender=abuse&in=198.51.100.0/24");
+    fixture.get(&uri).await;
+    assert_eq!(waiting(), [("abuse".to_owned(), 0)]);
+    // One that begins has nothing behind it.
+    fixture.get("/v1/alerts?limit=1&sender=noc").await;
+    assert_eq!(waiting(), [("abuse".to_owned(), 0), ("noc".to_owned(), 0)]);
+    fixture.alert(&["198.51.100.3/32"]);
+    assert_eq!(waiting(), [("abuse".to_owned(), 1), ("noc".to_owned(), 1)]);
+    for name in [String::new(), "a".repeat(201)] {
+        let refused = fixture.get(&format!("/v1/alerts?sender={name}")).await;
+        refused.problem(400, "bad-request");
     }
 }
 

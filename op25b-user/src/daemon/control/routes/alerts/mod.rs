@@ -2,9 +2,11 @@
 
 mod parameters;
 
+use std::time::Instant;
+
 use axum::{Json, extract::State};
 
-use self::parameters::AlertsQuery;
+use self::parameters::{AlertsQuery, Asked};
 use super::{
     super::{
         openapi::{ReadProblems, Restricted},
@@ -16,7 +18,7 @@ use super::{
 };
 use crate::{
     api::{Problem, ProblemKind},
-    daemon::request::Caller,
+    daemon::{alerts::Feed, request::Caller},
     report::AlertPage,
 };
 
@@ -40,7 +42,12 @@ pub(super) async fn alerts(
     caller: Caller,
     Query(query): Query<AlertsQuery>,
 ) -> Result<Json<AlertPage>, Problem> {
-    let (query, page, reason) = query.read()?;
+    let Asked {
+        query,
+        page,
+        sender,
+        reason,
+    } = query.read()?;
     let view = shared.view()?;
     check(&view, query.pool.as_deref())?;
     reason_given(&shared, reason.as_deref())?;
@@ -52,13 +59,12 @@ pub(super) async fn alerts(
         reason,
     };
     note_once_an_hour(&shared, caller, read).await?;
-    let taken = take(
-        &shared,
-        &shared.newest.alerts,
-        |alert| query.matches(alert),
-        &page,
-    )
-    .await?;
+    let Feed { hub, senders, .. } = &shared.newest.alerts;
+    if let Some(sender) = sender {
+        let after = page.after.unwrap_or_else(|| hub.last());
+        senders.note(&sender, after, &query, Instant::now());
+    }
+    let taken = take(&shared, hub, |alert| query.matches(alert), &page).await?;
     Ok(Json(AlertPage {
         alerts: taken.items.iter().map(|alert| (**alert).clone()).collect(),
         next: taken.next,

@@ -6,9 +6,9 @@ use utoipa::IntoParams;
 use super::super::{
     super::openapi::ReasonText,
     newest::Page,
-    parameters::{check_reason, default_limit, page, prefix},
+    parameters::{check_reason, check_text, default_limit, page, prefix},
 };
-use crate::{api::Problem, report::AlertQuery};
+use crate::{api::Problem, exemption::limits, report::AlertQuery};
 
 /// Which alerts are listed, how many, and whether the answer waits for them.
 #[derive(Deserialize, IntoParams)]
@@ -32,21 +32,38 @@ pub(in super::super) struct AlertsQuery {
     #[serde(rename = "in")]
     #[param(value_type = String, required = false, min_length = 2, max_length = 64, pattern = "^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$", example = "198.51.100.0/24")]
     within: Option<String>,
+    /// The name of a program that sends them to somebody: how many wait for it, those that match and follow `after`, is a metric. The 16
+    /// that have asked last are known, for a day.
+    #[param(value_type = String, required = false, min_length = 1, max_length = 200, example = "abuse")]
+    sender: Option<String>,
     /// Why they are read, for the record of that (`GET /v1/reads`). The policy may require it.
     #[param(value_type = ReasonText, inline, required = false)]
     reason: Option<String>,
 }
 
+/// What is asked for.
+pub(super) struct Asked {
+    pub(super) query: AlertQuery,
+    pub(super) page: Page,
+    pub(super) sender: Option<String>,
+    pub(super) reason: Option<String>,
+}
+
 impl AlertsQuery {
-    /// Parses the criteria, the page and the reason.
-    pub(super) fn read(self) -> Result<(AlertQuery, Page, Option<String>), Problem> {
+    /// Parses all of it.
+    pub(super) fn read(self) -> Result<Asked, Problem> {
         check_reason("reason", self.reason.as_deref())?;
+        check_text("sender", self.sender.as_deref(), limits::NAME)?;
         let within = self.within.as_deref().map(prefix).transpose()?;
         let query = AlertQuery {
             pool: self.pool,
             within: within.map(|net| net.trunc()),
         };
-        let page = page(self.after, self.wait.as_deref(), self.limit)?;
-        Ok((query, page, self.reason))
+        Ok(Asked {
+            query,
+            page: page(self.after, self.wait.as_deref(), self.limit)?,
+            sender: self.sender,
+            reason: self.reason,
+        })
     }
 }

@@ -87,8 +87,9 @@ impl<'s> Steps<'s> {
             let subscriber = event.subscriber();
             subscriber.is_some_and(|address| forgotten.has(address.into(), event.time, event.time))
         });
-        let alerts =
-            alerts.forget(|alert| forgotten.has(alert.subscriber, alert.first_seen, alert.last_seen));
+        let alerts = alerts
+            .hub
+            .forget(|alert| forgotten.has(alert.subscriber, alert.first_seen, alert.last_seen));
         Ok((events as u64, alerts as u64))
     }
 
