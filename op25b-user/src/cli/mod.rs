@@ -19,7 +19,6 @@ mod exempt;
 mod explain;
 mod export;
 mod forgotten;
-mod host;
 mod import_file;
 mod json;
 pub mod logging;

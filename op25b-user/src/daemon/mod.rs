@@ -35,6 +35,9 @@ mod start;
 mod state;
 
 pub(crate) use self::{
-    diagnostics::log as log_diagnostics, event_loop::run, process::memory, start::THREADS,
+    diagnostics::log as log_diagnostics,
+    event_loop::run,
+    process::{memory, service},
+    start::THREADS,
 };
 pub use self::{options::Options, process::held_signals::HeldSignals};

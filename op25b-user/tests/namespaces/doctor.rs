@@ -114,6 +114,9 @@ const HARDENED: &str = "LoadState=loaded\nUnitFileState=enabled\nActiveState=act
      AmbientCapabilities=cap_bpf cap_net_admin cap_perfmon\nProtectKernelTunables=yes\n\
      DropInPaths=/etc/systemd/system/service.d/hardening.conf\n\nLoadState=not-found\n";
 
+/// A secret with which alerts are signed.
+const SECRET: &str = "whsec_b3AyNWIgYWxlcnRzIGFyZSBzaWduZWQgd2l0aCBpdA==";
+
 /// The set-ups of a machine: by namespaces, limits and capabilities of the process, and what no namespace can make by files in the
 /// place of those of /proc and /sys, and by another `systemctl`.
 fn machines(scene: &Scene) {
@@ -190,6 +193,17 @@ fn machines(scene: &Scene) {
             "- | boot-order | warn | starts after network-online.target | hardening.conf",
             "- | sandbox | fail | makes /sys read-only | `ProtectKernelTunables=no`",
             "- | metrics | ok | not enabled | ",
+        ],
+    );
+    check(
+        &mounts,
+        format!(
+            "mount -t tmpfs none /etc && mkdir /etc/op25b && cd /etc/op25b && echo TO=https://127.0.0.1:9/ > alerts-abuse.conf && \
+             echo {SECRET} > alerts-abuse.secret && chmod 644 alerts-abuse.secret && {doctor}"
+        ),
+        &[
+            "- | alerts | warn | others than root may read or change the secret | chmod 600 /etc/op25b/alerts-abuse.secret",
+            "- | alerts | warn | op25b-alerts@abuse sends to 127.0.0.1:9, and no connection | firewalls",
         ],
     );
     assert_eq!(scene.attached(), []);

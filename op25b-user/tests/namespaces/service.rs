@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::support::scene::{PATIENCE, SMALL, Scene};
 
 /// The next message that holds a line beginning with this.
-fn await_line(socket: &UnixDatagram, start: &str) -> String {
+pub fn await_line(socket: &UnixDatagram, start: &str) -> String {
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut buffer = [0; 4096];
     loop {

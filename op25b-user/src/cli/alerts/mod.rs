@@ -9,7 +9,6 @@ use clap::Args as ClapArgs;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 
-use self::webhook::{Proxy, Receiver};
 use super::{
     daemon::{Response, ask},
     json,
@@ -23,6 +22,7 @@ use super::{
 use crate::{
     daemon::client::{AlertFilter, Asked},
     schema::Schema,
+    webhook::{Proxy, Receiver},
 };
 
 /// The heading of the options of `--to`.

@@ -3,4 +3,4 @@
 pub(super) mod held_signals;
 pub(crate) mod memory;
 pub(super) mod privileges;
-pub(super) mod service;
+pub(crate) mod service;

@@ -12,8 +12,8 @@ fn notify(states: &[NotifyState<'_>]) {
     }
 }
 
-/// Reports that the daemon does what it can for its policy; `systemctl status` shows `status`.
-pub(in crate::daemon) fn ready(status: &str) {
+/// Reports that the process has begun what it is for; `systemctl status` shows `status`.
+pub(crate) fn ready(status: &str) {
     notify(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
 
@@ -25,7 +25,7 @@ pub(in crate::daemon) fn waiting(status: &str) {
 }
 
 /// Reports the state that `systemctl status` shows.
-pub(in crate::daemon) fn status(status: &str) {
+pub(crate) fn status(status: &str) {
     notify(&[NotifyState::Status(status)]);
 }
 

@@ -60,6 +60,8 @@ pub(crate) enum Check {
     Sandbox,
     /// The timer that writes metrics.
     Metrics,
+    /// The services that send alerts about offenders.
+    Alerts,
     /// The policy file.
     Policy,
     /// The kernel memory that the policy takes.
@@ -86,7 +88,7 @@ pub(crate) enum Check {
 
 impl Check {
     /// All of them.
-    pub(crate) const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::Capabilities,
         Self::Kernel,
         Self::Jit,
@@ -99,6 +101,7 @@ impl Check {
         Self::BootOrder,
         Self::Sandbox,
         Self::Metrics,
+        Self::Alerts,
         Self::Policy,
         Self::Memory,
         Self::Descriptors,
@@ -127,6 +130,7 @@ impl Check {
             Self::BootOrder => "boot-order",
             Self::Sandbox => "sandbox",
             Self::Metrics => "metrics",
+            Self::Alerts => "alerts",
             Self::Policy => "policy",
             Self::Memory => "memory",
             Self::Descriptors => "descriptors",
@@ -148,7 +152,7 @@ impl Check {
                 Section::Machine
             }
             Self::Clock | Self::Rtc => Section::Time,
-            Self::Unit | Self::BootOrder | Self::Sandbox | Self::Metrics => Section::Service,
+            Self::Unit | Self::BootOrder | Self::Sandbox | Self::Metrics | Self::Alerts => Section::Service,
             Self::Policy | Self::Memory | Self::Descriptors => Section::Policy,
             Self::Interface
             | Self::Link
@@ -252,6 +256,12 @@ impl Line {
     /// The same, as bad as this instead of a failure.
     pub(crate) fn graded(self, result: Grade) -> Self {
         Self { result, ..self }
+    }
+
+    /// The same, as bad as this at most.
+    pub(crate) fn at_most(self, worst: Grade) -> Self {
+        let result = self.result.min(worst);
+        self.graded(result)
     }
 
     /// What was found and what to do, in one.

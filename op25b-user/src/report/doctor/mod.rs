@@ -23,11 +23,11 @@ pub(crate) fn examine(policy: Option<(&Path, Result<File, ReadError>)>, bpffs: &
     let mut lines = host::lines();
     lines.push(pins::line(bpffs));
     lines.extend(clock::lines());
-    let serves =
-        |read: &Result<File, ReadError>| read.as_ref().is_ok_and(|file| file.policy.metrics.is_some());
-    lines.extend(service::lines(
-        policy.as_ref().map(|(path, read)| (*path, serves(read))),
-    ));
+    let known = policy.as_ref().map(|(path, read)| {
+        let policy = read.as_ref().ok().map(|file| &file.policy);
+        (*path, policy)
+    });
+    lines.extend(service::lines(known));
     let examined = policy::lines(policy, bpffs, &mut lines);
     lines.sort_by_key(|line| line.check.section());
     Examined { lines, ..examined }

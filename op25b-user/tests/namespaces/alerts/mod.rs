@@ -3,6 +3,7 @@
 use std::{
     fs,
     net::{Ipv4Addr, TcpStream},
+    os::unix::net::UnixDatagram,
     process::{Child, Command, Stdio},
 };
 
@@ -13,6 +14,7 @@ use serde_json::Value;
 use crate::{
     events::follower::Follower,
     records::{has_begun, line, syn},
+    service::await_line,
     support::scene::{SMALL, Scene, eventually},
 };
 
@@ -96,6 +98,7 @@ fn waiting(scene: &Scene) -> Option<u64> {
     metric(scene, "_waiting{sender=\"abuse\"}")
 }
 
+/// The sender, which tells its state to a socket in the place of systemd's.
 fn sender(scene: &Scene) -> Follower {
     let file = |name: &str| scene.path(name).display().to_string();
     let url = format!("https://127.0.0.1:{PORT}/hook");
@@ -103,7 +106,8 @@ fn sender(scene: &Scene) -> Follower {
     let options = [
         "--name", "abuse", "--secret", &secret, "--state", &state, "--tls-ca", &ca,
     ];
-    let sender = Follower::command(scene, &[&["alerts", "--to", &url], &options[..]].concat());
+    let words = [&["alerts", "--to", &url], &options[..]].concat();
+    let sender = Follower::with(scene, &words, &[("NOTIFY_SOCKET", &file("notify"))]);
     assert_eq!(
         sender.remark(),
         format!("op25b: sending alerts to https://127.0.0.1:{PORT}")
@@ -130,8 +134,10 @@ fn a_webhook_gets_one_signed_alert_about_each_offender_whoever_was_away() {
     let policy = scene.policy(&format!("{SMALL}alerts: {{ syns_per_minute: {MOST} }}\n"));
     let filter = scene.filter(&policy);
     write_files(&scene);
+    let notify = UnixDatagram::bind(scene.path("notify")).unwrap();
     let receiver = Receiver::start(&scene);
     let first = sender(&scene);
+    assert!(await_line(&notify, "READY=1").contains("STATUS=sending alerts to https://127.0.0.1"));
     let line = line(&scene);
     has_begun(&scene);
 
@@ -140,8 +146,18 @@ fn a_webhook_gets_one_signed_alert_about_each_offender_whoever_was_away() {
     flood(&line, offender(1));
     eventually("it is tried again", || requests(&scene, offender(1)).len() >= 2);
     assert_eq!(waiting(&scene), Some(1));
+    await_line(
+        &notify,
+        &format!("STATUS=cannot send an alert: https://127.0.0.1:{PORT} answered 503"),
+    );
     fs::write(scene.path("status"), "200").unwrap();
     eventually("it is accepted", || accepted(&scene, offender(1)) == 1);
+    await_line(
+        &notify,
+        &format!("STATUS=1 alert sent to https://127.0.0.1:{PORT}, "),
+    );
+    // Messages that nobody reads would fill its queue.
+    drop(notify);
     eventually("none waits", || waiting(&scene) == Some(0));
     let requests_about_one = requests(&scene, offender(1));
     let id = &requests_about_one[0]["id"];

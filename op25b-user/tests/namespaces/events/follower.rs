@@ -35,10 +35,16 @@ impl Follower {
 
     /// Starts another command that somebody leaves running.
     pub fn command(scene: &Scene, words: &[&str]) -> Self {
+        Self::with(scene, words, &[])
+    }
+
+    /// The same, with environment variables.
+    pub fn with(scene: &Scene, words: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(OP25B);
         command
             .args(words)
             .envs(scene.router().places())
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

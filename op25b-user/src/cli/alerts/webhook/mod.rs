@@ -3,10 +3,8 @@
 //! The daemon's own alerts are the queue. An alert that cannot be sent is asked for again, so that one that is forgotten meanwhile is not
 //! sent.
 
-mod receiver;
 mod request;
 mod sent;
-mod signature;
 #[cfg(test)]
 mod tests;
 
@@ -15,11 +13,9 @@ use std::{path::Path, pin::pin, process::ExitCode, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::sleep;
 
-pub(super) use self::receiver::{Proxy, Receiver};
 use self::{
     request::Sender,
     sent::{Due, Sent},
-    signature::Secret,
 };
 use super::Args;
 use crate::{
@@ -32,8 +28,12 @@ use crate::{
         tls::Tls,
     },
     counted::counted,
-    daemon::client::{AlertFilter, Asked, Client},
+    daemon::{
+        client::{AlertFilter, Asked, Client},
+        service,
+    },
     report::Alert,
+    webhook::{CANNOT_SEND, Receiver, Secret},
 };
 
 /// How long to wait at most before an alert is sent again.
@@ -79,15 +79,7 @@ pub(super) fn send(
         tally: Tally::default(),
     };
     let outcome = block_on(sending.all(&Client::new(&args.paths.runtime_dir), filter))??;
-    let Tally {
-        sent,
-        repeated,
-        left_out,
-    } = sending.tally;
-    stderr::line(format_args!(
-        "op25b: {} sent to {to}, {repeated} repeated within an hour, {left_out} left out",
-        counted(sent, "alert")
-    ));
+    stderr::line(format_args!("op25b: {}", sending.summary()));
     Ok(outcome)
 }
 
@@ -99,7 +91,9 @@ impl Sending<'_> {
             Some(number) => number,
             None => client.alerts(filter, Asked::newest(1)).await?.next,
         };
-        stderr::line(format_args!("op25b: sending alerts to {}", self.sender.to()));
+        let begun = format!("sending alerts to {}", self.sender.to());
+        stderr::line(format_args!("op25b: {begun}"));
+        service::ready(&begun);
         let mut pages = Pages::after(after, MOST, async |asked| client.alerts(filter, asked).await);
         let mut ended = pin!(ended());
         loop {
@@ -123,6 +117,7 @@ impl Sending<'_> {
                 None => {
                     self.sent.pass(page.next)?;
                     pages.pass(page.next);
+                    service::status(&self.summary());
                 }
                 Some(wait) => tokio::select! {
                     () = sleep(wait) => {}
@@ -155,13 +150,26 @@ impl Sending<'_> {
         Ok(None)
     }
 
+    /// What became of the alerts so far.
+    fn summary(&self) -> String {
+        let Tally {
+            sent,
+            repeated,
+            left_out,
+        } = self.tally;
+        format!(
+            "{} sent to {}, {repeated} repeated within an hour, {left_out} left out",
+            counted(sent, "alert"),
+            self.sender.to()
+        )
+    }
+
     /// Says why an alert was not sent; returns how long to wait.
     fn failed(&mut self, error: &anyhow::Error) -> Duration {
         let pause = self.back_off.failed();
-        stderr::line(format_args!(
-            "op25b: cannot send an alert: {error:#}; trying again in {} s",
-            pause.as_secs()
-        ));
+        let state = format!("{CANNOT_SEND}: {error:#}; trying again in {} s", pause.as_secs());
+        stderr::line(format_args!("op25b: {state}"));
+        service::status(&state);
         pause
     }
 

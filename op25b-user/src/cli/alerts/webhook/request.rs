@@ -16,17 +16,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::{net::TcpStream, time::timeout};
 
-use super::{
-    receiver::{Proxy, Receiver},
-    signature::Secret,
-};
 use crate::{
-    cli::{
-        host::Host,
-        tls::{Stream, Tls},
-    },
+    cli::tls::{Stream, Tls},
+    remote_host::Host,
     report::Alert,
     schema::{Document, Schema},
+    webhook::{Proxy, Receiver, Secret},
 };
 
 /// How long a receiver may take, from the connection to the answer.

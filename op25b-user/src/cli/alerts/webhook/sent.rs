@@ -14,8 +14,7 @@ use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::signature::Secret;
-use crate::{api::shown_prefix, state_dir::replace_file};
+use crate::{api::shown_prefix, state_dir::replace_file, webhook::Secret};
 
 /// How long no other alert is sent about a subscriber.
 const HOUR: SignedDuration = SignedDuration::from_hours(1);

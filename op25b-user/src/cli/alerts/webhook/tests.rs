@@ -15,15 +15,12 @@ use tokio_rustls::{
     rustls::{ServerConfig, crypto::ring},
 };
 
-use super::{
-    receiver::{Proxy, Receiver},
-    request::Sender,
-    signature::Secret,
-};
+use super::request::Sender;
 use crate::{
     cli::tls::{Tls, TlsFiles},
     pem,
     report::Alert,
+    webhook::{Proxy, Receiver, Secret},
 };
 
 /// A receiver's certificate, which is its own authority.

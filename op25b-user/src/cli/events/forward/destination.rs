@@ -4,7 +4,7 @@ use std::fmt;
 
 use hyper::Uri;
 
-use crate::cli::host::Host;
+use crate::remote_host::Host;
 
 /// How events are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

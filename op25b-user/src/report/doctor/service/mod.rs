@@ -1,23 +1,44 @@
 //! The systemd units: whether op25b starts at a boot, early enough, and may do what it has to.
 
+mod alerts;
 mod sandbox;
+mod state;
 mod systemctl;
 
 use std::path::Path;
 
 use super::{Check, Line};
+use crate::policy::Policy;
+use alerts::Senders;
+use state::Wanted;
 use systemctl::{SystemctlError, Unit, show};
 
 /// The unit of the daemon.
 const SERVICE: &str = "op25b.service";
+/// What it is wanted for.
+const DAEMON: Wanted<'_> = Wanted {
+    unit: SERVICE,
+    check: Check::Unit,
+    never: "nothing starts the daemon at a boot, and after one nothing is filtered",
+    not_at_a_boot: "after a boot nothing is filtered",
+    not_now: "a filter that is pinned goes on as it is, and nothing renews it or attaches it to new interfaces",
+};
 /// The unit that writes metrics for the node exporter.
 const TIMER: &str = "op25b-metrics.timer";
 /// Where it writes them.
 const METRICS: &str = "/var/lib/prometheus/node-exporter";
+/// Where services are configured.
+const CONFIGURATION: &str = "/etc/op25b";
 
-/// Examines them. `policy` is the file that was examined, with whether it has metrics served over TCP.
-pub(super) fn lines(policy: Option<(&Path, bool)>) -> Vec<Line> {
-    match show(&[SERVICE, TIMER]) {
+/// Examines them. `policy` is the file that was examined, with what it says if it has no errors.
+pub(super) fn lines(policy: Option<(&Path, Option<&Policy>)>) -> Vec<Line> {
+    let senders = Senders::of(Path::new(CONFIGURATION));
+    let names = senders.units();
+    let names: Vec<_> = [SERVICE, TIMER]
+        .into_iter()
+        .chain(names.iter().map(String::as_str))
+        .collect();
+    let (mut lines, units) = match show(&names) {
         Ok(units) => {
             let mut lines = units.first().map_or_else(Vec::new, |unit| daemon(unit, policy));
             lines.extend(
@@ -25,59 +46,36 @@ pub(super) fn lines(policy: Option<(&Path, bool)>) -> Vec<Line> {
                     .get(1)
                     .map(|timer| metrics(timer, Path::new(METRICS).is_dir())),
             );
-            lines
+            (lines, units)
         }
-        Err(SystemctlError::NotRunning) => vec![Line::unknown(
-            Check::Unit,
-            "systemd does not run here, so what starts op25b at a boot is not known",
-        )],
-        Err(error) => vec![Line::unknown(Check::Unit, error.to_string())],
-    }
+        Err(SystemctlError::NotRunning) => {
+            let message = "systemd does not run here, so what starts op25b at a boot is not known";
+            (vec![Line::unknown(Check::Unit, message)], Vec::new())
+        }
+        Err(error) => (vec![Line::unknown(Check::Unit, error.to_string())], Vec::new()),
+    };
+    let has_alerts = policy.and_then(|(_, policy)| Some(policy?.alerts.is_some()));
+    lines.extend(senders.lines(has_alerts, units.get(2..).unwrap_or_default()));
+    lines
 }
 
-fn daemon(unit: &Unit, policy: Option<(&Path, bool)>) -> Vec<Line> {
-    const NOTHING: &str = "nothing starts the daemon at a boot, and after one nothing is filtered";
-    let absent = match unit.of("LoadState") {
-        "loaded" => None,
-        "not-found" => Some(Line::warn(
-            Check::Unit,
-            format!("there is no unit {SERVICE}: {NOTHING}"),
-            "install op25b's package, or deploy/op25b.service in /etc/systemd/system; then `systemctl enable --now op25b`",
-        )),
-        "masked" => Some(Line::fail(
-            Check::Unit,
-            format!("the unit {SERVICE} is masked: {NOTHING}"),
-            "`systemctl unmask op25b && systemctl enable --now op25b`",
-        )),
-        other => Some(Line::fail(
-            Check::Unit,
-            format!("systemd cannot load {SERVICE} ({other}): {NOTHING}"),
-            "`systemd-analyze verify op25b.service` shows the mistake",
-        )),
-    };
-    if let Some(line) = absent {
+fn daemon(unit: &Unit, policy: Option<(&Path, Option<&Policy>)>) -> Vec<Line> {
+    if let Some(line) = DAEMON.not_loaded(unit) {
         return vec![line];
     }
     let mut lines = installation(unit, policy.map(|(path, _)| path));
     lines.push(boot_order(unit));
-    lines.extend(sandbox::lines(unit, policy.is_some_and(|(_, serves)| serves)));
+    let serves = policy.is_some_and(|(_, policy)| policy.is_some_and(|policy| policy.metrics.is_some()));
+    lines.extend(sandbox::lines(unit, serves));
     lines
 }
 
 /// Whether systemd will start it, and what.
 fn installation(unit: &Unit, policy: Option<&Path>) -> Vec<Line> {
-    let mut lines = Vec::new();
-    if !unit.of("UnitFileState").starts_with("enabled") {
-        lines.push(Line::fail(
-            Check::Unit,
-            format!(
-                "{SERVICE} is not enabled ({}): after a boot nothing is filtered",
-                unit.of("UnitFileState")
-            ),
-            "`systemctl enable op25b`",
-        ));
-    }
-    lines.extend(not_running(unit));
+    let mut lines: Vec<_> = [DAEMON.not_enabled(unit), DAEMON.not_running(unit)]
+        .into_iter()
+        .flatten()
+        .collect();
     if unit.of("NeedDaemonReload") == "yes" {
         lines.push(Line::warn(
             Check::Unit,
@@ -115,35 +113,6 @@ fn installation(unit: &Unit, policy: Option<&Path>) -> Vec<Line> {
         lines.push(Line::ok(Check::Unit, message));
     }
     lines
-}
-
-/// Why the daemon does not run, if it does not.
-fn not_running(unit: &Unit) -> Option<Line> {
-    const STAYS: &str =
-        "a filter that is pinned goes on as it is, and nothing renews it or attaches it to new interfaces";
-    let result = unit.of("Result");
-    match (unit.of("ActiveState"), unit.of("SubState")) {
-        ("failed", _) | (_, "auto-restart") => Some(Line::fail(
-            Check::Unit,
-            format!("{SERVICE} has ended with an error ({result}), and does not run: {STAYS}"),
-            "`journalctl -u op25b -n 50` shows why; then `systemctl restart op25b`",
-        )),
-        // The start after one that failed shows the result of neither.
-        ("activating", _) if !matches!(unit.of("NRestarts"), "" | "0") => Some(Line::fail(
-            Check::Unit,
-            format!(
-                "{SERVICE} does not stay up: systemd starts it again, after {} times: {STAYS}",
-                unit.of("NRestarts")
-            ),
-            "`journalctl -u op25b -n 50` shows why",
-        )),
-        ("inactive", _) => Some(Line::warn(
-            Check::Unit,
-            format!("{SERVICE} does not run: {STAYS}"),
-            "`systemctl start op25b`",
-        )),
-        _ => None,
-    }
 }
 
 /// Whether the filter is there before the first packet.

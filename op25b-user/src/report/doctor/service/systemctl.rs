@@ -14,7 +14,7 @@ use crate::datapath::host::Process;
 /// What is asked for.
 const PROPERTIES: &str = "--property=LoadState,UnitFileState,ActiveState,SubState,Result,NRestarts,NeedDaemonReload,DropInPaths,FragmentPath,\
     Before,After,DefaultDependencies,User,AmbientCapabilities,CapabilityBoundingSet,SystemCallFilter,RestrictAddressFamilies,IPAddressDeny,IPAddressAllow,ProtectKernelTunables,\
-    PrivateNetwork,LogNamespace,PrivateUsers,NetworkNamespacePath,ReadOnlyPaths,InaccessiblePaths,MemoryMax,LimitNOFILE,ExecStart,Restart";
+    PrivateNetwork,LogNamespace,PrivateUsers,NetworkNamespacePath,ReadOnlyPaths,InaccessiblePaths,MemoryMax,LimitNOFILE,ExecStart,Restart,StatusText";
 
 /// How long systemd may take.
 const PATIENCE: Duration = Duration::from_secs(5);

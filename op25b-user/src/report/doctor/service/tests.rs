@@ -43,7 +43,7 @@ fn broken(changes: &[(&str, &str)]) -> Vec<Line> {
     }
     let lines = daemon(
         &Unit::parse(&text),
-        Some((Path::new("/etc/op25b/policy.yaml"), false)),
+        Some((Path::new("/etc/op25b/policy.yaml"), None)),
     );
     lines
         .into_iter()

@@ -4,22 +4,22 @@ use std::fmt;
 
 use hyper::Uri;
 
-use crate::cli::host::Host;
+use crate::remote_host::Host;
 
 /// The URL that alerts are sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::cli::alerts) struct Receiver {
+pub(crate) struct Receiver {
     uri: Uri,
-    pub(in crate::cli::alerts) host: Host,
+    pub(crate) host: Host,
 }
 
 /// An HTTP proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::cli::alerts) struct Proxy(pub(super) Host);
+pub(crate) struct Proxy(pub(crate) Host);
 
 impl Receiver {
     /// Parses one.
-    pub(in crate::cli::alerts) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         const WANTED: &str = "write https://HOST[:PORT]/PATH, without a user and a password";
         let uri: Uri = text.parse().map_err(|_| WANTED)?;
         let host = uri
@@ -31,14 +31,14 @@ impl Receiver {
     }
 
     /// The path and the query, for the first line of a request.
-    pub(super) fn target(&self) -> &str {
+    pub(crate) fn target(&self) -> &str {
         self.uri.path_and_query().map_or("/", |target| target.as_str())
     }
 }
 
 impl Proxy {
     /// Parses one.
-    pub(in crate::cli::alerts) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         const WANTED: &str = "write http://HOST[:PORT], without a user and a password";
         let uri: Uri = text.parse().map_err(|_| WANTED)?;
         let is_plain = matches!(uri.path(), "" | "/") && uri.query().is_none();

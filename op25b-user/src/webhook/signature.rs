@@ -11,35 +11,34 @@ use sha2::Sha256;
 const PREFIX: &str = "whsec_";
 
 /// The secret that the receiver has, too.
-pub(super) struct Secret(Hmac<Sha256>);
+pub(crate) struct Secret(Hmac<Sha256>);
 
 impl Secret {
+    /// What its file has to have.
+    pub(crate) const WANTED: &str = "write whsec_ and the Base64 text of 24 to 64 random bytes into it, such as that of `echo \
+        whsec_$(openssl rand -base64 32)`";
+
     /// That of a file.
-    pub(super) fn of_file(path: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn of_file(path: &Path) -> anyhow::Result<Self> {
         let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        Self::parse(&text).ok_or_else(|| {
-            anyhow!(
-                "{} has no secret: write {PREFIX} and the Base64 text of 24 to 64 random bytes into it, such as that of `echo \
-                 {PREFIX}$(openssl rand -base64 32)`",
-                path.display()
-            )
-        })
+        Self::parse(&text).ok_or_else(|| anyhow!("{} has no secret: {}", path.display(), Self::WANTED))
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// Parses one.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let key = STANDARD.decode(text.trim().strip_prefix(PREFIX)?).ok()?;
         let key = Some(key).filter(|key| (24..=64).contains(&key.len()))?;
         Hmac::new_from_slice(&key).ok().map(Self)
     }
 
     /// The header `webhook-signature` of a request with this id, time in Unix seconds and body.
-    pub(super) fn sign(&self, id: &str, time: i64, body: &[u8]) -> String {
+    pub(crate) fn sign(&self, id: &str, time: i64, body: &[u8]) -> String {
         let signed = self.authenticate(&[id.as_bytes(), b".", time.to_string().as_bytes(), b".", body]);
         format!("v1,{}", STANDARD.encode(signed))
     }
 
     /// The digest that stands for a text.
-    pub(super) fn digest(&self, text: &str) -> String {
+    pub(crate) fn digest(&self, text: &str) -> String {
         STANDARD.encode(self.authenticate(&[b"digest ", text.as_bytes()]))
     }
 
@@ -55,7 +54,7 @@ impl Secret {
 #[cfg(test)]
 impl Secret {
     /// One of some bytes.
-    pub(super) fn fake() -> Self {
+    pub(crate) fn fake() -> Self {
         Self(Hmac::new_from_slice(&[7; 32]).unwrap())
     }
 }

@@ -6,15 +6,15 @@ use hyper::http::uri::Authority;
 
 /// A host to connect to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Host {
+pub(crate) struct Host {
     /// A name or an address, without brackets.
-    pub(super) name: String,
-    pub(super) port: u16,
+    pub(crate) name: String,
+    pub(crate) port: u16,
 }
 
 impl Host {
     /// The host of an authority, if it is nothing but a host and a port.
-    pub(super) fn of(authority: &Authority, port: u16) -> Option<Self> {
+    pub(crate) fn of(authority: &Authority, port: u16) -> Option<Self> {
         let host = authority.host();
         if host.is_empty() || authority.as_str().contains('@') {
             return None;

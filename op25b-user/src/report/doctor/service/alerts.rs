@@ -1,0 +1,461 @@
+//! The services that send alerts about offenders: whether there is one if the policy has `alerts`, and whether each can send.
+
+use std::{
+    fs,
+    io::{self, ErrorKind},
+    net::{TcpStream, ToSocketAddrs as _},
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{Check, Line, state::Wanted, systemctl::Unit};
+use crate::{
+    remote_host::Host,
+    report::doctor::Grade,
+    webhook::{CANNOT_SEND, Proxy, Receiver, Secret},
+};
+
+/// How long a host may take to accept a connection.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The senders that are configured, in a folder.
+pub(super) struct Senders {
+    folder: PathBuf,
+    names: Vec<String>,
+    /// The user to whom secrets have to belong: root.
+    owner: u32,
+}
+
+impl Senders {
+    /// Those of a folder; none if it cannot be listed.
+    pub(super) fn of(folder: &Path) -> Self {
+        let files = fs::read_dir(folder).into_iter().flatten().flatten();
+        let names = files.filter_map(|file| {
+            let name = file.file_name();
+            let name = name.to_str()?.strip_prefix("alerts-")?.strip_suffix(".conf")?;
+            Some(name.to_owned())
+        });
+        let mut names: Vec<_> = names.collect();
+        names.sort_unstable();
+        Self {
+            folder: folder.to_owned(),
+            names,
+            owner: 0,
+        }
+    }
+
+    /// Their units.
+    pub(super) fn units(&self) -> Vec<String> {
+        self.names.iter().map(|name| unit_of(name)).collect()
+    }
+
+    /// Examines them. Whether the policy has `alerts` may not be known, and neither the states of the units.
+    pub(super) fn lines(&self, has_alerts: Option<bool>, units: &[Unit]) -> Vec<Line> {
+        if self.names.is_empty() && has_alerts == Some(true) {
+            return vec![Line::warn(
+                Check::Alerts,
+                "the policy has `alerts`, and no service sends them: `op25b alerts` lists them, and nobody is told",
+                format!(
+                    "`TO=https://HOST/PATH` in {0}/alerts-NAME.conf, a secret in {0}/alerts-NAME.secret, and `systemctl enable --now \
+                     op25b-alerts@NAME`",
+                    self.folder.display()
+                ),
+            )];
+        }
+        let units = units.iter().map(Some).chain(std::iter::repeat(None));
+        let senders = self.names.iter().zip(units);
+        let lines = senders.flat_map(|(name, unit)| self.sender(name, has_alerts, unit));
+        // The filter does not depend on it.
+        lines.map(|line| line.at_most(Grade::Warn)).collect()
+    }
+
+    /// Examines one.
+    fn sender(&self, name: &str, has_alerts: Option<bool>, unit: Option<&Unit>) -> Vec<Line> {
+        let file = |end: &str| self.folder.join(format!("alerts-{name}.{end}"));
+        let configuration = Configuration::of(&file("conf"));
+        let mut lines = Vec::new();
+        lines.extend(secret(&file("secret"), self.owner));
+        lines.extend(unit.and_then(|unit| state(name, has_alerts != Some(false), unit)));
+        match configuration {
+            Err(line) => lines.push(line),
+            Ok(configuration) => {
+                lines.extend(unreachable(name, &configuration));
+                if lines.is_empty() {
+                    let state = unit.map_or("", |unit| unit.of("StatusText"));
+                    let message = format!("{} sends to {}", unit_of(name), configuration.to);
+                    lines.push(Line::ok(
+                        Check::Alerts,
+                        if state.is_empty() {
+                            message
+                        } else {
+                            format!("{message}: {state}")
+                        },
+                    ));
+                }
+            }
+        }
+        lines
+    }
+}
+
+fn unit_of(name: &str) -> String {
+    format!("op25b-alerts@{name}.service")
+}
+
+/// Where alerts are sent to.
+struct Configuration {
+    to: Receiver,
+    proxy: Option<Proxy>,
+}
+
+impl Configuration {
+    /// That of a file, or what is wrong with it.
+    fn of(path: &Path) -> Result<Self, Line> {
+        let shown = path.display();
+        let text = fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+        let value = |key: &str| {
+            let lines = text.lines().map(str::trim);
+            let mut values = lines.filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+            values.next_back().map(unquoted)
+        };
+        let to = Receiver::parse(value("TO").unwrap_or_default());
+        let to = to.map_err(|wanted| {
+            Line::warn(
+                Check::Alerts,
+                format!("`TO=` in {shown} is no URL that alerts can be sent to"),
+                wanted,
+            )
+        })?;
+        let mut options = value("OPTIONS").unwrap_or_default().split_whitespace();
+        let proxy = options.find_map(|option| match option.strip_prefix("--proxy")? {
+            "" => Some(""),
+            with_value => with_value.strip_prefix('='),
+        });
+        let proxy = match proxy {
+            Some("") => options.next(),
+            proxy => proxy,
+        };
+        let proxy = proxy.map(Proxy::parse).transpose().map_err(|wanted| {
+            Line::warn(
+                Check::Alerts,
+                format!("`--proxy` in {shown} is no URL of a proxy"),
+                wanted,
+            )
+        })?;
+        Ok(Self { to, proxy })
+    }
+}
+
+/// A value without the quotes around it.
+fn unquoted(value: &str) -> &str {
+    let value = value.trim();
+    let quoted = ['"', '\''].into_iter().find_map(|quote| {
+        value
+            .strip_prefix(quote)
+            .and_then(|value| value.strip_suffix(quote))
+    });
+    quoted.unwrap_or(value)
+}
+
+/// What is wrong with the file of a secret, which has to belong to a user.
+fn secret(path: &Path, owner: u32) -> Option<Line> {
+    let shown = path.display();
+    let read = fs::metadata(path).and_then(|metadata| Ok((metadata, fs::read_to_string(path)?)));
+    let (metadata, text) = match read {
+        Ok(read) => read,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Some(Line::warn(
+                Check::Alerts,
+                format!("there is no secret in {shown}, with which alerts are signed"),
+                format!(
+                    "`(umask 077; echo whsec_$(openssl rand -base64 32) > {shown})`; the receiver needs it, too"
+                ),
+            ));
+        }
+        Err(error) => return Some(unreadable(path, &error)),
+    };
+    if Secret::parse(&text).is_none() {
+        let message = format!("{shown} has no secret");
+        return Some(Line::warn(Check::Alerts, message, Secret::WANTED));
+    }
+    (metadata.uid() != owner || metadata.mode() & 0o077 != 0).then(|| {
+        Line::warn(
+            Check::Alerts,
+            format!("others than root may read or change the secret in {shown}, and sign alerts of their own"),
+            format!("`chown root:root {shown} && chmod 600 {shown}`, and a new secret if somebody may have read it"),
+        )
+    })
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Line {
+    let message = format!("cannot read {}: {error}", path.display());
+    if error.kind() == ErrorKind::PermissionDenied {
+        Line::unknown(Check::Alerts, message)
+    } else {
+        let remedy = "the file as docs/observability.md has it";
+        Line::warn(Check::Alerts, message, remedy)
+    }
+}
+
+/// What is wrong with the unit of a sender, or with what it does.
+fn state(name: &str, has_alerts: bool, unit: &Unit) -> Option<Line> {
+    let service = unit_of(name);
+    if !has_alerts {
+        return Some(Line::warn(
+            Check::Alerts,
+            format!(
+                "{service} is configured, and the policy has no `alerts`: it is refused, ends and is started again"
+            ),
+            format!(
+                "`alerts:` in the policy, or `systemctl disable --now op25b-alerts@{name}` and no alerts-{name}.conf"
+            ),
+        ));
+    }
+    let wanted = Wanted {
+        unit: &service,
+        check: Check::Alerts,
+        never: "no alert is sent",
+        not_at_a_boot: "after a boot no alert is sent",
+        not_now: "alerts wait for it, for a day or until the daemon ends",
+    };
+    let fails = || {
+        let state = unit.of("StatusText");
+        state.starts_with(CANNOT_SEND).then(|| {
+            Line::warn(
+                Check::Alerts,
+                format!("{service}: {state}"),
+                format!("`journalctl -u op25b-alerts@{name}` has since when; what the error names, on this side or on the receiver's"),
+            )
+        })
+    };
+    wanted
+        .not_loaded(unit)
+        .or_else(|| wanted.not_running(unit))
+        .or_else(|| wanted.not_enabled(unit))
+        .or_else(fails)
+}
+
+/// That no connection can be made to where alerts are sent to, if it cannot.
+fn unreachable(name: &str, configuration: &Configuration) -> Option<Line> {
+    let (what, host) = match &configuration.proxy {
+        None => ("", &configuration.to.host),
+        Some(Proxy(proxy)) => ("the proxy ", proxy),
+    };
+    let error = connect(host).err()?;
+    Some(Line::warn(
+        Check::Alerts,
+        format!(
+            "op25b-alerts@{name} sends to {what}{host}, and no connection can be made to it from here: {error}"
+        ),
+        "its name, the route to it, and the firewalls on the way",
+    ))
+}
+
+/// Makes a connection, and closes it.
+fn connect(host: &Host) -> io::Result<()> {
+    let mut outcome = Err(io::Error::new(ErrorKind::NotFound, "the name has no address"));
+    for address in (host.name.as_str(), host.port).to_socket_addrs()? {
+        outcome = TcpStream::connect_timeout(&address, PATIENCE).map(drop);
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::Permissions, net::TcpListener, os::unix::fs::PermissionsExt as _};
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const SECRET: &str = "whsec_b3AyNWIgYWxlcnRzIGFyZSBzaWduZWQgd2l0aCBpdA==\n";
+    /// What systemd shows of a sender that runs.
+    const RUNS: &str = "LoadState=loaded\nUnitFileState=enabled\nActiveState=active\nSubState=running\n";
+
+    /// A folder with the files of the sender `abuse`; the port is one that accepts connections.
+    struct Fixture {
+        folder: TempDir,
+        listener: TcpListener,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            let fixture = Self {
+                folder: TempDir::new().unwrap(),
+                listener: TcpListener::bind("127.0.0.1:0").unwrap(),
+            };
+            let port = fixture.port();
+            fixture.write(
+                "conf",
+                &format!("# The desk's.\nTO=https://127.0.0.1:{port}/op25b\n"),
+            );
+            fixture.write("secret", SECRET);
+            fixture
+        }
+
+        fn port(&self) -> u16 {
+            self.listener.local_addr().unwrap().port()
+        }
+
+        fn path(&self, end: &str) -> PathBuf {
+            self.folder.path().join(format!("alerts-abuse.{end}"))
+        }
+
+        fn write(&self, end: &str, text: &str) {
+            fs::write(self.path(end), text).unwrap();
+            self.permit(end, 0o600);
+        }
+
+        fn permit(&self, end: &str, mode: u32) {
+            fs::set_permissions(self.path(end), Permissions::from_mode(mode)).unwrap();
+        }
+
+        /// The lines, where secrets have to belong to whoever runs the test.
+        fn lines(&self, has_alerts: Option<bool>, properties: &str) -> Vec<Line> {
+            let senders = Senders {
+                owner: fs::metadata(self.folder.path()).unwrap().uid(),
+                ..Senders::of(self.folder.path())
+            };
+            let unit = Unit::parse(&format!("{RUNS}{properties}"));
+            senders.lines(has_alerts, &[unit])
+        }
+
+        #[track_caller]
+        fn assert_only(&self, properties: &str, message: &str, remedy: &str) {
+            let lines = self.lines(Some(true), properties);
+            let [line] = &lines[..] else { panic!("{lines:?}") };
+            assert_eq!(line.result, Grade::Warn, "{line:?}");
+            assert!(line.message.contains(message), "{line:?}");
+            assert!(line.remedy.as_deref().unwrap().contains(remedy), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn alerts_that_nobody_is_told_of_are_warned_of() {
+        let folder = TempDir::new().unwrap();
+        let senders = Senders::of(folder.path());
+        assert_eq!(senders.units(), [""; 0]);
+        assert_eq!(senders.lines(Some(false), &[]), []);
+        assert_eq!(senders.lines(None, &[]), []);
+        let lines = senders.lines(Some(true), &[]);
+        assert_eq!((lines.len(), lines[0].result), (1, Grade::Warn));
+        assert!(lines[0].message.contains("no service sends them"), "{lines:?}");
+    }
+
+    #[test]
+    fn a_sender_without_a_receiver_or_a_secret_is_named_with_its_file() {
+        let fixture = Fixture::new();
+        for (conf, message, remedy) in [
+            ("", "`TO=` in", "https://HOST"),
+            (
+                "TO=http://127.0.0.1/\n",
+                "no URL that alerts can be sent to",
+                "https://HOST",
+            ),
+            (
+                "TO=https://127.0.0.1/\nOPTIONS=--proxy socks://127.0.0.1\n",
+                "no URL of a proxy",
+                "http://HOST",
+            ),
+        ] {
+            fixture.write("conf", conf);
+            fixture.assert_only("", message, remedy);
+        }
+        let fixture = Fixture::new();
+        fixture.write("secret", "hunter2\n");
+        fixture.assert_only("", "alerts-abuse.secret has no secret", "openssl rand -base64 32");
+        fs::remove_file(fixture.path("secret")).unwrap();
+        fixture.assert_only("", "there is no secret in", "umask 077");
+    }
+
+    #[test]
+    fn a_secret_is_for_its_owner_alone() {
+        let fixture = Fixture::new();
+        for mode in [0o640, 0o604, 0o620] {
+            fixture.permit("secret", mode);
+            fixture.assert_only("", "others than root may read or change the secret", "chmod 600");
+        }
+        fixture.permit("secret", 0o600);
+        assert!(secret(&fixture.path("secret"), 3_999_999_999).is_some());
+    }
+
+    #[test]
+    fn a_unit_that_does_not_send_is_named_with_why() {
+        let fixture = Fixture::new();
+        for (properties, message, remedy) in [
+            (
+                "LoadState=not-found",
+                "there is no unit op25b-alerts@abuse.service",
+                "deploy/op25b-alerts@.service",
+            ),
+            (
+                "UnitFileState=disabled",
+                "is not enabled (disabled)",
+                "`systemctl enable op25b-alerts@abuse`",
+            ),
+            (
+                "ActiveState=inactive",
+                "does not run: alerts wait",
+                "`systemctl start op25b-alerts@abuse`",
+            ),
+            (
+                "ActiveState=activating\nSubState=auto-restart\nResult=exit-code",
+                "has ended with an error (exit-code)",
+                "journalctl -u op25b-alerts@abuse",
+            ),
+            (
+                "StatusText=cannot send an alert: https://127.0.0.1:8443 answered 503; trying again in 64 s",
+                "answered 503",
+                "journalctl -u op25b-alerts@abuse",
+            ),
+        ] {
+            fixture.assert_only(properties, message, remedy);
+        }
+        let lines = fixture.lines(Some(false), "");
+        assert!(
+            lines[0].message.contains("the policy has no `alerts`"),
+            "{lines:?}"
+        );
+    }
+
+    #[test]
+    fn a_receiver_or_a_proxy_that_takes_no_connection_is_named() {
+        let closed = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let fixture = Fixture::new();
+        let sent =
+            "StatusText=7 alerts sent to https://127.0.0.1:8443, 0 repeated within an hour, 0 left out";
+        let lines = fixture.lines(Some(true), sent);
+        assert_eq!((lines.len(), lines[0].result), (1, Grade::Ok), "{lines:?}");
+        assert!(lines[0].message.contains("7 alerts sent"), "{lines:?}");
+        assert_eq!(fixture.lines(None, "")[0].result, Grade::Ok);
+
+        let port = fixture.port();
+        for option in ["--proxy http", "--proxy=http"] {
+            fixture.write(
+                "conf",
+                &format!(
+                    "TO=https://127.0.0.1:{port}/\nOPTIONS='--tls-ca /x {option}://127.0.0.1:{closed}'\n"
+                ),
+            );
+            fixture.assert_only(
+                "",
+                &format!("the proxy 127.0.0.1:{closed}, and no connection"),
+                "firewalls",
+            );
+        }
+        fixture.write("conf", &format!("TO=\"https://127.0.0.1:{closed}/\"\n"));
+        fixture.assert_only(
+            "",
+            &format!("sends to 127.0.0.1:{closed}, and no connection"),
+            "firewalls",
+        );
+    }
+}
