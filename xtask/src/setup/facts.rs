@@ -70,11 +70,16 @@ pub struct TestProgram {
 }
 
 /// The programs that the tests run and that need nothing else.
-const PROGRAMS: [TestProgram; 3] = [
+const PROGRAMS: [TestProgram; 4] = [
     TestProgram {
         name: "nft",
         package: "nftables",
         why: "the tests load policies/small-isp.nft",
+    },
+    TestProgram {
+        name: "openssl",
+        package: "openssl",
+        why: "the commands of docs/observability.md that verify the signature of an alert",
     },
     TestProgram {
         name: "python3",

@@ -1,6 +1,7 @@
 //! docs/json.md has an example of every JSON document, and it is what op25b writes.
 
 pub mod examples;
+mod webhook;
 
 use std::process::{Command, Stdio};
 
@@ -175,7 +176,7 @@ pub fn imported_sessions() -> ImportedSessions {
     }
 }
 
-/// An event, and what was counted.
+/// An alert.
 fn alerts() -> Value {
     let alert = json!({
         "sequence": 1_796_000_000_123_457_u64, "id": "01KB7Z3N8Q4T6V9W0X1Y2Z3A4B", "time": "2026-11-29T12:31:10.021774Z",
@@ -186,6 +187,7 @@ fn alerts() -> Value {
     json!({ "alerts": [alert], "next": 1_796_000_000_123_457_u64, "missed": 0 })
 }
 
+/// An event, and what was counted.
 fn events() -> Value {
     let event = json!({
         "sequence": 1_796_000_000_123_457_u64, "time": "2026-11-29T12:31:07.104233Z", "interface": "eth1", "role": "subscriber",
