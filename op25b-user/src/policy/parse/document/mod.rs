@@ -1,4 +1,6 @@
-//! Reads a whole policy document and checks that it is complete.
+//! Reads a whole policy document.
+
+mod missing;
 
 use std::{borrow::Cow, mem};
 
@@ -21,7 +23,7 @@ use crate::policy::{
     diagnostics::{Code, Diagnostic, Report, Span, lint},
     model::{
         Alerts, Block, Events, Exemption, ExemptionLimits, History, Interface, MetricsServer, Nat64,
-        Nat64Prefix, Policy, Pool, Privacy, Relay, Role,
+        Nat64Prefix, Policy, Pool, Privacy, Relay,
     },
 };
 
@@ -327,10 +329,7 @@ impl<'t> Document<'t> {
         loading.exemptions(&mut self.exemptions, mem::take(&mut self.exemption_lists));
         let lists = loading.finish();
         if self.is_mapping {
-            self.report_missing_router();
-            self.report_missing_keys();
-            self.report_empty_lists();
-            self.report_missing_subscriber();
+            self.report_missing();
         }
         let listed = self.keys.iter().find(|(key, ..)| *key == "pools");
         let are_all_pools = listed.is_some_and(|(.., items)| self.pools.len() == *items && *items > 0);
@@ -388,88 +387,6 @@ impl<'t> Document<'t> {
             })
         } else {
             Err(report)
-        }
-    }
-
-    fn report_missing_keys(&mut self) {
-        for (key, example) in [
-            ("version", "version: 1"),
-            ("interfaces", "interfaces: [{ name: eth1, role: subscriber }]"),
-            (
-                "pools",
-                "pools: [{ name: residential, prefixes: [198.51.100.0/24] }]",
-            ),
-        ] {
-            if !self.has(key) && !self.meant.contains(&key) {
-                self.context.reporter.report_file(
-                    Diagnostic::new(Code::MissingKey, format!("a policy needs the key `{key}`"))
-                        .hint(format!("add `{example}`")),
-                );
-            }
-        }
-    }
-
-    fn report_empty_lists(&mut self) {
-        for (key, span, items) in &self.keys {
-            if *items == 0 && !WHOLE.contains(key) {
-                let hint = match *key {
-                    "relays" | "nat64" | "exemptions" => format!("remove `{key}` if there are none"),
-                    _ => format!("list your {key}"),
-                };
-                self.context.reporter.error(
-                    *span,
-                    Code::EmptyList,
-                    format!("`{key}` is an empty list"),
-                    hint,
-                );
-            }
-        }
-    }
-
-    fn report_missing_router(&mut self) {
-        let Some(prohibit) = self.block.prohibit else {
-            return;
-        };
-        let prefixes = || self.pools.iter().flat_map(|pool| &pool.prefixes);
-        let has_v4 = prefixes().any(|prefix| prefix.net.addr().is_ipv4());
-        let has_v6 = prefixes().any(|prefix| prefix.net.addr().is_ipv6());
-        for (family, has_pools, has_router) in [
-            ("IPv4", has_v4, prohibit.router_v4.is_some()),
-            ("IPv6", has_v6, prohibit.router_v6.is_some()),
-        ] {
-            if has_pools && !has_router {
-                self.context
-                    .reporter
-                    .report_word(prohibit.at, Code::NoRouter, || {
-                        Diagnostic::new(
-                            Code::NoRouter,
-                            format!(
-                                "`action: prohibit` needs an {family} source address for its ICMP errors"
-                            ),
-                        )
-                        .hint("add an address of this router to `prohibit_from`, such as prohibit_from: [192.0.2.1, 2001:db8::1]")
-                    });
-            }
-        }
-    }
-
-    fn report_missing_subscriber(&mut self) {
-        let Some((_, span, items)) = self.keys.iter().find(|(key, ..)| *key == "interfaces") else {
-            return;
-        };
-        let is_known = self.interfaces.len() == *items && *items > 0;
-        if is_known
-            && self
-                .interfaces
-                .iter()
-                .all(|interface| interface.role != Role::Subscriber)
-        {
-            self.context.reporter.error(
-                *span,
-                Code::NoSubscriber,
-                "no interface has `role: subscriber`",
-                "set `role: subscriber` on at least one interface",
-            );
         }
     }
 }
