@@ -37,7 +37,7 @@ pub(super) const ANSWER: Duration = Duration::from_mins(2);
 /// How long reading the filter's status in the kernel may take: a client waits for the rest of the status.
 pub(super) const STATUS: Duration = Duration::from_secs(1);
 /// The most subscribers of an answer.
-pub(super) const SUBSCRIBERS: usize = 10_000;
+pub(super) const SUBSCRIBERS: u32 = 10_000;
 
 /// Simultaneous clients that wait for events of packets or for alerts.
 pub(super) const WAITING: usize = 32;

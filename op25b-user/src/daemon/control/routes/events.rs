@@ -6,16 +6,16 @@ use super::{
     super::{
         limits,
         openapi::{ReadProblems, Restricted},
-        shared::{Shared, View},
+        shared::Shared,
     },
-    newest::take,
+    newest::{check, take},
     parameters::{AskedEvents, EventsQuery, Query},
     reads::{Read, note_once_an_hour},
 };
 use crate::{
-    api::{Problem, ProblemKind},
+    api::Problem,
     daemon::{events::scrapes::Scrape, request::Caller},
-    report::{EventPage, EventQuery},
+    report::EventPage,
 };
 
 /// Lists packets that were blocked, monitored or exempt, or that hide their ports, as the program shows them: a sample, with limits
@@ -40,15 +40,22 @@ pub(super) async fn events(
 ) -> Result<Json<EventPage>, Problem> {
     let AskedEvents { query, page, why } = query.read()?;
     let view = shared.view()?;
-    check(&view, &query, why.is_some())?;
-    record(&shared, caller, &query, why).await?;
-    let taken = take(
-        &shared,
-        &shared.newest.events,
-        |event| query.matches(event),
-        &page,
-    )
-    .await?;
+    check(
+        &view,
+        ("events", view.policy.events.is_some()),
+        ("no packet is shown", "events: {}"),
+        query.pool.as_deref(),
+    )?;
+    let read = Read {
+        what: "events",
+        pool: query.pool.clone(),
+        within: query.within,
+        customer: None,
+        reason: why,
+    };
+    note_once_an_hour(&shared, caller, "why", read).await?;
+    let hub = &shared.newest.events;
+    let taken = take(&shared, hub, |event| query.matches(event), &page).await?;
     Ok(Json(EventPage {
         events: taken.items.iter().map(|event| (**event).clone()).collect(),
         next: taken.next,
@@ -59,39 +66,4 @@ pub(super) async fn events(
             .await
             .unwrap_or_default(),
     }))
-}
-
-/// Refuses what cannot be answered.
-fn check(view: &View, query: &EventQuery, has_reason: bool) -> Result<(), Problem> {
-    let policy = &view.policy;
-    if policy.events.is_none() {
-        return Err(Problem::new(
-            ProblemKind::Conflict,
-            format!(
-                "the policy has no `events`, so that no packet is shown: add `events: {{}}` to {} and run `op25b reload`",
-                view.report.policy_file.display()
-            ),
-        ));
-    }
-    if !has_reason && policy.privacy.require_reason {
-        return Err(Problem::reason_required("why"));
-    }
-    view.check_pool(query.pool.as_deref())
-}
-
-/// Records that events are read, unless that was recorded within the last hour: who follows them asks again and again.
-async fn record(
-    shared: &Shared,
-    caller: Caller,
-    query: &EventQuery,
-    why: Option<String>,
-) -> Result<(), Problem> {
-    let read = Read {
-        what: "events",
-        pool: query.pool.clone(),
-        within: query.within,
-        customer: None,
-        reason: why,
-    };
-    note_once_an_hour(shared, caller, read).await
 }

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
-use super::super::{limits, shared::Shared};
+use super::super::{
+    limits,
+    shared::{Shared, View},
+};
 use crate::{
-    api::Problem,
+    api::{Problem, ProblemKind},
     daemon::newest::{Hub, Numbered, Taken},
 };
 
@@ -18,6 +21,25 @@ pub(super) struct Page {
     pub(super) wait: Duration,
     /// The most items.
     pub(super) limit: usize,
+}
+
+/// Refuses what the policy does not turn on with a key, and a pool that it does not have.
+pub(super) fn check(
+    view: &View,
+    (key, is_on): (&str, bool),
+    (otherwise, example): (&str, &str),
+    pool: Option<&str>,
+) -> Result<(), Problem> {
+    if !is_on {
+        return Err(Problem::new(
+            ProblemKind::Conflict,
+            format!(
+                "the policy has no `{key}`, so that {otherwise}: add `{example}` to {} and run `op25b reload`",
+                view.report.policy_file.display()
+            ),
+        ));
+    }
+    view.check_pool(pool)
 }
 
 /// Takes a page of the items that match.

@@ -8,7 +8,7 @@ use super::{
         shared::Shared,
     },
     parameters::{Query, RatesQuery},
-    reads::{Read, note_once_an_hour, reason_given},
+    reads::{Read, note_once_an_hour},
 };
 use crate::{
     api::Problem,
@@ -48,7 +48,6 @@ pub(super) async fn subscriber_rates(
     Query(query): Query<RatesQuery>,
 ) -> Result<Json<SubscriberRates>, Problem> {
     let (query, reason) = query.read()?;
-    reason_given(&shared, reason.as_deref())?;
     let read = Read {
         what: "live view of subscribers",
         pool: query.pool.clone(),
@@ -56,7 +55,7 @@ pub(super) async fn subscriber_rates(
         customer: None,
         reason,
     };
-    note_once_an_hour(&shared, caller, read).await?;
+    note_once_an_hour(&shared, caller, "reason", read).await?;
     let (rates, measured) = shared.rates(query).await?;
     Ok(Json(SubscriberRates {
         rates,

@@ -89,7 +89,7 @@ pub(super) async fn note_read(
 
 /// Records that somebody reads what is recorded of subscribers and customers; refuses it without the reason that the policy requires.
 pub(super) async fn note(shared: &Shared, caller: Caller, read: Read) -> Result<Operation, Problem> {
-    reason_given(shared, read.reason.as_deref())?;
+    reason_given(shared, "reason", read.reason.as_deref())?;
     let Read {
         what,
         pool,
@@ -118,8 +118,14 @@ pub(super) async fn note(shared: &Shared, caller: Caller, read: Read) -> Result<
     Ok(read)
 }
 
-/// Records the same of somebody who asks again and again, once an hour for the same.
-pub(super) async fn note_once_an_hour(shared: &Shared, caller: Caller, read: Read) -> Result<(), Problem> {
+/// Records the same of somebody who asks again and again, once an hour for the same. The reason is in the parameter of this name.
+pub(super) async fn note_once_an_hour(
+    shared: &Shared,
+    caller: Caller,
+    parameter: &str,
+    read: Read,
+) -> Result<(), Problem> {
+    reason_given(shared, parameter, read.reason.as_deref())?;
     let following = Following {
         uid: caller.actor.uid,
         what: read.what,
@@ -135,9 +141,9 @@ pub(super) async fn note_once_an_hour(shared: &Shared, caller: Caller, read: Rea
 }
 
 /// Refuses a read without the reason that the policy requires.
-pub(super) fn reason_given(shared: &Shared, reason: Option<&str>) -> Result<(), Problem> {
+fn reason_given(shared: &Shared, parameter: &str, reason: Option<&str>) -> Result<(), Problem> {
     if reason.is_none() && shared.view()?.policy.privacy.require_reason {
-        return Err(Problem::reason_required("reason"));
+        return Err(Problem::reason_required(parameter));
     }
     Ok(())
 }

@@ -6,10 +6,10 @@ use utoipa::IntoParams;
 
 use super::super::{
     super::openapi::{ReasonText, SearchText},
-    parameters::{pattern, prefix, read_time},
+    parameters::{check_reason, number, pattern, prefix, read_time},
     reads::Read,
 };
-use crate::{api::Problem, exemption::limits, store::sessions::SessionQuery, time::Reader};
+use crate::{api::Problem, store::sessions::SessionQuery, time::Reader};
 
 /// The most sessions of a list.
 const MOST: u32 = 10_000;
@@ -72,12 +72,8 @@ impl SessionsQuery {
             reason,
             limit,
         } = self;
-        if let Some(reason) = &reason {
-            limits::text("reason", reason, limits::PROSE)?;
-        }
-        if !(1..=MOST).contains(&limit) {
-            return Err(Problem::bad_request(format!("`limit` must be 1 to {MOST}")));
-        }
+        check_reason("reason", reason.as_deref())?;
+        let limit = number("limit", limit, MOST)?;
         let time_zone = TimeZone::system();
         let reader = Reader::new(Timestamp::now(), &time_zone);
         let beginning = |name, text: Option<String>| {
@@ -93,7 +89,6 @@ impl SessionsQuery {
             within: within.as_deref().map(prefix).transpose()?,
             customer: pattern("customer", customer.as_deref())?,
         };
-        let limit = usize::try_from(limit).map_err(|error| Problem::internal(error.to_string()))?;
         let read = Read {
             what: "sessions",
             within: query.within.map(|net| net.trunc()),

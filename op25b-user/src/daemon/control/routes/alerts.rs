@@ -1,23 +1,20 @@
 //! Alerts about offenders: a page of those that are kept, or of the next ones.
 
-mod parameters;
-
 use std::time::Instant;
 
 use axum::{Json, extract::State};
 
-use self::parameters::{AlertsQuery, Asked};
 use super::{
     super::{
         openapi::{ReadProblems, Restricted},
-        shared::{Shared, View},
+        shared::Shared,
     },
-    newest::take,
-    parameters::Query,
-    reads::{Read, note_once_an_hour, reason_given},
+    newest::{check, take},
+    parameters::{AlertsQuery, AskedAlerts, Query},
+    reads::{Read, note_once_an_hour},
 };
 use crate::{
-    api::{Problem, ProblemKind},
+    api::Problem,
     daemon::{alerts::Feed, request::Caller},
     report::AlertPage,
 };
@@ -42,15 +39,19 @@ pub(super) async fn alerts(
     caller: Caller,
     Query(query): Query<AlertsQuery>,
 ) -> Result<Json<AlertPage>, Problem> {
-    let Asked {
+    let AskedAlerts {
         query,
         page,
         sender,
         reason,
     } = query.read()?;
     let view = shared.view()?;
-    check(&view, query.pool.as_deref())?;
-    reason_given(&shared, reason.as_deref())?;
+    check(
+        &view,
+        ("alerts", view.policy.alerts.is_some()),
+        ("nobody is an offender", "alerts: { syns_per_minute: 600 }"),
+        query.pool.as_deref(),
+    )?;
     let read = Read {
         what: "alerts",
         pool: query.pool.clone(),
@@ -58,7 +59,7 @@ pub(super) async fn alerts(
         customer: None,
         reason,
     };
-    note_once_an_hour(&shared, caller, read).await?;
+    note_once_an_hour(&shared, caller, "reason", read).await?;
     let Feed { hub, senders, .. } = &shared.newest.alerts;
     if let Some(sender) = sender {
         let after = page.after.unwrap_or_else(|| hub.last());
@@ -70,19 +71,4 @@ pub(super) async fn alerts(
         next: taken.next,
         missed: taken.missed,
     }))
-}
-
-/// Refuses what cannot be answered.
-fn check(view: &View, pool: Option<&str>) -> Result<(), Problem> {
-    if view.policy.alerts.is_none() {
-        return Err(Problem::new(
-            ProblemKind::Conflict,
-            format!(
-                "the policy has no `alerts`, so that nobody is an offender: add `alerts: {{ syns_per_minute: 600 }}` to {} and run \
-                 `op25b reload`",
-                view.report.policy_file.display()
-            ),
-        ));
-    }
-    view.check_pool(pool)
 }

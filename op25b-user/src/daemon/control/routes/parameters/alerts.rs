@@ -3,10 +3,9 @@
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::super::{
-    super::openapi::ReasonText,
-    newest::Page,
-    parameters::{check_reason, check_text, default_limit, page, prefix},
+use super::{
+    super::{super::openapi::ReasonText, newest::Page},
+    values::{check_reason, check_text, default_limit, page, prefix},
 };
 use crate::{api::Problem, exemption::limits, report::AlertQuery};
 
@@ -42,16 +41,16 @@ pub(in super::super) struct AlertsQuery {
 }
 
 /// What is asked for.
-pub(super) struct Asked {
-    pub(super) query: AlertQuery,
-    pub(super) page: Page,
-    pub(super) sender: Option<String>,
-    pub(super) reason: Option<String>,
+pub(in super::super) struct AskedAlerts {
+    pub(in super::super) query: AlertQuery,
+    pub(in super::super) page: Page,
+    pub(in super::super) sender: Option<String>,
+    pub(in super::super) reason: Option<String>,
 }
 
 impl AlertsQuery {
     /// Parses all of it.
-    pub(super) fn read(self) -> Result<Asked, Problem> {
+    pub(in super::super) fn read(self) -> Result<AskedAlerts, Problem> {
         check_reason("reason", self.reason.as_deref())?;
         check_text("sender", self.sender.as_deref(), limits::NAME)?;
         let within = self.within.as_deref().map(prefix).transpose()?;
@@ -59,7 +58,7 @@ impl AlertsQuery {
             pool: self.pool,
             within: within.map(|net| net.trunc()),
         };
-        Ok(Asked {
+        Ok(AskedAlerts {
             query,
             page: page(self.after, self.wait.as_deref(), self.limit)?,
             sender: self.sender,
