@@ -2,6 +2,8 @@
 //!
 //! Written here: the crates that encode IPFIX are a registry of all its elements, or not kept.
 
+#[cfg(test)]
+mod decoded;
 mod record;
 mod template;
 #[cfg(test)]
