@@ -126,7 +126,7 @@ fn machines(scene: &Scene) {
         std::fs::write(scene.path(name), text).unwrap();
         scene.path(name).display().to_string()
     };
-    let meminfo = file("meminfo", "MemTotal:  65536 kB\nMemAvailable:  16384 kB\n");
+    let meminfo = file("meminfo", "MemTotal:  65536 kB\nMemAvailable:  8192 kB\n");
     let systemctl = file("systemctl", &format!("#!/bin/sh\ncat <<'END'\n{HARDENED}END\n"));
     let pins = scene.path("pins").display().to_string();
     let check = |before: &[&str], script: String, expected: &[&str]| {
@@ -171,7 +171,7 @@ fn machines(scene: &Scene) {
     check(
         &mounts,
         format!("mount --bind {meminfo} /proc/meminfo && {doctor}"),
-        &["- | memory | fail | and 16 MiB are available | remember fewer pools"],
+        &["- | memory | fail | and 8 MiB are available | remember fewer pools"],
     );
     check(
         &mounts,

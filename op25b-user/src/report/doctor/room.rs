@@ -35,7 +35,7 @@ pub(super) fn lines(file: &File, is_enforced: bool) -> Vec<Line> {
 }
 
 fn memory(needed: u64, available: io::Result<Available>, is_enforced: bool) -> Line {
-    const REMEDY: &str = "remember fewer pools (`subscribers: { remember: [POOL] }`: 36 bytes for each IPv4 address), or more memory";
+    const REMEDY: &str = "remember fewer pools (`subscribers: { remember: [POOL] }`: 36 bytes for each subscriber), or more memory";
     let available = match available {
         Ok(available) => available,
         Err(error) => {
