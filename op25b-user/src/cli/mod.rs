@@ -2,51 +2,50 @@
 
 mod activity;
 mod alerts;
-mod back_off;
 mod check;
 mod completion;
 mod confirm;
 mod daemon;
-mod descriptors;
 mod diagnose;
-mod directories;
 mod doctor;
-mod elsewhere;
-mod end_by;
-mod ending;
 mod events;
 mod exempt;
 mod explain;
 mod export;
-mod forgotten;
 mod import_file;
-mod json;
-pub mod logging;
 mod metrics;
 mod notices;
-mod pages;
-mod paths;
+mod output;
 mod pause;
-pub mod pipe;
-mod policy_file;
-mod policy_source;
-mod problem;
+mod place;
+mod policy;
+mod process;
 mod reload;
 mod report;
 mod rollout;
 mod run;
+mod sending;
 mod sessions;
 mod status;
-mod stderr;
 mod stop;
 mod subscribers;
 mod table;
-mod tls;
 mod top;
 
 pub use self::{
     completion::{COMPLETE, complete},
-    problem::report,
+    output::{pipe, problem::report},
+    process::logging,
+};
+
+// What commands have in common, by its own name.
+use self::{
+    daemon::pages,
+    output::{forgotten, json, problem, stderr},
+    place::{directories, elsewhere, paths},
+    policy::{file as policy_file, source as policy_source},
+    process::{descriptors, end_by, ending},
+    sending::{back_off, tls},
 };
 
 use std::{env, process::ExitCode};

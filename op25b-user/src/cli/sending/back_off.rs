@@ -6,26 +6,26 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_secs(1);
 
 /// The pauses between attempts.
-pub(super) struct BackOff {
+pub(in crate::cli) struct BackOff {
     next: Duration,
     longest: Duration,
 }
 
 impl BackOff {
     /// Pauses up to a limit.
-    pub(super) const fn up_to(longest: Duration) -> Self {
+    pub(in crate::cli) const fn up_to(longest: Duration) -> Self {
         Self { next: FIRST, longest }
     }
 
     /// How long to wait after a failure.
-    pub(super) fn failed(&mut self) -> Duration {
+    pub(in crate::cli) fn failed(&mut self) -> Duration {
         let pause = self.next;
         self.next = (pause * 2).min(self.longest);
         pause
     }
 
     /// Begins again with the shortest one.
-    pub(super) const fn succeeded(&mut self) {
+    pub(in crate::cli) const fn succeeded(&mut self) {
         self.next = FIRST;
     }
 }

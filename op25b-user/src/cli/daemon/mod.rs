@@ -1,5 +1,7 @@
 //! Requests of subcommands to the daemon, and the runtime in which they run.
 
+pub(in crate::cli) mod pages;
+
 use anyhow::{Context as _, bail};
 
 use super::{

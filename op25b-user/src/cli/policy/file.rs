@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use super::stderr;
-use crate::policy::{self, File, ReadError, Report};
+use crate::{
+    cli::stderr,
+    policy::{self, File, ReadError, Report},
+};
 
 /// Reads a policy file. Its errors and warnings go to stderr.
-pub(super) fn read(path: &Path) -> anyhow::Result<File> {
+pub(in crate::cli) fn read(path: &Path) -> anyhow::Result<File> {
     let result = policy::read(path);
     match &result {
         Ok(file) => print(&file.warnings),
@@ -17,6 +19,6 @@ pub(super) fn read(path: &Path) -> anyhow::Result<File> {
 }
 
 /// Prints errors and warnings of a policy file to stderr.
-pub(super) fn print(report: &Report) {
+pub(in crate::cli) fn print(report: &Report) {
     stderr::text(format_args!("{report:#}"));
 }

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
 
-use super::{
-    daemon::{Response, ask},
-    exempt::Offline,
-    paths::Paths,
-    policy_file,
-};
 use crate::{
     api::{Problem, ProblemKind},
+    cli::{
+        daemon::{Response, ask},
+        exempt::Offline,
+        paths::Paths,
+        policy_file,
+    },
     daemon::client::Listing,
     policy::{self, Policy, characters::printable, exemption_id},
     report::activity::Exempt,
@@ -19,14 +19,14 @@ use crate::{
 };
 
 /// A policy, and the exemptions that apply to it.
-pub(super) struct Source {
-    pub(super) file: PathBuf,
-    pub(super) policy: Policy,
-    pub(super) exemptions: Vec<Exempt>,
+pub(in crate::cli) struct Source {
+    pub(in crate::cli) file: PathBuf,
+    pub(in crate::cli) policy: Policy,
+    pub(in crate::cli) exemptions: Vec<Exempt>,
 }
 
 /// Why a command has nothing to do without a policy.
-pub(super) fn no_policy() -> Problem {
+pub(in crate::cli) fn no_policy() -> Problem {
     let why = "no filter is running here; `--policy FILE` reads a policy file";
     Problem::new(ProblemKind::NotRunning, why)
 }
@@ -34,7 +34,7 @@ pub(super) fn no_policy() -> Problem {
 impl Source {
     /// A policy file with its exemptions alone, if one is given; otherwise the policy that is enforced here, with the exemptions
     /// of its file and of the store. `None` if no filter runs.
-    pub(super) fn read(file: Option<&Path>, paths: &Paths) -> anyhow::Result<Option<Self>> {
+    pub(in crate::cli) fn read(file: Option<&Path>, paths: &Paths) -> anyhow::Result<Option<Self>> {
         match file {
             Some(path) => Ok(Some(Self::of_file(policy_file::read(path)?))),
             None => enforced(paths),
@@ -57,7 +57,7 @@ impl Source {
     }
 
     /// The indices of the pools with these names; of all pools without names.
-    pub(super) fn chosen(&self, names: &[String]) -> Result<Vec<usize>, String> {
+    pub(in crate::cli) fn chosen(&self, names: &[String]) -> Result<Vec<usize>, String> {
         let pools = &self.policy.pools;
         if names.is_empty() {
             return Ok((0..pools.len()).collect());

@@ -4,15 +4,15 @@ use std::{ffi::OsString, io, process::ExitCode};
 
 use clap::{ArgMatches, error::ErrorKind};
 
-use super::{EXIT_FAILED, EXIT_NO, causes, json, stderr};
 use crate::{
     api::{Problem, ProblemKind, RowProblem},
+    cli::{EXIT_FAILED, EXIT_NO, causes, json, stderr},
     daemon::client::ClientError,
     schema::Schema,
 };
 
 /// Reports why a command was refused; returns its exit code.
-pub(super) fn refuse(problem: &Problem, is_json: bool, code: u8) -> anyhow::Result<ExitCode> {
+pub(in crate::cli) fn refuse(problem: &Problem, is_json: bool, code: u8) -> anyhow::Result<ExitCode> {
     if is_json {
         json::print(Schema::Problem, problem)?;
     } else {
@@ -22,7 +22,7 @@ pub(super) fn refuse(problem: &Problem, is_json: bool, code: u8) -> anyhow::Resu
 }
 
 /// The same of a request with rows, whose mistakes are each named with the place of their row.
-pub(super) fn refuse_rows(
+pub(in crate::cli) fn refuse_rows(
     problem: &Problem,
     is_json: bool,
     place: impl Fn(&RowProblem) -> String,
@@ -36,7 +36,7 @@ pub(super) fn refuse_rows(
 }
 
 /// The same; the exit code distinguishes a wrong request from a failure of the daemon, the kernel or the disk, which is a 5xx.
-pub(super) fn refused(problem: &Problem, is_json: bool) -> anyhow::Result<ExitCode> {
+pub(in crate::cli) fn refused(problem: &Problem, is_json: bool) -> anyhow::Result<ExitCode> {
     let code = if problem.status >= 500 {
         EXIT_FAILED
     } else {
@@ -54,7 +54,10 @@ pub fn report(error: &anyhow::Error, is_json: bool) {
 }
 
 /// Reports a command line that cannot be parsed, or prints the help or version that it asks for.
-pub(super) fn report_usage(error: &clap::Error, arguments: impl Iterator<Item = OsString>) -> ExitCode {
+pub(in crate::cli) fn report_usage(
+    error: &clap::Error,
+    arguments: impl Iterator<Item = OsString>,
+) -> ExitCode {
     let code = u8::try_from(error.exit_code()).unwrap_or(EXIT_FAILED);
     let is_json = error.use_stderr() && names_json(arguments);
     let problem = || Problem::new(ProblemKind::Usage, usage(error));
@@ -66,7 +69,7 @@ pub(super) fn report_usage(error: &clap::Error, arguments: impl Iterator<Item = 
 }
 
 /// Whether a command was given `--json`.
-pub(super) fn is_json(matches: &ArgMatches) -> bool {
+pub(in crate::cli) fn is_json(matches: &ArgMatches) -> bool {
     match matches.subcommand() {
         Some((_, matches)) => is_json(matches),
         None => matches!(matches.try_get_one("json"), Ok(Some(true))),

@@ -5,7 +5,7 @@ use std::io;
 use crate::end_signals::EndSignals;
 
 /// Waits for SIGINT or SIGTERM.
-pub(super) async fn ended() -> io::Result<()> {
+pub(in crate::cli) async fn ended() -> io::Result<()> {
     EndSignals::receive()?.next().await;
     Ok(())
 }

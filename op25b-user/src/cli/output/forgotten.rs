@@ -2,14 +2,14 @@
 
 use std::{io::Write as _, process::ExitCode};
 
-use super::{problem, stderr::warn};
 use crate::{
     api::{Forgotten, Problem},
+    cli::{problem, stderr::warn},
     counted::counted,
 };
 
 /// Prints what was forgotten, or why it was not.
-pub(super) fn print(outcome: Result<Forgotten, Box<Problem>>) -> anyhow::Result<ExitCode> {
+pub(in crate::cli) fn print(outcome: Result<Forgotten, Box<Problem>>) -> anyhow::Result<ExitCode> {
     let forgotten = match outcome {
         Ok(forgotten) => forgotten,
         Err(problem) => return problem::refused(&problem, false),

@@ -21,13 +21,13 @@ use crate::pem;
 const SYSTEM: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// A connection, with TLS or without.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(in crate::cli) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// The files of certificates.
 #[derive(Debug, ClapArgs)]
-pub(super) struct TlsFiles {
+pub(in crate::cli) struct TlsFiles {
     /// The certificates that may have signed that of the host, in PEM [default: those that the system trusts].
     #[arg(id = "tls_ca", long = "tls-ca", value_name = "FILE", requires = "to")]
     ca: Option<PathBuf>,
@@ -42,7 +42,7 @@ pub(super) struct TlsFiles {
 #[cfg(test)]
 impl TlsFiles {
     /// Those of somebody who trusts only the certificates of a file.
-    pub(super) fn trusting(ca: PathBuf) -> Self {
+    pub(in crate::cli) fn trusting(ca: PathBuf) -> Self {
         Self {
             ca: Some(ca),
             cert: None,
@@ -52,11 +52,11 @@ impl TlsFiles {
 }
 
 /// What makes TLS connections. The files are read for each: certificates are renewed.
-pub(super) struct Tls<'a>(pub(super) &'a TlsFiles);
+pub(in crate::cli) struct Tls<'a>(pub(in crate::cli) &'a TlsFiles);
 
 impl Tls<'_> {
     /// Makes the handshake, in which the certificate has to be that of the host.
-    pub(super) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
+    pub(in crate::cli) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         host: &str,
         stream: S,
@@ -67,7 +67,7 @@ impl Tls<'_> {
     }
 
     /// Reads the files.
-    pub(super) fn config(&self) -> anyhow::Result<ClientConfig> {
+    pub(in crate::cli) fn config(&self) -> anyhow::Result<ClientConfig> {
         let Self(files) = self;
         let trusted = files.ca.as_deref().unwrap_or(Path::new(SYSTEM));
         let authorities = of_file(trusted, pem::authorities)?;

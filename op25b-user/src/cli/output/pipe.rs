@@ -7,8 +7,7 @@ use std::{error::Error, io};
 
 use nix::sys::signal::Signal;
 
-use super::end_by::end_by;
-use crate::daemon::client::ClientError;
+use crate::{cli::end_by::end_by, daemon::client::ClientError};
 
 /// Whether an error is that nobody reads the output, however it is wrapped.
 #[must_use]

@@ -11,12 +11,12 @@ use std::{
 use anyhow::bail;
 use tokio::time::timeout;
 
-use super::{
-    daemon::block_on,
-    paths::{Paths, STATE_DIR},
-    stderr,
-};
 use crate::{
+    cli::{
+        daemon::block_on,
+        paths::{Paths, STATE_DIR},
+        stderr,
+    },
     daemon::{
         client::Client,
         control::{self, PROMPT},
@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Fails with what is wrong with a directory, see [`wrong`].
-pub(super) fn check(paths: &Paths) -> anyhow::Result<()> {
+pub(in crate::cli) fn check(paths: &Paths) -> anyhow::Result<()> {
     match wrong(paths) {
         Some(wrong) => bail!(wrong),
         None => Ok(()),
@@ -38,7 +38,7 @@ pub(super) fn check(paths: &Paths) -> anyhow::Result<()> {
 }
 
 /// What is wrong with `--state-dir` or `--runtime-dir`: another one is that of the pinned filter.
-pub(super) fn wrong(paths: &Paths) -> Option<String> {
+pub(in crate::cli) fn wrong(paths: &Paths) -> Option<String> {
     let Some(used) = recorded(paths) else {
         return wrong_for_daemon(paths);
     };
@@ -59,7 +59,7 @@ pub(super) fn wrong(paths: &Paths) -> Option<String> {
 }
 
 /// The state directory of the pinned filter; without one, or if an earlier version loaded it, the one that was given.
-pub(super) fn state(paths: &Paths) -> PathBuf {
+pub(in crate::cli) fn state(paths: &Paths) -> PathBuf {
     recorded(paths).map_or_else(|| paths.state_dir.clone(), |used| used.state)
 }
 
@@ -88,7 +88,7 @@ fn wrong_for_daemon(paths: &Paths) -> Option<String> {
 }
 
 /// What is wrong with `--runtime-dir`, if a daemon holds the pins and its control socket is in another directory.
-pub(super) fn wrong_runtime_dir(paths: &Paths) -> Option<String> {
+pub(in crate::cli) fn wrong_runtime_dir(paths: &Paths) -> Option<String> {
     let pid = daemon(&paths.bpffs)?;
     let used = runtime_dir(pid)?;
     differ(&used, &paths.runtime_dir)
@@ -158,7 +158,7 @@ fn elsewhere(paths: &Paths) -> Vec<Elsewhere> {
 }
 
 /// That nothing is pinned where a command looks, and which filters run here; none if there are none.
-pub(super) fn told_elsewhere(paths: &Paths) -> Option<String> {
+pub(in crate::cli) fn told_elsewhere(paths: &Paths) -> Option<String> {
     let found: Vec<_> = elsewhere(paths).iter().map(Elsewhere::told).collect();
     (!found.is_empty()).then(|| nothing_pinned(paths, &found.join("; ")))
 }
@@ -172,7 +172,7 @@ fn nothing_pinned(paths: &Paths, found: &str) -> String {
 
 /// The directories for a command that reports what is enforced in this network namespace: if nothing is pinned where it was told to
 /// look, and one filter runs here, those of that filter, which is said.
-pub(super) fn of_the_filter_here(paths: &Paths) -> anyhow::Result<Paths> {
+pub(in crate::cli) fn of_the_filter_here(paths: &Paths) -> anyhow::Result<Paths> {
     check(paths)?;
     let found = elsewhere(paths);
     for filter in &found {

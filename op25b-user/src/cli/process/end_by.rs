@@ -3,7 +3,7 @@
 use nix::sys::signal::{SigHandler, Signal, raise, signal};
 
 /// Ends this process by a signal. Returns if that cannot be done.
-pub(super) fn end_by(number: Signal) {
+pub(in crate::cli) fn end_by(number: Signal) {
     // SAFETY: the default handler is no code of this process.
     if unsafe { signal(number, SigHandler::SigDfl) }.is_ok() {
         let _ = raise(number);

@@ -5,21 +5,21 @@ use std::{mem, time::Duration};
 use jiff::SignedDuration;
 use tokio::time::sleep;
 
-use super::stderr;
 use crate::{
     api::Problem,
+    cli::stderr,
     daemon::client::{Asked, ClientError},
 };
 
 /// How long the daemon waits before it answers that there is nothing.
 const WAIT: SignedDuration = SignedDuration::from_secs(20);
 /// The most items that the daemon lists at once.
-pub(super) const MOST: usize = 1000;
+pub(in crate::cli) const MOST: usize = 1000;
 /// How long to wait for a daemon that does not answer.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The pages after a number.
-pub(super) struct Pages<A> {
+pub(in crate::cli) struct Pages<A> {
     ask: A,
     after: u64,
     most: usize,
@@ -27,7 +27,7 @@ pub(super) struct Pages<A> {
 }
 
 /// What the daemon answers.
-pub(super) enum Answer<P> {
+pub(in crate::cli) enum Answer<P> {
     /// What follows, or nothing for a while.
     Page(P),
     /// That it will not say.
@@ -36,7 +36,7 @@ pub(super) enum Answer<P> {
 
 impl<A> Pages<A> {
     /// The pages after a number, of at most so many items, as `ask` asks for them.
-    pub(super) fn after(after: u64, most: usize, ask: A) -> Self {
+    pub(in crate::cli) fn after(after: u64, most: usize, ask: A) -> Self {
         Self {
             ask,
             after,
@@ -46,7 +46,7 @@ impl<A> Pages<A> {
     }
 
     /// The next page. Asked again it is the same, until it is passed.
-    pub(super) async fn next<P>(&mut self) -> anyhow::Result<Answer<P>>
+    pub(in crate::cli) async fn next<P>(&mut self) -> anyhow::Result<Answer<P>>
     where
         A: AsyncFn(Asked) -> Result<P, ClientError>,
     {
@@ -78,13 +78,13 @@ impl<A> Pages<A> {
     }
 
     /// Goes on after a number.
-    pub(super) fn pass(&mut self, number: u64) {
+    pub(in crate::cli) fn pass(&mut self, number: u64) {
         self.after = number;
     }
 }
 
 /// Parses how many items are listed.
-pub(super) fn limit(text: &str) -> Result<usize, String> {
+pub(in crate::cli) fn limit(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| (1..=MOST).contains(number));
     number.ok_or_else(|| format!("write a number from 1 to {MOST}"))
 }

@@ -4,7 +4,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// Raises the limit to the highest that this process may set: each interface and each map takes a descriptor, twice while a
 /// filter is replaced, and the usual limit of 1024 is that of programs with `select`.
-pub(super) fn raise_limit() {
+pub(in crate::cli) fn raise_limit() {
     // Where it is refused, the limit before holds, and opening too many is reported.
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
         && soft < hard
