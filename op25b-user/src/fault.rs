@@ -11,7 +11,8 @@ use tracing::{error, info};
 use utoipa::ToSchema;
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $variant:ident = $word:literal,)*) => {
+    // A token as it is: inside of a group, as a `literal` is passed on, `ToSchema` does not see the word.
+    ($($(#[$doc:meta])* $variant:ident = $word:tt,)*) => {
         /// What is wrong. One word in the log, in `/v1/status` and in the metrics.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
         pub enum FaultKind { $($(#[$doc])* #[serde(rename = $word)] $variant,)* }

@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 use super::Actor;
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $variant:ident = $word:literal,)*) => {
+    // A token as it is: inside of a group, as a `literal` is passed on, `ToSchema` does not see the word.
+    ($($(#[$doc:meta])* $variant:ident = $word:tt,)*) => {
         /// What was done.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
         pub enum OperationKind { $($(#[$doc])* #[serde(rename = $word)] $variant,)* }

@@ -3,10 +3,10 @@
 use std::{env, fs, path::Path};
 
 use axum::http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{super::routes, Fixture};
-use crate::exemption::limits;
+use crate::{exemption::limits, fault::FaultKind, store::OperationKind};
 
 /// If set, the file is written instead of compared.
 const WRITE: &str = "OP25B_WRITE_OPENAPI";
@@ -49,6 +49,14 @@ fn text() -> String {
 
 fn document() -> Value {
     serde_json::from_str(&text()).unwrap()
+}
+
+#[test]
+fn kinds_have_the_words_that_answers_have() {
+    let document = document();
+    let schemas = &document["components"]["schemas"];
+    assert_eq!(schemas["OperationKind"]["enum"], json!(OperationKind::ALL));
+    assert_eq!(schemas["FaultKind"]["enum"], json!(FaultKind::ALL));
 }
 
 #[test]
