@@ -1,5 +1,10 @@
 //! The active set: the exemptions in the kernel, of the policy file and of the store, by their numbers in the program.
 
+mod index;
+mod stage;
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
@@ -11,10 +16,12 @@ use op25b_common::values::RuleIndex;
 use smol_str::SmolStr;
 use ulid::Ulid;
 
+use self::index::{Index, Unindexed};
+pub(super) use self::stage::Staged;
 use super::spelling::Spellings;
 use crate::{
     exemption::Terms,
-    policy::{CompileError, Exemption, Origin, Policy, RuleChange, Rules},
+    policy::{CompileError, Exemption, Origin, Policy, Rules},
     store::Record,
 };
 
@@ -28,10 +35,8 @@ pub(in crate::enforcer) struct ActiveSet {
     numbers: HashMap<Ulid, RuleIndex>,
     /// The store's exemptions that do not fit into the kernel with the others.
     left_out: BTreeMap<Ulid, Record>,
-    /// Made when they are first needed: they take as much memory as the policy.
-    rules: Option<Rules>,
-    /// The customers of all exemptions. Made when it is first needed, as they are.
-    spellings: Option<Spellings>,
+    /// Made when a change first needs it.
+    index: Option<Index>,
     /// What had expired when the policy was compiled is not in the tables.
     compiled_at: Timestamp,
     /// The last expiry before that.
@@ -52,8 +57,7 @@ impl ActiveSet {
             stored: Vec::with_capacity(records.len()),
             numbers: HashMap::with_capacity(records.len()),
             left_out: left_out.into_iter().map(|record| (record.id, record)).collect(),
-            rules: None,
-            spellings: None,
+            index: None,
             compiled_at,
             last_expiry: expiries.filter(|end| *end <= compiled_at).max(),
             policy,
@@ -148,8 +152,8 @@ impl ActiveSet {
         if self.stored.len() <= index {
             self.stored.resize_with(index + 1, || None);
         }
-        if let Some(spellings) = &mut self.spellings {
-            spellings.insert(&record.terms.customer);
+        if let Some(index) = &mut self.index {
+            index.spellings.insert(&record.terms.customer);
         }
         self.numbers.insert(record.id, number);
         self.stored[index] = Some(record);
@@ -159,16 +163,16 @@ impl ActiveSet {
     fn take(&mut self, number: RuleIndex) -> Option<Record> {
         let index = (number as usize).checked_sub(self.in_file())?;
         let record = self.stored.get_mut(index)?.take()?;
-        if let Some(spellings) = &mut self.spellings {
-            spellings.remove(&record.terms.customer);
+        if let Some(index) = &mut self.index {
+            index.spellings.remove(&record.terms.customer);
         }
         Some(record)
     }
 
     /// Leaves out a stored exemption that has no number.
     fn leave_out(&mut self, record: Record) {
-        if let Some(spellings) = &mut self.spellings {
-            spellings.insert(&record.terms.customer);
+        if let Some(index) = &mut self.index {
+            index.spellings.insert(&record.terms.customer);
         }
         self.left_out.insert(record.id, record);
     }
@@ -176,25 +180,43 @@ impl ActiveSet {
     /// Takes an exemption from those that are left out.
     fn take_left_out(&mut self, id: Ulid) -> Option<Record> {
         let record = self.left_out.remove(&id)?;
-        if let Some(spellings) = &mut self.spellings {
-            spellings.remove(&record.terms.customer);
+        if let Some(index) = &mut self.index {
+            index.spellings.remove(&record.terms.customer);
         }
         Some(record)
     }
 
+    /// What the index is to be made of, if there is none.
+    fn unindexed(&self) -> Option<Unindexed> {
+        self.index.is_none().then(|| Unindexed {
+            policy: Arc::clone(&self.policy),
+            compiled_at: self.compiled_at,
+            customers: self.customers().cloned().collect(),
+        })
+    }
+
+    /// Uses an index that was made of this set.
+    fn use_index(&mut self, index: Index) {
+        self.index = Some(index);
+    }
+
+    fn index(&mut self) -> Result<&mut Index, CompileError> {
+        let index = match self.unindexed() {
+            Some(unindexed) => Some(unindexed.index()?),
+            None => self.index.take(),
+        };
+        self.index = index;
+        self.index.as_mut().ok_or(CompileError::TooManyRules)
+    }
+
     /// The rules that the tables in the kernel are made of.
     pub(super) fn rules(&mut self) -> Result<&mut Rules, CompileError> {
-        if self.rules.is_none() {
-            self.rules = Some(Rules::without_expired(&self.policy, self.compiled_at)?);
-        }
-        self.rules.as_mut().ok_or(CompileError::TooManyRules)
+        Ok(&mut self.index()?.rules)
     }
 
     /// The customers of all exemptions, as they are spelled.
-    pub(super) fn spellings(&mut self) -> &Spellings {
-        let spellings = self.spellings.take();
-        let spellings = spellings.unwrap_or_else(|| self.customers().collect());
-        self.spellings.insert(spellings)
+    pub(super) fn spellings(&mut self) -> Result<&Spellings, CompileError> {
+        Ok(&self.index()?.spellings)
     }
 
     /// A stored exemption that is not removed.
@@ -218,7 +240,7 @@ impl ActiveSet {
 
     /// A copy, for validating additions one after the other.
     pub(super) fn trial(&mut self) -> Result<Self, CompileError> {
-        self.rules()?;
+        self.index()?;
         Ok(self.clone())
     }
 
@@ -227,116 +249,6 @@ impl ActiveSet {
         let number = self.rules()?.list(exemption(&record))?;
         self.insert(number, record);
         Ok(())
-    }
-
-    /// Makes the set as it is after these changes; returns what changes in the maps. After an error it is as before.
-    pub(super) fn stage(&mut self, records: &[Record]) -> Result<Staged, CompileError> {
-        let mut staged = Staged::default();
-        for record in records {
-            let result = if record.removed_at.is_some() {
-                self.stage_removal(record.id, &mut staged)
-            } else {
-                // The addition comes first, so that the customer is never blocked in between.
-                let before = self.numbers.get(&record.id).copied();
-                self.stage_addition(record, &mut staged)
-                    .and_then(|()| match before {
-                        Some(number) => self.stage_end(number, &mut staged),
-                        None => Ok(()),
-                    })
-            };
-            if let Err(error) = result {
-                self.unstage(staged);
-                return Err(error);
-            }
-        }
-        Ok(staged)
-    }
-
-    fn stage_addition(&mut self, record: &Record, staged: &mut Staged) -> Result<(), CompileError> {
-        let (number, change) = self.rules()?.add(exemption(record))?;
-        staged.steps.push(Step::Added {
-            number,
-            before: self.numbers.get(&record.id).copied(),
-            left_out: self.take_left_out(record.id),
-            change,
-        });
-        self.insert(number, record.clone());
-        Ok(())
-    }
-
-    fn stage_removal(&mut self, id: Ulid, staged: &mut Staged) -> Result<(), CompileError> {
-        if let Some(record) = self.take_left_out(id) {
-            staged.steps.push(Step::Forgotten { record });
-        }
-        match self.numbers.get(&id).copied() {
-            Some(number) => {
-                self.stage_end(number, staged)?;
-                self.numbers.remove(&id);
-                Ok(())
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// The exemption of a number ends; its id may have another number.
-    fn stage_end(&mut self, number: RuleIndex, staged: &mut Staged) -> Result<(), CompileError> {
-        // Nothing changes if it had expired when the tables were compiled.
-        let change = self.rules()?.remove(number)?;
-        if let Some(record) = self.take(number) {
-            staged.steps.push(Step::Removed {
-                number,
-                record,
-                change,
-            });
-        }
-        Ok(())
-    }
-
-    /// Makes the set as it was before changes that are not in the kernel.
-    pub(super) fn unstage(&mut self, staged: Staged) {
-        for step in staged.steps.into_iter().rev() {
-            match step {
-                Step::Added {
-                    number,
-                    before,
-                    left_out,
-                    change,
-                } => {
-                    if let Some(record) = self.take(number) {
-                        match before {
-                            Some(before) => self.numbers.insert(record.id, before),
-                            None => self.numbers.remove(&record.id),
-                        };
-                    }
-                    if let Some(record) = left_out {
-                        self.leave_out(record);
-                    }
-                    if let Some(rules) = &mut self.rules {
-                        rules.undo_add(number, &change);
-                    }
-                }
-                Step::Removed {
-                    number,
-                    record,
-                    change,
-                } => {
-                    self.insert(number, record);
-                    if let (Some(rules), Some(change)) = (&mut self.rules, change) {
-                        rules.undo_remove(number, &change);
-                    }
-                }
-                Step::Forgotten { record } => {
-                    self.leave_out(record);
-                }
-            }
-        }
-    }
-
-    /// Notes that a change could not be written to the maps, or not as a whole.
-    pub(super) fn not_applied(&mut self, change: &RuleChange) {
-        if let Some(rules) = &mut self.rules {
-            rules.not_applied(change);
-        }
     }
 
     /// Takes over the revisions of records that were stored.
@@ -401,45 +313,6 @@ impl ActiveSet {
     }
 }
 
-/// Changes of the set that are not in the kernel yet.
-#[derive(Debug, Default)]
-pub(super) struct Staged {
-    steps: Vec<Step>,
-}
-
-/// One change of the set, with what undoes it.
-#[derive(Debug)]
-enum Step {
-    /// An exemption got a number.
-    Added {
-        number: RuleIndex,
-        /// Its number before.
-        before: Option<RuleIndex>,
-        /// Its record, if it was left out before.
-        left_out: Option<Record>,
-        change: RuleChange,
-    },
-    /// The exemption of a number ended.
-    Removed {
-        number: RuleIndex,
-        record: Record,
-        change: Option<RuleChange>,
-    },
-    /// One that was left out was removed.
-    Forgotten { record: Record },
-}
-
-impl Staged {
-    /// What is to be written to the maps, in this order.
-    pub(super) fn changes(&self) -> impl Iterator<Item = &RuleChange> {
-        self.steps.iter().filter_map(|step| match step {
-            Step::Added { change, .. } => Some(change),
-            Step::Removed { change, .. } => change.as_ref(),
-            Step::Forgotten { .. } => None,
-        })
-    }
-}
-
 /// An existing exemption that a new one is compared with.
 #[derive(Clone, Debug)]
 pub(super) struct Other {
@@ -469,6 +342,3 @@ pub(in crate::enforcer) fn exemption(record: &Record) -> Exemption {
         origin: Origin::Store(record.id),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -42,7 +42,7 @@ impl Enforcer {
         let now = Timestamp::now();
         let Valid { terms, mut warnings } = self.validate(now, |validator| validator.validate(new))?;
         warnings.extend(overlap::check(&mut self.active_set, &terms, now)?);
-        let (spellings, mut effort) = (self.active_set.spellings(), MOST_EFFORT);
+        let (spellings, mut effort) = (self.active_set.spellings()?, MOST_EFFORT);
         warnings.extend(spellings.warning(&terms.customer, &mut effort));
         let change = Change {
             action: ChangeKind::Add,

@@ -27,11 +27,23 @@ impl Enforcer {
             .await??)
     }
 
-    /// The records that an earlier request with the same key has changed.
+    /// The records that an earlier request with the same key has changed. Without one, the change is ready to be computed.
     ///
     /// This is the first step of every change: what is stored and not enforced must not be answered as done, and nothing must
     /// be decided without what could not be read before. While only the kernel is behind, other changes go on.
     pub(super) async fn all_changed_by(
+        &mut self,
+        requester: &Requester,
+        host: &mut impl Host,
+    ) -> Result<Option<Vec<Ulid>>, Refusal> {
+        let changed = self.done_before(requester, host).await?;
+        if changed.is_none() {
+            self.make_index(host).await?;
+        }
+        Ok(changed)
+    }
+
+    async fn done_before(
         &mut self,
         requester: &Requester,
         host: &mut impl Host,

@@ -242,7 +242,7 @@ impl Planner {
         }
         // What exists was accepted before, whatever the policy has become since.
         let is_there = self.exists(&terms)?;
-        let spellings = self.trial.spellings();
+        let spellings = self.trial.spellings().map_err(Refusal::from)?;
         let spelling = spellings.warning(&terms.customer, &mut self.effort);
         self.warn(row.line, spelling);
         if let Some(there) = is_there {
