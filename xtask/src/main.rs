@@ -46,7 +46,7 @@ enum Command {
     /// Let random faults happen to a daemon while packets of enforced pools come in, and compare the kernel, the packets and
     /// everything that op25b reports.
     Chaos(Words),
-    /// Add, change and remove exemptions during a flood, from many concurrent clients and with repeated `kill -9`.
+    /// Measure changes of exemptions, reloads and an idle daemon; compare store, kernel and list with many clients at once and after `kill -9`.
     Exemptions(Words),
     /// Send a daemon thousands of requests generated from docs/openapi.json, valid and invalid ones, and check its responses
     /// against that description.

@@ -16,10 +16,9 @@ use nix::{
         signal::{Signal, kill},
         wait::{Id, WaitPidFlag, WaitStatus, waitid},
     },
-    time::{clock_getcpuclockid, clock_gettime},
     unistd::Pid,
 };
-use op25b_testlab::sample::Sample;
+use op25b_testlab::{sample::Sample, usage};
 use serde::Serialize;
 use tempfile::TempDir;
 
@@ -221,12 +220,12 @@ fn check(file: &Path) -> anyhow::Result<Measured> {
     // Its memory is gone when it has ended, so it is asked for all the time; its clock stays until it is waited for.
     let ended = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
     while waitid(Id::Pid(pid), ended).context("cannot watch op25b check")? == WaitStatus::StillAlive {
-        peak_kib = peak_kib_of(pid).unwrap_or(peak_kib);
+        peak_kib = usage::peak_memory_kib(child.id()).unwrap_or(peak_kib);
         thread::sleep(Duration::from_micros(500));
     }
     let took = begin.elapsed();
     let used = Used {
-        cpu: cpu_of(pid)?,
+        cpu: usage::cpu_time(child.id())?,
         peak_kib,
     };
     let status = child.wait().context("cannot wait for op25b check")?;
@@ -263,10 +262,10 @@ fn enforce(file: &Path, state: &Path) -> anyhow::Result<(Running, Measured)> {
         let line = line.context("cannot read the output of op25b run")?;
         if line.contains("enforcing") {
             let took = begin.elapsed();
-            let pid = pid(&running.0)?;
+            let pid = running.0.id();
             let used = Used {
-                cpu: cpu_of(pid)?,
-                peak_kib: peak_kib_of(pid).context("op25b run has ended")?,
+                cpu: usage::cpu_time(pid)?,
+                peak_kib: usage::peak_memory_kib(pid).context("op25b run has ended")?,
             };
             return Ok((running, Measured { took, used }));
         }
@@ -293,21 +292,6 @@ impl Drop for Running {
 fn pid(child: &Child) -> anyhow::Result<Pid> {
     let pid = i32::try_from(child.id()).context("a large process id")?;
     Ok(Pid::from_raw(pid))
-}
-
-/// The time that a process has had a CPU for, also after its end.
-fn cpu_of(pid: Pid) -> anyhow::Result<Duration> {
-    let clock = clock_getcpuclockid(pid).context("a process has no clock")?;
-    Ok(clock_gettime(clock)
-        .context("a process's clock cannot be read")?
-        .into())
-}
-
-/// The most memory that a process has had (`VmHWM`), while it is there.
-fn peak_kib_of(pid: Pid) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix(" kB")?.parse().ok()
 }
 
 /// For people.

@@ -21,4 +21,4 @@ pub mod tmux;
 pub mod traffic;
 pub mod tun;
 
-pub use op25b_host::{numbers, paths, process, runtime, sample, table};
+pub use op25b_host::{numbers, paths, process, runtime, sample, table, usage};

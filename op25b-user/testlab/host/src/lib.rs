@@ -8,3 +8,4 @@ pub mod sample;
 pub mod table;
 #[path = "../../../build/toolchain.rs"]
 pub mod toolchain;
+pub mod usage;

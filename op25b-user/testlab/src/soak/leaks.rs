@@ -4,6 +4,8 @@ use std::{fs, io, path::Path};
 
 use anyhow::Context as _;
 
+use crate::usage;
+
 /// A program in the kernel lives as long as a descriptor, a pin or a link holds it; so does a map.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Holders {
@@ -30,14 +32,6 @@ impl Holders {
             // An event queue of the kernel's is no BPF object, whatever its name begins with.
             target.starts_with("anon_inode:bpf")
         };
-        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let memory = status.lines().find_map(|line| {
-            line.strip_prefix("VmRSS:")?
-                .split_whitespace()
-                .next()?
-                .parse()
-                .ok()
-        });
         Ok(Self {
             bpf_descriptors: targets.iter().filter(is_bpf).count(),
             descriptors: targets.len(),
@@ -46,7 +40,7 @@ impl Holders {
                 .map(|part| files(&pins.join(part)))
                 .sum::<io::Result<usize>>()
                 .context("cannot count pins")?,
-            memory: memory.context("the daemon has no memory")?,
+            memory: usage::memory_kib(pid).context("the daemon has no memory")?,
         })
     }
 }

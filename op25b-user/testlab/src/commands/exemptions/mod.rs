@@ -1,10 +1,13 @@
-//! `cargo xtask exemptions`: measures how soon exemptions and pauses take effect, and compares store, kernel and list.
+//! `cargo xtask exemptions`: measures how soon exemptions, pauses and reloads take effect and what an idle daemon takes, and compares
+//! store, kernel and list.
 
 mod ask;
 mod brake;
 mod clients;
+mod idle;
 mod kills;
 mod latency;
+mod reload;
 mod scene;
 
 use std::{path::Path, process::ExitCode};
@@ -14,10 +17,10 @@ use clap::Args as ClapArgs;
 
 use crate::{interrupt, lab, runtime};
 
-/// Add, change and remove exemptions during a flood, from many concurrent clients and with repeated `kill -9`.
+/// Measure changes of exemptions, reloads and an idle daemon; compare store, kernel and list with many clients at once and after `kill -9`.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Runs in network namespaces that are removed afterwards. Requires root and about five minutes.
+Runs in network namespaces that are removed afterwards. Requires root and about ten minutes.
 Exit codes: 0 no fault; 1 a fault; 2 failed to run.")]
 pub struct Args {
     /// A tenth of all steps.
@@ -34,6 +37,8 @@ pub fn run(args: &Args, op25b: &Path) -> anyhow::Result<ExitCode> {
     let share = if args.short { 10 } else { 1 };
     let latency = latency::measure(op25b, share)?;
     latency.print();
+    reload::print(&reload::measure(op25b)?);
+    idle::measure(op25b, share)?.print();
     let clients = clients::all_at_once(op25b, share)?;
     clients.print();
     let kills = kills::between_steps(op25b, share)?;

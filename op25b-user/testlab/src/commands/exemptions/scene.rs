@@ -1,6 +1,10 @@
 //! A router with a filter whose exemptions change.
 
-use std::{fmt::Write as _, fs, path::Path};
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 use nix::sys::signal::Signal;
@@ -12,15 +16,12 @@ use crate::{
     lab::{Host, Lab, NetNs},
 };
 
+/// The interfaces of a lab's router that customers are at.
+pub(super) const INTERFACES: [&str; 2] = ["sub0", "corp0"];
 /// The flood's sources (198.18.0.0/15, see RFC 2544), and the addresses that exemptions are for.
-const POLICY: &str = "\
-version: 1
-interfaces:
-  - { name: sub0, role: subscriber }
-  - { name: corp0, role: subscriber }
-pools:
-  - { name: everybody, prefixes: [198.18.0.0/15, 10.0.0.0/12] }
-";
+const POOL: &str = "{ name: everybody, prefixes: [198.18.0.0/15, 10.0.0.0/12] }";
+/// The list of the exemptions, beside the policy.
+const LIST: &str = "customers.csv";
 
 /// The router and its filter.
 pub(super) struct Scene<'a> {
@@ -28,35 +29,59 @@ pub(super) struct Scene<'a> {
     filter: Option<Filter>,
     pub(super) lab: Lab,
     folder: TempDir,
+    interfaces: Vec<String>,
 }
 
 impl<'a> Scene<'a> {
-    /// Starts a filter with so many exemptions in its policy file, in 10.8.0.0/13.
+    /// Starts a filter with so many exemptions in a list of its policy, in 10.8.0.0/13.
     pub(super) fn new(op25b: &'a Path, exemptions: u32) -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir().context("cannot make a temporary directory")?;
-        let mut text = POLICY.to_owned();
-        if exemptions > 0 {
-            text.push_str("exemptions:\n");
-        }
-        for number in 0..exemptions {
-            let address = address(0x0a08_0000 + number * 2);
-            writeln!(text, "  - {{ customer: C{number}, prefixes: [{address}] }}")?;
-        }
-        fs::write(folder.path().join("policy.yaml"), text).context("cannot write a policy")?;
+        let interfaces = INTERFACES.map(str::to_owned).into();
+        Self::at(op25b, Lab::unique("exempt")?, interfaces, exemptions)
+    }
+
+    /// The same on these interfaces of a lab's router.
+    pub(super) fn at(
+        op25b: &'a Path,
+        lab: Lab,
+        interfaces: Vec<String>,
+        exemptions: u32,
+    ) -> anyhow::Result<Self> {
         let mut scene = Self {
             op25b,
             filter: None,
-            lab: Lab::unique("exempt")?,
-            folder,
+            lab,
+            folder: tempfile::tempdir().context("cannot make a temporary directory")?,
+            interfaces,
         };
+        let mut list = "customer,prefixes\n".to_owned();
+        for number in 0..exemptions {
+            writeln!(list, "C{number},{}", address(0x0a08_0000 + number * 2))?;
+        }
+        fs::write(scene.folder.path().join(LIST), list).context("cannot write a list")?;
+        scene.write_policy("")?;
         scene.start()?;
         Ok(scene)
     }
 
+    /// Writes the policy, with more pools.
+    pub(super) fn write_policy(&self, more_pools: &str) -> anyhow::Result<()> {
+        let interfaces = self.interfaces.iter();
+        let interfaces: String = interfaces
+            .flat_map(|name| ["  - { name: ", name, ", role: subscriber }\n"])
+            .collect();
+        let text = format!(
+            "version: 1\ninterfaces:\n{interfaces}pools:\n  - {POOL}\n{more_pools}exemptions_from: [{LIST}]\n"
+        );
+        fs::write(self.policy(), text).context("cannot write a policy")
+    }
+
+    fn policy(&self) -> PathBuf {
+        self.folder.path().join("policy.yaml")
+    }
+
     /// Starts a daemon, be it over what another one left.
     pub(super) fn start(&mut self) -> anyhow::Result<()> {
-        let policy = self.folder.path().join("policy.yaml");
-        self.filter = Some(Filter::start(self.op25b, self.router(), &policy)?);
+        self.filter = Some(Filter::start(self.op25b, self.router(), &self.policy())?);
         Ok(())
     }
 
@@ -64,6 +89,11 @@ impl<'a> Scene<'a> {
     pub(super) fn kill(&mut self) -> anyhow::Result<()> {
         let filter = self.filter.take().context("no daemon runs")?;
         filter.leave_by(Signal::SIGKILL).map(drop)
+    }
+
+    /// The daemon's process.
+    pub(super) fn pid(&self) -> anyhow::Result<u32> {
+        Ok(self.filter.as_ref().context("no daemon runs")?.pid())
     }
 
     fn router(&self) -> &NetNs {
