@@ -7,9 +7,9 @@ use clap::{Args as ClapArgs, ValueEnum};
 /// Measure the XDP program beside empty programs, other filters and no filter.
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = "\
-docs/benchmark.md describes each part and how to read it. Without --only all parts but `start` are measured, in about
-6 minutes; `start` needs a build with optimisation. Runs in network namespaces that end with the process. Other filters
-that are not installed are listed and left out. Results are printed as they come.
+docs/benchmark.md describes each part and how to read it. Without --only all parts but `start` and `scrape` are
+measured, in about 6 minutes; these two need a build with optimisation. Runs in network namespaces that end with the
+process. Other filters that are not installed are listed and left out. Results are printed as they come.
 
   cargo xtask bench --only live --filter drop,op25b    two rows of each table
   cargo xtask bench --history results.jsonl            keep the run, to compare others with
@@ -23,7 +23,7 @@ pub struct Args {
     /// Append the run to a file, a line of JSON for each result, with the commit and the machine.
     #[arg(long, value_name = "FILE")]
     pub history: Option<PathBuf>,
-    /// Only these parts; all but `start` by default.
+    /// Only these parts; all but `start` and `scrape` by default.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PART")]
     pub only: Vec<Part>,
     /// In the part `live` only these filters; all that are installed by default.
@@ -44,7 +44,7 @@ impl Args {
     /// Whether a part is measured.
     pub fn wants(&self, part: Part) -> bool {
         if self.only.is_empty() {
-            part != Part::Start
+            !Part::OF_THE_COMMAND.contains(&part)
         } else {
             self.only.contains(&part)
         }
@@ -64,8 +64,15 @@ pub enum Part {
     Events,
     /// Time and memory until a policy is enforced, by a command with optimisation.
     Start,
+    /// Time of a scrape of a router with 1,000 pools and 64 interfaces, by a command with optimisation.
+    Scrape,
     /// Throughput of a router.
     Forward,
+}
+
+impl Part {
+    /// Those that measure the command itself, built as for a release.
+    pub const OF_THE_COMMAND: [Self; 2] = [Self::Start, Self::Scrape];
 }
 
 /// A filter that is measured in the part `live`.

@@ -1,4 +1,6 @@
-//! The part `events`: how soon a new offender is shown while all other subscribers flood.
+//! The part `events`: how soon a new offender is shown while all other subscribers flood, and what events cost.
+
+mod cost;
 
 use std::{
     net::IpAddr,
@@ -13,6 +15,7 @@ use op25b_common::event::PacketEvent;
 use op25b_testlab::{packet_socket::PacketSocket, sample::Sample};
 use serde::Serialize;
 
+use self::cost::Cost;
 use crate::{
     Report,
     args::Args,
@@ -50,6 +53,8 @@ pub struct Row {
     flood_mpps: f64,
     /// How many of the others' packets were shown.
     others: u64,
+    /// What events cost at a given rate; none where that cannot be measured.
+    at_1_mpps: Option<Cost>,
 }
 
 /// Measures each family.
@@ -90,6 +95,7 @@ pub fn measure(args: &Args, report: Report<'_, Row>) -> anyhow::Result<()> {
             ms: Sample::of(took).context("no offender was shown")?,
             flood_mpps,
             others: others.into_inner(),
+            at_1_mpps: cost::measure(args, &scenario)?,
         })?;
     }
     Ok(())
@@ -150,7 +156,7 @@ pub fn table(rows: &[Row]) -> String {
         "flood, Mpps",
         "others shown",
     ];
-    let rows: Vec<_> = rows
+    let offenders: Vec<_> = rows
         .iter()
         .map(|row| {
             vec![
@@ -164,9 +170,21 @@ pub fn table(rows: &[Row]) -> String {
             ]
         })
         .collect();
+    let costs = rows.iter().filter_map(|row| {
+        let family = row.family.name().to_owned();
+        Some(
+            [family]
+                .into_iter()
+                .chain(row.at_1_mpps.as_ref()?.cells())
+                .collect(),
+        )
+    });
+    let costs: Vec<Vec<_>> = costs.collect();
     format!(
-        "From the first packet of a subscriber to its event, while {} others flood (median)\n\n{}",
+        "From the first packet of a subscriber to its event, while {} others flood (median)\n\n{}\n\
+         CPU time of a frame at 1 million a second, and the rate of a whole CPU as a share of that without events\n\n{}",
         table::thousands(SOURCES.into()),
-        table::table(&head, 1, &rows)
+        table::table(&head, 1, &offenders),
+        table::table(&["family", "without, ns", "with events, ns", "share"], 1, &costs)
     )
 }

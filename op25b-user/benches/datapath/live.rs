@@ -1,9 +1,10 @@
 //! The part `live`: frames a second that a filter drops as they come in over a wire.
 
-mod clock;
+pub mod clock;
 pub mod filter;
 pub mod generator;
 mod lane;
+pub mod pace;
 mod table;
 
 use anyhow::Context as _;

@@ -2,6 +2,7 @@
 //! docs/benchmark.md explains the numbers.
 
 mod args;
+mod command;
 mod events;
 mod forward;
 mod isolation;
@@ -12,7 +13,6 @@ mod output;
 mod programs;
 mod scaling;
 mod scenario;
-mod start;
 mod table;
 mod test_run;
 mod tool;
@@ -22,6 +22,7 @@ use std::process::ExitCode;
 
 use args::{Args, Part};
 use clap::Parser;
+use command::{scrape, start};
 use noise::Noise;
 use output::Output;
 use serde::Serialize;
@@ -63,6 +64,7 @@ fn measure(args: &Args) -> anyhow::Result<bool> {
     run.part(Part::Scaling, scaling::measure, scaling::table, |_| None)?;
     run.part(Part::Events, events::measure, events::table, |_| None)?;
     run.part(Part::Start, start::measure, start::table, |_| None)?;
+    run.part(Part::Scrape, scrape::measure, scrape::table, |_| None)?;
     run.part(Part::Forward, forward::measure, forward::table, |_| None)?;
     Ok(run.is_whole)
 }

@@ -61,7 +61,7 @@ fn measure(args: &args::Args) -> anyhow::Result<ExitCode> {
     bench.args(["bench", "--quiet", "--profile", "dev"]);
     bench.args(["--package", "op25b", "--bench", "datapath"]);
     bench.current_dir(paths::workspace());
-    if args.wants(Part::Start) {
+    if Part::OF_THE_COMMAND.into_iter().any(|part| args.wants(part)) {
         bench.env("OP25B_BENCH_COMMAND", build_release()?);
     }
     suite::run_tests_through(&mut bench, through_sudo)?;

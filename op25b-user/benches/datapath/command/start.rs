@@ -3,25 +3,19 @@
 use std::{
     fmt::Write as _,
     fs,
-    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Stdio,
     thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, bail, ensure};
-use nix::{
-    sys::{
-        signal::{Signal, kill},
-        wait::{Id, WaitPidFlag, WaitStatus, waitid},
-    },
-    unistd::Pid,
-};
+use anyhow::{Context as _, ensure};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use op25b_testlab::{sample::Sample, usage};
 use serde::Serialize;
 use tempfile::TempDir;
 
+use super::{Measured, Used, command, enforce, pid};
 use crate::{
     Report,
     args::Args,
@@ -31,8 +25,6 @@ use crate::{
     veth::{self, Pair},
 };
 
-/// Says where the command is, built as for a release; `cargo xtask bench` sets it.
-const COMMAND: &str = "OP25B_BENCH_COMMAND";
 /// Repetitions of one row end after this time, whatever their number.
 const LONGEST: Duration = Duration::from_secs(20);
 /// The file of the exemptions, beside the policy.
@@ -80,14 +72,6 @@ pub fn measure(args: &Args, report: Report<'_, Row>) -> anyhow::Result<()> {
         report(row(exemptions, (text.len() + list.len()) as u64, &file, &stored)?)?;
     }
     Ok(())
-}
-
-/// The command that is measured.
-fn command() -> anyhow::Result<Command> {
-    let path = std::env::var_os(COMMAND);
-    let path =
-        path.with_context(|| format!("{COMMAND} does not say where op25b, built for a release, is"))?;
-    Ok(Command::new(path))
 }
 
 /// A policy without exemptions.
@@ -175,20 +159,6 @@ fn row(exemptions: u32, policy_bytes: u64, file: &Path, stored: &Stored) -> anyh
     })
 }
 
-/// One run of a command.
-struct Measured {
-    took: Duration,
-    used: Used,
-}
-
-/// What a process has used so far.
-#[derive(Clone, Copy)]
-struct Used {
-    cpu: Duration,
-    /// The most memory that it has had.
-    peak_kib: u64,
-}
-
 fn cost(measured: &[Measured]) -> anyhow::Result<Cost> {
     let sample = |time: fn(&Measured) -> Duration| {
         let seconds = measured.iter().map(|one| time(one).as_secs_f64());
@@ -239,59 +209,6 @@ fn check(file: &Path) -> anyhow::Result<Measured> {
 /// Enforces the policy; what it took until then.
 fn run(file: &Path, state: &Path) -> anyhow::Result<Measured> {
     enforce(file, state).map(|(_, measured)| measured)
-}
-
-/// Enforces the policy with the store of a state directory.
-fn enforce(file: &Path, state: &Path) -> anyhow::Result<(Running, Measured)> {
-    let begin = Instant::now();
-    let child = command()?
-        // The BPF file system is one of the benchmark's own.
-        .args(["run", "--no-persist", "--policy"])
-        .arg(file)
-        .arg("--state-dir")
-        .arg(state)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("cannot run op25b run")?;
-    let mut running = Running(child);
-    let stderr = running.0.stderr.take().context("op25b run has no stderr")?;
-    let mut lines = Vec::new();
-    for line in BufReader::new(stderr).lines() {
-        let line = line.context("cannot read the output of op25b run")?;
-        if line.contains("enforcing") {
-            let took = begin.elapsed();
-            let pid = running.0.id();
-            let used = Used {
-                cpu: usage::cpu_time(pid)?,
-                peak_kib: usage::peak_memory_kib(pid).context("op25b run has ended")?,
-            };
-            return Ok((running, Measured { took, used }));
-        }
-        lines.push(line);
-    }
-    bail!("op25b run does not enforce; its output:\n{}", lines.join("\n"))
-}
-
-/// A command that ends with the value.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Ok(pid) = pid(&self.0) {
-            // It may have ended by itself.
-            let _ = kill(pid, Signal::SIGTERM);
-        }
-        if let Err(error) = self.0.wait() {
-            eprintln!("cannot wait for op25b run: {error}");
-        }
-    }
-}
-
-fn pid(child: &Child) -> anyhow::Result<Pid> {
-    let pid = i32::try_from(child.id()).context("a large process id")?;
-    Ok(Pid::from_raw(pid))
 }
 
 /// For people.
