@@ -19,7 +19,7 @@ use crate::{
         client::{Client, ClientError},
         control::PROMPT,
     },
-    report::{Metrics, status},
+    report::{Metrics, MetricsFormat, status},
 };
 
 /// What the file of metrics may be read by: the node exporter runs as a user of its own.
@@ -67,7 +67,7 @@ async fn read(paths: &Paths) -> anyhow::Result<String> {
         Err(_) => anyhow::anyhow!("the daemon does not answer within {PROMPT:?}"),
     };
     match status(&paths.bpffs) {
-        Ok(kernel) => Ok(Metrics::of_kernel(kernel.status).to_text()?),
+        Ok(kernel) => Ok(Metrics::of_kernel(kernel.status).to_text(MetricsFormat::Text)?),
         // Who may not read the kernel needs the daemon, and to be permitted to ask it.
         Err(_) if is_forbidden(&error) => Err(error),
         Err(kernel) => Err(error.context(format!("{:#}", anyhow::Error::new(kernel)))),

@@ -20,9 +20,9 @@ impl Daemon {
     pub(super) fn answer_scrape(&mut self, enforcer: &mut Enforcer, scrape: Scrape) {
         // The client may have gone away.
         let answered = match scrape {
-            Scrape::Metrics(answer) => {
+            Scrape::Metrics(format, answer) => {
                 let metrics = self.metrics(enforcer);
-                let text = metrics.and_then(|metrics| Ok(metrics.to_text()?));
+                let text = metrics.and_then(|metrics| Ok(metrics.to_text(format)?));
                 text.map(|text| drop(answer.send(text)))
             }
             Scrape::Filter(answer) => self

@@ -16,11 +16,11 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::pages::{self, Pages};
-use crate::{
-    http_server::{Connections, Limits, PAUSE, Place},
-    report::METRICS_TYPE,
+use super::{
+    accept,
+    pages::{self, Pages},
 };
+use crate::http_server::{Connections, Limits, PAUSE, Place};
 
 /// Where the metrics are.
 const PATH: &str = "/metrics";
@@ -102,8 +102,8 @@ async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, place: Place, p
 
 async fn answer(request: Request<Body>, pages: Pages) -> Result<Response<Body>, Infallible> {
     const METHODS: (HeaderName, &str) = (ALLOW, "GET, HEAD");
-    const TYPE: (HeaderName, &str) = (CONTENT_TYPE, METRICS_TYPE);
     const TEXT: (HeaderName, &str) = (CONTENT_TYPE, "text/plain; charset=utf-8");
+    let format = accept::preferred(request.headers());
     let (status, header, body) = if request.uri().path() != PATH {
         (
             StatusCode::NOT_FOUND,
@@ -112,8 +112,9 @@ async fn answer(request: Request<Body>, pages: Pages) -> Result<Response<Body>, 
         )
     } else if ![Method::GET, Method::HEAD].contains(request.method()) {
         (StatusCode::METHOD_NOT_ALLOWED, METHODS, Body::empty())
-    } else if let Some(page) = pages::page(&pages).await {
-        (StatusCode::OK, TYPE, Body::from(page))
+    } else if let Some(page) = pages::page(&pages, format).await {
+        let of_format = (CONTENT_TYPE, format.media_type());
+        (StatusCode::OK, of_format, Body::from(page))
     } else {
         const WHY: &str = "op25b does not answer in time, or cannot read the kernel: its log says why\n";
         (StatusCode::SERVICE_UNAVAILABLE, TEXT, Body::from(WHY))
@@ -162,8 +163,13 @@ mod tests {
     }
 
     async fn ask(address: std::net::SocketAddr, request: &str) -> String {
+        ask_with(address, request, "").await
+    }
+
+    /// The same with a header, which begins a line.
+    async fn ask_with(address: std::net::SocketAddr, request: &str, header: &str) -> String {
         let mut stream = TcpStream::connect(address).await.unwrap();
-        let request = format!("{request} HTTP/1.1\r\nHost: router\r\n\r\n");
+        let request = format!("{request} HTTP/1.1\r\nHost: router{header}\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         // One that is not served finds its connection closed, or reset.
@@ -203,6 +209,33 @@ mod tests {
         serving.abort();
         // Both were of one reading.
         assert_eq!(daemon.await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_client_gets_the_format_that_it_prefers() {
+        let (address, mut daemon, _serving) = server(&[]).await;
+        // The daemon's page is what it was asked for.
+        tokio::spawn(async move {
+            while let Ok(asked) = read_frame(&mut daemon, MOST_PAGE).await {
+                write_frame(&mut daemon, &asked).await.unwrap();
+            }
+        });
+        for (accept, format) in [
+            ("", "text/plain; version=0.0.4; charset=utf-8"),
+            ("\r\nAccept: */*", "text/plain; version=0.0.4; charset=utf-8"),
+            (
+                "\r\nAccept: application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2",
+                "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            ),
+            ("", "text/plain; version=0.0.4; charset=utf-8"),
+        ] {
+            let page = ask_with(address, "GET /metrics", accept).await;
+            assert!(
+                page.contains(&format!("\r\ncontent-type: {format}\r\n")),
+                "{accept}: {page}"
+            );
+            assert!(page.ends_with(&format!("\r\n\r\n{format}")), "{accept}: {page}");
+        }
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@
 //! keys with all others. It binds no socket and opens no file: the daemon hands it the listeners and the texts of the certificates, and
 //! then a page whenever it asks for one. It ends when the daemon does.
 
+mod accept;
 mod channel;
 mod connections;
 mod pages;

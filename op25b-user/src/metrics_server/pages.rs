@@ -1,6 +1,9 @@
 //! The pages that the daemon is asked for.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use hyper::body::Bytes;
 use tokio::{
@@ -11,47 +14,51 @@ use tokio::{
 };
 
 use super::{MOST_PAGE, read_frame, write_frame};
+use crate::report::MetricsFormat;
 
-/// How old a page may be that is given to another client: so often may clients have the daemon read the kernel, whatever they do.
+/// How old a page may be that is given to another client who wants the same format: so often may clients have the daemon read the kernel,
+/// whatever they do.
 const REUSED: Duration = Duration::from_millis(250);
 /// How long a client waits for a page.
 const PATIENCE: Duration = Duration::from_secs(9);
 
-/// Clients that wait for a page.
-pub(super) type Pages = mpsc::Sender<oneshot::Sender<Bytes>>;
+/// A client that waits for a page of a format.
+pub(super) type Asked = (MetricsFormat, oneshot::Sender<Bytes>);
+/// Where clients ask.
+pub(super) type Pages = mpsc::Sender<Asked>;
 
 /// A page that was read just now; `None` if the daemon has none.
-pub(super) async fn page(pages: &Pages) -> Option<Bytes> {
+pub(super) async fn page(pages: &Pages, format: MetricsFormat) -> Option<Bytes> {
     let (answer, answered) = oneshot::channel();
     let page = async {
-        pages.send(answer).await.ok()?;
+        pages.send((format, answer)).await.ok()?;
         answered.await.ok()
     };
     timeout(PATIENCE, page).await.ok()?
 }
 
 /// Answers clients until the daemon ends.
-pub(super) async fn answer(mut daemon: UnixStream, mut asked: mpsc::Receiver<oneshot::Sender<Bytes>>) {
-    let mut newest: Option<(Instant, Bytes)> = None;
+pub(super) async fn answer(mut daemon: UnixStream, mut asked: mpsc::Receiver<Asked>) {
+    let mut newest = BTreeMap::<MetricsFormat, (Instant, Bytes)>::new();
     loop {
         let client = tokio::select! {
             client = asked.recv() => client,
             () = ended(&daemon) => None,
         };
-        let Some(client) = client else {
+        let Some((format, client)) = client else {
             return;
         };
-        let reusable = newest.as_ref().filter(|(at, _)| at.elapsed() < REUSED);
+        let reusable = newest.get(&format).filter(|(at, _)| at.elapsed() < REUSED);
         let page = match reusable {
             Some((_, page)) => page.clone(),
-            None => match ask(&mut daemon).await {
+            None => match ask(&mut daemon, format).await {
                 Ok(page) => page,
                 Err(_) => return,
             },
         };
         // It is empty if the daemon could not read the kernel.
         if !page.is_empty() {
-            newest = Some((Instant::now(), page.clone()));
+            newest.insert(format, (Instant::now(), page.clone()));
             // The client may have gone away.
             let _ = client.send(page);
         }
@@ -68,7 +75,7 @@ async fn ended(daemon: &UnixStream) {
     }
 }
 
-async fn ask(daemon: &mut UnixStream) -> io::Result<Bytes> {
-    write_frame(daemon, &[]).await?;
+async fn ask(daemon: &mut UnixStream, format: MetricsFormat) -> io::Result<Bytes> {
+    write_frame(daemon, format.media_type().as_bytes()).await?;
     Ok(Bytes::from(read_frame(daemon, MOST_PAGE).await?))
 }

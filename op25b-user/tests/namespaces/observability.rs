@@ -78,9 +78,9 @@ impl<'s> Prometheus<'s> {
     }
 
     /// An answer of its API; none as long as it does not answer.
-    fn ask(&self, path: &str, query: &str) -> Option<Value> {
-        let encoded = utf8_percent_encode(query, NON_ALPHANUMERIC);
-        let request = format!("GET /api/v1/{path}?query={encoded} HTTP/1.0\r\nHost: localhost\r\n\r\n");
+    fn ask(&self, path: &str, parameter: &str, value: &str) -> Option<Value> {
+        let value = utf8_percent_encode(value, NON_ALPHANUMERIC);
+        let request = format!("GET /api/v1/{path}?{parameter}={value} HTTP/1.0\r\nHost: localhost\r\n\r\n");
         let answer = self.router.run(move || {
             let Ok(mut stream) = TcpStream::connect("127.0.0.1:9090") else {
                 return Ok(String::new());
@@ -97,7 +97,7 @@ impl<'s> Prometheus<'s> {
 
     /// Whether a query returns data, of which a value is a number.
     fn has_data(&self, query: &str) -> bool {
-        let Some(answer) = self.ask("query", query) else {
+        let Some(answer) = self.ask("query", "query", query) else {
             return false;
         };
         assert_ne!(answer["status"], "error", "{query}: {answer}");
@@ -188,6 +188,19 @@ fn every_panel_of_the_dashboard_has_data_of_a_router_under_traffic() {
             && prometheus.has_data("instance:op25b_subscribers_blocked:sum > 0")
     });
 
+    let read_as = |metric: &str| {
+        let metadata = prometheus
+            .ask("targets/metadata", "metric", metric)
+            .unwrap_or_default();
+        metadata["data"][0].clone()
+    };
+    eventually(
+        "the page is read as OpenMetrics, which has units and a type of its own",
+        || {
+            read_as("op25b_start_time_seconds")["unit"] == "seconds"
+                && read_as("op25b_build")["type"] == "info"
+        },
+    );
     let mut check = program("promtool");
     check
         .args(["check", "metrics"])

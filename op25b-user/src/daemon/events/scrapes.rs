@@ -5,7 +5,7 @@ use ipnet::IpNet;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    report::{EventCount, FilterRecords, FilterStatus},
+    report::{EventCount, FilterRecords, FilterStatus, MetricsFormat},
     store::{Deleted, Operation, activity::Forget},
 };
 
@@ -14,8 +14,8 @@ const QUEUE: usize = 4;
 
 /// A client that waits for what is read.
 pub(in crate::daemon) enum Scrape {
-    /// The metrics.
-    Metrics(oneshot::Sender<String>),
+    /// The metrics, in a format.
+    Metrics(MetricsFormat, oneshot::Sender<String>),
     /// The filter as `op25b status` shows it.
     Filter(oneshot::Sender<FilterStatus>),
     /// How many packets were shown as events and how many were not.

@@ -20,14 +20,17 @@ use tokio::{
 };
 
 use super::super::events::scrapes::Scrape;
-use crate::metrics_server::{
-    ARGUMENT, Configuration, MOST_PAGE, Started, read_frame, send_listeners, write_frame,
+use crate::{
+    metrics_server::{ARGUMENT, Configuration, MOST_PAGE, Started, read_frame, send_listeners, write_frame},
+    report::MetricsFormat,
 };
 
 /// How long the process may take to start.
 const START_TIME: Duration = Duration::from_secs(20);
 /// How long it may go on with the clients that it has, once another one serves.
 const END_TIME: Duration = Duration::from_secs(10);
+/// The longest frame that asks for a page.
+const MOST_QUESTION: usize = 256;
 /// The largest answer to the configuration.
 const MOST_ANSWER: usize = 64 * 1024;
 
@@ -110,9 +113,12 @@ impl Drop for Process {
 
 /// Gives the process a page whenever it asks for one, until it ends.
 async fn give_pages(mut process: UnixStream, scrapes: mpsc::Sender<Scrape>) {
-    while read_frame(&mut process, 0).await.is_ok() {
+    while let Ok(asked) = read_frame(&mut process, MOST_QUESTION).await {
+        let Some(format) = MetricsFormat::of_media_type(&asked) else {
+            return;
+        };
         let (answer, answered) = oneshot::channel();
-        if scrapes.send(Scrape::Metrics(answer)).await.is_err() {
+        if scrapes.send(Scrape::Metrics(format, answer)).await.is_err() {
             return;
         }
         // Without an answer the kernel could not be read, and the log says why.

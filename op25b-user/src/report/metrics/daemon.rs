@@ -44,10 +44,10 @@ impl DaemonMetrics {
         self.store(page);
         self.events(page);
         self.alerts(page);
-        page.gauges(
-            "build_info",
+        page.info(
+            "build",
             "1, labelled with the version of the daemon",
-            [(label("version", env!("CARGO_PKG_VERSION")), 1)],
+            label("version", env!("CARGO_PKG_VERSION")),
         );
         page.gauge(
             "start_time_seconds",
@@ -85,7 +85,10 @@ impl DaemonMetrics {
                 ("lost", count.lost),
             ];
             outcomes.map(|(outcome, packets)| {
-                let labels = vec![("reason", count.reason.clone()), ("outcome", outcome.to_owned())];
+                let labels = vec![
+                    ("reason", count.reason.clone().into()),
+                    ("outcome", outcome.into()),
+                ];
                 (labels, packets)
             })
         });

@@ -1,24 +1,19 @@
-//! The metrics of a daemon, or of what the kernel enforces without one, in Prometheus's text format.
+//! The metrics of a daemon, or of what the kernel enforces without one, in Prometheus's formats.
 
 mod daemon;
+mod format;
 mod packets;
 mod page;
 
 use std::fmt;
 
-pub use self::daemon::DaemonMetrics;
 use self::page::{MetricsPage, label, signed};
+pub use self::{daemon::DaemonMetrics, format::MetricsFormat};
 use super::{
     enforcement::{Enforcement, InterfaceState},
     status::{FilterStatus, PoolWord, Status},
 };
-use crate::{
-    datapath::{Counters, NotIp},
-    policy::Role,
-};
-
-/// The type of a page, for HTTP.
-pub(crate) const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+use crate::{datapath::Counters, policy::Role};
 
 /// The values at one moment. What nobody knows without a daemon has no series then.
 #[derive(Clone, Debug)]
@@ -44,8 +39,8 @@ impl Metrics {
     }
 
     /// The text of the page, with its families and their series in the order of their names and labels.
-    pub fn to_text(&self) -> Result<String, fmt::Error> {
-        let mut page = MetricsPage::new();
+    pub fn to_text(&self, format: MetricsFormat) -> Result<String, fmt::Error> {
+        let mut page = MetricsPage::default();
         page.gauge(
             "up",
             "1 if the daemon answers, 0 if the other series are what the kernel shows without one",
@@ -79,7 +74,7 @@ impl Metrics {
         if let Some(daemon) = &self.daemon {
             daemon.write(&self.status, &mut page);
         }
-        page.to_text()
+        page.into_text(format)
     }
 
     fn packets(&self, filter: &FilterStatus, page: &mut MetricsPage) {
@@ -94,10 +89,7 @@ impl Metrics {
         let by_role = subscriber.into_iter().chain(uplink);
         let packets = by_role.flat_map(|(role, counters): (Role, &Counters)| {
             counters.iter().map(move |(reason, packets)| {
-                let labels = vec![
-                    ("role", role.name().to_owned()),
-                    ("reason", reason.name().to_owned()),
-                ];
+                let labels = vec![("role", role.name().into()), ("reason", reason.name().into())];
                 (labels, packets)
             })
         });
@@ -108,11 +100,13 @@ impl Metrics {
         );
         let not_ip = filter.interfaces.iter();
         let not_ip = not_ip.flat_map(|interface| {
-            let frames: &NotIp = &interface.not_ip;
-            frames.iter().map(|(kind, packets)| {
+            let mut frames: Vec<_> = interface.not_ip.iter().collect();
+            // Which are the most frequent changes.
+            frames.sort_unstable_by_key(|(kind, _)| *kind);
+            frames.into_iter().map(|(kind, packets)| {
                 let labels = vec![
-                    ("interface", interface.name.clone()),
-                    ("ethertype", kind.to_string()),
+                    ("interface", interface.name.clone().into()),
+                    ("ethertype", kind.to_string().into()),
                 ];
                 (labels, packets)
             })
@@ -159,14 +153,14 @@ impl Metrics {
             return;
         };
         let labels = vec![
-            ("version", version.clone()),
-            ("file", file.display().to_string()),
-            ("sha256", sha256.clone()),
+            ("version", version.clone().into()),
+            ("file", file.display().to_string().into()),
+            ("sha256", sha256.clone().into()),
         ];
-        page.gauges(
-            "policy_info",
+        page.info(
+            "policy",
             "1, labelled with the version of op25b, the policy file and the SHA-256 of the policy that is enforced",
-            [(labels, 1)],
+            labels,
         );
         page.gauge(
             "policy_loaded_timestamp_seconds",
@@ -256,7 +250,7 @@ impl Metrics {
             interfaces().flat_map(|interface| {
                 states.map(|state| {
                     let mut labels = label("interface", &interface.name);
-                    labels.push(("state", state.name().to_owned()));
+                    labels.push(("state", state.name().into()));
                     (labels, i64::from(interface.state == state))
                 })
             }),
@@ -266,7 +260,7 @@ impl Metrics {
             "1, labelled with the mode in which the filter runs on the interface; no value while it does not",
             interfaces().filter_map(|interface| {
                 let mut labels = label("interface", &interface.name);
-                labels.push(("mode", interface.xdp.clone()?));
+                labels.push(("mode", interface.xdp.clone()?.into()));
                 Some((labels, 1))
             }),
         );
@@ -304,7 +298,7 @@ mod tests {
             pauses: vec![pause],
             ..Status::nothing()
         };
-        let page = Metrics::of_kernel(status).to_text().unwrap();
+        let page = Metrics::of_kernel(status).to_text(MetricsFormat::Text).unwrap();
         let pauses = page
             .lines()
             .filter(|line| line.starts_with("op25b_p") && line.contains("pause"));
@@ -320,11 +314,13 @@ mod tests {
 
     #[test]
     fn without_a_daemon_and_a_filter_the_page_says_so_and_no_more() {
-        let page = Metrics::of_kernel(Status::nothing()).to_text().unwrap();
+        let page = Metrics::of_kernel(Status::nothing())
+            .to_text(MetricsFormat::Text)
+            .unwrap();
         let values: Vec<_> = page.lines().filter(|line| !line.starts_with('#')).collect();
         let expected = [
-            "op25b_state{state=\"degraded\"} 0",
             "op25b_state{state=\"enforced\"} 0",
+            "op25b_state{state=\"degraded\"} 0",
             "op25b_state{state=\"open\"} 1",
             "op25b_up 0",
         ];

@@ -1,8 +1,10 @@
 //! The metrics of packets by interface and by pool, and of the replies to them.
 
+use std::borrow::Cow;
+
 use op25b_common::{Reason, Verdict};
 
-use super::page::{Labels, MetricsPage};
+use super::page::{Labels, MetricsPage, label};
 use crate::{
     datapath::{PacketCount, PacketCounts},
     policy::Role,
@@ -22,7 +24,7 @@ impl FilterStatus {
             };
             let is_uplink = interface.role == Role::Uplink.name();
             let labels = [("interface", &interface.name), ("role", &interface.role)];
-            let labels = labels.map(|(label, value)| (label, value.clone()));
+            let labels = labels.map(|(label, value)| (label, value.clone().into()));
             interfaces.add(&labels, counts, |count| match (count.reason, count.verdict) {
                 // What comes from the Internet is not answered, and passes if the address is in no pool.
                 (_, Verdict::Reject) | (Reason::NotPooled, Verdict::Drop) => !is_uplink,
@@ -36,16 +38,16 @@ impl FilterStatus {
         let mut pools = Families::default();
         let is_of_a_pool = |count: &PacketCount| count.reason != Reason::NotPooled;
         for (pool, counts) in &counts.pools {
-            pools.add(&[("pool", pool.clone())], counts, is_of_a_pool);
+            pools.add(&label("pool", pool), counts, is_of_a_pool);
         }
         if counts.others != PacketCounts::default() {
             let mut others = OTHERS.to_owned();
             while counts.pools.iter().any(|(pool, _)| *pool == others) {
                 others.push('_');
             }
-            pools.add(&[("pool", others)], &counts.others, is_of_a_pool);
+            pools.add(&label("pool", &others), &counts.others, is_of_a_pool);
         }
-        pools.add(&[("pool", String::new())], &counts.none, |count| {
+        pools.add(&label("pool", ""), &counts.none, |count| {
             matches!(
                 count.reason,
                 Reason::NotPooled | Reason::Uninspectable | Reason::Relay | Reason::Exempt
@@ -62,8 +64,8 @@ impl FilterStatus {
                 ("unanswerable", count.unanswerable),
             ];
             outcomes.map(|(outcome, packets)| {
-                let action = ("action", count.action.name().to_owned());
-                (vec![action, ("outcome", outcome.to_owned())], packets)
+                let action = ("action", count.action.name().into());
+                (vec![action, ("outcome", outcome.into())], packets)
             })
         });
         page.counters(
@@ -86,14 +88,15 @@ impl Families {
     /// Adds what was counted in one place. What cannot be there has a series only if it was counted nevertheless.
     fn add(
         &mut self,
-        place: &[(&'static str, String)],
+        place: &[(&'static str, Cow<'static, str>)],
         counts: &PacketCounts,
         can_be: impl Fn(&PacketCount) -> bool,
     ) {
         for count in counts.iter().filter(|count| count.packets != 0 || can_be(count)) {
-            let mut labels = place.to_vec();
-            labels.push(("reason", count.reason.name().to_owned()));
-            labels.push(("verdict", count.verdict.name().to_owned()));
+            let mut labels = Labels::with_capacity(place.len() + 2);
+            labels.extend_from_slice(place);
+            labels.push(("reason", count.reason.name().into()));
+            labels.push(("verdict", count.verdict.name().into()));
             if let Some(bytes) = count.bytes {
                 self.bytes.push((labels.clone(), bytes));
             }

@@ -1,52 +1,76 @@
-//! A page of metrics in Prometheus's text format, of values that were counted elsewhere.
+//! A page of metrics, of values that were counted elsewhere.
 
-use std::{fmt, sync::atomic::AtomicU64};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use prometheus_client::{
-    encoding::prometheus_text,
-    metrics::{counter::Counter, family::Family, gauge::Gauge},
-    registry::Registry,
+    encoding::{EncodeMetric, MetricEncoder, prometheus_text, text},
+    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
+    registry::{Registry, Unit},
 };
 
-/// The labels of one value.
-pub(super) type Labels = Vec<(&'static str, String)>;
+use super::MetricsFormat;
 
-/// A registry of values that were counted elsewhere.
-pub(super) struct MetricsPage(Registry);
+/// The labels of one value. A large router has ten thousand values: words of the program are not copied for each.
+pub(super) type Labels = Vec<(&'static str, Cow<'static, str>)>;
+
+/// Families by their names.
+#[derive(Default)]
+pub(super) struct MetricsPage(BTreeMap<String, Family>);
+
+/// The values of one name.
+struct Family {
+    help: String,
+    values: Values,
+}
+
+/// In the order in which they were counted, which is the policy's.
+#[derive(Debug)]
+enum Values {
+    Counters(Vec<(Labels, u64)>),
+    Gauges(Vec<(Labels, i64)>),
+    /// A gauge that is no whole number.
+    Fraction(f64),
+    /// No value, but what the labels say.
+    Info(Labels),
+}
 
 impl MetricsPage {
-    /// A page without families. The names of all begin with `op25b_`.
-    pub(super) fn new() -> Self {
-        Self(Registry::with_prefix("op25b"))
+    /// Its text, with the families in the order of their names. All of these begin with `op25b_`.
+    pub(super) fn into_text(self, format: MetricsFormat) -> Result<String, fmt::Error> {
+        let mut registry = Registry::with_prefix("op25b");
+        for (name, Family { help, values }) in self.0 {
+            match unit(values.registered(&name)) {
+                (name, Some(unit)) => registry.register_with_unit(name, help, unit, values),
+                (name, None) => registry.register(name, help, values),
+            }
+        }
+        let mut page = String::new();
+        match format {
+            MetricsFormat::Text => prometheus_text::encode(&mut page, &registry)?,
+            MetricsFormat::OpenMetrics => text::encode(&mut page, &registry)?,
+        }
+        Ok(page)
     }
 
-    /// Its text, with the families and their series in the order of their names and labels.
-    pub(super) fn to_text(&self) -> Result<String, fmt::Error> {
-        let mut text = String::new();
-        prometheus_text::encode(&mut text, &self.0)?;
-        Ok(sorted(&text))
-    }
-
-    /// Registers counters. The name has no `_total`: the encoder appends it.
+    /// Adds counters. The name has no `_total`: that is appended. Without a value there is no family.
     pub(super) fn counters(
         &mut self,
         name: &str,
         help: &str,
         values: impl IntoIterator<Item = (Labels, u64)>,
     ) {
-        let family = Family::<Labels, Counter>::default();
-        for (labels, value) in values {
-            family.get_or_create(&labels).inc_by(value);
+        let values = Vec::from_iter(values);
+        if !values.is_empty() {
+            self.add(format!("{name}{TOTAL}"), help, Values::Counters(values));
         }
-        self.0.register(name, help, family);
     }
 
+    /// Adds gauges. Without a value there is no family.
     pub(super) fn gauges(&mut self, name: &str, help: &str, values: impl IntoIterator<Item = (Labels, i64)>) {
-        let family = Family::<Labels, Gauge>::default();
-        for (labels, value) in values {
-            family.get_or_create(&labels).set(value);
+        let values = Vec::from_iter(values);
+        if !values.is_empty() {
+            self.add(name.to_owned(), help, Values::Gauges(values));
         }
-        self.0.register(name, help, family);
     }
 
     pub(super) fn counter(&mut self, name: &str, help: &str, value: u64) {
@@ -57,61 +81,137 @@ impl MetricsPage {
         self.gauges(name, help, [(Labels::new(), value)]);
     }
 
-    /// Registers a gauge that is no whole number.
+    /// Adds a gauge that is no whole number.
     pub(super) fn fraction(&mut self, name: &str, help: &str, value: f64) {
-        let gauge = Gauge::<f64, AtomicU64>::default();
-        gauge.set(value);
-        self.0.register(name, help, gauge);
+        self.add(name.to_owned(), help, Values::Fraction(value));
+    }
+
+    /// Adds what only its labels say. The name has no `_info`: that is appended.
+    pub(super) fn info(&mut self, name: &str, help: &str, labels: Labels) {
+        self.add(format!("{name}{INFO}"), help, Values::Info(labels));
+    }
+
+    fn add(&mut self, name: String, help: &str, values: Values) {
+        let help = help.to_owned();
+        self.0.insert(name, Family { help, values });
+    }
+}
+
+/// What the names of counters, and of what only labels say, end with on a page.
+const TOTAL: &str = "_total";
+const INFO: &str = "_info";
+
+impl Values {
+    /// The name to register them by, of the one that they have on the page.
+    fn registered<'n>(&self, name: &'n str) -> &'n str {
+        let end = match self {
+            Self::Counters(_) => TOTAL,
+            Self::Info(_) => INFO,
+            Self::Gauges(_) | Self::Fraction(_) => "",
+        };
+        name.strip_suffix(end).unwrap_or(name)
+    }
+}
+
+/// Splits the unit off, with which a name ends by Prometheus's rules.
+fn unit(name: &str) -> (&str, Option<Unit>) {
+    let mut units = [("_bytes", Unit::Bytes), ("_seconds", Unit::Seconds)].into_iter();
+    let found = units.find_map(|(end, unit)| Some((name.strip_suffix(end)?, unit)));
+    found.map_or((name, None), |(name, unit)| (name, Some(unit)))
+}
+
+impl EncodeMetric for Values {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        match self {
+            Self::Counters(values) => values.iter().try_for_each(|(labels, value)| {
+                ConstCounter::new(*value).encode(encoder.encode_family(labels)?)
+            }),
+            Self::Gauges(values) => values.iter().try_for_each(|(labels, value)| {
+                ConstGauge::new(*value).encode(encoder.encode_family(labels)?)
+            }),
+            Self::Fraction(value) => ConstGauge::new(*value).encode(encoder),
+            Self::Info(labels) => encoder.encode_info(labels),
+        }
+    }
+
+    fn metric_type(&self) -> MetricType {
+        match self {
+            Self::Counters(_) => MetricType::Counter,
+            Self::Gauges(_) | Self::Fraction(_) => MetricType::Gauge,
+            Self::Info(_) => MetricType::Info,
+        }
     }
 }
 
 pub(super) fn label(name: &'static str, value: &str) -> Labels {
-    vec![(name, value.to_owned())]
+    vec![(name, value.to_owned().into())]
 }
 
 pub(super) fn signed(count: impl TryInto<i64>) -> i64 {
     count.try_into().unwrap_or(i64::MAX)
 }
 
-/// A page with its families in the order of their names, and the series of each in the order of their labels: the encoder's is that of
-/// a hash table, another one each time. A family without a series is left out.
-fn sorted(page: &str) -> String {
-    let mut families: Vec<(Vec<&str>, Vec<&str>)> = Vec::new();
-    for line in page.lines() {
-        if line.starts_with("# HELP ") {
-            families.push((Vec::new(), Vec::new()));
-        }
-        if let Some((head, series)) = families.last_mut() {
-            if line.starts_with('#') {
-                head.push(line);
-            } else {
-                series.push(line);
-            }
-        }
-    }
-    families.retain(|(_, series)| !series.is_empty());
-    families.sort();
-    let mut text = String::new();
-    for (head, mut series) in families {
-        series.sort_unstable();
-        for line in head.into_iter().chain(series) {
-            text.push_str(line);
-            text.push('\n');
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn page() -> MetricsPage {
+        let mut page = MetricsPage::default();
+        page.counters("b", "B", [(label("x", "2"), 3), (label("x", "1"), 1)]);
+        page.gauges("none", "N", []);
+        page.fraction("offset_seconds", "O", 0.5);
+        page.counter("dropped_bytes", "D", 9);
+        page.info("build", "V", label("version", "a\"b"));
+        page.gauge("a", "A", 7);
+        page
+    }
+
     #[test]
-    fn families_and_series_have_an_order_and_a_family_without_series_is_left_out() {
-        let page = "# HELP op25b_b_total B.\n# TYPE op25b_b_total counter\nop25b_b_total{x=\"2\"} 1\nop25b_b_total{x=\"1\"} 3\n\
-            # HELP op25b_none N.\n# TYPE op25b_none gauge\n# HELP op25b_a A.\n# TYPE op25b_a gauge\nop25b_a 7\n";
-        let expected = "# HELP op25b_a A.\n# TYPE op25b_a gauge\nop25b_a 7\n# HELP op25b_b_total B.\n\
-            # TYPE op25b_b_total counter\nop25b_b_total{x=\"1\"} 3\nop25b_b_total{x=\"2\"} 1\n";
-        assert_eq!(sorted(page), expected);
+    fn families_are_in_the_order_of_their_names_and_one_without_series_is_left_out() {
+        let expected = "\
+# HELP op25b_a A.
+# TYPE op25b_a gauge
+op25b_a 7
+# HELP op25b_b_total B.
+# TYPE op25b_b_total counter
+op25b_b_total{x=\"2\"} 3
+op25b_b_total{x=\"1\"} 1
+# HELP op25b_build_info V.
+# TYPE op25b_build_info gauge
+op25b_build_info{version=\"a\\\"b\"} 1
+# HELP op25b_dropped_bytes_total D.
+# TYPE op25b_dropped_bytes_total counter
+op25b_dropped_bytes_total 9
+# HELP op25b_offset_seconds O.
+# TYPE op25b_offset_seconds gauge
+op25b_offset_seconds 0.5
+";
+        assert_eq!(page().into_text(MetricsFormat::Text).unwrap(), expected);
+    }
+
+    #[test]
+    fn openmetrics_names_families_without_their_endings_and_has_units_and_an_end() {
+        let expected = "\
+# HELP op25b_a A.
+# TYPE op25b_a gauge
+op25b_a 7
+# HELP op25b_b B.
+# TYPE op25b_b counter
+op25b_b_total{x=\"2\"} 3
+op25b_b_total{x=\"1\"} 1
+# HELP op25b_build V.
+# TYPE op25b_build info
+op25b_build_info{version=\"a\\\"b\"} 1
+# HELP op25b_dropped_bytes D.
+# TYPE op25b_dropped_bytes counter
+# UNIT op25b_dropped_bytes bytes
+op25b_dropped_bytes_total 9
+# HELP op25b_offset_seconds O.
+# TYPE op25b_offset_seconds gauge
+# UNIT op25b_offset_seconds seconds
+op25b_offset_seconds 0.5
+# EOF
+";
+        assert_eq!(page().into_text(MetricsFormat::OpenMetrics).unwrap(), expected);
     }
 }

@@ -31,7 +31,7 @@ use crate::{
     },
     recent_warnings::RecentWarnings,
     report::{
-        Confirmed, CountsSince, FileReport, METRICS_TYPE, ReloadAnswer, Status, Subscribers,
+        Confirmed, CountsSince, FileReport, MetricsFormat, ReloadAnswer, Status, Subscribers,
         SubscribersError, subscribers_of,
     },
     store::{NoRecords, Records, StoreError},
@@ -90,8 +90,10 @@ async fn policy_file(shared: &Shared, view: &View) -> FileReport {
     )
 )]
 pub(super) async fn metrics(State(shared): State<Shared>) -> Result<Response, Problem> {
-    let text = shared.scrape(limits::TURN, Scrape::Metrics).await?;
-    Ok(([(CONTENT_TYPE, METRICS_TYPE)], text).into_response())
+    const FORMAT: MetricsFormat = MetricsFormat::Text;
+    let scrape = |answer| Scrape::Metrics(FORMAT, answer);
+    let text = shared.scrape(limits::TURN, scrape).await?;
+    Ok(([(CONTENT_TYPE, FORMAT.media_type())], text).into_response())
 }
 
 /// Lists the subscribers whose packets were blocked, or would have been in a monitored pool.

@@ -144,7 +144,7 @@ fn shared(
     tokio::spawn(async move {
         while let Some(scrape) = asked.recv().await {
             match scrape {
-                Scrape::Metrics(answer) => drop(answer.send("op25b_reloads_total 0\n".to_owned())),
+                Scrape::Metrics(_, answer) => drop(answer.send("op25b_reloads_total 0\n".to_owned())),
                 Scrape::Note(operation, answer) => {
                     let (what, by) = (operation.what.name(), operation.by.uid);
                     let _ = note.send(format!("{what} by {by}: {:?}", operation.reason));
