@@ -62,7 +62,7 @@ impl Drop for Flood {
 }
 
 /// A terminal on the router.
-fn terminal(scene: &Scene, size: (u16, u16), variables: &[(&'static str, &'static str)]) -> Terminal {
+pub fn terminal(scene: &Scene, size: (u16, u16), variables: &[(&'static str, &'static str)]) -> Terminal {
     let directory = scene.path("terminal");
     fs::create_dir_all(&directory).unwrap();
     let places = scene

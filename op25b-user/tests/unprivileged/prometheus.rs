@@ -1,4 +1,5 @@
-//! The rules for Prometheus and the dashboard: each alert has cases, and nothing asks for a metric that there is not.
+//! The rules for Prometheus and the dashboard: each alert has cases, nothing asks for a metric that there is not, and each panel is in a
+//! picture.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -85,4 +86,45 @@ fn the_dashboard_asks_for_metrics_that_the_program_has() {
         }
     }
     assert!(ids.len() > 20);
+}
+
+#[test]
+fn each_panel_of_the_dashboard_is_in_the_picture_of_its_row_or_named_below_it() {
+    let document = read("docs/observability.md").replace('\n', " ");
+    let picture = Regex::new(r"!\[(\w+): ([^\]]+)\]\((pictures/[a-z-]+\.png)\)").unwrap();
+    let pictures: BTreeMap<_, _> = picture
+        .captures_iter(&document)
+        .map(|found| (found[1].to_owned(), (found[2].to_owned(), found[3].to_owned())))
+        .collect();
+    let dashboard: Value = serde_json::from_str(&read("deploy/grafana/op25b.json")).unwrap();
+    let (mut row, mut panels) = (String::new(), BTreeMap::<String, Vec<String>>::new());
+    for panel in items(&dashboard["panels"]) {
+        let title = panel["title"].as_str().unwrap().to_owned();
+        if panel["type"] == "row" {
+            row = title;
+        } else {
+            panels.entry(row.clone()).or_default().push(title);
+        }
+    }
+    assert_eq!(
+        pictures.keys().collect::<Vec<_>>(),
+        panels.keys().collect::<Vec<_>>()
+    );
+    for (row, titles) in panels {
+        let (named, file) = &pictures[&row];
+        // Some titles have commas themselves.
+        let separator = if named.contains("; ") { "; " } else { ", " };
+        let drawn: Vec<_> = named.split(separator).collect();
+        let is_named = |title: &String| {
+            let below = format!("\"{title}\"");
+            drawn.contains(&title.as_str()) || document.contains(&below)
+        };
+        let missing: Vec<_> = titles.iter().filter(|title| !is_named(title)).collect();
+        assert!(missing.is_empty(), "{row}: {missing:?}");
+        assert!(
+            drawn.iter().all(|title| titles.contains(&(*title).to_owned())),
+            "{row}"
+        );
+        assert!(paths::workspace().join("docs").join(file).is_file(), "{file}");
+    }
 }

@@ -14,7 +14,7 @@ use op25b_host::{paths, process};
 use super::{Release, changelog, files};
 
 /// Files of the workspace, and where they are installed: a directory, or a path.
-const FILES: [(&str, &str); 22] = [
+const FILES: [(&str, &str); 23] = [
     ("deploy/op25b.service", "usr/lib/systemd/system/"),
     ("deploy/op25b-metrics.service", "usr/lib/systemd/system/"),
     ("deploy/op25b-metrics.timer", "usr/lib/systemd/system/"),
@@ -28,6 +28,7 @@ const FILES: [(&str, &str); 22] = [
     ("README.ja.md", "usr/share/doc/op25b/"),
     ("docs/*.md", "usr/share/doc/op25b/docs/"),
     ("docs/openapi.json", "usr/share/doc/op25b/docs/"),
+    ("docs/pictures/*.png", "usr/share/doc/op25b/docs/pictures/"),
     ("docs/ja/*.md", "usr/share/doc/op25b/docs/ja/"),
     ("policies/*.yaml", "usr/share/doc/op25b/examples/"),
     (
