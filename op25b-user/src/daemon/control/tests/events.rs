@@ -87,7 +87,7 @@ async fn the_newest_that_match_are_listed_and_next_goes_on_after_them() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn who_waits_is_answered_with_the_next_event_and_not_more_may_wait_than_there_are_places() {
     let fixture = Fixture::with_events();
     let after = fixture.newest.events.last();
@@ -95,7 +95,7 @@ async fn who_waits_is_answered_with_the_next_event_and_not_more_may_wait_than_th
     let mut waiting = Vec::new();
     for _ in 0..limits::WAITING {
         waiting.push(Box::pin(fixture.get(&wait)));
-        // It takes its place.
+        // It takes its place: this clock goes on when there is nothing else to do.
         let first = timeout(Duration::from_millis(10), waiting.last_mut().unwrap()).await;
         assert!(first.is_err());
     }
