@@ -1,6 +1,6 @@
 //! What each key does.
 
-use std::time::Duration;
+use std::{iter, time::Duration};
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
@@ -51,6 +51,20 @@ pub(super) const KEYS: [(&str, &str); 13] = [
 
 /// The rows of a page.
 const PAGE: isize = 10;
+
+/// The keys that were pressed. A key with Alt is sent as Esc and the key, as are Esc and a key that are read at once, and no key has a
+/// meaning with Alt: they are two.
+pub(super) fn keys(key: KeyEvent) -> impl Iterator<Item = KeyEvent> {
+    let escape = key
+        .modifiers
+        .contains(KeyModifiers::ALT)
+        .then(|| KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE));
+    let key = KeyEvent {
+        modifiers: key.modifiers - KeyModifiers::ALT,
+        ..key
+    };
+    escape.into_iter().chain(iter::once(key))
+}
 
 impl State {
     /// Does what a key does.

@@ -15,6 +15,7 @@ use tokio::{
 use super::{
     details::{self, Found},
     draw::{Look as Appearance, draw},
+    keys::keys,
     sample::{Look, Sample},
     state::{Effect, Message, State},
     terminal::{LiveTerminal, give_back},
@@ -149,15 +150,17 @@ impl View {
 fn read_keys(sender: UnboundedSender<Message>) {
     thread::spawn(move || {
         loop {
-            let message = match event::read() {
-                Ok(Event::Key(key)) => Message::Key(key),
-                Ok(_) => Message::Draw,
+            let messages = match event::read() {
+                Ok(Event::Key(key)) => keys(key).map(Message::Key).collect(),
+                Ok(_) => vec![Message::Draw],
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 // The terminal is gone, and the system sends a signal.
                 Err(_) => return,
             };
-            if sender.send(message).is_err() {
-                return;
+            for message in messages {
+                if sender.send(message).is_err() {
+                    return;
+                }
             }
         }
     });

@@ -7,6 +7,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::{
     fake::{found, look, now, sample, state},
+    keys::keys,
     state::{Effect, Link, Message, Screen, State},
 };
 use crate::report::RateSort;
@@ -213,6 +214,20 @@ fn details_are_asked_for_once_and_follow_the_record() {
     press(&mut state, KeyCode::Esc);
     assert!(matches!(state.screen, Screen::Main));
     assert!(state.selected.is_some());
+}
+
+#[test]
+fn escape_and_a_key_that_are_read_at_once_are_two_keys() {
+    let mut state = state(2);
+    press(&mut state, KeyCode::Char('/'));
+    press(&mut state, KeyCode::Char('x'));
+    for key in keys(KeyEvent::new(KeyCode::Char('p'), KeyModifiers::ALT)) {
+        state.update(Message::Key(key));
+    }
+    assert!(matches!(state.screen, Screen::Main));
+    assert!(state.look.query.pool.is_some());
+    let control = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
+    assert_eq!(keys(control).collect::<Vec<_>>(), [control]);
 }
 
 #[test]
