@@ -189,6 +189,8 @@ pub(super) struct Seen {
     identity: (u64, u64),
     /// The size in bytes.
     pub(super) len: u64,
+    /// Whether it is a file. The size of anything else depends on the file system.
+    pub(super) is_file: bool,
     modified: (i64, i64),
 }
 
@@ -199,6 +201,7 @@ impl Seen {
             Ok(data) => Ok(Some(Self {
                 identity: (data.dev(), data.ino()),
                 len: data.len(),
+                is_file: data.is_file(),
                 modified: (data.mtime(), data.mtime_nsec()),
             })),
             Err(error) if is_missing(&error) => Ok(None),
@@ -252,6 +255,7 @@ impl Used {
         store: Seen {
             identity: (0, 0),
             len: 0,
+            is_file: true,
             modified: (0, 0),
         },
         beside: [None, None],

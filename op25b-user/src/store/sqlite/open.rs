@@ -126,6 +126,8 @@ fn no_store(files: &Files) -> Result<Option<&'static str>, StoreError> {
     let was_there = backup::is_any(files) || has_log;
     Ok(match seen {
         None if was_there => Some("it is missing"),
+        // Opening it says why not.
+        Some(seen) if !seen.is_file => None,
         Some(seen) if seen.len == 0 && was_there => Some("it is empty"),
         Some(seen) if (1..PAGE).contains(&seen.len) => Some("it is cut off"),
         // After a crash the log still has what was cut off.
