@@ -21,7 +21,15 @@ pub const NAME: &str = "someone_elses";
 /// A program that passes everything, on one interface; dropping it detaches it.
 #[derive(Debug)]
 pub struct ForeignProgram {
-    _link: OwnedFd,
+    link: OwnedFd,
+}
+
+impl Drop for ForeignProgram {
+    fn drop(&mut self) {
+        // At once: a process that another thread is starting may hold a copy of the link for a moment. An error means that the
+        // interface is gone.
+        let _ = end(&self.link);
+    }
 }
 
 /// The head of `union bpf_attr` for `BPF_PROG_LOAD`.
@@ -88,7 +96,7 @@ impl ForeignProgram {
             let index = if_nametoindex(interface.as_str())
                 .with_context(|| format!("there is no interface {interface}"))?;
             let program = load().context("cannot load a program")?;
-            Ok(attach(&program, index, native).map(|link| Self { _link: link }))
+            Ok(attach(&program, index, native).map(|link| Self { link }))
         })
     }
 
@@ -105,7 +113,10 @@ impl ForeignProgram {
 
 /// Ends the link that is pinned at a path, as `bpftool link detach` does.
 pub fn detach(pin: &Path) -> io::Result<()> {
-    let link = open(pin)?;
+    end(&open(pin)?)
+}
+
+fn end(link: &OwnedFd) -> io::Result<()> {
     let mut number = link.as_raw_fd().cast_unsigned();
     call(BPF_LINK_DETACH, &mut number).map(drop)
 }
