@@ -47,7 +47,7 @@ fn an_export_is_imported_again_into_the_same_store_and_into_an_empty_one() {
 
     filter.stop().unwrap();
     let [.., (_, state)] = scene.router().places();
-    fs::rename(&state, scene.path("before")).unwrap();
+    fs::rename(&state, state.with_file_name("before")).unwrap();
     let _filter = scene.filter(&policy);
     for (file, output) in exports.iter().zip([
         "added 2; 0 existed already; 1 has expired\nbatch 0",

@@ -73,7 +73,7 @@ fn a_start_with_another_state_directory_is_refused_and_costs_no_customer_its_exe
     let daemon = scene.filter(&policy);
     assert_intact(&scene, &state);
     assert_eq!(daemon.leave_by(Signal::SIGTERM).unwrap().code(), Some(0));
-    let moved = scene.path("moved");
+    let moved = state.with_file_name("moved");
     fs::rename(&state, &moved).unwrap();
     let daemon = filter(&scene, &policy, &moved, &[]);
     assert_intact(&scene, &moved);

@@ -35,7 +35,7 @@ fn move_store(from: &Path, to: &Path) {
 /// Has a directory in the store's place, which also root cannot read as a file; where the store is meanwhile.
 fn hide_store(scene: &Scene) -> [PathBuf; 2] {
     let [.., (_, state)] = scene.router().places();
-    let aside = scene.path("aside");
+    let aside = state.with_file_name("aside");
     fs::create_dir(&aside).unwrap();
     move_store(&state, &aside);
     fs::create_dir(state.join(FILE)).unwrap();

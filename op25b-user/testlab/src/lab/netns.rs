@@ -15,7 +15,7 @@ use nix::{
     sched::{CloneFlags, setns},
     sys::{
         signal::{Signal, kill},
-        statfs::{BPF_FS_MAGIC, statfs},
+        statfs::{BPF_FS_MAGIC, FsType, TMPFS_MAGIC, statfs},
     },
     unistd::Pid,
 };
@@ -26,8 +26,10 @@ use crate::process::{find_program, output_of};
 const PINS: &str = "/run/op25b-lab-pins";
 /// Where it answers.
 const RUNTIMES: &str = "/run/op25b-lab-runtime";
-/// Where it stores exemptions.
+/// Where it stores exemptions, in a directory for each, so that a test can move the store within its file system.
 const STATES: &str = "/run/op25b-lab-state";
+/// The directory of the store in there.
+const STATE: &str = "state";
 
 /// A named network namespace; dropping it removes it.
 #[derive(Debug)]
@@ -81,11 +83,11 @@ impl NetNs {
     /// The variables by which op25b finds places of its own for this namespace, so that it meets no other.
     #[must_use]
     pub fn places(&self) -> [(&'static str, PathBuf); 3] {
-        let [pins, runtime, state] = places(&self.name);
+        let [pins, runtime, states] = places(&self.name);
         [
             ("OP25B_BPFFS", pins),
             ("OP25B_RUNTIME_DIR", runtime),
-            ("OP25B_STATE_DIR", state),
+            ("OP25B_STATE_DIR", states.join(STATE)),
         ]
     }
 
@@ -93,18 +95,20 @@ impl NetNs {
     /// mount namespace of its own, such as that of [`Self::command`].
     pub fn mount_pins(&self) -> anyhow::Result<PathBuf> {
         let [pins, ..] = places(&self.name);
-        if !is_bpffs(&pins) {
-            fs::create_dir_all(&pins).with_context(|| format!("cannot make {}", pins.display()))?;
-            mount(
-                Some("bpf"),
-                &pins,
-                Some("bpf"),
-                MsFlags::empty(),
-                Some("mode=0755"),
-            )
-            .with_context(|| format!("cannot mount a BPF file system at {}", pins.display()))?;
+        if !is_of(&pins, BPF_FS_MAGIC) {
+            mount_at(&pins, "bpf")?;
         }
         Ok(pins)
+    }
+
+    /// Has op25b keep its state in memory, also where /run is on a disk: for tests whose results must not depend on how long a disk
+    /// takes that many others write to.
+    pub fn keep_state_in_memory(&self) -> anyhow::Result<()> {
+        let [.., states] = places(&self.name);
+        if is_of(Path::new("/run"), TMPFS_MAGIC) {
+            return Ok(());
+        }
+        mount_at(&states, "tmpfs")
     }
 
     /// Does something in a thread of its own inside it. What the thread starts stays inside, too: sockets,
@@ -146,13 +150,15 @@ impl Drop for NetNs {
 
 /// Removes a namespace and what op25b has pinned in it; it is no error if there is none.
 pub(super) fn remove(name: &str) -> anyhow::Result<()> {
-    let [pins, runtime, state] = places(name);
-    if is_bpffs(&pins) {
+    let [pins, runtime, states] = places(name);
+    if is_of(&pins, BPF_FS_MAGIC) {
         remove_pins(&pins)?;
-        // Lazily: another process may still use it.
-        umount2(&pins, MntFlags::MNT_DETACH).with_context(|| format!("cannot unmount {}", pins.display()))?;
+        unmount(&pins)?;
     }
-    for directory in [pins, runtime, state] {
+    if is_of(&states, TMPFS_MAGIC) && !is_of(Path::new("/run"), TMPFS_MAGIC) {
+        unmount(&states)?;
+    }
+    for directory in [pins, runtime, states] {
         match fs::remove_dir_all(&directory) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(error).with_context(|| format!("cannot remove {}", directory.display()));
@@ -180,8 +186,27 @@ fn remove_pins(root: &Path) -> anyhow::Result<()> {
     remove().with_context(|| format!("cannot empty {}", root.display()))
 }
 
-fn is_bpffs(directory: &Path) -> bool {
-    statfs(directory).is_ok_and(|found| found.filesystem_type() == BPF_FS_MAGIC)
+fn is_of(directory: &Path, file_system: FsType) -> bool {
+    statfs(directory).is_ok_and(|found| found.filesystem_type() == file_system)
+}
+
+/// Makes a directory, and mounts a file system without a device there.
+fn mount_at(directory: &Path, file_system: &str) -> anyhow::Result<()> {
+    fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
+    mount(
+        Some(file_system),
+        directory,
+        Some(file_system),
+        MsFlags::empty(),
+        Some("mode=0755"),
+    )
+    .with_context(|| format!("cannot mount {file_system} at {}", directory.display()))
+}
+
+/// Unmounts lazily: another process may still use it.
+fn unmount(directory: &Path) -> anyhow::Result<()> {
+    umount2(directory, MntFlags::MNT_DETACH)
+        .with_context(|| format!("cannot unmount {}", directory.display()))
 }
 
 fn places(name: &str) -> [PathBuf; 3] {

@@ -59,8 +59,10 @@ impl Scene {
         let folder = TempDir::new().unwrap();
         // Some tests run op25b as an ordinary user.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let lab = Lab::unique("test").unwrap();
+        lab.host(Host::Router).keep_state_in_memory().unwrap();
         Self {
-            lab: Lab::unique("test").unwrap(),
+            lab,
             folder,
             state: None,
         }
