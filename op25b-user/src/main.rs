@@ -22,6 +22,9 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     parsed.start_logging();
+    if is_json {
+        cli::progress::hide();
+    }
     let ended = held
         .map_err(anyhow::Error::from)
         .and_then(|held| parsed.command.run(&held));

@@ -12,6 +12,7 @@ use super::{
     directories,
     paths::{Paths, STATE_DIR},
     policy_source::Source,
+    progress::Progress,
     stderr,
     subscribers::prefix,
 };
@@ -166,6 +167,7 @@ impl Selection {
         let Some(sessions) = SessionsReader::open(&self.state_dir())? else {
             return Ok(None);
         };
+        let _progress = Progress::of("reading the sessions");
         let index = sessions.index(&SessionQuery {
             since: Some(since.checked_sub(DAY).unwrap_or(Timestamp::MIN)),
             until: Some(until.checked_add(DAY).unwrap_or(Timestamp::MAX)),
@@ -222,15 +224,27 @@ impl History<'_> {
         self
     }
 
-    /// Visits each bucket with the number of its pool.
+    /// Visits each bucket with the number of its pool. They are visited by their time: what is done is a share of the period.
     pub(super) fn each(&self, mut visit: impl FnMut(&Bucket, Option<usize>)) -> Result<(), StoreError> {
+        let oldest = self.reader.covered()?.oldest;
+        let since = self.query.since.max(oldest).unwrap_or(Timestamp::MIN);
+        let progress = Progress::of_share(
+            "reading the history",
+            seconds(since, self.query.until.unwrap_or(Timestamp::MAX)),
+        );
         self.reader.each(&self.query, |bucket| {
+            progress.line().reached(seconds(since, bucket.start));
             let pool = self.rules.pool(bucket.subscriber);
             if self.pool.is_none() || self.pool == pool {
                 visit(&bucket, pool);
             }
         })
     }
+}
+
+/// How many seconds one time is after another.
+fn seconds(since: Timestamp, at: Timestamp) -> u64 {
+    u64::try_from(at.duration_since(since).as_secs()).unwrap_or(0)
 }
 
 /// A duration, or none.

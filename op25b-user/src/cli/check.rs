@@ -11,7 +11,7 @@ use clap::Args as ClapArgs;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{EXIT_NO, json, stderr};
+use super::{EXIT_NO, json, progress::Progress, stderr};
 use crate::{
     counted::counted,
     policy::{self, File, List, LruAddresses, Policy, Prefix, Proof, ReadError, Report},
@@ -68,11 +68,13 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut proof = None;
     let mut lru = LruAddresses::default();
+    let progress = Progress::of("reading the policy");
     let (policy, report, refused) = match read(&args.file)? {
         Ok(file) => {
-            let proven = args
-                .prove
-                .then(|| policy::prove(&file.policy, &file.compiled, Timestamp::now()));
+            let proven = args.prove.then(|| {
+                progress.line().goes_on("proving its tables");
+                policy::prove(&file.policy, &file.compiled, Timestamp::now())
+            });
             let difference = match proven.transpose() {
                 Ok(compared) => {
                     proof = compared;
@@ -100,6 +102,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let pools = policy
         .as_ref()
         .map(|policy| pool_reports(policy, &lru, Timestamp::now()));
+    drop(progress);
     let outcome = Outcome {
         pools: &pools.unwrap_or_default(),
         policy: policy.as_ref(),

@@ -15,6 +15,7 @@ use super::{
     paths::Paths,
     policy_source::{self, Source},
     problem,
+    progress::Progress,
 };
 use crate::{
     api::Problem,
@@ -80,7 +81,9 @@ fn prefixes(args: &PrefixArgs) -> anyhow::Result<ExitCode> {
         Err(why) => return problem::refuse(&Problem::not_found(why), args.json, EXIT_NO),
     };
     let terms = source.exemptions.iter().map(|exempt| &exempt.terms);
+    let progress = Progress::of("computing the addresses of each pool");
     let addresses = PoolAddresses::of_each(&source.policy, terms, Timestamp::now());
+    drop(progress);
     let set = |index: usize| {
         let PoolAddresses { all, exempt, .. } = &addresses[index];
         if args.without_exempt {

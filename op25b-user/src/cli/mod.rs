@@ -34,7 +34,7 @@ mod top;
 
 pub use self::{
     completion::{COMPLETE, complete},
-    output::{pipe, problem::report},
+    output::{pipe, problem::report, progress},
     process::logging,
 };
 

@@ -2,17 +2,13 @@
 
 use std::{
     io::{self, Write},
-    pin::pin,
     process::ExitCode,
-    time::Duration,
 };
 
 use clap::Args as ClapArgs;
-use indicatif::ProgressBar;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
-use tokio::time::sleep;
 
-use super::{EXIT_NO, daemon::change, json, paths::Paths, stderr};
+use super::{EXIT_NO, daemon::change_with, json, paths::Paths, progress::Progress, stderr};
 use crate::{
     daemon::client::Reload,
     report::{ReloadAnswer, ReloadResult},
@@ -69,9 +65,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         confirm_within: args.confirm,
         since: args.dry_run.then_some(args.since),
     };
-    let mut answer = match change(&args.paths, async |client| {
-        with_progress(client.reload(&reload)).await
-    })? {
+    let progress = Progress::of("the daemon reads and compares the policy");
+    let mut answer = match change_with(progress, &args.paths, async |client| client.reload(&reload).await)? {
         Ok(answer) => answer,
         Err(problem) => return Err((*problem).into()),
     };
@@ -97,21 +92,6 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::SUCCESS
     })
-}
-
-/// Shows on a terminal that the daemon works, if it takes longer than a second.
-async fn with_progress<T>(work: impl Future<Output = T>) -> T {
-    let mut work = pin!(work);
-    tokio::select! {
-        biased;
-        done = work.as_mut() => return done,
-        () = sleep(Duration::from_secs(1)) => {}
-    }
-    let bar = ProgressBar::new_spinner().with_message("the daemon reads and compares the policy");
-    bar.enable_steady_tick(Duration::from_millis(100));
-    let done = work.await;
-    bar.finish_and_clear();
-    done
 }
 
 /// Writes what changed or would change, and until when that must be confirmed.

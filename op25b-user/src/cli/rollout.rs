@@ -14,7 +14,9 @@ use super::{
     activity::{History, Selection},
     json, notices,
     policy_source::{self, Source},
-    problem, status,
+    problem,
+    progress::Progress,
+    status,
     table::{self, Cell, Column, Rank, TableOptions, Value},
 };
 use crate::{
@@ -193,6 +195,7 @@ fn active(source: &Source) -> anyhow::Result<Vec<u64>> {
         top: 0,
     };
     // Counted from the kernel: the daemon lists a part of them.
+    let _progress = Progress::of("reading the records of subscribers");
     let filters = subscribers(&query)?;
     let mut by_pool: HashMap<String, u64> = HashMap::new();
     for row in filters.into_iter().flat_map(|filter| filter.subscribers) {

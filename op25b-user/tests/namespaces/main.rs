@@ -39,6 +39,7 @@ mod pause;
 mod pins;
 mod power_on;
 mod privileges;
+mod progress;
 mod reconcile;
 mod records;
 mod refusals;

@@ -63,7 +63,17 @@ impl Drop for Flood {
 
 /// A terminal on the router.
 pub fn terminal(scene: &Scene, size: (u16, u16), variables: &[(&'static str, &'static str)]) -> Terminal {
-    let directory = scene.path("terminal");
+    terminal_in(scene, "terminal", size, variables)
+}
+
+/// The same with another directory, where its shell is.
+pub fn terminal_in(
+    scene: &Scene,
+    directory: &str,
+    size: (u16, u16),
+    variables: &[(&'static str, &'static str)],
+) -> Terminal {
+    let directory = scene.path(directory);
     fs::create_dir_all(&directory).unwrap();
     let places = scene
         .router()

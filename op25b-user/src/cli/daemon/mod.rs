@@ -7,11 +7,15 @@ use anyhow::{Context as _, bail};
 use super::{
     directories::{self, told_elsewhere, wrong_runtime_dir},
     paths::Paths,
+    progress::Progress,
 };
 use crate::{
     api::{Problem, ProblemKind},
     daemon::client::{Client, ClientError},
 };
+
+/// What is shown while the daemon does not answer.
+const WAITING: &str = "waiting for the daemon";
 
 /// The outcome of a request.
 pub(super) enum Response<T> {
@@ -30,7 +34,11 @@ pub(super) fn ask<T>(
 ) -> anyhow::Result<Response<T>> {
     directories::check(paths)?;
     let client = Client::new(&paths.runtime_dir);
-    match block_on(request(client))? {
+    let answered = {
+        let _progress = Progress::of(WAITING);
+        block_on(request(client))?
+    };
+    match answered {
         Ok(response) => Ok(Response::Done(response)),
         Err(ClientError::Refused(problem)) => Ok(Response::Refused(problem)),
         Err(error) if error.is_absence() => {
@@ -48,11 +56,22 @@ pub(super) fn change<T>(
     paths: &Paths,
     request: impl AsyncFnOnce(Client) -> Result<T, ClientError>,
 ) -> anyhow::Result<Result<T, Box<Problem>>> {
+    change_with(Progress::of(WAITING), paths, request)
+}
+
+/// The same for a request that shows its progress itself.
+pub(super) fn change_with<T>(
+    progress: Progress,
+    paths: &Paths,
+    request: impl AsyncFnOnce(Client) -> Result<T, ClientError>,
+) -> anyhow::Result<Result<T, Box<Problem>>> {
     if let Some(wrong) = directories::wrong(paths) {
         bail!("{wrong}: nothing was changed");
     }
     let client = Client::new(&paths.runtime_dir);
-    let error = match block_on(request(client))? {
+    let answered = block_on(request(client));
+    drop(progress);
+    let error = match answered? {
         Ok(response) => return Ok(Ok(response)),
         Err(ClientError::Refused(problem)) => return Ok(Err(problem)),
         Err(error) => error,

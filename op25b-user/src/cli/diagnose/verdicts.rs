@@ -8,10 +8,13 @@ use op25b_common::Tunnel;
 use super::{Args, source::Source};
 use crate::{
     api::Explained,
-    cli::explain::answer::{Answered, explain},
+    cli::{
+        explain::answer::{Answered, explain},
+        policy_file,
+    },
     datapath::pinned_policy,
     enforcer::Connection,
-    policy::{self, Policy, Role},
+    policy::{Policy, Role},
     report::{InterfaceState, NO_FILTER, Observed, PlaceVerdict, Pools, status},
 };
 
@@ -50,7 +53,7 @@ impl<'a> Verdicts<'a> {
         let missing = missing.collect();
         let (file, sha256) = (status.policy_file.clone(), status.policy_sha256.clone());
         let policy = file.zip(sha256).and_then(|(file, sha256)| {
-            let read = policy::read(&file).ok();
+            let read = policy_file::read(&file).ok();
             let policy = read.filter(|read| read.sha256 == sha256).map(|read| read.policy);
             if policy.is_none() {
                 left_out.push(format!(

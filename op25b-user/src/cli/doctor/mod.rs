@@ -12,10 +12,9 @@ use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
-use super::{EXIT_NO, json, table::width};
+use super::{EXIT_NO, json, policy_file, progress::Progress, table::width};
 use crate::{
     datapath::host::release,
-    policy,
     report::doctor::{self, Examined, Grade, Line},
     schema::Schema,
 };
@@ -72,7 +71,10 @@ struct Document<'a> {
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let usual = Path::new(USUAL_POLICY);
     let path = args.policy.as_deref().or_else(|| usual.exists().then_some(usual));
-    let examined = doctor::examine(path.map(|path| (path, policy::read(path))), &args.bpffs);
+    let policy = path.map(|path| (path, policy_file::read(path)));
+    let progress = Progress::of("examining this machine");
+    let examined = doctor::examine(policy, &args.bpffs);
+    drop(progress);
     let worst = examined
         .lines
         .iter()

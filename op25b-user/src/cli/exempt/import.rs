@@ -16,10 +16,11 @@ use super::output::refuse;
 use crate::{
     api::{ImportExemptions, ImportRow, Imported, Problem, ProblemKind, RowProblem},
     cli::{
-        daemon::change,
-        import_file::{bar, is_stdin, mapping, name, spin},
+        daemon::change_with,
+        import_file::{is_stdin, mapping, name},
         json,
         paths::Paths,
+        progress::Progress,
         stderr::{self, warn},
     },
     counted::counted,
@@ -152,7 +153,11 @@ impl Args {
     fn read(&self) -> anyhow::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let read = if is_stdin(&self.file) {
-            io::stdin().lock().read_to_end(&mut bytes)
+            let progress = Progress::of_bytes("reading", None);
+            progress
+                .line()
+                .reading(io::stdin().lock())
+                .read_to_end(&mut bytes)
         } else {
             File::open(&self.file).and_then(|mut file| file.read_to_end(&mut bytes))
         };
@@ -162,12 +167,12 @@ impl Args {
 }
 
 fn parse(format: Format, columns: &Columns, bytes: &[u8]) -> Result<Contents, Mistakes> {
-    let bar = bar("reading", bytes.len() as u64);
+    let progress = Progress::of_bytes("reading", Some(bytes.len() as u64));
     let time_zone = TimeZone::system();
     let reader = Reader::new(Timestamp::now(), &time_zone);
-    let contents = formats::read(format, columns, bytes, &reader, &|read| bar.set_position(read));
-    bar.finish_and_clear();
-    contents
+    formats::read(format, columns, bytes, &reader, &|read| {
+        progress.line().reached(read);
+    })
 }
 
 fn upload(args: &Args, exemptions: Vec<ImportRow>) -> anyhow::Result<Result<Imported, Box<Problem>>> {
@@ -175,23 +180,21 @@ fn upload(args: &Args, exemptions: Vec<ImportRow>) -> anyhow::Result<Result<Impo
         exemptions,
         dry_run: args.dry_run,
     };
-    let bar = bar("sending", 0);
-    let shown = bar.clone();
-    let answer = change(&args.paths, async move |client| {
+    let progress = Progress::of_bytes("sending", Some(0));
+    let line = progress.line().clone();
+    change_with(progress, &args.paths, async move |client| {
         client
             .import(&import, |length| {
-                shown.set_length(length);
+                line.set_total(length);
                 Arc::new(move |sent| {
-                    shown.set_position(sent);
+                    line.reached(sent);
                     if sent == length {
-                        spin(&shown, "the daemon checks and stores them");
+                        line.goes_on("the daemon checks and stores them");
                     }
                 })
             })
             .await
-    });
-    bar.finish_and_clear();
-    answer
+    })
 }
 
 fn report(mistakes: &Mistakes, args: &Args) -> anyhow::Result<ExitCode> {

@@ -11,7 +11,7 @@ use ulid::Ulid;
 
 use crate::{
     api::{Exemption, HistoryEntry, HistoryExpiry, Page},
-    cli::{paths::Paths, stderr},
+    cli::{paths::Paths, policy_file, stderr},
     daemon::client::{HistoryFilter, Listing},
     datapath::{
         discover::{self, Found, FoundFilter},
@@ -223,7 +223,7 @@ fn enforced(bpffs: &Path) -> anyhow::Result<Option<policy::File>> {
     };
     let description = filter.description;
     let path = &description.policy_file;
-    let file = policy::read(path)?;
+    let file = policy_file::read(path)?;
     ensure!(
         file.sha256 == description.policy_sha256,
         "{} has been changed since it was loaded",

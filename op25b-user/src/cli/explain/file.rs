@@ -19,7 +19,7 @@ use crate::{
 /// What the policy in a file decides about a connection.
 pub(super) fn explain(path: &Path, connection: &Connection) -> anyhow::Result<ShownExplanation> {
     requirements::check()?;
-    let file = policy_file::read(path)?;
+    let file = policy_file::read_and_print(path)?;
     let source = connection.source;
     let flow = Flow {
         source,

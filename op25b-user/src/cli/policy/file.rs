@@ -3,13 +3,19 @@
 use std::path::Path;
 
 use crate::{
-    cli::stderr,
+    cli::{progress::Progress, stderr},
     policy::{self, File, ReadError, Report},
 };
 
-/// Reads a policy file. Its errors and warnings go to stderr.
-pub(in crate::cli) fn read(path: &Path) -> anyhow::Result<File> {
-    let result = policy::read(path);
+/// Reads a policy file.
+pub(in crate::cli) fn read(path: &Path) -> Result<File, ReadError> {
+    let _progress = Progress::of("reading the policy");
+    policy::read(path)
+}
+
+/// The same; its errors and warnings go to stderr.
+pub(in crate::cli) fn read_and_print(path: &Path) -> anyhow::Result<File> {
+    let result = read(path);
     match &result {
         Ok(file) => print(&file.warnings),
         Err(ReadError::Invalid(report)) => print(report),

@@ -36,7 +36,7 @@ impl Source {
     /// of its file and of the store. `None` if no filter runs.
     pub(in crate::cli) fn read(file: Option<&Path>, paths: &Paths) -> anyhow::Result<Option<Self>> {
         match file {
-            Some(path) => Ok(Some(Self::of_file(policy_file::read(path)?))),
+            Some(path) => Ok(Some(Self::of_file(policy_file::read_and_print(path)?))),
             None => enforced(paths),
         }
     }
@@ -122,7 +122,7 @@ fn enforced(paths: &Paths) -> anyhow::Result<Option<Source>> {
 
 /// The policy file, if it is still the one that was loaded.
 fn read_as_loaded(path: &Path, sha256: &str) -> anyhow::Result<policy::File> {
-    let file = policy::read(path)?;
+    let file = policy_file::read(path)?;
     ensure!(
         file.sha256 == sha256,
         "{path} has been changed since it was loaded: `op25b reload` enforces it, or read the file as it is now with \

@@ -17,10 +17,11 @@ use super::{refuse, text::summary};
 use crate::{
     api::{ImportedSessions, NewSession, Problem, ProblemKind, RowProblem},
     cli::{
-        daemon::change,
-        import_file::{bar, is_stdin, mapping, name, spin},
+        daemon::change_with,
+        import_file::{is_stdin, mapping, name},
         json,
         paths::Paths,
+        progress::Progress,
         stderr::{self, warn},
     },
     counted::counted,
@@ -155,15 +156,15 @@ impl Args {
     /// Reads the log; its sessions are written to a file without a name, so that their number takes no memory.
     fn read(&self, format: Format, options: &Options) -> anyhow::Result<(Outcome, File)> {
         let cannot_read = || format!("cannot read {}", name(&self.file));
-        let (log, length): (Box<dyn Read>, u64) = if is_stdin(&self.file) {
-            (Box::new(io::stdin().lock()), 0)
+        let (log, length): (Box<dyn Read>, Option<u64>) = if is_stdin(&self.file) {
+            (Box::new(io::stdin().lock()), None)
         } else {
             let file = File::open(&self.file).with_context(cannot_read)?;
             let length = file.metadata().with_context(cannot_read)?.len();
-            (Box::new(file), length)
+            (Box::new(file), Some(length))
         };
-        let bar = bar("reading", length);
-        let mut log: Box<dyn BufRead> = Box::new(BufReader::new(bar.wrap_read(log)));
+        let progress = Progress::of_bytes("reading", length);
+        let mut log: Box<dyn BufRead> = Box::new(BufReader::new(progress.line().reading(log)));
         let cannot_write = "cannot write the sessions to a temporary file";
         let mut lines = BufWriter::new(tempfile::tempfile().context(cannot_write)?);
         let outcome = formats::read(format, &mut log, options, &mut |session| {
@@ -171,7 +172,6 @@ impl Args {
             lines.write_all(b"\n")
         })
         .with_context(cannot_read)?;
-        bar.finish_and_clear();
         let lines = lines
             .into_inner()
             .map_err(io::IntoInnerError::into_error)
@@ -223,19 +223,17 @@ impl Args {
 
 fn upload(args: &Args, lines: File) -> anyhow::Result<Result<ImportedSessions, Box<Problem>>> {
     let length = lines.metadata().context("cannot read a temporary file")?.len();
-    let bar = bar("sending", length);
-    let shown = bar.clone();
-    let imported = change(&args.paths, async move |client| {
+    let progress = Progress::of_bytes("sending", Some(length));
+    let line = progress.line().clone();
+    change_with(progress, &args.paths, async move |client| {
         let sent = Arc::new(move |sent| {
-            shown.set_position(sent);
+            line.reached(sent);
             if sent == length {
-                spin(&shown, "the daemon stores them");
+                line.goes_on("the daemon stores them");
             }
         });
         client.import_sessions((lines, length), args.dry_run, sent).await
-    });
-    bar.finish_and_clear();
-    imported
+    })
 }
 
 fn time_zone(text: &str) -> anyhow::Result<TimeZone> {

@@ -15,6 +15,7 @@ use super::{
     elsewhere::elsewhere,
     json,
     paths::Paths,
+    progress::Progress,
     stderr,
     table::{self, TableOptions},
 };
@@ -169,6 +170,7 @@ pub(super) async fn read(
     reason: Option<&str>,
     paths: &Paths,
 ) -> anyhow::Result<Vec<FilterSubscribers>> {
+    let progress = Progress::of("reading the records of subscribers");
     let error = match subscribers(query) {
         Ok(filters) => return Ok(filters),
         // What is wrong with the query or the records is so for the daemon, too.
@@ -178,7 +180,9 @@ pub(super) async fn read(
         Err(error) => error,
     };
     let client = Client::new(&paths.runtime_dir);
-    let filters = match client.subscribers(query, reason).await {
+    let answered = client.subscribers(query, reason).await;
+    drop(progress);
+    let filters = match answered {
         Ok(Subscribers { filters, .. }) => filters,
         Err(ClientError::Refused(problem)) => return Err((*problem).into()),
         Err(refused) if refused.is_forbidden() => return Err(refused.into()),
