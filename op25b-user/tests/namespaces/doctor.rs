@@ -36,6 +36,7 @@ fn assert_said(answer: &Answer, expected: &[&str]) {
 fn each_broken_set_up_is_named_by_its_cause_with_its_remedy_and_nothing_is_changed() {
     let scene = Scene::new();
     machines(&scene);
+    enforced(&scene);
     interfaces(&scene);
 }
 
@@ -195,20 +196,27 @@ fn machines(scene: &Scene) {
             "- | metrics | ok | not enabled | ",
         ],
     );
+    let wants = "/etc/systemd/system/multi-user.target.wants";
     check(
         &mounts,
         format!(
             "mount -t tmpfs none /etc && mkdir /etc/op25b && cd /etc/op25b && echo TO=https://127.0.0.1:9/ > alerts-abuse.conf && \
-             echo {SECRET} > alerts-abuse.secret && chmod 644 alerts-abuse.secret && {doctor}"
+             echo {SECRET} > alerts-abuse.secret && chmod 644 alerts-abuse.secret && mkdir -p {wants} && \
+             ln -s /lib/systemd/system/op25b-alerts@.service {wants}/op25b-alerts@noc.service && {doctor}"
         ),
         &[
             "- | alerts | warn | others than root may read or change the secret | chmod 600 /etc/op25b/alerts-abuse.secret",
             "- | alerts | warn | op25b-alerts@abuse sends to 127.0.0.1:9, and no connection | firewalls",
+            "- | alerts | warn | there is no secret in /etc/op25b/alerts-noc.secret | umask 077",
+            "- | alerts | warn | op25b-alerts@noc is enabled, and there is no /etc/op25b/alerts-noc.conf | disable --now",
         ],
     );
     assert_eq!(scene.attached(), []);
+}
 
-    // With a filter in force its own program is no obstacle.
+/// With a filter in force its own program is no obstacle.
+fn enforced(scene: &Scene) {
+    let policy = scene.policy(SMALL);
     let filter = scene.filter(&policy);
     let doctor = scene.op25b(&["doctor", "--json", "--policy", policy.to_str().unwrap()]);
     assert_said(

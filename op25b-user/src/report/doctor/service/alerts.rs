@@ -1,6 +1,7 @@
 //! The services that send alerts about offenders: whether there is one if the policy has `alerts`, and whether each can send.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{self, ErrorKind},
     net::{TcpStream, ToSocketAddrs as _},
@@ -19,7 +20,7 @@ use crate::{
 /// How long a host may take to accept a connection.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// The senders that are configured, in a folder.
+/// The senders that are configured in a folder, or enabled.
 pub(super) struct Senders {
     folder: PathBuf,
     names: Vec<String>,
@@ -28,19 +29,17 @@ pub(super) struct Senders {
 }
 
 impl Senders {
-    /// Those of a folder; none if it cannot be listed.
-    pub(super) fn of(folder: &Path) -> Self {
-        let files = fs::read_dir(folder).into_iter().flatten().flatten();
-        let names = files.filter_map(|file| {
-            let name = file.file_name();
-            let name = name.to_str()?.strip_prefix("alerts-")?.strip_suffix(".conf")?;
-            Some(name.to_owned())
-        });
-        let mut names: Vec<_> = names.collect();
-        names.sort_unstable();
+    /// Those of a folder, and those that the folders of systemd's links have; none of one that cannot be listed.
+    pub(super) fn of(folder: &Path, enabled: &[&Path]) -> Self {
+        let configured = entries(folder).filter_map(|file| between(&file, "alerts-", ".conf"));
+        let wanted = enabled.iter().flat_map(|folder| entries(folder));
+        let wanted = wanted.filter(|folder| folder.extension().is_some_and(|end| end == "wants"));
+        let links = wanted.flat_map(|folder| entries(&folder));
+        let enabled = links.filter_map(|link| between(&link, "op25b-alerts@", ".service"));
+        let names: BTreeSet<_> = configured.chain(enabled).collect();
         Self {
             folder: folder.to_owned(),
-            names,
+            names: names.into_iter().collect(),
             owner: 0,
         }
     }
@@ -73,7 +72,7 @@ impl Senders {
     /// Examines one.
     fn sender(&self, name: &str, has_alerts: Option<bool>, unit: Option<&Unit>) -> Vec<Line> {
         let file = |end: &str| self.folder.join(format!("alerts-{name}.{end}"));
-        let configuration = Configuration::of(&file("conf"));
+        let configuration = Configuration::of(name, &file("conf"));
         let mut lines = Vec::new();
         lines.extend(secret(&file("secret"), self.owner));
         lines.extend(unit.and_then(|unit| state(name, has_alerts != Some(false), unit)));
@@ -99,6 +98,19 @@ impl Senders {
     }
 }
 
+/// The paths of what is in a folder.
+fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path())
+}
+
+/// What of the name of a file or link is between two parts; of a template's that is nothing, and nobody's name.
+fn between(path: &Path, before: &str, after: &str) -> Option<String> {
+    let name = path.file_name()?.to_str()?;
+    let name = name.strip_prefix(before)?.strip_suffix(after)?;
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
 fn unit_of(name: &str) -> String {
     format!("op25b-alerts@{name}.service")
 }
@@ -111,9 +123,18 @@ struct Configuration {
 
 impl Configuration {
     /// That of a file, or what is wrong with it.
-    fn of(path: &Path) -> Result<Self, Line> {
+    fn of(name: &str, path: &Path) -> Result<Self, Line> {
         let shown = path.display();
-        let text = fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+        let text = fs::read_to_string(path).map_err(|error| {
+            if error.kind() != ErrorKind::NotFound {
+                return unreadable(path, &error);
+            }
+            Line::warn(
+                Check::Alerts,
+                format!("op25b-alerts@{name} is enabled, and there is no {shown}: it does not start, and no alert is sent"),
+                format!("`TO=https://HOST/PATH` in {shown}, or `systemctl disable --now op25b-alerts@{name}`"),
+            )
+        })?;
         let value = |key: &str| {
             let lines = text.lines().map(str::trim);
             let mut values = lines.filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
@@ -205,7 +226,7 @@ fn state(name: &str, has_alerts: bool, unit: &Unit) -> Option<Line> {
         return Some(Line::warn(
             Check::Alerts,
             format!(
-                "{service} is configured, and the policy has no `alerts`: it is refused, ends and is started again"
+                "{service} is set up, and the policy has no `alerts`: it is refused, ends and is started again"
             ),
             format!(
                 "`alerts:` in the policy, or `systemctl disable --now op25b-alerts@{name}` and no alerts-{name}.conf"
@@ -318,7 +339,7 @@ mod tests {
         fn lines(&self, has_alerts: Option<bool>, properties: &str) -> Vec<Line> {
             let senders = Senders {
                 owner: fs::metadata(self.folder.path()).unwrap().uid(),
-                ..Senders::of(self.folder.path())
+                ..Senders::of(self.folder.path(), &[])
             };
             let unit = Unit::parse(&format!("{RUNS}{properties}"));
             senders.lines(has_alerts, &[unit])
@@ -337,7 +358,7 @@ mod tests {
     #[test]
     fn alerts_that_nobody_is_told_of_are_warned_of() {
         let folder = TempDir::new().unwrap();
-        let senders = Senders::of(folder.path());
+        let senders = Senders::of(folder.path(), &[folder.path()]);
         assert_eq!(senders.units(), [""; 0]);
         assert_eq!(senders.lines(Some(false), &[]), []);
         assert_eq!(senders.lines(None, &[]), []);
@@ -370,6 +391,57 @@ mod tests {
         fixture.assert_only("", "alerts-abuse.secret has no secret", "openssl rand -base64 32");
         fs::remove_file(fixture.path("secret")).unwrap();
         fixture.assert_only("", "there is no secret in", "umask 077");
+    }
+
+    #[test]
+    fn a_sender_that_is_enabled_and_not_configured_is_named_with_what_it_lacks() {
+        let (fixture, units) = (Fixture::new(), TempDir::new().unwrap());
+        let wants = units.path().join("multi-user.target.wants");
+        fs::create_dir(&wants).unwrap();
+        for unit in [
+            "op25b-alerts@abuse.service",
+            "op25b-alerts@noc.service",
+            "op25b.service",
+        ] {
+            std::os::unix::fs::symlink("/lib/systemd/system/op25b-alerts@.service", wants.join(unit))
+                .unwrap();
+        }
+        // Not enabled: the template, and a drop-in of an instance.
+        fs::write(units.path().join("op25b-alerts@.service"), "").unwrap();
+        fs::create_dir(units.path().join("op25b-alerts@desk.service.d")).unwrap();
+        let senders = Senders::of(fixture.folder.path(), &[units.path(), &units.path().join("none")]);
+        assert_eq!(
+            senders.units(),
+            ["op25b-alerts@abuse.service", "op25b-alerts@noc.service"]
+        );
+        let failed = Unit::parse(&format!("{RUNS}ActiveState=failed\nResult=resources\n"));
+        let lines = senders.lines(Some(true), &[Unit::parse(RUNS), failed]);
+        let of_noc: Vec<_> = lines.iter().filter(|line| line.message.contains("noc")).collect();
+        let [secret, unit, configuration] = &of_noc[..] else {
+            panic!("{lines:?}")
+        };
+        let folder = fixture.folder.path().display();
+        assert_eq!(
+            secret.message,
+            format!("there is no secret in {folder}/alerts-noc.secret, with which alerts are signed")
+        );
+        assert!(
+            unit.message.contains("has ended with an error (resources)"),
+            "{unit:?}"
+        );
+        assert_eq!(
+            configuration.message,
+            format!(
+                "op25b-alerts@noc is enabled, and there is no {folder}/alerts-noc.conf: it does not start, and no alert is sent"
+            )
+        );
+        assert!(
+            configuration
+                .remedy
+                .as_deref()
+                .unwrap()
+                .contains("disable --now op25b-alerts@noc")
+        );
     }
 
     #[test]

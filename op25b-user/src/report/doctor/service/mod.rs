@@ -29,10 +29,12 @@ const TIMER: &str = "op25b-metrics.timer";
 const METRICS: &str = "/var/lib/prometheus/node-exporter";
 /// Where services are configured.
 const CONFIGURATION: &str = "/etc/op25b";
+/// Where systemd has which units are enabled, for good and until the next boot.
+const ENABLED: [&str; 2] = ["/etc/systemd/system", "/run/systemd/system"];
 
 /// Examines them. `policy` is the file that was examined, with what it says if it has no errors.
 pub(super) fn lines(policy: Option<(&Path, Option<&Policy>)>) -> Vec<Line> {
-    let senders = Senders::of(Path::new(CONFIGURATION));
+    let senders = Senders::of(Path::new(CONFIGURATION), &ENABLED.map(Path::new));
     let names = senders.units();
     let names: Vec<_> = [SERVICE, TIMER]
         .into_iter()
