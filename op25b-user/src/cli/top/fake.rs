@@ -14,7 +14,7 @@ use super::{
 use crate::{
     api::Explained,
     cli::status::tests::{example, interface},
-    report::{Event, InterfaceState, RateQuery, RateSort},
+    report::{Event, InterfaceState, PoolState, PoolWord, RateQuery, RateSort},
     session::Session,
 };
 
@@ -69,7 +69,7 @@ pub(super) fn sample(second: u64) -> Sample {
         .into_iter()
         .flatten()
     {
-        state.mode = crate::report::PoolWord::Monitor;
+        state.mode = PoolWord::Monitor;
     }
     status.pools.push(monitored);
     let blocked = 8123 + second * second * 1000;
@@ -104,6 +104,69 @@ pub(super) fn sample(second: u64) -> Sample {
         }),
         events: None,
     }
+}
+
+/// The pools of an ISP, by region and access.
+const POOLS: [&str; 12] = [
+    "residential-hokkaido-ftth-10g",
+    "residential-tohoku-ftth-10g",
+    "residential-kanto-ftth-10g",
+    "residential-kanto-ftth-1g",
+    "residential-chubu-ftth-10g",
+    "residential-kinki-ftth-10g",
+    "residential-kyushu-ftth-10g",
+    "mobile-lte-nationwide",
+    "mobile-5g-nationwide",
+    "wholesale-partner-a-dynamic",
+    "wholesale-partner-b-dynamic",
+    "hotspot",
+];
+
+/// The same flood at such an ISP, from many subscribers.
+pub(super) fn outbreak(second: u64) -> Sample {
+    let mut sample = sample(second);
+    let pool = sample.status.pools[0].clone();
+    let numbers = || (0_u64..).zip(POOLS);
+    sample.status.pools = numbers()
+        .map(|(number, name)| {
+            let mut pool = pool.clone();
+            pool.name = name.to_owned();
+            if number == 9 {
+                let paused = PoolState {
+                    mode: PoolWord::Monitor,
+                    until: Some("2026-11-28T19:00:00Z".parse().unwrap()),
+                };
+                (pool.wanted, pool.actual) = (Some(paused), Some(paused));
+            }
+            pool
+        })
+        .collect();
+    let pools = numbers().map(|(number, name)| {
+        json!({
+            "pool": name, "remembered": true, "subscribers": 65_536, "active": 500 * number,
+            "recent": { "blocked": 2500 * number, "monitored": 0, "hidden": 0 },
+        })
+    });
+    let rates = sample.rates.as_mut().unwrap();
+    rates.pools = pools.map(|pool| serde_json::from_value(pool).unwrap()).collect();
+    let rows = (1_u64..=60).map(|number| {
+        let name = match number % 3 {
+            0 => format!("2001:db8:fe{number:02}:12{number:02}::/64"),
+            1 => format!("fd12:3456:78{number:02}:1200::/56"),
+            _ => format!("198.51.100.{}", 100 + number),
+        };
+        let pool = POOLS[usize::try_from(number).unwrap() % POOLS.len()];
+        subscriber(&name, pool, 4_000_000_000 + number, 60_000 / number, 300)
+    });
+    let interface = |number: usize| interface(&format!("enp65s0f0np0.{number}"), InterfaceState::Enforced);
+    sample.status.interfaces = (101..=116).map(interface).collect();
+    sample.subscribers = Ok(Listed {
+        remembered: 1_048_576,
+        matching: 1_048_576,
+        active: Some(33_000),
+        rows: serde_json::from_value(rows.collect()).unwrap(),
+    });
+    sample
 }
 
 /// The newest events of a flood.

@@ -59,13 +59,14 @@ fn looked_at(state: &State, look: &Look, width: u16) -> Line<'static> {
     } else {
         format!("FILTER {}", filter.join(", "))
     };
-    let mut spans = vec![Span::raw(format!(
+    let text = format!(
         " every {} s  {filter}  sorted by {}",
         state.interval.as_secs(),
         query.sort.name()
-    ))];
+    );
+    let mut notices = Vec::new();
     if state.is_frozen {
-        spans.push(Span::styled("  FROZEN: Space goes on", look.notice()));
+        notices.push(Span::styled("  FROZEN: Space goes on", look.notice()));
     }
     let warnings = state
         .sample
@@ -73,7 +74,7 @@ fn looked_at(state: &State, look: &Look, width: u16) -> Line<'static> {
         .map_or(0, |sample| sample.status.faults.len());
     if warnings > 0 {
         let text = format!("  {warnings} FAULTS: see `op25b status`");
-        spans.push(Span::styled(text, look.alarm()));
+        notices.push(Span::styled(text, look.alarm()));
     }
     if let Link::Up(at) = &state.link
         && !state.is_frozen
@@ -81,9 +82,12 @@ fn looked_at(state: &State, look: &Look, width: u16) -> Line<'static> {
     {
         let time = show::length(state.now.duration_since(*at));
         let text = format!("  the last answer is {time} old");
-        spans.push(Span::styled(text, look.notice()));
+        notices.push(Span::styled(text, look.notice()));
     }
-    Line::from(spans)
+    // They matter more than what is looked at.
+    let used: usize = notices.iter().map(Span::width).sum();
+    let room = usize::from(width).saturating_sub(used).min(text.width());
+    Line::from([vec![Span::raw(left(&text, room))], notices].concat())
 }
 
 /// An answer that takes longer than this is said to be awaited.

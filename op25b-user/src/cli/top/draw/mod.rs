@@ -25,6 +25,8 @@ use super::state::{Screen, State};
 
 /// The lines of the head: title, what is looked at, and whether the daemon answers.
 const HEAD: u16 = 2;
+/// The blanks between the panels of reasons and of pools.
+const BETWEEN: u16 = 2;
 /// The fewest lines of subscribers, with the title and the headings.
 const SUBSCRIBERS: u16 = 7;
 
@@ -67,9 +69,12 @@ fn main(frame: &mut Frame<'_>, area: Rect, state: &State, look: &Look) {
         Constraint::Fill(1),
     ])
     .areas(area);
-    let [left, right] = Layout::horizontal([Constraint::Percentage(50), Constraint::Percentage(50)])
-        .spacing(2)
-        .areas(upper);
+    let [left, right] = Layout::horizontal([
+        Constraint::Fill(1),
+        Constraint::Length(rates::width_of_pools(state, upper.width)),
+    ])
+    .spacing(BETWEEN)
+    .areas(upper);
     lines(frame, left, rates::reasons(state, look, left));
     lines(frame, right, rates::pools(state, look, right));
     lines(frame, middle, interfaces::lines(state, look, middle));

@@ -6,11 +6,13 @@ use ratatui::{
     style::Style,
     text::{Line, Span},
 };
+use unicode_width::UnicodeWidthStr as _;
 
 use super::{
+    BETWEEN,
     look::Look,
     spark::spark,
-    text::{count, left, rate, right},
+    text::{count, left, name, rate, right},
 };
 use crate::{
     cli::top::{
@@ -20,9 +22,12 @@ use crate::{
     report::{PoolRate, PoolStatus, PoolWord},
 };
 
+const TREND: &str = "TREND";
 const NAME: usize = 14;
 /// The widest name of a reason, that of an uplink interface's, where there is room for it.
 const LONG_NAME: usize = 20;
+/// The least width of the panel of reasons.
+const LEAST: u16 = 30;
 const RATE: usize = 8;
 const TOTAL: usize = 13;
 /// A column of totals is left out below this width.
@@ -41,6 +46,21 @@ pub(super) fn sizes(state: &State) -> [u16; 2] {
         .as_ref()
         .map_or(0, |sample| sample.status.pools.len());
     [size(state.history.reasons.len().max(1)), size(pools.max(1))]
+}
+
+/// How wide the panel of pools is of so much: half of it, or as much more as long names take and the other one can spare.
+pub(super) fn width_of_pools(state: &State, width: u16) -> u16 {
+    let half = width.saturating_sub(BETWEEN) / 2;
+    let active = if half >= WITH_ACTIVE { ACTIVE + 1 } else { 0 };
+    let wanted = longest_pool(state) + STATE + RATE + 2 + active;
+    let wanted = u16::try_from(wanted).unwrap_or(u16::MAX);
+    half.max(wanted.min(width.saturating_sub(BETWEEN + LEAST)))
+}
+
+/// The width of the longest name of a pool, or that which names have at least.
+fn longest_pool(state: &State) -> usize {
+    let pools = state.sample.iter().flat_map(|sample| &sample.status.pools);
+    pools.map(|pool| pool.name.width()).fold(NAME, usize::max)
 }
 
 /// The rates of reasons.
@@ -63,7 +83,7 @@ pub(super) fn reasons(state: &State, look: &Look, area: Rect) -> Vec<Line<'stati
         left("REASON", name),
         right("PKT/S", RATE),
         total("PACKETS"),
-        left("TREND", width)
+        left(TREND, width)
     );
     let mut lines = vec![Line::styled(heading, look.heading())];
     if state.history.reasons.is_empty() {
@@ -94,11 +114,15 @@ fn style_of(reason: Reason, look: &Look) -> Style {
     }
 }
 
-/// The rates of pools.
+/// The rates of pools: in the order of the policy or, if there is no room for all, those first with which something is wrong or that
+/// have the most packets.
 pub(super) fn pools(state: &State, look: &Look, area: Rect) -> Vec<Line<'static>> {
     let has_active = area.width >= WITH_ACTIVE;
-    let used = NAME + STATE + RATE + 3 + if has_active { ACTIVE + 1 } else { 0 };
-    let width = usize::from(area.width).saturating_sub(used);
+    let used = STATE + RATE + 3 + if has_active { ACTIVE + 1 } else { 0 };
+    let room = usize::from(area.width).saturating_sub(used);
+    // A name that is whole is worth more than a trend, and a number more than a name.
+    let of_name = longest_pool(state).min(room);
+    let width = room.saturating_sub(of_name);
     let active = |text: &str| {
         if has_active {
             format!(" {}", right(text, ACTIVE))
@@ -108,23 +132,33 @@ pub(super) fn pools(state: &State, look: &Look, area: Rect) -> Vec<Line<'static>
     };
     let heading = format!(
         "{} {} {}{} {}",
-        left("POOL", NAME),
+        left("POOL", of_name),
         left("STATE", STATE),
         right("PKT/S", RATE),
         active("ACTIVE"),
-        left("TREND", width)
+        if width < TREND.len() { "" } else { TREND }
     );
     let mut lines = vec![Line::styled(heading, look.heading())];
     let Some(sample) = &state.sample else {
         return lines;
     };
     let rates = sample.rates.as_ref();
-    for pool in &sample.status.pools {
+    let pools = sample.status.pools.iter().map(|pool| {
         let measured = rates.and_then(|rates| {
             let found = rates.pools.iter().find(|rate| rate.pool == pool.name)?;
             Some((found, rates.measured_ms))
         });
         let now = measured.and_then(|(found, measured)| of_recent(found.recent, measured));
+        (pool, measured, now.map(Recently::packets))
+    });
+    let mut pools: Vec<_> = pools.collect();
+    if pools.len() >= usize::from(area.height) {
+        pools.sort_by(|(one, _, of_one), (other, _, of_other)| {
+            let rates = of_other.unwrap_or(-1.0).total_cmp(&of_one.unwrap_or(-1.0));
+            is_wrong(other).cmp(&is_wrong(one)).then(rates)
+        });
+    }
+    for (pool, measured, now) in pools {
         let word = word(pool);
         let is_enforced = word == "enforce" || word == "partial";
         let style = if is_enforced {
@@ -139,9 +173,9 @@ pub(super) fn pools(state: &State, look: &Look, area: Rect) -> Vec<Line<'static>
         );
         let text = format!(
             "{} {} {}{} ",
-            left(&pool.name, NAME),
+            name(&pool.name, of_name),
             left(word, STATE),
-            right(&rate(now.map(Recently::packets)), RATE),
+            right(&rate(now), RATE),
             active(&counted)
         );
         let series = state.history.of_pool(&pool.name);
@@ -151,6 +185,11 @@ pub(super) fn pools(state: &State, look: &Look, area: Rect) -> Vec<Line<'static>
         ]));
     }
     shortened(lines, area.height, "pools")
+}
+
+/// Whether the kernel does something else with a pool than the policy says.
+fn is_wrong(pool: &PoolStatus) -> bool {
+    pool.is_paused() || pool.differs()
 }
 
 /// What is done with a pool.

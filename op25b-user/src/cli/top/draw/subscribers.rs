@@ -2,10 +2,11 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 use ratatui::{layout::Rect, text::Line};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::{
     look::Look,
-    text::{count, left, rate, right},
+    text::{count, left, name, rate, right},
 };
 use crate::{
     cli::{
@@ -20,12 +21,13 @@ use crate::{
     report::{RateSort, SubscriberRate},
 };
 
-/// A column, which is shown on a screen that is at least so wide.
+/// A column.
 struct Shown {
     heading: &'static str,
     width: usize,
     is_right: bool,
-    from: u16,
+    /// Those of the least rank are shown where there is no room for all.
+    rank: u8,
     sort: Option<RateSort>,
     cell: fn(&SubscriberRate, &Context<'_>) -> String,
 }
@@ -42,7 +44,7 @@ const COLUMNS: [Shown; 9] = [
         heading: "SUBSCRIBER",
         width: 24,
         is_right: false,
-        from: 0,
+        rank: 0,
         sort: None,
         cell: |row, _| row.record.subscriber.clone(),
     },
@@ -50,7 +52,7 @@ const COLUMNS: [Shown; 9] = [
         heading: "POOL",
         width: 12,
         is_right: false,
-        from: 60,
+        rank: 5,
         sort: None,
         cell: |row, _| row.record.pool.clone().unwrap_or_else(|| "-".to_owned()),
     },
@@ -58,7 +60,7 @@ const COLUMNS: [Shown; 9] = [
         heading: "PKT/S",
         width: 7,
         is_right: true,
-        from: 0,
+        rank: 1,
         sort: Some(RateSort::Rate),
         cell: |row, context| {
             let recently = of_recent(row.recent, context.measured_ms);
@@ -69,7 +71,7 @@ const COLUMNS: [Shown; 9] = [
         heading: "DEST",
         width: 8,
         is_right: true,
-        from: 0,
+        rank: 2,
         sort: Some(RateSort::Destinations),
         cell: |row, _| about(row.record.destinations),
     },
@@ -77,7 +79,7 @@ const COLUMNS: [Shown; 9] = [
         heading: "PACKETS",
         width: 12,
         is_right: true,
-        from: 0,
+        rank: 4,
         sort: Some(RateSort::Packets),
         cell: |row, _| count(row.record.packets),
     },
@@ -85,7 +87,7 @@ const COLUMNS: [Shown; 9] = [
         heading: "BLOCKED",
         width: 12,
         is_right: true,
-        from: 108,
+        rank: 6,
         sort: None,
         cell: |row, _| {
             let record = &row.record;
@@ -96,7 +98,7 @@ const COLUMNS: [Shown; 9] = [
         heading: "MONITORED",
         width: 12,
         is_right: true,
-        from: 121,
+        rank: 7,
         sort: None,
         cell: |row, _| {
             let record = &row.record;
@@ -107,7 +109,7 @@ const COLUMNS: [Shown; 9] = [
         heading: "HIDDEN",
         width: 8,
         is_right: true,
-        from: 130,
+        rank: 8,
         sort: None,
         cell: |row, _| count(row.record.hidden.into()),
     },
@@ -115,7 +117,7 @@ const COLUMNS: [Shown; 9] = [
         heading: "LAST SEEN",
         width: 10,
         is_right: true,
-        from: 0,
+        rank: 3,
         sort: Some(RateSort::LastSeen),
         cell: |row, context| short_time(row.record.last_seen, context),
     },
@@ -157,10 +159,7 @@ pub(super) fn lines(state: &State, look: &Look, area: Rect) -> Vec<Line<'static>
         now: state.now,
         zone: &look.zone,
     };
-    let columns: Vec<_> = COLUMNS
-        .iter()
-        .filter(|column| column.from <= area.width)
-        .collect();
+    let columns = fitting(&listed.rows, &context, state.look.query.sort, area.width.into());
     let mut lines = vec![
         Line::styled(left(&title(listed), area.width.into()), look.heading()),
         Line::styled(headings(&columns, state.look.query.sort), look.heading()),
@@ -173,7 +172,7 @@ pub(super) fn lines(state: &State, look: &Look, area: Rect) -> Vec<Line<'static>
     lines.extend(shown.map(|(place, row)| {
         let cells = columns
             .iter()
-            .map(|column| column.fit(&(column.cell)(row, &context)));
+            .map(|column| column.fit(&(column.shown.cell)(row, &context)));
         let text = cells.collect::<Vec<_>>().join(" ");
         if cursor == Some(place) {
             Line::styled(left(&text, area.width.into()), Look::reversed())
@@ -204,23 +203,71 @@ fn title(listed: &Listed) -> String {
 }
 
 /// The headings; the column by which they are sorted is marked.
-fn headings(columns: &[&Shown], sort: RateSort) -> String {
+fn headings(columns: &[Fitted], sort: RateSort) -> String {
     let headings = columns.iter().map(|column| {
-        if column.sort == Some(sort) {
-            column.fit(&format!("{}*", column.heading))
+        let heading = column.shown.heading;
+        if column.shown.sort == Some(sort) {
+            column.fit(&format!("{heading}*"))
         } else {
-            column.fit(column.heading)
+            column.fit(heading)
         }
     });
     headings.collect::<Vec<_>>().join(" ")
 }
 
-impl Shown {
+/// A column with the width that it has on a screen.
+struct Fitted {
+    shown: &'static Shown,
+    width: usize,
+}
+
+/// The columns that fit a screen, with that by which the rows are sorted before others. Names of pools are as wide as the
+/// longest, if only columns that matter less give way to them.
+fn fitting(rows: &[SubscriberRate], context: &Context<'_>, sort: RateSort, width: usize) -> Vec<Fitted> {
+    let longest = |shown: &Shown| {
+        let cells = rows.iter().map(|row| (shown.cell)(row, context).width());
+        cells.fold(shown.width, usize::max)
+    };
+    let fitted = |shown: &'static Shown| Fitted {
+        shown,
+        width: if shown.is_right {
+            shown.width
+        } else {
+            longest(shown)
+        },
+    };
+    let mut columns: Vec<_> = COLUMNS.iter().map(fitted).collect();
+    let excess = |columns: &[Fitted]| {
+        let used: usize = columns.iter().map(|column| column.width + 1).sum();
+        used.saturating_sub(width + 1)
+    };
+    let mut by_rank: Vec<_> = COLUMNS
+        .iter()
+        .filter(|column| column.sort != Some(sort))
+        .collect();
+    by_rank.sort_by_key(|column| std::cmp::Reverse(column.rank));
+    for least in by_rank {
+        let excess_now = excess(&columns);
+        let is_least = |column: &Fitted| column.shown.rank == least.rank && least.rank > 0;
+        if let Some(column) = columns.iter_mut().find(|column| is_least(column)) {
+            column.width = column.width.saturating_sub(excess_now).max(least.width);
+        }
+        if excess(&columns) > 0 {
+            columns.retain(|column| !is_least(column));
+        }
+    }
+    columns
+}
+
+impl Fitted {
     fn fit(&self, text: &str) -> String {
-        if self.is_right {
+        if self.shown.is_right && text.width() > self.width {
+            // Of a number every digit counts.
+            right(&text.replace(',', ""), self.width)
+        } else if self.shown.is_right {
             right(text, self.width)
         } else {
-            left(text, self.width)
+            name(text, self.width)
         }
     }
 }

@@ -11,7 +11,7 @@ use super::draw;
 use crate::cli::{
     status::tests::interface,
     top::{
-        fake::{appearance, events, found, state},
+        fake::{appearance, events, found, outbreak, state},
         state::{Link, Message, State},
     },
 };
@@ -49,6 +49,73 @@ fn a_flood_on_the_smallest_terminal() {
 #[test]
 fn a_flood_on_a_larger_terminal() {
     insta::assert_snapshot!(screen(&state(40), 120, 40, true).0);
+}
+
+/// A view that has seen an outbreak at a large ISP.
+fn after_an_outbreak() -> State {
+    let mut state = state(20);
+    for second in 20..30 {
+        state.update(Message::Seen(Box::new(Ok(outbreak(second)))));
+    }
+    state
+}
+
+#[test]
+fn an_outbreak_with_long_names_and_addresses_on_the_smallest_terminal() {
+    let state = after_an_outbreak();
+    insta::assert_snapshot!(screen(&state, 80, 24, true).0);
+}
+
+#[test]
+fn an_outbreak_with_events_on_a_larger_terminal() {
+    let mut state = after_an_outbreak();
+    let mut events = events();
+    for event in &mut events {
+        event.pool = Some("residential-hokkaido-ftth-10g".to_owned());
+        event.source = Some("2001:db8:fe01:1234:5678:9abc:def0:1101/128".parse().unwrap());
+        event.destination = Some("2001:db8:ffff::/48".parse().unwrap());
+    }
+    state.sample.as_mut().unwrap().events = Some(Ok(events));
+    insta::assert_snapshot!(screen(&state, 120, 40, true).0);
+    insta::assert_snapshot!(screen(&state, 80, 34, false).0);
+}
+
+#[test]
+fn each_width_of_the_terminal_has_the_columns_that_fit() {
+    let mut state = after_an_outbreak();
+    for width in 60..=160 {
+        let (text, _) = screen(&state, width, 24, true);
+        let headings = text
+            .lines()
+            .find(|line| line.starts_with("SUBSCRIBER  "))
+            .unwrap();
+        assert!(headings.contains("PKT/S*"), "{text}");
+        assert!(
+            !text.contains("LAST SEE\n") && !text.contains("LAST SE~"),
+            "{text}"
+        );
+        let pool = text.lines().find(|line| line.contains("hotspot")).unwrap();
+        assert!(pool.contains("27.5k"), "{text}");
+    }
+    press(&mut state, KeyCode::Char('l'));
+    let (text, _) = screen(&state, 60, 24, true);
+    assert!(
+        text.contains("LAST SEEN*"),
+        "what they are sorted by is shown: {text}"
+    );
+}
+
+#[test]
+fn what_somebody_has_to_know_is_shown_beside_a_long_filter() {
+    let mut state = after_an_outbreak();
+    state.look.query.pool = Some("wholesale-partner-b-dynamic".to_owned());
+    state.look.query.within = Some("2001:db8:1234:5678::/64".parse().unwrap());
+    press(&mut state, KeyCode::Char(' '));
+    let (text, _) = screen(&state, 80, 24, true);
+    assert_eq!(
+        text.lines().nth(1).unwrap(),
+        " every 1 s  FILTER pool wholesale-partner-b-dynamic, in ~  FROZEN: Space goes on"
+    );
 }
 
 #[test]

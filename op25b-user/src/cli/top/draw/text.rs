@@ -17,6 +17,22 @@ pub(super) fn right(text: &str, width: usize) -> String {
     " ".repeat(width - cut.width()) + &cut
 }
 
+/// A name that is exactly so wide. Of one that is too long both ends are there: names of a kind differ in either.
+pub(super) fn name(text: &str, width: usize) -> String {
+    let text = printable(text);
+    if text.width() <= width {
+        return left(&text, width);
+    }
+    let start = cut(&text, (width / 2 + 1).min(width));
+    let room = width - start.width();
+    let ends = text.char_indices().rev().map(|(place, _)| &text[place..]);
+    let end = ends
+        .take_while(|end| end.width() <= room)
+        .last()
+        .unwrap_or_default();
+    left(&(start + end), width)
+}
+
 /// A text that is at most so wide, in which no character controls a terminal.
 fn cut(text: &str, width: usize) -> String {
     let text = printable(text);
@@ -77,6 +93,17 @@ mod tests {
         assert_eq!(left("家庭用プール", 6), "家庭~ ");
         assert_eq!(left("a\u{1b}[2Jb", 12), "a<U+001B>[2~");
         assert_eq!(left("x", 0), "");
+    }
+
+    #[test]
+    fn of_a_name_that_is_too_long_both_ends_are_shown() {
+        assert_eq!(name("residential", 12), "residential ");
+        assert_eq!(name("residential-tokyo-north", 14), "residen~-north");
+        assert_eq!(name("residential-tokyo-north", 13), "reside~-north");
+        assert_eq!(name("家庭用プール東京", 10), "家庭~東京 ");
+        assert_eq!(name("residential", 2), "r~");
+        assert_eq!(name("residential", 1), "~");
+        assert_eq!(name("residential", 0), "");
     }
 
     #[test]
