@@ -1,4 +1,4 @@
-//! Unpacks real mail servers, a name server, Prometheus and collectors of events for the tests, from Debian's packages, without installing them.
+//! Unpacks real mail servers, a name server, Prometheus, journald and collectors of events for the tests, from Debian's packages, without installing them.
 //!
 //! Installing a server would start it, and remove the one that the machine may have. Unpacked into the target
 //! directory it does neither, and each test starts its own.
@@ -12,7 +12,7 @@ use op25b_host::{paths, process::output_of};
 use crate::deb;
 
 /// The packages, each with a program of it that shows that it is there.
-pub const PACKAGES: [(&str, &str); 7] = [
+pub const PACKAGES: [(&str, &str); 9] = [
     ("opensmtpd", "usr/sbin/smtpd"),
     ("postfix", "usr/lib/postfix/sbin/master"),
     ("dnsmasq-base", "usr/sbin/dnsmasq"),
@@ -23,6 +23,9 @@ pub const PACKAGES: [(&str, &str); 7] = [
     ("rsyslog-openssl", "usr/share/doc/rsyslog-openssl/copyright"),
     // With nfcapd.
     ("nfdump", "usr/bin/nfdump"),
+    // Journald and journalctl, in `/usr` or not, and the library of both, in a folder of the architecture.
+    ("systemd", "usr/share/doc/systemd/copyright"),
+    ("libsystemd-shared", "usr/share/doc/libsystemd-shared/copyright"),
 ];
 
 /// Those that are not there, or whose libraries are not.

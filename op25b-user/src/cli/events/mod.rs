@@ -46,6 +46,7 @@ Examples:
   op25b events --in 198.51.100.20 --limit 1000
   op25b events --to syslog+tls://log.example.net --tls-ca /etc/op25b/log-ca.pem
   op25b events --to ipfix+udp://192.0.2.9:4739 --pool residential
+  op25b events --to journal                         then: journalctl OP25B_SOURCE=198.51.100.20
   op25b events --follow --json | jq -r 'select(.first) | [.time, .pool, .source] | @tsv'
 
 Requires root or membership in the group op25b-desk, and a running daemon, which records who reads them.
@@ -67,7 +68,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = limit)]
     limit: usize,
     /// Forward the events that come to a collector instead of printing them, until SIGINT or SIGTERM: `syslog+tls://HOST[:PORT]`,
-    /// `syslog+tcp://`, `ipfix+tcp://` or `ipfix+udp://`. What cannot be sent waits among the events that the daemon keeps.
+    /// `syslog+tcp://`, `ipfix+tcp://`, `ipfix+udp://`, or `journal` for this machine's own. What cannot be sent waits among the events that the daemon keeps.
     #[arg(
         long,
         value_name = "URL",

@@ -44,7 +44,13 @@ impl Follower {
         command
             .args(words)
             .envs(scene.router().places())
-            .envs(variables.iter().copied())
+            .envs(variables.iter().copied());
+        Self::of(scene, command)
+    }
+
+    /// Starts one by any command on the router.
+    pub fn of(scene: &Scene, mut command: Command) -> Self {
+        command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -25,15 +25,20 @@ const SYSLOG: u16 = 6514;
 const IPFIX: u16 = 4739;
 
 /// A process on the router; dropping it ends it.
-struct Collector(Child);
+pub struct Collector(Child);
 
 impl Collector {
-    fn start(scene: &Scene, mut command: Command) -> Self {
+    pub fn start(scene: &Scene, mut command: Command) -> Self {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         Self(scene.router().run(move || Ok(command.spawn()?)).unwrap())
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.0.id()
     }
 
     /// Ends it, and waits until it has written what it has.
@@ -58,7 +63,7 @@ fn forwarder(scene: &Scene, to: &str, words: &[&str]) -> Follower {
 }
 
 /// Waits until all of so many events are forwarded.
-fn await_forwarded(scene: &Scene, count: usize) {
+pub fn await_forwarded(scene: &Scene, count: usize) {
     eventually("all events are forwarded", || {
         let events = events(scene, &[]);
         let position = fs::read_to_string(scene.path("position")).unwrap_or_default();
@@ -169,7 +174,15 @@ fn rsyslog_gets_each_event_over_tls_with_its_fields_also_those_of_the_time_when_
     for field in ["sequence", "source_port", "destination_port", "length"] {
         assert_eq!(message["data"][field], json!(event[field].to_string()), "{field}");
     }
-    for field in ["interface", "verdict", "reason", "pool", "source", "destination"] {
+    for field in [
+        "interface",
+        "role",
+        "verdict",
+        "reason",
+        "pool",
+        "source",
+        "destination",
+    ] {
         assert_eq!(message["data"][field], event[field], "{field}");
     }
     let sentence = message["msg"].as_str().unwrap();

@@ -3,6 +3,7 @@
 mod flood;
 pub mod follower;
 mod forwarded;
+mod journal;
 mod shown;
 
 use serde_json::Value;

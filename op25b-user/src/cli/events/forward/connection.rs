@@ -1,4 +1,4 @@
-//! The connection to a collector.
+//! The connection to a collector, or to the journal.
 
 use std::{
     io,
@@ -9,11 +9,14 @@ use std::{
 use anyhow::{Context as _, anyhow};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf, split},
-    net::{TcpStream, UdpSocket, lookup_host},
+    net::{TcpStream, UdpSocket, UnixDatagram, lookup_host},
     time::timeout,
 };
 
-use super::destination::{Destination, Transport};
+use super::{
+    destination::{Address, Destination, Transport},
+    journal,
+};
 use crate::cli::tls::{Stream, Tls};
 
 /// How long a collector may take to accept a connection, and to take what is sent.
@@ -28,16 +31,28 @@ pub(super) enum Connection {
     },
     /// Each message is a datagram.
     Datagrams(UdpSocket),
+    /// The same, and none is lost: where journald has no room, it is waited for.
+    Journal(UnixDatagram),
 }
 
 impl Connection {
     /// Connects to the first of a host's addresses that answers.
     pub(super) async fn open(to: &Destination, tls: &Tls<'_>) -> anyhow::Result<Self> {
-        let connected = timeout(PATIENCE, Self::connect(to, tls)).await;
+        let address = match to {
+            Destination::Journal => return Self::journal(),
+            Destination::Collector(address) => address,
+        };
+        let connected = timeout(PATIENCE, Self::connect(address, tls)).await;
         connected.unwrap_or_else(|_| Err(anyhow!("no answer within {} s", PATIENCE.as_secs())))
     }
 
-    async fn connect(to: &Destination, tls: &Tls<'_>) -> anyhow::Result<Self> {
+    fn journal() -> anyhow::Result<Self> {
+        let socket = UnixDatagram::unbound()?;
+        socket.connect(journal::SOCKET).context(journal::SOCKET)?;
+        Ok(Self::Journal(socket))
+    }
+
+    async fn connect(to: &Address, tls: &Tls<'_>) -> anyhow::Result<Self> {
         let host = (to.host.name.as_str(), to.host.port);
         if to.transport == Transport::Udp {
             let address = lookup_host(host).await?.next();
@@ -73,12 +88,8 @@ impl Connection {
                     writer.write_all(&messages.concat()).await?;
                     writer.flush().await
                 }
-                Self::Datagrams(socket) => {
-                    for message in messages {
-                        socket.send(message).await?;
-                    }
-                    Ok(())
-                }
+                Self::Datagrams(socket) => each(messages, async |message| socket.send(message).await).await,
+                Self::Journal(socket) => each(messages, async |message| socket.send(message).await).await,
             }
         });
         sent.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
@@ -99,4 +110,12 @@ impl Connection {
             }
         }
     }
+}
+
+/// Sends each message as a datagram.
+async fn each(messages: &[Vec<u8>], send: impl AsyncFn(&[u8]) -> io::Result<usize>) -> io::Result<()> {
+    for message in messages {
+        send(message).await?;
+    }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! The collector that events are forwarded to, as it is written on the command line: `syslog+tls://log.example.net`.
+//! Where events are forwarded to, as it is written on the command line: `syslog+tls://log.example.net`, `journal`.
 
 use std::fmt;
 
@@ -28,12 +28,23 @@ pub(super) enum Transport {
 
 /// Where events go.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::cli::events) struct Destination {
+pub(in crate::cli::events) enum Destination {
+    /// The journal of this machine.
+    Journal,
+    /// A collector.
+    Collector(Address),
+}
+
+/// How to reach a collector, and what it expects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::cli::events) struct Address {
     pub(super) format: Format,
     pub(super) transport: Transport,
     pub(super) host: Host,
 }
 
+/// The word for the journal.
+const JOURNAL: &str = "journal";
 /// The words before `://`, with the registered port of each (RFC 5425, RFC 6587, RFC 7011).
 const SCHEMES: [(&str, Format, Transport, u16); 4] = [
     ("syslog+tls", Format::Syslog, Transport::Tls, 6514),
@@ -47,8 +58,11 @@ impl Destination {
     pub(in crate::cli::events) fn parse(text: &str) -> Result<Self, String> {
         let wanted = || {
             let schemes = SCHEMES.map(|(scheme, ..)| format!("{scheme}://HOST[:PORT]"));
-            format!("write one of {}", schemes.join(", "))
+            format!("write one of {}, or {JOURNAL}", schemes.join(", "))
         };
+        if text == JOURNAL {
+            return Ok(Self::Journal);
+        }
         let uri: Uri = text.parse().map_err(|_| wanted())?;
         let known = SCHEMES
             .into_iter()
@@ -58,23 +72,26 @@ impl Destination {
         };
         let is_plain = matches!(uri.path(), "" | "/") && uri.query().is_none();
         let host = Host::of(authority, port).filter(|_| is_plain);
-        Ok(Self {
+        Ok(Self::Collector(Address {
             format,
             transport,
             host: host.ok_or_else(wanted)?,
-        })
+        }))
     }
 }
 
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_this = |format, transport| (format, transport) == (self.format, self.transport);
+        let Self::Collector(address) = self else {
+            return f.write_str(JOURNAL);
+        };
+        let is_this = |format, transport| (format, transport) == (address.format, address.transport);
         for (scheme, format, transport, _) in SCHEMES {
             if is_this(format, transport) {
                 write!(f, "{scheme}://")?;
             }
         }
-        write!(f, "{}", self.host)
+        write!(f, "{}", address.host)
     }
 }
 
@@ -83,12 +100,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_destination_has_a_format_a_transport_a_host_and_a_port() {
+    fn a_destination_is_the_journal_or_has_a_format_a_transport_a_host_and_a_port() {
         for (text, shown) in [
             (
                 "syslog+tls://log.example.net",
                 "syslog+tls://log.example.net:6514",
             ),
+            ("journal", "journal"),
             ("syslog+tcp://192.0.2.9:10514", "syslog+tcp://192.0.2.9:10514"),
             ("ipfix+tcp://[2001:db8::9]", "ipfix+tcp://[2001:db8::9]:4739"),
             (
@@ -98,7 +116,10 @@ mod tests {
         ] {
             assert_eq!(Destination::parse(text).unwrap().to_string(), shown);
         }
-        assert_eq!(Destination::parse("ipfix+tcp://[::1]").unwrap().host.name, "::1");
+        let Ok(Destination::Collector(address)) = Destination::parse("ipfix+tcp://[::1]") else {
+            panic!("it is a collector")
+        };
+        assert_eq!(address.host.name, "::1");
     }
 
     #[test]
@@ -106,6 +127,8 @@ mod tests {
         for text in [
             "",
             "log.example.net",
+            "Journal",
+            "journal://",
             "syslog://log.example.net",
             "syslog+udp://log.example.net",
             "ipfix+tls://log.example.net",

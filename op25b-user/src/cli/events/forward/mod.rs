@@ -1,10 +1,12 @@
-//! Forwarding events to a collector, until a signal.
+//! Forwarding events to a collector or to the journal, until a signal.
 //!
-//! The daemon's own 10,000 events are the queue: while the collector does not answer, the oldest of them give way, and are counted.
+//! The daemon's own 10,000 events are the queue: while the other side does not answer, the oldest of them give way, and are counted.
 
 mod connection;
 mod destination;
+mod fields;
 mod ipfix;
+mod journal;
 mod position;
 mod syslog;
 
@@ -17,7 +19,7 @@ use tokio::time::sleep;
 pub(super) use self::destination::Destination;
 use self::{
     connection::Connection,
-    destination::{Format, Transport},
+    destination::{Address, Format, Transport},
     ipfix::Session,
     position::Position,
 };
@@ -45,7 +47,7 @@ struct Tally {
     missed: u64,
 }
 
-/// Forwards events to a collector, from where the last start ended or from now on.
+/// Forwards events, from where the last start ended or from now on.
 pub(super) fn forward(args: &Args, to: &Destination, filter: &EventFilter) -> anyhow::Result<ExitCode> {
     block_on(async {
         let mut tally = Tally::default();
@@ -74,7 +76,11 @@ async fn forward_all(
 ) -> anyhow::Result<ExitCode> {
     let position = Position::of(args.state.clone());
     let tls = Tls(&args.tls);
-    if to.transport == Transport::Tls {
+    if let Destination::Collector(Address {
+        transport: Transport::Tls,
+        ..
+    }) = to
+    {
         // A file that cannot be read is said at once, not at every connection.
         tls.config()?;
     }
@@ -141,20 +147,25 @@ struct Collector {
 
 /// What makes messages of events.
 enum Encoder {
+    Journal,
     Syslog { host: String },
     Ipfix(Session),
 }
 
 impl Collector {
     fn new(args: &Args, to: &Destination, connection: Connection) -> anyhow::Result<Self> {
-        let encoder = match to.format {
+        let Destination::Collector(address) = to else {
+            let encoder = Encoder::Journal;
+            return Ok(Self { connection, encoder });
+        };
+        let encoder = match address.format {
             Format::Syslog => {
                 let name = fs::read_to_string("/proc/sys/kernel/hostname").context("this host's name")?;
                 Encoder::Syslog {
                     host: syslog::host_name(&name),
                 }
             }
-            Format::Ipfix => Encoder::Ipfix(Session::new(args.domain, to.transport == Transport::Udp)),
+            Format::Ipfix => Encoder::Ipfix(Session::new(args.domain, address.transport == Transport::Udp)),
         };
         Ok(Self { connection, encoder })
     }
@@ -162,6 +173,7 @@ impl Collector {
     /// Sends a page.
     async fn send(&mut self, page: &EventPage) -> std::io::Result<()> {
         let messages = match &mut self.encoder {
+            Encoder::Journal => page.events.iter().map(journal::entry).collect(),
             Encoder::Syslog { host } => {
                 let mut text = Vec::new();
                 for event in &page.events {

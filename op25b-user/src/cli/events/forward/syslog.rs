@@ -2,17 +2,9 @@
 
 use std::fmt::{self, Write as _};
 
-use ipnet::IpNet;
-use op25b_common::Reason;
+use super::fields::{FACILITY, Sentence, fields, severity};
+use crate::report::Event;
 
-use crate::{api::shown_prefix, report::Event};
-
-/// `local0` (RFC 5424, 6.2.1).
-const FACILITY: u8 = 16;
-/// A packet that was blocked, or that hides its ports.
-const NOTICE: u8 = 5;
-/// A packet that passed.
-const INFORMATIONAL: u8 = 6;
 /// The structured data's id. 32473 is the enterprise number for examples (RFC 5612): op25b has none.
 const SD_ID: &str = "packet@32473";
 
@@ -26,49 +18,15 @@ pub(super) fn write(event: &Event, host: &str, to: &mut Vec<u8>) {
 
 /// `<133>1 2027-01-15T08:00:05.123456Z edge1 op25b - blocked [packet@32473 sequence="7" …] blocked 198.51.100.20:40000 …`
 fn message(event: &Event, host: &str) -> String {
-    let severity = match event.reason {
-        Reason::Blocked | Reason::Uninspectable => NOTICE,
-        _ => INFORMATIONAL,
-    };
     let mut text = format!(
         "<{}>1 {} {host} op25b - {} [{SD_ID}",
-        FACILITY * 8 + severity,
+        FACILITY * 8 + severity(event),
         event.time,
         event.reason.name()
     );
-    let net = |net: Option<IpNet>| net.map(shown_prefix);
-    let vlans: Vec<_> = event.vlans.iter().map(ToString::to_string).collect();
-    let tunnels: Vec<_> = event.tunnels.iter().map(ToString::to_string).collect();
-    let list = |list: Vec<String>| (!list.is_empty()).then(|| list.join(","));
-    let parameters = [
-        ("sequence", Some(event.sequence.to_string())),
-        ("interface", Some(event.interface.clone())),
-        ("verdict", Some(event.verdict.name().to_owned())),
-        ("reason", Some(event.reason.name().to_owned())),
-        ("pool", event.pool.clone()),
-        ("source", net(event.source)),
-        ("source_port", event.source_port.map(|port| port.to_string())),
-        ("destination", net(event.destination)),
-        ("nat64", net(event.nat64)),
-        (
-            "destination_port",
-            event.destination_port.map(|port| port.to_string()),
-        ),
-        ("flags", event.flags.map(|flags| flags.to_string())),
-        ("vlans", list(vlans)),
-        (
-            "pppoe_session",
-            event.pppoe_session.map(|session| session.to_string()),
-        ),
-        ("tunnels", list(tunnels)),
-        ("length", Some(event.length.to_string())),
-        ("first", event.first.then(|| "true".to_owned())),
-    ];
-    for (name, value) in parameters {
-        if let Some(value) = value {
-            // Writing to a string does not fail.
-            let _ = write!(text, " {name}=\"{}\"", Escaped(&value));
-        }
+    for (name, value) in fields(event) {
+        // Writing to a string does not fail.
+        let _ = write!(text, " {name}=\"{}\"", Escaped(&value));
     }
     let _ = write!(text, "] {}", Sentence(event));
     text
@@ -89,31 +47,6 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// The event for people: `blocked 198.51.100.20 port 40000 to 203.0.113.0/24 port 25 in pool homes`.
-struct Sentence<'a>(&'a Event);
-
-impl fmt::Display for Sentence<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let event = self.0;
-        f.write_str(event.reason.name())?;
-        let end = |f: &mut fmt::Formatter<'_>, net: Option<IpNet>, port: Option<u16>| {
-            if let Some(net) = net {
-                write!(f, " {}", shown_prefix(net))?;
-            }
-            port.map_or(Ok(()), |port| write!(f, " port {port}"))
-        };
-        end(f, event.source, event.source_port)?;
-        if event.destination.is_some() || event.destination_port.is_some() {
-            f.write_str(" to")?;
-            end(f, event.destination, event.destination_port)?;
-        }
-        match &event.pool {
-            Some(pool) => write!(f, " in pool {pool}"),
-            None => Ok(()),
-        }
-    }
-}
-
 /// A host's name as a header may have it: printable ASCII (RFC 5424, 6).
 pub(super) fn host_name(name: &str) -> String {
     let name: String = name.chars().filter(char::is_ascii_graphic).take(255).collect();
@@ -122,6 +55,8 @@ pub(super) fn host_name(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use op25b_common::Reason;
+
     use super::*;
 
     #[test]
@@ -140,7 +75,7 @@ mod tests {
         assert_eq!(length.parse::<usize>().unwrap(), message.len());
         assert_eq!(
             message,
-            "<133>1 1970-01-01T00:00:00.000007Z edge1 op25b - blocked [packet@32473 sequence=\"7\" interface=\"eth1\" verdict=\"drop\" \
+            "<133>1 1970-01-01T00:00:00.000007Z edge1 op25b - blocked [packet@32473 sequence=\"7\" interface=\"eth1\" role=\"subscriber\" verdict=\"drop\" \
              reason=\"blocked\" pool=\"homes\" source=\"198.51.100.20\" source_port=\"40000\" destination=\"203.0.113.0/24\" \
              destination_port=\"25\" vlans=\"100,20\" pppoe_session=\"7\" length=\"74\" first=\"true\"] \
              blocked 198.51.100.20 port 40000 to 203.0.113.0/24 port 25 in pool homes"
