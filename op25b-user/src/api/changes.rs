@@ -1,6 +1,6 @@
 //! Changes of exemptions: the requests, and the responses to them.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use utoipa::ToSchema;
 
 use super::{Exemption, Explained};
@@ -105,9 +105,21 @@ pub struct RemoveExemptions {
     #[serde(default)]
     pub dry_run: bool,
     /// How many there must be, as a dry run has reported: otherwise nothing is removed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "whole", skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1)]
     pub expected: Option<usize>,
+}
+
+/// Reads a number that is whole, also where it is written as `1.0`: that is an integer in JSON Schema.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    let Some(number) = Option::<serde_json::Number>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    let text = number.to_string();
+    let whole = text.strip_suffix(".0").unwrap_or(&text).parse();
+    whole
+        .map(Some)
+        .map_err(|_| D::Error::custom(format!("{number} is no number of exemptions")))
 }
 
 /// The response to a removal of many exemptions.
@@ -211,5 +223,24 @@ impl ImportExemptions {
     /// Checks that the number of rows is within its limit; the rows themselves are not checked.
     pub fn check_limits(&self) -> Result<(), Invalid> {
         limits::rows("exemptions", self.exemptions.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_number_is_read_however_it_is_written() {
+        let expected = |number: &str| {
+            let text = format!(r#"{{"batch": "01KA", "expected": {number}}}"#);
+            serde_json::from_str::<RemoveExemptions>(&text).map(|remove| remove.expected)
+        };
+        for (number, read) in [("7", Some(7)), ("7.0", Some(7)), ("null", None)] {
+            assert_eq!(expected(number).unwrap(), read, "{number}");
+        }
+        for number in ["7.5", "-7", "1e300", "\"7\""] {
+            assert!(expected(number).is_err(), "{number}");
+        }
     }
 }

@@ -11,7 +11,13 @@ use axum::{
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::timeout;
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema as _, ToSchema,
+    openapi::{
+        Ref, RefOr,
+        schema::{AnyOfBuilder, Schema},
+    },
+};
 
 use super::{
     super::{
@@ -44,6 +50,27 @@ struct ReloadRefused {
     problem: Problem,
     #[serde(flatten)]
     answer: ReloadAnswer,
+}
+
+/// A refused policy, or another problem.
+struct ReloadProblem;
+
+impl utoipa::PartialSchema for ReloadProblem {
+    fn schema() -> RefOr<Schema> {
+        // A refused policy is both.
+        let either = [ReloadRefused::name(), Problem::name()];
+        let either = either.into_iter().fold(AnyOfBuilder::new(), |any, name| {
+            any.item(Ref::from_schema_name(name))
+        });
+        Schema::AnyOf(either.build()).into()
+    }
+}
+
+impl ToSchema for ReloadProblem {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((ReloadRefused::name().into(), ReloadRefused::schema()));
+        ReloadRefused::schemas(schemas);
+    }
 }
 
 /// Reports the daemon's status.
@@ -142,8 +169,8 @@ pub(super) async fn subscribers(
         ChangeProblems,
         (status = 200, description = "The policy is enforced, or with `dry_run` could be.", body = ReloadAnswer),
         (
-            status = 422, description = "The policy is refused, and the previous one stays in force (`policy-refused`).",
-            body = ReloadRefused, content_type = "application/problem+json"
+            status = 422, description = "The policy is refused, and the previous one stays in force (`policy-refused`); or a parameter is not valid (`invalid`).",
+            body = ReloadProblem, content_type = "application/problem+json"
         ),
     )
 )]

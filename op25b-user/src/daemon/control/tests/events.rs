@@ -69,12 +69,12 @@ async fn the_newest_that_match_are_listed_and_next_goes_on_after_them() {
     for (query, status, word, detail) in [
         ("limit=0", 400, "bad-request", "`limit`"),
         ("limit=1001", 400, "bad-request", "`limit`"),
-        ("wait=26s", 400, "bad-request", "`wait` must be at most 25s"),
-        ("wait=soon", 400, "bad-request", "`wait`"),
+        ("wait=26s", 422, "invalid", "`wait` must be at most 25s"),
+        ("wait=soon", 422, "invalid", "`wait`"),
         (
             "reason=relay",
-            400,
-            "bad-request",
+            422,
+            "invalid",
             "those with these have: blocked, monitored,",
         ),
         ("after=-1", 400, "bad-request", "after"),

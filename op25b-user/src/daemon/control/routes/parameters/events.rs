@@ -69,5 +69,5 @@ impl EventsQuery {
 
 /// A reason whose packets have events.
 fn shown(name: &str) -> Result<Reason, Problem> {
-    shown_reason(name).map_err(|error| Problem::bad_request(format!("`reason`: {error}")))
+    shown_reason(name).map_err(|error| Problem::invalid(format!("`reason`: {error}")))
 }

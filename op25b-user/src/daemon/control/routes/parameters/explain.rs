@@ -72,7 +72,7 @@ fn items<T>(name: &str, text: Option<&str>, item: impl Fn(&str) -> Option<T>) ->
     let items = text.into_iter().flat_map(|text| text.split(','));
     let read = |text: &str| {
         let wrong = || {
-            Problem::bad_request(format!(
+            Problem::invalid(format!(
                 "`{name}` must be a list with commas: {text:?} is not one of its items"
             ))
         };

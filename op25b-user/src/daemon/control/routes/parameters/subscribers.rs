@@ -90,7 +90,7 @@ impl SubscribersQuery {
             None => SortOrder::default(),
             Some(text) => text
                 .parse()
-                .map_err(|error| Problem::bad_request(format!("`sort`: {error}")))?,
+                .map_err(|error| Problem::invalid(format!("`sort`: {error}")))?,
         };
         let query = SubscriberQuery {
             pool: self.pool,

@@ -44,12 +44,12 @@ pub(super) fn page(after: Option<u64>, wait: Option<&str>, most: u32) -> Result<
         None => Duration::ZERO,
         Some(text) => {
             let read = Reader::new(Timestamp::now(), &TimeZone::UTC).duration(text);
-            let wait = read.map_err(|error| Problem::bad_request(format!("`wait`: {error}")))?;
+            let wait = read.map_err(|error| Problem::invalid(format!("`wait`: {error}")))?;
             wait.unsigned_abs()
         }
     };
     if wait > LONGEST_WAIT {
-        return Err(Problem::bad_request(format!(
+        return Err(Problem::invalid(format!(
             "`wait` must be at most {}s",
             LONGEST_WAIT.as_secs()
         )));
@@ -91,7 +91,7 @@ pub(in super::super) fn read_time(
     read: impl FnOnce(&str) -> Result<Timestamp, TimeError>,
 ) -> Result<Timestamp, Problem> {
     limits::text(name, text, limits::EXPIRY).map_err(|invalid| bad_request(&invalid))?;
-    read(text).map_err(|error| Problem::bad_request(format!("`{name}`: {error}")))
+    read(text).map_err(|error| Problem::invalid(format!("`{name}`: {error}")))
 }
 
 /// Parses a prefix; an address is a prefix of full length.
