@@ -28,6 +28,9 @@ pub const SUBSCRIBERS: &str = "SUBSCRIBERS";
 pub const SUBSCRIBERS_LRU: &str = "SUBSCRIBERS_LRU";
 /// Per-CPU packets without a record in [`SUBSCRIBERS_LRU`]: those that began one, and those that could not.
 pub const MISSES_V6: &str = "MISSES_V6";
+/// u32s by exempt subscriber: how many of its segments opened a connection, of the most recent ones, with [`COUNT_EXEMPT`]. The key is
+/// an IPv4 address as a number, or the first 64 bits of an IPv6 one: the numbers of 32 bits among those are of no host (`::/32`).
+pub const EXEMPT_SYNS: &str = "EXEMPT_SYNS";
 /// Trie of [`crate::values::DestinationEntry`] by destination set and IPv4 destination.
 pub const DESTINATIONS_V4: &str = "DESTINATIONS_V4";
 /// Trie of [`crate::values::DestinationEntry`] by destination set and IPv6 destination.
@@ -86,6 +89,8 @@ pub const ACTION: &str = "ACTION";
 pub const BLOCK_INBOUND: &str = "BLOCK_INBOUND";
 /// Global u32: how many bits of an IPv6 address are its subscriber's, 1 to 64.
 pub const SUBSCRIBER_BITS: &str = "SUBSCRIBER_BITS";
+/// Global u8: 1 counts the segments of exempt subscribers in [`EXEMPT_SYNS`]; 0 removes the code for it.
+pub const COUNT_EXEMPT: &str = "COUNT_EXEMPT";
 /// Global u8: the [`crate::Tunnel`] bits of all interfaces together; 0 removes the code for them.
 pub const TUNNELS: &str = "TUNNELS";
 /// Global `[u16; MAX_VLAN_TPIDS]`: `EtherType`s that are VLAN tags besides the usual ones; 0x8100, which is one anyway, where
@@ -121,7 +126,7 @@ const MAX_OBJECT_NAME: usize = 15;
 
 // A longer name would be cut by the kernel, and then not be found under it, or under another one's.
 const _: () = {
-    const NAMES: [&str; 27] = [
+    const NAMES: [&str; 28] = [
         SUBSCRIBER_PROGRAM,
         UPLINK_PROGRAM,
         ROOTS,
@@ -132,6 +137,7 @@ const _: () = {
         SUBSCRIBERS,
         SUBSCRIBERS_LRU,
         MISSES_V6,
+        EXEMPT_SYNS,
         DESTINATIONS_V4,
         DESTINATIONS_V6,
         TUNNELS_BY_IF,

@@ -53,6 +53,10 @@ pub static SUBSCRIBERS_LRU: LruHashMap<u64, Subscriber, 1, { BPF_F_NO_COMMON_LRU
 #[btf_map]
 pub static MISSES_V6: PerCpuArray<u64, MISS_SLOTS> = PerCpuArray::new();
 
+/// With a list in common: exempt subscribers are few, and the map need not have room for each CPU's.
+#[btf_map]
+pub static EXEMPT_SYNS: LruHashMap<u64, u32, 1> = LruHashMap::new();
+
 #[btf_map]
 pub static TUNNELS_BY_IF: HashMap<u32, u32, 1> = HashMap::new();
 #[btf_map]
@@ -108,6 +112,8 @@ pub static ACTION: Global<u8> = Global::new(Action::Drop as u8);
 pub static BLOCK_INBOUND: Global<u8> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static SUBSCRIBER_BITS: Global<u32> = Global::new(64);
+#[unsafe(no_mangle)]
+pub static COUNT_EXEMPT: Global<u8> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static TUNNELS: Global<u8> = Global::new(0);
 #[unsafe(no_mangle)]

@@ -7,9 +7,9 @@ use serde::{Serialize, Serializer};
 /// A kind of document. Its number changes when a member is removed or changes its meaning, not when one is added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Schema {
-    /// An alert about an offender, as it is sent.
+    /// An alert about a subscriber, as it is sent.
     Alert,
-    /// Alerts about offenders.
+    /// Alerts about subscribers.
     Alerts,
     /// What `op25b check` finds.
     Check,

@@ -4,6 +4,7 @@
 pub mod counters;
 pub mod diagnostics;
 pub mod events;
+pub mod exempt;
 mod mixing;
 pub mod not_ip;
 pub mod subscribers;
@@ -11,7 +12,7 @@ pub mod subscribers;
 use crate::maps;
 
 /// Names the maps that user space looks for in a program, whatever the program does with them: the policy's description,
-/// which it does not read, and subscribers' records, which those on uplink interfaces do not keep.
+/// which it does not read, and what those on uplink interfaces do not count of subscribers.
 ///
 /// The kernel lists as a program's maps those that its code names, removed or not: this lets `op25b status` get from any
 /// program of a filter to all of its maps.
@@ -22,5 +23,6 @@ pub fn name_maps() {
         let _ = maps::SUBSCRIBERS.get_ptr(0);
         let _ = maps::SUBSCRIBERS_LRU.get_ptr(0);
         let _ = maps::MISSES_V6.get_ptr(0);
+        let _ = maps::EXEMPT_SYNS.get_ptr(0);
     }
 }

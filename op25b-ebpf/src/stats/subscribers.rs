@@ -91,7 +91,7 @@ impl Record {
         reason = "without the reference it would be copied to the stack"
     )]
     fn in_lru_map(high: u64) -> Option<Self> {
-        let key = high & u64::MAX << (u64::BITS - maps::SUBSCRIBER_BITS.load());
+        let key = prefix_v6(high);
         let record = if let Some(record) = maps::SUBSCRIBERS_LRU.get_ptr_mut(key) {
             record
         } else {
@@ -140,6 +140,12 @@ impl Record {
             }
         }
     }
+}
+
+/// The first 64 bits of an IPv6 subscriber, of those of an address.
+#[inline(always)]
+pub fn prefix_v6(high: u64) -> u64 {
+    high & u64::MAX << (u64::BITS - maps::SUBSCRIBER_BITS.load())
 }
 
 /// The number of an address's subscriber, modulo 2³²: an IPv4 address, or the bits of an IPv6 one that are its subscriber's.

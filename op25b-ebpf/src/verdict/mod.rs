@@ -31,7 +31,7 @@ use crate::{
             self,
             turn::{self, Turn},
         },
-        subscribers,
+        exempt, subscribers,
     },
 };
 
@@ -136,6 +136,9 @@ fn verdict<const UPLINK: bool, const IN_MEMORY: bool>(ctx: *mut xdp_md, flow: &F
             // The rule is the pool: nothing else has to be kept while the record is waited for.
             (decision, decision.rule)
         } else {
+            if !UPLINK && decision.reason == Reason::Exempt as u32 && !facts.is_established {
+                exempt::count(local);
+            }
             (decision, class.map_or(NO_RULE, |class| class.pool))
         }
     };

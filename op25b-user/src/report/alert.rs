@@ -1,4 +1,4 @@
-//! Alerts about subscribers that are offenders by the thresholds of the policy.
+//! Alerts about subscribers that are beyond thresholds of the policy: offenders, and those that are exempt.
 
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -32,13 +32,15 @@ pub struct Alert {
     pub blocked_syns: u32,
     /// How many would have been, were the pool enforced.
     pub monitored_syns: u32,
+    /// How many passed as exempt. Of an exempt subscriber the other numbers are 0.
+    pub exempt_syns: u32,
     /// The number of distinct destinations in the bucket of the history, about; numbers above about 250 are not distinguished. Without a
     /// history, ever.
     pub destinations: u32,
-    /// The time of the first packet that is recorded of it.
+    /// The time of the first packet that is recorded of it; of an exempt subscriber, when the count began.
     #[schema(value_type = String, format = DateTime)]
     pub first_seen: Timestamp,
-    /// The time of the last packet.
+    /// The time of the last packet; of an exempt subscriber, when the count was read.
     #[schema(value_type = String, format = DateTime)]
     pub last_seen: Timestamp,
 }
@@ -51,6 +53,8 @@ pub enum Beyond {
     SynsPerMinute,
     /// Destinations, in a bucket of the history.
     Destinations,
+    /// Segments of an exempt subscriber that open a connection, in a minute.
+    ExemptSynsPerMinute,
 }
 
 /// The thresholds of a policy; null for one that it does not have.
@@ -60,6 +64,8 @@ pub struct AlertLimits {
     pub syns_per_minute: Option<u32>,
     /// The most destinations in a bucket of the history.
     pub destinations: Option<u32>,
+    /// The most segments of an exempt subscriber that open a connection in a minute.
+    pub exempt_syns_per_minute: Option<u32>,
 }
 
 /// Alerts, and where to go on.
@@ -101,6 +107,7 @@ impl Beyond {
         match self {
             Self::SynsPerMinute => "syns_per_minute",
             Self::Destinations => "destinations",
+            Self::ExemptSynsPerMinute => "exempt_syns_per_minute",
         }
     }
 }
@@ -131,9 +138,11 @@ impl Alert {
             limits: AlertLimits {
                 syns_per_minute: Some(600),
                 destinations: None,
+                exempt_syns_per_minute: None,
             },
             blocked_syns: 2213,
             monitored_syns: 0,
+            exempt_syns: 0,
             destinations: 31,
             first_seen: time,
             last_seen: time,

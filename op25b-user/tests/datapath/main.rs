@@ -8,6 +8,7 @@ mod counters;
 mod default_deny;
 mod diagnostics;
 mod events;
+mod exempt_counts;
 mod exemptions;
 mod framing;
 mod interfaces;

@@ -180,6 +180,8 @@ const CASES: &[(&str, &[Code])] = &[
     ("events: { sinks: [] }\n", &[Code::UnknownKey]),
     ("events: true\n", &[Code::WrongType]),
     ("alerts: { syns_per_minute: 600, destinations: 100 }\n", &[]),
+    ("alerts: { exempt_syns_per_minute: 600 }\nhistory: off\nsubscribers: { remember: false }\n", &[]),
+    ("alerts: { exempt_syns_per_minute: 1000001 }\n", &[Code::BadThreshold]),
     ("alerts: {}\n", &[Code::MissingKey]),
     ("alerts: { syns_per_minute: 0, destinations: 251 }\n", &[Code::BadThreshold, Code::BadThreshold]),
     ("alerts: { syns_per_minute: [600] }\n", &[Code::BadThreshold]),

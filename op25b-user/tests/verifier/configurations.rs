@@ -27,7 +27,8 @@ const LOG: LoadOptions = LoadOptions {
     trace: false,
 };
 
-const EVENTS: &str = "events: { exempt: true }\n";
+/// What counts exempt packets as well.
+const EVENTS: &str = "events: { exempt: true }\nalerts: { exempt_syns_per_minute: 600 }\n";
 const ROUTERS: &str = "action: prohibit, prohibit_from: [192.0.2.1, '2001:db8::1']";
 const TUNNELS: &str = ", tunnels: [4in6, 6in4, 4in4, 6in6, gre, eogre, l2tp], mpls: true";
 const EVERYTHING: &str = "ports: [25, 26, 27, 28, 1025, 2525, 10025, 65535], match: new, uninspectable: drop, \

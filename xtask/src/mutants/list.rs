@@ -621,6 +621,18 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "return count(u32::from(facts.reason));",
     ),
     mutant(
+        "segments of an exempt subscriber's open connections count for alerts",
+        "verdict/mod.rs",
+        "decision.reason == Reason::Exempt as u32 && !facts.is_established",
+        "decision.reason == Reason::Exempt as u32",
+    ),
+    mutant(
+        "each IPv6 network of an exempt subscriber is counted by itself",
+        "stats/exempt.rs",
+        "prefix_v6(local.high)",
+        "local.high",
+    ),
+    mutant(
         "packets of exemptions have events whatever the policy",
         "stats/events.rs",
         "== ShowEvents::FilteredAndExempt as u8,",

@@ -1,4 +1,4 @@
-//! `op25b alerts`: list alerts about offenders, and send them to a webhook.
+//! `op25b alerts`: list alerts about subscribers, and send them to a webhook.
 
 mod text;
 mod webhook;
@@ -28,7 +28,7 @@ use crate::{
 /// The heading of the options of `--to`.
 const SENDING: &str = "Sending";
 
-/// List alerts about offenders: subscribers that are beyond a threshold of the policy.
+/// List alerts about offenders and exempt subscribers that are beyond a threshold of the policy.
 ///
 /// The policy turns this on with `alerts:`, which has the thresholds. There is at most one alert about a subscriber in an hour. The
 /// daemon keeps the newest 10,000 in memory, and nothing on a disk.

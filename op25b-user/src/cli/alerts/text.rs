@@ -14,7 +14,7 @@ use crate::{
 type Listed = Column<Alert, TimeZone>;
 
 /// The columns.
-pub(super) const COLUMNS: [Listed; 8] = [
+pub(super) const COLUMNS: [Listed; 9] = [
     Listed::new("time", |alert, time_zone| local(alert.time, time_zone)),
     Listed::new("subscriber", |alert, _| {
         Cell::of(shown_prefix(alert.subscriber), Value::Net(alert.subscriber))
@@ -30,6 +30,7 @@ pub(super) const COLUMNS: [Listed; 8] = [
     .rank(Rank::High),
     Listed::number("blocked-syns", |alert, _| Cell::number(alert.blocked_syns)).rank(Rank::High),
     Listed::number("monitored-syns", |alert, _| Cell::number(alert.monitored_syns)).rank(Rank::Middle),
+    Listed::number("exempt-syns", |alert, _| Cell::number(alert.exempt_syns)).rank(Rank::Middle),
     Listed::number("destinations", |alert, _| {
         Cell::of(
             about(alert.destinations),

@@ -18,20 +18,37 @@ const MOST: usize = 1 << 18;
 #[derive(Default)]
 pub(super) struct Windows(HashMap<IpNet, Window>);
 
-/// What was read of a subscriber.
-struct Window {
-    /// What its record had counted: the last reading, and those within the minute before it.
-    readings: VecDeque<Reading>,
-    /// When there was an alert.
-    alerted: Option<u32>,
-}
+/// When there was an alert about a subscriber, of those of whom there was one within the last hour.
+#[derive(Default)]
+pub(super) struct Alerted(HashMap<IpNet, u32>);
 
-/// What a record had counted at a time: segments that open a connection.
+/// What had been counted of a subscriber: the last reading, and those within the minute before it.
+struct Window(VecDeque<Reading>);
+
+/// What had been counted at a time.
 #[derive(Clone, Copy)]
 struct Reading {
     at: u32,
-    blocked: u32,
-    monitored: u32,
+    syns: Syns,
+}
+
+/// Segments that open a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Syns {
+    pub(super) blocked: u32,
+    pub(super) monitored: u32,
+    pub(super) exempt: u32,
+}
+
+/// What is read of a subscriber.
+#[derive(Clone, Copy)]
+pub(super) struct Counted {
+    /// What has been counted of it.
+    pub(super) syns: Syns,
+    /// The number of its destinations, about.
+    pub(super) destinations: u32,
+    /// Since when it is counted.
+    pub(super) begun: u32,
 }
 
 /// What comes of a reading.
@@ -52,125 +69,181 @@ pub(super) enum Noted {
 pub(super) struct Excess {
     pub(super) beyond: Vec<Beyond>,
     /// What was counted within the last minute.
-    pub(super) blocked: u32,
-    pub(super) monitored: u32,
+    pub(super) syns: Syns,
+    /// When that began.
+    pub(super) since: u32,
 }
 
 impl Windows {
-    /// Notes what was read of a record that had a packet since the reading before.
+    /// Notes what was read of a subscriber that had a packet since the reading before.
     pub(super) fn note(
         &mut self,
         subscriber: IpNet,
-        record: &Subscriber,
+        counted: &Counted,
         (since, now): (u32, u32),
         limits: Alerts,
+        alerted: &mut Alerted,
     ) -> Noted {
-        let reading = Reading::of(record, now);
+        let reading = Reading {
+            at: now,
+            syns: counted.syns,
+        };
         let has_room = self.0.len() < MOST;
         let window = match self.0.entry(subscriber) {
             Entry::Occupied(window) => window.into_mut(),
             Entry::Vacant(place) if has_room => {
                 // Of one that is older it is not known when it counted what it has.
-                let before = if record.cold.first_seen >= since {
-                    Reading::nothing(since)
+                let syns = if counted.begun >= since {
+                    Syns::default()
                 } else {
-                    Reading { at: since, ..reading }
+                    reading.syns
                 };
-                place.insert(Window {
-                    readings: VecDeque::from([before]),
-                    alerted: None,
-                })
+                place.insert(Window(VecDeque::from([Reading { at: since, syns }])))
             }
             Entry::Vacant(_) => return Noted::NoRoom,
         };
-        let (blocked, monitored) = window.add(reading, since);
-        let is_beyond =
-            |threshold: Option<u32>, count: u64| threshold.is_some_and(|most| count > most.into());
-        let mut beyond = Vec::new();
-        if is_beyond(limits.syns_per_minute, u64::from(blocked) + u64::from(monitored)) {
-            beyond.push(Beyond::SynsPerMinute);
-        }
-        if is_beyond(limits.destinations, destinations(record.hot.destinations).into()) {
-            beyond.push(Beyond::Destinations);
-        }
+        let first = window.add(reading, since);
+        let syns = reading.syns.less(first.syns);
+        let beyond = beyond(limits, syns, counted.destinations);
         if beyond.is_empty() {
             return Noted::Within;
         }
-        if window.alerted.is_some_and(|at| now.saturating_sub(at) < HOUR) {
+        if !alerted.begin(subscriber, now) {
             return Noted::Repeated;
         }
-        window.alerted = Some(now);
         Noted::Beyond(Excess {
             beyond,
-            blocked,
-            monitored,
+            syns,
+            since: first.at,
         })
     }
 
     /// Drops those that had no packet for an hour.
     pub(super) fn drop_silent(&mut self, now: u32) {
-        self.0.retain(|_, window| {
-            let last = window.readings.back().map_or(0, |reading| reading.at);
-            now <= last.saturating_add(HOUR)
-        });
+        self.drop_unread(now.saturating_sub(HOUR));
+    }
+
+    /// Drops those of which nothing was read at a time or later.
+    pub(super) fn drop_unread(&mut self, since: u32) {
+        self.0
+            .retain(|_, window| window.0.back().is_some_and(|last| last.at >= since));
     }
 
     /// Forgets subscribers.
     pub(super) fn forget(&mut self, which: impl Fn(IpNet) -> bool) {
         self.0.retain(|subscriber, _| !which(*subscriber));
     }
+}
 
-    /// Forgets all of them.
-    pub(super) fn clear(&mut self) {
-        self.0 = HashMap::new();
+impl Alerted {
+    /// Notes that there is to be an alert; whether there may be one.
+    fn begin(&mut self, subscriber: IpNet, now: u32) -> bool {
+        match self.0.entry(subscriber) {
+            Entry::Occupied(at) if now.saturating_sub(*at.get()) < HOUR => false,
+            at => {
+                at.insert_entry(now);
+                true
+            }
+        }
     }
+
+    /// Drops what is an hour old.
+    pub(super) fn drop_old(&mut self, now: u32) {
+        self.0.retain(|_, at| now.saturating_sub(*at) < HOUR);
+    }
+
+    /// Forgets subscribers.
+    pub(super) fn forget(&mut self, which: impl Fn(IpNet) -> bool) {
+        self.0.retain(|subscriber, _| !which(*subscriber));
+    }
+}
+
+/// The thresholds that are exceeded.
+fn beyond(limits: Alerts, syns: Syns, destinations: u32) -> Vec<Beyond> {
+    let Alerts {
+        syns_per_minute,
+        destinations: most_destinations,
+        exempt_syns_per_minute,
+    } = limits;
+    let not_exempt = u64::from(syns.blocked) + u64::from(syns.monitored);
+    let thresholds = [
+        (Beyond::SynsPerMinute, syns_per_minute, not_exempt),
+        (Beyond::Destinations, most_destinations, destinations.into()),
+        (
+            Beyond::ExemptSynsPerMinute,
+            exempt_syns_per_minute,
+            syns.exempt.into(),
+        ),
+    ];
+    let exceeded = thresholds
+        .into_iter()
+        .filter(|(_, most, count)| most.is_some_and(|most| *count > most.into()));
+    exceeded.map(|(beyond, ..)| beyond).collect()
 }
 
 impl Window {
-    /// Adds a reading, and returns what was counted within the last minute: never more, as a count whose time is not known is left out.
-    fn add(&mut self, reading: Reading, since: u32) -> (u32, u32) {
-        if let Some(last) = self.readings.back().copied() {
-            if reading.blocked < last.blocked || reading.monitored < last.monitored {
-                // What it had counted was removed, or a part of it.
-                self.readings.clear();
-                self.readings.push_back(Reading {
+    /// Adds a reading, and returns the one that the last minute begins with: what was counted since then is never more than in that minute,
+    /// as a count whose time is not known is left out.
+    fn add(&mut self, reading: Reading, since: u32) -> Reading {
+        if let Some(last) = self.0.back().copied() {
+            if reading.syns.is_less_than(last.syns) {
+                // What had been counted was removed, or a part of it.
+                self.0.clear();
+                self.0.push_back(Reading {
                     at: since,
-                    blocked: last.blocked.min(reading.blocked),
-                    monitored: last.monitored.min(reading.monitored),
+                    syns: reading.syns.least(last.syns),
                 });
             } else if last.at < since {
                 // It had no packet meanwhile: it was not read.
-                self.readings.push_back(Reading { at: since, ..last });
+                self.0.push_back(Reading { at: since, ..last });
             }
         }
-        self.readings.push_back(reading);
-        while let Some(first) = self.readings.front()
+        self.0.push_back(reading);
+        while let Some(first) = self.0.front()
             && first.at.saturating_add(MINUTE) < reading.at
         {
-            self.readings.pop_front();
+            self.0.pop_front();
         }
-        let first = self.readings.front().copied().unwrap_or(reading);
-        (
-            reading.blocked.saturating_sub(first.blocked),
-            reading.monitored.saturating_sub(first.monitored),
-        )
+        self.0.front().copied().unwrap_or(reading)
     }
 }
 
-impl Reading {
-    fn of(record: &Subscriber, at: u32) -> Self {
+impl Counted {
+    /// What the record of a subscriber has.
+    pub(super) fn of(record: &Subscriber) -> Self {
         Self {
-            at,
-            blocked: record.hot.blocked_syns,
-            monitored: record.cold.monitored_syns,
+            syns: Syns {
+                blocked: record.hot.blocked_syns,
+                monitored: record.cold.monitored_syns,
+                exempt: 0,
+            },
+            destinations: destinations(record.hot.destinations),
+            begun: record.cold.first_seen,
         }
     }
+}
 
-    const fn nothing(at: u32) -> Self {
+impl Syns {
+    /// What was counted besides these.
+    fn less(self, before: Self) -> Self {
+        self.with(before, u32::saturating_sub)
+    }
+
+    /// Of each kind the smaller number.
+    fn least(self, other: Self) -> Self {
+        self.with(other, u32::min)
+    }
+
+    /// Whether there are fewer of any kind.
+    fn is_less_than(self, other: Self) -> bool {
+        self.least(other) != other
+    }
+
+    fn with(self, other: Self, combine: impl Fn(u32, u32) -> u32) -> Self {
         Self {
-            at,
-            blocked: 0,
-            monitored: 0,
+            blocked: combine(self.blocked, other.blocked),
+            monitored: combine(self.monitored, other.monitored),
+            exempt: combine(self.exempt, other.exempt),
         }
     }
 }
@@ -182,11 +255,13 @@ mod tests {
     const LIMITS: Alerts = Alerts {
         syns_per_minute: Some(100),
         destinations: None,
+        exempt_syns_per_minute: None,
     };
 
     /// A subscriber whose record is read every five seconds in which it had a packet.
     struct Read {
         windows: Windows,
+        alerted: Alerted,
         record: Subscriber,
         /// When all records were read last.
         since: u32,
@@ -199,6 +274,7 @@ mod tests {
             record.cold.first_seen = begin;
             Self {
                 windows: Windows::default(),
+                alerted: Alerted::default(),
                 record,
                 since: begin,
             }
@@ -209,7 +285,7 @@ mod tests {
         fn pass(&mut self, now: u32, blocked: u32) -> Option<u32> {
             self.record.hot.blocked_syns += blocked;
             match self.read(now) {
-                Noted::Beyond(excess) => Some(excess.blocked),
+                Noted::Beyond(excess) => Some(excess.syns.blocked),
                 _ => None,
             }
         }
@@ -219,7 +295,8 @@ mod tests {
             let times = (self.since, now);
             self.since = now;
             self.windows.drop_silent(now);
-            self.windows.note(net, &self.record, times, LIMITS)
+            self.windows
+                .note(net, &Counted::of(&self.record), times, LIMITS, &mut self.alerted)
         }
     }
 
@@ -267,7 +344,7 @@ mod tests {
         let mut read = Read::new(1000);
         read.record.cold.monitored_syns = 101;
         let excess = excess(read.read(1005));
-        assert_eq!((excess.blocked, excess.monitored), (0, 101));
+        assert_eq!((excess.syns.blocked, excess.syns.monitored), (0, 101));
     }
 
     #[test]
@@ -284,26 +361,30 @@ mod tests {
     fn destinations_are_those_of_the_records_sketch() {
         let mut windows = Windows::default();
         let limits = Alerts {
-            syns_per_minute: Some(100),
             destinations: Some(10),
+            ..LIMITS
         };
-        let net = "198.51.100.20/32".parse().unwrap();
+        let note = |windows: &mut Windows, record: &Subscriber, limits| {
+            let net = "198.51.100.20/32".parse().unwrap();
+            let counted = Counted::of(record);
+            windows.note(net, &counted, (1000, 1005), limits, &mut Alerted::default())
+        };
         let mut record = Subscriber::default();
         record.cold.first_seen = 1000;
         record.hot.blocked_syns = 30;
         record.hot.destinations = 0b11_1111_1111;
         // So many bits are about one more.
         assert_eq!(destinations(record.hot.destinations), 11);
-        let found = excess(windows.note(net, &record, (1000, 1005), limits));
+        let found = excess(note(&mut windows, &record, limits));
         assert_eq!(found.beyond, [Beyond::Destinations]);
         let fewer = Alerts {
             destinations: Some(11),
             ..limits
         };
-        let noted = Windows::default().note(net, &record, (1000, 1005), fewer);
+        let noted = note(&mut Windows::default(), &record, fewer);
         assert_eq!(noted, Noted::Within);
         record.hot.blocked_syns = 101;
-        let found = excess(Windows::default().note(net, &record, (1000, 1005), limits));
+        let found = excess(note(&mut Windows::default(), &record, limits));
         assert_eq!(found.beyond, [Beyond::SynsPerMinute, Beyond::Destinations]);
     }
 
@@ -321,5 +402,43 @@ mod tests {
         assert_eq!(read.windows.0.len(), 1);
         read.windows.forget(|net| of("198.51.100.0/24").contains(&net));
         assert_eq!(read.windows.0.len(), 0);
+    }
+
+    #[test]
+    fn an_exempt_subscriber_has_a_threshold_of_its_own_and_counts_as_long_as_it_is_read() {
+        let limits = Alerts {
+            syns_per_minute: Some(10),
+            destinations: Some(10),
+            exempt_syns_per_minute: Some(100),
+        };
+        let (mut windows, mut alerted) = (Windows::default(), Alerted::default());
+        let mut read = |(since, now): (u32, u32), exempt| {
+            let counted = Counted {
+                syns: Syns {
+                    exempt,
+                    ..Syns::default()
+                },
+                destinations: 0,
+                begun: since,
+            };
+            let net = "198.51.100.8/32".parse().unwrap();
+            let noted = windows.note(net, &counted, (since, now), limits, &mut alerted);
+            windows.drop_unread(now);
+            noted
+        };
+        assert_eq!(read((1000, 1005), 100), Noted::Within);
+        let found = excess(read((1005, 1010), 101));
+        assert_eq!(
+            (found.beyond, found.syns.exempt, found.since),
+            (vec![Beyond::ExemptSynsPerMinute], 101, 1000)
+        );
+        assert_eq!(read((1010, 1015), 101), Noted::Repeated);
+        // It is quiet for two hours, and read all the same: what it had counted is not taken for new.
+        for now in (1020..8220).step_by(5) {
+            read((now - 5, now), 101);
+        }
+        assert_eq!(read((8215, 8220), 102), Noted::Within);
+        windows.drop_unread(8221);
+        assert_eq!(windows.0.len(), 0);
     }
 }

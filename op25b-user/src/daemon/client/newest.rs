@@ -80,7 +80,7 @@ impl Client {
         self.newest("/v1/events", criteria, asked).await
     }
 
-    /// Alerts about offenders.
+    /// Alerts about subscribers.
     pub(crate) async fn alerts(&self, filter: &AlertFilter, asked: Asked) -> Result<AlertPage, ClientError> {
         let AlertFilter {
             pool,

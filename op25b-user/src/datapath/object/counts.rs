@@ -3,10 +3,11 @@
 use std::net::Ipv4Addr;
 
 use aya::maps::{Map, MapData, PerCpuHashMap};
+use ipnet::IpNet;
 use op25b_common::{
     names::{
-        ANSWER_COUNTS, BUCKET, COUNTERS, EVENT_COUNTS, MISSES_V6, NOT_IP, POOL_COUNTERS, SUBSCRIBERS,
-        SUBSCRIBERS_LRU,
+        ANSWER_COUNTS, BUCKET, COUNTERS, EVENT_COUNTS, EXEMPT_SYNS, MISSES_V6, NOT_IP, POOL_COUNTERS,
+        SUBSCRIBERS, SUBSCRIBERS_LRU,
     },
     not_ip::NotIpFrames,
     values::Subscriber,
@@ -109,8 +110,16 @@ impl Filter {
 
     /// The same for the thread that records the history.
     pub(crate) fn recent_records(&self) -> Result<RecentRecords, LoadError> {
-        let bucket = self.shared_map(BUCKET)?;
-        Ok(RecentRecords::new(self.subscriber_records()?, bucket)?)
+        let [bucket, exempt] = [self.shared_map(BUCKET)?, self.shared_map(EXEMPT_SYNS)?];
+        Ok(RecentRecords::new(self.subscriber_records()?, bucket, exempt)?)
+    }
+
+    /// The exempt subscribers that are counted, each with how many segments that open a connection it has sent since it is.
+    pub fn exempt_syns(&self) -> Result<Vec<(IpNet, u32)>, LoadError> {
+        let mut found = Vec::new();
+        let records = self.recent_records()?;
+        records.each_exempt(|subscriber, syns| found.push((subscriber, syns)))?;
+        Ok(found)
     }
 
     /// Begins a bucket of the history, as `RecentRecords::begin_bucket`.

@@ -19,11 +19,11 @@ use op25b_common::{
     keys::{AddressV4, AddressV6},
     names::{
         ACTION, ALLOWANCE_DEPTHS, ALLOWANCE_INTERVALS, ANSWER_BURST, ANSWER_INTERVAL, BLOCK_INBOUND,
-        BLOCKED_PORT_COUNT, BLOCKED_PORTS, CLASSES, CLOCK, DESCRIPTION, DESTINATIONS_V4, DESTINATIONS_V6,
-        DROP_UNINSPECTABLE, DROP_UNLISTED, EVENT_SENDERS, EVENTS, LOG_LEVEL, MATCH_NEW, MPLS, PAGES, PATHS,
-        PHASES, POOL_COUNTERS, ROOTS, ROUTER_V4, ROUTER_V6, SHOW_EVENTS, SLOT_OF_POOL, SPARSE,
-        SUBSCRIBER_BITS, SUBSCRIBER_PROGRAM, SUBSCRIBERS, SUBSCRIBERS_LRU, TRACE, TUNNELS, TUNNELS_BY_IF,
-        UPLINK_PROGRAM, VLAN_TPIDS,
+        BLOCKED_PORT_COUNT, BLOCKED_PORTS, CLASSES, CLOCK, COUNT_EXEMPT, DESCRIPTION, DESTINATIONS_V4,
+        DESTINATIONS_V6, DROP_UNINSPECTABLE, DROP_UNLISTED, EVENT_SENDERS, EVENTS, EXEMPT_SYNS, LOG_LEVEL,
+        MATCH_NEW, MPLS, PAGES, PATHS, PHASES, POOL_COUNTERS, ROOTS, ROUTER_V4, ROUTER_V6, SHOW_EVENTS,
+        SLOT_OF_POOL, SPARSE, SUBSCRIBER_BITS, SUBSCRIBER_PROGRAM, SUBSCRIBERS, SUBSCRIBERS_LRU, TRACE,
+        TUNNELS, TUNNELS_BY_IF, UPLINK_PROGRAM, VLAN_TPIDS,
     },
     values::SubscriberBlock,
 };
@@ -240,6 +240,7 @@ fn create(
         *slot = *tpid;
     }
     let subscriber_bits = u32::from(compiled.ipv6_prefix);
+    let count_exempt = u8::from(compiled.counted_exempt > 0);
     let answers = Answers::new(compiled.prohibit, compiled.reset_rate);
     let show_events = shown(compiled, options) as u8;
     let allowances = Allowances::new();
@@ -258,6 +259,7 @@ fn create(
         .override_global(BLOCK_INBOUND, &block_inbound, true)
         .override_global(ACTION, &action, true)
         .override_global(SUBSCRIBER_BITS, &subscriber_bits, true)
+        .override_global(COUNT_EXEMPT, &count_exempt, true)
         .override_global(TUNNELS, &tunnels, true)
         .override_global(VLAN_TPIDS, &vlan_tpids[..], true)
         .override_global(MPLS, &mpls, true)
@@ -297,7 +299,7 @@ fn sizes(
     compiled: &Compiled,
     chunks: usize,
     options: LoadOptions,
-) -> Result<[(&'static str, u32); 13], CpusError> {
+) -> Result<[(&'static str, u32); 14], CpusError> {
     let most = if options.trace {
         TRACED_SUBSCRIBERS
     } else {
@@ -320,6 +322,7 @@ fn sizes(
         (PHASES, max_entries(compiled.phases.len())),
         (SUBSCRIBERS, max_entries(SubscriberBlock::count(records))),
         (SUBSCRIBERS_LRU, lru_records),
+        (EXEMPT_SYNS, compiled.counted_exempt.clamp(1, most)),
         (DESTINATIONS_V4, with_room(compiled.destinations_v4.len())),
         (DESTINATIONS_V6, with_room(compiled.destinations_v6.len())),
         (TUNNELS_BY_IF, room_for_tunnels(compiled)),

@@ -1,11 +1,19 @@
-//! The records of subscribers as the history reads them: those that had packets lately, and where the current bucket begins.
+//! The records of subscribers as the history and alerts read them: those that had packets lately, what exempt subscribers sent, and where
+//! the current bucket begins.
 
-use std::{io, net::IpAddr, os::fd::AsFd as _};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr},
+    os::fd::AsFd as _,
+};
 
-use aya::maps::{Array, HashMap, Map, MapData, MapType};
+use aya::{
+    Pod,
+    maps::{Array, HashMap, Map, MapData, MapType},
+};
 use ipnet::IpNet;
 use op25b_common::{
-    names::{BUCKET, SUBSCRIBERS_LRU},
+    names::{BUCKET, EXEMPT_SYNS, SUBSCRIBERS_LRU},
     values::Subscriber,
 };
 
@@ -23,19 +31,28 @@ pub(crate) const BUCKET_SHAPE: Shape = Shape {
     max_entries: 1,
 };
 
-/// How many records of the LRU map are read with one system call.
+/// How many entries of a map are read with one system call.
 const BATCH: usize = 4096;
 
 /// The subscribers' records of one filter, for the thread that records the history.
 pub(crate) struct RecentRecords {
     records: SubscriberRecords,
     bucket: Array<MapData, u32>,
+    exempt: Map,
 }
 
 impl RecentRecords {
-    pub(crate) fn new(records: SubscriberRecords, bucket: MapData) -> Result<Self, MapError> {
+    pub(crate) fn new(
+        records: SubscriberRecords,
+        bucket: MapData,
+        exempt: MapData,
+    ) -> Result<Self, MapError> {
         let bucket = Array::try_from(Map::Array(bucket)).map_err(MapError::read(BUCKET))?;
-        Ok(Self { records, bucket })
+        Ok(Self {
+            records,
+            bucket,
+            exempt: Map::LruHashMap(exempt),
+        })
     }
 
     /// Begins a bucket: the first packet of a subscriber at this time, as [`op25b_common::values::Hot::last_seen`], or later begins another
@@ -52,24 +69,51 @@ impl RecentRecords {
     ) -> Result<u64, MapError> {
         self.records.each_in_array_since(since, &mut visit)?;
         let mut all = 0;
-        let Map::LruHashMap(map) = &self.records.lru else {
-            return Ok(all);
-        };
-        let (mut keys, mut values) = (vec![0_u64; BATCH], vec![Subscriber::default(); BATCH]);
-        let mut from = None;
-        loop {
-            let read = bpf::lookup_batch(map.fd().as_fd(), from, &mut keys, &mut values);
-            let (count, next) = read.map_err(MapError::read::<io::Error>(SUBSCRIBERS_LRU))?;
-            all += count as u64;
-            for (prefix, record) in keys.iter().zip(&values).take(count) {
+        in_batches(
+            SUBSCRIBERS_LRU,
+            &self.records.lru,
+            |prefix, record: Subscriber| {
+                all += 1;
                 if record.hot.last_seen >= since && record.cold.first_seen != 0 {
-                    visit(self.records.net_v6(*prefix), *record);
+                    visit(self.records.net_v6(prefix), record);
                 }
+            },
+        )?;
+        Ok(all)
+    }
+
+    /// Visits the exempt subscribers that are counted, each with how many segments that open a connection it has sent since it is.
+    pub(crate) fn each_exempt(&self, mut visit: impl FnMut(IpNet, u32)) -> Result<(), MapError> {
+        in_batches(EXEMPT_SYNS, &self.exempt, |key, syns| {
+            visit(self.exempt_net(key), syns);
+        })
+    }
+
+    /// Forgets what was counted of exempt subscribers.
+    pub(crate) fn forget_exempt(&mut self, which: impl Fn(IpNet) -> bool) -> Result<(), MapError> {
+        let mut keys = Vec::new();
+        in_batches(EXEMPT_SYNS, &self.exempt, |key, _: u32| {
+            if which(self.exempt_net(key)) {
+                keys.push(key);
             }
-            match next {
-                Some(_) => from = next,
-                None => return Ok(all),
+        })?;
+        let failed = MapError::write::<aya::maps::MapError>(EXEMPT_SYNS);
+        let mut map = HashMap::<&mut MapData, u64, u32>::try_from(&mut self.exempt).map_err(&failed)?;
+        for key in keys {
+            match map.remove(&key) {
+                // It was evicted meanwhile.
+                Err(aya::maps::MapError::KeyNotFound) => {}
+                removed => removed.map_err(&failed)?,
             }
+        }
+        Ok(())
+    }
+
+    /// The subscriber with a key of [`EXEMPT_SYNS`].
+    fn exempt_net(&self, key: u64) -> IpNet {
+        match u32::try_from(key) {
+            Ok(address) => IpAddr::from(Ipv4Addr::from_bits(address)).into(),
+            Err(_) => self.records.net_v6(key),
         }
     }
 
@@ -95,6 +139,30 @@ impl RecentRecords {
     /// The length of IPv6 subscribers' prefixes.
     pub(crate) fn ipv6_prefix(&self) -> u8 {
         self.records.ipv6_prefix()
+    }
+}
+
+/// Visits the entries of a hash map, in no order.
+fn in_batches<V: Pod + Default>(
+    name: &'static str,
+    map: &Map,
+    mut visit: impl FnMut(u64, V),
+) -> Result<(), MapError> {
+    let Map::LruHashMap(map) = map else {
+        return Ok(());
+    };
+    let (mut keys, mut values) = (vec![0_u64; BATCH], vec![V::default(); BATCH]);
+    let mut from = None;
+    loop {
+        let read = bpf::lookup_batch(map.fd().as_fd(), from, &mut keys, &mut values);
+        let (count, next) = read.map_err(MapError::read::<io::Error>(name))?;
+        for (key, value) in keys.iter().zip(&values).take(count) {
+            visit(*key, *value);
+        }
+        match next {
+            Some(_) => from = next,
+            None => return Ok(()),
+        }
     }
 }
 

@@ -21,7 +21,8 @@ use super::{
 use crate::{
     lpm::{AddressFamily, Bits, Leaf, TableSet},
     policy::model::{
-        Action, EventExemptions, Events, Handling, Inbound, Interface, Match, Mpls, Policy, Prohibit, Relay,
+        Action, Alerts, EventExemptions, Events, Handling, Inbound, Interface, Match, Mpls, Policy, Prohibit,
+        Relay,
     },
 };
 
@@ -48,6 +49,8 @@ pub struct Compiled {
     pub vlan_tpids: Vec<u16>,
     /// Which packets have events.
     pub show_events: ShowEvents,
+    /// Of how many exempt subscribers the segments that open a connection are counted, those with the most recent ones; 0 for none.
+    pub counted_exempt: u32,
     /// The interfaces, each with the bits of the [`op25b_common::Tunnel`]s in which packets are filtered there, and
     /// [`MPLS_HERE`]; empty if no interface has any.
     pub settings: Vec<(String, u32)>,
@@ -147,6 +150,7 @@ fn compile_at(policy: &Policy, expired_at: Option<Timestamp>) -> Result<Compiled
         prohibit: policy.block.prohibit,
         vlan_tpids: policy.block.vlan_tpids.clone(),
         show_events: shown(policy.events),
+        counted_exempt: counted_exempt(policy.alerts),
         settings: settings(policy),
         tables,
         classes: classes.all,
@@ -166,6 +170,15 @@ fn shown(events: Option<Events>) -> ShowEvents {
         None => ShowEvents::None,
         Some(EventExemptions::NotShown) => ShowEvents::Filtered,
         Some(EventExemptions::Shown) => ShowEvents::FilteredAndExempt,
+    }
+}
+
+/// Of how many exempt subscribers segments are counted: few providers have more with an exemption.
+fn counted_exempt(alerts: Option<Alerts>) -> u32 {
+    const MOST: u32 = 1 << 16;
+    match alerts.and_then(|alerts| alerts.exempt_syns_per_minute) {
+        Some(_) => MOST,
+        None => 0,
     }
 }
 

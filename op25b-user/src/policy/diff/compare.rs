@@ -179,12 +179,16 @@ exemptions:
         let on = format!("{BASE}alerts: {{ syns_per_minute: 600 }}\n");
         assert_eq!(
             diff(BASE, &on).to_string(),
-            "alerts: 1 changed\n  ~ alerts: about nobody -> offenders; syns_per_minute 600; destinations any number\n"
+            "alerts: 1 changed\n  ~ alerts: about nobody -> subscribers; syns_per_minute 600; destinations any number; \
+             exempt_syns_per_minute any number\n"
         );
-        let more = format!("{BASE}alerts: {{ syns_per_minute: 300, destinations: 100 }}\n");
+        let more = format!(
+            "{BASE}alerts: {{ syns_per_minute: 300, destinations: 100, exempt_syns_per_minute: 900 }}\n"
+        );
         assert_eq!(
             diff(&on, &more).to_string(),
-            "alerts: 1 changed\n  ~ alerts: syns_per_minute 600 -> 300; destinations any number -> 100\n"
+            "alerts: 1 changed\n  ~ alerts: syns_per_minute 600 -> 300; destinations any number -> 100; \
+             exempt_syns_per_minute any number -> 900\n"
         );
     }
 

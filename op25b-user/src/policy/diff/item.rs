@@ -300,6 +300,7 @@ impl DiffItem for Option<Alerts> {
         let Some(Alerts {
             syns_per_minute,
             destinations,
+            exempt_syns_per_minute,
         }) = self
         else {
             return vec![("about", one(&"nobody"))];
@@ -309,9 +310,10 @@ impl DiffItem for Option<Alerts> {
             None => one(&"any number"),
         };
         vec![
-            ("about", one(&"offenders")),
+            ("about", one(&"subscribers")),
             ("syns_per_minute", beyond(syns_per_minute)),
             ("destinations", beyond(destinations)),
+            ("exempt_syns_per_minute", beyond(exempt_syns_per_minute)),
         ]
     }
 }

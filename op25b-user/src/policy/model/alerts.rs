@@ -1,4 +1,4 @@
-//! From what on a subscriber is an offender.
+//! From what on there is an alert about a subscriber.
 
 use std::ops::RangeInclusive;
 
@@ -9,6 +9,8 @@ pub struct Alerts {
     pub syns_per_minute: Option<u32>,
     /// The most destinations in a bucket of the history.
     pub destinations: Option<u32>,
+    /// The most segments of an exempt subscriber that open a connection in a minute.
+    pub exempt_syns_per_minute: Option<u32>,
 }
 
 impl Alerts {

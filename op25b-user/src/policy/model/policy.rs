@@ -37,7 +37,7 @@ pub struct Policy {
     pub history: Option<History>,
     /// Which packets are shown as events; `None` for none.
     pub events: Option<Events>,
-    /// From what on a subscriber is an offender; `None` if there are no alerts.
+    /// From what on there is an alert about a subscriber; `None` if there are no alerts.
     pub alerts: Option<Alerts>,
     /// The prefixes whose addresses are dynamic.
     pub pools: Vec<Pool>,

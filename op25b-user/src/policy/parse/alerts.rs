@@ -12,7 +12,7 @@ use crate::policy::{
     model::{Alerts, Policy, Remember},
 };
 
-pub(super) const ALERTS_KEYS: &[&str] = &["syns_per_minute", "destinations"];
+pub(super) const ALERTS_KEYS: &[&str] = &["syns_per_minute", "destinations", "exempt_syns_per_minute"];
 
 /// The value of `alerts`.
 pub(crate) fn alerts<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> Option<Alerts> {
@@ -31,6 +31,7 @@ pub(crate) fn alerts<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> 
     Some(Alerts {
         syns_per_minute: number("syns_per_minute", &Alerts::SYNS),
         destinations: number("destinations", &Alerts::DESTINATIONS),
+        exempt_syns_per_minute: number("exempt_syns_per_minute", &Alerts::SYNS),
     })
 }
 
@@ -59,10 +60,11 @@ fn threshold(
 pub(super) fn check(context: &mut Context<'_>, span: Span, policy: &Policy) {
     let Some(alerts) = &policy.alerts else { return };
     let mut refuse = |message, hint| context.reporter.error(span, Code::Misplaced, message, hint);
-    if policy.subscribers.remember == Remember::Nothing {
+    let is_of_records = alerts.syns_per_minute.is_some() || alerts.destinations.is_some();
+    if is_of_records && policy.subscribers.remember == Remember::Nothing {
         refuse(
-            "`alerts` needs the records of subscribers, and `remember: false` records none",
-            "remember the pools that alerts are about, or remove `alerts`",
+            "`alerts` about offenders need the records of subscribers, and `remember: false` records none",
+            "remember the pools that alerts are about, or set `exempt_syns_per_minute` alone",
         );
     }
     if alerts.destinations.is_some() && policy.history.is_none() {

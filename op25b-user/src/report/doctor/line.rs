@@ -60,7 +60,7 @@ pub(crate) enum Check {
     Sandbox,
     /// The timer that writes metrics.
     Metrics,
-    /// The services that send alerts about offenders.
+    /// The services that send alerts about subscribers.
     Alerts,
     /// The policy file.
     Policy,

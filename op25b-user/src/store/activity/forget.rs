@@ -39,6 +39,14 @@ pub enum Kind {
     Monitored,
 }
 
+impl Forget {
+    /// Whether a subscriber has an address in the prefix.
+    #[must_use]
+    pub fn is_about(&self, subscriber: IpNet) -> bool {
+        self.within.contains(&subscriber) || subscriber.contains(&self.within)
+    }
+}
+
 impl Kind {
     /// With what its columns begin.
     const fn name(self) -> &'static str {
@@ -185,12 +193,10 @@ fn remove(transaction: &Transaction<'_>, forget: &Forget) -> rusqlite::Result<u6
             )?
             .query_map(params![start, first, last, before, from, to], |row| row.get(0))?
             .collect::<rusqlite::Result<_>>()?;
-        let overlaps = |key: &&Vec<u8>| {
-            key::subscriber(key)
-                .is_none_or(|subscriber| within.contains(&subscriber) || subscriber.contains(&within))
-        };
+        let is_about =
+            |key: &&Vec<u8>| key::subscriber(key).is_none_or(|subscriber| forget.is_about(subscriber));
         let mut rows = 0;
-        for key in keys.iter().filter(overlaps) {
+        for key in keys.iter().filter(is_about) {
             rows += transaction
                 .prepare_cached("DELETE FROM activity WHERE start = ? AND subscriber = ?")?
                 .execute(params![start, key])? as u64;

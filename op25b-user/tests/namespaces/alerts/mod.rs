@@ -236,3 +236,52 @@ fn a_webhook_gets_one_signed_alert_about_each_offender_whoever_was_away() {
     );
     assert_eq!(alerts(&scene).len(), 2);
 }
+
+#[test]
+fn an_exempt_customer_beyond_its_threshold_is_an_alert_once_until_it_is_forgotten() {
+    let scene = Scene::new();
+    let policy = format!(
+        "{SMALL}alerts: {{ exempt_syns_per_minute: {MOST} }}\n\
+         exemptions: [{{ customer: Example KK, prefixes: [{}] }}]\n",
+        offender(1)
+    );
+    let _filter = scene.filter(&scene.policy(&policy));
+    let line = line(&scene);
+    has_begun(&scene);
+    // One that is blocked has no threshold.
+    flood(&line, offender(2));
+    flood(&line, offender(1));
+    let subscribers = || {
+        let alerts = alerts(&scene);
+        let subscribers = alerts
+            .iter()
+            .map(|alert| alert["subscriber"].as_str().unwrap().to_owned());
+        subscribers.collect::<Vec<_>>()
+    };
+    let (first, second) = (offender(1).to_string(), offender(3).to_string());
+    let (first, second) = (first.as_str(), second.as_str());
+    eventually("there is an alert", || subscribers() == [first]);
+    let alert = &alerts(&scene)[0];
+    assert_eq!(alert["beyond"], serde_json::json!(["exempt_syns_per_minute"]));
+    assert_eq!(alert["pool"], "residential");
+    assert_eq!(
+        [&alert["exempt_syns"], &alert["blocked_syns"]],
+        [&Value::from(MOST + 1), &Value::from(0)]
+    );
+
+    // One that is added while the filter runs is counted as well; the first goes on, and is no other alert.
+    let added = scene.op25b(&["exempt", "add", "--customer", "Sample GK", second]);
+    assert_eq!(added.code, Some(0), "{added:?}");
+    flood(&line, offender(1));
+    flood(&line, offender(3));
+    eventually("the second is one, too", || subscribers() == [first, second]);
+
+    // What is forgotten begins anew, in the kernel as well.
+    let forgotten = scene.op25b(&["subscribers", "forget", first, "--reason", "OPS-1"]);
+    assert_eq!(forgotten.code, Some(0), "{forgotten:?}");
+    assert_eq!(subscribers(), [second]);
+    line.send(&syn(offender(1))).unwrap();
+    flood(&line, offender(1));
+    eventually("the first is one again", || subscribers() == [second, first]);
+    assert_eq!(alerts(&scene)[1]["exempt_syns"], MOST + 2);
+}

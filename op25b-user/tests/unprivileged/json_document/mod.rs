@@ -181,7 +181,8 @@ fn alerts() -> Value {
     let alert = json!({
         "sequence": 1_796_000_000_123_457_u64, "id": "01KB7Z3N8Q4T6V9W0X1Y2Z3A4B", "time": "2026-11-29T12:31:10.021774Z",
         "subscriber": "198.51.100.20", "pool": "residential", "beyond": ["syns_per_minute"],
-        "limits": { "syns_per_minute": 600, "destinations": 100 }, "blocked_syns": 11_065, "monitored_syns": 0,
+        "limits": { "syns_per_minute": 600, "destinations": 100, "exempt_syns_per_minute": 600 }, "blocked_syns": 11_065,
+        "monitored_syns": 0, "exempt_syns": 0,
         "destinations": 31, "first_seen": "2026-11-29T12:31:07Z", "last_seen": "2026-11-29T12:31:09Z",
     });
     json!({ "alerts": [alert], "next": 1_796_000_000_123_457_u64, "missed": 0 })

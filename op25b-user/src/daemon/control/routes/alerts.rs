@@ -1,4 +1,4 @@
-//! Alerts about offenders: a page of those that are kept, or of the next ones.
+//! Alerts about subscribers: a page of those that are kept, or of the next ones.
 
 use std::time::Instant;
 
@@ -49,7 +49,10 @@ pub(super) async fn alerts(
     check(
         &view,
         ("alerts", view.policy.alerts.is_some()),
-        ("nobody is an offender", "alerts: { syns_per_minute: 600 }"),
+        (
+            "there is no alert about anybody",
+            "alerts: { syns_per_minute: 600 }",
+        ),
         query.pool.as_deref(),
     )?;
     let read = Read {

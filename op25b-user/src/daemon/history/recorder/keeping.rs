@@ -82,6 +82,9 @@ impl Recorder {
         }
         self.recent.clear();
         self.alerts.forget(forget);
+        if let Some(records) = &mut self.records {
+            records.forget_exempt(|subscriber| forget.iter().any(|forget| forget.is_about(subscriber)))?;
+        }
         let deleted = self.writer.forget(forget)?;
         if self.history.is_some() {
             self.prune()?;

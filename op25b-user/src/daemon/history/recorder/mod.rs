@@ -29,7 +29,7 @@ use super::{
     writer::Writer,
 };
 use crate::{
-    daemon::alerts::Examiner,
+    daemon::alerts::{Examination, Examiner},
     datapath::{MapError, RecentRecords},
     enforcer::LiveRecords,
     policy::{History, Privacy},
@@ -280,6 +280,11 @@ impl Recorder {
             }
             Ok(())
         })?;
+        if let Some(mut examination) = examination.filter(Examination::is_of_exempt) {
+            let mut exempt = Vec::new();
+            records.each_exempt(|subscriber, syns| exempt.push((subscriber, syns)))?;
+            examination.note_exempt(&exempt);
+        }
         if is_recorded {
             let counts = recent.by_pool(pools, policy.pools.len(), now);
             self.progress.note_blocked(policy, counts);

@@ -1,4 +1,4 @@
-//! The services that send alerts about offenders: whether there is one if the policy has `alerts`, and whether each can send.
+//! The services that send alerts about subscribers: whether there is one if the policy has `alerts`, and whether each can send.
 
 use std::{
     collections::BTreeSet,
