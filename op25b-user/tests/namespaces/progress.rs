@@ -65,7 +65,7 @@ fn what_is_read_is_counted_until_its_end_and_gone_before_a_result_or_an_error() 
 }
 
 #[test]
-fn how_much_is_sent_is_a_bar_and_then_the_daemon_is_waited_for() {
+fn how_much_is_sent_is_a_bar_and_a_daemon_that_works_or_ends_is_waited_for() {
     let scene = Scene::new();
     let filter = scene.filter(&scene.policy(SMALL));
     let terminal = terminal(&scene, SIZE, &[]);
@@ -96,6 +96,17 @@ fn how_much_is_sent_is_a_bar_and_then_the_daemon_is_waited_for() {
     filter.signal(Signal::SIGCONT).unwrap();
     let screen = terminal.wait_for("reloaded").unwrap();
     assert!(!screen.contains("the daemon reads"), "{screen}");
+
+    filter.signal(Signal::SIGSTOP).unwrap();
+    terminal.type_line(&format!("clear; {OP25B} stop")).unwrap();
+    terminal
+        .wait_until("that it is to end", |screen| {
+            is_at_work(screen, "waiting for the daemon to end")
+        })
+        .unwrap();
+    filter.signal(Signal::SIGCONT).unwrap();
+    let screen = terminal.wait_for(" has ended").unwrap();
+    assert!(!screen.contains("waiting"), "{screen}");
 }
 
 #[test]

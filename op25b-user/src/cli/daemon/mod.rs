@@ -34,11 +34,7 @@ pub(super) fn ask<T>(
 ) -> anyhow::Result<Response<T>> {
     directories::check(paths)?;
     let client = Client::new(&paths.runtime_dir);
-    let answered = {
-        let _progress = Progress::of(WAITING);
-        block_on(request(client))?
-    };
-    match answered {
+    match wait_for(request(client))? {
         Ok(response) => Ok(Response::Done(response)),
         Err(ClientError::Refused(problem)) => Ok(Response::Refused(problem)),
         Err(error) if error.is_absence() => {
@@ -95,6 +91,12 @@ pub(super) fn change_with<T>(
             "it is not known whether the change was made: check `op25b exempt history` and `op25b status` once the daemon answers again",
         )
     })
+}
+
+/// Runs a request to its end, and shows meanwhile that the daemon is waited for.
+pub(super) fn wait_for<T>(request: impl Future<Output = T>) -> anyhow::Result<T> {
+    let _progress = Progress::of(WAITING);
+    block_on(request)
 }
 
 /// Runs a future to completion, in this thread.

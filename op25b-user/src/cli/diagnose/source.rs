@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::{
     api::Exemption,
     cli::{
-        daemon::{Response, ask, block_on},
+        daemon::{Response, ask, wait_for},
         exempt::Offline,
         paths::Paths,
     },
@@ -58,7 +58,7 @@ impl Source {
     /// The exemptions that match.
     pub(super) fn list(&self, listing: &Listing) -> anyhow::Result<Vec<Exemption>> {
         match self {
-            Self::Daemon { client, .. } => Ok(block_on(client.list(listing))??),
+            Self::Daemon { client, .. } => Ok(wait_for(client.list(listing))??),
             Self::Disk { offline, .. } => offline.list(listing),
         }
     }
@@ -66,7 +66,7 @@ impl Source {
     /// The exemption with an id.
     pub(super) fn show(&self, id: &str) -> anyhow::Result<Option<Exemption>> {
         match self {
-            Self::Daemon { client, .. } => match block_on(client.show(id))? {
+            Self::Daemon { client, .. } => match wait_for(client.show(id))? {
                 Ok(exemption) => Ok(Some(exemption)),
                 Err(ClientError::Refused(problem)) if problem.status == 404 => Ok(None),
                 Err(ClientError::Refused(problem)) => bail!("{}", problem.detail),
@@ -84,7 +84,7 @@ impl Source {
     /// is read, whether or not a daemon writes to it.
     pub(super) fn operations(&self, since: Timestamp, limit: usize) -> anyhow::Result<Vec<Operation>> {
         if let Self::Daemon { client, .. } = self
-            && let Ok(list) = block_on(client.operations(since, limit))?
+            && let Ok(list) = wait_for(client.operations(since, limit))?
         {
             return Ok(list.items);
         }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::{
     api::Explained,
-    cli::{daemon::block_on, directories::of_the_filter_here, elsewhere::elsewhere, paths::Paths, stderr},
+    cli::{daemon::wait_for, directories::of_the_filter_here, elsewhere::elsewhere, paths::Paths, stderr},
     daemon::client::{Client, ClientError},
     datapath::{Interfaces, requirements},
     enforcer::{Connection, Disk, Offline, explain_offline},
@@ -43,7 +43,7 @@ pub(in crate::cli) fn explain(connection: &Connection, paths: &Paths) -> anyhow:
 /// The answer of the daemon; none if there is none, none that this user may use, or none that enforces at the place.
 fn of_daemon(connection: &Connection, paths: &Paths) -> anyhow::Result<Option<Answered>> {
     let client = Client::new(&paths.runtime_dir);
-    let response = block_on(async {
+    let response = wait_for(async {
         let report = client.status().await?;
         let is_here = Interfaces::list().is_ok_and(|interfaces| is_here(&report, &interfaces, connection));
         if !is_here {

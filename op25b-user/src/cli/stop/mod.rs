@@ -17,7 +17,7 @@ use jiff::tz::TimeZone;
 use tokio::time::timeout;
 
 use self::remaining::Remaining;
-use super::{EXIT_NOT_RUNNING, daemon::block_on, directories, paths::Paths, stderr};
+use super::{EXIT_NOT_RUNNING, daemon::block_on, directories, paths::Paths, progress::Progress, stderr};
 use crate::{
     daemon::{
         client::Client,
@@ -106,7 +106,10 @@ fn stop(args: &Args, stdout: &mut impl Write) -> anyhow::Result<ExitCode> {
     let state_dir = directories::state(&args.paths);
     match Pins::take_existing(bpffs)? {
         Some(pins) => {
-            match keep::keep(bpffs, &state_dir) {
+            let progress = Progress::of("writing what was counted");
+            let kept = keep::keep(bpffs, &state_dir);
+            drop(progress);
+            match kept {
                 Ok(kept) => kept.iter().try_for_each(|line| writeln!(stdout, "{line}"))?,
                 Err(error) => stderr::line(format_args!(
                     "op25b: the counters and the records of subscribers are lost: {error:#}; detaching all the same"
@@ -174,7 +177,10 @@ fn end_daemon(bpffs: &Path, stdout: &mut impl Write) -> anyhow::Result<bool> {
         return Ok(false);
     };
     let pid = daemon.pid();
-    match daemon.end(STOP_TIMEOUT)? {
+    let progress = Progress::of("waiting for the daemon to end");
+    let ending = daemon.end(STOP_TIMEOUT)?;
+    drop(progress);
+    match ending {
         Ending::Ended => {}
         Ending::Released => {
             writeln!(
