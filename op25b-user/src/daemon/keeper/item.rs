@@ -4,6 +4,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Instant,
 };
 
 use jiff::Timestamp;
@@ -48,6 +49,8 @@ pub(super) enum Item {
 pub(super) struct Work {
     pub(super) item: Item,
     pub(super) only_if_missing: bool,
+    /// Later than now after a failure.
+    pub(super) not_before: Instant,
 }
 
 impl Work {

@@ -41,6 +41,7 @@ type Failures = Vec<(Work, anyhow::Error)>;
 /// A thread that writes.
 struct Writing {
     since: Instant,
+    kinds: Vec<Kind>,
     failures: Receiver<Failures>,
 }
 
@@ -52,7 +53,8 @@ pub(super) struct Keeper {
     /// What must not be missing.
     needed: BTreeMap<Kind, Item>,
     writing: Option<Writing>,
-    not_before: Instant,
+    /// Why what was to be written last is not.
+    failing: BTreeMap<Kind, String>,
     examine_at: Instant,
     /// The dates that are kept, or pending.
     dates: ReachedDates,
@@ -72,7 +74,7 @@ impl Keeper {
             pending: BTreeMap::new(),
             needed: needed.into_iter().collect(),
             writing: None,
-            not_before: Instant::now(),
+            failing: BTreeMap::new(),
             examine_at: Instant::now(),
             dates,
             pauses,
@@ -187,9 +189,9 @@ impl Keeper {
         let work = Work {
             item,
             only_if_missing: false,
+            not_before: Instant::now(),
         };
         self.pending.insert(kind, work);
-        self.not_before = Instant::now();
     }
 
     /// Has what is needed written again if another process removed it.
@@ -202,6 +204,7 @@ impl Keeper {
             self.pending.entry(*kind).or_insert_with(|| Work {
                 item: item.clone(),
                 only_if_missing: true,
+                not_before: now,
             });
         }
     }
@@ -209,7 +212,7 @@ impl Keeper {
     /// Starts writing what is pending, and evaluates what was written. The daemon calls this every second.
     pub(super) fn tick(&mut self) {
         let now = Instant::now();
-        if let Some(Writing { since, failures }) = &mut self.writing {
+        if let Some(Writing { since, failures, .. }) = &mut self.writing {
             match failures.try_recv() {
                 Ok(failures) => self.written(failures, now),
                 Err(TryRecvError::Closed) => self.writing = None,
@@ -223,37 +226,105 @@ impl Keeper {
             }
         }
         self.examine(now);
-        if self.writing.is_none() && !self.pending.is_empty() && now >= self.not_before {
-            let works = std::mem::take(&mut self.pending);
-            let dir = self.state_dir.clone();
-            let (sender, failures) = oneshot::channel();
-            let turn = Arc::clone(&self.turn);
-            spawn_blocking(move || {
-                let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
-                let failed = works.into_values().filter_map(|work| {
-                    let error = work.write(&dir).err()?;
-                    Some((work, error))
-                });
-                // The daemon may have ended.
-                let _ = sender.send(failed.collect());
-            });
-            self.writing = Some(Writing { since: now, failures });
+        if self.writing.is_none() {
+            let due = self.pending.extract_if(.., |_, work| work.not_before <= now);
+            let (kinds, works): (Vec<_>, Vec<_>) = due.unzip();
+            if !works.is_empty() {
+                self.write(kinds, works, now);
+            }
         }
     }
 
+    /// Has a thread write, and tell what it could not.
+    fn write(&mut self, kinds: Vec<Kind>, works: Vec<Work>, now: Instant) {
+        let dir = self.state_dir.clone();
+        let (sender, failures) = oneshot::channel();
+        let turn = Arc::clone(&self.turn);
+        spawn_blocking(move || {
+            let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+            let failed = works.into_iter().filter_map(|work| {
+                let error = work.write(&dir).err()?;
+                Some((work, error))
+            });
+            // The daemon may have ended.
+            let _ = sender.send(failed.collect());
+        });
+        self.writing = Some(Writing {
+            since: now,
+            kinds,
+            failures,
+        });
+    }
+
+    /// Evaluates what was written. What could not be is tried again later, and keeps nothing else from being written.
     fn written(&mut self, failures: Failures, now: Instant) {
-        self.writing = None;
-        let messages = failures.iter().map(|(_, error)| format!("{error:#}"));
-        let message = messages.collect::<Vec<_>>().join("; ");
-        if failures.is_empty() {
+        let kinds = self.writing.take().map_or_else(Vec::new, |writing| writing.kinds);
+        for kind in kinds {
+            self.failing.remove(&kind);
+        }
+        for (work, error) in failures {
+            let kind = work.item.kind();
+            self.failing.insert(kind, format!("{error:#}"));
+            // Something newer may be pending by now.
+            self.pending.entry(kind).or_insert(Work {
+                not_before: now + RETRY,
+                ..work
+            });
+        }
+        if self.failing.is_empty() {
             self.faults.clear(FaultKind::StateNotKept);
         } else {
-            self.not_before = now + RETRY;
-            self.faults.raise(FaultKind::StateNotKept, message);
+            let messages: Vec<_> = self.failing.values().map(String::as_str).collect();
+            self.faults.raise(FaultKind::StateNotKept, messages.join("; "));
         }
-        for (work, _) in failures {
-            // Something newer may be pending by now.
-            self.pending.entry(work.item.kind()).or_insert(work);
-        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::{policy::Pause, state_dir};
+
+    fn pauses() -> Pauses {
+        let mut pauses = Pauses::default();
+        pauses.begin(Pause {
+            pool: None,
+            except: Vec::new(),
+            at: "2026-11-28T18:00:00Z".parse().unwrap(),
+            until: None,
+            uid: 0,
+            user: "root".to_owned(),
+            reason: "OPS-812".to_owned(),
+        });
+        pauses
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_written_keeps_no_pause_from_the_disk_and_stays_a_fault() {
+        let dir = tempfile::tempdir().unwrap();
+        let faults = Faults::default();
+        let mut keeper = Keeper::new(
+            dir.path(),
+            faults.clone(),
+            ReachedDates::default(),
+            Pauses::default(),
+        );
+        // A directory in the place of the draft.
+        let dates = state_dir::dates_path(dir.path());
+        fs::create_dir(dates.with_added_extension("new")).unwrap();
+        let mut reached = ReachedDates::default();
+        reached.insert("residential", "2026-11-28T18:00:00Z".parse().unwrap());
+        keeper.keep_dates(&reached);
+        keeper.tick();
+        // The thread may have failed by now, or may not.
+        keeper.keep_pauses(&pauses());
+        assert!(keeper.settle_pauses(Duration::from_mins(1)).await);
+        assert_eq!(state_dir::read_pauses(dir.path()).unwrap(), pauses());
+        assert!(faults.has(FaultKind::StateNotKept));
+        let message = &faults.list()[0].message;
+        assert!(message.contains("dates"), "{message}");
+        assert!(!dates.exists());
     }
 }

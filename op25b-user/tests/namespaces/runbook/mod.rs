@@ -50,8 +50,9 @@ fn walk(name: &str) {
     } else {
         assert!(
             differences.is_empty(),
-            "docs/{name} shows other outputs than these; {WRITE}=1 writes them:\n{}",
-            differences.join("\n")
+            "docs/{name} shows other outputs than these; {WRITE}=1 writes them:\n{}\nthe log of the daemon:\n{}",
+            differences.join("\n"),
+            router.log()
         );
     }
 }

@@ -66,9 +66,10 @@ const CUSTOMERS: [(&str, &str, &str, &str); 3] = [
 const TIME_ZONE: &str = "JST-9";
 
 pub struct Router {
-    scene: Scene,
     filter: Option<Filter>,
     foreign: Option<ForeignProgram>,
+    /// After what runs in it: a daemon that ends later makes its directories again.
+    scene: Scene,
     /// The ids of the customers' exemptions, each with that of the document.
     ids: Vec<(String, &'static str)>,
 }
@@ -89,6 +90,11 @@ impl Router {
             foreign: None,
             ids: Vec::new(),
         }
+    }
+
+    /// The log of the daemon that runs.
+    pub fn log(&self) -> String {
+        self.filter.as_ref().map_or_else(String::new, Filter::log)
     }
 
     /// Brings the router into a state of the document.
