@@ -1,5 +1,7 @@
 //! Alerts about offenders and exempt subscribers: the thread that reads what is counted finds them, and the newest are kept for clients.
 
+mod alerted;
+mod counted;
 mod feed;
 mod senders;
 mod windows;
@@ -12,7 +14,11 @@ use op25b_common::values::Subscriber;
 use ulid::Ulid;
 
 pub(super) use self::feed::Feed;
-use self::windows::{Alerted, Counted, Excess, Noted, Syns, Windows};
+use self::{
+    alerted::Alerted,
+    counted::{Counted, Syns},
+    windows::{Excess, Noted, Windows},
+};
 use super::newest::Numbered;
 use crate::{
     policy::{Alerts, Policy},

@@ -2,14 +2,16 @@
 
 use std::collections::{HashMap, VecDeque, hash_map::Entry};
 
+use super::{
+    alerted::Alerted,
+    counted::{Counted, Syns},
+};
+use crate::{policy::Alerts, report::Beyond};
 use ipnet::IpNet;
-use op25b_common::values::Subscriber;
-
-use crate::{datapath::destinations, policy::Alerts, report::Beyond};
 
 /// For how long segments are counted together, in seconds.
 const MINUTE: u32 = 60;
-/// How long there is no other alert about a subscriber, and how long after its last packet it is remembered, in seconds.
+/// How long after its last packet a subscriber is remembered, in seconds.
 const HOUR: u32 = 3600;
 /// The most subscribers in memory; others are not examined until there is room.
 const MOST: usize = 1 << 18;
@@ -17,10 +19,6 @@ const MOST: usize = 1 << 18;
 /// The subscribers that had a packet within the last hour. Times are as the kernel notes them.
 #[derive(Default)]
 pub(super) struct Windows(HashMap<IpNet, Window>);
-
-/// When there was an alert about a subscriber, of those of whom there was one within the last hour.
-#[derive(Default)]
-pub(super) struct Alerted(HashMap<IpNet, u32>);
 
 /// What had been counted of a subscriber: the last reading, and those within the minute before it.
 struct Window(VecDeque<Reading>);
@@ -30,25 +28,6 @@ struct Window(VecDeque<Reading>);
 struct Reading {
     at: u32,
     syns: Syns,
-}
-
-/// Segments that open a connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Syns {
-    pub(super) blocked: u32,
-    pub(super) monitored: u32,
-    pub(super) exempt: u32,
-}
-
-/// What is read of a subscriber.
-#[derive(Clone, Copy)]
-pub(super) struct Counted {
-    /// What has been counted of it.
-    pub(super) syns: Syns,
-    /// The number of its destinations, about.
-    pub(super) destinations: u32,
-    /// Since when it is counted.
-    pub(super) begun: u32,
 }
 
 /// What comes of a reading.
@@ -135,29 +114,6 @@ impl Windows {
     }
 }
 
-impl Alerted {
-    /// Notes that there is to be an alert; whether there may be one.
-    fn begin(&mut self, subscriber: IpNet, now: u32) -> bool {
-        match self.0.entry(subscriber) {
-            Entry::Occupied(at) if now.saturating_sub(*at.get()) < HOUR => false,
-            at => {
-                at.insert_entry(now);
-                true
-            }
-        }
-    }
-
-    /// Drops what is an hour old.
-    pub(super) fn drop_old(&mut self, now: u32) {
-        self.0.retain(|_, at| now.saturating_sub(*at) < HOUR);
-    }
-
-    /// Forgets subscribers.
-    pub(super) fn forget(&mut self, which: impl Fn(IpNet) -> bool) {
-        self.0.retain(|subscriber, _| !which(*subscriber));
-    }
-}
-
 /// The thresholds that are exceeded.
 fn beyond(limits: Alerts, syns: Syns, destinations: u32) -> Vec<Beyond> {
     let Alerts {
@@ -208,49 +164,12 @@ impl Window {
     }
 }
 
-impl Counted {
-    /// What the record of a subscriber has.
-    pub(super) fn of(record: &Subscriber) -> Self {
-        Self {
-            syns: Syns {
-                blocked: record.hot.blocked_syns,
-                monitored: record.cold.monitored_syns,
-                exempt: 0,
-            },
-            destinations: destinations(record.hot.destinations),
-            begun: record.cold.first_seen,
-        }
-    }
-}
-
-impl Syns {
-    /// What was counted besides these.
-    fn less(self, before: Self) -> Self {
-        self.with(before, u32::saturating_sub)
-    }
-
-    /// Of each kind the smaller number.
-    fn least(self, other: Self) -> Self {
-        self.with(other, u32::min)
-    }
-
-    /// Whether there are fewer of any kind.
-    fn is_less_than(self, other: Self) -> bool {
-        self.least(other) != other
-    }
-
-    fn with(self, other: Self, combine: impl Fn(u32, u32) -> u32) -> Self {
-        Self {
-            blocked: combine(self.blocked, other.blocked),
-            monitored: combine(self.monitored, other.monitored),
-            exempt: combine(self.exempt, other.exempt),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use op25b_common::values::Subscriber;
+
     use super::*;
+    use crate::datapath::destinations;
 
     const LIMITS: Alerts = Alerts {
         syns_per_minute: Some(100),
