@@ -12,7 +12,7 @@ use op25b_host::paths;
 
 use self::{
     build_and_test::{Copy, Object},
-    list::MUTANTS,
+    list::mutants,
 };
 use crate::{
     setup::{self, Purpose},
@@ -23,7 +23,7 @@ use crate::{
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 The copy is in cargo's target directory, where its build is kept for the next run: the first run takes minutes longer.
-Each mutant is a text replacement in xtask/src/mutants/list.rs that has to match exactly once and has to change the
+Each mutant is a text replacement in xtask/src/mutants/list that has to match exactly once and has to change the
 program. The table at the end is for docs/testing.md.
 Exit codes: 0 every mutant was detected; 1 some were not, and their names are shown; 2 failed to run.")]
 pub struct Args {
@@ -50,8 +50,7 @@ const TARGETS: [&str; 2] = ["datapath", "oracle"];
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     setup::ensure(Purpose::Test)?;
     let through_sudo = suite::privileges()?;
-    let meant: Vec<_> = MUTANTS
-        .iter()
+    let meant: Vec<_> = mutants()
         .filter(|mutant| args.name.as_ref().is_none_or(|name| mutant.name.contains(name)))
         .collect();
     ensure!(!meant.is_empty(), "no mutant has such a name");
@@ -174,7 +173,7 @@ mod tests {
 
     #[test]
     fn every_mutant_fits_the_program_as_it_is() {
-        for mutant in MUTANTS {
+        for mutant in mutants() {
             let path = paths::workspace().join("op25b-ebpf/src").join(mutant.file);
             let original = fs::read_to_string(&path).unwrap();
             assert_ne!(mutant.applied(&original).unwrap(), original, "{}", mutant.name);
@@ -189,10 +188,7 @@ mod tests {
             .unwrap();
         let rows = rows.lines().skip(1).take_while(|line| line.starts_with('|'));
         let documented: Vec<_> = rows.map(|row| row.split(" | ").next().unwrap()).collect();
-        let names: Vec<_> = MUTANTS
-            .iter()
-            .map(|mutant| format!("| {}", mutant.name))
-            .collect();
+        let names: Vec<_> = mutants().map(|mutant| format!("| {}", mutant.name)).collect();
         assert_eq!(documented, names);
     }
 
