@@ -1,7 +1,8 @@
 //! Preparing a filter for a policy: compiled, loaded into the kernel and attached to nothing yet.
 
-use std::sync::Arc;
+use std::{panic, sync::Arc, thread};
 
+use anyhow::Context as _;
 use jiff::Timestamp;
 use tracing::info;
 
@@ -52,7 +53,7 @@ pub(super) fn load_with(
     Ok(Prepared { warnings, ..prepared })
 }
 
-/// Loads a policy, once its tables are proven to say what it says.
+/// Loads a policy, and proves meanwhile that its tables say what it says: of tables that do not, nothing is left in the kernel.
 pub(super) fn load(policy: DescribedPolicy, log: LogLevel, reused: &Reused) -> anyhow::Result<Prepared> {
     let DescribedPolicy {
         policy,
@@ -62,8 +63,15 @@ pub(super) fn load(policy: DescribedPolicy, log: LogLevel, reused: &Reused) -> a
         left_out,
         compiled_at,
     } = policy;
-    policy::prove(&policy, &compiled, compiled_at)?;
-    let filter = Filter::load_with(&compiled, &description, LoadOptions { log, trace: false }, reused)?;
+    let filter = thread::scope(|scope| {
+        let proof = thread::Builder::new()
+            .name("proof".to_owned())
+            .spawn_scoped(scope, || policy::prove(&policy, &compiled, compiled_at))
+            .context("cannot start a thread to prove the tables")?;
+        let filter = Filter::load_with(&compiled, &description, LoadOptions { log, trace: false }, reused);
+        proof.join().unwrap_or_else(|panic| panic::resume_unwind(panic))?;
+        anyhow::Ok(filter?)
+    })?;
     info!(
         policy = %description.policy_file.display(),
         pools = policy.pools.len(),

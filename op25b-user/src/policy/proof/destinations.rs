@@ -189,7 +189,7 @@ fn by_set<A>(
         set.push((span, (value.until, value.rule)));
     }
     for entries in sets.values_mut() {
-        entries.sort_unstable_by_key(|(span, _)| (span.first, span.length));
+        entries.sort_unstable_by_key(|(span, _)| (span.first(), span.length));
     }
     Some(sets)
 }

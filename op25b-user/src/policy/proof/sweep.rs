@@ -9,20 +9,32 @@ use crate::lpm::AddressFamily;
 /// In ascending order, each one comes before those inside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span {
-    pub(super) first: u128,
-    pub(super) last: u128,
+    // Two halves, as a u128 is aligned to 16 bytes and there may be a million prefixes.
+    high: u64,
+    low: u64,
     pub(super) length: u8,
 }
 
 impl Span {
     /// The first `length` bits of an address.
+    #[expect(clippy::cast_possible_truncation, reason = "each is a half of 128 bits")]
     pub(super) fn new(address: u128, length: u8) -> Self {
-        let below = u128::MAX.checked_shr(length.into()).unwrap_or(0);
+        let first = address & !below(length);
         Self {
-            first: address & !below,
-            last: address | below,
+            high: (first >> 64) as u64,
+            low: first as u64,
             length,
         }
+    }
+
+    /// The first address.
+    pub(super) fn first(self) -> u128 {
+        u128::from(self.high) << 64 | u128::from(self.low)
+    }
+
+    /// The last address.
+    fn last(self) -> u128 {
+        self.first() | below(self.length)
     }
 
     /// The prefix, if it is of that family.
@@ -38,10 +50,15 @@ impl Span {
     }
 }
 
+/// The bits of an address after the first `length`.
+fn below(length: u8) -> u128 {
+    u128::MAX.checked_shr(length.into()).unwrap_or(0)
+}
+
 /// Prefixes of one family with their items, in ascending order.
 pub(super) fn sorted<T: Copy + Ord>(prefixes: impl Iterator<Item = (Span, T)>) -> Vec<(Span, T)> {
     let mut prefixes: Vec<_> = prefixes.collect();
-    prefixes.sort_unstable_by_key(|(span, item)| (span.first, span.length, *item));
+    prefixes.sort_unstable_by_key(|(span, item)| (span.first(), span.length, *item));
     prefixes
 }
 
@@ -99,15 +116,15 @@ impl<'p, T, S, F: Fn(&S, Span, &T) -> S> Sweep<'p, T, S, F> {
     fn begin(&mut self, first: u128) {
         self.ranges += 1;
         while let Some((span, item)) = self.prefixes.as_slice().first()
-            && span.first <= first
+            && span.first() <= first
         {
             let state = (self.enter)(self.state(), *span, item);
-            self.around.push((span.last, state));
+            self.around.push((span.last(), state));
             self.prefixes.next();
         }
         let end = self.around[self.around.len() - 1].0;
         let next = self.prefixes.as_slice().first();
-        self.last = next.map_or(end, |(span, _)| end.min(span.first - 1));
+        self.last = next.map_or(end, |(span, _)| end.min(span.first() - 1));
     }
 }
 
