@@ -21,10 +21,11 @@ pub(crate) struct Classes {
 }
 
 impl Classes {
-    pub(crate) fn new() -> Self {
+    /// With room for those of so many exemptions: in a large policy nearly all classes differ, and a table that grows is filled anew.
+    pub(crate) fn with_room(exemptions: usize) -> Self {
         let mut classes = Self {
-            all: Vec::new(),
-            numbers: HashTable::new(),
+            all: Vec::with_capacity(exemptions),
+            numbers: HashTable::with_capacity(exemptions),
             hasher: DefaultHashBuilder::default(),
         };
         classes.number(class(Pooled::NONE, Grant::NOTHING));
@@ -56,10 +57,6 @@ impl Classes {
     pub(crate) fn leaves(&mut self, pools: &[(Bits, Pooled)], exemptions: &Grants) -> Vec<Leaf> {
         let most = pools.len() + exemptions.len();
         let mut leaves = Vec::with_capacity(most);
-        let Self { all, numbers, hasher } = self;
-        // In a large policy nearly all classes differ.
-        all.reserve(most);
-        numbers.reserve(most, |number| hasher.hash_one(all[*number as usize]));
         let mut around_pools: Covering<Pooled> = Covering::new();
         let mut around_grants: Covering<Grant> = Covering::new();
         let (mut pools, mut exemptions) = (pools.iter().peekable(), exemptions.iter().peekable());

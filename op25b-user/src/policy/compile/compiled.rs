@@ -21,8 +21,8 @@ use super::{
 use crate::{
     lpm::{AddressFamily, Bits, Leaf, TableSet},
     policy::model::{
-        Action, Alerts, EventExemptions, Events, Handling, Inbound, Interface, Match, Mpls, Policy, Prohibit,
-        Relay,
+        Action, Alerts, EventExemptions, Events, Handling, Inbound, Interface, Match, Mpls, Policy,
+        Precedence, Prohibit, Relay,
     },
 };
 
@@ -122,7 +122,8 @@ fn compile_at(policy: &Policy, expired_at: Option<Timestamp>) -> Result<Compiled
     let mut sets = DestinationSets::new(&policy.nat64);
     let phases = PoolPhases::of(policy, &mut sets)?;
     let mut tables = TableSet::new();
-    let mut classes = Classes::new();
+    let precedence = Precedence::of_all(&policy.exemptions);
+    let mut classes = Classes::with_room(policy.exemptions.len());
     let mut recorded = Recorded::default();
     for (family, sources, relays) in [
         (AddressFamily::V4, TableRoot::SourcesV4, TableRoot::RelaysV4),
@@ -130,8 +131,15 @@ fn compile_at(policy: &Policy, expired_at: Option<Timestamp>) -> Result<Compiled
     ] {
         // What they were made from is large as well, and no longer needed.
         let sets = (&phases, &mut sets);
-        let Sources { leaves, .. } =
-            Sources::of(policy, expired_at, family, &mut classes, sets, &mut recorded)?;
+        let Sources { leaves, .. } = Sources::of(
+            policy,
+            &precedence,
+            expired_at,
+            family,
+            &mut classes,
+            sets,
+            &mut recorded,
+        )?;
         tables.fill(sources, &leaves)?;
         drop(leaves);
         tables.fill(relays, &relay_leaves(policy, family))?;

@@ -99,14 +99,23 @@ impl Rules {
 
     fn at(policy: &Policy, expired_at: Option<Timestamp>) -> Result<Self, CompileError> {
         let (mut classes, mut sets, mut recorded) = (
-            Classes::new(),
+            Classes::with_room(policy.exemptions.len()),
             DestinationSets::new(&policy.nat64),
             Recorded::default(),
         );
+        let precedence = Precedence::of_all(&policy.exemptions);
         let phases = PoolPhases::of(policy, &mut sets)?;
         let mut family = |family| -> Result<Prefixes, CompileError> {
             let sets = (&phases, &mut sets);
-            let sources = Sources::of(policy, expired_at, family, &mut classes, sets, &mut recorded)?;
+            let sources = Sources::of(
+                policy,
+                &precedence,
+                expired_at,
+                family,
+                &mut classes,
+                sets,
+                &mut recorded,
+            )?;
             let mut by_prefix: BTreeMap<Bits, Vec<RuleIndex>> = BTreeMap::new();
             for (bits, rule) in sources.exempt {
                 by_prefix.entry(bits).or_default().push(rule);

@@ -25,9 +25,10 @@ pub(crate) struct Sources {
 
 impl Sources {
     /// Numbers classes, sets and records in the order of calls, so IPv4 has to come first. Exemptions that have expired at
-    /// `expired_at` are left out.
+    /// `expired_at` are left out. `precedence` is that of all exemptions.
     pub(crate) fn of(
         policy: &Policy,
+        precedence: &[Precedence],
         expired_at: Option<Timestamp>,
         family: AddressFamily,
         classes: &mut Classes,
@@ -46,7 +47,6 @@ impl Sources {
             policy.subscribers.ipv6_prefix,
             &pools(policy, phases, family),
         );
-        let precedence = Precedence::of_all(&policy.exemptions);
         let grants = merge(
             &policy.exemptions,
             |rule| precedence[rule as usize],

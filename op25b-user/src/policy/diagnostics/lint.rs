@@ -25,10 +25,27 @@ pub(crate) fn lint(reporter: &mut Reporter<'_>, policy: &Policy, now: Timestamp)
     warn_of_unseen_monitoring(reporter, policy, now);
     warn_of_exemptions_without_end(reporter, policy);
     warn_of_families_that_never_meet(reporter, policy);
+    let precedence = Precedence::of_all(&policy.exemptions);
     for family in [AddressFamily::V4, AddressFamily::V6] {
-        warn_of_exemptions_beside_pools(reporter, policy, family);
-        warn_of_covered_exemptions(reporter, policy, now, family);
+        let mut exempt = exempt_prefixes(policy, family);
+        warn_of_exemptions_beside_pools(reporter, policy, family, &precedence, &exempt);
+        exempt.sort_unstable();
+        warn_of_covered_exemptions(reporter, policy, now, &precedence, &exempt);
     }
+}
+
+/// An exemption's prefix, the index of the exemption and that of the prefix in it: small, as there may be a million.
+type Exempt = (Bits, u32, u32);
+
+/// The prefixes of one family, in the order of the file.
+fn exempt_prefixes(policy: &Policy, family: AddressFamily) -> Vec<Exempt> {
+    let mut exempt = Vec::new();
+    for (index, exemption) in (0..).zip(&policy.exemptions) {
+        for (number, net) in (0..).zip(&exemption.terms.prefixes) {
+            exempt.extend(Bits::of(family, *net).map(|bits| (bits, index, number)));
+        }
+    }
+    exempt
 }
 
 fn warn_of_inbound_without_uplink(reporter: &mut Reporter<'_>, policy: &Policy) {
@@ -151,7 +168,13 @@ fn warn_of_families_that_never_meet(reporter: &mut Reporter<'_>, policy: &Policy
     }
 }
 
-fn warn_of_exemptions_beside_pools(reporter: &mut Reporter<'_>, policy: &Policy, family: AddressFamily) {
+fn warn_of_exemptions_beside_pools(
+    reporter: &mut Reporter<'_>,
+    policy: &Policy,
+    family: AddressFamily,
+    precedence: &[Precedence],
+    exempt: &[Exempt],
+) {
     let mut pools: Vec<(Bits, usize)> = policy
         .pools
         .iter()
@@ -168,42 +191,37 @@ fn warn_of_exemptions_beside_pools(reporter: &mut Reporter<'_>, policy: &Policy,
         }
     }
 
-    let exempt = in_file(policy).flat_map(|(exemption, positions)| {
-        let is_unrestricted = exemption.terms.destinations.is_empty();
-        let prefixes = exemption.terms.prefixes.iter().enumerate();
-        prefixes.map(move |(number, net)| (*net, positions.prefix(number), is_unrestricted))
-    });
-    for (net, at, is_unrestricted) in exempt {
-        let Some(bits) = Bits::of(family, net) else {
-            continue;
+    for (bits, index, number) in exempt {
+        let mut warn = |code, message: &dyn Fn(IpNet) -> String, hint| {
+            let (exemption, number) = (&policy.exemptions[*index as usize], *number as usize);
+            if let Some(positions) = exemption.positions() {
+                let message = || message(exemption.terms.prefixes[number]);
+                warn_at(reporter, positions.prefix(number), code, message, hint);
+            }
         };
         // A prefix is followed by the prefixes inside it; an equal one comes first.
-        let inside = pools.partition_point(|(pool, _)| *pool < bits);
-        if let Some((pool, index)) = pools.get(inside)
+        let inside = pools.partition_point(|(pool, _)| pool < bits);
+        if let Some((pool, of)) = pools.get(inside)
             && pool.first() <= bits.last()
         {
-            if is_unrestricted {
-                let whole = if *pool == bits { "is" } else { "contains" };
-                let name = &policy.pools[*index].name;
-                warn_at(
-                    reporter,
-                    at,
+            if !precedence[*index as usize].is_restricted {
+                let whole = if pool == bits { "is" } else { "contains" };
+                let name = &policy.pools[*of].name;
+                warn(
                     Code::ExemptionCoversPool,
-                    || format!("{net} {whole} a whole prefix of pool `{name}`: nothing in it is blocked"),
+                    &|net| format!("{net} {whole} a whole prefix of pool `{name}`: nothing in it is blocked"),
                     "exempt only the customer's own addresses, or remove the prefix from the pool",
                 );
             }
             continue;
         }
-        let before = outermost.partition_point(|pool| *pool <= bits);
-        let in_pool = before > 0 && outermost[before - 1].covers(bits);
+        let before = outermost.partition_point(|pool| pool <= bits);
+        let in_pool = before > 0 && outermost[before - 1].covers(*bits);
         // With `unlisted: drop`, customers outside the pools need exemptions.
         if !in_pool && policy.block.unlisted == Handling::Pass {
-            warn_at(
-                reporter,
-                at,
+            warn(
                 Code::ExemptionInNoPool,
-                || format!("{net} is in no pool: the exemption has no effect"),
+                &|net| format!("{net} is in no pool: the exemption has no effect"),
                 "remove it, or check the prefix",
             );
         }
@@ -219,24 +237,16 @@ struct Cover {
     prefix: usize,
 }
 
+/// `exempt` is in the order of prefixes.
 fn warn_of_covered_exemptions(
     reporter: &mut Reporter<'_>,
     policy: &Policy,
     now: Timestamp,
-    family: AddressFamily,
+    precedence: &[Precedence],
+    exempt: &[Exempt],
 ) {
-    // Indices instead of prefixes: there may be a million.
-    let mut prefixes: Vec<(Bits, u32, u32)> = Vec::new();
-    for (index, exemption) in (0..).zip(&policy.exemptions) {
-        for (number, net) in (0..).zip(&exemption.terms.prefixes) {
-            prefixes.extend(Bits::of(family, *net).map(|bits| (bits, index, number)));
-        }
-    }
-    prefixes.sort_unstable();
-
-    let precedence = Precedence::of_all(&policy.exemptions);
     let mut covering = Covering::new();
-    for same in prefixes.chunk_by(|one, next| one.0 == next.0) {
+    for same in exempt.chunk_by(|one, next| one.0 == next.0) {
         let bits = same[0].0;
         let outer: Option<Cover> = covering.enter(bits).copied();
         let here = same
