@@ -209,12 +209,8 @@ impl Scenario {
         // Not read from text, which takes long without optimisation.
         let exemption = |(number, bits): (usize, &u32)| {
             let prefix = IpNet::new(self.family.address(*bits), self.family.exempt_length())?;
-            Ok(Exemption {
-                id: None,
-                terms: Terms::new(format!("Customer {number}"), [prefix]),
-                created: None,
-                origin: Origin::Store(Ulid::from(number as u128)),
-            })
+            let terms = Terms::new(format!("Customer {number}"), [prefix]);
+            Ok(Exemption::new(terms, Origin::Store(Ulid::from(number as u128))))
         };
         let exemptions = self.exemptions.iter().enumerate().map(exemption);
         policy.exemptions = exemptions.collect::<anyhow::Result<_>>()?;

@@ -21,9 +21,9 @@ pub struct Terms {
     /// The ticket in which the exemption was requested.
     #[schema(value_type = Option<String>)]
     pub ticket: Option<SmolStr>,
-    /// A remark.
+    /// A remark: seldom so short that it would fit inline.
     #[schema(value_type = Option<String>)]
-    pub note: Option<SmolStr>,
+    pub note: Option<Box<str>>,
     /// The first instant at which the exemption is no longer in force, in whole seconds; without one it never expires.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<Timestamp>,

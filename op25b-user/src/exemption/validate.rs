@@ -200,7 +200,7 @@ fn terms(new: &NewExemption, expires_at: Result<Option<Timestamp>, Invalid>) -> 
         prefixes: prefixes.into(),
         destinations: destinations.into(),
         ticket: ticket.flatten(),
-        note: note.flatten(),
+        note: note.flatten().map(|note| note.as_str().into()),
         expires_at: expires_at.flatten(),
     })
 }

@@ -41,6 +41,10 @@ impl fmt::Display for Refused {
 
 /// The first character that is refused, besides those that are allowed.
 pub(crate) fn first_refused(text: &str, allowed: &[char]) -> Option<Refused> {
+    // Most of a million customers have plain names.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return None;
+    }
     let mut chars = text.chars().enumerate();
     let (index, char) = chars.find(|(_, c)| is_refused(*c) && !allowed.contains(c))?;
     Some(Refused {

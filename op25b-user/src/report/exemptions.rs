@@ -233,7 +233,7 @@ impl FileExemptions<'_> {
         (0..self.exemptions.len()).find_map(|index| {
             let exemption = &self.exemptions[index];
             let at = exemption.positions()?.exemption();
-            let may_be = exemption.id.as_deref().is_none_or(|it| it == id);
+            let may_be = exemption.id().is_none_or(|it| it == id);
             let is_found = may_be && policy::exemption_id(self.lists, self.exemptions, index) == id;
             is_found.then(|| self.exemption(index, at, now))
         })
@@ -245,7 +245,7 @@ impl FileExemptions<'_> {
             id: policy::exemption_id(self.lists, self.exemptions, index),
             origin: Origin::Policy,
             terms: exemption.terms.clone(),
-            created_at: exemption.created,
+            created_at: exemption.created(),
             created_by: None,
             removed_at: None,
             removal: None,

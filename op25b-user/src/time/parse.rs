@@ -352,7 +352,8 @@ fn said(text: &str) -> Option<Said> {
 
 /// The date at the beginning of a text, such as `2028-03-31` or `2028/3/31`, and what follows it after a blank or a `T`.
 fn date(text: &str) -> Option<(Date, &str)> {
-    let end = text.find([' ', 'T', 't']).unwrap_or(text.len());
+    let is_end = |byte| matches!(byte, b' ' | b'T' | b't');
+    let end = text.bytes().position(is_end).unwrap_or(text.len());
     let (date, rest) = text.split_at(end);
     let mut parts = date.split(if date.contains('/') { '/' } else { '-' });
     let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);

@@ -345,7 +345,7 @@ fn texts_may_look_like_numbers_and_booleans() {
     .unwrap();
     let exemption = &loaded.policy.exemptions[0];
     assert_eq!(exemption.terms.customer, "No");
-    assert_eq!(exemption.id.as_deref(), Some("007"));
+    assert_eq!(exemption.id(), Some("007"));
     assert_eq!(exemption.terms.ticket.as_deref(), Some("1042"));
     assert_eq!(exemption.terms.note.as_deref(), Some("true"));
 }

@@ -44,12 +44,8 @@ fn policy(pools: Vec<Vec<IpNet>>, exempt: impl IntoIterator<Item = IpNet>, relay
         paused_until: None,
         at: Position::default(),
     };
-    let exemption = |net| Exemption {
-        id: None,
-        terms: Terms::new("A", [net]),
-        created: None,
-        origin: Origin::File(Positions::new(Position::default(), &[])),
-    };
+    let origin = Origin::File(Positions::new(Position::default(), &[]));
+    let exemption = |net| Exemption::new(Terms::new("A", [net]), origin.clone());
     let relay = |(index, net): (usize, IpNet)| Relay {
         name: format!("relay{index}"),
         prefixes: vec![prefix(net)],

@@ -335,10 +335,5 @@ impl Other {
 
 /// A record as an exemption of the policy.
 pub(in crate::enforcer) fn exemption(record: &Record) -> Exemption {
-    Exemption {
-        id: None,
-        terms: record.terms.clone(),
-        created: Some(record.created_at),
-        origin: Origin::Store(record.id),
-    }
+    Exemption::new(record.terms.clone(), Origin::Store(record.id))
 }

@@ -448,7 +448,7 @@ impl DiffItem for Exemption {
     type Key<'a> = ExemptionKey<'a>;
 
     fn key(&self) -> ExemptionKey<'_> {
-        if let Some(id) = &self.id {
+        if let Some(id) = self.id() {
             return ExemptionKey::Id(id);
         }
         let mut nets = self.terms.prefixes.to_vec();
@@ -457,7 +457,7 @@ impl DiffItem for Exemption {
     }
 
     fn label(&self) -> String {
-        match &self.id {
+        match self.id() {
             Some(id) => format!("{id} ({})", self.terms.customer),
             None => self.terms.customer.to_string(),
         }
@@ -465,10 +465,9 @@ impl DiffItem for Exemption {
 
     fn fields(&self) -> Vec<(&'static str, Value)> {
         let Self {
-            id,
             terms,
-            created,
             origin: _,
+            registration: _,
         } = self;
         let Terms {
             customer,
@@ -479,7 +478,7 @@ impl DiffItem for Exemption {
             expires_at,
         } = terms;
         let mut fields = vec![("prefixes", many(prefixes))];
-        if id.is_some() {
+        if self.id().is_some() {
             fields.push(("customer", one(customer)));
         }
         if !destinations.is_empty() {
@@ -487,19 +486,18 @@ impl DiffItem for Exemption {
         }
         fields.extend(ticket.as_ref().map(|ticket| ("ticket", one(ticket))));
         fields.extend(note.as_ref().map(|note| ("note", one(note))));
-        fields.extend(created.map(|created| ("created", one(&created))));
+        fields.extend(self.created().map(|created| ("created", one(&created))));
         fields.extend(expires_at.map(|expires| ("expires", one(&expires))));
         fields
     }
 
     fn is_equal(&self, other: &Self) -> bool {
         let Self {
-            // The key.
-            id: _,
             terms,
-            created,
             origin: _,
+            // The id is the key.
+            registration: _,
         } = self;
-        *created == other.created && *terms == other.terms
+        *terms == other.terms && self.created() == other.created()
     }
 }

@@ -13,14 +13,21 @@ use crate::exemption::Terms;
 /// There may be a million exemptions, so no field has spare capacity, and short strings are stored inline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exemption {
-    /// The operator's key, unique among the exemptions of the file.
-    pub id: Option<SmolStr>,
     /// The terms.
     pub terms: Terms,
-    /// When it was agreed on.
-    pub created: Option<Timestamp>,
     /// Where it is kept.
     pub origin: Origin,
+    /// What lists do not have, and the store keeps by itself.
+    pub(crate) registration: Option<Box<Registration>>,
+}
+
+/// What the policy file may have of an exemption, besides the terms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Registration {
+    /// The operator's key, unique among the exemptions of the file.
+    pub(crate) id: Option<SmolStr>,
+    /// When it was agreed on.
+    pub(crate) created: Option<Timestamp>,
 }
 
 /// Where an exemption is kept.
@@ -55,6 +62,27 @@ enum PrefixPlaces {
 }
 
 impl Exemption {
+    /// An exemption with these terms alone.
+    #[must_use]
+    pub const fn new(terms: Terms, origin: Origin) -> Self {
+        Self {
+            terms,
+            origin,
+            registration: None,
+        }
+    }
+
+    /// The operator's key.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.registration.as_ref()?.id.as_deref()
+    }
+
+    /// When it was agreed on, if the policy file says so.
+    pub(crate) fn created(&self) -> Option<Timestamp> {
+        self.registration.as_ref()?.created
+    }
+
     /// The end of its term as the program represents it: it holds while `now < until`.
     #[must_use]
     pub fn until(&self) -> UnixSeconds {
@@ -163,7 +191,7 @@ impl Precedence {
 #[must_use]
 pub fn exemption_id(lists: &[List], exemptions: &[Exemption], index: usize) -> String {
     let exemption = &exemptions[index];
-    if let Some(id) = &exemption.id {
+    if let Some(id) = exemption.id() {
         return id.to_string();
     }
     let at = match &exemption.origin {

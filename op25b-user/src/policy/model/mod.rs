@@ -16,7 +16,7 @@ mod reached;
 mod rule;
 mod word;
 
-pub(crate) use self::exemption::Precedence;
+pub(crate) use self::exemption::{Precedence, Registration};
 pub use self::{
     alerts::Alerts,
     events::Events,

@@ -18,7 +18,7 @@ use crate::{
     exemption::Terms,
     policy::{
         diagnostics::{Code, Diagnostic, Span},
-        model::{Exemption, Origin, Pool, PoolMode, Positions, Prefix, Relay},
+        model::{Exemption, Origin, Pool, PoolMode, Positions, Prefix, Registration, Relay},
     },
     time::{DayEnd, Problem, Reader},
 };
@@ -173,29 +173,34 @@ pub(crate) fn exemption<'t>(
         .optional("expires")
         .and_then(|value| instant(context, "expires", DayEnd::Last, value));
     if let Some(Located { value, span }) = expires {
-        warn_of_expired(context, value, span);
+        warn_of_expired(context, value, || span);
     }
     let kept = |text: Located<Cow<'t, str>>| SmolStr::from(text.value);
     let nets = |prefixes: &[Prefix]| prefixes.iter().map(|prefix| prefix.net).collect();
+    let registration = (id.is_some() || created.is_some()).then(|| {
+        Box::new(Registration {
+            id: id.map(kept),
+            created: created.map(|created| created.value),
+        })
+    });
     Some(Exemption {
-        id: id.map(kept),
         terms: Terms {
             customer: customer.map(kept)?,
             prefixes: nets(&prefixes),
             destinations: nets(&destinations),
             ticket: ticket.map(kept),
-            note: remark.map(kept),
+            note: remark.map(|note| note.value.into()),
             expires_at: expires.map(|expires| expires.value),
         },
-        created: created.map(|created| created.value),
         origin: Origin::File(Positions::new(at, &prefixes)),
+        registration,
     })
 }
 
 /// Warns about the expiry of an exemption that is past.
-pub(super) fn warn_of_expired(context: &mut Context<'_>, expires: Timestamp, span: Span) {
+pub(super) fn warn_of_expired(context: &mut Context<'_>, expires: Timestamp, span: impl FnOnce() -> Span) {
     if expires <= context.now {
-        context.reporter.report(span, Code::ExemptionExpired, || {
+        context.reporter.report(span(), Code::ExemptionExpired, || {
             Diagnostic::new(
                 Code::ExemptionExpired,
                 "this exemption has expired and has no effect",
@@ -246,7 +251,7 @@ pub(super) fn instant<'t>(
     node: Located<Node<'t>>,
 ) -> Option<Located<Timestamp>> {
     let Located { value: text, span } = context.scalar(key, "a date such as 2028-03-31", node)?;
-    let value = instant_of(context, &text, span, day_end)?;
+    let value = instant_of(context, &text, day_end, || span)?;
     Some(Located { value, span })
 }
 
@@ -254,8 +259,8 @@ pub(super) fn instant<'t>(
 pub(super) fn instant_of(
     context: &mut Context<'_>,
     text: &str,
-    span: Span,
     day_end: DayEnd,
+    span: impl FnOnce() -> Span,
 ) -> Option<Timestamp> {
     let error = match Reader::new(context.now, &context.time_zone).written(text, day_end) {
         Ok(value) => return Some(value),
@@ -266,6 +271,6 @@ pub(super) fn instant_of(
         Problem::NoEnd => (Code::BadTime, "remove the key if there is no end".to_owned()),
         _ => (Code::BadTime, error.hint()),
     };
-    context.reporter.error(span, code, error.message(), hint);
+    context.reporter.error(span(), code, error.message(), hint);
     None
 }

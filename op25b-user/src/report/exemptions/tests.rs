@@ -155,8 +155,8 @@ fn a_page_of_the_file_does_not_ask_the_store() {
 fn what_the_policy_holds_without_a_place_in_the_file_is_not_listed_twice() {
     let mut exemptions = exemptions(POLICY);
     exemptions.push(policy::Exemption {
-        id: None,
         origin: policy::Origin::Store(Ulid::from(1)),
+        registration: None,
         ..exemptions[0].clone()
     });
     let policy = FileExemptions {

@@ -6,7 +6,6 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, types::Type};
 use serde::{Serialize, de::DeserializeOwned};
-use smol_str::SmolStr;
 use ulid::Ulid;
 
 use super::schema;
@@ -113,8 +112,8 @@ pub(super) fn to_json<T: Serialize>(value: &T) -> rusqlite::Result<String> {
 }
 
 /// A column that may be empty.
-fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<SmolStr>> {
-    Ok(row.get_ref(column)?.as_str_or_null()?.map(SmolStr::from))
+fn text<T: for<'t> From<&'t str>>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>> {
+    Ok(row.get_ref(column)?.as_str_or_null()?.map(T::from))
 }
 
 /// A column that holds JSON.

@@ -2,7 +2,6 @@
 
 use anstyle::{AnsiColor, Style};
 use jiff::tz::TimeZone;
-use smol_str::SmolStr;
 
 use super::super::words;
 use crate::{
@@ -67,7 +66,7 @@ pub(super) fn expiry(expiry: &HistoryExpiry, time_zone: &TimeZone) -> String {
 
 /// The terms of an exemption besides its customer, each with a label.
 fn labelled(exemption: &Exemption, time_zone: &TimeZone) -> [(&'static str, Option<String>); 5] {
-    let text = |text: &Option<SmolStr>| text.as_deref().map(words::printable);
+    let text = |text: Option<&str>| text.map(words::printable);
     let terms = &exemption.terms;
     let destinations = &terms.destinations;
     [
@@ -77,8 +76,8 @@ fn labelled(exemption: &Exemption, time_zone: &TimeZone) -> [(&'static str, Opti
             (!destinations.is_empty()).then(|| words::nets(destinations, " ")),
         ),
         (ENDS, Some(words::end(terms.expires_at, time_zone))),
-        ("ticket", text(&terms.ticket)),
-        ("note", text(&terms.note)),
+        ("ticket", text(terms.ticket.as_deref())),
+        ("note", text(terms.note.as_deref())),
     ]
 }
 

@@ -43,7 +43,7 @@ impl KnownPolicy {
     /// A rule without what points into the file, which has another text now.
     pub(super) fn without_positions(&self, rule: policy::Rule, found: MatchedRule) -> MatchedRule {
         let id = match rule {
-            policy::Rule::Exemption(number) => self.policy.exemptions[number].id.as_ref(),
+            policy::Rule::Exemption(number) => self.policy.exemptions[number].id(),
             policy::Rule::Pool(_) | policy::Rule::Relay(_) => None,
         };
         MatchedRule {

@@ -1,7 +1,5 @@
 //! Reads a list of exemptions: comma-separated values, as `op25b exempt import` reads them.
 
-use smol_str::SmolStr;
-
 use super::super::{
     context::Context,
     prefix,
@@ -79,8 +77,8 @@ impl Reading<'_> {
         let expires = match row.expires {
             "" | "never" => None,
             text => {
-                let span = self.span(text);
-                let expires = instant_of(context, text, span, DayEnd::Last);
+                let span = || self.span(text);
+                let expires = instant_of(context, text, DayEnd::Last, span);
                 if let Some(expires) = expires {
                     warn_of_expired(context, expires, span);
                 }
@@ -91,26 +89,22 @@ impl Reading<'_> {
             // It is reported why.
             return None;
         }
-        let optional = |cell: &str| (!cell.is_empty()).then(|| SmolStr::from(cell));
         let nets = |prefixes: &[Prefix]| prefixes.iter().map(|prefix| prefix.net).collect();
         let at = Position {
             file: self.file,
             line: row.line,
             column: 1,
         };
-        Some(Exemption {
-            id: None,
-            terms: Terms {
-                customer: row.customer.into(),
-                prefixes: nets(prefixes),
-                destinations: nets(destinations),
-                ticket: optional(row.ticket),
-                note: optional(&row.note()),
-                expires_at: expires,
-            },
-            created: None,
-            origin: Origin::File(Positions::new(at, prefixes)),
-        })
+        let note = row.note();
+        let terms = Terms {
+            customer: row.customer.into(),
+            prefixes: nets(prefixes),
+            destinations: nets(destinations),
+            ticket: (!row.ticket.is_empty()).then(|| row.ticket.into()),
+            note: (!note.is_empty()).then(|| note.into()),
+            expires_at: expires,
+        };
+        Some(Exemption::new(terms, Origin::File(Positions::new(at, prefixes))))
     }
 
     /// The prefixes in a cell. Invalid ones are reported and left out, as are duplicates.
