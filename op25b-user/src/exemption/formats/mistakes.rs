@@ -33,6 +33,13 @@ impl Mistakes {
         self.count += count;
     }
 
+    /// Adds those of a later part of the file.
+    pub(super) fn append(&mut self, later: Self) {
+        self.count += later.count;
+        let left = LISTED - self.first.len();
+        self.first.extend(later.first.into_iter().take(left));
+    }
+
     /// The same in the order of their lines.
     pub(super) fn by_line(mut self) -> Self {
         self.first.sort_by_key(|(line, _)| *line);

@@ -39,6 +39,15 @@ impl Report {
         }
     }
 
+    /// Adds what was found in a later part of the same file.
+    pub(crate) fn append(&mut self, later: Self) {
+        let (errors, warnings) = (self.errors + later.errors, self.warnings + later.warnings);
+        for diagnostic in later.diagnostics {
+            self.add(diagnostic.severity(), || diagnostic);
+        }
+        (self.errors, self.warnings) = (errors, warnings);
+    }
+
     /// Counts errors that are not kept.
     pub(crate) fn add_unkept_errors(&mut self, count: usize) {
         self.errors += count;
@@ -156,6 +165,35 @@ impl<'a> JsonDiagnostic<'a> {
             underlined: location.map(|location| location.underlined()),
             note: diagnostic.note.as_deref(),
             hint: diagnostic.hint.as_deref(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::code::Code, *};
+
+    #[test]
+    fn the_reports_on_two_parts_are_together_that_on_the_whole() {
+        let codes = [Code::BadPrefix, Code::ExemptionExpired, Code::BadPrefix];
+        let all: Vec<_> = codes
+            .into_iter()
+            .cycle()
+            .take(3 * KEPT)
+            .enumerate()
+            .map(|(number, code)| Diagnostic::new(code, number.to_string()))
+            .collect();
+        let report = |diagnostics: &[Diagnostic]| {
+            let mut report = Report::new("policy.yaml");
+            for diagnostic in diagnostics {
+                report.add(diagnostic.severity(), || diagnostic.clone());
+            }
+            report
+        };
+        for first in [0, 1, KEPT, 2 * KEPT, all.len()] {
+            let mut parts = report(&all[..first]);
+            parts.append(report(&all[first..]));
+            assert_eq!(parts, report(&all), "{first}");
         }
     }
 }

@@ -26,6 +26,20 @@ impl<'t> Reporter<'t> {
         }
     }
 
+    /// An empty report on the same texts, for a part of one.
+    pub(crate) fn of_part(&self) -> Self {
+        Self {
+            policy: self.policy.clone(),
+            lists: self.lists.clone(),
+            report: Report::new(self.report.file()),
+        }
+    }
+
+    /// Adds the report on the next part.
+    pub(crate) fn append(&mut self, part: Self) {
+        self.report.append(part.report);
+    }
+
     /// Adds the text of the next list.
     pub(crate) fn add_list(&mut self, name: &str, text: &'t str) {
         self.lists.push(Source::of_list(name, text));

@@ -30,7 +30,7 @@ pub(crate) struct Excerpt {
 const WINDOW: usize = 160;
 
 /// The text of a policy file, or of a list.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Source<'t> {
     text: &'t str,
     /// The list's name.

@@ -37,6 +37,16 @@ impl<'t> Context<'t> {
         }
     }
 
+    /// The context of a part of a list.
+    pub(crate) fn of_part(&self) -> Self {
+        Self {
+            reporter: self.reporter.of_part(),
+            now: self.now,
+            time_zone: self.time_zone.clone(),
+            lists: NamedLists::default(),
+        }
+    }
+
     /// Reports a value of the wrong type.
     pub(crate) fn wrong_type(&mut self, span: Span, key: &str, wanted: &str, found: &Node<'_>) {
         if matches!(found, Node::Null) {

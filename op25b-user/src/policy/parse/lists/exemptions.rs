@@ -1,5 +1,7 @@
 //! Reads a list of exemptions: comma-separated values, as `op25b exempt import` reads them.
 
+use std::mem;
+
 use super::super::{
     context::Context,
     prefix,
@@ -26,11 +28,25 @@ use crate::{
 pub(super) fn read(context: &mut Context<'_>, file: FileNumber, text: &str, exemptions: &mut Vec<Exemption>) {
     let lines = text.bytes().filter(|byte| *byte == b'\n').count();
     exemptions.reserve_exact(lines);
-    let mut scratch = Scratch::default();
-    let mistakes = for_each_row(text, &Columns::default(), &mut |row| {
+    let (first, second) = (
+        Part::new(context, mem::take(exemptions)),
+        Part::new(context, Vec::new()),
+    );
+    let columns = Columns::default();
+    let (parts, mistakes) = for_each_row(text, &columns, [first, second], |part, row| {
         let reading = Reading { file, text, row };
-        exemptions.extend(reading.exemption(context, &mut scratch));
+        let exemption = reading.exemption(&mut part.context, &mut part.scratch);
+        part.exemptions.extend(exemption);
     });
+    for mut part in parts {
+        // The first part has those that were there before, and room for all.
+        if exemptions.is_empty() {
+            *exemptions = part.exemptions;
+        } else {
+            exemptions.append(&mut part.exemptions);
+        }
+        context.reporter.append(part.context.reporter);
+    }
     for (line, what) in mistakes.first() {
         let at = Position {
             file,
@@ -49,6 +65,24 @@ pub(super) fn read(context: &mut Context<'_>, file: FileNumber, text: &str, exem
     }
     let unlisted = mistakes.count() - mistakes.first().len();
     context.reporter.report_more_errors(unlisted);
+}
+
+/// What is read from a part of a list.
+struct Part<'t> {
+    context: Context<'t>,
+    scratch: Scratch,
+    exemptions: Vec<Exemption>,
+}
+
+impl<'t> Part<'t> {
+    /// One whose exemptions follow those that were read before.
+    fn new(context: &Context<'t>, exemptions: Vec<Exemption>) -> Self {
+        Self {
+            context: context.of_part(),
+            scratch: Scratch::default(),
+            exemptions,
+        }
+    }
 }
 
 /// Lists that are used again for each row.
