@@ -3,6 +3,7 @@
 use std::{fmt::Write as _, net::Ipv4Addr, process::Command};
 
 use aya::maps::{Map, MapData, MapType, PerCpuArray, PerCpuValues};
+use etherparse::IpNumber;
 use op25b::{
     datapath::{Filter, LoadOptions, PacketCount, PacketCounts, PoolCounts},
     policy::Role,
@@ -11,6 +12,7 @@ use op25b_common::{Reason, Verdict, counters::POOL_SLOTS, names::COUNTERS};
 
 use crate::support::{
     filter,
+    framing::Framing,
     generations::{Place, Process},
     in_a_namespace,
     kernel::{self, create_map},
@@ -175,6 +177,33 @@ fn a_packet_is_counted_under_its_verdict_with_its_bytes_unless_it_passes() {
         let of_pool = |count: &&(Reason, Verdict, u64, Option<u64>)| count.0 != Reason::NotPooled;
         let in_pool: Counts = expected.iter().filter(of_pool).copied().collect();
         assert_eq!(counted(&of(&pools, "residential")), in_pool, "{block}");
+    }
+}
+
+/// Frames of one page and more are given to the program in several buffers; a short one has padding after its packet.
+#[test]
+fn the_bytes_are_those_of_the_whole_frame_with_its_padding_and_in_all_its_buffers() {
+    for framing in Framing::usual() {
+        let mut filter = filter(&policy(""), LoadOptions::default());
+        let mut expected = (0, 0);
+        for world in WORLDS {
+            let ends = world.outbound();
+            for size in [0, 1_500, 3_600, 9_000, 60_000] {
+                let packet = ends.carrying(IpNumber::TCP, &ends.segment(syn_header(25), &vec![0x25; size]));
+                let mut frame = framing.frame(&packet);
+                if size == 0 {
+                    frame.resize(128, 0);
+                }
+                expected = (expected.0 + 1, expected.1 + frame.len() as u64);
+                filter.run(Role::Subscriber, &frame).unwrap();
+            }
+        }
+        let (packets, bytes) = expected;
+        assert_eq!(
+            counted(&on(&filter, LOOPBACK, Role::Subscriber)),
+            [(Reason::Blocked, Verdict::Drop, packets, Some(bytes))],
+            "{framing}"
+        );
     }
 }
 
