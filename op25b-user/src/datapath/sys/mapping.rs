@@ -19,7 +19,7 @@ fn length(data: &MapData) -> io::Result<usize> {
 }
 
 /// How many bytes are mapped at once where not all have to be: mapped pages count as memory of this process.
-const WINDOW_BYTES: usize = 16 << 20;
+const WINDOW_BYTES: usize = 4 << 20;
 
 /// Copies values to the beginning of an array map.
 pub(crate) fn copy<T: Copy>(data: &MapData, values: &[T]) -> io::Result<()> {
