@@ -21,7 +21,8 @@ pub struct Terms {
     /// The ticket in which the exemption was requested.
     #[schema(value_type = Option<String>)]
     pub ticket: Option<SmolStr>,
-    /// A remark: seldom so short that it would fit inline.
+    /// A remark.
+    // Mostly longer than what `SmolStr` holds inline.
     #[schema(value_type = Option<String>)]
     pub note: Option<Box<str>>,
     /// The first instant at which the exemption is no longer in force, in whole seconds; without one it never expires.
