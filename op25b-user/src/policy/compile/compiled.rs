@@ -10,19 +10,16 @@ use op25b_common::{
 };
 
 use super::{
-    classes::Classes,
     entry::{TrieEntry, destinations},
     error::{CompileError, MOST_TABLE_BYTES},
-    merge::DestinationSets,
-    phases::PoolPhases,
-    records::{LruAddresses, RecordIndex, Recorded},
-    sources::{Sources, nets, rules},
+    records::{LruAddresses, RecordIndex},
+    sources::{Numbering, Sources, nets, rules},
 };
 use crate::{
     lpm::{AddressFamily, Bits, Leaf, TableSet},
     policy::model::{
-        Action, Alerts, EventExemptions, Events, Handling, Inbound, Interface, Match, Mpls, Policy,
-        Precedence, Prohibit, Relay,
+        Action, Alerts, EventExemptions, Events, Handling, Inbound, Interface, Match, Mpls, Policy, Prohibit,
+        Relay,
     },
 };
 
@@ -119,31 +116,25 @@ fn compile_at(policy: &Policy, expired_at: Option<Timestamp>) -> Result<Compiled
     if lists.into_iter().any(|length| length >= RuleIndex::MAX as usize) {
         return Err(CompileError::TooManyRules);
     }
-    let mut sets = DestinationSets::new(&policy.nat64);
-    let phases = PoolPhases::of(policy, &mut sets)?;
+    let mut numbering = Numbering::new(policy, expired_at)?;
     let mut tables = TableSet::new();
-    let precedence = Precedence::of_all(&policy.exemptions);
-    let mut classes = Classes::with_room(policy.exemptions.len());
-    let mut recorded = Recorded::default();
     for (family, sources, relays) in [
         (AddressFamily::V4, TableRoot::SourcesV4, TableRoot::RelaysV4),
         (AddressFamily::V6, TableRoot::SourcesV6, TableRoot::RelaysV6),
     ] {
         // What they were made from is large as well, and no longer needed.
-        let sets = (&phases, &mut sets);
-        let Sources { leaves, .. } = Sources::of(
-            policy,
-            &precedence,
-            expired_at,
-            family,
-            &mut classes,
-            sets,
-            &mut recorded,
-        )?;
+        let Sources { leaves, .. } = numbering.sources(family)?;
         tables.fill(sources, &leaves)?;
         drop(leaves);
         tables.fill(relays, &relay_leaves(policy, family))?;
     }
+    let Numbering {
+        phases,
+        sets,
+        mut classes,
+        recorded,
+        ..
+    } = numbering;
     check_size(tables.bytes() + size_of_val(&classes.all[..]))?;
     // Once all are numbered: a class with the same content has this number.
     classes.all[NO_CLASS as usize].enforce_from = policy.block.unlisted_dropped_from();

@@ -15,9 +15,8 @@ use super::{
     entry::{TrieEntry, destinations},
     error::CompileError,
     merge::{DestinationSets, merge},
-    phases::PoolPhases,
-    records::{Pooled, Recorded},
-    sources::Sources,
+    records::Pooled,
+    sources::Numbering,
 };
 use crate::{
     lpm::{AddressFamily, Bits, Leaf, LiveTables, TablesFull},
@@ -98,24 +97,9 @@ impl Rules {
     }
 
     fn at(policy: &Policy, expired_at: Option<Timestamp>) -> Result<Self, CompileError> {
-        let (mut classes, mut sets, mut recorded) = (
-            Classes::with_room(policy.exemptions.len()),
-            DestinationSets::new(&policy.nat64),
-            Recorded::default(),
-        );
-        let precedence = Precedence::of_all(&policy.exemptions);
-        let phases = PoolPhases::of(policy, &mut sets)?;
+        let mut numbering = Numbering::new(policy, expired_at)?;
         let mut family = |family| -> Result<Prefixes, CompileError> {
-            let sets = (&phases, &mut sets);
-            let sources = Sources::of(
-                policy,
-                &precedence,
-                expired_at,
-                family,
-                &mut classes,
-                sets,
-                &mut recorded,
-            )?;
+            let sources = numbering.sources(family)?;
             let mut by_prefix: BTreeMap<Bits, Vec<RuleIndex>> = BTreeMap::new();
             for (bits, rule) in sources.exempt {
                 by_prefix.entry(bits).or_default().push(rule);
@@ -126,6 +110,7 @@ impl Rules {
             })
         };
         let (v4, v6) = (family(AddressFamily::V4)?, family(AddressFamily::V6)?);
+        let Numbering { classes, sets, .. } = numbering;
         let written = Written::of(&classes, &sets);
         Ok(Self {
             exemptions: policy.exemptions.clone(),

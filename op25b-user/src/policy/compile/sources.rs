@@ -23,38 +23,56 @@ pub(crate) struct Sources {
     pub(crate) leaves: Vec<Leaf>,
 }
 
-impl Sources {
-    /// Numbers classes, sets and records in the order of calls, so IPv4 has to come first. Exemptions that have expired at
-    /// `expired_at` are left out. `precedence` is that of all exemptions.
-    pub(crate) fn of(
-        policy: &Policy,
-        precedence: &[Precedence],
-        expired_at: Option<Timestamp>,
-        family: AddressFamily,
-        classes: &mut Classes,
-        (phases, sets): (&PoolPhases, &mut DestinationSets),
-        recorded: &mut Recorded,
-    ) -> Result<Self, CompileError> {
+/// What the sources of both families number together: two compilations of a policy number them alike.
+pub(crate) struct Numbering<'p> {
+    policy: &'p Policy,
+    /// Exemptions that have expired then are left out.
+    expired_at: Option<Timestamp>,
+    /// That of all exemptions.
+    precedence: Vec<Precedence>,
+    pub(crate) phases: PoolPhases,
+    pub(crate) sets: DestinationSets,
+    pub(crate) classes: Classes,
+    pub(crate) recorded: Recorded,
+}
+
+impl<'p> Numbering<'p> {
+    pub(crate) fn new(policy: &'p Policy, expired_at: Option<Timestamp>) -> Result<Self, CompileError> {
+        let mut sets = DestinationSets::new(&policy.nat64);
+        Ok(Self {
+            policy,
+            expired_at,
+            precedence: Precedence::of_all(&policy.exemptions),
+            phases: PoolPhases::of(policy, &mut sets)?,
+            sets,
+            classes: Classes::with_room(policy.exemptions.len()),
+            recorded: Recorded::default(),
+        })
+    }
+
+    /// Numbers classes, sets and records in the order of calls, so IPv4 has to come first.
+    pub(crate) fn sources(&mut self, family: AddressFamily) -> Result<Sources, CompileError> {
+        let policy = self.policy;
         let exempt = rules(
             policy
                 .exemptions
                 .iter()
-                .map(|exemption| in_tables(exemption, expired_at).iter().copied()),
+                .map(|exemption| in_tables(exemption, self.expired_at).iter().copied()),
             family,
         );
-        let pools = recorded.assign(
+        let pools = self.recorded.assign(
             family,
             policy.subscribers.ipv6_prefix,
-            &pools(policy, phases, family),
+            &pools(policy, &self.phases, family),
         );
         let grants = merge(
             &policy.exemptions,
-            |rule| precedence[rule as usize],
+            |rule| self.precedence[rule as usize],
             &exempt,
-            sets,
+            &mut self.sets,
         )?;
-        let leaves = classes.leaves(&pools, &grants);
-        Ok(Self {
+        let leaves = self.classes.leaves(&pools, &grants);
+        Ok(Sources {
             pools,
             exempt,
             leaves,
