@@ -49,11 +49,23 @@ pub(super) enum Item {
 pub(super) struct Work {
     pub(super) item: Item,
     pub(super) only_if_missing: bool,
-    /// Later than now after a failure.
-    pub(super) not_before: Instant,
+    /// That it could not be written.
+    pub(super) failed: Option<Failed>,
+}
+
+/// A failure to write something.
+pub(super) struct Failed {
+    pub(super) why: String,
+    /// When the next attempt is.
+    pub(super) again: Instant,
 }
 
 impl Work {
+    /// Whether it is to be written now.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.failed.as_ref().is_none_or(|failed| failed.again <= now)
+    }
+
     pub(super) fn write(&self, dir: &Path) -> anyhow::Result<()> {
         if self.only_if_missing {
             let Some(missing) = self.item.missing(dir)? else {

@@ -18,7 +18,7 @@ use tokio::{
     time::sleep,
 };
 
-use self::item::{Item, Kind, Work};
+use self::item::{Failed, Item, Kind, Work};
 pub(super) use self::policy::PolicyText;
 use crate::{
     fault::{FaultKind, Faults},
@@ -41,7 +41,6 @@ type Failures = Vec<(Work, anyhow::Error)>;
 /// A thread that writes.
 struct Writing {
     since: Instant,
-    kinds: Vec<Kind>,
     failures: Receiver<Failures>,
 }
 
@@ -53,8 +52,6 @@ pub(super) struct Keeper {
     /// What must not be missing.
     needed: BTreeMap<Kind, Item>,
     writing: Option<Writing>,
-    /// Why what was to be written last is not.
-    failing: BTreeMap<Kind, String>,
     examine_at: Instant,
     /// The dates that are kept, or pending.
     dates: ReachedDates,
@@ -74,7 +71,6 @@ impl Keeper {
             pending: BTreeMap::new(),
             needed: needed.into_iter().collect(),
             writing: None,
-            failing: BTreeMap::new(),
             examine_at: Instant::now(),
             dates,
             pauses,
@@ -189,7 +185,7 @@ impl Keeper {
         let work = Work {
             item,
             only_if_missing: false,
-            not_before: Instant::now(),
+            failed: None,
         };
         self.pending.insert(kind, work);
     }
@@ -204,7 +200,7 @@ impl Keeper {
             self.pending.entry(*kind).or_insert_with(|| Work {
                 item: item.clone(),
                 only_if_missing: true,
-                not_before: now,
+                failed: None,
             });
         }
     }
@@ -212,7 +208,7 @@ impl Keeper {
     /// Starts writing what is pending, and evaluates what was written. The daemon calls this every second.
     pub(super) fn tick(&mut self) {
         let now = Instant::now();
-        if let Some(Writing { since, failures, .. }) = &mut self.writing {
+        if let Some(Writing { since, failures }) = &mut self.writing {
             match failures.try_recv() {
                 Ok(failures) => self.written(failures, now),
                 Err(TryRecvError::Closed) => self.writing = None,
@@ -227,16 +223,16 @@ impl Keeper {
         }
         self.examine(now);
         if self.writing.is_none() {
-            let due = self.pending.extract_if(.., |_, work| work.not_before <= now);
-            let (kinds, works): (Vec<_>, Vec<_>) = due.unzip();
+            let due = self.pending.extract_if(.., |_, work| work.is_due(now));
+            let works: Vec<_> = due.map(|(_, work)| work).collect();
             if !works.is_empty() {
-                self.write(kinds, works, now);
+                self.write(works, now);
             }
         }
     }
 
     /// Has a thread write, and tell what it could not.
-    fn write(&mut self, kinds: Vec<Kind>, works: Vec<Work>, now: Instant) {
+    fn write(&mut self, works: Vec<Work>, now: Instant) {
         let dir = self.state_dir.clone();
         let (sender, failures) = oneshot::channel();
         let turn = Arc::clone(&self.turn);
@@ -249,33 +245,30 @@ impl Keeper {
             // The daemon may have ended.
             let _ = sender.send(failed.collect());
         });
-        self.writing = Some(Writing {
-            since: now,
-            kinds,
-            failures,
-        });
+        self.writing = Some(Writing { since: now, failures });
     }
 
     /// Evaluates what was written. What could not be is tried again later, and keeps nothing else from being written.
     fn written(&mut self, failures: Failures, now: Instant) {
-        let kinds = self.writing.take().map_or_else(Vec::new, |writing| writing.kinds);
-        for kind in kinds {
-            self.failing.remove(&kind);
-        }
+        self.writing = None;
+        let is_written = failures.is_empty();
         for (work, error) in failures {
-            let kind = work.item.kind();
-            self.failing.insert(kind, format!("{error:#}"));
-            // Something newer may be pending by now.
-            self.pending.entry(kind).or_insert(Work {
-                not_before: now + RETRY,
+            let failed = Failed {
+                why: format!("{error:#}"),
+                again: now + RETRY,
+            };
+            // Something newer may be pending by now: it is written next, and the fault depends on that.
+            self.pending.entry(work.item.kind()).or_insert(Work {
+                failed: Some(failed),
                 ..work
             });
         }
-        if self.failing.is_empty() {
+        let failed = self.pending.values().filter_map(|work| work.failed.as_ref());
+        let why: Vec<_> = failed.map(|failed| failed.why.as_str()).collect();
+        if !why.is_empty() {
+            self.faults.raise(FaultKind::StateNotKept, why.join("; "));
+        } else if is_written {
             self.faults.clear(FaultKind::StateNotKept);
-        } else {
-            let messages: Vec<_> = self.failing.values().map(String::as_str).collect();
-            self.faults.raise(FaultKind::StateNotKept, messages.join("; "));
         }
     }
 }
