@@ -62,22 +62,17 @@ pub extern "C" fn op25b_log(flow: *const Flow, reason: u32) -> u32 {
         return 0;
     };
     let (source, destination) = (flow.source(), flow.destination());
-    let written = match (source.is_v6, destination.is_v6) {
-        (false, false) => write(reason, source.v4_key(), destination.v4_key()),
-        (true, true) => write(reason, source.v6_key(), destination.v6_key()),
-        (true, false) => write(reason, source.v6_key(), destination.v4_key()),
-        // The outer source of a 6in4 tunnel.
-        (false, true) => write(reason, source.v4_key(), destination.v6_key()),
+    // In a tunnel they may be of two versions. Each pair of types is a function's worth of instructions to verify.
+    let written = if source.is_v6 || destination.is_v6 {
+        write(reason, source.mapped(), destination.mapped())
+    } else {
+        write(reason, source.v4_key(), destination.v4_key())
     };
     u32::from(written.is_some())
 }
 
 #[inline(always)]
-fn write<S, D>(reason: u32, source: S, destination: D) -> Option<()>
-where
-    S: IpFormatter + Argument,
-    D: IpFormatter + Argument,
-{
+fn write<A: IpFormatter + Argument>(reason: u32, source: A, destination: A) -> Option<()> {
     // Masked, where the verifier sees it: the compiler may know better and leave a comparison out.
     let name = NAMES.get(instructions::opaque(u64::from(reason)) as usize & (NAMES.len() - 1))?;
     // SAFETY: the names are ASCII.
