@@ -31,6 +31,7 @@ mod fast_path;
 mod framing;
 mod maps;
 mod own_tags;
+mod pass;
 mod reject;
 mod scratch;
 mod slow_path;

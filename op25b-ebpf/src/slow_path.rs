@@ -22,10 +22,12 @@ use op25b_ebpf::{
 
 use crate::{
     framing::Configured,
-    maps, reject,
+    maps,
+    pass::pass,
+    reject,
     scratch::{self, Scratch},
     stats::not_ip,
-    verdict::{self, decide, pass, sources},
+    verdict::{self, decide, sources},
 };
 
 /// The verdict on any frame from a subscriber.

@@ -15,6 +15,17 @@ pub fn opaque(mut number: u64) -> u64 {
     number
 }
 
+/// Returns from the function into which this is compiled (`BPF_EXIT`).
+///
+/// # Safety
+///
+/// The function returns a 32-bit number, of this meaning.
+#[inline(always)]
+pub unsafe fn exit(result: u32) -> ! {
+    // SAFETY: the caller's. The kernel frees the stack, and there is nothing else to be left as it was.
+    unsafe { asm!("exit", in("r0") u64::from(result), options(noreturn, nomem, nostack)) }
+}
+
 /// Adds to a number that other CPUs add to as well (`BPF_ADD`, Linux 3.18).
 ///
 /// # Safety

@@ -1,7 +1,7 @@
 //! The start of a frame, whose bytes are read at offsets that are known at compile time.
 
 use aya_ebpf::bindings::xdp_md;
-use op25b_ebpf::bpf::instructions::{load_u8_at, load_u16_at, load_u32_at};
+use op25b_ebpf::bpf::instructions::{load_u8_at, load_u16_at};
 
 /// The start of a frame's first buffer.
 ///
@@ -39,12 +39,5 @@ impl Start {
     pub fn u16<const BASE: usize, const AT: isize>(&self) -> u16 {
         // SAFETY: as above.
         unsafe { load_u16_at::<BASE, AT>(self.data as *const u8) }
-    }
-
-    /// The 32-bit number at `BASE + AT`.
-    #[inline(always)]
-    pub fn u32<const BASE: usize, const AT: isize>(&self) -> u32 {
-        // SAFETY: as above.
-        unsafe { load_u32_at::<BASE, AT>(self.data as *const u8) }
     }
 }

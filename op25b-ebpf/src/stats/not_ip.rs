@@ -10,7 +10,7 @@ use op25b_common::{
 };
 use op25b_ebpf::parse::ethernet::LastEthertype;
 
-use crate::{maps, verdict};
+use crate::{maps, pass};
 
 /// An entry is made of this; it has to be in a map, and takes no stack there.
 static NONE: NotIpFrames = NotIpFrames::NONE;
@@ -19,7 +19,7 @@ static NONE: NotIpFrames = NotIpFrames::NONE;
 #[inline(always)]
 pub fn pass(ctx: *mut xdp_md, ethertype: LastEthertype) -> u32 {
     op25b_not_ip(ctx, u32::from(ethertype));
-    verdict::pass(Reason::NotIp)
+    pass::pass(Reason::NotIp)
 }
 
 /// Counts a frame on this CPU.

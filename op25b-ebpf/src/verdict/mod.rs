@@ -24,7 +24,9 @@ use self::decide::Facts;
 use crate::{
     fast_path::descriptor::Descriptor,
     framing::settings_here,
-    maps, scratch,
+    maps,
+    pass::pass,
+    scratch,
     stats::{
         self, counters, diagnostics,
         events::{
@@ -34,17 +36,6 @@ use crate::{
         exempt, subscribers,
     },
 };
-
-/// Ends a packet that is not filtered: nothing is counted, no map is read.
-#[inline(always)]
-pub fn pass(reason: Reason) -> u32 {
-    diagnostics::trace(Decision {
-        reason: reason as u32,
-        verdict: Verdict::Pass as u32,
-        rule: NO_RULE,
-    });
-    xdp_action::XDP_PASS
-}
 
 /// The action on the fast path's segment from a subscriber; `XDP_TX` if it is to be rejected.
 #[unsafe(no_mangle)]

@@ -30,8 +30,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "the fast path reads IPv4's ports at a wrong offset",
         "fast_path/mod.rs",
-        "frame.u32::<IP, 20>()",
-        "frame.u32::<IP, 24>()",
+        "let destination = u16::from_be(frame.u16::<IP, 22>());",
+        "let destination = u16::from_be(frame.u16::<IP, 24>());",
     ),
     mutant(
         "on the fast path L2TP is only UDP",
@@ -54,8 +54,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "no UDP takes the fast path where L2TP is enabled",
         "fast_path/mod.rs",
-        "(protocol == UDP && is_other_udp())",
-        "(protocol == UDP && tunnels == 0 && is_other_udp())",
+        "if protocol == UDP && is_other_udp()",
+        "if protocol == UDP && tunnels == 0 && is_other_udp()",
     ),
     mutant(
         "on the fast path the source is read from the destination's offset",
