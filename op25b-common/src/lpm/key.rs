@@ -26,6 +26,13 @@ impl KeyCursor {
         index
     }
 
+    /// What is left of the address, in two halves.
+    #[must_use]
+    #[inline(always)]
+    pub const fn halves(self) -> (u64, u64) {
+        (self.high, self.low)
+    }
+
     /// Moves on by so many bits, at most 64.
     #[inline(always)]
     pub(super) fn skip(&mut self, bits: u32) {

@@ -14,10 +14,25 @@ pub trait Memory {
 
 /// The class of an address, from its entry in the root on, in at most `steps` steps.
 #[inline(always)]
-pub fn find<M: Memory>(memory: &M, mut entry: Entry, mut key: KeyCursor, steps: u32) -> Option<u32> {
+pub fn find<M: Memory>(memory: &M, entry: Entry, key: KeyCursor, steps: u32) -> Option<u32> {
+    let (entry, _) = follow(memory, entry, key, steps)?;
+    match entry.target() {
+        Target::Class(class) => Some(class),
+        _ => None,
+    }
+}
+
+/// The entry that such steps lead to, with what is left of the address: a class, or the next step's.
+#[inline(always)]
+pub fn follow<M: Memory>(
+    memory: &M,
+    mut entry: Entry,
+    mut key: KeyCursor,
+    steps: u32,
+) -> Option<(Entry, KeyCursor)> {
     for _ in 0..steps {
         entry = match entry.target() {
-            Target::Class(class) => return Some(class),
+            Target::Class(_) => break,
             Target::FullNode(page) => {
                 let next = memory.entry(page, key.byte())?;
                 key.skip(8);
@@ -43,8 +58,5 @@ pub fn find<M: Memory>(memory: &M, mut entry: Entry, mut key: KeyCursor, steps: 
             }
         };
     }
-    match entry.target() {
-        Target::Class(class) => Some(class),
-        _ => None,
-    }
+    Some((entry, key))
 }

@@ -28,7 +28,7 @@ mod node;
 pub use self::{
     entry::{Entry, Target},
     key::KeyCursor,
-    lookup::{Memory, find},
+    lookup::{Memory, find, follow},
     node::{BitmapNode, CompressedPath},
 };
 

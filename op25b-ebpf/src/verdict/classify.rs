@@ -2,7 +2,7 @@
 
 use op25b_common::{
     TableRoot,
-    lpm::{BitmapNode, CompressedPath, Entry, KeyCursor, Memory, STEPS_V4, STEPS_V6, Target, find},
+    lpm::{self, BitmapNode, CompressedPath, Entry, KeyCursor, Memory, STEPS_V4, STEPS_V6, Target, find},
     values::{Class, RuleIndex},
 };
 use op25b_ebpf::parse::address::Address;
@@ -30,13 +30,22 @@ impl Memory for Maps {
     }
 }
 
+/// How many steps of an IPv6 look-up are compiled into the function that looks up.
+pub mod steps {
+    /// Those to a prefix of up to 56 bits below one of 32: a compressed path and three nodes. A call takes as long as some steps.
+    pub const OF_A_SUBSCRIBER: u32 = 4;
+    /// None.
+    pub const NONE: u32 = 0;
+}
+
 /// The class of a subscriber's address; `None` for one in no pool and in no exemption.
 #[inline(always)]
-pub fn source(address: &Address) -> Option<&'static Class> {
+pub fn source<const STEPS: u32>(address: &Address) -> Option<&'static Class> {
     let mut key = key_of(address);
     let number = if address.is_v6 {
         let entry = root_entry(TableRoot::SourcesV6, &mut key)?;
-        follow(entry, address)
+        let (entry, key) = lpm::follow(&Maps, entry, key, STEPS)?;
+        follow(entry, key)
     } else {
         let entry = root_entry(TableRoot::SourcesV4, &mut key)?;
         find(&Maps, entry, key, STEPS_V4)?
@@ -55,28 +64,34 @@ pub fn relay(address: &Address) -> Option<RuleIndex> {
     } else {
         TableRoot::RelaysV4
     };
-    let entry = root_entry(root, &mut key_of(address))?;
-    follow(entry, address).checked_sub(1)
+    let mut key = key_of(address);
+    let entry = root_entry(root, &mut key)?;
+    follow(entry, key).checked_sub(1)
 }
 
-/// The number that a root's entry leads to; most are classes themselves.
+/// The number that an entry leads to; most are classes themselves.
 #[inline(always)]
-fn follow(entry: Entry, address: &Address) -> u32 {
-    match entry.target() {
-        Target::Class(number) => number,
-        _ => op25b_lpm_find(entry.word(), address.high, address.low),
+fn follow(entry: Entry, key: KeyCursor) -> u32 {
+    if let Target::Class(number) = entry.target() {
+        return number;
     }
+    let (high, low) = key.halves();
+    op25b_lpm_find(entry.word(), high, low)
 }
 
-/// The number for an address of either IP version, from its entry in the root on; 0 if a table is not there.
+/// The number for what is left of an address of either IP version, from an entry on; 0 if a table is not there.
 ///
 /// Verified by itself: its loop is long, and no path through it matters to its callers.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn op25b_lpm_find(entry: u32, high: u64, low: u64) -> u32 {
-    let mut key = KeyCursor::new(high, low);
-    key.root_index();
-    find(&Maps, Entry::from_word(entry), key, STEPS_V6).unwrap_or(0)
+    find(
+        &Maps,
+        Entry::from_word(entry),
+        KeyCursor::new(high, low),
+        STEPS_V6,
+    )
+    .unwrap_or(0)
 }
 
 /// An address as the key of a look-up.

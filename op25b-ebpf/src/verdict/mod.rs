@@ -20,7 +20,7 @@ use op25b_ebpf::parse::{
     tcp,
 };
 
-use self::decide::Facts;
+use self::{classify::steps, decide::Facts};
 use crate::{
     fast_path::descriptor::Descriptor,
     framing::settings_here,
@@ -104,7 +104,11 @@ fn verdict<const UPLINK: bool, const IN_MEMORY: bool>(ctx: *mut xdp_md, flow: &F
     } else {
         (&source, &destination)
     };
-    let class = classify::source(local);
+    let class = if IN_MEMORY {
+        classify::source::<{ steps::NONE }>(local)
+    } else {
+        classify::source::<{ steps::OF_A_SUBSCRIBER }>(local)
+    };
     let (decision, pool) = if flow.has(Flow::UNADDRESSED) {
         turn::note(Turn::Unrecorded);
         (decide::unaddressed(), NO_RULE)

@@ -9,7 +9,10 @@ use op25b_common::{
 };
 use op25b_ebpf::parse::{flow::Flow, segment::Segment};
 
-use super::{classify, decide, facts};
+use super::{
+    classify::{self, steps},
+    decide, facts,
+};
 
 /// How strict a decision on a source is.
 mod strictness {
@@ -72,7 +75,7 @@ pub extern "C" fn op25b_strictness(segment: *const Segment, number: u32) -> u32 
     let Some(source) = source else {
         return strictness::PASS;
     };
-    let class = classify::source(&source);
+    let class = classify::source::<{ steps::NONE }>(&source);
     // An outer source in no pool has no say: it may be a concentrator, which carries many subscribers, and which need not be
     // in the policy where unlisted sources are dropped.
     if number != INNER && class.is_none_or(|class| class.pool == NO_RULE) {
