@@ -72,7 +72,7 @@ impl Descriptor {
 
     /// What the verdict table depends on; `None` if the frame does not hold both headers, which it did when it was parsed.
     #[inline(always)]
-    pub fn flow(self, ctx: *mut xdp_md) -> Option<Flow> {
+    fn flow(self, ctx: *mut xdp_md) -> Option<Flow> {
         if self.is_v6() {
             self.flow_v6(ctx)
         } else {
@@ -80,8 +80,9 @@ impl Descriptor {
         }
     }
 
+    /// The same of one that is IPv4.
     #[inline(always)]
-    fn flow_v4(self, ctx: *mut xdp_md) -> Option<Flow> {
+    pub fn flow_v4(self, ctx: *mut xdp_md) -> Option<Flow> {
         const HEADER: usize = ipv4::HEADER_LENGTH as usize;
         const ADDRESSES: usize = ipv4::SOURCE_OFFSET as usize;
         let start = self.headers(ctx, HEADER)?;
@@ -96,8 +97,9 @@ impl Descriptor {
         }
     }
 
+    /// The same of one that is IPv6.
     #[inline(always)]
-    fn flow_v6(self, ctx: *mut xdp_md) -> Option<Flow> {
+    pub fn flow_v6(self, ctx: *mut xdp_md) -> Option<Flow> {
         const HEADER: usize = ipv6::HEADER_LENGTH as usize;
         const SOURCE: usize = ipv6::SOURCE_OFFSET as usize;
         const DESTINATION: usize = ipv6::DESTINATION_OFFSET as usize;

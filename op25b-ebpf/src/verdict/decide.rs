@@ -63,10 +63,16 @@ pub fn segment(class: Option<&Class>, remote: &Address, facts: Facts) -> Decisio
         return decision(Reason::Established, false, NO_RULE);
     }
     if is_enforced_towards(class, remote) {
-        decision(Reason::Blocked, true, class.pool)
+        blocked(class.pool)
     } else {
         decision(Reason::Monitored, false, class.pool)
     }
+}
+
+/// Row `blocked`.
+#[inline(always)]
+pub fn blocked(pool: RuleIndex) -> Decision {
+    decision(Reason::Blocked, true, pool)
 }
 
 /// Decides on TCP that hides its ports: row `uninspectable`.
