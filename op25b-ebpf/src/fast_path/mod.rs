@@ -148,10 +148,7 @@ fn parse_ipv4<const UPLINK: bool, const IP: usize>(
     }
     let source = u16::from_be(frame.u16::<IP, 20>());
     let destination = u16::from_be(frame.u16::<IP, 22>());
-    if !is_filtered(source.into(), destination.into()) {
-        // SAFETY: the caller's of `parse`.
-        unsafe { leave(Reason::OtherPort) }
-    }
+    pass_unless(is_filtered(source.into(), destination.into()), Reason::OtherPort);
     Some(Descriptor::new(Network::V4, IP as u32, ppp_length))
 }
 
@@ -183,10 +180,7 @@ fn parse_ipv6<const UPLINK: bool, const IP: usize>(
     }
     let source = u16::from_be(frame.u16::<IP, 40>());
     let destination = u16::from_be(frame.u16::<IP, 42>());
-    if !is_filtered(source.into(), destination.into()) {
-        // SAFETY: the caller's of `parse`.
-        unsafe { leave(Reason::OtherPort) }
-    }
+    pass_unless(is_filtered(source.into(), destination.into()), Reason::OtherPort);
     Some(Descriptor::new(Network::V6, IP as u32, ppp_length))
 }
 
@@ -203,13 +197,17 @@ fn parse_other<const UPLINK: bool>(
 ) -> Option<Descriptor> {
     let tunnels = if UPLINK { 0 } else { maps::TUNNELS.load() };
     // First, as the verifier removes what follows where the policy has no tunnels.
-    if tunnels == 0 || kinds(network, protocol) & tunnels == 0 {
-        // SAFETY: the caller's of `parse`.
-        unsafe { leave(Reason::NotTcp) }
-    }
-    if protocol == UDP && is_other_udp() {
-        // SAFETY: as above.
-        unsafe { leave(Reason::NotTcp) }
-    }
+    let may_be_tunnel = tunnels != 0 && kinds(network, protocol) & tunnels != 0;
+    pass_unless(may_be_tunnel, Reason::NotTcp);
+    pass_unless(protocol != UDP || !is_other_udp(), Reason::NotTcp);
     None
+}
+
+/// Ends the packet, which passes, unless there is more to be done.
+#[inline(always)]
+fn pass_unless(has_more: bool, reason: Reason) {
+    if !has_more {
+        // SAFETY: the caller's of `parse`, into which all of this is compiled.
+        unsafe { leave(reason) }
+    }
 }

@@ -42,8 +42,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "on the fast path the other tunnels are not TCP",
         "fast_path/mod.rs",
-        "kinds(network, protocol) & tunnels == 0",
-        "kinds(network, protocol) & tunnels & 0x40 == 0",
+        "kinds(network, protocol) & tunnels != 0",
+        "kinds(network, protocol) & tunnels & 0x40 != 0",
     ),
     mutant(
         "on the fast path a fragment of UDP shows its port",
@@ -54,8 +54,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "no UDP takes the fast path where L2TP is enabled",
         "fast_path/mod.rs",
-        "if protocol == UDP && is_other_udp()",
-        "if protocol == UDP && tunnels == 0 && is_other_udp()",
+        "protocol != UDP || !is_other_udp()",
+        "protocol != UDP || tunnels != 0 || !is_other_udp()",
     ),
     mutant(
         "on the fast path the source is read from the destination's offset",
