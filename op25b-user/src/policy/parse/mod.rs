@@ -1,42 +1,25 @@
 //! Parses policies: from the text of a policy file to the types of the model.
 
-mod alerts;
-mod block;
-mod context;
 mod document;
-mod events;
-mod hints;
-mod history;
-mod interface;
-mod limits;
+mod keys;
 mod lists;
-mod mapping;
-mod metrics;
-mod nat64;
-mod phases;
-mod prefix;
-mod prefix_list;
-mod privacy;
+mod prefixes;
 mod rules;
-mod seen;
-mod spelling;
-mod subscribers;
 mod text;
-mod vlan_tpids;
+mod values;
 pub(crate) mod yaml;
 
-pub(crate) use self::{
-    context::Context,
-    lists::list_names,
-    mapping::{Mapping, duplicate_key, known_key},
-    prefix::PREFIXES,
-    prefix_list::split_prefixes,
-};
+use self::keys::{alerts, block, events, history, interface, limits, metrics, privacy, subscribers};
 pub use self::{
     document::Loaded,
     lists::{ListError, ListFiles, NoLists},
-    prefix::parse_prefix,
+    prefixes::parse_prefix,
     text::{parse, parse_at, parse_bytes, parse_with_lists},
+};
+pub(crate) use self::{
+    document::list_names,
+    prefixes::{PREFIXES, split_prefixes},
+    values::{Context, Mapping, duplicate_key, known_key},
 };
 
 /// The keys of each mapping of a policy file.
@@ -49,7 +32,7 @@ pub const KEYS: [&[&str]; 15] = [
     events::EVENTS_KEYS,
     alerts::ALERTS_KEYS,
     rules::POOL_KEYS,
-    phases::PHASE_KEYS,
+    rules::PHASE_KEYS,
     rules::RELAY_KEYS,
     rules::EXEMPTION_KEYS,
     limits::WIDEST_KEYS,

@@ -1,5 +1,6 @@
 //! Reads a whole policy document.
 
+mod list_names;
 mod missing;
 
 use std::{borrow::Cow, mem};
@@ -7,16 +8,12 @@ use std::{borrow::Cow, mem};
 use ipnet::IpNet;
 use jiff::{Timestamp, tz::TimeZone};
 
+pub(crate) use self::list_names::list_names;
 use super::{
-    alerts, block,
-    context::Context,
-    events, history, interface, limits,
-    lists::{ListFiles, ListTexts, Loading, Members, Named},
-    mapping::{duplicate_key, known_key},
-    metrics, nat64, privacy,
+    keys::{alerts, block, events, history, interface, limits, metrics, nat64, privacy, subscribers},
+    lists::{ListFiles, ListTexts, Loading, Members},
     rules::{self, Listed, Taken},
-    seen::Seen,
-    subscribers,
+    values::{Context, Named, Seen, duplicate_key, known_key},
     yaml::{self, Items, Located, Node, Reading},
 };
 use crate::policy::{
@@ -46,7 +43,7 @@ pub(super) const KEYS: &[&str] = &[
     "metrics",
 ];
 
-pub(super) const EXEMPTIONS_FROM: &str = "exemptions_from";
+const EXEMPTIONS_FROM: &str = "exemptions_from";
 
 /// The keys whose value is not a list, or a short one: it is read as a whole.
 const WHOLE: &[&str] = &[
@@ -98,7 +95,7 @@ pub(crate) fn read(
 }
 
 /// How the value of a key is read.
-pub(super) fn reading(key: &str) -> Reading {
+fn reading(key: &str) -> Reading {
     if WHOLE.contains(&key) {
         Reading::Whole
     } else {

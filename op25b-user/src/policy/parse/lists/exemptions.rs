@@ -3,11 +3,9 @@
 use std::mem;
 
 use super::super::{
-    context::Context,
-    prefix,
-    prefix_list::split_prefixes,
+    prefixes::{self, split_prefixes},
     rules::{instant_of, warn_of_expired},
-    seen::Seen,
+    values::{Context, Seen},
 };
 use crate::{
     exemption::{
@@ -150,7 +148,7 @@ impl Reading<'_> {
         let mut seen = Seen::default();
         for text in split_prefixes(cell) {
             let span = self.span(text);
-            match prefix::parse(text) {
+            match prefixes::parse(text) {
                 // A list of one has no duplicates.
                 Ok(net)
                     if text.len() == cell.len()

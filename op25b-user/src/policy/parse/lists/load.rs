@@ -2,14 +2,12 @@
 
 use super::{
     super::{
-        context::Context,
         rules::{Taken, warn_of_wide_relay},
-        seen::Owner,
         text::not_utf8,
+        values::{Context, Named, Owner},
     },
     exemptions,
     files::{ListError, ListFiles},
-    named::Named,
     prefixes,
 };
 use crate::policy::{

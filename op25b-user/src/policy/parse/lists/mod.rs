@@ -3,13 +3,7 @@
 mod exemptions;
 mod files;
 mod load;
-mod named;
-mod names;
 mod prefixes;
 
 pub use self::files::{ListError, ListFiles, NoLists};
-pub(crate) use self::{
-    load::{ListTexts, Loading, Members},
-    named::{Named, NamedLists},
-    names::list_names,
-};
+pub(crate) use self::load::{ListTexts, Loading, Members};

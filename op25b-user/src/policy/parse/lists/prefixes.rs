@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, IpSubnets, Ipv4Subnets, Ipv6Subnets};
 
-use super::super::{context::Context, prefix};
+use super::super::{prefixes, values::Context};
 use crate::policy::{
     diagnostics::{Code, Diagnostic, Span, number},
     model::{FileNumber, Position},
@@ -85,7 +85,7 @@ fn parse(text: &str) -> Result<Entry, Diagnostic> {
     }
     let nets = match text.split_once('-') {
         Some((first, last)) => range(first.trim(), last.trim())?,
-        None => Nets::One(prefix::parse(text).map_err(|diagnostic| {
+        None => Nets::One(prefixes::parse(text).map_err(|diagnostic| {
             // Another format, such as a table.
             if text.contains([' ', '\t', ',', ';']) {
                 Diagnostic::new(Code::BadPrefix, diagnostic.message).hint(HINT)
@@ -116,7 +116,7 @@ fn between(first: IpAddr, last: IpAddr) -> Result<Nets, Diagnostic> {
         (IpAddr::V6(first), IpAddr::V6(last)) if first <= last => {
             // As for a prefix: both ends tell.
             for end in [first, last] {
-                prefix::parse(&end.to_string())?;
+                prefixes::parse(&end.to_string())?;
             }
             IpSubnets::V6(Ipv6Subnets::new(first, last, 0))
         }
@@ -167,7 +167,9 @@ fn delegated(text: &str) -> Result<Entry, Diagnostic> {
             };
             between(first.into(), Ipv4Addr::from(last).into())?
         }
-        Err(_) if start.parse::<Ipv6Addr>().is_ok() => Nets::One(prefix::parse(&format!("{start}/{value}"))?),
+        Err(_) if start.parse::<Ipv6Addr>().is_ok() => {
+            Nets::One(prefixes::parse(&format!("{start}/{value}"))?)
+        }
         Err(_) => return Err(not_delegated()),
     };
     Ok(Entry {

@@ -1,13 +1,12 @@
 //! Reads `events`.
 
-use super::{
-    context::Context,
-    mapping::Mapping,
+use super::super::{
+    values::{Context, Mapping},
     yaml::{Located, Node},
 };
 use crate::policy::model::Events;
 
-pub(super) const EVENTS_KEYS: &[&str] = &["destination", "exempt"];
+pub(in crate::policy::parse) const EVENTS_KEYS: &[&str] = &["destination", "exempt"];
 
 /// The value of `events`.
 pub(crate) fn events<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> Option<Events> {

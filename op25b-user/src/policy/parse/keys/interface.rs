@@ -1,9 +1,7 @@
 //! Reads `interfaces`.
 
-use super::{
-    context::Context,
-    mapping::Mapping,
-    seen::Seen,
+use super::super::{
+    values::{Context, Mapping, Seen},
     yaml::{Located, Node},
 };
 use crate::policy::{
@@ -11,7 +9,8 @@ use crate::policy::{
     model::{Interface, Mpls, Role, Tunnel, Wait, XdpMode},
 };
 
-pub(super) const INTERFACE_KEYS: &[&str] = &["name", "role", "xdp", "tunnels", "mpls", "wait"];
+pub(in crate::policy::parse) const INTERFACE_KEYS: &[&str] =
+    &["name", "role", "xdp", "tunnels", "mpls", "wait"];
 
 /// Linux stores alternative names of interfaces in 128 bytes with a terminating zero (ALTIFNAMSIZ).
 const MAX_INTERFACE_NAME: usize = 127;

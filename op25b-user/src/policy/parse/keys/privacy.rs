@@ -2,9 +2,8 @@
 
 use jiff::SignedDuration;
 
-use super::{
-    context::Context,
-    mapping::Mapping,
+use super::super::{
+    values::{Context, Mapping},
     yaml::{Located, Node},
 };
 use crate::{
@@ -12,7 +11,7 @@ use crate::{
     time::longest,
 };
 
-pub(super) const PRIVACY_KEYS: &[&str] = &["retain", "monitor_retain", "require_reason"];
+pub(in crate::policy::parse) const PRIVACY_KEYS: &[&str] = &["retain", "monitor_retain", "require_reason"];
 
 /// The word for no end.
 const FOREVER: &str = "forever";

@@ -2,9 +2,8 @@
 
 use jiff::SignedDuration;
 
-use super::{
-    context::Context,
-    mapping::Mapping,
+use super::super::{
+    values::{Context, Mapping},
     yaml::{Located, Node},
 };
 use crate::{
@@ -13,7 +12,7 @@ use crate::{
     time::longest,
 };
 
-pub(super) const HISTORY_KEYS: &[&str] = &["bucket", "keep", "max_size"];
+pub(in crate::policy::parse) const HISTORY_KEYS: &[&str] = &["bucket", "keep", "max_size"];
 
 /// The value of `history`; `None` for `off`.
 pub(crate) fn history<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> Option<History> {

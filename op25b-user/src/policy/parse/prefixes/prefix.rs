@@ -5,10 +5,11 @@ use std::net::{IpAddr, Ipv6Addr};
 use ipnet::{IpNet, Ipv6Net};
 
 use super::{
-    context::Context,
+    super::{
+        values::{Context, Seen},
+        yaml::{Located, Node},
+    },
     hints,
-    seen::Seen,
-    yaml::{Located, Node},
 };
 use crate::policy::{
     diagnostics::{Code, Diagnostic, Span},
@@ -47,7 +48,7 @@ impl<'t> Context<'t> {
     }
 
     /// A prefix; an invalid one is reported.
-    pub(super) fn prefix(&mut self, key: &str, node: Located<Node<'t>>) -> Option<Prefix> {
+    pub(in crate::policy::parse) fn prefix(&mut self, key: &str, node: Located<Node<'t>>) -> Option<Prefix> {
         match &node.value {
             Node::Null | Node::List(_) | Node::Mapping(_) => {
                 self.not_a_prefix(node.span, &node.value);
@@ -104,7 +105,7 @@ pub fn parse_prefix(text: &str) -> Result<IpNet, String> {
 }
 
 /// Parses a prefix; an address alone is a prefix of full length.
-pub(super) fn parse(text: &str) -> Result<IpNet, Diagnostic> {
+pub(in crate::policy::parse) fn parse(text: &str) -> Result<IpNet, Diagnostic> {
     let net = read(text).ok_or_else(|| hints::not_a_prefix(text))?;
     if net != net.trunc() {
         let message = format!("`{net}` has host bits set");

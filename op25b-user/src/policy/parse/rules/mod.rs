@@ -1,17 +1,16 @@
 //! Reads `pools`, `relays` and `exemptions`: the rules of a policy.
 
+mod phases;
+
 use std::borrow::Cow;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
 use smol_str::SmolStr;
 
+pub(super) use self::phases::PHASE_KEYS;
 use super::{
-    context::Context,
-    lists::Named,
-    mapping::Mapping,
-    phases,
-    seen::{Owner, Seen},
+    values::{Context, Mapping, Named, Owner, Seen},
     yaml::{Located, Node},
 };
 use crate::{

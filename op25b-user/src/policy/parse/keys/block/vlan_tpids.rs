@@ -5,12 +5,13 @@ use op25b_common::{
     not_ip::FIRST_ETHERTYPE,
 };
 
-use super::{
-    context::Context,
-    seen::Seen,
-    yaml::{Located, Node},
+use crate::policy::{
+    diagnostics::Code,
+    parse::{
+        values::{Context, Seen},
+        yaml::{Located, Node},
+    },
 };
-use crate::policy::diagnostics::Code;
 
 /// The `EtherType`s of VLAN tags besides the usual ones.
 pub(super) fn vlan_tpids<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> Vec<u16> {

@@ -17,7 +17,7 @@ use crate::policy::{
 const LISTED: usize = 4;
 
 /// The diagnostic about a text that is neither a prefix nor an address.
-pub(in crate::policy::parse) fn diagnose(text: &str) -> Diagnostic {
+pub(in crate::policy::parse::prefixes) fn diagnose(text: &str) -> Diagnostic {
     match invisible(text) {
         Some(diagnostic) => diagnostic,
         None => quoted(text)
@@ -96,7 +96,7 @@ fn invisible(text: &str) -> Option<Diagnostic> {
 }
 
 /// Whether a character is between the ends of a range of addresses, as keyboards and word processors write it.
-pub(in crate::policy::parse) fn is_dash(c: char) -> bool {
+pub(in crate::policy::parse::prefixes) fn is_dash(c: char) -> bool {
     matches!(
         c,
         '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '~' | '\u{301c}' | '\u{ff0d}' | '\u{ff5e}'

@@ -2,9 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-use super::{
-    context::Context,
-    mapping::Mapping,
+use super::super::{
+    values::{Context, Mapping},
     yaml::{Located, Node},
 };
 use crate::policy::{
@@ -12,7 +11,8 @@ use crate::policy::{
     model::{Alerts, Policy, Remember},
 };
 
-pub(super) const ALERTS_KEYS: &[&str] = &["syns_per_minute", "destinations", "exempt_syns_per_minute"];
+pub(in crate::policy::parse) const ALERTS_KEYS: &[&str] =
+    &["syns_per_minute", "destinations", "exempt_syns_per_minute"];
 
 /// The value of `alerts`.
 pub(crate) fn alerts<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> Option<Alerts> {
@@ -57,7 +57,7 @@ fn threshold(
 }
 
 /// Reports thresholds for which the policy leaves nothing to count.
-pub(super) fn check(context: &mut Context<'_>, span: Span, policy: &Policy) {
+pub(in crate::policy::parse) fn check(context: &mut Context<'_>, span: Span, policy: &Policy) {
     let Some(alerts) = &policy.alerts else { return };
     let mut refuse = |message, hint| context.reporter.error(span, Code::Misplaced, message, hint);
     let is_of_records = alerts.syns_per_minute.is_some() || alerts.destinations.is_some();

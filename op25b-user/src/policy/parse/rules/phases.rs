@@ -1,10 +1,11 @@
 //! Reads from when on a pool is enforced towards which destinations: `enforce_from` and `only_to`, or `phases`.
 
 use super::{
-    context::Context,
-    mapping::Mapping,
-    rules::instant,
-    yaml::{Located, Node},
+    super::{
+        values::{Context, Mapping},
+        yaml::{Located, Node},
+    },
+    instant,
 };
 use crate::{
     policy::{
@@ -14,7 +15,7 @@ use crate::{
     time::DayEnd,
 };
 
-pub(super) const PHASE_KEYS: &[&str] = &["from", "only_to"];
+pub(in crate::policy::parse) const PHASE_KEYS: &[&str] = &["from", "only_to"];
 
 /// The phases of a pool in a mode.
 pub(super) fn of_pool<'t>(context: &mut Context<'t>, pool: &mut Mapping<'t>, mode: PoolMode) -> Vec<Phase> {

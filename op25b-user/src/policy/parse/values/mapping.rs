@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use super::{
+    super::yaml::{Located, Node},
     context::Context,
     spelling::{closest, one_of},
-    yaml::{Located, Node},
 };
 use crate::policy::diagnostics::{Code, Diagnostic, Span};
 

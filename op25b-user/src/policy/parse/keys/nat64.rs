@@ -2,9 +2,8 @@
 
 use ipnet::IpNet;
 
-use super::{
-    context::Context,
-    seen::Seen,
+use super::super::{
+    values::{Context, Seen},
     yaml::{Located, Node},
 };
 use crate::policy::{

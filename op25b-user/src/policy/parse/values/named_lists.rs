@@ -1,8 +1,8 @@
 //! Reads the names of lists.
 
-use super::super::{
+use super::{
+    super::yaml::{Located, Node},
     context::Context,
-    yaml::{Located, Node},
 };
 use crate::policy::{
     diagnostics::{Code, Span},

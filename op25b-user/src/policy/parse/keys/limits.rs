@@ -2,9 +2,8 @@
 
 use jiff::SignedDuration;
 
-use super::{
-    context::Context,
-    mapping::Mapping,
+use super::super::{
+    values::{Context, Mapping},
     yaml::{Located, Node},
 };
 use crate::{
@@ -12,7 +11,7 @@ use crate::{
     time::longest,
 };
 
-pub(super) const WIDEST_KEYS: &[&str] = &["ipv4", "ipv6"];
+pub(in crate::policy::parse) const WIDEST_KEYS: &[&str] = &["ipv4", "ipv6"];
 
 /// The value of `exemption_max_age`.
 pub(crate) fn max_age<'t>(context: &mut Context<'t>, node: Located<Node<'t>>) -> Option<SignedDuration> {

@@ -2,11 +2,8 @@
 
 use std::{borrow::Cow, collections::BTreeSet};
 
-use super::{
-    context::Context,
-    mapping::Mapping,
-    seen::Seen,
-    spelling::{closest, one_of},
+use super::super::{
+    values::{Context, Mapping, Seen, closest, one_of},
     yaml::{Located, Node},
 };
 use crate::policy::{
@@ -14,7 +11,7 @@ use crate::policy::{
     model::{Pool, Remember, Subscribers},
 };
 
-pub(super) const SUBSCRIBERS_KEYS: &[&str] = &["ipv6_prefix", "remember"];
+pub(in crate::policy::parse) const SUBSCRIBERS_KEYS: &[&str] = &["ipv6_prefix", "remember"];
 
 /// The value of `subscribers` before the pools are known.
 #[derive(Default)]

@@ -2,12 +2,13 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::super::{
-    context::Context,
-    document,
-    mapping::{Mapping, known_key},
-    rules::{POOL_KEYS, RELAY_KEYS},
-    yaml::{self, Items, Located, Node, Reading},
+use super::{
+    super::{
+        rules::{POOL_KEYS, RELAY_KEYS},
+        values::{Context, Mapping, known_key},
+        yaml::{self, Items, Located, Node, Reading},
+    },
+    EXEMPTIONS_FROM, KEYS, reading,
 };
 
 /// The names of the lists that a policy names, in the order in which a reader of the whole policy finds them. Those before a
@@ -31,7 +32,7 @@ struct Names<'t> {
 
 impl<'t> Items<'t> for Names<'t> {
     fn key(&mut self, key: &Located<Node<'t>>) -> Reading {
-        let Ok(name) = known_key(&mut self.context, "", document::KEYS, key) else {
+        let Ok(name) = known_key(&mut self.context, "", KEYS, key) else {
             return Reading::NotAtAll;
         };
         if self.keys.contains(&name) {
@@ -39,13 +40,13 @@ impl<'t> Items<'t> for Names<'t> {
         }
         self.keys.push(name);
         match name {
-            "pools" | "relays" | document::EXEMPTIONS_FROM => document::reading(name),
+            "pools" | "relays" | EXEMPTIONS_FROM => reading(name),
             _ => Reading::NotAtAll,
         }
     }
 
     fn value(&mut self, value: Located<Node<'t>>) {
-        self.context.named_lists(document::EXEMPTIONS_FROM, value);
+        self.context.named_lists(EXEMPTIONS_FROM, value);
     }
 
     fn item(&mut self, item: Located<Node<'t>>) {
@@ -68,11 +69,8 @@ impl<'t> Items<'t> for Names<'t> {
 mod tests {
     use std::path::PathBuf;
 
-    use super::{
-        super::files::{ListError, ListFiles},
-        *,
-    };
-    use crate::policy::parse::parse_bytes;
+    use super::*;
+    use crate::policy::parse::{ListError, ListFiles, parse_bytes};
 
     /// Records the names of the lists that are read.
     struct Spy(Vec<String>);

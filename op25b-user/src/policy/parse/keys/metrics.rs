@@ -2,10 +2,8 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use super::{
-    context::Context,
-    mapping::Mapping,
-    seen::Seen,
+use super::super::{
+    values::{Context, Mapping, Seen},
     yaml::{Located, Node},
 };
 use crate::policy::{
@@ -13,8 +11,8 @@ use crate::policy::{
     model::{MetricsServer, MetricsTls},
 };
 
-pub(super) const METRICS_KEYS: &[&str] = &["listen", "allow", "tls"];
-pub(super) const TLS_KEYS: &[&str] = &["cert", "key", "client_ca"];
+pub(in crate::policy::parse) const METRICS_KEYS: &[&str] = &["listen", "allow", "tls"];
+pub(in crate::policy::parse) const TLS_KEYS: &[&str] = &["cert", "key", "client_ca"];
 
 const EXAMPLE: &str = "write an address and a port, such as 127.0.0.1:9625 or '[::1]:9625'";
 

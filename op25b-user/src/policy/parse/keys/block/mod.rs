@@ -1,14 +1,14 @@
 //! Reads `block`.
 
+mod vlan_tpids;
+
 use std::{net::IpAddr, ops::RangeInclusive};
 
 use op25b_common::MAX_BLOCKED_PORTS;
 
-use super::{
-    context::Context,
-    mapping::Mapping,
-    seen::Seen,
-    vlan_tpids::vlan_tpids,
+use self::vlan_tpids::vlan_tpids;
+use super::super::{
+    values::{Context, Mapping, Seen},
     yaml::{Located, Node},
 };
 use crate::policy::{
@@ -16,7 +16,7 @@ use crate::policy::{
     model::{Action, Block, Handling, Prohibit},
 };
 
-pub(super) const BLOCK_KEYS: &[&str] = &[
+pub(in crate::policy::parse) const BLOCK_KEYS: &[&str] = &[
     "ports",
     "match",
     "action",

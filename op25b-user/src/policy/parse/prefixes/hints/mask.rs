@@ -45,7 +45,7 @@ impl Mask {
 }
 
 /// Whether a word after an address is its mask, as in `198.51.100.40 255.255.255.248`: no subscriber has such an address.
-pub(in crate::policy::parse) fn follows(address: &str, text: &str) -> bool {
+pub(in crate::policy::parse::prefixes) fn follows(address: &str, text: &str) -> bool {
     ["255.", "0.", "0x"].iter().any(|start| text.starts_with(start))
         && address
             .parse()

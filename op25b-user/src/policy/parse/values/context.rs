@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
-    lists::NamedLists,
+    super::yaml::{Located, Node},
+    named_lists::NamedLists,
     spelling::{closest, one_of},
-    yaml::{Located, Node},
 };
 use crate::policy::{
     characters,
