@@ -3,10 +3,12 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Output,
 };
 
 use tempfile::TempDir;
+
+use crate::command::op25b_in;
 
 const GOOD: &str = "version: 1\n\
     interfaces: [{ name: eth1, role: subscriber }]\n\
@@ -21,11 +23,10 @@ fn file(folder: &TempDir, sections: &[&str]) -> PathBuf {
 }
 
 fn check(file: &Path, options: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_op25b"))
+    op25b_in(file.parent().unwrap())
         .arg("check")
         .args(options)
         .arg(file)
-        .env_remove("RUST_LOG")
         .output()
         .unwrap()
 }

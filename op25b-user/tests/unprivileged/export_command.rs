@@ -1,12 +1,10 @@
 //! `op25b export prefixes` from a policy file: which prefixes it prints, and its exit codes.
 
-use std::{
-    fs,
-    path::PathBuf,
-    process::{Command, Output},
-};
+use std::{fs, path::PathBuf, process::Output};
 
 use tempfile::TempDir;
+
+use crate::command::op25b_in;
 
 const POLICY: &str = "version: 1
 interfaces: [{ name: eth1, role: subscriber }]
@@ -34,11 +32,10 @@ impl Scene {
     }
 
     fn prefixes(&self, options: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_op25b"))
+        op25b_in(self.0.path())
             .args(["export", "prefixes", "--policy"])
             .arg(self.policy())
             .args(options)
-            .env_remove("RUST_LOG")
             .output()
             .unwrap()
     }

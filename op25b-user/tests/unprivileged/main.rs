@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test, a failed helper is a failed test")]
 
 mod check_command;
+mod command;
 mod documents;
 mod exempt_command;
 mod export_command;

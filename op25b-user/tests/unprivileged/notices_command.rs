@@ -1,16 +1,14 @@
 //! `op25b notices` from a history and sessions in a directory: which files it writes, and to whom.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::PathBuf,
-    process::{Command, Output},
-};
+use std::{collections::BTreeMap, fs, path::PathBuf, process::Output};
 
 use op25b_testlab::paths;
 use tempfile::TempDir;
 
-use crate::report_command::{POLICY, WEEK, write_history, write_sessions};
+use crate::{
+    command::op25b_in,
+    report_command::{POLICY, WEEK, write_history, write_sessions},
+};
 
 struct Scene(TempDir);
 
@@ -28,11 +26,9 @@ impl Scene {
     }
 
     fn run(&self, template: &str, options: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_op25b"))
+        op25b_in(self.0.path())
             .args(["notices", "--policy"])
             .arg(self.path("policy.yaml"))
-            .arg("--state-dir")
-            .arg(self.path("state"))
             .arg("--template")
             .arg(paths::workspace().join("policies/notices").join(template))
             .arg("--out")
@@ -40,7 +36,6 @@ impl Scene {
             .args(WEEK)
             .args(options)
             .env("TZ", "Asia/Tokyo")
-            .env_remove("RUST_LOG")
             .output()
             .unwrap()
     }

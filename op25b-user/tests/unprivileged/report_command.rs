@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Output,
 };
 
 use ipnet::IpNet;
@@ -17,6 +17,8 @@ use op25b::{
     },
 };
 use tempfile::TempDir;
+
+use crate::command::op25b_in;
 
 pub const POLICY: &str = "version: 1
 interfaces: [{ name: eth1, role: subscriber }]
@@ -112,15 +114,11 @@ impl Scene {
     }
 
     fn report(&self, options: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_op25b"))
+        op25b_in(self.0.path())
             .args(["report", "--policy"])
             .arg(self.path("policy.yaml"))
-            .arg("--state-dir")
-            .arg(self.path("state"))
             .args(options)
             .env("TZ", "Asia/Tokyo")
-            .env_remove("RUST_LOG")
-            .env_remove("COLUMNS")
             .output()
             .unwrap()
     }

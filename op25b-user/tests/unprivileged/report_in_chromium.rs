@@ -8,7 +8,10 @@ use std::{fs, path::Path, process::Command};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::report_command::{POLICY, WEEK, write_history, write_sessions};
+use crate::{
+    command::op25b_in,
+    report_command::{POLICY, WEEK, write_history, write_sessions},
+};
 
 /// Puts what the browser laid out into the document, from where `--dump-dom` prints it.
 const MEASURE: &str = r#"<script>
@@ -39,13 +42,10 @@ impl Pages {
         fs::write(path("policy.yaml"), POLICY).unwrap();
         write_history(&path("state"));
         write_sessions(&path("state"));
-        let report = Command::new(env!("CARGO_BIN_EXE_op25b"))
+        let report = op25b_in(directory.path())
             .args(["report", "--by", "customer", "--format", "html", "--policy"])
             .arg(path("policy.yaml"))
-            .arg("--state-dir")
-            .arg(path("state"))
             .args(WEEK)
-            .env_remove("RUST_LOG")
             .output()
             .unwrap();
         assert!(report.status.success(), "{report:?}");

@@ -1,16 +1,15 @@
 //! `op25b rollout` from a policy file and the databases of a state directory: what is known is counted, and what is not is said.
 
-use std::{
-    fs,
-    path::PathBuf,
-    process::{Command, Output},
-};
+use std::{fs, path::PathBuf, process::Output};
 
 use op25b::store::notices::{Notice, Notices};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::report_command::{write_history, write_sessions};
+use crate::{
+    command::op25b_in,
+    report_command::{write_history, write_sessions},
+};
 
 /// Two pools of the history: one with a date that was reached in its week and another one ahead, and one that is monitored.
 pub const POLICY: &str = "version: 1
@@ -43,14 +42,13 @@ impl Scene {
     }
 
     fn run(&self, options: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_op25b"))
+        op25b_in(self.0.path())
             .args(["rollout", "--policy", "policy.yaml", "--state-dir", "state"])
             .args(["--until", "2025-03-08T00:00:00Z"])
             .current_dir(self.0.path())
             .args(options)
             .env("TZ", "Asia/Tokyo")
             .env("COLUMNS", "80")
-            .env_remove("RUST_LOG")
             .output()
             .unwrap()
     }

@@ -1,15 +1,12 @@
 //! Commands whose output nobody reads any longer.
 
-use std::{
-    io::pipe,
-    os::unix::process::ExitStatusExt as _,
-    process::{Command, Stdio},
-};
+use std::{io::pipe, os::unix::process::ExitStatusExt as _, process::Stdio};
 
 use nix::sys::signal::Signal;
 use op25b::api::Added;
 
 use crate::{
+    command::op25b_in,
     exempt_command::{
         daemon::ok,
         scene::{Scene, exemption, explained, record},
@@ -30,13 +27,8 @@ fn ends_silently(scene: &Scene, words: &[&str]) {
 fn ends_silently_but_for(scene: &Scene, words: &[&str], warning: &str) {
     let (reader, writer) = pipe().unwrap();
     drop(reader);
-    let output = Command::new(env!("CARGO_BIN_EXE_op25b"))
+    let output = op25b_in(&scene.path(""))
         .args(words)
-        .env("OP25B_BPFFS", scene.path("bpf"))
-        .env("OP25B_RUNTIME_DIR", scene.path("run"))
-        .env("OP25B_STATE_DIR", scene.path("state"))
-        .env_remove("RUST_LOG")
-        .stdin(Stdio::null())
         .stdout(writer)
         .stderr(Stdio::piped())
         .output()

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::Write as _,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Stdio,
 };
 
 use jiff::Timestamp;
@@ -17,7 +17,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use ulid::Ulid;
 
-use crate::exempt_command::daemon::{Daemon, Reply, Request};
+use crate::{
+    command::op25b_in,
+    exempt_command::daemon::{Daemon, Reply, Request},
+};
 
 /// Directories.
 pub struct Scene(TempDir);
@@ -71,13 +74,9 @@ impl Scene {
     }
 
     fn run(&self, arguments: &[&str], stdin: &str, time_zone: &str) -> Answer {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_op25b"))
+        let mut child = op25b_in(&self.path(""))
             .args(arguments)
-            .env("OP25B_BPFFS", self.path("bpf"))
-            .env("OP25B_RUNTIME_DIR", self.path("run"))
-            .env("OP25B_STATE_DIR", self.path("state"))
             .env("TZ", time_zone)
-            .env_remove("RUST_LOG")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -3,8 +3,6 @@
 pub mod examples;
 mod webhook;
 
-use std::process::{Command, Stdio};
-
 use op25b::{
     api::{
         Added, HistoryEntry, HistoryExpiry, Imported, ImportedSessions, Page, Problem, RemovedExemptions,
@@ -21,6 +19,7 @@ use op25b::{
 use serde_json::{Value, json};
 
 use crate::{
+    command::op25b_in,
     exempt_command::{
         daemon::{Reply, Request, ok},
         scene::{Scene, exemption, explained},
@@ -268,15 +267,11 @@ pub fn reloaded() -> Value {
 /// What op25b writes to stdout for these words, in a directory with the policy.
 fn written(scene: &Scene, words: &str) -> String {
     let words: Vec<_> = words.split(' ').collect();
-    let output = Command::new(env!("CARGO_BIN_EXE_op25b"))
+    let output = op25b_in(&scene.path(""))
         .args(words)
         .current_dir(scene.path("."))
-        .env("OP25B_RUNTIME_DIR", scene.path("run"))
-        .env("OP25B_STATE_DIR", scene.path("state"))
         .env("TZ", "Asia/Tokyo")
         .env("LANG", "ja_JP.UTF-8")
-        .env_remove("RUST_LOG")
-        .stdin(Stdio::null())
         .output()
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();

@@ -24,9 +24,12 @@ use super::{
     alerts,
     examples::{WRITE, example, write_if_asked},
 };
-use crate::exempt_command::{
-    daemon::{Reply, ok},
-    scene::Scene,
+use crate::{
+    command::op25b_in,
+    exempt_command::{
+        daemon::{Reply, ok},
+        scene::Scene,
+    },
 };
 
 const SECRET: &str = "whsec_b3AyNWIgYWxlcnRzIGFyZSBzaWduZWQgd2l0aCBpdA==\n";
@@ -98,12 +101,10 @@ fn sent(scene: &Scene, alert: &Value) -> Request {
         }
         ok(&page)
     });
-    let mut sender = Command::new(env!("CARGO_BIN_EXE_op25b"))
+    let mut sender = op25b_in(&scene.path(""))
         .args(["alerts", "--to", &format!("https://127.0.0.1:{port}/op25b")])
         .args(["--secret", "secret", "--tls-ca", "ca.pem"])
         .current_dir(scene.path("."))
-        .env("OP25B_RUNTIME_DIR", scene.path("run"))
-        .stdin(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();

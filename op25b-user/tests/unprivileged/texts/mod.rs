@@ -2,15 +2,12 @@
 
 pub mod daemon;
 
-use std::{
-    fmt::Write as _,
-    process::{Command, Stdio},
-};
+use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthStr as _;
 
 use self::daemon::{ID, answer};
-use crate::exempt_command::scene::Scene;
+use crate::{command::op25b_in, exempt_command::scene::Scene};
 
 const POLICY: &str = "version: 1
 interfaces: [{ name: eth1, role: subscriber }]
@@ -31,17 +28,12 @@ struct Output {
 
 /// Runs a command in the directory of a scene.
 fn run(scene: &Scene, words: &[&str], columns: u16) -> Output {
-    let output = Command::new(env!("CARGO_BIN_EXE_op25b"))
+    let output = op25b_in(&scene.path(""))
         .args(words)
         .current_dir(scene.path(""))
-        .env("OP25B_BPFFS", scene.path("bpf"))
-        .env("OP25B_RUNTIME_DIR", scene.path("run"))
-        .env("OP25B_STATE_DIR", scene.path("state"))
         .env("COLUMNS", columns.to_string())
         .env("LANG", "ja_JP.UTF-8")
         .env("TZ", "Asia/Tokyo")
-        .env_remove("RUST_LOG")
-        .stdin(Stdio::null())
         .output()
         .unwrap();
     let text = |bytes| {
