@@ -14,6 +14,7 @@ use crate::{
     cli::{
         daemon::{Response, ask},
         paths::Paths,
+        problem::OUTPUT_FORMAT,
     },
     daemon::client::Listing,
     exemption::formats::{self, CsvOptions, Format, Row, STORE},
@@ -42,10 +43,10 @@ Exit codes: 0 written; 1 refused, with the reason; 2 failed.")]
 )]
 pub struct Args {
     /// The output format.
-    #[arg(long, value_enum, default_value = "csv", value_name = "FORMAT")]
+    #[arg(id = OUTPUT_FORMAT, long = "format", value_enum, default_value = "csv", value_name = "FORMAT")]
     format: Format,
     /// Same as `--format json`.
-    #[arg(long, conflicts_with = "format")]
+    #[arg(long, conflicts_with = OUTPUT_FORMAT)]
     json: bool,
     /// Write those of the policy file as well, and a column `source` with where each is kept: `store`, or the file and line.
     /// `import` leaves out rows whose source is not `store`.
@@ -76,9 +77,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         customer: args.customer.clone(),
         ..Listing::default()
     };
+    let format = if args.json { Format::Json } else { args.format };
     let exemptions = match ask(&args.paths, async |client| client.list(&listing).await)? {
         Response::Done(exemptions) => exemptions,
-        Response::Refused(problem) => return refuse(&problem, args.json, None),
+        Response::Refused(problem) => return refuse(&problem, format == Format::Json, None),
         Response::NoDaemon => {
             let offline = Offline::open(&args.paths)?;
             offline.say_so();
@@ -96,7 +98,6 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             terms: exemption.terms,
         })
         .collect();
-    let format = if args.json { Format::Json } else { args.format };
     let mut out = BufWriter::new(stdout().lock());
     let options = CsvOptions {
         has_mark: args.bom || args.for_spreadsheet,

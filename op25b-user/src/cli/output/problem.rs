@@ -68,12 +68,17 @@ pub(in crate::cli) fn report_usage(
     code.into()
 }
 
-/// Whether a command was given `--json`.
+/// The argument of a `--format` for the output, as clap knows it: there are others, for what is read.
+pub(in crate::cli) const OUTPUT_FORMAT: &str = "output_format";
+
+/// Whether a command was given `--json`, or what is the same.
 pub(in crate::cli) fn is_json(matches: &ArgMatches) -> bool {
-    match matches.subcommand() {
-        Some((_, matches)) => is_json(matches),
-        None => matches!(matches.try_get_one("json"), Ok(Some(true))),
+    if let Some((_, matches)) = matches.subcommand() {
+        return is_json(matches);
     }
+    let format = matches.try_get_raw(OUTPUT_FORMAT).ok().flatten();
+    matches!(matches.try_get_one("json"), Ok(Some(true)))
+        || format.is_some_and(|mut words| words.any(|word| word == "json"))
 }
 
 /// Whether arguments that cannot be parsed contain `--json`.
@@ -160,13 +165,17 @@ mod tests {
     }
 
     #[test]
-    fn the_option_is_found_in_any_subcommand() {
+    fn that_json_is_asked_for_is_found_in_any_subcommand() {
         for (arguments, expected) in [
             (&["op25b", "check", "--json", "policy.yaml"][..], true),
             (&["op25b", "check", "policy.yaml"], false),
             (&["op25b", "exempt", "list", "--json"], true),
             (&["op25b", "exempt", "list"], false),
             (&["op25b", "metrics"], false),
+            (&["op25b", "report", "--format", "json"], true),
+            (&["op25b", "report", "--format=csv"], false),
+            (&["op25b", "exempt", "export", "--format=json"], true),
+            (&["op25b", "exempt", "import", "--format=json", "-"], false),
         ] {
             let matches = Cli::command().try_get_matches_from(arguments).unwrap();
             assert_eq!(is_json(&matches), expected, "{arguments:?}");

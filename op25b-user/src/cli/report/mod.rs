@@ -65,14 +65,14 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     top: Option<usize>,
     /// The output format. `html` is one file for a browser, without links to anything.
-    #[arg(long, value_enum, value_name = "FORMAT", default_value = "table")]
+    #[arg(id = problem::OUTPUT_FORMAT, long = "format", value_enum, value_name = "FORMAT", default_value = "table")]
     format: Format,
     /// Same as `--format json`.
-    #[arg(long, conflicts_with = "format")]
+    #[arg(long, conflicts_with = problem::OUTPUT_FORMAT)]
     json: bool,
     /// Print what support staff need to tell whether a customer is affected: which addresses are blocked, what is allowed, and what to
     /// ask. From the policy alone.
-    #[arg(long, conflicts_with_all = ["pool", "within", "until", "by", "class", "top", "format", "json"])]
+    #[arg(long, conflicts_with_all = ["pool", "within", "until", "by", "class", "top", problem::OUTPUT_FORMAT, "json"])]
     judgement: bool,
     /// The language of that.
     #[arg(
