@@ -75,19 +75,19 @@ impl Part {
     pub const OF_THE_COMMAND: [Self; 2] = [Self::Start, Self::Scrape];
 }
 
-/// A filter that is measured in the part `live`.
+/// A filter that is measured in the part `live`, in this order: what is compared follows each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Contender {
+    /// A program that counts and drops everything.
+    Drop,
+    /// A program that drops port 25, with an exact counter of 8 bytes for each source in a flat array.
+    DropRecord,
     /// op25b, as shipped.
     Op25b,
     /// op25b with events, which are read.
     Op25bEvents,
     /// op25b on one of 16 subscriber interfaces of its policy.
     Op25bOf16,
-    /// A program that counts and drops everything.
-    Drop,
-    /// A program that drops port 25, with an exact counter of 8 bytes for each source in a flat array.
-    DropRecord,
     /// A program with the same parsers and the kernel's tries.
     Lpm,
     /// xdp-filter, of xdp-tools, loaded as in its manual: port 25 only.

@@ -4,8 +4,9 @@ pub mod scrape;
 pub mod start;
 
 use std::{
-    io::{BufRead as _, BufReader},
-    path::Path,
+    fs,
+    io::{BufRead as _, BufReader, ErrorKind},
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -17,15 +18,38 @@ use nix::{
 };
 use op25b_testlab::usage;
 
+use crate::isolation::BPF_FILES;
+
 /// Says where the command is, built as for a release; `cargo xtask bench` sets it.
 const COMMAND: &str = "OP25B_BENCH_COMMAND";
 
-/// The command that is measured.
-fn command() -> anyhow::Result<Command> {
+/// The command that is measured, with its directories in a folder: nothing of an op25b that this machine runs is used.
+fn command(folder: &Path) -> anyhow::Result<Command> {
     let path = std::env::var_os(COMMAND);
     let path =
         path.with_context(|| format!("{COMMAND} does not say where op25b, built for a release, is"))?;
-    Ok(Command::new(path))
+    let mut command = Command::new(path);
+    command
+        .env("OP25B_BPFFS", pins())
+        .env("OP25B_RUNTIME_DIR", folder.join("run"))
+        .env("OP25B_STATE_DIR", folder.join("state"));
+    Ok(command)
+}
+
+/// Where the command pins its filter: in a BPF file system of the benchmark's own.
+fn pins() -> PathBuf {
+    Path::new(BPF_FILES).join("op25b")
+}
+
+/// Removes the filter that the run before has left, which the next one would take over.
+fn remove_filter() -> anyhow::Result<()> {
+    let pins = pins();
+    match fs::remove_dir_all(&pins) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", pins.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// One run of a command.
@@ -42,15 +66,13 @@ struct Used {
     peak_kib: u64,
 }
 
-/// Enforces the policy with the store of a state directory.
-fn enforce(file: &Path, state: &Path) -> anyhow::Result<(Running, Measured)> {
+/// Enforces the policy with the store in a folder, where nothing was enforced before.
+fn enforce(file: &Path, folder: &Path) -> anyhow::Result<(Running, Measured)> {
+    remove_filter()?;
     let begin = Instant::now();
-    let child = command()?
-        // The BPF file system is one of the benchmark's own.
+    let child = command(folder)?
         .args(["run", "--no-persist", "--policy"])
         .arg(file)
-        .arg("--state-dir")
-        .arg(state)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

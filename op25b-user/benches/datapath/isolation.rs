@@ -10,8 +10,8 @@ use nix::{
 
 /// Where iproute2 keeps namespaces by name.
 const NAMED_NAMESPACES: &str = "/run/netns";
-/// Where other filters pin their maps.
-const BPF_FILES: &str = "/sys/fs/bpf";
+/// Where filters pin their maps.
+pub const BPF_FILES: &str = "/sys/fs/bpf";
 
 /// Moves this process, while it has one thread, into a network namespace of its own, and gives it its own view of the
 /// folders in which tools leave names behind.

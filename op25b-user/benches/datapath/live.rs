@@ -45,30 +45,36 @@ pub struct Row {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case", untagged)]
 enum Outcome {
-    Measured {
-        /// Nanoseconds for each frame that was sent and dropped.
-        ns: Sample,
-        /// The rate as a share of that of the program that drops everything, round by round.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        share_of_drop: Option<Sample>,
-        /// With events, the rate as a share of that of op25b without, round by round.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        share_of_op25b: Option<Sample>,
-        /// Some measurements were interrupted whenever they were tried.
-        is_disturbed: bool,
-        /// The share of the frames that the filter has not counted, of the worst measurement; 0 if it has counted all.
-        lost: f64,
-    },
+    Measured(Box<Measured>),
     LeftOut {
         /// Why it is not measured.
         left_out: String,
     },
 }
 
+#[derive(Debug, Serialize)]
+struct Measured {
+    /// Nanoseconds for each frame that was sent and dropped.
+    ns: Sample,
+    /// The rate as a share of that of the program that drops everything, round by round.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    share_of_drop: Option<Sample>,
+    /// The same of that of the program that drops port 25 and counts exactly by source, for any other filter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    share_of_drop_record: Option<Sample>,
+    /// With events, the rate as a share of that of op25b without, round by round.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    share_of_op25b: Option<Sample>,
+    /// Some measurements were interrupted whenever they were tried.
+    is_disturbed: bool,
+    /// The share of the frames that the filter has not counted, of the worst measurement; 0 if it has counted all.
+    lost: f64,
+}
+
 impl Row {
-    fn ns(&self) -> Option<&Sample> {
+    fn measured(&self) -> Option<&Measured> {
         match &self.result {
-            Outcome::Measured { ns, .. } => Some(ns),
+            Outcome::Measured(measured) => Some(measured),
             Outcome::LeftOut { .. } => None,
         }
     }
@@ -96,6 +102,9 @@ pub fn measure(args: &Args, report: Report<'_, Row>) -> anyhow::Result<()> {
 
 /// With how many exemptions the sources are elsewhere, and some busier than others, as well.
 const IN_OTHER_ORDERS: u32 = 100_000;
+
+/// What no filter can be faster than: none at all, and none that counts exactly by subscriber.
+const LIMITS: [Contender; 2] = [Contender::Drop, Contender::DropRecord];
 
 /// The numbers of exemptions to measure with.
 pub fn numbers(args: &Args) -> Vec<u32> {
@@ -160,21 +169,24 @@ fn compare(
     Ok(())
 }
 
-/// Sums up the rounds of a filter, beside those of the program that drops everything and, with events, of op25b without.
+/// Sums up the rounds of a filter, beside those of the two limits and, with events, of op25b without.
 fn outcome(timed: &Timed, all: &[Timed]) -> anyhow::Result<Outcome> {
     let share_of = |contender| {
         let other = all.iter().find(|other| other.contender == contender)?;
         Sample::of_pairs(&other.ns, &timed.ns, |other, own| other / own)
     };
-    Ok(Outcome::Measured {
+    Ok(Outcome::Measured(Box::new(Measured {
         ns: Sample::of(timed.ns.clone()).context("nothing was measured")?,
         share_of_drop: share_of(Contender::Drop),
+        share_of_drop_record: (!LIMITS.contains(&timed.contender))
+            .then(|| share_of(Contender::DropRecord))
+            .flatten(),
         share_of_op25b: (timed.contender == Contender::Op25bEvents)
             .then(|| share_of(Contender::Op25b))
             .flatten(),
         is_disturbed: timed.is_disturbed,
         lost: timed.lost,
-    })
+    })))
 }
 
 fn contenders(args: &Args) -> Vec<Contender> {
@@ -189,6 +201,6 @@ fn contenders(args: &Args) -> Vec<Contender> {
 pub fn noise(rows: &[Row]) -> Option<Noise> {
     let drop = word(&Contender::Drop);
     let medians = rows.iter().filter(|row| row.filter == drop);
-    let medians = medians.filter_map(|row| Some(row.ns()?.median));
+    let medians = medians.filter_map(|row| Some(row.measured()?.ns.median));
     Noise::of("live", "a program that drops everything", medians.collect())
 }

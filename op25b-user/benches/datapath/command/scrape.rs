@@ -83,7 +83,7 @@ pub fn measure(args: &Args, report: Report<'_, Row>) -> anyhow::Result<()> {
         sources: sources(),
         exemptions: Vec::new(),
     })?;
-    let (running, _) = enforce(&file, &folder.path().join("state"))?;
+    let (running, _) = enforce(&file, folder.path())?;
     let daemon = running.0.id();
     wait_for_the_first()?;
     // All subscribers are known, so that every pool has packets.

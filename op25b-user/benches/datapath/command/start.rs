@@ -112,14 +112,14 @@ impl Stored {
             folder: tempfile::tempdir().context("cannot make a temporary directory")?,
         };
         fs::write(stored.policy(), head).context("cannot write to a temporary directory")?;
-        let (_running, _) = enforce(&stored.policy(), &stored.state())?;
+        let (_running, _) = enforce(&stored.policy(), stored.folder.path())?;
         let import_file = stored.folder.path().join(LIST);
         let (columns, rows) = import.split_at(import.find('\n').map_or(0, |end| end + 1));
         let rows: Vec<_> = rows.split_inclusive('\n').collect();
         for part in rows.chunks(LARGEST_IMPORT) {
             fs::write(&import_file, [columns, &part.concat()].concat())
                 .context("cannot write to a temporary directory")?;
-            let imported = command()?
+            let imported = command(stored.folder.path())?
                 .args(["exempt", "import"])
                 .arg(&import_file)
                 .stdin(Stdio::null())
@@ -134,10 +134,6 @@ impl Stored {
     fn policy(&self) -> PathBuf {
         self.folder.path().join("policy.yaml")
     }
-
-    fn state(&self) -> PathBuf {
-        self.folder.path().join("state")
-    }
 }
 
 fn row(exemptions: u32, policy_bytes: u64, file: &Path, stored: &Stored) -> anyhow::Result<Row> {
@@ -146,9 +142,9 @@ fn row(exemptions: u32, policy_bytes: u64, file: &Path, stored: &Stored) -> anyh
     let (mut checks, mut runs, mut runs_stored) = (Vec::new(), Vec::new(), Vec::new());
     let begin = Instant::now();
     while checks.len() < REPETITIONS && (checks.is_empty() || begin.elapsed() < LONGEST) {
-        checks.push(check(file)?);
+        checks.push(check(file, empty.path())?);
         runs.push(run(file, empty.path())?);
-        runs_stored.push(run(&stored.policy(), &stored.state())?);
+        runs_stored.push(run(&stored.policy(), stored.folder.path())?);
     }
     Ok(Row {
         exemptions,
@@ -176,9 +172,9 @@ fn cost(measured: &[Measured]) -> anyhow::Result<Cost> {
 }
 
 /// Checks the policy.
-fn check(file: &Path) -> anyhow::Result<Measured> {
+fn check(file: &Path, folder: &Path) -> anyhow::Result<Measured> {
     let begin = Instant::now();
-    let mut child = command()?
+    let mut child = command(folder)?
         .arg("check")
         .arg(file)
         .stdin(Stdio::null())
@@ -207,8 +203,8 @@ fn check(file: &Path) -> anyhow::Result<Measured> {
 }
 
 /// Enforces the policy; what it took until then.
-fn run(file: &Path, state: &Path) -> anyhow::Result<Measured> {
-    enforce(file, state).map(|(_, measured)| measured)
+fn run(file: &Path, folder: &Path) -> anyhow::Result<Measured> {
+    enforce(file, folder).map(|(_, measured)| measured)
 }
 
 /// For people.

@@ -2,7 +2,7 @@
 
 use op25b_testlab::sample::Sample;
 
-use super::{Outcome, Row};
+use super::{Measured, Outcome, Row};
 use crate::table::{self, thousands};
 
 /// A table of what was measured, and a line for each filter that was not.
@@ -17,6 +17,8 @@ pub fn table(rows: &[Row]) -> String {
         "over drop",
         "of drop's rate",
         "interval",
+        "of drop-record's",
+        "interval",
         "Mpps",
     ];
     let measured: Vec<_> = rows.iter().filter_map(cells).collect();
@@ -27,13 +29,11 @@ pub fn table(rows: &[Row]) -> String {
             thousands(row.exemptions.into()),
             row.filter
         )),
-        Outcome::Measured { .. } => None,
+        Outcome::Measured(_) => None,
     });
-    let with_events = rows.iter().filter_map(|row| match &row.result {
-        Outcome::Measured {
-            share_of_op25b: Some(share),
-            ..
-        } => Some(format!(
+    let with_events = rows.iter().filter_map(|row| {
+        let share = row.measured()?.share_of_op25b.as_ref()?;
+        Some(format!(
             "{}, {} exemptions, {} sources: with events op25b has {:.3} of its rate without ({:.3} to {:.3})\n",
             row.family.name(),
             thousands(row.exemptions.into()),
@@ -41,8 +41,7 @@ pub fn table(rows: &[Row]) -> String {
             share.median,
             share.low,
             share.high
-        )),
-        _ => None,
+        ))
     });
     format!(
         "Nanoseconds for each frame to port 25 that comes in over a veth pair and is dropped (medians; making and \
@@ -55,18 +54,18 @@ pub fn table(rows: &[Row]) -> String {
 
 /// One line, if there is something measured.
 fn cells(row: &Row) -> Option<Vec<String>> {
-    let Outcome::Measured {
+    let Measured {
         ns,
         share_of_drop,
+        share_of_drop_record,
         share_of_op25b: _,
         is_disturbed,
         lost,
-    } = &row.result
-    else {
-        return None;
-    };
+    } = row.measured()?;
     let star = if *is_disturbed { " *" } else { "" };
-    let of_drop = |show: fn(&Sample) -> String| share_of_drop.as_ref().map_or_else(String::new, show);
+    let shown =
+        |share: &Option<Sample>, show: fn(&Sample) -> String| share.as_ref().map_or_else(String::new, show);
+    let share = |share: &Sample| format!("{:.2}", share.median);
     Some(vec![
         row.family.name().into(),
         thousands(row.exemptions.into()),
@@ -77,8 +76,10 @@ fn cells(row: &Row) -> Option<Vec<String>> {
         share_of_drop.map_or_else(String::new, |share| {
             format!("{:.0}", ns.median * (1.0 - share.median))
         }),
-        of_drop(|share| format!("{:.2}", share.median)),
-        of_drop(table::interval),
+        shown(share_of_drop, share),
+        shown(share_of_drop, table::interval),
+        shown(share_of_drop_record, share),
+        shown(share_of_drop_record, table::interval),
         format!("{:.2}", 1e3 / ns.median),
     ])
 }
