@@ -44,10 +44,11 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     setup::ensure(Purpose::Demo)?;
+    // What it lacks is told before the long build.
+    let image = Image::get(false)?;
     let parts = chosen(&args.only, &Part::ALL);
     let targets = parts.iter().filter_map(|part| part.tests(args.all));
     let programs = Programs::build(targets.map(|tests| tests.target))?;
-    let image = Image::get(false)?;
     let kernels = chosen(&args.kernel, &Kernel::ALL);
     let jobs = match args.jobs {
         Some(jobs) => jobs.get(),

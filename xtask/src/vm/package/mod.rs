@@ -39,12 +39,14 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    // What it lacks is told before the long build.
+    let image = Image::get(false)?;
     let packages = match (&args.package, &args.newer) {
         (Some(package), Some(newer)) => [absolute(package)?, absolute(newer)?],
         _ => [build("package", &[])?, build("newer", &["--other-layout"])?],
     };
     let start = Instant::now();
-    let mut router = Router::boot(&Image::get(false)?, args.kernel, packages)?;
+    let mut router = Router::boot(&image, args.kernel, packages)?;
     let release = router.output("uname -r")?.trim().to_owned();
     println!(
         "==> Linux {release}, after {:.0} s",
