@@ -50,12 +50,12 @@ pub use stats::{
     PoolCounts, PoolStart, PoolStarts, SubscriberRecords, destination_error, destinations,
 };
 pub(crate) use stats::{Erased, Erasure};
-pub(crate) use sys::membarrier::wait_for_running_programs;
-pub(crate) use sys::xdp_features::XdpFeatures;
+pub(crate) use sys::bpf::membarrier::wait_for_running_programs;
+pub(crate) use sys::netlink::xdp_features::XdpFeatures;
 pub use sys::{
+    bpf::map::{MapError, MapOp},
     clock,
     interfaces::{Interface, InterfaceEvent, InterfaceEvents, Interfaces, InterfacesError, XdpAttachment},
-    map::{MapError, MapOp},
     network_namespace::NetworkNamespace,
     requirements,
 };

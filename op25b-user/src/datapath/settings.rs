@@ -3,8 +3,8 @@
 use std::{fmt, io};
 
 use super::sys::{
-    ethtool::{Offload, Offloads},
     interfaces::{Interface, Interfaces},
+    netlink::ethtool::{Offload, Offloads},
 };
 
 /// A setting that disagrees with a filter, and its remedy.

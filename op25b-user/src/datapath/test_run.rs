@@ -8,7 +8,7 @@ use super::{
     ask::{execute, run_traced},
     object::{Description, Filter, LoadError, LoadOptions, LogLevel},
     stats::Counters,
-    sys::map::MapError,
+    sys::bpf::map::MapError,
 };
 use crate::policy::{Compiled, Dates, Role};
 

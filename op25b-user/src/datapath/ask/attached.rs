@@ -14,9 +14,11 @@ use crate::{
     datapath::{
         object::{Described, Description, LoadError, POLICY_MAPS, Reused, create_as, program_name},
         sys::{
-            bpf,
-            detached_bpffs::DetachedBpffs,
-            map::{MapError, MapOp},
+            bpf::{
+                self,
+                map::{MapError, MapOp},
+            },
+            bpffs::detached::DetachedBpffs,
         },
     },
     policy::Role,

@@ -20,7 +20,7 @@ use op25b_common::{
 use crate::datapath::{
     object::LoadError,
     stats::{PhaseStart, PhaseTables},
-    sys::map::MapError,
+    sys::bpf::map::MapError,
 };
 
 /// The class of a subscriber's address; none for one in no pool and in no exemption.

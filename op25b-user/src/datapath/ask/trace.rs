@@ -14,7 +14,7 @@ use op25b_common::{
 use crate::{
     datapath::{
         object::{LoadError, program, program_name},
-        sys::map::MapError,
+        sys::bpf::map::MapError,
         test_run::{Decision, TestRunError},
     },
     policy::Role,

@@ -7,7 +7,7 @@ use crate::{
     datapath::{
         object::Description,
         stats::{AnswerCount, CounterTable, NotIpByIndex, PoolCounts, PoolStarts, SubscriberRecords},
-        sys::{interfaces::InterfacesError, map::MapError},
+        sys::{bpf::map::MapError, interfaces::InterfacesError},
     },
     policy::Role,
 };

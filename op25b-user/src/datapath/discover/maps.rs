@@ -12,7 +12,7 @@ use crate::datapath::{
     stats::{
         CounterTable, NotIpByIndex, PoolCounts, PoolStarts, RecordLayout, SubscriberRecords, answer_counts,
     },
-    sys::{
+    sys::bpf::{
         map::{self, MapError, MapOp},
         possible_cpus::possible_cpus,
     },

@@ -3,7 +3,7 @@
 use aya::maps::{Map, MapData, PerCpuArray};
 use op25b_common::{Reason, names::EVENT_COUNTS};
 
-use crate::datapath::sys::map::MapError;
+use crate::datapath::sys::bpf::map::MapError;
 
 /// Events by reason, summed over all CPUs and interfaces, since the filter was loaded.
 ///

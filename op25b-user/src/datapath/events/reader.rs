@@ -8,7 +8,7 @@ use std::{
 use aya::maps::{Map, MapData, RingBuf};
 use op25b_common::{event::PacketEvent, names::EVENTS};
 
-use crate::datapath::sys::map::MapError;
+use crate::datapath::sys::bpf::map::MapError;
 
 /// The reader of a filter's events. Its descriptor is readable while there are any; it outlives the filter, so that what the
 /// filter has written until it was replaced can be read to the end.

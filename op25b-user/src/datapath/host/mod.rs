@@ -9,12 +9,17 @@ pub(crate) use super::{
     refusal::{Nic, Obstacle, forecast, is_known_to_run_programs},
     sys::{
         bpffs::{PinPlace, pin_place},
-        denial::{Confinement, confinement},
-        ethtool::Channels,
-        flowtables::{self, HardwareFlowtable},
+        clock::sync::{has_hardware_clock, is_synchronized},
+        netlink::{
+            ethtool::Channels,
+            flowtables::{self, HardwareFlowtable},
+        },
         process::Process,
-        requirements::{FEATURES, Missing, all_missing, has_compiler, release},
-        time_sync::{has_hardware_clock, is_synchronized},
+        requirements::{
+            FEATURES, Missing, all_missing,
+            denial::{Confinement, confinement},
+            has_compiler, release,
+        },
         users::name as user_name,
     },
 };

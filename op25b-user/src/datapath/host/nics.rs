@@ -6,8 +6,8 @@ use super::{super::refusal::Peer, Nic};
 use crate::datapath::{
     Interface, Interfaces, XdpFeatures,
     sys::{
-        ethtool::{Channels, ChannelsQuery, Offload, Offloads},
-        possible_cpus::possible_cpus,
+        bpf::possible_cpus::possible_cpus,
+        netlink::ethtool::{Channels, ChannelsQuery, Offload, Offloads},
     },
 };
 

@@ -3,7 +3,7 @@
 use crate::datapath::{
     object::{Filter, LoadError},
     pins::{Generation, Snapshot},
-    sys::membarrier::wait_for_running_programs,
+    sys::bpf::membarrier::wait_for_running_programs,
 };
 
 /// Adds the counters of the generation before to those of the new filter, if their layouts differ. Returns the name of the

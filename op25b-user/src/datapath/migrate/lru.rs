@@ -10,7 +10,7 @@ use nix::{
 use op25b_common::{names::SUBSCRIBERS_LRU, values::Subscriber};
 
 use super::transfer::move_record;
-use crate::datapath::{stats::OwnRecord, sys::map::MapError};
+use crate::datapath::{stats::OwnRecord, sys::bpf::map::MapError};
 
 /// The LRU map of this version.
 type Records = HashMap<MapData, u64, Subscriber>;

@@ -16,7 +16,7 @@ use crate::{
         object::{Filter, LoadError},
         pins::{Generation, Snapshot},
         stats::{RecordLayout, Side, SubscriberV2, move_misses},
-        sys::{map::MapError, membarrier::wait_for_running_programs},
+        sys::bpf::{map::MapError, membarrier::wait_for_running_programs},
     },
     lpm::AddressFamily,
 };

@@ -18,7 +18,7 @@ use super::{
 use crate::datapath::{
     object::{Filter, LoadError},
     stats::{PlaceV6, RecordLayout, Side, Window, records_in_lru_map},
-    sys::map::MapError,
+    sys::bpf::map::MapError,
 };
 
 /// How many records were moved, and how many were not, as the policy does not remember their addresses any more.

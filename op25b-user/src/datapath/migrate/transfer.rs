@@ -6,7 +6,7 @@ use op25b_common::{names::SUBSCRIBERS, values::Subscriber};
 
 use crate::datapath::{
     stats::{OwnRecord, SharedRecord, Side, Window},
-    sys::{map::MapError, membarrier::wait_for_running_programs},
+    sys::bpf::{map::MapError, membarrier::wait_for_running_programs},
 };
 
 /// Moves the counters of subscribers that have a record on both sides. Returns how many there are.

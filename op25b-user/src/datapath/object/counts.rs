@@ -20,7 +20,7 @@ use crate::{
             AnswerCount, CounterTable, Counters, Misses, NotIpByIndex, PoolCounts, PoolStarts, RecentRecords,
             SubscriberRecords, answer_counts, misses_v6, records_in_array, records_in_lru_map,
         },
-        sys::{
+        sys::bpf::{
             map::{self, MapError},
             possible_cpus::possible_cpus,
         },

@@ -26,7 +26,7 @@ use super::layout::Layout;
 use crate::{
     datapath::{
         stats::{PoolSlots, RecordLayout},
-        sys::{map::MapError, network_namespace::NetworkNamespace},
+        sys::{bpf::map::MapError, network_namespace::NetworkNamespace},
     },
     policy::{Handling, Pauses, ReachedDates},
 };

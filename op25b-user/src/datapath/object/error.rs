@@ -6,9 +6,11 @@ use aya::{EbpfError, programs::ProgramError};
 use thiserror::Error;
 
 use crate::datapath::sys::{
-    denial,
-    map::{MapError, MapOp},
-    possible_cpus::CpusError,
+    bpf::{
+        map::{MapError, MapOp},
+        possible_cpus::CpusError,
+    },
+    requirements::denial,
 };
 
 /// Why a filter could not be loaded; nothing is left in the kernel.

@@ -11,7 +11,7 @@ use op25b_common::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::datapath::{stats::CounterNames, sys::map::Shape};
+use crate::datapath::{stats::CounterNames, sys::bpf::map::Shape};
 
 /// A map that outlives the program it was created for: the next one shares it.
 #[derive(Clone, Copy, Debug)]

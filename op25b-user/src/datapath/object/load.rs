@@ -40,9 +40,11 @@ use crate::{
         events::Allowances,
         stats::{PoolSlots, RecordLayout, clear_slots, lru_entries},
         sys::{
+            bpf::{
+                map::{Shape, max_entries},
+                possible_cpus::{CpusError, possible_cpus},
+            },
             clock,
-            map::{Shape, max_entries},
-            possible_cpus::{CpusError, possible_cpus},
         },
     },
     policy::{Compiled, Handling, Prohibit, Role},

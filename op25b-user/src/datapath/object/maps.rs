@@ -10,7 +10,7 @@ use aya::{
 
 use super::error::LoadError;
 use crate::{
-    datapath::sys::{map::MapError, mapping},
+    datapath::sys::bpf::{map::MapError, mapping},
     policy::TrieEntry,
 };
 

@@ -10,8 +10,8 @@ use std::{
 use aya::maps::{Array, Map, MapData};
 
 use super::maps;
-use crate::datapath::sys::{
-    bpf,
+use crate::datapath::sys::bpf::{
+    self,
     map::{MapError, MapOp},
 };
 

@@ -15,7 +15,7 @@ use op25b_common::{
 
 use super::{error::LoadError, maps};
 use crate::{
-    datapath::sys::{map::MapError, mapping},
+    datapath::sys::bpf::{map::MapError, mapping},
     lpm::{LiveTables, Regions, TablesFull, Usage},
     policy::Dates,
 };

@@ -11,7 +11,7 @@ use aya::{Ebpf, maps::HashMap};
 use op25b_common::names::TUNNELS_BY_IF;
 
 use super::{error::LoadError, filter::Filter, maps::map_mut};
-use crate::datapath::sys::{interfaces::Interfaces, map::MapError};
+use crate::datapath::sys::{bpf::map::MapError, interfaces::Interfaces};
 
 /// What a filter has entered.
 #[derive(Debug, Default)]

@@ -38,7 +38,10 @@ use super::{
     lock::{self, Lock},
     names::{escaped, unescaped},
 };
-use crate::datapath::sys::{bpffs, lifetime, network_namespace::NetworkNamespace};
+use crate::datapath::sys::{
+    bpffs::{self, lifetime},
+    network_namespace::NetworkNamespace,
+};
 
 /// The directory of links, and that of generations.
 pub(super) const LINKS: &str = "links";

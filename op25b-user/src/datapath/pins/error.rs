@@ -10,7 +10,7 @@ use nix::unistd::geteuid;
 use thiserror::Error;
 
 use super::directory::{GENERATIONS, LINKS};
-use crate::datapath::sys::{bpffs::BpffsError, denial, possible_cpus::CpusError, users};
+use crate::datapath::sys::{bpf::possible_cpus::CpusError, bpffs::BpffsError, requirements::denial, users};
 
 /// Why the pins cannot be used.
 #[derive(Debug, Error)]

@@ -24,7 +24,7 @@ use crate::{
             program_name,
         },
         stats::{BUCKET_SHAPE, CounterTable, NOT_IP_SHAPE, PoolSlots, RECORD_MAPS, RecordLayout},
-        sys::{bpf, map::MapError},
+        sys::bpf::{self, map::MapError},
     },
     policy::Role,
 };

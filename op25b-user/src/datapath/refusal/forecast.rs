@@ -2,7 +2,7 @@
 //! drivers an attempt resets the link.
 
 use super::cause::Cause;
-use crate::datapath::sys::ethtool::Channels;
+use crate::datapath::sys::netlink::ethtool::Channels;
 
 /// What is known of an interface before a program is attached there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

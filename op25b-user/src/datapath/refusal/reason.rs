@@ -3,7 +3,7 @@
 use std::{fmt, io};
 
 use super::cause::Cause;
-use crate::datapath::sys::{denial, interfaces::Interface};
+use crate::datapath::sys::{interfaces::Interface, requirements::denial};
 
 /// Why the kernel or a driver refused a program on an interface, with what to do about it.
 #[derive(Debug)]

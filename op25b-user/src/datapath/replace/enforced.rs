@@ -10,7 +10,7 @@ use crate::{
         pins::{Generation, PinnedLink, Pins, PinsError, Snapshot},
         refusal::Listener,
         stats::RecordLayout,
-        sys::{interfaces::Interfaces, possible_cpus::possible_cpus},
+        sys::{bpf::possible_cpus::possible_cpus, interfaces::Interfaces},
     },
     policy::{Compiled, Role},
 };

@@ -13,7 +13,7 @@ use super::{
     shared_record::{SharedRecord, Side, Window},
     subscribers::{SubscriberRecords, records_in_lru_map},
 };
-use crate::datapath::sys::{map::MapError, membarrier::wait_for_running_programs};
+use crate::datapath::sys::bpf::{map::MapError, membarrier::wait_for_running_programs};
 
 /// What is erased of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use op25b_common::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::ports::place_of;
-use crate::datapath::sys::map::{MapError, Shape};
+use crate::datapath::sys::bpf::map::{MapError, Shape};
 
 /// The shape of the map. The next program shares one of this shape.
 #[expect(clippy::cast_possible_truncation, reason = "small numbers")]

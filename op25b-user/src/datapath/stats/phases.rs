@@ -15,7 +15,7 @@ use op25b_common::{
     values::{DestinationEntry, Phases, RuleIndex, UnixSeconds},
 };
 
-use crate::datapath::sys::map::MapError;
+use crate::datapath::sys::bpf::map::MapError;
 
 /// The maps of the phases.
 pub(crate) struct PhaseTables {

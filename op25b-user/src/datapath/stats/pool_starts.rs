@@ -11,7 +11,7 @@ use op25b_common::{
 use super::phases::PhaseTables;
 use crate::datapath::{
     object::PoolSummary,
-    sys::{map::MapError, mapping},
+    sys::bpf::{map::MapError, mapping},
 };
 
 /// From when on each pool is enforced: the classes and the phases in the kernel say so, and nothing else is asked.

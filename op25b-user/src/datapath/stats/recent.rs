@@ -18,8 +18,8 @@ use op25b_common::{
 };
 
 use super::{SubscriberRecords, record_layout::PlaceV6, subscribers::record_in_array};
-use crate::datapath::sys::{
-    bpf,
+use crate::datapath::sys::bpf::{
+    self,
     map::{MapError, Shape},
 };
 

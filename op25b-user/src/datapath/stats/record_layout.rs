@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::record_shape::{BlockLayout, SubscriberV2};
 use crate::{
-    datapath::sys::map::{Shape, max_entries, per_cpu_lru_entries},
+    datapath::sys::bpf::map::{Shape, max_entries, per_cpu_lru_entries},
     lpm::AddressFamily,
     policy::{Compiled, LruAddresses, RecordIndex, Subscribers, subscriber_bits},
 };

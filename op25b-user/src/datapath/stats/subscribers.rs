@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 
 use super::record_layout::RecordLayout;
 use crate::{
-    datapath::sys::{map::MapError, mapping},
+    datapath::sys::bpf::{map::MapError, mapping},
     lpm::AddressFamily,
     policy::RecordIndex,
 };

@@ -3,7 +3,7 @@
 use aya::maps::{Map, MapData, PerCpuArray};
 use op25b_common::{Action, counters::Answer, names::ANSWER_COUNTS};
 
-use crate::datapath::sys::map::MapError;
+use crate::datapath::sys::bpf::map::MapError;
 
 /// What became of the packets that were rejected under one action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use op25b_common::{
 
 use super::{counts::PacketCounts, totals::Counters};
 use crate::{
-    datapath::{stats::ports::place_of, sys::map::MapError},
+    datapath::{stats::ports::place_of, sys::bpf::map::MapError},
     policy::{Role, Word as _},
 };
 

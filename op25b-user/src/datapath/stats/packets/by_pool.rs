@@ -13,7 +13,7 @@ use op25b_common::{
 use serde::{Deserialize, Serialize};
 
 use super::counts::PacketCounts;
-use crate::datapath::sys::map::MapError;
+use crate::datapath::sys::bpf::map::MapError;
 
 /// The names of the pools that have a slot, by slot. Some may be in no policy any more.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use std::io;
 use rtnetlink::packet_core::{DecodeError, DefaultNla, NLA_F_NESTED, Nla as _, NlaBuffer, NlasIterator};
 
 use super::{
-    super::generic_netlink::{Attributes, GenericNetlink, Question},
+    super::generic::{Attributes, GenericNetlink, Question},
     header,
 };
 

@@ -1,7 +1,12 @@
-//! The bpf(2) commands on pins and XDP links for which aya has no public call.
+//! BPF maps, and the bpf(2) commands on pins and XDP links for which aya has no public call.
 //!
 //! aya's own links neither report their interface nor take the program that an update is meant to replace, and cannot
 //! be detached while they are pinned. The layouts are those of `linux/bpf.h`, as aya-obj generates them.
+
+pub(crate) mod map;
+pub(crate) mod mapping;
+pub(crate) mod membarrier;
+pub(crate) mod possible_cpus;
 
 use std::{
     ffi::CString,

@@ -1,4 +1,8 @@
-//! Creates the pin directory in a BPF file system, which is mounted if there is none.
+//! The BPF file system: creates the pin directory in it, and mounts one if there is none.
+
+pub(crate) mod detached;
+pub(crate) mod lifetime;
+mod mounts;
 
 use std::{
     fs, io,
@@ -20,7 +24,7 @@ use thiserror::Error;
 /// The conventional mount point of the BPF file system (systemd mounts it there).
 const USUAL: &str = "/sys/fs/bpf";
 /// The name of a mount that op25b made, by which a later process recognizes it.
-pub(super) const SOURCE: &str = "op25b";
+const SOURCE: &str = "op25b";
 
 /// Why there is no such directory.
 #[derive(Debug, Error)]

@@ -8,7 +8,7 @@ use std::{
 
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
 
-use super::bpf;
+use super::super::bpf;
 
 /// A file system of this process alone, which ends with this value.
 #[derive(Debug)]

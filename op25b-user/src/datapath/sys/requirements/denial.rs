@@ -2,7 +2,7 @@
 
 use std::{fmt, fs, io};
 
-use super::requirements::missing_capabilities;
+use super::missing_capabilities;
 
 /// What may deny a system call, as far as this process can see it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,6 +3,8 @@
 //! A feature is tried, and not inferred from the kernel's version: distributions bring features to older kernels, as Red Hat
 //! does with all of BPF.
 
+pub(crate) mod denial;
+
 use std::{io, os::fd::AsFd as _};
 
 use aya::{
@@ -15,10 +17,8 @@ use caps::{CapSet, Capability};
 use nix::sys::utsname::uname;
 use thiserror::Error;
 
-use super::{
-    bpf,
-    denial::{self, Denial},
-};
+use self::denial::Denial;
+use super::bpf;
 
 /// Something that is missing, and what to do about it.
 #[derive(Debug, Error)]
@@ -254,7 +254,7 @@ fn missing_features(
 }
 
 /// The capabilities that are needed and that this process does not have.
-pub(super) fn missing_capabilities() -> Vec<&'static str> {
+fn missing_capabilities() -> Vec<&'static str> {
     missing_of(|capability| caps::has_cap(None, CapSet::Effective, capability).unwrap_or(false))
 }
 

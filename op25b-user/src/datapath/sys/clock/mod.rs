@@ -1,7 +1,9 @@
-//! The offset of the time of day from the boot-time clock, which the program adds to get the Unix time.
+//! The clocks: the offset of the time of day from the boot-time clock, which the program adds to get the Unix time.
 //!
 //! The boot-time clock cannot be set. Expiry times in the maps are plain Unix times; when the system's clock is set, one
 //! number changes.
+
+pub(crate) mod sync;
 
 use nix::time::{ClockId, clock_gettime};
 

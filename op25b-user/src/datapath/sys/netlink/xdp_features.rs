@@ -5,7 +5,7 @@ use std::io;
 
 use rtnetlink::packet_core::{DefaultNla, Nla as _, parse_u64};
 
-use super::generic_netlink::{GenericNetlink, Question};
+use super::generic::{GenericNetlink, Question};
 
 const NETDEV_CMD_DEV_GET: u8 = 1;
 const NETDEV_A_DEV_IFINDEX: u16 = 1;

@@ -13,9 +13,9 @@ use std::{
 use nix::sys::stat::{major, minor};
 
 use super::{
-    bpffs::SOURCE,
+    super::network_namespace::NetworkNamespace,
+    SOURCE,
     mounts::{self, Mount},
-    network_namespace::NetworkNamespace,
 };
 
 /// The inode of the PID namespace that the machine starts with: `PROC_PID_INIT_INO` of the kernel.

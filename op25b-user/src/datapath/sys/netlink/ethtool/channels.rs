@@ -5,7 +5,7 @@ use std::io;
 use rtnetlink::packet_core::{DefaultNla, Nla as _, parse_u32};
 
 use super::{
-    super::generic_netlink::{GenericNetlink, Question},
+    super::generic::{GenericNetlink, Question},
     header,
 };
 
