@@ -11,7 +11,6 @@ use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use op25b_common::Reason;
 
-use self::forward::Destination;
 use super::{
     daemon::{Response, ask},
     json,
@@ -23,6 +22,7 @@ use super::{
     tls::TlsFiles,
 };
 use crate::{
+    collector::Destination,
     daemon::client::{Asked, EventFilter},
     report::shown_reason,
     schema::Schema,

@@ -13,11 +13,11 @@ use tokio::{
     time::timeout,
 };
 
-use super::{
-    destination::{Address, Destination, Transport},
-    journal,
+use super::journal;
+use crate::{
+    cli::tls::{Stream, Tls},
+    collector::{Address, Destination, Transport},
 };
-use crate::cli::tls::{Stream, Tls};
 
 /// How long a collector may take to accept a connection, and to take what is sent.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -3,7 +3,6 @@
 //! The daemon's own 10,000 events are the queue: while the other side does not answer, the oldest of them give way, and are counted.
 
 mod connection;
-mod destination;
 mod fields;
 mod ipfix;
 mod journal;
@@ -16,13 +15,7 @@ use anyhow::Context as _;
 use nix::net::if_::if_nametoindex;
 use tokio::time::sleep;
 
-pub(super) use self::destination::Destination;
-use self::{
-    connection::Connection,
-    destination::{Address, Format, Transport},
-    ipfix::Session,
-    position::Position,
-};
+use self::{connection::Connection, ipfix::Session, position::Position};
 use super::{Args, text};
 use crate::{
     cli::{
@@ -33,6 +26,7 @@ use crate::{
         problem, stderr,
         tls::Tls,
     },
+    collector::{Address, Destination, Format, Transport},
     daemon::client::{Asked, Client, EventFilter},
     report::EventPage,
 };

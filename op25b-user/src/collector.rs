@@ -8,7 +8,7 @@ use crate::remote_host::Host;
 
 /// How events are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+pub(crate) enum Format {
     /// Syslog messages (RFC 5424).
     Syslog,
     /// IPFIX records (RFC 7011).
@@ -17,7 +17,7 @@ pub(super) enum Format {
 
 /// What carries them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Transport {
+pub(crate) enum Transport {
     /// A TCP connection.
     Tcp,
     /// TLS in a TCP connection.
@@ -28,7 +28,7 @@ pub(super) enum Transport {
 
 /// Where events go.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::cli::events) enum Destination {
+pub(crate) enum Destination {
     /// The journal of this machine.
     Journal,
     /// A collector.
@@ -37,10 +37,10 @@ pub(in crate::cli::events) enum Destination {
 
 /// How to reach a collector, and what it expects.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::cli::events) struct Address {
-    pub(super) format: Format,
-    pub(super) transport: Transport,
-    pub(super) host: Host,
+pub(crate) struct Address {
+    pub(crate) format: Format,
+    pub(crate) transport: Transport,
+    pub(crate) host: Host,
 }
 
 /// The word for the journal.
@@ -55,7 +55,7 @@ const SCHEMES: [(&str, Format, Transport, u16); 4] = [
 
 impl Destination {
     /// Parses one.
-    pub(in crate::cli::events) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let wanted = || {
             let schemes = SCHEMES.map(|(scheme, ..)| format!("{scheme}://HOST[:PORT]"));
             format!("write one of {}, or {JOURNAL}", schemes.join(", "))
