@@ -1,6 +1,7 @@
 //! The systemd units: whether op25b starts at a boot, early enough, and may do what it has to.
 
 mod alerts;
+mod instances;
 mod sandbox;
 mod state;
 mod systemctl;

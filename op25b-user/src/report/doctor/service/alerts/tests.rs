@@ -1,6 +1,6 @@
 //! Senders with what they lack, in folders of their own.
 
-use std::{fs::Permissions, net::TcpListener, os::unix::fs::PermissionsExt as _};
+use std::{fs::Permissions, net::TcpListener, os::unix::fs::PermissionsExt as _, path::PathBuf};
 
 use tempfile::TempDir;
 
