@@ -2,8 +2,9 @@
 
 use std::{
     collections::BTreeMap,
-    io::{self, Read as _},
+    io::{self, Read},
     process::{Command, Stdio},
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
@@ -88,10 +89,19 @@ impl Unit {
 
 /// The units of these names.
 pub(super) fn show(units: &[&str]) -> Result<Vec<Unit>, SystemctlError> {
-    let started = Command::new("systemctl")
+    let mut command = Command::new("systemctl");
+    command
         .args(["show", "--no-pager", PROPERTIES])
         .args(units)
-        .env("LC_ALL", "C")
+        .env("LC_ALL", "C");
+    let text = output(&mut command)?;
+    // Each unit's properties end in an empty line.
+    Ok(text.split("\n\n").map(Unit::parse).collect())
+}
+
+/// What a command prints, unless it fails.
+fn output(command: &mut Command) -> Result<String, SystemctlError> {
+    let started = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -100,7 +110,7 @@ pub(super) fn show(units: &[&str]) -> Result<Vec<Unit>, SystemctlError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(SystemctlError::NotRunning),
         started => started?,
     };
-    // What it prints fits into the pipes.
+    let (printed, said) = (reader(child.stdout.take()), reader(child.stderr.take()));
     if let Some(process) = Process::open(child.id())?
         && !process.wait(PATIENCE)?
     {
@@ -112,19 +122,52 @@ pub(super) fn show(units: &[&str]) -> Result<Vec<Unit>, SystemctlError> {
         )));
     }
     let status = child.wait()?;
-    let (mut text, mut said) = (String::new(), String::new());
-    if let (Some(mut stdout), Some(mut stderr)) = (child.stdout.take(), child.stderr.take()) {
-        stdout.read_to_string(&mut text)?;
-        stderr.read_to_string(&mut said)?;
-    }
+    let (text, said) = (read_by(printed)?, read_by(said)?);
     if status.success() {
-        // Each unit's properties end in an empty line.
-        Ok(text.split("\n\n").map(Unit::parse).collect())
+        Ok(text)
     } else if said.contains("not been booted with systemd") {
         Err(SystemctlError::NotRunning)
     } else {
         Err(SystemctlError::Failed(
             said.lines().next().unwrap_or_default().to_owned(),
         ))
+    }
+}
+
+/// Reads a pipe to its end while the process runs: it takes 64 KiB, which is about ten units.
+fn reader(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<io::Result<String>> {
+    thread::spawn(move || {
+        let mut text = String::new();
+        if let Some(mut pipe) = pipe {
+            pipe.read_to_string(&mut text)?;
+        }
+        Ok(text)
+    })
+}
+
+/// What was read.
+fn read_by(reader: JoinHandle<io::Result<String>>) -> io::Result<String> {
+    let read = reader.join();
+    read.unwrap_or_else(|_| Err(io::Error::other("what systemctl printed was not read")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn output_of(script: &str) -> Result<String, SystemctlError> {
+        output(Command::new("sh").args(["-c", script]))
+    }
+
+    #[test]
+    fn more_units_are_read_than_fit_into_a_pipe() {
+        let text = output_of("head -c 300000 /dev/zero | tr '\\0' x").unwrap();
+        assert_eq!(text.len(), 300_000);
+    }
+
+    #[test]
+    fn a_command_that_fails_is_an_error_with_its_first_line() {
+        let error = output_of("echo no bus >&2; echo again >&2; exit 1").unwrap_err();
+        assert_eq!(error.to_string(), "systemd cannot be asked for its units: no bus");
     }
 }
