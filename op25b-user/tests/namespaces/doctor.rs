@@ -196,6 +196,13 @@ fn machines(scene: &Scene) {
             "- | metrics | ok | not enabled | ",
         ],
     );
+    services(check, &doctor);
+    assert_eq!(scene.attached(), []);
+}
+
+/// Services that send to other hosts, in another /etc.
+fn services(check: impl Fn(&[&str], String, &[&str]), doctor: &str) {
+    let mounts = ["unshare", "--mount"];
     let wants = "/etc/systemd/system/multi-user.target.wants";
     check(
         &mounts,
@@ -211,7 +218,20 @@ fn machines(scene: &Scene) {
             "- | alerts | warn | op25b-alerts@noc is enabled, and there is no /etc/op25b/alerts-noc.conf | disable --now",
         ],
     );
-    assert_eq!(scene.attached(), []);
+    check(
+        &mounts,
+        format!(
+            "mount -t tmpfs none /etc && mkdir /etc/op25b && cd /etc/op25b && echo TO=syslog+tcp://127.0.0.1:9 > events-log.conf && \
+             echo TO=syslog://127.0.0.1 > events-old.conf && echo TO=ipfix+udp://127.0.0.1:9 > events-flow.conf && mkdir -p {wants} && \
+             ln -s /lib/systemd/system/op25b-events@.service {wants}/op25b-events@noc.service && {doctor}"
+        ),
+        &[
+            "- | events | ok | op25b-events@flow.service sends to ipfix+udp://127.0.0.1:9, and nothing shows | ",
+            "- | events | warn | op25b-events@log sends to 127.0.0.1:9, and no connection | firewalls",
+            "- | events | warn | op25b-events@noc is enabled, and there is no /etc/op25b/events-noc.conf | disable --now",
+            "- | events | warn | `TO=` in /etc/op25b/events-old.conf is nothing that events can be forwarded to | or journal",
+        ],
+    );
 }
 
 /// With a filter in force its own program is no obstacle.

@@ -62,6 +62,8 @@ pub(crate) enum Check {
     Metrics,
     /// The services that send alerts about subscribers.
     Alerts,
+    /// The services that forward events to collectors.
+    Events,
     /// The policy file.
     Policy,
     /// The kernel memory that the policy takes.
@@ -88,7 +90,7 @@ pub(crate) enum Check {
 
 impl Check {
     /// All of them.
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::Capabilities,
         Self::Kernel,
         Self::Jit,
@@ -102,6 +104,7 @@ impl Check {
         Self::Sandbox,
         Self::Metrics,
         Self::Alerts,
+        Self::Events,
         Self::Policy,
         Self::Memory,
         Self::Descriptors,
@@ -131,6 +134,7 @@ impl Check {
             Self::Sandbox => "sandbox",
             Self::Metrics => "metrics",
             Self::Alerts => "alerts",
+            Self::Events => "events",
             Self::Policy => "policy",
             Self::Memory => "memory",
             Self::Descriptors => "descriptors",
@@ -152,7 +156,9 @@ impl Check {
                 Section::Machine
             }
             Self::Clock | Self::Rtc => Section::Time,
-            Self::Unit | Self::BootOrder | Self::Sandbox | Self::Metrics | Self::Alerts => Section::Service,
+            Self::Unit | Self::BootOrder | Self::Sandbox | Self::Metrics | Self::Alerts | Self::Events => {
+                Section::Service
+            }
             Self::Policy | Self::Memory | Self::Descriptors => Section::Policy,
             Self::Interface
             | Self::Link

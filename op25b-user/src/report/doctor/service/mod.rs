@@ -1,6 +1,7 @@
 //! The systemd units: whether op25b starts at a boot, early enough, and may do what it has to.
 
 mod alerts;
+mod events;
 mod instances;
 mod sandbox;
 mod state;
@@ -11,6 +12,7 @@ use std::path::Path;
 use super::{Check, Line};
 use crate::policy::Policy;
 use alerts::Senders;
+use events::Forwarders;
 use state::Wanted;
 use systemctl::{SystemctlError, Unit, show};
 
@@ -35,12 +37,12 @@ const ENABLED: [&str; 2] = ["/etc/systemd/system", "/run/systemd/system"];
 
 /// Examines them. `policy` is the file that was examined, with what it says if it has no errors.
 pub(super) fn lines(policy: Option<(&Path, Option<&Policy>)>) -> Vec<Line> {
-    let senders = Senders::of(Path::new(CONFIGURATION), &ENABLED.map(Path::new));
-    let names = senders.units();
-    let names: Vec<_> = [SERVICE, TIMER]
-        .into_iter()
-        .chain(names.iter().map(String::as_str))
-        .collect();
+    let (configuration, enabled) = (Path::new(CONFIGURATION), ENABLED.map(Path::new));
+    let senders = Senders::of(configuration, &enabled);
+    let forwarders = Forwarders::of(configuration, &enabled);
+    let (sending, forwarding) = (senders.units(), forwarders.units());
+    let instances = sending.iter().chain(&forwarding).map(String::as_str);
+    let names: Vec<_> = [SERVICE, TIMER].into_iter().chain(instances).collect();
     let (mut lines, units) = match show(&names) {
         Ok(units) => {
             let mut lines = units.first().map_or_else(Vec::new, |unit| daemon(unit, policy));
@@ -57,8 +59,11 @@ pub(super) fn lines(policy: Option<(&Path, Option<&Policy>)>) -> Vec<Line> {
         }
         Err(error) => (vec![Line::unknown(Check::Unit, error.to_string())], Vec::new()),
     };
-    let has_alerts = policy.and_then(|(_, policy)| Some(policy?.alerts.is_some()));
-    lines.extend(senders.lines(has_alerts, units.get(2..).unwrap_or_default()));
+    let instances = units.get(2..).unwrap_or_default();
+    let (of_senders, of_forwarders) = instances.split_at_checked(sending.len()).unwrap_or_default();
+    let policy = policy.and_then(|(_, policy)| policy);
+    lines.extend(senders.lines(policy.map(|policy| policy.alerts.is_some()), of_senders));
+    lines.extend(forwarders.lines(policy.map(|policy| policy.events.is_some()), of_forwarders));
     lines
 }
 
