@@ -1,26 +1,18 @@
 //! The store in SQLite, in one file of the state directory.
 
-mod audit;
-mod backup;
 pub(super) mod disposable;
 mod error;
 mod files;
 pub(super) mod formats;
-mod history;
-mod integrity;
 mod open;
-mod operations;
 mod place;
 mod progress;
-mod read;
 mod read_only;
 mod readers;
 mod recovery;
-mod row;
-mod schema;
 mod steps;
+mod tables;
 mod upkeep;
-mod write;
 
 use std::{
     path::{Path, PathBuf},
@@ -39,7 +31,10 @@ use self::{
     open::Writable,
     read_only::Check,
     readers::Published,
-    write::Refusal,
+    tables::{
+        operations, read,
+        write::{self, Refusal},
+    },
 };
 use super::{
     Commit, Earlier, Event, Expiry, HistoryQuery, Operation, OperationQuery, Query, Record, Records,

@@ -6,13 +6,15 @@ use nix::unistd::{AccessFlags, access};
 use rusqlite::{Connection, OpenFlags};
 
 use super::{
-    backup,
     error::ErrorMap,
     files::{self, Files, Seen, beside},
-    integrity, read,
     read_only::{self, BUSY_TIMEOUT, Check, SqliteReader},
     recovery::{self, Case, Damage},
-    schema::{self, Contents},
+    tables::{
+        read,
+        schema::{self, Contents},
+    },
+    upkeep::{backup, integrity},
 };
 use crate::store::{Revision, StoreError};
 

@@ -5,12 +5,13 @@ use rusqlite::config::DbConfig;
 use tracing::{error, warn};
 
 use super::{
-    SqliteStore, audit,
+    SqliteStore,
     files::{Place, Seen, beside},
     open,
     read_only::{Check, SqliteReader},
     readers::Published,
     recovery::{self, Case, Damage},
+    tables::audit,
 };
 use crate::{
     fault::FaultKind,

@@ -20,9 +20,12 @@ use ulid::Ulid;
 use super::{
     error::ErrorMap,
     files::{Files, Seen, beside, exists},
-    history, integrity, operations, read,
     readers::Origin,
-    schema::{self, Contents},
+    tables::{
+        history, operations, read,
+        schema::{self, Contents},
+    },
+    upkeep::integrity,
 };
 use crate::store::{
     Event, Expiry, HistoryQuery, Operation, OperationQuery, Query, Record, Records, Revision, StoreError,

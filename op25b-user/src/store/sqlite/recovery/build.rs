@@ -15,10 +15,11 @@ use super::{
 use crate::store::{
     Revision, StoreError,
     sqlite::{
-        audit, backup,
         error::ErrorMap,
         files::{self, Files},
-        integrity, operations, read, read_only, schema, write,
+        read_only,
+        tables::{audit, operations, read, schema, write},
+        upkeep::{backup, integrity},
     },
 };
 

@@ -11,7 +11,7 @@ use ulid::Ulid;
 
 use crate::store::{
     Actor, ChangeKind, Event, Record, Revision,
-    sqlite::{audit, read, row, write},
+    sqlite::tables::{audit, read, row, write},
 };
 
 /// What was merged.

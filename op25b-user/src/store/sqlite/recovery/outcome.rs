@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     counted::counted,
-    store::{Revision, sqlite::audit},
+    store::{Revision, sqlite::tables::audit},
 };
 
 /// What was found.

@@ -7,7 +7,7 @@ use ulid::Ulid;
 
 use crate::store::{
     Event, Operation, Record, Revision,
-    sqlite::{audit, operations, read, row, schema},
+    sqlite::tables::{audit, operations, read, row, schema},
 };
 
 /// More changes than any store has: a larger number is damage.

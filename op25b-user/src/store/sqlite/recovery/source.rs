@@ -7,11 +7,14 @@ use super::Damage;
 use crate::store::{
     Records as _, Revision, StoreError,
     sqlite::{
-        backup::{self, Intact},
         error::ErrorMap,
         files::Files,
-        integrity, read,
         read_only::{self, SqliteReader},
+        tables::read,
+        upkeep::{
+            backup::{self, Intact},
+            integrity,
+        },
     },
 };
 

@@ -12,9 +12,13 @@ use rusqlite::{
 };
 
 use super::{
-    error::ErrorMap,
-    files::{self, Files},
-    integrity, read, read_only, recovery,
+    super::{
+        error::ErrorMap,
+        files::{self, Files},
+        read_only, recovery,
+        tables::read,
+    },
+    integrity,
 };
 use crate::store::{Records as _, Revision, StoreError};
 
@@ -26,7 +30,7 @@ const SOON: SignedDuration = SignedDuration::from_secs(30);
 
 /// The state of the backups.
 #[derive(Debug, Default)]
-pub(super) struct Backups {
+pub(in crate::store::sqlite) struct Backups {
     /// The last revision that is in a backup.
     revision: Option<Revision>,
     /// When the newest backup was taken.
@@ -41,10 +45,10 @@ pub(super) struct Backups {
 
 /// An intact backup.
 #[derive(Clone, Debug)]
-pub(super) struct Intact {
-    pub(super) path: PathBuf,
-    pub(super) revision: Revision,
-    pub(super) taken: Timestamp,
+pub(in crate::store::sqlite) struct Intact {
+    pub(in crate::store::sqlite) path: PathBuf,
+    pub(in crate::store::sqlite) revision: Revision,
+    pub(in crate::store::sqlite) taken: Timestamp,
 }
 
 impl Backups {
@@ -53,7 +57,7 @@ impl Backups {
     /// # Errors
     ///
     /// [`StoreError::Damaged`] if a backup is newer than the store: it is what the store is recovered from.
-    pub(super) fn take_if_changed(
+    pub(in crate::store::sqlite) fn take_if_changed(
         &mut self,
         connection: &Connection,
         files: &Files,
@@ -95,12 +99,12 @@ impl Backups {
     }
 
     /// When the newest backup was taken; none if there is none, or it was not looked for yet.
-    pub(super) const fn newest(&self) -> Option<Timestamp> {
+    pub(in crate::store::sqlite) const fn newest(&self) -> Option<Timestamp> {
         self.newest
     }
 
     /// Whether a backup is due. A clock that was set back does not delay it.
-    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+    pub(in crate::store::sqlite) fn is_due(&self, now: Timestamp) -> bool {
         let soon = |since: Timestamp| now.duration_since(since).abs() >= SOON;
         self.removal.is_some_and(soon) || self.hour_is_over(now)
     }
@@ -111,12 +115,12 @@ impl Backups {
     }
 
     /// Notes a change without which a customer could send again after a loss.
-    pub(super) fn note_removal(&mut self, now: Timestamp) {
+    pub(in crate::store::sqlite) fn note_removal(&mut self, now: Timestamp) {
         self.removal.get_or_insert(now);
     }
 
     /// Has a backup taken next: the store is another one now, with which the backups were merged.
-    pub(super) fn start_over(&mut self) {
+    pub(in crate::store::sqlite) fn start_over(&mut self) {
         *self = Self {
             are_merged: true,
             ..Self::default()
@@ -126,7 +130,11 @@ impl Backups {
 
 /// Why an intact backup has what the store lacks, if one does. A store continues its backups; only one that does not seem to is
 /// compared with a backup that is checked first.
-pub(super) fn newer_than(store: &Connection, revision: Revision, files: &Files) -> Option<String> {
+pub(in crate::store::sqlite) fn newer_than(
+    store: &Connection,
+    revision: Revision,
+    files: &Files,
+) -> Option<String> {
     let mut backups: Vec<_> = [files.backup(), files.backup_before()]
         .into_iter()
         .filter_map(|path| {
@@ -156,7 +164,7 @@ pub(super) fn newer_than(store: &Connection, revision: Revision, files: &Files) 
 }
 
 /// The newest intact backup.
-pub(super) fn newest_intact(files: &Files) -> Option<Intact> {
+pub(in crate::store::sqlite) fn newest_intact(files: &Files) -> Option<Intact> {
     [files.backup(), files.backup_before()]
         .into_iter()
         .filter_map(|path| intact(path).ok())
@@ -164,11 +172,11 @@ pub(super) fn newest_intact(files: &Files) -> Option<Intact> {
 }
 
 /// Whether there is any backup, intact or not.
-pub(super) fn is_any(files: &Files) -> bool {
+pub(in crate::store::sqlite) fn is_any(files: &Files) -> bool {
     files.backup().exists() || files.backup_before().exists()
 }
 
-pub(super) fn intact(path: PathBuf) -> Result<Intact, StoreError> {
+pub(in crate::store::sqlite) fn intact(path: PathBuf) -> Result<Intact, StoreError> {
     let system = ErrorMap::of_system(&path);
     let taken = fs::metadata(&path)
         .and_then(|data| data.modified())
@@ -221,7 +229,7 @@ fn is_worth_keeping(files: &Files) -> bool {
 }
 
 /// Copies a store to a single file, without a log beside it.
-pub(super) fn copy(from: &Connection, draft: &Path) -> Result<(), StoreError> {
+pub(in crate::store::sqlite) fn copy(from: &Connection, draft: &Path) -> Result<(), StoreError> {
     let failed = ErrorMap::at(draft);
     let mut to = Connection::open(draft).map_err(&failed)?;
     // After a crash an incomplete draft is of no use.

@@ -9,7 +9,7 @@ use crate::store::{Change, Commit, Event, Record, RequestKey, Revision};
 
 /// Why a commit was not written.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(in crate::store::sqlite) enum Refusal {
     /// A record is not what it was when the change was decided.
     Conflict(Ulid),
     /// SQLite's error.
@@ -23,7 +23,10 @@ impl From<rusqlite::Error> for Refusal {
 }
 
 /// Writes a commit; returns the revision of its last change.
-pub(super) fn commit(connection: &mut Connection, commit: &Commit) -> Result<Revision, Refusal> {
+pub(in crate::store::sqlite) fn commit(
+    connection: &mut Connection,
+    commit: &Commit,
+) -> Result<Revision, Refusal> {
     // From here on no other connection writes: what is read is what will be changed.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut revision = read::revision(&transaction)?;
@@ -72,7 +75,7 @@ fn compare(connection: &Connection, change: &Change) -> Result<(), Refusal> {
 }
 
 /// Inserts a record.
-pub(super) fn insert(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
+pub(in crate::store::sqlite) fn insert(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
     connection
         .prepare_cached(&format!(
             "INSERT INTO exemptions ({}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -105,7 +108,7 @@ pub(super) fn insert(connection: &Connection, record: &Record) -> rusqlite::Resu
 }
 
 /// Replaces a record, or inserts it.
-pub(super) fn replace(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
+pub(in crate::store::sqlite) fn replace(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
     let id = record.id.to_string();
     if let Some(before) = read::get(connection, record.id)? {
         let mut statement = connection.prepare_cached(
@@ -123,7 +126,7 @@ pub(super) fn replace(connection: &Connection, record: &Record) -> rusqlite::Res
 }
 
 /// Appends a row to the audit.
-pub(super) fn append(connection: &Connection, event: &Event) -> rusqlite::Result<()> {
+pub(in crate::store::sqlite) fn append(connection: &Connection, event: &Event) -> rusqlite::Result<()> {
     connection
         .prepare_cached(&format!(
             "INSERT INTO audit ({}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -144,7 +147,10 @@ pub(super) fn append(connection: &Connection, event: &Event) -> rusqlite::Result
 }
 
 /// Makes the next revision larger than this one.
-pub(super) fn leave_out_up_to(connection: &Connection, revision: Revision) -> rusqlite::Result<()> {
+pub(in crate::store::sqlite) fn leave_out_up_to(
+    connection: &Connection,
+    revision: Revision,
+) -> rusqlite::Result<()> {
     let changed = connection.execute(
         "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'audit'",
         [revision],

@@ -19,7 +19,10 @@ const READS_BETWEEN_COUNTS: i64 = 1000;
 const COLUMNS: &str = "at, uid, name, what, pool, reason, detail, until";
 
 /// Writes an operation, and removes what is too old or too many.
-pub(super) fn write(connection: &mut Connection, operation: &Operation) -> rusqlite::Result<()> {
+pub(in crate::store::sqlite) fn write(
+    connection: &mut Connection,
+    operation: &Operation,
+) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     insert(&transaction, operation)?;
     transaction.commit()
@@ -59,7 +62,10 @@ fn insert(connection: &Connection, operation: &Operation) -> rusqlite::Result<()
 }
 
 /// The newest operations that match, the newest first. A store of a format before has none.
-pub(super) fn list(connection: &Connection, query: OperationQuery) -> rusqlite::Result<Vec<Operation>> {
+pub(in crate::store::sqlite) fn list(
+    connection: &Connection,
+    query: OperationQuery,
+) -> rusqlite::Result<Vec<Operation>> {
     if !schema::has_operations(connection)? {
         return Ok(Vec::new());
     }
@@ -74,7 +80,7 @@ pub(super) fn list(connection: &Connection, query: OperationQuery) -> rusqlite::
 }
 
 /// The operations of a store that may be damaged, the oldest first: all that can be read.
-pub(super) fn readable(connection: &Connection) -> Vec<Operation> {
+pub(in crate::store::sqlite) fn readable(connection: &Connection) -> Vec<Operation> {
     if !schema::has_operations(connection).unwrap_or_default() {
         return Vec::new();
     }
@@ -93,7 +99,10 @@ pub(super) fn readable(connection: &Connection) -> Vec<Operation> {
 }
 
 /// Adds operations of another copy of the store that this one lacks.
-pub(super) fn add_missing(draft: &Connection, others: Vec<Operation>) -> rusqlite::Result<()> {
+pub(in crate::store::sqlite) fn add_missing(
+    draft: &Connection,
+    others: Vec<Operation>,
+) -> rusqlite::Result<()> {
     let mut all = readable(draft);
     let missing: Vec<_> = others.into_iter().filter(|one| !all.contains(one)).collect();
     if missing.is_empty() {

@@ -14,7 +14,7 @@ use crate::store::{Earlier, Query, Record, Revision};
 const REQUESTS_ARE_KEPT: SignedDuration = SignedDuration::from_hours(24);
 
 /// The revision of the last change. The sequence also has it after a recovery, which skips numbers.
-pub(super) fn revision(connection: &Connection) -> rusqlite::Result<Revision> {
+pub(in crate::store::sqlite) fn revision(connection: &Connection) -> rusqlite::Result<Revision> {
     connection
         .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'audit'")?
         .query_row([], |row| row.get(0))
@@ -23,7 +23,10 @@ pub(super) fn revision(connection: &Connection) -> rusqlite::Result<Revision> {
 }
 
 /// All records that are not removed. `note` is called for each of them.
-pub(super) fn not_removed(connection: &Connection, note: impl Fn()) -> rusqlite::Result<Vec<Record>> {
+pub(in crate::store::sqlite) fn not_removed(
+    connection: &Connection,
+    note: impl Fn(),
+) -> rusqlite::Result<Vec<Record>> {
     let sql = format!(
         "SELECT {} FROM exemptions WHERE removed_at IS NULL ORDER BY id",
         row::record_columns(connection)?
@@ -33,7 +36,7 @@ pub(super) fn not_removed(connection: &Connection, note: impl Fn()) -> rusqlite:
     records.inspect(|_| note()).collect()
 }
 
-pub(super) fn get(connection: &Connection, id: Ulid) -> rusqlite::Result<Option<Record>> {
+pub(in crate::store::sqlite) fn get(connection: &Connection, id: Ulid) -> rusqlite::Result<Option<Record>> {
     connection
         .prepare_cached(&format!(
             "SELECT {} FROM exemptions WHERE id = ?",
@@ -44,7 +47,7 @@ pub(super) fn get(connection: &Connection, id: Ulid) -> rusqlite::Result<Option<
 }
 
 /// The first ids of a range, and how many it has.
-pub(super) fn ids_between(
+pub(in crate::store::sqlite) fn ids_between(
     connection: &Connection,
     first: Ulid,
     last: Ulid,
@@ -63,7 +66,7 @@ pub(super) fn ids_between(
 }
 
 /// The first imports whose ids are in a range, with how many exemptions each has, removed ones included.
-pub(super) fn batches_between(
+pub(in crate::store::sqlite) fn batches_between(
     connection: &Connection,
     first: Ulid,
     last: Ulid,
@@ -83,7 +86,11 @@ pub(super) fn batches_between(
         .collect()
 }
 
-pub(super) fn list(connection: &Connection, query: &Query, now: Timestamp) -> rusqlite::Result<Vec<Record>> {
+pub(in crate::store::sqlite) fn list(
+    connection: &Connection,
+    query: &Query,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<Record>> {
     let now = row::time(now);
     let after = query.after.map(|id| id.to_string());
     let before = query.expiring_before.map(row::time);
@@ -153,7 +160,10 @@ pub(super) fn list(connection: &Connection, query: &Query, now: Timestamp) -> ru
 }
 
 /// The removed records that have exactly this prefix.
-pub(super) fn removed_with(connection: &Connection, prefix: IpNet) -> rusqlite::Result<Vec<Record>> {
+pub(in crate::store::sqlite) fn removed_with(
+    connection: &Connection,
+    prefix: IpNet,
+) -> rusqlite::Result<Vec<Record>> {
     let (family, first, last) = row::bounds(&prefix);
     let sql = format!(
         "SELECT {} FROM exemptions WHERE removed_at IS NOT NULL AND id IN (
@@ -167,13 +177,13 @@ pub(super) fn removed_with(connection: &Connection, prefix: IpNet) -> rusqlite::
 
 /// The earliest and the latest time at which a request was made whose outcome still counts. A time after now is that of a clock
 /// that ran ahead; within a day it may be the present clock that was set back.
-pub(super) fn requests_that_count(now: Timestamp) -> (String, String) {
+pub(in crate::store::sqlite) fn requests_that_count(now: Timestamp) -> (String, String) {
     let first = now.checked_sub(REQUESTS_ARE_KEPT).unwrap_or(Timestamp::MIN);
     let last = now.checked_add(REQUESTS_ARE_KEPT).unwrap_or(Timestamp::MAX);
     (row::time(first), row::time(last))
 }
 
-pub(super) fn earlier(
+pub(in crate::store::sqlite) fn earlier(
     connection: &Connection,
     uid: u32,
     key: &str,
@@ -214,7 +224,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
     })
 }
 
-pub(super) fn rows<T>(
+pub(in crate::store::sqlite) fn rows<T>(
     connection: &Connection,
     sql: &str,
     parameters: &[(&str, &dyn ToSql)],

@@ -11,15 +11,19 @@ use crate::{
 };
 
 /// The id in the audit's rows about the store itself, which no exemption has.
-pub(super) const STORE: Ulid = Ulid::nil();
+pub(in crate::store::sqlite) const STORE: Ulid = Ulid::nil();
 
 /// Whether a row is about the store itself.
-pub(super) fn is_recovery(event: &Event) -> bool {
+pub(in crate::store::sqlite) fn is_recovery(event: &Event) -> bool {
     event.after.id == STORE
 }
 
 /// Appends what a recovery found. The table requires a record: this one has no prefixes and is removed.
-pub(super) fn append_recovery(connection: &Connection, at: Timestamp, text: String) -> rusqlite::Result<()> {
+pub(in crate::store::sqlite) fn append_recovery(
+    connection: &Connection,
+    at: Timestamp,
+    text: String,
+) -> rusqlite::Result<()> {
     let by = Actor::op25b();
     let revision = read::revision(connection)? + 1;
     let event = Event {
@@ -39,7 +43,7 @@ pub(super) fn append_recovery(connection: &Connection, at: Timestamp, text: Stri
 }
 
 /// The last recovery.
-pub(super) fn last_recovery(connection: &Connection) -> rusqlite::Result<Option<Event>> {
+pub(in crate::store::sqlite) fn last_recovery(connection: &Connection) -> rusqlite::Result<Option<Event>> {
     connection
         .prepare_cached(&format!(
             "SELECT {} FROM audit WHERE exemption = ? ORDER BY revision DESC LIMIT 1",

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension as _};
 
-pub(super) use super::formats::Contents;
-use super::formats::Formats;
+pub(in crate::store::sqlite) use super::super::formats::Contents;
+use super::super::formats::Formats;
 use crate::store::StoreError;
 
 /// The newest supported format.
-pub(super) const FORMAT: u32 = 3;
+pub(in crate::store::sqlite) const FORMAT: u32 = 3;
 /// The first format with operations, and with the imports that exemptions are of.
 const WITH_OPERATIONS: u32 = 2;
 /// The first format with an identity.
@@ -115,32 +115,38 @@ const THIRD: &str = "
 ";
 
 /// The contents of an open file.
-pub(super) fn contents(connection: &Connection, file: &Path) -> Result<Contents, StoreError> {
+pub(in crate::store::sqlite) fn contents(
+    connection: &Connection,
+    file: &Path,
+) -> Result<Contents, StoreError> {
     STORE.contents(connection, file)
 }
 
 /// Creates the tables in a blank file, or upgrades those of an older format: completely or not at all.
-pub(super) fn make_current(connection: &mut Connection, contents: Contents) -> rusqlite::Result<()> {
+pub(in crate::store::sqlite) fn make_current(
+    connection: &mut Connection,
+    contents: Contents,
+) -> rusqlite::Result<()> {
     STORE.make_current(connection, contents)
 }
 
 /// The format of an open store.
-pub(super) fn format(connection: &Connection) -> rusqlite::Result<u32> {
+pub(in crate::store::sqlite) fn format(connection: &Connection) -> rusqlite::Result<u32> {
     connection.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
 /// Whether a store, which may be of an older format, has a table of operations.
-pub(super) fn has_operations(connection: &Connection) -> rusqlite::Result<bool> {
+pub(in crate::store::sqlite) fn has_operations(connection: &Connection) -> rusqlite::Result<bool> {
     Ok(format(connection)? >= WITH_OPERATIONS)
 }
 
 /// Whether the exemptions of a store, which may be of an older format, have the imports that they are of.
-pub(super) fn has_batches(connection: &Connection) -> rusqlite::Result<bool> {
+pub(in crate::store::sqlite) fn has_batches(connection: &Connection) -> rusqlite::Result<bool> {
     has_operations(connection)
 }
 
 /// The identity of a store; `None` if it is of a format without one.
-pub(super) fn identity(connection: &Connection) -> rusqlite::Result<Option<String>> {
+pub(in crate::store::sqlite) fn identity(connection: &Connection) -> rusqlite::Result<Option<String>> {
     if format(connection)? < WITH_IDENTITY {
         return Ok(None);
     }
@@ -150,13 +156,15 @@ pub(super) fn identity(connection: &Connection) -> rusqlite::Result<Option<Strin
 }
 
 /// Gives a store, which is of the newest format, the identity of the one that it continues.
-pub(super) fn set_identity(connection: &Connection, id: &str) -> rusqlite::Result<()> {
+pub(in crate::store::sqlite) fn set_identity(connection: &Connection, id: &str) -> rusqlite::Result<()> {
     connection.execute("UPDATE identity SET id = ?", [id])?;
     Ok(())
 }
 
 /// The definitions of a file's tables, as SQLite stores them.
-pub(super) fn definitions(connection: &Connection) -> rusqlite::Result<Vec<[Option<String>; 4]>> {
+pub(in crate::store::sqlite) fn definitions(
+    connection: &Connection,
+) -> rusqlite::Result<Vec<[Option<String>; 4]>> {
     connection
         .prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%' ORDER BY name")?
         .query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?]))?
@@ -164,7 +172,7 @@ pub(super) fn definitions(connection: &Connection) -> rusqlite::Result<Vec<[Opti
 }
 
 /// The definitions that a store of a format must have.
-pub(super) fn expected(format: u32) -> rusqlite::Result<Vec<[Option<String>; 4]>> {
+pub(in crate::store::sqlite) fn expected(format: u32) -> rusqlite::Result<Vec<[Option<String>; 4]>> {
     let mut connection = Connection::open_in_memory()?;
     STORE.upgrade(&mut connection, 0, format)?;
     definitions(&connection)

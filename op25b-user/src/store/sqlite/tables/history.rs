@@ -10,7 +10,10 @@ use crate::store::{Event, Expiry, HistoryQuery, Record};
 type Parameters<'a> = Vec<(&'static str, &'a dyn ToSql)>;
 
 /// The changes that match, by ascending revision.
-pub(super) fn changes(connection: &Connection, query: &HistoryQuery) -> rusqlite::Result<Vec<Event>> {
+pub(in crate::store::sqlite) fn changes(
+    connection: &Connection,
+    query: &HistoryQuery,
+) -> rusqlite::Result<Vec<Event>> {
     let Some(bounds) = Bounds::of(connection, query)? else {
         return Ok(Vec::new());
     };
@@ -26,7 +29,7 @@ pub(super) fn changes(connection: &Connection, query: &HistoryQuery) -> rusqlite
 
 /// The expiries that match and were reached by `now`, the oldest first: those of records as they are, and those after which a record
 /// was extended or restored.
-pub(super) fn expiries(
+pub(in crate::store::sqlite) fn expiries(
     connection: &Connection,
     query: &HistoryQuery,
     now: Timestamp,

@@ -1,5 +1,8 @@
 //! The upkeep of a store beside the thread that writes to it: its check after the start, and its backups.
 
+pub(super) mod backup;
+pub(super) mod integrity;
+
 use std::{
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
@@ -7,10 +10,8 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{
-    backup::Backups, error::ErrorMap, files::Files, integrity, progress::Progress, read_only::SqliteReader,
-    readers::Readers,
-};
+use self::backup::Backups;
+use super::{error::ErrorMap, files::Files, progress::Progress, read_only::SqliteReader, readers::Readers};
 use crate::store::StoreError;
 
 /// The upkeep of one store. Both works read through connections of their own, so commits do not wait for them.

@@ -15,13 +15,14 @@ use crate::{
 };
 
 /// The columns that [`record`] reads, in its order.
-pub(super) const RECORD: &str = "id, customer, prefixes, destinations, ticket, note, created_at, created_uid, \
+pub(in crate::store::sqlite) const RECORD: &str = "id, customer, prefixes, destinations, ticket, note, created_at, created_uid, \
      created_name, expires_at, removed_at, revision, batch";
 /// The columns that [`event`] reads, in its order.
-pub(super) const EVENT: &str = "revision, at, uid, name, action, reason, before, after, exemption";
+pub(in crate::store::sqlite) const EVENT: &str =
+    "revision, at, uid, name, action, reason, before, after, exemption";
 
 /// A record from its row.
-pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
+pub(in crate::store::sqlite) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
     Ok(Record {
         id: parsed(row, 0)?,
         terms: Terms {
@@ -47,7 +48,7 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
 }
 
 /// [`RECORD`] of a store that may be of a format without batches.
-pub(super) fn record_columns(connection: &Connection) -> rusqlite::Result<String> {
+pub(in crate::store::sqlite) fn record_columns(connection: &Connection) -> rusqlite::Result<String> {
     Ok(if schema::has_batches(connection)? {
         RECORD.to_owned()
     } else {
@@ -56,7 +57,9 @@ pub(super) fn record_columns(connection: &Connection) -> rusqlite::Result<String
 }
 
 /// The texts of a record's row: its customer, ticket and note.
-pub(super) fn texts<'r>(row: &'r Row<'_>) -> rusqlite::Result<(&'r str, Option<&'r str>, Option<&'r str>)> {
+pub(in crate::store::sqlite) fn texts<'r>(
+    row: &'r Row<'_>,
+) -> rusqlite::Result<(&'r str, Option<&'r str>, Option<&'r str>)> {
     Ok((
         row.get_ref(1)?.as_str()?,
         row.get_ref(4)?.as_str_or_null()?,
@@ -65,12 +68,12 @@ pub(super) fn texts<'r>(row: &'r Row<'_>) -> rusqlite::Result<(&'r str, Option<&
 }
 
 /// An id from a row that has nothing else.
-pub(super) fn id(row: &Row<'_>) -> rusqlite::Result<Ulid> {
+pub(in crate::store::sqlite) fn id(row: &Row<'_>) -> rusqlite::Result<Ulid> {
     parsed(row, 0)
 }
 
 /// An event from its row. The row names the exemption and the revision twice.
-pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
+pub(in crate::store::sqlite) fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
     let before: Option<String> = row.get(6)?;
     let event = Event {
         revision: row.get(0)?,
@@ -91,12 +94,12 @@ pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
 }
 
 /// A time as text that sorts by time.
-pub(super) fn time(at: Timestamp) -> String {
+pub(in crate::store::sqlite) fn time(at: Timestamp) -> String {
     format!("{at:.9}")
 }
 
 /// The word for a kind of change in the audit.
-pub(super) fn word(kind: ChangeKind) -> &'static str {
+pub(in crate::store::sqlite) fn word(kind: ChangeKind) -> &'static str {
     match kind {
         ChangeKind::Add => "add",
         ChangeKind::Extend => "extend",
@@ -107,7 +110,7 @@ pub(super) fn word(kind: ChangeKind) -> &'static str {
 }
 
 /// A value as JSON.
-pub(super) fn to_json<T: Serialize>(value: &T) -> rusqlite::Result<String> {
+pub(in crate::store::sqlite) fn to_json<T: Serialize>(value: &T) -> rusqlite::Result<String> {
     serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
@@ -117,19 +120,22 @@ fn text<T: for<'t> From<&'t str>>(row: &Row<'_>, column: usize) -> rusqlite::Res
 }
 
 /// A column that holds JSON.
-pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+pub(in crate::store::sqlite) fn json<T: DeserializeOwned>(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<T> {
     let text = row.get_ref(column)?.as_str()?;
     serde_json::from_str(text).map_err(|error| damaged(column, error))
 }
 
 /// A prefix in `exemption_prefixes`: its family, its first and its last address.
-pub(super) fn bounds(net: &IpNet) -> (u8, Vec<u8>, Vec<u8>) {
+pub(in crate::store::sqlite) fn bounds(net: &IpNet) -> (u8, Vec<u8>, Vec<u8>) {
     let family = if net.network().is_ipv4() { 4 } else { 6 };
     (family, octets(net.network()), octets(net.broadcast()))
 }
 
 /// An address in network byte order.
-pub(super) fn octets(address: IpAddr) -> Vec<u8> {
+pub(in crate::store::sqlite) fn octets(address: IpAddr) -> Vec<u8> {
     match address {
         IpAddr::V4(address) => address.octets().to_vec(),
         IpAddr::V6(address) => address.octets().to_vec(),
@@ -150,7 +156,7 @@ fn change_kind(row: &Row<'_>, column: usize) -> rusqlite::Result<ChangeKind> {
     .ok_or_else(|| damaged(column, format!("unknown kind of change {found}")))
 }
 
-pub(super) fn parsed<T: FromStr<Err: Error + Send + Sync + 'static>>(
+pub(in crate::store::sqlite) fn parsed<T: FromStr<Err: Error + Send + Sync + 'static>>(
     row: &Row<'_>,
     column: usize,
 ) -> rusqlite::Result<T> {
@@ -158,7 +164,10 @@ pub(super) fn parsed<T: FromStr<Err: Error + Send + Sync + 'static>>(
     text.parse().map_err(|error: T::Err| damaged(column, error))
 }
 
-pub(super) fn parsed_if_any(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+pub(in crate::store::sqlite) fn parsed_if_any(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<Option<Timestamp>> {
     match row.get_ref(column)?.as_str_or_null()? {
         None => Ok(None),
         Some(text) => text
@@ -168,7 +177,7 @@ pub(super) fn parsed_if_any(row: &Row<'_>, column: usize) -> rusqlite::Result<Op
     }
 }
 
-pub(super) fn damaged(
+pub(in crate::store::sqlite) fn damaged(
     column: usize,
     error: impl Into<Box<dyn Error + Send + Sync + 'static>>,
 ) -> rusqlite::Error {

@@ -7,14 +7,17 @@ use std::{collections::BTreeSet, path::Path};
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::{error::ErrorMap, read, row, schema};
+use super::super::{
+    error::ErrorMap,
+    tables::{read, row, schema},
+};
 use crate::store::{Record, StoreError};
 
 /// The column of the audit's record, after the 13 of the record itself.
 const AUDITED: usize = 13;
 
 /// Checks all pages and all records of a file that has the tables.
-pub(super) fn check(connection: &Connection, file: &Path) -> Result<(), StoreError> {
+pub(in crate::store::sqlite) fn check(connection: &Connection, file: &Path) -> Result<(), StoreError> {
     match first_fault(connection).map_err(ErrorMap::with(connection, file))? {
         None => Ok(()),
         Some(why) => Err(StoreError::Damaged {
