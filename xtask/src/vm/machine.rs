@@ -121,8 +121,14 @@ impl Machine {
         self.agent.wait_until_ready(BOOT).context(context)?;
         for (number, share) in self.shares.iter().enumerate() {
             let path = share.display();
+            // The driver of the shares may find them only after the agent runs.
             let script = format!(
-                "mkdir -p {path} && mount -t 9p -o trans=virtio,version=9p2000.L,msize=524288,cache=loose,ro share{number} {path}"
+                "modprobe 9pnet_virtio\n\
+                 for _ in $(seq 300); do\n\
+                 cat /sys/bus/virtio/drivers/9pnet_virtio/*/mount_tag 2>/dev/null | grep -qa share{number} && break\n\
+                 sleep 0.1\n\
+                 done\n\
+                 mkdir -p {path} && mount -t 9p -o trans=virtio,version=9p2000.L,msize=524288,cache=loose,ro share{number} {path}"
             );
             let answer = self.agent.run(&script, SCRIPT)?;
             if !answer.is_good() {
