@@ -19,7 +19,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "the fast path accepts headers after the IPv4 packet's end",
         "fast_path/mod.rs",
         "length() < HEADER + TCP_HEADER ||",
-        "length < HEADER ||",
+        "length() < HEADER ||",
     ),
     mutant(
         "the fast path accepts headers after the IPv6 packet's end",
