@@ -248,3 +248,6 @@ fn connect(host: &Host) -> io::Result<()> {
     }
     outcome
 }
+
+#[cfg(test)]
+pub(super) mod fixture;

@@ -1,38 +1,35 @@
 //! Senders with what they lack, in folders of their own.
 
-use std::{fs::Permissions, net::TcpListener, os::unix::fs::PermissionsExt as _, path::PathBuf};
+use std::{fs::Permissions, os::unix::fs::PermissionsExt as _, path::PathBuf};
 
 use tempfile::TempDir;
 
-use super::*;
+use super::{
+    super::instances::fixture::{Host, assert_warns, closed_port, unit},
+    *,
+};
 
 const SECRET: &str = "whsec_b3AyNWIgYWxlcnRzIGFyZSBzaWduZWQgd2l0aCBpdA==\n";
-/// What systemd shows of a sender that runs.
-const RUNS: &str = "LoadState=loaded\nUnitFileState=enabled\nActiveState=active\nSubState=running\n";
 
-/// A folder with the files of the sender `abuse`; the port is one that accepts connections.
+/// A folder with the files of the sender `abuse`, and its receiver.
 struct Fixture {
     folder: TempDir,
-    listener: TcpListener,
+    receiver: Host,
 }
 
 impl Fixture {
     fn new() -> Self {
         let fixture = Self {
             folder: TempDir::new().unwrap(),
-            listener: TcpListener::bind("127.0.0.1:0").unwrap(),
+            receiver: Host::new(),
         };
-        let port = fixture.port();
+        let port = fixture.receiver.port();
         fixture.write(
             "conf",
             &format!("# The desk's.\nTO=https://127.0.0.1:{port}/op25b\n"),
         );
         fixture.write("secret", SECRET);
         fixture
-    }
-
-    fn port(&self) -> u16 {
-        self.listener.local_addr().unwrap().port()
     }
 
     fn path(&self, end: &str) -> PathBuf {
@@ -54,17 +51,17 @@ impl Fixture {
             owner: fs::metadata(self.folder.path()).unwrap().uid(),
             ..Senders::of(self.folder.path(), &[])
         };
-        let unit = Unit::parse(&format!("{RUNS}{properties}"));
-        senders.lines(has_alerts, &[unit])
+        senders.lines(has_alerts, &[unit(properties)])
     }
 
     #[track_caller]
     fn assert_only(&self, properties: &str, message: &str, remedy: &str) {
-        let lines = self.lines(Some(true), properties);
-        let [line] = &lines[..] else { panic!("{lines:?}") };
-        assert_eq!(line.result, Grade::Warn, "{line:?}");
-        assert!(line.message.contains(message), "{line:?}");
-        assert!(line.remedy.as_deref().unwrap().contains(remedy), "{line:?}");
+        assert_warns(
+            &self.lines(Some(true), properties),
+            Check::Alerts,
+            message,
+            remedy,
+        );
     }
 }
 
@@ -126,10 +123,10 @@ fn a_sender_that_is_enabled_and_not_configured_is_named_with_what_it_lacks() {
         senders.units(),
         ["op25b-alerts@abuse.service", "op25b-alerts@noc.service"]
     );
-    let failed = Unit::parse(&format!("{RUNS}ActiveState=failed\nResult=resources\n"));
-    let lines = senders.lines(Some(true), &[Unit::parse(RUNS), failed]);
+    let failed = unit("ActiveState=failed\nResult=resources\n");
+    let lines = senders.lines(Some(true), &[unit(""), failed]);
     let of_noc: Vec<_> = lines.iter().filter(|line| line.message.contains("noc")).collect();
-    let [secret, unit, configuration] = &of_noc[..] else {
+    let [secret, state, configuration] = &of_noc[..] else {
         panic!("{lines:?}")
     };
     let folder = fixture.folder.path().display();
@@ -138,8 +135,8 @@ fn a_sender_that_is_enabled_and_not_configured_is_named_with_what_it_lacks() {
         format!("there is no secret in {folder}/alerts-noc.secret, with which alerts are signed")
     );
     assert!(
-        unit.message.contains("has ended with an error (resources)"),
-        "{unit:?}"
+        state.message.contains("has ended with an error (resources)"),
+        "{state:?}"
     );
     assert_eq!(
         configuration.message,
@@ -208,11 +205,7 @@ fn a_unit_that_does_not_send_is_named_with_why() {
 
 #[test]
 fn a_receiver_or_a_proxy_that_takes_no_connection_is_named() {
-    let closed = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let closed = closed_port();
     let fixture = Fixture::new();
     let sent = "StatusText=7 alerts sent to https://127.0.0.1:8443, 0 repeated within an hour, 0 left out";
     let lines = fixture.lines(Some(true), sent);
@@ -220,7 +213,7 @@ fn a_receiver_or_a_proxy_that_takes_no_connection_is_named() {
     assert!(lines[0].message.contains("7 alerts sent"), "{lines:?}");
     assert_eq!(fixture.lines(None, "")[0].result, Grade::Ok);
 
-    let port = fixture.port();
+    let port = fixture.receiver.port();
     for option in ["--proxy http", "--proxy=http"] {
         fixture.write(
             "conf",

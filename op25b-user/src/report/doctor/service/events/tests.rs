@@ -1,35 +1,31 @@
 //! Forwarders with what they lack, in folders of their own.
 
-use std::{fs, net::TcpListener, path::PathBuf};
+use std::{fs, path::PathBuf, slice};
 
 use tempfile::TempDir;
 
-use super::*;
+use super::{
+    super::instances::fixture::{self, Host, closed_port, unit},
+    *,
+};
 
-/// What systemd shows of a forwarder that runs.
-const RUNS: &str = "LoadState=loaded\nUnitFileState=enabled\nActiveState=active\nSubState=running\n";
-
-/// A folder with the file of the forwarder `log`; the port is one that accepts connections.
+/// A folder with the file of the forwarder `log`, and its collector.
 struct Fixture {
     folder: TempDir,
-    listener: TcpListener,
+    collector: Host,
 }
 
 impl Fixture {
     fn new() -> Self {
         let fixture = Self {
             folder: TempDir::new().unwrap(),
-            listener: TcpListener::bind("127.0.0.1:0").unwrap(),
+            collector: Host::new(),
         };
-        let port = fixture.port();
+        let port = fixture.collector.port();
         fixture.write(&format!(
             "# The log server.\nTO=syslog+tls://127.0.0.1:{port}\nOPTIONS=--tls-ca /x\n"
         ));
         fixture
-    }
-
-    fn port(&self) -> u16 {
-        self.listener.local_addr().unwrap().port()
     }
 
     fn path(&self) -> PathBuf {
@@ -41,8 +37,7 @@ impl Fixture {
     }
 
     fn lines(&self, has_events: Option<bool>, properties: &str) -> Vec<Line> {
-        let unit = Unit::parse(&format!("{RUNS}{properties}"));
-        Forwarders::of(self.folder.path(), &[]).lines(has_events, &[unit])
+        Forwarders::of(self.folder.path(), &[]).lines(has_events, &[unit(properties)])
     }
 
     #[track_caller]
@@ -63,14 +58,7 @@ impl Fixture {
 
 #[track_caller]
 fn assert_warns(lines: &[Line], message: &str, remedy: &str) {
-    let [line] = lines else { panic!("{lines:?}") };
-    assert_eq!(
-        (line.check, line.result),
-        (Check::Events, Grade::Warn),
-        "{line:?}"
-    );
-    assert!(line.message.contains(message), "{line:?}");
-    assert!(line.remedy.as_deref().unwrap().contains(remedy), "{line:?}");
+    fixture::assert_warns(lines, Check::Events, message, remedy);
 }
 
 #[test]
@@ -123,18 +111,18 @@ fn a_forwarder_that_is_enabled_and_not_configured_is_named_with_what_it_lacks() 
         forwarders.units(),
         ["op25b-events@flow.service", "op25b-events@log.service"]
     );
-    let failed = Unit::parse(&format!("{RUNS}ActiveState=failed\nResult=resources\n"));
-    let lines = forwarders.lines(Some(true), &[failed, Unit::parse(RUNS)]);
-    let [unit, configuration, log] = &lines[..] else {
+    let failed = unit("ActiveState=failed\nResult=resources\n");
+    let lines = forwarders.lines(Some(true), &[failed, unit("")]);
+    let [state, configuration, log] = &lines[..] else {
         panic!("{lines:?}")
     };
     assert_warns(
-        std::slice::from_ref(unit),
+        slice::from_ref(state),
         "op25b-events@flow.service has ended with an error (resources)",
         "journalctl -u op25b-events@flow",
     );
     assert_warns(
-        std::slice::from_ref(configuration),
+        slice::from_ref(configuration),
         &format!(
             "op25b-events@flow is enabled, and there is no {}/events-flow.conf: it does not start, and no event is forwarded",
             fixture.folder.path().display()
@@ -185,13 +173,9 @@ fn a_unit_that_does_not_forward_is_named_with_why() {
 
 #[test]
 fn a_collector_that_takes_no_connection_is_named() {
-    let closed = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let closed = closed_port();
     let fixture = Fixture::new();
-    let port = fixture.port();
+    let port = fixture.collector.port();
     fixture.assert_sends(&format!(
         "op25b-events@log.service sends to syslog+tls://127.0.0.1:{port}"
     ));
