@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use percent_encoding::percent_decode_str;
+
 /// An interface's name with every byte that is not a letter, a digit, `-` or `_` written as `%` and two hexadecimal digits.
 pub(super) fn escaped(interface: &str) -> String {
     let mut name = String::new();
@@ -18,16 +20,7 @@ pub(super) fn escaped(interface: &str) -> String {
 
 /// The inverse of [`escaped`]; what is not escaped stays as it is.
 pub(super) fn unescaped(name: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = name;
-    while let Some((plain, coded)) = rest.split_once('%') {
-        bytes.extend(plain.bytes());
-        let code = coded.get(..2).and_then(|code| u8::from_str_radix(code, 16).ok());
-        bytes.push(code.unwrap_or(b'%'));
-        rest = if code.is_some() { &coded[2..] } else { coded };
-    }
-    bytes.extend(rest.bytes());
-    String::from_utf8_lossy(&bytes).into_owned()
+    percent_decode_str(name).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]
