@@ -3,6 +3,7 @@
 mod document;
 mod keys;
 mod lists;
+mod not_utf8;
 mod prefixes;
 mod rules;
 mod text;

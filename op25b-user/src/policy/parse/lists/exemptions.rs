@@ -4,8 +4,8 @@ use std::mem;
 
 use super::super::{
     prefixes::{self, split_prefixes},
-    rules::{instant_of, warn_of_expired},
-    values::{Context, Seen},
+    rules::warn_of_expired,
+    values::{Context, Seen, instant_of},
 };
 use crate::{
     exemption::{

@@ -2,8 +2,8 @@
 
 use super::{
     super::{
+        not_utf8::not_utf8,
         rules::{Taken, warn_of_wide_relay},
-        text::not_utf8,
         values::{Context, Named, Owner},
     },
     exemptions,

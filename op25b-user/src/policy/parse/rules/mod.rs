@@ -10,7 +10,7 @@ use smol_str::SmolStr;
 
 pub(super) use self::phases::PHASE_KEYS;
 use super::{
-    values::{Context, Mapping, Named, Owner, Seen},
+    values::{Context, Mapping, Named, Owner, Seen, instant},
     yaml::{Located, Node},
 };
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
         diagnostics::{Code, Diagnostic, Span},
         model::{Exemption, Origin, Pool, PoolMode, Positions, Prefix, Registration, Relay},
     },
-    time::{DayEnd, Problem, Reader},
+    time::DayEnd,
 };
 
 pub(super) const POOL_KEYS: &[&str] = &[
@@ -57,6 +57,39 @@ pub(crate) struct Listed<T> {
     pub(crate) lists: Vec<Named>,
 }
 
+/// What a pool and a relay have in common: a name, and prefixes, of which some or all may be in lists.
+struct NamedPrefixes {
+    name: Option<String>,
+    owner: Owner,
+    prefixes: Vec<Prefix>,
+    lists: Vec<Named>,
+}
+
+impl NamedPrefixes {
+    /// Reads it; with the word for what it is, and a name as an example.
+    fn of<'t>(
+        context: &mut Context<'t>,
+        mapping: &mut Mapping<'t>,
+        (what, example): (&str, &str),
+        taken: &mut Taken,
+    ) -> Self {
+        let name = name(context, mapping, what, example, &mut taken.names);
+        let owner = taken.prefixes.next_owner();
+        let lists = lists(context, mapping);
+        let prefixes = if mapping.has("prefixes") || lists.is_none() {
+            prefixes(context, mapping, Some(&mut taken.prefixes))
+        } else {
+            Vec::new()
+        };
+        Self {
+            name,
+            owner,
+            prefixes,
+            lists: lists.unwrap_or_default(),
+        }
+    }
+}
+
 /// One item of `pools`.
 pub(crate) fn pool<'t>(
     context: &mut Context<'t>,
@@ -65,29 +98,25 @@ pub(crate) fn pool<'t>(
 ) -> Option<Listed<Pool>> {
     let at = node.span.at;
     let mut mapping = Mapping::new(context, "a pool", POOL_KEYS, node)?;
-    let name = name(context, &mut mapping, "pool", "residential", &mut taken.names);
-    let owner = taken.prefixes.next_owner();
-    let lists = lists(context, &mut mapping);
-    let prefixes = if mapping.has("prefixes") || lists.is_none() {
-        prefixes(context, &mut mapping, Some(&mut taken.prefixes))
-    } else {
-        Vec::new()
-    };
+    let named = NamedPrefixes::of(context, &mut mapping, ("pool", "residential"), taken);
     let mode = mapping
         .optional("mode")
         .and_then(|node| context.word::<PoolMode>("mode", node));
     let mode = mode.map_or(PoolMode::Enforce, |mode| mode.value);
     let phases = phases::of_pool(context, &mut mapping, mode);
     let rule = Pool {
-        name: name?,
-        prefixes,
+        name: named.name?,
+        prefixes: named.prefixes,
         mode,
         phases,
         paused_until: None,
         at,
     };
-    let lists = lists.unwrap_or_default();
-    Some(Listed { rule, owner, lists })
+    Some(Listed {
+        rule,
+        owner: named.owner,
+        lists: named.lists,
+    })
 }
 
 /// One item of `relays`.
@@ -98,24 +127,20 @@ pub(crate) fn relay<'t>(
 ) -> Option<Listed<Relay>> {
     let at = node.span.at;
     let mut mapping = Mapping::new(context, "a relay", RELAY_KEYS, node)?;
-    let name = name(context, &mut mapping, "relay", "post1", &mut taken.names);
-    let owner = taken.prefixes.next_owner();
-    let lists = lists(context, &mut mapping);
-    let prefixes = if mapping.has("prefixes") || lists.is_none() {
-        prefixes(context, &mut mapping, Some(&mut taken.prefixes))
-    } else {
-        Vec::new()
-    };
-    for prefix in &prefixes {
+    let named = NamedPrefixes::of(context, &mut mapping, ("relay", "post1"), taken);
+    for prefix in &named.prefixes {
         warn_of_wide_relay(context, *prefix);
     }
     let rule = Relay {
-        name: name?,
-        prefixes,
+        name: named.name?,
+        prefixes: named.prefixes,
         at,
     };
-    let lists = lists.unwrap_or_default();
-    Some(Listed { rule, owner, lists })
+    Some(Listed {
+        rule,
+        owner: named.owner,
+        lists: named.lists,
+    })
 }
 
 /// Warns about a prefix that is certainly more than mail servers.
@@ -240,36 +265,4 @@ fn prefixes<'t>(
 fn lists<'t>(context: &mut Context<'t>, mapping: &mut Mapping<'t>) -> Option<Vec<Named>> {
     let node = mapping.optional("prefixes_from")?;
     Some(context.named_lists("prefixes_from", node))
-}
-
-/// A date or a time.
-pub(super) fn instant<'t>(
-    context: &mut Context<'t>,
-    key: &str,
-    day_end: DayEnd,
-    node: Located<Node<'t>>,
-) -> Option<Located<Timestamp>> {
-    let Located { value: text, span } = context.scalar(key, "a date such as 2028-03-31", node)?;
-    let value = instant_of(context, &text, day_end, || span)?;
-    Some(Located { value, span })
-}
-
-/// The instant that a text stands for.
-pub(super) fn instant_of(
-    context: &mut Context<'_>,
-    text: &str,
-    day_end: DayEnd,
-    span: impl FnOnce() -> Span,
-) -> Option<Timestamp> {
-    let error = match Reader::new(context.now, &context.time_zone).written(text, day_end) {
-        Ok(value) => return Some(value),
-        Err(error) => error,
-    };
-    let (code, hint) = match error.problem() {
-        Problem::Late => (Code::LateTime, "remove the key if there is no end".to_owned()),
-        Problem::NoEnd => (Code::BadTime, "remove the key if there is no end".to_owned()),
-        _ => (Code::BadTime, error.hint()),
-    };
-    context.reporter.error(span(), code, error.message(), hint);
-    None
 }

@@ -1,11 +1,8 @@
 //! Reads from when on a pool is enforced towards which destinations: `enforce_from` and `only_to`, or `phases`.
 
-use super::{
-    super::{
-        values::{Context, Mapping},
-        yaml::{Located, Node},
-    },
-    instant,
+use super::super::{
+    values::{Context, Mapping, instant},
+    yaml::{Located, Node},
 };
 use crate::{
     policy::{
